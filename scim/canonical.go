@@ -1,0 +1,323 @@
+package scim
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Canonical makes a document of a JSON object that a client sent: names are
+// folded to the schemas' spelling, tolerated spellings of values become the
+// value they stand for, types are checked, read-only attributes are left out
+// (RFC 7644 section 3.3 says to ignore them). The object is not changed.
+//
+// A value of the wrong type is an *Error with InvalidValue that names the
+// attribute.
+func (rt *ResourceType) Canonical(object map[string]any) (Document, error) {
+	doc := make(Document, len(object))
+	for name, value := range object {
+		if err := rt.canonicalMember(doc, name, value); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+func (rt *ResourceType) canonicalMember(doc Document, name string, value any) error {
+	if ext := rt.Extension(name); ext != nil {
+		out, err := canonicalExtension(ext, value)
+		if err == nil && len(out) > 0 {
+			doc[ext.ID] = out
+		}
+		return err
+	}
+	a := rt.Attribute(name)
+	if a == nil {
+		return canonicalUnknown(doc, name, value)
+	}
+	if a.Mutability == ReadOnly {
+		return nil
+	}
+	out, err := CanonicalValue(a, a.Name, value)
+	if err == nil && out != nil {
+		doc[a.Name] = out
+	}
+	return err
+}
+
+func canonicalExtension(ext *Schema, value any) (map[string]any, error) {
+	if IsEmpty(value) {
+		return nil, nil
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, BadRequest(InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
+	}
+	return canonicalObject(ext.ID+":", ext.Attribute, object)
+}
+
+// canonicalUnknown keeps what no schema knows as it is: nothing that a client
+// sends is dropped. Only its emptiness is normalised.
+func canonicalUnknown(doc Document, name string, value any) error {
+	if len(name) > maxName || name == "" {
+		return BadRequest(InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
+	}
+	if out := opaque(value); !IsEmpty(out) {
+		doc[name] = out
+	}
+	return nil
+}
+
+// opaque copies a value that no schema describes, without its nulls.
+func opaque(value any) any {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return CloneValue(value)
+	}
+	out := make(map[string]any, len(object))
+	for name, member := range object {
+		if kept := opaque(member); !IsEmpty(kept) {
+			out[name] = kept
+		}
+	}
+	return out
+}
+
+// canonicalObject canonicalises the members of a complex value or an extension.
+func canonicalObject(prefix string, lookup func(string) *Attribute, object map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(object))
+	for name, value := range object {
+		a := lookup(name)
+		if a == nil {
+			if err := canonicalUnknown(out, name, value); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if a.Mutability == ReadOnly {
+			continue
+		}
+		kept, err := CanonicalValue(a, prefix+a.Name, value)
+		if err != nil {
+			return nil, err
+		}
+		if kept != nil {
+			out[a.Name] = kept
+		}
+	}
+	return out, nil
+}
+
+// CanonicalValue makes the value of an attribute of what a client sent; path
+// names the attribute in errors. nil means unassigned.
+func CanonicalValue(a *Attribute, path string, value any) (any, error) {
+	if IsEmpty(value) {
+		return nil, nil
+	}
+	if a.MultiValued {
+		return canonicalValues(a, path, value)
+	}
+	return canonicalSingle(a, path, value)
+}
+
+// canonicalValues takes a single value for an array of one (OneLogin sends
+// emails as an object).
+func canonicalValues(a *Attribute, path string, value any) (any, error) {
+	elements, ok := value.([]any)
+	if !ok {
+		elements = []any{value}
+	}
+	out := make([]any, 0, len(elements))
+	primaries := 0
+	for _, element := range elements {
+		kept, err := canonicalElement(a, path, element)
+		if err != nil {
+			return nil, err
+		}
+		if kept == nil || containsValue(out, kept) {
+			continue
+		}
+		if object, ok := kept.(map[string]any); ok && object[AttrPrimary] == true {
+			primaries++
+		}
+		out = append(out, kept)
+	}
+	if primaries > 1 {
+		return nil, BadRequest(InvalidValue, "%s has %d values with \"primary\": true; at most one may be primary", path, primaries)
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func containsValue(values []any, value any) bool {
+	for _, v := range values {
+		if Equal(v, value) {
+			return true
+		}
+	}
+	return false
+}
+
+func canonicalElement(a *Attribute, path string, element any) (any, error) {
+	if IsEmpty(element) {
+		return nil, nil
+	}
+	if a.Type == TypeComplex {
+		return canonicalComplex(a, path, element)
+	}
+	return canonicalSimple(a, path, element)
+}
+
+// canonicalSingle unwraps the array of one and the {"value": x} in which Entra
+// and ConnId put single values.
+func canonicalSingle(a *Attribute, path string, value any) (any, error) {
+	if array, ok := value.([]any); ok {
+		if len(array) != 1 {
+			return nil, BadRequest(InvalidValue, "%s takes one value, not %d", path, len(array))
+		}
+		return CanonicalValue(a, path, array[0])
+	}
+	if a.Type == TypeComplex {
+		return canonicalComplex(a, path, value)
+	}
+	if object, ok := value.(map[string]any); ok {
+		inner, has := member(object, AttrValue)
+		if !has {
+			return nil, BadRequest(InvalidValue, "%s takes a %s, not an object", path, a.Type)
+		}
+		return CanonicalValue(a, path, inner)
+	}
+	return canonicalSimple(a, path, value)
+}
+
+// member is the member of an object with that name, compared without case.
+func member(object map[string]any, name string) (any, bool) {
+	if value, ok := object[name]; ok {
+		return value, true
+	}
+	for key, value := range object {
+		if strings.EqualFold(key, name) {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// canonicalComplex takes a bare value for {"value": x} where the attribute has
+// such a sub-attribute (Entra's manager, lists of member ids).
+func canonicalComplex(a *Attribute, path string, value any) (any, error) {
+	object, ok := value.(map[string]any)
+	if !ok {
+		if a.Sub(AttrValue) == nil {
+			return nil, BadRequest(InvalidValue, "%s takes an object", path)
+		}
+		object = map[string]any{AttrValue: value}
+	}
+	if a.Name == AttrRoles {
+		object = roleFromText(object)
+	}
+	out, err := canonicalObject(path+".", a.Sub, object)
+	if err != nil || len(out) == 0 {
+		return nil, err
+	}
+	return out, nil
+}
+
+// roleFromText reads the JSON document that Entra's app role mapping puts into
+// the value of a role by PATCH, so that it equals the plain role of its POST.
+func roleFromText(object map[string]any) map[string]any {
+	value, _ := member(object, AttrValue)
+	text, ok := value.(string)
+	if !ok || !strings.HasPrefix(text, "{") {
+		return object
+	}
+	role, err := Decode([]byte(text))
+	if err != nil || role[AttrValue] == nil {
+		return object
+	}
+	out := map[string]any{AttrValue: role[AttrValue], AttrDisplay: role["displayName"]}
+	for name, other := range object {
+		if !strings.EqualFold(name, AttrValue) {
+			out[name] = other
+		}
+	}
+	return out
+}
+
+func canonicalSimple(a *Attribute, path string, value any) (any, error) {
+	switch a.Type {
+	case TypeBoolean:
+		return canonicalBoolean(path, value)
+	case TypeInteger, TypeDecimal:
+		return canonicalNumber(a, path, value)
+	case TypeString, TypeReference, TypeDateTime, TypeBinary, TypeComplex:
+		return canonicalText(a, path, value)
+	}
+	return nil, BadRequest(InvalidValue, "%s has an unknown type", path)
+}
+
+// canonicalBoolean takes "True" and "False" in any case: Entra's default
+// mapping writes booleans as text.
+func canonicalBoolean(path string, value any) (any, error) {
+	switch v := value.(type) {
+	case bool:
+		return v, nil
+	case string:
+		switch strings.ToLower(v) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+	}
+	return nil, BadRequest(InvalidValue, "%s takes true or false", path)
+}
+
+func canonicalNumber(a *Attribute, path string, value any) (any, error) {
+	number, ok := value.(json.Number)
+	if !ok {
+		return nil, BadRequest(InvalidValue, "%s takes a number", path)
+	}
+	if a.Type == TypeInteger && strings.ContainsAny(number.String(), ".eE") {
+		return nil, BadRequest(InvalidValue, "%s takes a whole number", path)
+	}
+	return number, nil
+}
+
+func canonicalText(a *Attribute, path string, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok {
+		return nil, BadRequest(InvalidValue, "%s takes a string", path)
+	}
+	switch {
+	case a.Type == TypeBinary && !isBase64(text):
+		return nil, BadRequest(InvalidValue, "%s takes base64", path)
+	case a.Type == TypeDateTime && !isDateTime(text):
+		return nil, BadRequest(InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
+	}
+	return text, nil
+}
+
+func isBase64(text string) bool {
+	_, err := base64.StdEncoding.DecodeString(text)
+	return err == nil
+}
+
+func isDateTime(text string) bool {
+	_, err := time.Parse(time.RFC3339Nano, text)
+	return err == nil
+}
+
+// Validate checks that a complete document has the required attributes
+// (RFC 7643 section 2.2); what lacks is an *Error with InvalidValue.
+func (rt *ResourceType) Validate(doc Document) error {
+	for _, a := range rt.Schema.Attributes {
+		if a.Required && IsEmpty(doc[a.Name]) {
+			return BadRequest(InvalidValue, "%s is required", a.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package scim
+
+// Features is what a service provider can do; ServiceProviderConfig is made of
+// it, so that discovery says what is true (RFC 7643 section 5).
+type Features struct {
+	MaxResults       int // most resources of one page
+	DocumentationURI string
+	Bulk             bool
+	ChangePassword   bool
+	Sort             bool
+	ETag             bool
+}
+
+// ServiceProviderConfig is the object of RFC 7643 section 5. Filters are
+// supported as far as docs/reference/filters.md says; PATCH in full.
+func (f Features) ServiceProviderConfig(base string) map[string]any {
+	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
+	config := map[string]any{
+		AttrSchemas:      []string{ServiceProviderConfigURN},
+		"patch":          supported(true),
+		"bulk":           map[string]any{"supported": f.Bulk, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         map[string]any{"supported": true, "maxResults": f.MaxResults},
+		"changePassword": supported(f.ChangePassword),
+		"sort":           supported(f.Sort),
+		"etag":           supported(f.ETag),
+		"authenticationSchemes": []map[string]any{{
+			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
+			"description": "A token of the tenant, sent as Authorization: Bearer.",
+			"specUri":     "https://www.rfc-editor.org/rfc/rfc6750",
+		}},
+		AttrMeta: map[string]any{
+			"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig",
+		},
+	}
+	if f.DocumentationURI != "" {
+		config["documentationUri"] = f.DocumentationURI
+	}
+	return config
+}
+
+// Discovery is the resource type as an object of /ResourceTypes (RFC 7643
+// section 6).
+func (rt *ResourceType) Discovery(base string) map[string]any {
+	extensions := make([]map[string]any, len(rt.Extensions))
+	for i, s := range rt.Extensions {
+		extensions[i] = map[string]any{"schema": s.ID, "required": false}
+	}
+	return map[string]any{
+		AttrSchemas: []string{ResourceTypeURN},
+		AttrID:      rt.Name, "name": rt.Name, "description": rt.Description,
+		"endpoint": rt.Endpoint, "schema": rt.Schema.ID, "schemaExtensions": extensions,
+		AttrMeta: map[string]any{
+			"resourceType": "ResourceType", "location": base + "/ResourceTypes/" + rt.Name,
+		},
+	}
+}
+
+// Discovery is the schema as an object of /Schemas (RFC 7643 section 7).
+func (s *Schema) Discovery(base string) map[string]any {
+	return map[string]any{
+		AttrSchemas: []string{SchemaURN},
+		AttrID:      s.ID, "name": s.Name, "description": s.Description,
+		"attributes": describe(s.Attributes),
+		AttrMeta: map[string]any{
+			"resourceType": "Schema", "location": base + "/Schemas/" + s.ID,
+		},
+	}
+}
+
+func describe(attributes []*Attribute) []map[string]any {
+	out := make([]map[string]any, 0, len(attributes))
+	for _, a := range attributes {
+		if !a.Unpublished {
+			out = append(out, a.describe())
+		}
+	}
+	return out
+}
+
+func (a *Attribute) describe() map[string]any {
+	out := map[string]any{
+		"name": a.Name, "type": string(a.Type), "multiValued": a.MultiValued,
+		"description": a.Description, "required": a.Required, "caseExact": a.CaseExact,
+		"mutability": string(a.Mutability), "returned": string(a.Returned), "uniqueness": string(a.Uniqueness),
+	}
+	if len(a.CanonicalValues) > 0 {
+		out["canonicalValues"] = a.CanonicalValues
+	}
+	if len(a.ReferenceTypes) > 0 {
+		out["referenceTypes"] = a.ReferenceTypes
+	}
+	if len(a.SubAttributes) > 0 {
+		out["subAttributes"] = describe(a.SubAttributes)
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package scim
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// ErrorType is a "scimType" (RFC 7644 section 3.12, table 9).
+type ErrorType string
+
+// The error types of RFC 7644 table 9.
+const (
+	InvalidFilter ErrorType = "invalidFilter"
+	TooMany       ErrorType = "tooMany"
+	UniqueValue   ErrorType = "uniqueness"
+	MutabilityErr ErrorType = "mutability"
+	InvalidSyntax ErrorType = "invalidSyntax"
+	InvalidPath   ErrorType = "invalidPath"
+	NoTarget      ErrorType = "noTarget"
+	InvalidValue  ErrorType = "invalidValue"
+)
+
+// Error is an answer that is not a success (RFC 7644 section 3.12). Detail is
+// shown to the client: it names the attribute and the remedy and holds no
+// internals. Cause goes to the log and never to the client.
+type Error struct {
+	Status     int       // HTTP status, 400 to 599
+	Type       ErrorType // "" where table 9 has none
+	Detail     string    // for the client
+	RetryAfter int       // seconds for the Retry-After header; 0 means none
+	Cause      error     // for the log; may be nil
+}
+
+// Error is the text for the log.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.Detail)
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause, for errors.Is and errors.As.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Body is the error as the JSON object of RFC 7644 section 3.12; "status" is a
+// string there.
+func (e *Error) Body() map[string]any {
+	body := map[string]any{
+		AttrSchemas: []string{ErrorURN},
+		"status":    fmt.Sprint(e.Status),
+		"detail":    e.Detail,
+	}
+	if e.Type != "" {
+		body["scimType"] = string(e.Type)
+	}
+	return body
+}
+
+// BadRequest is a 400 with a scimType; format and args make the detail.
+func BadRequest(t ErrorType, format string, args ...any) *Error {
+	return &Error{Status: http.StatusBadRequest, Type: t, Detail: fmt.Sprintf(format, args...)}
+}
+
+// NotFound is the 404 for a resource of that type. It is the same for an absent
+// and a foreign resource, and does not repeat the id.
+func NotFound(resourceType string) *Error {
+	return &Error{Status: http.StatusNotFound, Detail: resourceType + " not found"}
+}

@@ -1,0 +1,152 @@
+package scim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
+// PATCH with a complex value, needs eight levels.
+const maxDepth = 32
+
+// Decode reads one JSON object strictly: no second value behind it, no
+// duplicate names (names are compared without case, RFC 7643 section 2.1), no
+// invalid UTF-8, no lone surrogate and no NUL (which PostgreSQL cannot store),
+// at most 32 levels. Values are string, bool, json.Number, nil,
+// map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax.
+func Decode(body []byte) (map[string]any, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	value, err := decodeValue(d, 0)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, BadRequest(InvalidSyntax, "the body must be a JSON object")
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, BadRequest(InvalidSyntax, "the body must end after one JSON object")
+	}
+	return object, nil
+}
+
+// syntaxError words a decoder's error for the client: the library's text may
+// repeat the body, so only the kind of fault is told.
+func syntaxError(err error) error {
+	if scimErr := (*Error)(nil); errors.As(err, &scimErr) {
+		return scimErr
+	}
+	detail := "the body is not valid JSON"
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		detail = "the body ends before the JSON does"
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		detail = "the body names a member of an object twice"
+	case strings.Contains(err.Error(), "UTF-8"), strings.Contains(err.Error(), "surrogate"):
+		detail = "the body holds text that is not valid Unicode"
+	}
+	return &Error{Status: 400, Type: InvalidSyntax, Detail: detail, Cause: err}
+}
+
+func decodeValue(d *jsontext.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, BadRequest(InvalidSyntax, "the body nests deeper than %d levels", maxDepth)
+	}
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '{':
+		return decodeObject(d, depth)
+	case '[':
+		return decodeArray(d, depth)
+	case '"':
+		return checkedString(token.String())
+	case '0':
+		return json.Number(token.String()), nil
+	case 't', 'f':
+		return token.Bool(), nil
+	default:
+		return nil, nil
+	}
+}
+
+func checkedString(text string) (string, error) {
+	if strings.ContainsRune(text, 0) {
+		return "", BadRequest(InvalidSyntax, "the body holds a NUL character, which cannot be stored")
+	}
+	return text, nil
+}
+
+func decodeObject(d *jsontext.Decoder, depth int) (any, error) {
+	object := make(map[string]any)
+	var folded map[string]bool // only made for objects with two members or more
+	for d.PeekKind() != '}' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name, err := checkedString(token.String())
+		if err != nil {
+			return nil, err
+		}
+		if folded, err = addFolded(folded, object, name); err != nil {
+			return nil, err
+		}
+		if object[name], err = decodeValue(d, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.ReadToken()
+	return object, err
+}
+
+// addFolded refuses a name that equals another one of its object but for case.
+func addFolded(folded map[string]bool, object map[string]any, name string) (map[string]bool, error) {
+	if len(object) == 1 && folded == nil {
+		folded = make(map[string]bool, 8)
+		for first := range object {
+			folded[strings.ToLower(first)] = true
+		}
+	}
+	if folded == nil {
+		return nil, nil
+	}
+	key := strings.ToLower(name)
+	if folded[key] {
+		return nil, BadRequest(InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
+	}
+	folded[key] = true
+	return folded, nil
+}
+
+func decodeArray(d *jsontext.Decoder, depth int) (any, error) {
+	array := []any{}
+	for d.PeekKind() != ']' {
+		value, err := decodeValue(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, value)
+	}
+	_, err := d.ReadToken()
+	return array, err
+}
+
+// Encode writes a value as JSON, with its object members in a stable order and
+// without escaping characters for HTML.
+func Encode(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

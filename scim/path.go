@@ -1,0 +1,150 @@
+package scim
+
+import "strings"
+
+// AttrPath is an attribute path resolved against a resource type: the attrPath
+// of RFC 7644 section 3.10, without a value filter.
+//
+//	userName                                    URN ""   Name userName
+//	name.givenName                              URN ""   Name name      Sub givenName
+//	urn:…:enterprise:2.0:User:manager.value     URN ext  Name manager   Sub value
+//	urn:…:enterprise:2.0:User                   URN ext  Name "": the extension as a whole
+//
+// Names are canonical where the schemas know them and as written elsewhere.
+type AttrPath struct {
+	URN  string // the extension's URN; "" for the base schema
+	Name string
+	Sub  string // "" when the path ends at the attribute
+
+	Attr    *Attribute // nil when unknown to the schemas, or for a whole extension
+	SubAttr *Attribute // nil when there is no Sub, or it is unknown
+}
+
+// Known reports whether the schemas define the path.
+func (p AttrPath) Known() bool {
+	if p.Name == "" {
+		return p.URN != ""
+	}
+	return p.Attr != nil && (p.Sub == "" || p.SubAttr != nil)
+}
+
+// Leaf is the definition of what the path ends at, or nil.
+func (p AttrPath) Leaf() *Attribute {
+	if p.Sub != "" {
+		return p.SubAttr
+	}
+	return p.Attr
+}
+
+// String is the path as a client would write it.
+func (p AttrPath) String() string {
+	text := p.Name
+	if p.Sub != "" {
+		text += "." + p.Sub
+	}
+	switch {
+	case p.URN == "":
+		return text
+	case p.Name == "":
+		return p.URN
+	}
+	return p.URN + ":" + text
+}
+
+// Resolve finds the attribute that text names. Names and URNs are compared
+// without case (RFC 7643 section 2.1). Tolerated spellings: a dot for the colon
+// after an extension URN (ConnId), and an attribute of an extension without its
+// URN where the base schema has no such name (Entra's short "manager").
+//
+// A name that the schemas do not know resolves to a path that is not Known. An
+// unknown URN or a malformed name is an *Error with InvalidPath.
+func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
+	if rest, ok := cutURN(text, rt.Schema.ID); ok {
+		if rest == "" {
+			return AttrPath{}, BadRequest(InvalidPath, "%q names the schema of the resource; name one of its attributes", text)
+		}
+		return rt.resolveIn("", rt.Attribute, rest)
+	}
+	for _, s := range rt.Extensions {
+		if rest, ok := cutURN(text, s.ID); ok {
+			if rest == "" {
+				return AttrPath{URN: s.ID}, nil
+			}
+			return rt.resolveIn(s.ID, s.Attribute, rest)
+		}
+	}
+	if strings.ContainsRune(text, ':') {
+		return AttrPath{}, BadRequest(InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
+	}
+	p, err := rt.resolveIn("", rt.Attribute, text)
+	if err != nil || p.Attr != nil {
+		return p, err
+	}
+	for _, s := range rt.Extensions {
+		if s.Attribute(p.Name) != nil {
+			return rt.resolveIn(s.ID, s.Attribute, text)
+		}
+	}
+	return p, nil
+}
+
+// cutURN removes the URN and the colon or dot behind it.
+func cutURN(text, urn string) (rest string, ok bool) {
+	if len(text) < len(urn) || !strings.EqualFold(text[:len(urn)], urn) {
+		return "", false
+	}
+	rest = text[len(urn):]
+	if rest == "" {
+		return "", true
+	}
+	if rest[0] != ':' && rest[0] != '.' {
+		return "", false
+	}
+	return rest[1:], true
+}
+
+func (rt *ResourceType) resolveIn(urn string, lookup func(string) *Attribute, text string) (AttrPath, error) {
+	name, sub, dotted := strings.Cut(text, ".")
+	if !ValidName(name) || dotted && !ValidName(sub) {
+		return AttrPath{}, BadRequest(InvalidPath, "%q is no attribute path", clip(text))
+	}
+	p := AttrPath{URN: urn, Name: name, Sub: sub, Attr: lookup(name)}
+	if p.Attr == nil {
+		return p, nil
+	}
+	p.Name = p.Attr.Name
+	if sub != "" {
+		if p.SubAttr = p.Attr.Sub(sub); p.SubAttr != nil {
+			p.Sub = p.SubAttr.Name
+		}
+	}
+	return p, nil
+}
+
+// maxName bounds the length of an attribute name in bytes.
+const maxName = 255
+
+// ValidName reports whether name is an attribute name: a letter, "$" or "_"
+// first, then letters, digits, "-", "_" and "$" (RFC 7643 section 2.1, and "$ref").
+func ValidName(name string) bool {
+	if name == "" || len(name) > maxName {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '$' || c == '_'
+		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return true
+}
+
+// clip bounds client text that an error repeats.
+func clip(text string) string {
+	const limit = 100
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}

@@ -1,0 +1,99 @@
+package scim
+
+import (
+	"net/url"
+	"sort"
+	"time"
+)
+
+// Resource is a document with what the service provider adds to it
+// (RFC 7643 section 3.1).
+type Resource struct {
+	ID       string
+	Document Document
+	Created  time.Time // zero when unknown
+	Modified time.Time // zero when unknown
+
+	// Derived holds the read-only attributes that are not part of a document:
+	// a user's groups.
+	Derived map[string]any
+}
+
+// timeFormat is xsd:dateTime in UTC with milliseconds, Keycloak's resolution.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// Object is the resource as a JSON object with all its attributes; base is the
+// URL of the service root without a trailing slash.
+func (rt *ResourceType) Object(r Resource, base string) map[string]any {
+	out := make(map[string]any, len(r.Document)+4)
+	for name, value := range r.Document {
+		out[name] = value
+	}
+	for name, value := range r.Derived {
+		out[name] = value
+	}
+	out[AttrSchemas] = rt.schemasOf(r.Document)
+	out[AttrID] = r.ID
+	out[AttrMeta] = rt.meta(r, base)
+	return out
+}
+
+// schemasOf lists the base schema and the extensions that the document uses
+// (RFC 7643 section 3).
+func (rt *ResourceType) schemasOf(doc Document) []any {
+	schemas := []any{rt.Schema.ID}
+	for _, ext := range rt.Extensions {
+		if len(doc.Object(ext.ID)) > 0 {
+			schemas = append(schemas, ext.ID)
+		}
+	}
+	return schemas
+}
+
+func (rt *ResourceType) meta(r Resource, base string) map[string]any {
+	meta := map[string]any{"resourceType": rt.Name, "location": rt.Location(base, r.ID)}
+	if !r.Created.IsZero() {
+		meta["created"] = r.Created.UTC().Format(timeFormat)
+	}
+	if !r.Modified.IsZero() {
+		meta["lastModified"] = r.Modified.UTC().Format(timeFormat)
+	}
+	return meta
+}
+
+// Location is the URI of the resource with that id.
+func (rt *ResourceType) Location(base, id string) string {
+	return base + rt.Endpoint + "/" + url.PathEscape(id)
+}
+
+// List is a ListResponse (RFC 7644 section 3.4.2).
+type List struct {
+	Total      int // of all pages
+	StartIndex int // of the first resource, from 1
+	Resources  []map[string]any
+}
+
+// Object is the list as a JSON object. Resources is always an array.
+func (l List) Object() map[string]any {
+	resources := l.Resources
+	if resources == nil {
+		resources = []map[string]any{}
+	}
+	return map[string]any{
+		AttrSchemas:    []string{ListResponseURN},
+		"totalResults": l.Total,
+		"startIndex":   l.StartIndex,
+		"itemsPerPage": len(resources),
+		"Resources":    resources,
+	}
+}
+
+// SortedNames are the names of an object in a stable order.
+func SortedNames[V any](object map[string]V) []string {
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,164 @@
+package scim
+
+import "strings"
+
+// Type is the data type of an attribute (RFC 7643 section 2.3).
+type Type string
+
+// The data types of RFC 7643 section 2.3 and 7.
+const (
+	TypeString    Type = "string"
+	TypeBoolean   Type = "boolean"
+	TypeDecimal   Type = "decimal"
+	TypeInteger   Type = "integer"
+	TypeDateTime  Type = "dateTime"
+	TypeReference Type = "reference"
+	TypeBinary    Type = "binary"
+	TypeComplex   Type = "complex"
+)
+
+// Mutability says when an attribute may be written (RFC 7643 section 7).
+type Mutability string
+
+// The mutabilities of RFC 7643 section 7.
+const (
+	ReadWrite Mutability = "readWrite"
+	ReadOnly  Mutability = "readOnly"
+	Immutable Mutability = "immutable"
+	WriteOnly Mutability = "writeOnly"
+)
+
+// Returned says when an attribute is part of a response (RFC 7643 section 7).
+type Returned string
+
+// The values of "returned" of RFC 7643 section 7.
+const (
+	ReturnedDefault Returned = "default"
+	ReturnedAlways  Returned = "always"
+	ReturnedRequest Returned = "request"
+	ReturnedNever   Returned = "never"
+)
+
+// Uniqueness says within what a value must be unique (RFC 7643 section 7).
+type Uniqueness string
+
+// The values of "uniqueness" of RFC 7643 section 7.
+const (
+	UniqueNone   Uniqueness = "none"
+	UniqueServer Uniqueness = "server"
+)
+
+// Attribute is the definition of one attribute with all characteristics of
+// RFC 7643 section 7. It is never changed after its schema was made.
+type Attribute struct {
+	Name            string
+	Type            Type
+	MultiValued     bool
+	Description     string
+	Required        bool
+	CaseExact       bool
+	Mutability      Mutability
+	Returned        Returned
+	Uniqueness      Uniqueness
+	CanonicalValues []string
+	ReferenceTypes  []string
+	SubAttributes   []*Attribute
+
+	// Unpublished marks an attribute that is understood, so that a policy can
+	// govern it, but that no schema offers: the password.
+	Unpublished bool
+
+	byName map[string]*Attribute
+}
+
+// Sub returns the sub-attribute with that name, compared without case
+// (RFC 7643 section 2.1), or nil.
+func (a *Attribute) Sub(name string) *Attribute {
+	return a.byName[strings.ToLower(name)]
+}
+
+// Schema is a named set of attribute definitions (RFC 7643 section 7).
+type Schema struct {
+	ID          string
+	Name        string
+	Description string
+	Attributes  []*Attribute
+
+	byName map[string]*Attribute
+}
+
+// NewSchema makes a schema of its attributes, filling in the defaults of
+// RFC 7643 section 2.2 for characteristics that are not said: readWrite,
+// returned by default, not unique.
+func NewSchema(id, name, description string, attributes ...*Attribute) *Schema {
+	return &Schema{
+		ID: id, Name: name, Description: description,
+		Attributes: attributes, byName: index(attributes),
+	}
+}
+
+// Attribute returns the attribute with that name, compared without case
+// (RFC 7643 section 2.1), or nil.
+func (s *Schema) Attribute(name string) *Attribute {
+	return s.byName[strings.ToLower(name)]
+}
+
+func index(attributes []*Attribute) map[string]*Attribute {
+	byName := make(map[string]*Attribute, len(attributes))
+	for _, a := range attributes {
+		a.Mutability = or(a.Mutability, ReadWrite)
+		a.Returned = or(a.Returned, ReturnedDefault)
+		a.Uniqueness = or(a.Uniqueness, UniqueNone)
+		a.byName = index(a.SubAttributes)
+		byName[strings.ToLower(a.Name)] = a
+	}
+	return byName
+}
+
+func or[T ~string](value, fallback T) T {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+// ResourceType is a kind of resource: its endpoint, its base schema and its
+// extensions (RFC 7643 section 6).
+type ResourceType struct {
+	Name        string // also its id
+	Description string
+	Endpoint    string // with a leading slash, as "/Users"
+	Schema      *Schema
+	Extensions  []*Schema // none is required
+
+	common *Schema
+}
+
+// NewResourceType makes a resource type of a base schema and its extensions.
+// The common attributes of RFC 7643 section 3.1 belong to every type.
+func NewResourceType(name, description, endpoint string, base *Schema, extensions ...*Schema) *ResourceType {
+	return &ResourceType{
+		Name: name, Description: description, Endpoint: endpoint,
+		Schema: base, Extensions: extensions, common: commonAttributes(),
+	}
+}
+
+// Attribute returns the attribute of the base schema or the common one
+// (schemas, id, externalId, meta) with that name, compared without case, or nil.
+func (rt *ResourceType) Attribute(name string) *Attribute {
+	if a := rt.Schema.Attribute(name); a != nil {
+		return a
+	}
+	return rt.common.Attribute(name)
+}
+
+// Extension returns the extension schema with that URN, compared without case
+// as Entra and ConnId spell URNs freely, or nil.
+func (rt *ResourceType) Extension(urn string) *Schema {
+	for _, s := range rt.Extensions {
+		if strings.EqualFold(s.ID, urn) {
+			return s
+		}
+	}
+	return nil
+}
