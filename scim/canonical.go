@@ -63,21 +63,21 @@ func canonicalUnknown(doc Document, name string, value any) error {
 	if len(name) > maxName || name == "" {
 		return BadRequest(InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
 	}
-	if out := opaque(value); !IsEmpty(out) {
+	if out := Opaque(value); !IsEmpty(out) {
 		doc[name] = out
 	}
 	return nil
 }
 
-// opaque copies a value that no schema describes, without its nulls.
-func opaque(value any) any {
+// Opaque copies a value that no schema describes, without its nulls.
+func Opaque(value any) any {
 	object, ok := value.(map[string]any)
 	if !ok {
 		return CloneValue(value)
 	}
 	out := make(map[string]any, len(object))
 	for name, member := range object {
-		if kept := opaque(member); !IsEmpty(kept) {
+		if kept := Opaque(member); !IsEmpty(kept) {
 			out[name] = kept
 		}
 	}
@@ -131,7 +131,7 @@ func canonicalValues(a *Attribute, path string, value any) (any, error) {
 	out := make([]any, 0, len(elements))
 	primaries := 0
 	for _, element := range elements {
-		kept, err := canonicalElement(a, path, element)
+		kept, err := CanonicalElement(a, path, element)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +161,9 @@ func containsValue(values []any, value any) bool {
 	return false
 }
 
-func canonicalElement(a *Attribute, path string, element any) (any, error) {
+// CanonicalElement makes one value of a multi-valued attribute of what a client
+// sent; nil means that nothing is left of it.
+func CanonicalElement(a *Attribute, path string, element any) (any, error) {
 	if IsEmpty(element) {
 		return nil, nil
 	}

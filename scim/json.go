@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
+// MaxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
 // PATCH with a complex value, needs eight levels.
-const maxDepth = 32
+const MaxDepth = 32
 
 // Decode reads one JSON object strictly: no second value behind it, no
 // duplicate names (names are compared without case, RFC 7643 section 2.1), no
@@ -20,8 +20,13 @@ const maxDepth = 32
 // at most 32 levels. Values are string, bool, json.Number, nil,
 // map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax.
 func Decode(body []byte) (map[string]any, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(body))
-	value, err := decodeValue(d, 0)
+	return DecodeDepth(body, MaxDepth)
+}
+
+// DecodeDepth is Decode with a bound of its own on the levels.
+func DecodeDepth(body []byte, levels int) (map[string]any, error) {
+	d := decoder{Decoder: jsontext.NewDecoder(bytes.NewReader(body)), levels: levels}
+	value, err := d.value(0)
 	if err != nil {
 		return nil, syntaxError(err)
 	}
@@ -53,9 +58,14 @@ func syntaxError(err error) error {
 	return &Error{Status: 400, Type: InvalidSyntax, Detail: detail, Cause: err}
 }
 
-func decodeValue(d *jsontext.Decoder, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, BadRequest(InvalidSyntax, "the body nests deeper than %d levels", maxDepth)
+type decoder struct {
+	*jsontext.Decoder
+	levels int
+}
+
+func (d decoder) value(depth int) (any, error) {
+	if depth > d.levels {
+		return nil, BadRequest(InvalidSyntax, "the body nests deeper than %d levels", d.levels)
 	}
 	token, err := d.ReadToken()
 	if err != nil {
@@ -63,9 +73,9 @@ func decodeValue(d *jsontext.Decoder, depth int) (any, error) {
 	}
 	switch token.Kind() {
 	case '{':
-		return decodeObject(d, depth)
+		return d.object(depth)
 	case '[':
-		return decodeArray(d, depth)
+		return d.array(depth)
 	case '"':
 		return checkedString(token.String())
 	case '0':
@@ -84,7 +94,7 @@ func checkedString(text string) (string, error) {
 	return text, nil
 }
 
-func decodeObject(d *jsontext.Decoder, depth int) (any, error) {
+func (d decoder) object(depth int) (any, error) {
 	object := make(map[string]any)
 	var folded map[string]bool // only made for objects with two members or more
 	for d.PeekKind() != '}' {
@@ -99,7 +109,7 @@ func decodeObject(d *jsontext.Decoder, depth int) (any, error) {
 		if folded, err = addFolded(folded, object, name); err != nil {
 			return nil, err
 		}
-		if object[name], err = decodeValue(d, depth+1); err != nil {
+		if object[name], err = d.value(depth + 1); err != nil {
 			return nil, err
 		}
 	}
@@ -126,10 +136,10 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	return folded, nil
 }
 
-func decodeArray(d *jsontext.Decoder, depth int) (any, error) {
+func (d decoder) array(depth int) (any, error) {
 	array := []any{}
 	for d.PeekKind() != ']' {
-		value, err := decodeValue(d, depth+1)
+		value, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}

@@ -24,8 +24,6 @@ func (rt *ResourceType) resolveAll(names []string) []AttrPath {
 	for _, name := range names {
 		if p, err := rt.Resolve(strings.TrimSpace(name)); err == nil {
 			paths = append(paths, p)
-		} else if rt.Schema.ID == name {
-			continue
 		}
 	}
 	if len(names) > 0 && paths == nil {

@@ -1,0 +1,168 @@
+package directory
+
+import (
+	"context"
+	"sort"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// groups searches the groups of one tenant.
+type groups struct {
+	t *tenant.Tenant
+	c *keycloak.Client
+}
+
+// Groups finds top-level groups without their members: all in Keycloak's order, by
+// name, when e is nil, else those that match. Errors are as for Users.
+func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
+	g := groups{t: t, c: c}
+	if e == nil {
+		return g.page(ctx, page)
+	}
+	if err := g.checkMembers(e); err != nil {
+		return Found{}, err
+	}
+	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp}
+	found, err := s.run(ctx, e, page)
+	for i, r := range found.Resources {
+		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
+	}
+	return found, err
+}
+
+// checkMembers refuses a filter whose terms on members are not all looked up: the
+// documents that it is checked against hold no other members than those.
+func (g groups) checkMembers(e filter.Expr) error {
+	looked := 0
+	terms, _ := ranking(g.rank).lookups(e, scim.AttrPath{})
+	for _, t := range terms {
+		looked += count(t.path, scim.AttrMembers)
+	}
+	if looked != mentions(e, scim.AttrMembers) {
+		return scim.BadRequest(scim.InvalidFilter, "a filter can name one member by members.value eq, alone or joined to others by \"and\"")
+	}
+	return nil
+}
+
+func (g groups) page(ctx context.Context, page Page) (Found, error) {
+	var found Found
+	eg, gctx := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) {
+		found.Total, err = g.c.CountTopGroups(gctx)
+		return err
+	})
+	eg.Go(func() error {
+		list, err := pages(gctx, page.first(), page.Count, g.c.TopGroups)
+		if err == nil {
+			found.Resources, err = g.resources(list)
+		}
+		return err
+	})
+	err := eg.Wait()
+	return found, err
+}
+
+func (g groups) resources(list []keycloak.Group) ([]scim.Resource, error) {
+	return resources(list, func(group keycloak.Group) (scim.Resource, error) {
+		return g.t.Mapping.GroupResource(g.t.Key, group)
+	})
+}
+
+// rank puts members first, because only what is looked up by them has them to be
+// checked against.
+func (g groups) rank(p scim.AttrPath) (int, bool) {
+	switch {
+	case p.URN != "":
+		return 0, false
+	case p.Name == scim.AttrMembers && (p.Sub == scim.AttrValue || p.Sub == ""):
+		return -100, true
+	case p.Name == scim.AttrID:
+		return 0, true
+	case p.Name == scim.AttrDisplayName:
+		return 1, true
+	case p.Name == scim.AttrExternalID:
+		return 2, true
+	}
+	return 0, false
+}
+
+func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
+	list, err := g.find(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if t.path.Name != scim.AttrID {
+		list = topLevel(list)
+	}
+	found, err := g.resources(list)
+	if t.path.Name == scim.AttrMembers {
+		for i := range found {
+			found[i].Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}
+		}
+	}
+	return found, err
+}
+
+// topLevel are the groups that a list shows. A sub-group can be read by its id and
+// is otherwise Keycloak's affair.
+func topLevel(list []keycloak.Group) []keycloak.Group {
+	var out []keycloak.Group
+	for _, group := range list {
+		if group.ParentID == "" {
+			out = append(out, group)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
+	switch t.path.Name {
+	case scim.AttrID:
+		return g.byID(ctx, t.text)
+	case scim.AttrMembers:
+		return g.byMember(ctx, t.text)
+	case scim.AttrExternalID:
+		return g.drain(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: scim.AttrExternalID, Value: t.text}})
+	}
+	// Keycloak's exact search is by case and a display name is not (RFC 7643 section
+	// 8.7.1), so the search is the inexact one, which finds at least every match.
+	return g.drain(ctx, keycloak.GroupQuery{Search: t.text})
+}
+
+func (g groups) drain(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
+	return drain(ctx, maxHits, func(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+		q.First, q.Max = first, limit
+		return g.c.Groups(ctx, q)
+	})
+}
+
+func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
+	id, err := keycloak.ParseGroupID(text)
+	if err != nil {
+		return nil, nil //nolint:nilerr // what is no id is nobody's
+	}
+	group, err := g.c.Group(ctx, id)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return []keycloak.Group{group}, err
+}
+
+func (g groups) byMember(ctx context.Context, text string) ([]keycloak.Group, error) {
+	id, err := keycloak.ParseUserID(text)
+	if err != nil {
+		return nil, nil //nolint:nilerr // what is no id is nobody's
+	}
+	list, err := g.c.UserGroups(ctx, id)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return list, err
+}

@@ -1,0 +1,149 @@
+package directory
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// users searches the users of one tenant.
+type users struct {
+	*Directory
+	t *tenant.Tenant
+	c *keycloak.Client
+}
+
+// Users finds users: all in Keycloak's order, by user name, when e is nil, else
+// those that match. Refusals are *scim.Error with InvalidFilter; a user whose
+// stored attributes cannot be read is a *mapping.DamagedError.
+func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
+	u := users{Directory: d, t: t, c: c}
+	if e == nil {
+		return u.page(ctx, page)
+	}
+	if mentions(e, scim.AttrGroups) > 0 {
+		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
+	}
+	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp}
+	return s.run(ctx, e, page)
+}
+
+func (u users) page(ctx context.Context, page Page) (Found, error) {
+	var found Found
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		found.Total, err = u.c.CountUsers(gctx)
+		return err
+	})
+	g.Go(func() error {
+		list, err := pages(gctx, page.first(), page.Count, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
+			return u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
+		})
+		if err == nil {
+			found.Resources, err = u.resources(list)
+		}
+		return err
+	})
+	err := g.Wait()
+	return found, err
+}
+
+func (u users) resources(list []keycloak.User) ([]scim.Resource, error) {
+	return resources(list, func(user keycloak.User) (scim.Resource, error) {
+		return u.t.Mapping.UserResource(u.t.Key, user)
+	})
+}
+
+// rank: the id and indexed columns first, then what takes two calls, then
+// attributes whose every value Keycloak reads.
+func (u users) rank(p scim.AttrPath) (int, bool) {
+	if p.URN != "" {
+		return 0, false
+	}
+	switch {
+	case p.Name == scim.AttrID:
+		return 0, true
+	case p.Name == scim.AttrUserName:
+		return 1, true
+	case p.Name == scim.AttrExternalID:
+		return 2, true
+	case p.Name == scim.AttrEmails && (p.Sub == scim.AttrValue || p.Sub == ""):
+		return 4, true
+	}
+	_, ok := u.t.Mapping.AttributeOf(p)
+	return 8, ok
+}
+
+func (u users) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
+	list, err := u.find(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if list, err = u.Visible(ctx, u.c, list); err != nil {
+		return nil, err
+	}
+	return u.resources(list)
+}
+
+func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
+	switch t.path.Name {
+	case scim.AttrID:
+		return u.byID(ctx, t.text)
+	case scim.AttrUserName:
+		return u.c.Users(ctx, keycloak.UserQuery{Username: t.text, Max: upstreamPage})
+	case scim.AttrExternalID:
+		return u.byAttribute(ctx, mapping.AttrKey, mapping.LookupKey(u.t.Key, t.text))
+	case scim.AttrEmails:
+		return u.byEmail(ctx, t.text)
+	}
+	name, _ := u.t.Mapping.AttributeOf(t.path)
+	return u.byAttribute(ctx, name, t.text)
+}
+
+func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
+	id, err := keycloak.ParseUserID(text)
+	if err != nil {
+		return nil, nil //nolint:nilerr // what is no id is nobody's
+	}
+	user, err := u.c.User(ctx, id)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return []keycloak.User{user}, err
+}
+
+func (u users) byAttribute(ctx context.Context, name, value string) ([]keycloak.User, error) {
+	return drain(ctx, maxHits, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
+		return u.c.Users(ctx, keycloak.UserQuery{
+			Attribute: &keycloak.AttributeQuery{Name: name, Value: value}, First: first, Max: limit,
+		})
+	})
+}
+
+// byEmail asks for the primary address and for the further ones.
+func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, error) {
+	var primary, further []keycloak.User
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		primary, err = u.c.Users(gctx, keycloak.UserQuery{Email: address, Max: upstreamPage})
+		return err
+	})
+	g.Go(func() (err error) {
+		further, err = u.byAttribute(gctx, mapping.AttrEmails, address)
+		return err
+	})
+	err := g.Wait()
+	return append(primary, further...), err
+}
+
+func isNotFound(err error) bool {
+	var e *keycloak.Error
+	return errors.As(err, &e) && e.Kind == keycloak.NotFound
+}

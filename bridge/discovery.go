@@ -1,0 +1,53 @@
+package bridge
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// features is what this server can do.
+func features() scim.Features { return scim.Features{MaxResults: directory.MaxPage} }
+
+// ServiceProviderConfig answers GET /ServiceProviderConfig (RFC 7644 section 4).
+func (s *Service) ServiceProviderConfig(t *tenant.Tenant) Answer {
+	return Answer{Status: http.StatusOK, Body: features().ServiceProviderConfig(t.BaseURL)}
+}
+
+// ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.
+func (s *Service) ResourceTypes(t *tenant.Tenant, id string) (Answer, error) {
+	var objects []map[string]any
+	for _, rt := range t.Mapping.Types() {
+		objects = append(objects, rt.Discovery(t.BaseURL))
+	}
+	return discovered("ResourceType", objects, id)
+}
+
+// Schemas answers GET /Schemas; with an id, GET /Schemas/{id}.
+func (s *Service) Schemas(t *tenant.Tenant, id string) (Answer, error) {
+	var objects []map[string]any
+	for _, rt := range t.Mapping.Types() {
+		for _, schema := range append([]*scim.Schema{rt.Schema}, rt.Extensions...) {
+			objects = append(objects, schema.Discovery(t.BaseURL))
+		}
+	}
+	return discovered("Schema", objects, id)
+}
+
+// discovered answers with all objects, or with the one that has the id. Paging
+// parameters are ignored (RFC 7644 section 4).
+func discovered(name string, objects []map[string]any, id string) (Answer, error) {
+	if id == "" {
+		list := scim.List{Total: len(objects), StartIndex: 1, Resources: objects}
+		return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+	}
+	for _, object := range objects {
+		if have, ok := object[scim.AttrID].(string); ok && strings.EqualFold(have, id) {
+			return Answer{Status: http.StatusOK, Body: object}, nil
+		}
+	}
+	return Answer{}, scim.NotFound(name)
+}

@@ -1,0 +1,16 @@
+// Package bridge is the one pipeline from a SCIM request to its answer, for every
+// type of resource and every way in.
+//
+//	        Create        Get/List      Replace/Patch        Delete
+//	fit?      x             x               x                  x     the realm offers what the tenant needs
+//	lock                                    x                  x     one writer a resource
+//	read                    x               x                  x     directory, guard: found and visible, else 404
+//	merge   Canonical                   Canonical | patch            the document as it shall be
+//	check   Validate                    Validate                     required attributes
+//	plan      x                             x                  x     bridge/plan; an empty plan makes no call
+//	apply     x                             x                  x     bridge/apply
+//	render    x             x               x                        scim.Project
+//
+// A type of resource plugs in as a kind (users.go, groups.go); no kind can leave a
+// stage out. The package knows no HTTP server, only status codes.
+package bridge

@@ -1,0 +1,181 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Seconds until a client may try again.
+const (
+	retryOutage = 10  // Keycloak is away or slow
+	retryRights = 300 // an operator has to act
+	unfitRetry  = 60  // until the next look at the realm
+)
+
+// unfitError is why a tenant answers nothing; for the log.
+type unfitError string
+
+func (e unfitError) Error() string { return string(e) }
+
+// fail turns any error into the *scim.Error that the client gets: the one place
+// where Keycloak's errors are translated.
+func (s *Service) fail(r *request, err error) error {
+	var scimErr *scim.Error
+	if errors.As(err, &scimErr) {
+		return scimErr
+	}
+	var damaged *mapping.DamagedError
+	if errors.As(err, &damaged) {
+		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
+	}
+	var kcErr *keycloak.Error
+	if errors.As(err, &kcErr) {
+		return r.translate(kcErr, err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return unavailable(0, err)
+	}
+	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+}
+
+func unavailable(retry int, cause error) *scim.Error {
+	return &scim.Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
+		Detail: "Keycloak does not answer in time; try again later",
+	}
+}
+
+// translate words an error of Keycloak, by its kind. err is what it came in.
+func (r *request) translate(e *keycloak.Error, err error) error {
+	retry := int(e.RetryAfter.Seconds())
+	switch e.Kind {
+	case keycloak.NotFound:
+		return r.missing(e, err)
+	case keycloak.Conflict:
+		return r.conflict(e, err)
+	case keycloak.Invalid:
+		return r.invalid(e, err)
+	case keycloak.RateLimited:
+		return &scim.Error{Status: http.StatusTooManyRequests, RetryAfter: max(retry, 1), Cause: err, Detail: "Keycloak is busy; send fewer requests at once"}
+	case keycloak.Unavailable:
+		return unavailable(retry, err)
+	case keycloak.Denied:
+		return &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
+			Detail: "Keycloak refuses the bridge's own credentials or rights; the operator finds the remedy with scim-bridge setup",
+		}
+	case keycloak.Unknown:
+	}
+	return &scim.Error{Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request" + r.left(err)}
+}
+
+// left says what a failed request left behind.
+func (r *request) left(err error) string {
+	var failed *apply.Error
+	if errors.As(err, &failed) && failed.Left {
+		return "; the group was created and could not be removed again: delete it before the next try"
+	}
+	return ""
+}
+
+// missing tells a missing member from a missing resource.
+func (r *request) missing(e *keycloak.Error, err error) error {
+	var failed *apply.Error
+	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember && e.Missing == keycloak.MissingUser {
+		return unknownMembers([]string{failed.Step.User.String()})
+	}
+	notFound := scim.NotFound(r.rt.Name)
+	notFound.Cause = err
+	return notFound
+}
+
+// conflict names the attribute that must be unique, as far as Keycloak tells. The
+// text says nothing about the resource that has the value.
+func (r *request) conflict(e *keycloak.Error, err error) error {
+	attribute := "userName or an e-mail address"
+	switch {
+	case r.rt.Schema.ID == scim.GroupURN:
+		attribute = "displayName"
+	case strings.Contains(e.Message, "username or email"):
+	case strings.Contains(e.Message, "email"):
+		attribute = "the primary e-mail address"
+	case strings.Contains(e.Message, "username"):
+		attribute = "userName"
+	}
+	return &scim.Error{
+		Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
+		Detail: fmt.Sprintf("%s is in use by another %s of the realm", attribute, strings.ToLower(r.rt.Name)),
+	}
+}
+
+// invalid names the attributes that Keycloak refuses, and why.
+func (r *request) invalid(e *keycloak.Error, err error) error {
+	out := &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
+	var texts []string
+	for _, f := range e.Fields {
+		name := scimName(f.Field)
+		if f.Code == codeReadOnly {
+			out.Type = scim.MutabilityErr
+		}
+		texts = append(texts, name+" "+reason(name, f))
+	}
+	if len(texts) == 0 {
+		texts = []string{"Keycloak refuses a value of the " + strings.ToLower(r.rt.Name)}
+	}
+	out.Detail = strings.Join(texts, "; ")
+	return out
+}
+
+// scimName is the SCIM attribute that a field of Keycloak holds.
+func scimName(field string) string {
+	switch field {
+	case "username":
+		return scim.AttrUserName
+	case "email":
+		return "emails.value"
+	case "firstName":
+		return "name.givenName"
+	case "lastName":
+		return "name.familyName"
+	}
+	return field
+}
+
+const codeReadOnly = "error-user-attribute-read-only"
+
+// reason words a message key of Keycloak's user profile validators.
+func reason(name string, f keycloak.FieldError) string {
+	switch f.Code {
+	case codeReadOnly:
+		if name == scim.AttrUserName {
+			return "cannot be changed: the realm does not allow changes of user names, which scim-bridge setup offers to allow"
+		}
+		return "cannot be changed: the realm's user profile does not let administrators edit it"
+	case "error-username-invalid-character", "error-person-name-invalid-character":
+		return "holds a character that the realm's user profile refuses, which scim-bridge setup offers to relax"
+	case "error-invalid-email":
+		return "is not an e-mail address to Keycloak"
+	case "error-user-attribute-required":
+		return "is required by the realm's user profile"
+	case "error-invalid-length", "error-invalid-length-too-long", "error-invalid-length-too-short":
+		return "is shorter or longer than the realm's user profile allows" + bounds(f.Params)
+	}
+	return "is refused by the realm's user profile (" + f.Code + ")"
+}
+
+// bounds are the parameters of a length error: the field's name and numbers.
+func bounds(params []string) string {
+	if len(params) < 2 {
+		return ""
+	}
+	return " (" + strings.Join(params[1:], " to ") + " characters)"
+}

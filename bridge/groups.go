@@ -1,0 +1,292 @@
+package bridge
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
+)
+
+// groupKind plugs groups into the pipeline.
+type groupKind struct{ s *Service }
+
+func (groupKind) resourceType(t *tenant.Tenant) *scim.ResourceType { return t.Mapping.Group }
+
+// patchAnswers: reading the members of a group costs Keycloak far more than
+// changing them, and Entra and Okta take a 204.
+func (groupKind) patchAnswers() bool { return false }
+
+func (groupKind) read(ctx context.Context, r *request) (current, error) {
+	id, err := keycloak.ParseGroupID(r.ID)
+	if err != nil {
+		return current{}, scim.NotFound(r.rt.Name)
+	}
+	group, err := r.client.Group(ctx, id)
+	if err != nil {
+		return current{}, err
+	}
+	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Key, group)
+	return current{resource: resource, group: group, groupID: id}, err
+}
+
+func (k groupKind) find(ctx context.Context, r *request, q Query) (directory.Found, error) {
+	return k.s.directory.Groups(ctx, r.Tenant, r.client, q.expr, q.page())
+}
+
+func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+	state, err := r.Tenant.Mapping.GroupState(r.Tenant.Key, doc)
+	if err != nil {
+		return change{}, err
+	}
+	members, err := k.proven(ctx, r, doc[scim.AttrMembers])
+	if err != nil {
+		return change{}, err
+	}
+	p, after, err := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), k.s.options.Now())
+	return change{plan: p, after: current{group: after, members: members, known: true}}, err
+}
+
+// proven are the members that a document lists, each proved to exist.
+func (k groupKind) proven(ctx context.Context, r *request, value any) ([]guard.Member, error) {
+	ids, err := patch.MemberIDs(value)
+	if err != nil {
+		return nil, err
+	}
+	return k.prove(ctx, r, patch.Distinct(ids))
+}
+
+// prove looks the ids up. Unknown ones are refused or left out, as the tenant's
+// policy says.
+func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard.Member, error) {
+	known, unknown, err := guard.Members(ctx, r.client, ids)
+	if err != nil || len(unknown) == 0 {
+		return known, err
+	}
+	if !r.Tenant.Policy.IgnoreUnknownMembers {
+		return nil, unknownMembers(unknown)
+	}
+	k.ignored(r, len(unknown))
+	return known, nil
+}
+
+// ignored records members that the policy left out: counted and logged, never
+// silent.
+func (k groupKind) ignored(r *request, n int) {
+	k.s.options.ObserveIgnored(scim.AttrMembers, n)
+	k.s.options.Log.Warn("unknown members left out, as the tenant's policy unknownMembers: ignore says",
+		zap.String("tenant", r.Tenant.Path), zap.Int("members", n))
+}
+
+// maxNamed bounds the ids that an error repeats.
+const maxNamed = 20
+
+func unknownMembers(ids []string) error {
+	text := strings.Join(ids[:min(len(ids), maxNamed)], ", ")
+	if len(ids) > maxNamed {
+		text += " and others"
+	}
+	if len(text) > maxNamed*64 {
+		text = text[:maxNamed*64] + "…"
+	}
+	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s", len(ids), strings.ToValidUTF8(text, ""))
+}
+
+func idsOf(members []guard.Member) []keycloak.UserID {
+	ids := make([]keycloak.UserID, len(members))
+	for i, m := range members {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+func (groupKind) created(after current, out apply.Outcome) current {
+	after.groupID = out.Group
+	after.group.ID = out.Group.String()
+	return after
+}
+
+// replace makes the members those of the document: only the difference is written,
+// so that nobody loses a membership for a moment.
+func (k groupKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
+	if err != nil {
+		return change{}, err
+	}
+	return k.change(ctx, r, cur, patch.Result{
+		Document: doc, Members: patch.Members{Replace: true, Add: patch.Distinct(ids)},
+	})
+}
+
+func (k groupKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	return k.change(ctx, r, cur, result)
+}
+
+func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	state, err := r.Tenant.Mapping.GroupState(r.Tenant.Key, result.Document)
+	if err != nil {
+		return change{}, err
+	}
+	members, after, err := k.planMembers(ctx, r, cur.groupID, result.Members)
+	if err != nil {
+		return change{}, err
+	}
+	p, group, err := plan.ForGroup(r.Tenant.Key, cur.group, state, k.s.options.Now())
+	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, err
+}
+
+// planMembers plans a change of members and tells the members afterwards where it
+// had to read them.
+func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.GroupID, m patch.Members) (plan.Plan, []guard.Member, error) {
+	if m.Replace {
+		return k.planReplaced(ctx, r, id, m.Add)
+	}
+	remove := parsed(m.Remove)
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers {
+		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
+			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
+		}
+		return nil, nil, unknownMembers(m.Add)
+	}
+	add, err := k.prove(ctx, r, m.Add)
+	return plan.ForMembers(id, idsOf(add), remove), nil, err
+}
+
+// parsed are the ids of members to remove. What is no id is no member.
+func parsed(ids []string) []keycloak.UserID {
+	var out []keycloak.UserID
+	for _, id := range ids {
+		if user, err := keycloak.ParseUserID(id); err == nil {
+			out = append(out, user)
+		}
+	}
+	return out
+}
+
+func (k groupKind) planReplaced(ctx context.Context, r *request, id keycloak.GroupID, ids []string) (plan.Plan, []guard.Member, error) {
+	present, err := members(ctx, r, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	byID := make(map[string]guard.Member, len(present))
+	for _, m := range present {
+		byID[m.ID.String()] = m
+	}
+	var after []guard.Member
+	var missing []string
+	for _, id := range ids {
+		if m, ok := byID[id]; ok {
+			after = append(after, m)
+			delete(byID, id)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	add, err := k.prove(ctx, r, missing)
+	if err != nil {
+		return nil, nil, err
+	}
+	var remove []keycloak.UserID
+	for _, m := range present {
+		if _, gone := byID[m.ID.String()]; gone {
+			remove = append(remove, m.ID)
+		}
+	}
+	return plan.ForMembers(id, idsOf(add), remove), append(after, add...), nil
+}
+
+// membersPage is what one call reads of the members: each costs Keycloak a
+// statement.
+const membersPage = 100
+
+// members reads all members of a group.
+func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Member, error) {
+	var out []guard.Member
+	for first := 0; ; first += membersPage {
+		page, err := r.client.Members(ctx, id, first, membersPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range page {
+			if parsed, err := keycloak.ParseUserID(u.ID); err == nil {
+				out = append(out, guard.Member{ID: parsed, Username: u.Username})
+			}
+		}
+		if len(page) < membersPage {
+			return out, nil
+		}
+	}
+}
+
+// patchesBlind takes operations on members alone, without a look at the group:
+// their cost does not depend on its size.
+func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
+	m, ok, err := patch.OnlyMembers(r.rt, ops)
+	if !ok || err != nil {
+		return nil, ok, err
+	}
+	id, err := keycloak.ParseGroupID(r.ID)
+	if err != nil {
+		return nil, true, scim.NotFound(r.rt.Name)
+	}
+	p, _, err := k.planMembers(ctx, r, id, m)
+	if err == nil && len(p) == 0 && !m.Replace {
+		_, err = r.client.Group(ctx, id) // nothing to do is still a 404 when there is no group
+	}
+	return p, true, err
+}
+
+// remove refuses a group with sub-groups, which Keycloak would delete with it.
+func (groupKind) remove(_ *request, cur current) (plan.Plan, error) {
+	if cur.group.SubGroupCount > 0 {
+		return nil, &scim.Error{
+			Status: http.StatusConflict,
+			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
+		}
+	}
+	return plan.ForDeletedGroup(cur.groupID), nil
+}
+
+func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
+	resource := cur.resource
+	if resource.ID == "" {
+		var err error
+		if resource, err = r.Tenant.Mapping.GroupResource(r.Tenant.Key, cur.group); err != nil {
+			return scim.Resource{}, err
+		}
+	}
+	if !r.projection.Wants(r.rt.Attribute(scim.AttrMembers)) {
+		return resource, nil
+	}
+	list := cur.members
+	if !cur.known {
+		id, err := keycloak.ParseGroupID(resource.ID)
+		if err != nil {
+			return scim.Resource{}, err
+		}
+		if list, err = members(ctx, r, id); err != nil {
+			return scim.Resource{}, err
+		}
+	}
+	if len(list) > 0 {
+		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(list)}
+	}
+	return resource, nil
+}
+
+func memberObjects(list []guard.Member) []any {
+	out := make([]any, len(list))
+	for i, m := range list {
+		out[i] = map[string]any{scim.AttrValue: m.ID.String(), scim.AttrDisplay: m.Username, scim.AttrType: "User"}
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package mapping
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf16"
+)
+
+// Names of the Keycloak attributes that the bridge writes. They are reserved: no
+// rule may target them, and no value of a client chooses an attribute name.
+const (
+	AttrExternalID  = "externalId"     // users and groups; the name that Keycloak's own SCIM uses
+	AttrDisplayName = "displayName"    // users
+	AttrKey         = "scim.key"       // users: see LookupKey
+	AttrEmails      = "scim.emails"    // users: addresses beyond the primary one
+	AttrRemainder   = "scim.remainder" // users and groups: see remainder.go
+	AttrOwner       = "scim.owner"     // users and groups: the key of the tenant that created it
+	AttrModified    = "scim.modified"  // users and groups: RFC 3339, milliseconds, UTC
+	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
+)
+
+// Declaration is a user attribute that the realm's user profile must declare, or
+// Keycloak drops it without a word (keycloak-measured: undeclared attributes).
+type Declaration struct {
+	Name        string
+	MultiValued bool
+	DisplayName string // for the admin console
+}
+
+// Declarations are the user attributes of the built-in mapping. Group attributes
+// need none.
+func (m *Mapping) Declarations() []Declaration {
+	declared := []Declaration{
+		{Name: AttrExternalID, DisplayName: "SCIM: external id"},
+		{Name: AttrKey, MultiValued: true, DisplayName: "SCIM: look-up key of the external id"},
+		{Name: AttrEmails, MultiValued: true, DisplayName: "SCIM: further e-mail addresses"},
+		{Name: AttrRemainder, MultiValued: true, DisplayName: "SCIM: attributes without a place of their own"},
+		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner"},
+		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
+	}
+	for _, r := range m.rules {
+		declared = append(declared, Declaration{Name: r.attribute, DisplayName: "SCIM: " + r.name})
+	}
+	return declared
+}
+
+const (
+	// maxUserValue is how long a value of a declared user attribute may be without
+	// a length validator, in UTF-16 units (keycloak-measured).
+	maxUserValue = 2048
+	// maxGroupValue is the length of the column for a group's name and attribute
+	// values; one more is a 500 of Keycloak (keycloak-measured).
+	maxGroupValue = 255
+	// indexedLength is the length beyond which Keycloak finds a value of a user
+	// attribute by its hash index and not by reading all values of that name.
+	indexedLength = 255
+)
+
+// length counts as Java and Keycloak's validators do.
+func length(text string) int {
+	if len(text) <= maxGroupValue {
+		return len(text) // an upper bound that is small enough for every use
+	}
+	return len(utf16.Encode([]rune(text)))
+}
+
+// storable reports whether Keycloak keeps a value of a user attribute as it is:
+// blanks vanish, long ones are refused.
+func storable(text string) bool {
+	return strings.TrimSpace(text) != "" && length(text) <= maxUserValue
+}
+
+// LookupKey is the value of scim.key for an externalId: the tenant's key and the
+// escaped externalId, padded beyond the length from which Keycloak searches by an
+// index, so that a look-up costs the same in a realm of any size. The escaping
+// leaves nothing that a "q" search cannot ask for; case does not matter there, so
+// the caller compares the externalId of a hit.
+func LookupKey(tenantKey, externalID string) string {
+	key := tenantKey + "|" + url.QueryEscape(externalID) + "|"
+	return key + strings.Repeat("-", max(0, indexedLength+1-len(key)))
+}

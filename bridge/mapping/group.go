@@ -1,0 +1,79 @@
+package mapping
+
+import (
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// GroupState is what Keycloak shall hold of a group, as far as the bridge owns it.
+// Members are not part of it.
+type GroupState struct {
+	Name       string
+	Attributes map[string][]string // as in UserState
+	Remainder  map[string]any
+}
+
+// GroupState maps a document of a Group. What cannot be stored is a *scim.Error
+// that names the attribute.
+func (m *Mapping) GroupState(tenantKey string, doc scim.Document) (GroupState, error) {
+	rest := doc.Clone()
+	delete(rest, scim.AttrMembers)
+	name := rest.String(scim.AttrDisplayName)
+	delete(rest, scim.AttrDisplayName)
+	if strings.TrimSpace(name) == "" {
+		return GroupState{}, scim.BadRequest(scim.InvalidValue, "displayName must not be blank")
+	}
+	if length(name) > maxGroupValue {
+		return GroupState{}, scim.BadRequest(scim.InvalidValue, "displayName can have at most %d characters", maxGroupValue)
+	}
+	if length(rest.String(scim.AttrExternalID)) > maxGroupValue {
+		return GroupState{}, scim.BadRequest(scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
+	}
+	s := GroupState{Name: name, Attributes: map[string][]string{
+		AttrOwner:      {tenantKey},
+		AttrExternalID: takeText(rest, scim.AttrExternalID),
+	}}
+	s.Remainder = rest
+	return s, checkSize(rest, maxGroupRemainder)
+}
+
+// GroupResource maps a group of Keycloak to a resource, without its members. A
+// remainder that cannot be read whole is a *DamagedError.
+func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resource, error) {
+	rest, err := readRemainder(tenantKey, g.Attributes[AttrRemainder])
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	doc := scim.Document(rest)
+	doc[scim.AttrDisplayName] = g.Name
+	giveText(doc, scim.AttrExternalID, g.Attributes[AttrExternalID])
+	created := latest(time.Time{}, g.Attributes[AttrCreated])
+	return scim.Resource{
+		ID: g.ID, Document: doc, Created: created,
+		Modified: latest(created, g.Attributes[AttrModified]),
+	}, nil
+}
+
+// GroupAttributes are all attributes of a group for a POST (current is nil) or a
+// PUT; stamp is the time of the change.
+func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) (map[string][]string, error) {
+	written, err := pieces(tenantKey, s.Remainder, stamp, maxGroupValue)
+	if err != nil {
+		return nil, err
+	}
+	out := overlay(current, s.Attributes)
+	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
+	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
+	if current == nil {
+		out[AttrCreated] = out[AttrModified]
+	}
+	return out, nil
+}
+
+// AttributesEqual reports whether a group's attributes hold the state already.
+func (s GroupState) AttributesEqual(tenantKey string, current map[string][]string) bool {
+	return attributesEqual(tenantKey, s.Attributes, s.Remainder, current)
+}

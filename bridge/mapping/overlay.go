@@ -1,0 +1,54 @@
+package mapping
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// stampFormat is RFC 3339 in UTC with milliseconds.
+const stampFormat = "2006-01-02T15:04:05.000Z"
+
+// overlay copies attributes and sets the owned ones.
+func overlay(current, owned map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(current)+len(owned))
+	maps.Copy(out, current)
+	for name, values := range owned {
+		setOrDelete(out, name, values)
+	}
+	return out
+}
+
+func setOrDelete(attributes map[string][]string, name string, values []string) {
+	if len(values) == 0 {
+		delete(attributes, name)
+	} else {
+		attributes[name] = values
+	}
+}
+
+// attributesEqual compares without regard to the order of values, which Keycloak
+// does not keep. A damaged remainder differs from every state.
+func attributesEqual(tenantKey string, owned map[string][]string, remainder map[string]any, current map[string][]string) bool {
+	for name, values := range owned {
+		if !sameValues(values, current[name]) {
+			return false
+		}
+	}
+	stored, err := readRemainder(tenantKey, current[AttrRemainder])
+	if err != nil || len(stored) != len(remainder) {
+		return false
+	}
+	return len(remainder) == 0 || scim.Equal(map[string]any(remainder), stored)
+}
+
+func sameValues(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	one, two := slices.Clone(a), slices.Clone(b)
+	slices.Sort(one)
+	slices.Sort(two)
+	return slices.Equal(one, two)
+}

@@ -1,0 +1,210 @@
+package mapping
+
+import (
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// UserState is what Keycloak shall hold of a user, as far as the bridge owns it.
+type UserState struct {
+	Username  string // in lower case, as Keycloak stores it
+	Email     string // in lower case; "" for none
+	FirstName string
+	LastName  string
+	Enabled   *bool // nil: as it is
+
+	// Attributes are the owned attributes apart from the remainder and the time of
+	// the change. A nil value says that the attribute shall be absent.
+	Attributes map[string][]string
+	Remainder  map[string]any
+}
+
+// UserState maps a document of a User. tenantKey marks the values that belong to
+// one tenant. What cannot be stored is a *scim.Error that names the attribute.
+func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
+	rest := doc.Clone()
+	delete(rest, scim.AttrPassword) // the policy "password: ignore" of the built-in mapping
+	s := UserState{Attributes: map[string][]string{AttrOwner: {tenantKey}}}
+	s.Username = takeUserName(rest)
+	s.FirstName, s.LastName = takeName(rest)
+	if active, ok := rest[scim.AttrActive].(bool); ok {
+		s.Enabled = &active
+		delete(rest, scim.AttrActive)
+	}
+	emails := splitEmails(rest.Values(scim.AttrEmails))
+	s.Email, s.Attributes[AttrEmails] = emails.primary, emails.further
+	putOrDelete(rest, scim.AttrEmails, emails.entries)
+	if err := s.takeExternalID(tenantKey, rest); err != nil {
+		return UserState{}, err
+	}
+	for _, r := range m.rules {
+		s.Attributes[r.attribute] = takeText(rest, r.name)
+	}
+	s.Remainder = rest
+	return s, checkSize(rest, maxUserRemainder)
+}
+
+// takeUserName leaves the spelling in the rest where Keycloak would lose it.
+func takeUserName(rest scim.Document) string {
+	spelled := rest.String(scim.AttrUserName)
+	stored := strings.ToLower(spelled)
+	if stored == spelled {
+		delete(rest, scim.AttrUserName)
+	}
+	return stored
+}
+
+// takeName moves the parts of the name that have a field of their own.
+func takeName(rest scim.Document) (first, last string) {
+	name := rest.Object(scim.AttrName)
+	first, last = takePart(name, scim.AttrGivenName), takePart(name, scim.AttrFamilyName)
+	if len(name) == 0 {
+		delete(rest, scim.AttrName)
+	}
+	return first, last
+}
+
+// takePart leaves a blank in the rest, as Keycloak would drop it.
+func takePart(name map[string]any, part string) string {
+	text, _ := name[part].(string)
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	delete(name, part)
+	return text
+}
+
+// maxKey bounds scim.key; a longer one could not be stored.
+const maxKey = maxUserValue
+
+func (s *UserState) takeExternalID(tenantKey string, rest scim.Document) error {
+	s.Attributes[AttrKey] = nil
+	id := rest.String(scim.AttrExternalID)
+	s.Attributes[AttrExternalID] = takeText(rest, scim.AttrExternalID)
+	if id == "" {
+		return nil
+	}
+	key := LookupKey(tenantKey, id)
+	if len(key) > maxKey {
+		return scim.BadRequest(scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(tenantKey)-2)
+	}
+	s.Attributes[AttrKey] = []string{key}
+	return nil
+}
+
+// takeText moves a simple attribute out of the rest when Keycloak can hold it.
+func takeText(rest scim.Document, name string) []string {
+	text := rest.String(name)
+	if !storable(text) {
+		return nil
+	}
+	delete(rest, name)
+	return []string{text}
+}
+
+func putOrDelete(rest scim.Document, name string, values []any) {
+	if len(values) == 0 {
+		delete(rest, name)
+	} else {
+		rest[name] = values
+	}
+}
+
+// UserResource maps a user of Keycloak to a resource. A remainder that cannot be
+// read whole is a *DamagedError.
+func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource, error) {
+	rest, err := readRemainder(tenantKey, u.Attributes[AttrRemainder])
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	doc := scim.Document(rest)
+	if strings.ToLower(doc.String(scim.AttrUserName)) != strings.ToLower(u.Username) {
+		doc[scim.AttrUserName] = u.Username
+	}
+	giveName(doc, u)
+	doc[scim.AttrActive] = Enabled(u)
+	entries := doc.Values(scim.AttrEmails)
+	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), u.Attributes[AttrEmails], entries))
+	giveText(doc, scim.AttrExternalID, u.Attributes[AttrExternalID])
+	for _, r := range m.rules {
+		giveText(doc, r.name, u.Attributes[r.attribute])
+	}
+	return scim.Resource{
+		ID: u.ID, Document: doc, Created: u.Created,
+		Modified: latest(u.Created, u.Attributes[AttrModified]),
+	}, nil
+}
+
+// attrDisabledReason is what Keycloak adds to a user whom its brute-force
+// protection locked out; it is no attribute of the user.
+const attrDisabledReason = "disabledReason"
+
+// Enabled is the enabled flag of a user. Keycloak shows a locked-out user as
+// disabled whatever the stored flag; such a user counts as enabled, so that a
+// client's echo of the document cannot disable it for good, while asking to
+// deactivate it still does.
+func Enabled(u keycloak.User) bool {
+	return u.Enabled || Locked(u)
+}
+
+// Locked reports whether Keycloak's brute-force protection locked the user out.
+func Locked(u keycloak.User) bool {
+	return len(u.Attributes[attrDisabledReason]) > 0
+}
+
+func giveName(doc scim.Document, u keycloak.User) {
+	name := doc.Object(scim.AttrName)
+	if name == nil {
+		name = map[string]any{}
+	}
+	if u.FirstName != "" {
+		name[scim.AttrGivenName] = u.FirstName
+	}
+	if u.LastName != "" {
+		name[scim.AttrFamilyName] = u.LastName
+	}
+	if len(name) > 0 {
+		doc[scim.AttrName] = name
+	}
+}
+
+func giveText(doc scim.Document, name string, values []string) {
+	if len(values) > 0 {
+		doc[name] = values[0]
+	}
+}
+
+// latest is the time of the last change: what the attribute says, but not before
+// the creation.
+func latest(created time.Time, values []string) time.Time {
+	out := created
+	for _, value := range values {
+		if t, err := time.Parse(time.RFC3339Nano, value); err == nil && t.After(out) {
+			out = t
+		}
+	}
+	return out
+}
+
+// UserAttributes are all attributes of a user for a PUT: those it has, with the
+// owned ones as the state says. current may be nil for a new user. stamp is the
+// time of the change.
+func (s UserState) UserAttributes(tenantKey string, current map[string][]string, stamp time.Time) (map[string][]string, error) {
+	written, err := pieces(tenantKey, s.Remainder, stamp, maxUserValue)
+	if err != nil {
+		return nil, err
+	}
+	out := overlay(current, s.Attributes)
+	delete(out, attrDisabledReason)
+	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
+	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
+	return out, nil
+}
+
+// AttributesEqual reports whether a user's attributes hold the state already.
+func (s UserState) AttributesEqual(tenantKey string, current map[string][]string) bool {
+	return attributesEqual(tenantKey, s.Attributes, s.Remainder, current)
+}

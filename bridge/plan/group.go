@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// ForNewGroup plans the creation of a group with its members and tells what
+// Keycloak will hold then, id aside. Members are added by id after the group:
+// Keycloak takes none with it.
+func ForNewGroup(tenantKey string, s mapping.GroupState, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group, error) {
+	attributes, err := s.GroupAttributes(tenantKey, nil, now)
+	if err != nil {
+		return nil, keycloak.Group{}, err
+	}
+	p := Plan{{Kind: CreateGroup, NewGroup: keycloak.NewGroup{Name: s.Name, Attributes: attributes}}}
+	p = append(p, ForMembers(keycloak.GroupID{}, members, nil)...)
+	return p, keycloak.Group{Name: s.Name, Attributes: attributes}, nil
+}
+
+// ForGroup plans the change of a group itself and tells what Keycloak will hold
+// then.
+func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, now time.Time) (Plan, keycloak.Group, error) {
+	var update keycloak.GroupUpdate
+	after := current
+	if current.Name != s.Name {
+		after.Name = s.Name
+		update.Name = &after.Name
+	}
+	if update.Name != nil || !s.AttributesEqual(tenantKey, current.Attributes) {
+		attributes, err := s.GroupAttributes(tenantKey, orEmpty(current.Attributes), now)
+		if err != nil {
+			return nil, keycloak.Group{}, err
+		}
+		update.Attributes, after.Attributes = attributes, attributes
+	}
+	if update.Attributes == nil {
+		return nil, after, nil
+	}
+	return Plan{{Kind: UpdateGroup, OldGroup: current, GroupUpdate: update}}, after, nil
+}
+
+// orEmpty keeps a group without attributes apart from a new one.
+func orEmpty(attributes map[string][]string) map[string][]string {
+	if attributes == nil {
+		return map[string][]string{}
+	}
+	return attributes
+}
+
+// ForMembers plans changes of memberships. A zero group stands for the one that
+// the plan creates.
+func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
+	p := make(Plan, 0, len(add)+len(remove))
+	for _, user := range remove {
+		p = append(p, Step{Kind: RemoveMember, Group: group, User: user})
+	}
+	for _, user := range add {
+		p = append(p, Step{Kind: AddMember, Group: group, User: user})
+	}
+	return p
+}
+
+// ForDeletedGroup plans the deletion of a group.
+func ForDeletedGroup(id keycloak.GroupID) Plan {
+	return Plan{{Kind: DeleteGroup, Group: id}}
+}

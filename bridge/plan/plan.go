@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Kind is what a step does; it is also the step's name in logs and metrics.
+type Kind string
+
+// The kinds of steps, each one call of the Admin API but for EndSessions, which
+// is a logout, a list of offline sessions and a call for each of them.
+const (
+	CreateUser   Kind = "create_user"
+	UpdateUser   Kind = "update_user"
+	DeleteUser   Kind = "delete_user"
+	EndSessions  Kind = "end_sessions"
+	CreateGroup  Kind = "create_group"
+	UpdateGroup  Kind = "update_group"
+	DeleteGroup  Kind = "delete_group"
+	AddMember    Kind = "add_member"
+	RemoveMember Kind = "remove_member"
+)
+
+// Step is one change. Which fields it uses follows from its kind.
+type Step struct {
+	Kind  Kind
+	User  keycloak.UserID
+	Group keycloak.GroupID // zero in AddMember: the group that the plan creates
+
+	NewUser     keycloak.NewUser
+	UserUpdate  keycloak.UserUpdate
+	NewGroup    keycloak.NewGroup
+	OldGroup    keycloak.Group
+	GroupUpdate keycloak.GroupUpdate
+
+	// Always says that the step is carried out even when one before it failed:
+	// access is ended also when Keycloak refuses to disable the user.
+	Always bool
+}
+
+// Plan is a list of steps. They are carried out in order, consecutive changes of
+// memberships in parallel.
+type Plan []Step
+
+// String names the steps and what they write, without any value: it may be
+// logged.
+func (p Plan) String() string {
+	lines := make([]string, len(p))
+	for i, s := range p {
+		lines[i] = s.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// String is the step's kind, its target and the names of what it writes.
+func (s Step) String() string {
+	switch s.Kind {
+	case CreateUser:
+		return fmt.Sprintf("%s enabled=%t attributes=%v", s.Kind, s.NewUser.Enabled, scim.SortedNames(s.NewUser.Attributes))
+	case UpdateUser:
+		return fmt.Sprintf("%s %s %v", s.Kind, s.User, written(s.UserUpdate))
+	case DeleteUser, EndSessions:
+		return fmt.Sprintf("%s %s", s.Kind, s.User)
+	case CreateGroup:
+		return fmt.Sprintf("%s attributes=%v", s.Kind, scim.SortedNames(s.NewGroup.Attributes))
+	case UpdateGroup:
+		return fmt.Sprintf("%s %s name=%t attributes=%t", s.Kind, s.OldGroup.ID, s.GroupUpdate.Name != nil, s.GroupUpdate.Attributes != nil)
+	case DeleteGroup:
+		return fmt.Sprintf("%s %s", s.Kind, s.Group)
+	case AddMember, RemoveMember:
+		return fmt.Sprintf("%s %s %s", s.Kind, s.Group, s.User)
+	}
+	return string(s.Kind)
+}
+
+func written(u keycloak.UserUpdate) []string {
+	var names []string
+	add := func(name string, given bool) {
+		if given {
+			names = append(names, name)
+		}
+	}
+	add("username", u.Username != nil)
+	add("email", u.Email != nil)
+	add("emailVerified", u.EmailVerified != nil)
+	add("firstName", u.FirstName != nil)
+	add("lastName", u.LastName != nil)
+	add("enabled", u.Enabled != nil)
+	add("attributes", u.Attributes != nil)
+	return names
+}

@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// ForNewUser plans the creation of a user and tells what Keycloak will hold then,
+// id aside. The time of creation is sent along, so that nobody has to ask for it.
+func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, keycloak.User, error) {
+	attributes, err := s.UserAttributes(tenantKey, nil, now)
+	if err != nil {
+		return nil, keycloak.User{}, err
+	}
+	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
+	created := now.Truncate(time.Millisecond)
+	after := keycloak.User{
+		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
+		Enabled: enabled, Created: created, Attributes: attributes,
+	}
+	step := Step{Kind: CreateUser, NewUser: keycloak.NewUser{
+		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
+		Enabled: enabled, Created: created, Attributes: attributes,
+	}}
+	return Plan{step}, after, nil
+}
+
+// ForUser plans the change of a user and tells what Keycloak will hold then.
+//
+// A change of fields alone is a PUT without attributes, which cannot overwrite
+// what others changed meanwhile. Any other sends all attributes as just read, with
+// all fields, because Keycloak clears those that are missing then.
+func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User, error) {
+	update, after := changedFields(current, s)
+	if !s.AttributesEqual(tenantKey, current.Attributes) {
+		attributes, err := s.UserAttributes(tenantKey, current.Attributes, now)
+		if err != nil {
+			return nil, keycloak.User{}, err
+		}
+		update.Attributes, after.Attributes = attributes, attributes
+		update.Username, update.Email = &after.Username, &after.Email
+		update.FirstName, update.LastName = &after.FirstName, &after.LastName
+	}
+	var p Plan
+	if len(written(update)) > 0 {
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update})
+	}
+	if update.Enabled != nil && !*update.Enabled {
+		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
+	}
+	return p, after, nil
+}
+
+// changedFields compares the fields. Names of users of a federation keep their
+// case, so user names and addresses are compared without it.
+func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpdate, keycloak.User) {
+	var update keycloak.UserUpdate
+	after := current
+	if !strings.EqualFold(current.Username, s.Username) {
+		after.Username = s.Username
+		update.Username = &after.Username
+	}
+	if !strings.EqualFold(current.Email, s.Email) {
+		unverified := false
+		after.Email, after.EmailVerified = s.Email, unverified
+		update.Email, update.EmailVerified = &after.Email, &unverified
+	}
+	if current.FirstName != s.FirstName {
+		after.FirstName = s.FirstName
+		update.FirstName = &after.FirstName
+	}
+	if current.LastName != s.LastName {
+		after.LastName = s.LastName
+		update.LastName = &after.LastName
+	}
+	if s.Enabled != nil && *s.Enabled != mapping.Enabled(current) {
+		enabled := *s.Enabled
+		after.Enabled = enabled
+		update.Enabled = &enabled
+	}
+	return update, after
+}
+
+// ForDeletedUser plans the deletion of a user.
+func ForDeletedUser(id keycloak.UserID) Plan {
+	return Plan{{Kind: DeleteUser, User: id}}
+}

@@ -1,0 +1,340 @@
+package bridge
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
+)
+
+// Options are what a Service needs besides its clients.
+type Options struct {
+	Log *zap.Logger // required
+
+	// ObserveStep is told the outcome of every step of a plan; nil for none.
+	ObserveStep func(kind plan.Kind, err error)
+	// ObserveIgnored is told of every value that a policy left out: "password",
+	// "members"; nil for none.
+	ObserveIgnored func(what string, n int)
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+}
+
+// Service answers SCIM requests of tenants. It is safe for concurrent use.
+type Service struct {
+	clients   map[string]*keycloak.Client // by realm
+	directory *directory.Directory
+	applier   *apply.Applier
+	options   Options
+}
+
+// New makes a Service over the client of each realm, by the realm's name.
+func New(clients map[string]*keycloak.Client, o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ObserveIgnored == nil {
+		o.ObserveIgnored = func(string, int) {}
+	}
+	return &Service{
+		clients:   clients,
+		directory: &directory.Directory{Visible: guard.VisibleOnly},
+		applier:   &apply.Applier{Observe: o.ObserveStep},
+		options:   o,
+	}
+}
+
+// Call is what every request says.
+type Call struct {
+	Tenant     *tenant.Tenant
+	Endpoint   string   // of the resource type: "/Users", "/Groups"
+	ID         string   // of the resource; hostile until parsed
+	Attributes []string // the query parameter, split at its commas
+	Excluded   []string
+}
+
+// Answer is what to send. A nil Body is an empty one.
+type Answer struct {
+	Status   int
+	Body     map[string]any
+	Location string // for the Location header; "" for none
+}
+
+// request is a Call on its way through the pipeline.
+type request struct {
+	Call
+	kind       kind
+	rt         *scim.ResourceType
+	client     *keycloak.Client
+	projection scim.Projection
+}
+
+// current is a resource as Keycloak holds it. One of user and group is set.
+type current struct {
+	resource scim.Resource
+	user     keycloak.User
+	userID   keycloak.UserID
+	group    keycloak.Group
+	groupID  keycloak.GroupID
+	members  []guard.Member // of a group
+	known    bool           // whether members are the group's, be they none
+}
+
+// change is a plan and what Keycloak will hold once it is carried out.
+type change struct {
+	plan  plan.Plan
+	after current
+}
+
+// kind is what a type of resource plugs into the pipeline.
+type kind interface {
+	resourceType(t *tenant.Tenant) *scim.ResourceType
+	// read finds a resource that the tenant may see, else a 404.
+	read(ctx context.Context, r *request) (current, error)
+	find(ctx context.Context, r *request, q Query) (directory.Found, error)
+	create(ctx context.Context, r *request, doc scim.Document) (change, error)
+	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
+	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
+	remove(r *request, cur current) (plan.Plan, error)
+	// created completes what was planned with the ids that Keycloak gave.
+	created(after current, out apply.Outcome) current
+	// resource is what the answer shows; it may read what the projection asks for.
+	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
+	// patchesBlind carries out operations that need no look at the resource; ok is
+	// false when these do.
+	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
+	// patchAnswers says whether a PATCH is answered with the resource.
+	patchAnswers() bool
+}
+
+func (s *Service) kindOf(endpoint string) kind {
+	switch endpoint {
+	case "/Users":
+		return userKind{s}
+	case "/Groups":
+		return groupKind{s}
+	}
+	return nil
+}
+
+// begin checks what every request must pass.
+func (s *Service) begin(c Call) (*request, error) {
+	if problem := c.Tenant.Fitness().Problem; problem != "" {
+		return nil, &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry,
+			Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge setup",
+			Cause:  unfitError(problem),
+		}
+	}
+	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
+	if k == nil || client == nil {
+		return nil, scim.NotFound("Endpoint")
+	}
+	rt := k.resourceType(c.Tenant)
+	projection, err := rt.NewProjection(c.Attributes, c.Excluded)
+	if err != nil {
+		return nil, err
+	}
+	return &request{Call: c, kind: k, rt: rt, client: client, projection: projection}, nil
+}
+
+// Create answers a POST: 201 with the resource.
+func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+	r, err := s.begin(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	doc, err := s.document(r, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	ch, err := r.kind.create(ctx, r, doc)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	out, err := s.applier.Apply(ctx, r.client, ch.plan)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+}
+
+// document reads a whole resource from a body.
+func (s *Service) document(r *request, body map[string]any) (scim.Document, error) {
+	doc, err := r.rt.Canonical(body)
+	if err != nil {
+		return nil, err
+	}
+	s.countIgnored(doc)
+	return doc, r.rt.Validate(doc)
+}
+
+// countIgnored counts what the policy of the mapping leaves out.
+func (s *Service) countIgnored(doc scim.Document) {
+	if doc[scim.AttrPassword] != nil {
+		s.options.ObserveIgnored(scim.AttrPassword, 1)
+	}
+}
+
+// Get answers a GET of one resource: 200.
+func (s *Service) Get(ctx context.Context, c Call) (Answer, error) {
+	r, err := s.begin(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	cur, err := r.kind.read(ctx, r)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return s.render(ctx, r, http.StatusOK, cur)
+}
+
+// Replace answers a PUT: 200 with the resource. What the client leaves out is
+// cleared, apart from externalId and active, which it keeps: Okta sends neither
+// back at times, and nobody means to enable a user by silence.
+func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+	r, unlock, err := s.beginWrite(ctx, c)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer unlock()
+	doc, err := s.document(r, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	cur, err := r.kind.read(ctx, r)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	for _, name := range []string{scim.AttrExternalID, scim.AttrActive} {
+		if value, had := cur.resource.Document[name]; had && doc[name] == nil {
+			doc[name] = value
+		}
+	}
+	ch, err := r.kind.replace(ctx, r, cur, doc)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return s.carryOut(ctx, r, ch, true)
+}
+
+// Patch answers a PATCH: 200 with the resource, or 204 for a group, whose members
+// cost more to read than to change, unless the client asks for attributes.
+func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+	ops, err := patch.Decode(body)
+	if err != nil {
+		return Answer{}, err
+	}
+	r, unlock, err := s.beginWrite(ctx, c)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer unlock()
+	answers := r.kind.patchAnswers() || r.projection.Asked()
+	if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
+		return s.patchedBlind(ctx, r, p, err, answers)
+	}
+	cur, err := r.kind.read(ctx, r)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	result, err := patch.Apply(r.rt, cur.resource.Document, ops)
+	if err != nil {
+		return Answer{}, err
+	}
+	s.countIgnored(result.Document)
+	ch, err := r.kind.patch(ctx, r, cur, result)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return s.carryOut(ctx, r, ch, answers)
+}
+
+// patchedBlind carries out a plan that was made without reading the resource.
+func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error, answers bool) (Answer, error) {
+	if err == nil {
+		_, err = s.applier.Apply(ctx, r.client, p)
+	}
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	if !answers {
+		return Answer{Status: http.StatusNoContent}, nil
+	}
+	cur, err := r.kind.read(ctx, r)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return s.render(ctx, r, http.StatusOK, cur)
+}
+
+// Delete answers a DELETE: 204.
+func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
+	r, unlock, err := s.beginWrite(ctx, c)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer unlock()
+	cur, err := r.kind.read(ctx, r)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	p, err := r.kind.remove(r, cur)
+	if err != nil {
+		return Answer{}, err
+	}
+	if _, err = s.applier.Apply(ctx, r.client, p); err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	return Answer{Status: http.StatusNoContent}, nil
+}
+
+// beginWrite is begin, and waits for the resource's lock.
+func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), error) {
+	r, err := s.begin(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	unlock, err := s.applier.Locks.Lock(ctx, c.Tenant.Realm+c.Endpoint+"/"+c.ID)
+	if err != nil {
+		return nil, nil, s.fail(r, err)
+	}
+	return r, unlock, nil
+}
+
+// carryOut applies a change and answers it.
+func (s *Service) carryOut(ctx context.Context, r *request, ch change, answers bool) (Answer, error) {
+	if _, err := s.applier.Apply(ctx, r.client, ch.plan); err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	if !answers {
+		return Answer{Status: http.StatusNoContent}, nil
+	}
+	return s.render(ctx, r, http.StatusOK, ch.after)
+}
+
+// render answers with a resource as the client asked to see it.
+func (s *Service) render(ctx context.Context, r *request, status int, cur current) (Answer, error) {
+	resource, err := r.kind.resource(ctx, r, cur)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
+	}
+	answer := Answer{
+		Status: status,
+		Body:   r.rt.Project(r.rt.Object(resource, r.Tenant.BaseURL), r.projection),
+	}
+	if status == http.StatusCreated {
+		answer.Location = r.rt.Location(r.Tenant.BaseURL, resource.ID)
+	}
+	return answer, nil
+}

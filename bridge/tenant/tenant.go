@@ -1,0 +1,66 @@
+package tenant
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+)
+
+// Token is a static bearer token of a tenant, known by its hash only.
+type Token struct {
+	Name    string    // for the log
+	SHA256  [32]byte  // of the token as the client sends it
+	Expires time.Time // zero: never
+}
+
+// Policy is what a tenant's configuration decides.
+type Policy struct {
+	// IgnoreUnknownMembers leaves out members that do not exist, counted and
+	// logged, in place of refusing the request.
+	IgnoreUnknownMembers bool
+	// BareToken takes an Authorization header that holds the token alone (Okta's
+	// header mode).
+	BareToken bool
+}
+
+// Tenant is one SCIM endpoint of a realm. All but its fitness is fixed when it is
+// made; it is safe for concurrent use.
+type Tenant struct {
+	Path    string // the segment of its URL: /realms/{Path}/scim/v2
+	Realm   string // the Keycloak realm
+	Key     string // marks the tenant's values in Keycloak; it outlives Path
+	BaseURL string // public URL of the service root, without a trailing slash
+	Mapping *mapping.Mapping
+	Tokens  []Token
+	Policy  Policy
+
+	fitness atomic.Pointer[Fitness]
+}
+
+// Fitness is what the last look at the realm found (bridge/realm).
+type Fitness struct {
+	// Problem says why the tenant would lose data or fail, and the remedy; "" when
+	// the realm offers all it needs.
+	Problem string
+	// EmailAsUsername says that the realm derives user names from e-mail addresses.
+	EmailAsUsername bool
+}
+
+// Fitness returns the last finding. Before the first look it is a problem, so that
+// nothing is written into a realm that nobody looked at.
+func (t *Tenant) Fitness() Fitness {
+	if f := t.fitness.Load(); f != nil {
+		return *f
+	}
+	return Fitness{Problem: "the realm was not checked yet"}
+}
+
+// SetFitness records a finding.
+func (t *Tenant) SetFitness(f Fitness) { t.fitness.Store(&f) }
+
+// Principal is an authenticated client of a tenant.
+type Principal struct {
+	Tenant *Tenant
+	Name   string // the name of its credential
+}

@@ -1,0 +1,128 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
+)
+
+// userKind plugs users into the pipeline.
+type userKind struct{ s *Service }
+
+func (userKind) resourceType(t *tenant.Tenant) *scim.ResourceType { return t.Mapping.User }
+
+func (userKind) patchAnswers() bool { return true }
+
+func (userKind) patchesBlind(context.Context, *request, []patch.Operation) (plan.Plan, bool, error) {
+	return nil, false, nil
+}
+
+func (userKind) read(ctx context.Context, r *request) (current, error) {
+	id, err := keycloak.ParseUserID(r.ID)
+	if err != nil {
+		return current{}, scim.NotFound(r.rt.Name)
+	}
+	user, err := r.client.User(ctx, id)
+	if err != nil {
+		return current{}, err
+	}
+	visible, err := guard.Visible(ctx, r.client, user)
+	if err != nil {
+		return current{}, err
+	}
+	if !visible {
+		return current{}, scim.NotFound(r.rt.Name)
+	}
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Key, user)
+	return current{resource: resource, user: user, userID: id}, err
+}
+
+func (k userKind) find(ctx context.Context, r *request, q Query) (directory.Found, error) {
+	return k.s.directory.Users(ctx, r.Tenant, r.client, q.expr, q.page())
+}
+
+func (k userKind) create(_ context.Context, r *request, doc scim.Document) (change, error) {
+	state, err := userState(r, doc)
+	if err != nil {
+		return change{}, err
+	}
+	p, after, err := plan.ForNewUser(r.Tenant.Key, state, k.s.options.Now())
+	return change{plan: p, after: current{user: after}}, err
+}
+
+// userState maps the document, and refuses what the realm would turn into
+// something else.
+func userState(r *request, doc scim.Document) (mapping.UserState, error) {
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Key, doc)
+	if err == nil && r.Tenant.Fitness().EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
+		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
+	}
+	return state, err
+}
+
+func (userKind) created(after current, out apply.Outcome) current {
+	after.userID = out.User
+	after.user.ID = out.User.String()
+	return after
+}
+
+func (k userKind) replace(_ context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	return k.change(r, cur, doc)
+}
+
+func (k userKind) patch(_ context.Context, r *request, cur current, result patch.Result) (change, error) {
+	return k.change(r, cur, result.Document)
+}
+
+func (k userKind) change(r *request, cur current, doc scim.Document) (change, error) {
+	state, err := userState(r, doc)
+	if err != nil {
+		return change{}, err
+	}
+	p, after, err := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, k.s.options.Now())
+	return change{plan: p, after: current{user: after, userID: cur.userID}}, err
+}
+
+func (userKind) remove(_ *request, cur current) (plan.Plan, error) {
+	return plan.ForDeletedUser(cur.userID), nil
+}
+
+func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
+	resource := cur.resource
+	if resource.ID == "" {
+		var err error
+		if resource, err = r.Tenant.Mapping.UserResource(r.Tenant.Key, cur.user); err != nil {
+			return scim.Resource{}, err
+		}
+	}
+	if !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) {
+		return resource, nil
+	}
+	id, err := keycloak.ParseUserID(resource.ID)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	groups, err := r.client.UserGroups(ctx, id)
+	resource.Derived = map[string]any{scim.AttrGroups: groupsOf(r, groups)}
+	return resource, err
+}
+
+func groupsOf(r *request, groups []keycloak.Group) []any {
+	out := make([]any, len(groups))
+	for i, g := range groups {
+		out[i] = map[string]any{
+			scim.AttrValue: g.ID, scim.AttrDisplay: g.Name, scim.AttrType: "direct",
+			"$ref": r.Tenant.Mapping.Group.Location(r.Tenant.BaseURL, g.ID),
+		}
+	}
+	return out
+}

@@ -1,0 +1,223 @@
+package patch
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// Result is a document after a PATCH.
+type Result struct {
+	Document scim.Document
+	Members  Members // for a type that has members
+}
+
+// Apply carries out the operations in order on a copy of the document and
+// checks that the result still has the required attributes. Any error leaves
+// the document as it was (RFC 7644 section 3.5.2) and is a *scim.Error that
+// says which operation failed.
+func Apply(rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, error) {
+	w := work{rt: rt, doc: doc.Clone()}
+	for i, op := range ops {
+		if err := w.operation(op); err != nil {
+			return Result{}, located(err, i)
+		}
+	}
+	if err := rt.Validate(w.doc); err != nil {
+		return Result{}, err
+	}
+	return Result{Document: w.doc, Members: w.members}, nil
+}
+
+func located(err error, i int) error {
+	if e, ok := err.(*scim.Error); ok { //nolint:errorlint // made by us, never wrapped
+		e.Detail = "Operations[" + strconv.Itoa(i) + "]: " + e.Detail
+	}
+	return err
+}
+
+// work is a PATCH under way.
+type work struct {
+	rt      *scim.ResourceType
+	doc     scim.Document
+	members Members
+}
+
+func (w *work) operation(op Operation) error {
+	if op.Path == "" {
+		return w.pathless(op)
+	}
+	path, err := filter.ParsePath(op.Path, w.rt)
+	if err != nil {
+		return err
+	}
+	return w.at(op, path)
+}
+
+// pathless takes a value whose members are themselves paths: RFC 7644 knows
+// names of attributes, Entra with aadOptscim062020 writes "name.givenName", URNs
+// and value paths. Read-only attributes in it are ignored, as in a PUT: Okta
+// repeats the id.
+func (w *work) pathless(op Operation) error {
+	if op.Op == Remove {
+		return scim.BadRequest(scim.NoTarget, "remove needs a path")
+	}
+	object, ok := op.Value.(map[string]any)
+	if !ok {
+		return scim.BadRequest(scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
+	}
+	for _, name := range scim.SortedNames(object) {
+		if err := w.member(op.Op, name, object[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) member(op Op, name string, value any) error {
+	path, err := filter.ParsePath(name, w.rt)
+	if err != nil {
+		if strings.ContainsRune(name, '[') {
+			return err
+		}
+		return w.opaque(name, value) // the URN of a schema that is not ours
+	}
+	if leaf := path.Attr.Attr; leaf != nil && leaf.Mutability == scim.ReadOnly {
+		return nil
+	}
+	return w.at(Operation{Op: op, Path: name, Value: value, HasValue: true}, path)
+}
+
+// opaque sets an attribute that no schema knows: kept as sent, like in a POST.
+func (w *work) opaque(name string, value any) error {
+	doc, err := w.rt.Canonical(map[string]any{name: value})
+	if err != nil {
+		return err
+	}
+	deleteFold(w.doc, name)
+	for key, kept := range doc {
+		w.doc[key] = kept
+	}
+	return nil
+}
+
+// at carries out an operation with a path.
+func (w *work) at(op Operation, path filter.Path) error {
+	if op.Op != Remove && !op.HasValue {
+		return scim.BadRequest(scim.InvalidValue, "%s needs a value", op.Op)
+	}
+	p := path.Attr
+	if p.Name == "" {
+		return w.extension(op, p.URN)
+	}
+	if p.Attr == nil {
+		return w.unknown(op, path)
+	}
+	if p.Attr.Mutability == scim.ReadOnly {
+		return scim.BadRequest(scim.MutabilityErr, "%s is read-only", p)
+	}
+	if w.hasMembers(p) {
+		return w.members.apply(op, path)
+	}
+	return w.inContainer(p.URN, func(container map[string]any) error {
+		t := target{attr: p.Attr, path: path, container: container}
+		return t.apply(op)
+	})
+}
+
+// inContainer runs change on the object that holds the attribute: the document,
+// or the extension, which is made when absent and dropped when left empty.
+func (w *work) inContainer(urn string, change func(map[string]any) error) error {
+	if urn == "" {
+		return change(w.doc)
+	}
+	ext := w.doc.Object(urn)
+	if ext == nil {
+		ext = map[string]any{}
+	}
+	if err := change(ext); err != nil {
+		return err
+	}
+	if len(ext) == 0 {
+		delete(w.doc, urn)
+	} else {
+		w.doc[urn] = ext
+	}
+	return nil
+}
+
+// extension takes a bare extension URN: its value is an object of attributes.
+func (w *work) extension(op Operation, urn string) error {
+	if op.Op == Remove || scim.IsEmpty(op.Value) {
+		delete(w.doc, urn)
+		return nil
+	}
+	object, ok := op.Value.(map[string]any)
+	if !ok {
+		return scim.BadRequest(scim.InvalidValue, "%s takes an object of attributes", urn)
+	}
+	for _, name := range scim.SortedNames(object) {
+		if err := w.member(op.Op, urn+":"+name, object[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknown takes a path that no schema knows. A plain name is kept as sent; a
+// part of something unknown is refused, as nothing says what it would mean.
+func (w *work) unknown(op Operation, path filter.Path) error {
+	p := path.Attr
+	if p.Sub != "" || path.Filter != nil || p.URN != "" {
+		return scim.BadRequest(scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
+	}
+	if op.Op == Remove {
+		deleteFold(w.doc, p.Name)
+		return nil
+	}
+	return w.opaque(p.Name, op.Value)
+}
+
+// OnlyMembers reports what the operations do to members when they touch nothing
+// else, so that the group itself need not be read; ok is false when they do.
+func OnlyMembers(rt *scim.ResourceType, ops []Operation) (members Members, ok bool, err error) {
+	w := work{rt: rt, doc: scim.Document{}}
+	for i, op := range ops {
+		if !w.touchesMembersOnly(op) {
+			return Members{}, false, nil
+		}
+		if err := w.operation(op); err != nil {
+			return Members{}, true, located(err, i)
+		}
+	}
+	return w.members, true, nil
+}
+
+func (w *work) touchesMembersOnly(op Operation) bool {
+	if op.Path != "" {
+		return w.isMembers(op.Path)
+	}
+	object, ok := op.Value.(map[string]any)
+	if !ok || op.Op == Remove {
+		return false
+	}
+	for name := range object {
+		a := w.rt.Attribute(name)
+		if !w.isMembers(name) && (a == nil || a.Mutability != scim.ReadOnly) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *work) isMembers(text string) bool {
+	path, err := filter.ParsePath(text, w.rt)
+	return err == nil && w.hasMembers(path.Attr)
+}
+
+// hasMembers reports whether a path names the members of a group.
+func (w *work) hasMembers(p scim.AttrPath) bool {
+	return p.Attr != nil && p.Attr.Name == scim.AttrMembers && p.Attr == w.rt.Schema.Attribute(scim.AttrMembers)
+}

@@ -1,0 +1,196 @@
+package patch
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// Members is what operations do to the members of a group, without knowing the
+// present ones. Add and Remove hold ids as the client wrote them, each once and
+// never in both.
+type Members struct {
+	// Replace says that Add is the whole new list; otherwise Add and Remove are
+	// the difference. With Replace, Remove is empty.
+	Replace bool
+	Add     []string
+	Remove  []string
+}
+
+// IsEmpty reports whether nothing is to be done.
+func (m Members) IsEmpty() bool {
+	return !m.Replace && len(m.Add) == 0 && len(m.Remove) == 0
+}
+
+func (m *Members) add(ids []string) {
+	m.Remove = subtract(m.Remove, ids)
+	m.Add = union(m.Add, ids)
+}
+
+func (m *Members) remove(ids []string) {
+	m.Add = subtract(m.Add, ids)
+	if !m.Replace {
+		m.Remove = union(m.Remove, ids)
+	}
+}
+
+func (m *Members) replace(ids []string) {
+	*m = Members{Replace: true, Add: union(nil, ids)}
+}
+
+func union(list, more []string) []string {
+	seen := set(list)
+	for _, id := range more {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+func subtract(list, less []string) []string {
+	gone := set(less)
+	var kept []string
+	for _, id := range list {
+		if !gone[id] {
+			kept = append(kept, id)
+		}
+	}
+	return kept
+}
+
+func set(list []string) map[string]bool {
+	out := make(map[string]bool, len(list))
+	for _, id := range list {
+		out[id] = true
+	}
+	return out
+}
+
+// apply carries out one operation whose path names members.
+func (m *Members) apply(op Operation, path filter.Path) error {
+	if path.Sub != "" {
+		return scim.BadRequest(scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
+	}
+	if path.Filter != nil {
+		return m.applyFiltered(op, path.Filter)
+	}
+	switch op.Op {
+	case Add, Replace:
+		if !op.HasValue {
+			return scim.BadRequest(scim.InvalidValue, "%s of members needs a value", op.Op)
+		}
+		ids, err := MemberIDs(op.Value)
+		if err != nil {
+			return err
+		}
+		if op.Op == Add {
+			m.add(ids)
+		} else {
+			m.replace(ids)
+		}
+	case Remove:
+		return m.removeListed(op)
+	}
+	return nil
+}
+
+// removeListed removes the members in the value, as Entra and others write it;
+// only without a value does "remove members" mean all (RFC 7644 section 3.5.2.2).
+func (m *Members) removeListed(op Operation) error {
+	if !op.HasValue {
+		m.replace(nil)
+		return nil
+	}
+	if op.Value == nil {
+		return scim.BadRequest(scim.InvalidValue, "remove of members with the value null is ambiguous; leave the value out to remove all members, or list those to remove")
+	}
+	ids, err := MemberIDs(op.Value)
+	if err == nil {
+		m.remove(ids)
+	}
+	return err
+}
+
+// applyFiltered takes members[value eq "a" or value eq "b"]; ConnId sends a
+// value besides, which says the same again.
+func (m *Members) applyFiltered(op Operation, e filter.Expr) error {
+	ids, ok := selectedIDs(e, nil)
+	if !ok {
+		return scim.BadRequest(scim.InvalidFilter, "members can be selected by value eq only, joined by or")
+	}
+	switch op.Op {
+	case Remove:
+		m.remove(ids)
+	case Add, Replace:
+		m.add(ids)
+	}
+	return nil
+}
+
+func selectedIDs(e filter.Expr, ids []string) ([]string, bool) {
+	switch e := e.(type) {
+	case *filter.Or:
+		for _, term := range e.Terms {
+			var ok bool
+			if ids, ok = selectedIDs(term, ids); !ok {
+				return nil, false
+			}
+		}
+		return ids, true
+	case *filter.Compare:
+		id, ok := e.Value.(string)
+		return append(ids, id), ok && e.Op == filter.Eq && e.Path.Name == scim.AttrValue
+	default:
+		return nil, false
+	}
+}
+
+// MemberIDs reads the ids of members in every shape that clients send: an array
+// of objects with a value, of strings, one of either, or {"members": …}. A
+// member of another type than User and one without a value are a *scim.Error
+// with InvalidValue.
+func MemberIDs(value any) ([]string, error) {
+	if wrapper, ok := value.(map[string]any); ok {
+		if inner, ok := lookup(wrapper, scim.AttrMembers); ok {
+			value = inner
+		}
+	}
+	elements, ok := value.([]any)
+	if !ok && value != nil {
+		elements = []any{value}
+	}
+	var ids []string
+	for _, element := range elements {
+		id, err := memberID(element)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func memberID(element any) (string, error) {
+	if object, ok := element.(map[string]any); ok {
+		if kind, ok := lookup(object, scim.AttrType); ok && kind != nil && !isUser(kind) {
+			return "", scim.BadRequest(scim.InvalidValue, "members of a type other than User are not supported: Keycloak's members do not pass to the parent group")
+		}
+		element, _ = lookup(object, scim.AttrValue)
+	}
+	id, ok := element.(string)
+	if !ok || id == "" {
+		return "", scim.BadRequest(scim.InvalidValue, "a member needs a \"value\" with the id of a user")
+	}
+	return id, nil
+}
+
+func isUser(kind any) bool {
+	text, ok := kind.(string)
+	return ok && (text == "" || strings.EqualFold(text, "User"))
+}
+
+// Distinct are the ids, each once, in the order of their first mention.
+func Distinct(ids []string) []string { return union(nil, ids) }

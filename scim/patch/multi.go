@@ -1,0 +1,206 @@
+package patch
+
+import (
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// applyMulti carries out an operation on a multi-valued attribute.
+func (t target) applyMulti(op Operation) error {
+	elements, _ := t.container[t.attr.Name].([]any)
+	var err error
+	switch {
+	case t.path.Filter != nil || t.sub() != "":
+		elements, err = t.selected(op, elements)
+	case op.Op == Remove:
+		elements, err = t.removeListed(op, elements)
+	case op.Op == Replace:
+		elements, err = t.replaceAll(op.Value)
+	default:
+		elements, err = t.addAll(op.Value, elements)
+	}
+	if err != nil {
+		return err
+	}
+	if len(elements) == 0 {
+		delete(t.container, t.attr.Name)
+	} else {
+		t.container[t.attr.Name] = elements
+	}
+	return nil
+}
+
+func (t target) replaceAll(value any) ([]any, error) {
+	kept, err := scim.CanonicalValue(t.attr, t.path.Attr.String(), value)
+	elements, _ := kept.([]any)
+	return elements, err
+}
+
+// removeListed removes the whole attribute, or, where the client listed values
+// besides the path, those.
+func (t target) removeListed(op Operation, elements []any) ([]any, error) {
+	if !op.HasValue || scim.IsEmpty(op.Value) {
+		return nil, nil
+	}
+	listed, err := t.replaceAll(op.Value)
+	if err != nil {
+		return nil, err
+	}
+	var kept []any
+	for _, element := range elements {
+		if indexOf(t.attr, listed, element) < 0 {
+			kept = append(kept, element)
+		}
+	}
+	return kept, nil
+}
+
+// addAll adds values as to a set: one that is there already, by its value and
+// type, is merged, as clients repeat an add until they see it.
+func (t target) addAll(value any, elements []any) ([]any, error) {
+	added, err := t.replaceAll(value)
+	if err != nil {
+		return nil, err
+	}
+	for _, element := range added {
+		i := indexOf(t.attr, elements, element)
+		if i < 0 {
+			elements = append(elements, element)
+			i = len(elements) - 1
+		} else if object, ok := element.(map[string]any); ok {
+			mergeCanonical(elements[i], object)
+		}
+		demoteOthers(elements, i)
+	}
+	return elements, nil
+}
+
+func mergeCanonical(element any, object map[string]any) {
+	if current, ok := element.(map[string]any); ok {
+		for name, value := range object {
+			current[name] = value
+		}
+	}
+}
+
+// indexOf finds the element that stands for the same as the given one: equal, or
+// of equal value and no other type.
+func indexOf(a *scim.Attribute, elements []any, element any) int {
+	text, hasText := textOf(a, element)
+	for i, e := range elements {
+		if scim.Equal(e, element) {
+			return i
+		}
+		if other, ok := textOf(a, e); hasText && ok && other == text && sameType(e, element) {
+			return i
+		}
+	}
+	return -1
+}
+
+func sameType(a, b any) bool {
+	first, _ := a.(map[string]any)
+	second, _ := b.(map[string]any)
+	one, two := first[scim.AttrType], second[scim.AttrType]
+	return one == nil || two == nil || one == two
+}
+
+// demoteOthers keeps at most one primary value: the newest (RFC 7644 section
+// 3.5.2).
+func demoteOthers(elements []any, newest int) {
+	object, ok := elements[newest].(map[string]any)
+	if !ok || object[scim.AttrPrimary] != true {
+		return
+	}
+	for i, element := range elements {
+		if other, ok := element.(map[string]any); ok && i != newest && other[scim.AttrPrimary] == true {
+			other[scim.AttrPrimary] = false
+		}
+	}
+}
+
+// selected carries out an operation on the elements that the path selects: by a
+// filter, or all of them for a sub-attribute of the whole attribute.
+func (t target) selected(op Operation, elements []any) ([]any, error) {
+	var kept []any
+	matched, newest := false, -1
+	for _, element := range elements {
+		if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
+			kept = append(kept, element)
+			continue
+		}
+		matched = true
+		changed, err := t.changeElement(op, element)
+		if err != nil {
+			return nil, err
+		}
+		if !scim.IsEmpty(changed) {
+			newest = len(kept)
+			kept = append(kept, changed)
+		}
+	}
+	if newest >= 0 {
+		demoteOthers(kept, newest)
+	}
+	if matched || op.Op == Remove || scim.IsEmpty(op.Value) {
+		return kept, nil
+	}
+	return t.createElement(op, kept)
+}
+
+func (t target) changeElement(op Operation, element any) (any, error) {
+	object, ok := element.(map[string]any)
+	if !ok {
+		return t.changeSimple(op)
+	}
+	switch {
+	case t.sub() != "":
+		return object, t.putSub(object, op)
+	case op.Op == Remove || scim.IsEmpty(op.Value):
+		return nil, nil
+	}
+	return object, mergeElement(object, t.attr, op.Value)
+}
+
+func (t target) changeSimple(op Operation) (any, error) {
+	if op.Op == Remove || scim.IsEmpty(op.Value) {
+		return nil, nil
+	}
+	return scim.CanonicalElement(t.attr, t.path.Attr.String(), op.Value)
+}
+
+// mergeElement merges what a client sent for one element; a bare value, or an
+// array of one, stands for its object.
+func mergeElement(element map[string]any, a *scim.Attribute, value any) error {
+	if array, ok := value.([]any); ok && len(array) == 1 {
+		value = array[0]
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		object = map[string]any{scim.AttrValue: value}
+	}
+	return merge(element, a, object)
+}
+
+// createElement makes the element that a filter of plain eq terms describes when
+// none matches: Entra writes emails[type eq "work"].value to a user without
+// e-mail (the RFC would answer noTarget).
+func (t target) createElement(op Operation, elements []any) ([]any, error) {
+	element := map[string]any{}
+	if t.path.Filter != nil {
+		terms, ok := filter.EqualTerms(t.path.Filter)
+		if !ok {
+			return nil, scim.BadRequest(scim.NoTarget, "no value of %s matches the filter of the path", t.attr.Name)
+		}
+		if err := merge(element, t.attr, terms); err != nil {
+			return nil, err
+		}
+	}
+	changed, err := t.changeElement(op, element)
+	if err != nil {
+		return nil, err
+	}
+	elements = append(elements, changed)
+	demoteOthers(elements, len(elements)-1)
+	return elements, nil
+}

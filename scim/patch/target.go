@@ -1,0 +1,185 @@
+package patch
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// target is what a path points at: an attribute that the schemas know, in the
+// object that holds it.
+type target struct {
+	attr      *scim.Attribute
+	path      filter.Path
+	container map[string]any
+}
+
+// sub is the name of the sub-attribute that the path ends at, or "".
+func (t target) sub() string {
+	if t.path.Filter != nil {
+		return t.path.Sub
+	}
+	return t.path.Attr.Sub
+}
+
+// subAttr is the definition of the sub-attribute, nil when unknown.
+func (t target) subAttr() *scim.Attribute {
+	if t.path.Filter != nil {
+		return t.path.SubAttr
+	}
+	return t.path.Attr.SubAttr
+}
+
+func (t target) apply(op Operation) error {
+	if a := t.subAttr(); a != nil && a.Mutability == scim.ReadOnly {
+		return scim.BadRequest(scim.MutabilityErr, "%s is read-only", t.path.Attr)
+	}
+	if t.attr.MultiValued {
+		return t.applyMulti(op)
+	}
+	if t.path.Filter != nil {
+		return scim.BadRequest(scim.InvalidPath, "%s has one value, which takes no filter", t.attr.Name)
+	}
+	if t.sub() != "" {
+		return t.applySub(op)
+	}
+	return t.applySingle(op)
+}
+
+// applySingle sets or removes a single-valued attribute. A complex one is
+// merged, by add and by replace (RFC 7644 sections 3.5.2.1 and 3.5.2.3).
+func (t target) applySingle(op Operation) error {
+	if op.Op == Remove || scim.IsEmpty(op.Value) {
+		delete(t.container, t.attr.Name)
+		return nil
+	}
+	if t.attr.Type == scim.TypeComplex {
+		return t.mergeSingle(op.Value)
+	}
+	return put(t.container, t.attr, t.path.Attr.String(), op.Value)
+}
+
+// put sets a member of an object to a canonical value, or unassigns it.
+func put(object map[string]any, a *scim.Attribute, path string, value any) error {
+	kept, err := scim.CanonicalValue(a, path, value)
+	if err != nil {
+		return err
+	}
+	if kept == nil {
+		delete(object, a.Name)
+	} else {
+		object[a.Name] = kept
+	}
+	return nil
+}
+
+// mergeSingle merges an object into a complex attribute; members that the object
+// clears are removed. A value that is no object, as Entra's manager, stands for
+// the whole.
+func (t target) mergeSingle(value any) error {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return put(t.container, t.attr, t.path.Attr.String(), value)
+	}
+	current := asObject(t.container[t.attr.Name])
+	if err := merge(current, t.attr, object); err != nil {
+		return err
+	}
+	t.store(current)
+	return nil
+}
+
+// merge writes the members of an object as a client sent it into a complex
+// value; read-only ones are ignored.
+func merge(current map[string]any, a *scim.Attribute, object map[string]any) error {
+	for name, value := range object {
+		sub := a.Sub(name)
+		if sub == nil {
+			putOpaque(current, name, value)
+			continue
+		}
+		if sub.Mutability == scim.ReadOnly {
+			continue
+		}
+		if err := put(current, sub, a.Name+"."+sub.Name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putOpaque(object map[string]any, name string, value any) {
+	deleteFold(object, name)
+	if kept := scim.Opaque(value); !scim.IsEmpty(kept) {
+		object[name] = kept
+	}
+}
+
+// deleteFold removes a member that no schema knows whatever its case: an object
+// never holds two names that differ in case only.
+func deleteFold(object map[string]any, name string) {
+	for key := range object {
+		if strings.EqualFold(key, name) {
+			delete(object, key)
+		}
+	}
+}
+
+// applySub sets or removes a sub-attribute of a complex attribute, which is made
+// when absent.
+func (t target) applySub(op Operation) error {
+	current := asObject(t.container[t.attr.Name])
+	if err := t.putSub(current, op); err != nil {
+		return err
+	}
+	t.store(current)
+	return nil
+}
+
+// putSub sets or removes the path's sub-attribute of one complex value.
+func (t target) putSub(object map[string]any, op Operation) error {
+	name, a := t.sub(), t.subAttr()
+	switch {
+	case op.Op == Remove && a != nil:
+		delete(object, a.Name)
+	case op.Op == Remove:
+		deleteFold(object, name)
+	case a != nil:
+		return put(object, a, t.attr.Name+"."+a.Name, op.Value)
+	default:
+		putOpaque(object, name, op.Value)
+	}
+	return nil
+}
+
+func (t target) store(object map[string]any) {
+	if len(object) == 0 {
+		delete(t.container, t.attr.Name)
+	} else {
+		t.container[t.attr.Name] = object
+	}
+}
+
+func asObject(value any) map[string]any {
+	if object, ok := value.(map[string]any); ok {
+		return object
+	}
+	return map[string]any{}
+}
+
+// textOf is the "value" of an element as text, to compare elements by.
+func textOf(a *scim.Attribute, element any) (string, bool) {
+	if object, ok := element.(map[string]any); ok {
+		element = object[scim.AttrValue]
+	}
+	text, ok := element.(string)
+	sub := a.Sub(scim.AttrValue)
+	if sub == nil {
+		sub = a
+	}
+	if ok && !sub.CaseExact {
+		text = strings.ToLower(text)
+	}
+	return text, ok
+}
