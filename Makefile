@@ -1,0 +1,50 @@
+# Targets for people and for CI. Keycloak is fetched with Maven into a cache
+# outside the checkout and started on loopback.
+
+KEYCLOAK_VERSION ?= 26.7.4
+KEYCLOAK_DB      ?= dev-mem
+export KEYCLOAK_VERSION KEYCLOAK_DB
+
+GO      ?= go
+RUN      = $(GO) run ./keycloak/keycloaktest/run
+LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build ## Run the main job against a real Keycloak and leave it running
+	@$(GO) run ./keycloak/keycloaktest/run -- bin/scim-bridge demo
+
+.PHONY: test
+test: lint ## Run every test, the real Keycloak included
+	$(RUN) -- $(GO) test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: unit
+unit: ## Run the tests that need no Keycloak
+	$(GO) test -race -shuffle=on -short ./...
+
+.PHONY: lint
+lint: ## Check formatting and the linters' rules
+	$(LINT) run ./...
+
+.PHONY: build
+build: ## Build the static binary bin/scim-bridge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/scim-bridge ./cmd/scim-bridge
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: keycloak-up
+keycloak-up: ## Start a Keycloak for development and leave it running
+	$(RUN) -up
+
+.PHONY: keycloak-down
+keycloak-down: ## Stop it
+	$(RUN) -down

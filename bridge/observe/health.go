@@ -1,0 +1,69 @@
+package observe
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// TenantStatus is one tenant on /statusz.
+type TenantStatus struct {
+	Tenant  string `json:"tenant"`
+	Realm   string `json:"realm"`
+	Fit     bool   `json:"fit"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Health answers the admin listener. /livez is the process; /readyz is this bridge
+// alone, neither Keycloak's health nor a tenant's fitness, because an unready
+// sidecar would take Keycloak's pod out of its Service.
+type Health struct {
+	draining atomic.Bool
+	tenants  func() []TenantStatus
+	gatherer prometheus.Gatherer
+}
+
+// NewHealth makes a Health; tenants tells their state for /statusz.
+func NewHealth(gatherer prometheus.Gatherer, tenants func() []TenantStatus) *Health {
+	return &Health{gatherer: gatherer, tenants: tenants}
+}
+
+// Drain makes /readyz answer 503, so that no new request is sent here.
+func (h *Health) Drain() { h.draining.Store(true) }
+
+// Handler serves /livez, /readyz, /statusz and /metrics.
+func (h *Health) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.HandleFunc("GET /statusz", h.status)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(h.gatherer, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
+	if h.draining.Load() {
+		say(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	}
+	say(w, http.StatusOK, "ok\n")
+}
+
+func (h *Health) status(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.MarshalIndent(map[string]any{"tenants": h.tenants()}, "", "  ")
+	if err != nil {
+		say(w, http.StatusInternalServerError, "status cannot be encoded\n")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	say(w, http.StatusOK, string(body)+"\n")
+}
+
+// say answers a probe. A probe that went away is nobody's concern.
+func say(w http.ResponseWriter, status int, text string) {
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

@@ -1,0 +1,97 @@
+package observe
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the Prometheus metrics of the bridge, all named scim_bridge_*.
+type Metrics struct {
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
+	inFlight       prometheus.Gauge
+	calls          *prometheus.CounterVec
+	callSeconds    *prometheus.HistogramVec
+	steps          *prometheus.CounterVec
+	ignored        *prometheus.CounterVec
+	fit            *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics. version is the bridge's own.
+func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_bridge_requests_total", Help: "SCIM requests by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "scim_bridge_request_seconds", Help: "Time from the first byte of a SCIM request to the last of its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 15),
+		}, []string{"route", "method"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "scim_bridge_requests_in_flight", Help: "SCIM requests being answered now.",
+		}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_bridge_keycloak_calls_total", Help: "Calls of Keycloak by operation and outcome: ok or the kind of the error.",
+		}, []string{"operation", "outcome"}),
+		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "scim_bridge_keycloak_call_seconds", Help: "Time of one call of Keycloak.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		}, []string{"operation"}),
+		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_bridge_plan_steps_total", Help: "Steps of plans carried out, by kind and outcome: ok or failed.",
+		}, []string{"kind", "outcome"}),
+		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_bridge_ignored_values_total", Help: "Values that a policy left out: passwords, unknown members.",
+		}, []string{"attribute"}),
+		fit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "scim_bridge_tenant_fit", Help: "1 when the realm offers what the tenant needs, else 0.",
+		}, []string{"tenant"}),
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, info)
+	return m
+}
+
+// Request counts an answered request. route is the pattern, never the path.
+func (m *Metrics) Request(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.requestSeconds.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+// InFlight changes the number of requests being answered.
+func (m *Metrics) InFlight(by float64) { m.inFlight.Add(by) }
+
+// Call counts a call of Keycloak; outcome is "ok" or the kind of the error.
+func (m *Metrics) Call(operation, outcome string, took time.Duration) {
+	m.calls.WithLabelValues(operation, outcome).Inc()
+	m.callSeconds.WithLabelValues(operation).Observe(took.Seconds())
+}
+
+// Step counts a step of a plan.
+func (m *Metrics) Step(kind string, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.steps.WithLabelValues(kind, outcome).Inc()
+}
+
+// Ignored counts values that a policy left out.
+func (m *Metrics) Ignored(attribute string, n int) {
+	m.ignored.WithLabelValues(attribute).Add(float64(n))
+}
+
+// Fit records whether a tenant's realm offers what it needs.
+func (m *Metrics) Fit(tenant string, fit bool) {
+	value := 0.0
+	if fit {
+		value = 1
+	}
+	m.fit.WithLabelValues(tenant).Set(value)
+}

@@ -1,0 +1,36 @@
+package observe
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+type key struct{}
+
+// Request is what a request gathers on its way for its line in the log.
+type Request struct {
+	ID     string // X-Request-Id
+	Client string // the name of the credential
+	calls  atomic.Int64
+}
+
+// WithRequest puts the request into the context.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, key{}, r)
+}
+
+// FromContext is the request of the context, or nil.
+func FromContext(ctx context.Context) *Request {
+	r, _ := ctx.Value(key{}).(*Request)
+	return r
+}
+
+// CountCall counts a call of Keycloak for the request of the context, if any.
+func CountCall(ctx context.Context) {
+	if r := FromContext(ctx); r != nil {
+		r.calls.Add(1)
+	}
+}
+
+// Calls is how many calls of Keycloak the request made so far.
+func (r *Request) Calls() int64 { return r.calls.Load() }

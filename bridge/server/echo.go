@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// newEcho puts the route table on Echo, which does the routing and nothing else:
+// its binder, its errors and its path parameters are not used.
+func newEcho(s *Server) http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Pre(trimSlash)
+	for _, rt := range routes() {
+		e.Add(rt.method, root+rt.path, func(c echo.Context) error {
+			s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context) (bridge.Answer, error) {
+				return s.serve(ctx, c.Response(), c.Request(), rt)
+			})
+			return nil
+		})
+	}
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		s.answer(c.Response(), c.Request(), "unknown", func(context.Context) (bridge.Answer, error) {
+			return bridge.Answer{}, routingError(err)
+		})
+	}
+	return e
+}
+
+// trimSlash takes a path with a slash at its end for the one without: tenant URLs
+// are typed by people.
+func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u := c.Request().URL
+		u.Path = strings.TrimRight(u.Path, "/")
+		u.RawPath = strings.TrimRight(u.RawPath, "/")
+		return next(c)
+	}
+}
+
+// routingError words what Echo found no handler for. Echo sets the Allow header of
+// a 405.
+func routingError(err error) error {
+	if he, ok := err.(*echo.HTTPError); ok && he.Code == http.StatusMethodNotAllowed { //nolint:errorlint // Echo returns it bare
+		return &scim.Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not take the method; the Allow header lists those it takes"}
+	}
+	return &scim.Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; the service root is /realms/{tenant}/scim/v2", Cause: err}
+}

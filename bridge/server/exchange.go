@@ -1,0 +1,109 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// exchange is one request as the handlers see it.
+type exchange struct {
+	request *http.Request
+	writer  http.ResponseWriter
+	maxBody int64
+	params  url.Values
+	call    bridge.Call
+}
+
+// parseQuery reads the query string strictly: a semicolon or a bad escape would
+// otherwise drop a parameter, and a list without its filter tells an identity
+// provider that its user is somebody else.
+func parseQuery(raw string) (url.Values, error) {
+	params, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "the query string is malformed: encode \";\" as %%3B and \"%%\" as %%25")
+	}
+	for _, name := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes"} {
+		if len(params[name]) > 1 {
+			return nil, scim.BadRequest(scim.InvalidSyntax, "the query parameter %s is given %d times", name, len(params[name]))
+		}
+	}
+	return params, nil
+}
+
+// query is the search that the query string asks for.
+func (x *exchange) query() (bridge.Query, error) {
+	start, err := x.integer("startIndex")
+	if err != nil {
+		return bridge.Query{}, err
+	}
+	count, err := x.integer("count")
+	return bridge.Query{Filter: x.params.Get("filter"), StartIndex: start, Count: count}, err
+}
+
+// integer is a parameter as a number; one out of range counts as the nearest that
+// is in it.
+func (x *exchange) integer(name string) (*int, error) {
+	text := x.params.Get(name)
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return nil, scim.BadRequest(scim.InvalidValue, "%s must be a whole number", name)
+	}
+	value := int(n)
+	return &value, nil
+}
+
+// names splits a list of attribute names.
+func (x *exchange) names(parameter string) []string {
+	text := x.params.Get(parameter)
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+// body reads and decodes the body. Both JSON media types are taken, in any case
+// and with any parameter, as is a body without one.
+func (x *exchange) body() (map[string]any, error) {
+	if err := checkMedia(x.request.Header); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, x.maxBody))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return scim.Decode(data)
+}
+
+func checkMedia(h http.Header) error {
+	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
+	}
+	text := h.Get("Content-Type")
+	if text == "" {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(text)
+	if err != nil || media != scim.MediaType && media != "application/json" {
+		return &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: "the body must be application/scim+json or application/json"}
+	}
+	return nil
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes; send fewer values at once"}
+	}
+	return &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
+}

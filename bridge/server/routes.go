@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// root is the service root of a tenant.
+const root = "/realms/:tenant/scim/v2"
+
+// handler answers one request of an authenticated client.
+type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error)
+
+// route is one line of the route table. endpoint is that of the resource type.
+type route struct {
+	method   string
+	path     string // below root
+	endpoint string
+	handle   handler
+}
+
+// routes is the whole surface of the server.
+func routes() []route {
+	table := []route{
+		{http.MethodGet, "/ServiceProviderConfig", "", serviceProviderConfig},
+		{http.MethodGet, "/ResourceTypes", "", resourceTypes},
+		{http.MethodGet, "/ResourceTypes/:id", "", resourceTypes},
+		{http.MethodGet, "/Schemas", "", schemas},
+		{http.MethodGet, "/Schemas/:id", "", schemas},
+	}
+	for _, endpoint := range []string{"/Users", "/Groups"} {
+		table = append(table,
+			route{http.MethodGet, endpoint, endpoint, list},
+			route{http.MethodPost, endpoint, endpoint, create},
+			route{http.MethodGet, endpoint + "/:id", endpoint, get},
+			route{http.MethodPut, endpoint + "/:id", endpoint, replace},
+			route{http.MethodPatch, endpoint + "/:id", endpoint, patch},
+			route{http.MethodDelete, endpoint + "/:id", endpoint, remove},
+		)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		table = append(table, route{method, "/Me", "", unsupported}, route{method, "/Bulk", "", unsupported})
+	}
+	return table
+}
+
+func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	return s.service.ServiceProviderConfig(x.call.Tenant), nil
+}
+
+func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	return s.service.ResourceTypes(x.call.Tenant, x.call.ID)
+}
+
+func schemas(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	return s.service.Schemas(x.call.Tenant, x.call.ID)
+}
+
+func list(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	query, err := x.query()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	return s.service.List(ctx, x.call, query)
+}
+
+func create(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	return s.service.Create(ctx, x.call, body)
+}
+
+func get(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	return s.service.Get(ctx, x.call)
+}
+
+func replace(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	return s.service.Replace(ctx, x.call, body)
+}
+
+func patch(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	return s.service.Patch(ctx, x.call, body)
+}
+
+func remove(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	return s.service.Delete(ctx, x.call)
+}
+
+// unsupported answers what ServiceProviderConfig says is not there (RFC 7644
+// sections 3.7, 3.11 and 3.12).
+func unsupported(context.Context, *Server, *exchange) (bridge.Answer, error) {
+	return bridge.Answer{}, &scim.Error{Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
+}

@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Options are what a Server needs besides the service; all are required.
+type Options struct {
+	Tenants *tenant.Registry
+	Log     *zap.Logger
+	Metrics *observe.Metrics
+	MaxBody int64         // bytes
+	Timeout time.Duration // for one request, upstream calls included
+}
+
+// Server answers SCIM requests over HTTP.
+type Server struct {
+	service *bridge.Service
+	options Options
+}
+
+// New makes the handler of the SCIM listener.
+func New(service *bridge.Service, o Options) http.Handler {
+	return newEcho(&Server{service: service, options: o})
+}
+
+// serve answers a request on a route. The tenant is looked up and the credential
+// checked before anything else is read; an unknown tenant answers like a wrong
+// token, so that nobody can try names.
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, rt route) (bridge.Answer, error) {
+	segments, ok := split(r.URL.EscapedPath())
+	if !ok || len(segments) != strings.Count(rt.path, "/")+4 {
+		return bridge.Answer{}, scim.NotFound("Endpoint")
+	}
+	t, err := s.authenticate(ctx, segments[1], r.Header.Get("Authorization"))
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	params, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params}
+	x.call = bridge.Call{
+		Tenant: t, Endpoint: rt.endpoint,
+		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),
+	}
+	if strings.HasSuffix(rt.path, "/:id") {
+		x.call.ID = segments[len(segments)-1]
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	return rt.handle(ctx, s, x)
+}
+
+// split takes a path apart: realms, tenant, scim, v2, endpoint, id. Each segment is
+// unescaped once; ok is false when one cannot be or is empty.
+func split(escaped string) (segments []string, ok bool) {
+	for _, part := range strings.Split(strings.Trim(escaped, "/"), "/") {
+		segment, err := url.PathUnescape(part)
+		if err != nil || segment == "" {
+			return nil, false
+		}
+		segments = append(segments, segment)
+	}
+	return segments, true
+}
+
+func (s *Server) authenticate(ctx context.Context, path, header string) (*tenant.Tenant, error) {
+	t := s.options.Tenants.ByPath(path)
+	if t == nil {
+		t = &tenant.Tenant{} // has no token
+	}
+	principal, err := auth.Authenticate(t, header, time.Now())
+	if err != nil {
+		return nil, &scim.Error{Status: http.StatusUnauthorized, Detail: err.Error()}
+	}
+	if r := observe.FromContext(ctx); r != nil {
+		r.Client = principal.Name
+	}
+	return principal.Tenant, nil
+}
+
+// answer runs work, which may panic, and writes what it returns; it is the only
+// place that writes a response.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context) (bridge.Answer, error)) {
+	start := time.Now()
+	seen := &observe.Request{ID: requestID(r)}
+	ctx := observe.WithRequest(r.Context(), seen)
+	s.options.Metrics.InFlight(1)
+	defer s.options.Metrics.InFlight(-1)
+	a, err := s.guarded(ctx, work)
+	w.Header().Set("X-Request-Id", seen.ID)
+	status := s.write(w, a, err)
+	took := time.Since(start)
+	s.options.Metrics.Request(pattern, r.Method, status, took)
+	s.log(seen, r, pattern, status, err, took)
+}
+
+// guarded turns a panic into an error: a single request cannot end the process.
+func (s *Server) guarded(ctx context.Context, work func(context.Context) (bridge.Answer, error)) (a bridge.Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work(ctx)
+}
+
+// write sends an answer or an error and returns its status.
+func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
+	body := a.Body
+	if err != nil {
+		e := asSCIM(err)
+		a.Status, body = e.Status, e.Body()
+		if e.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
+		}
+		if e.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`)
+		}
+	}
+	if a.Location != "" {
+		w.Header().Set("Location", a.Location)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if body == nil {
+		w.WriteHeader(a.Status)
+		return a.Status
+	}
+	data, err := scim.Encode(body)
+	if err != nil {
+		a.Status, data = http.StatusInternalServerError, []byte(`{"schemas":["`+scim.ErrorURN+`"],"status":"500","detail":"the answer cannot be encoded"}`)
+	}
+	w.Header().Set("Content-Type", scim.MediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(data) // a client that went away is told nothing
+	return a.Status
+}
+
+func asSCIM(err error) *scim.Error {
+	var e *scim.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+}
+
+// log writes the one line of a request, without personal data: neither path nor
+// query, and an id only when it can be one.
+func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, status int, err error, took time.Duration) {
+	fields := []zap.Field{
+		zap.String("req_id", seen.ID), zap.String("client", seen.Client),
+		zap.String("method", r.Method), zap.String("route", pattern), zap.String("id", loggedID(r)),
+		zap.Int("status", status), zap.Int64("kc_calls", seen.Calls()),
+		zap.Float64("dur_ms", float64(took.Microseconds())/1000),
+	}
+	if err == nil {
+		s.options.Log.Info("request", fields...)
+		return
+	}
+	e := asSCIM(err)
+	fields = append(fields, zap.String("scim_type", string(e.Type)))
+	if e.Status >= http.StatusInternalServerError {
+		s.options.Log.Error("request", append(fields, zap.NamedError("cause", e.Cause))...)
+		return
+	}
+	s.options.Log.Info("request", fields...)
+}
+
+var (
+	uuid      = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	plainText = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+)
+
+func loggedID(r *http.Request) string {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	id := path[strings.LastIndexByte(path, '/')+1:]
+	if uuid.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+// requestID is the client's id of the request where it is harmless, else a new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); plainText.MatchString(id) {
+		return id
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return hex.EncodeToString(b[:])
+}

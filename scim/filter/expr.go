@@ -1,0 +1,193 @@
+package filter
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath.
+type Expr interface {
+	isExpr()
+	write(b *strings.Builder, within precedence)
+}
+
+// And matches when all terms do; it has two or more.
+type And struct{ Terms []Expr }
+
+// Or matches when one term does; it has two or more.
+type Or struct{ Terms []Expr }
+
+// Not matches when its expression does not.
+type Not struct{ Expr Expr }
+
+// Compare is "path op value". Value is a string, a bool, a json.Number or nil for
+// null, of the type that the schemas give the attribute.
+type Compare struct {
+	Path  scim.AttrPath
+	Op    Op
+	Value any
+}
+
+// Present is "path pr".
+type Present struct{ Path scim.AttrPath }
+
+// ValuePath is "path[filter]": the whole filter holds for one and the same value.
+// Paths inside are relative: their Name is the sub-attribute's, their Attr its
+// definition.
+type ValuePath struct {
+	Path   scim.AttrPath
+	Filter Expr
+}
+
+func (*And) isExpr()       {}
+func (*Or) isExpr()        {}
+func (*Not) isExpr()       {}
+func (*Compare) isExpr()   {}
+func (*Present) isExpr()   {}
+func (*ValuePath) isExpr() {}
+
+// Op is a comparison operator (RFC 7644 table 3).
+type Op string
+
+// The comparison operators of RFC 7644 table 3; "pr" is Present.
+const (
+	Eq Op = "eq"
+	Ne Op = "ne"
+	Co Op = "co"
+	Sw Op = "sw"
+	Ew Op = "ew"
+	Gt Op = "gt"
+	Ge Op = "ge"
+	Lt Op = "lt"
+	Le Op = "le"
+)
+
+func operator(word string) (Op, bool) {
+	op := Op(strings.ToLower(word))
+	switch op {
+	case Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le:
+		return op, true
+	}
+	return "", false
+}
+
+// precedence says how tightly an expression binds, loosest first.
+type precedence int
+
+const (
+	looseOr precedence = iota
+	looseAnd
+	tight
+)
+
+// String writes an expression so that it parses back to the same tree. It holds
+// what the client asked for: never log it.
+func String(e Expr) string {
+	var b strings.Builder
+	e.write(&b, looseOr)
+	return b.String()
+}
+
+func (e *And) write(b *strings.Builder, within precedence) {
+	writeTerms(b, e.Terms, " and ", within > looseAnd, tight)
+}
+func (e *Or) write(b *strings.Builder, within precedence) {
+	writeTerms(b, e.Terms, " or ", within > looseOr, looseAnd+1)
+}
+
+func writeTerms(b *strings.Builder, terms []Expr, word string, parens bool, inner precedence) {
+	if parens {
+		b.WriteByte('(')
+	}
+	for i, term := range terms {
+		if i > 0 {
+			b.WriteString(word)
+		}
+		term.write(b, inner)
+	}
+	if parens {
+		b.WriteByte(')')
+	}
+}
+
+func (e *Not) write(b *strings.Builder, _ precedence) {
+	b.WriteString("not (")
+	e.Expr.write(b, looseOr)
+	b.WriteByte(')')
+}
+
+func (e *Compare) write(b *strings.Builder, _ precedence) {
+	b.WriteString(e.Path.String() + " " + string(e.Op) + " ")
+	switch v := e.Value.(type) {
+	case json.Number:
+		b.WriteString(v.String())
+	default:
+		data, _ := scim.Encode(v) //nolint:errcheck // a string, a bool or nil always encodes
+		b.Write(data)
+	}
+}
+
+func (e *Present) write(b *strings.Builder, _ precedence) { b.WriteString(e.Path.String() + " pr") }
+
+func (e *ValuePath) write(b *strings.Builder, _ precedence) {
+	b.WriteString(e.Path.String() + "[")
+	e.Filter.write(b, looseOr)
+	b.WriteByte(']')
+}
+
+// MapText is a copy of the expression with every text replaced by what change
+// makes of it.
+func MapText(e Expr, change func(string) string) Expr {
+	switch e := e.(type) {
+	case *And:
+		return &And{Terms: mapAll(e.Terms, change)}
+	case *Or:
+		return &Or{Terms: mapAll(e.Terms, change)}
+	case *Not:
+		return &Not{Expr: MapText(e.Expr, change)}
+	case *ValuePath:
+		return &ValuePath{Path: e.Path, Filter: MapText(e.Filter, change)}
+	case *Compare:
+		if text, ok := e.Value.(string); ok {
+			return &Compare{Path: e.Path, Op: e.Op, Value: change(text)}
+		}
+	}
+	return e
+}
+
+func mapAll(terms []Expr, change func(string) string) []Expr {
+	out := make([]Expr, len(terms))
+	for i, term := range terms {
+		out[i] = MapText(term, change)
+	}
+	return out
+}
+
+// EqualTerms are the sub-attributes and values of a filter that is a conjunction
+// of plain "eq" terms; ok is false for any other. It describes the value that an
+// operation on a path makes when none matches.
+func EqualTerms(e Expr) (terms map[string]any, ok bool) {
+	terms = map[string]any{}
+	return terms, equalTerms(e, terms)
+}
+
+func equalTerms(e Expr, terms map[string]any) bool {
+	switch e := e.(type) {
+	case *And:
+		for _, term := range e.Terms {
+			if !equalTerms(term, terms) {
+				return false
+			}
+		}
+		return true
+	case *Compare:
+		if e.Op != Eq || e.Value == nil || e.Path.Sub != "" {
+			return false
+		}
+		terms[e.Path.Name] = e.Value
+		return true
+	}
+	return false
+}

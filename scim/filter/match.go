@@ -1,0 +1,218 @@
+package filter
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"time"
+
+	"golang.org/x/text/cases"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Match reports whether a resource matches. object is the resource as
+// scim.ResourceType.Object makes it, or a document.
+func Match(e Expr, object map[string]any) bool {
+	switch e := e.(type) {
+	case *And:
+		for _, term := range e.Terms {
+			if !Match(term, object) {
+				return false
+			}
+		}
+		return true
+	case *Or:
+		for _, term := range e.Terms {
+			if Match(term, object) {
+				return true
+			}
+		}
+		return false
+	case *Not:
+		return !Match(e.Expr, object)
+	case *Compare:
+		return e.match(values(e.Path, object))
+	case *Present:
+		return present(values(e.Path, object))
+	case *ValuePath:
+		for _, element := range values(e.Path, object) {
+			if MatchElement(e.Filter, element) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// MatchElement reports whether one value of a multi-valued attribute matches the
+// filter in […]. A simple value is its own "value".
+func MatchElement(e Expr, element any) bool {
+	object, ok := element.(map[string]any)
+	if !ok {
+		object = map[string]any{scim.AttrValue: element}
+	}
+	return Match(e, object)
+}
+
+// values are what a path reaches, flattened over multi-valued attributes.
+func values(p scim.AttrPath, object map[string]any) []any {
+	if p.URN != "" {
+		ext, _ := object[p.URN].(map[string]any)
+		object = ext
+	}
+	top := flatten(object[p.Name])
+	if p.Sub == "" {
+		return top
+	}
+	var out []any
+	for _, value := range top {
+		if complexValue, ok := value.(map[string]any); ok {
+			out = append(out, flatten(complexValue[p.Sub])...)
+		}
+	}
+	return out
+}
+
+func flatten(value any) []any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	default:
+		return []any{v}
+	}
+}
+
+// present is false for null, empty text and complex values without content
+// (RFC 7644 section 3.4.2.2).
+func present(list []any) bool {
+	for _, value := range list {
+		if object, ok := value.(map[string]any); ok {
+			if presentObject(object) {
+				return true
+			}
+		} else if !scim.IsEmpty(value) {
+			return true
+		}
+	}
+	return false
+}
+
+func presentObject(object map[string]any) bool {
+	for _, value := range object {
+		if present(flatten(value)) {
+			return true
+		}
+	}
+	return false
+}
+
+// match compares: one value that fits suffices; "ne" is "eq" negated, so that it
+// matches what has no value.
+func (e *Compare) match(list []any) bool {
+	if e.Value == nil {
+		return present(list) == (e.Op == Ne)
+	}
+	op := e.Op
+	if op == Ne {
+		op = Eq
+	}
+	for _, value := range list {
+		if e.matchOne(op, value) {
+			return e.Op != Ne
+		}
+	}
+	return e.Op == Ne
+}
+
+func (e *Compare) matchOne(op Op, value any) bool {
+	switch want := e.Value.(type) {
+	case bool:
+		return value == want
+	case json.Number:
+		return ordered(op, compareNumbers(value, want))
+	case string:
+		text, ok := value.(string)
+		if !ok {
+			return false
+		}
+		if e.Path.Leaf().Type == scim.TypeDateTime {
+			return ordered(op, compareTimes(text, want))
+		}
+		return matchText(op, text, want, e.Path.Leaf().CaseExact)
+	}
+	return false
+}
+
+// incomparable is the order of what has none.
+const incomparable = 2
+
+func compareNumbers(value any, want json.Number) int {
+	number, ok := value.(json.Number)
+	if !ok {
+		return incomparable
+	}
+	one, ok1 := new(big.Float).SetString(number.String())
+	two, ok2 := new(big.Float).SetString(want.String())
+	if !ok1 || !ok2 {
+		return incomparable
+	}
+	return one.Cmp(two)
+}
+
+func compareTimes(text, want string) int {
+	one, err1 := time.Parse(time.RFC3339Nano, text)
+	two, err2 := time.Parse(time.RFC3339Nano, want)
+	if err1 != nil || err2 != nil {
+		return incomparable
+	}
+	return one.Compare(two)
+}
+
+func ordered(op Op, order int) bool {
+	if order == incomparable {
+		return false
+	}
+	switch op {
+	case Eq:
+		return order == 0
+	case Gt:
+		return order > 0
+	case Ge:
+		return order >= 0
+	case Lt:
+		return order < 0
+	case Le:
+		return order <= 0
+	case Ne, Co, Sw, Ew:
+	}
+	return false
+}
+
+func matchText(op Op, text, want string, caseExact bool) bool {
+	if !caseExact {
+		text, want = fold(text), fold(want)
+	}
+	switch op {
+	case Co:
+		return strings.Contains(text, want)
+	case Sw:
+		return strings.HasPrefix(text, want)
+	case Ew:
+		return strings.HasSuffix(text, want)
+	case Eq, Ne, Gt, Ge, Lt, Le:
+	}
+	return ordered(op, strings.Compare(text, want))
+}
+
+// fold folds the case of a text, by Unicode's full case folding beyond ASCII.
+func fold(text string) string {
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return cases.Fold().String(text)
+		}
+	}
+	return strings.ToLower(text)
+}

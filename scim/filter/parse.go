@@ -1,0 +1,251 @@
+package filter
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Parse reads a filter on resources of the type. A malformed filter, an unknown
+// attribute and a comparison that the attribute's type does not have are a
+// *scim.Error with InvalidFilter.
+func Parse(text string, rt *scim.ResourceType) (Expr, error) {
+	if err := checkBounds(text, scim.InvalidFilter); err != nil {
+		return nil, err
+	}
+	p := newParser(text, rt)
+	e, err := p.or()
+	if err == nil && p.tok.kind != tokenEnd {
+		err = p.expected("and, or or the end of the filter")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// parser reads one filter by recursive descent, bounded in depth and terms.
+type parser struct {
+	lex     lexer
+	tok     token
+	rt      *scim.ResourceType
+	outer   *scim.AttrPath // the attribute in whose […] the parser is
+	nesting int
+	terms   int
+}
+
+func newParser(text string, rt *scim.ResourceType) *parser {
+	p := &parser{lex: lexer{text: text}, rt: rt}
+	p.advance()
+	return p
+}
+
+func (p *parser) advance() { p.tok = p.lex.next() }
+
+// expected words a syntax error: where, and what should stand there.
+func (p *parser) expected(what string) error {
+	return scim.BadRequest(scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
+}
+
+// word takes the keyword if it is next.
+func (p *parser) word(keyword string) bool {
+	if p.tok.kind != tokenWord || !strings.EqualFold(p.tok.text, keyword) {
+		return false
+	}
+	p.advance()
+	return true
+}
+
+func (p *parser) or() (Expr, error) {
+	return p.list("or", p.and, func(terms []Expr) Expr { return &Or{Terms: terms} })
+}
+
+func (p *parser) and() (Expr, error) {
+	return p.list("and", p.factor, func(terms []Expr) Expr { return &And{Terms: terms} })
+}
+
+// list reads operands joined by a keyword; one alone is itself.
+func (p *parser) list(keyword string, operand func() (Expr, error), join func([]Expr) Expr) (Expr, error) {
+	first, err := operand()
+	if err != nil {
+		return nil, err
+	}
+	var terms []Expr
+	for p.word(keyword) {
+		e, err := operand()
+		if err != nil {
+			return nil, err
+		}
+		if terms == nil {
+			terms = []Expr{first}
+		}
+		terms = append(terms, e)
+	}
+	if terms == nil {
+		return first, nil
+	}
+	return join(terms), nil
+}
+
+func (p *parser) factor() (Expr, error) {
+	if p.tok.kind == tokenOpen {
+		return p.group()
+	}
+	if p.tok.kind != tokenWord {
+		return nil, p.expected("an attribute, not or (")
+	}
+	if strings.EqualFold(p.tok.text, "not") {
+		name := p.tok
+		p.advance()
+		if p.tok.kind != tokenOpen {
+			p.tok = name
+			return nil, p.expected("( behind not")
+		}
+		e, err := p.group()
+		return &Not{Expr: e}, err
+	}
+	return p.term()
+}
+
+func (p *parser) group() (Expr, error) {
+	if p.nesting++; p.nesting > maxNesting {
+		return nil, scim.BadRequest(scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
+	}
+	p.advance()
+	e, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if p.tok.kind != tokenClose {
+		return nil, p.expected(")")
+	}
+	p.advance()
+	p.nesting--
+	return e, nil
+}
+
+// term reads "path pr", "path op value" or "path[…]".
+func (p *parser) term() (Expr, error) {
+	if p.terms++; p.terms > maxTerms {
+		return nil, scim.BadRequest(scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
+	}
+	path, err := p.path()
+	if err != nil {
+		return nil, err
+	}
+	p.advance()
+	if p.tok.kind == tokenBegin {
+		return p.valuePath(path)
+	}
+	return p.comparison(path)
+}
+
+func (p *parser) comparison(path scim.AttrPath) (Expr, error) {
+	if p.word("pr") {
+		return &Present{Path: path}, nil
+	}
+	op, ok := operator(p.tok.text)
+	if p.tok.kind != tokenWord || !ok {
+		return nil, p.expected("one of eq ne co sw ew gt ge lt le pr")
+	}
+	p.advance()
+	return p.compare(path, op)
+}
+
+// path resolves the attribute that is next: from the resource, or from the value
+// inside […].
+func (p *parser) path() (scim.AttrPath, error) {
+	if p.outer != nil {
+		return p.relative()
+	}
+	path, err := p.rt.Resolve(p.tok.text)
+	if err != nil || !path.Known() || path.Name == "" {
+		return path, p.unknown(p.tok.text, p.rt.Name)
+	}
+	if path.Attr.Returned == scim.ReturnedNever {
+		return path, scim.BadRequest(scim.InvalidFilter, "%s cannot be filtered by", path)
+	}
+	return path, nil
+}
+
+func (p *parser) relative() (scim.AttrPath, error) {
+	name := p.tok.text
+	sub := p.outer.Attr.Sub(name)
+	if sub == nil && p.outer.Attr.Type != scim.TypeComplex && strings.EqualFold(name, scim.AttrValue) {
+		sub = p.outer.Attr // a simple multi-valued attribute has a value and no more
+	}
+	if sub == nil {
+		return scim.AttrPath{}, p.unknown(name, p.outer.Name)
+	}
+	name = sub.Name
+	if sub == p.outer.Attr {
+		name = scim.AttrValue
+	}
+	return scim.AttrPath{Name: name, Attr: sub}, nil
+}
+
+func (p *parser) unknown(name, of string) error {
+	return scim.BadRequest(scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
+}
+
+// valuePath reads […] and what may stand behind it.
+func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
+	if p.outer != nil || path.Sub != "" || !path.Attr.MultiValued {
+		return nil, scim.BadRequest(scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
+	}
+	inner, err := p.brackets(path)
+	if err != nil {
+		return nil, err
+	}
+	out := &ValuePath{Path: path, Filter: inner}
+	if p.tok.kind != tokenWord || !strings.HasPrefix(p.tok.text, ".") {
+		return out, nil
+	}
+	return p.behind(out)
+}
+
+func (p *parser) brackets(path scim.AttrPath) (Expr, error) {
+	p.advance()
+	p.outer = &path
+	inner, err := p.or()
+	p.outer = nil
+	if err != nil {
+		return nil, err
+	}
+	if p.tok.kind != tokenFinish {
+		return nil, p.expected("]")
+	}
+	p.advance()
+	return inner, nil
+}
+
+// behind reads "].value eq …", which Entra sends though the RFC has no such form:
+// the comparison joins the filter in the brackets.
+func (p *parser) behind(v *ValuePath) (Expr, error) {
+	p.tok.text = p.tok.text[1:]
+	p.outer = &v.Path
+	defer func() { p.outer = nil }()
+	path, err := p.relative()
+	if err != nil {
+		return nil, err
+	}
+	p.advance()
+	e, err := p.comparison(path)
+	if err != nil {
+		return nil, err
+	}
+	terms := []Expr{v.Filter, e}
+	if and, ok := v.Filter.(*And); ok {
+		terms = append(append([]Expr{}, and.Terms...), e)
+	}
+	return &ValuePath{Path: v.Path, Filter: &And{Terms: terms}}, nil
+}
+
+// clip bounds client text that an error repeats.
+func clip(text string) string {
+	const limit = 100
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}

@@ -1,0 +1,82 @@
+package filter
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Path is what an operation of a PATCH points at (RFC 7644 section 3.5.2):
+//
+//	members                             Attr members
+//	name.givenName                      Attr name.givenName
+//	members[value eq "x"]               Attr members   Filter
+//	emails[type eq "work"].value        Attr emails    Filter   Sub value
+//	urn:…:enterprise:2.0:User           Attr of that URN without a name
+//
+// Without a Filter the sub-attribute is part of Attr and Sub is empty.
+type Path struct {
+	Attr    scim.AttrPath
+	Filter  Expr // nil without […]
+	Sub     string
+	SubAttr *scim.Attribute // nil when Sub is empty or unknown
+}
+
+// ParsePath reads a path. A malformed one is a *scim.Error with InvalidPath, or
+// with InvalidFilter when the fault is inside […]. An attribute that the schemas do
+// not know is no fault here: the Attr of the result is not Known.
+func ParsePath(text string, rt *scim.ResourceType) (Path, error) {
+	if err := checkBounds(text, scim.InvalidPath); err != nil {
+		return Path{}, err
+	}
+	text = strings.TrimSpace(text)
+	open := strings.IndexByte(text, '[')
+	if open < 0 {
+		attr, err := rt.Resolve(text)
+		return Path{Attr: attr}, err
+	}
+	attr, err := rt.Resolve(strings.TrimSpace(text[:open]))
+	if err != nil {
+		return Path{}, err
+	}
+	if attr.Attr == nil || !attr.Attr.MultiValued || attr.Sub != "" {
+		return Path{}, scim.BadRequest(scim.InvalidPath, "%s takes no filter in brackets: only a multi-valued attribute does", attr)
+	}
+	return parseFiltered(attr, text[open:], rt)
+}
+
+func parseFiltered(attr scim.AttrPath, rest string, rt *scim.ResourceType) (Path, error) {
+	p := newParser(rest, rt)
+	inner, err := p.brackets(attr)
+	if err != nil {
+		return Path{}, err
+	}
+	path := Path{Attr: attr, Filter: inner}
+	if p.tok.kind == tokenEnd {
+		return path, nil
+	}
+	sub, dotted := strings.CutPrefix(p.tok.text, ".")
+	if p.tok.kind != tokenWord || !dotted || !scim.ValidName(sub) {
+		return Path{}, scim.BadRequest(scim.InvalidPath, "expected a dot and a sub-attribute behind the brackets of %s", attr)
+	}
+	if p.advance(); p.tok.kind != tokenEnd {
+		return Path{}, scim.BadRequest(scim.InvalidPath, "the path of %s goes on where it must end", attr)
+	}
+	path.Sub, path.SubAttr = sub, attr.Attr.Sub(sub)
+	if path.SubAttr != nil {
+		path.Sub = path.SubAttr.Name
+	}
+	return path, nil
+}
+
+// String is the path as a client would write it; it parses back to the same.
+func (p Path) String() string {
+	text := p.Attr.String()
+	if p.Filter != nil {
+		text += "[" + String(p.Filter) + "]"
+	}
+	if p.Sub != "" {
+		text += "." + p.Sub
+	}
+	return text
+}

@@ -1,0 +1,128 @@
+package filter
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// compare reads the value of a comparison and checks it against the attribute.
+func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
+	path = toValue(path)
+	leaf := path.Leaf()
+	value, err := p.literal()
+	if err != nil {
+		return nil, err
+	}
+	p.advance()
+	if leaf.Type == scim.TypeComplex && value != nil {
+		return nil, scim.BadRequest(scim.InvalidFilter, "%s is complex; compare one of its sub-attributes", path)
+	}
+	if value, err = typed(leaf, path, value); err != nil {
+		return nil, err
+	}
+	if err := allowed(leaf, path, op, value); err != nil {
+		return nil, err
+	}
+	return &Compare{Path: path, Op: op, Value: value}, nil
+}
+
+// toValue takes a complex attribute for its "value" (emails eq "x", manager eq
+// "x"), as the RFC's own figure 2 does.
+func toValue(path scim.AttrPath) scim.AttrPath {
+	if path.Sub != "" || path.Attr.Type != scim.TypeComplex {
+		return path
+	}
+	if sub := path.Attr.Sub(scim.AttrValue); sub != nil {
+		path.Sub, path.SubAttr = sub.Name, sub
+	}
+	return path
+}
+
+// literal is the value that is next: JSON, with true, false and null in any case.
+func (p *parser) literal() (any, error) {
+	switch p.tok.kind {
+	case tokenString:
+		return p.tok.text, nil
+	case tokenWord:
+		switch strings.ToLower(p.tok.text) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		case "null":
+			return nil, nil
+		}
+		if number := json.Number(p.tok.text); isNumber(p.tok.text) {
+			return number, nil
+		}
+		return nil, p.expected("a value; put text into double quotes")
+	case tokenBad:
+		return nil, p.expected("a text that ends with a double quote and escapes as JSON does")
+	default:
+		return nil, p.expected("a value")
+	}
+}
+
+func isNumber(text string) bool {
+	if text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return false
+	}
+	return json.Valid([]byte(text))
+}
+
+// typed checks the type of a value; "True" and "False" stand for booleans (Entra:
+// roles[primary eq "True"]).
+func typed(a *scim.Attribute, path scim.AttrPath, value any) (any, error) {
+	if value == nil {
+		return nil, nil
+	}
+	switch a.Type {
+	case scim.TypeBoolean:
+		if text, ok := value.(string); ok {
+			switch strings.ToLower(text) {
+			case "true":
+				return true, nil
+			case "false":
+				return false, nil
+			}
+		}
+		return as[bool](value, path, "true or false")
+	case scim.TypeInteger, scim.TypeDecimal:
+		return as[json.Number](value, path, "a number")
+	case scim.TypeDateTime:
+		text, ok := value.(string)
+		if _, err := time.Parse(time.RFC3339Nano, text); !ok || err != nil {
+			return nil, scim.BadRequest(scim.InvalidFilter, "%s is compared with a date and time such as \"2030-01-31T08:30:00Z\"", path)
+		}
+		return text, nil
+	case scim.TypeString, scim.TypeReference, scim.TypeBinary, scim.TypeComplex:
+	}
+	return as[string](value, path, "a text in double quotes")
+}
+
+func as[T any](value any, path scim.AttrPath, what string) (any, error) {
+	if _, ok := value.(T); !ok {
+		return nil, scim.BadRequest(scim.InvalidFilter, "%s is compared with %s", path, what)
+	}
+	return value, nil
+}
+
+// allowed refuses operators that a type does not have (RFC 7644 section 3.4.2.2).
+func allowed(a *scim.Attribute, path scim.AttrPath, op Op, value any) error {
+	if op == Eq || op == Ne {
+		return nil
+	}
+	if value == nil {
+		return scim.BadRequest(scim.InvalidFilter, "null takes eq and ne only")
+	}
+	textual := a.Type == scim.TypeString || a.Type == scim.TypeReference
+	substring := op == Co || op == Sw || op == Ew
+	ordered := a.Type != scim.TypeBoolean && a.Type != scim.TypeBinary
+	if substring && !textual || !substring && !ordered {
+		return scim.BadRequest(scim.InvalidFilter, "%s is of type %s, which has no operator %s", path, a.Type, op)
+	}
+	return nil
+}
