@@ -1,0 +1,247 @@
+package keycloak
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/go-json-experiment/json"
+)
+
+// realmManagement is the client whose roles are the rights of the Admin API.
+const realmManagement = "realm-management"
+
+// Config is what a Client needs.
+type Config struct {
+	BaseURL     string // of Keycloak, as "https://kc.example/auth"; a slash at its end is dropped
+	Realm       Realm
+	TokenRealm  Realm // where the credentials live; zero: Realm
+	Credentials Credentials
+	Transport   http.RoundTripper // see NewTransport
+	MaxInFlight int               // calls under way at once; DefaultMaxInFlight
+
+	// Observe is told of every call, tokens aside; nil for nobody.
+	Observe func(ctx context.Context, c Call)
+}
+
+// Call is one call that was made.
+type Call struct {
+	Op       string // as "create user"
+	Kind     Kind   // "" on success
+	Duration time.Duration
+}
+
+// Client calls the Admin API of one realm. It is safe for concurrent use.
+type Client struct {
+	realm   Realm
+	base    string // …/admin/realms/{realm}
+	http    *http.Client
+	tokens  *tokenSource
+	cloak   *gocloak.GoCloak
+	retry   failsafe.Executor[any]
+	observe func(context.Context, Call)
+}
+
+// New makes a client. It makes no call.
+func New(c Config) (*Client, error) {
+	base := strings.TrimRight(c.BaseURL, "/")
+	if u, err := url.Parse(base); err != nil || u.Scheme == "" || u.Host == "" {
+		return nil, fmt.Errorf("%q is no URL of a Keycloak", c.BaseURL)
+	}
+	if c.Realm.IsZero() || c.Credentials == nil || c.Transport == nil {
+		return nil, errors.New("a client needs a realm, credentials and a transport")
+	}
+	if c.TokenRealm.IsZero() {
+		c.TokenRealm = c.Realm
+	}
+	if c.Observe == nil {
+		c.Observe = func(context.Context, Call) {}
+	}
+	plain := &http.Client{Transport: newGuard(c.Transport, c.MaxInFlight)}
+	return &Client{
+		realm:   c.Realm,
+		base:    base + "/admin/realms/" + c.Realm.escaped(),
+		http:    plain,
+		tokens:  &tokenSource{http: plain, realmURL: base + "/realms/" + c.TokenRealm.escaped(), credentials: c.Credentials},
+		cloak:   newGocloak(base, plain.Transport),
+		retry:   failsafe.With(readPolicy()),
+		observe: c.Observe,
+	}, nil
+}
+
+// newGocloak puts gocloak on our transport, without its cookie jar, which would
+// bind all calls to one node of a cluster.
+func newGocloak(base string, transport http.RoundTripper) *gocloak.GoCloak {
+	g := gocloak.NewClient(base)
+	g.RestyClient().SetTransport(transport).SetCookieJar(nil).SetDisableWarn(true).SetLogger(silent{})
+	return g
+}
+
+// silent drops resty's own log lines, which hold URLs; what matters is in errors.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
+
+// readPolicy repeats reads that Keycloak did not answer, twice. Nothing else is
+// ever repeated.
+func readPolicy() retrypolicy.RetryPolicy[any] {
+	return retrypolicy.NewBuilder[any]().
+		HandleIf(func(_ any, err error) bool { return isOutage(err) }).
+		WithMaxRetries(2).
+		WithBackoff(50*time.Millisecond, 500*time.Millisecond).
+		WithJitterFactor(0.2).
+		ReturnLastFailure().
+		Build()
+}
+
+// isOutage reports whether another try may find Keycloak again.
+func isOutage(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == Unavailable && e.RetryAfter == 0 &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// Realm is the realm of the client.
+func (c *Client) Realm() Realm { return c.realm }
+
+// call runs one call with a token: again with a new one when Keycloak does not know
+// it any more, which it says before it does anything.
+func (c *Client) call(ctx context.Context, op string, try func(ctx context.Context, token string) error) error {
+	token, err := c.tokens.get(ctx, "")
+	if err != nil {
+		return named(op, err)
+	}
+	err = c.observed(ctx, op, token, try)
+	if e := asError(err); e == nil || e.Status != http.StatusUnauthorized {
+		return named(op, err)
+	}
+	if token, err = c.tokens.get(ctx, token); err != nil {
+		return named(op, err)
+	}
+	return named(op, c.observed(ctx, op, token, try))
+}
+
+func (c *Client) observed(ctx context.Context, op, token string, try func(context.Context, string) error) error {
+	start := time.Now()
+	err := try(ctx, token)
+	call := Call{Op: op, Duration: time.Since(start)}
+	if e := asError(err); e != nil {
+		call.Kind = e.Kind
+	}
+	c.observe(ctx, call)
+	return err
+}
+
+// named completes an error with the operation.
+func named(op string, err error) error {
+	e := asError(err)
+	if e == nil {
+		return nil
+	}
+	if e.Op == "" {
+		e.Op = op
+	}
+	return e
+}
+
+// asError is the *Error in the chain, or one made of the error.
+func asError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Kind: Unknown, Err: err}
+}
+
+// viaGocloak runs a call of gocloak; the guard's error replaces gocloak's.
+func (c *Client) viaGocloak(ctx context.Context, op string, try func(ctx context.Context, token string) error) error {
+	return c.call(ctx, op, func(ctx context.Context, token string) error {
+		var seen capture
+		err := try(context.WithValue(ctx, captureKey{}, &seen), token)
+		if seen.err != nil {
+			return seen.err
+		}
+		return err
+	})
+}
+
+// get reads path with query into out, and tries again during an outage.
+func (c *Client) get(ctx context.Context, op, path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.retry.WithContext(ctx).Run(func() error {
+		return c.call(ctx, op, func(ctx context.Context, token string) error {
+			_, err := c.send(ctx, token, http.MethodGet, path, nil, out)
+			return err
+		})
+	})
+}
+
+// write sends a body with a method that changes something and returns the id at the
+// end of the answer's Location, "" without one.
+func (c *Client) write(ctx context.Context, op, method, path string, body any) (id string, err error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return "", &Error{Op: op, Kind: Invalid, Err: fmt.Errorf("encode: %w", err)}
+	}
+	err = c.call(ctx, op, func(ctx context.Context, token string) error {
+		id, err = c.send(ctx, token, method, path, data, nil)
+		return err
+	})
+	return id, err
+}
+
+func (c *Client) send(ctx context.Context, token, method, path string, body []byte, out any) (id string, err error) {
+	req, err := newRequest(ctx, method, c.base+path, bodyReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close() //nolint:errcheck // the guard read it
+	if out != nil {
+		if err := json.UnmarshalRead(res.Body, out); err != nil {
+			return "", unavailable("decode answer: %w", err)
+		}
+	}
+	location := res.Header.Get("Location")
+	return location[strings.LastIndexByte(location, '/')+1:], nil
+}
+
+// bodyReader keeps a nil body a nil reader.
+func bodyReader(body []byte) io.Reader {
+	if body == nil {
+		return http.NoBody
+	}
+	return bytes.NewReader(body)
+}
+
+func newRequest(ctx context.Context, method, target string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, &Error{Kind: Invalid, Err: err}
+	}
+	return req, nil
+}

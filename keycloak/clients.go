@@ -1,0 +1,94 @@
+package keycloak
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/Nerzal/gocloak/v13"
+)
+
+// Role is a role of a client.
+type Role struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// FindClient looks a client up by its clientId; ok is false when there is none.
+func (c *Client) FindClient(ctx context.Context, clientID string) (id ClientUUID, ok bool, err error) {
+	var list []struct {
+		ID string `json:"id"`
+	}
+	if err := c.get(ctx, "find client", "/clients", url.Values{"clientId": {clientID}}, &list); err != nil || len(list) == 0 {
+		return ClientUUID{}, false, err
+	}
+	s, err := parseSegment(list[0].ID)
+	return ClientUUID{s}, err == nil, err
+}
+
+// CreateClient creates a confidential client that has a service account and no
+// login of people. Needs manage-clients.
+func (c *Client) CreateClient(ctx context.Context, clientID, description string) (ClientUUID, error) {
+	const op = "create client"
+	no, yes := false, true
+	body := gocloak.Client{
+		ClientID: &clientID, Description: &description, Enabled: &yes, Protocol: gocloak.StringP("openid-connect"),
+		PublicClient: &no, ServiceAccountsEnabled: &yes, StandardFlowEnabled: &no,
+		DirectAccessGrantsEnabled: &no, ImplicitFlowEnabled: &no,
+	}
+	var location string
+	err := c.viaGocloak(ctx, op, func(ctx context.Context, token string) (err error) {
+		location, err = c.cloak.CreateClient(ctx, token, c.realm.escaped(), body)
+		return err
+	})
+	if err != nil {
+		return ClientUUID{}, err
+	}
+	s, err := parseSegment(location)
+	return ClientUUID{s}, noLocation(op, err)
+}
+
+// ClientSecret reads the secret of a client. Needs view-clients.
+func (c *Client) ClientSecret(ctx context.Context, id ClientUUID) (string, error) {
+	var answer struct {
+		Value string `json:"value"`
+	}
+	err := c.get(ctx, "get client secret", "/clients/"+id.escaped()+"/client-secret", nil, &answer)
+	return answer.Value, err
+}
+
+// ServiceAccount is the user that a client is.
+func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, error) {
+	var u userJSON
+	if err := c.get(ctx, "get service account", "/clients/"+id.escaped()+"/service-account-user", nil, &u); err != nil {
+		return UserID{}, err
+	}
+	return ParseUserID(u.ID)
+}
+
+// ManagementRoles are all rights of the Admin API of the realm, and those that a
+// user has directly.
+func (c *Client) ManagementRoles(ctx context.Context, user UserID) (all, granted []Role, err error) {
+	id, ok, err := c.FindClient(ctx, realmManagement)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !ok {
+		return nil, nil, &Error{Op: "find client", Kind: NotFound, Message: realmManagement}
+	}
+	if err = c.get(ctx, "list roles", "/clients/"+id.escaped()+"/roles", nil, &all); err == nil {
+		err = c.get(ctx, "list granted roles", "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), nil, &granted)
+	}
+	return all, granted, err
+}
+
+// GrantManagementRoles grants rights of the Admin API to a user. The caller must
+// hold them.
+func (c *Client) GrantManagementRoles(ctx context.Context, user UserID, roles []Role) error {
+	id, ok, err := c.FindClient(ctx, realmManagement)
+	if err != nil || !ok {
+		return named("find client", err)
+	}
+	_, err = c.write(ctx, "grant roles", http.MethodPost, "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), roles)
+	return err
+}

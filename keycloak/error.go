@@ -1,0 +1,172 @@
+package keycloak
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is what an error means for the caller.
+type Kind string
+
+// The kinds of errors.
+const (
+	NotFound    Kind = "not_found"
+	Conflict    Kind = "conflict"
+	Invalid     Kind = "invalid"      // 400: Keycloak refuses the values
+	Denied      Kind = "denied"       // 401 after a new token, 403
+	RateLimited Kind = "rate_limited" // 429
+	Unavailable Kind = "unavailable"  // no answer, or none of Keycloak's
+	Unknown     Kind = "unknown"      // 500 and what nothing else fits
+)
+
+// What a 404 of a membership call misses: Keycloak tells by its text alone.
+const (
+	MissingUser  = "user"
+	MissingGroup = "group"
+)
+
+// Error is a call that did not succeed.
+type Error struct {
+	Op         string // the operation, as "create user"
+	Kind       Kind
+	Status     int           // 0 when there was no answer
+	RetryAfter time.Duration // 0 when Keycloak named none
+	Message    string        // Keycloak's text; may hold personal data
+	Missing    string        // of a 404: MissingUser, MissingGroup or ""
+	Fields     []FieldError  // of a 400 of the user profile
+	Err        error         // the cause, where it was no answer
+}
+
+// FieldError is one complaint of the realm's user profile.
+type FieldError struct {
+	Field  string   // Keycloak's name: "username", "email", an attribute
+	Code   string   // a message key such as "error-invalid-email"
+	Params []string // beginning with the field's name
+}
+
+// Error is for the log: it names the operation, the kind, the status and the
+// fields, and not Keycloak's text, which may repeat values.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: %s (status %d)", e.Op, e.Kind, e.Status)
+	for _, f := range e.Fields {
+		text += " " + f.Field + "=" + f.Code
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf is the kind of an *Error in the chain, or "".
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+// unavailable is an answer that is none.
+func unavailable(format string, args ...any) *Error {
+	return &Error{Kind: Unavailable, Err: fmt.Errorf(format, args...)}
+}
+
+// fromStatus makes an error of an answer with a status of 300 or more.
+func fromStatus(status int, header http.Header, body []byte) *Error {
+	e := &Error{Kind: kindOf(status), Status: status, RetryAfter: retryAfter(header)}
+	e.parse(body)
+	lower := strings.ToLower(e.Message)
+	if e.Kind == NotFound {
+		switch {
+		case strings.Contains(lower, "user not found"):
+			e.Missing = MissingUser
+		case strings.Contains(lower, "group"):
+			e.Missing = MissingGroup
+		}
+	}
+	return e
+}
+
+func kindOf(status int) Kind {
+	switch status {
+	case http.StatusNotFound:
+		return NotFound
+	case http.StatusConflict:
+		return Conflict
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		return Invalid
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return Denied
+	case http.StatusTooManyRequests:
+		return RateLimited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return Unavailable
+	}
+	if status < http.StatusBadRequest {
+		return Unavailable // a redirect, to a login page or a proxy
+	}
+	return Unknown
+}
+
+// retryAfter takes seconds and an HTTP date.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// errorBody is the union of the four shapes that Keycloak's errors have:
+//
+//	{"errorMessage": "…"}
+//	{"error": "…", "error_description": "…"}
+//	{"field": "…", "errorMessage": "…", "params": […]}
+//	{"errors": [ {field, errorMessage, params}, … ]}
+type errorBody struct {
+	ErrorMessage string      `json:"errorMessage"`
+	Error        string      `json:"error"`
+	Description  string      `json:"error_description"`
+	Field        string      `json:"field"`
+	Params       []any       `json:"params"`
+	Errors       []errorBody `json:"errors"`
+}
+
+func (e *Error) parse(body []byte) {
+	var b errorBody
+	if json.Unmarshal(body, &b) != nil {
+		return // not Keycloak's: the status has to do
+	}
+	for _, part := range append([]errorBody{b}, b.Errors...) {
+		if part.Field != "" {
+			e.Fields = append(e.Fields, FieldError{Field: part.Field, Code: part.ErrorMessage, Params: texts(part.Params)})
+		}
+	}
+	switch {
+	case b.ErrorMessage != "":
+		e.Message = b.ErrorMessage
+	case b.Description != "":
+		e.Message = b.Error + ": " + b.Description
+	default:
+		e.Message = b.Error
+	}
+}
+
+func texts(params []any) []string {
+	out := make([]string, len(params))
+	for i, p := range params {
+		out[i] = fmt.Sprint(p)
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+package keycloak
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxID bounds an id in bytes.
+const maxID = 255
+
+// ErrInvalidID says that a text can be no id of Keycloak's and must not reach a
+// URL.
+var ErrInvalidID = errors.New("not an id")
+
+// segment is a text that is safe as one segment of a path once it is escaped.
+type segment struct{ text string }
+
+// String is the text as Keycloak wrote it.
+func (s segment) String() string { return s.text }
+
+// IsZero reports whether nothing was parsed.
+func (s segment) IsZero() bool { return s.text == "" }
+
+// escaped is the text for a URL.
+func (s segment) escaped() string { return url.PathEscape(s.text) }
+
+// parseSegment refuses what could change the path of a URL. It asks for no UUID:
+// ids of federated users look like f:component:external.
+func parseSegment(text string) (segment, error) {
+	bad := func(r rune) bool {
+		return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' || r == '\\' || r == '%' || r == ';' || r == '?' || r == '#'
+	}
+	switch {
+	case text == "", text == ".", text == "..", len(text) > maxID, !utf8.ValidString(text), strings.ContainsFunc(text, bad):
+		return segment{}, ErrInvalidID
+	}
+	return segment{text: text}, nil
+}
+
+// UserID is the id of a user.
+type UserID struct{ segment }
+
+// GroupID is the id of a group.
+type GroupID struct{ segment }
+
+// ClientUUID is the internal id of a client, which is not its clientId.
+type ClientUUID struct{ segment }
+
+// Realm is the name of a realm.
+type Realm struct{ segment }
+
+// ParseUserID makes an id of hostile text, or fails with ErrInvalidID.
+func ParseUserID(text string) (UserID, error) {
+	s, err := parseSegment(text)
+	return UserID{s}, err
+}
+
+// ParseGroupID makes an id of hostile text, or fails with ErrInvalidID.
+func ParseGroupID(text string) (GroupID, error) {
+	s, err := parseSegment(text)
+	return GroupID{s}, err
+}
+
+// ParseRealm makes a realm of its name. Names may hold blanks, which are escaped.
+func ParseRealm(text string) (Realm, error) {
+	if _, err := parseSegment(strings.ReplaceAll(text, " ", "-")); err != nil {
+		return Realm{}, fmt.Errorf("realm %q: %w", text, err)
+	}
+	return Realm{segment{text: text}}, nil
+}

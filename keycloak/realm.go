@@ -1,0 +1,186 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/Nerzal/gocloak/v13"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// RealmSettings are the settings of a realm that change what the bridge may do.
+type RealmSettings struct {
+	EditUsernameAllowed         bool `json:"editUsernameAllowed"`
+	RegistrationEmailAsUsername bool `json:"registrationEmailAsUsername"`
+}
+
+// RealmSettings reads the settings; it needs view-realm, without which Keycloak
+// answers with less.
+func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
+	var s RealmSettings
+	err := c.get(ctx, "get realm", "", nil, &s)
+	return s, err
+}
+
+// AllowEditUsername lets user names be changed. The body names that flag alone, so
+// that nothing else of the realm changes. Needs manage-realm.
+func (c *Client) AllowEditUsername(ctx context.Context) error {
+	_, err := c.write(ctx, "update realm", http.MethodPut, "", map[string]bool{"editUsernameAllowed": true})
+	return err
+}
+
+// CreateRealm creates the realm of the client, enabled and otherwise as Keycloak
+// makes one. Needs an administrator of the server; for tests and the demo.
+func (c *Client) CreateRealm(ctx context.Context) error {
+	name, yes := c.realm.String(), true
+	return c.viaGocloak(ctx, "create realm", func(ctx context.Context, token string) error {
+		_, err := c.cloak.CreateRealm(ctx, token, gocloak.RealmRepresentation{Realm: &name, Enabled: &yes})
+		return err
+	})
+}
+
+// DeleteRealm deletes the realm and all that is in it; for tests.
+func (c *Client) DeleteRealm(ctx context.Context) error {
+	return c.viaGocloak(ctx, "delete realm", func(ctx context.Context, token string) error {
+		return c.cloak.DeleteRealm(ctx, token, c.realm.escaped())
+	})
+}
+
+// UserProfile is the configuration of a realm's user profile. What it does not
+// know survives UpdateUserProfile.
+type UserProfile struct {
+	Attributes []ProfileAttribute
+	// UnmanagedPolicy says what happens to undeclared attributes: "" drops them
+	// silently, else "ENABLED", "ADMIN_EDIT" or "ADMIN_VIEW".
+	UnmanagedPolicy string
+
+	raw map[string]jsontext.Value
+}
+
+// ProfileAttribute is the declaration of one user attribute.
+type ProfileAttribute struct {
+	Name        string
+	DisplayName string
+	MultiValued bool
+	View, Edit  []string                  // of "admin" and "user"
+	Validations map[string]jsontext.Value // by the validator's name
+
+	raw map[string]jsontext.Value
+}
+
+// Attribute is the declaration with that name, or nil.
+func (p *UserProfile) Attribute(name string) *ProfileAttribute {
+	i := slices.IndexFunc(p.Attributes, func(a ProfileAttribute) bool { return a.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &p.Attributes[i]
+}
+
+type profileAttributeJSON struct {
+	Name        string                    `json:"name"`
+	DisplayName string                    `json:"displayName,omitempty"`
+	MultiValued bool                      `json:"multivalued"`
+	Validations map[string]jsontext.Value `json:"validations"`
+	Permissions struct {
+		View []string `json:"view"`
+		Edit []string `json:"edit"`
+	} `json:"permissions"`
+	Annotations map[string]any `json:"annotations,omitempty"`
+}
+
+// UserProfile reads the user profile.
+func (c *Client) UserProfile(ctx context.Context) (UserProfile, error) {
+	const op = "get user profile"
+	var raw map[string]jsontext.Value
+	if err := c.get(ctx, op, "/users/profile", nil, &raw); err != nil {
+		return UserProfile{}, err
+	}
+	p := UserProfile{raw: raw}
+	var attributes []map[string]jsontext.Value
+	err := unmarshalMember(raw, "attributes", &attributes)
+	err = errors.Join(err, unmarshalMember(raw, "unmanagedAttributePolicy", &p.UnmanagedPolicy))
+	for _, a := range attributes {
+		parsed, e := parseAttribute(a)
+		err = errors.Join(err, e)
+		p.Attributes = append(p.Attributes, parsed)
+	}
+	if err != nil {
+		return UserProfile{}, &Error{Op: op, Kind: Unavailable, Err: err}
+	}
+	return p, nil
+}
+
+func unmarshalMember(raw map[string]jsontext.Value, name string, out any) error {
+	value, ok := raw[name]
+	if !ok || value.Kind() == 'n' {
+		return nil
+	}
+	return json.Unmarshal(value, out)
+}
+
+func parseAttribute(raw map[string]jsontext.Value) (ProfileAttribute, error) {
+	data, err := json.Marshal(raw)
+	if err != nil {
+		return ProfileAttribute{}, err
+	}
+	var j profileAttributeJSON
+	err = json.Unmarshal(data, &j)
+	return ProfileAttribute{
+		Name: j.Name, DisplayName: j.DisplayName, MultiValued: j.MultiValued, Validations: j.Validations,
+		View: j.Permissions.View, Edit: j.Permissions.Edit, raw: raw,
+	}, err
+}
+
+// UpdateUserProfile writes the profile back: what was read, with the fields of
+// ProfileAttribute and the policy on top. Needs manage-realm.
+func (c *Client) UpdateUserProfile(ctx context.Context, p UserProfile) error {
+	const op = "update user profile"
+	body := map[string]any{}
+	for name, value := range p.raw {
+		body[name] = value
+	}
+	if len(body) == 0 {
+		return &Error{Op: op, Kind: Invalid, Err: errors.New("the profile was not read from Keycloak")}
+	}
+	attributes := make([]map[string]any, len(p.Attributes))
+	for i, a := range p.Attributes {
+		attributes[i] = a.object()
+	}
+	body["attributes"] = attributes
+	if p.UnmanagedPolicy != "" {
+		body["unmanagedAttributePolicy"] = p.UnmanagedPolicy
+	}
+	_, err := c.write(ctx, op, http.MethodPut, "/users/profile", body)
+	return err
+}
+
+func (a ProfileAttribute) object() map[string]any {
+	out := map[string]any{"annotations": map[string]any{}} // Keycloak's own SCIM fails without
+	for name, value := range a.raw {
+		out[name] = value
+	}
+	out["name"], out["multivalued"] = a.Name, a.MultiValued
+	out["permissions"] = map[string][]string{"view": a.View, "edit": a.Edit}
+	out["validations"] = a.Validations
+	if a.Validations == nil {
+		out["validations"] = map[string]any{}
+	}
+	if a.DisplayName != "" {
+		out["displayName"] = a.DisplayName
+	}
+	return out
+}
+
+// OwnRoles are the rights of the client's own account: the roles of
+// realm-management in its access token.
+func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
+	token, err := c.tokens.get(ctx, "")
+	if err != nil {
+		return nil, named("get token", err)
+	}
+	return rolesOf(token)
+}

@@ -1,0 +1,243 @@
+package keycloak
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/singleflight"
+)
+
+// Credentials are how the bridge proves to Keycloak who it is.
+type Credentials interface {
+	// form completes the form of a token request; issuer is the realm's.
+	form(ctx context.Context, form url.Values, issuer func(context.Context) (string, error)) error
+}
+
+type clientSecret struct{ id, secret string }
+
+// ClientSecret authenticates a confidential client by its secret, in the body of
+// the request: HTTP Basic would have to be form-encoded first, which is easy to get
+// wrong.
+func ClientSecret(clientID, secret string) Credentials { return clientSecret{clientID, secret} }
+
+func (c clientSecret) form(_ context.Context, form url.Values, _ func(context.Context) (string, error)) error {
+	form.Set("grant_type", "client_credentials")
+	form.Set("client_id", c.id)
+	form.Set("client_secret", c.secret)
+	return nil
+}
+
+type privateKeyJWT struct {
+	id, keyID string
+	key       crypto.Signer
+}
+
+// PrivateKeyJWT authenticates a confidential client by a signed assertion
+// (RFC 7523, private_key_jwt). The key is RSA (RS256) or ECDSA on P-256 (ES256);
+// keyID goes into the header, "" for none.
+func PrivateKeyJWT(clientID string, key crypto.Signer, keyID string) Credentials {
+	return privateKeyJWT{id: clientID, key: key, keyID: keyID}
+}
+
+// assertionLife is how long an assertion is good; Keycloak allows 15 s of skew.
+const assertionLife = 60 * time.Second
+
+func (p privateKeyJWT) form(ctx context.Context, form url.Values, issuer func(context.Context) (string, error)) error {
+	audience, err := issuer(ctx)
+	if err != nil {
+		return err
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
+	now := time.Now()
+	token := jwt.NewWithClaims(p.method(), jwt.MapClaims{
+		"iss": p.id, "sub": p.id, "aud": audience, "jti": hex.EncodeToString(id[:]),
+		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
+	})
+	if p.keyID != "" {
+		token.Header["kid"] = p.keyID
+	}
+	signed, err := token.SignedString(p.key)
+	if err != nil {
+		return fmt.Errorf("sign the client assertion: %w", err)
+	}
+	form.Set("grant_type", "client_credentials")
+	form.Set("client_id", p.id)
+	form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+	form.Set("client_assertion", signed)
+	return nil
+}
+
+func (p privateKeyJWT) method() jwt.SigningMethod {
+	if _, ok := p.key.Public().(interface{ Size() int }); ok { // *rsa.PublicKey
+		return jwt.SigningMethodRS256
+	}
+	return jwt.SigningMethodES256
+}
+
+type password struct{ user, password string }
+
+// Password authenticates an administrator through the client admin-cli, for setup.
+func Password(user, pass string) Credentials { return password{user, pass} }
+
+func (p password) form(_ context.Context, form url.Values, _ func(context.Context) (string, error)) error {
+	form.Set("grant_type", "password")
+	form.Set("client_id", "admin-cli")
+	form.Set("username", p.user)
+	form.Set("password", p.password)
+	return nil
+}
+
+// tokenSource hands out access tokens: cached, renewed by one caller for all at
+// 80 % of their life.
+type tokenSource struct {
+	http        *http.Client
+	realmURL    string // …/realms/{realm}
+	credentials Credentials
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	token  string
+	renew  time.Time
+	issuer string
+}
+
+// get returns a token. stale is one that Keycloak refused, "" for none: another is
+// fetched then, unless somebody did so already.
+func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
+	s.mu.Lock()
+	token, fresh := s.token, time.Now().Before(s.renew)
+	s.mu.Unlock()
+	if fresh && token != stale {
+		return token, nil
+	}
+	// The fetch belongs to all who wait for it, so it outlives the one who began it.
+	result := s.flight.DoChan("token", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+		defer cancel()
+		return s.fetch(ctx)
+	})
+	select {
+	case r := <-result:
+		token, _ := r.Val.(string)
+		return token, r.Err
+	case <-ctx.Done():
+		return "", unavailable("wait for a token: %w", ctx.Err())
+	}
+}
+
+const (
+	tokenTimeout  = 15 * time.Second
+	renewalShare  = 0.8
+	leastLifetime = time.Second
+)
+
+type tokenAnswer struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   int    `json:"expires_in"` // seconds
+}
+
+func (s *tokenSource) fetch(ctx context.Context) (string, error) {
+	form := url.Values{}
+	if err := s.credentials.form(ctx, form, s.discoverIssuer); err != nil {
+		return "", err
+	}
+	var answer tokenAnswer
+	err := s.exchange(ctx, http.MethodPost, "/protocol/openid-connect/token", strings.NewReader(form.Encode()), &answer)
+	if err != nil {
+		return "", err
+	}
+	if answer.AccessToken == "" {
+		return "", unavailable("the token endpoint answered without a token")
+	}
+	life := max(leastLifetime, time.Duration(float64(answer.ExpiresIn)*renewalShare*float64(time.Second)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token, s.renew = answer.AccessToken, time.Now().Add(life)
+	return answer.AccessToken, nil
+}
+
+// discoverIssuer asks for the issuer once: behind a proxy it is not the URL that we
+// call.
+func (s *tokenSource) discoverIssuer(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	issuer := s.issuer
+	s.mu.Unlock()
+	if issuer != "" {
+		return issuer, nil
+	}
+	var answer struct {
+		Issuer string `json:"issuer"`
+	}
+	if err := s.exchange(ctx, http.MethodGet, "/.well-known/openid-configuration", nil, &answer); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issuer = answer.Issuer
+	return answer.Issuer, nil
+}
+
+func (s *tokenSource) exchange(ctx context.Context, method, path string, body io.Reader, answer any) error {
+	req, err := newRequest(ctx, method, s.realmURL+path, body)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return tokenError(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // the guard read it
+	if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
+		return unavailable("token endpoint: %w", err)
+	}
+	return nil
+}
+
+// tokenError marks every refusal of the token endpoint as one of the credentials:
+// a 400 there (unauthorized_client) is no fault of a caller's values.
+func tokenError(err error) error {
+	e := asError(err)
+	if e.Kind == Invalid || e.Kind == NotFound {
+		e.Kind = Denied
+	}
+	e.Op = "get token"
+	return e
+}
+
+// rolesOf reads the realm-management roles out of an access token of our own, so
+// that its signature need not be checked.
+func rolesOf(token string) ([]string, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, unavailable("the access token is no JWT")
+	}
+	data, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, unavailable("the access token is no JWT: %w", err)
+	}
+	var claims struct {
+		Resources map[string]struct {
+			Roles []string `json:"roles"`
+		} `json:"resource_access"`
+	}
+	if err := json.Unmarshal(data, &claims); err != nil {
+		return nil, unavailable("the access token is no JWT: %w", err)
+	}
+	return claims.Resources[realmManagement].Roles, nil
+}
