@@ -1,0 +1,170 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checker finds what the types alone can't refuse, fills in the defaults that hang
+// on other values, and reads the files that the configuration names.
+type checker struct {
+	*report
+	dir string
+	env func(string) (string, bool)
+}
+
+func (k checker) config(c *Config) {
+	k.version(c.Version)
+	k.server(&c.Server)
+	if c.Admin.Listen.same(c.Server.Listen) {
+		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
+	}
+	k.keycloak(&c.Keycloak)
+	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
+	k.realms(c.Realms)
+}
+
+func (k checker) version(v int) {
+	k.missing("", "version", "Add the line: version: 1")
+	if v != Version && k.given("version") && !k.failed("version") {
+		k.add("version", fmt.Sprintf("must be %d", Version), "This scim-bridge knows no other version of the file")
+	}
+}
+
+// timeouts speaks of the key that was given: the other is a default.
+func (k checker) timeouts(request, response Duration) {
+	const hint = "A call to Keycloak must end before the request that needs it"
+	switch {
+	case response < request:
+	case k.given("keycloak.responseTimeout"):
+		k.add("keycloak.responseTimeout", fmt.Sprintf("is not shorter than server.requestTimeout (%s)", request), hint)
+	default:
+		k.add("server.requestTimeout", fmt.Sprintf("is not longer than keycloak.responseTimeout (%s)", response), hint)
+	}
+}
+
+func (k checker) server(s *Server) {
+	within(k, "server.maxBodyBytes", s.MaxBodyBytes, 4<<10, 64<<20)
+	within(k, "server.requestTimeout", s.RequestTimeout, Duration(time.Second), Duration(10*time.Minute))
+	within(k, "server.drainTimeout", s.DrainTimeout, 0, Duration(10*time.Minute))
+	if strings.Contains(string(s.PublicURL), "/realms/") {
+		k.add("server.publicURL", "holds the path of a realm", "Give the root alone: the bridge adds /realms/.../scim/v2")
+	}
+	if k.given("server.publicURL") {
+		return
+	}
+	base, ok := s.Listen.base()
+	if !ok {
+		k.missing("server", "publicURL", "server.listen names no host and port that a client could call; write the URL that it calls")
+	}
+	s.PublicURL = base
+}
+
+func (k checker) keycloak(c *Keycloak) {
+	const p = "keycloak."
+	k.missing("keycloak", "url", `Write the root of the server, like "https://keycloak.example.com"`)
+	for _, part := range []string{"/realms/", "/admin/"} {
+		if strings.Contains(string(c.URL)+"/", part) {
+			k.add(p+"url", "holds the path "+strings.TrimRight(part, "/"), "Give the root of the server alone")
+			break
+		}
+	}
+	within(k, p+"connectTimeout", c.ConnectTimeout, Duration(100*time.Millisecond), Duration(time.Minute))
+	within(k, p+"responseTimeout", c.ResponseTimeout, Duration(100*time.Millisecond), Duration(5*time.Minute))
+	within(k, p+"maxInFlight", c.MaxInFlight, 1, 1000)
+	if strings.HasPrefix(string(c.URL), "http:") {
+		for _, key := range []string{"caFile", "clientCertFile", "clientKeyFile"} {
+			if k.given(p + key) {
+				k.add(p+key, "does nothing, because keycloak.url is http", "Use https, or remove the key")
+			}
+		}
+	}
+	k.certificates(c)
+}
+
+func (k checker) realms(realms map[string]Realm) {
+	if len(realms) == 0 {
+		k.none("", "realms", realms == nil, "Add the realm that clients shall write to")
+	}
+	paths := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(realms)) {
+		realm := realms[name]
+		path := join("realms", name)
+		if f := realmName(name); f != nil {
+			k.add(path, f.text, f.hint)
+		}
+		k.credentials(path+".credentials", &realm.Credentials)
+		if len(realm.Tenants) == 0 {
+			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
+		}
+		for i := range realm.Tenants {
+			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths)
+		}
+		realms[name] = realm
+	}
+}
+
+// none reports a list that is missing or was given without an entry.
+func (k checker) none(parent, key string, absent bool, hint string) {
+	if absent {
+		k.missing(parent, key, hint)
+		return
+	}
+	k.add(join(parent, key), "has no entry", hint)
+}
+
+func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) {
+	if t.UnknownMembers == "" {
+		t.UnknownMembers = UnknownMembersRefuse
+	}
+	k.tenantPath(path, realm, t, paths)
+	if len(t.Tokens) == 0 {
+		k.none(path, "tokens", t.Tokens == nil, "Add a token; without one no client can call")
+	}
+	names, hashes := map[string]string{}, map[Digest]string{}
+	for i, token := range t.Tokens {
+		here := item(path+".tokens", i)
+		k.missing(here, "name", "The log calls the client by it")
+		k.missing(here, "sha256", "Make it with: printf %s TOKEN | sha256sum")
+		if first, twice := names[token.Name]; twice && token.Name != "" {
+			k.add(here+".name", fmt.Sprintf("%q is also the name of %s", shorten(token.Name), first), "Give each token its own name")
+		}
+		if first, twice := hashes[token.SHA256]; twice && token.SHA256 != (Digest{}) {
+			k.add(here+".sha256", "is also the hash of "+first, "Make a token for each client")
+		}
+		names[token.Name], hashes[token.SHA256] = here, here
+	}
+}
+
+// tenantPath takes the realm's name when no path is given. paths are those of the
+// tenants before, with where they stand.
+func (k checker) tenantPath(path, realm string, t *Tenant, paths map[string]string) {
+	if t.Path == "" {
+		if k.given(path+".path") || k.failed(join("realms", realm)) {
+			return // said already
+		}
+		t.Path = realm
+	}
+	const hint = "Give the tenant a path of letters, digits, '-', '.', '_' or '~'"
+	if !regexp.MustCompile(`^[A-Za-z0-9._~-]{1,255}$`).MatchString(t.Path) || t.Path == "." || t.Path == ".." {
+		k.add(path+".path", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Path)), hint)
+		return
+	}
+	if first, twice := paths[t.Path]; twice {
+		k.add(path+".path", fmt.Sprintf("%q is also the path of %s", shorten(t.Path), first), "Give each tenant its own path")
+		return
+	}
+	paths[t.Path] = path
+}
+
+// within reports a value out of its range. A value that could not be decoded was
+// reported then, and holds its default.
+func within[T int | int64 | Duration](k checker, path string, v, least, most T) {
+	if v < least || v > most {
+		k.add(path, fmt.Sprintf("must be from %v to %v", least, most), "")
+	}
+}

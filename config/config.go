@@ -1,0 +1,159 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+)
+
+// Version is the version of the file format that this package reads.
+const Version = 1
+
+// Config is config.yaml. The names in the json tags are the keys of the file, so
+// that printing a Config as JSON shows the file's names with secrets redacted.
+type Config struct {
+	// Version is `version`: the version of the format, required, 1.
+	Version int `json:"version"`
+	// Server is `server`: the listener that clients (IdPs) speak SCIM to.
+	Server Server `json:"server"`
+	// Admin is `admin`: the listener for health and metrics.
+	Admin Admin `json:"admin"`
+	// Log is `log`.
+	Log Log `json:"log"`
+	// Keycloak is `keycloak`: the server whose Admin API is called.
+	Keycloak Keycloak `json:"keycloak"`
+	// Realms is `realms`: Keycloak realm name to realm, required, never master.
+	Realms map[string]Realm `json:"realms"`
+}
+
+// Server is the SCIM listener and its limits.
+type Server struct {
+	// Listen is `listen`: the address to listen at, default 127.0.0.1:8081.
+	Listen Address `json:"listen"`
+	// PublicURL is `publicURL`: the URL under which clients reach the service root,
+	// without a trailing slash. Default http://<listen> when that names a host and
+	// a port.
+	PublicURL URL `json:"publicURL"`
+	// MaxBodyBytes is `maxBodyBytes`: the largest request body, in bytes, default
+	// 2 MiB.
+	MaxBodyBytes int64 `json:"maxBodyBytes"`
+	// RequestTimeout is `requestTimeout`: the time one request may take, default
+	// 55s, because Okta gives up after 60 s.
+	RequestTimeout Duration `json:"requestTimeout"`
+	// DrainTimeout is `drainTimeout`: how long requests in flight may take to end
+	// after SIGTERM, default 30s.
+	DrainTimeout Duration `json:"drainTimeout"`
+}
+
+// Admin is the listener for health and metrics.
+type Admin struct {
+	// Listen is `listen`: the address to listen at, default 127.0.0.1:9091.
+	Listen Address `json:"listen"`
+}
+
+// Log says how much is logged.
+type Log struct {
+	// Level is `level`: debug, info, warn or error, default info.
+	Level Level `json:"level"`
+}
+
+// Keycloak is the server behind the bridge and how to reach it.
+type Keycloak struct {
+	// URL is `url`: the root of the server, with its relative path if it has one,
+	// without a trailing slash. Required.
+	URL URL `json:"url"`
+	// CAFile is `caFile`: PEM certificates that the server's chain may end in, in
+	// place of the system's.
+	CAFile string `json:"caFile,omitempty"`
+	// ClientCertFile is `clientCertFile`: PEM certificate chain for mutual TLS.
+	ClientCertFile string `json:"clientCertFile,omitempty"`
+	// ClientKeyFile is `clientKeyFile`: PEM private key of that certificate.
+	ClientKeyFile string `json:"clientKeyFile,omitempty"`
+	// Proxy is `proxy`: the proxy on the way to Keycloak; "" is a direct connection.
+	Proxy ProxyURL `json:"proxy,omitempty"`
+	// ConnectTimeout is `connectTimeout`: the time to connect, default 3s.
+	ConnectTimeout Duration `json:"connectTimeout"`
+	// ResponseTimeout is `responseTimeout`: the time one call may take, default 10s.
+	ResponseTimeout Duration `json:"responseTimeout"`
+	// MaxInFlight is `maxInFlight`: the calls to Keycloak at one time, default 64.
+	MaxInFlight int `json:"maxInFlight"`
+
+	// RootCAs are the certificates of CAFile; nil means the system's.
+	RootCAs *x509.CertPool `json:"-"`
+	// ClientCertificate is the pair of ClientCertFile and ClientKeyFile, or nil.
+	ClientCertificate *tls.Certificate `json:"-"`
+}
+
+// Realm is a Keycloak realm that the bridge serves.
+type Realm struct {
+	// Credentials is `credentials`: the service account of the bridge, required.
+	Credentials Credentials `json:"credentials"`
+	// Tenants is `tenants`: the SCIM endpoints of the realm, at least one.
+	Tenants []Tenant `json:"tenants"`
+}
+
+// Credentials are those of a confidential client with a service account. Exactly
+// one of the three sources is set.
+type Credentials struct {
+	// ClientID is `clientID`: the client's id, required.
+	ClientID string `json:"clientID"`
+	// ClientSecretFile is `clientSecretFile`: a file that holds the client secret.
+	ClientSecretFile string `json:"clientSecretFile,omitempty"`
+	// ClientSecretEnv is `clientSecretEnv`: the name of an environment variable that
+	// holds the client secret.
+	ClientSecretEnv string `json:"clientSecretEnv,omitempty"`
+	// PrivateKeyFile is `privateKeyFile`: a PEM private key for private_key_jwt.
+	PrivateKeyFile string `json:"privateKeyFile,omitempty"`
+	// KeyID is `keyID`: the kid of that key, "" for none.
+	KeyID string `json:"keyID,omitempty"`
+
+	// Secret is the client secret that was read; zero when a key is used.
+	Secret Secret `json:"-"`
+	// PrivateKey is the key that was read; zero when a secret is used.
+	PrivateKey PrivateKey `json:"-"`
+}
+
+// Tenant is one SCIM endpoint: /realms/{path}/scim/v2.
+type Tenant struct {
+	// Path is `path`: the segment of the URL, default the realm's name. Okta refuses
+	// "_" in base URLs, hence the alias. Unique over all tenants.
+	Path string `json:"path"`
+	// Tokens is `tokens`: the static bearer tokens, at least one.
+	Tokens []Token `json:"tokens"`
+	// BareToken is `bareToken`: take an Authorization header that holds the token
+	// without the word Bearer (Okta's header mode), default false.
+	BareToken bool `json:"bareToken"`
+	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
+	UnknownMembers UnknownMembers `json:"unknownMembers"`
+}
+
+// Token is a static bearer token, known by its hash.
+type Token struct {
+	// Name is `name`: what the log calls it, unique in the tenant. Required.
+	Name string `json:"name"`
+	// SHA256 is `sha256`: the SHA-256 of the token as the client sends it, as 64
+	// hexadecimal digits. Required.
+	SHA256 Digest `json:"sha256"`
+	// Expires is `expires`: from then on the token is refused; zero means never.
+	Expires Expiry `json:"expires,omitzero"`
+}
+
+// Default returns what holds for the keys that a file leaves out. It has no
+// Keycloak and no realms, and its PublicURL is derived while loading.
+func Default() Config {
+	return Config{
+		Server: Server{
+			Listen:         "127.0.0.1:8081",
+			MaxBodyBytes:   2 << 20,
+			RequestTimeout: Duration(55 * time.Second),
+			DrainTimeout:   Duration(30 * time.Second),
+		},
+		Admin: Admin{Listen: "127.0.0.1:9091"},
+		Log:   Log{Level: LevelInfo},
+		Keycloak: Keycloak{
+			ConnectTimeout:  Duration(3 * time.Second),
+			ResponseTimeout: Duration(10 * time.Second),
+			MaxInFlight:     64,
+		},
+	}
+}

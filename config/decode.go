@@ -1,0 +1,221 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// decoder writes nodes into values and reports what does not fit. What fits is
+// written even when its neighbours do not, so that everything is checked at once.
+type decoder struct{ r *report }
+
+// value writes n into v, whose type is one of Config's.
+func (d decoder) value(path string, n node, v reflect.Value) {
+	if n.kind == kindRefused {
+		return
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.unmarshal(path, n, u)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.record(path, n, v)
+	case reflect.Map:
+		d.table(path, n, v)
+	case reflect.Slice:
+		d.list(path, n, v)
+	case reflect.Bool:
+		d.boolean(path, n, v)
+	case reflect.Int, reflect.Int64:
+		d.integer(path, n, v)
+	default:
+		d.text(path, n, v)
+	}
+}
+
+// record writes a mapping into a struct, whose json tags are the valid keys.
+func (d decoder) record(path string, n node, v reflect.Value) {
+	if n.kind == kindNull { // a section whose keys are all commented out
+		return
+	}
+	if n.kind != kindMapping {
+		d.wrongType(path, n, "keys and values")
+		return
+	}
+	fields := keysOf(v.Type())
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, f.key)
+	}
+	given := map[string]bool{}
+	for _, p := range n.pairs {
+		given[p.key] = true
+	}
+	for _, p := range n.pairs {
+		here := join(path, p.key)
+		i := slices.Index(names, p.key)
+		if i < 0 {
+			d.unknown(path, p, names, given)
+			continue
+		}
+		d.r.lines[here] = p.line
+		d.value(here, p.value, v.Field(fields[i].index))
+	}
+}
+
+// unknown reports a key that means nothing. The key that was probably meant counts
+// as given, so that it is not reported as missing too.
+func (d decoder) unknown(path string, p pair, names []string, given map[string]bool) {
+	meant := nearest(p.key, names)
+	if meant == "" || given[meant] {
+		d.r.at(p.line, join(path, p.key), "unknown key", "Valid here: "+strings.Join(names, ", "))
+		return
+	}
+	d.r.meant[join(path, meant)] = true
+	d.r.at(p.line, join(path, p.key), "unknown key", "Did you mean "+strconv.Quote(meant)+"?")
+}
+
+func (d decoder) table(path string, n node, v reflect.Value) {
+	if n.kind != kindMapping {
+		d.wrongType(path, n, "names and what belongs to them")
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, p := range n.pairs {
+		here := join(path, p.key)
+		d.r.lines[here] = p.line
+		entry := reflect.New(v.Type().Elem()).Elem()
+		d.value(here, p.value, entry)
+		v.SetMapIndex(reflect.ValueOf(p.key), entry)
+	}
+}
+
+func (d decoder) list(path string, n node, v reflect.Value) {
+	if n.kind != kindSequence {
+		d.wrongType(path, n, "a list")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	for i, entry := range n.items {
+		here := item(path, i)
+		d.r.lines[here] = entry.line
+		d.value(here, entry, v.Index(i))
+	}
+}
+
+func (d decoder) boolean(path string, n node, v reflect.Value) {
+	if n.kind != kindBool {
+		d.wrongType(path, n, "true or false")
+		return
+	}
+	v.SetBool(strings.EqualFold(n.text, "true"))
+}
+
+func (d decoder) integer(path string, n node, v reflect.Value) {
+	i, err := strconv.ParseInt(n.text, 10, 64)
+	if n.kind != kindNumber || err != nil || v.OverflowInt(i) {
+		d.wrongType(path, n, "a whole number")
+		return
+	}
+	v.SetInt(i)
+}
+
+func (d decoder) text(path string, n node, v reflect.Value) {
+	if n.kind != kindText {
+		d.wrongType(path, n, "text")
+		return
+	}
+	if d.plain(path, n) {
+		v.SetString(n.text)
+	}
+}
+
+func (d decoder) unmarshal(path string, n node, u encoding.TextUnmarshaler) {
+	if n.kind == kindNull || n.kind == kindMapping || n.kind == kindSequence {
+		d.wrongType(path, n, "a single value")
+		return
+	}
+	if !d.plain(path, n) {
+		return
+	}
+	if err := u.UnmarshalText([]byte(n.text)); err != nil {
+		f, ok := errors.AsType[fault](err)
+		if !ok {
+			f = fault{text: err.Error()}
+		}
+		d.r.add(path, f.text, f.hint)
+	}
+}
+
+// plain reports what no text of the file may be or hold.
+func (d decoder) plain(path string, n node) bool {
+	switch {
+	case n.text == "":
+		d.r.add(path, "is empty", "Give it a value or remove the key")
+	case strings.Contains(n.text, "${"):
+		d.r.add(path, "holds ${...}, and nothing is expanded in this file",
+			"Write the value itself; a client secret comes from clientSecretFile or clientSecretEnv")
+	case strings.ContainsFunc(n.text, unicode.IsControl):
+		d.r.add(path, "holds a control character or a line break", "Write it as one line of text")
+	default:
+		return true
+	}
+	return false
+}
+
+// wrongType never quotes the value: it could be a secret in the wrong place.
+func (d decoder) wrongType(path string, n node, want string) {
+	if n.kind == kindNull {
+		d.r.add(path, "has no value", "Give it a value or remove the key")
+		return
+	}
+	hint := ""
+	switch want {
+	case "text":
+		hint = "Put quotes around the value if it is meant as text"
+	case "a list":
+		hint = `Begin each entry with "- "`
+	}
+	d.r.add(path, "must be "+want+butIs(n.kind, want), hint)
+}
+
+// butIs names what was found, where that helps: 1.5 is a number, but not a whole one.
+func butIs(k kind, want string) string {
+	switch {
+	case k == kindMapping:
+		return ", not keys and values"
+	case k == kindSequence:
+		return ", not a list"
+	case k == kindBool:
+		return ", not true or false"
+	case k == kindNumber && want != "a whole number":
+		return ", not a number"
+	case k == kindText:
+		return ", not text"
+	default:
+		return ""
+	}
+}
+
+type field struct {
+	key   string
+	index int
+}
+
+// keysOf returns the keys of a struct in the order of its fields.
+func keysOf(t reflect.Type) []field {
+	var out []field
+	for i := range t.NumField() {
+		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if key != "-" {
+			out = append(out, field{key: key, index: i})
+		}
+	}
+	return out
+}

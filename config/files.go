@@ -1,0 +1,249 @@
+package config
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxSecretBytes bounds every file that the configuration names.
+const maxSecretBytes = 1 << 20
+
+// credentials checks one service account and reads its secret or key.
+func (k checker) credentials(path string, c *Credentials) {
+	k.missing(path, "clientID", "Write the id of the bridge's client, as scim-bridge setup made it")
+	if c.ClientID != "" {
+		if f := identifier(c.ClientID); f != nil {
+			k.add(path+".clientID", f.text, f.hint)
+		}
+	}
+	k.oneSource(path)
+	if k.given(path+".keyID") && !k.given(path+".privateKeyFile") {
+		k.add(path+".keyID", "does nothing without privateKeyFile", "Remove it, or name the key")
+	}
+	if c.ClientSecretFile != "" {
+		c.Secret = k.secretFile(path+".clientSecretFile", &c.ClientSecretFile)
+	}
+	if c.ClientSecretEnv != "" {
+		c.Secret = k.secretEnv(path+".clientSecretEnv", c.ClientSecretEnv)
+	}
+	if c.PrivateKeyFile != "" {
+		c.PrivateKey = k.privateKey(path+".privateKeyFile", &c.PrivateKeyFile)
+	}
+}
+
+// oneSource reports credentials with no or several sources of the secret.
+func (k checker) oneSource(path string) {
+	const hint = "Give exactly one of clientSecretFile, clientSecretEnv and privateKeyFile"
+	var given []string
+	for _, key := range []string{"clientSecretFile", "clientSecretEnv", "privateKeyFile"} {
+		if k.given(join(path, key)) || k.meant[join(path, key)] {
+			given = append(given, key)
+		}
+	}
+	switch {
+	case len(given) == 0:
+		k.add(path, "has no secret and no key", hint)
+	case len(given) > 1:
+		k.add(path, "has "+strings.Join(given, " and "), hint)
+	}
+}
+
+func (k checker) secretFile(path string, name *string) Secret {
+	data, ok := k.read(path, name, true)
+	if !ok {
+		return Secret{}
+	}
+	text := strings.TrimRight(string(data), "\r\n")
+	switch {
+	case strings.TrimSpace(text) == "":
+		k.add(path, quoted(*name)+" is empty", "Write the client secret into it")
+	case !oneLine(text):
+		k.add(path, quoted(*name)+" holds more than one line of text, or blanks around it", "Write the client secret and nothing else into it")
+	default:
+		return NewSecret(text)
+	}
+	return Secret{}
+}
+
+// secretEnv never quotes the name: it could be the secret itself.
+func (k checker) secretEnv(path, name string) Secret {
+	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+		k.add(path, "is not the name of an environment variable", "Write the variable's name, not its value")
+		return Secret{}
+	}
+	value, set := k.env(name)
+	switch {
+	case !set:
+		k.add(path, "names an environment variable that is not set", "Set it where scim-bridge is started")
+	case strings.TrimSpace(value) == "":
+		k.add(path, "names an environment variable that is empty", "Set it to the client secret")
+	case !oneLine(value):
+		k.add(path, "names an environment variable with more than one line of text, or blanks around it", "Set it to the client secret and nothing else")
+	default:
+		return NewSecret(value)
+	}
+	return Secret{}
+}
+
+func oneLine(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// privateKey reads a signing key of a kind that Keycloak takes for private_key_jwt.
+func (k checker) privateKey(path string, name *string) PrivateKey {
+	data, ok := k.read(path, name, true)
+	if !ok {
+		return PrivateKey{}
+	}
+	signer, f := parseKey(data)
+	if f != nil {
+		k.add(path, quoted(*name)+" "+f.text, f.hint)
+		return PrivateKey{}
+	}
+	return PrivateKey{signer: signer}
+}
+
+func parseKey(data []byte) (crypto.Signer, *fault) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
+			return nil, &fault{"is encrypted with a passphrase", "Decrypt it with: openssl pkey -in FILE -out NEWFILE"}
+		}
+		var key any
+		var err error
+		switch block.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		default: // parameters or certificates in front of the key
+			continue
+		}
+		if err != nil {
+			return nil, &fault{"holds a private key that can't be read", "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"}
+		}
+		return usable(key)
+	}
+	return nil, &fault{"holds no private key in PEM form", `It begins with "-----BEGIN PRIVATE KEY-----"`}
+}
+
+func usable(key any) (crypto.Signer, *fault) {
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		if key.N.BitLen() >= 2048 {
+			return key, nil
+		}
+		return nil, &fault{fmt.Sprintf("holds an RSA key of %d bits", key.N.BitLen()), "Make one of 2048 bits or more"}
+	case *ecdsa.PrivateKey:
+		if key.Curve.Params().BitSize >= 256 {
+			return key, nil
+		}
+	}
+	return nil, &fault{"holds a key of a kind that is not supported", "Use RSA, or EC on P-256, P-384 or P-521"}
+}
+
+// certificates reads what TLS to Keycloak needs.
+func (k checker) certificates(c *Keycloak) {
+	if c.CAFile != "" {
+		if data, ok := k.read("keycloak.caFile", &c.CAFile, false); ok {
+			c.RootCAs = x509.NewCertPool()
+			if !c.RootCAs.AppendCertsFromPEM(data) {
+				k.add("keycloak.caFile", quoted(c.CAFile)+" holds no certificate in PEM form", `It begins with "-----BEGIN CERTIFICATE-----"`)
+			}
+		}
+	}
+	if k.given("keycloak.clientCertFile") != k.given("keycloak.clientKeyFile") {
+		k.missing("keycloak", "clientCertFile", "A client certificate needs both clientCertFile and clientKeyFile")
+		k.missing("keycloak", "clientKeyFile", "A client certificate needs both clientCertFile and clientKeyFile")
+	}
+	k.clientCertificate(c)
+}
+
+func (k checker) clientCertificate(c *Keycloak) {
+	var cert, key []byte
+	haveCert, haveKey := false, false
+	if c.ClientCertFile != "" {
+		cert, haveCert = k.read("keycloak.clientCertFile", &c.ClientCertFile, false)
+	}
+	if c.ClientKeyFile != "" {
+		key, haveKey = k.read("keycloak.clientKeyFile", &c.ClientKeyFile, true)
+	}
+	if !haveCert || !haveKey {
+		return
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		k.add("keycloak.clientCertFile", "the certificate and the key of clientKeyFile are no pair in PEM form", "Name the certificate chain here and its unencrypted key there")
+		return
+	}
+	c.ClientCertificate = &pair
+}
+
+// read returns a file that the configuration names. A relative name is changed to
+// that of the file beside the configuration file. A private file must be closed to
+// users other than its owner and group.
+func (k checker) read(path string, name *string, private bool) ([]byte, bool) {
+	if !filepath.IsAbs(*name) {
+		*name = filepath.Join(k.dir, *name)
+	}
+	const hint = "Names are relative to the configuration file's directory"
+	info, err := os.Stat(*name)
+	if errors.Is(err, fs.ErrNotExist) {
+		k.add(path, quoted(*name)+" does not exist", hint)
+		return nil, false
+	}
+	if err != nil {
+		k.unreadable(path, *name, err)
+		return nil, false
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		k.add(path, quoted(*name)+" is not a regular file", "Name the file itself")
+		return nil, false
+	}
+	if mode := info.Mode().Perm(); private && mode&0o007 != 0 && runtime.GOOS != "windows" {
+		k.add(path, fmt.Sprintf("%s is open to every user of the machine (mode %04o)", quoted(*name), mode),
+			"Run chmod 600 on it; in Kubernetes set defaultMode 0440 on the volume and fsGroup on the pod")
+	}
+	return k.content(path, *name)
+}
+
+func (k checker) content(path, name string) ([]byte, bool) {
+	f, err := os.Open(name)
+	if err != nil {
+		k.unreadable(path, name, err)
+		return nil, false
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	if err != nil {
+		k.unreadable(path, name, err)
+		return nil, false
+	}
+	if len(data) > maxSecretBytes {
+		k.add(path, quoted(name)+" is larger than 1 MiB", "Check that it is the right file")
+		return nil, false
+	}
+	return data, true
+}
+
+func (k checker) unreadable(path, name string, err error) {
+	k.add(path, quoted(name)+" can't be read: "+cause(err), "Check who owns the file, its mode and its directories")
+}
+
+func quoted(name string) string { return strconv.Quote(name) }

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// FuzzLoad proves that no text panics, that the same text gives the same answer,
+// that every problem says something, and that what was read without a problem can
+// be rendered and read again.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/bad/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(data))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		path := newDir(t, text)
+		c, problems := load(path, testEnv)
+		again, same := load(path, testEnv)
+		if diff := cmp.Diff(problems, same); diff != "" {
+			t.Errorf("a second load has other problems:\n%s", diff)
+		}
+		for _, p := range problems {
+			if p.Text == "" || slices.ContainsFunc([]rune(p.String()), func(c rune) bool { return c < ' ' }) {
+				t.Errorf("problem is not one line: %q", p)
+			}
+		}
+		if len(problems) > 0 {
+			return
+		}
+		if diff := cmp.Diff(c, again, cmpopts.IgnoreFields(Keycloak{}, "RootCAs", "ClientCertificate")); diff != "" {
+			t.Errorf("a second load is another configuration:\n%s", diff)
+		}
+		rerender(t, c)
+	})
+}
+
+func rerender(t *testing.T, c Config) {
+	t.Helper()
+	for name, realm := range c.Realms {
+		for _, tenant := range realm.Tenants {
+			d := Draft{
+				KeycloakURL: string(c.Keycloak.URL), Realm: name, ClientID: realm.Credentials.ClientID, SecretFile: "secret",
+				Path: tenant.Path, TokenName: tenant.Tokens[0].Name, TokenSHA256: tenant.Tokens[0].SHA256, TokenExpires: tenant.Tokens[0].Expires,
+				Listen: c.Server.Listen, PublicURL: string(c.Server.PublicURL), AdminListen: c.Admin.Listen,
+			}
+			got, problems := load(newDir(t, Render(d)), noEnv)
+			if len(problems) > 0 {
+				t.Fatalf("load(Render(%+v)) = %q", d, texts(problems))
+			}
+			checkRendered(t, d, got)
+		}
+	}
+}

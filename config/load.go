@@ -1,0 +1,62 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"syscall"
+)
+
+// Load reads the file at path and the secrets, keys and certificates that it names,
+// relative to its own directory, and returns all problems in the order of their
+// lines. A Config without problems is complete; one with problems holds what could
+// be read and must not be used. Load never panics, whatever the file holds.
+func Load(path string) (Config, []Problem) {
+	return load(path, os.LookupEnv)
+}
+
+func load(path string, env func(string) (string, bool)) (Config, []Problem) {
+	c := Default()
+	r := newReport(path)
+	data, err := readConfig(path)
+	if err != nil {
+		r.at(0, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
+		return c, r.sorted()
+	}
+	root, ok := parse(data, r)
+	if !ok {
+		return c, r.sorted()
+	}
+	if root.kind != kindMapping && root.kind != kindNull {
+		r.at(root.line, "", "must be keys and values", "Begin with the line: version: 1")
+		return c, r.sorted()
+	}
+	decoder{r}.value("", root, reflect.ValueOf(&c).Elem())
+	checker{report: r, dir: filepath.Dir(path), env: env}.config(&c)
+	return c, r.sorted()
+}
+
+// readConfig reads one byte more than a file may hold, so that an endless one ends.
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+}
+
+// cause returns the reason of a file error without the path that it repeats.
+func cause(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e.Error()
+	}
+	return fmt.Sprint(err)
+}

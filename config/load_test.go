@@ -1,0 +1,299 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sum is the SHA-256 of "token".
+const sum = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0"
+
+// newDir returns a directory with config.yaml holding text and a secret beside it.
+func newDir(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "config.yaml"), text, 0o600)
+	write(t, filepath.Join(dir, "secret"), "s3cret-value\n", 0o600)
+	return filepath.Join(dir, "config.yaml")
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil { // past the umask
+		t.Fatal(err)
+	}
+}
+
+func noEnv(string) (string, bool) { return "", false }
+
+func testEnv(name string) (string, bool) {
+	value, ok := map[string]string{
+		"ACME_SECRET": "from-env", "EMPTY": "", "TWO_LINES": "a\nb",
+	}[name]
+	return value, ok
+}
+
+func texts(problems []Problem) []string {
+	out := []string{}
+	for _, p := range problems {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+// Every file of testdata/bad has one mistake. Its first line is a comment with the
+// problem, without the name of the file; "# and" lines after it are further ones.
+func TestLoadReportsTheMistake(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) < 35 {
+		t.Fatalf("Glob = %d files, %v, want at least 35", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			want := wanted(t, file)
+			dir := badDir(t, file)
+			_, problems := load(filepath.Join(dir, "config.yaml"), testEnv)
+			got := []string{}
+			for _, p := range texts(problems) {
+				got = append(got, strings.ReplaceAll(strings.TrimPrefix(p, filepath.Join(dir, "config.yaml")+":"), dir+"/", ""))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("load(%s) (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
+
+func wanted(t *testing.T, file string) []string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{}
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimRight(line, "\r\n")
+		switch {
+		case len(want) == 0 && strings.HasPrefix(line, "# "):
+			want = append(want, line[2:])
+		case strings.HasPrefix(line, "# and "):
+			want = append(want, line[6:])
+		default:
+			return want
+		}
+	}
+	return want
+}
+
+// badDir copies a fixture beside the files that the fixtures name. Git keeps no
+// file modes but the executable bit, so the modes are set here.
+func badDir(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(newDir(t, string(data)))
+	write(t, filepath.Join(dir, "empty"), "\n", 0o600)
+	write(t, filepath.Join(dir, "open"), "s3cret-value\n", 0o644)
+	write(t, filepath.Join(dir, "lines"), "a\nb\n", 0o600)
+	write(t, filepath.Join(dir, "ca.pem"), "not a certificate\n", 0o644)
+	write(t, filepath.Join(dir, "key.pem"), "not a key\n", 0o600)
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLoadFillsInTheDefaults(t *testing.T) {
+	t.Parallel()
+	path := newDir(t, readGood(t, "minimal.yaml"))
+	got, problems := load(path, noEnv)
+	if len(problems) > 0 {
+		t.Fatalf("load(minimal) problems = %q, want none", texts(problems))
+	}
+	want := Default()
+	want.Version = 1
+	want.Server.PublicURL = "http://127.0.0.1:8081"
+	want.Keycloak.URL = "http://127.0.0.1:8080"
+	want.Realms = map[string]Realm{"acme": {
+		Credentials: Credentials{
+			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
+		},
+		Tenants: []Tenant{{
+			Path: "acme", UnknownMembers: "refuse",
+			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
+		}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("load(minimal) (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadReadsEveryKey(t *testing.T) {
+	t.Parallel()
+	path := newDir(t, readGood(t, "full.yaml"))
+	writeKeys(t, filepath.Dir(path))
+	c, problems := load(path, testEnv)
+	if len(problems) > 0 {
+		t.Fatalf("load(full) problems = %q, want none", texts(problems))
+	}
+	for _, key := range keysWithZero("", reflect.ValueOf(c)) {
+		t.Errorf("full.yaml leaves %s at its zero value", key)
+	}
+	if c.Keycloak.RootCAs == nil || c.Keycloak.ClientCertificate == nil {
+		t.Error("load(full) read no certificates")
+	}
+	if got := c.Realms["env"].Credentials.Secret.Reveal(); got != "from-env" {
+		t.Errorf("secret of realm env = %q, want the variable's", got)
+	}
+	if c.Realms["key"].Credentials.PrivateKey.Signer() == nil {
+		t.Error("load(full) read no private key")
+	}
+	want := time.Date(2030, 6, 1, 10, 30, 0, 0, time.UTC)
+	if got := c.Realms["acme"].Tenants[0].Tokens[0].Expires; !got.Equal(want) {
+		t.Errorf("expires = %v, want %v", got, want)
+	}
+	if got := c.Realms["acme"].Tenants[1].Path; got != "acme-b" {
+		t.Errorf("path = %q, want acme-b", got)
+	}
+}
+
+// keysWithZero lists the keys of the structs that no realm, tenant or token of the
+// file sets, so that a new key can't be left out of full.yaml.
+func keysWithZero(path string, v reflect.Value) []string {
+	set := map[string]bool{}
+	collect(path, v, set)
+	var out []string
+	for key, nonZero := range set {
+		if !nonZero {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func collect(path string, v reflect.Value, set map[string]bool) {
+	switch {
+	case v.Kind() == reflect.Map:
+		for _, k := range v.MapKeys() {
+			collect(path+".<realm>", v.MapIndex(k), set)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			collect(path+"[]", v.Index(i), set)
+		}
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Expiry]():
+		for _, f := range keysOf(v.Type()) {
+			collect(strings.TrimPrefix(path+"."+f.key, "."), v.Field(f.index), set)
+		}
+	default:
+		set[path] = set[path] || !v.IsZero()
+	}
+}
+
+func TestLoadReportsEverythingAtOnceInOrder(t *testing.T) {
+	t.Parallel()
+	path := newDir(t, `version: 2
+servr: {}
+keycloak: { url: "ftp://x", maxInFlight: many }
+realms:
+  master:
+    credentials: { clientID: a/b, clientSecretEnv: UNSET_HERE }
+    tenants:
+      - { path: x, tokens: [{ name: a, sha256: abc }, { name: a, sha256: `+sum+`, expires: soon }] }
+`)
+	_, problems := load(path, noEnv)
+	var got []string
+	for i, p := range problems {
+		got = append(got, p.Path)
+		if p.File != path || p.Line == 0 || p.Text == "" {
+			t.Errorf("problem %+v lacks a part", p)
+		}
+		if i > 0 && p.Line < problems[i-1].Line {
+			t.Errorf("problem %d is of line %d, after line %d", i, p.Line, problems[i-1].Line)
+		}
+	}
+	want := []string{
+		"version", "servr", "keycloak.maxInFlight", "keycloak.url", "realms.master",
+		"realms.master.credentials.clientID", "realms.master.credentials.clientSecretEnv",
+		"realms.master.tenants[0].tokens[0].sha256",
+		"realms.master.tenants[0].tokens[1].expires", "realms.master.tenants[0].tokens[1].name",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadOfNoReadableFileIsOneProblem(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, want := range map[string]string{
+		filepath.Join(dir, "absent.yaml"): "can't be read: no such file or directory",
+		dir:                               "can't be read: is a directory",
+		dir + "/\x00":                     "can't be read: invalid argument",
+	} {
+		_, problems := Load(name)
+		if len(problems) != 1 || problems[0].Text != want || problems[0].Line != 0 {
+			t.Errorf("Load(%q) = %q, want %q", name, texts(problems), want)
+		}
+	}
+}
+
+func TestLoadBoundsWhatTheParserGets(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"size":      {strings.Repeat("#\n", 1<<20), "is larger than 1 MiB"},
+		"long line": {"a: " + strings.Repeat("x", 5000), "the line is longer than 4096 bytes"},
+		"brackets":  {strings.Repeat("[\n", 100), "brackets are nested more than 32 deep"},
+		"bytes":     {"a: \xff", "is not UTF-8 text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := load(newDir(t, tt.text), noEnv)
+			if len(problems) != 1 || problems[0].Text != tt.want {
+				t.Errorf("load = %q, want %q", texts(problems), tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadTakesByteOrderMarkAndCRLF(t *testing.T) {
+	t.Parallel()
+	text := "\ufeff" + strings.ReplaceAll(readGood(t, "minimal.yaml"), "\n", "\r\n")
+	if _, problems := load(newDir(t, text), noEnv); len(problems) > 0 {
+		t.Errorf("load = %q, want no problem", texts(problems))
+	}
+}
+
+func readGood(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata/good", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func digest(t *testing.T, text string) Digest {
+	t.Helper()
+	var d Digest
+	if err := d.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Draft is what a new config.yaml says: one realm with one tenant and one token.
+type Draft struct {
+	KeycloakURL  string  // root of the server
+	CAFile       string  // "" for the system's certificates
+	Realm        string  // not master
+	ClientID     string  // of the service account
+	SecretFile   string  // name of the file with the client secret, relative to config.yaml
+	Path         string  // of the tenant; "" for the realm's name
+	TokenName    string  // what the log calls the client
+	TokenSHA256  Digest  // of the token as the client sends it
+	TokenExpires Expiry  // zero: never
+	Listen       Address // "" for the default
+	PublicURL    string  // "" for the one that Listen gives
+	AdminListen  Address // "" for the default
+}
+
+// Render returns the text of a config.yaml with a comment for each section. Values
+// are quoted and not checked: Load does that, and finds no problem in the text when
+// the values are right and SecretFile is in place.
+func Render(d Draft) string {
+	defaults := Default()
+	if d.Listen == "" {
+		d.Listen = defaults.Server.Listen
+	}
+	if d.AdminListen == "" {
+		d.AdminListen = defaults.Admin.Listen
+	}
+	var w writer
+	w.line("# Configuration of scim-bridge. Every key: docs/reference/configuration.md")
+	w.line("# Look for problems with: scim-bridge check --config FILE")
+	w.line("version: %d", Version)
+	w.line("")
+	w.line("server: # what identity providers call")
+	w.key(2, "listen", string(d.Listen))
+	w.key(2, "publicURL", d.PublicURL)
+	w.line("admin: # health and metrics; keep it off the public network")
+	w.key(2, "listen", string(d.AdminListen))
+	w.line("keycloak:")
+	w.key(2, "url", d.KeycloakURL)
+	w.key(2, "caFile", d.CAFile)
+	w.line("")
+	w.line("realms:")
+	w.line("  %s:", strconv.Quote(d.Realm))
+	w.line("    credentials: # the bridge's service account")
+	w.key(6, "clientID", d.ClientID)
+	w.key(6, "clientSecretFile", d.SecretFile)
+	w.line("    tenants:")
+	w.line("      - tokens: # only their hashes are kept: printf %%s TOKEN | sha256sum")
+	w.line("          - name: %s", strconv.Quote(d.TokenName))
+	w.key(12, "sha256", d.TokenSHA256.String())
+	if !d.TokenExpires.IsZero() {
+		w.line("            expires: %s", d.TokenExpires.UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	w.key(8, "path", d.Path)
+	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
+	w.line("        # bareToken: true")
+	w.line("        # unknownMembers: ignore")
+	return w.String()
+}
+
+type writer struct{ strings.Builder }
+
+func (w *writer) line(format string, args ...any) {
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
+// key writes a key with a quoted value, and nothing when there is no value.
+// strconv.Quote writes the escapes of YAML's double-quoted style (YAML 1.2.2
+// section 5.7) for every valid UTF-8 text.
+func (w *writer) key(indent int, key, value string) {
+	if value != "" {
+		w.line("%s%s: %s", strings.Repeat(" ", indent), key, strconv.Quote(value))
+	}
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
+	t.Parallel()
+	base := Draft{
+		KeycloakURL: "http://127.0.0.1:8080", Realm: "acme", ClientID: "scim-bridge", SecretFile: "secret",
+		TokenName: "entra", TokenSHA256: digest(t, sum),
+	}
+	for name, change := range map[string]func(*Draft){
+		"least": func(*Draft) {},
+		"all": func(d *Draft) {
+			d.KeycloakURL, d.CAFile, d.Path = "https://kc.example.com/auth", "ca.pem", "acme-b"
+			d.TokenExpires = Expiry{time.Date(2030, 6, 1, 10, 0, 0, 0, time.UTC)}
+			d.Listen, d.PublicURL, d.AdminListen = ":8443", "https://scim.example.com", "127.0.0.1:9100"
+		},
+		"odd names": func(d *Draft) { d.Realm, d.ClientID, d.TokenName, d.Path = `d'été "x" %s: #1é`, `- {a}: [%d]`, "yes", "odd" },
+		"numbers":   func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := base
+			change(&d)
+			d.Realm = strings.NewReplacer("#", "", ":", "").Replace(d.Realm) // reserved in Keycloak
+			path := newDir(t, Render(d))
+			writeKeys(t, filepath.Dir(path))
+			c, problems := load(path, noEnv)
+			if len(problems) > 0 {
+				t.Fatalf("load(Render(%+v)) = %q, want no problem", d, texts(problems))
+			}
+			checkRendered(t, d, c)
+		})
+	}
+}
+
+func checkRendered(t *testing.T, d Draft, c Config) {
+	t.Helper()
+	realm, ok := c.Realms[d.Realm]
+	if !ok || len(realm.Tenants) != 1 {
+		t.Fatalf("realms = %v, want %q with one tenant", c.Realms, d.Realm)
+	}
+	want := Tenant{
+		Path: d.Path, UnknownMembers: UnknownMembersRefuse,
+		Tokens: []Token{{Name: d.TokenName, SHA256: d.TokenSHA256, Expires: d.TokenExpires}},
+	}
+	if want.Path == "" {
+		want.Path = d.Realm
+	}
+	if diff := cmp.Diff(want, realm.Tenants[0]); diff != "" {
+		t.Errorf("tenant (-want +got):\n%s", diff)
+	}
+	if realm.Credentials.ClientID != d.ClientID || string(c.Keycloak.URL) != d.KeycloakURL {
+		t.Errorf("client, URL = %q, %q, want %q, %q", realm.Credentials.ClientID, c.Keycloak.URL, d.ClientID, d.KeycloakURL)
+	}
+	if d.Listen != "" && (c.Server.Listen != d.Listen || string(c.Server.PublicURL) != d.PublicURL || c.Admin.Listen != d.AdminListen) {
+		t.Errorf("listeners = %+v, %+v, want those of %+v", c.Server, c.Admin, d)
+	}
+}

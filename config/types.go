@@ -1,0 +1,219 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Address is host:port to listen at. The host may be empty or 0.0.0.0 (all
+// interfaces); port 0 takes a free one.
+type Address string
+
+// UnmarshalText refuses what is not host:port.
+func (a *Address) UnmarshalText(text []byte) error {
+	host, port, err := net.SplitHostPort(string(text))
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil || strings.ContainsAny(host, "/ ") {
+		return fault{"is not host:port", `Write it like "127.0.0.1:8081" or ":8081"`}
+	}
+	*a = Address(text)
+	return nil
+}
+
+// base returns the URL of a listener at a, false when a names no host or no port
+// that a client could call.
+func (a Address) base() (URL, bool) {
+	host, port, err := net.SplitHostPort(string(a))
+	if ip, e := netip.ParseAddr(host); e == nil && ip.IsUnspecified() {
+		return "", false
+	}
+	if n, _ := strconv.Atoi(port); err != nil || host == "" || n == 0 {
+		return "", false
+	}
+	return URL("http://" + net.JoinHostPort(host, port)), true
+}
+
+// same reports whether two listeners would collide.
+func (a Address) same(b Address) bool {
+	return a == b && !strings.HasSuffix(string(a), ":0")
+}
+
+// URL is an absolute http or https URL without user, query, fragment and trailing
+// slash.
+type URL string
+
+// UnmarshalText refuses what is not such a URL and cuts trailing slashes.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := parseURL(string(text), "http", "https")
+	if err != nil {
+		return err
+	}
+	if slices.Contains(strings.Split(parsed.Path, "/"), "..") {
+		return fault{text: `has ".." in its path`}
+	}
+	*u = URL(strings.TrimRight(parsed.String(), "/"))
+	return nil
+}
+
+// ProxyURL is the URL of an http, https or socks5 proxy, without a path and without
+// a user. "" means no proxy.
+type ProxyURL string
+
+// UnmarshalText refuses what is not such a URL.
+func (u *ProxyURL) UnmarshalText(text []byte) error {
+	parsed, err := parseURL(string(text), "http", "https", "socks5")
+	if err != nil {
+		return err
+	}
+	if strings.Trim(parsed.Path, "/") != "" {
+		return fault{text: "is a proxy's URL and has a path", hint: "Remove what follows the host and port"}
+	}
+	*u = ProxyURL(strings.TrimRight(parsed.String(), "/"))
+	return nil
+}
+
+// parseURL says what is wrong in its own words, because those of net/url repeat the
+// text, which may hold a password.
+func parseURL(text string, schemes ...string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	example := fmt.Sprintf("Write it like %q", schemes[0]+"://host.example.com:8080")
+	switch {
+	case err != nil:
+		return nil, fault{"is not a URL", example}
+	case !slices.Contains(schemes, u.Scheme):
+		return nil, fault{"must begin with " + strings.Join(schemes, ":// or ") + "://", example}
+	case u.Hostname() == "" || u.Opaque != "" || !validPort(u):
+		return nil, fault{"has no valid host and port", example}
+	case u.User != nil:
+		return nil, fault{"holds a user name or password", "Remove them; no URL of this file may hold a secret"}
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+		return nil, fault{"has a query or fragment", "Remove what follows ? or #"}
+	}
+	return u, nil
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
+
+// Duration is a time.Duration, written like 500ms, 30s or 2m.
+type Duration time.Duration
+
+// UnmarshalText refuses what Go's time.ParseDuration refuses.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fault{"is not a duration", "Write a number with its unit: 500ms, 30s, 2m"}
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// String returns the duration as it is written in the file.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText returns what String returns.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Digest is a SHA-256.
+type Digest [sha256.Size]byte
+
+// UnmarshalText reads 64 hexadecimal digits in any case. Its errors do not repeat
+// the text, which may be the token itself.
+func (d *Digest) UnmarshalText(text []byte) error {
+	const hint = "Make it with: printf %s TOKEN | sha256sum"
+	decoded, err := hex.DecodeString(string(text))
+	switch {
+	case len(text) != hex.EncodedLen(len(d)):
+		return fault{fmt.Sprintf("must be 64 hexadecimal digits, not %d characters", len(text)), hint}
+	case err != nil:
+		return fault{"must be hexadecimal digits only", hint}
+	case Digest(decoded) == sha256.Sum256(nil):
+		return fault{"is the hash of an empty token", hint}
+	}
+	*d = Digest(decoded)
+	return nil
+}
+
+// String returns 64 lower-case hexadecimal digits.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalText returns what String returns.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Expiry is the time from which a token is refused; the zero Expiry means never.
+type Expiry struct{ time.Time }
+
+// UnmarshalText reads a date (its first moment in UTC) or a time of RFC 3339.
+func (e *Expiry) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, string(text)); err == nil && !t.IsZero() {
+			e.Time = t.UTC()
+			return nil
+		}
+	}
+	return fault{"is not a date or time", "Write it like 2030-01-01 or 2030-01-01T12:00:00Z"}
+}
+
+// Level is the lowest level that is logged.
+type Level string
+
+// The levels.
+const (
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
+)
+
+// UnmarshalText refuses what is not one of the levels.
+func (l *Level) UnmarshalText(text []byte) error {
+	return oneOf(l, text, LevelDebug, LevelInfo, LevelWarn, LevelError)
+}
+
+// UnknownMembers says what happens to group members that do not exist.
+type UnknownMembers string
+
+// What happens to them.
+const (
+	// UnknownMembersRefuse answers 400 with the ids named; Entra tries again.
+	UnknownMembersRefuse UnknownMembers = "refuse"
+	// UnknownMembersIgnore leaves them out, counted and logged; for Okta, which
+	// never repeats a request that got a 400.
+	UnknownMembersIgnore UnknownMembers = "ignore"
+)
+
+// UnmarshalText refuses what is not one of the two.
+func (m *UnknownMembers) UnmarshalText(text []byte) error {
+	return oneOf(m, text, UnknownMembersRefuse, UnknownMembersIgnore)
+}
+
+func oneOf[T ~string](to *T, text []byte, valid ...T) error {
+	if slices.Contains(valid, T(text)) {
+		*to = T(text)
+		return nil
+	}
+	names := make([]string, 0, len(valid))
+	for _, v := range valid {
+		names = append(names, string(v))
+	}
+	hint := ""
+	if meant := nearest(string(text), names); meant != "" {
+		hint = "Did you mean " + meant + "?"
+	}
+	return fault{"must be " + strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1], hint}
+}
