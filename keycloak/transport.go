@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 )
 
@@ -16,13 +15,12 @@ const DefaultMaxInFlight = 64
 
 // TransportConfig is how to reach Keycloak. Zero values take the defaults.
 type TransportConfig struct {
-	CAFile          string        // PEM; trusted besides the system's
-	ClientCertFile  string        // PEM; with ClientKeyFile
-	ClientKeyFile   string        // PEM
-	Proxy           string        // URL; none from the environment, which may not see admin tokens
-	MaxInFlight     int           // connections kept; DefaultMaxInFlight
-	ConnectTimeout  time.Duration // 3 s
-	ResponseTimeout time.Duration // until the header of an answer; 10 s
+	RootCAs           *x509.CertPool   // that the server's chain may end in; nil: the system's
+	ClientCertificate *tls.Certificate // for mutual TLS; nil for none
+	Proxy             string           // URL; none from the environment, which may not see admin tokens
+	MaxInFlight       int              // connections kept; DefaultMaxInFlight
+	ConnectTimeout    time.Duration    // 3 s
+	ResponseTimeout   time.Duration    // until the header of an answer; 10 s
 }
 
 // NewTransport makes a transport that keeps as many connections as calls may be
@@ -30,10 +28,6 @@ type TransportConfig struct {
 func NewTransport(c TransportConfig) (*http.Transport, error) {
 	if c.MaxInFlight <= 0 {
 		c.MaxInFlight = DefaultMaxInFlight
-	}
-	tlsConfig, err := c.tls()
-	if err != nil {
-		return nil, err
 	}
 	proxy, err := c.proxy()
 	if err != nil {
@@ -43,7 +37,7 @@ func NewTransport(c TransportConfig) (*http.Transport, error) {
 	return &http.Transport{
 		Proxy:                 proxy,
 		DialContext:           dialer.DialContext,
-		TLSClientConfig:       tlsConfig,
+		TLSClientConfig:       c.tls(),
 		TLSHandshakeTimeout:   5 * time.Second,
 		ResponseHeaderTimeout: orDefault(c.ResponseTimeout, 10*time.Second),
 		MaxIdleConns:          2 * c.MaxInFlight,
@@ -72,28 +66,10 @@ func (c TransportConfig) proxy() (func(*http.Request) (*url.URL, error), error) 
 	return http.ProxyURL(u), nil
 }
 
-func (c TransportConfig) tls() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("CA file: %w", err)
-		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("CA file %s holds no certificate in PEM", c.CAFile)
-		}
-		config.RootCAs = pool
+func (c TransportConfig) tls() *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs}
+	if c.ClientCertificate != nil {
+		config.Certificates = []tls.Certificate{*c.ClientCertificate}
 	}
-	if c.ClientCertFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.ClientCertFile, c.ClientKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate: %w", err)
-		}
-		config.Certificates = []tls.Certificate{cert}
-	}
-	return config, nil
+	return config
 }

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -63,4 +64,10 @@ func (t *Tenant) SetFitness(f Fitness) { t.fitness.Store(&f) }
 type Principal struct {
 	Tenant *Tenant
 	Name   string // the name of its credential
+}
+
+// BaseURL is the URL of the service root of the tenant at path, below the public
+// URL of the bridge.
+func BaseURL(publicURL, path string) string {
+	return publicURL + "/realms/" + url.PathEscape(path) + "/scim/v2"
 }

@@ -1,0 +1,188 @@
+package realm
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// Options are what setup may change besides what the bridge cannot do without.
+type Options struct {
+	ClientID  string // of the service account
+	Relax     bool   // remove the stock validators that refuse common user names and names
+	Usernames bool   // let user names be changed
+}
+
+// Change is one step of making a realm fit.
+type Change struct {
+	Text string // what it does, for the operator
+	do   func(ctx context.Context) error
+}
+
+// Setup makes a realm fit, with an administrator's client.
+type Setup struct {
+	admin   *keycloak.Client
+	mapping *mapping.Mapping
+	options Options
+
+	client  keycloak.ClientUUID // zero until it exists
+	profile keycloak.UserProfile
+}
+
+// NewSetup makes a Setup; it makes no call.
+func NewSetup(admin *keycloak.Client, m *mapping.Mapping, o Options) *Setup {
+	return &Setup{admin: admin, mapping: m, options: o}
+}
+
+// Plan looks at the realm and lists what has to change; nothing when it is right
+// already. It changes nothing.
+func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
+	changes, err := s.planClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.profile, err = s.admin.UserProfile(ctx); err != nil {
+		return nil, fmt.Errorf("read user profile: %w", err)
+	}
+	if change, ok := s.planProfile(); ok {
+		changes = append(changes, change)
+	}
+	settings, err := s.admin.RealmSettings(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read realm: %w", err)
+	}
+	if s.options.Usernames && !settings.EditUsernameAllowed {
+		changes = append(changes, Change{Text: "let user names be changed (Edit username)", do: s.admin.AllowEditUsername})
+	}
+	return changes, nil
+}
+
+// Apply carries out a plan, in order.
+func (s *Setup) Apply(ctx context.Context, changes []Change) error {
+	for _, c := range changes {
+		if err := c.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", c.Text, err)
+		}
+	}
+	return nil
+}
+
+// Secret reads the client's secret, once the client exists.
+func (s *Setup) Secret(ctx context.Context) (string, error) {
+	return s.admin.ClientSecret(ctx, s.client)
+}
+
+func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
+	id, exists, err := s.admin.FindClient(ctx, s.options.ClientID)
+	if err != nil {
+		return nil, fmt.Errorf("find client: %w", err)
+	}
+	grant := Change{Text: "grant it the realm-management roles " + strings.Join(roles(), " and "), do: s.grant}
+	if !exists {
+		create := Change{Text: fmt.Sprintf("create the confidential client %q with a service account", s.options.ClientID), do: s.create}
+		return []Change{create, grant}, nil
+	}
+	s.client = id
+	lacking, err := s.lackingRoles(ctx)
+	if err != nil || len(lacking) == 0 {
+		return nil, err
+	}
+	return []Change{grant}, nil
+}
+
+func (s *Setup) create(ctx context.Context) (err error) {
+	s.client, err = s.admin.CreateClient(ctx, s.options.ClientID, "SCIM bridge: provisions users and groups")
+	return err
+}
+
+func (s *Setup) grant(ctx context.Context) error {
+	lacking, err := s.lackingRoles(ctx)
+	if err != nil {
+		return err
+	}
+	user, err := s.admin.ServiceAccount(ctx, s.client)
+	if err != nil {
+		return err
+	}
+	return s.admin.GrantManagementRoles(ctx, user, lacking)
+}
+
+// lackingRoles are the roles that the client's service account does not have.
+func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
+	user, err := s.admin.ServiceAccount(ctx, s.client)
+	if err != nil {
+		return nil, fmt.Errorf("find service account of the client (is it switched on?): %w", err)
+	}
+	all, granted, err := s.admin.ManagementRoles(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var out []keycloak.Role
+	for _, role := range all {
+		if slices.Contains(roles(), role.Name) && !slices.Contains(granted, role) {
+			out = append(out, role)
+		}
+	}
+	return out, nil
+}
+
+// planProfile is one change of the user profile: what it declares, what it mends,
+// which validators go.
+func (s *Setup) planProfile() (Change, bool) {
+	profile := s.profile
+	profile.Attributes = slices.Clone(s.profile.Attributes)
+	var texts []string
+	for _, d := range s.mapping.Declarations() {
+		if faultOf(profile, d) == "" {
+			continue
+		}
+		texts = append(texts, "declare the user attribute "+d.Name+" for administrators only")
+		declare(&profile, d)
+	}
+	if s.options.Relax {
+		for _, v := range strict(profile) {
+			texts = append(texts, "remove the validator "+v.validator+" of "+v.attribute)
+			relax(&profile, v)
+		}
+	}
+	do := func(ctx context.Context) error { return s.admin.UpdateUserProfile(ctx, profile) }
+	return Change{Text: "user profile: " + strings.Join(texts, ";\n    "), do: do}, len(texts) > 0
+}
+
+func declare(p *keycloak.UserProfile, d mapping.Declaration) {
+	a := p.Attribute(d.Name)
+	if a == nil {
+		p.Attributes = append(p.Attributes, keycloak.ProfileAttribute{Name: d.Name, DisplayName: d.DisplayName})
+		a = &p.Attributes[len(p.Attributes)-1]
+	}
+	a.View, a.Edit = []string{"admin"}, []string{"admin"}
+	a.MultiValued = a.MultiValued || d.MultiValued
+}
+
+// relax removes a validator, without touching the profile that was read.
+func relax(p *keycloak.UserProfile, v strictValidator) {
+	a := p.Attribute(v.attribute)
+	a.Validations = maps.Clone(a.Validations)
+	delete(a.Validations, v.validator)
+}
+
+// Offer is what setup can allow beyond what the bridge cannot do without.
+type Offer struct{ Relax, Usernames bool }
+
+// Offers looks which of the options would change something.
+func Offers(ctx context.Context, admin *keycloak.Client) (Offer, error) {
+	profile, err := admin.UserProfile(ctx)
+	if err != nil {
+		return Offer{}, fmt.Errorf("read user profile: %w", err)
+	}
+	settings, err := admin.RealmSettings(ctx)
+	if err != nil {
+		return Offer{}, fmt.Errorf("read realm: %w", err)
+	}
+	return Offer{Relax: len(strict(profile)) > 0, Usernames: !settings.EditUsernameAllowed}, nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// app is the bridge, wired.
+type app struct {
+	handler http.Handler
+	health  *observe.Health
+	watcher *realm.Watcher
+}
+
+func newApp(c config.Config, log *zap.Logger) (*app, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := observe.NewMetrics(registry, buildVersion())
+	clients, err := newClients(c, metrics)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := tenant.NewRegistry(newTenants(c)...)
+	if err != nil {
+		return nil, err
+	}
+	service := bridge.New(clients, bridge.Options{
+		Log:            log,
+		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
+		ObserveIgnored: metrics.Ignored,
+	})
+	return &app{
+		handler: server.New(service, server.Options{
+			Tenants: tenants, Log: log, Metrics: metrics,
+			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
+		}),
+		health:  observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
+		watcher: &realm.Watcher{Tenants: tenants.All(), Clients: clients, Log: log, Observe: metrics.Fit},
+	}, nil
+}
+
+// newClients makes one client a realm over one transport.
+func newClients(c config.Config, metrics *observe.Metrics) (map[string]*keycloak.Client, error) {
+	transport, err := newTransport(c.Keycloak)
+	if err != nil {
+		return nil, err
+	}
+	clients := make(map[string]*keycloak.Client, len(c.Realms))
+	for name, r := range c.Realms {
+		parsed, err := keycloak.ParseRealm(name)
+		if err != nil {
+			return nil, err
+		}
+		clients[name], err = keycloak.New(keycloak.Config{
+			BaseURL: string(c.Keycloak.URL), Realm: parsed, Credentials: credentials(r.Credentials),
+			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, Observe: observer(metrics),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("realm %s: %w", name, err)
+		}
+	}
+	return clients, nil
+}
+
+func newTransport(k config.Keycloak) (*http.Transport, error) {
+	return keycloak.NewTransport(keycloak.TransportConfig{
+		RootCAs: k.RootCAs, ClientCertificate: k.ClientCertificate, Proxy: string(k.Proxy), MaxInFlight: k.MaxInFlight,
+		ConnectTimeout: time.Duration(k.ConnectTimeout), ResponseTimeout: time.Duration(k.ResponseTimeout),
+	})
+}
+
+func credentials(c config.Credentials) keycloak.Credentials {
+	if !c.PrivateKey.IsZero() {
+		return keycloak.PrivateKeyJWT(c.ClientID, c.PrivateKey.Signer(), c.KeyID)
+	}
+	return keycloak.ClientSecret(c.ClientID, c.Secret.Reveal())
+}
+
+// observer counts calls, for the metrics and for the line of their request.
+func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
+	return func(ctx context.Context, c keycloak.Call) {
+		outcome := string(c.Kind)
+		if outcome == "" {
+			outcome = "ok"
+		}
+		metrics.Call(c.Op, outcome, c.Duration)
+		observe.CountCall(ctx)
+	}
+}
+
+func newTenants(c config.Config) []*tenant.Tenant {
+	m := mapping.Default()
+	var out []*tenant.Tenant
+	for name, r := range c.Realms {
+		for _, t := range r.Tenants {
+			out = append(out, newTenant(c, name, t, m))
+		}
+	}
+	return out
+}
+
+func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) *tenant.Tenant {
+	tokens := make([]tenant.Token, len(t.Tokens))
+	for i, token := range t.Tokens {
+		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
+	}
+	return &tenant.Tenant{
+		Path: t.Path, Realm: realmName, Key: t.Path, Mapping: m, Tokens: tokens,
+		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
+		Policy: tenant.Policy{
+			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,
+		},
+	}
+}
+
+func status(tenants *tenant.Registry) []observe.TenantStatus {
+	var out []observe.TenantStatus
+	for _, t := range tenants.All() {
+		problem := t.Fitness().Problem
+		out = append(out, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem})
+	}
+	return out
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+func newCheck() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "check", Short: "Check a configuration file and print every problem", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := load(cmd, file); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), file+": no problem")
+			return nil
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "config.yaml", "the configuration `file`")
+}
+
+// load reads the configuration and prints its problems.
+func load(cmd *cobra.Command, file string) (config.Config, error) {
+	c, problems := config.Load(file)
+	for _, p := range problems {
+		fmt.Fprintln(cmd.ErrOrStderr(), p)
+	}
+	if len(problems) > 0 {
+		return c, codedError{code: exitProblems}
+	}
+	return c, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitFailure  = 1
+	exitUsage    = 2
+	exitProblems = 3
+)
+
+// version is set by the linker; see buildVersion.
+var version string
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run runs the command line and returns the exit code.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var coded codedError
+	if !errors.As(err, &coded) {
+		coded = codedError{code: exitFailure, err: err}
+	}
+	if coded.err != nil {
+		fmt.Fprintln(os.Stderr, "scim-bridge:", coded.err)
+	}
+	return coded.code
+}
+
+// codedError is an error with an exit code of its own. A nil err was told already.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e codedError) Error() string { return fmt.Sprint(e.err) }
+
+func (e codedError) Unwrap() error { return e.err }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "scim-bridge",
+		Short:         "SCIM 2.0 for Keycloak: identity providers push users and groups, Keycloak holds them",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return codedError{exitUsage, err} })
+	root.AddCommand(newServe(), newCheck(), newSetup(), newDemo(), newVersion())
+	return root
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), buildVersion()) },
+	}
+}
+
+// buildVersion is what the linker said, else what the module system knows.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+func newServe() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Answer SCIM requests until SIGTERM", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd, file)
+			if err != nil {
+				return err
+			}
+			log, err := observe.NewLog(string(c.Log.Level))
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, log)
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// serve runs both listeners until the context ends, then lets requests finish.
+func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
+	app, err := newApp(c, log)
+	if err != nil {
+		return err
+	}
+	scimListener, err := net.Listen("tcp", string(c.Server.Listen))
+	if err != nil {
+		return fmt.Errorf("server.listen: %w", err)
+	}
+	adminListener, err := net.Listen("tcp", string(c.Admin.Listen))
+	if err != nil {
+		return errors.Join(fmt.Errorf("admin.listen: %w", err), scimListener.Close())
+	}
+	app.watcher.Look(ctx)
+	log.Info("ready", zap.String("version", buildVersion()),
+		zap.Stringer("scim", scimListener.Addr()), zap.Stringer("admin", adminListener.Addr()))
+	g, gctx := errgroup.WithContext(ctx)
+	scimServer := newServer(app.handler, time.Duration(c.Server.RequestTimeout))
+	adminServer := newServer(app.health.Handler(), time.Minute)
+	g.Go(func() error { return listen(scimServer, scimListener) })
+	g.Go(func() error { return listen(adminServer, adminListener) })
+	g.Go(func() error { app.watcher.Run(gctx); return nil })
+	g.Go(func() error {
+		<-gctx.Done()
+		app.health.Drain()
+		log.Info("draining")
+		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), scimServer, adminServer)
+	})
+	return g.Wait()
+}
+
+// maxHeader takes a filter that is too long, so that it gets a SCIM error.
+const maxHeader = 256 << 10
+
+// newServer makes a server with every timeout set: net/http has none.
+func newServer(h http.Handler, timeout time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout + 10*time.Second, // the answer of a request that took its whole time
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+	}
+}
+
+func listen(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain waits for requests in flight, the SCIM ones first: health is told to the
+// last.
+func drain(ctx context.Context, limit time.Duration, servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var err error
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	return err
+}

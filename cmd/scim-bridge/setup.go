@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// setupFlags are the flags of setup.
+type setupFlags struct {
+	url, realm, adminRealm, user, password string
+	clientID, out, output                  string
+	listen, adminListen                    string
+	yes, relax, usernames                  bool
+}
+
+func newSetup() *cobra.Command {
+	var f setupFlags
+	cmd := &cobra.Command{
+		Use:   "setup",
+		Short: "Make a realm fit for the bridge; shows its plan and asks first",
+		Long: `Make a realm fit for the bridge: a service account with the rights it needs and the
+user attributes it writes. Shows what it would change, asks, and changes nothing that
+is right already. With --out it also writes a configuration that "serve" takes as it
+is, and prints the SCIM URL and a new token once.
+
+The administrator's name and password come from the flags, else from KEYCLOAK_ADMIN
+and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return setup(cmd, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", "http://127.0.0.1:8080", "Keycloak's `URL`")
+	flags.StringVar(&f.realm, "realm", "", "the `realm` to make fit (required)")
+	flags.StringVar(&f.adminRealm, "admin-realm", "master", "the `realm` of the administrator's account")
+	flags.StringVar(&f.user, "admin-user", "", "the administrator's `name`")
+	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment hides it better")
+	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
+	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
+	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
+	flags.BoolVar(&f.yes, "yes", false, "change without asking")
+	flags.StringVar(&f.out, "out", "", "write config.yaml and the secret into this `directory`")
+	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
+	flags.StringVar(&f.listen, "listen", "", "the SCIM `address` for config.yaml")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "the health and metrics `address` for config.yaml")
+	return cmd
+}
+
+func setup(cmd *cobra.Command, f setupFlags) error {
+	if f.realm == "" || f.realm == "master" {
+		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
+	}
+	if f.output != "text" && f.output != "json" {
+		return codedError{exitUsage, errors.New("--output is text or json")}
+	}
+	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
+	admin, err := f.admin(in)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	s, changes, err := f.plan(ctx, in, admin)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "realm %s: nothing to change\n", f.realm)
+	} else if err := f.confirm(in, changes); err != nil {
+		return err
+	}
+	if err := s.Apply(ctx, changes); err != nil {
+		return err
+	}
+	if f.out == "" {
+		return nil
+	}
+	return f.write(ctx, cmd.OutOrStdout(), s)
+}
+
+// admin makes a client with the administrator's credentials.
+func (f setupFlags) admin(in *asker) (*keycloak.Client, error) {
+	user, err := in.first("Administrator: ", false, f.user, os.Getenv("KEYCLOAK_ADMIN"))
+	if err != nil {
+		return nil, err
+	}
+	password, err := in.first("Password: ", true, f.password, os.Getenv("KEYCLOAK_ADMIN_PASSWORD"))
+	if err != nil {
+		return nil, err
+	}
+	return adminClient(f.url, f.realm, f.adminRealm, user, password)
+}
+
+// adminClient is a client of a realm with an administrator's account of another.
+func adminClient(url, realmName, adminRealm, user, password string) (*keycloak.Client, error) {
+	parsed, err := keycloak.ParseRealm(realmName)
+	if err != nil {
+		return nil, err
+	}
+	home, err := keycloak.ParseRealm(adminRealm)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return keycloak.New(keycloak.Config{
+		BaseURL: url, Realm: parsed, TokenRealm: home, Transport: transport,
+		Credentials: keycloak.Password(user, password),
+	})
+}
+
+// plan offers what the flags did not ask for, and lists the changes.
+func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client) (*realm.Setup, []realm.Change, error) {
+	o := realm.Options{ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames}
+	if !f.yes {
+		offers, err := realm.Offers(ctx, admin)
+		if err != nil {
+			return nil, nil, err
+		}
+		if offers.Relax && !o.Relax {
+			o.Relax = in.yes("The realm refuses user names such as o'neil@example.com and Entra's guests. Allow them?")
+		}
+		if offers.Usernames && !o.Usernames {
+			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
+		}
+	}
+	s := realm.NewSetup(admin, mapping.Default(), o)
+	changes, err := s.Plan(ctx)
+	return s, changes, err
+}
+
+func (f setupFlags) confirm(in *asker, changes []realm.Change) error {
+	fmt.Fprintf(in.out, "realm %s, to change:\n", f.realm)
+	for _, c := range changes {
+		fmt.Fprintln(in.out, "  -", c.Text)
+	}
+	if !f.yes && !in.yes("Change this?") {
+		return errors.New("nothing was changed")
+	}
+	return nil
+}
+
+// result is what setup --out prints.
+type result struct {
+	BaseURL string `json:"baseURL"`
+	Token   string `json:"token"`
+	Config  string `json:"config"`
+}
+
+const (
+	secretName  = "secret"
+	tokenName   = "idp"
+	tokenMonths = 12
+)
+
+// write makes the directory with config.yaml and the secret, and prints the token
+// once.
+func (f setupFlags) write(ctx context.Context, out io.Writer, s *realm.Setup) error {
+	secret, err := s.Secret(ctx)
+	if err != nil {
+		return fmt.Errorf("read the client's secret: %w", err)
+	}
+	token := newToken()
+	draft := config.Draft{
+		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
+		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
+		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
+		Listen:       config.Address(f.listen), AdminListen: config.Address(f.adminListen),
+	}
+	file := filepath.Join(f.out, "config.yaml")
+	if err := errors.Join(
+		os.MkdirAll(f.out, 0o700),
+		os.WriteFile(filepath.Join(f.out, secretName), []byte(secret), 0o600),
+		os.WriteFile(file, []byte(config.Render(draft)), 0o600),
+	); err != nil {
+		return err
+	}
+	c, problems := config.Load(file)
+	if len(problems) > 0 {
+		return fmt.Errorf("the new configuration has a problem: %s", problems[0])
+	}
+	return f.print(out, result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), f.realm), Token: token, Config: file})
+}
+
+func (f setupFlags) print(out io.Writer, r result) error {
+	if f.output == "json" {
+		return json.NewEncoder(out).Encode(r)
+	}
+	_, err := fmt.Fprintf(out, `SCIM URL  %s
+Token     %s   (shown once; good for %d months)
+Next      scim-bridge serve --config %s
+`, r.BaseURL, r.Token, tokenMonths, r.Config)
+	return err
+}
+
+// newToken makes a token of 128 random bits or more.
+func newToken() string { return "ksb_" + rand.Text() }
+
+// asker asks the operator.
+type asker struct {
+	in  *bufio.Reader
+	out io.Writer
+}
+
+// first is the first text that is not empty, else what the operator types.
+func (a *asker) first(prompt string, secret bool, given ...string) (string, error) {
+	for _, text := range given {
+		if text != "" {
+			return text, nil
+		}
+	}
+	fmt.Fprint(a.out, prompt)
+	if secret && term.IsTerminal(int(os.Stdin.Fd())) {
+		text, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(a.out)
+		return string(text), err
+	}
+	text, err := a.in.ReadString('\n')
+	if text = strings.TrimSpace(text); text == "" {
+		return "", codedError{exitUsage, fmt.Errorf("%sis needed: give a flag or the environment variable (%w)", prompt, err)}
+	}
+	return text, nil
+}
+
+// yes asks a question; nothing but y or yes agrees.
+func (a *asker) yes(question string) bool {
+	fmt.Fprint(a.out, question+" [y/N] ")
+	text, err := a.in.ReadString('\n')
+	if err != nil && text == "" {
+		fmt.Fprintln(a.out)
+		return false
+	}
+	text = strings.ToLower(strings.TrimSpace(text))
+	return text == "y" || text == "yes"
+}

@@ -1,0 +1,154 @@
+package keycloaktest
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// DefaultVersion is the Keycloak of a run that names none.
+const DefaultVersion = "26.7.4"
+
+// Version is the Keycloak that KEYCLOAK_VERSION names.
+func Version() string {
+	if v := os.Getenv("KEYCLOAK_VERSION"); v != "" {
+		return v
+	}
+	return DefaultVersion
+}
+
+// cacheDir is where distributions live: SCIM_BRIDGE_CACHE, else the user's cache.
+func cacheDir() (string, error) {
+	dir := os.Getenv("SCIM_BRIDGE_CACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("find a cache directory (set SCIM_BRIDGE_CACHE): %w", err)
+		}
+		dir = filepath.Join(user, "scim-bridge")
+	}
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// lock holds a lock of the cache against other processes until unlock is called.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // closing releases the lock
+}
+
+// needed checks for the tools in one line a person can act on.
+func needed() error {
+	for tool, packages := range map[string]string{"java": "openjdk-17-jre-headless", "mvn": "maven"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is needed to run a real Keycloak (on Debian: apt-get install %s)", tool, packages)
+		}
+	}
+	return nil
+}
+
+// fetch makes sure that the distribution is unpacked and returns its directory.
+// flavour keeps apart what servers started with other options leave behind in it.
+func fetch(ctx context.Context, version, flavour string) (string, error) {
+	if err := needed(); err != nil {
+		return "", err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "keycloak-"+version+"-"+flavour)
+	unlock, err := lock(dir + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	archive, err := download(ctx, cache, version)
+	if err != nil {
+		return "", err
+	}
+	return dir, unpackAs(archive, dir)
+}
+
+// download lets Maven fetch the archive, which keeps it in its own repository too.
+func download(ctx context.Context, cache, version string) (string, error) {
+	name := "keycloak-quarkus-dist-" + version + ".zip"
+	archive := filepath.Join(cache, name)
+	if _, err := os.Stat(archive); err == nil {
+		return archive, nil
+	}
+	partial, err := os.MkdirTemp(cache, "download-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(partial) //nolint:errcheck // a left-over costs space and nothing else
+	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy",
+		"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+version+":zip", "-DoutputDirectory="+partial)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch Keycloak %s with Maven: %w\n%s", version, err, out)
+	}
+	return archive, os.Rename(filepath.Join(partial, name), archive)
+}
+
+// unpackAs unpacks the one directory of the archive as dir, or leaves nothing.
+func unpackAs(archive, dir string) error {
+	partial, err := os.MkdirTemp(filepath.Dir(dir), "unpack-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(partial) //nolint:errcheck // a left-over costs space and nothing else
+	r, err := zip.OpenReader(archive)
+	if err != nil {
+		return fmt.Errorf("%s: %w", archive, err)
+	}
+	defer r.Close() //nolint:errcheck // it was read only
+	for _, f := range r.File {
+		if err := unpackOne(f, partial); err != nil {
+			return fmt.Errorf("%s: %w", archive, err)
+		}
+	}
+	tops, err := os.ReadDir(partial)
+	if err != nil || len(tops) != 1 {
+		return fmt.Errorf("%s holds %d directories, not one: %w", archive, len(tops), err)
+	}
+	return os.Rename(filepath.Join(partial, tops[0].Name()), dir)
+}
+
+func unpackOne(f *zip.File, dir string) error {
+	if !filepath.IsLocal(f.Name) {
+		return fmt.Errorf("%q leads out of the directory", f.Name)
+	}
+	path := filepath.Join(dir, f.Name)
+	if strings.HasSuffix(f.Name, "/") {
+		return os.MkdirAll(path, 0o755)
+	}
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it is read only
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.Mode().Perm()|0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in) //nolint:gosec // the archive is Keycloak's own
+	return errors.Join(err, out.Close())
+}

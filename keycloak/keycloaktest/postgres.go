@@ -1,0 +1,160 @@
+package keycloaktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// postgres is a PostgreSQL of Debian's that belongs to one Keycloak. A nil one
+// stands for Keycloak's in-memory database.
+type postgres struct {
+	dir    string
+	port   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// startDatabase starts what KEYCLOAK_DB names.
+func startDatabase(ctx context.Context) (*postgres, error) {
+	switch name := os.Getenv("KEYCLOAK_DB"); name {
+	case "", "dev-mem":
+		return nil, nil
+	case "postgres":
+		return startPostgres(ctx)
+	default:
+		return nil, fmt.Errorf("KEYCLOAK_DB is %q; it can be dev-mem or postgres", name)
+	}
+}
+
+func (p *postgres) flavour() string {
+	if p == nil {
+		return "dev-mem"
+	}
+	return "postgres"
+}
+
+func (p *postgres) args() []string {
+	if p == nil {
+		return []string{"--db=dev-mem"}
+	}
+	return []string{
+		"--db=postgres", "--db-url=jdbc:postgresql://127.0.0.1:" + p.port + "/postgres",
+		"--db-username=keycloak", "--db-password=keycloak",
+	}
+}
+
+// stop ends the server and removes its data.
+func (p *postgres) stop() error {
+	if p == nil {
+		return nil
+	}
+	p.cancel()
+	<-p.done
+	return os.RemoveAll(p.dir)
+}
+
+func startPostgres(ctx context.Context) (*postgres, error) {
+	initdb, err := postgresTool("initdb")
+	if err != nil {
+		return nil, err
+	}
+	server, err := postgresTool("postgres")
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "keycloak-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	p := &postgres{dir: dir, port: ports[0], done: make(chan struct{})}
+	account, err := unprivileged(dir)
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	create := exec.CommandContext(ctx, initdb, "-D", data, "-U", "keycloak", "-A", "trust", "-E", "UTF8", "--no-sync")
+	create.Dir, create.SysProcAttr = dir, account
+	if out, err := create.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return p, p.run(ctx, server, data, account)
+}
+
+func (p *postgres) run(ctx context.Context, server, data string, account *syscall.SysProcAttr) error {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.cancel = cancel
+	cmd := exec.CommandContext(life, server, "-D", data, "-h", "127.0.0.1", "-p", p.port, "-k", p.dir,
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+	cmd.Dir, cmd.SysProcAttr = p.dir, account
+	started := make(chan error, 1)
+	go superviseProcess(cmd, started, p.done)
+	if err := <-started; err != nil {
+		return err
+	}
+	return p.await(ctx)
+}
+
+// await waits for the socket, which appears when the server takes connections.
+func (p *postgres) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("start PostgreSQL: %w", ctx.Err()), p.stop())
+		case <-p.done:
+			return errors.Join(errors.New("PostgreSQL ended while starting"), p.stop())
+		case <-tick.C:
+			if _, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+p.port)); err == nil {
+				return nil
+			}
+		}
+	}
+}
+
+// postgresTool finds a program of the newest PostgreSQL, which Debian keeps out of
+// PATH.
+func postgresTool(name string) (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if err == nil && len(found) > 0 {
+		slices.Sort(found)
+		return found[len(found)-1], nil
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	return "", errors.New("KEYCLOAK_DB=postgres needs PostgreSQL (on Debian: apt-get install postgresql)")
+}
+
+// unprivileged hands the directory to the user postgres when we are root, as whom
+// PostgreSQL refuses to run.
+func unprivileged(dir string) (*syscall.SysProcAttr, error) {
+	if os.Getuid() != 0 {
+		return &syscall.SysProcAttr{}, nil
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("root cannot run PostgreSQL: %w", err)
+	}
+	uid, err1 := strconv.ParseUint(account.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(account.Gid, 10, 32)
+	if err := errors.Join(err1, err2, os.Chown(dir, int(uid), int(gid))); err != nil {
+		return nil, err
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+}

@@ -1,0 +1,167 @@
+package keycloaktest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+const (
+	// startTime bounds the start of a server: the first one builds itself.
+	startTime = 4 * time.Minute
+	// stopTime is how long a server may take to end before it is killed.
+	stopTime = 20 * time.Second
+	// heap is enough for thousands of users; CI has little.
+	heap = "-Xms256m -Xmx1200m"
+)
+
+// Process is a server that this process started.
+type Process struct {
+	Server
+	Version string
+	PID     int
+
+	cancel   context.CancelFunc
+	done     chan struct{}
+	database *postgres
+}
+
+// Start fetches and starts a Keycloak on free ports of loopback and waits until it
+// is healthy. It lives until Stop, and not longer than this process. KEYCLOAK_DB is
+// "dev-mem" (default) or "postgres".
+func Start(ctx context.Context, version string) (*Process, error) {
+	database, err := startDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := start(ctx, version, database)
+	if err != nil {
+		return nil, errors.Join(err, database.stop())
+	}
+	return p, nil
+}
+
+func start(ctx context.Context, version string, database *postgres) (*Process, error) {
+	dir, err := fetch(ctx, version, database.flavour())
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{
+		Server:  Server{URL: "http://127.0.0.1:" + ports[0], Admin: "admin", Password: rand.Text()},
+		Version: version, done: make(chan struct{}), database: database,
+	}
+	logFile, err := os.Create(dir + ".log")
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lock(dir + ".lock") // the first start of a flavour writes into its directory
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.cancel = cancel
+	args := append([]string{
+		"start-dev", "--http-host=127.0.0.1", "--http-port=" + ports[0],
+		"--health-enabled=true", "--http-management-port=" + ports[1],
+	}, database.args()...)
+	cmd := exec.CommandContext(life, filepath.Join(dir, "bin", "kc.sh"), args...)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP="+heap,
+		"KC_BOOTSTRAP_ADMIN_USERNAME="+p.Admin, "KC_BOOTSTRAP_ADMIN_PASSWORD="+p.Password)
+	if err := p.run(cmd); err != nil {
+		return nil, err
+	}
+	if err := p.await(ctx, "http://127.0.0.1:"+ports[1]+"/health/ready"); err != nil {
+		return nil, errors.Join(fmt.Errorf("start Keycloak %s: %w (log: %s.log)", version, err, dir), p.Stop())
+	}
+	return p, nil
+}
+
+// run starts the command and waits for it in the background.
+func (p *Process) run(cmd *exec.Cmd) error {
+	started := make(chan error, 1)
+	go superviseProcess(cmd, started, p.done)
+	if err := <-started; err != nil {
+		return err
+	}
+	p.PID = cmd.Process.Pid
+	return nil
+}
+
+// await polls the health endpoint until it answers, the server ends or time is up.
+func (p *Process) await(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.done:
+			return errors.New("it ended while starting")
+		case <-tick.C:
+			if healthy(ctx, url) {
+				return nil
+			}
+		}
+	}
+}
+
+func healthy(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close() //nolint:errcheck // only the status matters
+	return res.StatusCode == http.StatusOK
+}
+
+// Stop ends the server by its pid, and its database.
+func (p *Process) Stop() error {
+	p.cancel()
+	<-p.done
+	return p.database.stop()
+}
+
+// Done is closed when the server has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Environ are the variables through which tests find the server.
+func (p *Process) Environ() []string {
+	return []string{
+		EnvURL + "=" + p.URL, EnvAdmin + "=" + p.Admin, EnvPassword + "=" + p.Password,
+		"KEYCLOAK_VERSION=" + p.Version,
+	}
+}
+
+// freePorts finds ports that nobody listens at.
+func freePorts(n int) ([]string, error) {
+	var ports []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() //nolint:errcheck // kept open only so that the ports differ
+		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	}
+	return ports, nil
+}
