@@ -17,9 +17,10 @@ type decoder struct{ r *report }
 // value writes n into v, whose type is one of Config's.
 func (d decoder) value(path string, n node, v reflect.Value) {
 	if n.kind == kindRefused {
+		d.r.broken[path] = true
 		return
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.unmarshal(path, n, u)
 		return
 	}
@@ -45,6 +46,7 @@ func (d decoder) record(path string, n node, v reflect.Value) {
 		return
 	}
 	if n.kind != kindMapping {
+		d.r.broken[path] = true
 		d.wrongType(path, n, "keys and values")
 		return
 	}

@@ -280,6 +280,17 @@ func TestLoadTakesByteOrderMarkAndCRLF(t *testing.T) {
 	}
 }
 
+// A realm may be called what YAML reads as a number or a truth value.
+func TestLoadTakesRealmNamesAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"2024", "1.50", "true", "null", "NO"} {
+		c, problems := load(newDir(t, strings.Replace(readGood(t, "minimal.yaml"), "acme", name, 1)), noEnv)
+		if realm, ok := c.Realms[name]; len(problems) > 0 || !ok || realm.Tenants[0].Path != name {
+			t.Errorf("load with realm %s = %v, %q, want the realm", name, c.Realms, texts(problems))
+		}
+	}
+}
+
 func readGood(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata/good", name))

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,11 +39,12 @@ type report struct {
 	file     string
 	lines    map[string]int  // of the keys that were given
 	meant    map[string]bool // keys that an unknown one was probably meant to be
+	broken   map[string]bool // sections whose keys could not be read
 	problems []Problem
 }
 
 func newReport(file string) *report {
-	return &report{file: file, lines: map[string]int{}, meant: map[string]bool{}}
+	return &report{file: file, lines: map[string]int{}, meant: map[string]bool{}, broken: map[string]bool{}}
 }
 
 // at reports a problem at a line.
@@ -58,10 +58,11 @@ func (r *report) add(path, text, hint string) {
 }
 
 // missing reports a key that was not given. One that was given and could not be
-// used was reported then, and so was one that was misspelled.
+// used was reported then, and so was one that was misspelled or whose section is
+// no section.
 func (r *report) missing(parent, key, hint string) {
 	path := join(parent, key)
-	if !r.given(path) && !r.meant[path] {
+	if !r.given(path) && !r.meant[path] && !r.inBroken(parent) {
 		r.add(path, "is missing", hint)
 	}
 }
@@ -83,9 +84,24 @@ func (r *report) line(path string) int {
 		if line, ok := r.lines[path]; ok {
 			return line
 		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+		path = around(path)
 	}
 	return 1
+}
+
+// inBroken reports whether the section, or one around it, could not be read.
+func (r *report) inBroken(path string) bool {
+	for ; path != ""; path = around(path) {
+		if r.broken[path] {
+			return true
+		}
+	}
+	return false
+}
+
+// around returns the path of what a key stands in, "" at the top.
+func around(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
 // sorted returns the problems in the order of their lines.
@@ -99,13 +115,22 @@ func (r *report) sorted() []Problem {
 // join returns the path of a key. A key that is no plain word is quoted, so that a
 // hostile one cannot pass for another path or break the line.
 func join(parent, key string) string {
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString(key) {
+	if len(key) > 64 || !only(key, "_-") {
 		key = strconv.Quote(shorten(key))
 	}
 	if parent == "" {
 		return key
 	}
 	return parent + "." + key
+}
+
+// only reports whether s is ASCII letters, digits and the given further characters,
+// and not empty.
+func only(s, further string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		return !plain && !strings.ContainsRune(further, c)
+	})
 }
 
 func item(parent string, index int) string {

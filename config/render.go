@@ -69,7 +69,7 @@ func Render(d Draft) string {
 type writer struct{ strings.Builder }
 
 func (w *writer) line(format string, args ...any) {
-	fmt.Fprintf(w, format+"\n", args...)
+	_, _ = fmt.Fprintf(w, format+"\n", args...)
 }
 
 // key writes a key with a quoted value, and nothing when there is no value.

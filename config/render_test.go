@@ -22,8 +22,10 @@ func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
 			d.TokenExpires = Expiry{time.Date(2030, 6, 1, 10, 0, 0, 0, time.UTC)}
 			d.Listen, d.PublicURL, d.AdminListen = ":8443", "https://scim.example.com", "127.0.0.1:9100"
 		},
-		"odd names": func(d *Draft) { d.Realm, d.ClientID, d.TokenName, d.Path = `d'été "x" %s: #1é`, `- {a}: [%d]`, "yes", "odd" },
-		"numbers":   func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
+		"odd names": func(d *Draft) {
+			d.Realm, d.ClientID, d.TokenName, d.Path = `d'été "x" %s: #1é`, `- {a}: [%d]`, "yes", "odd"
+		},
+		"numbers": func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

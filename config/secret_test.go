@@ -17,9 +17,12 @@ func TestSecretsCannotPrintThemselves(t *testing.T) {
 		key    PrivateKey
 	}
 	values := []any{
-		NewSecret("hunter2"), PrivateKey{key},
-		inside{NewSecret("hunter2"), PrivateKey{key}}, &inside{NewSecret("hunter2"), PrivateKey{key}},
-		[]Secret{NewSecret("hunter2")}, map[string]PrivateKey{"k": {key}},
+		NewSecret("hunter2"),
+		PrivateKey{key},
+		inside{NewSecret("hunter2"), PrivateKey{key}},
+		&inside{NewSecret("hunter2"), PrivateKey{key}},
+		[]Secret{NewSecret("hunter2")},
+		map[string]PrivateKey{"k": {key}},
 		Config{Realms: map[string]Realm{"r": {Credentials: Credentials{Secret: NewSecret("hunter2"), PrivateKey: PrivateKey{key}}}}},
 	}
 	for _, v := range values {
@@ -35,8 +38,30 @@ func TestSecretsCannotPrintThemselves(t *testing.T) {
 	if got := fmt.Sprintf("%#v", NewSecret("hunter2")); got != redacted {
 		t.Errorf("Sprintf(%%#v) = %q, want %q", got, redacted)
 	}
-	if got, _ := json.Marshal(NewSecret("hunter2")); string(got) != `"[redacted]"` {
-		t.Errorf("Marshal = %s, want it redacted", got)
+	if got, err := json.Marshal(NewSecret("hunter2")); err != nil || string(got) != `"[redacted]"` {
+		t.Errorf("Marshal = %s, %v, want it redacted", got, err)
+	}
+}
+
+func TestSecretsAreRedactedByEveryMethod(t *testing.T) {
+	t.Parallel()
+	type printer interface {
+		fmt.Stringer
+		fmt.GoStringer
+		MarshalText() ([]byte, error)
+		MarshalJSON() ([]byte, error)
+	}
+	for _, p := range []printer{NewSecret("hunter2"), PrivateKey{newECKey(t, elliptic.P256())}} {
+		text, textErr := p.MarshalText()
+		inJSON, jsonErr := p.MarshalJSON()
+		if textErr != nil || jsonErr != nil {
+			t.Errorf("%T marshals with %v, %v", p, textErr, jsonErr)
+		}
+		for _, got := range []string{p.String(), p.GoString(), string(text), strings.Trim(string(inJSON), `"`)} {
+			if got != redacted {
+				t.Errorf("%T prints %q, want %q", p, got, redacted)
+			}
+		}
 	}
 }
 
@@ -52,14 +77,15 @@ func noLeak(t *testing.T, how, text, number string) {
 func TestSecretComparesByValue(t *testing.T) {
 	t.Parallel()
 	a, b := newECKey(t, elliptic.P256()), newECKey(t, elliptic.P256())
+	key, none, sameKey, noKey := PrivateKey{a}, PrivateKey{}, PrivateKey{a}, PrivateKey{}
 	for name, tt := range map[string]struct{ got, want bool }{
 		"same secret":    {NewSecret("x").Equal(NewSecret("x")), true},
 		"other secret":   {NewSecret("x").Equal(NewSecret("y")), false},
 		"zero secret":    {Secret{}.IsZero() && Secret{}.Reveal() == "", true},
-		"same key":       {PrivateKey{a}.Equal(PrivateKey{a}), true},
-		"other key":      {PrivateKey{a}.Equal(PrivateKey{b}), false},
-		"key and none":   {PrivateKey{a}.Equal(PrivateKey{}), false},
-		"no key is none": {PrivateKey{}.Equal(PrivateKey{}), true},
+		"same key":       {key.Equal(sameKey), true},
+		"other key":      {key.Equal(PrivateKey{b}), false},
+		"key and none":   {key.Equal(none), false},
+		"no key is none": {none.Equal(noKey), true},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s = %v, want %v", name, tt.got, tt.want)

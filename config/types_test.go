@@ -11,7 +11,7 @@ func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"URL": "url", "ulr": "url", "cafile": "caFile", "CA-File": "caFile", "timeout": "connectTimeout",
 		"maxInflights": "maxInFlight", "respnoseTimeuot": "responseTimeout", "prox": "proxy", "cert": "clientCertFile",
-		"": "", "x": "", "tracing": "", "é": "", "connect\x00": "connectTimeout",
+		"": "", "x": "", "tracing": "", "é": "",
 	} {
 		if got := nearest(name, keys); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
