@@ -29,16 +29,13 @@ func (e unfitError) Error() string { return string(e) }
 // fail turns any error into the *scim.Error that the client gets: the one place
 // where Keycloak's errors are translated.
 func (s *Service) fail(r *request, err error) error {
-	var scimErr *scim.Error
-	if errors.As(err, &scimErr) {
+	if scimErr, ok := errors.AsType[*scim.Error](err); ok {
 		return scimErr
 	}
-	var damaged *mapping.DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
 		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
 	}
-	var kcErr *keycloak.Error
-	if errors.As(err, &kcErr) {
+	if kcErr, ok := errors.AsType[*keycloak.Error](err); ok {
 		return r.translate(kcErr, err)
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

@@ -118,6 +118,9 @@ type Tenant struct {
 	// Path is `path`: the segment of the URL, default the realm's name. Okta refuses
 	// "_" in base URLs, hence the alias. Unique over all tenants.
 	Path string `json:"path"`
+	// Key is `key`: what marks the tenant's values in Keycloak, default realm. Unlike
+	// Path it must never change. Unique in the realm.
+	Key string `json:"key"`
 	// Tokens is `tokens`: the static bearer tokens, at least one.
 	Tokens []Token `json:"tokens"`
 	// BareToken is `bareToken`: take an Authorization header that holds the token

@@ -135,7 +135,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
-			Path: "acme", UnknownMembers: "refuse",
+			Path: "acme", Key: "realm", UnknownMembers: "refuse",
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		}},
 	}}
@@ -168,7 +168,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if got := c.Realms["acme"].Tenants[0].Tokens[0].Expires; !got.Equal(want) {
 		t.Errorf("expires = %v, want %v", got, want)
 	}
-	if got := c.Realms["acme"].Tenants[1].Path; got != "acme-b" {
+	if got := c.Realms["acme"].Tenants[1]; got.Path != "acme-b" || got.Key != "b" {
 		t.Errorf("path = %q, want acme-b", got)
 	}
 }

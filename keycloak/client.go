@@ -160,8 +160,7 @@ func asError(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Kind: Unknown, Err: err}
@@ -186,30 +185,26 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	}
 	return c.retry.WithContext(ctx).Run(func() error {
 		return c.call(ctx, op, func(ctx context.Context, token string) error {
-			_, err := c.send(ctx, token, http.MethodGet, path, nil, out)
-			return err
+			return c.send(ctx, token, http.MethodGet, path, nil, out)
 		})
 	})
 }
 
-// write sends a body with a method that changes something and returns the id at the
-// end of the answer's Location, "" without one.
-func (c *Client) write(ctx context.Context, op, method, path string, body any) (id string, err error) {
+// write sends a body with a method that changes something.
+func (c *Client) write(ctx context.Context, op, method, path string, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
-		return "", &Error{Op: op, Kind: Invalid, Err: fmt.Errorf("encode: %w", err)}
+		return &Error{Op: op, Kind: Invalid, Err: fmt.Errorf("encode: %w", err)}
 	}
-	err = c.call(ctx, op, func(ctx context.Context, token string) error {
-		id, err = c.send(ctx, token, method, path, data, nil)
-		return err
+	return c.call(ctx, op, func(ctx context.Context, token string) error {
+		return c.send(ctx, token, method, path, data, nil)
 	})
-	return id, err
 }
 
-func (c *Client) send(ctx context.Context, token, method, path string, body []byte, out any) (id string, err error) {
+func (c *Client) send(ctx context.Context, token, method, path string, body []byte, out any) error {
 	req, err := newRequest(ctx, method, c.base+path, bodyReader(body))
 	if err != nil {
-		return "", err
+		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
@@ -218,16 +213,16 @@ func (c *Client) send(ctx context.Context, token, method, path string, body []by
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer res.Body.Close() //nolint:errcheck // the guard read it
-	if out != nil {
-		if err := json.UnmarshalRead(res.Body, out); err != nil {
-			return "", unavailable("decode answer: %w", err)
-		}
+	if out == nil {
+		return nil
 	}
-	location := res.Header.Get("Location")
-	return location[strings.LastIndexByte(location, '/')+1:], nil
+	if err := json.UnmarshalRead(res.Body, out); err != nil {
+		return unavailable("decode answer: %w", err)
+	}
+	return nil
 }
 
 // bodyReader keeps a nil body a nil reader.

@@ -32,7 +32,7 @@ func (c *Client) CreateClient(ctx context.Context, clientID, description string)
 	const op = "create client"
 	no, yes := false, true
 	body := gocloak.Client{
-		ClientID: &clientID, Description: &description, Enabled: &yes, Protocol: gocloak.StringP("openid-connect"),
+		ClientID: &clientID, Description: &description, Enabled: &yes, Protocol: new("openid-connect"),
 		PublicClient: &no, ServiceAccountsEnabled: &yes, StandardFlowEnabled: &no,
 		DirectAccessGrantsEnabled: &no, ImplicitFlowEnabled: &no,
 	}
@@ -89,6 +89,5 @@ func (c *Client) GrantManagementRoles(ctx context.Context, user UserID, roles []
 	if err != nil || !ok {
 		return named("find client", err)
 	}
-	_, err = c.write(ctx, "grant roles", http.MethodPost, "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), roles)
-	return err
+	return c.write(ctx, "grant roles", http.MethodPost, "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), roles)
 }

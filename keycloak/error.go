@@ -53,9 +53,11 @@ type FieldError struct {
 // fields, and not Keycloak's text, which may repeat values.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %s (status %d)", e.Op, e.Kind, e.Status)
+	var textSb56 strings.Builder
 	for _, f := range e.Fields {
-		text += " " + f.Field + "=" + f.Code
+		textSb56.WriteString(" " + f.Field + "=" + f.Code)
 	}
+	text += textSb56.String()
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

@@ -166,8 +166,7 @@ func (c *Client) UpdateGroup(ctx context.Context, current Group, u GroupUpdate) 
 	if err := overlay(body, u); err != nil {
 		return &Error{Op: op, Kind: Invalid, Err: err}
 	}
-	_, err = c.write(ctx, op, http.MethodPut, "/groups/"+id.escaped(), body)
-	return err
+	return c.write(ctx, op, http.MethodPut, "/groups/"+id.escaped(), body)
 }
 
 func overlay(body map[string]jsontext.Value, u GroupUpdate) error {

@@ -28,8 +28,7 @@ func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
 // AllowEditUsername lets user names be changed. The body names that flag alone, so
 // that nothing else of the realm changes. Needs manage-realm.
 func (c *Client) AllowEditUsername(ctx context.Context) error {
-	_, err := c.write(ctx, "update realm", http.MethodPut, "", map[string]bool{"editUsernameAllowed": true})
-	return err
+	return c.write(ctx, "update realm", http.MethodPut, "", map[string]bool{"editUsernameAllowed": true})
 }
 
 // CreateRealm creates the realm of the client, enabled and otherwise as Keycloak
@@ -154,8 +153,7 @@ func (c *Client) UpdateUserProfile(ctx context.Context, p UserProfile) error {
 	if p.UnmanagedPolicy != "" {
 		body["unmanagedAttributePolicy"] = p.UnmanagedPolicy
 	}
-	_, err := c.write(ctx, op, http.MethodPut, "/users/profile", body)
-	return err
+	return c.write(ctx, op, http.MethodPut, "/users/profile", body)
 }
 
 func (a ProfileAttribute) object() map[string]any {

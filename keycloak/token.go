@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -45,7 +46,7 @@ type privateKeyJWT struct {
 }
 
 // PrivateKeyJWT authenticates a confidential client by a signed assertion
-// (RFC 7523, private_key_jwt). The key is RSA (RS256) or ECDSA on P-256 (ES256);
+// (RFC 7523, private_key_jwt). The key is RSA (RS256) or ECDSA on P-256, P-384 or P-521 (ES256, ES384, ES512);
 // keyID goes into the header, "" for none.
 func PrivateKeyJWT(clientID string, key crypto.Signer, keyID string) Credentials {
 	return privateKeyJWT{id: clientID, key: key, keyID: keyID}
@@ -81,8 +82,15 @@ func (p privateKeyJWT) form(ctx context.Context, form url.Values, issuer func(co
 }
 
 func (p privateKeyJWT) method() jwt.SigningMethod {
-	if _, ok := p.key.Public().(interface{ Size() int }); ok { // *rsa.PublicKey
+	key, ok := p.key.Public().(*ecdsa.PublicKey)
+	if !ok {
 		return jwt.SigningMethodRS256
+	}
+	switch key.Curve.Params().BitSize {
+	case 384:
+		return jwt.SigningMethodES384
+	case 521:
+		return jwt.SigningMethodES512
 	}
 	return jwt.SigningMethodES256
 }

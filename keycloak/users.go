@@ -210,10 +210,10 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) (UserID, error) {
 	}
 	body := gocloak.User{
 		Username: &u.Username, FirstName: optional(u.FirstName), LastName: optional(u.LastName), Email: optional(u.Email),
-		Enabled: &u.Enabled, EmailVerified: gocloak.BoolP(false), Attributes: &u.Attributes,
+		Enabled: &u.Enabled, EmailVerified: new(false), Attributes: &u.Attributes,
 	}
 	if !u.Created.IsZero() {
-		body.CreatedTimestamp = gocloak.Int64P(u.Created.UnixMilli())
+		body.CreatedTimestamp = new(u.Created.UnixMilli())
 	}
 	var location string
 	err := c.viaGocloak(ctx, op, func(ctx context.Context, token string) (err error) {
@@ -280,8 +280,7 @@ func (c *Client) UpdateUser(ctx context.Context, id UserID, u UserUpdate) error 
 	if err := refuseNUL(op, u.Attributes, deref(u.Username), deref(u.Email), deref(u.FirstName), deref(u.LastName)); err != nil {
 		return err
 	}
-	_, err := c.write(ctx, op, http.MethodPut, "/users/"+id.escaped(), u)
-	return err
+	return c.write(ctx, op, http.MethodPut, "/users/"+id.escaped(), u)
 }
 
 func deref(text *string) string {

@@ -3,6 +3,7 @@ package scim
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 )
 
 // ErrorType is a "scimType" (RFC 7644 section 3.12, table 9).
@@ -48,7 +49,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) Body() map[string]any {
 	body := map[string]any{
 		AttrSchemas: []string{ErrorURN},
-		"status":    fmt.Sprint(e.Status),
+		"status":    strconv.Itoa(e.Status),
 		"detail":    e.Detail,
 	}
 	if e.Type != "" {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"net/url"
 	"sort"
 	"time"
@@ -26,12 +27,8 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // URL of the service root without a trailing slash.
 func (rt *ResourceType) Object(r Resource, base string) map[string]any {
 	out := make(map[string]any, len(r.Document)+4)
-	for name, value := range r.Document {
-		out[name] = value
-	}
-	for name, value := range r.Derived {
-		out[name] = value
-	}
+	maps.Copy(out, r.Document)
+	maps.Copy(out, r.Derived)
 	out[AttrSchemas] = rt.schemasOf(r.Document)
 	out[AttrID] = r.ID
 	out[AttrMeta] = rt.meta(r, base)

@@ -3,6 +3,8 @@ package mapping
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -63,10 +65,8 @@ func (s *emailState) place(text string) string {
 	case strings.ToLower(text) == s.primary:
 		return atPrimary
 	}
-	for _, known := range s.further {
-		if known == text {
-			return hash(text)
-		}
+	if slices.Contains(s.further, text) {
+		return hash(text)
 	}
 	s.further = append(s.further, text)
 	return hash(text)
@@ -75,9 +75,7 @@ func (s *emailState) place(text string) string {
 // entry is the part of an e-mail that goes to the remainder.
 func entry(at string, email map[string]any) map[string]any {
 	rest := make(map[string]any, len(email))
-	for name, value := range email {
-		rest[name] = value
-	}
+	maps.Copy(rest, email)
 	text, _ := rest[scim.AttrValue].(string)
 	if at != atNowhere && (at != atPrimary || text == strings.ToLower(text)) {
 		delete(rest, scim.AttrValue)
@@ -132,9 +130,7 @@ func joinEmails(primary string, further []string, entries []any) []any {
 
 func joinEmail(at string, rest map[string]any, primary string, further map[string]string) (map[string]any, bool) {
 	email := make(map[string]any, len(rest)+1)
-	for name, value := range rest {
-		email[name] = value
-	}
+	maps.Copy(email, rest)
 	switch at {
 	case atNowhere:
 		return email, true

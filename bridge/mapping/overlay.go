@@ -40,7 +40,7 @@ func attributesEqual(tenantKey string, owned map[string][]string, remainder map[
 	if err != nil || len(stored) != len(remainder) {
 		return false
 	}
-	return len(remainder) == 0 || scim.Equal(map[string]any(remainder), stored)
+	return len(remainder) == 0 || scim.Equal(remainder, stored)
 }
 
 func sameValues(a, b []string) bool {

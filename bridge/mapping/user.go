@@ -121,7 +121,7 @@ func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource
 		return scim.Resource{}, err
 	}
 	doc := scim.Document(rest)
-	if strings.ToLower(doc.String(scim.AttrUserName)) != strings.ToLower(u.Username) {
+	if !strings.EqualFold(doc.String(scim.AttrUserName), u.Username) {
 		doc[scim.AttrUserName] = u.Username
 	}
 	giveName(doc, u)

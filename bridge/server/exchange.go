@@ -101,8 +101,7 @@ func checkMedia(h http.Header) error {
 }
 
 func bodyError(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes; send fewer values at once"}
 	}
 	return &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}

@@ -75,7 +75,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 // split takes a path apart: realms, tenant, scim, v2, endpoint, id. Each segment is
 // unescaped once; ok is false when one cannot be or is empty.
 func split(escaped string) (segments []string, ok bool) {
-	for _, part := range strings.Split(strings.Trim(escaped, "/"), "/") {
+	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {
 		segment, err := url.PathUnescape(part)
 		if err != nil || segment == "" {
 			return nil, false
@@ -159,8 +159,7 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 }
 
 func asSCIM(err error) *scim.Error {
-	var e *scim.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e
 	}
 	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}

@@ -121,7 +121,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
 	}
 	return &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Key: t.Path, Mapping: m, Tokens: tokens,
+		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: m, Tokens: tokens,
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,

@@ -1,5 +1,214 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
 
-func newDemo() *cobra.Command { return &cobra.Command{Use: "demo"} }
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
+)
+
+// demo is a run of the main job: two simulated identity providers, a bridge, a real
+// Keycloak.
+type demo struct {
+	url, user, password string // of Keycloak's administrator
+	realm               string
+	once                bool // end after the table
+
+	out    io.Writer
+	dir    string
+	admin  *keycloak.Client
+	made   result
+	bridge *client.Client
+}
+
+func newDemo() *cobra.Command {
+	d := demo{
+		url: os.Getenv("KEYCLOAK_URL"), user: os.Getenv("KEYCLOAK_ADMIN"), password: os.Getenv("KEYCLOAK_ADMIN_PASSWORD"),
+	}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Provision a new realm from a simulated Entra and Okta, and compare what arrived",
+		Long: `Make a new realm, set it up, start a bridge, and let a simulated Entra and Okta
+provision 200 users and 20 groups, change, disable and delete some. Then read the
+realm back from Keycloak's own Admin API, print what was sent beside what arrived, and
+leave everything running until Ctrl-C.
+
+Keycloak and its administrator come from KEYCLOAK_URL, KEYCLOAK_ADMIN and
+KEYCLOAK_ADMIN_PASSWORD; "make demo" starts one.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d.out = cmd.OutOrStdout()
+			return d.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&d.realm, "realm", "demo", "the `realm` to make")
+	cmd.Flags().BoolVar(&d.once, "once", false, "end after the table")
+	return cmd
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if d.url == "" || d.user == "" || d.password == "" {
+		return codedError{exitUsage, errors.New("KEYCLOAK_URL, KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD are needed; make demo starts a Keycloak and sets them")}
+	}
+	if d.dir, err = os.MkdirTemp("", "scim-bridge-demo-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(d.dir) //nolint:errcheck // a left-over costs space and nothing else
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.supervise(ctx) })
+	g.Go(func() error {
+		err := d.show(ctx)
+		if err == nil && !d.once {
+			d.invite()
+			<-ctx.Done()
+		}
+		stop()
+		return err
+	})
+	return g.Wait()
+}
+
+// prepare makes the realm and the configuration.
+func (d *demo) prepare(ctx context.Context) (err error) {
+	if d.admin, err = adminClient(d.url, d.realm, "master", d.user, d.password); err != nil {
+		return err
+	}
+	if err := d.admin.CreateRealm(ctx); err != nil {
+		return fmt.Errorf("make realm %s: %w", d.realm, err)
+	}
+	s := realm.NewSetup(d.admin, mapping.Default(), realm.Options{ClientID: "scim-bridge", Relax: true, Usernames: true})
+	changes, err := s.Plan(ctx)
+	if err == nil {
+		err = s.Apply(ctx, changes)
+	}
+	if err != nil {
+		return err
+	}
+	f := setupFlags{url: d.url, realm: d.realm, clientID: "scim-bridge", out: d.dir}
+	if f.listen, err = freeAddress(); err != nil {
+		return err
+	}
+	if f.adminListen, err = freeAddress(); err != nil {
+		return err
+	}
+	if d.made, err = f.write(ctx, s); err != nil {
+		return err
+	}
+	d.bridge = &client.Client{Base: d.made.BaseURL, Token: d.made.Token, HTTP: &http.Client{Timeout: time.Minute}}
+	fmt.Fprintf(d.out, "Realm %s is set up; its SCIM endpoint is %s\n", d.realm, d.made.BaseURL)
+	return nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// supervise runs the bridge as a process of its own and starts it again when it
+// ends: kill it, and nothing is lost.
+func (d *demo) supervise(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(d.dir, "bridge.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // a log line lost at the very end is no loss
+	for ctx.Err() == nil {
+		cmd := exec.CommandContext(ctx, self, "serve", "--config", d.made.Config) //nolint:gosec // our own program
+		cmd.Stdout, cmd.Stderr = log, log
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		cmd.WaitDelay = time.Minute
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "Bridge started as process %d, log in %s\n", cmd.Process.Pid, log.Name())
+		if err := cmd.Wait(); ctx.Err() == nil && exitCode(err) == exitProblems {
+			return fmt.Errorf("the bridge did not start: %w", err)
+		}
+	}
+	return nil
+}
+
+func exitCode(err error) int {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// The two directories: together 200 users and 20 groups.
+func entraSize() simulate.Size {
+	return simulate.Size{Users: 120, Groups: 12, Change: 30, Disable: 12, Delete: 8, Parallel: 4}
+}
+
+func oktaSize() simulate.Size {
+	return simulate.Size{Users: 80, Groups: 8, Change: 20, Disable: 10, Parallel: 4}
+}
+
+// show provisions both directories at once and compares.
+func (d *demo) show(ctx context.Context) error {
+	start := time.Now()
+	directories := make([]simulate.Directory, 2)
+	bars := newBars(d.out)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		directories[0], err = simulate.Entra(gctx, d.bridge, "demo", entraSize(), bars.add("Entra"))
+		return err
+	})
+	g.Go(func() (err error) {
+		directories[1], err = simulate.Okta(gctx, d.bridge, "demo", oktaSize(), bars.add("Okta"))
+		return err
+	})
+	err := g.Wait()
+	bars.stop()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "Provisioned in %s.\n\n", time.Since(start).Round(100*time.Millisecond))
+	held, err := readBack(ctx, d.admin)
+	if err != nil {
+		return err
+	}
+	return report(d.out, held, map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]})
+}
+
+// invite says what to look at.
+func (d *demo) invite() {
+	fmt.Fprintf(d.out, `
+Everything is running. Look around:
+
+  Console   %s/admin/master/console/#/%s/users
+            user %s, password %s
+  SCIM      %s
+            token %s
+  Try       curl -H 'Authorization: Bearer %s' '%s/Users?count=2'
+
+Ctrl-C stops it all.
+`, d.url, d.realm, d.user, d.password, d.made.BaseURL, d.made.Token, d.made.Token, d.made.BaseURL)
+}

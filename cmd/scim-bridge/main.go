@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // Exit codes.
@@ -40,6 +42,9 @@ func run(args []string) int {
 	}
 	if coded.err != nil {
 		fmt.Fprintln(os.Stderr, "scim-bridge:", coded.err)
+	}
+	if hint := hintFor(err); hint != "" {
+		fmt.Fprintln(os.Stderr, "scim-bridge:", hint)
 	}
 	return coded.code
 }
@@ -82,4 +87,19 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return "unknown"
+}
+
+// hintFor is what to do about an error of Keycloak, for commands that an
+// administrator runs.
+func hintFor(err error) string {
+	switch keycloak.KindOf(err) {
+	case keycloak.Denied:
+		return "check the administrator's name and password, and that the account may manage the realm"
+	case keycloak.Unavailable:
+		return "check the URL of Keycloak and that it runs"
+	case keycloak.NotFound:
+		return "check the name of the realm"
+	case keycloak.Conflict, keycloak.Invalid, keycloak.RateLimited, keycloak.Unknown:
+	}
+	return ""
 }

@@ -42,11 +42,12 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	scimListener, err := net.Listen("tcp", string(c.Server.Listen))
+	var listenConfig net.ListenConfig
+	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))
 	if err != nil {
 		return fmt.Errorf("server.listen: %w", err)
 	}
-	adminListener, err := net.Listen("tcp", string(c.Admin.Listen))
+	adminListener, err := listenConfig.Listen(ctx, "tcp", string(c.Admin.Listen))
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), scimListener.Close())
 	}

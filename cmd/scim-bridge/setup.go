@@ -92,7 +92,11 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	if f.out == "" {
 		return nil
 	}
-	return f.write(ctx, cmd.OutOrStdout(), s)
+	r, err := f.write(ctx, s)
+	if err != nil {
+		return err
+	}
+	return f.print(cmd.OutOrStdout(), r)
 }
 
 // admin makes a client with the administrator's credentials.
@@ -172,12 +176,11 @@ const (
 	tokenMonths = 12
 )
 
-// write makes the directory with config.yaml and the secret, and prints the token
-// once.
-func (f setupFlags) write(ctx context.Context, out io.Writer, s *realm.Setup) error {
+// write makes the directory with config.yaml and the secret.
+func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	secret, err := s.Secret(ctx)
 	if err != nil {
-		return fmt.Errorf("read the client's secret: %w", err)
+		return result{}, fmt.Errorf("read the client's secret: %w", err)
 	}
 	token := newToken()
 	draft := config.Draft{
@@ -192,13 +195,13 @@ func (f setupFlags) write(ctx context.Context, out io.Writer, s *realm.Setup) er
 		os.WriteFile(filepath.Join(f.out, secretName), []byte(secret), 0o600),
 		os.WriteFile(file, []byte(config.Render(draft)), 0o600),
 	); err != nil {
-		return err
+		return result{}, err
 	}
 	c, problems := config.Load(file)
 	if len(problems) > 0 {
-		return fmt.Errorf("the new configuration has a problem: %s", problems[0])
+		return result{}, fmt.Errorf("the new configuration has a problem: %s", problems[0])
 	}
-	return f.print(out, result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), f.realm), Token: token, Config: file})
+	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), f.realm), Token: token, Config: file}, nil
 }
 
 func (f setupFlags) print(out io.Writer, r result) error {

@@ -47,7 +47,7 @@ func Up(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "-serve") //nolint:noctx // it is to outlive us
+	cmd := exec.Command(program, "-serve")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	answer, err := cmd.StdoutPipe()

@@ -23,14 +23,14 @@ const (
 
 // Real is the server of the test run. Without one the test fails, or is skipped
 // under -short: a suite that needs Keycloak never counts as passed without.
-func Real(t testing.TB) Server {
-	t.Helper()
+func Real(tb testing.TB) Server {
+	tb.Helper()
 	s := Server{URL: os.Getenv(EnvURL), Admin: os.Getenv(EnvAdmin), Password: os.Getenv(EnvPassword)}
 	if s.URL == "" {
 		if testing.Short() {
-			t.Skip("needs a Keycloak")
+			tb.Skip("needs a Keycloak")
 		}
-		t.Fatal("needs a Keycloak: run make test, which starts one, or make unit, which needs none")
+		tb.Fatal("needs a Keycloak: run make test, which starts one, or make unit, which needs none")
 	}
 	return s
 }

@@ -41,8 +41,7 @@ func (e *Error) Error() string {
 
 // StatusOf is the HTTP status of an *Error in the chain, or 0.
 func StatusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0

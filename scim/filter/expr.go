@@ -93,6 +93,7 @@ func String(e Expr) string {
 func (e *And) write(b *strings.Builder, within precedence) {
 	writeTerms(b, e.Terms, " and ", within > looseAnd, tight)
 }
+
 func (e *Or) write(b *strings.Builder, within precedence) {
 	writeTerms(b, e.Terms, " or ", within > looseOr, looseAnd+1)
 }
@@ -124,7 +125,7 @@ func (e *Compare) write(b *strings.Builder, _ precedence) {
 	case json.Number:
 		b.WriteString(v.String())
 	default:
-		data, _ := scim.Encode(v) //nolint:errcheck // a string, a bool or nil always encodes
+		data, _ := scim.Encode(v) // a string, a bool or nil always encodes
 		b.Write(data)
 	}
 }

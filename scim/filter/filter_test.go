@@ -21,11 +21,11 @@ const jane = `{
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "R&D", "manager": {"value": "m1"}}
 }`
 
-func newJane(t testing.TB) map[string]any {
-	t.Helper()
+func newJane(tb testing.TB) map[string]any {
+	tb.Helper()
 	object, err := scim.Decode([]byte(jane))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return object
 }

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -97,9 +98,7 @@ func (w *work) opaque(name string, value any) error {
 		return err
 	}
 	deleteFold(w.doc, name)
-	for key, kept := range doc {
-		w.doc[key] = kept
-	}
+	maps.Copy(w.doc, doc)
 	return nil
 }
 

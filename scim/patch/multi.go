@@ -1,6 +1,8 @@
 package patch
 
 import (
+	"maps"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -77,9 +79,7 @@ func (t target) addAll(value any, elements []any) ([]any, error) {
 
 func mergeCanonical(element any, object map[string]any) {
 	if current, ok := element.(map[string]any); ok {
-		for name, value := range object {
-			current[name] = value
-		}
+		maps.Copy(current, object)
 	}
 }
 

@@ -71,8 +71,7 @@ func beside(ctx context.Context, command []string) (int, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
 	stopped := server.Stop()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(1, exit.ExitCode()), stopped
 	}
 	if err = errors.Join(err, stopped); err != nil {
