@@ -169,7 +169,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 		t.Errorf("expires = %v, want %v", got, want)
 	}
 	if got := c.Realms["acme"].Tenants[1]; got.Path != "acme-b" || got.Key != "b" {
-		t.Errorf("path = %q, want acme-b", got)
+		t.Errorf("path = %q, key = %q, want acme-b and b", got.Path, got.Key)
 	}
 }
 

@@ -69,8 +69,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf is the kind of an *Error in the chain, or "".
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return ""
