@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// demoRun is the command demo as a process of its own, so that its bridge can be
+// killed.
+type demoRun struct {
+	cmd    *exec.Cmd
+	lines  *bufio.Scanner
+	output strings.Builder
+}
+
+// newDemoRun builds the program and starts a demo in a realm of its own.
+func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "scim-bridge")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	d := &demoRun{cmd: exec.CommandContext(t.Context(), program, "demo", "--once", "--realm", realm)}
+	d.cmd.Env = append(os.Environ(),
+		keycloaktest.EnvURL+"="+server.URL, keycloaktest.EnvAdmin+"="+server.Admin, keycloaktest.EnvPassword+"="+server.Password)
+	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	d.cmd.WaitDelay = time.Minute
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.cmd.Stderr = d.cmd.Stdout
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.lines = bufio.NewScanner(out)
+	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin.DeleteRealm(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+var startedAs = regexp.MustCompile(`Bridge started as process (\d+)`)
+
+// bridge reads until the demo tells the process of its bridge.
+func (d *demoRun) bridge(t *testing.T) int {
+	t.Helper()
+	for d.lines.Scan() {
+		d.output.WriteString(d.lines.Text() + "\n")
+		if m := startedAs.FindStringSubmatch(d.lines.Text()); m != nil {
+			pid, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	t.Fatalf("the demo started no bridge:\n%s", d.output.String())
+	return 0
+}
+
+// finish reads to the end and checks that every figure of the table matches.
+func (d *demoRun) finish(t *testing.T) {
+	t.Helper()
+	for d.lines.Scan() {
+		d.output.WriteString(d.lines.Text() + "\n")
+	}
+	err := d.cmd.Wait()
+	text := d.output.String()
+	if err != nil || !strings.Contains(text, "duplicates") || strings.Contains(text, "NO ") {
+		t.Errorf("demo: %v, want a table in which every figure matches:\n%s", err, text)
+	}
+}
+
+func TestDemoEndsWithATableInWhichEveryFigureMatches(t *testing.T) {
+	t.Parallel()
+	d := newDemoRun(t, keycloaktest.Real(t), keycloaktest.RandomRealm(t))
+	d.bridge(t)
+	d.finish(t)
+}
+
+// TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser kills the bridge with SIGKILL in
+// the middle of the demo's sync; the demo starts another, and the providers go on.
+func TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser(t *testing.T) {
+	t.Parallel()
+	server, realm := keycloaktest.Real(t), keycloaktest.RandomRealm(t)
+	d := newDemoRun(t, server, realm)
+	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, users := range []int{30, 120} {
+		pid := d.bridge(t)
+		for n := 0; n < users; {
+			if n, err = admin.CountUsers(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatalf("kill the bridge while %d users are there: %v", users, err)
+		}
+	}
+	d.bridge(t)
+	d.finish(t)
+}
