@@ -1,0 +1,165 @@
+package keycloaktest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Fake is the Admin API of Keycloak 26.7.4 in memory, as far as package keycloak
+// calls it: realms, user profiles, users, groups, memberships, clients, tokens. It
+// has the traps of the real one, which the parity suite proves, and faults on
+// demand (Inject).
+//
+// What it does not know it answers with 501 and a text that says so, so that no test
+// passes on a guess.
+type Fake struct {
+	server   *httptest.Server
+	routes   *http.ServeMux
+	password string
+
+	mu      sync.Mutex // of all that follows, and of every realm
+	realms  map[string]*realm
+	tokens  map[string]*token // by their text
+	used    map[string]bool   // jti of client assertions
+	calls   []string
+	faults  []*injected
+	lastRow int // of attribute rows
+}
+
+// NewFake starts a fake on loopback, which ends with the test. It holds the realm
+// master with an administrator, as a new Keycloak does.
+func NewFake(t testing.TB) *Fake {
+	t.Helper()
+	f := newFake()
+	t.Cleanup(f.Close)
+	return f
+}
+
+// newFake is NewFake for programs.
+func newFake() *Fake {
+	f := &Fake{
+		password: rand.Text(),
+		realms:   map[string]*realm{},
+		tokens:   map[string]*token{},
+		used:     map[string]bool{},
+	}
+	f.routes = f.mux()
+	f.server = httptest.NewServer(f)
+	master := f.addRealm(masterRealm)
+	master.addUser(&user{username: "admin", enabled: true, password: f.password})
+	return f
+}
+
+// Close ends the fake. Calls that are held end first.
+func (f *Fake) Close() { f.server.CloseClientConnections(); f.server.Close() }
+
+// Server says how to reach the fake, exactly as for a real server.
+func (f *Fake) Server() Server {
+	return Server{URL: f.server.URL, Admin: "admin", Password: f.password}
+}
+
+// RevokeTokens makes every token that was issued so far one that Keycloak does not
+// know: the next call of each is a 401.
+func (f *Fake) RevokeTokens() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.tokens)
+}
+
+// call is one request on its way through the fake, with the lock held.
+type call struct {
+	f      *Fake
+	r      *http.Request
+	body   []byte
+	faults []*injected
+
+	realm  *realm
+	caller caller
+}
+
+func (c *call) path(name string) string { return c.r.PathValue(name) }
+
+// query is the first value of a parameter; ok says that it is there at all, which
+// matters to Keycloak.
+func (c *call) query(name string) (value string, ok bool) {
+	values, ok := c.r.URL.Query()[name]
+	if !ok {
+		return "", false
+	}
+	return values[0], true
+}
+
+// between is the moment when a call has read what is and has not yet written what
+// shall be. A fault may hold it there while another call goes through.
+func (c *call) between() {
+	for _, i := range c.faults {
+		if i.Stage == Between {
+			c.f.mu.Unlock()
+			i.wait(c.r.Context())
+			c.f.mu.Lock()
+		}
+	}
+}
+
+const adminPrefix = "/admin/realms/{realm}"
+
+// mux makes the routes. Behind each are the rights of which the caller needs one.
+func (f *Fake) mux() *http.ServeMux {
+	m := http.NewServeMux()
+	for _, r := range []struct {
+		pattern string
+		rights  []string
+		handle  func(*call) (reply, error)
+	}{
+		{"GET /users", []string{viewUsers, manageUsers, queryUsers}, listUsers},
+		{"POST /users", []string{manageUsers}, createUser},
+		{"GET /users/count", []string{viewUsers, manageUsers, queryUsers}, countUsers},
+		{"GET /users/profile", []string{viewRealm, manageRealm, viewUsers, manageUsers, queryUsers}, readProfile},
+		{"PUT /users/profile", []string{manageRealm}, writeProfile},
+		{"GET /users/{id}", []string{viewUsers, manageUsers}, readUser},
+		{"PUT /users/{id}", []string{manageUsers}, updateUser},
+		{"DELETE /users/{id}", []string{manageUsers}, deleteUser},
+		{"POST /users/{id}/logout", []string{manageUsers}, logoutUser},
+		{"GET /users/{id}/consents", []string{viewUsers, manageUsers}, listConsents},
+		{"DELETE /users/{id}/consents/{client}", []string{manageUsers}, revokeConsent},
+		{"GET /users/{id}/groups", []string{viewUsers, manageUsers}, listGroupsOfUser},
+		{"PUT /users/{id}/groups/{group}", []string{manageUsers}, addMember},
+		{"DELETE /users/{id}/groups/{group}", []string{manageUsers}, removeMember},
+		{"GET /users/{id}/role-mappings/clients/{client}", []string{viewClients, manageClients}, listGrantedRoles},
+		{"POST /users/{id}/role-mappings/clients/{client}", []string{manageUsers}, grantRoles},
+		{"GET /groups", []string{viewUsers, manageUsers, queryGroups}, listGroups},
+		{"POST /groups", []string{manageUsers}, createGroup},
+		{"GET /groups/count", []string{viewUsers, manageUsers, queryGroups}, countGroups},
+		{"GET /groups/{group}", []string{viewUsers, manageUsers}, readGroup},
+		{"PUT /groups/{group}", []string{manageUsers}, updateGroup},
+		{"DELETE /groups/{group}", []string{manageUsers}, deleteGroup},
+		{"GET /groups/{group}/children", []string{viewUsers, manageUsers}, listChildren},
+		{"POST /groups/{group}/children", []string{manageUsers}, createChild},
+		{"GET /groups/{group}/members", []string{viewUsers, manageUsers}, listMembers},
+		{"GET /clients", []string{viewClients, manageClients}, listClients},
+		{"POST /clients", []string{manageClients}, createClient},
+		{"GET /clients/{client}/client-secret", []string{viewClients, manageClients}, readSecret},
+		{"GET /clients/{client}/service-account-user", []string{viewClients, manageClients}, readServiceAccount},
+		{"GET /clients/{client}/roles", []string{viewClients, manageClients}, listRoles},
+		{"GET ", nil, readRealm},
+		{"PUT ", []string{manageRealm}, writeRealm},
+		{"DELETE ", []string{manageRealm}, deleteRealm},
+	} {
+		method, path, _ := strings.Cut(r.pattern, " ")
+		m.HandleFunc(method+" "+adminPrefix+path, f.serve(admitted(r.rights, r.handle)))
+	}
+	m.HandleFunc("POST /admin/realms", f.serve(createRealm))
+	m.HandleFunc("POST /admin/realms/{$}", f.serve(createRealm)) // gocloak's spelling
+	m.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token", f.serve(issueToken))
+	m.HandleFunc("GET /realms/{realm}/.well-known/openid-configuration", f.serve(discover))
+	m.HandleFunc("/", f.serve(unknownRoute))
+	return m
+}
+
+func unknownRoute(c *call) (reply, error) {
+	return reply{}, notModelled(c.r.Method + " " + c.r.URL.Path)
+}

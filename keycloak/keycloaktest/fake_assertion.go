@@ -1,0 +1,60 @@
+package keycloaktest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"net/url"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const clientJWT = "client-jwt"
+
+// goodAssertion checks a signed assertion (RFC 7523) against the client's keys. Each
+// is good once.
+func (c *call) goodAssertion(cl *client, form url.Values) bool {
+	if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+		return false
+	}
+	claims := jwt.RegisteredClaims{}
+	key := func(*jwt.Token) (any, error) { return publicKey(cl.attributes["jwks.string"]) }
+	_, err := jwt.ParseWithClaims(form.Get("client_assertion"), &claims, key,
+		jwt.WithValidMethods([]string{"RS256", "ES256"}), jwt.WithExpirationRequired(),
+		jwt.WithIssuer(cl.clientID), jwt.WithSubject(cl.clientID), jwt.WithAudience(c.issuer(c.realm)))
+	if err != nil || claims.ID == "" || c.f.used[claims.ID] {
+		return false
+	}
+	c.f.used[claims.ID] = true
+	return true
+}
+
+// publicKey is the first key of a JWK set.
+func publicKey(jwks string) (any, error) {
+	var set struct {
+		Keys []struct{ Kty, N, E, X, Y string }
+	}
+	if err := json.Unmarshal([]byte(jwks), &set); err != nil {
+		return nil, err
+	}
+	if len(set.Keys) == 0 {
+		return nil, errors.New("no key")
+	}
+	k := set.Keys[0]
+	var parts []*big.Int
+	for _, text := range []string{k.N, k.E, k.X, k.Y} {
+		data, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, new(big.Int).SetBytes(data))
+	}
+	if k.Kty == "RSA" {
+		return &rsa.PublicKey{N: parts[0], E: int(parts[1].Int64())}, nil
+	}
+	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: parts[2], Y: parts[3]}, nil
+}

@@ -1,0 +1,156 @@
+package keycloaktest
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (c *call) clientByID() (*client, error) {
+	cl := c.realm.clients[c.path("client")]
+	if cl == nil {
+		return nil, refuse(http.StatusNotFound, "Could not find client")
+	}
+	return cl, nil
+}
+
+func listClients(c *call) (reply, error) {
+	wanted := c.r.URL.Query().Get("clientId")
+	out := []any{}
+	for _, cl := range slices.SortedFunc(maps.Values(c.realm.clients), func(a, b *client) int { return strings.Compare(a.clientID, b.clientID) }) {
+		if wanted == "" || cl.clientID == wanted {
+			out = append(out, map[string]any{
+				"id": cl.id, "clientId": cl.clientID, "description": cl.description, "enabled": cl.enabled,
+				"publicClient": cl.public, "serviceAccountsEnabled": cl.service, "secret": cl.secret,
+			})
+		}
+	}
+	return found(out)
+}
+
+func createClient(c *call) (reply, error) {
+	var body struct {
+		ClientID                  string            `json:"clientId"`
+		Description               string            `json:"description"`
+		Enabled                   *bool             `json:"enabled"`
+		PublicClient              bool              `json:"publicClient"`
+		ServiceAccountsEnabled    bool              `json:"serviceAccountsEnabled"`
+		DirectAccessGrantsEnabled bool              `json:"directAccessGrantsEnabled"`
+		ClientAuthenticatorType   string            `json:"clientAuthenticatorType"`
+		Attributes                map[string]string `json:"attributes"`
+	}
+	if err := json.Unmarshal(c.body, &body); err != nil {
+		return reply{}, notJSON("unknown_error")
+	}
+	if body.ClientID != "" && c.realm.clientNamed(body.ClientID) != nil {
+		return reply{}, message(http.StatusConflict, "Client "+body.ClientID+" already exists")
+	}
+	cl := c.realm.addClient(&client{
+		clientID: body.ClientID, description: body.Description, enabled: body.Enabled == nil || *body.Enabled,
+		public: body.PublicClient, service: body.ServiceAccountsEnabled, directGrants: body.DirectAccessGrantsEnabled,
+		authenticator: body.ClientAuthenticatorType, attributes: body.Attributes,
+	})
+	return created(c.f.server.URL+c.r.URL.EscapedPath()+"/"+cl.id, nil)
+}
+
+func readSecret(c *call) (reply, error) {
+	cl, err := c.clientByID()
+	if err != nil {
+		return reply{}, err
+	}
+	out := map[string]string{"type": "secret"}
+	if cl.secret != "" {
+		out["value"] = cl.secret
+	}
+	return found(out)
+}
+
+func readServiceAccount(c *call) (reply, error) {
+	cl, err := c.clientByID()
+	if err != nil {
+		return reply{}, err
+	}
+	u := c.realm.serviceAccount(cl)
+	if u == nil {
+		return reply{}, refuse(http.StatusBadRequest, "Service account not enabled for the client '"+cl.clientID+"'")
+	}
+	return found(c.realm.show(u, false, nil))
+}
+
+func (c *client) showRole(r role) map[string]any {
+	return map[string]any{
+		"id": r.id, "name": r.name, "description": "${role_" + r.name + "}", "composite": len(r.includes) > 0,
+		"clientRole": true, "containerId": c.id,
+	}
+}
+
+func listRoles(c *call) (reply, error) {
+	cl, err := c.clientByID()
+	if err != nil {
+		return reply{}, err
+	}
+	out := []any{}
+	for _, r := range cl.roles {
+		out = append(out, cl.showRole(r))
+	}
+	return found(out)
+}
+
+// mapping finds the user and the client of a role mapping.
+func (c *call) mapping() (*user, *client, error) {
+	u, cl := c.realm.users[c.path("id")], c.realm.clients[c.path("client")]
+	switch {
+	case u == nil:
+		return nil, nil, noUser()
+	case cl == nil:
+		return nil, nil, refuse(http.StatusNotFound, "Client not found")
+	}
+	return u, cl, nil
+}
+
+func listGrantedRoles(c *call) (reply, error) {
+	u, cl, err := c.mapping()
+	if err != nil {
+		return reply{}, err
+	}
+	out := []any{}
+	for _, r := range cl.roles {
+		if slices.Contains(u.roles[cl.id], r.name) {
+			out = append(out, cl.showRole(r))
+		}
+	}
+	return found(out)
+}
+
+// grantRoles lets a caller grant what it holds itself, and the roles about users,
+// which manage-users may grant on 26.7.
+func grantRoles(c *call) (reply, error) {
+	u, cl, err := c.mapping()
+	if err != nil {
+		return reply{}, err
+	}
+	var wanted []struct{ ID, Name string }
+	if err := json.Unmarshal(c.body, &wanted); err != nil {
+		return reply{}, notJSON("unknown_error")
+	}
+	for _, w := range wanted {
+		i := slices.IndexFunc(cl.roles, func(r role) bool { return r.id == w.ID && r.name == w.Name })
+		if i < 0 {
+			return reply{}, refuse(http.StatusNotFound, "Role not found")
+		}
+		if !c.caller.may(w.Name, realmAdmin) && !slices.Contains([]string{viewUsers, queryUsers, queryGroups}, w.Name) {
+			return reply{}, forbidden()
+		}
+	}
+	if u.roles == nil {
+		u.roles = map[string][]string{}
+	}
+	for _, w := range wanted {
+		if !slices.Contains(u.roles[cl.id], w.Name) {
+			u.roles[cl.id] = append(u.roles[cl.id], w.Name)
+		}
+	}
+	return done()
+}

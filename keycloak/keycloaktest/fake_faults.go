@@ -1,0 +1,200 @@
+package keycloaktest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Stage is when a fault strikes.
+type Stage int
+
+// The stages of a call. Between is after it read and before it wrote, for updates
+// and deletions of users, for creations and for new members: there the fake does
+// what Keycloak's transactions do, so that two overlapping calls mix.
+const (
+	Before Stage = iota
+	Between
+	After
+)
+
+// Fault is what goes wrong with a call. Without Drop, Torn and Status only Hold has
+// an effect.
+type Fault struct {
+	Op    string // as Calls writes it; "" for every operation
+	Nth   int    // which of those calls, from 1 and from Inject on; 0 for each
+	Stage Stage  // Before: nothing happens in Keycloak; After: it has happened
+
+	Hold   <-chan struct{} // the call waits until this is closed
+	Drop   bool            // the connection ends without an answer
+	Torn   bool            // half of the answer arrives; needs Stage After
+	Status int             // this answer instead
+	Header http.Header
+	Body   string
+}
+
+// HTML is the fault of a proxy that answers in Keycloak's place.
+func HTML(op string, status int) Fault {
+	return Fault{
+		Op: op, Status: status, Body: "<html><body>Service</body></html>",
+		Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+	}
+}
+
+type injected struct {
+	Fault
+	seen    int
+	once    sync.Once
+	reached chan struct{} // closed when it strikes first
+}
+
+// Inject arms a fault until ClearFaults. The channel is closed when a call reaches
+// it, before it waits for Hold.
+func (f *Fake) Inject(fault Fault) (reached <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := &injected{Fault: fault, reached: make(chan struct{})}
+	f.faults = append(f.faults, i)
+	return i.reached
+}
+
+// ClearFaults disarms all faults. Calls that are held stay so.
+func (f *Fake) ClearFaults() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = nil
+}
+
+// Calls are the calls since the last ResetCalls in the order of their arrival, as
+// "GET /users/{id}"; "POST /token" is the token endpoint, and a realm itself is
+// "GET /".
+func (f *Fake) Calls() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// ResetCalls forgets the calls so far.
+func (f *Fake) ResetCalls() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = nil
+}
+
+// operation names a route without what is the same in all.
+func operation(method, pattern string) string {
+	_, path, _ := strings.Cut(pattern, " ")
+	path = strings.TrimPrefix(path, adminPrefix)
+	switch {
+	case path == "":
+		path = "/"
+	case strings.HasSuffix(path, "/token"):
+		path = "/token"
+	}
+	if strings.HasPrefix(path, "/groups/") {
+		path = strings.Replace(path, "{group}", "{id}", 1)
+	}
+	return method + " " + path
+}
+
+// arrive notes a call and finds its faults.
+func (f *Fake) arrive(op string) []*injected {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, op)
+	var hit []*injected
+	for _, i := range f.faults {
+		if i.Op != "" && i.Op != op {
+			continue
+		}
+		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
+			hit = append(hit, i)
+		}
+	}
+	return hit
+}
+
+// wait tells that the fault was reached and holds the call.
+func (i *injected) wait(ctx context.Context) {
+	i.once.Do(func() { close(i.reached) })
+	if i.Hold == nil {
+		return
+	}
+	select {
+	case <-i.Hold:
+	case <-ctx.Done():
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.routes.ServeHTTP(w, r)
+}
+
+// serve wraps a handler with what all calls have in common.
+func (f *Fake) serve(handle func(*call) (reply, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		faults := f.arrive(operation(r.Method, r.Pattern))
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client is gone
+		}
+		if play(w, r, faults, Before, reply{}) {
+			return
+		}
+		answer := f.run(&call{f: f, r: r, body: body, faults: faults}, handle)
+		if !play(w, r, faults, After, answer) {
+			answer.write(w)
+		}
+	}
+}
+
+func (f *Fake) run(c *call, handle func(*call) (reply, error)) reply {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answer, err := handle(c)
+	if err != nil {
+		return asReply(err)
+	}
+	return answer
+}
+
+// play lets the faults of a stage strike; done says that the client has its answer,
+// or none.
+func play(w http.ResponseWriter, r *http.Request, faults []*injected, stage Stage, answer reply) (done bool) {
+	for _, i := range faults {
+		if i.Stage != stage {
+			continue
+		}
+		i.wait(r.Context())
+		switch {
+		case i.Drop:
+			hangUp(w, "")
+			return true
+		case i.Torn:
+			body := answer.bytes()
+			hangUp(w, fmt.Sprintf("HTTP/1.1 %d OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%s",
+				answer.status, max(2, len(body)), body[:len(body)/2]))
+			return true
+		case i.Status != 0:
+			reply{status: i.Status, body: i.Body, header: i.Header}.write(w)
+			return true
+		}
+	}
+	return false
+}
+
+// hangUp sends some bytes and ends the connection.
+func hangUp(w http.ResponseWriter, text string) {
+	conn, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	_, _ = buffer.WriteString(text)
+	_ = buffer.Flush()
+	_ = conn.Close()
+}

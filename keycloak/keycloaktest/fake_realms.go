@@ -1,0 +1,81 @@
+package keycloaktest
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+)
+
+// createRealm makes an enabled realm; the body may hold modelled settings.
+func createRealm(c *call) (reply, error) {
+	t, err := c.f.authenticate(c.r)
+	if err != nil {
+		return reply{}, err
+	}
+	if !t.caller(c.f.realms[masterRealm]).super {
+		return reply{}, forbidden()
+	}
+	object, err := c.object("RealmRepresentation", "")
+	if err != nil {
+		return reply{}, err
+	}
+	name, ok, err := text(object, "realm")
+	if err != nil || !ok {
+		return reply{}, notModelled("realm without a name")
+	}
+	if c.f.realms[name] != nil {
+		return reply{}, message(http.StatusConflict, "Realm "+name+" already exists")
+	}
+	r := c.f.addRealm(name)
+	if err := r.set(object); err != nil {
+		delete(c.f.realms, name)
+		return reply{}, err
+	}
+	return created(c.f.server.URL+"/admin/realms/"+url.PathEscape(name), nil)
+}
+
+// set takes the settings that the fake knows.
+func (r *realm) set(object map[string]any) error {
+	for name := range object {
+		if _, ok := r.settings[name]; !ok && name != "realm" && name != "id" {
+			return notModelled("setting of a realm: " + name)
+		}
+	}
+	delete(object, "realm")
+	delete(object, "id")
+	maps.Copy(r.settings, object)
+	return nil
+}
+
+// readRealm tells all to those who may see the realm, and to others little: not
+// editUsernameAllowed.
+func readRealm(c *call) (reply, error) {
+	if !c.caller.super && len(c.caller.rights) == 0 {
+		return reply{}, forbidden()
+	}
+	out := map[string]any{"realm": c.realm.name, "organizationsEnabled": c.realm.settings["organizationsEnabled"]}
+	if c.caller.may(viewRealm, manageRealm) {
+		out["id"] = c.realm.id
+		maps.Copy(out, c.realm.settings)
+	}
+	if c.caller.may(viewUsers, manageUsers) {
+		out["registrationEmailAsUsername"] = c.realm.settings["registrationEmailAsUsername"]
+	}
+	return found(out)
+}
+
+func writeRealm(c *call) (reply, error) {
+	object, err := c.object("RealmRepresentation", "")
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.realm.set(object); err != nil {
+		return reply{}, err
+	}
+	return done()
+}
+
+func deleteRealm(c *call) (reply, error) {
+	delete(c.f.realms, c.realm.name)
+	return done()
+}

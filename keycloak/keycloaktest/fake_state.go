@@ -1,0 +1,206 @@
+package keycloaktest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+const masterRealm = "master"
+
+type realm struct {
+	id       string
+	name     string
+	settings map[string]any // the modelled part of the RealmRepresentation
+	profile  profile
+	users    map[string]*user
+	groups   map[string]*group
+	clients  map[string]*client
+	sessions []*session
+}
+
+func (r *realm) flag(name string) bool {
+	on, _ := r.settings[name].(bool)
+	return on
+}
+
+// user is a row of Keycloak's table, with the rows of its attributes.
+type user struct {
+	id, username, email, first, last string
+
+	enabled, verified bool
+	created           int64 // ms
+	notBefore         int64 // s
+	actions           []string
+	password          string // "" for none
+	attributes        []row
+	groups            []string
+	roles             map[string][]string // names by client
+	serviceOf         string              // the client of a service account
+}
+
+// row is one value of an attribute. Its number is how a transaction knows which
+// values it saw.
+type row struct {
+	number      int
+	name, value string
+}
+
+func (u *user) values() map[string][]string {
+	out := map[string][]string{}
+	for _, r := range u.attributes {
+		out[r.name] = append(out[r.name], r.value)
+	}
+	return out
+}
+
+type group struct {
+	id, name, parent string
+
+	description *string
+	attributes  map[string][]*string // Keycloak stores null elements
+}
+
+type client struct {
+	id, clientID, description, secret string
+
+	enabled, public, directGrants, service bool
+	authenticator                          string // "client-secret" or "client-jwt"
+	attributes                             map[string]string
+	roles                                  []role
+}
+
+type role struct {
+	id, name string
+	includes []string
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return fmt.Sprintf("%x-%x-4%x-a%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])[:36]
+}
+
+func (f *Fake) addRealm(name string) *realm {
+	r := &realm{
+		id: newID(), name: name, profile: defaultProfile(),
+		settings: map[string]any{
+			"enabled": true, "editUsernameAllowed": false, "registrationEmailAsUsername": false,
+			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "organizationsEnabled": false,
+			"accessTokenLifespan": json.Number("300"),
+		},
+		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{},
+	}
+	for _, id := range []string{"account", "account-console", "broker", "security-admin-console"} {
+		r.addClient(&client{clientID: id, enabled: true, public: true})
+	}
+	r.addClient(&client{clientID: "admin-cli", enabled: true, public: true, directGrants: true})
+	r.addClient(&client{clientID: realmManagement, enabled: true, roles: managementRoles()})
+	f.realms[name] = r
+	return r
+}
+
+func (r *realm) addClient(c *client) *client {
+	c.id = newID()
+	if c.clientID == "" {
+		c.clientID = c.id
+	}
+	if !c.public && c.clientID != realmManagement {
+		c.secret = rand.Text() + rand.Text()
+	}
+	r.clients[c.id] = c
+	if c.service {
+		r.addServiceAccount(c)
+	}
+	return c
+}
+
+func (r *realm) addServiceAccount(c *client) *user {
+	return r.addUser(&user{username: "service-account-" + strings.ToLower(c.clientID), enabled: true, serviceOf: c.id})
+}
+
+func (r *realm) addUser(u *user) *user {
+	u.id = newID()
+	if u.created == 0 {
+		u.created = time.Now().UnixMilli()
+	}
+	r.users[u.id] = u
+	return u
+}
+
+func (r *realm) clientNamed(clientID string) *client {
+	for _, c := range r.clients {
+		if c.clientID == clientID {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *realm) userNamed(username string) *user {
+	for _, u := range r.users {
+		if u.username == strings.ToLower(username) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (r *realm) userWithEmail(email string) *user {
+	for _, u := range r.users {
+		if email != "" && u.email == strings.ToLower(email) {
+			return u
+		}
+	}
+	return nil
+}
+
+// sortedUsers are all users in Keycloak's order.
+func (r *realm) sortedUsers() []*user {
+	return slices.SortedFunc(maps.Values(r.users), func(a, b *user) int { return strings.Compare(a.username, b.username) })
+}
+
+func (r *realm) groupPath(g *group) string {
+	if g.parent == "" {
+		return "/" + g.name
+	}
+	return r.groupPath(r.groups[g.parent]) + "/" + g.name
+}
+
+// children are the groups right below a parent, "" for the top level, by name.
+func (r *realm) children(parent string) []*group {
+	var out []*group
+	for _, g := range r.groups {
+		if g.parent == parent {
+			out = append(out, g)
+		}
+	}
+	slices.SortFunc(out, r.byName)
+	return out
+}
+
+func (r *realm) byName(a, b *group) int {
+	if n := strings.Compare(a.name, b.name); n != 0 {
+		return n
+	}
+	return strings.Compare(r.groupPath(a), r.groupPath(b))
+}
+
+func (r *realm) removeGroup(g *group) {
+	for _, child := range r.children(g.id) {
+		r.removeGroup(child)
+	}
+	delete(r.groups, g.id)
+	for _, u := range r.users {
+		u.groups = slices.DeleteFunc(u.groups, func(id string) bool { return id == g.id })
+	}
+}
+
+func (r *realm) removeUser(u *user) {
+	delete(r.users, u.id)
+	r.sessions = slices.DeleteFunc(r.sessions, func(s *session) bool { return s.user == u.id })
+}

@@ -1,0 +1,146 @@
+package keycloaktest
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// RealmOptions say what a test needs of its realm. The zero value is a realm as
+// Keycloak makes one and a service account that may do what the bridge does.
+type RealmOptions struct {
+	Roles           []string // of the service account; default manage-users and view-realm
+	UnmanagedPolicy string   // "", "ENABLED", "ADMIN_EDIT" or "ADMIN_VIEW"
+	Attributes      []keycloak.ProfileAttribute
+	EditUsername    bool // user names may change
+}
+
+// Realm is a realm that belongs to one test.
+type Realm struct {
+	Server   Server
+	Name     keycloak.Realm
+	Admin    *keycloak.Client // the server's administrator, for preparation
+	Client   *keycloak.Client // the service account, as the bridge has it
+	ClientID string
+	Secret   string
+}
+
+// NewRealm makes a realm with a service account, on a real server or on a fake, and
+// deletes it when the test ends.
+func NewRealm(t testing.TB, s Server, o RealmOptions) *Realm {
+	t.Helper()
+	name, err := keycloak.ParseRealm(RandomRealm(t))
+	if err != nil {
+		t.Fatalf("ParseRealm() = %v", err)
+	}
+	r := &Realm{Server: s, Name: name, ClientID: "scim-bridge"}
+	r.Admin = s.AdminClient(t, name)
+	ctx := t.Context()
+	if err := r.Admin.CreateRealm(ctx); err != nil {
+		t.Fatalf("CreateRealm() = %v", err)
+	}
+	t.Cleanup(func() { r.remove(t) })
+	if err := r.configure(ctx, o); err != nil {
+		t.Fatalf("configure the realm: %v", err)
+	}
+	if len(o.Roles) == 0 {
+		o.Roles = []string{"manage-users", "view-realm"}
+	}
+	if r.Secret, err = r.AddClient(ctx, r.ClientID, o.Roles); err != nil {
+		t.Fatalf("create the service account: %v", err)
+	}
+	r.Client = r.As(t, keycloak.ClientSecret(r.ClientID, r.Secret))
+	return r
+}
+
+// AdminClient is a client of the server's administrator for a realm, which need not
+// exist yet.
+func (s Server) AdminClient(t testing.TB, realm keycloak.Realm) *keycloak.Client {
+	t.Helper()
+	master, err := keycloak.ParseRealm("master")
+	if err != nil {
+		t.Fatalf("ParseRealm() = %v", err)
+	}
+	return s.client(t, keycloak.Config{Realm: realm, TokenRealm: master, Credentials: keycloak.Password(s.Admin, s.Password)})
+}
+
+// As is a client of the realm with other credentials.
+func (r *Realm) As(t testing.TB, credentials keycloak.Credentials) *keycloak.Client {
+	t.Helper()
+	return r.Server.client(t, keycloak.Config{Realm: r.Name, Credentials: credentials})
+}
+
+func (s Server) client(t testing.TB, config keycloak.Config) *keycloak.Client {
+	t.Helper()
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: time.Minute})
+	if err != nil {
+		t.Fatalf("NewTransport() = %v", err)
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	config.BaseURL, config.Transport = s.URL, http.RoundTripper(transport)
+	c, err := keycloak.New(config)
+	if err != nil {
+		t.Fatalf("New() = %v", err)
+	}
+	return c
+}
+
+// remove runs when the context of the test has ended already.
+func (r *Realm) remove(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := r.Admin.DeleteRealm(ctx); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
+		t.Errorf("DeleteRealm() = %v", err)
+	}
+}
+
+func (r *Realm) configure(ctx context.Context, o RealmOptions) error {
+	if o.EditUsername {
+		if err := r.Admin.AllowEditUsername(ctx); err != nil {
+			return err
+		}
+	}
+	if o.UnmanagedPolicy == "" && len(o.Attributes) == 0 {
+		return nil
+	}
+	p, err := r.Admin.UserProfile(ctx)
+	if err != nil {
+		return err
+	}
+	p.UnmanagedPolicy = o.UnmanagedPolicy
+	p.Attributes = append(p.Attributes, o.Attributes...)
+	return r.Admin.UpdateUserProfile(ctx, p)
+}
+
+// AddClient makes a confidential client with a service account that holds roles of
+// realm-management, and returns its secret.
+func (r *Realm) AddClient(ctx context.Context, clientID string, roles []string) (secret string, err error) {
+	id, err := r.Admin.CreateClient(ctx, clientID, "made by a test")
+	if err != nil {
+		return "", err
+	}
+	account, err := r.Admin.ServiceAccount(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	all, _, err := r.Admin.ManagementRoles(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	var granted []keycloak.Role
+	for _, role := range all {
+		for _, name := range roles {
+			if role.Name == name {
+				granted = append(granted, role)
+			}
+		}
+	}
+	if err := r.Admin.GrantManagementRoles(ctx, account, granted); err != nil {
+		return "", err
+	}
+	return r.Admin.ClientSecret(ctx, id)
+}
