@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
+	osuser "os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -147,7 +147,7 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil
 	}
-	account, err := user.Lookup("postgres")
+	account, err := osuser.Lookup("postgres")
 	if err != nil {
 		return nil, fmt.Errorf("root cannot run PostgreSQL: %w", err)
 	}
