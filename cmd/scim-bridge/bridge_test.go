@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -21,14 +24,20 @@ import (
 // an operator makes one: setup, then the configuration that it wrote.
 type testBridge struct {
 	*client.Client
-	admin *keycloak.Client // of the realm
-	realm string
+	admin  *keycloak.Client // of the realm
+	realm  string
+	config config.Config // that it was made of
 }
 
-// newBridge sets a realm up and serves it on a socket until the test ends.
+// newBridge sets a realm of the real Keycloak up and serves it on a socket until the
+// test ends.
 func newBridge(t *testing.T, edit func(*config.Config)) testBridge {
 	t.Helper()
-	server := keycloaktest.Real(t)
+	return newBridgeOn(t, keycloaktest.Real(t), edit)
+}
+
+func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config)) testBridge {
+	t.Helper()
 	realm := keycloaktest.RandomRealm(t)
 	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
 	if err != nil {
@@ -47,7 +56,31 @@ func newBridge(t *testing.T, edit func(*config.Config)) testBridge {
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
 	}
-	return testBridge{Client: serveConfig(t, c, realm, made.Token, edit), admin: admin, realm: realm}
+	listener := httptest.NewUnstartedServer(nil)
+	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
+	if edit != nil {
+		edit(&c)
+	}
+	b := testBridge{admin: admin, realm: realm, config: c, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
+	a, err := newApp(c, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !a.watcher.Look(t.Context()) {
+		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants[0].Fitness())
+	}
+	b.Client = serveHandler(t, listener, a.handler, b)
+	return b
+}
+
+// serveHandler serves a bridge on a socket until the test ends.
+func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testBridge) *client.Client {
+	t.Helper()
+	server.Config.Handler = h
+	server.Config.MaxHeaderBytes = maxHeader
+	server.Start()
+	t.Cleanup(server.Close)
+	return &client.Client{Base: server.URL + "/realms/" + b.realm + "/scim/v2", Token: b.Token, HTTP: http.DefaultClient}
 }
 
 // runSetup runs the command as an operator would.
@@ -72,23 +105,21 @@ func runSetup(t *testing.T, server keycloaktest.Server, realm string) result {
 	return r
 }
 
-func serveConfig(t *testing.T, c config.Config, realm, token string, edit func(*config.Config)) *client.Client {
+// send sends a request with a JSON body, "" for none, and returns the answer's object.
+func (b testBridge) send(t *testing.T, method, path, body string) (map[string]any, error) {
 	t.Helper()
-	listener := httptest.NewUnstartedServer(nil)
-	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	if edit != nil {
-		edit(&c)
+	var value any
+	if body != "" {
+		value = json.RawMessage(body)
 	}
-	a, err := newApp(c, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !a.watcher.Look(t.Context()) {
-		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants[0].Fitness())
-	}
-	listener.Config.Handler = a.handler
-	listener.Config.MaxHeaderBytes = maxHeader
-	listener.Start()
-	t.Cleanup(listener.Close)
-	return &client.Client{Base: string(c.Server.PublicURL) + "/realms/" + realm + "/scim/v2", Token: token, HTTP: http.DefaultClient}
+	return b.Do(t.Context(), method, path, value)
 }
+
+// equateEmpty takes nil for an empty list.
+func equateEmpty() cmp.Option { return cmpopts.EquateEmpty() }
+
+// jsonText is a body that is JSON already.
+func jsonText(text string) json.RawMessage { return json.RawMessage(text) }
+
+// asClientError finds the answer of a request that failed.
+func asClientError(err error, to **client.Error) bool { return errors.As(err, to) }

@@ -49,7 +49,7 @@ func libraries() map[string][]string {
 		"github.com/Nerzal/gocloak":           {"keycloak"},
 		"github.com/go-resty/resty":           {"keycloak"},
 		"github.com/failsafe-go/failsafe-go":  {"keycloak"},
-		"github.com/golang-jwt/jwt":           {"keycloak"},
+		"github.com/golang-jwt/jwt":           {"keycloak", "keycloak/keycloaktest"},
 		"github.com/scim2/filter-parser":      {},
 		"github.com/goccy/go-yaml":            {"config"},
 		"github.com/prometheus/client_golang": {"bridge/observe", "cmd/scim-bridge"},
