@@ -1,0 +1,291 @@
+package keycloaktest_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+func realmScenarios() []scenario {
+	return []scenario{
+		{"realm and clients", kct.RealmOptions{}, realmAndClients},
+		{"user profile", kct.RealmOptions{}, userProfile},
+		{"rights", kct.RealmOptions{}, rights},
+		{"tokens", kct.RealmOptions{}, tokens},
+		{"sessions", kct.RealmOptions{}, sessions},
+	}
+}
+
+func realmAndClients(p *probe) {
+	settings, err := p.c.RealmSettings(p.ctx)
+	p.got("RealmSettings", settings, err)
+	p.err("AllowEditUsername without rights", p.c.AllowEditUsername(p.ctx))
+	p.err("AllowEditUsername", p.admin.AllowEditUsername(p.ctx))
+	settings, err = p.c.RealmSettings(p.ctx)
+	p.got("RealmSettings, changed", settings, err)
+	p.err("CreateRealm again", p.admin.CreateRealm(p.ctx))
+	p.err("CreateRealm without rights", p.c.CreateRealm(p.ctx))
+	p.err("DeleteRealm without rights", p.c.DeleteRealm(p.ctx))
+	id, err := p.admin.CreateClient(p.ctx, "svc", "description")
+	p.know(id.String(), "svc")
+	p.got("CreateClient", id.String(), err)
+	_, err = p.admin.CreateClient(p.ctx, "svc", "again")
+	p.err("CreateClient again", err)
+	found, ok, err := p.admin.FindClient(p.ctx, "svc")
+	p.got("FindClient", []any{found.String(), ok}, err)
+	_, ok, err = p.admin.FindClient(p.ctx, "nope")
+	p.got("FindClient of none", ok, err)
+	secret, err := p.admin.ClientSecret(p.ctx, id)
+	p.got("ClientSecret", len(secret) > 20, err)
+	account, err := p.admin.ServiceAccount(p.ctx, id)
+	p.know(account.String(), "account")
+	p.got("ServiceAccount", account.String(), err)
+	all, granted, err := p.admin.ManagementRoles(p.ctx, account)
+	p.got("ManagementRoles", []any{roleNames(all), roleNames(granted)}, err)
+	grant := slices.DeleteFunc(slices.Clone(all), func(r keycloak.Role) bool { return r.Name != "view-users" && r.Name != "manage-users" })
+	p.err("GrantManagementRoles", p.admin.GrantManagementRoles(p.ctx, account, grant))
+	p.err("GrantManagementRoles again", p.admin.GrantManagementRoles(p.ctx, account, grant))
+	p.err("GrantManagementRoles of an unknown one", p.admin.GrantManagementRoles(p.ctx, account, []keycloak.Role{{ID: "x", Name: "nope"}}))
+	_, granted, err = p.admin.ManagementRoles(p.ctx, account)
+	p.got("ManagementRoles, granted", roleNames(granted), err)
+	roles, err := p.r.As(p.t, keycloak.ClientSecret("svc", secret)).OwnRoles(p.ctx)
+	slices.Sort(roles)
+	p.got("OwnRoles", roles, err)
+	p.state("a service account", account)
+	p.err("DeleteUser of a service account", p.c.DeleteUser(p.ctx, account))
+	account, err = p.admin.ServiceAccount(p.ctx, id)
+	p.know(account.String(), "account")
+	p.got("ServiceAccount, made anew", account.String(), err)
+	gone := kct.NewRealm(p.t, p.server, kct.RealmOptions{})
+	p.err("DeleteRealm", gone.Admin.DeleteRealm(p.ctx))
+	p.err("DeleteRealm again", gone.Admin.DeleteRealm(p.ctx))
+	_, err = gone.Client.CountUsers(p.ctx)
+	p.err("a call in a realm that is gone", err)
+	_, err = gone.Admin.CountUsers(p.ctx)
+	p.err("the administrator's call there", err)
+}
+
+func roleNames(roles []keycloak.Role) []string {
+	out := []string{}
+	for _, r := range roles {
+		out = append(out, r.Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func userProfile(p *probe) {
+	profile, err := p.c.UserProfile(p.ctx)
+	p.got("UserProfile", profile, err)
+	p.raw(http.MethodGet, "/users/profile", "")
+	p.err("UpdateUserProfile without rights", p.c.UpdateUserProfile(p.ctx, profile))
+	admin := []string{"admin"}
+	for i, a := range []keycloak.ProfileAttribute{
+		{Name: "a:b"}, {Name: ""}, {Name: "username"}, {Name: "dept", View: []string{"x"}},
+		{Name: "dept", Validations: map[string]jsontext.Value{"nope": jsontext.Value("{}")}},
+		{Name: "dept", View: admin, Edit: admin, MultiValued: true, DisplayName: "Department"},
+		{Name: "scim.x_y-z", View: admin, Edit: admin, Validations: map[string]jsontext.Value{"length": jsontext.Value(`{"max":20000}`)}},
+	} {
+		next := profile
+		next.Attributes = append(slices.Clone(profile.Attributes), a)
+		p.err(fmt.Sprintf("UpdateUserProfile %d", i), p.admin.UpdateUserProfile(p.ctx, next))
+		now, err := p.c.UserProfile(p.ctx)
+		p.got(fmt.Sprintf("UpdateUserProfile %d, then", i), now, err)
+	}
+	for _, name := range []string{"username", "email"} {
+		next := profile
+		next.Attributes = slices.DeleteFunc(slices.Clone(profile.Attributes), func(a keycloak.ProfileAttribute) bool { return a.Name == name })
+		p.err("UpdateUserProfile without "+name, p.admin.UpdateUserProfile(p.ctx, next))
+	}
+	profile.UnmanagedPolicy = "NOPE"
+	p.err("UpdateUserProfile with a wrong policy", p.admin.UpdateUserProfile(p.ctx, profile))
+	profile.UnmanagedPolicy = "ADMIN_EDIT"
+	p.err("UpdateUserProfile with a policy", p.admin.UpdateUserProfile(p.ctx, profile))
+	p.rawAs("profile with a policy", http.MethodGet, "/users/profile", "", "")
+	relaxed := profile.Attribute("username")
+	relaxed.Validations = map[string]jsontext.Value{"length": jsontext.Value(`{"min":1,"max":255}`)}
+	p.err("UpdateUserProfile, relaxed", p.admin.UpdateUserProfile(p.ctx, profile))
+	for _, name := range []string{"o'neil@acme.com", `DOMAIN\user`, "ab", "日本語"} {
+		p.state("a relaxed name "+name, p.user(keycloak.NewUser{Username: name}))
+	}
+}
+
+// rights asks the same of service accounts with few of them.
+func rights(p *probe) {
+	user := p.user(keycloak.NewUser{Username: "jdoe"})
+	group := p.group(keycloak.NewGroup{Name: "group"})
+	nobody, _ := keycloak.ParseUserID("00000000-0000-0000-0000-000000000000")
+	nothing, _ := keycloak.ParseGroupID("00000000-0000-0000-0000-000000000000")
+	for i, roles := range [][]string{nil, {"view-users"}, {"manage-users"}, {"query-users"}, {"view-realm"}, {"manage-users", "view-clients"}, {"manage-realm"}} {
+		id := fmt.Sprintf("svc%d", i)
+		secret, err := p.r.AddClient(p.ctx, id, roles)
+		if err != nil {
+			p.t.Fatalf("AddClient() = %v", err)
+		}
+		c := p.r.As(p.t, keycloak.ClientSecret(id, secret))
+		own, err := c.OwnRoles(p.ctx)
+		slices.Sort(own)
+		p.got(fmt.Sprint(roles, " OwnRoles"), append([]string{}, own...), err)
+		calls := rightsCalls(p, c, user, group, nobody, nothing)
+		for _, name := range []string{
+			"Users", "CountUsers", "User", "User of nobody", "CreateUser", "UpdateUser", "DeleteUser of nobody", "LogoutUser", "UserProfile",
+			"TopGroups", "CountTopGroups", "Group", "Group of nothing", "CreateGroup", "DeleteGroup of nothing", "Members", "AddMember", "RemoveMember",
+			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient",
+		} {
+			p.err(fmt.Sprint(roles, " ", name), calls[name]())
+		}
+	}
+}
+
+func rightsCalls(p *probe, c *keycloak.Client, user keycloak.UserID, group keycloak.GroupID, nobody keycloak.UserID, nothing keycloak.GroupID) map[string]func() error {
+	second := func(_ any, err error) error { return err }
+	name := "Name"
+	return map[string]func() error{
+		"Users":                  func() error { return second(c.Users(p.ctx, keycloak.UserQuery{})) },
+		"CountUsers":             func() error { return second(c.CountUsers(p.ctx)) },
+		"User":                   func() error { return second(c.User(p.ctx, user)) },
+		"User of nobody":         func() error { return second(c.User(p.ctx, nobody)) },
+		"CreateUser":             func() error { return second(c.CreateUser(p.ctx, keycloak.NewUser{Username: "jdoe"})) },
+		"UpdateUser":             func() error { return c.UpdateUser(p.ctx, user, keycloak.UserUpdate{FirstName: &name}) },
+		"DeleteUser of nobody":   func() error { return c.DeleteUser(p.ctx, nobody) },
+		"LogoutUser":             func() error { return c.LogoutUser(p.ctx, user) },
+		"UserProfile":            func() error { return second(c.UserProfile(p.ctx)) },
+		"TopGroups":              func() error { return second(c.TopGroups(p.ctx, 0, 0)) },
+		"CountTopGroups":         func() error { return second(c.CountTopGroups(p.ctx)) },
+		"Group":                  func() error { return second(c.Group(p.ctx, group)) },
+		"Group of nothing":       func() error { return second(c.Group(p.ctx, nothing)) },
+		"CreateGroup":            func() error { return second(c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "group"})) },
+		"DeleteGroup of nothing": func() error { return c.DeleteGroup(p.ctx, nothing) },
+		"Members":                func() error { return second(c.Members(p.ctx, group, 0, 0)) },
+		"AddMember":              func() error { return c.AddMember(p.ctx, user, group) },
+		"RemoveMember":           func() error { return c.RemoveMember(p.ctx, user, group) },
+		"UserGroups":             func() error { return second(c.UserGroups(p.ctx, user)) },
+		"OfflineClients":         func() error { return second(c.OfflineClients(p.ctx, user)) },
+		"RealmSettings":          func() error { return second(c.RealmSettings(p.ctx)) },
+		"FindClient": func() error {
+			_, _, err := c.FindClient(p.ctx, "scim-bridge")
+			return err
+		},
+		"CreateClient": func() error { return second(c.CreateClient(p.ctx, "scim-bridge", "")) },
+	}
+}
+
+func tokens(p *probe) {
+	for i, credentials := range []keycloak.Credentials{
+		keycloak.ClientSecret(p.r.ClientID, "wrong"), keycloak.ClientSecret("nope", "wrong"), keycloak.Password("nobody", "wrong"),
+	} {
+		_, err := p.r.As(p.t, credentials).CountUsers(p.ctx)
+		p.err(fmt.Sprintf("wrong credentials %d", i), err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		p.t.Fatalf("GenerateKey() = %v", err)
+	}
+	p.signedClient("jwt", key)
+	roles, err := p.r.As(p.t, keycloak.PrivateKeyJWT("jwt", key, "")).OwnRoles(p.ctx)
+	p.got("private_key_jwt", len(roles), err)
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		p.t.Fatalf("GenerateKey() = %v", err)
+	}
+	_, err = p.r.As(p.t, keycloak.PrivateKeyJWT("jwt", other, "")).OwnRoles(p.ctx)
+	p.err("private_key_jwt with a wrong key", err)
+	secret := p.r.Secret
+	for i, form := range []url.Values{
+		{"grant_type": {"client_credentials"}, "client_id": {p.r.ClientID}}, {"grant_type": {"client_credentials"}, "client_id": {"admin-cli"}},
+		{"grant_type": {"password"}, "client_id": {p.r.ClientID}, "client_secret": {secret}, "username": {"x"}, "password": {"x"}},
+		{"grant_type": {"nope"}, "client_id": {p.r.ClientID}, "client_secret": {secret}}, {"client_id": {p.r.ClientID}, "client_secret": {secret}},
+		{"grant_type": {"client_credentials"}}, {"grant_type": {"password"}, "client_id": {"admin-cli"}},
+		{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {"x"}},
+	} {
+		status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", form)
+		p.got(fmt.Sprintf("token request %d", i), fmt.Sprint(status, " ", string(data)), nil)
+	}
+	status, data := p.form("/realms/no-such-realm/protocol/openid-connect/token", url.Values{})
+	p.got("token of no realm", fmt.Sprint(status, " ", string(data)), nil)
+}
+
+// signedClient makes a client that proves itself by a key, without rights.
+func (p *probe) signedClient(id string, key *rsa.PrivateKey) {
+	p.t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	jwks := fmt.Sprintf(`{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"k1","n":%q,"e":"AQAB"}]}`, encode(key.N.Bytes()))
+	body, err := json.Marshal(map[string]any{
+		"clientId": id, "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt",
+		"attributes": map[string]string{"use.jwks.string": "true", "jwks.string": jwks},
+	})
+	if err != nil {
+		p.t.Fatalf("encode: %v", err)
+	}
+	if status, _, data := p.send(http.MethodPost, "/clients", string(body), "application/json"); status != http.StatusCreated {
+		p.t.Fatalf("create a client: %d %s", status, data)
+	}
+}
+
+func sessions(p *probe) {
+	p.raw(http.MethodPost, "/users", `{"username":"off","enabled":true,"email":"o@x.test","firstName":"O","lastName":"F","credentials":[{"type":"password","value":"pw"}]}`)
+	list, err := p.c.Users(p.ctx, keycloak.UserQuery{Username: "off"})
+	if err != nil || len(list) != 1 {
+		p.t.Fatalf("Users() = %v, %v", list, err)
+	}
+	id := mustUser(p, list[0].ID)
+	p.know(id.String(), "off")
+	login := func(password, scope string) (int, string) {
+		status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", url.Values{
+			"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"off"}, "password": {password}, "scope": {scope},
+		})
+		var answer struct {
+			Refresh string `json:"refresh_token"`
+		}
+		if json.Unmarshal(data, &answer) != nil || answer.Refresh == "" {
+			return status, string(data)
+		}
+		return status, answer.Refresh
+	}
+	refresh := func(label, token string) {
+		status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", url.Values{
+			"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {token},
+		})
+		if status == http.StatusOK {
+			data = nil
+		}
+		p.got(label, fmt.Sprint(status, " ", string(data)), nil)
+	}
+	clients := func(label string) {
+		list, err := p.c.OfflineClients(p.ctx, id)
+		p.got(label, list, err)
+	}
+	status, text := login("wrong", "openid")
+	p.got("wrong password", fmt.Sprint(status, " ", text), nil)
+	_, online := login("pw", "openid")
+	_, offline := login("pw", "openid offline_access")
+	clients("OfflineClients")
+	refresh("online refresh", online)
+	refresh("offline refresh", offline)
+	off, on := false, true
+	p.err("disable", p.c.UpdateUser(p.ctx, id, keycloak.UserUpdate{Enabled: &off}))
+	refresh("online refresh, disabled", online)
+	refresh("offline refresh, disabled", offline)
+	status, text = login("pw", "openid")
+	p.got("login, disabled", fmt.Sprint(status, " ", text), nil)
+	p.err("enable", p.c.UpdateUser(p.ctx, id, keycloak.UserUpdate{Enabled: &on}))
+	refresh("online refresh, enabled again", online)
+	p.err("LogoutUser", p.c.LogoutUser(p.ctx, id))
+	refresh("online refresh after the logout", online)
+	clients("OfflineClients after the logout")
+	p.err("RevokeConsent", p.c.RevokeConsent(p.ctx, id, "admin-cli"))
+	clients("OfflineClients after all")
+	refresh("offline refresh after all", offline)
+	p.err("RevokeConsent again", p.c.RevokeConsent(p.ctx, id, "admin-cli"))
+	p.err("RevokeConsent of an unknown client", p.c.RevokeConsent(p.ctx, id, "nope"))
+}

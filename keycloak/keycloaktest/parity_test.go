@@ -1,0 +1,397 @@
+package keycloaktest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// scenario is one conversation with Keycloak. The transcripts of the fake and of the
+// real server must be the same, ids and times apart.
+type scenario struct {
+	name    string
+	options kct.RealmOptions
+	run     func(p *probe)
+}
+
+// difference is an entry of a transcript in which a real version is known not to be
+// like 26.7.4, which the fake plays.
+type difference struct {
+	version  string // as KEYCLOAK_VERSION names it
+	scenario string
+	label    string
+	reason   string
+}
+
+func TestTheFakeAnswersAsKeycloakDoes(t *testing.T) {
+	t.Parallel()
+	live := kct.Real(t)
+	version := kct.Version()
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			want := s.play(t, live)
+			got := s.play(t, kct.NewFake(t).Server())
+			want, got = forgive(t, version, s.name, want, got)
+			if diff := cmp.Diff(lines(want), lines(got)); diff != "" {
+				t.Errorf("Keycloak %s (-) and the fake (+):\n%s", version, diff)
+			}
+		})
+	}
+}
+
+// TestTheSuiteRunsOnTheFake keeps the scenarios running where there is no Keycloak.
+func TestTheSuiteRunsOnTheFake(t *testing.T) {
+	t.Parallel()
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for _, e := range s.play(t, kct.NewFake(t).Server()) {
+				if strings.Contains(e.text, "the fake knows no") {
+					t.Errorf("%s = %s", e.label, e.text)
+				}
+			}
+		})
+	}
+}
+
+// forgive takes out of both transcripts the entries that are known to differ, and
+// complains about those that do no more.
+func forgive(t *testing.T, version, name string, want, got []entry) (a, b []entry) {
+	t.Helper()
+	for _, d := range differences() {
+		if d.version != version || d.scenario != name {
+			continue
+		}
+		known := func(e entry) bool { return e.label == d.label }
+		i, j := slices.IndexFunc(want, known), slices.IndexFunc(got, known)
+		if i < 0 || j < 0 || want[i] == got[j] {
+			t.Errorf("%s no longer differs in %q: %s", version, d.label, d.reason)
+			continue
+		}
+		want, got = slices.Delete(want, i, i+1), slices.Delete(got, j, j+1)
+	}
+	return want, got
+}
+
+func lines(entries []entry) []string {
+	out := make([]string, len(entries))
+	for i, e := range entries {
+		out[i] = e.label + " = " + e.text
+	}
+	return out
+}
+
+func (s scenario) play(t *testing.T, server kct.Server) []entry {
+	t.Helper()
+	p := &probe{t: t, r: kct.NewRealm(t, server, s.options), server: server}
+	p.ctx, p.c, p.admin = t.Context(), p.r.Client, p.r.Admin
+	p.know(p.r.Name.String(), "REALM")
+	s.run(p)
+	return p.transcript()
+}
+
+// entry is one answer in a transcript.
+type entry struct{ label, text string }
+
+// probe talks to one server and writes down what it says.
+type probe struct {
+	t       *testing.T
+	ctx     context.Context //nolint:containedctx // the scenarios would carry nothing else
+	r       *kct.Realm
+	c       *keycloak.Client
+	admin   *keycloak.Client
+	server  kct.Server
+	entries []entry
+	names   []string // pairs for strings.Replacer
+
+	once  sync.Once
+	token string
+}
+
+// know gives an id a name.
+func (p *probe) know(id, name string) {
+	if id != "" {
+		p.names = append(p.names, id, "<"+name+">")
+	}
+}
+
+func (p *probe) transcript() []entry {
+	p.t.Helper()
+	replacer := strings.NewReplacer(p.names...)
+	for i := range p.entries {
+		p.entries[i] = entry{replacer.Replace(p.entries[i].label), replacer.Replace(p.entries[i].text)}
+	}
+	return p.entries
+}
+
+// got writes down the answer of a call. Labels are unique.
+func (p *probe) got(label string, value any, err error) {
+	p.t.Helper()
+	if slices.ContainsFunc(p.entries, func(e entry) bool { return e.label == label }) {
+		p.t.Fatalf("label %q is there twice", label)
+	}
+	p.entries = append(p.entries, entry{label, render(p.t, value, err)})
+}
+
+// err is got for calls that answer nothing.
+func (p *probe) err(label string, err error) { p.t.Helper(); p.got(label, nil, err) }
+
+func render(t *testing.T, value any, err error) string {
+	t.Helper()
+	if e := (*keycloak.Error)(nil); err != nil && asKeycloak(err, &e) {
+		slices.SortFunc(e.Fields, func(a, b keycloak.FieldError) int { return strings.Compare(a.Field, b.Field) })
+		message := e.Message
+		if len(e.Fields) > 1 {
+			message = "" // that of the first field, in an order of Java's
+		}
+		return fmt.Sprintf("%s %d %q missing=%q %+v", e.Kind, e.Status, tidy(message), e.Missing, e.Fields)
+	}
+	if err != nil {
+		return "error " + err.Error()
+	}
+	if value == nil {
+		return "ok"
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	return canonical(data)
+}
+
+func asKeycloak(err error, e **keycloak.Error) bool {
+	k, ok := err.(*keycloak.Error) //nolint:errorlint // package keycloak returns it unwrapped
+	*e = k
+	return ok
+}
+
+var column = regexp.MustCompile(`line \d+ column \d+`)
+
+func tidy(text string) string { return column.ReplaceAllString(text, "line N column N") }
+
+// canonical is JSON with sorted names and without what depends on the clock.
+func canonical(data []byte) string {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return tidy(string(data))
+	}
+	out, err := json.Marshal(timeless(value))
+	if err != nil {
+		return err.Error()
+	}
+	return tidy(string(out))
+}
+
+func timeless(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range []string{"createdTimestamp", "Created"} {
+			if _, ok := v[name]; ok {
+				v[name] = "TIME"
+			}
+		}
+		if n, ok := v["notBefore"].(json.Number); ok && n != "0" {
+			v["notBefore"] = "TIME"
+		}
+		if list, ok := v["errors"].([]any); ok {
+			slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
+		for name := range v {
+			v[name] = timeless(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = timeless(v[i])
+		}
+	}
+	return value
+}
+
+// user creates a user and knows it by its name.
+func (p *probe) user(u keycloak.NewUser) keycloak.UserID {
+	p.t.Helper()
+	id, err := p.c.CreateUser(p.ctx, u)
+	if err != nil {
+		p.t.Fatalf("CreateUser(%s) = %+v", u.Username, err)
+	}
+	p.know(id.String(), u.Username)
+	return id
+}
+
+func (p *probe) group(g keycloak.NewGroup) keycloak.GroupID {
+	p.t.Helper()
+	id, err := p.c.CreateGroup(p.ctx, g)
+	if err != nil {
+		p.t.Fatalf("CreateGroup(%s) = %+v", g.Name, err)
+	}
+	p.know(id.String(), g.Name)
+	return id
+}
+
+// state writes down a user as it is now.
+func (p *probe) state(label string, id keycloak.UserID) {
+	p.t.Helper()
+	u, err := p.c.User(p.ctx, id)
+	p.got(label+", then", u, err)
+}
+
+// raw sends what package keycloak never sends, as the administrator, and writes the
+// whole answer down. path is below the realm.
+func (p *probe) raw(method, path, body string) {
+	p.t.Helper()
+	label := method + " " + path + " " + body
+	if len(label) > 300 {
+		label = label[:300]
+	}
+	p.rawAs(label, method, path, body, "application/json")
+}
+
+func (p *probe) rawAs(label, method, path, body, media string) {
+	p.t.Helper()
+	status, header, data := p.send(method, path, body, media)
+	p.got(label, nil, nil)
+	p.entries[len(p.entries)-1].text = fmt.Sprintf("%d %s %s", status, header.Get("Content-Type"), canonical(data))
+}
+
+// rawNames writes down only the names in a list.
+func (p *probe) rawNames(path, member string) {
+	p.t.Helper()
+	status, _, data := p.send(http.MethodGet, path, "", "")
+	var list []map[string]any
+	if json.Unmarshal(data, &list) != nil {
+		p.got("GET "+path, fmt.Sprint(status, " ", string(data)), nil)
+		return
+	}
+	p.got("GET "+path, names(list, member), nil)
+}
+
+func names(list []map[string]any, member string) []string {
+	out := []string{}
+	for _, one := range list {
+		text := fmt.Sprint(one[member])
+		if children, ok := one["subGroups"].([]any); ok && len(children) > 0 {
+			var below []map[string]any
+			for _, c := range children {
+				below = append(below, c.(map[string]any))
+			}
+			text += fmt.Sprint(names(below, member))
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func (p *probe) send(method, path, body, media string) (int, http.Header, []byte) {
+	p.t.Helper()
+	p.once.Do(func() {
+		var answer struct {
+			Token string `json:"access_token"`
+		}
+		form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {p.server.Admin}, "password": {p.server.Password}}
+		_, data := p.form("/realms/master/protocol/openid-connect/token", form)
+		if err := json.Unmarshal(data, &answer); err != nil {
+			p.t.Fatalf("token: %v", err)
+		}
+		p.token = answer.Token
+	})
+	req, err := http.NewRequestWithContext(p.ctx, method, p.server.URL+"/admin/realms/"+p.r.Name.String()+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatalf("NewRequest() = %v", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	if media != "" {
+		req.Header.Set("Content-Type", media)
+	}
+	return p.do(req)
+}
+
+// form posts a form and returns status and body.
+func (p *probe) form(path string, form url.Values) (int, []byte) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.ctx, http.MethodPost, p.server.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatalf("NewRequest() = %v", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	status, _, data := p.do(req)
+	return status, data
+}
+
+func (p *probe) do(req *http.Request) (int, http.Header, []byte) {
+	p.t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	return res.StatusCode, res.Header, data
+}
+
+// TestEveryCallOfTheClientIsInTheSuite reads the scenarios: a call that the suite
+// does not make is one in which the fake may lie.
+func TestEveryCallOfTheClientIsInTheSuite(t *testing.T) {
+	t.Parallel()
+	called := calledMethods(t)
+	for i := range reflect.TypeFor[*keycloak.Client]().NumMethod() {
+		name := reflect.TypeFor[*keycloak.Client]().Method(i).Name
+		if name != "Realm" && !called[name] { // Realm makes no call
+			t.Errorf("no scenario calls Client.%s", name)
+		}
+	}
+}
+
+// calledMethods are the names of all methods that the scenarios call.
+func calledMethods(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("parity_*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find the scenarios: %v, %v", files, err)
+	}
+	out := map[string]bool{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("read %s: %v", file, err)
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, source, 0)
+		if err != nil {
+			t.Fatalf("parse %s: %v", file, err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			if c, ok := n.(*ast.CallExpr); ok {
+				if s, ok := c.Fun.(*ast.SelectorExpr); ok {
+					out[s.Sel.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return out
+}
