@@ -163,6 +163,9 @@ func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: Unavailable, Err: err}
+	}
 	return &Error{Kind: Unknown, Err: err}
 }
 
@@ -183,11 +186,11 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return c.retry.WithContext(ctx).Run(func() error {
+	return named(op, c.retry.WithContext(ctx).Run(func() error {
 		return c.call(ctx, op, func(ctx context.Context, token string) error {
 			return c.send(ctx, token, http.MethodGet, path, nil, out)
 		})
-	})
+	}))
 }
 
 // write sends a body with a method that changes something.

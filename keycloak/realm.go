@@ -81,14 +81,13 @@ func (p *UserProfile) Attribute(name string) *ProfileAttribute {
 
 type profileAttributeJSON struct {
 	Name        string                    `json:"name"`
-	DisplayName string                    `json:"displayName,omitempty"`
+	DisplayName string                    `json:"displayName"`
 	MultiValued bool                      `json:"multivalued"`
 	Validations map[string]jsontext.Value `json:"validations"`
 	Permissions struct {
 		View []string `json:"view"`
 		Edit []string `json:"edit"`
 	} `json:"permissions"`
-	Annotations map[string]any `json:"annotations,omitempty"`
 }
 
 // UserProfile reads the user profile.

@@ -260,13 +260,16 @@ func refuseNUL(op string, attributes map[string][]string, fields ...string) erro
 // Attributes that are not nil replace all attributes of the user, and Keycloak then
 // clears every field that is missing: Username, Email, FirstName and LastName must
 // be given with them.
+//
+// The tags are omitzero, as omitempty of JSON v2 leaves out a pointer to "" and with it
+// the wish to clear a field.
 type UserUpdate struct {
-	Username      *string             `json:"username,omitempty"`
-	Email         *string             `json:"email,omitempty"`
-	EmailVerified *bool               `json:"emailVerified,omitempty"`
-	FirstName     *string             `json:"firstName,omitempty"`
-	LastName      *string             `json:"lastName,omitempty"`
-	Enabled       *bool               `json:"enabled,omitempty"`
+	Username      *string             `json:"username,omitzero"`
+	Email         *string             `json:"email,omitzero"`
+	EmailVerified *bool               `json:"emailVerified,omitzero"`
+	FirstName     *string             `json:"firstName,omitzero"`
+	LastName      *string             `json:"lastName,omitzero"`
+	Enabled       *bool               `json:"enabled,omitzero"`
 	Attributes    map[string][]string `json:"attributes,omitzero"`
 }
 

@@ -1,0 +1,456 @@
+package keycloak_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// stub is a server that answers the token endpoint and hands the rest to a handler.
+type stub struct {
+	*httptest.Server
+	tokens      atomic.Int64
+	connections atomic.Int64
+}
+
+func newStub(tb testing.TB, handle http.HandlerFunc) *stub {
+	tb.Helper()
+	s := &stub{}
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			n := s.tokens.Add(1)
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"access_token":"token-%d","expires_in":300}`, n)
+			return
+		}
+		handle(w, r)
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.connections.Add(1)
+		}
+	}
+	s.Start()
+	tb.Cleanup(s.Close)
+	return s
+}
+
+func newClient(tb testing.TB, s *stub) *keycloak.Client {
+	tb.Helper()
+	realm, err := keycloak.ParseRealm("acme")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(transport.CloseIdleConnections)
+	c, err := keycloak.New(keycloak.Config{
+		BaseURL: s.URL + "/", Realm: realm, Transport: transport, Credentials: keycloak.ClientSecret("bridge", "s%+cret:é"),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+func userID(tb testing.TB, text string) keycloak.UserID {
+	tb.Helper()
+	id, err := keycloak.ParseUserID(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return id
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+func TestHostileTextIsNoID(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", ".", "..", "a/b", `a\b`, "../x", "a b", "a\x00b", "a\nb", "a%2fb", "a;b", "a?b", "a#b", "\xff", strings.Repeat("x", 256), "a\u2028b",
+	} {
+		if id, err := keycloak.ParseUserID(text); !errors.Is(err, keycloak.ErrInvalidID) {
+			t.Errorf("ParseUserID(%q) = %v, %v, want ErrInvalidID", text, id, err)
+		}
+	}
+	for _, text := range []string{"5e0b3b3a-0000-4000-8000-000000000000", "f:component:jane@acme", "日本"} {
+		if id, err := keycloak.ParseGroupID(text); err != nil || id.String() != text {
+			t.Errorf("ParseGroupID(%q) = %v, %v", text, id, err)
+		}
+	}
+}
+
+// TestAnIDNeverChangesThePath: what is odd and valid arrives as one segment.
+func TestAnIDNeverChangesThePath(t *testing.T) {
+	t.Parallel()
+	var paths []string
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.EscapedPath())
+		answer(w, http.StatusNoContent, "")
+	})
+	c := newClient(t, s)
+	id := userID(t, "f:a+b:j@x&y=z,é")
+	for _, call := range []func() error{
+		func() error { return c.DeleteUser(t.Context(), id) },
+		func() error { return c.LogoutUser(t.Context(), id) },
+		func() error { return c.UpdateUser(t.Context(), id, keycloak.UserUpdate{}) },
+		func() error { return c.RevokeConsent(t.Context(), id, "a/../b") },
+	} {
+		if err := call(); err != nil {
+			t.Error(err)
+		}
+	}
+	escaped := "/admin/realms/acme/users/f:a+b:j@x&y=z%2C%C3%A9"
+	want := []string{escaped, escaped + "/logout", escaped, escaped + "/consents/a%2F..%2Fb"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("paths differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheFourShapesOfErrors: each keeps its field names.
+func TestTheFourShapesOfErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   keycloak.Error
+	}{
+		"errorMessage":      {409, `{"errorMessage":"User exists with same email"}`, keycloak.Error{Kind: keycloak.Conflict, Message: "User exists with same email"}},
+		"error":             {404, `{"error":"User not found"}`, keycloak.Error{Kind: keycloak.NotFound, Message: "User not found", Missing: keycloak.MissingUser}},
+		"a missing group":   {404, `{"error":"Could not find group by id"}`, keycloak.Error{Kind: keycloak.NotFound, Message: "Could not find group by id", Missing: keycloak.MissingGroup}},
+		"error_description": {400, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`, keycloak.Error{Kind: keycloak.Invalid, Message: "unknown_error: Cannot parse the JSON"}},
+		"one field": {400, `{"field":"email","errorMessage":"error-invalid-email","params":["email","nope"]}`, keycloak.Error{
+			Kind: keycloak.Invalid, Message: "error-invalid-email", Fields: []keycloak.FieldError{{Field: "email", Code: "error-invalid-email", Params: []string{"email", "nope"}}},
+		}},
+		"several fields": {400, `{"errors":[{"field":"a","errorMessage":"x","params":["a",0,1]},{"field":"b","errorMessage":"y"}]}`, keycloak.Error{
+			Kind: keycloak.Invalid, Fields: []keycloak.FieldError{{Field: "a", Code: "x", Params: []string{"a", "0", "1"}}, {Field: "b", Code: "y", Params: []string{}}},
+		}},
+		"403":   {403, `{"error":"HTTP 403 Forbidden"}`, keycloak.Error{Kind: keycloak.Denied, Message: "HTTP 403 Forbidden"}},
+		"500":   {500, `{"error":"unknown_error"}`, keycloak.Error{Kind: keycloak.Unknown, Message: "unknown_error"}},
+		"empty": {500, ``, keycloak.Error{Kind: keycloak.Unknown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, c.status, c.body) })
+			client := newClient(t, s)
+			c.want.Status = c.status
+			for op, call := range map[string]func() error{
+				"update user": func() error { return client.UpdateUser(t.Context(), userID(t, "1"), keycloak.UserUpdate{}) },
+				"delete user": func() error { return client.DeleteUser(t.Context(), userID(t, "1")) }, // by gocloak
+			} {
+				var got *keycloak.Error
+				if err := call(); !errors.As(err, &got) {
+					t.Fatalf("%s = %v, want an *Error", op, err)
+				}
+				c.want.Op = op
+				if diff := cmp.Diff(c.want, *got); diff != "" {
+					t.Errorf("%s differs (-want +got):\n%s", op, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestASuccessThatIsNoneIsAnError: gocloak takes each of these for a success.
+func TestASuccessThatIsNoneIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]http.HandlerFunc{
+		"HTML": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<html>"))
+		},
+		"201 without Location": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/login", http.StatusFound)
+		},
+		"an endless body": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			chunk := []byte(strings.Repeat(" ", 1<<20))
+			for range 20 {
+				_, _ = w.Write(chunk)
+			}
+		},
+		"half a body": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"id":`))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t, newStub(t, handle))
+			if id, err := c.CreateUser(t.Context(), keycloak.NewUser{Username: "jane"}); keycloak.KindOf(err) != keycloak.Unavailable {
+				t.Errorf("CreateUser = %v, %v, want Unavailable", id, err)
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsKept(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "17")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, err := newClient(t, s).CreateUser(t.Context(), keycloak.NewUser{Username: "jane"})
+	var e *keycloak.Error
+	if !errors.As(err, &e) || e.Kind != keycloak.RateLimited || e.RetryAfter != 17*time.Second {
+		t.Errorf("error = %+v, want RateLimited with 17 s", err)
+	}
+}
+
+// TestReadsAreRepeatedAndWritesNever during an outage.
+func TestReadsAreRepeatedAndWritesNever(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]int{}
+	s := newStub(t, func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		seen[r.Method]++
+		mu.Unlock()
+		panic(http.ErrAbortHandler)
+	})
+	c := newClient(t, s)
+	_, get := c.User(t.Context(), userID(t, "1"))
+	_, post := c.CreateUser(t.Context(), keycloak.NewUser{Username: "jane"})
+	put := c.UpdateUser(t.Context(), userID(t, "1"), keycloak.UserUpdate{})
+	for name, err := range map[string]error{"GET": get, "POST": post, "PUT": put} {
+		if keycloak.KindOf(err) != keycloak.Unavailable {
+			t.Errorf("%s = %v, want Unavailable", name, err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if seen["GET"] < 3 || seen["POST"] != 1 || seen["PUT"] != 1 { // net/http may repeat a GET itself
+		t.Errorf("requests = %v, want 3 GETs at least, one POST and one PUT", seen)
+	}
+}
+
+// TestOneTokenForAll: fifty callers that come at once fetch one token.
+func TestOneTokenForAll(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })
+	c := newClient(t, s)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if n, err := c.CountUsers(t.Context()); err != nil || n != 5 {
+				t.Errorf("CountUsers = %d, %v", n, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := s.tokens.Load(); n != 1 {
+		t.Errorf("%d tokens were fetched, want 1", n)
+	}
+}
+
+// TestA401IsReplayedOnceWithANewToken and no more than once.
+func TestA401IsReplayedOnceWithANewToken(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		answer(w, http.StatusUnauthorized, `{"error":"HTTP 401 Unauthorized"}`)
+	})
+	c := newClient(t, s)
+	if err := c.DeleteUser(t.Context(), userID(t, "1")); keycloak.KindOf(err) != keycloak.Denied {
+		t.Errorf("DeleteUser = %v, want Denied", err)
+	}
+	if want := []string{"Bearer token-1", "Bearer token-2"}; !slices.Equal(seen, want) {
+		t.Errorf("tokens = %v, want %v", seen, want)
+	}
+}
+
+// TestNoNewConnectionPerRequest: a burst opens at most one connection a call in
+// flight, and later bursts none.
+func TestNoNewConnectionPerRequest(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })
+	c := newClient(t, s)
+	burst := func() {
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for range 50 {
+					if _, err := c.CountUsers(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	burst()
+	opened := s.connections.Load()
+	burst()
+	if opened > 24 || s.connections.Load()-opened > 4 {
+		t.Errorf("%d connections for 800 requests and %d more for 800 more", opened, s.connections.Load()-opened)
+	}
+}
+
+// TestCallsInFlightAreBounded: who waits longer than its context gets Unavailable.
+func TestCallsInFlightAreBounded(t *testing.T) {
+	t.Parallel()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		entered <- struct{}{}
+		<-leave
+		answer(w, 200, "5")
+	})
+	realm, _ := keycloak.ParseRealm("acme")
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{MaxInFlight: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := keycloak.New(keycloak.Config{
+		BaseURL: s.URL, Realm: realm, Transport: transport, MaxInFlight: 1, Credentials: keycloak.ClientSecret("a", "b"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := c.CountUsers(t.Context())
+		done <- err
+	}()
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.CountUsers(ctx); keycloak.KindOf(err) != keycloak.Unavailable {
+		t.Errorf("CountUsers = %v, want Unavailable", err)
+	}
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQueriesAreAskedAsMeasured: quoted, with \" as the only escape, never empty.
+func TestQueriesAreAskedAsMeasured(t *testing.T) {
+	t.Parallel()
+	var query string
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.Query().Get("q")
+		answer(w, 200, "[]")
+	})
+	c := newClient(t, s)
+	ask := func(name, value string) error {
+		_, err := c.Users(t.Context(), keycloak.UserQuery{Attribute: &keycloak.AttributeQuery{Name: name, Value: value}})
+		return err
+	}
+	for value, want := range map[string]string{`a b`: `x:"a b"`, `say "hi"`: `x:"say \"hi\""`, `a\b`: `x:"a\b"`, "a&b=c;": `x:"a&b=c;"`} {
+		if err := ask("x", value); err != nil || query != want {
+			t.Errorf("q of %q = %q, %v, want %q", value, query, err, want)
+		}
+	}
+	for _, c := range [][2]string{{"x", `end\`}, {"x", `a\"b`}, {"a:b", "x"}, {"", "x"}, {"a b", "x"}} {
+		if err := ask(c[0], c[1]); !errors.Is(err, keycloak.ErrNotSearchable) {
+			t.Errorf("%q:%q = %v, want ErrNotSearchable", c[0], c[1], err)
+		}
+	}
+}
+
+// TestUpdateUserSendsNothingBeyondTheChange: Keycloak would store what is echoed.
+func TestUpdateUserSendsNothingBeyondTheChange(t *testing.T) {
+	t.Parallel()
+	var body string
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		var b strings.Builder
+		_, _ = fmt.Fprint(&b, readAll(r))
+		body = b.String()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	c := newClient(t, s)
+	off, empty := false, ""
+	for want, u := range map[string]keycloak.UserUpdate{
+		`{}`:                {},
+		`{"enabled":false}`: {Enabled: &off},
+		`{"email":""}`:      {Email: &empty},
+		`{"username":"","email":"","firstName":"","lastName":"","attributes":{}}`: {
+			Username: &empty, Email: &empty, FirstName: &empty, LastName: &empty, Attributes: map[string][]string{},
+		},
+	} {
+		if err := c.UpdateUser(t.Context(), userID(t, "1"), u); err != nil || body != want {
+			t.Errorf("body = %s, %v, want %s", body, err, want)
+		}
+	}
+	if err := c.UpdateUser(t.Context(), userID(t, "1"), keycloak.UserUpdate{Attributes: map[string][]string{}}); keycloak.KindOf(err) != keycloak.Invalid {
+		t.Errorf("attributes without fields = %v, want Invalid: Keycloak would clear them", err)
+	}
+}
+
+// TestUpdateGroupKeepsWhatItDoesNotKnow: Keycloak erases a description that a PUT
+// lacks.
+func TestUpdateGroupKeepsWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	var body string
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			answer(w, 200, `{"id":"g","name":"old","description":"d","future":{"x":[1.50]},"attributes":{"a":["1"]},"access":{"view":true},"subGroups":[]}`)
+			return
+		}
+		body = readAll(r)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	c := newClient(t, s)
+	id, _ := keycloak.ParseGroupID("g")
+	g, err := c.Group(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "new"
+	if err := c.UpdateGroup(t.Context(), g, keycloak.GroupUpdate{Name: &name}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"name":"new"`, `"description":"d"`, `"future":{"x":[1.50]}`, `"attributes":{"a":["1"]}`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the body %s lacks %s", body, part)
+		}
+	}
+}
+
+func readAll(r *http.Request) string {
+	var b strings.Builder
+	buffer := make([]byte, 4096)
+	for {
+		n, err := r.Body.Read(buffer)
+		b.Write(buffer[:n])
+		if err != nil {
+			return b.String()
+		}
+	}
+}
+
+func BenchmarkUser(b *testing.B) {
+	s := newStub(b, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, `{"id":"1","username":"jane","firstName":"Jane","lastName":"Doe","email":"jane@acme.test","enabled":true,"createdTimestamp":1,"attributes":{"externalId":["x"],"scim.key":["y"]}}`)
+	})
+	c := newClient(b, s)
+	id := userID(b, "1")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.User(b.Context(), id); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
