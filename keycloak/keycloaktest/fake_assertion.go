@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"net/http"
 	"net/url"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,22 +16,29 @@ import (
 
 const clientJWT = "client-jwt"
 
-// goodAssertion checks a signed assertion (RFC 7523) against the client's keys. Each
+// checkAssertion checks a signed assertion (RFC 7523) against the client's keys. Each
 // is good once.
-func (c *call) goodAssertion(cl *client, form url.Values) bool {
+func (c *call) checkAssertion(cl *client, form url.Values) error {
 	if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
-		return false
+		return oauth(http.StatusUnauthorized, "unauthorized_client", badClient)
 	}
 	claims := jwt.RegisteredClaims{}
 	key := func(*jwt.Token) (any, error) { return publicKey(cl.attributes["jwks.string"]) }
 	_, err := jwt.ParseWithClaims(form.Get("client_assertion"), &claims, key,
 		jwt.WithValidMethods([]string{"RS256", "ES256"}), jwt.WithExpirationRequired(),
 		jwt.WithIssuer(cl.clientID), jwt.WithSubject(cl.clientID), jwt.WithAudience(c.issuer(c.realm)))
-	if err != nil || claims.ID == "" || c.f.used[claims.ID] {
-		return false
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return oauth(http.StatusUnauthorized, "unauthorized_client", badClient)
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return oauth(http.StatusBadRequest, "invalid_client", "Client authentication with signed JWT failed: Signature on JWT token failed validation")
+	case err != nil:
+		return notModelled("such assertion: " + err.Error())
+	case claims.ID == "" || c.f.used[claims.ID]:
+		return notModelled("assertion without a new jti")
 	}
 	c.f.used[claims.ID] = true
-	return true
+	return nil
 }
 
 // publicKey is the first key of a JWK set.

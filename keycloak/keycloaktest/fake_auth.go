@@ -67,6 +67,9 @@ func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (r
 		if c.path("group") != "" && c.path("id") == "" && c.realm.groups[c.path("group")] == nil {
 			return reply{}, noGroup()
 		}
+		if c.path("id") != "" && c.realm.users[c.path("id")] == nil && c.caller.may(viewUsers, manageUsers, queryUsers) {
+			return reply{}, noUser()
+		}
 		if rights != nil && !c.caller.may(rights...) {
 			return reply{}, forbidden()
 		}

@@ -155,10 +155,11 @@ func sameValues(a, b []string) bool {
 // duplicates comes before every complaint, and the e-mail before the name.
 func (d *draft) duplicates(out change) error {
 	other := func(u *user) bool { return u != nil && u != d.old }
-	if !d.realm.flag("duplicateEmailsAllowed") && other(d.realm.userWithEmail(out.email)) {
+	login := d.realm.flag("loginWithEmailAllowed") // then names and e-mails are of one kind
+	if !d.realm.flag("duplicateEmailsAllowed") && (other(d.realm.userWithEmail(out.email)) || login && other(d.realm.userNamed(out.email))) {
 		return message(http.StatusConflict, "User exists with same email")
 	}
-	if other(d.realm.userNamed(out.username)) || d.old == nil && d.realm.flag("loginWithEmailAllowed") && d.realm.userWithEmail(out.username) != nil {
+	if other(d.realm.userNamed(out.username)) || login && other(d.realm.userWithEmail(out.username)) {
 		return message(http.StatusConflict, "User exists with same username")
 	}
 	return nil

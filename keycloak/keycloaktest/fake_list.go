@@ -197,7 +197,7 @@ func (k *criteria) fieldFits(have, want string) bool {
 
 // attributeFits compares an attribute: all of it, unless exact is false.
 func (k *criteria) attributeFits(have, want string) bool {
-	if k.exact == "false" {
+	if k.exact == "false" && units(have) <= maxColumn { // of longer ones there is only a hash
 		return strings.Contains(strings.ToLower(have), strings.ToLower(want))
 	}
 	return strings.EqualFold(have, want)

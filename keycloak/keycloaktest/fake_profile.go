@@ -76,7 +76,9 @@ func (p *profile) writes() bool { return p.Policy == "ADMIN_EDIT" || p.Policy ==
 func (p *profile) shows() bool  { return p.writes() || p.Policy == "ADMIN_VIEW" }
 
 func (d *declared) writable() bool { return slices.Contains(d.Permissions.Edit, "admin") }
-func (d *declared) visible() bool  { return d.writable() || slices.Contains(d.Permissions.View, "admin") }
+func (d *declared) visible() bool {
+	return d.writable() || slices.Contains(d.Permissions.View, "admin")
+}
 
 // required reports whether an administrator, too, must give the attribute.
 func (d *declared) required() bool {
@@ -124,8 +126,14 @@ func writeProfile(c *call) (reply, error) {
 	if err := p.check(); err != nil {
 		return reply{}, err
 	}
+	if object["unmanagedAttributePolicy"] == nil {
+		delete(object, "unmanagedAttributePolicy")
+		if p.raw, err = json.Marshal(object); err != nil {
+			return reply{}, err
+		}
+	}
 	c.realm.profile = p
-	return found(p.raw)
+	return reply{status: http.StatusOK, body: p.raw, bare: true}, nil
 }
 
 var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)

@@ -12,6 +12,7 @@ type reply struct {
 	status   int
 	body     any
 	location string
+	bare     bool // a success without a charset
 	header   http.Header
 }
 
@@ -40,7 +41,7 @@ func (r reply) write(w http.ResponseWriter) {
 	h := w.Header()
 	if data != nil {
 		h.Set("Content-Type", "application/json")
-		if r.status == http.StatusOK {
+		if r.status == http.StatusOK && !r.bare {
 			h.Set("Content-Type", "application/json;charset=UTF-8")
 		}
 	}

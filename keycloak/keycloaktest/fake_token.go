@@ -64,23 +64,24 @@ func issueToken(c *call) (reply, error) {
 	return reply{}, oauth(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant_type")
 }
 
+const badClient = "Invalid client or Invalid client credentials"
+
 // client authenticates the client of a token request.
 func (c *call) client(form url.Values) (*client, error) {
-	const text = "Invalid client or Invalid client credentials"
 	cl := c.realm.clientNamed(form.Get("client_id"))
 	if cl == nil || !cl.enabled {
-		return nil, oauth(http.StatusUnauthorized, "invalid_client", text)
+		return nil, oauth(http.StatusUnauthorized, "invalid_client", badClient)
 	}
 	good := cl.public
 	switch {
 	case cl.public:
 	case cl.authenticator == clientJWT:
-		good = c.goodAssertion(cl, form)
+		return cl, c.checkAssertion(cl, form)
 	default:
 		good = cl.secret != "" && form.Get("client_secret") == cl.secret
 	}
 	if !good {
-		return nil, oauth(http.StatusUnauthorized, "unauthorized_client", text)
+		return nil, oauth(http.StatusUnauthorized, "unauthorized_client", badClient)
 	}
 	return cl, nil
 }

@@ -171,7 +171,7 @@ func userUpdate(p *probe) {
 		`{"username":"UPPER"}`, `{"username":""}`, `{"username":"","attributes":{}}`,
 		`{` + root + `,"attributes":{"ro":["new"]}}`,
 		`{` + root + `,"attributes":{"long":["` + strings.Repeat("l", 5000) + `"]}}`,
-		`{"groups":["/nope"]}`, `{"notBefore":5}`,
+		`{"groups":["/nope"]}`, `{"notBefore":5}`, `{"email":"taken"}`, `{"email":"U@other.test","username":"U"}`,
 	} {
 		name := fmt.Sprintf("upd%02d", i)
 		id := p.user(keycloak.NewUser{
@@ -310,7 +310,8 @@ func profileText(p *probe) string {
 func renames(p *probe) {
 	p.user(keycloak.NewUser{Username: "taken"})
 	id := p.user(keycloak.NewUser{Username: "old.name", Email: "o@x.test", Attributes: map[string][]string{"k": {"v"}}})
-	for _, name := range []string{"Renamed.X", "taken", "a b", "renamed.x"} {
+	p.user(keycloak.NewUser{Username: "somebody", Email: "somebody@x.test"})
+	for _, name := range []string{"Renamed.X", "taken", "a b", "renamed.x", "somebody@x.test", "o@x.test"} {
 		p.err("rename to "+name, p.c.UpdateUser(p.ctx, id, keycloak.UserUpdate{Username: &name}))
 		p.state("rename to "+name, id)
 	}
