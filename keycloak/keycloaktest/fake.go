@@ -32,10 +32,10 @@ type Fake struct {
 
 // NewFake starts a fake on loopback, which ends with the test. It holds the realm
 // master with an administrator, as a new Keycloak does.
-func NewFake(t testing.TB) *Fake {
-	t.Helper()
+func NewFake(tb testing.TB) *Fake {
+	tb.Helper()
 	f := newFake()
-	t.Cleanup(f.Close)
+	tb.Cleanup(f.Close)
 	return f
 }
 

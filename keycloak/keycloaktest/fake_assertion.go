@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -41,7 +42,7 @@ func (c *call) checkAssertion(cl *client, form url.Values) error {
 	return nil
 }
 
-// publicKey is the first key of a JWK set.
+// publicKey is the first key of a JWK set: RSA, or ECDSA on P-256.
 func publicKey(jwks string) (any, error) {
 	var set struct {
 		Keys []struct{ Kty, N, E, X, Y string }
@@ -53,16 +54,16 @@ func publicKey(jwks string) (any, error) {
 		return nil, errors.New("no key")
 	}
 	k := set.Keys[0]
-	var parts []*big.Int
-	for _, text := range []string{k.N, k.E, k.X, k.Y} {
-		data, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, new(big.Int).SetBytes(data))
-	}
+	decode := base64.RawURLEncoding.DecodeString
 	if k.Kty == "RSA" {
-		return &rsa.PublicKey{N: parts[0], E: int(parts[1].Int64())}, nil
+		n, err1 := decode(k.N)
+		e, err2 := decode(k.E)
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, errors.Join(err1, err2)
 	}
-	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: parts[2], Y: parts[3]}, nil
+	x, err1 := decode(k.X)
+	y, err2 := decode(k.Y)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
 }

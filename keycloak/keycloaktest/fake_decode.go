@@ -28,11 +28,11 @@ func (c *call) object(what, known string) (map[string]any, error) {
 	var value any
 	switch err := d.Decode(&value); {
 	case errors.Is(err, io.EOF):
-		return nil, nil //nolint:nilnil // no object and no error is what an empty body is
+		return nil, nil
 	case err != nil:
 		return nil, notJSON("invalid_request")
 	case value == nil:
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -123,7 +123,7 @@ func texts(value any) []string {
 func groupAttributes(object map[string]any) (map[string][]*string, error) {
 	value, there := object["attributes"]
 	if !there || value == nil {
-		return nil, nil //nolint:nilnil // absent is no error
+		return nil, nil
 	}
 	members, ok := value.(map[string]any)
 	if !ok {

@@ -138,7 +138,7 @@ type criteria struct {
 	attributes map[string]string
 }
 
-var fieldParameters = []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified"} //nolint:gochecknoglobals // constant
+var fieldParameters = []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified"}
 
 // take sorts the pairs of q: one that is named like a field is the field.
 func (k *criteria) take(parameters url.Values, q map[string]string) {

@@ -3,6 +3,7 @@ package keycloaktest
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -48,9 +49,7 @@ func (r reply) write(w http.ResponseWriter) {
 	if r.location != "" {
 		h.Set("Location", r.location)
 	}
-	for name, values := range r.header {
-		h[name] = values
-	}
+	maps.Copy(h, r.header)
 	w.WriteHeader(r.status)
 	_, _ = w.Write(data) // who does not listen misses it
 }
@@ -107,8 +106,7 @@ func notModelled(what string) error {
 
 // asReply makes an answer of a handler's error.
 func asReply(err error) reply {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f.reply
 	}
 	return reply{status: http.StatusInternalServerError, body: errorText{err.Error()}}

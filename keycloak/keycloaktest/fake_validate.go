@@ -3,6 +3,7 @@ package keycloaktest
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode"
@@ -141,9 +142,7 @@ func (d *declared) check(values []string) []fieldError {
 	validations := d.Validations
 	if _, bounded := validations["length"]; !bounded {
 		validations = map[string]json.RawMessage{"length": json.RawMessage(defaultLength)}
-		for name, config := range d.Validations {
-			validations[name] = config
-		}
+		maps.Copy(validations, d.Validations)
 	}
 	return checkValues(d.Name, values, validations)
 }

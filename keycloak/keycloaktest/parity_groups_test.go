@@ -65,13 +65,21 @@ func updateGroups(p *probe, id keycloak.GroupID) {
 	name := func(text string) *string { return &text }
 	p.raw(http.MethodPut, "/groups/"+id.String(), `{"name":"alpha","description":"kept"}`)
 	for i, u := range []keycloak.GroupUpdate{
-		{}, {Name: name("alpha2")}, {Name: name("Beta")}, {Name: name("")}, {Name: name(strings.Repeat("n", 256))},
+		{},
+		{Name: name("alpha2")},
+		{Name: name("Beta")},
+		{Name: name("")},
+		{Name: name(strings.Repeat("n", 256))},
 		{Attributes: map[string][]string{"o": {"b", "a"}, "externalId": {"X1"}}},
-		{Attributes: map[string][]string{"o": {"b", "c", "a"}}}, {Attributes: map[string][]string{"o": {"c", "b"}}},
-		{Attributes: map[string][]string{"o": {"c", "b", "b"}}}, {Attributes: map[string][]string{"o": {"", "x"}}},
-		{Attributes: map[string][]string{"o": {strings.Repeat("v", 255)}}}, {Attributes: map[string][]string{"o": {strings.Repeat("v", 256)}}},
+		{Attributes: map[string][]string{"o": {"b", "c", "a"}}},
+		{Attributes: map[string][]string{"o": {"c", "b"}}},
+		{Attributes: map[string][]string{"o": {"c", "b", "b"}}},
+		{Attributes: map[string][]string{"o": {"", "x"}}},
+		{Attributes: map[string][]string{"o": {strings.Repeat("v", 255)}}},
+		{Attributes: map[string][]string{"o": {strings.Repeat("v", 256)}}},
 		{Attributes: map[string][]string{strings.Repeat("k", 256): {"v"}}},
-		{Attributes: map[string][]string{"o": {}}}, {Attributes: map[string][]string{}},
+		{Attributes: map[string][]string{"o": {}}},
+		{Attributes: map[string][]string{}},
 	} {
 		label := fmt.Sprintf("UpdateGroup %d", i)
 		current, err := p.c.Group(p.ctx, id)

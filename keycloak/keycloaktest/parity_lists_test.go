@@ -30,7 +30,11 @@ func people(p *probe) map[string]keycloak.UserID {
 		{Username: "bxjensen"},
 		{Username: "plus+tag", Email: "plus+tag@x.test"},
 		{Username: "zoe", FirstName: "Zoë", Enabled: true},
-		{Username: "1order"}, {Username: "order-a"}, {Username: "order.d"}, {Username: "order_c"}, {Username: "örder"},
+		{Username: "1order"},
+		{Username: "order-a"},
+		{Username: "order.d"},
+		{Username: "order_c"},
+		{Username: "örder"},
 		{Username: "service-account-fake"},
 	} {
 		out[u.Username] = p.user(u)
@@ -66,8 +70,17 @@ func userLists(p *probe) {
 	unknown, _ := keycloak.ParseUserID("00000000-0000-0000-0000-000000000000")
 	list("by an unknown id", keycloak.UserQuery{IDs: []keycloak.UserID{unknown, ids["zoe"]}})
 	for _, a := range [][2]string{
-		{"ext", "E1"}, {"ext", "e2"}, {"dept", "r&d"}, {"dept", "Sal"}, {"free", "ABC"}, {"FREE", "Abc"}, {"dept", ""}, {"no-such", "x"},
-		{"a:b", "x"}, {"ext", `end\`}, {"ext", `a\"b`},
+		{"ext", "E1"},
+		{"ext", "e2"},
+		{"dept", "r&d"},
+		{"dept", "Sal"},
+		{"free", "ABC"},
+		{"FREE", "Abc"},
+		{"dept", ""},
+		{"no-such", "x"},
+		{"a:b", "x"},
+		{"ext", `end\`},
+		{"ext", `a\"b`},
 	} {
 		list("by "+a[0]+" "+a[1], keycloak.UserQuery{Attribute: &keycloak.AttributeQuery{Name: a[0], Value: a[1]}})
 	}

@@ -91,7 +91,10 @@ func userProfile(p *probe) {
 	p.err("UpdateUserProfile without rights", p.c.UpdateUserProfile(p.ctx, profile))
 	admin := []string{"admin"}
 	for i, a := range []keycloak.ProfileAttribute{
-		{Name: "a:b"}, {Name: ""}, {Name: "username"}, {Name: "dept", View: []string{"x"}},
+		{Name: "a:b"},
+		{Name: ""},
+		{Name: "username"},
+		{Name: "dept", View: []string{"x"}},
 		{Name: "dept", Validations: map[string]jsontext.Value{"nope": jsontext.Value("{}")}},
 		{Name: "dept", View: admin, Edit: admin, MultiValued: true, DisplayName: "Department"},
 		{Name: "scim.x_y-z", View: admin, Edit: admin, Validations: map[string]jsontext.Value{"length": jsontext.Value(`{"max":20000}`)}},
@@ -202,10 +205,13 @@ func tokens(p *probe) {
 	p.err("private_key_jwt with a wrong key", err)
 	secret := p.r.Secret
 	for i, form := range []url.Values{
-		{"grant_type": {"client_credentials"}, "client_id": {p.r.ClientID}}, {"grant_type": {"client_credentials"}, "client_id": {"admin-cli"}},
+		{"grant_type": {"client_credentials"}, "client_id": {p.r.ClientID}},
+		{"grant_type": {"client_credentials"}, "client_id": {"admin-cli"}},
 		{"grant_type": {"password"}, "client_id": {p.r.ClientID}, "client_secret": {secret}, "username": {"x"}, "password": {"x"}},
-		{"grant_type": {"nope"}, "client_id": {p.r.ClientID}, "client_secret": {secret}}, {"client_id": {p.r.ClientID}, "client_secret": {secret}},
-		{"grant_type": {"client_credentials"}}, {"grant_type": {"password"}, "client_id": {"admin-cli"}},
+		{"grant_type": {"nope"}, "client_id": {p.r.ClientID}, "client_secret": {secret}},
+		{"client_id": {p.r.ClientID}, "client_secret": {secret}},
+		{"grant_type": {"client_credentials"}},
+		{"grant_type": {"password"}, "client_id": {"admin-cli"}},
 		{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {"x"}},
 	} {
 		status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", form)

@@ -30,71 +30,71 @@ type Realm struct {
 
 // NewRealm makes a realm with a service account, on a real server or on a fake, and
 // deletes it when the test ends.
-func NewRealm(t testing.TB, s Server, o RealmOptions) *Realm {
-	t.Helper()
-	name, err := keycloak.ParseRealm(RandomRealm(t))
+func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
+	tb.Helper()
+	name, err := keycloak.ParseRealm(RandomRealm(tb))
 	if err != nil {
-		t.Fatalf("ParseRealm() = %v", err)
+		tb.Fatalf("ParseRealm() = %v", err)
 	}
 	r := &Realm{Server: s, Name: name, ClientID: "scim-bridge"}
-	r.Admin = s.AdminClient(t, name)
-	ctx := t.Context()
+	r.Admin = s.AdminClient(tb, name)
+	ctx := tb.Context()
 	if err := r.Admin.CreateRealm(ctx); err != nil {
-		t.Fatalf("CreateRealm() = %v", err)
+		tb.Fatalf("CreateRealm() = %v", err)
 	}
-	t.Cleanup(func() { r.remove(t) })
+	tb.Cleanup(func() { r.remove(tb) })
 	if err := r.configure(ctx, o); err != nil {
-		t.Fatalf("configure the realm: %v", err)
+		tb.Fatalf("configure the realm: %v", err)
 	}
 	if len(o.Roles) == 0 {
 		o.Roles = []string{"manage-users", "view-realm"}
 	}
 	if r.Secret, err = r.AddClient(ctx, r.ClientID, o.Roles); err != nil {
-		t.Fatalf("create the service account: %v", err)
+		tb.Fatalf("create the service account: %v", err)
 	}
-	r.Client = r.As(t, keycloak.ClientSecret(r.ClientID, r.Secret))
+	r.Client = r.As(tb, keycloak.ClientSecret(r.ClientID, r.Secret))
 	return r
 }
 
 // AdminClient is a client of the server's administrator for a realm, which need not
 // exist yet.
-func (s Server) AdminClient(t testing.TB, realm keycloak.Realm) *keycloak.Client {
-	t.Helper()
+func (s Server) AdminClient(tb testing.TB, realm keycloak.Realm) *keycloak.Client {
+	tb.Helper()
 	master, err := keycloak.ParseRealm("master")
 	if err != nil {
-		t.Fatalf("ParseRealm() = %v", err)
+		tb.Fatalf("ParseRealm() = %v", err)
 	}
-	return s.client(t, keycloak.Config{Realm: realm, TokenRealm: master, Credentials: keycloak.Password(s.Admin, s.Password)})
+	return s.client(tb, keycloak.Config{Realm: realm, TokenRealm: master, Credentials: keycloak.Password(s.Admin, s.Password)})
 }
 
 // As is a client of the realm with other credentials.
-func (r *Realm) As(t testing.TB, credentials keycloak.Credentials) *keycloak.Client {
-	t.Helper()
-	return r.Server.client(t, keycloak.Config{Realm: r.Name, Credentials: credentials})
+func (r *Realm) As(tb testing.TB, credentials keycloak.Credentials) *keycloak.Client {
+	tb.Helper()
+	return r.Server.client(tb, keycloak.Config{Realm: r.Name, Credentials: credentials})
 }
 
-func (s Server) client(t testing.TB, config keycloak.Config) *keycloak.Client {
-	t.Helper()
+func (s Server) client(tb testing.TB, config keycloak.Config) *keycloak.Client {
+	tb.Helper()
 	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: time.Minute})
 	if err != nil {
-		t.Fatalf("NewTransport() = %v", err)
+		tb.Fatalf("NewTransport() = %v", err)
 	}
-	t.Cleanup(transport.CloseIdleConnections)
+	tb.Cleanup(transport.CloseIdleConnections)
 	config.BaseURL, config.Transport = s.URL, http.RoundTripper(transport)
 	c, err := keycloak.New(config)
 	if err != nil {
-		t.Fatalf("New() = %v", err)
+		tb.Fatalf("New() = %v", err)
 	}
 	return c
 }
 
 // remove runs when the context of the test has ended already.
-func (r *Realm) remove(t testing.TB) {
-	t.Helper()
+func (r *Realm) remove(tb testing.TB) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := r.Admin.DeleteRealm(ctx); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
-		t.Errorf("DeleteRealm() = %v", err)
+		tb.Errorf("DeleteRealm() = %v", err)
 	}
 }
 
