@@ -227,7 +227,7 @@ func TestReadsAreRepeatedAndWritesNever(t *testing.T) {
 		mu.Lock()
 		seen[r.Method]++
 		mu.Unlock()
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler drops its connection
 	})
 	c := newClient(t, s)
 	_, get := c.User(t.Context(), userID(t, "1"))

@@ -1,7 +1,6 @@
 package mapping_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -128,8 +127,8 @@ func TestRandomDocumentsComeBack(t *testing.T) {
 		}
 		u := stored(t, doc)
 		if diff := cmp.Diff(doc, read(t, u)); diff != "" {
-			data, _ := json.Marshal(object)
-			t.Fatalf("%s came back differently (-sent +got):\n%s", data, diff)
+			data, err := scim.Encode(object)
+			t.Fatalf("%s (%v) came back differently (-sent +got):\n%s", data, err, diff)
 		}
 		s, err := mapping.Default().UserState(key, doc)
 		if err != nil || !s.AttributesEqual(key, u.Attributes) {

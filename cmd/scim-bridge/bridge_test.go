@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,23 +82,18 @@ func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testB
 }
 
 // runSetup runs the command as an operator would.
-func runSetup(t *testing.T, server keycloaktest.Server, realm string) result {
+func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...string) result {
 	t.Helper()
-	var out, told bytes.Buffer
-	root := newRoot()
-	root.SetOut(&out)
-	root.SetErr(&told)
-	root.SetIn(strings.NewReader(""))
-	root.SetArgs([]string{
+	out, told, code := command(t, "", append([]string{
 		"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
 		"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
-	})
-	if err := root.ExecuteContext(t.Context()); err != nil {
-		t.Fatalf("setup: %v\n%s", err, told.String())
+	}, more...)...)
+	if code != 0 {
+		t.Fatalf("setup ended with %d:\n%s", code, told)
 	}
 	var r result
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		t.Fatalf("setup printed %q: %v", out.String(), err)
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatalf("setup printed %q: %v", out, err)
 	}
 	return r
 }

@@ -24,14 +24,20 @@ type demoRun struct {
 	output strings.Builder
 }
 
-// newDemoRun builds the program and starts a demo in a realm of its own.
-func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun {
+// buildProgram builds the command for a test that needs it as a process.
+func buildProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "scim-bridge")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	d := &demoRun{cmd: exec.CommandContext(t.Context(), program, "demo", "--once", "--realm", realm)}
+	return program
+}
+
+// newDemoRun starts a demo in a realm of its own.
+func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun {
+	t.Helper()
+	d := &demoRun{cmd: exec.CommandContext(t.Context(), buildProgram(t), "demo", "--once", "--realm", realm)}
 	d.cmd.Env = append(os.Environ(),
 		keycloaktest.EnvURL+"="+server.URL, keycloaktest.EnvAdmin+"="+server.Admin, keycloaktest.EnvPassword+"="+server.Password)
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// served is "scim-bridge serve" as a process.
+type served struct {
+	*client.Client
+	cmd   *exec.Cmd
+	admin string // URL of the admin listener
+	log   *bufio.Scanner
+	lines bytes.Buffer
+}
+
+// newServed sets a realm of a fake up, starts the program on the configuration that
+// setup wrote, and waits until it says that it is ready.
+func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
+	t.Helper()
+	realm := keycloaktest.RandomRealm(t)
+	admin, err := adminClient(fake.Server().URL, realm, "master", fake.Server().Admin, fake.Server().Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.CreateRealm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	adminListen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := runSetup(t, fake.Server(), realm, "--listen", listen, "--admin-listen", adminListen)
+	s := &served{
+		Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient},
+		cmd:    exec.CommandContext(t.Context(), buildProgram(t), "serve", "--config", made.Config),
+		admin:  "http://" + adminListen,
+	}
+	pipe, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.log = bufio.NewScanner(pipe)
+	s.await(t, `"ready"`)
+	return s
+}
+
+// await reads the log up to a line that holds the text.
+func (s *served) await(t *testing.T, text string) {
+	t.Helper()
+	for s.log.Scan() {
+		s.lines.WriteString(s.log.Text() + "\n")
+		if strings.Contains(s.log.Text(), text) {
+			return
+		}
+	}
+	t.Fatalf("the log ended without %s:\n%s", text, s.lines.String())
+}
+
+// rest reads the log to its end.
+func (s *served) rest() string {
+	for s.log.Scan() {
+		s.lines.WriteString(s.log.Text() + "\n")
+	}
+	return s.lines.String()
+}
+
+// look reads a page of the admin listener.
+func (s *served) look(t *testing.T, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// TestServeDrainsOnSIGTERM: the request in flight is answered, /readyz turns to 503
+// meanwhile, and the process ends with 0.
+func TestServeDrainsOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	s := newServed(t, fake)
+	release := make(chan struct{})
+	reached := fake.Inject(keycloaktest.Fault{Op: "POST /users", Hold: release})
+	answered := make(chan error, 1)
+	go func() {
+		_, err := s.Do(context.WithoutCancel(t.Context()), http.MethodPost, "/Users", jsonText(createJane))
+		answered <- err
+	}()
+	<-reached
+	if status, _ := s.look(t, "/readyz"); status != 200 {
+		t.Errorf("/readyz = %d before SIGTERM, want 200", status)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, `"draining"`)
+	if status, _ := s.look(t, "/readyz"); status != 503 {
+		t.Errorf("/readyz = %d while draining, want 503", status)
+	}
+	if status, _ := s.look(t, "/livez"); status != 200 {
+		t.Errorf("/livez = %d while draining, want 200", status)
+	}
+	close(release)
+	if err := <-answered; err != nil {
+		t.Errorf("the request in flight: %v", err)
+	}
+	log := s.rest()
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("serve ended with %v:\n%s", err, log)
+	}
+}
+
+// TestTheLogHoldsNoPersonalDataAndNoSecret, one line a request.
+func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	s := newServed(t, fake)
+	body := `{"userName":"secretjane","externalId":"secretext","name":{"givenName":"Secretname"},"emails":[{"value":"secret@mail.test","primary":true}],"password":"secretpassword"}`
+	for range 2 { // the second is a conflict
+		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", jsonText(body))
+	}
+	if _, err := s.Find(t.Context(), "/Users", `userName eq "secretjane"`, ""); err != nil {
+		t.Error(err)
+	}
+	_, _ = s.Do(t.Context(), http.MethodGet, "/Users/secret@mail.test", nil)
+	fake.Inject(keycloaktest.Fault{Op: "GET /users", Drop: true})
+	_, _ = s.Find(t.Context(), "/Users", `emails eq "secret@mail.test"`, "")
+	_, metrics := s.look(t, "/metrics")
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	log := s.rest()
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	for where, text := range map[string]string{"the log": log, "the metrics": metrics} {
+		for _, secret := range []string{"secret", s.Token, "Secretname"} {
+			if strings.Contains(strings.ReplaceAll(text, "client_secret", ""), secret) {
+				t.Errorf("%s holds %q:\n%s", where, secret, text)
+			}
+		}
+	}
+	requests := 0
+	for line := range strings.Lines(log) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("a line of the log is no JSON: %s", line)
+		}
+		if fields["msg"] == "request" {
+			requests++
+			for _, key := range []string{"req_id", "client", "method", "route", "status", "kc_calls", "dur_ms"} {
+				if _, ok := fields[key]; !ok {
+					t.Errorf("a line lacks %s: %s", key, line)
+				}
+			}
+		}
+	}
+	if requests != 5 {
+		t.Errorf("%d lines for 5 requests", requests)
+	}
+	if want := `scim_bridge_ignored_values_total{attribute="password"} 2`; !strings.Contains(metrics, want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+}
+
+// TestEveryMetricIsDocumented compares the page with what is registered.
+func TestEveryMetricIsDocumented(t *testing.T) {
+	t.Parallel()
+	s := newServed(t, keycloaktest.NewFake(t))
+	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"jane","password":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	_, metrics := s.look(t, "/metrics")
+	page := readPage(t, "../../docs/reference/operations.md")
+	seen := 0
+	for line := range strings.Lines(metrics) {
+		if name, ok := strings.CutPrefix(line, "# TYPE scim_bridge_"); ok {
+			seen++
+			name = "scim_bridge_" + strings.Fields(name)[0]
+			if !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("docs/reference/operations.md lacks %s", name)
+			}
+		}
+	}
+	if documented := strings.Count(page, "| `scim_bridge_"); seen != documented {
+		t.Errorf("%d metrics are there, %d are documented", seen, documented)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.rest()
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

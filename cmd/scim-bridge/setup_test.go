@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+func readPage(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// command runs the command line in this process with answers to its questions.
+func command(t *testing.T, answers string, args ...string) (out, told string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	root := newRoot()
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	root.SetIn(strings.NewReader(answers))
+	root.SetArgs(args)
+	err := root.ExecuteContext(t.Context())
+	var coded codedError
+	switch {
+	case err == nil:
+	case errors.As(err, &coded):
+		code = coded.code
+	default:
+		code = exitFailure
+	}
+	if err != nil {
+		stderr.WriteString(err.Error())
+	}
+	return stdout.String(), stderr.String(), code
+}
+
+// newEmptyRealm makes a realm on a server.
+func newEmptyRealm(t *testing.T, server keycloaktest.Server) string {
+	t.Helper()
+	realm := keycloaktest.RandomRealm(t)
+	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.CreateRealm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return realm
+}
+
+// TestSetupAsksAndIsIdempotent: it changes nothing without a yes, and nothing the
+// second time.
+func TestSetupAsksAndIsIdempotent(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	realm := newEmptyRealm(t, server)
+	args := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password}
+	for _, answers := range []string{"", "n\nn\nn\n", "no\nno\nnonsense\n"} {
+		if _, told, code := command(t, answers, args...); code != exitFailure || !strings.Contains(told, "nothing was changed") {
+			t.Errorf("setup answered %q = %d, %s, want 1 and nothing changed", answers, code, told)
+		}
+	}
+	_, told, code := command(t, "n\nn\ny\n", args...)
+	if code != 0 || !strings.Contains(told, `create the confidential client "scim-bridge"`) || strings.Contains(told, "validator username") {
+		t.Errorf("setup = %d, %s, want the client made and the validators kept", code, told)
+	}
+	_, told, code = command(t, "y\ny\nyes\n", args...)
+	if code != 0 || strings.Contains(told, "confidential client") || !strings.Contains(told, "remove the validator username-prohibited-characters") {
+		t.Errorf("setup that was offered to relax = %d, %s, want that alone", code, told)
+	}
+	if _, told, code = command(t, "", append(args, "--yes", "--relax-validators", "--allow-username-changes")...); code != 0 || !strings.Contains(told, "nothing to change") {
+		t.Errorf("setup again = %d, %s, want nothing to change", code, told)
+	}
+}
+
+func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	realm := newEmptyRealm(t, server)
+	answers := server.Admin + "\n" + server.Password + "\n"
+	if _, told, code := command(t, answers, "setup", "--url", server.URL, "--realm", realm, "--yes"); code != 0 {
+		t.Errorf("setup = %d, %s", code, told)
+	}
+}
+
+func TestSetupRefusesWithAReason(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		text string
+	}{
+		"no realm":         {nil, exitUsage, "--realm"},
+		"master":           {[]string{"--realm", "master"}, exitUsage, "master"},
+		"a wrong output":   {[]string{"--realm", "x", "--output", "xml"}, exitUsage, "--output"},
+		"an unknown flag":  {[]string{"--nope"}, exitUsage, "nope"},
+		"a wrong password": {[]string{"--realm", "x", "--admin-user", server.Admin, "--admin-password", "nope"}, exitFailure, "denied"},
+		"no such realm":    {[]string{"--realm", "nobody", "--admin-user", server.Admin, "--admin-password", server.Password, "--yes"}, exitFailure, "not_found"},
+		"nobody there":     {[]string{"--realm", "x", "--admin-user", "a", "--admin-password", "b", "--url", "http://127.0.0.1:1"}, exitFailure, "unavailable"},
+	} {
+		args := append([]string{"setup", "--url", server.URL}, c.args...)
+		if _, told, code := command(t, "", args...); code != c.code || !strings.Contains(told, c.text) {
+			t.Errorf("%s = %d, %s, want %d and %q", name, code, told, c.code, c.text)
+		}
+	}
+}
+
+// TestSetupWritesForTheOwnerAlone: the secret and the configuration are 0600, the
+// token stands in neither.
+func TestSetupWritesForTheOwnerAlone(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	made := runSetup(t, server, newEmptyRealm(t, server))
+	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), secretName)} {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v, want mode 0600", filepath.Base(file), info.Mode(), err)
+		}
+		if strings.Contains(readPage(t, file), made.Token) {
+			t.Errorf("%s holds the token", filepath.Base(file))
+		}
+	}
+	if out, told, code := command(t, "", "check", "--config", made.Config); code != 0 || !strings.Contains(out, "no problem") {
+		t.Errorf("check = %d, %s%s", code, out, told)
+	}
+}
+
+func TestCheckPrintsEveryProblemAndExitsWith3(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("version: 1\nservr: {}\nkeycloak: { url: nope }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, told, code := command(t, "", "check", "--config", file)
+	for _, want := range []string{file + ":2:", file + ":3:", "realms"} {
+		if code != exitProblems || !strings.Contains(told, want) {
+			t.Errorf("check = %d, %s, want 3 and %s", code, told, want)
+		}
+	}
+	if _, _, code := command(t, "", "serve", "--config", filepath.Join(t.TempDir(), "absent.yaml")); code != exitProblems {
+		t.Errorf("serve without a file = %d, want 3", code)
+	}
+}
