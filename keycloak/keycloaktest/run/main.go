@@ -74,6 +74,9 @@ func beside(ctx context.Context, command []string) (int, error) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(1, exit.ExitCode()), stopped
 	}
+	if errors.Is(err, context.Canceled) {
+		err = nil // interrupted, and the command ended well
+	}
 	if err = errors.Join(err, stopped); err != nil {
 		return 1, err
 	}
