@@ -17,11 +17,6 @@ func scenarios() []scenario {
 	return slices.Concat(userScenarios(), listScenarios(), groupScenarios(), realmScenarios())
 }
 
-// differences lists what older versions do in another way.
-func differences() []difference {
-	return nil
-}
-
 func userScenarios() []scenario {
 	declared := kct.RealmOptions{UnmanagedPolicy: "ADMIN_EDIT", Attributes: declaredAttributes()}
 	return []scenario{
