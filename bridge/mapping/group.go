@@ -43,7 +43,7 @@ func (m *Mapping) GroupState(tenantKey string, doc scim.Document) (GroupState, e
 // GroupResource maps a group of Keycloak to a resource, without its members. A
 // remainder that cannot be read whole is a *DamagedError.
 func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resource, error) {
-	rest, err := readRemainder(tenantKey, g.Attributes[AttrRemainder])
+	rest, err := readRemainder(tenantKey, g.ID, g.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}

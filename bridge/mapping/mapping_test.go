@@ -221,8 +221,8 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 	} {
 		u := keycloak.User{ID: "1", Username: "j", Attributes: map[string][]string{mapping.AttrRemainder: values}}
 		var damaged *mapping.DamagedError
-		if _, err := mapping.Default().UserResource(key, u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder {
-			t.Errorf("%s: error = %v, want a DamagedError that names the attribute", name, err)
+		if _, err := mapping.Default().UserResource(key, u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder || damaged.ID != "1" {
+			t.Errorf("%s: error = %v, want a DamagedError that names the user and the attribute", name, err)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func attributesEqual(tenantKey string, owned map[string][]string, remainder map[
 			return false
 		}
 	}
-	stored, err := readRemainder(tenantKey, current[AttrRemainder])
+	stored, err := readRemainder(tenantKey, "", current[AttrRemainder])
 	if err != nil || len(stored) != len(remainder) {
 		return false
 	}

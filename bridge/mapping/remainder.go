@@ -36,12 +36,13 @@ const storedLevels = 4
 // DamagedError says that a remainder was stored and cannot be read whole, because
 // somebody changed or removed a piece.
 type DamagedError struct {
+	ID        string // of the user or group
 	Attribute string // the Keycloak attribute
 }
 
-// Error names the attribute and the remedy.
+// Error names the resource, the attribute and the remedy.
 func (e *DamagedError) Error() string {
-	return "the attribute " + e.Attribute + " is damaged: restore it, or remove all its values to give up what it held"
+	return "the attribute " + e.Attribute + " of " + e.ID + " is damaged: restore it, or remove all its values to give up what it held"
 }
 
 // Pieces are the values that store a remainder; nil for an empty one. maxValue is
@@ -122,7 +123,7 @@ func (v version) text() (string, bool) {
 // readRemainder finds the newest complete remainder of the tenant among the values
 // of its attribute. None at all is an empty remainder; pieces without a complete
 // set are a *DamagedError.
-func readRemainder(tenantKey string, values []string) (map[string]any, error) {
+func readRemainder(tenantKey, id string, values []string) (map[string]any, error) {
 	versions, damaged := collect(tenantKey, values)
 	var newest *version
 	for _, v := range versions {
@@ -132,14 +133,14 @@ func readRemainder(tenantKey string, values []string) (map[string]any, error) {
 	}
 	if newest == nil {
 		if damaged || len(versions) > 0 {
-			return nil, &DamagedError{Attribute: AttrRemainder}
+			return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
 		}
 		return map[string]any{}, nil
 	}
 	text, _ := newest.text()
 	remainder, err := scim.DecodeDepth([]byte(text), scim.MaxDepth+storedLevels)
 	if err != nil {
-		return nil, &DamagedError{Attribute: AttrRemainder}
+		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
 	}
 	return remainder, nil
 }

@@ -116,7 +116,7 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 // UserResource maps a user of Keycloak to a resource. A remainder that cannot be
 // read whole is a *DamagedError.
 func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource, error) {
-	rest, err := readRemainder(tenantKey, u.Attributes[AttrRemainder])
+	rest, err := readRemainder(tenantKey, u.ID, u.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}
