@@ -60,24 +60,25 @@ func TestMatch(t *testing.T) {
 		`active eq "True"`:                            true,
 		`not (active eq true)`:                        false,
 		`active eq false or userName pr and title pr`: false, // 67
-		`(active eq false or userName pr) and active eq TRUE`:                              true,
-		`emails.value eq "J@HOME.test"`:                                                    true, // 68
-		`emails eq "j@home.test"`:                                                          true,
-		`emails co "home"`:                                                                 true,
-		`emails[type eq "work" and value ew "acme.test"]`:                                  true, // 69
-		`emails[type eq "work" and value ew "home.test"]`:                                  false,
-		`emails[type eq "work" and (value co "x" or primary eq true)]`:                     true,
-		`emails[type eq "home"].value eq "j@home.test"`:                                    true, // Entra
-		`emails[type eq "work"].value eq "j@home.test"`:                                    false,
-		`roles[primary eq "True"].value eq "admin"`:                                        true, // Entra
+		`(active eq false or userName pr) and active eq TRUE`:          true,
+		`emails.value eq "J@HOME.test"`:                                true, // 68
+		`emails eq "j@home.test"`:                                      true,
+		`emails co "home"`:                                             true,
+		`emails[type eq "work" and value ew "acme.test"]`:              true, // 69
+		`emails[type eq "work" and value ew "home.test"]`:              false,
+		`emails[type eq "work" and (value co "x" or primary eq true)]`: true,
+		`emails[type eq "home"].value eq "j@home.test"`:                true, // Entra
+		`emails[type eq "work"].value eq "j@home.test"`:                false,
+		`roles[primary eq "True"].value eq "admin"`:                    true, // Entra
+		`manager eq "m1"`:                                              true,
+		`meta.resourceType eq "User"`:                                  true,
+		"  userName \t eq   \"jane@acme.test\"  ":                      true,
+		`id eq "1" and manager eq "m1"`:                                true,
+
 		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "r&d"`:   true, // 75
 		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "m1"`: true,
-		`manager eq "m1"`: true,
-		`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "JANE"`: true,
-		`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`:       true, // 76
-		`meta.resourceType eq "User"`:                                   true,
-		"  userName \t eq   \"jane@acme.test\"  ":                       true,
-		`id eq "1" and manager eq "m1"`:                                 true,
+		`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "JANE"`:                    true,
+		`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`:                          true, // 76
 	} {
 		e, err := filter.Parse(text, scim.UserType())
 		if err != nil {
