@@ -33,64 +33,82 @@ func newJane(tb testing.TB) map[string]any {
 // TestMatch covers items 66 to 81 of the checklist, each row named after its item.
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{
-		`userName eq "jane@acme.TEST"`:                true, // 70 not caseExact
-		`USERNAME EQ "jane@acme.test"`:                true, // 66
-		`externalId eq "abc"`:                         false,
-		`externalId eq "AbC"`:                         true, // 70 caseExact
-		`userName ne "x"`:                             true,
-		`title ne "x"`:                                true, // 74
-		`title eq null`:                               true, // 74
-		`userName eq null`:                            false,
-		`userName ne null`:                            true,
-		`userName co "ACME"`:                          true,
-		`userName sw "jane"`:                          true,
-		`userName ew ".test"`:                         true,
-		`userName co ""`:                              true, // 77
-		`displayName eq "STRASSE \"j\""`:              true, // 70 Unicode, 73 escapes
-		`displayName eq "stra\u00dfe \u0022J\u0022"`:  true,
-		`userName gt "a"`:                             true,
-		`userName lt "a"`:                             false,
-		`meta.created ge "2026-01-31T09:30:00+01:00"`: true, // 72
-		`meta.created gt "2026-01-31T08:30:00Z"`:      false,
-		`title pr`:                                    false, // 71
-		`emails pr`:                                   true,
-		`name.middleName pr`:                          false,
-		`active eq true`:                              true,
-		`active eq "True"`:                            true,
-		`not (active eq true)`:                        false,
-		`active eq false or userName pr and title pr`: false, // 67
-		`(active eq false or userName pr) and active eq TRUE`:          true,
-		`emails.value eq "J@HOME.test"`:                                true, // 68
-		`emails eq "j@home.test"`:                                      true,
-		`emails co "home"`:                                             true,
-		`emails[type eq "work" and value ew "acme.test"]`:              true, // 69
-		`emails[type eq "work" and value ew "home.test"]`:              false,
-		`emails[type eq "work" and (value co "x" or primary eq true)]`: true,
-		`emails[type eq "home"].value eq "j@home.test"`:                true, // Entra
-		`emails[type eq "work"].value eq "j@home.test"`:                false,
-		`roles[primary eq "True"].value eq "admin"`:                    true, // Entra
-		`manager eq "m1"`:                                              true,
-		`meta.resourceType eq "User"`:                                  true,
-		"  userName \t eq   \"jane@acme.test\"  ":                      true,
-		`id eq "1" and manager eq "m1"`:                                true,
-
-		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "r&d"`:   true, // 75
-		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "m1"`: true,
-		`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "JANE"`:                    true,
-		`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`:                          true, // 76
+	for _, c := range []struct {
+		text string
+		want bool
+	}{
+		// 70 not caseExact.
+		{`userName eq "jane@acme.TEST"`, true},
+		// 66.
+		{`USERNAME EQ "jane@acme.test"`, true},
+		{`externalId eq "abc"`, false},
+		// 70 caseExact.
+		{`externalId eq "AbC"`, true},
+		{`userName ne "x"`, true},
+		// 74.
+		{`title ne "x"`, true},
+		// 74.
+		{`title eq null`, true},
+		{`userName eq null`, false},
+		{`userName ne null`, true},
+		{`userName co "ACME"`, true},
+		{`userName sw "jane"`, true},
+		{`userName ew ".test"`, true},
+		// 77.
+		{`userName co ""`, true},
+		// 70 Unicode, 73 escapes.
+		{`displayName eq "STRASSE \"j\""`, true},
+		{`displayName eq "stra\u00dfe \u0022J\u0022"`, true},
+		{`userName gt "a"`, true},
+		{`userName lt "a"`, false},
+		// 72.
+		{`meta.created ge "2026-01-31T09:30:00+01:00"`, true},
+		{`meta.created gt "2026-01-31T08:30:00Z"`, false},
+		// 71.
+		{`title pr`, false},
+		{`emails pr`, true},
+		{`name.middleName pr`, false},
+		{`active eq true`, true},
+		{`active eq "True"`, true},
+		{`not (active eq true)`, false},
+		// 67.
+		{`active eq false or userName pr and title pr`, false},
+		{`(active eq false or userName pr) and active eq TRUE`, true},
+		// 68.
+		{`emails.value eq "J@HOME.test"`, true},
+		{`emails eq "j@home.test"`, true},
+		{`emails co "home"`, true},
+		// 69.
+		{`emails[type eq "work" and value ew "acme.test"]`, true},
+		{`emails[type eq "work" and value ew "home.test"]`, false},
+		{`emails[type eq "work" and (value co "x" or primary eq true)]`, true},
+		// Entra.
+		{`emails[type eq "home"].value eq "j@home.test"`, true},
+		{`emails[type eq "work"].value eq "j@home.test"`, false},
+		// Entra.
+		{`roles[primary eq "True"].value eq "admin"`, true},
+		{`manager eq "m1"`, true},
+		{`meta.resourceType eq "User"`, true},
+		{"  userName \t eq   \"jane@acme.test\"  ", true},
+		{`id eq "1" and manager eq "m1"`, true},
+		// 75.
+		{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "r&d"`, true},
+		{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "m1"`, true},
+		{`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "JANE"`, true},
+		// 76.
+		{`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`, true},
 	} {
-		e, err := filter.Parse(text, scim.UserType())
+		e, err := filter.Parse(c.text, scim.UserType())
 		if err != nil {
-			t.Errorf("Parse(%s): %v", text, err)
+			t.Errorf("Parse(%s): %v", c.text, err)
 			continue
 		}
-		if got := filter.Match(e, newJane(t)); got != want {
-			t.Errorf("Match(%s) = %t, want %t", text, got, want)
+		if got := filter.Match(e, newJane(t)); got != c.want {
+			t.Errorf("Match(%s) = %t, want %t", c.text, got, c.want)
 		}
 		again, err := filter.Parse(filter.String(e), scim.UserType())
 		if err != nil || filter.String(again) != filter.String(e) {
-			t.Errorf("String(%s) = %s, which parses to %v, %v", text, filter.String(e), again, err)
+			t.Errorf("String(%s) = %s, which parses to %v, %v", c.text, filter.String(e), again, err)
 		}
 	}
 }
