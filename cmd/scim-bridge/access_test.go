@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,29 +30,6 @@ func token(t *testing.T, server keycloaktest.Server, realm string, form url.Valu
 	return res.StatusCode, answer
 }
 
-// setPassword gives a user a password, as an administrator does.
-func setPassword(t *testing.T, server keycloaktest.Server, realm, id, password string) {
-	t.Helper()
-	_, admin := token(t, server, "master", url.Values{
-		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
-	})
-	body := strings.NewReader(`{"type":"password","temporary":false,"value":"` + password + `"}`)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/admin/realms/"+realm+"/users/"+id+"/reset-password", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		t.Fatalf("reset-password = %d", res.StatusCode)
-	}
-}
-
 // TestDeactivationEndsAccessForGood on the real Keycloak: neither an online nor an
 // offline session lives on when the user is activated again.
 func TestDeactivationEndsAccessForGood(t *testing.T) {
@@ -65,7 +41,7 @@ func TestDeactivationEndsAccessForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := created["id"].(string)
-	setPassword(t, server, b.realm, id, "s3cret")
+	adminPut(t, server, "/admin/realms/"+b.realm+"/users/"+id+"/reset-password", `{"type":"password","temporary":false,"value":"s3cret"}`)
 	login := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"jane"}, "password": {"s3cret"}}
 	sessions := map[string]string{}
 	for name, scope := range map[string]string{"online": "openid", "offline": "openid offline_access"} {

@@ -54,7 +54,7 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
 	}
-	listener := httptest.NewUnstartedServer(nil)
+	listener := newListener()
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 	if edit != nil {
 		edit(&c)
@@ -70,6 +70,8 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 	b.Client = serveHandler(t, listener, a.handler, b)
 	return b
 }
+
+func newListener() *httptest.Server { return httptest.NewUnstartedServer(nil) }
 
 // serveHandler serves a bridge on a socket until the test ends.
 func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testBridge) *client.Client {

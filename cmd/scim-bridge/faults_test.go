@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -157,7 +156,7 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	if a.watcher.Look(t.Context()) {
 		t.Error("a realm that nobody could look at counts as fit")
 	}
-	early := serveHandler(t, httptest.NewUnstartedServer(nil), a.handler, b.testBridge)
+	early := serveHandler(t, newListener(), a.handler, b.testBridge)
 	_, err = early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane))
 	checkFault(t, err, 503, time.Second)
 	b.fake.ClearFaults()

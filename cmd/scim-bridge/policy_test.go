@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// TestUnknownMembersAreLeftOutWhereThePolicySaysSo: the Okta preset keeps the others.
+func TestUnknownMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+		for _, realm := range c.Realms {
+			realm.Tenants[0].UnknownMembers = config.UnknownMembersIgnore
+		}
+	})
+	user, err := b.send(t, http.MethodPost, "/Users", createJane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := fmt.Sprintf(`{"value":%q}`, user["id"])
+	const ghost = `{"value":"999999","display":"ghost"}`
+	group, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"g","members":[`+ghost+`]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/Groups/" + group["id"].(string)
+	for _, op := range []string{
+		`{"op":"add","path":"members","value":[` + ghost + `]}`,
+		`{"op":"add","path":"members","value":[` + known + `,` + ghost + `]}`,
+		`{"op":"replace","path":"members","value":[` + ghost + `,` + known + `]}`,
+	} {
+		if _, err := b.send(t, http.MethodPatch, path, `{"Operations":[`+op+`]}`); err != nil {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	got, err := b.send(t, http.MethodGet, path, "")
+	if members, _ := got["members"].([]any); err != nil || len(members) != 1 {
+		t.Errorf("members = %v, %v, want the one that exists", got["members"], err)
+	}
+	if _, err := b.send(t, http.MethodPatch, "/Groups/00000000-0000-4000-8000-000000000000", `{"Operations":[{"op":"add","path":"members","value":[`+ghost+`]}]}`); client.StatusOf(err) != 404 {
+		t.Errorf("a group that is not there = %v, want 404 though there is nothing to add", err)
+	}
+}
+
+// TestARealmThatUsesAddressesAsNames: what Keycloak would turn into another name is
+// refused.
+func TestARealmThatUsesAddressesAsNames(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	b := newBridge(t, nil)
+	adminPut(t, server, "/admin/realms/"+b.realm, `{"registrationEmailAsUsername":true}`)
+	a, err := newApp(b.config, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !a.watcher.Look(t.Context()) {
+		t.Fatal("the realm is not fit")
+	}
+	b.Client = serveHandler(t, newListener(), a.handler, b)
+	_, err = b.send(t, http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`)
+	if client.StatusOf(err) != 400 || !strings.Contains(err.Error(), "userName") {
+		t.Errorf("a name that is no address = %v, want 400 that names userName", err)
+	}
+	created, err := b.send(t, http.MethodPost, "/Users", `{"userName":"Jane@acme.test","emails":[{"value":"jane@acme.test","primary":true}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := b.send(t, http.MethodGet, "/Users/"+created["id"].(string), "")
+	if err != nil || read["userName"] != "Jane@acme.test" {
+		t.Errorf("userName = %v, %v, want it as sent", read["userName"], err)
+	}
+}
+
+// TestAServiceAccountIsNobodyToSCIM on the real Keycloak, whose searches find it.
+func TestAServiceAccountIsNobodyToSCIM(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, nil)
+	accounts, err := b.admin.Users(t.Context(), keycloak.UserQuery{Username: "service-account-scim-bridge"})
+	if err != nil || len(accounts) != 1 {
+		t.Fatalf("Keycloak shows %v, %v, want the service account", accounts, err)
+	}
+	id := accounts[0].ID
+	for _, filter := range []string{`userName eq "service-account-scim-bridge"`, `id eq "` + id + `"`} {
+		if found, err := b.Find(t.Context(), "/Users", filter, ""); err != nil || len(found) != 0 {
+			t.Errorf("%s finds %v, %v, want nobody", filter, found, err)
+		}
+	}
+	patch := `{"Operations":[{"op":"replace","path":"active","value":false}]}`
+	for method, body := range map[string]string{http.MethodGet: "", http.MethodPut: `{"userName":"x"}`, http.MethodPatch: patch, http.MethodDelete: ""} {
+		_, ours := b.send(t, method, "/Users/"+id, body)
+		_, absent := b.send(t, method, "/Users/00000000-0000-4000-8000-000000000000", body)
+		if client.StatusOf(ours) != 404 || ours.Error() != absent.Error() {
+			t.Errorf("%s of a service account = %v, of an absent user = %v, want the same 404", method, ours, absent)
+		}
+	}
+	group, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"g"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := b.send(t, http.MethodPost, "/Users", `{"userName":"service-account-normal"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := `{"Operations":[{"op":"add","path":"members","value":["` + id + `","` + user["id"].(string) + `"]}]}`
+	if _, err := b.send(t, http.MethodPatch, "/Groups/"+group["id"].(string), members); client.StatusOf(err) != 400 {
+		t.Errorf("a service account as a member = %v, want 400", err)
+	}
+	if found, err := b.Find(t.Context(), "/Users", `userName eq "service-account-normal"`, ""); err != nil || len(found) != 1 {
+		t.Errorf("a normal user of such a name = %v, %v, want it found", found, err)
+	}
+}
+
+// adminPut writes to Keycloak as its administrator, past the bridge.
+func adminPut(t *testing.T, server keycloaktest.Server, path, body string) {
+	t.Helper()
+	_, admin := token(t, server, "master", url.Values{
+		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		t.Fatalf("PUT %s = %d", path, res.StatusCode)
+	}
+}
