@@ -186,7 +186,7 @@ func canonicalSingle(a *Attribute, path string, value any) (any, error) {
 		return canonicalComplex(a, path, value)
 	}
 	if object, ok := value.(map[string]any); ok {
-		inner, has := member(object, AttrValue)
+		inner, has := Member(object, AttrValue)
 		if !has {
 			return nil, BadRequest(InvalidValue, "%s takes a %s, not an object", path, a.Type)
 		}
@@ -195,8 +195,9 @@ func canonicalSingle(a *Attribute, path string, value any) (any, error) {
 	return canonicalSimple(a, path, value)
 }
 
-// member is the member of an object with that name, compared without case.
-func member(object map[string]any, name string) (any, bool) {
+// Member is the member of an object with that name, compared without case
+// (RFC 7643 section 2.1).
+func Member(object map[string]any, name string) (any, bool) {
 	if value, ok := object[name]; ok {
 		return value, true
 	}
@@ -231,7 +232,7 @@ func canonicalComplex(a *Attribute, path string, value any) (any, error) {
 // roleFromText reads the JSON document that Entra's app role mapping puts into
 // the value of a role by PATCH, so that it equals the plain role of its POST.
 func roleFromText(object map[string]any) map[string]any {
-	value, _ := member(object, AttrValue)
+	value, _ := Member(object, AttrValue)
 	text, ok := value.(string)
 	if !ok || !strings.HasPrefix(text, "{") {
 		return object

@@ -131,6 +131,28 @@ func decodedTwice(e filter.Expr) (filter.Expr, bool) {
 	return out, changed
 }
 
+// paged reads a page of all there is, and counts it, at once.
+func paged[T any](
+	ctx context.Context, page Page, count func(context.Context) (int, error),
+	read func(ctx context.Context, first, limit int) ([]T, error), toResource func(T) (scim.Resource, error),
+) (Found, error) {
+	var found Found
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		found.Total, err = count(ctx)
+		return err
+	})
+	g.Go(func() error {
+		list, err := pages(ctx, page.first(), page.Count, read)
+		if err == nil {
+			found.Resources, err = resources(list, toResource)
+		}
+		return err
+	})
+	err := g.Wait()
+	return found, err
+}
+
 // pages reads pages of upstreamPage at once from first, count of them in all,
 // several in parallel, and joins them in order.
 func pages[T any](ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) ([]T, error)) ([]T, error) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sort"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -51,27 +49,11 @@ func (g groups) checkMembers(e filter.Expr) error {
 }
 
 func (g groups) page(ctx context.Context, page Page) (Found, error) {
-	var found Found
-	eg, gctx := errgroup.WithContext(ctx)
-	eg.Go(func() (err error) {
-		found.Total, err = g.c.CountTopGroups(gctx)
-		return err
-	})
-	eg.Go(func() error {
-		list, err := pages(gctx, page.first(), page.Count, g.c.TopGroups)
-		if err == nil {
-			found.Resources, err = g.resources(list)
-		}
-		return err
-	})
-	err := eg.Wait()
-	return found, err
+	return paged(ctx, page, g.c.CountTopGroups, g.c.TopGroups, g.resource)
 }
 
-func (g groups) resources(list []keycloak.Group) ([]scim.Resource, error) {
-	return resources(list, func(group keycloak.Group) (scim.Resource, error) {
-		return g.t.Mapping.GroupResource(g.t.Key, group)
-	})
+func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
+	return g.t.Mapping.GroupResource(g.t.Key, group)
 }
 
 // rank puts members first, because only what is looked up by them has them to be
@@ -100,7 +82,7 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	if t.path.Name != scim.AttrID {
 		list = topLevel(list)
 	}
-	found, err := g.resources(list)
+	found, err := resources(list, g.resource)
 	if t.path.Name == scim.AttrMembers {
 		for i := range found {
 			found[i].Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}

@@ -36,29 +36,13 @@ func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, c *keycloak.Cli
 }
 
 func (u users) page(ctx context.Context, page Page) (Found, error) {
-	var found Found
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		found.Total, err = u.c.CountUsers(gctx)
-		return err
-	})
-	g.Go(func() error {
-		list, err := pages(gctx, page.first(), page.Count, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-			return u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
-		})
-		if err == nil {
-			found.Resources, err = u.resources(list)
-		}
-		return err
-	})
-	err := g.Wait()
-	return found, err
+	return paged(ctx, page, u.c.CountUsers, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
+		return u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
+	}, u.resource)
 }
 
-func (u users) resources(list []keycloak.User) ([]scim.Resource, error) {
-	return resources(list, func(user keycloak.User) (scim.Resource, error) {
-		return u.t.Mapping.UserResource(u.t.Key, user)
-	})
+func (u users) resource(user keycloak.User) (scim.Resource, error) {
+	return u.t.Mapping.UserResource(u.t.Key, user)
 }
 
 // rank: the id and indexed columns first, then what takes two calls, then
@@ -89,7 +73,7 @@ func (u users) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	if list, err = u.Visible(ctx, u.c, list); err != nil {
 		return nil, err
 	}
-	return u.resources(list)
+	return resources(list, u.resource)
 }
 
 func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -36,19 +35,7 @@ func newBridge(t *testing.T, edit func(*config.Config)) testBridge {
 
 func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config)) testBridge {
 	t.Helper()
-	realm := keycloaktest.RandomRealm(t)
-	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.CreateRealm(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin.DeleteRealm(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	realm, admin := newEmptyRealm(t, server)
 	made := runSetup(t, server, realm)
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {

@@ -29,14 +29,7 @@ type served struct {
 // setup wrote, and waits until it says that it is ready.
 func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 	t.Helper()
-	realm := keycloaktest.RandomRealm(t)
-	admin, err := adminClient(fake.Server().URL, realm, "master", fake.Server().Admin, fake.Server().Password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.CreateRealm(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	realm, _ := newEmptyRealm(t, fake.Server())
 	listen, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -44,8 +46,8 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 	return stdout.String(), stderr.String(), code
 }
 
-// newEmptyRealm makes a realm on a server.
-func newEmptyRealm(t *testing.T, server keycloaktest.Server) string {
+// newEmptyRealm makes a realm that lives as long as the test.
+func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
 	t.Helper()
 	realm := keycloaktest.RandomRealm(t)
 	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
@@ -55,7 +57,12 @@ func newEmptyRealm(t *testing.T, server keycloaktest.Server) string {
 	if err := admin.CreateRealm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return realm
+	t.Cleanup(func() {
+		if err := admin.DeleteRealm(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return realm, admin
 }
 
 // TestSetupAsksAndIsIdempotent: it changes nothing without a yes, and nothing the
@@ -63,7 +70,7 @@ func newEmptyRealm(t *testing.T, server keycloaktest.Server) string {
 func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	realm := newEmptyRealm(t, server)
+	realm, _ := newEmptyRealm(t, server)
 	args := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password}
 	for _, answers := range []string{"", "n\nn\nn\n", "no\nno\nnonsense\n"} {
 		if _, told, code := command(t, answers, args...); code != exitFailure || !strings.Contains(told, "nothing was changed") {
@@ -83,10 +90,13 @@ func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	}
 }
 
+// TestSetupTakesTheAdministratorFromAPrompt is not parallel: the environment, which
+// comes before the prompt, is the process's.
 func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
-	t.Parallel()
+	t.Setenv(keycloaktest.EnvAdmin, "")
+	t.Setenv(keycloaktest.EnvPassword, "")
 	server := keycloaktest.NewFake(t).Server()
-	realm := newEmptyRealm(t, server)
+	realm, _ := newEmptyRealm(t, server)
 	answers := server.Admin + "\n" + server.Password + "\n"
 	if _, told, code := command(t, answers, "setup", "--url", server.URL, "--realm", realm, "--yes"); code != 0 {
 		t.Errorf("setup = %d, %s", code, told)
@@ -121,7 +131,8 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 func TestSetupWritesForTheOwnerAlone(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	made := runSetup(t, server, newEmptyRealm(t, server))
+	realm, _ := newEmptyRealm(t, server)
+	made := runSetup(t, server, realm)
 	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), secretName)} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {

@@ -154,7 +154,7 @@ func selectedIDs(e filter.Expr, ids []string) ([]string, bool) {
 // with InvalidValue.
 func MemberIDs(value any) ([]string, error) {
 	if wrapper, ok := value.(map[string]any); ok {
-		if inner, ok := lookup(wrapper, scim.AttrMembers); ok {
+		if inner, ok := scim.Member(wrapper, scim.AttrMembers); ok {
 			value = inner
 		}
 	}
@@ -175,10 +175,10 @@ func MemberIDs(value any) ([]string, error) {
 
 func memberID(element any) (string, error) {
 	if object, ok := element.(map[string]any); ok {
-		if kind, ok := lookup(object, scim.AttrType); ok && kind != nil && !isUser(kind) {
+		if kind, ok := scim.Member(object, scim.AttrType); ok && kind != nil && !isUser(kind) {
 			return "", scim.BadRequest(scim.InvalidValue, "members of a type other than User are not supported: Keycloak's members do not pass to the parent group")
 		}
-		element, _ = lookup(object, scim.AttrValue)
+		element, _ = scim.Member(object, scim.AttrValue)
 	}
 	id, ok := element.(string)
 	if !ok || id == "" {

@@ -33,7 +33,7 @@ const MaxOperations = 1000
 // taken (Okta leaves it out at times); one that is otherwise malformed is a
 // *scim.Error with InvalidSyntax.
 func Decode(object map[string]any) ([]Operation, error) {
-	list, ok := lookup(object, "Operations")
+	list, ok := scim.Member(object, "Operations")
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "a PATCH needs \"Operations\"")
 	}
@@ -61,7 +61,7 @@ func decodeOne(element any) (Operation, *scim.Error) {
 	if !ok {
 		return Operation{}, scim.BadRequest(scim.InvalidSyntax, "an operation must be an object")
 	}
-	name, _ := lookup(object, "op")
+	name, _ := scim.Member(object, "op")
 	text, _ := name.(string)
 	op := Operation{Op: Op(strings.ToLower(text))}
 	switch op.Op {
@@ -69,25 +69,12 @@ func decodeOne(element any) (Operation, *scim.Error) {
 	default:
 		return Operation{}, scim.BadRequest(scim.InvalidSyntax, "\"op\" must be add, remove or replace")
 	}
-	if path, ok := lookup(object, "path"); ok && path != nil {
+	if path, ok := scim.Member(object, "path"); ok && path != nil {
 		if op.Path, ok = path.(string); !ok {
 			return Operation{}, scim.BadRequest(scim.InvalidPath, "\"path\" must be a string")
 		}
 		op.Path = strings.TrimSpace(op.Path)
 	}
-	op.Value, op.HasValue = lookup(object, "value")
+	op.Value, op.HasValue = scim.Member(object, "value")
 	return op, nil
-}
-
-// lookup finds a member without regard to case.
-func lookup(object map[string]any, name string) (any, bool) {
-	if value, ok := object[name]; ok {
-		return value, true
-	}
-	for key, value := range object {
-		if strings.EqualFold(key, name) {
-			return value, true
-		}
-	}
-	return nil, false
 }
