@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
 
 // DefaultVersion is the Keycloak of a run that names none.
 const DefaultVersion = "26.7.4"
+
+var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
 // Version is the Keycloak that KEYCLOAK_VERSION names.
 func Version() string {
@@ -62,6 +65,9 @@ func needed() error {
 // fetch makes sure that the distribution is unpacked and returns its directory.
 // flavour keeps apart what servers started with other options leave behind in it.
 func fetch(ctx context.Context, version, flavour string) (string, error) {
+	if !versionText.MatchString(version) {
+		return "", fmt.Errorf("KEYCLOAK_VERSION is %q; it must look like %s", version, DefaultVersion)
+	}
 	if err := needed(); err != nil {
 		return "", err
 	}

@@ -85,7 +85,8 @@ func startPostgres(ctx context.Context) (*postgres, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	create := exec.CommandContext(ctx, initdb, "-D", data, "-U", "keycloak", "-A", "trust", "-E", "UTF8", "--no-sync")
+	create := exec.CommandContext(ctx, initdb, "-D", data, "-U", "keycloak", "-A", "trust", "-E", "UTF8",
+		"--locale=C.UTF-8", "--no-sync") // the order of names must not depend on the machine
 	create.Dir, create.SysProcAttr = dir, account
 	if out, err := create.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
