@@ -9,12 +9,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// features is what this server can do.
-func features() scim.Features { return scim.Features{MaxResults: directory.MaxPage} }
-
 // ServiceProviderConfig answers GET /ServiceProviderConfig (RFC 7644 section 4).
 func (s *Service) ServiceProviderConfig(t *tenant.Tenant) Answer {
-	return Answer{Status: http.StatusOK, Body: features().ServiceProviderConfig(t.BaseURL)}
+	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(t.BaseURL, directory.MaxPage)}
 }
 
 // ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.

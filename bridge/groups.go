@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -52,7 +53,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), k.s.options.Now())
+	p, after, err := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), time.Now())
 	return change{plan: p, after: current{group: after, members: members, known: true}}, err
 }
 
@@ -140,7 +141,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
-	p, group, err := plan.ForGroup(r.Tenant.Key, cur.group, state, k.s.options.Now())
+	p, group, err := plan.ForGroup(r.Tenant.Key, cur.group, state, time.Now())
 	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, err
 }
 

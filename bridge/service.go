@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -26,8 +25,6 @@ type Options struct {
 	// ObserveIgnored is told of every value that a policy left out: "password",
 	// "members"; nil for none.
 	ObserveIgnored func(what string, n int)
-	// Now is the clock; nil for time.Now.
-	Now func() time.Time
 }
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
@@ -40,9 +37,6 @@ type Service struct {
 
 // New makes a Service over the client of each realm, by the realm's name.
 func New(clients map[string]*keycloak.Client, o Options) *Service {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.ObserveIgnored == nil {
 		o.ObserveIgnored = func(string, int) {}
 	}
@@ -162,7 +156,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	out, err := s.applier.Apply(ctx, r.client, ch.plan)
+	out, err := s.apply(ctx, r, ch.plan)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
@@ -263,7 +257,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 // patchedBlind carries out a plan that was made without reading the resource.
 func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error, answers bool) (Answer, error) {
 	if err == nil {
-		_, err = s.applier.Apply(ctx, r.client, p)
+		_, err = s.apply(ctx, r, p)
 	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)
@@ -293,7 +287,7 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if _, err = s.applier.Apply(ctx, r.client, p); err != nil {
+	if _, err = s.apply(ctx, r, p); err != nil {
 		return Answer{}, s.fail(r, err)
 	}
 	return Answer{Status: http.StatusNoContent}, nil
@@ -314,13 +308,19 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 
 // carryOut applies a change and answers it.
 func (s *Service) carryOut(ctx context.Context, r *request, ch change, answers bool) (Answer, error) {
-	if _, err := s.applier.Apply(ctx, r.client, ch.plan); err != nil {
+	if _, err := s.apply(ctx, r, ch.plan); err != nil {
 		return Answer{}, s.fail(r, err)
 	}
 	if !answers {
 		return Answer{Status: http.StatusNoContent}, nil
 	}
 	return s.render(ctx, r, http.StatusOK, ch.after)
+}
+
+// apply carries out a plan, which the debug log shows by its names, without values.
+func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
+	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
+	return s.applier.Apply(ctx, r.client, p)
 }
 
 // render answers with a resource as the client asked to see it.

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
@@ -55,7 +56,7 @@ func (k userKind) create(_ context.Context, r *request, doc scim.Document) (chan
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForNewUser(r.Tenant.Key, state, k.s.options.Now())
+	p, after, err := plan.ForNewUser(r.Tenant.Key, state, time.Now())
 	return change{plan: p, after: current{user: after}}, err
 }
 
@@ -88,7 +89,7 @@ func (k userKind) change(r *request, cur current, doc scim.Document) (change, er
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, k.s.options.Now())
+	p, after, err := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
 	return change{plan: p, after: current{user: after, userID: cur.userID}}, err
 }
 

@@ -1,28 +1,16 @@
 package scim
 
-// Features is what a service provider can do; ServiceProviderConfig is made of
-// it, so that discovery says what is true (RFC 7643 section 5).
-type Features struct {
-	MaxResults       int // most resources of one page
-	DocumentationURI string
-	Bulk             bool
-	ChangePassword   bool
-	Sort             bool
-	ETag             bool
-}
-
-// ServiceProviderConfig is the object of RFC 7643 section 5. Filters are
-// supported as far as docs/reference/filters.md says; PATCH in full.
-func (f Features) ServiceProviderConfig(base string) map[string]any {
-	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
-	config := map[string]any{
+// ServiceProviderConfig is the object of RFC 7643 section 5, for a service provider
+// that returns maxResults resources on a page at most. PATCH is supported in full,
+// filters as far as docs/reference/filters.md says, the rest not.
+func ServiceProviderConfig(base string, maxResults int) map[string]any {
+	no := map[string]any{"supported": false}
+	return map[string]any{
 		AttrSchemas:      []string{ServiceProviderConfigURN},
-		"patch":          supported(true),
-		"bulk":           map[string]any{"supported": f.Bulk, "maxOperations": 0, "maxPayloadSize": 0},
-		"filter":         map[string]any{"supported": true, "maxResults": f.MaxResults},
-		"changePassword": supported(f.ChangePassword),
-		"sort":           supported(f.Sort),
-		"etag":           supported(f.ETag),
+		"patch":          map[string]any{"supported": true},
+		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         map[string]any{"supported": true, "maxResults": maxResults},
+		"changePassword": no, "sort": no, "etag": no,
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "A token of the tenant, sent as Authorization: Bearer.",
@@ -32,10 +20,6 @@ func (f Features) ServiceProviderConfig(base string) map[string]any {
 			"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig",
 		},
 	}
-	if f.DocumentationURI != "" {
-		config["documentationUri"] = f.DocumentationURI
-	}
-	return config
 }
 
 // Discovery is the resource type as an object of /ResourceTypes (RFC 7643

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -153,6 +154,13 @@ func Enabled(u keycloak.User) bool {
 // Locked reports whether Keycloak's brute-force protection locked the user out.
 func Locked(u keycloak.User) bool {
 	return len(u.Attributes[attrDisabledReason]) > 0
+}
+
+// WithoutLock are the attributes of a user once its enabled flag was written.
+func WithoutLock(attributes map[string][]string) map[string][]string {
+	out := maps.Clone(attributes)
+	delete(out, attrDisabledReason)
+	return out
 }
 
 func giveName(doc scim.Document, u keycloak.User) {

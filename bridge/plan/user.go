@@ -78,7 +78,7 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 	}
 	if s.Enabled != nil && *s.Enabled != mapping.Enabled(current) {
 		enabled := *s.Enabled
-		after.Enabled = enabled
+		after.Enabled, after.Attributes = enabled, mapping.WithoutLock(current.Attributes)
 		update.Enabled = &enabled
 	}
 	return update, after

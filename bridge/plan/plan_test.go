@@ -1,0 +1,146 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+const key = "realm"
+
+func now() time.Time { return time.Date(2026, 1, 31, 8, 30, 0, 0, time.UTC) }
+
+// state maps a document of a user.
+func state(t *testing.T, text string) mapping.UserState {
+	t.Helper()
+	object, err := scim.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := scim.UserType().Canonical(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mapping.Default().UserState(key, doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// current is what Keycloak holds after the creation of a user.
+func current(t *testing.T, text string) keycloak.User {
+	t.Helper()
+	_, user, err := plan.ForNewUser(key, state(t, text), now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	user.ID = "u1"
+	return user
+}
+
+// TestForUser: what is there, what shall be, the steps.
+func TestForUser(t *testing.T) {
+	t.Parallel()
+	const all = "update_user u1 [username email firstName lastName attributes]"
+	for name, c := range map[string]struct{ before, after, want string }{
+		"nothing changes":                          {`{"userName":"Jane","title":"t"}`, `{"userName":"Jane","title":"t"}`, ""},
+		"active left out is as it is":              {`{"userName":"j","active":false}`, `{"userName":"j"}`, ""},
+		"a name alone is a PUT without attributes": {`{"userName":"j","title":"t"}`, `{"userName":"j","title":"t","name":{"givenName":"J"}}`, "update_user u1 [firstName]"},
+		"an address is said with emailVerified":    {`{"userName":"j"}`, `{"userName":"j","emails":[{"value":"a@b.c","primary":true}]}`, "update_user u1 [email emailVerified]"},
+		"an address in another case is the same":   {`{"userName":"j","emails":[{"value":"a@b.c","primary":true}]}`, `{"userName":"j","emails":[{"value":"A@b.c","primary":true}]}`, all},
+		"an attribute is a PUT of everything":      {`{"userName":"j"}`, `{"userName":"j","title":"t"}`, all},
+		"a rename":                                 {`{"userName":"j"}`, `{"userName":"k"}`, "update_user u1 [username]"},
+		"deactivation ends access whatever comes":  {`{"userName":"j"}`, `{"userName":"j","active":false}`, "update_user u1 [enabled]\nend_sessions u1"},
+		"activation":                               {`{"userName":"j","active":false}`, `{"userName":"j","active":true}`, "update_user u1 [enabled]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			id, err := keycloak.ParseUserID("u1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _, err := plan.ForUser(key, id, current(t, c.before), state(t, c.after), now())
+			if err != nil || got.String() != c.want {
+				t.Errorf("plan = %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+// TestALockedOutUser is not disabled by an echo, and is by a client that asks.
+func TestALockedOutUser(t *testing.T) {
+	t.Parallel()
+	id, err := keycloak.ParseUserID("u1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked := current(t, `{"userName":"j"}`)
+	locked.Enabled = false
+	locked.Attributes["disabledReason"] = []string{"permanentlyLocked"}
+	echo, err := mapping.Default().UserResource(key, locked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mapping.Default().UserState(key, echo.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _, err := plan.ForUser(key, id, locked, s, now()); err != nil || len(p) != 0 {
+		t.Errorf("plan of an echo = %q, %v, want none", p, err)
+	}
+	p, after, err := plan.ForUser(key, id, locked, state(t, `{"userName":"j","active":false}`), now())
+	if err != nil || p.String() != "update_user u1 [enabled]\nend_sessions u1" || mapping.Enabled(after) {
+		t.Errorf("plan of a deactivation = %q, %v, active afterwards %t", p, err, mapping.Enabled(after))
+	}
+}
+
+func TestForGroup(t *testing.T) {
+	t.Parallel()
+	m := mapping.Default()
+	group := func(doc scim.Document) mapping.GroupState {
+		s, err := m.GroupState(key, doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	p, made, err := plan.ForNewGroup(key, group(scim.Document{"displayName": "g", "externalId": "x"}), nil, now())
+	if err != nil || len(p) != 1 {
+		t.Fatalf("plan = %q, %v, want one step", p, err)
+	}
+	made.ID = "g1"
+	for name, c := range map[string]struct {
+		doc  scim.Document
+		want string
+	}{
+		"nothing changes":   {scim.Document{"displayName": "g", "externalId": "x"}, ""},
+		"a rename":          {scim.Document{"displayName": "h", "externalId": "x"}, "update_group g1 name=true attributes=true"},
+		"another attribute": {scim.Document{"displayName": "g", "externalId": "y"}, "update_group g1 name=false attributes=true"},
+	} {
+		got, after, err := plan.ForGroup(key, made, group(c.doc), now().Add(time.Second))
+		if err != nil || got.String() != c.want {
+			t.Errorf("%s: plan = %q, %v, want %q", name, got, err, c.want)
+		}
+		r, err := m.GroupResource(key, after)
+		if diff := cmp.Diff(c.doc, r.Document); err != nil || diff != "" {
+			t.Errorf("%s: the group afterwards differs (-want +got): %v\n%s", name, err, diff)
+		}
+	}
+}
+
+// TestAPlanShowsNoValues, so that it may be logged.
+func TestAPlanShowsNoValues(t *testing.T) {
+	t.Parallel()
+	p, _, err := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), now())
+	if err != nil || strings.Contains(p.String(), "secret") {
+		t.Errorf("plan = %q, %v, which shows values", p, err)
+	}
+}
