@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 
 // The files of testdata/idp-traffic are recorded request sequences of identity
 // providers with assertions; each file's "conventions" explain the format.
+
+var update = flag.Bool("update", false, "write the pages that tests generate")
 
 type traffic struct {
 	IDP       string     `json:"idp"`
@@ -86,6 +89,37 @@ func TestIdPTraffic(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestIdPTrafficIsListed keeps the page of sequences and results; go test -update
+// writes it. That a result is true is what TestIdPTraffic is for.
+func TestIdPTrafficIsListed(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/idp-traffic/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page strings.Builder
+	page.WriteString("# Recorded requests of identity providers\n\nReplayed against a real Keycloak by every run of `make test`.\n\n| sequence | result |\n| --- | --- |\n")
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		for _, s := range readTraffic(t, file).Sequences {
+			result := "pass"
+			if reason, later := notYet()[name+"/"+s.Name]; later {
+				result = "not yet: " + reason
+			}
+			fmt.Fprintf(&page, "| %s/%s | %s |\n", name, s.Name, result)
+		}
+	}
+	const path = "../../docs/reference/idp-traffic.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(page.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if readPage(t, path) != page.String() {
+		t.Error("docs/reference/idp-traffic.md is not what the sequences say; run go test -update")
 	}
 }
 
