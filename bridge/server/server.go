@@ -112,8 +112,17 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, a, err)
 	took := time.Since(start)
-	s.options.Metrics.Request(pattern, r.Method, status, took)
+	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
 	s.log(seen, r, pattern, status, err, took)
+}
+
+// knownMethod bounds the values of a label: a client may invent methods.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "OTHER"
 }
 
 // guarded turns a panic into an error: a single request cannot end the process.

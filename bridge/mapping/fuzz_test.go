@@ -1,0 +1,24 @@
+package mapping_test
+
+import (
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// FuzzRemainder: whatever somebody wrote into the attribute, reading it is a resource
+// or an error, and never a panic.
+func FuzzRemainder(f *testing.F) {
+	whole := stored(f, newDocument(f, `{"userName":"Jane","title":"t","emails":[{"value":"a@b.c","type":"x"}]}`)).Attributes[mapping.AttrRemainder]
+	f.Add(whole[0], "")
+	f.Add("realm|zz|1/2|0|{", "realm|zz|2/2|0|}")
+	f.Add("realm|-1|9999999999999999999/1|x|", "realm|||")
+	f.Add("realm|1|1/0||", "realm|1|0/-1|e3b0c44298fc1c14|")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		u := keycloak.User{ID: "1", Username: "jane", Attributes: map[string][]string{mapping.AttrRemainder: {one, two}}}
+		if r, err := mapping.Default().UserResource(key, u); err == nil && r.Document.String("userName") == "" {
+			t.Error("a user without a name")
+		}
+	})
+}

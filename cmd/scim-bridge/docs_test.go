@@ -1,0 +1,91 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// pages are the documents of the repository, by their path from its root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), ".") {
+			return fs.SkipDir
+		}
+		if filepath.Ext(path) == ".md" {
+			data, err := fs.ReadFile(root, path)
+			out[path] = string(data)
+			return err
+		}
+		return nil
+	})
+	if err != nil || len(out) < 10 {
+		t.Fatalf("%d pages were found: %v", len(out), err)
+	}
+	return out
+}
+
+var (
+	commandText = regexp.MustCompile("(?m)(?:^|`)(?:bin/)?scim-bridge ([a-z][^`\n]*)")
+	makeText    = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
+	linkText    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+)
+
+// TestEveryCommandOfTheDocsExists: its name, its flags, its targets.
+func TestEveryCommandOfTheDocsExists(t *testing.T) {
+	t.Parallel()
+	makefile := readPage(t, "../../Makefile")
+	seen := 0
+	for path, text := range pages(t) {
+		for _, m := range commandText.FindAllStringSubmatch(text, -1) {
+			seen++
+			cmd, args, err := newRoot().Find(strings.Fields(m[1]))
+			if err == nil && cmd.Name() != "scim-bridge" {
+				err = cmd.ParseFlags(flagsOnly(args))
+			}
+			if err != nil || cmd.Name() == "scim-bridge" {
+				t.Errorf("%s: %q: %v", path, m[0], err)
+			}
+		}
+		for _, m := range makeText.FindAllStringSubmatch(text, -1) {
+			seen++
+			if !strings.Contains(makefile, "\n"+m[1]+":") {
+				t.Errorf("%s: there is no target %q", path, m[1])
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d commands were found", seen)
+	}
+}
+
+// flagsOnly leaves out words of prose behind a command.
+func flagsOnly(args []string) []string {
+	for i, arg := range args {
+		if !strings.HasPrefix(arg, "-") && (i == 0 || !strings.HasPrefix(args[i-1], "--")) {
+			return args[:i]
+		}
+	}
+	return args
+}
+
+// TestEveryLinkOfTheDocsLeadsSomewhere in the repository.
+func TestEveryLinkOfTheDocsLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	for path, text := range pages(t) {
+		for _, m := range linkText.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join("../..", filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", path, m[1], err)
+			}
+		}
+	}
+}
