@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -9,6 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -280,8 +282,8 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	}
 	defer unlock()
 	cur, err := r.kind.read(ctx, r)
-	if err != nil {
-		return Answer{}, s.fail(r, err)
+	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
+		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
 	}
 	p, err := r.kind.remove(r, cur)
 	if err != nil {

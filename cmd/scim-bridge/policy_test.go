@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -117,6 +118,41 @@ func TestAServiceAccountIsNobodyToSCIM(t *testing.T) {
 	}
 	if found, err := b.Find(t.Context(), "/Users", `userName eq "service-account-normal"`, ""); err != nil || len(found) != 1 {
 		t.Errorf("a normal user of such a name = %v, %v, want it found", found, err)
+	}
+}
+
+// TestADamagedUserIsAnErrorThatNamesIt, for reads and lists, and can be deleted.
+func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	created, err := b.send(t, http.MethodPost, "/Users", createJane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := created["id"].(string)
+	held := b.held(t, id)
+	held.Attributes["scim.remainder"] = []string{held.Attributes["scim.remainder"][0] + "x"}
+	parsed, err := keycloak.ParseUserID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.admin.UpdateUser(t.Context(), parsed, keycloak.UserUpdate{
+		Username: &held.Username, Email: &held.Email, FirstName: &held.FirstName, LastName: &held.LastName, Attributes: held.Attributes,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for method, path := range map[string]string{http.MethodGet: "/Users/" + id, http.MethodPut: "/Users/" + id, "": "/Users"} {
+		body := ""
+		if method == http.MethodPut {
+			body = `{"userName":"jane"}`
+		}
+		_, err := b.send(t, cmp.Or(method, http.MethodGet), path, body)
+		if client.StatusOf(err) != 500 || !strings.Contains(err.Error(), id) || !strings.Contains(err.Error(), "scim.remainder") {
+			t.Errorf("%s %s = %v, want a 500 that names the user and the attribute", method, path, err)
+		}
+	}
+	if _, err := b.send(t, http.MethodDelete, "/Users/"+id, ""); err != nil {
+		t.Errorf("DELETE = %v, want it gone", err)
 	}
 }
 
