@@ -100,9 +100,11 @@ func (k checker) realms(realms map[string]Realm) {
 		if len(realm.Tenants) == 0 {
 			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
 		}
-		keys := map[string]string{}
+		if len(realm.Tenants) > 1 {
+			k.add(item(path+".tenants", 1), "is a second tenant of the realm", "Give a realm one tenant: two would overwrite each other's externalId")
+		}
 		for i := range realm.Tenants {
-			k.tenantKey(item(path+".tenants", i), &realm.Tenants[i], keys)
+			k.tenantKey(item(path+".tenants", i), &realm.Tenants[i])
 			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths)
 		}
 		realms[name] = realm
@@ -141,9 +143,8 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	}
 }
 
-// tenantKey takes "realm" when no key is given. keys are those of the tenants of the
-// realm before, with where they stand.
-func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
+// tenantKey takes "realm" when no key is given.
+func (k checker) tenantKey(path string, t *Tenant) {
 	if t.Key == "" {
 		if k.given(path + ".key") {
 			return // said already
@@ -152,13 +153,7 @@ func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
 	}
 	if len(t.Key) > 36 || !only(t.Key, "-") {
 		k.add(path+".key", fmt.Sprintf("%q can't mark values in Keycloak", shorten(t.Key)), "Give the tenant a key of at most 36 letters, digits or '-'")
-		return
 	}
-	if first, twice := keys[t.Key]; twice {
-		k.add(path+".key", fmt.Sprintf("%q is also the key of %s", t.Key, first), "Give each tenant of a realm its own key, and never change it")
-		return
-	}
-	keys[t.Key] = path
 }
 
 // tenantPath takes the realm's name when no path is given. paths are those of the

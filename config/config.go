@@ -88,7 +88,7 @@ type Keycloak struct {
 type Realm struct {
 	// Credentials is `credentials`: the service account of the bridge, required.
 	Credentials Credentials `json:"credentials"`
-	// Tenants is `tenants`: the SCIM endpoints of the realm, at least one.
+	// Tenants is `tenants`: the SCIM endpoint of the realm: one, so far.
 	Tenants []Tenant `json:"tenants"`
 }
 
@@ -119,7 +119,7 @@ type Tenant struct {
 	// "_" in base URLs, hence the alias. Unique over all tenants.
 	Path string `json:"path"`
 	// Key is `key`: what marks the tenant's values in Keycloak, default realm. Unlike
-	// Path it must never change. Unique in the realm.
+	// Path it must never change.
 	Key string `json:"key"`
 	// Tokens is `tokens`: the static bearer tokens, at least one.
 	Tokens []Token `json:"tokens"`

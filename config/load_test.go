@@ -168,8 +168,8 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if got := c.Realms["acme"].Tenants[0].Tokens[0].Expires; !got.Equal(want) {
 		t.Errorf("expires = %v, want %v", got, want)
 	}
-	if got := c.Realms["acme"].Tenants[1]; got.Path != "acme-b" || got.Key != "b" {
-		t.Errorf("path = %q, key = %q, want acme-b and b", got.Path, got.Key)
+	if got := c.Realms["acme"].Tenants[0]; got.Path != "acme-okta" || got.Key != "b" {
+		t.Errorf("path = %q, key = %q, want acme-okta and b", got.Path, got.Key)
 	}
 }
 
