@@ -36,7 +36,9 @@ func (s *Service) fail(r *request, err error) error {
 		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
 	}
 	if kcErr, ok := errors.AsType[*keycloak.Error](err); ok {
-		return r.translate(kcErr, err)
+		out := r.translate(kcErr, err)
+		out.Detail += left(err)
+		return out
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
@@ -52,7 +54,7 @@ func unavailable(retry int, cause error) *scim.Error {
 }
 
 // translate words an error of Keycloak, by its kind. err is what it came in.
-func (r *request) translate(e *keycloak.Error, err error) error {
+func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	retry := int(e.RetryAfter.Seconds())
 	switch e.Kind {
 	case keycloak.NotFound:
@@ -72,20 +74,23 @@ func (r *request) translate(e *keycloak.Error, err error) error {
 		}
 	case keycloak.Unknown:
 	}
-	return &scim.Error{Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request" + r.left(err)}
+	return &scim.Error{Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request"}
 }
 
-// left says what a failed request left behind.
-func (r *request) left(err error) string {
-	var failed *apply.Error
-	if errors.As(err, &failed) && failed.Left {
+// left says what a request that failed on its way left behind.
+func left(err error) string {
+	failed, ok := errors.AsType[*apply.Error](err)
+	switch {
+	case ok && failed.Left:
 		return "; the group was created and could not be removed again: delete it before the next try"
+	case ok && failed.Done > 0:
+		return fmt.Sprintf("; %d of %d changes were made and stay, repeating the request makes the others", failed.Done, failed.All)
 	}
 	return ""
 }
 
 // missing tells a missing member from a missing resource.
-func (r *request) missing(e *keycloak.Error, err error) error {
+func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	var failed *apply.Error
 	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember && e.Missing == keycloak.MissingUser {
 		return unknownMembers([]string{failed.Step.User.String()})
@@ -97,7 +102,7 @@ func (r *request) missing(e *keycloak.Error, err error) error {
 
 // conflict names the attribute that must be unique, as far as Keycloak tells. The
 // text says nothing about the resource that has the value.
-func (r *request) conflict(e *keycloak.Error, err error) error {
+func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	attribute := "userName or an e-mail address"
 	switch {
 	case r.rt.Schema.ID == scim.GroupURN:
@@ -115,7 +120,7 @@ func (r *request) conflict(e *keycloak.Error, err error) error {
 }
 
 // invalid names the attributes that Keycloak refuses, and why.
-func (r *request) invalid(e *keycloak.Error, err error) error {
+func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 	out := &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
 	var texts []string
 	for _, f := range e.Fields {

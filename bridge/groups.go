@@ -91,7 +91,7 @@ func (k groupKind) ignored(r *request, n int) {
 // maxNamed bounds the ids that an error repeats.
 const maxNamed = 20
 
-func unknownMembers(ids []string) error {
+func unknownMembers(ids []string) *scim.Error {
 	text := strings.Join(ids[:min(len(ids), maxNamed)], ", ")
 	if len(ids) > maxNamed {
 		text += " and others"

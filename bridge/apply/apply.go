@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +36,8 @@ type Outcome struct {
 // Error is a plan that failed on the way.
 type Error struct {
 	Step plan.Step // the first that failed
-	Done int       // steps carried out before it
+	Done int       // steps that were carried out and stay so
+	All  int       // steps of the plan
 	// Left says that a group which the plan created could not be removed again.
 	Left bool
 	Err  error
@@ -43,7 +45,7 @@ type Error struct {
 
 // Error names the step, without personal data.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s after %d steps: %v", e.Step.Kind, e.Done, e.Err)
+	return fmt.Sprintf("%s, %d of %d steps done: %v", e.Step.Kind, e.Done, e.All, e.Err)
 }
 
 // Unwrap returns Keycloak's error.
@@ -54,21 +56,28 @@ func (e *Error) Unwrap() error { return e.Err }
 func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, p plan.Plan) (Outcome, error) {
 	var out Outcome
 	var failed *Error
+	carried := 0
 	for done := 0; done < len(p); {
 		batch := next(p[done:])
 		if failed != nil && !batch[0].Always {
 			done += len(batch)
 			continue
 		}
-		if step, err := a.batch(ctx, c, batch, &out); err != nil && failed == nil {
-			failed = &Error{Step: step, Done: done, Err: err}
+		n, step, err := a.batch(ctx, c, batch, &out)
+		if err != nil && failed == nil {
+			failed = &Error{Step: step, All: len(p), Err: err}
 		}
+		carried += n
 		done += len(batch)
 	}
 	if failed == nil {
 		return out, nil
 	}
-	failed.Left = !a.compensate(ctx, c, p, out)
+	failed.Done = carried
+	if made := p[0].Kind == plan.CreateGroup && !out.Group.IsZero(); made {
+		failed.Left = !a.removeGroup(ctx, c, out.Group)
+		failed.Done = 0
+	}
 	return out, failed
 }
 
@@ -85,29 +94,31 @@ func isMembership(s plan.Step) bool {
 	return s.Kind == plan.AddMember || s.Kind == plan.RemoveMember
 }
 
-// batch carries out independent steps in parallel and returns the first failure.
-func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan, out *Outcome) (plan.Step, error) {
-	if len(steps) == 1 {
-		return steps[0], a.step(ctx, c, steps[0], out)
-	}
-	group := out.Group
-	var failed plan.Step
-	var g errgroup.Group
-	g.SetLimit(parallel)
+// batch carries out independent steps in parallel. It returns how many succeeded, and
+// the first that failed.
+func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan, out *Outcome) (done int, failed plan.Step, err error) {
 	errs := make([]error, len(steps))
-	for i, s := range steps {
-		g.Go(func() error {
-			errs[i] = a.step(ctx, c, s, &Outcome{Group: group})
-			return nil
-		})
+	if len(steps) == 1 {
+		errs[0] = a.step(ctx, c, steps[0], out)
+	} else {
+		var g errgroup.Group
+		g.SetLimit(parallel)
+		for i, s := range steps {
+			g.Go(func() error {
+				errs[i] = a.step(ctx, c, s, &Outcome{Group: out.Group})
+				return nil
+			})
+		}
+		_ = g.Wait() // the errors are in errs
 	}
-	_ = g.Wait() // the errors are in errs
-	for i, err := range errs {
-		if err != nil {
-			return steps[i], err
+	for i, step := range slices.Backward(steps) {
+		if errs[i] == nil {
+			done++
+		} else {
+			failed, err = step, errs[i]
 		}
 	}
-	return failed, nil
+	return done, failed, err
 }
 
 func (a *Applier) step(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) error {
@@ -151,15 +162,12 @@ func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
 	return s.Group
 }
 
-// compensate removes a group that the plan created before it failed. The answer of
-// the request must not wait for a context that may have ended already.
-func (a *Applier) compensate(ctx context.Context, c *keycloak.Client, p plan.Plan, out Outcome) bool {
-	if p[0].Kind != plan.CreateGroup || out.Group.IsZero() {
-		return true
-	}
+// removeGroup removes a group that a plan created before it failed. The context of the
+// request may have ended already.
+func (a *Applier) removeGroup(ctx context.Context, c *keycloak.Client, id keycloak.GroupID) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	err := a.step(ctx, c, plan.Step{Kind: plan.DeleteGroup, Group: out.Group}, &out)
+	err := a.step(ctx, c, plan.Step{Kind: plan.DeleteGroup, Group: id}, &Outcome{})
 	return err == nil || is(err, keycloak.NotFound)
 }
 

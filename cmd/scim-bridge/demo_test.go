@@ -97,7 +97,7 @@ func (d *demoRun) finish(t *testing.T) {
 
 func TestDemoEndsWithATableInWhichEveryFigureMatches(t *testing.T) {
 	t.Parallel()
-	d := newDemoRun(t, keycloaktest.Real(t), keycloaktest.RandomRealm(t))
+	d := newDemoRun(t, keycloaktest.Real(t), keycloaktest.RandomRealm())
 	d.bridge(t)
 	d.finish(t)
 }
@@ -106,7 +106,7 @@ func TestDemoEndsWithATableInWhichEveryFigureMatches(t *testing.T) {
 // the middle of the demo's sync; the demo starts another, and the providers go on.
 func TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser(t *testing.T) {
 	t.Parallel()
-	server, realm := keycloaktest.Real(t), keycloaktest.RandomRealm(t)
+	server, realm := keycloaktest.Real(t), keycloaktest.RandomRealm()
 	d := newDemoRun(t, server, realm)
 	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
 	if err != nil {

@@ -183,6 +183,27 @@ func TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain(t *testing.T) {
 	}
 }
 
+// TestAnInterruptedChangeSaysWhatWasDone, and repeating it makes the rest.
+func TestAnInterruptedChangeSaysWhatWasDone(t *testing.T) {
+	t.Parallel()
+	b := newCallBridge(t)
+	ids := []string{b.create(t, "/Users", createJane), b.create(t, "/Users", `{"userName":"john"}`), b.create(t, "/Users", `{"userName":"jack"}`)}
+	group := b.create(t, "/Groups", `{"displayName":"g"}`)
+	body := `{"Operations":[{"op":"add","path":"members","value":["` + strings.Join(ids, `","`) + `"]}]}`
+	b.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", Nth: 2, Drop: true})
+	_, err := b.send(t, http.MethodPatch, "/Groups/"+group, body)
+	checkFault(t, err, 503, time.Second)
+	if !strings.Contains(err.Error(), "2 of 3 changes") {
+		t.Errorf("the detail %q does not say what was done", err)
+	}
+	b.fake.ClearFaults()
+	b.must(t, http.MethodPatch, "/Groups/"+group, body)
+	got := b.must(t, http.MethodGet, "/Groups/"+group, "")
+	if members, _ := got["members"].([]any); len(members) != 3 {
+		t.Errorf("members = %v, want all three", got["members"])
+	}
+}
+
 // TestParallelPatchesOfOneUserDoNotMix: Keycloak would store a mixture of both.
 func TestParallelPatchesOfOneUserDoNotMix(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,7 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 // newEmptyRealm makes a realm that lives as long as the test.
 func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
 	t.Helper()
-	realm := keycloaktest.RandomRealm(t)
+	realm := keycloaktest.RandomRealm()
 	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
 	if err != nil {
 		t.Fatal(err)

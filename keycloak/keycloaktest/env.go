@@ -36,6 +36,6 @@ func Real(tb testing.TB) Server {
 }
 
 // RandomRealm is the name of a realm that no other test uses.
-func RandomRealm(testing.TB) string {
+func RandomRealm() string {
 	return "test-" + strings.ToLower(rand.Text()[:12])
 }

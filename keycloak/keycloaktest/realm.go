@@ -32,7 +32,7 @@ type Realm struct {
 // deletes it when the test ends.
 func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	tb.Helper()
-	name, err := keycloak.ParseRealm(RandomRealm(tb))
+	name, err := keycloak.ParseRealm(RandomRealm())
 	if err != nil {
 		tb.Fatalf("ParseRealm() = %v", err)
 	}
