@@ -45,7 +45,7 @@ func (k groupKind) find(ctx context.Context, r *request, q Query) (directory.Fou
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
-	state, err := r.Tenant.Mapping.GroupState(r.Tenant.Key, doc)
+	state, err := r.Tenant.Mapping.GroupState(doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -133,7 +133,7 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 }
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
-	state, err := r.Tenant.Mapping.GroupState(r.Tenant.Key, result.Document)
+	state, err := r.Tenant.Mapping.GroupState(result.Document)
 	if err != nil {
 		return change{}, err
 	}

@@ -18,7 +18,7 @@ type GroupState struct {
 
 // GroupState maps a document of a Group. What cannot be stored is a *scim.Error
 // that names the attribute.
-func (m *Mapping) GroupState(tenantKey string, doc scim.Document) (GroupState, error) {
+func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	rest := doc.Clone()
 	delete(rest, scim.AttrMembers)
 	name := rest.String(scim.AttrDisplayName)
@@ -33,7 +33,6 @@ func (m *Mapping) GroupState(tenantKey string, doc scim.Document) (GroupState, e
 		return GroupState{}, scim.BadRequest(scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
 	}
 	s := GroupState{Name: name, Attributes: map[string][]string{
-		AttrOwner:      {tenantKey},
 		AttrExternalID: takeText(rest, scim.AttrExternalID),
 	}}
 	s.Remainder = rest
@@ -68,7 +67,7 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
-		out[AttrCreated] = out[AttrModified]
+		out[AttrOwner], out[AttrCreated] = []string{tenantKey}, out[AttrModified]
 	}
 	return out, nil
 }

@@ -283,7 +283,7 @@ func TestTooMuchIsRefusedByName(t *testing.T) {
 		"displayName": {"displayName": strings.Repeat("x", 256)},
 		"externalId":  {"displayName": "g", "externalId": strings.Repeat("x", 256)},
 	} {
-		_, err := mapping.Default().GroupState(key, doc)
+		_, err := mapping.Default().GroupState(doc)
 		if !errors.As(err, &e) || !strings.Contains(e.Detail, attribute) {
 			t.Errorf("GroupState = %v, want a 400 that names %s", err, attribute)
 		}
@@ -294,7 +294,7 @@ func TestGroupComesBackAsItWasSent(t *testing.T) {
 	t.Parallel()
 	m := mapping.Default()
 	want := scim.Document{"displayName": "A/b 日", "externalId": "X", "urn:v:x": map[string]any{"note": strings.Repeat("日x", 300)}}
-	s, err := m.GroupState(key, want)
+	s, err := m.GroupState(want)
 	if err != nil {
 		t.Fatal(err)
 	}

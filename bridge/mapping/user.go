@@ -17,8 +17,8 @@ type UserState struct {
 	LastName  string
 	Enabled   *bool // nil: as it is
 
-	// Attributes are the owned attributes apart from the remainder and the time of
-	// the change. A nil value says that the attribute shall be absent.
+	// Attributes are the mapped attributes apart from the remainder. A nil value says
+	// that the attribute shall be absent.
 	Attributes map[string][]string
 	Remainder  map[string]any
 }
@@ -28,7 +28,7 @@ type UserState struct {
 func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
 	rest := doc.Clone()
 	delete(rest, scim.AttrPassword) // the policy "password: ignore" of the built-in mapping
-	s := UserState{Attributes: map[string][]string{AttrOwner: {tenantKey}}}
+	s := UserState{Attributes: map[string][]string{}}
 	s.Username = takeUserName(rest)
 	s.FirstName, s.LastName = takeName(rest)
 	if active, ok := rest[scim.AttrActive].(bool); ok {
@@ -197,9 +197,9 @@ func latest(created time.Time, values []string) time.Time {
 	return out
 }
 
-// UserAttributes are all attributes of a user for a PUT: those it has, with the
-// owned ones as the state says. current may be nil for a new user. stamp is the
-// time of the change.
+// UserAttributes are all attributes of a user for a POST (current is nil) or a PUT:
+// those it has, with the mapped ones as the state says. The owner is who creates it.
+// stamp is the time of the change.
 func (s UserState) UserAttributes(tenantKey string, current map[string][]string, stamp time.Time) (map[string][]string, error) {
 	written, err := pieces(tenantKey, s.Remainder, stamp, maxUserValue)
 	if err != nil {
@@ -209,6 +209,9 @@ func (s UserState) UserAttributes(tenantKey string, current map[string][]string,
 	delete(out, attrDisabledReason)
 	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
+	if current == nil {
+		out[AttrOwner] = []string{tenantKey}
+	}
 	return out, nil
 }
 

@@ -42,7 +42,7 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 	return Plan{{Kind: UpdateGroup, OldGroup: current, GroupUpdate: update}}, after, nil
 }
 
-// orEmpty keeps a group without attributes apart from a new one.
+// orEmpty keeps a resource without attributes apart from a new one.
 func orEmpty(attributes map[string][]string) map[string][]string {
 	if attributes == nil {
 		return map[string][]string{}

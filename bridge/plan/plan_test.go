@@ -75,6 +75,39 @@ func TestForUser(t *testing.T) {
 	}
 }
 
+// TestAUserOfTheConsole is not written by a change that is none, and not owned by one
+// that is.
+func TestAUserOfTheConsole(t *testing.T) {
+	t.Parallel()
+	id, err := keycloak.ParseUserID("u1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := keycloak.User{ID: "u1", Username: "bob", Email: "bob@a.b", FirstName: "Bob", Enabled: true}
+	read, err := mapping.Default().UserResource(key, bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mapping.Default().UserState(key, read.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _, err := plan.ForUser(key, id, bob, s, now()); err != nil || len(p) != 0 {
+		t.Errorf("plan of no change = %q, %v, want none", p, err)
+	}
+	read.Document["title"] = "t"
+	if s, err = mapping.Default().UserState(key, read.Document); err != nil {
+		t.Fatal(err)
+	}
+	_, after, err := plan.ForUser(key, id, bob, s, now())
+	if err != nil || after.Attributes[mapping.AttrOwner] != nil || after.Attributes[mapping.AttrRemainder] == nil {
+		t.Errorf("attributes = %v, %v, want the title and no owner", after.Attributes, err)
+	}
+	if made := current(t, `{"userName":"j"}`); len(made.Attributes[mapping.AttrOwner]) != 1 {
+		t.Errorf("attributes of a new user = %v, want an owner", made.Attributes)
+	}
+}
+
 // TestALockedOutUser is not disabled by an echo, and is by a client that asks.
 func TestALockedOutUser(t *testing.T) {
 	t.Parallel()
@@ -106,7 +139,7 @@ func TestForGroup(t *testing.T) {
 	t.Parallel()
 	m := mapping.Default()
 	group := func(doc scim.Document) mapping.GroupState {
-		s, err := m.GroupState(key, doc)
+		s, err := m.GroupState(doc)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User, error) {
 	update, after := changedFields(current, s)
 	if !s.AttributesEqual(tenantKey, current.Attributes) {
-		attributes, err := s.UserAttributes(tenantKey, current.Attributes, now)
+		attributes, err := s.UserAttributes(tenantKey, orEmpty(current.Attributes), now)
 		if err != nil {
 			return nil, keycloak.User{}, err
 		}
