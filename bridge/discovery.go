@@ -10,8 +10,9 @@ import (
 )
 
 // ServiceProviderConfig answers GET /ServiceProviderConfig (RFC 7644 section 4).
-func (s *Service) ServiceProviderConfig(t *tenant.Tenant) Answer {
-	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(t.BaseURL, directory.MaxPage)}
+// base is the URL of a service root. What it says is the same for all tenants.
+func (s *Service) ServiceProviderConfig(base string) Answer {
+	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, directory.MaxPage)}
 }
 
 // ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.

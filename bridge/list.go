@@ -16,8 +16,6 @@ type Query struct {
 	Filter     string // "" for none
 	StartIndex *int   // nil: 1; less is read as 1
 	Count      *int   // nil: directory.DefaultPage; negative is read as 0
-
-	expr filter.Expr
 }
 
 // maxStart is the last index that Keycloak's paging takes.
@@ -34,27 +32,60 @@ func (q Query) page() directory.Page {
 	return page
 }
 
-// List answers a search: 200 with a ListResponse, whatever matches.
+// List answers a search: 200 with a ListResponse, whatever matches. A Call without an
+// endpoint searches all types, one behind the other (RFC 7644 section 3.4.2.1).
 func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
-	r, err := s.begin(c)
+	requests, err := s.beginSearch(c, q)
 	if err != nil {
 		return Answer{}, err
 	}
-	if q.Filter != "" {
-		if q.expr, err = filter.Parse(q.Filter, r.rt); err != nil {
-			return Answer{}, err
+	page := q.page()
+	list := scim.List{StartIndex: page.Start}
+	for _, r := range requests {
+		found, err := r.kind.find(ctx, r.request, r.expr, directory.Page{
+			Start: max(1, page.Start-list.Total), Count: page.Count - len(list.Resources),
+		})
+		if err != nil {
+			return Answer{}, s.fail(r.request, err)
+		}
+		objects, err := s.listed(ctx, r.request, found.Resources)
+		if err != nil {
+			return Answer{}, s.fail(r.request, err)
+		}
+		list.Total += found.Total
+		list.Resources = append(list.Resources, objects...)
+	}
+	return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+}
+
+// searched is a search of one type of resource.
+type searched struct {
+	*request
+	expr filter.Expr // nil for everything
+}
+
+// beginSearch reads the filter for every type before anything is looked up.
+func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
+	endpoints, parse := []string{c.Endpoint}, filter.Parse
+	if c.Endpoint == "" {
+		endpoints, parse = []string{endpointUsers, endpointGroups}, filter.ParseAtRoot
+	}
+	out := make([]searched, len(endpoints))
+	for i, endpoint := range endpoints {
+		c.Endpoint = endpoint
+		r, err := s.begin(c)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = searched{request: r}
+		if q.Filter == "" {
+			continue
+		}
+		if out[i].expr, err = parse(q.Filter, r.rt); err != nil {
+			return nil, err
 		}
 	}
-	found, err := r.kind.find(ctx, r, q)
-	if err != nil {
-		return Answer{}, s.fail(r, err)
-	}
-	objects, err := s.listed(ctx, r, found.Resources)
-	if err != nil {
-		return Answer{}, s.fail(r, err)
-	}
-	list := scim.List{Total: found.Total, StartIndex: q.page().Start, Resources: objects}
-	return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+	return out, nil
 }
 
 // listParallel bounds the resources of a list whose members or groups are read at

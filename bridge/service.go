@@ -15,6 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
@@ -53,10 +54,11 @@ func New(clients map[string]*keycloak.Client, o Options) *Service {
 // Call is what every request says.
 type Call struct {
 	Tenant     *tenant.Tenant
-	Endpoint   string   // of the resource type: "/Users", "/Groups"
+	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
 	ID         string   // of the resource; hostile until parsed
 	Attributes []string // the query parameter, split at its commas
 	Excluded   []string
+	Conditions
 }
 
 // Answer is what to send. A nil Body is an empty one.
@@ -64,6 +66,7 @@ type Answer struct {
 	Status   int
 	Body     map[string]any
 	Location string // for the Location header; "" for none
+	ETag     string // for the ETag header; "" for none
 }
 
 // request is a Call on its way through the pipeline.
@@ -97,7 +100,7 @@ type kind interface {
 	resourceType(t *tenant.Tenant) *scim.ResourceType
 	// read finds a resource that the tenant may see, else a 404.
 	read(ctx context.Context, r *request) (current, error)
-	find(ctx context.Context, r *request, q Query) (directory.Found, error)
+	find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error)
 	create(ctx context.Context, r *request, doc scim.Document) (change, error)
 	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
 	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
@@ -113,11 +116,17 @@ type kind interface {
 	patchAnswers() bool
 }
 
+// Endpoints of the types of resources.
+const (
+	endpointUsers  = "/Users"
+	endpointGroups = "/Groups"
+)
+
 func (s *Service) kindOf(endpoint string) kind {
 	switch endpoint {
-	case "/Users":
+	case endpointUsers:
 		return userKind{s}
-	case "/Groups":
+	case endpointGroups:
 		return groupKind{s}
 	}
 	return nil
@@ -172,7 +181,10 @@ func (s *Service) document(r *request, body map[string]any) (scim.Document, erro
 		return nil, err
 	}
 	s.countIgnored(doc)
-	return doc, r.rt.Validate(doc)
+	if err := r.rt.Validate(doc); err != nil {
+		return nil, err
+	}
+	return doc, nil
 }
 
 // countIgnored counts what the policy of the mapping leaves out.
@@ -191,6 +203,9 @@ func (s *Service) Get(ctx context.Context, c Call) (Answer, error) {
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
+	}
+	if r.unchanged(cur) {
+		return Answer{Status: http.StatusNotModified, ETag: cur.resource.Version()}, nil
 	}
 	return s.render(ctx, r, http.StatusOK, cur)
 }
@@ -212,10 +227,17 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
+	if err := r.check(cur.resource.Version()); err != nil {
+		return Answer{}, err
+	}
 	for _, name := range []string{scim.AttrExternalID, scim.AttrActive} {
 		if value, had := cur.resource.Document[name]; had && doc[name] == nil {
 			doc[name] = value
 		}
+	}
+	r.rt.RetainImmutable(cur.resource.Document, doc)
+	if err := r.rt.CheckImmutable(cur.resource.Document, doc); err != nil {
+		return Answer{}, err
 	}
 	ch, err := r.kind.replace(ctx, r, cur, doc)
 	if err != nil {
@@ -227,22 +249,27 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 // Patch answers a PATCH: 200 with the resource, or 204 for a group, whose members
 // cost more to read than to change, unless the client asks for attributes.
 func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
-	ops, err := patch.Decode(body)
-	if err != nil {
-		return Answer{}, err
-	}
 	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
 		return Answer{}, err
 	}
 	defer unlock()
+	ops, err := patch.Decode(r.rt, body)
+	if err != nil {
+		return Answer{}, err
+	}
 	answers := r.kind.patchAnswers() || r.projection.Asked()
-	if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
-		return s.patchedBlind(ctx, r, p, err, answers)
+	if r.Conditions.IsZero() {
+		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
+			return s.patchedBlind(ctx, r, p, err, answers)
+		}
 	}
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
+	}
+	if err := r.check(cur.resource.Version()); err != nil {
+		return Answer{}, err
 	}
 	result, err := patch.Apply(r.rt, cur.resource.Document, ops)
 	if err != nil {
@@ -284,6 +311,9 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	cur, err := r.kind.read(ctx, r)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
+	}
+	if err := r.check(cur.resource.Version()); err != nil {
+		return Answer{}, err
 	}
 	p, err := r.kind.remove(r, cur)
 	if err != nil {
@@ -331,12 +361,10 @@ func (s *Service) render(ctx context.Context, r *request, status int, cur curren
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	answer := Answer{
-		Status: status,
-		Body:   r.rt.Project(r.rt.Object(resource, r.Tenant.BaseURL), r.projection),
-	}
-	if status == http.StatusCreated {
-		answer.Location = r.rt.Location(r.Tenant.BaseURL, resource.ID)
-	}
-	return answer, nil
+	return Answer{
+		Status:   status,
+		Body:     r.rt.Project(r.rt.Object(resource, r.Tenant.BaseURL), r.projection),
+		Location: r.rt.Location(r.Tenant.BaseURL, resource.ID),
+		ETag:     resource.Version(),
+	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
@@ -47,11 +48,14 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 	return current{resource: resource, user: user, userID: id}, err
 }
 
-func (k userKind) find(ctx context.Context, r *request, q Query) (directory.Found, error) {
-	return k.s.directory.Users(ctx, r.Tenant, r.client, q.expr, q.page())
+func (k userKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
+	return k.s.directory.Users(ctx, r.Tenant, r.client, e, page)
 }
 
-func (k userKind) create(_ context.Context, r *request, doc scim.Document) (change, error) {
+func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+	if err := proveManager(ctx, r, nil, doc); err != nil {
+		return change{}, err
+	}
 	state, err := userState(r, doc)
 	if err != nil {
 		return change{}, err
@@ -76,15 +80,37 @@ func (userKind) created(after current, out apply.Outcome) current {
 	return after
 }
 
-func (k userKind) replace(_ context.Context, r *request, cur current, doc scim.Document) (change, error) {
-	return k.change(r, cur, doc)
+func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	return k.change(ctx, r, cur, doc)
 }
 
-func (k userKind) patch(_ context.Context, r *request, cur current, result patch.Result) (change, error) {
-	return k.change(r, cur, result.Document)
+func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	return k.change(ctx, r, cur, result.Document)
 }
 
-func (k userKind) change(r *request, cur current, doc scim.Document) (change, error) {
+// proveManager refuses a manager that is no user, unless the profile keeps any id.
+func proveManager(ctx context.Context, r *request, before, after scim.Document) error {
+	id := managerOf(after)
+	if r.rt.Profile.Takes(scim.OpaqueManager) || id == "" || id == managerOf(before) {
+		return nil
+	}
+	known, _, err := guard.Members(ctx, r.client, []string{id})
+	if err == nil && len(known) == 0 {
+		return scim.BadRequest(scim.InvalidValue, "manager.value is no user's id, so nothing was changed")
+	}
+	return err
+}
+
+func managerOf(doc scim.Document) string {
+	manager, _ := doc.Object(scim.EnterpriseUserURN)[scim.AttrManager].(map[string]any)
+	id, _ := manager[scim.AttrValue].(string)
+	return id
+}
+
+func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
+		return change{}, err
+	}
 	state, err := userState(r, doc)
 	if err != nil {
 		return change{}, err

@@ -121,6 +121,9 @@ func (k checker) none(parent, key string, absent bool, hint string) {
 }
 
 func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) {
+	if t.Profile == "" {
+		t.Profile = ProfileTolerant
+	}
 	if t.UnknownMembers == "" {
 		t.UnknownMembers = UnknownMembersRefuse
 	}

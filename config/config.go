@@ -126,6 +126,9 @@ type Tenant struct {
 	// BareToken is `bareToken`: take an Authorization header that holds the token
 	// without the word Bearer (Okta's header mode), default false.
 	BareToken bool `json:"bareToken"`
+	// Profile is `profile`: tolerant takes what identity providers send beside the
+	// RFC, strict refuses it; default tolerant.
+	Profile Profile `json:"profile"`
 	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
 }

@@ -135,7 +135,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
-			Path: "acme", Key: "realm", UnknownMembers: "refuse",
+			Path: "acme", Key: "realm", Profile: "tolerant", UnknownMembers: "refuse",
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		}},
 	}}

@@ -50,7 +50,7 @@ func checkRendered(t *testing.T, d Draft, c Config) {
 		t.Fatalf("realms = %v, want %q with one tenant", c.Realms, d.Realm)
 	}
 	want := Tenant{
-		Path: d.Path, Key: "realm", UnknownMembers: UnknownMembersRefuse,
+		Path: d.Path, Key: "realm", Profile: ProfileTolerant, UnknownMembers: UnknownMembersRefuse,
 		Tokens: []Token{{Name: d.TokenName, SHA256: d.TokenSHA256, Expires: d.TokenExpires}},
 	}
 	if want.Path == "" {

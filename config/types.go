@@ -185,6 +185,20 @@ func (l *Level) UnmarshalText(text []byte) error {
 	return oneOf(l, text, LevelDebug, LevelInfo, LevelWarn, LevelError)
 }
 
+// Profile says how closely clients must keep to the RFCs.
+type Profile string
+
+// The values of Profile.
+const (
+	ProfileTolerant Profile = "tolerant"
+	ProfileStrict   Profile = "strict"
+)
+
+// UnmarshalText refuses other values.
+func (p *Profile) UnmarshalText(text []byte) error {
+	return oneOf(p, text, ProfileTolerant, ProfileStrict)
+}
+
 // UnknownMembers says what happens to group members that do not exist.
 type UnknownMembers string
 

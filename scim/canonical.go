@@ -15,6 +15,9 @@ import (
 // A value of the wrong type is an *Error with InvalidValue that names the
 // attribute.
 func (rt *ResourceType) Canonical(object map[string]any) (Document, error) {
+	if err := rt.checkSchemas(object); err != nil {
+		return nil, err
+	}
 	doc := make(Document, len(object))
 	for name, value := range object {
 		if err := rt.canonicalMember(doc, name, value); err != nil {
@@ -24,9 +27,37 @@ func (rt *ResourceType) Canonical(object map[string]any) (Document, error) {
 	return doc, nil
 }
 
+// CanonicalMember is Canonical for one attribute.
+func (rt *ResourceType) CanonicalMember(name string, value any) (Document, error) {
+	doc := Document{}
+	return doc, rt.canonicalMember(doc, name, value)
+}
+
+// checkSchemas refuses a resource that does not say what it is, or says what it is
+// not (RFC 7643 section 3).
+func (rt *ResourceType) checkSchemas(object map[string]any) error {
+	if rt.Profile.Takes(AnySchemas) {
+		return nil
+	}
+	value, _ := Member(object, AttrSchemas)
+	list, _ := value.([]any)
+	base := false
+	for _, urn := range list {
+		text, _ := urn.(string)
+		isBase := strings.EqualFold(text, rt.Schema.ID)
+		if base = base || isBase; !isBase && rt.Extension(text) == nil {
+			return BadRequest(InvalidSyntax, "\"schemas\" names %q, which is no schema of a %s", clip(text), rt.Name)
+		}
+	}
+	if !base {
+		return BadRequest(InvalidSyntax, "\"schemas\" must name %s", rt.Schema.ID)
+	}
+	return nil
+}
+
 func (rt *ResourceType) canonicalMember(doc Document, name string, value any) error {
 	if ext := rt.Extension(name); ext != nil {
-		out, err := canonicalExtension(ext, value)
+		out, err := rt.Profile.canonicalExtension(ext, value)
 		if err == nil && len(out) > 0 {
 			doc[ext.ID] = out
 		}
@@ -34,19 +65,19 @@ func (rt *ResourceType) canonicalMember(doc Document, name string, value any) er
 	}
 	a := rt.Attribute(name)
 	if a == nil {
-		return canonicalUnknown(doc, name, value)
+		return rt.Profile.canonicalUnknown(doc, name, value)
 	}
 	if a.Mutability == ReadOnly {
 		return nil
 	}
-	out, err := CanonicalValue(a, a.Name, value)
+	out, err := rt.Profile.CanonicalValue(a, a.Name, value)
 	if err == nil && out != nil {
 		doc[a.Name] = out
 	}
 	return err
 }
 
-func canonicalExtension(ext *Schema, value any) (map[string]any, error) {
+func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, error) {
 	if IsEmpty(value) {
 		return nil, nil
 	}
@@ -54,12 +85,15 @@ func canonicalExtension(ext *Schema, value any) (map[string]any, error) {
 	if !ok {
 		return nil, BadRequest(InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
 	}
-	return canonicalObject(ext.ID+":", ext.Attribute, object)
+	return p.canonicalObject(ext.ID+":", ext.Attribute, object)
 }
 
 // canonicalUnknown keeps what no schema knows as it is: nothing that a client
 // sends is dropped. Only its emptiness is normalised.
-func canonicalUnknown(doc Document, name string, value any) error {
+func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
+	if !p.Takes(UnknownAttributes) {
+		return BadRequest(InvalidSyntax, "no schema knows the attribute %q; GET /Schemas lists those that are", clip(name))
+	}
 	if len(name) > maxName || name == "" {
 		return BadRequest(InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
 	}
@@ -85,12 +119,12 @@ func Opaque(value any) any {
 }
 
 // canonicalObject canonicalises the members of a complex value or an extension.
-func canonicalObject(prefix string, lookup func(string) *Attribute, object map[string]any) (map[string]any, error) {
+func (p Profile) canonicalObject(prefix string, lookup func(string) *Attribute, object map[string]any) (map[string]any, error) {
 	out := make(map[string]any, len(object))
 	for name, value := range object {
 		a := lookup(name)
 		if a == nil {
-			if err := canonicalUnknown(out, name, value); err != nil {
+			if err := p.canonicalUnknown(out, name, value); err != nil {
 				return nil, err
 			}
 			continue
@@ -98,7 +132,7 @@ func canonicalObject(prefix string, lookup func(string) *Attribute, object map[s
 		if a.Mutability == ReadOnly {
 			continue
 		}
-		kept, err := CanonicalValue(a, prefix+a.Name, value)
+		kept, err := p.CanonicalValue(a, prefix+a.Name, value)
 		if err != nil {
 			return nil, err
 		}
@@ -111,27 +145,31 @@ func canonicalObject(prefix string, lookup func(string) *Attribute, object map[s
 
 // CanonicalValue makes the value of an attribute of what a client sent; path
 // names the attribute in errors. nil means unassigned.
-func CanonicalValue(a *Attribute, path string, value any) (any, error) {
+func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, error) {
 	if IsEmpty(value) {
 		return nil, nil
 	}
 	if a.MultiValued {
-		return canonicalValues(a, path, value)
+		return p.canonicalValues(a, path, value)
 	}
-	return canonicalSingle(a, path, value)
+	return p.canonicalSingle(a, path, value)
 }
 
 // canonicalValues takes a single value for an array of one (OneLogin sends
 // emails as an object).
-func canonicalValues(a *Attribute, path string, value any) (any, error) {
+func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, error) {
 	elements, ok := value.([]any)
-	if !ok {
+	switch {
+	case ok:
+	case p.Takes(UnwrappedMulti):
 		elements = []any{value}
+	default:
+		return nil, BadRequest(InvalidValue, "%s takes an array", path)
 	}
 	out := make([]any, 0, len(elements))
 	primaries := 0
 	for _, element := range elements {
-		kept, err := CanonicalElement(a, path, element)
+		kept, err := p.CanonicalElement(a, path, element)
 		if err != nil {
 			return nil, err
 		}
@@ -163,36 +201,36 @@ func containsValue(values []any, value any) bool {
 
 // CanonicalElement makes one value of a multi-valued attribute of what a client
 // sent; nil means that nothing is left of it.
-func CanonicalElement(a *Attribute, path string, element any) (any, error) {
+func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, error) {
 	if IsEmpty(element) {
 		return nil, nil
 	}
 	if a.Type == TypeComplex {
-		return canonicalComplex(a, path, element)
+		return p.canonicalComplex(a, path, element)
 	}
-	return canonicalSimple(a, path, element)
+	return p.canonicalSimple(a, path, element)
 }
 
 // canonicalSingle unwraps the array of one and the {"value": x} in which Entra
 // and ConnId put single values.
-func canonicalSingle(a *Attribute, path string, value any) (any, error) {
+func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, error) {
 	if array, ok := value.([]any); ok {
-		if len(array) != 1 {
-			return nil, BadRequest(InvalidValue, "%s takes one value, not %d", path, len(array))
+		if len(array) != 1 || !p.Takes(WrappedSingle) {
+			return nil, BadRequest(InvalidValue, "%s takes one value, not an array of %d", path, len(array))
 		}
-		return CanonicalValue(a, path, array[0])
+		return p.CanonicalValue(a, path, array[0])
 	}
 	if a.Type == TypeComplex {
-		return canonicalComplex(a, path, value)
+		return p.canonicalComplex(a, path, value)
 	}
 	if object, ok := value.(map[string]any); ok {
 		inner, has := Member(object, AttrValue)
-		if !has {
+		if !has || !p.Takes(WrappedSingle) {
 			return nil, BadRequest(InvalidValue, "%s takes a %s, not an object", path, a.Type)
 		}
-		return CanonicalValue(a, path, inner)
+		return p.CanonicalValue(a, path, inner)
 	}
-	return canonicalSimple(a, path, value)
+	return p.canonicalSimple(a, path, value)
 }
 
 // Member is the member of an object with that name, compared without case
@@ -211,18 +249,18 @@ func Member(object map[string]any, name string) (any, bool) {
 
 // canonicalComplex takes a bare value for {"value": x} where the attribute has
 // such a sub-attribute (Entra's manager, lists of member ids).
-func canonicalComplex(a *Attribute, path string, value any) (any, error) {
+func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
-		if a.Sub(AttrValue) == nil {
+		if a.Sub(AttrValue) == nil || !p.Takes(BareComplex) {
 			return nil, BadRequest(InvalidValue, "%s takes an object", path)
 		}
 		object = map[string]any{AttrValue: value}
 	}
-	if a.Name == AttrRoles {
+	if a.Name == AttrRoles && p.Takes(RoleText) {
 		object = roleFromText(object)
 	}
-	out, err := canonicalObject(path+".", a.Sub, object)
+	out, err := p.canonicalObject(path+".", a.Sub, object)
 	if err != nil || len(out) == 0 {
 		return nil, err
 	}
@@ -250,33 +288,46 @@ func roleFromText(object map[string]any) map[string]any {
 	return out
 }
 
-func canonicalSimple(a *Attribute, path string, value any) (any, error) {
+func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, error) {
 	switch a.Type {
 	case TypeBoolean:
-		return canonicalBoolean(path, value)
+		return p.canonicalBoolean(path, value)
 	case TypeInteger, TypeDecimal:
 		return canonicalNumber(a, path, value)
 	case TypeString, TypeReference, TypeDateTime, TypeBinary, TypeComplex:
-		return canonicalText(a, path, value)
+		return p.canonicalText(a, path, value)
 	}
 	return nil, BadRequest(InvalidValue, "%s has an unknown type", path)
 }
 
 // canonicalBoolean takes "True" and "False" in any case: Entra's default
 // mapping writes booleans as text.
-func canonicalBoolean(path string, value any) (any, error) {
-	switch v := value.(type) {
-	case bool:
-		return v, nil
-	case string:
-		switch strings.ToLower(v) {
-		case "true":
-			return true, nil
-		case "false":
-			return false, nil
-		}
+func (p Profile) canonicalBoolean(path string, value any) (any, error) {
+	value = p.Boolean(value)
+	if _, ok := value.(bool); !ok {
+		return nil, BadRequest(InvalidValue, "%s takes true or false", path)
 	}
-	return nil, BadRequest(InvalidValue, "%s takes true or false", path)
+	return value, nil
+}
+
+// booleanOf is the boolean that a text spells; anything else is as it is.
+func booleanOf(value any) any {
+	text, _ := value.(string)
+	switch strings.ToLower(text) {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return value
+}
+
+// Boolean is the boolean that a value of a filter stands for, or the value.
+func (p Profile) Boolean(value any) any {
+	if p.Takes(BooleanText) {
+		return booleanOf(value)
+	}
+	return value
 }
 
 func canonicalNumber(a *Attribute, path string, value any) (any, error) {
@@ -290,7 +341,7 @@ func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	return number, nil
 }
 
-func canonicalText(a *Attribute, path string, value any) (any, error) {
+func (p Profile) canonicalText(a *Attribute, path string, value any) (any, error) {
 	text, ok := value.(string)
 	if !ok {
 		return nil, BadRequest(InvalidValue, "%s takes a string", path)
@@ -300,6 +351,8 @@ func canonicalText(a *Attribute, path string, value any) (any, error) {
 		return nil, BadRequest(InvalidValue, "%s takes base64", path)
 	case a.Type == TypeDateTime && !isDateTime(text):
 		return nil, BadRequest(InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
+	case a.form != nil && !p.Takes(a.form.unless) && !a.form.ok(text):
+		return nil, BadRequest(InvalidValue, "%s takes %s", path, a.form.text)
 	}
 	return text, nil
 }
@@ -316,10 +369,79 @@ func isDateTime(text string) bool {
 
 // Validate checks that a complete document has the required attributes
 // (RFC 7643 section 2.2); what lacks is an *Error with InvalidValue.
-func (rt *ResourceType) Validate(doc Document) error {
-	for _, a := range rt.Schema.Attributes {
-		if a.Required && IsEmpty(doc[a.Name]) {
-			return BadRequest(InvalidValue, "%s is required", a.Name)
+func (rt *ResourceType) Validate(doc Document) *Error {
+	if err := lacking("", rt.Schema.Attributes, doc); err != nil {
+		return err
+	}
+	for _, s := range rt.Extensions {
+		if ext := doc.Object(s.ID); len(ext) > 0 {
+			if err := lacking(s.ID+":", s.Attributes, ext); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func lacking(prefix string, attributes []*Attribute, object map[string]any) *Error {
+	for _, a := range attributes {
+		if a.Required && IsEmpty(object[a.Name]) {
+			return BadRequest(InvalidValue, "%s%s is required", prefix, a.Name)
+		}
+	}
+	return nil
+}
+
+// CheckImmutable refuses a change of an attribute that is set once (RFC 7643 section
+// 7): an *Error with MutabilityErr. What was not set may be set.
+func (rt *ResourceType) CheckImmutable(before, after Document) error {
+	if err := immutable("", rt.Schema.Attributes, before, after); err != nil {
+		return err
+	}
+	for _, s := range rt.Extensions {
+		if err := immutable(s.ID+":", s.Attributes, before.Object(s.ID), after.Object(s.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RetainImmutable gives a document that replaces another the values that are set once
+// and that it leaves out (RFC 7644 section 3.5.1).
+func (rt *ResourceType) RetainImmutable(before, after Document) {
+	retain(rt.Schema.Attributes, before, after)
+	for _, s := range rt.Extensions {
+		ext := after.Object(s.ID)
+		if ext == nil {
+			ext = map[string]any{}
+		}
+		if retain(s.Attributes, before.Object(s.ID), ext); len(ext) > 0 {
+			after[s.ID] = ext
+		}
+	}
+}
+
+func retain(attributes []*Attribute, before, after map[string]any) {
+	for _, a := range attributes {
+		if a.Mutability == Immutable && after[a.Name] == nil && before[a.Name] != nil {
+			after[a.Name] = before[a.Name]
+		}
+	}
+}
+
+func immutable(prefix string, attributes []*Attribute, before, after map[string]any) error {
+	for _, a := range attributes {
+		had, has := before[a.Name], after[a.Name]
+		switch {
+		case IsEmpty(had):
+		case a.Mutability == Immutable && !Equal(had, has):
+			return BadRequest(MutabilityErr, "%s%s is set and cannot be changed", prefix, a.Name)
+		case a.Type == TypeComplex && !a.MultiValued:
+			one, _ := had.(map[string]any)
+			two, _ := has.(map[string]any)
+			if err := immutable(prefix+a.Name+".", a.SubAttributes, one, two); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

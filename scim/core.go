@@ -1,5 +1,13 @@
 package scim
 
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
 // commonAttributes are those that every resource has (RFC 7643 section 3.1).
 // They are part of no published schema.
 func commonAttributes() *Schema {
@@ -24,6 +32,7 @@ func commonAttributes() *Schema {
 				{Name: "created", Type: TypeDateTime, Mutability: ReadOnly, Description: "When the resource was created."},
 				{Name: "lastModified", Type: TypeDateTime, Mutability: ReadOnly, Description: "When the resource was last changed."},
 				{Name: "location", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"uri"}, Description: "The URI of the resource."},
+				{Name: AttrVersion, Type: TypeString, CaseExact: true, Mutability: ReadOnly, Description: "The version of the resource, as in the ETag header."},
 			},
 		},
 	)
@@ -102,11 +111,29 @@ func UserSchema() *Schema {
 				{Name: AttrType, Type: TypeString, Mutability: ReadOnly, CanonicalValues: []string{"direct", "indirect"}, Description: "How the user is a member."},
 			},
 		},
-		plural("entitlements", "Entitlements of the user, kept as sent.", str(AttrValue, "The entitlement.")),
-		plural(AttrRoles, "Roles of the user, kept as sent; they grant nothing in Keycloak.", str(AttrValue, "The role.")),
+		plural("entitlements", "Entitlements of the user, kept as sent.", str(AttrValue, "The entitlement."), "work", "home", "other"),
+		plural(AttrRoles, "Roles of the user, kept as sent; they grant nothing in Keycloak.", str(AttrValue, "The role."), "work", "home", "other"),
 		plural("x509Certificates", "Certificates of the user.",
-			&Attribute{Name: AttrValue, Type: TypeBinary, CaseExact: true, Description: "One DER certificate in base64."}),
+			&Attribute{
+				Name: AttrValue, Type: TypeBinary, CaseExact: true, Description: "One DER certificate in base64.",
+				form: &form{AnyCertificate, "one DER certificate in base64", isCertificate},
+			}, "work", "home", "other"),
 	)
+}
+
+// isCountry asks for a code that a region has been assigned: ISO 3166-1 alpha-2.
+func isCountry(text string) bool {
+	region, err := language.ParseRegion(text)
+	return err == nil && len(text) == 2 && region.IsCountry() && region.String() == strings.ToUpper(text)
+}
+
+func isCertificate(text string) bool {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return false
+	}
+	_, err = x509.ParseCertificate(data)
+	return err == nil
 }
 
 func addresses() *Attribute {
@@ -118,7 +145,10 @@ func addresses() *Attribute {
 			str("locality", "The city or locality."),
 			str("region", "The state or region."),
 			str("postalCode", "The postal code."),
-			str("country", "The country, as an ISO 3166-1 alpha-2 code."),
+			{
+				Name: "country", Type: TypeString, Description: "The country, as an ISO 3166-1 alpha-2 code.",
+				form: &form{FreeCountry, "an ISO 3166-1 alpha-2 code such as NO", isCountry},
+			},
 			{Name: AttrType, Type: TypeString, CanonicalValues: []string{"work", "home", "other"}, Description: "A label that says what the address is for."},
 			{Name: AttrPrimary, Type: TypeBoolean, Description: "Whether this is the preferred address; true at most once."},
 		},

@@ -59,14 +59,14 @@ func (p AttrPath) String() string {
 // A name that the schemas do not know resolves to a path that is not Known. An
 // unknown URN or a malformed name is an *Error with InvalidPath.
 func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
-	if rest, ok := cutURN(text, rt.Schema.ID); ok {
+	if rest, ok := rt.cutURN(text, rt.Schema.ID); ok {
 		if rest == "" {
 			return AttrPath{}, BadRequest(InvalidPath, "%q names the schema of the resource; name one of its attributes", text)
 		}
 		return rt.resolveIn("", rt.Attribute, rest)
 	}
 	for _, s := range rt.Extensions {
-		if rest, ok := cutURN(text, s.ID); ok {
+		if rest, ok := rt.cutURN(text, s.ID); ok {
 			if rest == "" {
 				return AttrPath{URN: s.ID}, nil
 			}
@@ -77,7 +77,7 @@ func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 		return AttrPath{}, BadRequest(InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
 	}
 	p, err := rt.resolveIn("", rt.Attribute, text)
-	if err != nil || p.Attr != nil {
+	if err != nil || p.Attr != nil || !rt.Profile.Takes(ShortExtensionPath) {
 		return p, err
 	}
 	for _, s := range rt.Extensions {
@@ -89,7 +89,7 @@ func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 }
 
 // cutURN removes the URN and the colon or dot behind it.
-func cutURN(text, urn string) (rest string, ok bool) {
+func (rt *ResourceType) cutURN(text, urn string) (rest string, ok bool) {
 	if len(text) < len(urn) || !strings.EqualFold(text[:len(urn)], urn) {
 		return "", false
 	}
@@ -97,7 +97,7 @@ func cutURN(text, urn string) (rest string, ok bool) {
 	if rest == "" {
 		return "", true
 	}
-	if rest[0] != ':' && rest[0] != '.' {
+	if rest[0] != ':' && (rest[0] != '.' || !rt.Profile.Takes(DotAfterURN)) {
 		return "", false
 	}
 	return rest[1:], true

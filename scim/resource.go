@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"net/url"
 	"sort"
@@ -48,7 +50,7 @@ func (rt *ResourceType) schemasOf(doc Document) []any {
 }
 
 func (rt *ResourceType) meta(r Resource, base string) map[string]any {
-	meta := map[string]any{"resourceType": rt.Name, "location": rt.Location(base, r.ID)}
+	meta := map[string]any{AttrResourceType: rt.Name, "location": rt.Location(base, r.ID), AttrVersion: r.Version()}
 	if !r.Created.IsZero() {
 		meta["created"] = r.Created.UTC().Format(timeFormat)
 	}
@@ -56,6 +58,22 @@ func (rt *ResourceType) meta(r Resource, base string) map[string]any {
 		meta["lastModified"] = r.Modified.UTC().Format(timeFormat)
 	}
 	return meta
+}
+
+// Version is the weak entity tag of the resource (RFC 7644 section 3.14): a hash of
+// its document. Members of a group and groups of a user are not part of it, as
+// reading them costs more than the rest; neither is meta.
+func (r Resource) Version() string {
+	doc := r.Document
+	if doc[AttrMembers] != nil {
+		doc = doc.Without(AttrMembers)
+	}
+	data, err := Encode(map[string]any(doc))
+	if err != nil {
+		return "" // a document always encodes
+	}
+	sum := sha256.Sum256(data)
+	return `W/"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
 // Location is the URI of the resource with that id.

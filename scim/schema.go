@@ -68,7 +68,15 @@ type Attribute struct {
 	// govern it, but that no schema offers: the password.
 	Unpublished bool
 
+	form   *form
 	byName map[string]*Attribute
+}
+
+// form is what a text of an attribute must look like, where its type does not say.
+type form struct {
+	unless Tolerance
+	text   string // for the error: "takes …"
+	ok     func(text string) bool
 }
 
 // Sub returns the sub-attribute with that name, compared without case
@@ -130,6 +138,7 @@ type ResourceType struct {
 	Endpoint    string // with a leading slash, as "/Users"
 	Schema      *Schema
 	Extensions  []*Schema // none is required
+	Profile     Profile   // of the tenant
 
 	common *Schema
 }
@@ -139,8 +148,15 @@ type ResourceType struct {
 func NewResourceType(name, description, endpoint string, base *Schema, extensions ...*Schema) *ResourceType {
 	return &ResourceType{
 		Name: name, Description: description, Endpoint: endpoint,
-		Schema: base, Extensions: extensions, common: commonAttributes(),
+		Schema: base, Extensions: extensions, Profile: Tolerant, common: commonAttributes(),
 	}
+}
+
+// Under is the resource type under a profile.
+func (rt *ResourceType) Under(p Profile) *ResourceType {
+	out := *rt
+	out.Profile = p
+	return &out
 }
 
 // Attribute returns the attribute of the base schema or the common one

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -50,35 +51,97 @@ type Directory struct {
 	Visible func(context.Context, *keycloak.Client, []keycloak.User) ([]keycloak.User, error)
 }
 
-// search is one query: how to look up terms of one type of resource.
+// search is one query: how to look up terms of one type of resource, and how to read
+// all there is.
 type search struct {
 	rt     *scim.ResourceType
 	base   string
 	rank   ranking
 	lookUp func(context.Context, term) ([]scim.Resource, error)
+	count  func(context.Context) (int, error)
+	read   func(ctx context.Context, first, limit int) ([]scim.Resource, error)
 }
 
-// run finds what matches the filter by look-ups, in the order of their first hits.
+// run finds a page of what matches the filter; nil matches everything.
 func (s search) run(ctx context.Context, e filter.Expr, page Page) (Found, error) {
-	terms, ok := s.rank.lookups(e, scim.AttrPath{})
-	if !ok {
-		return Found{}, s.refuse()
+	if e != nil {
+		e = filter.Simplify(e, s.rt)
 	}
-	hits, err := s.all(ctx, e, terms)
-	if err != nil {
-		return Found{}, err
-	}
-	if len(hits) == 0 {
-		if again, ok := decodedTwice(e); ok {
-			terms, _ = s.rank.lookups(again, scim.AttrPath{})
-			if hits, err = s.all(ctx, again, terms); err != nil {
-				return Found{}, err
-			}
+	if c, ok := e.(*filter.Constant); ok {
+		if e = nil; !c.Value {
+			return Found{}, nil
 		}
+	}
+	if e == nil {
+		return s.page(ctx, page)
+	}
+	hits, err := s.hits(ctx, e)
+	if again, ok := decodedTwice(e); ok && err == nil && len(hits) == 0 && s.rt.Profile.Takes(scim.EncodedTwice) {
+		hits, err = s.hits(ctx, again)
 	}
 	start := min(page.first(), len(hits))
 	end := min(start+page.Count, len(hits))
-	return Found{Resources: hits[start:end], Total: len(hits)}, nil
+	return Found{Resources: hits[start:end], Total: len(hits)}, err
+}
+
+// hits are all resources that match: by look-ups, in the order of their first hits,
+// else by reading everything.
+func (s search) hits(ctx context.Context, e filter.Expr) ([]scim.Resource, error) {
+	if terms, ok := s.rank.lookups(e, scim.AttrPath{}); ok {
+		return s.all(ctx, e, terms)
+	}
+	return s.scan(ctx, e)
+}
+
+const (
+	// maxScan bounds the resources that are read for one filter that Keycloak cannot
+	// look up.
+	maxScan = 1000
+	// scanTries bounds how often a scan begins again because the realm changed.
+	scanTries = 3
+)
+
+// scan reads everything and keeps what matches. Pages by offset skip and repeat
+// resources while others are deleted and created; a scan that did begins again.
+func (s search) scan(ctx context.Context, e filter.Expr) ([]scim.Resource, error) {
+	for range scanTries {
+		total, err := s.count(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if total > maxScan {
+			return nil, s.refuse(total)
+		}
+		list, err := pages(ctx, 0, total, s.read)
+		if err != nil {
+			return nil, err
+		}
+		if distinct(list) == total {
+			return s.matching(e, list), nil
+		}
+	}
+	return nil, &scim.Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: 1,
+		Detail: "the realm changed while it was searched; try again",
+	}
+}
+
+func distinct(list []scim.Resource) int {
+	ids := make(map[string]bool, len(list))
+	for _, r := range list {
+		ids[r.ID] = true
+	}
+	return len(ids)
+}
+
+func (s search) matching(e filter.Expr, list []scim.Resource) []scim.Resource {
+	var out []scim.Resource
+	for _, r := range list {
+		if filter.Match(e, s.rt.Object(r, s.base)) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // all looks up the terms and keeps what matches the whole filter, each once.
@@ -93,8 +156,8 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range found {
-			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.base)) {
+		for _, r := range s.matching(e, found) {
+			if !seen[r.ID] {
 				seen[r.ID] = true
 				hits = append(hits, r)
 			}
@@ -103,14 +166,15 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 	return hits, nil
 }
 
-// refuse says which filters work, so that nobody takes an empty list for an answer.
-func (s search) refuse() error {
+// refuse says which filters work among many resources, so that nobody takes an empty
+// list for an answer.
+func (s search) refuse(total int) error {
 	names := "id, userName, externalId, emails.value and displayName"
 	if s.rt.Schema.ID == scim.GroupURN {
 		names = "id, displayName, externalId and members.value"
 	}
-	return scim.BadRequest(scim.InvalidFilter,
-		"the filter needs a term that Keycloak can look up: eq on one of %s, alone or joined to others by \"and\"", names)
+	return scim.BadRequest(scim.TooMany,
+		"among %d resources, more than %d, the filter needs a term that Keycloak can look up: eq on one of %s, alone or joined to others by \"and\"", total, maxScan, names)
 }
 
 // decodedTwice is the filter with its texts percent-decoded once more, or false
@@ -131,22 +195,16 @@ func decodedTwice(e filter.Expr) (filter.Expr, bool) {
 	return out, changed
 }
 
-// paged reads a page of all there is, and counts it, at once.
-func paged[T any](
-	ctx context.Context, page Page, count func(context.Context) (int, error),
-	read func(ctx context.Context, first, limit int) ([]T, error), toResource func(T) (scim.Resource, error),
-) (Found, error) {
+// page reads a page of all there is, and counts it, at once.
+func (s search) page(ctx context.Context, page Page) (Found, error) {
 	var found Found
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		found.Total, err = count(ctx)
+		found.Total, err = s.count(ctx)
 		return err
 	})
-	g.Go(func() error {
-		list, err := pages(ctx, page.first(), page.Count, read)
-		if err == nil {
-			found.Resources, err = resources(list, toResource)
-		}
+	g.Go(func() (err error) {
+		found.Resources, err = pages(ctx, page.first(), page.Count, s.read)
 		return err
 	})
 	err := g.Wait()

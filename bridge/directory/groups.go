@@ -20,13 +20,10 @@ type groups struct {
 // name, when e is nil, else those that match. Errors are as for Users.
 func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
 	g := groups{t: t, c: c}
-	if e == nil {
-		return g.page(ctx, page)
-	}
 	if err := g.checkMembers(e); err != nil {
 		return Found{}, err
 	}
-	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp}
+	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: c.CountTopGroups, read: g.read}
 	found, err := s.run(ctx, e, page)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
@@ -48,8 +45,12 @@ func (g groups) checkMembers(e filter.Expr) error {
 	return nil
 }
 
-func (g groups) page(ctx context.Context, page Page) (Found, error) {
-	return paged(ctx, page, g.c.CountTopGroups, g.c.TopGroups, g.resource)
+func (g groups) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
+	list, err := g.c.TopGroups(ctx, first, limit)
+	if err != nil {
+		return nil, err
+	}
+	return resources(list, g.resource)
 }
 
 func (g groups) resource(group keycloak.Group) (scim.Resource, error) {

@@ -25,20 +25,19 @@ type users struct {
 // stored attributes cannot be read is a *mapping.DamagedError.
 func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
 	u := users{Directory: d, t: t, c: c}
-	if e == nil {
-		return u.page(ctx, page)
-	}
 	if mentions(e, scim.AttrGroups) > 0 {
 		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
-	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp}
+	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp, count: c.CountUsers, read: u.read}
 	return s.run(ctx, e, page)
 }
 
-func (u users) page(ctx context.Context, page Page) (Found, error) {
-	return paged(ctx, page, u.c.CountUsers, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-		return u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
-	}, u.resource)
+func (u users) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
+	list, err := u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
+	if err != nil {
+		return nil, err
+	}
+	return resources(list, u.resource)
 }
 
 func (u users) resource(user keycloak.User) (scim.Resource, error) {
@@ -81,7 +80,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case scim.AttrID:
 		return u.byID(ctx, t.text)
 	case scim.AttrUserName:
-		return u.c.Users(ctx, keycloak.UserQuery{Username: t.text, Max: upstreamPage})
+		return u.c.Users(ctx, keycloak.UserQuery{Username: scim.PrepareUserName(t.text), Max: upstreamPage})
 	case scim.AttrExternalID:
 		return u.byAttribute(ctx, mapping.AttrKey, mapping.LookupKey(u.t.Key, t.text))
 	case scim.AttrEmails:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // FuzzRemainder: whatever somebody wrote into the attribute, reading it is a resource
@@ -17,7 +18,7 @@ func FuzzRemainder(f *testing.F) {
 	f.Add("realm|1|1/0||", "realm|1|0/-1|e3b0c44298fc1c14|")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		u := keycloak.User{ID: "1", Username: "jane", Attributes: map[string][]string{mapping.AttrRemainder: {one, two}}}
-		if r, err := mapping.Default().UserResource(key, u); err == nil && r.Document.String("userName") == "" {
+		if r, err := mapping.Default(scim.Tolerant).UserResource(key, u); err == nil && r.Document.String("userName") == "" {
 			t.Error("a user without a name")
 		}
 	})

@@ -19,14 +19,17 @@ type rule struct {
 }
 
 // Default is the built-in mapping of the core User, the enterprise User and the
-// core Group.
-func Default() *Mapping {
+// core Group, for clients under a profile.
+func Default(p scim.Profile) *Mapping {
 	return &Mapping{
-		User:  scim.UserType(),
-		Group: scim.GroupType(),
+		User:  scim.UserType().Under(p),
+		Group: scim.GroupType().Under(p),
 		rules: []rule{{name: scim.AttrDisplayName, attribute: AttrDisplayName}},
 	}
 }
+
+// Profile is what the tenant's clients must keep to.
+func (m *Mapping) Profile() scim.Profile { return m.User.Profile }
 
 // Types are the resource types of the tenant, in the order of /ResourceTypes.
 func (m *Mapping) Types() []*scim.ResourceType {

@@ -35,7 +35,7 @@ func newDocument(tb testing.TB, text string) scim.Document {
 // stored is what Keycloak holds of a document: attributes without their order.
 func stored(tb testing.TB, doc scim.Document) keycloak.User {
 	tb.Helper()
-	m := mapping.Default()
+	m := mapping.Default(scim.Tolerant)
 	s, err := m.UserState(key, doc)
 	if err != nil {
 		tb.Fatalf("UserState(%v): %v", doc, err)
@@ -62,7 +62,7 @@ func stored(tb testing.TB, doc scim.Document) keycloak.User {
 
 func read(tb testing.TB, u keycloak.User) scim.Document {
 	tb.Helper()
-	r, err := mapping.Default().UserResource(key, u)
+	r, err := mapping.Default(scim.Tolerant).UserResource(key, u)
 	if err != nil {
 		tb.Fatalf("UserResource: %v", err)
 	}
@@ -130,7 +130,7 @@ func TestRandomDocumentsComeBack(t *testing.T) {
 			data, err := scim.Encode(object)
 			t.Fatalf("%s (%v) came back differently (-sent +got):\n%s", data, err, diff)
 		}
-		s, err := mapping.Default().UserState(key, doc)
+		s, err := mapping.Default(scim.Tolerant).UserState(key, doc)
 		if err != nil || !s.AttributesEqual(key, u.Attributes) {
 			t.Fatalf("what was just stored counts as changed: %v", err)
 		}
@@ -221,7 +221,7 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 	} {
 		u := keycloak.User{ID: "1", Username: "j", Attributes: map[string][]string{mapping.AttrRemainder: values}}
 		var damaged *mapping.DamagedError
-		if _, err := mapping.Default().UserResource(key, u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder || damaged.ID != "1" {
+		if _, err := mapping.Default(scim.Tolerant).UserResource(key, u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder || damaged.ID != "1" {
 			t.Errorf("%s: error = %v, want a DamagedError that names the user and the attribute", name, err)
 		}
 	}
@@ -229,7 +229,7 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 
 func TestTheNewestCompleteRemainderCounts(t *testing.T) {
 	t.Parallel()
-	m := mapping.Default()
+	m := mapping.Default(scim.Tolerant)
 	write := func(title string, at time.Time) []string {
 		s, err := m.UserState(key, newDocument(t, `{"userName":"j","title":"`+title+`"}`))
 		if err != nil {
@@ -259,7 +259,7 @@ func TestTheNewestCompleteRemainderCounts(t *testing.T) {
 
 func TestAUserKeepsForeignAttributes(t *testing.T) {
 	t.Parallel()
-	s, err := mapping.Default().UserState(key, newDocument(t, `{"userName":"j","displayName":"d"}`))
+	s, err := mapping.Default(scim.Tolerant).UserState(key, newDocument(t, `{"userName":"j","displayName":"d"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestAUserKeepsForeignAttributes(t *testing.T) {
 
 func TestTooMuchIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	_, err := mapping.Default().UserState(key, newDocument(t, `{"userName":"j","title":"`+strings.Repeat("x", 70_000)+`"}`))
+	_, err := mapping.Default(scim.Tolerant).UserState(key, newDocument(t, `{"userName":"j","title":"`+strings.Repeat("x", 70_000)+`"}`))
 	var e *scim.Error
 	if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Detail, "title") {
 		t.Errorf("UserState(70 kB) = %v, want a 400 that names title", err)
@@ -283,7 +283,7 @@ func TestTooMuchIsRefusedByName(t *testing.T) {
 		"displayName": {"displayName": strings.Repeat("x", 256)},
 		"externalId":  {"displayName": "g", "externalId": strings.Repeat("x", 256)},
 	} {
-		_, err := mapping.Default().GroupState(doc)
+		_, err := mapping.Default(scim.Tolerant).GroupState(doc)
 		if !errors.As(err, &e) || !strings.Contains(e.Detail, attribute) {
 			t.Errorf("GroupState = %v, want a 400 that names %s", err, attribute)
 		}
@@ -292,7 +292,7 @@ func TestTooMuchIsRefusedByName(t *testing.T) {
 
 func TestGroupComesBackAsItWasSent(t *testing.T) {
 	t.Parallel()
-	m := mapping.Default()
+	m := mapping.Default(scim.Tolerant)
 	want := scim.Document{"displayName": "A/b 日", "externalId": "X", "urn:v:x": map[string]any{"note": strings.Repeat("日x", 300)}}
 	s, err := m.GroupState(want)
 	if err != nil {

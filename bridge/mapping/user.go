@@ -51,7 +51,7 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 // takeUserName leaves the spelling in the rest where Keycloak would lose it.
 func takeUserName(rest scim.Document) string {
 	spelled := rest.String(scim.AttrUserName)
-	stored := strings.ToLower(spelled)
+	stored := scim.PrepareUserName(spelled)
 	if stored == spelled {
 		delete(rest, scim.AttrUserName)
 	}
@@ -122,7 +122,7 @@ func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource
 		return scim.Resource{}, err
 	}
 	doc := scim.Document(rest)
-	if !strings.EqualFold(doc.String(scim.AttrUserName), u.Username) {
+	if spelled := doc.String(scim.AttrUserName); !strings.EqualFold(spelled, u.Username) && scim.PrepareUserName(spelled) != u.Username {
 		doc[scim.AttrUserName] = u.Username
 	}
 	giveName(doc, u)

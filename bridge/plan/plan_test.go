@@ -28,7 +28,7 @@ func state(t *testing.T, text string) mapping.UserState {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default().UserState(key, doc)
+	s, err := mapping.Default(scim.Tolerant).UserState(key, doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,11 +84,11 @@ func TestAUserOfTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob := keycloak.User{ID: "u1", Username: "bob", Email: "bob@a.b", FirstName: "Bob", Enabled: true}
-	read, err := mapping.Default().UserResource(key, bob)
+	read, err := mapping.Default(scim.Tolerant).UserResource(key, bob)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default().UserState(key, read.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(key, read.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAUserOfTheConsole(t *testing.T) {
 		t.Errorf("plan of no change = %q, %v, want none", p, err)
 	}
 	read.Document["title"] = "t"
-	if s, err = mapping.Default().UserState(key, read.Document); err != nil {
+	if s, err = mapping.Default(scim.Tolerant).UserState(key, read.Document); err != nil {
 		t.Fatal(err)
 	}
 	_, after, err := plan.ForUser(key, id, bob, s, now())
@@ -118,11 +118,11 @@ func TestALockedOutUser(t *testing.T) {
 	locked := current(t, `{"userName":"j"}`)
 	locked.Enabled = false
 	locked.Attributes["disabledReason"] = []string{"permanentlyLocked"}
-	echo, err := mapping.Default().UserResource(key, locked)
+	echo, err := mapping.Default(scim.Tolerant).UserResource(key, locked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default().UserState(key, echo.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(key, echo.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestALockedOutUser(t *testing.T) {
 
 func TestForGroup(t *testing.T) {
 	t.Parallel()
-	m := mapping.Default()
+	m := mapping.Default(scim.Tolerant)
 	group := func(doc scim.Document) mapping.GroupState {
 		s, err := m.GroupState(doc)
 		if err != nil {

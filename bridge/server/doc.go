@@ -1,10 +1,13 @@
 // Package server speaks HTTP: routes, credentials on the wire, JSON in and out,
 // limits, errors.
 //
+//	/realms/{tenant}/scim/v2                                GET
+//	/realms/{tenant}/scim/v2/.search                        POST
 //	/realms/{tenant}/scim/v2/ServiceProviderConfig          GET
 //	/realms/{tenant}/scim/v2/ResourceTypes[/{id}]           GET
 //	/realms/{tenant}/scim/v2/Schemas[/{urn}]                GET
 //	/realms/{tenant}/scim/v2/Users    /Groups               GET POST
+//	/realms/{tenant}/scim/v2/Users/.search    /Groups/.search    POST
 //	/realms/{tenant}/scim/v2/Users/{id}    /Groups/{id}     GET PUT PATCH DELETE
 //	/realms/{tenant}/scim/v2/Me    /Bulk                    501
 //

@@ -75,7 +75,7 @@ func (x *exchange) names(parameter string) []string {
 // body reads and decodes the body. Both JSON media types are taken, in any case
 // and with any parameter, as is a body without one.
 func (x *exchange) body() (map[string]any, error) {
-	if err := checkMedia(x.request.Header); err != nil {
+	if err := checkMedia(x.call.Tenant.Mapping.Profile(), x.request.Header); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, x.maxBody))
@@ -85,12 +85,12 @@ func (x *exchange) body() (map[string]any, error) {
 	return scim.Decode(data)
 }
 
-func checkMedia(h http.Header) error {
+func checkMedia(p scim.Profile, h http.Header) error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
 	}
 	text := h.Get("Content-Type")
-	if text == "" {
+	if text == "" && p.Takes(scim.NoContentType) {
 		return nil
 	}
 	media, _, err := mime.ParseMediaType(text)

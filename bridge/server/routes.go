@@ -25,6 +25,8 @@ type route struct {
 // routes is the whole surface of the server.
 func routes() []route {
 	table := []route{
+		{http.MethodGet, "", "", list},
+		{http.MethodPost, "/.search", "", search},
 		{http.MethodGet, "/ServiceProviderConfig", "", serviceProviderConfig},
 		{http.MethodGet, "/ResourceTypes", "", resourceTypes},
 		{http.MethodGet, "/ResourceTypes/:id", "", resourceTypes},
@@ -35,6 +37,7 @@ func routes() []route {
 		table = append(table,
 			route{http.MethodGet, endpoint, endpoint, list},
 			route{http.MethodPost, endpoint, endpoint, create},
+			route{http.MethodPost, endpoint + "/.search", endpoint, search},
 			route{http.MethodGet, endpoint + "/:id", endpoint, get},
 			route{http.MethodPut, endpoint + "/:id", endpoint, replace},
 			route{http.MethodPatch, endpoint + "/:id", endpoint, patch},
@@ -48,14 +51,28 @@ func routes() []route {
 }
 
 func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
-	return s.service.ServiceProviderConfig(x.call.Tenant), nil
+	return s.service.ServiceProviderConfig(x.call.Tenant.BaseURL), nil
+}
+
+// filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
+func filtersNot(x *exchange) error {
+	if x.params.Has("filter") {
+		return &scim.Error{Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
+	}
+	return nil
 }
 
 func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	if err := filtersNot(x); err != nil {
+		return bridge.Answer{}, err
+	}
 	return s.service.ResourceTypes(x.call.Tenant, x.call.ID)
 }
 
 func schemas(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	if err := filtersNot(x); err != nil {
+		return bridge.Answer{}, err
+	}
 	return s.service.Schemas(x.call.Tenant, x.call.ID)
 }
 
@@ -65,6 +82,21 @@ func list(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 		return bridge.Answer{}, err
 	}
 	return s.service.List(ctx, x.call, query)
+}
+
+// search answers a query whose parameters are in the body, which keeps them out of
+// the logs on the way (RFC 7644 section 3.4.3).
+func search(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	r, err := scim.DecodeSearch(x.call.Tenant.Mapping.Profile(), body)
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	x.call.Attributes, x.call.Excluded = r.Attributes, r.Excluded
+	return s.service.List(ctx, x.call, bridge.Query{Filter: r.Filter, StartIndex: r.StartIndex, Count: r.Count})
 }
 
 func create(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {

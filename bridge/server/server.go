@@ -25,11 +25,12 @@ import (
 
 // Options are what a Server needs besides the service; all are required.
 type Options struct {
-	Tenants *tenant.Registry
-	Log     *zap.Logger
-	Metrics *observe.Metrics
-	MaxBody int64         // bytes
-	Timeout time.Duration // for one request, upstream calls included
+	Tenants   *tenant.Registry
+	PublicURL string // of the bridge, without a trailing slash
+	Log       *zap.Logger
+	Metrics   *observe.Metrics
+	MaxBody   int64         // bytes
+	Timeout   time.Duration // for one request, upstream calls included
 }
 
 // Server answers SCIM requests over HTTP.
@@ -51,6 +52,10 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if !ok || len(segments) != strings.Count(rt.path, "/")+4 {
 		return bridge.Answer{}, scim.NotFound("Endpoint")
 	}
+	if rt.path == "/ServiceProviderConfig" && r.Header.Get("Authorization") == "" {
+		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
+		return s.service.ServiceProviderConfig(tenant.BaseURL(s.options.PublicURL, segments[1])), nil
+	}
 	t, err := s.authenticate(ctx, segments[1], r.Header.Get("Authorization"))
 	if err != nil {
 		return bridge.Answer{}, err
@@ -59,10 +64,14 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return bridge.Answer{}, err
 	}
+	if params.Has("filter") && r.Method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
+		return bridge.Answer{}, scim.BadRequest(scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
+	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params}
 	x.call = bridge.Call{
 		Tenant: t, Endpoint: rt.endpoint,
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),
+		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
 	}
 	if strings.HasSuffix(rt.path, "/:id") {
 		x.call.ID = segments[len(segments)-1]
@@ -71,6 +80,9 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	defer cancel()
 	return rt.handle(ctx, s, x)
 }
+
+// conditions joins the entity tags of a header that may be given more than once.
+func conditions(r *http.Request, name string) string { return strings.Join(r.Header.Values(name), ",") }
 
 // split takes a path apart: realms, tenant, scim, v2, endpoint, id. Each segment is
 // unescaped once; ok is false when one cannot be or is empty.
@@ -150,6 +162,9 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	}
 	if a.Location != "" {
 		w.Header().Set("Location", a.Location)
+	}
+	if a.ETag != "" {
+		w.Header().Set("ETag", a.ETag)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if body == nil {

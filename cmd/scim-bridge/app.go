@@ -19,6 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // app is the bridge, wired.
@@ -47,7 +48,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	})
 	return &app{
 		handler: server.New(service, server.Options{
-			Tenants: tenants, Log: log, Metrics: metrics,
+			Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
 			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
 		}),
 		health:  observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
@@ -105,23 +106,22 @@ func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
 }
 
 func newTenants(c config.Config) []*tenant.Tenant {
-	m := mapping.Default()
 	var out []*tenant.Tenant
 	for name, r := range c.Realms {
 		for _, t := range r.Tenants {
-			out = append(out, newTenant(c, name, t, m))
+			out = append(out, newTenant(c, name, t))
 		}
 	}
 	return out
 }
 
-func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) *tenant.Tenant {
+func newTenant(c config.Config, realmName string, t config.Tenant) *tenant.Tenant {
 	tokens := make([]tenant.Token, len(t.Tokens))
 	for i, token := range t.Tokens {
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
 	}
 	return &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: m, Tokens: tokens,
+		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: mapping.Default(scim.Profile(t.Profile)), Tokens: tokens,
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,

@@ -19,6 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
@@ -96,7 +97,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if err := d.admin.CreateRealm(ctx); err != nil {
 		return fmt.Errorf("make realm %s: %w", d.realm, err)
 	}
-	s := realm.NewSetup(d.admin, mapping.Default(), realm.Options{ClientID: "scim-bridge", Relax: true, Usernames: true})
+	s := realm.NewSetup(d.admin, mapping.Default(scim.Tolerant), realm.Options{ClientID: "scim-bridge", Relax: true, Usernames: true})
 	changes, err := s.Plan(ctx)
 	if err == nil {
 		err = s.Apply(ctx, changes)

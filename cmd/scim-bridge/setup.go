@@ -22,6 +22,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // setupFlags are the flags of setup.
@@ -147,7 +148,7 @@ func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client)
 			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
 		}
 	}
-	s := realm.NewSetup(admin, mapping.Default(), o)
+	s := realm.NewSetup(admin, mapping.Default(scim.Tolerant), o)
 	changes, err := s.Plan(ctx)
 	return s, changes, err
 }

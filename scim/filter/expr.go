@@ -7,7 +7,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath.
+// Expr is a filter: *And, *Or, *Not, *Compare, *Present,
+// *ValuePath, or *Constant, which Simplify makes.
 type Expr interface {
 	isExpr()
 	write(b *strings.Builder, within precedence)

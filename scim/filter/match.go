@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -35,6 +37,8 @@ func Match(e Expr, object map[string]any) bool {
 		return e.match(values(e.Path, object))
 	case *Present:
 		return present(values(e.Path, object))
+	case *Constant:
+		return e.Value
 	case *ValuePath:
 		for _, element := range values(e.Path, object) {
 			if MatchElement(e.Filter, element) {
@@ -207,11 +211,12 @@ func matchText(op Op, text, want string, caseExact bool) bool {
 	return ordered(op, strings.Compare(text, want))
 }
 
-// fold folds the case of a text, by Unicode's full case folding beyond ASCII.
+// fold prepares a text for a comparison without case: by Unicode's full case folding
+// and composition beyond ASCII.
 func fold(text string) string {
 	for i := range len(text) {
 		if text[i] >= 0x80 {
-			return cases.Fold().String(text)
+			return norm.NFC.String(cases.Fold().String(width.Fold.String(text)))
 		}
 	}
 	return strings.ToLower(text)

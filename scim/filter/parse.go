@@ -10,10 +10,23 @@ import (
 // attribute and a comparison that the attribute's type does not have are a
 // *scim.Error with InvalidFilter.
 func Parse(text string, rt *scim.ResourceType) (Expr, error) {
+	return parse(text, newParser(text, rt))
+}
+
+// ParseAtRoot reads a filter of a query at the service root as it holds for
+// resources of one type: an attribute that the type does not have is unassigned
+// (RFC 7644 section 3.4.2.1). Its path has no Attr.
+func ParseAtRoot(text string, rt *scim.ResourceType) (Expr, error) {
+	p := newParser(text, rt)
+	p.atRoot = true
+	return parse(text, p)
+}
+
+func parse(text string, p *parser) (Expr, error) {
 	if err := checkBounds(text, scim.InvalidFilter); err != nil {
 		return nil, err
 	}
-	p := newParser(text, rt)
+	p.advance()
 	e, err := p.or()
 	if err == nil && p.tok.kind != tokenEnd {
 		err = p.expected("and, or or the end of the filter")
@@ -29,15 +42,14 @@ type parser struct {
 	lex     lexer
 	tok     token
 	rt      *scim.ResourceType
+	atRoot  bool           // attributes that the type does not have are unassigned
 	outer   *scim.AttrPath // the attribute in whose […] the parser is
 	nesting int
 	terms   int
 }
 
 func newParser(text string, rt *scim.ResourceType) *parser {
-	p := &parser{lex: lexer{text: text}, rt: rt}
-	p.advance()
-	return p
+	return &parser{lex: lexer{text: text}, rt: rt}
 }
 
 func (p *parser) advance() { p.tok = p.lex.next() }
@@ -160,6 +172,9 @@ func (p *parser) path() (scim.AttrPath, error) {
 	}
 	path, err := p.rt.Resolve(p.tok.text)
 	if err != nil || !path.Known() || path.Name == "" {
+		if p.atRoot {
+			return scim.AttrPath{Name: p.tok.text}, nil
+		}
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
 	if path.Attr.Returned == scim.ReturnedNever {
@@ -170,6 +185,9 @@ func (p *parser) path() (scim.AttrPath, error) {
 
 func (p *parser) relative() (scim.AttrPath, error) {
 	name := p.tok.text
+	if p.outer.Attr == nil {
+		return scim.AttrPath{Name: name}, nil
+	}
 	sub := p.outer.Attr.Sub(name)
 	if sub == nil && p.outer.Attr.Type != scim.TypeComplex && strings.EqualFold(name, scim.AttrValue) {
 		sub = p.outer.Attr // a simple multi-valued attribute has a value and no more
@@ -190,7 +208,7 @@ func (p *parser) unknown(name, of string) error {
 
 // valuePath reads […] and what may stand behind it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
-	if p.outer != nil || path.Sub != "" || !path.Attr.MultiValued {
+	if p.outer != nil || path.Sub != "" || path.Attr != nil && !path.Attr.MultiValued {
 		return nil, scim.BadRequest(scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
 	}
 	inner, err := p.brackets(path)
@@ -198,7 +216,7 @@ func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 		return nil, err
 	}
 	out := &ValuePath{Path: path, Filter: inner}
-	if p.tok.kind != tokenWord || !strings.HasPrefix(p.tok.text, ".") {
+	if p.tok.kind != tokenWord || !strings.HasPrefix(p.tok.text, ".") || !p.rt.Profile.Takes(scim.SubBehindFilter) {
 		return out, nil
 	}
 	return p.behind(out)

@@ -47,6 +47,7 @@ func ParsePath(text string, rt *scim.ResourceType) (Path, error) {
 
 func parseFiltered(attr scim.AttrPath, rest string, rt *scim.ResourceType) (Path, error) {
 	p := newParser(rest, rt)
+	p.advance()
 	inner, err := p.brackets(attr)
 	if err != nil {
 		return Path{}, err

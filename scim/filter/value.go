@@ -10,17 +10,20 @@ import (
 
 // compare reads the value of a comparison and checks it against the attribute.
 func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
-	path = toValue(path)
-	leaf := path.Leaf()
 	value, err := p.literal()
 	if err != nil {
 		return nil, err
 	}
 	p.advance()
+	if path.Attr == nil { // at the root: nothing of this type has it
+		return &Compare{Path: path, Op: op, Value: value}, nil
+	}
+	path = toValue(path)
+	leaf := path.Leaf()
 	if leaf.Type == scim.TypeComplex && value != nil {
 		return nil, scim.BadRequest(scim.InvalidFilter, "%s is complex; compare one of its sub-attributes", path)
 	}
-	if value, err = typed(leaf, path, value); err != nil {
+	if value, err = typed(p.rt.Profile, leaf, path, value); err != nil {
 		return nil, err
 	}
 	if err := allowed(leaf, path, op, value); err != nil {
@@ -75,21 +78,13 @@ func isNumber(text string) bool {
 
 // typed checks the type of a value; "True" and "False" stand for booleans (Entra:
 // roles[primary eq "True"]).
-func typed(a *scim.Attribute, path scim.AttrPath, value any) (any, error) {
+func typed(profile scim.Profile, a *scim.Attribute, path scim.AttrPath, value any) (any, error) {
 	if value == nil {
 		return nil, nil
 	}
 	switch a.Type {
 	case scim.TypeBoolean:
-		if text, ok := value.(string); ok {
-			switch strings.ToLower(text) {
-			case "true":
-				return true, nil
-			case "false":
-				return false, nil
-			}
-		}
-		return as[bool](value, path, "true or false")
+		return as[bool](profile.Boolean(value), path, "true or false")
 	case scim.TypeInteger, scim.TypeDecimal:
 		return as[json.Number](value, path, "a number")
 	case scim.TypeDateTime:

@@ -27,6 +27,10 @@ func Apply(rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, e
 		}
 	}
 	if err := rt.Validate(w.doc); err != nil {
+		err.Type = scim.MutabilityErr // the operations took it away (RFC 7644 section 3.5.2.2)
+		return Result{}, err
+	}
+	if err := rt.CheckImmutable(doc, w.doc); err != nil {
 		return Result{}, err
 	}
 	return Result{Document: w.doc, Members: w.members}, nil
@@ -93,7 +97,7 @@ func (w *work) member(op Op, name string, value any) error {
 
 // opaque sets an attribute that no schema knows: kept as sent, like in a POST.
 func (w *work) opaque(name string, value any) error {
-	doc, err := w.rt.Canonical(map[string]any{name: value})
+	doc, err := w.rt.CanonicalMember(name, value)
 	if err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ func (w *work) at(op Operation, path filter.Path) error {
 		return w.members.apply(op, path)
 	}
 	return w.inContainer(p.URN, func(container map[string]any) error {
-		t := target{attr: p.Attr, path: path, container: container}
+		t := target{profile: w.rt.Profile, attr: p.Attr, path: path, container: container}
 		return t.apply(op)
 	})
 }
@@ -169,7 +173,7 @@ func (w *work) extension(op Operation, urn string) error {
 // part of something unknown is refused, as nothing says what it would mean.
 func (w *work) unknown(op Operation, path filter.Path) error {
 	p := path.Attr
-	if p.Sub != "" || path.Filter != nil || p.URN != "" {
+	if p.Sub != "" || path.Filter != nil || p.URN != "" || !w.rt.Profile.Takes(scim.UnknownAttributes) {
 		return scim.BadRequest(scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
 	}
 	if op.Op == Remove {

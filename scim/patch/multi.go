@@ -12,6 +12,8 @@ func (t target) applyMulti(op Operation) error {
 	elements, _ := t.container[t.attr.Name].([]any)
 	var err error
 	switch {
+	case t.path.Filter != nil && t.sub() == "" && op.Op != Remove && !t.profile.Takes(scim.WholeElementPath):
+		err = scim.BadRequest(scim.InvalidPath, "the filter on %s must be followed by a sub-attribute", t.attr.Name)
 	case t.path.Filter != nil || t.sub() != "":
 		elements, err = t.selected(op, elements)
 	case op.Op == Remove:
@@ -33,7 +35,7 @@ func (t target) applyMulti(op Operation) error {
 }
 
 func (t target) replaceAll(value any) ([]any, error) {
-	kept, err := scim.CanonicalValue(t.attr, t.path.Attr.String(), value)
+	kept, err := t.profile.CanonicalValue(t.attr, t.path.Attr.String(), value)
 	elements, _ := kept.([]any)
 	return elements, err
 }
@@ -159,19 +161,19 @@ func (t target) changeElement(op Operation, element any) (any, error) {
 	case op.Op == Remove || scim.IsEmpty(op.Value):
 		return nil, nil
 	}
-	return object, mergeElement(object, t.attr, op.Value)
+	return object, t.mergeElement(object, op.Value)
 }
 
 func (t target) changeSimple(op Operation) (any, error) {
 	if op.Op == Remove || scim.IsEmpty(op.Value) {
 		return nil, nil
 	}
-	return scim.CanonicalElement(t.attr, t.path.Attr.String(), op.Value)
+	return t.profile.CanonicalElement(t.attr, t.path.Attr.String(), op.Value)
 }
 
 // mergeElement merges what a client sent for one element; a bare value, or an
 // array of one, stands for its object.
-func mergeElement(element map[string]any, a *scim.Attribute, value any) error {
+func (t target) mergeElement(element map[string]any, value any) error {
 	if array, ok := value.([]any); ok && len(array) == 1 {
 		value = array[0]
 	}
@@ -179,7 +181,7 @@ func mergeElement(element map[string]any, a *scim.Attribute, value any) error {
 	if !ok {
 		object = map[string]any{scim.AttrValue: value}
 	}
-	return merge(element, a, object)
+	return t.merge(element, t.attr, object)
 }
 
 // createElement makes the element that a filter of plain eq terms describes when
@@ -189,10 +191,10 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	element := map[string]any{}
 	if t.path.Filter != nil {
 		terms, ok := filter.EqualTerms(t.path.Filter)
-		if !ok {
+		if !ok || !t.profile.Takes(scim.CreateOnNoMatch) {
 			return nil, scim.BadRequest(scim.NoTarget, "no value of %s matches the filter of the path", t.attr.Name)
 		}
-		if err := merge(element, t.attr, terms); err != nil {
+		if err := t.merge(element, t.attr, terms); err != nil {
 			return nil, err
 		}
 	}

@@ -28,11 +28,14 @@ type Operation struct {
 // MaxOperations bounds the operations of one request.
 const MaxOperations = 1000
 
-// Decode reads the operations of a PatchOp message. Names and the op are
-// compared without case: Entra writes "Add". A message without "schemas" is
-// taken (Okta leaves it out at times); one that is otherwise malformed is a
-// *scim.Error with InvalidSyntax.
-func Decode(object map[string]any) ([]Operation, error) {
+// Decode reads the operations of a PatchOp message. Names are compared without case.
+// A malformed message is a *scim.Error with InvalidSyntax; what counts as one
+// depends on the profile.
+func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
+	p := rt.Profile
+	if err := p.CheckMessage(object, scim.PatchOpURN); err != nil {
+		return nil, err
+	}
 	list, ok := scim.Member(object, "Operations")
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "a PATCH needs \"Operations\"")
@@ -46,7 +49,7 @@ func Decode(object map[string]any) ([]Operation, error) {
 	}
 	ops := make([]Operation, len(elements))
 	for i, element := range elements {
-		op, err := decodeOne(element)
+		op, err := decodeOne(p, element)
 		if err != nil {
 			err.Detail = "Operations[" + strconv.Itoa(i) + "]: " + err.Detail
 			return nil, err
@@ -56,14 +59,17 @@ func Decode(object map[string]any) ([]Operation, error) {
 	return ops, nil
 }
 
-func decodeOne(element any) (Operation, *scim.Error) {
+func decodeOne(p scim.Profile, element any) (Operation, *scim.Error) {
 	object, ok := element.(map[string]any)
 	if !ok {
 		return Operation{}, scim.BadRequest(scim.InvalidSyntax, "an operation must be an object")
 	}
 	name, _ := scim.Member(object, "op")
 	text, _ := name.(string)
-	op := Operation{Op: Op(strings.ToLower(text))}
+	if p.Takes(scim.AnyOpCase) {
+		text = strings.ToLower(text)
+	}
+	op := Operation{Op: Op(text)}
 	switch op.Op {
 	case Add, Remove, Replace:
 	default:
@@ -76,5 +82,11 @@ func decodeOne(element any) (Operation, *scim.Error) {
 		op.Path = strings.TrimSpace(op.Path)
 	}
 	op.Value, op.HasValue = scim.Member(object, "value")
+	if op.Path == "" && op.Op != Remove && !p.Takes(scim.PathlessPatch) {
+		return Operation{}, scim.BadRequest(scim.InvalidSyntax, "%s needs a \"path\"", op.Op)
+	}
+	if op.Op == Remove && op.HasValue && !p.Takes(scim.RemoveListed) {
+		return Operation{}, scim.BadRequest(scim.InvalidSyntax, "remove takes no \"value\"; select what to remove by a filter in the path")
+	}
 	return op, nil
 }

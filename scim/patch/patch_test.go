@@ -33,7 +33,7 @@ func newDocument(tb testing.TB, text string) scim.Document {
 
 func newOperations(tb testing.TB, text string) []patch.Operation {
 	tb.Helper()
-	ops, err := patch.Decode(newObject(tb, `{"Operations":[`+text+`]}`))
+	ops, err := patch.Decode(scim.UserType(), newObject(tb, `{"Operations":[`+text+`]}`))
 	if err != nil {
 		tb.Fatalf("Decode(%s): %v", text, err)
 	}
@@ -168,8 +168,8 @@ func TestApplyRefuses(t *testing.T) {
 		"a filter that describes no element":   {`{"op":"replace","path":"emails[type co \"zz\"].value","value":"a"}`, scim.NoTarget},
 		"a filter on a single value":           {`{"op":"add","path":"title[value eq \"x\"]","value":"a"}`, scim.InvalidPath},
 		"a wrong type":                         {`{"op":"replace","path":"active","value":"maybe"}`, scim.InvalidValue},
-		"a required attribute removed":         {`{"op":"remove","path":"userName"}`, scim.InvalidValue},
-		"a required attribute cleared":         {`{"op":"replace","path":"userName","value":""}`, scim.InvalidValue},
+		"a required attribute removed":         {`{"op":"remove","path":"userName"}`, scim.MutabilityErr},
+		"a required attribute cleared":         {`{"op":"replace","path":"userName","value":""}`, scim.MutabilityErr},
 		"no object without a path":             {`{"op":"add","value":"x"}`, scim.InvalidValue},
 		"a part of something unknown":          {`{"op":"add","path":"nonsense.x","value":"x"}`, scim.InvalidPath},
 		"an unknown schema":                    {`{"op":"add","path":"urn:x:y:z","value":"x"}`, scim.InvalidPath},
@@ -203,7 +203,7 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := patch.Decode(newObject(t, c.text))
+			_, err := patch.Decode(scim.UserType(), newObject(t, c.text))
 			var e *scim.Error
 			if !errors.As(err, &e) || e.Type != c.want {
 				t.Errorf("Decode = %v, want %s", err, c.want)
@@ -275,7 +275,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ops, err := patch.Decode(object)
+		ops, err := patch.Decode(scim.UserType(), object)
 		if err != nil {
 			return
 		}

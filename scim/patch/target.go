@@ -10,6 +10,7 @@ import (
 // target is what a path points at: an attribute that the schemas know, in the
 // object that holds it.
 type target struct {
+	profile   scim.Profile
 	attr      *scim.Attribute
 	path      filter.Path
 	container map[string]any
@@ -48,21 +49,23 @@ func (t target) apply(op Operation) error {
 }
 
 // applySingle sets or removes a single-valued attribute. A complex one is
-// merged, by add and by replace (RFC 7644 sections 3.5.2.1 and 3.5.2.3).
+// merged, by add and by replace (RFC 7644 sections 3.5.2.1 and 3.5.2.3), unless the
+// profile replaces it.
 func (t target) applySingle(op Operation) error {
 	if op.Op == Remove || scim.IsEmpty(op.Value) {
 		delete(t.container, t.attr.Name)
 		return nil
 	}
-	if t.attr.Type == scim.TypeComplex {
+	replaces := op.Op == Replace && !t.profile.Takes(scim.MergeOnReplace)
+	if t.attr.Type == scim.TypeComplex && !replaces {
 		return t.mergeSingle(op.Value)
 	}
-	return put(t.container, t.attr, t.path.Attr.String(), op.Value)
+	return t.put(t.container, t.attr, t.path.Attr.String(), op.Value)
 }
 
 // put sets a member of an object to a canonical value, or unassigns it.
-func put(object map[string]any, a *scim.Attribute, path string, value any) error {
-	kept, err := scim.CanonicalValue(a, path, value)
+func (t target) put(object map[string]any, a *scim.Attribute, path string, value any) error {
+	kept, err := t.profile.CanonicalValue(a, path, value)
 	if err != nil {
 		return err
 	}
@@ -80,10 +83,10 @@ func put(object map[string]any, a *scim.Attribute, path string, value any) error
 func (t target) mergeSingle(value any) error {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return put(t.container, t.attr, t.path.Attr.String(), value)
+		return t.put(t.container, t.attr, t.path.Attr.String(), value)
 	}
 	current := asObject(t.container[t.attr.Name])
-	if err := merge(current, t.attr, object); err != nil {
+	if err := t.merge(current, t.attr, object); err != nil {
 		return err
 	}
 	t.store(current)
@@ -92,28 +95,35 @@ func (t target) mergeSingle(value any) error {
 
 // merge writes the members of an object as a client sent it into a complex
 // value; read-only ones are ignored.
-func merge(current map[string]any, a *scim.Attribute, object map[string]any) error {
+func (t target) merge(current map[string]any, a *scim.Attribute, object map[string]any) error {
 	for name, value := range object {
 		sub := a.Sub(name)
 		if sub == nil {
-			putOpaque(current, name, value)
+			if err := t.putOpaque(current, name, value); err != nil {
+				return err
+			}
 			continue
 		}
 		if sub.Mutability == scim.ReadOnly {
 			continue
 		}
-		if err := put(current, sub, a.Name+"."+sub.Name, value); err != nil {
+		if err := t.put(current, sub, a.Name+"."+sub.Name, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putOpaque(object map[string]any, name string, value any) {
+// putOpaque keeps what no schema knows, where the profile takes it.
+func (t target) putOpaque(object map[string]any, name string, value any) error {
+	if !t.profile.Takes(scim.UnknownAttributes) {
+		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)
+	}
 	deleteFold(object, name)
 	if kept := scim.Opaque(value); !scim.IsEmpty(kept) {
 		object[name] = kept
 	}
+	return nil
 }
 
 // deleteFold removes a member that no schema knows whatever its case: an object
@@ -146,9 +156,9 @@ func (t target) putSub(object map[string]any, op Operation) error {
 	case op.Op == Remove:
 		deleteFold(object, name)
 	case a != nil:
-		return put(object, a, t.attr.Name+"."+a.Name, op.Value)
+		return t.put(object, a, t.attr.Name+"."+a.Name, op.Value)
 	default:
-		putOpaque(object, name, op.Value)
+		return t.putOpaque(object, name, op.Value)
 	}
 	return nil
 }

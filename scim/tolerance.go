@@ -1,0 +1,94 @@
+package scim
+
+// Profile says how closely a tenant's clients must keep to the RFCs: tolerant takes
+// the spellings of the table Tolerances, strict refuses them and enforces the SCIM
+// interoperability profile (draft-zollner-scim-interop-profile) besides.
+type Profile string
+
+// The profiles.
+const (
+	Tolerant Profile = "tolerant"
+	Strict   Profile = "strict"
+)
+
+// Takes reports whether requests may stray from the RFC by the rule.
+func (p Profile) Takes(Tolerance) bool { return p != Strict }
+
+// Tolerance names a way in which clients stray from the RFC, see Tolerances.
+type Tolerance string
+
+// The tolerances, each where the code speaks of it.
+const (
+	AnySchemas         Tolerance = "any-schemas"
+	AnyOpCase          Tolerance = "any-op-case"
+	BooleanText        Tolerance = "boolean-text"
+	WrappedSingle      Tolerance = "wrapped-single"
+	UnwrappedMulti     Tolerance = "unwrapped-multi"
+	BareComplex        Tolerance = "bare-complex"
+	RoleText           Tolerance = "role-text"
+	UnknownAttributes  Tolerance = "unknown-attributes"
+	ShortExtensionPath Tolerance = "short-extension-path"
+	DotAfterURN        Tolerance = "dot-after-urn"
+	PathlessPatch      Tolerance = "pathless-patch"
+	CreateOnNoMatch    Tolerance = "create-on-no-match"
+	WholeElementPath   Tolerance = "whole-element-path"
+	MergeOnReplace     Tolerance = "merge-on-replace"
+	RemoveListed       Tolerance = "remove-listed"
+	SubBehindFilter    Tolerance = "sub-behind-filter"
+	EncodedTwice       Tolerance = "encoded-twice"
+	NoContentType      Tolerance = "no-content-type"
+	FilterOnWrite      Tolerance = "filter-on-write"
+	OpaqueManager      Tolerance = "opaque-manager"
+	FreeCountry        Tolerance = "free-country"
+	AnyCertificate     Tolerance = "any-certificate"
+)
+
+// ToleranceRule is one line of the table of tolerances.
+type ToleranceRule struct {
+	Name   Tolerance
+	Takes  string // what the tolerant profile takes for what
+	Strict string // what the strict profile answers
+	Source string // who sends it, or what the strict profile follows
+}
+
+// Tolerances is the table of all rules, in the order of a request's way.
+func Tolerances() []ToleranceRule {
+	return []ToleranceRule{
+		{NoContentType, "a body without Content-Type", "415", "curl scripts; RFC 7644 section 3.8"},
+		{FilterOnWrite, "a filter in the URL of a write, which is ignored", "400 invalidSyntax", "interop profile section 6"},
+		{AnySchemas, "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
+		{UnknownAttributes, "attributes that no schema knows: kept and returned", "400 invalidSyntax, 400 invalidPath in a path", "Okta and Entra send unmapped ones; interop profile section 5.3"},
+		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
+		{WrappedSingle, `[x] or {"value": x} for the single value x`, "400 invalidValue", "Entra's legacy jobs, ConnId"},
+		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
+		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
+		{RoleText, "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},
+		{FreeCountry, "any text as the country of an address", "400 invalidValue", "Entra sends names; RFC 7643 section 4.1.2"},
+		{AnyCertificate, "any base64 as a certificate", "400 invalidValue", "test suites; RFC 7643 section 4.1.2"},
+		{OpaqueManager, "a manager that is no user's id: kept as sent", "400 invalidValue", "Entra's SCIM Validator sends random ids"},
+		{AnyOpCase, "op in any case", "400 invalidSyntax", "Entra writes Add, Replace, Remove"},
+		{PathlessPatch, "operations without a path, whose members may be paths themselves", "400 invalidSyntax", "Okta, Entra with aadOptscim062020; interop profile section 8"},
+		{ShortExtensionPath, "an attribute of an extension without its URN, where the core has no such name", "400 invalidPath or invalidFilter", "Entra's manager"},
+		{DotAfterURN, "a dot for the colon behind a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
+		{CreateOnNoMatch, "add or replace on a filter of eq terms that nothing matches: makes the value", "400 noTarget", `Entra's emails[type eq "work"].value; erratum 8097`},
+		{WholeElementPath, "add or replace on a filter without a sub-attribute", "400 invalidPath", "RFC 7644 section 3.5.2.3; refused by the interop profile section 8"},
+		{MergeOnReplace, "replace of a complex attribute keeps the sub-attributes that are not named", "the whole value is replaced", "RFC 7644 section 3.5.2.3; the interop profile section 8 replaces"},
+		{RemoveListed, "remove with a value: removes the listed values", "400 invalidSyntax", "Entra's members, authentik, ssosync"},
+		{SubBehindFilter, `a filter emails[type eq "work"].value eq "x"`, "400 invalidFilter", "Entra, where the work address is the matching attribute"},
+		{EncodedTwice, "a filter value that is percent-encoded twice, when it is not found as it stands", "not found", "Entra's SCIM Validator"},
+	}
+}
+
+// CheckMessage refuses a message of another schema than its own (RFC 7644 section
+// 3.1).
+func (p Profile) CheckMessage(object map[string]any, urn string) error {
+	if p.Takes(AnySchemas) {
+		return nil
+	}
+	value, _ := Member(object, AttrSchemas)
+	list, _ := value.([]any)
+	if len(list) != 1 || list[0] != any(urn) {
+		return BadRequest(InvalidSyntax, "\"schemas\" must be [%q]", urn)
+	}
+	return nil
+}
