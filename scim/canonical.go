@@ -167,7 +167,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 		return nil, BadRequest(InvalidValue, "%s takes an array", path)
 	}
 	out := make([]any, 0, len(elements))
-	primaries := 0
+	primary := false
 	for _, element := range elements {
 		kept, err := p.CanonicalElement(a, path, element)
 		if err != nil {
@@ -177,12 +177,13 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 			continue
 		}
 		if object, ok := kept.(map[string]any); ok && object[AttrPrimary] == true {
-			primaries++
+			if primary && !p.Takes(ManyPrimaries) {
+				return nil, BadRequest(InvalidValue, "%s has several values with \"primary\": true; at most one may be primary", path)
+			}
+			object[AttrPrimary] = !primary
+			primary = true
 		}
 		out = append(out, kept)
-	}
-	if primaries > 1 {
-		return nil, BadRequest(InvalidValue, "%s has %d values with \"primary\": true; at most one may be primary", path, primaries)
 	}
 	if len(out) == 0 {
 		return nil, nil

@@ -104,7 +104,6 @@ func TestCanonicalNamesTheAttributeThatIsWrong(t *testing.T) {
 		"object for a text":       {`{"title":{"x":1}}`, "title"},
 		"text for a complex":      {`{"name":"x"}`, "name"},
 		"two for one":             {`{"title":["a","b"]}`, "title"},
-		"two primaries":           {`{"emails":[{"value":"a","primary":true},{"value":"b","primary":true}]}`, "emails"},
 		"certificate not base64":  {`{"x509Certificates":[{"value":"%"}]}`, "x509Certificates.value"},
 		"sub-attribute":           {`{"emails":[{"value":7}]}`, "emails.value"},
 		"extension not an object": {`{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":"x"}`, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"},

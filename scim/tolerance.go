@@ -26,6 +26,7 @@ const (
 	UnwrappedMulti     Tolerance = "unwrapped-multi"
 	BareComplex        Tolerance = "bare-complex"
 	RoleText           Tolerance = "role-text"
+	ManyPrimaries      Tolerance = "many-primaries"
 	UnknownAttributes  Tolerance = "unknown-attributes"
 	ShortExtensionPath Tolerance = "short-extension-path"
 	DotAfterURN        Tolerance = "dot-after-urn"
@@ -63,6 +64,7 @@ func Tolerances() []ToleranceRule {
 		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
 		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
 		{RoleText, "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},
+		{ManyPrimaries, "several primary values: the first stays the primary one", "400 invalidValue", "RFC 7643 section 2.4 allows one"},
 		{FreeCountry, "any text as the country of an address", "400 invalidValue", "Entra sends names; RFC 7643 section 4.1.2"},
 		{AnyCertificate, "any base64 as a certificate", "400 invalidValue", "test suites; RFC 7643 section 4.1.2"},
 		{OpaqueManager, "a manager that is no user's id: kept as sent", "400 invalidValue", "Entra's SCIM Validator sends random ids"},

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+const (
+	coreUser   = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]`
+	enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	patchOp    = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
+)
+
+// stray is a request that strays from the RFC by one rule alone. USER is the id of a
+// user that exists, GROUP that of a group whose member it is.
+type stray struct {
+	method, path, body string
+	header             map[string]string
+	tolerant           int    // the status under each profile
+	strict             int    //
+	scimType           string // of the strict answer
+	shows              string // what the tolerant answer holds; "" for anything
+	strictShows        string // what the strict answer holds, when it is no refusal
+}
+
+// strays has a request for each rule of the table.
+func strays() map[scim.Tolerance]stray {
+	post := func(members, shows, scimType string) stray {
+		return stray{"POST", "/Users", `{` + coreUser + `,"userName":"stray@acme.test",` + members + `}`, nil, 201, 400, scimType, shows, ""}
+	}
+	patch := func(op, shows, scimType string) stray {
+		return stray{"PATCH", "/Users/USER", `{` + patchOp + `,"Operations":[` + op + `]}`, nil, 200, 400, scimType, shows, ""}
+	}
+	get := func(path, shows, scimType string) stray {
+		return stray{"GET", path, "", nil, 200, 400, scimType, shows, ""}
+	}
+	role := post(`"roles":[{"value":"{\"value\":\"Admin\"}"}]`, `"value":"Admin"`, "")
+	role.strict, role.strictShows = 201, `{\"value\":\"Admin\"}`
+	merge := patch(`{"op":"replace","path":"name","value":{"familyName":"F2"}}`, `"givenName":"G"`, "")
+	merge.strict, merge.strictShows = 200, `"name":{"familyName":"F2"}`
+	twice := get("/Users?filter=userName+eq+%22jane%2540acme.test%22", `"totalResults":1`, "")
+	twice.strict, twice.strictShows = 200, `"totalResults":0`
+	bare := post(`"title":"t"`, `"title":"t"`, "")
+	bare.header, bare.strict = map[string]string{"Content-Type": ""}, 415
+	onWrite := post(`"title":"t"`, `"title":"t"`, "invalidSyntax")
+	onWrite.path += "?filter=userName+eq+%22x%22"
+	listed := stray{"PATCH", "/Groups/GROUP", `{` + patchOp + `,"Operations":[{"op":"remove","path":"members","value":[{"value":"USER"}]}]}`, nil, 204, 400, "invalidSyntax", "", ""}
+	return map[scim.Tolerance]stray{
+		scim.NoContentType:      bare,
+		scim.FilterOnWrite:      onWrite,
+		scim.AnySchemas:         {"POST", "/Users", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"stray@acme.test"}`, nil, 201, 400, "invalidSyntax", "", ""},
+		scim.UnknownAttributes:  post(`"shoeSize":"44"`, `"shoeSize":"44"`, "invalidSyntax"),
+		scim.BooleanText:        post(`"active":"False"`, `"active":false`, "invalidValue"),
+		scim.WrappedSingle:      post(`"title":[{"value":"t"}]`, `"title":"t"`, "invalidValue"),
+		scim.UnwrappedMulti:     post(`"phoneNumbers":{"value":"1"}`, `"phoneNumbers":[{"value":"1"}]`, "invalidValue"),
+		scim.BareComplex:        post(`"`+enterprise+`":{"manager":"USER"}`, `"manager":{"value":"`, "invalidValue"),
+		scim.RoleText:           role,
+		scim.ManyPrimaries:      post(`"phoneNumbers":[{"value":"1","primary":true},{"value":"2","primary":true}]`, `{"primary":false,"value":"2"}`, "invalidValue"),
+		scim.FreeCountry:        post(`"addresses":[{"country":"Norway"}]`, `"country":"Norway"`, "invalidValue"),
+		scim.AnyCertificate:     post(`"x509Certificates":[{"value":"AAAA"}]`, `"value":"AAAA"`, "invalidValue"),
+		scim.OpaqueManager:      post(`"`+enterprise+`":{"manager":{"value":"nobody"}}`, `"value":"nobody"`, "invalidValue"),
+		scim.AnyOpCase:          patch(`{"op":"Replace","path":"title","value":"t"}`, `"title":"t"`, "invalidSyntax"),
+		scim.PathlessPatch:      patch(`{"op":"replace","value":{"name.givenName":"G2"}}`, `"givenName":"G2"`, "invalidSyntax"),
+		scim.ShortExtensionPath: patch(`{"op":"add","path":"department","value":"d"}`, `"department":"d"`, "invalidPath"),
+		scim.DotAfterURN:        patch(`{"op":"add","path":"`+enterprise+`.department","value":"d"}`, `"department":"d"`, "invalidPath"),
+		scim.CreateOnNoMatch:    patch(`{"op":"add","path":"phoneNumbers[type eq \"fax\"].value","value":"9"}`, `{"type":"fax","value":"9"}`, "noTarget"),
+		scim.WholeElementPath:   patch(`{"op":"replace","path":"emails[type eq \"work\"]","value":{"display":"d"}}`, `"display":"d"`, "invalidPath"),
+		scim.MergeOnReplace:     merge,
+		scim.RemoveListed:       listed,
+		scim.SubBehindFilter:    get("/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22jane@acme.test%22", `"totalResults":1`, "invalidFilter"),
+		scim.EncodedTwice:       twice,
+	}
+}
+
+// TestEveryToleranceIsTakenOrRefusedAsTheProfileSays runs the table of tolerances on
+// both profiles.
+func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
+	t.Parallel()
+	for _, rule := range scim.Tolerances() {
+		c, ok := strays()[rule.Name]
+		if !ok {
+			t.Errorf("no request strays by the rule %s", rule.Name)
+		}
+		for profile, want := range map[config.Profile]int{config.ProfileTolerant: c.tolerant, config.ProfileStrict: c.strict} {
+			t.Run(fmt.Sprintf("%s/%s", rule.Name, profile), func(t *testing.T) {
+				t.Parallel()
+				status, body := c.send(t, profile)
+				shows := c.shows
+				if profile == config.ProfileStrict {
+					if shows = c.strictShows; c.scimType != "" {
+						shows = `"scimType":"` + c.scimType + `"`
+					}
+				}
+				if status != want || !strings.Contains(body, shows) {
+					t.Errorf("answer = %d %s, want %d with %s", status, body, want, shows)
+				}
+			})
+		}
+	}
+}
+
+// send makes a user and a group by requests that every profile takes, and sends the
+// stray one.
+func (c stray) send(t *testing.T, profile config.Profile) (int, string) {
+	t.Helper()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+		for _, realm := range c.Realms {
+			realm.Tenants[0].Profile = profile
+		}
+	})
+	user, err := b.send(t, http.MethodPost, "/Users", `{`+coreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}]}`)
+	group, err2 := b.send(t, http.MethodPost, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":%q}]}`, user["id"]))
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	ids := strings.NewReplacer("USER", fmt.Sprint(user["id"]), "GROUP", fmt.Sprint(group["id"]))
+	req, err := http.NewRequestWithContext(t.Context(), c.method, b.Base+ids.Replace(c.path), strings.NewReader(ids.Replace(c.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.Token)
+	req.Header.Set("Content-Type", scim.MediaType)
+	for name, value := range c.header {
+		req.Header[name] = nil
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// TestTolerancesAreListed keeps the page of tolerances; go test -update writes it.
+func TestTolerancesAreListed(t *testing.T) {
+	t.Parallel()
+	var page strings.Builder
+	page.WriteString("# Tolerances\n\nWhat clients may write beside the RFCs under `profile: tolerant`, the default, and what `profile: strict`\nanswers to it. Generated from the table in `scim/tolerance.go`; every rule is tested under both profiles.\n\n" +
+		"`null`, `\"\"`, `[]` and `{}` mean the same under both: that the attribute is unassigned. Keycloak cannot hold\nan empty value.\n\n| rule | tolerant takes | strict answers | source |\n| --- | --- | --- | --- |\n")
+	for _, rule := range scim.Tolerances() {
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)
+	}
+	const path = "../../docs/reference/tolerances.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(page.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if readPage(t, path) != page.String() {
+		t.Error("docs/reference/tolerances.md is not what the table says; run go test -update")
+	}
+}
