@@ -280,15 +280,19 @@ func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Re
 		}
 	}
 	if len(list) > 0 {
-		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(list)}
+		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(r, list)}
 	}
 	return resource, nil
 }
 
-func memberObjects(list []guard.Member) []any {
+func memberObjects(r *request, list []guard.Member) []any {
 	out := make([]any, len(list))
 	for i, m := range list {
-		out[i] = map[string]any{scim.AttrValue: m.ID.String(), scim.AttrDisplay: m.Username, scim.AttrType: "User"}
+		id := m.ID.String()
+		out[i] = map[string]any{
+			scim.AttrValue: id, scim.AttrDisplay: m.Username, scim.AttrType: "User",
+			scim.AttrRef: r.Tenant.Mapping.User.Location(r.Tenant.BaseURL, id),
+		}
 	}
 	return out
 }

@@ -84,7 +84,12 @@ func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim
 	return k.change(ctx, r, cur, doc)
 }
 
+// patch refuses to leave active unassigned: a user of Keycloak is enabled or it is not,
+// and to guess which would enable or lock out somebody.
 func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	if result.Document[scim.AttrActive] == nil {
+		return change{}, scim.BadRequest(scim.MutabilityErr, "active cannot be removed; replace it with true or false")
+	}
 	return k.change(ctx, r, cur, result.Document)
 }
 
@@ -148,7 +153,7 @@ func groupsOf(r *request, groups []keycloak.Group) []any {
 	for i, g := range groups {
 		out[i] = map[string]any{
 			scim.AttrValue: g.ID, scim.AttrDisplay: g.Name, scim.AttrType: "direct",
-			"$ref": r.Tenant.Mapping.Group.Location(r.Tenant.BaseURL, g.ID),
+			scim.AttrRef: r.Tenant.Mapping.Group.Location(r.Tenant.BaseURL, g.ID),
 		}
 	}
 	return out

@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 )
@@ -84,6 +85,10 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 	object, ok := value.(map[string]any)
 	if !ok {
 		return nil, BadRequest(InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
+	}
+	if _, ok := object[AttrSchemas]; ok { // scim2-models repeats it in every object that has a schema
+		object = maps.Clone(object)
+		delete(object, AttrSchemas)
 	}
 	return p.canonicalObject(ext.ID+":", ext.Attribute, object)
 }

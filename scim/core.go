@@ -106,7 +106,7 @@ func UserSchema() *Schema {
 			Description: "The groups of which the user is a direct member; change them through the Group. Returned when asked for, as reading them costs a call.",
 			SubAttributes: []*Attribute{
 				{Name: AttrValue, Type: TypeString, CaseExact: true, Mutability: ReadOnly, Description: "The id of the group."},
-				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"Group"}, Description: "The URI of the group."},
+				{Name: AttrRef, Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"Group"}, Description: "The URI of the group."},
 				{Name: AttrDisplay, Type: TypeString, Mutability: ReadOnly, Description: "The display name of the group."},
 				{Name: AttrType, Type: TypeString, Mutability: ReadOnly, CanonicalValues: []string{"direct", "indirect"}, Description: "How the user is a member."},
 			},
@@ -167,7 +167,7 @@ func EnterpriseUserSchema() *Schema {
 			Name: AttrManager, Type: TypeComplex, Description: "The user's manager.",
 			SubAttributes: []*Attribute{
 				{Name: AttrValue, Type: TypeString, CaseExact: true, Description: "The id of the manager's User, kept as sent."},
-				{Name: "$ref", Type: TypeReference, CaseExact: true, ReferenceTypes: []string{"User"}, Description: "The URI of the manager's User."},
+				{Name: AttrRef, Type: TypeReference, CaseExact: true, ReferenceTypes: []string{"User"}, Description: "The URI of the manager's User."},
 				{Name: "displayName", Type: TypeString, Mutability: ReadOnly, Description: "The manager's display name."},
 			},
 		},
@@ -186,6 +186,7 @@ func GroupSchema() *Schema {
 			Name: AttrMembers, Type: TypeComplex, MultiValued: true, Description: "The direct members of the group.",
 			SubAttributes: []*Attribute{
 				{Name: AttrValue, Type: TypeString, CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
+				{Name: AttrRef, Type: TypeReference, CaseExact: true, Mutability: Immutable, ReferenceTypes: []string{"User"}, Description: "The URI of the member; not read from a client, which says the value."},
 				{Name: AttrType, Type: TypeString, Mutability: Immutable, CanonicalValues: []string{"User"}, Description: "The type of the member."},
 				{Name: AttrDisplay, Type: TypeString, Mutability: ReadOnly, Description: "The user name of the member."},
 			},

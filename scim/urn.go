@@ -42,6 +42,7 @@ const (
 	AttrPassword     = "password"
 	AttrManager      = "manager"
 	AttrRoles        = "roles"
+	AttrRef          = "$ref"
 	AttrValue        = "value"
 	AttrPrimary      = "primary"
 	AttrType         = "type"

@@ -80,7 +80,7 @@ func badRequests() map[string]badRequest {
 		"a bad path":                       {"PATCH", "/Users/ID", patchOf(`{"op":"replace","path":"a..b","value":1}`), nil, 400, "invalidPath"},
 		"a read-only path":                 {"PATCH", "/Users/ID", patchOf(`{"op":"replace","path":"id","value":"x"}`), nil, 400, "mutability"},
 		"one bad operation of two":         {"PATCH", "/Users/ID", patchOf(`{"op":"replace","path":"title","value":"changed"},{"op":"replace","path":"active","value":"x"}`), nil, 400, "invalidValue"},
-		"userName removed":                 {"PATCH", "/Users/ID", patchOf(`{"op":"remove","path":"userName"}`), nil, 400, "invalidValue"},
+		"userName removed":                 {"PATCH", "/Users/ID", patchOf(`{"op":"remove","path":"userName"}`), nil, 400, "mutability"},
 		"a PUT without userName":           {"PUT", "/Users/ID", `{"title":"changed"}`, nil, 400, "invalidValue"},
 		"an unknown member":                {"PATCH", "/Groups/GROUP", patchOf(`{"op":"add","path":"members","value":[{"value":"ID"},{"value":"00000000-0000-4000-8000-00000000dead"}]}`), nil, 400, "invalidValue"},
 		"one unknown member":               {"PATCH", "/Groups/GROUP", patchOf(`{"op":"add","path":"members","value":[{"value":"00000000-0000-4000-8000-00000000dead"}]}`), nil, 400, "invalidValue"},

@@ -71,11 +71,23 @@ func fetch(ctx context.Context, version, flavour string) (string, error) {
 	if err := needed(); err != nil {
 		return "", err
 	}
+	return Cached("keycloak-"+version+"-"+flavour, func(dir string) error {
+		archive, err := download(ctx, filepath.Dir(dir), version)
+		if err != nil {
+			return err
+		}
+		return unpackAs(archive, dir)
+	})
+}
+
+// Cached is a directory of the cache, which survives runs: build makes it when it is
+// not there yet. One that could not be built is removed again.
+func Cached(name string, build func(dir string) error) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "keycloak-"+version+"-"+flavour)
+	dir := filepath.Join(cache, name)
 	unlock, err := lock(dir + ".lock")
 	if err != nil {
 		return "", err
@@ -84,11 +96,10 @@ func fetch(ctx context.Context, version, flavour string) (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	archive, err := download(ctx, cache, version)
-	if err != nil {
-		return "", err
+	if err := build(dir); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
 	}
-	return dir, unpackAs(archive, dir)
+	return dir, nil
 }
 
 // download lets Maven fetch the archive, which keeps it in its own repository too.

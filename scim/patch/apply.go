@@ -162,6 +162,9 @@ func (w *work) extension(op Operation, urn string) error {
 		return scim.BadRequest(scim.InvalidValue, "%s takes an object of attributes", urn)
 	}
 	for _, name := range scim.SortedNames(object) {
+		if strings.EqualFold(name, scim.AttrSchemas) {
+			continue // scim2-models repeats it in every object that has a schema
+		}
 		if err := w.member(op.Op, urn+":"+name, object[name]); err != nil {
 			return err
 		}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// scim2Tester is where the pinned suite and its runner are.
+const scim2Tester = "../../tools/scim2-tester"
+
+// finding is one result of scim2-tester, a line of run.py.
+type finding struct {
+	Status string `json:"status"`
+	Title  string `json:"title"`
+	Type   string `json:"type"` // of the resource
+	Reason string `json:"reason"`
+}
+
+// wrongFindings are errors that scim2-tester reports and that are none, by title and
+// type, with a part of the reason that it gives.
+func wrongFindings() map[string]string {
+	return map[string]string{
+		// A user of Keycloak is enabled or it is not; the bridge refuses to guess.
+		"check_remove_attribute User": "active cannot be removed",
+		// It expects members back exactly as sent, without the display name that RFC
+		// 7643 section 4.2 lets the service provider add.
+		"check_add_attribute Group":     "display='",
+		"check_replace_attribute Group": "display='",
+	}
+}
+
+// TestSCIM2TesterFindsNoError runs a suite by other people on an empty realm.
+func TestSCIM2TesterFindsNoError(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, nil)
+	python := newPython(t)
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "run.py"), b.Base)
+	cmd.Env = append(os.Environ(), "SCIM_TOKEN="+b.Token)
+	var told bytes.Buffer
+	cmd.Stderr = &told
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("run.py: %v\n%s", err, told.String())
+	}
+	wrong, counts := wrongFindings(), map[string]int{}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		var f finding
+		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
+			t.Fatalf("run.py printed %q: %v", lines.Text(), err)
+		}
+		counts[f.Status]++
+		if f.Status != "ERROR" && f.Status != "CRITICAL" {
+			continue
+		}
+		key := f.Title + " " + f.Type
+		if part, ok := wrong[key]; ok && strings.Contains(f.Reason, part) {
+			delete(wrong, key)
+			continue
+		}
+		t.Errorf("%s: %s: %s", f.Status, key, f.Reason)
+	}
+	for key := range wrong {
+		t.Errorf("%s is excluded and was not reported", key)
+	}
+	const least = 100 // it makes 133 checks
+	if counts["SUCCESS"] < least {
+		t.Errorf("results = %v, want at least %d successes", counts, least)
+	}
+	t.Logf("results: %v", counts)
+}
+
+// newPython is an interpreter with what requirements.txt pins, in the cache.
+func newPython(t *testing.T) string {
+	t.Helper()
+	requirements := filepath.Join(scim2Tester, "requirements.txt")
+	pinned, err := os.ReadFile(requirements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(pinned)
+	dir, err := keycloaktest.Cached("scim2-tester-"+hex.EncodeToString(sum[:6]), func(dir string) error {
+		return newVenv(t.Context(), dir, requirements)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "bin", "python")
+}
+
+func newVenv(ctx context.Context, dir, requirements string) error {
+	if out, err := exec.CommandContext(ctx, "python3", "-m", "venv", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("python3 with venv is needed to run scim2-tester (on Debian: apt-get install python3 python3-venv): %w\n%s", err, out)
+	}
+	pip := exec.CommandContext(ctx, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "-q", "--no-deps", "-r", requirements)
+	if out, err := pip.CombinedOutput(); err != nil {
+		return fmt.Errorf("install scim2-tester: %w\n%s", err, out)
+	}
+	return nil
+}
