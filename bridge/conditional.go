@@ -14,8 +14,8 @@ type Conditions struct {
 	IfNoneMatch string
 }
 
-// IsZero reports whether the request has no precondition.
-func (c Conditions) IsZero() bool { return c == Conditions{} }
+// conditional reports whether the request has a precondition.
+func (c Conditions) conditional() bool { return c != Conditions{} }
 
 // check refuses a write of another version than the client knows.
 func (c Conditions) check(version string) error {

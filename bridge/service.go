@@ -259,7 +259,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 		return Answer{}, err
 	}
 	answers := r.kind.patchAnswers() || r.projection.Asked()
-	if r.Conditions.IsZero() {
+	if !r.conditional() {
 		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
 			return s.patchedBlind(ctx, r, p, err, answers)
 		}

@@ -214,3 +214,56 @@ func checkDescribed(t *testing.T, path string, attributes any) {
 		}
 	}
 }
+
+// newImmutableType has attributes that are set once.
+func newImmutableType() *scim.ResourceType {
+	return scim.NewResourceType("User", "", "/Users", scim.UserSchema(), scim.NewSchema("urn:x:once", "Once", "",
+		&scim.Attribute{Name: "start", Type: scim.TypeString, Mutability: scim.Immutable},
+		&scim.Attribute{Name: "place", Type: scim.TypeComplex, SubAttributes: []*scim.Attribute{{Name: "desk", Type: scim.TypeString, Mutability: scim.Immutable}}},
+	))
+}
+
+func TestRFC_019_ImmutableValuesAreSetOnce(t *testing.T) {
+	t.Parallel()
+	rt := newImmutableType()
+	for name, c := range map[string]struct {
+		before, after string
+		refused       bool
+	}{
+		"set when empty":           {`{}`, `{"urn:x:once":{"start":"a"}}`, false},
+		"the same again":           {`{"urn:x:once":{"start":"a"}}`, `{"urn:x:once":{"start":"a"}}`, false},
+		"another":                  {`{"urn:x:once":{"start":"a"}}`, `{"urn:x:once":{"start":"b"}}`, true},
+		"removed":                  {`{"urn:x:once":{"start":"a"}}`, `{}`, true},
+		"another sub-attribute":    {`{"urn:x:once":{"place":{"desk":"1"}}}`, `{"urn:x:once":{"place":{"desk":"2"}}}`, true},
+		"a sub-attribute is added": {`{"urn:x:once":{"place":{"x":"1"}}}`, `{"urn:x:once":{"place":{"x":"1","desk":"2"}}}`, false},
+	} {
+		err := rt.CheckImmutable(newObject(t, c.before), newObject(t, c.after))
+		var e *scim.Error
+		if errors.As(err, &e) != c.refused || c.refused && e.Type != scim.MutabilityErr {
+			t.Errorf("%s: %v, want refused: %t", name, err, c.refused)
+		}
+	}
+}
+
+func TestRFC_107_AReplacementKeepsWhatIsSetOnce(t *testing.T) {
+	t.Parallel()
+	after := scim.Document(newObject(t, `{"userName":"u"}`))
+	newImmutableType().RetainImmutable(newObject(t, `{"urn:x:once":{"start":"a"}}`), after)
+	if diff := cmp.Diff(newObject(t, `{"userName":"u","urn:x:once":{"start":"a"}}`), map[string]any(after)); diff != "" {
+		t.Errorf("differs (-want +got):\n%s", diff)
+	}
+}
+
+// TestSeveralPrimaries: the strict profile refuses them, the tolerant one keeps the first.
+func TestSeveralPrimaries(t *testing.T) {
+	t.Parallel()
+	body := newObject(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"emails":[{"value":"a","primary":true},{"value":"b","primary":true}]}`)
+	got, err := scim.UserType().Canonical(body)
+	want := newObject(t, `{"emails":[{"value":"a","primary":true},{"value":"b","primary":false}]}`)
+	if diff := cmp.Diff(want, map[string]any(got)); err != nil || diff != "" {
+		t.Errorf("tolerant: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err = scim.UserType().Under(scim.Strict).Canonical(body); errorOf(t, err).Type != scim.InvalidValue {
+		t.Errorf("strict: %v, want invalidValue", err)
+	}
+}

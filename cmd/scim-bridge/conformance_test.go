@@ -1,7 +1,16 @@
 package main
 
 import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,4 +60,87 @@ func conforms(t *testing.T, server keycloaktest.Server, profile config.Profile) 
 	if err != nil || passed < 60 {
 		t.Errorf("%d checks passed, %v, want at least 60", passed, err)
 	}
+}
+
+// TestConformanceIsListed keeps the page of the checklist and what covers each item;
+// go test -update writes it. That a check passes is what TestConformance is for, and a
+// test function what running it is.
+func TestConformanceIsListed(t *testing.T) {
+	t.Parallel()
+	covered := coverage(t)
+	var page strings.Builder
+	page.WriteString("# Conformance\n\nWhat RFC 7643 and RFC 7644 ask of a service provider (M: must, S: should, O: optional, P: a choice that they\n" +
+		"leave), and what checks it: a check of `scim-bridge conformance`, run in both profiles against a real Keycloak by every\n" +
+		"`make test`, or a test of this repository. All pass. Where a feature is not there yet (sorting, bulk), what is\n" +
+		"checked is that it is said to be absent.\n\n| | | source | duty or choice | checked by | result |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, item := range scimtest.Items() {
+		by := covered[item.Number]
+		if len(by) == 0 {
+			t.Errorf("nothing checks item %d: %s", item.Number, item.Text)
+		}
+		fmt.Fprintf(&page, "| %d | %s | %s | %s | %s | pass |\n", item.Number, item.Level, item.Source, strings.ReplaceAll(item.Text, "|", ", "), strings.Join(by, "; "))
+		delete(covered, item.Number)
+	}
+	for number := range covered {
+		t.Errorf("%v speak of item %d, which the checklist does not have", covered[number], number)
+	}
+	const path = "../../docs/reference/conformance.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(page.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if readPage(t, path) != page.String() {
+		t.Error("docs/reference/conformance.md is not what the checks say; run go test -update")
+	}
+}
+
+// coverage is what checks each item: checks of the suite by name, and test functions.
+func coverage(t *testing.T) map[int][]string {
+	t.Helper()
+	checks, err := scimtest.Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	covered := map[int][]string{}
+	for _, c := range checks {
+		for _, item := range c.Items {
+			covered[item] = append(covered[item], c.Name)
+		}
+	}
+	named := regexp.MustCompile(`^TestRFC_(\d+)_`)
+	for _, function := range testFunctions(t) {
+		if m := named.FindStringSubmatch(function); m != nil {
+			item, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			covered[item] = append(covered[item], "`"+function+"`")
+		}
+	}
+	return covered
+}
+
+// testFunctions are the names of all test functions of the repository.
+func testFunctions(t *testing.T) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				names = append(names, f.Name.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

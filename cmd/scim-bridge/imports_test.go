@@ -20,6 +20,7 @@ func rooms() map[string][]string {
 		"scim/filter":      {"scim"},
 		"scim/patch":       {"scim", "scim/filter"},
 		"scim/client":      {"scim"},
+		"scim/scimtest":    {"scim"},
 		"scim/simulate":    {"scim", "scim/client"},
 		"bridge/mapping":   {"config", "scim", "keycloak"},
 		"bridge/tenant":    {"bridge/mapping", "config"},

@@ -216,8 +216,8 @@ Next      scim-bridge serve --config %s
 	return err
 }
 
-// newToken makes a token of 128 random bits or more.
-func newToken() string { return "ksb_" + rand.Text() }
+// newToken makes a token of 256 random bits or more: a rand.Text holds 128.
+func newToken() string { return "ksb_" + rand.Text() + rand.Text() }
 
 // asker asks the operator.
 type asker struct {

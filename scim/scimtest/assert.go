@@ -76,7 +76,7 @@ func holdsOne(op string, got, want any) bool {
 		return strings.HasSuffix(text, fmt.Sprint(want))
 	case "len":
 		list, ok := got.([]any)
-		return ok && fmt.Sprint(len(list)) == fmt.Sprint(want)
+		return ok && strconv.Itoa(len(list)) == fmt.Sprint(want)
 	case "gte":
 		one, err1 := strconv.ParseFloat(text, 64)
 		two, err2 := strconv.ParseFloat(fmt.Sprint(want), 64)
