@@ -149,14 +149,3 @@ func (d decoder) array(depth int) (any, error) {
 	return array, err
 }
 
-// Encode writes a value as JSON, with its object members in a stable order and
-// without escaping characters for HTML.
-func Encode(value any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}

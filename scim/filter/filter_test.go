@@ -218,8 +218,43 @@ func oracleSafe(text string) bool {
 	return len(text) < 300 && strings.Count(text, "(")+strings.Count(text, "[") < 8
 }
 
-// FuzzParse: never a panic; what is accepted prints to what parses to the same;
-// and what is accepted and free of our extensions the oracle accepts too.
+// TestAtTheRoot: what a type does not have is unassigned, and what follows from that is
+// decided without a resource.
+func TestAtTheRoot(t *testing.T) {
+	t.Parallel()
+	for text, c := range map[string]struct{ user, group string }{
+		`userName eq "x"`: {`userName eq "x"`, `not (id pr)`},
+		`userName ne "x"`: {`userName ne "x"`, `id pr`},
+		`nothing pr`:      {`not (id pr)`, `not (id pr)`},
+		`nothing eq null`: {`id pr`, `id pr`},
+		`emails[type eq "work" and nothing pr] or id eq "1"`:                          {``, `id eq "1"`},
+		`urn:no:such:thing eq 1 or displayName eq "x"`:                                {`displayName eq "x"`, `displayName eq "x"`},
+		`meta.resourceType eq "group" and displayName eq "x"`:                         {`not (id pr)`, `not (id pr)`},
+		`meta.resourceType eq "Group" and displayName eq "x"`:                         {`not (id pr)`, `displayName eq "x"`},
+		`not (meta.resourceType eq "Group") or id eq "1"`:                             {`id pr`, `id eq "1"`},
+		`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User" and userName sw "x"`: {`userName sw "x"`, `not (id pr)`},
+	} {
+		for rt, want := range map[*scim.ResourceType]string{scim.UserType(): c.user, scim.GroupType(): c.group} {
+			e, err := filter.ParseAtRoot(text, rt)
+			switch {
+			case want == "":
+				if err == nil {
+					t.Errorf("%s of a %s parses, want a refusal", text, rt.Name)
+				}
+			case err != nil:
+				t.Errorf("%s of a %s: %v", text, rt.Name, err)
+			default:
+				if got := filter.String(filter.Simplify(e, rt)); got != want {
+					t.Errorf("%s of a %s is %s, want %s", text, rt.Name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// FuzzParse: never a panic; what is accepted prints to what parses to the same, means
+// the same when it is simplified, and is accepted by the oracle where it is free of our
+// extensions.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		jane, `userName eq "x"`, `emails[type eq "work" and value co "x"].value eq "y"`, `not (a pr) and (b pr or title lt "c")`,
@@ -230,6 +265,10 @@ func FuzzParse(f *testing.F) {
 	rt := scim.UserType()
 	object := newJane(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		if e, err := filter.ParseAtRoot(text, scim.GroupType()); err == nil && filter.Match(e, object) != filter.Match(filter.Simplify(e, scim.GroupType()), object) &&
+			!strings.Contains(strings.ToLower(text), "meta") && !strings.Contains(strings.ToLower(text), "schemas") {
+			t.Fatalf("at the root %q and %q differ in what they match", text, filter.String(filter.Simplify(e, scim.GroupType())))
+		}
 		e, err := filter.Parse(text, rt)
 		if err != nil {
 			return
@@ -241,6 +280,13 @@ func FuzzParse(f *testing.F) {
 		}
 		if filter.Match(e, object) != filter.Match(again, object) {
 			t.Fatalf("%q and %q differ in what they match", text, printed)
+		}
+		if filter.Match(e, object) != filter.Match(filter.Simplify(e, rt), object) {
+			t.Fatalf("%q and %q differ in what they match", text, filter.String(filter.Simplify(e, rt)))
+		}
+		root, err := filter.ParseAtRoot(text, rt)
+		if err != nil || filter.String(root) != printed {
+			t.Fatalf("at the root %q is %v, %v", text, root, err)
 		}
 		if _, err := parser.ParseFilter([]byte(printed)); err != nil && oracleSafe(printed) && plainForOracle(printed) {
 			t.Fatalf("the oracle refuses %q: %v", printed, err)

@@ -61,6 +61,9 @@ func MatchElement(e Expr, element any) bool {
 
 // values are what a path reaches, flattened over multi-valued attributes.
 func values(p scim.AttrPath, object map[string]any) []any {
+	if p.Attr == nil { // at the root: the type has no such attribute
+		return nil
+	}
 	if p.URN != "" {
 		ext, _ := object[p.URN].(map[string]any)
 		object = ext

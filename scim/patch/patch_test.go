@@ -2,6 +2,7 @@ package patch_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -264,16 +265,66 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// newLong is a PATCH of n operations on values of a document with n of them.
+func newLong(tb testing.TB, n int) (scim.Document, []patch.Operation) {
+	tb.Helper()
+	phones, ops := make([]string, n), make([]string, n)
+	for i := range n {
+		phones[i] = fmt.Sprintf(`{"value":"%d"}`, i)
+		ops[i] = fmt.Sprintf(`{"op":"replace","path":"title","value":"t%d"}`, i)
+	}
+	return newDocument(tb, `{"userName":"u","phoneNumbers":[`+strings.Join(phones, ",")+`]}`), newOperations(tb, strings.Join(ops, ","))
+}
+
+// TestALongPatchIsLinear: twice the operations allocate no more than twice as much.
+func TestALongPatchIsLinear(t *testing.T) {
+	allocs := func(n int) float64 {
+		doc, ops := newLong(t, n)
+		return testing.AllocsPerRun(10, func() {
+			if _, err := patch.Apply(scim.UserType(), doc, ops); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	fixed := allocs(1)
+	one, two := allocs(100)-fixed, allocs(200)-fixed
+	if two > 2.1*one {
+		t.Errorf("200 operations allocate %.0f times, 100 allocate %.0f", two, one)
+	}
+}
+
+func BenchmarkApply100(b *testing.B) {
+	doc, ops := newLong(b, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := patch.Apply(scim.UserType(), doc, ops); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // FuzzApply: never a panic, and a PATCH applied to its own result changes nothing
 // where all it does is replace.
 func FuzzApply(f *testing.F) {
 	f.Add(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"a@b.c"}`)
 	f.Add(`{"op":"replace","value":{"name.givenName":"x","roles":[{"value":"{\"value\":\"y\"}"}]}}`)
 	f.Add(`{"op":"remove","path":"` + ext + `:manager"}`)
+	strict := scim.UserType().Under(scim.Strict)
 	f.Fuzz(func(t *testing.T, text string) {
-		object, err := scim.Decode([]byte(`{"Operations":[` + text + `]}`))
+		object, err := scim.Decode([]byte(`{"schemas":["` + scim.PatchOpURN + `"],"Operations":[` + text + `]}`))
 		if err != nil {
 			return
+		}
+		if ops, err := patch.Decode(strict, object); err == nil {
+			doc := newDocument(t, `{"userName":"u","emails":[{"value":"a","type":"work","primary":true}],"title":"t"}`)
+			if result, err := patch.Apply(strict, doc, ops); err == nil {
+				if result.Document["schemas"] = []any{scim.UserURN}; result.Document[ext] != nil {
+					result.Document["schemas"] = []any{scim.UserURN, ext}
+				}
+				if _, err := strict.Canonical(result.Document); err != nil {
+					t.Fatalf("%s makes what the strict profile refuses: %v", text, err)
+				}
+			}
 		}
 		ops, err := patch.Decode(scim.UserType(), object)
 		if err != nil {
