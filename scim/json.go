@@ -148,4 +148,3 @@ func (d decoder) array(depth int) (any, error) {
 	_, err := d.ReadToken()
 	return array, err
 }
-

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,11 +54,7 @@ func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := admin.DeleteRealm(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })
 	return d
 }
 

@@ -20,7 +20,7 @@ import (
 // scim2Tester is where the pinned suite and its runner are.
 const scim2Tester = "../../tools/scim2-tester"
 
-// finding is one result of scim2-tester, a line of run.py.
+// finding is one result of scim2-tester, a line of check.py.
 type finding struct {
 	Status string `json:"status"`
 	Title  string `json:"title"`
@@ -46,19 +46,19 @@ func TestSCIM2TesterFindsNoError(t *testing.T) {
 	t.Parallel()
 	b := newBridge(t, nil)
 	python := newPython(t)
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "run.py"), b.Base)
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "check.py"), b.Base)
 	cmd.Env = append(os.Environ(), "SCIM_TOKEN="+b.Token)
 	var told bytes.Buffer
 	cmd.Stderr = &told
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("run.py: %v\n%s", err, told.String())
+		t.Fatalf("check.py: %v\n%s", err, told.String())
 	}
 	wrong, counts := wrongFindings(), map[string]int{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		var f finding
 		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			t.Fatalf("run.py printed %q: %v", lines.Text(), err)
+			t.Fatalf("check.py printed %q: %v", lines.Text(), err)
 		}
 		counts[f.Status]++
 		if f.Status != "ERROR" && f.Status != "CRITICAL" {

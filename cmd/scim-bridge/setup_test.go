@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -57,11 +56,7 @@ func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.
 	if err := admin.CreateRealm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := admin.DeleteRealm(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })
 	return realm, admin
 }
 

@@ -19,6 +19,8 @@ const (
 	EnvURL      = "KEYCLOAK_URL"
 	EnvAdmin    = "KEYCLOAK_ADMIN"
 	EnvPassword = "KEYCLOAK_ADMIN_PASSWORD"
+	// EnvEphemeral is set when the server ends with the test run.
+	EnvEphemeral = "KEYCLOAK_EPHEMERAL"
 )
 
 // Real is the server of the test run. Without one the test fails, or is skipped

@@ -3,6 +3,7 @@ package keycloaktest
 import (
 	"context"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	if err := r.Admin.CreateRealm(ctx); err != nil {
 		tb.Fatalf("CreateRealm() = %v", err)
 	}
-	tb.Cleanup(func() { r.remove(tb) })
+	tb.Cleanup(func() { RemoveRealm(tb, r.Admin) })
 	if err := r.configure(ctx, o); err != nil {
 		tb.Fatalf("configure the realm: %v", err)
 	}
@@ -88,12 +89,17 @@ func (s Server) client(tb testing.TB, config keycloak.Config) *keycloak.Client {
 	return c
 }
 
-// remove runs when the context of the test has ended already.
-func (r *Realm) remove(tb testing.TB) {
+// RemoveRealm deletes the realm of a test when the test ends, by its administrator's
+// client, unless the server ends with the test run: to delete a realm makes the
+// database of Keycloak hold back, or fail, what other tests do meanwhile.
+func RemoveRealm(tb testing.TB, admin *keycloak.Client) {
 	tb.Helper()
+	if os.Getenv(EnvEphemeral) != "" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := r.Admin.DeleteRealm(ctx); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
+	if err := admin.DeleteRealm(ctx); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
 		tb.Errorf("DeleteRealm() = %v", err)
 	}
 }

@@ -153,9 +153,12 @@ func (w *work) inContainer(urn string, change func(map[string]any) error) error 
 
 // extension takes a bare extension URN: its value is an object of attributes.
 func (w *work) extension(op Operation, urn string) error {
-	if op.Op == Remove || scim.IsEmpty(op.Value) {
+	switch {
+	case op.clears():
 		delete(w.doc, urn)
 		return nil
+	case scim.IsEmpty(op.Value):
+		return nil // nothing to add
 	}
 	object, ok := op.Value.(map[string]any)
 	if !ok {

@@ -153,20 +153,25 @@ func (t target) selected(op Operation, elements []any) ([]any, error) {
 func (t target) changeElement(op Operation, element any) (any, error) {
 	object, ok := element.(map[string]any)
 	if !ok {
-		return t.changeSimple(op)
+		return t.changeSimple(op, element)
 	}
 	switch {
 	case t.sub() != "":
 		return object, t.putSub(object, op)
-	case op.Op == Remove || scim.IsEmpty(op.Value):
+	case op.clears():
 		return nil, nil
+	case scim.IsEmpty(op.Value):
+		return object, nil // nothing to add
 	}
 	return object, t.mergeElement(object, op.Value)
 }
 
-func (t target) changeSimple(op Operation) (any, error) {
-	if op.Op == Remove || scim.IsEmpty(op.Value) {
+func (t target) changeSimple(op Operation, element any) (any, error) {
+	switch {
+	case op.clears():
 		return nil, nil
+	case scim.IsEmpty(op.Value):
+		return element, nil // nothing to add
 	}
 	return t.profile.CanonicalElement(t.attr, t.path.Attr.String(), op.Value)
 }
@@ -201,6 +206,10 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	changed, err := t.changeElement(op, element)
 	if err != nil {
 		return nil, err
+	}
+	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, changed) {
+		// Else every repetition would make another one.
+		return nil, scim.BadRequest(scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
 	}
 	elements = append(elements, changed)
 	demoteOthers(elements, len(elements)-1)

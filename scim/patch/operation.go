@@ -25,6 +25,11 @@ type Operation struct {
 	HasValue bool   // whether "value" was given, be it null
 }
 
+// clears reports whether the operation unassigns its target; to add nothing does not.
+func (o Operation) clears() bool {
+	return o.Op == Remove || o.Op == Replace && scim.IsEmpty(o.Value)
+}
+
 // MaxOperations bounds the operations of one request.
 const MaxOperations = 1000
 

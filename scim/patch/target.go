@@ -33,6 +33,9 @@ func (t target) subAttr() *scim.Attribute {
 }
 
 func (t target) apply(op Operation) error {
+	if !t.known() {
+		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
+	}
 	if a := t.subAttr(); a != nil && a.Mutability == scim.ReadOnly {
 		return scim.BadRequest(scim.MutabilityErr, "%s is read-only", t.path.Attr)
 	}
@@ -48,11 +51,23 @@ func (t target) apply(op Operation) error {
 	return t.applySingle(op)
 }
 
+// known reports whether the path ends at something that can be: an unknown
+// sub-attribute is taken of complex values only, and "value" stands for a simple one.
+func (t target) known() bool {
+	switch {
+	case t.sub() == "" || t.subAttr() != nil:
+		return true
+	case t.attr.Type == scim.TypeComplex:
+		return t.profile.Takes(scim.UnknownAttributes)
+	}
+	return t.attr.MultiValued && strings.EqualFold(t.sub(), scim.AttrValue)
+}
+
 // applySingle sets or removes a single-valued attribute. A complex one is
 // merged, by add and by replace (RFC 7644 sections 3.5.2.1 and 3.5.2.3), unless the
 // profile replaces it.
 func (t target) applySingle(op Operation) error {
-	if op.Op == Remove || scim.IsEmpty(op.Value) {
+	if op.clears() {
 		delete(t.container, t.attr.Name)
 		return nil
 	}
@@ -81,6 +96,9 @@ func (t target) put(object map[string]any, a *scim.Attribute, path string, value
 // clears are removed. A value that is no object, as Entra's manager, stands for
 // the whole.
 func (t target) mergeSingle(value any) error {
+	if scim.IsEmpty(value) {
+		return nil // nothing to add
+	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		return t.put(t.container, t.attr, t.path.Attr.String(), value)

@@ -47,6 +47,30 @@ func decodeJSON(text string) (value any, err error) {
 	return value, err
 }
 
+// valid says whether the assertion is one that can hold and can fail: a target that
+// nothing can be found by would be absent everywhere.
+func (a Assertion) valid() bool {
+	switch a.Op {
+	case "absent", "absent_or_empty", "present", "nonempty":
+		return validTarget(a.Target) && len(a.Value) == 0
+	case "contains", "not_contains", "eq", "ne", "eqi", "starts_with", "ends_with", "len", "gte", "type":
+		return validTarget(a.Target) && json.Valid(a.Value)
+	}
+	return false
+}
+
+func validTarget(target string) bool {
+	if strings.HasPrefix(target, "header:") {
+		return true
+	}
+	rest, ok := strings.CutPrefix(target, "$")
+	for ok && rest != "" {
+		m := pathStep.FindString(rest)
+		ok, rest = m != "", rest[len(m):]
+	}
+	return ok
+}
+
 func holds(a Assertion, found []any, want any) bool {
 	switch a.Op {
 	case "absent":

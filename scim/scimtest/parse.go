@@ -137,6 +137,9 @@ func (s *Step) line(word, rest, line string) (err error) {
 		if value != "" {
 			a.Value = json.RawMessage(value)
 		}
+		if !a.valid() {
+			return fmt.Errorf("%q is no assertion", line)
+		}
 		s.Expect.Assert = append(s.Expect.Assert, a)
 	}
 	return err

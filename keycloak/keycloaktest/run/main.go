@@ -68,7 +68,7 @@ func beside(ctx context.Context, command []string) (int, error) {
 	fmt.Fprintf(os.Stderr, "run: Keycloak %s at %s\n", server.Version, server.URL)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), server.Environ()...)
+	cmd.Env = append(os.Environ(), append(server.Environ(), keycloaktest.EnvEphemeral+"=true")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
 	err = cmd.Run()

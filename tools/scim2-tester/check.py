@@ -1,4 +1,4 @@
-"""Run scim2-tester against a SCIM endpoint: run.py URL, with the token in SCIM_TOKEN.
+"""Run scim2-tester against a SCIM endpoint: check.py URL, with the token in SCIM_TOKEN.
 
 Prints one JSON object a result: status, title, type, reason.
 """
