@@ -57,6 +57,16 @@ func badRequests() map[string]badRequest {
 		"a compressed body":                {"POST", "/Users", `x`, map[string]string{"Content-Encoding": "gzip"}, 415, ""},
 		"an unknown route":                 {"GET", "/Nothing", "", nil, 404, ""},
 		"an unknown method":                {"DELETE", "/Users", "", nil, 405, ""},
+		"another case":                     {"GET", "/users", "", nil, 404, ""},
+		"a trailing dot":                   {"GET", "/Users.", "", nil, 404, ""},
+		"a path parameter":                 {"GET", "/Users;x=1", "", nil, 404, ""},
+		"a doubled slash":                  {"GET", "//Users", "", nil, 404, ""},
+		"dots as a segment":                {"GET", "/Users/../Users", "", nil, 404, ""},
+		"encoded dots as a segment":        {"GET", "/%2e%2e/v2/Users", "", nil, 404, ""},
+		"doubly encoded dots":              {"GET", "/Users/%252e%252e", "", nil, 404, ""},
+		"a path of another API":            {"GET", "/..%2f..%2f..%2fadmin%2frealms", "", nil, 404, ""},
+		"a method in a header":             {"POST", "/Users/ID", "{}", map[string]string{"X-HTTP-Method-Override": "DELETE"}, 405, ""},
+		"a method in the query":            {"POST", "/Users/ID?_method=DELETE", "{}", nil, 405, ""},
 		"bulk":                             {"POST", "/Bulk", `{}`, nil, 501, ""},
 		"me":                               {"GET", "/Me", "", nil, 501, ""},
 		"a filter of parentheses":          {"GET", "/Users?filter=" + strings.Repeat("(", 100_000), "", nil, 400, "invalidFilter"},
@@ -209,6 +219,35 @@ func (b testBridge) snapshot(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestAddressesAreOfTheConfigurationAlone, whatever a client says the host is.
+func TestAddressesAreOfTheConfigurationAlone(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.Base+"/Users", strings.NewReader(`{"userName":"jane"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.test"
+	for name, value := range map[string]string{
+		"Authorization": "Bearer " + b.Token, "Content-Type": "application/scim+json",
+		"X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/evil", "Forwarded": "host=evil.test",
+	} {
+		req.Header.Set(name, value)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatalf("POST = %d %s, %v", res.StatusCode, body, err)
+	}
+	if location := res.Header.Get("Location"); !strings.HasPrefix(location, b.Base+"/Users/") || bytes.Contains(body, []byte("evil")) {
+		t.Errorf("Location = %q in %s, want it below %s", location, body, b.Base)
+	}
 }
 
 // TestAForeignTenantAnswersLikeAWrongToken: nobody can try names of tenants.
