@@ -18,16 +18,12 @@ func token(t *testing.T, server keycloaktest.Server, realm string, form url.Valu
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	status, _, body := exchange(t, req)
 	answer := map[string]any{}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
 		t.Fatal(err)
 	}
-	return res.StatusCode, answer
+	return status, answer
 }
 
 // TestDeactivationEndsAccessForGood on the real Keycloak: neither an online nor an

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -154,7 +152,7 @@ func expiredToken() config.Token {
 }
 
 // raw sends a request as it is, past what the client would mend.
-func (b testBridge) raw(t *testing.T, r badRequest, ids *strings.Replacer) (int, http.Header, []byte) {
+func (b testBridge) raw(t *testing.T, r badRequest, ids *strings.Replacer) (int, http.Header, string) {
 	t.Helper()
 	path, query, _ := strings.Cut(r.path, "?")
 	req, err := http.NewRequestWithContext(t.Context(), r.method, b.Base, strings.NewReader(ids.Replace(r.body)))
@@ -168,25 +166,16 @@ func (b testBridge) raw(t *testing.T, r badRequest, ids *strings.Replacer) (int,
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("%s %.100s: %v", r.method, r.path, err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, body
+	return exchange(t, req)
 }
 
-func checkRefusal(t *testing.T, name string, r badRequest, status int, header http.Header, body []byte) {
+func checkRefusal(t *testing.T, name string, r badRequest, status int, header http.Header, body string) {
 	t.Helper()
 	var e struct {
 		Schemas                  []string
 		Status, Detail, ScimType string
 	}
-	if err := json.Unmarshal(body, &e); err != nil {
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
 		t.Errorf("%s: the answer %d is no JSON: %.200s", name, status, body)
 		return
 	}
@@ -202,7 +191,7 @@ func checkRefusal(t *testing.T, name string, r badRequest, status int, header ht
 	if r.status == 405 && header.Get("Allow") == "" {
 		t.Errorf("%s: no Allow", name)
 	}
-	if len(body) > 3000 || bytes.Contains(body, []byte("goroutine")) {
+	if len(body) > 3000 || strings.Contains(body, "goroutine") {
 		t.Errorf("%s: the answer shows too much: %.300s", name, body)
 	}
 }
@@ -236,17 +225,9 @@ func TestAddressesAreOfTheConfigurationAlone(t *testing.T) {
 	} {
 		req.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusCreated {
-		t.Fatalf("POST = %d %s, %v", res.StatusCode, body, err)
-	}
-	if location := res.Header.Get("Location"); !strings.HasPrefix(location, b.Base+"/Users/") || bytes.Contains(body, []byte("evil")) {
-		t.Errorf("Location = %q in %s, want it below %s", location, body, b.Base)
+	status, header, body := exchange(t, req)
+	if location := header.Get("Location"); status != http.StatusCreated || !strings.HasPrefix(location, b.Base+"/Users/") || strings.Contains(body, "evil") {
+		t.Errorf("POST = %d, Location %q, %s, want an address below %s", status, location, body, b.Base)
 	}
 }
 
@@ -262,7 +243,7 @@ func TestAForeignTenantAnswersLikeAWrongToken(t *testing.T) {
 		client.Base, client.Token = base, "nope"
 		other.Client = &client
 		status, _, body := other.raw(t, badRequest{method: "GET", path: "/Users"}, strings.NewReplacer())
-		answers[name] = fmt.Sprint(status, string(body))
+		answers[name] = fmt.Sprint(status, body)
 	}
 	if answers["a wrong token"] != answers["an unknown tenant"] {
 		t.Errorf("answers differ: %v", answers)

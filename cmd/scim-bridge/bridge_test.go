@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -95,6 +96,22 @@ func (b testBridge) send(t *testing.T, method, path, body string) (map[string]an
 		value = json.RawMessage(body)
 	}
 	return b.Do(t.Context(), method, path, value)
+}
+
+// exchange sends a request as it is, past what the client would mend, and reads the
+// whole answer.
+func exchange(t *testing.T, req *http.Request) (status int, header http.Header, body string) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(data)
 }
 
 // equateEmpty takes nil for an empty list.

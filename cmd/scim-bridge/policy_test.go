@@ -168,12 +168,7 @@ func adminPut(t *testing.T, server keycloaktest.Server, path, body string) {
 	}
 	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		t.Fatalf("PUT %s = %d", path, res.StatusCode)
+	if status, _, body := exchange(t, req); status != http.StatusNoContent {
+		t.Fatalf("PUT %s = %d %s", path, status, body)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -135,16 +134,8 @@ func (c stray) send(t *testing.T, profile config.Profile) (int, string) {
 			req.Header.Set(name, value)
 		}
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(body)
+	status, _, body := exchange(t, req)
+	return status, body
 }
 
 // TestTolerancesAreListed keeps the page of tolerances; go test -update writes it.
