@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -9,7 +10,8 @@ import (
 )
 
 // Encode writes a value as JSON, with its object members in a stable order and without
-// escaping characters for HTML. Documents and answers are written here and not by
+// escaping characters for HTML; bytes that are not UTF-8 become U+FFFD, so that an error
+// about them can be answered. Documents and answers are written here and not by
 // encoding/json, whose reflection was half of all allocations of a read.
 func Encode(value any) ([]byte, error) {
 	return appendValue(make([]byte, 0, 1024), value)
@@ -24,8 +26,10 @@ func appendValue(b []byte, value any) ([]byte, error) {
 	case int:
 		return strconv.AppendInt(b, int64(v), 10), nil
 	case string:
-		return jsontext.AppendQuote(b, v)
+		return appendText(b, v), nil
 	case map[string]any:
+		return appendObject(b, v)
+	case Document:
 		return appendObject(b, v)
 	case []any:
 		return appendArray(b, v)
@@ -34,9 +38,23 @@ func appendValue(b []byte, value any) ([]byte, error) {
 	case []map[string]any:
 		return appendArray(b, v)
 	default: // numbers as they were written, and what is no part of a document
-		data, err := json.Marshal(v)
-		return append(b, data...), err
+		return appendOther(b, v)
 	}
+}
+
+func appendText(b []byte, text string) []byte {
+	b, _ = jsontext.AppendQuote(b, text) // its error tells of bytes that it replaced
+	return b
+}
+
+func appendOther(b []byte, value any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...), nil
 }
 
 func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
@@ -51,10 +69,7 @@ func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = jsontext.AppendQuote(b, name); err != nil {
-			return nil, err
-		}
-		b = append(b, ':')
+		b = append(appendText(b, name), ':')
 		if b, err = appendValue(b, object[name]); err != nil {
 			return nil, err
 		}

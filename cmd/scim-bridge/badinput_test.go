@@ -78,6 +78,9 @@ func badRequests() map[string]badRequest {
 		"the version that must not be":     {"DELETE", "/Users/ID", "", map[string]string{"If-None-Match": "*"}, 412, ""},
 		"another version of a group":       {"PATCH", "/Groups/GROUP", patchOf(`{"op":"remove","path":"members"}`), map[string]string{"If-Match": `"a", W/"b"`}, 412, ""},
 		"a filter by groups":               {"GET", "/Users?filter=groups.value+eq+%22x%22", "", nil, 400, "invalidFilter"},
+		"a filter that is no UTF-8":        {"GET", "/Users?filter=%ff", "", nil, 400, "invalidFilter"},
+		"a name that is no UTF-8":          {"GET", "/Users?filter=%ff+eq+%22x%22", "", nil, 400, "invalidFilter"},
+		"a parameter that is no UTF-8":     {"GET", "/Users?count=%ff", "", nil, 400, "invalidValue"},
 		"a semicolon in the query":         {"GET", "/Users?filter=userName+eq+%22a%22;count=1", "", nil, 400, "invalidSyntax"},
 		"a bad escape in the query":        {"GET", "/Users?filter=%zz", "", nil, 400, "invalidSyntax"},
 		"a parameter twice":                {"GET", "/Users?count=1&count=2", "", nil, 400, "invalidSyntax"},
@@ -102,7 +105,7 @@ func badRequests() map[string]badRequest {
 	}
 	for name, id := range map[string]string{
 		"unknown": "00000000-0000-4000-8000-000000000000", "dots": "..%2f..%2fclients", "escaped dots": "%2e%2e", "a slash": "a%2Fb",
-		"a NUL": "%00", "a query": "x%3Fy=1", "a fragment": "x%23y", "a semicolon": "x%3Bjsessionid=1", "10 kB": long,
+		"a NUL": "%00", "a query": "x%3Fy=1", "no UTF-8": "%ff", "a fragment": "x%23y", "a semicolon": "x%3Bjsessionid=1", "10 kB": long,
 		"a percent sign": "%25", "a blank": "a%20b", "letters beyond ASCII": url.PathEscape("日本"), "CRLF": "a%0d%0ab",
 	} {
 		for _, method := range []string{"GET", "DELETE", "PUT", "PATCH"} {

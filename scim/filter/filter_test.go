@@ -252,6 +252,11 @@ func TestAtTheRoot(t *testing.T) {
 	}
 }
 
+func tellsTypes(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "meta") || strings.Contains(text, "schemas")
+}
+
 // FuzzParse: never a panic; what is accepted prints to what parses to the same, means
 // the same when it is simplified, and is accepted by the oracle where it is free of our
 // extensions.
@@ -265,9 +270,12 @@ func FuzzParse(f *testing.F) {
 	rt := scim.UserType()
 	object := newJane(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		if e, err := filter.ParseAtRoot(text, scim.GroupType()); err == nil && filter.Match(e, object) != filter.Match(filter.Simplify(e, scim.GroupType()), object) &&
-			!strings.Contains(strings.ToLower(text), "meta") && !strings.Contains(strings.ToLower(text), "schemas") {
-			t.Fatalf("at the root %q and %q differ in what they match", text, filter.String(filter.Simplify(e, scim.GroupType())))
+		// The object is a user: to simplify for groups decides what tells types apart.
+		if e, err := filter.ParseAtRoot(text, scim.GroupType()); err == nil && !tellsTypes(text) {
+			simple := filter.Simplify(e, scim.GroupType())
+			if filter.Match(e, object) != filter.Match(simple, object) {
+				t.Fatalf("at the root %q and %q differ in what they match", text, filter.String(simple))
+			}
 		}
 		e, err := filter.Parse(text, rt)
 		if err != nil {
