@@ -11,6 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -46,7 +47,7 @@ func (k groupKind) find(ctx context.Context, r *request, e filter.Expr, page dir
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
-	state, err := r.Tenant.Mapping.GroupState(doc)
+	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -56,6 +57,12 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	}
 	p, after, err := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), time.Now())
 	return change{plan: p, after: current{group: after, members: members, known: true}}, err
+}
+
+func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
+	state, err := r.Tenant.Mapping.GroupState(doc)
+	k.s.dropped(r, state.Dropped)
+	return state, err
 }
 
 // proven are the members that a document lists, each proved to exist.
@@ -134,7 +141,7 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 }
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
-	state, err := r.Tenant.Mapping.GroupState(result.Document)
+	state, err := k.state(r, result.Document)
 	if err != nil {
 		return change{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -36,6 +37,7 @@ type Service struct {
 	directory *directory.Directory
 	applier   *apply.Applier
 	options   Options
+	told      sync.Map // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
@@ -191,6 +193,24 @@ func (s *Service) document(r *request, body map[string]any) (scim.Document, erro
 func (s *Service) countIgnored(doc scim.Document) {
 	if doc[scim.AttrPassword] != nil {
 		s.options.ObserveIgnored(scim.AttrPassword, 1)
+	}
+}
+
+// otherAttribute counts the attributes that no core schema knows as one, as their names
+// are a client's.
+const otherAttribute = "other"
+
+// dropped counts what the mapping leaves out, and logs each attribute of a tenant once.
+func (s *Service) dropped(r *request, names []string) {
+	for _, name := range names {
+		if path, err := scim.UserType().Resolve(name); err != nil || !path.Known() {
+			name = otherAttribute
+		}
+		s.options.ObserveIgnored(name, 1)
+		if _, told := s.told.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
+			s.options.Log.Warn("an attribute without a rule is left out from now on, as the mapping's unmapped: drop says",
+				zap.String("tenant", r.Tenant.Path), zap.String("attribute", name))
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := proveManager(ctx, r, nil, doc); err != nil {
 		return change{}, err
 	}
-	state, err := userState(r, doc)
+	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -64,10 +64,10 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	return change{plan: p, after: current{user: after}}, err
 }
 
-// userState maps the document, and refuses what the realm would turn into
-// something else.
-func userState(r *request, doc scim.Document) (mapping.UserState, error) {
+// state maps the document, and refuses what the realm would turn into something else.
+func (k userKind) state(r *request, doc scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Key, doc)
+	k.s.dropped(r, state.Dropped)
 	if err == nil && r.Tenant.Fitness().EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
@@ -116,7 +116,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
-	state, err := userState(r, doc)
+	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
 	}

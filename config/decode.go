@@ -20,6 +20,10 @@ func (d decoder) value(path string, n node, v reflect.Value) {
 		d.r.broken[path] = true
 		return
 	}
+	if own, ok := reflect.TypeAssert[special](v.Addr()); ok {
+		own.decodeNode(d, path, n)
+		return
+	}
 	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.unmarshal(path, n, u)
 		return
@@ -66,7 +70,7 @@ func (d decoder) record(path string, n node, v reflect.Value) {
 			d.unknown(path, p, names, given)
 			continue
 		}
-		d.r.lines[here] = p.line
+		d.r.positions[here] = p.at
 		d.value(here, p.value, v.Field(fields[i].index))
 	}
 }
@@ -76,11 +80,11 @@ func (d decoder) record(path string, n node, v reflect.Value) {
 func (d decoder) unknown(path string, p pair, names []string, given map[string]bool) {
 	meant := nearest(p.key, names)
 	if meant == "" || given[meant] {
-		d.r.at(p.line, join(path, p.key), "unknown key", "Valid here: "+strings.Join(names, ", "))
+		d.r.at(p.at, join(path, p.key), "unknown key", "Valid here: "+strings.Join(names, ", "))
 		return
 	}
 	d.r.meant[join(path, meant)] = true
-	d.r.at(p.line, join(path, p.key), "unknown key", "Did you mean "+strconv.Quote(meant)+"?")
+	d.r.at(p.at, join(path, p.key), "unknown key", "Did you mean "+strconv.Quote(meant)+"?")
 }
 
 func (d decoder) table(path string, n node, v reflect.Value) {
@@ -91,7 +95,7 @@ func (d decoder) table(path string, n node, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, p := range n.pairs {
 		here := join(path, p.key)
-		d.r.lines[here] = p.line
+		d.r.positions[here] = p.at
 		entry := reflect.New(v.Type().Elem()).Elem()
 		d.value(here, p.value, entry)
 		v.SetMapIndex(reflect.ValueOf(p.key), entry)
@@ -106,7 +110,7 @@ func (d decoder) list(path string, n node, v reflect.Value) {
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, entry := range n.items {
 		here := item(path, i)
-		d.r.lines[here] = entry.line
+		d.r.positions[here] = entry.at
 		d.value(here, entry, v.Index(i))
 	}
 }

@@ -24,7 +24,7 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	r := newReport(path)
 	data, err := readConfig(path)
 	if err != nil {
-		r.at(0, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
+		r.at(position{}, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
 		return c, r.sorted()
 	}
 	root, ok := parse(data, r)
@@ -32,7 +32,7 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 		return c, r.sorted()
 	}
 	if root.kind != kindMapping && root.kind != kindNull {
-		r.at(root.line, "", "must be keys and values", "Begin with the line: version: 1")
+		r.at(root.at, "", "must be keys and values", "Begin with the line: version: 1")
 		return c, r.sorted()
 	}
 	decoder{r}.value("", root, reflect.ValueOf(&c).Elem())

@@ -2,6 +2,9 @@ package config
 
 import "strings"
 
+// Nearest returns the valid name that was probably meant, or "".
+func Nearest(name string, valid []string) string { return nearest(name, valid) }
+
 // nearest returns the valid name that was probably meant, or "": a slip of the
 // finger first, then a name that holds the given one ("secret") or is held by it
 // ("warning"), then a likeness.

@@ -32,10 +32,13 @@ const (
 	kindRefused // reported already
 )
 
-// node is a YAML value with the line it stands on.
+// position is where something stands in a file, both from 1; a zero line is nowhere.
+type position struct{ line, column int }
+
+// node is a YAML value with where it stands.
 type node struct {
 	kind  kind
-	line  int
+	at    position
 	text  string // of a scalar, as written but unquoted
 	pairs []pair
 	items []node
@@ -43,7 +46,7 @@ type node struct {
 
 type pair struct {
 	key   string
-	line  int
+	at    position
 	value node
 }
 
@@ -52,7 +55,7 @@ type pair struct {
 func parse(data []byte, r *report) (root node, ok bool) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if line, f := bounds(data); f != nil {
-		r.at(line, "", f.text, f.hint)
+		r.at(position{line: line}, "", f.text, f.hint)
 		return node{}, false
 	}
 	file, err := parseYAML(data)
@@ -67,7 +70,7 @@ func parse(data []byte, r *report) (root node, ok bool) {
 			continue
 		}
 		if body != nil {
-			r.at(lineOf(doc.Body), "", "holds more than one YAML document", "Keep one and remove the line ---")
+			r.at(positionOf(doc.Body), "", "holds more than one YAML document", "Keep one and remove the line ---")
 			break
 		}
 		body = doc.Body
@@ -117,18 +120,18 @@ func parseYAML(data []byte) (file *ast.File, err error) {
 // reportSyntax reports the parser's own message without its excerpt of the file,
 // which could show a value that is meant to be secret.
 func reportSyntax(err error, r *report) {
-	line, text := 0, "is not valid YAML"
+	at, text := position{}, "is not valid YAML"
 	if e, ok := errors.AsType[yaml.Error](err); ok {
 		text += ": " + strings.ReplaceAll(e.GetMessage(), "\t", `\t`)
 		if t := e.GetToken(); t != nil && t.Position != nil {
-			line = t.Position.Line
+			at = position{t.Position.Line, t.Position.Column}
 		}
 	}
 	hint := "Look at the indentation, colons and quotes at this line and above it"
 	if strings.Contains(text, `\t`) {
 		hint = "Indent with spaces; YAML allows no tabs there"
 	}
-	r.at(line, "", text, hint)
+	r.at(at, "", text, hint)
 }
 
 type converter struct{ r *report }
@@ -136,21 +139,21 @@ type converter struct{ r *report }
 func (c converter) node(path string, n ast.Node) node {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
-		return node{kind: kindNull, line: lineOf(n)}
+		return node{kind: kindNull, at: positionOf(n)}
 	case *ast.StringNode:
-		return node{kind: kindText, line: lineOf(n), text: n.Value}
+		return node{kind: kindText, at: positionOf(n), text: n.Value}
 	case *ast.LiteralNode:
-		return node{kind: kindText, line: lineOf(n), text: n.Value.Value}
+		return node{kind: kindText, at: positionOf(n), text: n.Value.Value}
 	case *ast.BoolNode:
-		return node{kind: kindBool, line: lineOf(n), text: n.Token.Value}
+		return node{kind: kindBool, at: positionOf(n), text: n.Token.Value}
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return node{kind: kindNumber, line: lineOf(n), text: n.GetToken().Value}
+		return node{kind: kindNumber, at: positionOf(n), text: n.GetToken().Value}
 	case *ast.MappingValueNode:
-		return c.mapping(path, lineOf(n.Key), []*ast.MappingValueNode{n})
+		return c.mapping(path, positionOf(n.Key), []*ast.MappingValueNode{n})
 	case *ast.MappingNode:
-		return c.mapping(path, lineOf(n), n.Values)
+		return c.mapping(path, positionOf(n), n.Values)
 	case *ast.SequenceNode:
-		out := node{kind: kindSequence, line: lineOf(n)}
+		out := node{kind: kindSequence, at: positionOf(n)}
 		for i, v := range n.Values {
 			out.items = append(out.items, c.node(item(path, i), v))
 		}
@@ -163,27 +166,27 @@ func (c converter) node(path string, n ast.Node) node {
 // refuse reports what a configuration has no use for: anchors, aliases, tags.
 // Aliases would let a small file stand for a huge one.
 func (c converter) refuse(path string, n ast.Node) node {
-	c.r.at(lineOf(n), path, "uses a YAML anchor, alias, merge key, tag or complex key", "Write the value out")
-	return node{kind: kindRefused, line: lineOf(n)}
+	c.r.at(positionOf(n), path, "uses a YAML anchor, alias, merge key, tag or complex key", "Write the value out")
+	return node{kind: kindRefused, at: positionOf(n)}
 }
 
-func (c converter) mapping(path string, line int, values []*ast.MappingValueNode) node {
-	out := node{kind: kindMapping, line: line}
-	first := map[string]int{}
+func (c converter) mapping(path string, at position, values []*ast.MappingValueNode) node {
+	out := node{kind: kindMapping, at: at}
+	first := map[string]position{}
 	for _, v := range values {
 		key, ok := keyText(v.Key)
 		if !ok {
 			c.refuse(path, v.Key)
 			continue
 		}
-		at := lineOf(v.Key)
+		at := positionOf(v.Key)
 		here := join(path, key)
 		if before, twice := first[key]; twice {
-			c.r.at(at, here, fmt.Sprintf("is given twice, first in line %d", before), "Remove one of the two")
+			c.r.at(at, here, fmt.Sprintf("is given twice, first in line %d", before.line), "Remove one of the two")
 			continue
 		}
 		first[key] = at
-		out.pairs = append(out.pairs, pair{key: key, line: at, value: c.node(here, v.Value)})
+		out.pairs = append(out.pairs, pair{key: key, at: at, value: c.node(here, v.Value)})
 	}
 	return out
 }
@@ -200,12 +203,11 @@ func keyText(key ast.MapKeyNode) (string, bool) {
 	}
 }
 
-func lineOf(n ast.Node) int {
-	if n == nil {
-		return 1
+func positionOf(n ast.Node) position {
+	if n != nil {
+		if t := n.GetToken(); t != nil && t.Position != nil {
+			return position{t.Position.Line, t.Position.Column}
+		}
 	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return t.Position.Line
-	}
-	return 1
+	return position{1, 1}
 }

@@ -7,21 +7,30 @@ import (
 	"strings"
 )
 
-// Problem is one fault of a configuration file.
+// Problem is one fault of a configuration or mapping file.
 type Problem struct {
-	File string // as it was given to Load
-	Line int    // from 1; 0 when the fault has no line
-	Path string // of the key: realms.acme.tenants[0].path; "" for the whole file
-	Text string // what is wrong
-	Hint string // how to fix it; "" when the text says so
+	File string `json:"file"`           // as it was given to Load
+	Line int    `json:"line,omitempty"` // from 1; 0 when the fault has no line
+	Path string `json:"path,omitempty"` // of the key: realms.acme.tenants[0].path; "" for the whole file
+	Text string `json:"text"`           // what is wrong
+	Hint string `json:"hint,omitempty"` // how to fix it; "" when the text says so
+
+	// Column and Excerpt, the text of the line, are given for mapping files alone: a
+	// line of config.yaml may hold a secret in the wrong place.
+	Column  int    `json:"column,omitempty"` // from 1, in characters
+	Excerpt string `json:"excerpt,omitempty"`
 }
 
-// String returns "file:line: path: text. hint" without the parts that are empty.
+// String returns "file:line:column: path: text. hint" without the parts that are
+// empty. The excerpt is not part of it.
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {
 		b.WriteString(":" + strconv.Itoa(p.Line))
+	}
+	if p.Column > 0 {
+		b.WriteString(":" + strconv.Itoa(p.Column))
 	}
 	b.WriteString(": ")
 	if p.Path != "" {
@@ -34,27 +43,32 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// report collects problems and knows the lines of the keys that were given.
+// report collects problems and knows where the keys stand that were given.
 type report struct {
-	file     string
-	lines    map[string]int  // of the keys that were given
-	meant    map[string]bool // keys that an unknown one was probably meant to be
-	broken   map[string]bool // sections whose keys could not be read
-	problems []Problem
+	file      string
+	positions map[string]position // of the keys that were given
+	meant     map[string]bool     // keys that an unknown one was probably meant to be
+	broken    map[string]bool     // sections whose keys could not be read
+	problems  []Problem
+	excerpts  []string // the lines of the file, where a problem may show them
 }
 
 func newReport(file string) *report {
-	return &report{file: file, lines: map[string]int{}, meant: map[string]bool{}, broken: map[string]bool{}}
+	return &report{file: file, positions: map[string]position{}, meant: map[string]bool{}, broken: map[string]bool{}}
 }
 
-// at reports a problem at a line.
-func (r *report) at(line int, path, text, hint string) {
-	r.problems = append(r.problems, Problem{File: r.file, Line: line, Path: path, Text: text, Hint: hint})
+// at reports a problem at a place.
+func (r *report) at(at position, path, text, hint string) {
+	p := Problem{File: r.file, Line: at.line, Path: path, Text: text, Hint: hint}
+	if 0 < at.line && at.line <= len(r.excerpts) {
+		p.Column, p.Excerpt = at.column, r.excerpts[at.line-1]
+	}
+	r.problems = append(r.problems, p)
 }
 
-// add reports a problem at the line of the key, or of the nearest key around it.
+// add reports a problem at the key, or at the nearest key around it.
 func (r *report) add(path, text, hint string) {
-	r.at(r.line(path), path, text, hint)
+	r.at(r.position(path), path, text, hint)
 }
 
 // missing reports a key that was not given. One that was given and could not be
@@ -69,7 +83,7 @@ func (r *report) missing(parent, key, hint string) {
 
 // given reports whether the file has the key.
 func (r *report) given(path string) bool {
-	_, ok := r.lines[path]
+	_, ok := r.positions[path]
 	return ok
 }
 
@@ -78,15 +92,15 @@ func (r *report) failed(path string) bool {
 	return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Path == path })
 }
 
-// line returns the line of a key, or of the nearest key around it, or 1.
-func (r *report) line(path string) int {
+// position returns where a key stands, or the nearest key around it, or the begin.
+func (r *report) position(path string) position {
 	for path != "" {
-		if line, ok := r.lines[path]; ok {
-			return line
+		if at, ok := r.positions[path]; ok {
+			return at
 		}
 		path = around(path)
 	}
-	return 1
+	return position{1, 1}
 }
 
 // inBroken reports whether the section, or one around it, could not be read.
@@ -116,7 +130,7 @@ func (r *report) sorted() []Problem {
 // hostile one cannot pass for another path or break the line.
 func join(parent, key string) string {
 	if len(key) > 64 || !only(key, "_-") {
-		key = strconv.Quote(shorten(key))
+		key = strconv.Quote(cut(key, maxKey))
 	}
 	if parent == "" {
 		return key
@@ -137,9 +151,13 @@ func item(parent string, index int) string {
 	return parent + "[" + strconv.Itoa(index) + "]"
 }
 
+// maxKey is how much of a key a path shows: a URN with an attribute in full.
+const maxKey = 255
+
 // shorten cuts what a message quotes.
-func shorten(s string) string {
-	const most = 64
+func shorten(s string) string { return cut(s, 64) }
+
+func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

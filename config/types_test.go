@@ -87,9 +87,9 @@ func TestExpiryReadsDatesAndTimes(t *testing.T) {
 func TestProblemStringLeavesOutWhatIsEmpty(t *testing.T) {
 	t.Parallel()
 	for want, p := range map[string]Problem{
-		"c.yaml:3: a.b: is wrong. Fix it": {"c.yaml", 3, "a.b", "is wrong", "Fix it"},
-		"c.yaml: a.b: is wrong":           {"c.yaml", 0, "a.b", "is wrong", ""},
-		"c.yaml: is wrong":                {"c.yaml", 0, "", "is wrong", ""},
+		"c.yaml:3: a.b: is wrong. Fix it": {File: "c.yaml", Line: 3, Path: "a.b", Text: "is wrong", Hint: "Fix it"},
+		"c.yaml: a.b: is wrong":           {File: "c.yaml", Path: "a.b", Text: "is wrong"},
+		"c.yaml: is wrong":                {File: "c.yaml", Text: "is wrong"},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("String() = %q, want %q", got, want)

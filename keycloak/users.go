@@ -193,13 +193,14 @@ func (c *Client) IsServiceAccount(ctx context.Context, username string) (bool, e
 
 // NewUser is a user to create.
 type NewUser struct {
-	Username   string
-	Email      string // "" for none
-	FirstName  string
-	LastName   string
-	Enabled    bool      // always sent: absent would mean disabled
-	Created    time.Time // kept by Keycloak, so that nobody has to ask for it
-	Attributes map[string][]string
+	Username      string
+	Email         string // "" for none
+	FirstName     string
+	LastName      string
+	Enabled       bool      // always sent: absent would mean disabled
+	EmailVerified bool      // always sent
+	Created       time.Time // kept by Keycloak, so that nobody has to ask for it
+	Attributes    map[string][]string
 }
 
 // CreateUser creates a user in one transaction. It is never repeated.
@@ -210,7 +211,7 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) (UserID, error) {
 	}
 	body := gocloak.User{
 		Username: &u.Username, FirstName: optional(u.FirstName), LastName: optional(u.LastName), Email: optional(u.Email),
-		Enabled: &u.Enabled, EmailVerified: new(false), Attributes: &u.Attributes,
+		Enabled: &u.Enabled, EmailVerified: &u.EmailVerified, Attributes: &u.Attributes,
 	}
 	if !u.Created.IsZero() {
 		body.CreatedTimestamp = new(u.Created.UnixMilli())

@@ -1,6 +1,9 @@
 package scim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Type is the data type of an attribute (RFC 7643 section 2.3).
 type Type string
@@ -177,4 +180,40 @@ func (rt *ResourceType) Extension(urn string) *Schema {
 		}
 	}
 	return nil
+}
+
+// With is the resource type with further extensions.
+func (rt *ResourceType) With(extensions ...*Schema) *ResourceType {
+	out := *rt
+	out.Extensions = slices.Concat(rt.Extensions, extensions)
+	return &out
+}
+
+// Restrict is the resource type with the attributes and sub-attributes that keep says;
+// an extension of which nothing is kept is gone.
+func (rt *ResourceType) Restrict(keep func(AttrPath) bool) *ResourceType {
+	out := *rt
+	out.Schema = rt.Schema.restrict("", keep)
+	out.Extensions = nil
+	for _, s := range rt.Extensions {
+		if kept := s.restrict(s.ID, keep); len(kept.Attributes) > 0 {
+			out.Extensions = append(out.Extensions, kept)
+		}
+	}
+	return &out
+}
+
+func (s *Schema) restrict(urn string, keep func(AttrPath) bool) *Schema {
+	var kept []*Attribute
+	for _, a := range s.Attributes {
+		if !keep(AttrPath{URN: urn, Name: a.Name, Attr: a}) {
+			continue
+		}
+		cut := *a
+		cut.SubAttributes = slices.DeleteFunc(slices.Clone(a.SubAttributes), func(sub *Attribute) bool {
+			return !keep(AttrPath{URN: urn, Name: a.Name, Sub: sub.Name, Attr: a, SubAttr: sub})
+		})
+		kept = append(kept, &cut)
+	}
+	return NewSchema(s.ID, s.Name, s.Description, kept...)
 }

@@ -62,7 +62,6 @@ func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
 func (g groups) rank(p scim.AttrPath) (int, bool) {
 	switch {
 	case p.URN != "":
-		return 0, false
 	case p.Name == scim.AttrMembers && (p.Sub == scim.AttrValue || p.Sub == ""):
 		return -100, true
 	case p.Name == scim.AttrID:
@@ -72,7 +71,8 @@ func (g groups) rank(p scim.AttrPath) (int, bool) {
 	case p.Name == scim.AttrExternalID:
 		return 2, true
 	}
-	return 0, false
+	_, ok := g.t.Mapping.GroupLookup(p)
+	return 8, ok
 }
 
 func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
@@ -80,11 +80,11 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.path.Name != scim.AttrID {
+	if t.path.URN != "" || t.path.Name != scim.AttrID {
 		list = topLevel(list)
 	}
 	found, err := resources(list, g.resource)
-	if t.path.Name == scim.AttrMembers {
+	if t.path.URN == "" && t.path.Name == scim.AttrMembers {
 		for i := range found {
 			found[i].Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}
 		}
@@ -106,17 +106,28 @@ func topLevel(list []keycloak.Group) []keycloak.Group {
 }
 
 func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
-	switch t.path.Name {
-	case scim.AttrID:
+	switch {
+	case t.path.URN != "":
+	case t.path.Name == scim.AttrID:
 		return g.byID(ctx, t.text)
-	case scim.AttrMembers:
+	case t.path.Name == scim.AttrMembers:
 		return g.byMember(ctx, t.text)
-	case scim.AttrExternalID:
-		return g.drain(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: scim.AttrExternalID, Value: t.text}})
+	case t.path.Name == scim.AttrExternalID:
+		return g.drain(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
+	case t.path.Name == scim.AttrDisplayName:
+		// Keycloak's exact search is by case and a display name is not (RFC 7643 section
+		// 8.7.1), so the search is the inexact one, which finds at least every match.
+		return g.drain(ctx, keycloak.GroupQuery{Search: t.text})
 	}
-	// Keycloak's exact search is by case and a display name is not (RFC 7643 section
-	// 8.7.1), so the search is the inexact one, which finds at least every match.
-	return g.drain(ctx, keycloak.GroupQuery{Search: t.text})
+	lookup, ok := g.t.Mapping.GroupLookup(t.path)
+	if !ok {
+		return nil, nil
+	}
+	query, ok := lookup.Query(t.text)
+	if !ok {
+		return nil, nil
+	}
+	return g.drain(ctx, keycloak.GroupQuery{Attribute: &query})
 }
 
 func (g groups) drain(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {

@@ -47,10 +47,8 @@ func (u users) resource(user keycloak.User) (scim.Resource, error) {
 // rank: the id and indexed columns first, then what takes two calls, then
 // attributes whose every value Keycloak reads.
 func (u users) rank(p scim.AttrPath) (int, bool) {
-	if p.URN != "" {
-		return 0, false
-	}
 	switch {
+	case p.URN != "":
 	case p.Name == scim.AttrID:
 		return 0, true
 	case p.Name == scim.AttrUserName:
@@ -60,7 +58,7 @@ func (u users) rank(p scim.AttrPath) (int, bool) {
 	case p.Name == scim.AttrEmails && (p.Sub == scim.AttrValue || p.Sub == ""):
 		return 4, true
 	}
-	_, ok := u.t.Mapping.AttributeOf(p)
+	_, ok := u.t.Mapping.UserLookup(p)
 	return 8, ok
 }
 
@@ -76,18 +74,26 @@ func (u users) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 }
 
 func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
-	switch t.path.Name {
-	case scim.AttrID:
+	switch {
+	case t.path.URN != "":
+	case t.path.Name == scim.AttrID:
 		return u.byID(ctx, t.text)
-	case scim.AttrUserName:
-		return u.c.Users(ctx, keycloak.UserQuery{Username: scim.PrepareUserName(t.text), Max: upstreamPage})
-	case scim.AttrExternalID:
-		return u.byAttribute(ctx, mapping.AttrKey, mapping.LookupKey(u.t.Key, t.text))
-	case scim.AttrEmails:
+	case t.path.Name == scim.AttrUserName:
+		return u.c.Users(ctx, keycloak.UserQuery{Username: u.t.Mapping.StoredUserName(t.text), Max: upstreamPage})
+	case t.path.Name == scim.AttrExternalID:
+		return u.byAttribute(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.t.Key, t.text)})
+	case t.path.Name == scim.AttrEmails:
 		return u.byEmail(ctx, t.text)
 	}
-	name, _ := u.t.Mapping.AttributeOf(t.path)
-	return u.byAttribute(ctx, name, t.text)
+	lookup, ok := u.t.Mapping.UserLookup(t.path)
+	if !ok {
+		return nil, nil
+	}
+	query, ok := lookup.Query(t.text)
+	if !ok {
+		return nil, nil
+	}
+	return u.byAttribute(ctx, query)
 }
 
 func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
@@ -102,11 +108,9 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 	return []keycloak.User{user}, err
 }
 
-func (u users) byAttribute(ctx context.Context, name, value string) ([]keycloak.User, error) {
+func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
 	return drain(ctx, maxHits, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-		return u.c.Users(ctx, keycloak.UserQuery{
-			Attribute: &keycloak.AttributeQuery{Name: name, Value: value}, First: first, Max: limit,
-		})
+		return u.c.Users(ctx, keycloak.UserQuery{Attribute: &q, First: first, Max: limit})
 	})
 }
 
@@ -119,7 +123,7 @@ func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, er
 		return err
 	})
 	g.Go(func() (err error) {
-		further, err = u.byAttribute(gctx, mapping.AttrEmails, address)
+		further, err = u.byAttribute(gctx, keycloak.AttributeQuery{Name: mapping.AttrEmails, Value: address})
 		return err
 	})
 	err := g.Wait()

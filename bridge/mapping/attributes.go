@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -19,6 +20,36 @@ const (
 	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
 )
 
+// Fields of a user that a rule can name as its target, beside attributes.
+const (
+	FieldFirstName = "firstName"
+	FieldLastName  = "lastName"
+)
+
+func isField(name string) bool { return name == FieldFirstName || name == FieldLastName }
+
+// isReserved reports whether a name means something to the bridge or to Keycloak, so
+// that no rule may write it.
+func isReserved(name string) bool {
+	switch lower := strings.ToLower(name); {
+	case strings.HasPrefix(lower, "scim."), strings.HasPrefix(lower, "saml.persistent.name.id.for."), strings.HasPrefix(lower, "kc."):
+		return true
+	default:
+		return slices.Contains(reservedNames(), lower)
+	}
+}
+
+// reservedNames are fields of a user or group, what Keycloak adds to a representation,
+// and attributes to which Keycloak gives a meaning that is not a client's to set
+// (Keycloak 26: UserModel, LDAPConstants, ReadOnlyAttributes).
+func reservedNames() []string {
+	return []string{
+		"id", "username", "email", "emailverified", "enabled", "createdtimestamp", "disabledreason", "is_temporary_admin",
+		"ldap_id", "ldap_entry_dn", "kerberos_principal", "createtimestamp", "modifytimestamp", "usercertificate",
+		"terms_and_conditions", "federationlink", "serviceaccountclientid",
+	}
+}
+
 // Declaration is a user attribute that the realm's user profile must declare, or
 // Keycloak drops it without a word (keycloak-measured: undeclared attributes).
 type Declaration struct {
@@ -27,19 +58,21 @@ type Declaration struct {
 	DisplayName string // for the admin console
 }
 
-// Declarations are the user attributes of the built-in mapping. Group attributes
-// need none.
+// Declarations are the user attributes that the mapping writes. Group attributes need
+// none.
 func (m *Mapping) Declarations() []Declaration {
 	declared := []Declaration{
-		{Name: AttrExternalID, DisplayName: "SCIM: external id"},
+		{Name: m.users.externalID, DisplayName: "SCIM: external id"},
 		{Name: AttrKey, MultiValued: true, DisplayName: "SCIM: look-up key of the external id"},
 		{Name: AttrEmails, MultiValued: true, DisplayName: "SCIM: further e-mail addresses"},
 		{Name: AttrRemainder, MultiValued: true, DisplayName: "SCIM: attributes without a place of their own"},
 		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner"},
 		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
 	}
-	for _, r := range m.rules {
-		declared = append(declared, Declaration{Name: r.attribute, DisplayName: "SCIM: " + r.name})
+	for _, r := range m.users.rules {
+		if !r.field {
+			declared = append(declared, Declaration{Name: r.target, MultiValued: r.several, DisplayName: "SCIM: " + r.String()})
+		}
 	}
 	return declared
 }

@@ -14,6 +14,7 @@ type GroupState struct {
 	Name       string
 	Attributes map[string][]string // as in UserState
 	Remainder  map[string]any
+	Dropped    []string // as in UserState
 }
 
 // GroupState maps a document of a Group. What cannot be stored is a *scim.Error
@@ -33,8 +34,18 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 		return GroupState{}, scim.BadRequest(scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
 	}
 	s := GroupState{Name: name, Attributes: map[string][]string{
-		AttrExternalID: takeText(rest, scim.AttrExternalID),
+		m.groups.externalID: takeText(rest, scim.AttrExternalID),
 	}}
+	taken, err := m.groups.take(rest)
+	if err != nil {
+		return GroupState{}, err
+	}
+	for _, t := range taken {
+		s.Attributes[t.rule.target] = t.values
+	}
+	if s.Dropped, err = m.groups.judge(rest); err != nil {
+		return GroupState{}, err
+	}
 	s.Remainder = rest
 	return s, checkSize(rest, maxGroupRemainder)
 }
@@ -42,13 +53,15 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 // GroupResource maps a group of Keycloak to a resource, without its members. A
 // remainder that cannot be read whole is a *DamagedError.
 func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resource, error) {
-	rest, err := readRemainder(tenantKey, g.ID, g.Attributes[AttrRemainder])
+	doc, err := m.groups.rest(tenantKey, g.ID, g.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	doc := scim.Document(rest)
 	doc[scim.AttrDisplayName] = g.Name
-	giveText(doc, scim.AttrExternalID, g.Attributes[AttrExternalID])
+	giveText(doc, scim.AttrExternalID, g.Attributes[m.groups.externalID])
+	if err := m.groups.give(doc, g.ID, func(r *rule) []string { return g.Attributes[r.target] }); err != nil {
+		return scim.Resource{}, err
+	}
 	created := latest(time.Time{}, g.Attributes[AttrCreated])
 	return scim.Resource{
 		ID: g.ID, Document: doc, Created: created,

@@ -1,6 +1,12 @@
 package mapping
 
-import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+import (
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
 
 // Mapping is how the resources of a tenant are stored. It is immutable and safe
 // for concurrent use.
@@ -8,24 +14,26 @@ type Mapping struct {
 	User  *scim.ResourceType
 	Group *scim.ResourceType
 
-	rules []rule
+	// EmailVerified says whether an address that a client sets counts as verified.
+	EmailVerified bool
+
+	users  kind
+	groups kind
 }
 
-// rule stores a simple, single-valued attribute of the User in a Keycloak
-// attribute of its own, where Keycloak can search it.
-type rule struct {
-	name      string // of the SCIM attribute, top level
-	attribute string // of the Keycloak attribute
+// kind is how one type of resource is stored.
+type kind struct {
+	rules      []*rule
+	externalID string // the Keycloak attribute of externalId
+	userName   steps  // of users
+	unmapped   config.Unmapped
 }
 
 // Default is the built-in mapping of the core User, the enterprise User and the
 // core Group, for clients under a profile.
 func Default(p scim.Profile) *Mapping {
-	return &Mapping{
-		User:  scim.UserType().Under(p),
-		Group: scim.GroupType().Under(p),
-		rules: []rule{{name: scim.AttrDisplayName, attribute: AttrDisplayName}},
-	}
+	m, _ := Compile(config.Mapping{}, config.Source{}, p) // an empty file has no problem
+	return m
 }
 
 // Profile is what the tenant's clients must keep to.
@@ -36,13 +44,47 @@ func (m *Mapping) Types() []*scim.ResourceType {
 	return []*scim.ResourceType{m.User, m.Group}
 }
 
-// AttributeOf is the Keycloak attribute that holds a simple attribute of the User
-// by a rule, so that it can be searched; ok is false when no rule does.
-func (m *Mapping) AttributeOf(p scim.AttrPath) (attribute string, ok bool) {
-	for _, r := range m.rules {
-		if p.URN == "" && p.Sub == "" && p.Name == r.name {
-			return r.attribute, true
+// Lookup finds the resources whose attribute equals a text by a search for a Keycloak
+// attribute. The search finds at least those.
+type Lookup struct{ rule *rule }
+
+// UserLookup is how users are found by the attribute at a path; ok is false when
+// Keycloak cannot search for it.
+func (m *Mapping) UserLookup(p scim.AttrPath) (l Lookup, ok bool) { return m.users.lookup(p, false) }
+
+// GroupLookup is UserLookup for groups.
+func (m *Mapping) GroupLookup(p scim.AttrPath) (l Lookup, ok bool) { return m.groups.lookup(p, true) }
+
+// Query is the search for a text; ok is false when no resource can have it.
+func (l Lookup) Query(text string) (q keycloak.AttributeQuery, ok bool) {
+	value, ok := l.rule.steps.one(text)
+	return keycloak.AttributeQuery{Name: l.rule.target, Value: value}, ok && storable(value)
+}
+
+// GroupExternalID is the Keycloak attribute that holds the externalId of groups.
+func (m *Mapping) GroupExternalID() string { return m.groups.externalID }
+
+// StoredUserName is the form in which a userName is stored and searched.
+func (m *Mapping) StoredUserName(text string) string {
+	if mapped, ok := m.users.userName.one(text); ok {
+		text = mapped
+	}
+	return scim.PrepareUserName(text)
+}
+
+func (k kind) lookup(p scim.AttrPath, exact bool) (Lookup, bool) {
+	for _, r := range k.rules {
+		if r.path.URN == p.URN && r.path.Name == p.Name && r.path.Sub == p.Sub && r.searchable(exact) {
+			return Lookup{r}, true
 		}
 	}
-	return "", false
+	return Lookup{}, false
+}
+
+// searchable reports whether a look-up of the target finds every resource that equals
+// a text. exact says that Keycloak compares the target by case.
+func (r *rule) searchable(exact bool) bool {
+	text := r.leaf.Type == scim.TypeString || r.leaf.Type == scim.TypeReference
+	folds := slices.ContainsFunc(r.steps, func(s step) bool { return s.folds })
+	return text && r.filter == nil && !r.field && !r.steps.split() && !r.steps.join() && (!exact || r.leaf.CaseExact || folds)
 }

@@ -17,10 +17,15 @@ type UserState struct {
 	LastName  string
 	Enabled   *bool // nil: as it is
 
+	EmailVerified bool // of an address that is new
+
 	// Attributes are the mapped attributes apart from the remainder. A nil value says
 	// that the attribute shall be absent.
 	Attributes map[string][]string
 	Remainder  map[string]any
+
+	// Dropped names what the mapping leaves out (unmapped: drop).
+	Dropped []string
 }
 
 // UserState maps a document of a User. tenantKey marks the values that belong to
@@ -28,9 +33,11 @@ type UserState struct {
 func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
 	rest := doc.Clone()
 	delete(rest, scim.AttrPassword) // the policy "password: ignore" of the built-in mapping
-	s := UserState{Attributes: map[string][]string{}}
-	s.Username = takeUserName(rest)
-	s.FirstName, s.LastName = takeName(rest)
+	s := UserState{Attributes: map[string][]string{}, EmailVerified: m.EmailVerified}
+	var err error
+	if s.Username, err = m.takeUserName(rest); err != nil {
+		return UserState{}, err
+	}
 	if active, ok := rest[scim.AttrActive].(bool); ok {
 		s.Enabled = &active
 		delete(rest, scim.AttrActive)
@@ -38,53 +45,56 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 	emails := splitEmails(rest.Values(scim.AttrEmails))
 	s.Email, s.Attributes[AttrEmails] = emails.primary, emails.further
 	putOrDelete(rest, scim.AttrEmails, emails.entries)
-	if err := s.takeExternalID(tenantKey, rest); err != nil {
+	if err := s.takeExternalID(tenantKey, m.users.externalID, rest); err != nil {
 		return UserState{}, err
 	}
-	for _, r := range m.rules {
-		s.Attributes[r.attribute] = takeText(rest, r.name)
+	taken, err := m.users.take(rest)
+	if err != nil {
+		return UserState{}, err
+	}
+	for _, t := range taken {
+		switch t.rule.target {
+		case FieldFirstName:
+			s.FirstName = first(t.values)
+		case FieldLastName:
+			s.LastName = first(t.values)
+		default:
+			s.Attributes[t.rule.target] = t.values
+		}
+	}
+	if s.Dropped, err = m.users.judge(rest); err != nil {
+		return UserState{}, err
 	}
 	s.Remainder = rest
 	return s, checkSize(rest, maxUserRemainder)
 }
 
 // takeUserName leaves the spelling in the rest where Keycloak would lose it.
-func takeUserName(rest scim.Document) string {
-	spelled := rest.String(scim.AttrUserName)
-	stored := scim.PrepareUserName(spelled)
-	if stored == spelled {
-		delete(rest, scim.AttrUserName)
+func (m *Mapping) takeUserName(rest scim.Document) (string, error) {
+	values, err := m.users.userName.in([]string{rest.String(scim.AttrUserName)})
+	if err != nil {
+		return "", scim.BadRequest(scim.InvalidValue, "%s %s", scim.AttrUserName, detail(err))
 	}
-	return stored
+	stored := scim.PrepareUserName(values[0])
+	spelled := m.shownUserName(values[0])
+	delete(rest, scim.AttrUserName)
+	if spelled != m.shownUserName(stored) {
+		rest[scim.AttrUserName] = spelled
+	}
+	return stored, nil
 }
 
-// takeName moves the parts of the name that have a field of their own.
-func takeName(rest scim.Document) (first, last string) {
-	name := rest.Object(scim.AttrName)
-	first, last = takePart(name, scim.AttrGivenName), takePart(name, scim.AttrFamilyName)
-	if len(name) == 0 {
-		delete(rest, scim.AttrName)
-	}
-	return first, last
-}
-
-// takePart leaves a blank in the rest, as Keycloak would drop it.
-func takePart(name map[string]any, part string) string {
-	text, _ := name[part].(string)
-	if strings.TrimSpace(text) == "" {
-		return ""
-	}
-	delete(name, part)
-	return text
+func (m *Mapping) shownUserName(stored string) string {
+	return first(m.users.userName.out([]string{stored}))
 }
 
 // maxKey bounds scim.key; a longer one could not be stored.
 const maxKey = maxUserValue
 
-func (s *UserState) takeExternalID(tenantKey string, rest scim.Document) error {
+func (s *UserState) takeExternalID(tenantKey, attribute string, rest scim.Document) error {
 	s.Attributes[AttrKey] = nil
 	id := rest.String(scim.AttrExternalID)
-	s.Attributes[AttrExternalID] = takeText(rest, scim.AttrExternalID)
+	s.Attributes[attribute] = takeText(rest, scim.AttrExternalID)
 	if id == "" {
 		return nil
 	}
@@ -117,21 +127,19 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 // UserResource maps a user of Keycloak to a resource. A remainder that cannot be
 // read whole is a *DamagedError.
 func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource, error) {
-	rest, err := readRemainder(tenantKey, u.ID, u.Attributes[AttrRemainder])
+	doc, err := m.users.rest(tenantKey, u.ID, u.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	doc := scim.Document(rest)
-	if spelled := doc.String(scim.AttrUserName); !strings.EqualFold(spelled, u.Username) && scim.PrepareUserName(spelled) != u.Username {
-		doc[scim.AttrUserName] = u.Username
+	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
+		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	giveName(doc, u)
 	doc[scim.AttrActive] = Enabled(u)
 	entries := doc.Values(scim.AttrEmails)
 	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), u.Attributes[AttrEmails], entries))
-	giveText(doc, scim.AttrExternalID, u.Attributes[AttrExternalID])
-	for _, r := range m.rules {
-		giveText(doc, r.name, u.Attributes[r.attribute])
+	giveText(doc, scim.AttrExternalID, u.Attributes[m.users.externalID])
+	if err := m.users.give(doc, u.ID, func(r *rule) []string { return heldByUser(u, r) }); err != nil {
+		return scim.Resource{}, err
 	}
 	return scim.Resource{
 		ID: u.ID, Document: doc, Created: u.Created,
@@ -163,20 +171,21 @@ func WithoutLock(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-func giveName(doc scim.Document, u keycloak.User) {
-	name := doc.Object(scim.AttrName)
-	if name == nil {
-		name = map[string]any{}
+// heldByUser are the values of a rule's target.
+func heldByUser(u keycloak.User, r *rule) []string {
+	field := ""
+	switch r.target {
+	case FieldFirstName:
+		field = u.FirstName
+	case FieldLastName:
+		field = u.LastName
+	default:
+		return u.Attributes[r.target]
 	}
-	if u.FirstName != "" {
-		name[scim.AttrGivenName] = u.FirstName
+	if field == "" {
+		return nil
 	}
-	if u.LastName != "" {
-		name[scim.AttrFamilyName] = u.LastName
-	}
-	if len(name) > 0 {
-		doc[scim.AttrName] = name
-	}
+	return []string{field}
 }
 
 func giveText(doc scim.Document, name string, values []string) {

@@ -43,7 +43,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Name: "scim_bridge_plan_steps_total", Help: "Steps of plans carried out, by kind and outcome: ok or failed.",
 		}, []string{"kind", "outcome"}),
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "scim_bridge_ignored_values_total", Help: "Values that a policy left out: passwords, unknown members.",
+			Name: "scim_bridge_ignored_values_total", Help: "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule.",
 		}, []string{"attribute"}),
 		fit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "scim_bridge_tenant_fit", Help: "1 when the realm offers what the tenant needs, else 0.",

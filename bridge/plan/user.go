@@ -16,14 +16,15 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 		return nil, keycloak.User{}, err
 	}
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
+	verified := s.EmailVerified && s.Email != ""
 	created := now.Truncate(time.Millisecond)
 	after := keycloak.User{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
-		Enabled: enabled, Created: created, Attributes: attributes,
+		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
 	}
 	step := Step{Kind: CreateUser, NewUser: keycloak.NewUser{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
-		Enabled: enabled, Created: created, Attributes: attributes,
+		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
 	}}
 	return Plan{step}, after, nil
 }
@@ -64,9 +65,8 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 		update.Username = &after.Username
 	}
 	if !strings.EqualFold(current.Email, s.Email) {
-		unverified := false
-		after.Email, after.EmailVerified = s.Email, unverified
-		update.Email, update.EmailVerified = &after.Email, &unverified
+		after.Email, after.EmailVerified = s.Email, s.EmailVerified && s.Email != ""
+		update.Email, update.EmailVerified = &after.Email, &after.EmailVerified
 	}
 	if current.FirstName != s.FirstName {
 		after.FirstName = s.FirstName

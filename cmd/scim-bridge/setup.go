@@ -113,6 +113,10 @@ func (f setupFlags) admin(in *asker) (*keycloak.Client, error) {
 	return adminClient(f.url, f.realm, f.adminRealm, user, password)
 }
 
+// adminTimeout is the time for one call of a command: a Keycloak that has just started
+// is slow, and an operator would rather wait.
+const adminTimeout = 30 * time.Second
+
 // adminClient is a client of a realm with an administrator's account of another.
 func adminClient(url, realmName, adminRealm, user, password string) (*keycloak.Client, error) {
 	parsed, err := keycloak.ParseRealm(realmName)
@@ -123,7 +127,7 @@ func adminClient(url, realmName, adminRealm, user, password string) (*keycloak.C
 	if err != nil {
 		return nil, err
 	}
-	transport, err := keycloak.NewTransport(keycloak.TransportConfig{})
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: adminTimeout})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,293 @@
+package mapping
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// Compile makes a mapping of a file that was read, for clients under a profile. All
+// problems, those of the reading too, are returned in the order of their lines; with
+// any, the mapping is nil.
+func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, []config.Problem) {
+	c := compiler{Source: src}
+	users := c.schemas(file.Schemas, config.ResourceUser)
+	groups := c.schemas(file.Schemas, config.ResourceGroup)
+	m := &Mapping{
+		User:          scim.UserType().With(users.schemas...),
+		Group:         scim.GroupType().With(groups.schemas...),
+		EmailVerified: file.Users.EmailVerified,
+		users:         kind{unmapped: file.Users.Unmapped, externalID: AttrExternalID},
+		groups:        kind{unmapped: file.Groups.Unmapped, externalID: AttrExternalID},
+	}
+	c.kind(&m.users, m.User, file.Users.Attributes, users.rules, userDefaults())
+	c.kind(&m.groups, m.Group, file.Groups.Attributes, groups.rules, nil)
+	if problems := c.Problems(); len(problems) > 0 {
+		return nil, problems
+	}
+	m.User, m.Group = m.users.published(m.User).Under(p), m.groups.published(m.Group).Under(p)
+	return m, nil
+}
+
+// userDefaults are the built-in rules.
+func userDefaults() []builtIn {
+	return []builtIn{
+		{scim.AttrName + "." + scim.AttrGivenName, FieldFirstName},
+		{scim.AttrName + "." + scim.AttrFamilyName, FieldLastName},
+		{scim.AttrDisplayName, AttrDisplayName},
+	}
+}
+
+type builtIn struct{ path, target string }
+
+// compiler collects the problems of a file.
+type compiler struct{ config.Source }
+
+// written is a rule as the file says it.
+type written struct {
+	path      string
+	where     config.Where // of the path
+	keycloak  string
+	transform []config.Transform
+	keys      config.Where // below which keycloak and transform stand
+}
+
+// kind compiles the rules of one type of resource: those of its schemas, those of its
+// section, and the built-in ones of what has no other.
+func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[config.Rule], rules []written, defaults []builtIn) {
+	for _, e := range section {
+		rules = append(rules, written{
+			path: e.Name, where: e.Where, keycloak: string(e.Value.Keycloak), transform: e.Value.Transform, keys: e.Where,
+		})
+	}
+	limit := maxUserValue
+	if rt.Schema.ID == scim.GroupURN {
+		limit = maxGroupValue
+	}
+	paths, targets := map[string]config.Where{}, map[string]string{}
+	for _, w := range rules {
+		path, ok := c.path(rt, w)
+		if !ok {
+			continue
+		}
+		if first, twice := paths[path.String()]; twice {
+			c.Add(w.where, "has a rule already, at "+string(first), "Keep one of the two")
+			continue
+		}
+		paths[path.String()] = w.where
+		if c.special(k, path, w) {
+			continue
+		}
+		r := c.rule(path, w, limit, defaults)
+		if r == nil {
+			continue
+		}
+		if first, twice := targets[r.target]; twice {
+			c.Add(w.keys.Key("keycloak"), strconv.Quote(r.target)+" also holds "+first, "Give each attribute its own")
+			continue
+		}
+		targets[r.target] = r.String()
+		k.rules = append(k.rules, r)
+	}
+	for _, d := range defaults {
+		_, taken := targets[d.target]
+		if _, overridden := paths[d.path]; !overridden && !taken {
+			k.rules = append(k.rules, c.builtIn(rt, d))
+		}
+	}
+}
+
+func (c compiler) builtIn(rt *scim.ResourceType, d builtIn) *rule {
+	path, _ := rt.Resolve(d.path) // a core attribute
+	return &rule{
+		at: placeOf(path), path: path, leaf: path.Leaf(), target: d.target, field: isField(d.target), soft: true, limit: maxUserValue,
+	}
+}
+
+// path resolves the path of a rule.
+func (c compiler) path(rt *scim.ResourceType, w written) (filter.Path, bool) {
+	path, err := filter.ParsePath(w.path, rt.Under(scim.Strict))
+	if e, ok := errors.AsType[*scim.Error](err); ok {
+		c.Add(w.where, e.Detail, c.meant(rt, w.path))
+		return path, false
+	}
+	if path.Filter != nil {
+		path.Attr.Sub, path.Attr.SubAttr = path.Sub, path.SubAttr
+	}
+	switch {
+	case !path.Attr.Known():
+		c.Add(w.where, "the schemas of a "+rt.Name+" have no such attribute", c.meant(rt, w.path))
+	case path.Attr.Name == "":
+		c.Add(w.where, "names a whole schema", "Write a rule for each of its attributes")
+	case path.Filter != nil && path.Sub == "":
+		c.Add(w.where, "the brackets must be followed by a sub-attribute", "Write it like "+w.path+".value")
+	default:
+		return path, true
+	}
+	return path, false
+}
+
+// meant is a hint with the path that was probably meant.
+func (c compiler) meant(rt *scim.ResourceType, text string) string {
+	var names []string
+	add := func(prefix string, attributes []*scim.Attribute) {
+		for _, a := range attributes {
+			names = append(names, prefix+a.Name)
+			for _, sub := range a.SubAttributes {
+				names = append(names, prefix+a.Name+"."+sub.Name)
+			}
+		}
+	}
+	add("", rt.Schema.Attributes)
+	for _, s := range rt.Extensions {
+		add(s.ID+":", s.Attributes)
+	}
+	if meant := config.Nearest(text, names); meant != "" {
+		return "Did you mean " + strconv.Quote(meant) + "?"
+	}
+	if strings.HasPrefix(text, "urn:") {
+		return "Declare the schema under schemas"
+	}
+	return "An attribute of an extension has the URN and a colon in front"
+}
+
+// special takes the attributes that the bridge stores in its own way.
+func (c compiler) special(k *kind, path filter.Path, w written) bool {
+	if path.Attr.URN != "" {
+		return false
+	}
+	switch name := path.Attr.Name; name {
+	case scim.AttrExternalID:
+		if len(w.transform) > 0 {
+			c.Add(w.keys.Key("transform"), "externalId is kept as it is sent", "Remove the transforms")
+		}
+		if c.target(w) && w.keycloak != "" {
+			k.externalID = w.keycloak
+		}
+	case scim.AttrUserName:
+		if w.keycloak != "" {
+			c.Add(w.keys.Key("keycloak"), "userName is Keycloak's username", "Remove the key")
+		}
+		k.userName = c.steps(path.Attr.Attr, false, w)
+		if slices.ContainsFunc(k.userName, func(s step) bool { return s.all != nil }) {
+			c.Add(w.keys.Key("transform"), "userName is one value, which every user has", "Use trim, lower, upper, prefix, suffix or map")
+		}
+	case scim.AttrEmails, scim.AttrActive, scim.AttrPassword, scim.AttrMembers, scim.AttrGroups, scim.AttrID, scim.AttrMeta, scim.AttrSchemas:
+		c.Add(w.where, "the bridge stores "+name+" in its own way", "Remove the rule")
+	case scim.AttrDisplayName:
+		if path.Attr.Attr.Required { // of a group
+			c.Add(w.where, "the displayName of a group is its name in Keycloak", "Remove the rule")
+			return true
+		}
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+// rule compiles one rule, nil when it has a problem.
+func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtIn) *rule {
+	r := &rule{
+		at: placeOf(path.Attr), path: path.Attr, filter: path.Filter, leaf: path.Attr.Leaf(), target: w.keycloak, limit: limit,
+	}
+	if w.keycloak == "" && !c.Failed(w.keys.Key("keycloak")) {
+		i := slices.IndexFunc(defaults, func(d builtIn) bool { return d.path == w.path })
+		if i < 0 {
+			c.Add(w.where, "says no Keycloak attribute", "Add the key keycloak")
+			return nil
+		}
+		r.target, r.soft = defaults[i].target, true
+	}
+	r.field = isField(r.target)
+	if !c.filter(r, w) || r.target == "" || w.keycloak != "" && !c.target(w) {
+		return nil
+	}
+	r.steps = c.steps(r.leaf, r.inElements(), w)
+	r.json = slices.ContainsFunc(w.transform, func(t config.Transform) bool { return t.Name == "json" })
+	r.several = (r.leaf.MultiValued || r.inElements() && r.filter == nil) && !r.steps.join() || r.steps.split()
+	c.shape(r, w)
+	return r
+}
+
+// filter takes the terms of the brackets.
+func (c compiler) filter(r *rule, w written) bool {
+	if r.filter == nil {
+		return true
+	}
+	terms, ok := filter.EqualTerms(r.filter)
+	if _, ofLeaf := terms[r.leaf.Name]; !ok || ofLeaf {
+		c.Add(w.where, "the brackets may hold terms with eq, joined by \"and\", that do not speak of "+r.leaf.Name, `Write it like phoneNumbers[type eq "work"].value`)
+		return false
+	}
+	r.terms = terms
+	return true
+}
+
+// target checks the Keycloak attribute of a rule.
+func (c compiler) target(w written) bool {
+	if isReserved(w.keycloak) {
+		c.Add(w.keys.Key("keycloak"), strconv.Quote(w.keycloak)+" is reserved: the bridge or Keycloak gives it a meaning", "Choose another name")
+		return false
+	}
+	return true
+}
+
+// shape checks that the values fit into the target.
+func (c compiler) shape(r *rule, w written) {
+	keycloak := w.keys.Key("keycloak")
+	switch {
+	case r.path.Sub != "" && r.inElements() && r.leaf.MultiValued:
+		c.Add(w.where, "a sub-attribute with several values in each element has no place in Keycloak", "Store the whole attribute with the transform json")
+	case r.leaf.Type == scim.TypeComplex && !r.json:
+		c.Add(keycloak, "one Keycloak attribute cannot hold a complex value", "Give each sub-attribute a rule, or add the transform json")
+	case r.field && (r.several || r.json || r.leaf.Type != scim.TypeString):
+		c.Add(keycloak, r.target+" holds one text", "Choose another Keycloak attribute")
+	}
+}
+
+// steps compiles the transforms of a rule on an attribute; inElements says that it
+// stands in each of several elements.
+func (c compiler) steps(leaf *scim.Attribute, inElements bool, w written) steps {
+	var out steps
+	several := leaf.MultiValued
+	for i, t := range w.transform {
+		if text, hint := misfit(t.Name, i, leaf, inElements, several); text != "" {
+			c.Add(t.Where, text, hint)
+			continue
+		}
+		several = several && t.Name != "join" || t.Name == "split"
+		if s := compileStep(t); s.each != nil || s.all != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// misfit says why a transform cannot stand where it does.
+func misfit(name string, index int, leaf *scim.Attribute, inElements, several bool) (text, hint string) {
+	const remove = "Remove it"
+	switch name {
+	case "json":
+		switch {
+		case leaf.Type != scim.TypeComplex:
+			return "json is for complex attributes", remove
+		case index > 0:
+			return "json must come first", "What comes before it would meet a complex value"
+		}
+	case "join":
+		if !several || inElements {
+			return "join needs several values of one attribute", remove
+		}
+	case "split", "default", "constant":
+		if several || inElements {
+			return name + " needs an attribute with one value", remove
+		}
+	}
+	return "", ""
+}

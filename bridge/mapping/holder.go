@@ -1,0 +1,120 @@
+package mapping
+
+import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+
+// markName is the only member of a mark. No attribute has such a name.
+const markName = "@"
+
+// mark stands where values stood that Keycloak holds.
+func mark(values ...string) map[string]any {
+	hashes := make([]any, len(values))
+	for i, text := range values {
+		hashes[i] = hash(text)
+	}
+	return map[string]any{markName: hashes}
+}
+
+// marks are the hashes of a mark; ok is false for what is none.
+func marks(value any) (hashes []string, ok bool) {
+	object, _ := value.(map[string]any)
+	list, ok := object[markName].([]any)
+	if !ok || len(object) != 1 {
+		return nil, false
+	}
+	for _, h := range list {
+		text, _ := h.(string)
+		hashes = append(hashes, text)
+	}
+	return hashes, true
+}
+
+// place is where an attribute stands in a document: its name, and the names of the
+// objects on the way to it: an extension, a complex attribute.
+type place struct {
+	within []string
+	name   string
+}
+
+// placeOf is the place of an attribute; of a sub-attribute in the elements of a
+// multi-valued attribute, that of the multi-valued attribute.
+func placeOf(p scim.AttrPath) place {
+	at := place{name: p.Name}
+	if p.URN != "" {
+		at.within = append(at.within, p.URN)
+	}
+	if p.Sub != "" && !p.Attr.MultiValued {
+		at.within, at.name = append(at.within, p.Name), p.Sub
+	}
+	return at
+}
+
+// get is the value, nil when there is none.
+func (p place) get(doc scim.Document) any {
+	return find(doc, p.within)[p.name]
+}
+
+func find(doc scim.Document, within []string) map[string]any {
+	object := map[string]any(doc)
+	for _, name := range within {
+		object, _ = object[name].(map[string]any)
+	}
+	return object
+}
+
+// set stores a value, and makes the objects on the way to it.
+func (p place) set(doc scim.Document, value any) {
+	object := map[string]any(doc)
+	for _, name := range p.within {
+		next, ok := object[name].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			object[name] = next
+		}
+		object = next
+	}
+	object[p.name] = value
+}
+
+// remove takes the value away, and the objects that it leaves empty.
+func (p place) remove(doc scim.Document) {
+	delete(find(doc, p.within), p.name)
+	for i := len(p.within) - 1; i >= 0; i-- {
+		outer := find(doc, p.within[:i])
+		if inner, ok := outer[p.within[i]].(map[string]any); !ok || len(inner) > 0 {
+			return
+		}
+		delete(outer, p.within[i])
+	}
+}
+
+// sweep removes the marks that no rule filled: what a mapping before this one stored.
+func sweep(object map[string]any) {
+	for name, value := range object {
+		if swept, keep := sweepValue(value); !keep {
+			delete(object, name)
+		} else if _, list := value.([]any); list {
+			object[name] = swept
+		}
+	}
+}
+
+func sweepValue(value any) (swept any, keep bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		if _, marked := marks(v); marked {
+			return nil, false
+		}
+		before := len(v)
+		sweep(v)
+		return v, len(v) > 0 || before == 0
+	case []any:
+		out := v[:0]
+		for _, element := range v {
+			if kept, keep := sweepValue(element); keep {
+				out = append(out, kept)
+			}
+		}
+		return out, len(out) > 0 || len(v) == 0
+	}
+	return value, true
+}

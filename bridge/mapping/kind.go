@@ -1,0 +1,104 @@
+package mapping
+
+import (
+	"errors"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// taken is what one rule took out of a document.
+type taken struct {
+	rule   *rule
+	values []string
+}
+
+// take runs the rules that write. What they leave in the rest has no other place.
+func (k kind) take(rest scim.Document) ([]taken, error) {
+	out := make([]taken, 0, len(k.rules))
+	for _, r := range k.rules {
+		values, err := r.take(rest)
+		if err != nil {
+			return nil, err
+		}
+		if !r.readOnly() {
+			out = append(out, taken{r, values})
+		}
+	}
+	compact(rest, out)
+	return out, nil
+}
+
+// compact removes the elements whose marks say nothing that reading without them would
+// not say, so that a user made in the console is not written for it.
+func compact(rest scim.Document, all []taken) {
+	for i, t := range all {
+		list, _ := t.rule.at.get(rest).([]any)
+		if !t.rule.inElements() || len(list) == 0 || beforeAt(all[:i], t.rule) {
+			continue
+		}
+		with, without := scim.Document{}, scim.Document{}
+		t.rule.at.set(with, scim.CloneValue(list))
+		for _, other := range all {
+			if !other.rule.sameList(t.rule) {
+				continue
+			}
+			if errors.Join(other.rule.give(with, other.values), other.rule.give(without, other.values)) != nil {
+				return
+			}
+		}
+		if scim.Equal(with, without) {
+			t.rule.at.remove(rest)
+		}
+	}
+}
+
+func beforeAt(all []taken, r *rule) bool {
+	for _, t := range all {
+		if t.rule.sameList(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameList reports whether two rules work on the elements of one attribute.
+func (r *rule) sameList(other *rule) bool {
+	return r.inElements() && other.inElements() && r.path.URN == other.path.URN && r.path.Name == other.path.Name
+}
+
+// rest is what the remainder holds for this mapping: one before it may have kept what
+// this one does not.
+func (k kind) rest(tenantKey, id string, stored []string) (scim.Document, error) {
+	rest, err := readRemainder(tenantKey, id, stored)
+	if err == nil && !k.keeps() {
+		k.strip(rest)
+	}
+	return rest, err
+}
+
+// give runs the rules backwards and removes what marks are left. A value in Keycloak
+// that its attribute cannot have is a *DamagedError; id is the resource's.
+func (k kind) give(doc scim.Document, id string, held func(*rule) []string) error {
+	for _, r := range k.rules {
+		if err := r.give(doc, held(r)); err != nil {
+			return &DamagedError{ID: id, Attribute: r.target}
+		}
+	}
+	sweep(doc)
+	return nil
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// detail is what an error of a step says.
+func detail(err error) string {
+	if e, ok := errors.AsType[*scim.Error](err); ok {
+		return e.Detail
+	}
+	return err.Error()
+}

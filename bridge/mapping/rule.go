@@ -1,0 +1,462 @@
+package mapping
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// rule moves the values of one attribute into an attribute or a field of Keycloak and
+// back. What it cannot move stays in the rest of the document, and so does what says
+// where a value belongs that Keycloak's values do not tell: a mark.
+//
+//	"badges": [{"@":["3f9a12bc"]}, {"@":["77aa01ee"]}]         the order of several values
+//	"phoneNumbers": [{"type":"work","value":{"@":["3f9a12bc"]}}]  whose value it is
+//
+// A mark names the values by their hashes. It is left out where reading without it
+// gives the same.
+type rule struct {
+	at      place           // of the attribute
+	path    scim.AttrPath   // of the attribute, with its sub-attribute
+	filter  filter.Expr     // which elements; nil without […]
+	terms   map[string]any  // of the filter, all of them eq
+	leaf    *scim.Attribute // what the path ends at
+	target  string          // the attribute of Keycloak, or the field
+	field   bool            // whether the target is a field
+	soft    bool            // built in: what Keycloak cannot hold stays in the rest
+	json    bool            // values are stored as JSON text
+	several bool            // whether the target may hold several values
+	limit   int             // of a value, in UTF-16 units
+	steps   steps
+}
+
+// String is the path as a client would write it.
+func (r *rule) String() string {
+	if r.filter == nil {
+		return r.path.String()
+	}
+	whole := r.path
+	whole.Sub, whole.SubAttr = "", nil
+	return filter.Path{Attr: whole, Filter: r.filter, Sub: r.path.Sub}.String()
+}
+
+// inElements reports whether the values are those of the elements of a multi-valued
+// attribute.
+func (r *rule) inElements() bool { return r.path.Sub != "" && r.path.Attr.MultiValued }
+
+// readOnly reports whether the attribute shows what Keycloak holds and is never
+// written.
+func (r *rule) readOnly() bool { return r.leaf.Mutability == scim.ReadOnly }
+
+// take moves the values out of the rest of a document. What Keycloak cannot hold is a
+// *scim.Error with InvalidValue that names the attribute.
+func (r *rule) take(rest scim.Document) ([]string, error) {
+	if r.readOnly() {
+		r.at.remove(rest)
+		return nil, nil
+	}
+	value := r.at.get(rest)
+	list, _ := value.([]any)
+	switch {
+	case r.inElements():
+		return r.takeElements(list)
+	case r.leaf.MultiValued && !r.steps.join():
+		return r.takeList(rest, list)
+	}
+	return r.takeOne(rest, value)
+}
+
+// takeOne takes what is stored as a whole: a single value, or several joined.
+func (r *rule) takeOne(rest scim.Document, value any) ([]string, error) {
+	texts, err := r.encodeAll(value)
+	if err != nil {
+		return nil, err
+	}
+	values, err := r.steps.in(texts)
+	if err != nil {
+		return nil, r.fault(err)
+	}
+	switch ok, err := r.storable(values); {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, nil
+	}
+	if value != nil {
+		r.at.remove(rest)
+	}
+	if r.steps.split() && !slices.IsSorted(values) {
+		r.at.set(rest, mark(values...))
+	}
+	return values, nil
+}
+
+// storable says whether Keycloak holds the values as they are; false leaves them in
+// the rest.
+func (r *rule) storable(values []string) (bool, error) {
+	for _, text := range values {
+		switch {
+		case strings.TrimSpace(text) == "":
+			return false, nil
+		case length(text) <= r.limit:
+		case r.soft:
+			return false, nil
+		default:
+			return false, scim.BadRequest(scim.InvalidValue, "%s can have at most %d characters", r, r.limit)
+		}
+	}
+	return true, nil
+}
+
+// takeList takes the values of a multi-valued attribute, and leaves marks unless
+// reading in the order of the values gives the same.
+func (r *rule) takeList(rest scim.Document, elements []any) (values []string, err error) {
+	left := make([]any, 0, len(elements))
+	literal := false
+	for _, element := range elements {
+		stored, err := r.takeValue(element)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case stored == "":
+			literal = true
+			left = append(left, element)
+		case !slices.Contains(values, stored):
+			values = append(values, stored)
+			left = append(left, mark(stored))
+		}
+	}
+	switch {
+	case len(elements) == 0:
+	case !literal && slices.IsSorted(values):
+		r.at.remove(rest)
+	default:
+		r.at.set(rest, left)
+	}
+	return values, nil
+}
+
+// takeValue is the form in which one value is stored, "" when it stays in the rest.
+func (r *rule) takeValue(value any) (string, error) {
+	text, err := r.encode(value)
+	if err != nil {
+		return "", err
+	}
+	values, err := r.steps.in([]string{text})
+	if err != nil {
+		return "", r.fault(err)
+	}
+	if ok, err := r.storable(values); !ok || err != nil || len(values) == 0 {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// takeElements takes the values of elements, each marked where it stood.
+func (r *rule) takeElements(elements []any) ([]string, error) {
+	var values []string
+	for _, element := range elements {
+		object, ok := element.(map[string]any)
+		if _, marked := marks(object[r.leaf.Name]); !ok || marked || !r.selects(object) || object[r.leaf.Name] == nil {
+			continue
+		}
+		if r.filter != nil && len(values) > 0 {
+			return nil, scim.BadRequest(scim.InvalidValue, "%s has several values where one fits", r)
+		}
+		stored, err := r.takeValue(object[r.leaf.Name])
+		if err != nil {
+			return nil, err
+		}
+		if stored == "" {
+			continue
+		}
+		object[r.leaf.Name] = mark(stored)
+		if !slices.Contains(values, stored) {
+			values = append(values, stored)
+		}
+	}
+	return values, nil
+}
+
+func (r *rule) selects(element map[string]any) bool {
+	return r.filter == nil || filter.MatchElement(r.filter, element)
+}
+
+// give puts what Keycloak holds into a document in place of the marks. A value that
+// somebody changed in Keycloak shows; one that the attribute cannot have is an error.
+func (r *rule) give(doc scim.Document, stored []string) error {
+	value := r.at.get(doc)
+	list, _ := value.([]any)
+	switch {
+	case r.inElements():
+		return r.giveElements(doc, list, stored)
+	case r.leaf.MultiValued && !r.steps.join():
+		return r.giveList(doc, list, stored)
+	}
+	if hashes, marked := marks(value); marked {
+		r.at.remove(doc)
+		stored = inOrder(stored, hashes)
+	} else if r.steps.split() {
+		stored = inOrder(stored, nil)
+	}
+	if len(stored) == 0 {
+		return nil
+	}
+	if !r.several {
+		stored = stored[:1]
+	}
+	shown, err := r.decodeAll(r.steps.out(slices.Clone(stored)))
+	if err == nil && shown != nil {
+		r.at.set(doc, shown)
+	}
+	return err
+}
+
+// inOrder are the values in the order of their hashes, then those that have none, in
+// their own order.
+func inOrder(stored, hashes []string) []string {
+	out := make([]string, 0, len(stored))
+	left := slices.Clone(stored)
+	for _, h := range hashes {
+		if i := slices.IndexFunc(left, func(text string) bool { return hash(text) == h }); i >= 0 {
+			out = append(out, left[i])
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	slices.Sort(left)
+	return append(out, slices.Compact(left)...)
+}
+
+func (r *rule) giveList(doc scim.Document, entries []any, stored []string) error {
+	if len(entries) == 0 && len(stored) == 0 {
+		return nil
+	}
+	left := inOrder(stored, nil)
+	var out []any
+	for _, entry := range entries {
+		hashes, marked := marks(entry)
+		if !marked {
+			out = append(out, entry)
+			continue
+		}
+		value, text, err := r.found(left, hashes)
+		if err != nil {
+			return err
+		}
+		if value != nil {
+			out = append(out, value)
+			left = slices.DeleteFunc(left, func(t string) bool { return t == text })
+		}
+	}
+	for _, text := range left {
+		value, err := r.show(text)
+		if err != nil {
+			return err
+		}
+		out = append(out, value)
+	}
+	r.setOrRemove(doc, out)
+	return nil
+}
+
+func (r *rule) setOrRemove(doc scim.Document, values []any) {
+	if len(values) == 0 {
+		r.at.remove(doc)
+	} else {
+		r.at.set(doc, values)
+	}
+}
+
+// found is the value that a mark names, nil when it is gone.
+func (r *rule) found(stored, hashes []string) (value any, text string, err error) {
+	for _, text := range stored {
+		if len(hashes) == 1 && hash(text) == hashes[0] {
+			value, err = r.show(text)
+			return value, text, err
+		}
+	}
+	return nil, "", nil
+}
+
+// show is the value of the attribute that is stored as the text.
+func (r *rule) show(text string) (any, error) {
+	values := r.steps.out([]string{text})
+	return r.decode(values[0])
+}
+
+// giveElements fills the marked elements. A single value that was changed takes its
+// mark's place; what no mark speaks of gets an element of its own.
+func (r *rule) giveElements(doc scim.Document, entries []any, stored []string) error {
+	if len(entries) == 0 && len(stored) == 0 {
+		return nil
+	}
+	left := inOrder(stored, nil)
+	var out []any
+	for _, entry := range entries {
+		element, _ := entry.(map[string]any)
+		hashes, marked := marks(element[r.leaf.Name])
+		if !marked || !r.selects(element) {
+			out = append(out, entry)
+			continue
+		}
+		if r.filter != nil && len(left) > 0 {
+			hashes = []string{hash(left[0])}
+		}
+		value, _, err := r.found(inOrder(stored, nil), hashes)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			if delete(element, r.leaf.Name); !r.onlyLabels(element) {
+				out = append(out, element)
+			}
+			continue
+		}
+		element[r.leaf.Name] = value
+		out = append(out, element)
+		left = slices.DeleteFunc(left, func(t string) bool { return hash(t) == hashes[0] })
+	}
+	out, err := r.addElements(out, left)
+	r.setOrRemove(doc, out)
+	return err
+}
+
+// addElements adds the values that no mark speaks of, a single one to the element that
+// the filter describes.
+func (r *rule) addElements(out []any, left []string) ([]any, error) {
+	for _, text := range left {
+		value, err := r.show(text)
+		if err != nil {
+			return nil, err
+		}
+		if r.filter == nil {
+			out = append(out, map[string]any{r.leaf.Name: value})
+			continue
+		}
+		i := slices.IndexFunc(out, func(e any) bool { return filter.MatchElement(r.filter, e) })
+		if i < 0 {
+			element := map[string]any{}
+			for name, term := range r.terms {
+				element[name] = term
+			}
+			out, i = append(out, element), len(out)
+		}
+		out[i].(map[string]any)[r.leaf.Name] = value //nolint:errcheck,forcetypeassert // only an object matches
+		break
+	}
+	return out, nil
+}
+
+// onlyLabels reports whether an element says nothing but what kind of value it held.
+func (r *rule) onlyLabels(element map[string]any) bool {
+	for name := range element {
+		if !r.isLabel(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *rule) isLabel(name string) bool {
+	_, term := r.terms[name]
+	return term || name == scim.AttrType || name == scim.AttrPrimary || name == scim.AttrDisplay
+}
+
+// encodeAll are the texts of the attribute's values.
+func (r *rule) encodeAll(value any) ([]string, error) {
+	values := []any{value}
+	if list, ok := value.([]any); ok {
+		values = list
+	} else if value == nil {
+		return nil, nil
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		var err error
+		if texts[i], err = r.encode(v); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// encode is the text of one value.
+func (r *rule) encode(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool:
+		if v {
+			return "true", nil
+		}
+		return "false", nil
+	case json.Number:
+		return v.String(), nil
+	}
+	if !r.json {
+		return "", scim.BadRequest(scim.InvalidValue, "%s takes a %s", r, r.leaf.Type)
+	}
+	return encodeASCII(value)
+}
+
+// errForeign is a text in Keycloak that the attribute cannot have.
+var errForeign = errors.New("the value is of another type")
+
+// decodeAll is the attribute's value.
+func (r *rule) decodeAll(texts []string) (any, error) {
+	if !r.leaf.MultiValued {
+		if len(texts) == 0 {
+			return nil, nil
+		}
+		return r.decode(texts[0])
+	}
+	out := make([]any, len(texts))
+	for i, text := range texts {
+		var err error
+		if out[i], err = r.decode(text); err != nil {
+			return nil, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// decode is the value whose text it is.
+func (r *rule) decode(text string) (any, error) {
+	var value any = text
+	switch {
+	case r.json:
+		object, err := scim.Decode([]byte(text))
+		if err != nil {
+			return nil, errForeign
+		}
+		value = object
+	case r.leaf.Type == scim.TypeString:
+		return text, nil
+	case r.leaf.Type == scim.TypeInteger || r.leaf.Type == scim.TypeDecimal:
+		if !json.Valid([]byte(text)) {
+			return nil, errForeign
+		}
+		value = json.Number(text)
+	}
+	if r.leaf.Mutability == scim.ReadOnly && r.json {
+		return value, nil
+	}
+	out, err := scim.Tolerant.CanonicalElement(r.leaf, r.path.String(), value)
+	if err != nil || out == nil {
+		return nil, errForeign
+	}
+	return out, nil
+}
+
+// fault names the attribute in the error of a step.
+func (r *rule) fault(err error) error {
+	return scim.BadRequest(scim.InvalidValue, "%s %s", r, detail(err))
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Resource is a type of resource.
+type Resource string
+
+// The types of resources.
+const (
+	ResourceUser  Resource = "User"
+	ResourceGroup Resource = "Group"
+)
+
+// UnmarshalText refuses other values.
+func (v *Resource) UnmarshalText(text []byte) error {
+	return oneOf(v, text, ResourceUser, ResourceGroup)
+}
+
+// AttributeType is the data type of an attribute (RFC 7643 section 2.3).
+type AttributeType string
+
+// UnmarshalText refuses other values.
+func (v *AttributeType) UnmarshalText(text []byte) error {
+	return oneOf(v, text, "string", "boolean", "integer", "decimal", "dateTime", "reference", "binary", "complex")
+}
+
+// Mutability says when an attribute may be written (RFC 7643 section 7).
+type Mutability string
+
+// UnmarshalText refuses other values.
+func (v *Mutability) UnmarshalText(text []byte) error {
+	return oneOf(v, text, "readWrite", "readOnly", "immutable", "writeOnly")
+}
+
+// Returned says when an attribute is shown (RFC 7643 section 7).
+type Returned string
+
+// UnmarshalText refuses other values.
+func (v *Returned) UnmarshalText(text []byte) error {
+	return oneOf(v, text, "default", "always", "request", "never")
+}
+
+// Uniqueness says within what a value must be unique (RFC 7643 section 7).
+type Uniqueness string
+
+// UnmarshalText refuses other values.
+func (v *Uniqueness) UnmarshalText(text []byte) error {
+	return oneOf(v, text, "none", "server")
+}
+
+// Unmapped says what happens to what no rule and no field holds.
+type Unmapped string
+
+// What happens to it.
+const (
+	UnmappedKeep   Unmapped = "keep"   // in scim.remainder
+	UnmappedRefuse Unmapped = "refuse" // 400
+	UnmappedDrop   Unmapped = "drop"   // counted and logged
+)
+
+// UnmarshalText refuses other values.
+func (v *Unmapped) UnmarshalText(text []byte) error {
+	return oneOf(v, text, UnmappedKeep, UnmappedRefuse, UnmappedDrop)
+}
+
+// AttributeName is the name of a Keycloak attribute.
+type AttributeName string
+
+// maxAttributeName is the length of Keycloak's column; a longer name is a 500.
+const maxAttributeName = 255
+
+// UnmarshalText refuses a name that Keycloak's user profile cannot declare or its
+// search cannot find (keycloak-measured: a colon).
+func (v *AttributeName) UnmarshalText(text []byte) error {
+	switch name := string(text); {
+	case utf8.RuneCountInString(name) > maxAttributeName:
+		return fault{fmt.Sprintf("is longer than %d characters", maxAttributeName), ""}
+	case strings.Contains(name, ":"):
+		return fault{"holds a colon, with which Keycloak cannot search for it", "Use letters, digits, '.', '_' and '-'"}
+	case !only(name, "._-"):
+		return fault{"is no name of a Keycloak attribute", "Use letters, digits, '.', '_' and '-'"}
+	}
+	*v = AttributeName(text)
+	return nil
+}
