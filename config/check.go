@@ -124,6 +124,9 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	if t.Profile == "" {
 		t.Profile = ProfileTolerant
 	}
+	if t.Mapping != "" {
+		k.read(path+".mapping", &t.Mapping, false)
+	}
 	if t.UnknownMembers == "" {
 		t.UnknownMembers = UnknownMembersRefuse
 	}

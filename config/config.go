@@ -129,6 +129,9 @@ type Tenant struct {
 	// Profile is `profile`: tolerant takes what identity providers send beside the
 	// RFC, strict refuses it; default tolerant.
 	Profile Profile `json:"profile"`
+	// Mapping is `mapping`: the mapping file, "" for the built-in mapping. Its meaning is
+	// checked by bridge/mapping.
+	Mapping string `json:"mapping,omitempty"`
 	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
 }

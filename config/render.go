@@ -17,6 +17,7 @@ type Draft struct {
 	TokenName    string  // what the log calls the client
 	TokenSHA256  Digest  // of the token as the client sends it
 	TokenExpires Expiry  // zero: never
+	Mapping      string  // the mapping file, "" for the built-in mapping
 	Listen       Address // "" for the default
 	PublicURL    string  // "" for the one that Listen gives
 	AdminListen  Address // "" for the default
@@ -60,6 +61,7 @@ func Render(d Draft) string {
 		w.line("            expires: %s", d.TokenExpires.UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	w.key(8, "path", d.Path)
+	w.key(8, "mapping", d.Mapping)
 	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
 	w.line("        # bareToken: true")
 	w.line("        # unknownMembers: ignore")

@@ -15,6 +15,7 @@ type TenantStatus struct {
 	Realm   string `json:"realm"`
 	Fit     bool   `json:"fit"`
 	Problem string `json:"problem,omitempty"`
+	Mapping string `json:"mapping,omitempty"` // why the mapping file as it is now is not applied
 }
 
 // Health answers the admin listener. /livez is the process; /readyz is this bridge

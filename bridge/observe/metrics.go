@@ -17,6 +17,8 @@ type Metrics struct {
 	steps          *prometheus.CounterVec
 	ignored        *prometheus.CounterVec
 	fit            *prometheus.GaugeVec
+	mapping        *prometheus.GaugeVec
+	reloads        *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. version is the bridge's own.
@@ -49,12 +51,18 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Name: "scim_bridge_tenant_fit", Help: "1 when the realm offers what the tenant needs, else 0.",
 		}, []string{"tenant"}),
 	}
+	m.mapping = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "scim_bridge_mapping_applied", Help: "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.",
+	}, []string{"tenant"})
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_bridge_mapping_reloads_total", Help: "Changes of a mapping file, by tenant and outcome: applied or refused.",
+	}, []string{"tenant", "outcome"})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, info)
+	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, info)
 	return m
 }
 
@@ -94,4 +102,14 @@ func (m *Metrics) Fit(tenant string, fit bool) {
 		value = 1
 	}
 	m.fit.WithLabelValues(tenant).Set(value)
+}
+
+// Mapping records whether a tenant's mapping file is applied as it is now.
+func (m *Metrics) Mapping(tenant string, applied bool) {
+	value, outcome := 0.0, "refused"
+	if applied {
+		value, outcome = 1, "applied"
+	}
+	m.mapping.WithLabelValues(tenant).Set(value)
+	m.reloads.WithLabelValues(tenant, outcome).Inc()
 }

@@ -3,10 +3,12 @@ package realm
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -21,18 +23,66 @@ const (
 	lookTime = 20 * time.Second
 )
 
-// Watcher keeps the fitness of tenants up to date.
+// Watcher keeps the fitness of tenants up to date, and gives a tenant a new mapping once
+// its realm is fit for it.
 type Watcher struct {
-	Tenants []*tenant.Tenant
+	Tenants *tenant.Registry
 	Clients map[string]*keycloak.Client // by realm
 	Log     *zap.Logger
 	Observe func(tenant string, fit bool) // may be nil
+	// ObserveMapping is told whether a proposed mapping is applied; may be nil.
+	ObserveMapping func(tenant string, applied bool)
 
-	last map[*tenant.Tenant]string
+	last map[string]string // by tenant: what the log said
+
+	mu       sync.Mutex
+	proposed map[string]*mapping.Mapping // by tenant
+	wake     chan struct{}
+}
+
+// Propose gives a tenant a new mapping as soon as its realm is found fit for it.
+func (w *Watcher) Propose(path string, m *mapping.Mapping) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.init()
+	w.proposed[path] = m
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Watcher) init() {
+	if w.proposed == nil {
+		w.proposed, w.wake = map[string]*mapping.Mapping{}, make(chan struct{}, 1)
+	}
+}
+
+// Refuse records that a tenant's mapping file cannot be used, and forgets one that was
+// proposed before.
+func (w *Watcher) Refuse(path, why string) {
+	w.mu.Lock()
+	delete(w.proposed, path)
+	w.mu.Unlock()
+	if t := w.Tenants.ByPath(path); t != nil {
+		t.SetUnapplied(why)
+		w.Log.Error("the mapping file was changed and cannot be used; the mapping before it stays", zap.String("tenant", path), zap.String("problem", why))
+	}
+	w.observeMapping(path, false)
+}
+
+func (w *Watcher) observeMapping(path string, applied bool) {
+	if w.ObserveMapping != nil {
+		w.ObserveMapping(path, applied)
+	}
 }
 
 // Run looks at every realm until the context ends.
 func (w *Watcher) Run(ctx context.Context) {
+	w.mu.Lock()
+	w.init()
+	wake := w.wake
+	w.mu.Unlock()
 	for {
 		pause := every
 		if !w.Look(ctx) {
@@ -41,31 +91,89 @@ func (w *Watcher) Run(ctx context.Context) {
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-wake:
 		case <-ctx.Done():
-			timer.Stop()
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// Look checks every tenant once and reports whether all are fit. A realm that
-// cannot be looked at keeps what was found before: an outage is not unfitness.
+// Look checks every tenant once and reports whether all are fit and have the mapping
+// that was proposed. A realm that cannot be looked at keeps what was found before: an
+// outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
 	fit := true
-	for _, t := range w.Tenants {
+	for _, t := range w.Tenants.All() {
 		fit = w.one(ctx, t) && fit
 	}
 	return fit
 }
 
-func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) bool {
+func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) (fit bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
+	if m := w.proposal(t.Path); m != nil {
+		if w.try(ctx, t, m) {
+			return true
+		}
+		defer func() { fit = false }() // look again soon
+	}
 	report, err := Check(ctx, w.Clients[t.Realm], t.Mapping)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
 		return t.Fitness().Problem == ""
 	}
+	return w.record(t, report)
+}
+
+func (w *Watcher) proposal(path string) *mapping.Mapping {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.proposed[path]
+}
+
+// try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
+// one it has.
+func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping) (applied bool) {
+	report, err := Check(ctx, w.Clients[t.Realm], m)
+	if err != nil {
+		return false // the look at the tenant says so
+	}
+	if len(report.Problems) > 0 {
+		why := "the realm is not fit for it: " + strings.Join(report.Problems, "; ")
+		if t.Unapplied() != why {
+			t.SetUnapplied(why)
+			w.observeMapping(t.Path, false)
+			w.Log.Warn("the mapping file was changed and waits for the realm; the mapping before it stays",
+				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems), zap.String("fix", "scim-bridge setup --mapping FILE --realm "+t.Realm))
+		}
+		return false
+	}
+	if !w.settle(t.Path, m) {
+		return false
+	}
+	w.Tenants.Replace(t.WithMapping(m, tenant.Fitness{EmailAsUsername: report.EmailAsUsername}))
+	w.observeMapping(t.Path, true)
+	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
+	return true
+}
+
+// settle takes a proposal away, unless another one came meanwhile.
+func (w *Watcher) settle(path string, m *mapping.Mapping) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	current := w.proposed[path] == m
+	if current {
+		delete(w.proposed, path)
+	}
+	return current
+}
+
+// record stores what a look found.
+func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 	problem := strings.Join(report.Problems, "; ")
 	t.SetFitness(tenant.Fitness{Problem: problem, EmailAsUsername: report.EmailAsUsername})
 	if w.Observe != nil {
@@ -83,11 +191,11 @@ func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) bool {
 // tell logs what changed since the last look.
 func (w *Watcher) tell(t *tenant.Tenant, text string, fields ...zap.Field) {
 	if w.last == nil {
-		w.last = make(map[*tenant.Tenant]string)
+		w.last = make(map[string]string)
 	}
-	if w.last[t] == text {
+	if w.last[t.Path] == text {
 		return
 	}
-	w.last[t] = text
+	w.last[t.Path] = text
 	w.Log.Info(text, append(fields, zap.String("tenant", t.Path), zap.String("realm", t.Realm))...)
 }

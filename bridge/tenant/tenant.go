@@ -36,8 +36,28 @@ type Tenant struct {
 	Tokens  []Token
 	Policy  Policy
 
-	fitness atomic.Pointer[Fitness]
+	fitness   atomic.Pointer[Fitness]
+	unapplied atomic.Pointer[string]
 }
+
+// WithMapping is the tenant with another mapping, which the realm was found fit for.
+func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
+	out := &Tenant{Path: t.Path, Realm: t.Realm, Key: t.Key, BaseURL: t.BaseURL, Mapping: m, Tokens: t.Tokens, Policy: t.Policy}
+	out.SetFitness(f)
+	return out
+}
+
+// Unapplied says why the mapping file as it is now is not the tenant's mapping; "" when
+// it is.
+func (t *Tenant) Unapplied() string {
+	if text := t.unapplied.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+// SetUnapplied records why the mapping file is not applied.
+func (t *Tenant) SetUnapplied(why string) { t.unapplied.Store(&why) }
 
 // Fitness is what the last look at the realm found (bridge/realm).
 type Fitness struct {

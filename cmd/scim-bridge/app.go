@@ -19,7 +19,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // app is the bridge, wired.
@@ -27,6 +26,7 @@ type app struct {
 	handler http.Handler
 	health  *observe.Health
 	watcher *realm.Watcher
+	config  config.Config
 }
 
 func newApp(c config.Config, log *zap.Logger) (*app, error) {
@@ -37,7 +37,11 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := tenant.NewRegistry(newTenants(c)...)
+	list, err := newTenants(c)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := tenant.NewRegistry(list...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +55,11 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 			Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
 			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
 		}),
-		health:  observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
-		watcher: &realm.Watcher{Tenants: tenants.All(), Clients: clients, Log: log, Observe: metrics.Fit},
+		health: observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
+		watcher: &realm.Watcher{
+			Tenants: tenants, Clients: clients, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
+		},
+		config: c,
 	}, nil
 }
 
@@ -105,23 +112,27 @@ func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
 	}
 }
 
-func newTenants(c config.Config) []*tenant.Tenant {
+func newTenants(c config.Config) ([]*tenant.Tenant, error) {
 	var out []*tenant.Tenant
 	for name, r := range c.Realms {
 		for _, t := range r.Tenants {
-			out = append(out, newTenant(c, name, t))
+			m, problems := loadMapping(t)
+			if len(problems) > 0 {
+				return nil, fmt.Errorf("tenant %s: %s", t.Path, problems[0])
+			}
+			out = append(out, newTenant(c, name, t, m))
 		}
 	}
-	return out
+	return out, nil
 }
 
-func newTenant(c config.Config, realmName string, t config.Tenant) *tenant.Tenant {
+func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) *tenant.Tenant {
 	tokens := make([]tenant.Token, len(t.Tokens))
 	for i, token := range t.Tokens {
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
 	}
 	return &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: mapping.Default(scim.Profile(t.Profile)), Tokens: tokens,
+		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: m, Tokens: tokens,
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,
@@ -133,7 +144,7 @@ func status(tenants *tenant.Registry) []observe.TenantStatus {
 	var out []observe.TenantStatus
 	for _, t := range tenants.All() {
 		problem := t.Fitness().Problem
-		out = append(out, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem})
+		out = append(out, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied()})
 	}
 	return out
 }

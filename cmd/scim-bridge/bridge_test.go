@@ -53,7 +53,7 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 		t.Fatal(err)
 	}
 	if !a.watcher.Look(t.Context()) {
-		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants[0].Fitness())
+		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
 	}
 	b.Client = serveHandler(t, listener, a.handler, b)
 	return b

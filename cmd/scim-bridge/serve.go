@@ -60,6 +60,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { return listen(scimServer, scimListener) })
 	g.Go(func() error { return listen(adminServer, adminListener) })
 	g.Go(func() error { app.watcher.Run(gctx); return nil })
+	g.Go(func() error { return app.watchMappings(gctx) })
 	g.Go(func() error {
 		<-gctx.Done()
 		app.health.Drain()

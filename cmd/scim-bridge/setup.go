@@ -22,12 +22,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // setupFlags are the flags of setup.
 type setupFlags struct {
 	url, realm, adminRealm, user, password string
+	mapping                                string
 	clientID, out, output                  string
 	listen, adminListen                    string
 	yes, relax, usernames                  bool
@@ -55,6 +55,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.StringVar(&f.user, "admin-user", "", "the administrator's `name`")
 	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment hides it better")
 	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
+	flags.StringVar(&f.mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
@@ -78,7 +79,11 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	ctx := cmd.Context()
-	s, changes, err := f.plan(ctx, in, admin)
+	m, err := f.load(cmd)
+	if err != nil {
+		return err
+	}
+	s, changes, err := f.plan(ctx, in, admin, m)
 	if err != nil {
 		return err
 	}
@@ -137,8 +142,24 @@ func adminClient(url, realmName, adminRealm, user, password string) (*keycloak.C
 	})
 }
 
+// load compiles the mapping file, whose name becomes absolute for config.yaml.
+func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
+	if f.mapping != "" {
+		var err error
+		if f.mapping, err = filepath.Abs(f.mapping); err != nil {
+			return nil, err
+		}
+	}
+	m, problems := loadMapping(config.Tenant{Mapping: f.mapping, Profile: config.ProfileTolerant})
+	if len(problems) > 0 {
+		printProblems(cmd.ErrOrStderr(), problems)
+		return nil, codedError{code: exitProblems}
+	}
+	return m, nil
+}
+
 // plan offers what the flags did not ask for, and lists the changes.
-func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client) (*realm.Setup, []realm.Change, error) {
+func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
 	o := realm.Options{ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames}
 	if !f.yes {
 		offers, err := realm.Offers(ctx, admin)
@@ -152,7 +173,7 @@ func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client)
 			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
 		}
 	}
-	s := realm.NewSetup(admin, mapping.Default(scim.Tolerant), o)
+	s := realm.NewSetup(admin, m, o)
 	changes, err := s.Plan(ctx)
 	return s, changes, err
 }
@@ -192,6 +213,7 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
 		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
 		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
+		Mapping:      f.mapping,
 		Listen:       config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")

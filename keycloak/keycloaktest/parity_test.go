@@ -198,9 +198,22 @@ func canonical(data []byte) string {
 	return tidy(string(out))
 }
 
+// unordered says that the database gives the values of an attribute in no order: now
+// and then PostgreSQL does not give them as they were written.
+func unordered() bool { return os.Getenv("KEYCLOAK_DB") == "postgres" }
+
 func timeless(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
+		for _, name := range []string{"attributes", "Attributes"} {
+			if attributes, ok := v[name].(map[string]any); ok && unordered() {
+				for _, values := range attributes {
+					if list, ok := values.([]any); ok {
+						slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+					}
+				}
+			}
+		}
 		for _, name := range []string{"createdTimestamp", "Created"} {
 			if _, ok := v[name]; ok {
 				v[name] = "TIME"
