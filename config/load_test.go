@@ -20,6 +20,7 @@ func newDir(t *testing.T, text string) string {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yaml"), text, 0o600)
 	write(t, filepath.Join(dir, "secret"), "s3cret-value\n", 0o600)
+	write(t, filepath.Join(dir, "mapping.yaml"), "version: 1\n", 0o644)
 	return filepath.Join(dir, "config.yaml")
 }
 

@@ -28,8 +28,10 @@ func (s Source) Problems() []Problem {
 	return s.r.sorted()
 }
 
-// Failed reports whether the key has a problem already.
-func (s Source) Failed(where Where) bool { return s.r != nil && s.r.failed(string(where)) }
+// Failed reports whether the key has a problem already, or was misspelled.
+func (s Source) Failed(where Where) bool {
+	return s.r != nil && (s.r.failed(string(where)) || s.r.meant[string(where)])
+}
 
 // LoadMapping reads a mapping file. Its problems are in the Source, which takes
 // those of its meaning as well (bridge/mapping). A Mapping whose Source has problems

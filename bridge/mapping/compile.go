@@ -16,8 +16,8 @@ import (
 // any, the mapping is nil.
 func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, []config.Problem) {
 	c := compiler{Source: src}
-	users := c.schemas(file.Schemas, config.ResourceUser)
-	groups := c.schemas(file.Schemas, config.ResourceGroup)
+	users := c.schemas(file.Schemas, config.ResourceUser, file.Users.Unmapped)
+	groups := c.schemas(file.Schemas, config.ResourceGroup, file.Groups.Unmapped)
 	m := &Mapping{
 		User:          scim.UserType().With(users.schemas...),
 		Group:         scim.GroupType().With(groups.schemas...),

@@ -18,7 +18,7 @@ type extensions struct {
 
 var urnForm = regexp.MustCompile(`^(?i:urn):[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9()+,\-.:=@;$_!*'%/?#~&]*[A-Za-z0-9]$`)
 
-func (c compiler) schemas(table config.Table[config.Schema], resource config.Resource) extensions {
+func (c compiler) schemas(table config.Table[config.Schema], resource config.Resource, unmapped config.Unmapped) extensions {
 	var out extensions
 	for i, e := range table {
 		if e.Value.Resource != resource && (e.Value.Resource != "" || resource != config.ResourceUser) {
@@ -30,6 +30,7 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 		for _, a := range e.Value.Attributes {
 			if c.attributeName(a.Name, a.Where, seen) {
 				attributes = append(attributes, c.attribute(a))
+				c.stored(a, unmapped)
 				out.rules = append(out.rules, c.rulesOf(e.Name, a)...)
 			}
 		}
@@ -41,6 +42,19 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 		out.schemas = append(out.schemas, scim.NewSchema(e.Name, name, e.Value.Description, attributes...))
 	}
 	return out
+}
+
+// stored refuses an attribute that would never be stored.
+func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmapped) {
+	if unmapped == "" || unmapped == config.UnmappedKeep || e.Value.Keycloak != "" || c.Failed(e.Where.Key("keycloak")) {
+		return
+	}
+	for _, s := range e.Value.SubAttributes {
+		if s.Value.Keycloak != "" {
+			return
+		}
+	}
+	c.Add(e.Where, "has no place, as unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
 }
 
 // urn checks the name of a schema. No URN may begin another one with a colon behind:
