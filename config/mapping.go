@@ -57,6 +57,7 @@ type Attribute struct {
 	SubAttributes   Table[SubAttribute] `json:"subAttributes" doc:"Of a complex attribute: its sub-attributes by their names."`
 	Keycloak        AttributeName       `json:"keycloak" doc:"The Keycloak attribute that holds it."`
 	Transform       []Transform         `json:"transform" doc:"What happens to its values on the way to Keycloak, in this order; see Transforms."`
+	Value           Expression          `json:"value" doc:"A CEL expression that gives the value at every write, whatever the client sends; see Expressions."`
 }
 
 // SubAttribute defines a sub-attribute of a complex attribute.
@@ -78,6 +79,7 @@ type SubAttribute struct {
 type Rule struct {
 	Keycloak  AttributeName `json:"keycloak" doc:"The Keycloak attribute that holds it, or firstName or lastName."`
 	Transform []Transform   `json:"transform" doc:"What happens to its values on the way to Keycloak, in this order; see Transforms."`
+	Value     Expression    `json:"value" doc:"A CEL expression that gives the value at every write, whatever the client sends; see Expressions."`
 }
 
 // UserMapping says how users are stored.

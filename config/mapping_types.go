@@ -87,3 +87,21 @@ func (v *AttributeName) UnmarshalText(text []byte) error {
 	*v = AttributeName(text)
 	return nil
 }
+
+// Expression is the text of a CEL expression; it may have several lines.
+type Expression string
+
+func (e *Expression) decodeNode(d decoder, path string, n node) {
+	switch {
+	case n.kind != kindText:
+		d.wrongType(path, n, "text")
+	case strings.TrimSpace(n.text) == "":
+		d.r.add(path, "is empty", "Write a CEL expression or remove the key")
+	case len(n.text) > maxExpression:
+		d.r.add(path, fmt.Sprintf("is longer than %d bytes", maxExpression), "Write a shorter expression")
+	default:
+		*e = Expression(n.text)
+	}
+}
+
+const maxExpression = 4096

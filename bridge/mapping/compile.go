@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -50,20 +52,16 @@ type compiler struct{ config.Source }
 
 // written is a rule as the file says it.
 type written struct {
-	path      string
-	where     config.Where // of the path
-	keycloak  string
-	transform []config.Transform
-	keys      config.Where // below which keycloak and transform stand
+	path  string
+	where config.Where // of the path, below which the keys of the rule stand
+	config.Rule
 }
 
 // kind compiles the rules of one type of resource: those of its schemas, those of its
 // section, and the built-in ones of what has no other.
 func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[config.Rule], rules []written, defaults []builtIn) {
 	for _, e := range section {
-		rules = append(rules, written{
-			path: e.Name, where: e.Where, keycloak: string(e.Value.Keycloak), transform: e.Value.Transform, keys: e.Where,
-		})
+		rules = append(rules, written{e.Name, e.Where, e.Value})
 	}
 	limit := maxUserValue
 	if rt.Schema.ID == scim.GroupURN {
@@ -80,15 +78,16 @@ func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[conf
 			continue
 		}
 		paths[path.String()] = w.where
-		if c.special(k, path, w) {
+		if c.special(k, path, w) || !c.derive(k, rt, path, w, defaults) {
 			continue
 		}
 		r := c.rule(path, w, limit, defaults)
 		if r == nil {
 			continue
 		}
+		r.derived = w.Value != ""
 		if first, twice := targets[r.target]; twice {
-			c.Add(w.keys.Key("keycloak"), strconv.Quote(r.target)+" also holds "+first, "Give each attribute its own")
+			c.Add(w.where.Key("keycloak"), strconv.Quote(r.target)+" also holds "+first, "Give each attribute its own")
 			continue
 		}
 		targets[r.target] = r.String()
@@ -161,21 +160,25 @@ func (c compiler) special(k *kind, path filter.Path, w written) bool {
 	if path.Attr.URN != "" {
 		return false
 	}
+	if name := path.Attr.Name; w.Value != "" && (name == scim.AttrExternalID || name == scim.AttrUserName) {
+		c.Add(w.where.Key("value"), name+" is what the client sends", "Remove the expression")
+		return true
+	}
 	switch name := path.Attr.Name; name {
 	case scim.AttrExternalID:
-		if len(w.transform) > 0 {
-			c.Add(w.keys.Key("transform"), "externalId is kept as it is sent", "Remove the transforms")
+		if len(w.Transform) > 0 {
+			c.Add(w.where.Key("transform"), "externalId is kept as it is sent", "Remove the transforms")
 		}
-		if c.target(w) && w.keycloak != "" {
-			k.externalID = w.keycloak
+		if c.target(w) && w.Keycloak != "" {
+			k.externalID = string(w.Keycloak)
 		}
 	case scim.AttrUserName:
-		if w.keycloak != "" {
-			c.Add(w.keys.Key("keycloak"), "userName is Keycloak's username", "Remove the key")
+		if w.Keycloak != "" {
+			c.Add(w.where.Key("keycloak"), "userName is Keycloak's username", "Remove the key")
 		}
 		k.userName = c.steps(path.Attr.Attr, false, w)
 		if slices.ContainsFunc(k.userName, func(s step) bool { return s.all != nil }) {
-			c.Add(w.keys.Key("transform"), "userName is one value, which every user has", "Use trim, lower, upper, prefix, suffix or map")
+			c.Add(w.where.Key("transform"), "userName is one value, which every user has", "Use trim, lower, upper, prefix, suffix or map")
 		}
 	case scim.AttrEmails, scim.AttrActive, scim.AttrPassword, scim.AttrMembers, scim.AttrGroups, scim.AttrID, scim.AttrMeta, scim.AttrSchemas:
 		c.Add(w.where, "the bridge stores "+name+" in its own way", "Remove the rule")
@@ -191,12 +194,51 @@ func (c compiler) special(k *kind, path filter.Path, w written) bool {
 	return true
 }
 
+// derive compiles the expression of a rule; goesOn is false when the rule says nothing
+// more, or has a problem.
+func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w written, defaults []builtIn) (goesOn bool) {
+	if w.Value == "" {
+		return true
+	}
+	where := w.where.Key("value")
+	leaf := path.Attr.Leaf()
+	want := celType(leaf)
+	if want == nil || path.Filter != nil || path.Attr.Sub != "" && path.Attr.Attr.MultiValued {
+		c.Add(where, "an expression gives a simple attribute, and not one of the elements of another", "Write a rule for a simple attribute")
+		return false
+	}
+	value := c.expression(k, rt, path.String(), where, string(w.Value), want)
+	if value == nil {
+		return false
+	}
+	k.derived = append(k.derived, derived{placeOf(path.Attr), value})
+	isDefault := slices.ContainsFunc(defaults, func(d builtIn) bool { return d.path == w.path })
+	return w.Keycloak != "" || len(w.Transform) > 0 || isDefault
+}
+
+// expression compiles an expression, nil when it has a problem.
+func (c compiler) expression(k *kind, rt *scim.ResourceType, name string, where config.Where, text string, want *cel.Type) *expression {
+	if k.language == nil {
+		l, err := newLanguage(rt)
+		if err != nil {
+			c.Add(where, err.Error(), "")
+			return nil
+		}
+		k.language = l
+	}
+	e, err := k.language.compile(name, text, want)
+	if err != nil {
+		c.Add(where, err.Error(), "See Expressions in the mapping reference; there are the variables "+strings.Join(scim.SortedNames(k.language.variables), ", "))
+	}
+	return e
+}
+
 // rule compiles one rule, nil when it has a problem.
 func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtIn) *rule {
 	r := &rule{
-		at: placeOf(path.Attr), path: path.Attr, filter: path.Filter, leaf: path.Attr.Leaf(), target: w.keycloak, limit: limit,
+		at: placeOf(path.Attr), path: path.Attr, filter: path.Filter, leaf: path.Attr.Leaf(), target: string(w.Keycloak), limit: limit,
 	}
-	if w.keycloak == "" && !c.Failed(w.keys.Key("keycloak")) {
+	if w.Keycloak == "" && !c.Failed(w.where.Key("keycloak")) && !c.Failed(w.where.Key("value")) {
 		i := slices.IndexFunc(defaults, func(d builtIn) bool { return d.path == w.path })
 		if i < 0 {
 			c.Add(w.where, "says no Keycloak attribute", "Add the key keycloak")
@@ -205,11 +247,11 @@ func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtI
 		r.target, r.soft = defaults[i].target, true
 	}
 	r.field = isField(r.target)
-	if !c.filter(r, w) || r.target == "" || w.keycloak != "" && !c.target(w) {
+	if !c.filter(r, w) || r.target == "" || w.Keycloak != "" && !c.target(w) {
 		return nil
 	}
 	r.steps = c.steps(r.leaf, r.inElements(), w)
-	r.json = slices.ContainsFunc(w.transform, func(t config.Transform) bool { return t.Name == "json" })
+	r.json = slices.ContainsFunc(w.Transform, func(t config.Transform) bool { return t.Name == "json" })
 	r.several = (r.leaf.MultiValued || r.inElements() && r.filter == nil) && !r.steps.join() || r.steps.split()
 	c.shape(r, w)
 	return r
@@ -231,8 +273,8 @@ func (c compiler) filter(r *rule, w written) bool {
 
 // target checks the Keycloak attribute of a rule.
 func (c compiler) target(w written) bool {
-	if isReserved(w.keycloak) {
-		c.Add(w.keys.Key("keycloak"), strconv.Quote(w.keycloak)+" is reserved: the bridge or Keycloak gives it a meaning", "Choose another name")
+	if isReserved(string(w.Keycloak)) {
+		c.Add(w.where.Key("keycloak"), strconv.Quote(string(w.Keycloak))+" is reserved: the bridge or Keycloak gives it a meaning", "Choose another name")
 		return false
 	}
 	return true
@@ -240,7 +282,7 @@ func (c compiler) target(w written) bool {
 
 // shape checks that the values fit into the target.
 func (c compiler) shape(r *rule, w written) {
-	keycloak := w.keys.Key("keycloak")
+	keycloak := w.where.Key("keycloak")
 	switch {
 	case r.path.Sub != "" && r.inElements() && r.leaf.MultiValued:
 		c.Add(w.where, "a sub-attribute with several values in each element has no place in Keycloak", "Store the whole attribute with the transform json")
@@ -256,7 +298,7 @@ func (c compiler) shape(r *rule, w written) {
 func (c compiler) steps(leaf *scim.Attribute, inElements bool, w written) steps {
 	var out steps
 	several := leaf.MultiValued
-	for i, t := range w.transform {
+	for i, t := range w.Transform {
 		if text, hint := misfit(t.Name, i, leaf, inElements, several); text != "" {
 			c.Add(t.Where, text, hint)
 			continue

@@ -22,6 +22,9 @@ type GroupState struct {
 func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	rest := doc.Clone()
 	delete(rest, scim.AttrMembers)
+	if err := m.groups.derive(rest); err != nil {
+		return GroupState{}, err
+	}
 	name := rest.String(scim.AttrDisplayName)
 	delete(rest, scim.AttrDisplayName)
 	if strings.TrimSpace(name) == "" {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -10,6 +11,37 @@ import (
 type taken struct {
 	rule   *rule
 	values []string
+}
+
+// derived is an attribute that an expression gives.
+type derived struct {
+	at    place
+	value *expression
+}
+
+// derive computes the attributes that expressions give, all from the document as it is.
+func (k kind) derive(doc scim.Document) error {
+	if len(k.derived) == 0 {
+		return nil
+	}
+	in, err := k.language.activation(doc)
+	if err != nil {
+		return fmt.Errorf("CEL: %w", err)
+	}
+	values := make([]any, len(k.derived))
+	for i, d := range k.derived {
+		if values[i], err = d.value.evaluate(in); err != nil {
+			return err
+		}
+	}
+	for i, d := range k.derived {
+		if values[i] == nil {
+			d.at.remove(doc)
+		} else {
+			d.at.set(doc, values[i])
+		}
+	}
+	return nil
 }
 
 // take runs the rules that write. What they leave in the rest has no other place.

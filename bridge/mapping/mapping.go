@@ -27,6 +27,9 @@ type kind struct {
 	externalID string // the Keycloak attribute of externalId
 	userName   steps  // of users
 	unmapped   config.Unmapped
+
+	language *language // nil without expressions
+	derived  []derived
 }
 
 // Default is the built-in mapping of the core User, the enterprise User and the

@@ -30,6 +30,7 @@ type rule struct {
 	soft    bool            // built in: what Keycloak cannot hold stays in the rest
 	json    bool            // values are stored as JSON text
 	several bool            // whether the target may hold several values
+	derived bool            // an expression gives the attribute
 	limit   int             // of a value, in UTF-16 units
 	steps   steps
 }
@@ -50,7 +51,7 @@ func (r *rule) inElements() bool { return r.path.Sub != "" && r.path.Attr.MultiV
 
 // readOnly reports whether the attribute shows what Keycloak holds and is never
 // written.
-func (r *rule) readOnly() bool { return r.leaf.Mutability == scim.ReadOnly }
+func (r *rule) readOnly() bool { return r.leaf.Mutability == scim.ReadOnly && !r.derived }
 
 // take moves the values out of the rest of a document. What Keycloak cannot hold is a
 // *scim.Error with InvalidValue that names the attribute.

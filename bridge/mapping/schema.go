@@ -107,7 +107,7 @@ func (c compiler) attribute(e config.Entry[config.Attribute]) *scim.Attribute {
 			a.SubAttributes = append(a.SubAttributes, c.subAttribute(s))
 		}
 	}
-	stored := v.Keycloak != "" || c.Failed(e.Where.Key("keycloak"))
+	stored := v.Keycloak != "" || v.Value != "" || c.Failed(e.Where.Key("keycloak"))
 	c.characteristics(a, e.Where, stored)
 	switch {
 	case a.Type == scim.TypeComplex && len(a.SubAttributes) == 0:
@@ -164,14 +164,14 @@ func (c compiler) characteristics(a *scim.Attribute, where config.Where, stored 
 // rulesOf are the rules that stand with an attribute and its sub-attributes.
 func (c compiler) rulesOf(urn string, e config.Entry[config.Attribute]) []written {
 	var out []written
-	add := func(name string, where config.Where, keycloak config.AttributeName, transform []config.Transform) {
-		if keycloak != "" || len(transform) > 0 {
-			out = append(out, written{path: urn + ":" + name, where: where, keycloak: string(keycloak), transform: transform, keys: where})
+	add := func(name string, where config.Where, r config.Rule) {
+		if r.Keycloak != "" || len(r.Transform) > 0 || r.Value != "" {
+			out = append(out, written{urn + ":" + name, where, r})
 		}
 	}
-	add(e.Name, e.Where, e.Value.Keycloak, e.Value.Transform)
+	add(e.Name, e.Where, config.Rule{Keycloak: e.Value.Keycloak, Transform: e.Value.Transform, Value: e.Value.Value})
 	for _, s := range e.Value.SubAttributes {
-		add(e.Name+"."+s.Name, s.Where, s.Value.Keycloak, s.Value.Transform)
+		add(e.Name+"."+s.Name, s.Where, config.Rule{Keycloak: s.Value.Keycloak, Transform: s.Value.Transform})
 	}
 	return out
 }

@@ -34,7 +34,10 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 	rest := doc.Clone()
 	delete(rest, scim.AttrPassword) // the policy "password: ignore" of the built-in mapping
 	s := UserState{Attributes: map[string][]string{}, EmailVerified: m.EmailVerified}
-	var err error
+	err := m.users.derive(rest)
+	if err != nil {
+		return UserState{}, err
+	}
 	if s.Username, err = m.takeUserName(rest); err != nil {
 		return UserState{}, err
 	}
