@@ -47,6 +47,9 @@ func (k groupKind) find(ctx context.Context, r *request, e filter.Expr, page dir
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
+		return change{}, err
+	}
 	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
@@ -141,6 +144,9 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 }
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
+		return change{}, err
+	}
 	state, err := k.state(r, result.Document)
 	if err != nil {
 		return change{}, err

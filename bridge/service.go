@@ -78,6 +78,7 @@ type request struct {
 	rt         *scim.ResourceType
 	client     *keycloak.Client
 	projection scim.Projection
+	atEnd      []func() // what is released when the request ends
 }
 
 // current is a resource as Keycloak holds it. One of user and group is set.
@@ -161,6 +162,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	if err != nil {
 		return Answer{}, err
 	}
+	defer r.end()
 	doc, err := s.document(r, body)
 	if err != nil {
 		return Answer{}, err
@@ -355,7 +357,8 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 	if err != nil {
 		return nil, nil, s.fail(r, err)
 	}
-	return r, unlock, nil
+	r.atEnd = append(r.atEnd, unlock)
+	return r, r.end, nil
 }
 
 // carryOut applies a change and answers it.

@@ -56,6 +56,9 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := proveManager(ctx, r, nil, doc); err != nil {
 		return change{}, err
 	}
+	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
+		return change{}, err
+	}
 	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
@@ -114,6 +117,9 @@ func managerOf(doc scim.Document) string {
 
 func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
+		return change{}, err
+	}
+	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
 	state, err := k.state(r, doc)

@@ -37,7 +37,7 @@ func (w Where) Item(i int) Where { return Where(item(string(w), i)) }
 type Schema struct {
 	Resource    Resource         `json:"resource" doc:"What the schema extends: User or Group. Required."`
 	Name        string           `json:"name" doc:"The name that /Schemas shows; default: the last parts of the URN."`
-	Description string           `json:"description" doc:"What /Schemas says of it."`
+	Description string           `json:"description" doc:"What /Schemas says of it; default: its name."`
 	Attributes  Table[Attribute] `json:"attributes" doc:"The attributes by their names. Required."`
 }
 
@@ -46,7 +46,7 @@ type Schema struct {
 type Attribute struct {
 	Type            AttributeType       `json:"type" doc:"string, boolean, integer, decimal, dateTime, reference, binary or complex; default string."`
 	MultiValued     bool                `json:"multiValued" doc:"Whether it has several values, whose order does not count; default false."`
-	Description     string              `json:"description" doc:"What /Schemas says of it."`
+	Description     string              `json:"description" doc:"What /Schemas says of it; default: its name."`
 	Required        bool                `json:"required" doc:"Whether a resource that uses the schema must have it; default false."`
 	CaseExact       bool                `json:"caseExact" doc:"Whether upper and lower case differ when values are compared; default false."`
 	Mutability      Mutability          `json:"mutability" doc:"readWrite (default), readOnly (shows what the Keycloak attribute holds), immutable (can be set once) or writeOnly."`

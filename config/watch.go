@@ -40,7 +40,7 @@ func Watch(ctx context.Context, files []string, changed func(file string)) error
 			return nil
 		case <-watcher.Events:
 			timer.Reset(settle)
-		case <-watcher.Errors: // events may be lost: look
+		case <-watcher.Errors: //nolint:errcheck // events were lost: look
 			timer.Reset(settle)
 		case <-timer.C:
 			for _, file := range files {

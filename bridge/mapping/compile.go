@@ -86,6 +86,9 @@ func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[conf
 			continue
 		}
 		r.derived = w.Value != ""
+		if exact := limit == maxGroupValue; r.leaf.Uniqueness == scim.UniqueServer && (r.derived || !r.searchable(exact)) {
+			c.Add(w.where.Key("uniqueness"), "Keycloak cannot look the values up", "Remove the expression; for a group write caseExact: true, or add the transform lower")
+		}
 		if first, twice := targets[r.target]; twice {
 			c.Add(w.where.Key("keycloak"), strconv.Quote(r.target)+" also holds "+first, "Give each attribute its own")
 			continue

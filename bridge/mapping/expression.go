@@ -279,8 +279,7 @@ func (e *expression) evaluate(in interpreter.Activation) (any, error) {
 
 // reason is the text of an error of CEL without its numbers.
 func reason(err error) string {
-	var cancelled interpreter.EvalCancelledError
-	if errors.As(err, &cancelled) {
+	if _, ok := errors.AsType[interpreter.EvalCancelledError](err); ok {
 		return "it takes too many steps"
 	}
 	return strings.TrimPrefix(err.Error(), "evaluation error: ")

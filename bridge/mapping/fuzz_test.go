@@ -1,6 +1,8 @@
 package mapping_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -20,6 +22,38 @@ func FuzzRemainder(f *testing.F) {
 		u := keycloak.User{ID: "1", Username: "jane", Attributes: map[string][]string{mapping.AttrRemainder: {one, two}}}
 		if r, err := mapping.Default(scim.Tolerant).UserResource(key, u); err == nil && r.Document.String("userName") == "" {
 			t.Error("a user without a name")
+		}
+	})
+}
+
+// FuzzCompile: whatever a mapping file holds, it is a mapping or problems with lines, and
+// never a panic; and a mapping takes a document and gives it back.
+func FuzzCompile(f *testing.F) {
+	files, err := filepath.Glob("testdata/*/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, "../../cmd/scim-bridge/testdata/mapping.yaml") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, problems := compile(data)
+		if (m == nil) != (len(problems) > 0) {
+			t.Fatalf("mapping %v and problems %q", m != nil, problems)
+		}
+		if m == nil {
+			return
+		}
+		doc, err := m.User.Canonical(map[string]any{"userName": "jane", "title": "t", "displayName": "Jane"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := m.UserState(key, doc); err == nil && s.Username == "" {
+			t.Error("the user name is gone")
 		}
 	})
 }

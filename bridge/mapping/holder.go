@@ -1,6 +1,10 @@
 package mapping
 
-import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+import (
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
 
 // markName is the only member of a mark. No attribute has such a name.
 const markName = "@"
@@ -78,12 +82,12 @@ func (p place) set(doc scim.Document, value any) {
 // remove takes the value away, and the objects that it leaves empty.
 func (p place) remove(doc scim.Document) {
 	delete(find(doc, p.within), p.name)
-	for i := len(p.within) - 1; i >= 0; i-- {
+	for i, name := range slices.Backward(p.within) {
 		outer := find(doc, p.within[:i])
-		if inner, ok := outer[p.within[i]].(map[string]any); !ok || len(inner) > 0 {
+		if inner, ok := outer[name].(map[string]any); !ok || len(inner) > 0 {
 			return
 		}
-		delete(outer, p.within[i])
+		delete(outer, name)
 	}
 }
 

@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -341,13 +342,11 @@ func (r *rule) addElements(out []any, left []string) ([]any, error) {
 		}
 		i := slices.IndexFunc(out, func(e any) bool { return filter.MatchElement(r.filter, e) })
 		if i < 0 {
-			element := map[string]any{}
-			for name, term := range r.terms {
-				element[name] = term
-			}
-			out, i = append(out, element), len(out)
+			out, i = append(out, maps.Clone(r.terms)), len(out)
 		}
-		out[i].(map[string]any)[r.leaf.Name] = value //nolint:errcheck,forcetypeassert // only an object matches
+		if element, ok := out[i].(map[string]any); ok { // only an object matches
+			element[r.leaf.Name] = value
+		}
 		break
 	}
 	return out, nil

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 			parts := strings.Split(e.Name, ":")
 			name = strings.Join(parts[max(0, len(parts)-3):], ":")
 		}
-		out.schemas = append(out.schemas, scim.NewSchema(e.Name, name, e.Value.Description, attributes...))
+		out.schemas = append(out.schemas, scim.NewSchema(e.Name, name, cmp.Or(e.Value.Description, name), attributes...))
 	}
 	return out
 }
@@ -140,6 +141,9 @@ func (c compiler) subAttribute(e config.Entry[config.SubAttribute]) *scim.Attrib
 func (c compiler) characteristics(a *scim.Attribute, where config.Where, stored bool) {
 	if a.Type == "" {
 		a.Type = scim.TypeString
+	}
+	if a.Description == "" {
+		a.Description = a.Name // RFC 7643 section 7 asks for one
 	}
 	if a.Mutability == scim.WriteOnly {
 		if a.Returned != "" && a.Returned != scim.ReturnedNever {

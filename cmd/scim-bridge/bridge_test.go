@@ -25,6 +25,7 @@ type testBridge struct {
 	admin  *keycloak.Client // of the realm
 	realm  string
 	config config.Config // that it was made of
+	app    *app
 }
 
 // newBridge sets a realm of the real Keycloak up and serves it on a socket until the
@@ -34,10 +35,10 @@ func newBridge(t *testing.T, edit func(*config.Config)) testBridge {
 	return newBridgeOn(t, keycloaktest.Real(t), edit)
 }
 
-func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config)) testBridge {
+func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) testBridge {
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
-	made := runSetup(t, server, realm)
+	made := runSetup(t, server, realm, setup...)
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
@@ -55,7 +56,7 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 	if !a.watcher.Look(t.Context()) {
 		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
 	}
-	b.Client = serveHandler(t, listener, a.handler, b)
+	b.app, b.Client = a, serveHandler(t, listener, a.handler, b)
 	return b
 }
 

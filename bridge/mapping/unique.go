@@ -1,0 +1,40 @@
+package mapping
+
+import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+
+// Unique is an attribute whose value only one resource may have (uniqueness: server).
+type Unique struct {
+	Path scim.AttrPath
+
+	rule *rule
+}
+
+// UserUnique are those of users.
+func (m *Mapping) UserUnique() []Unique { return m.users.unique() }
+
+// GroupUnique are those of groups.
+func (m *Mapping) GroupUnique() []Unique { return m.groups.unique() }
+
+func (k kind) unique() []Unique {
+	var out []Unique
+	for _, r := range k.rules {
+		if r.leaf.Uniqueness == scim.UniqueServer {
+			out = append(out, Unique{Path: r.path, rule: r})
+		}
+	}
+	return out
+}
+
+// Value is the attribute of a document as it will be shown once it is stored, "" when
+// there is none.
+func (u Unique) Value(doc scim.Document) string {
+	text, _ := u.rule.at.get(doc).(string)
+	if text == "" {
+		return ""
+	}
+	stored, ok := u.rule.steps.one(text)
+	if !ok {
+		return "" // refused when it is mapped
+	}
+	return first(u.rule.steps.out([]string{stored}))
+}

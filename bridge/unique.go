@@ -1,0 +1,49 @@
+package bridge
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// checkUnique refuses a value that another resource has, with 409. Keycloak knows no
+// unique attributes, so the value is looked up, and nobody else may write it in this
+// process until the request ends.
+func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) error {
+	for _, u := range unique {
+		value := u.Value(after)
+		if value == "" || value == u.Value(before) {
+			continue
+		}
+		unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+" "+u.Path.String()+" "+strings.ToLower(value))
+		if err != nil {
+			return err
+		}
+		r.atEnd = append(r.atEnd, unlock)
+		found, err := r.kind.find(ctx, r, &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, directory.Page{Start: 1, Count: 2})
+		if err != nil {
+			return err
+		}
+		for _, other := range found.Resources {
+			if other.ID != r.ID {
+				return &scim.Error{
+					Status: http.StatusConflict, Type: scim.UniqueValue,
+					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// end releases what the request holds.
+func (r *request) end() {
+	for _, release := range r.atEnd {
+		release()
+	}
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+const (
+	hrURN    = "urn:acme:params:scim:schemas:extension:hr:2.0:User"
+	itURN    = "urn:acme:params:scim:schemas:extension:it:2.0:User"
+	groupURN = "urn:acme:params:scim:schemas:extension:group:2.0:Group"
+)
+
+// newMappedBridge is a tenant with testdata/mapping.yaml, in a realm that setup made fit
+// for it.
+func newMappedBridge(t *testing.T, server keycloaktest.Server) testBridge {
+	t.Helper()
+	return newBridgeOn(t, server, nil, "--mapping", "testdata/mapping.yaml")
+}
+
+// TestAMappedUserComesBack as it was sent, from the attributes that the mapping names.
+func TestAMappedUserComesBack(t *testing.T) {
+	t.Parallel()
+	b := newMappedBridge(t, keycloaktest.Real(t))
+	const sent = `{"userName":"jane","title":"Boss","userType":"Employee","emails":[{"value":"jane@acme.test","primary":true}],
+		"phoneNumbers":[{"type":"home","value":"1"},{"type":"work","value":"2","primary":true}],
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"R&D","costCenter":"c"},
+		"` + hrURN + `":{"costCenter":"4711","personnelNumber":"P1","level":7,"badges":["red","blue"],"hired":"2026","pin":"1234","desk":{"floor":3,"note":"window"}},
+		"` + itURN + `":{"accounts":[{"value":"jd","system":"ldap"},{"value":"JD","system":"sap"}]}}`
+	created, err := b.send(t, http.MethodPost, "/Users", sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := decode(t, sent)
+	want["active"] = true
+	delete(want[hrURN].(map[string]any), "pin") // never returned
+	want[itURN].(map[string]any)["mailHost"] = "acme.test"
+	if diff := cmp.Diff(want, written(created)); diff != "" {
+		t.Errorf("answer to the create (-sent +got):\n%s", diff)
+	}
+	read, err := b.send(t, http.MethodGet, "/Users/"+created["id"].(string), "")
+	if diff := cmp.Diff(created, read); err != nil || diff != "" {
+		t.Errorf("a read differs from the create (-created +read): %v\n%s", err, diff)
+	}
+	u := b.user(t, created["id"].(string))
+	for name, values := range map[string][]string{
+		"job_title": {"Boss"}, "kind": {"Employee/acme"}, "department": {"R&D"}, "phone": {"2"}, "cost_center": {"4711"}, "personnel_number": {"P1"},
+		"level": {"7"}, "badges": {"blue", "red"}, "hired": {"2026"}, "floor": {"3"}, "mail_host": {"acme.test"}, "accounts": {"JD", "jd"},
+	} {
+		if got := slices.Sorted(slices.Values(u.Attributes[name])); !slices.Equal(got, values) {
+			t.Errorf("Keycloak holds %s = %q, want %q", name, got, values)
+		}
+	}
+	for filter, want := range map[string]int{
+		hrURN + `:costCenter eq "4711"`: 1, hrURN + `:personnelNumber eq "p1"`: 0, hrURN + `:badges eq "red"`: 1, `userType eq "Employee"`: 1, `userType eq "Employee/acme"`: 0,
+		itURN + `:accounts.value eq "jd"`: 1, hrURN + `:level gt 6`: 1, `phoneNumbers[type eq "work" and value eq "2"]`: 1, itURN + `:mailHost eq "acme.test"`: 1,
+	} {
+		found, err := b.Find(t.Context(), "/Users", filter, "")
+		if err != nil || len(found) != want {
+			t.Errorf("%s finds %d, %v, want %d", filter, len(found), err, want)
+		}
+	}
+}
+
+// user reads a user past the bridge.
+func (b testBridge) user(t *testing.T, id string) keycloak.User {
+	t.Helper()
+	parsed, err := keycloak.ParseUserID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := b.admin.User(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// TestAMappedTenantRefuses what its schemas and rules do not take, and changes nothing.
+func TestAMappedTenantRefuses(t *testing.T) {
+	t.Parallel()
+	b := newMappedBridge(t, keycloaktest.Real(t))
+	body := func(hr string) string { return `{"userName":"jane","` + hrURN + `":{` + hr + `}}` }
+	jane, err := b.send(t, http.MethodPost, "/Users", body(`"personnelNumber":"P1","hired":"2026"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/Users/" + jane["id"].(string)
+	patch := func(op, path, value string) string {
+		return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"` + op + `","path":"` + path + `","value":` + value + `}]}`
+	}
+	for name, c := range map[string]struct{ method, path, body, want string }{
+		"a wrong type":                  {http.MethodPut, path, body(`"level":"high"`), "400 invalidValue: " + hrURN + ":level"},
+		"several values where one fits": {http.MethodPut, path, body(`"costCenter":["a","b"]`), "400 invalidValue: " + hrURN + ":costCenter takes one value"},
+		"a value too long":              {http.MethodPut, path, body(`"costCenter":"` + strings.Repeat("x", 2049) + `"`), "400 invalidValue: " + hrURN + ":costCenter can have at most 2048"},
+		"a change of an immutable":      {http.MethodPatch, path, patch("replace", hrURN+":hired", `"2027"`), "400 mutability: " + hrURN + ":hired"},
+		"a change of a readOnly":        {http.MethodPatch, path, patch("replace", itURN+":mailHost", `"x"`), "mutability: Operations[0]: " + itURN + ":mailHost"},
+		"a value that another one has":  {http.MethodPost, "/Users", `{"userName":"joe","` + hrURN + `":{"personnelNumber":" P1 "}}`, "409 uniqueness: another resource has this value of " + hrURN + ":personnelNumber"},
+		"two phones where one fits":     {http.MethodPut, path, `{"userName":"jane","phoneNumbers":[{"type":"work","value":"1"},{"type":"work","value":"2"}]}`, `400 invalidValue: phoneNumbers[type eq "work"].value has several values`},
+	} {
+		_, err := b.send(t, c.method, c.path, c.body)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	after, err := b.send(t, http.MethodGet, path, "")
+	if diff := cmp.Diff(jane, after); err != nil || diff != "" {
+		t.Errorf("something was changed: %v\n%s", err, diff)
+	}
+	if _, err := b.send(t, http.MethodPut, path, body(`"personnelNumber":"P1","level":8`)); err != nil {
+		t.Errorf("a user may keep its own unique value: %v", err)
+	}
+}
+
+// TestMappedGroupAttributes come back, from the attributes that the mapping names.
+func TestMappedGroupAttributes(t *testing.T) {
+	t.Parallel()
+	b := newMappedBridge(t, keycloaktest.Real(t))
+	created, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"Sales","`+groupURN+`":{"costCenter":"no1","purpose":"sell"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"displayName": "Sales", groupURN: map[string]any{"costCenter": "no1", "purpose": "sell"}}
+	if diff := cmp.Diff(want, written(created)); diff != "" {
+		t.Errorf("answer to the create (-want +got):\n%s", diff)
+	}
+	found, err := b.Find(t.Context(), "/Groups", groupURN+`:costCenter eq "no1"`, "")
+	if err != nil || len(found) != 1 {
+		t.Errorf("the filter finds %v, %v", found, err)
+	}
+}
+
+// TestSchemasOfAMappedTenant are the core ones and those of its file, exactly.
+func TestSchemasOfAMappedTenant(t *testing.T) {
+	t.Parallel()
+	b := newMappedBridge(t, keycloaktest.NewFake(t).Server())
+	for path, want := range map[string]string{
+		"/Schemas/" + hrURN:    "testdata/schema-hr.json",
+		"/Schemas/" + itURN:    "testdata/schema-it.json",
+		"/Schemas/" + groupURN: "testdata/schema-group.json",
+		"/ResourceTypes/User":  "testdata/resource-type-user.json",
+	} {
+		got, err := b.send(t, http.MethodGet, path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(got, "meta")
+		data, err := os.ReadFile(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(decode(t, string(data)), got); diff != "" {
+			t.Errorf("%s (-%s +got):\n%s", path, want, diff)
+		}
+	}
+	all, err := b.send(t, http.MethodGet, "/Schemas", "")
+	if err != nil || len(all["Resources"].([]any)) != 6 {
+		t.Errorf("there are %d schemas, %v, want User, enterprise User, Group and three of the file", len(all["Resources"].([]any)), err)
+	}
+}
+
+// TestAChangedMappingFileIsApplied while the bridge runs, once its realm is fit for it. A
+// file with a problem changes nothing.
+func TestAChangedMappingFileIsApplied(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	write := func(text string) {
+		t.Helper()
+		next := file + ".new"
+		if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(next, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("version: 1\n")
+	b := newBridgeOn(t, server, nil, "--mapping", file)
+	b.watch(t)
+	title := func(name string) string {
+		t.Helper()
+		u, err := b.send(t, http.MethodPost, "/Users", `{"userName":"`+name+`","title":"Boss"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(b.user(t, u["id"].(string)).Attributes["job_title"], ",")
+	}
+	if got := title("before"); got != "" {
+		t.Errorf("job_title = %q before there is a rule", got)
+	}
+	write("version: 1\nusers: { attributes: { titel: { keycloak: job_title } } }\n")
+	b.waitForMapping(t, `Did you mean`)
+	if got := title("bad"); got != "" {
+		t.Errorf("job_title = %q with a bad file, want the mapping before it", got)
+	}
+	write("version: 1\nusers: { attributes: { title: { keycloak: job_title } } }\n")
+	b.waitForMapping(t, `the realm is not fit for it: user attribute \"job_title\" is not declared`)
+	if got := title("unfit"); got != "" {
+		t.Errorf("job_title = %q in a realm that does not declare it", got)
+	}
+	runSetup(t, server, b.realm, "--mapping", file)
+	b.waitForMapping(t, "")
+	if got := title("after"); got != "Boss" {
+		t.Errorf("job_title = %q, want the rule applied", got)
+	}
+}
+
+// watch runs what serve runs beside the listeners, until the test ends.
+func (b testBridge) watch(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	var g errgroup.Group
+	g.Go(func() error { b.app.watcher.Run(ctx); return nil })
+	g.Go(func() error { return b.app.watchMappings(ctx) })
+	t.Cleanup(func() {
+		stop()
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// waitForMapping waits until /statusz says that of the tenant's mapping.
+func (b testBridge) waitForMapping(t *testing.T, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		w := httptest.NewRecorder()
+		b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/statusz", nil))
+		said := strings.Contains(w.Body.String(), `"mapping":`)
+		if want == "" && !said || want != "" && said && strings.Contains(w.Body.String(), want) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("statusz says %s, want %q", w.Body, want)
+		}
+	}
+}
+
+func decode(t *testing.T, text string) map[string]any {
+	t.Helper()
+	out, err := scim.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestCheckReportsTheMappingOfATenant: what is wrong with a mapping file is a problem of
+// the configuration.
+func TestCheckReportsTheMappingOfATenant(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"secret":       "s3cret-value\n",
+		"mapping.yaml": "version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n",
+		"config.yaml": config.Render(config.Draft{
+			KeycloakURL: "http://127.0.0.1:1", Realm: "acme", ClientID: "c", SecretFile: "secret", TokenName: "t", TokenSHA256: config.Digest{1}, Mapping: "mapping.yaml",
+		}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, told, code := command(t, "", "check", "--config", filepath.Join(dir, "config.yaml"))
+	if code != exitProblems || !strings.Contains(told, `mapping.yaml:4:5: users.attributes.titel`) || !strings.Contains(told, "titel: { keycloak: t }") {
+		t.Errorf("check ended with %d:\n%s", code, told)
+	}
+}

@@ -1,0 +1,53 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// MappingReference is what the reference page says of the keys of a mapping file and of
+// its transforms, as Markdown: made of the types, so that it cannot say anything else.
+func MappingReference() string {
+	var b strings.Builder
+	section := func(title string, t reflect.Type) {
+		fmt.Fprintf(&b, "\n### %s\n\n| key | type | meaning |\n| --- | --- | --- |\n", title)
+		for _, f := range keysOf(t) {
+			field := t.Field(f.index)
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, typeName(field.Type), strings.ReplaceAll(field.Tag.Get("doc"), "|", `\|`))
+		}
+	}
+	section("The file", reflect.TypeFor[Mapping]())
+	section("`schemas.<URN>`", reflect.TypeFor[Schema]())
+	section("`schemas.<URN>.attributes.<name>`", reflect.TypeFor[Attribute]())
+	section("`….subAttributes.<name>`", reflect.TypeFor[SubAttribute]())
+	section("`users`", reflect.TypeFor[UserMapping]())
+	section("`groups`", reflect.TypeFor[GroupMapping]())
+	section("`users.attributes.<path>` and `groups.attributes.<path>`", reflect.TypeFor[Rule]())
+	b.WriteString("\n### Transforms\n\n| name | argument | on the way to Keycloak | on the way back |\n| --- | --- | --- | --- |\n")
+	for _, t := range TransformDocs() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", t.Name, t.Argument, t.In, t.Out)
+	}
+	return b.String()
+}
+
+// typeName is what the page calls a type.
+func typeName(t reflect.Type) string {
+	switch {
+	case strings.HasPrefix(t.Name(), "Table["):
+		return "names"
+	case t == reflect.TypeFor[Expression]():
+		return "CEL"
+	case t.Kind() == reflect.Struct:
+		return "section"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case t.Kind() == reflect.Bool:
+		return "true, false"
+	case t.Kind() == reflect.Int:
+		return "number"
+	case t == reflect.TypeFor[AttributeName](), t == reflect.TypeFor[string]():
+		return "text"
+	}
+	return "word"
+}
