@@ -58,8 +58,8 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), time.Now())
-	return change{plan: p, after: current{group: after, members: members, known: true}}, err
+	p, after := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), time.Now())
+	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
 
 func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
@@ -155,8 +155,8 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
-	p, group, err := plan.ForGroup(r.Tenant.Key, cur.group, state, time.Now())
-	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, err
+	p, group := plan.ForGroup(r.Tenant.Key, cur.group, state, time.Now())
+	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
 
 // planMembers plans a change of members and tells the members afterwards where it

@@ -63,8 +63,8 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForNewUser(r.Tenant.Key, state, time.Now())
-	return change{plan: p, after: current{user: after}}, err
+	p, after := plan.ForNewUser(r.Tenant.Key, state, time.Now())
+	return change{plan: p, after: current{user: after}}, nil
 }
 
 // state maps the document, and refuses what the realm would turn into something else.
@@ -126,8 +126,8 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	if err != nil {
 		return change{}, err
 	}
-	p, after, err := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
-	return change{plan: p, after: current{user: after, userID: cur.userID}}, err
+	p, after := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
+	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
 func (userKind) remove(_ *request, cur current) (plan.Plan, error) {

@@ -25,7 +25,8 @@ func Decode(body []byte) (map[string]any, error) {
 
 // DecodeDepth is Decode with a bound of its own on the levels.
 func DecodeDepth(body []byte, levels int) (map[string]any, error) {
-	d := decoder{Decoder: jsontext.NewDecoder(bytes.NewReader(body)), levels: levels}
+	// Names that are given twice are found without regard to case, see addFolded.
+	d := decoder{Decoder: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true)), levels: levels}
 	value, err := d.value(0)
 	if err != nil {
 		return nil, syntaxError(err)
@@ -50,8 +51,6 @@ func syntaxError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		detail = "the body ends before the JSON does"
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		detail = "the body names a member of an object twice"
 	case strings.Contains(err.Error(), "UTF-8"), strings.Contains(err.Error(), "surrogate"):
 		detail = "the body holds text that is not valid Unicode"
 	}
@@ -96,7 +95,7 @@ func checkedString(text string) (string, error) {
 
 func (d decoder) object(depth int) (any, error) {
 	object := make(map[string]any)
-	var folded map[string]bool // only made for objects with two members or more
+	var folded map[string]bool
 	for d.PeekKind() != '}' {
 		token, err := d.ReadToken()
 		if err != nil {
@@ -117,23 +116,36 @@ func (d decoder) object(depth int) (any, error) {
 	return object, err
 }
 
-// addFolded refuses a name that equals another one of its object but for case.
+// fewMembers is the size up to which an object's names are compared one by one.
+const fewMembers = 8
+
+// addFolded refuses a name that equals another one of its object but for case. folded
+// are the names of an object with many members.
 func addFolded(folded map[string]bool, object map[string]any, name string) (map[string]bool, error) {
-	if len(object) == 1 && folded == nil {
-		folded = make(map[string]bool, 8)
-		for first := range object {
-			folded[strings.ToLower(first)] = true
+	if len(object) < fewMembers {
+		for other := range object {
+			if strings.EqualFold(name, other) && strings.ToLower(name) == strings.ToLower(other) {
+				return nil, givenTwice(name)
+			}
 		}
+		return nil, nil
 	}
 	if folded == nil {
-		return nil, nil
+		folded = make(map[string]bool, 2*fewMembers)
+		for other := range object {
+			folded[strings.ToLower(other)] = true
+		}
 	}
 	key := strings.ToLower(name)
 	if folded[key] {
-		return nil, BadRequest(InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
+		return nil, givenTwice(name)
 	}
 	folded[key] = true
 	return folded, nil
+}
+
+func givenTwice(name string) error {
+	return BadRequest(InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
 }
 
 func (d decoder) array(depth int) (any, error) {

@@ -14,6 +14,7 @@ type GroupState struct {
 	Name       string
 	Attributes map[string][]string // as in UserState
 	Remainder  map[string]any
+	text       string   // of the remainder
 	Dropped    []string // as in UserState
 }
 
@@ -50,7 +51,8 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 		return GroupState{}, err
 	}
 	s.Remainder = rest
-	return s, checkSize(rest, maxGroupRemainder)
+	s.text, err = encodeRemainder(rest, maxGroupRemainder)
+	return s, err
 }
 
 // GroupResource maps a group of Keycloak to a resource, without its members. A
@@ -74,18 +76,14 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 
 // GroupAttributes are all attributes of a group for a POST (current is nil) or a
 // PUT; stamp is the time of the change.
-func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) (map[string][]string, error) {
-	written, err := pieces(tenantKey, s.Remainder, stamp, maxGroupValue)
-	if err != nil {
-		return nil, err
-	}
+func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
-	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
+	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
 		out[AttrOwner], out[AttrCreated] = []string{tenantKey}, out[AttrModified]
 	}
-	return out, nil
+	return out
 }
 
 // AttributesEqual reports whether a group's attributes hold the state already.

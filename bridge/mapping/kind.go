@@ -65,7 +65,7 @@ func (k kind) take(rest scim.Document) ([]taken, error) {
 func compact(rest scim.Document, all []taken) {
 	for i, t := range all {
 		list, _ := t.rule.at.get(rest).([]any)
-		if !t.rule.inElements() || len(list) == 0 || beforeAt(all[:i], t.rule) {
+		if !t.rule.inElements() || len(list) == 0 || beforeAt(all[:i], t.rule) || len(list) > valuesFor(all, t.rule) {
 			continue
 		}
 		with, without := scim.Document{}, scim.Document{}
@@ -82,6 +82,18 @@ func compact(rest scim.Document, all []taken) {
 			t.rule.at.remove(rest)
 		}
 	}
+}
+
+// valuesFor counts the values that were taken out of the elements of one attribute: there
+// are no more elements without marks.
+func valuesFor(all []taken, r *rule) int {
+	n := 0
+	for _, t := range all {
+		if t.rule.sameList(r) {
+			n += len(t.values)
+		}
+	}
+	return n
 }
 
 func beforeAt(all []taken, r *rule) bool {

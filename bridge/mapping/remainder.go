@@ -3,7 +3,9 @@ package mapping
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,25 +47,22 @@ func (e *DamagedError) Error() string {
 	return "the attribute " + e.Attribute + " of " + e.ID + " is damaged: restore it, or remove all its values to give up what it held"
 }
 
-// Pieces are the values that store a remainder; nil for an empty one. maxValue is
-// the longest value that the attribute takes.
-func pieces(tenantKey string, remainder map[string]any, now time.Time, maxValue int) ([]string, error) {
-	if len(remainder) == 0 {
-		return nil, nil
-	}
-	text, err := encodeASCII(remainder)
-	if err != nil {
-		return nil, err
+// pieces are the values that store the text of a remainder; nil for an empty one.
+// maxValue is the longest value that the attribute takes.
+func pieces(tenantKey, text string, now time.Time, maxValue int) []string {
+	if text == "" {
+		return nil
 	}
 	stamp := strconv.FormatInt(now.UnixMilli(), 36)
-	room := maxValue - len(header(tenantKey, stamp, 9999, 9999, checksum(text)))
+	sum := checksum(text)
+	room := maxValue - len(header(tenantKey, stamp, 9999, 9999, sum))
 	count := (len(text) + room - 1) / room
 	out := make([]string, count)
 	for i := range out {
 		chunk := text[i*room : min((i+1)*room, len(text))]
-		out[i] = header(tenantKey, stamp, i+1, count, checksum(text)) + chunk
+		out[i] = header(tenantKey, stamp, i+1, count, sum) + chunk
 	}
-	return out, nil
+	return out
 }
 
 func header(tenantKey, stamp string, number, count int, sum string) string {
@@ -82,6 +81,9 @@ func encodeASCII(value any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode remainder: %w", err)
 	}
+	if plainASCII(data) {
+		return string(data), nil
+	}
 	var b strings.Builder
 	for _, r := range string(data) {
 		switch {
@@ -99,25 +101,38 @@ func encodeASCII(value any) (string, error) {
 	return b.String(), nil
 }
 
-// version is one set of pieces: those of one writing.
-type version struct {
-	stamp int64
-	sum   string
-	count int
-	texts map[int]string
+func plainASCII(data []byte) bool {
+	for _, c := range data {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
-// Text is the JSON of the version, or false when pieces lack or differ.
+// version is one set of pieces: those of one writing.
+type version struct {
+	stamp, sum string
+	count      int
+	texts      []string // by number; "" for one that was not seen
+}
+
+// text is the JSON of the version, or false when pieces lack or differ.
 func (v version) text() (string, bool) {
-	var b strings.Builder
-	for i := 1; i <= v.count; i++ {
-		chunk, ok := v.texts[i]
-		if !ok {
+	text := v.texts[0]
+	if v.count > 1 {
+		if slices.Contains(v.texts, "") {
 			return "", false
 		}
-		b.WriteString(chunk)
+		text = strings.Join(v.texts, "")
 	}
-	return b.String(), checksum(b.String()) == v.sum
+	return text, checksum(text) == v.sum
+}
+
+// age orders versions by their stamps.
+func (v version) age() int64 {
+	stamp, _ := strconv.ParseInt(v.stamp, 36, 64) // it was read once already
+	return stamp
 }
 
 // readRemainder finds the newest complete remainder of the tenant among the values
@@ -125,59 +140,55 @@ func (v version) text() (string, bool) {
 // set are a *DamagedError.
 func readRemainder(tenantKey, id string, values []string) (map[string]any, error) {
 	versions, damaged := collect(tenantKey, values)
-	var newest *version
+	newest, age := "", int64(-1)
 	for _, v := range versions {
-		if _, ok := v.text(); ok && (newest == nil || v.stamp > newest.stamp) {
-			newest = v
+		if text, ok := v.text(); ok && v.age() > age {
+			newest, age = text, v.age()
 		}
 	}
-	if newest == nil {
-		if damaged || len(versions) > 0 {
-			return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
-		}
+	switch {
+	case age < 0 && (damaged || len(versions) > 0):
+		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
+	case age < 0:
 		return map[string]any{}, nil
 	}
-	text, _ := newest.text()
-	remainder, err := scim.DecodeDepth([]byte(text), scim.MaxDepth+storedLevels)
+	remainder, err := scim.DecodeDepth([]byte(newest), scim.MaxDepth+storedLevels)
 	if err != nil {
 		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
 	}
 	return remainder, nil
 }
 
+// maxPieces bounds what a piece may say of its number: the largest remainder has fewer.
+const maxPieces = 1000
+
 // collect sorts the tenant's pieces by version; damaged says that a value of the
 // tenant was no piece.
-func collect(tenantKey string, values []string) (versions map[string]*version, damaged bool) {
-	versions = make(map[string]*version)
+func collect(tenantKey string, values []string) (versions []*version, damaged bool) {
 	for _, value := range values {
-		rest, ok := strings.CutPrefix(value, tenantKey+"|")
-		if !ok {
+		rest, ok := strings.CutPrefix(value, tenantKey)
+		if !ok || !strings.HasPrefix(rest, "|") {
 			continue
 		}
-		fields := strings.SplitN(rest, "|", 4)
-		if len(fields) != 4 || !addPiece(versions, fields) {
+		stamp, rest, ok1 := strings.Cut(rest[1:], "|")
+		numbers, rest, ok2 := strings.Cut(rest, "|")
+		sum, text, ok3 := strings.Cut(rest, "|")
+		first, second, ok4 := strings.Cut(numbers, "/")
+		number, err1 := strconv.Atoi(first)
+		count, err2 := strconv.Atoi(second)
+		_, err3 := strconv.ParseInt(stamp, 36, 64)
+		if !ok1 || !ok2 || !ok3 || !ok4 || errors.Join(err1, err2, err3) != nil || number < 1 || number > count || count > maxPieces {
 			damaged = true
+			continue
 		}
+		i := slices.IndexFunc(versions, func(v *version) bool { return v.stamp == stamp && v.sum == sum && v.count == count })
+		if i < 0 {
+			i = len(versions)
+			versions = append(versions, &version{stamp: stamp, sum: sum, count: count, texts: make([]string, count)})
+		}
+		versions[i].texts[number-1] = text
 	}
 	return versions, damaged
-}
-
-func addPiece(versions map[string]*version, fields []string) bool {
-	stamp, err := strconv.ParseInt(fields[0], 36, 64)
-	first, second, ok := strings.Cut(fields[1], "/")
-	number, err2 := strconv.Atoi(first)
-	count, err3 := strconv.Atoi(second)
-	if err != nil || err2 != nil || err3 != nil || !ok {
-		return false
-	}
-	id := fields[0] + "/" + second + "/" + fields[2]
-	v := versions[id]
-	if v == nil {
-		v = &version{stamp: stamp, sum: fields[2], count: count, texts: map[int]string{}}
-		versions[id] = v
-	}
-	v.texts[number] = fields[3]
-	return true
 }
 
 // foreignPieces are the values that belong to other tenants, which a write keeps.
@@ -191,25 +202,26 @@ func foreignPieces(tenantKey string, values []string) []string {
 	return out
 }
 
-// checkSize refuses a remainder beyond its bound and names its largest part.
-func checkSize(remainder map[string]any, limit int) error {
+// encodeRemainder is the text of a remainder, "" of an empty one. One beyond its bound is
+// refused with the name of its largest part.
+func encodeRemainder(remainder map[string]any, limit int) (string, error) {
 	if len(remainder) == 0 {
-		return nil
+		return "", nil
 	}
 	text, err := encodeASCII(remainder)
 	if err != nil || len(text) <= limit {
-		return err
+		return text, err
 	}
 	largest, size := "", 0
 	for _, name := range scim.SortedNames(remainder) {
 		part, err := encodeASCII(remainder[name])
 		if err != nil {
-			return err
+			return "", err
 		}
 		if len(part) > size {
 			largest, size = name, len(part)
 		}
 	}
-	return scim.BadRequest(scim.InvalidValue,
+	return "", scim.BadRequest(scim.InvalidValue,
 		"the attributes that have no place of their own in Keycloak take %d bytes, more than %d; the largest is %s: send less of it", len(text), limit, largest)
 }

@@ -212,7 +212,10 @@ func (r *rule) give(doc scim.Document, stored []string) error {
 	if !r.several {
 		stored = stored[:1]
 	}
-	shown, err := r.decodeAll(r.steps.out(slices.Clone(stored)))
+	if len(r.steps) > 0 {
+		stored = r.steps.out(slices.Clone(stored))
+	}
+	shown, err := r.decodeAll(stored)
 	if err == nil && shown != nil {
 		r.at.set(doc, shown)
 	}
@@ -287,6 +290,9 @@ func (r *rule) found(stored, hashes []string) (value any, text string, err error
 
 // show is the value of the attribute that is stored as the text.
 func (r *rule) show(text string) (any, error) {
+	if len(r.steps) == 0 {
+		return r.decode(text)
+	}
 	values := r.steps.out([]string{text})
 	return r.decode(values[0])
 }
@@ -430,21 +436,23 @@ func (r *rule) decodeAll(texts []string) (any, error) {
 
 // decode is the value whose text it is.
 func (r *rule) decode(text string) (any, error) {
-	var value any = text
+	var value any
 	switch {
+	case r.leaf.Type == scim.TypeString:
+		return text, nil
 	case r.json:
 		object, err := scim.Decode([]byte(text))
 		if err != nil {
 			return nil, errForeign
 		}
 		value = object
-	case r.leaf.Type == scim.TypeString:
-		return text, nil
 	case r.leaf.Type == scim.TypeInteger || r.leaf.Type == scim.TypeDecimal:
 		if !json.Valid([]byte(text)) {
 			return nil, errForeign
 		}
 		value = json.Number(text)
+	default:
+		value = text
 	}
 	if r.leaf.Mutability == scim.ReadOnly && r.json {
 		return value, nil

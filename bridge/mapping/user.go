@@ -23,6 +23,7 @@ type UserState struct {
 	// that the attribute shall be absent.
 	Attributes map[string][]string
 	Remainder  map[string]any
+	text       string // of the remainder
 
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
@@ -69,7 +70,8 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 		return UserState{}, err
 	}
 	s.Remainder = rest
-	return s, checkSize(rest, maxUserRemainder)
+	s.text, err = encodeRemainder(rest, maxUserRemainder)
+	return s, err
 }
 
 // takeUserName leaves the spelling in the rest where Keycloak would lose it.
@@ -212,19 +214,15 @@ func latest(created time.Time, values []string) time.Time {
 // UserAttributes are all attributes of a user for a POST (current is nil) or a PUT:
 // those it has, with the mapped ones as the state says. The owner is who creates it.
 // stamp is the time of the change.
-func (s UserState) UserAttributes(tenantKey string, current map[string][]string, stamp time.Time) (map[string][]string, error) {
-	written, err := pieces(tenantKey, s.Remainder, stamp, maxUserValue)
-	if err != nil {
-		return nil, err
-	}
+func (s UserState) UserAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	delete(out, attrDisabledReason)
-	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), written...))
+	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxUserValue)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
 		out[AttrOwner] = []string{tenantKey}
 	}
-	return out, nil
+	return out
 }
 
 // AttributesEqual reports whether a user's attributes hold the state already.

@@ -10,19 +10,16 @@ import (
 // ForNewGroup plans the creation of a group with its members and tells what
 // Keycloak will hold then, id aside. Members are added by id after the group:
 // Keycloak takes none with it.
-func ForNewGroup(tenantKey string, s mapping.GroupState, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group, error) {
-	attributes, err := s.GroupAttributes(tenantKey, nil, now)
-	if err != nil {
-		return nil, keycloak.Group{}, err
-	}
+func ForNewGroup(tenantKey string, s mapping.GroupState, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group) {
+	attributes := s.GroupAttributes(tenantKey, nil, now)
 	p := Plan{{Kind: CreateGroup, NewGroup: keycloak.NewGroup{Name: s.Name, Attributes: attributes}}}
 	p = append(p, ForMembers(keycloak.GroupID{}, members, nil)...)
-	return p, keycloak.Group{Name: s.Name, Attributes: attributes}, nil
+	return p, keycloak.Group{Name: s.Name, Attributes: attributes}
 }
 
 // ForGroup plans the change of a group itself and tells what Keycloak will hold
 // then.
-func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, now time.Time) (Plan, keycloak.Group, error) {
+func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, now time.Time) (Plan, keycloak.Group) {
 	var update keycloak.GroupUpdate
 	after := current
 	if current.Name != s.Name {
@@ -30,16 +27,13 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 		update.Name = &after.Name
 	}
 	if update.Name != nil || !s.AttributesEqual(tenantKey, current.Attributes) {
-		attributes, err := s.GroupAttributes(tenantKey, orEmpty(current.Attributes), now)
-		if err != nil {
-			return nil, keycloak.Group{}, err
-		}
+		attributes := s.GroupAttributes(tenantKey, orEmpty(current.Attributes), now)
 		update.Attributes, after.Attributes = attributes, attributes
 	}
 	if update.Attributes == nil {
-		return nil, after, nil
+		return nil, after
 	}
-	return Plan{{Kind: UpdateGroup, OldGroup: current, GroupUpdate: update}}, after, nil
+	return Plan{{Kind: UpdateGroup, OldGroup: current, GroupUpdate: update}}, after
 }
 
 // orEmpty keeps a resource without attributes apart from a new one.

@@ -10,11 +10,8 @@ import (
 
 // ForNewUser plans the creation of a user and tells what Keycloak will hold then,
 // id aside. The time of creation is sent along, so that nobody has to ask for it.
-func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, keycloak.User, error) {
-	attributes, err := s.UserAttributes(tenantKey, nil, now)
-	if err != nil {
-		return nil, keycloak.User{}, err
-	}
+func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
+	attributes := s.UserAttributes(tenantKey, nil, now)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
 	created := now.Truncate(time.Millisecond)
@@ -26,7 +23,7 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
 	}}
-	return Plan{step}, after, nil
+	return Plan{step}, after
 }
 
 // ForUser plans the change of a user and tells what Keycloak will hold then.
@@ -34,13 +31,10 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 // A change of fields alone is a PUT without attributes, which cannot overwrite
 // what others changed meanwhile. Any other sends all attributes as just read, with
 // all fields, because Keycloak clears those that are missing then.
-func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User, error) {
+func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
 	if !s.AttributesEqual(tenantKey, current.Attributes) {
-		attributes, err := s.UserAttributes(tenantKey, orEmpty(current.Attributes), now)
-		if err != nil {
-			return nil, keycloak.User{}, err
-		}
+		attributes := s.UserAttributes(tenantKey, orEmpty(current.Attributes), now)
 		update.Attributes, after.Attributes = attributes, attributes
 		update.Username, update.Email = &after.Username, &after.Email
 		update.FirstName, update.LastName = &after.FirstName, &after.LastName
@@ -52,7 +46,7 @@ func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapp
 	if update.Enabled != nil && !*update.Enabled {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
 	}
-	return p, after, nil
+	return p, after
 }
 
 // changedFields compares the fields. Names of users of a federation keep their

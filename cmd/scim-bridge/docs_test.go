@@ -77,7 +77,7 @@ func TestEveryCommandOfTheDocsExists(t *testing.T) {
 // flagsOnly leaves out words of prose behind a command.
 func flagsOnly(args []string) []string {
 	for i, arg := range args {
-		if !strings.HasPrefix(arg, "-") && (i == 0 || !strings.HasPrefix(args[i-1], "--")) {
+		if !strings.HasPrefix(arg, "-") && (i == 0 || !strings.HasPrefix(args[i-1], "-")) {
 			return args[:i]
 		}
 	}

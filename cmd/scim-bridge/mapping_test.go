@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -286,5 +287,34 @@ func TestCheckReportsTheMappingOfATenant(t *testing.T) {
 	_, told, code := command(t, "", "check", "--config", filepath.Join(dir, "config.yaml"))
 	if code != exitProblems || !strings.Contains(told, `mapping.yaml:4:5: users.attributes.titel`) || !strings.Contains(told, "titel: { keycloak: t }") {
 		t.Errorf("check ended with %d:\n%s", code, told)
+	}
+}
+
+// TestValidate prints problems with line, column, excerpt and the nearest name, and ends
+// with 3.
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	if err := os.WriteFile(file, []byte("version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, code := command(t, "", "validate", "-f", file)
+	want := file + ":4:5: users.attributes.titel: the schemas of a User have no such attribute. Did you mean \"title\"?\n" +
+		"  4 |     titel: { keycloak: t }\n" +
+		"    |     ^\n"
+	if code != exitProblems || out != want {
+		t.Errorf("validate ended with %d:\n%s\nwant\n%s", code, out, want)
+	}
+	out, _, code = command(t, "", "validate", "-f", file, "--output", "json")
+	got := decode(t, out)["problems"].([]any)[0].(map[string]any)
+	if code != exitProblems || got["line"] != json.Number("4") || got["column"] != json.Number("5") || got["hint"] != "Did you mean \"title\"?" {
+		t.Errorf("validate ended with %d: %v", code, got)
+	}
+	out, told, code := command(t, "", "validate", "-f", "testdata/mapping.yaml")
+	if code != 0 || out != "testdata/mapping.yaml: no problem\n" {
+		t.Errorf("validate ended with %d: %s%s", code, out, told)
+	}
+	if _, told, code := command(t, "", "validate", "--output", "xml"); code != exitUsage {
+		t.Errorf("validate --output xml ended with %d: %s", code, told)
 	}
 }

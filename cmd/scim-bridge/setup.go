@@ -70,8 +70,8 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	if f.realm == "" || f.realm == "master" {
 		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
 	}
-	if f.output != "text" && f.output != "json" {
-		return codedError{exitUsage, errors.New("--output is text or json")}
+	if err := checkOutput(f.output); err != nil {
+		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
 	admin, err := f.admin(in)

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+func newValidate() *cobra.Command {
+	var file, output string
+	cmd := &cobra.Command{
+		Use: "validate", Short: "Check a mapping file and print every problem", Args: cobra.NoArgs,
+		Long: `Check a mapping file and print every problem with its line, column and remedy. Ends
+with 3 when there are any. It needs no Keycloak.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, file, output) },
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "mapping.yaml", "the mapping `file`")
+	outputFlag(cmd, &output)
+	return cmd
+}
+
+// outputFlag says how a command prints its result.
+func outputFlag(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVar(output, "output", "text", "how to print the result: text or json")
+}
+
+func checkOutput(output string) error {
+	if output != "text" && output != "json" {
+		return codedError{exitUsage, errors.New("--output is text or json")}
+	}
+	return nil
+}
+
+func validate(cmd *cobra.Command, file, output string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	_, problems := loadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
+	switch {
+	case output == "json":
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"file": file, "problems": append([]config.Problem{}, problems...)}); err != nil {
+			return err
+		}
+	case len(problems) == 0:
+		fmt.Fprintln(cmd.OutOrStdout(), file+": no problem")
+	default:
+		printProblems(cmd.OutOrStdout(), problems)
+	}
+	if len(problems) > 0 {
+		return codedError{code: exitProblems}
+	}
+	return nil
+}
