@@ -10,9 +10,11 @@ import (
 )
 
 // ServiceProviderConfig answers GET /ServiceProviderConfig (RFC 7644 section 4).
-// base is the URL of a service root. What it says is the same for all tenants.
-func (s *Service) ServiceProviderConfig(base string) Answer {
-	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, directory.MaxPage)}
+// base is the URL of a service root. t is its tenant, nil when nobody proved that there is
+// one: then the answer is that of a tenant without a mapping file.
+func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
+	changes := t != nil && t.Mapping.ChangesPasswords()
+	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, directory.MaxPage, changes)}
 }
 
 // ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.

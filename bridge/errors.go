@@ -130,6 +130,10 @@ func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 		}
 		texts = append(texts, name+" "+reason(name, f))
 	}
+	if policy, ok := strings.CutPrefix(e.Message, passwordPolicy); ok {
+		_, rule, _ := strings.Cut(policy, "Invalid password: ")
+		texts = []string{"password is refused by the realm's password policy (" + strings.TrimSuffix(rule, ".") + ")"}
+	}
 	if len(texts) == 0 {
 		texts = []string{"Keycloak refuses a value of the " + strings.ToLower(r.rt.Name)}
 	}
@@ -151,6 +155,10 @@ func scimName(field string) string {
 	}
 	return field
 }
+
+// passwordPolicy begins Keycloak's text about a password that breaks the realm's policy:
+// "invalidPasswordMinLengthMessage: Invalid password: minimum length 12.".
+const passwordPolicy = "invalidPassword"
 
 const codeReadOnly = "error-user-attribute-read-only"
 

@@ -184,18 +184,10 @@ func (s *Service) document(r *request, body map[string]any) (scim.Document, erro
 	if err != nil {
 		return nil, err
 	}
-	s.countIgnored(doc)
 	if err := r.rt.Validate(doc); err != nil {
 		return nil, err
 	}
 	return doc, nil
-}
-
-// countIgnored counts what the policy of the mapping leaves out.
-func (s *Service) countIgnored(doc scim.Document) {
-	if doc[scim.AttrPassword] != nil {
-		s.options.ObserveIgnored(scim.AttrPassword, 1)
-	}
 }
 
 // otherAttribute counts the attributes that no core schema knows as one, as their names
@@ -297,7 +289,6 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err != nil {
 		return Answer{}, err
 	}
-	s.countIgnored(result.Document)
 	ch, err := r.kind.patch(ctx, r, cur, result)
 	if err != nil {
 		return Answer{}, s.fail(r, err)

@@ -63,6 +63,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
+	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Key, state, time.Now())
 	return change{plan: p, after: current{user: after}}, nil
 }
@@ -75,6 +76,13 @@ func (k userKind) state(r *request, doc scim.Document) (mapping.UserState, error
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
 	return state, err
+}
+
+// countPassword counts a password that the mapping leaves out.
+func (k userKind) countPassword(doc scim.Document, taken bool) {
+	if !taken && doc[scim.AttrPassword] != nil {
+		k.s.options.ObserveIgnored(scim.AttrPassword, 1)
+	}
 }
 
 func (userKind) created(after current, out apply.Outcome) current {
@@ -126,6 +134,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	if err != nil {
 		return change{}, err
 	}
+	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	p, after := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
 	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }

@@ -67,6 +67,21 @@ func (v *Unmapped) UnmarshalText(text []byte) error {
 	return oneOf(v, text, UnmappedKeep, UnmappedRefuse, UnmappedDrop)
 }
 
+// Password says what happens to a password that a client sends.
+type Password string
+
+// What happens to it.
+const (
+	PasswordIgnore  Password = "ignore"  // counted
+	PasswordAccept  Password = "accept"  // set
+	PasswordInitial Password = "initial" // set at creation, to be changed at the first login
+)
+
+// UnmarshalText refuses other values.
+func (v *Password) UnmarshalText(text []byte) error {
+	return oneOf(v, text, PasswordIgnore, PasswordAccept, PasswordInitial)
+}
+
 // AttributeName is the name of a Keycloak attribute.
 type AttributeName string
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
+	"github.com/go-json-experiment/json"
 )
 
 // MaxPage is the most that one list call may ask for: on a cold cache Keycloak's
@@ -197,10 +198,43 @@ type NewUser struct {
 	Email         string // "" for none
 	FirstName     string
 	LastName      string
-	Enabled       bool      // always sent: absent would mean disabled
-	EmailVerified bool      // always sent
-	Created       time.Time // kept by Keycloak, so that nobody has to ask for it
+	Enabled       bool         // always sent: absent would mean disabled
+	EmailVerified bool         // always sent
+	Password      UserPassword // zero for none
+	Created       time.Time    // kept by Keycloak, so that nobody has to ask for it
 	Attributes    map[string][]string
+}
+
+// UserPassword is a password to set. It prints as nothing, so that no log shows it.
+type UserPassword struct {
+	text      string
+	temporary bool
+}
+
+// NewUserPassword makes a password; the user must change a temporary one at the next login.
+func NewUserPassword(text string, temporary bool) UserPassword { return UserPassword{text, temporary} }
+
+// IsZero reports whether there is none. Keycloak takes an empty password and fails at the
+// login, so that it counts as none.
+func (p UserPassword) IsZero() bool { return p.text == "" }
+
+// Temporary reports whether the user must change it.
+func (p UserPassword) Temporary() bool { return p.temporary }
+
+// MarshalJSON writes the credentials of a UserRepresentation.
+func (p UserPassword) MarshalJSON() ([]byte, error) { return json.Marshal(p.credentials()) }
+
+// String hides the password.
+func (p UserPassword) String() string { return "" }
+
+// GoString hides it from %#v.
+func (p UserPassword) GoString() string { return "" }
+
+func (p UserPassword) credentials() *[]gocloak.CredentialRepresentation {
+	if p.IsZero() {
+		return nil
+	}
+	return &[]gocloak.CredentialRepresentation{{Type: new("password"), Value: &p.text, Temporary: &p.temporary}}
 }
 
 // CreateUser creates a user in one transaction. It is never repeated.
@@ -211,7 +245,7 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) (UserID, error) {
 	}
 	body := gocloak.User{
 		Username: &u.Username, FirstName: optional(u.FirstName), LastName: optional(u.LastName), Email: optional(u.Email),
-		Enabled: &u.Enabled, EmailVerified: &u.EmailVerified, Attributes: &u.Attributes,
+		Enabled: &u.Enabled, EmailVerified: &u.EmailVerified, Attributes: &u.Attributes, Credentials: u.Password.credentials(),
 	}
 	if !u.Created.IsZero() {
 		body.CreatedTimestamp = new(u.Created.UnixMilli())
@@ -272,6 +306,10 @@ type UserUpdate struct {
 	LastName      *string             `json:"lastName,omitzero"`
 	Enabled       *bool               `json:"enabled,omitzero"`
 	Attributes    map[string][]string `json:"attributes,omitzero"`
+
+	// Password is set in the same transaction: one that breaks the realm\'s policy changes
+	// nothing.
+	Password UserPassword `json:"credentials,omitzero"`
 }
 
 // UpdateUser changes a user with the smallest body that says so: nothing that was

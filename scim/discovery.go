@@ -3,14 +3,16 @@ package scim
 // ServiceProviderConfig is the object of RFC 7643 section 5, for a service provider
 // that returns maxResults resources on a page at most. PATCH is supported in full,
 // filters as far as docs/reference/filters.md says, versions by ETag, the rest not.
-func ServiceProviderConfig(base string, maxResults int) map[string]any {
+//
+// changePassword says whether a password can be changed.
+func ServiceProviderConfig(base string, maxResults int, changePassword bool) map[string]any {
 	no := map[string]any{"supported": false}
 	return map[string]any{
 		AttrSchemas:      []string{ServiceProviderConfigURN},
 		"patch":          map[string]any{"supported": true},
 		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 		"filter":         map[string]any{"supported": true, "maxResults": maxResults},
-		"changePassword": no, "sort": no, "etag": map[string]any{"supported": true},
+		"changePassword": map[string]any{"supported": changePassword}, "sort": no, "etag": map[string]any{"supported": true},
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "A token of the tenant, sent as Authorization: Bearer.",

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -24,9 +25,11 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 		User:          scim.UserType().With(users.schemas...),
 		Group:         scim.GroupType().With(groups.schemas...),
 		EmailVerified: file.Users.EmailVerified,
+		Password:      cmp.Or(file.Users.Password, config.PasswordIgnore),
 		users:         kind{unmapped: file.Users.Unmapped, externalID: AttrExternalID},
 		groups:        kind{unmapped: file.Groups.Unmapped, externalID: AttrExternalID},
 	}
+	m.User.Schema.Attribute(scim.AttrPassword).Unpublished = m.Password == config.PasswordIgnore
 	c.kind(&m.users, m.User, file.Users.Attributes, users.rules, userDefaults())
 	c.kind(&m.groups, m.Group, file.Groups.Attributes, groups.rules, nil)
 	if problems := c.Problems(); len(problems) > 0 {

@@ -14,6 +14,8 @@ type Mapping struct {
 	User  *scim.ResourceType
 	Group *scim.ResourceType
 
+	// Password says what happens to a password that a client sends.
+	Password config.Password
 	// EmailVerified says whether an address that a client sets counts as verified.
 	EmailVerified bool
 
@@ -38,6 +40,9 @@ func Default(p scim.Profile) *Mapping {
 	m, _ := Compile(config.Mapping{}, config.Source{}, p) // an empty file has no problem
 	return m
 }
+
+// ChangesPasswords reports whether a client can change the password of a user.
+func (m *Mapping) ChangesPasswords() bool { return m.Password == config.PasswordAccept }
 
 // Profile is what the tenant's clients must keep to.
 func (m *Mapping) Profile() scim.Profile { return m.User.Profile }

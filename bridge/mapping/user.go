@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -18,6 +19,9 @@ type UserState struct {
 	Enabled   *bool // nil: as it is
 
 	EmailVerified bool // of an address that is new
+
+	// Password is the one that the client sent, where the mapping takes it.
+	Password keycloak.UserPassword
 
 	// Attributes are the mapped attributes apart from the remainder. A nil value says
 	// that the attribute shall be absent.
@@ -33,8 +37,11 @@ type UserState struct {
 // one tenant. What cannot be stored is a *scim.Error that names the attribute.
 func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
 	rest := doc.Clone()
-	delete(rest, scim.AttrPassword) // the policy "password: ignore" of the built-in mapping
 	s := UserState{Attributes: map[string][]string{}, EmailVerified: m.EmailVerified}
+	if m.Password != config.PasswordIgnore {
+		s.Password = keycloak.NewUserPassword(rest.String(scim.AttrPassword), m.Password == config.PasswordInitial)
+	}
+	delete(rest, scim.AttrPassword)
 	err := m.users.derive(rest)
 	if err != nil {
 		return UserState{}, err

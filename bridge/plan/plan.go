@@ -91,5 +91,6 @@ func written(u keycloak.UserUpdate) []string {
 	add("lastName", u.LastName != nil)
 	add("enabled", u.Enabled != nil)
 	add("attributes", u.Attributes != nil)
+	add("password", !u.Password.IsZero())
 	return names
 }

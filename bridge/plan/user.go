@@ -21,7 +21,7 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 	}
 	step := Step{Kind: CreateUser, NewUser: keycloak.NewUser{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
-		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
+		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password,
 	}}
 	return Plan{step}, after
 }
@@ -33,6 +33,9 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 // all fields, because Keycloak clears those that are missing then.
 func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
+	if !s.Password.Temporary() { // a temporary one is for the creation
+		update.Password = s.Password
+	}
 	if !s.AttributesEqual(tenantKey, current.Attributes) {
 		attributes := s.UserAttributes(tenantKey, orEmpty(current.Attributes), now)
 		update.Attributes, after.Attributes = attributes, attributes

@@ -51,7 +51,7 @@ func routes() []route {
 }
 
 func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
-	return s.service.ServiceProviderConfig(x.call.Tenant.BaseURL), nil
+	return s.service.ServiceProviderConfig(x.call.Tenant, x.call.Tenant.BaseURL), nil
 }
 
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).

@@ -54,7 +54,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	if rt.path == "/ServiceProviderConfig" && r.Header.Get("Authorization") == "" {
 		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
-		return s.service.ServiceProviderConfig(tenant.BaseURL(s.options.PublicURL, segments[1])), nil
+		return s.service.ServiceProviderConfig(nil, tenant.BaseURL(s.options.PublicURL, segments[1])), nil
 	}
 	t, err := s.authenticate(ctx, segments[1], r.Header.Get("Authorization"))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -316,5 +317,77 @@ func TestValidate(t *testing.T) {
 	}
 	if _, told, code := command(t, "", "validate", "--output", "xml"); code != exitUsage {
 		t.Errorf("validate --output xml ended with %d: %s", code, told)
+	}
+}
+
+// newBridgeWith is a tenant of the mapping file that a text makes.
+func newBridgeWith(t *testing.T, server keycloaktest.Server, text string) testBridge {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return newBridgeOn(t, server, nil, "--mapping", file)
+}
+
+// TestPasswords: by the mapping they are set with the user and by a change, or at the
+// creation alone, to be changed at the first login. One that breaks the realm's policy
+// changes nothing.
+func TestPasswords(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	b := newBridgeWith(t, server, "version: 1\nusers: { password: accept }\n")
+	login := func(b testBridge, name, password string) (int, any) {
+		status, answer := token(t, server, b.realm, url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {name}, "password": {password}})
+		return status, answer["error_description"]
+	}
+	user := func(password, title string) string {
+		return `{"userName":"jane","name":{"givenName":"J","familyName":"D"},"emails":[{"value":"jane@acme.test","primary":true}],"title":"` + title + `","password":"` + password + `"}`
+	}
+	config, err := b.send(t, http.MethodGet, "/ServiceProviderConfig", "")
+	if err != nil || config["changePassword"].(map[string]any)["supported"] != true {
+		t.Errorf("changePassword = %v, %v", config["changePassword"], err)
+	}
+	adminPut(t, server, "/admin/realms/"+b.realm, `{"passwordPolicy":"length(8)"}`)
+	if _, err := b.send(t, http.MethodPost, "/Users", user("short", "a")); err == nil || !strings.Contains(err.Error(), "400 invalidValue: password is refused by the realm's password policy (minimum length 8)") {
+		t.Errorf("a short password: %v", err)
+	}
+	jane, err := b.send(t, http.MethodPost, "/Users", user("long enough", "a"))
+	if err != nil || jane["password"] != nil {
+		t.Fatalf("%v, %v", jane, err)
+	}
+	path := "/Users/" + jane["id"].(string)
+	if status, why := login(b, "jane", "long enough"); status != http.StatusOK {
+		t.Errorf("login after the creation = %d %v", status, why)
+	}
+	if _, err := b.send(t, http.MethodPut, path, user("short", "b")); err == nil {
+		t.Error("a short password was taken")
+	}
+	if got, err := b.send(t, http.MethodGet, path, ""); err != nil || got["title"] != "a" {
+		t.Errorf("title = %v, %v, want nothing changed by the refused request", got["title"], err)
+	}
+	if _, err := b.send(t, http.MethodPatch, path, `{"Operations":[{"op":"replace","path":"password","value":"another one"}]}`); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := login(b, "jane", "long enough"); status == http.StatusOK {
+		t.Error("the old password is good after the change")
+	}
+	if status, why := login(b, "jane", "another one"); status != http.StatusOK {
+		t.Errorf("login after the change = %d %v", status, why)
+	}
+
+	b = newBridgeWith(t, server, "version: 1\nusers: { password: initial }\n")
+	jane, err = b.send(t, http.MethodPost, "/Users", user("first one", "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, why := login(b, "jane", "first one"); status != http.StatusBadRequest || why != "Account is not fully set up" {
+		t.Errorf("login with the initial password = %d %v, want that it must be changed", status, why)
+	}
+	if _, err := b.send(t, http.MethodPut, "/Users/"+jane["id"].(string), user("second one", "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, why := login(b, "jane", "first one"); why != "Account is not fully set up" {
+		t.Errorf("a later password was taken: %v", why)
 	}
 }

@@ -1,8 +1,10 @@
 package keycloaktest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ func userScenarios() []scenario {
 		{"user life", kct.RealmOptions{}, userLife},
 		{"user creation", declared, userCreation},
 		{"user update", declared, userUpdate},
+		{"passwords", declared, passwords},
 		{"user validators", kct.RealmOptions{}, userValidators},
 		{"values of attributes", declared, attributeValues},
 		{"undeclared attributes", kct.RealmOptions{}, undeclaredAttributes},
@@ -135,6 +138,36 @@ func mustUser(p *probe, id string) keycloak.UserID {
 		p.t.Fatalf("ParseUserID(%q) = %v", id, err)
 	}
 	return out
+}
+
+// passwords: given with a creation and with an update, in the same transaction.
+func passwords(p *probe) {
+	permanent, temporary := keycloak.NewUserPassword("s3cret", false), keycloak.NewUserPassword("0ther", true)
+	id := p.user(keycloak.NewUser{Username: "pw1", Email: "pw1@x.test", FirstName: "F", LastName: "L", Enabled: true, Password: permanent})
+	p.login("created", "pw1", "s3cret")
+	p.err("update", p.c.UpdateUser(p.ctx, id, keycloak.UserUpdate{Password: keycloak.NewUserPassword("n3w", false)}))
+	p.login("updated, old", "pw1", "s3cret")
+	p.login("updated, new", "pw1", "n3w")
+	p.state("pw1", id)
+	first := p.user(keycloak.NewUser{Username: "pw2", Email: "pw2@x.test", FirstName: "F", LastName: "L", Enabled: true, Password: temporary})
+	p.raw(http.MethodGet, "/users/"+first.String(), "")
+	p.login("temporary", "pw2", "0ther")
+}
+
+// login writes down whether a password is right.
+func (p *probe) login(label, username, password string) {
+	p.t.Helper()
+	status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", url.Values{
+		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {username}, "password": {password},
+	})
+	var answer struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		p.t.Fatal(err)
+	}
+	p.got("login "+label, fmt.Sprint(status, " ", answer.Error, " ", answer.Description), nil)
 }
 
 func userUpdate(p *probe) {
