@@ -124,7 +124,7 @@ const fewMembers = 8
 func addFolded(folded map[string]bool, object map[string]any, name string) (map[string]bool, error) {
 	if len(object) < fewMembers {
 		for other := range object {
-			if strings.EqualFold(name, other) && strings.ToLower(name) == strings.ToLower(other) {
+			if strings.EqualFold(name, other) {
 				return nil, givenTwice(name)
 			}
 		}
@@ -133,16 +133,19 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	if folded == nil {
 		folded = make(map[string]bool, 2*fewMembers)
 		for other := range object {
-			folded[strings.ToLower(other)] = true
+			folded[fold(other)] = true
 		}
 	}
-	key := strings.ToLower(name)
+	key := fold(name)
 	if folded[key] {
 		return nil, givenTwice(name)
 	}
 	folded[key] = true
 	return folded, nil
 }
+
+// fold is one form of all names that strings.EqualFold takes for one.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func givenTwice(name string) error {
 	return BadRequest(InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))

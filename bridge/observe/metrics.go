@@ -104,6 +104,14 @@ func (m *Metrics) Fit(tenant string, fit bool) {
 	m.fit.WithLabelValues(tenant).Set(value)
 }
 
+// Tenant makes the metrics of a tenant whose mapping file was just loaded.
+func (m *Metrics) Tenant(tenant string) {
+	m.mapping.WithLabelValues(tenant).Set(1)
+	for _, outcome := range []string{"applied", "refused"} {
+		m.reloads.WithLabelValues(tenant, outcome)
+	}
+}
+
 // Mapping records whether a tenant's mapping file is applied as it is now.
 func (m *Metrics) Mapping(tenant string, applied bool) {
 	value, outcome := 0.0, "refused"

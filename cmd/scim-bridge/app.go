@@ -45,6 +45,9 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range list {
+		metrics.Tenant(t.Path)
+	}
 	service := bridge.New(clients, bridge.Options{
 		Log:            log,
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
