@@ -82,7 +82,7 @@ func left(err error) string {
 	failed, ok := errors.AsType[*apply.Error](err)
 	switch {
 	case ok && failed.Left:
-		return "; the group was created and could not be removed again: delete it before the next try"
+		return "; it was created and could not be removed again: delete it before the next try"
 	case ok && failed.Done > 0:
 		return fmt.Sprintf("; %d of %d changes were made and stay, repeating the request makes the others", failed.Done, failed.All)
 	}
@@ -92,8 +92,13 @@ func left(err error) string {
 // missing tells a missing member from a missing resource.
 func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	var failed *apply.Error
-	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember && e.Missing == keycloak.MissingUser {
-		return unknownMembers([]string{failed.Step.User.String()})
+	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember {
+		if e.Missing == keycloak.MissingUser && !failed.Step.User.IsZero() {
+			return unknownMembers([]string{failed.Step.User.String()})
+		}
+		if failed.Step.User.IsZero() { // the user was created, and a default group was not there
+			return unavailable(unfitRetry, err)
+		}
 	}
 	notFound := scim.NotFound(r.rt.Name)
 	notFound.Cause = err

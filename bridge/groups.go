@@ -38,6 +38,9 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, err
 	}
+	if !guard.GroupInScope(r.Tenant, group) {
+		return current{}, scim.NotFound(r.rt.Name)
+	}
 	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
 }
@@ -58,7 +61,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after := plan.ForNewGroup(r.Tenant.Key, state, idsOf(members), time.Now())
+	p, after := plan.ForNewGroup(r.Tenant.Key, state, guard.GroupParent(r.Tenant), idsOf(members), time.Now())
 	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
 
@@ -254,8 +257,11 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		return nil, true, scim.NotFound(r.rt.Name)
 	}
 	p, _, err := k.planMembers(ctx, r, id, m)
-	if err == nil && len(p) == 0 && !m.Replace {
-		_, err = r.client.Group(ctx, id) // nothing to do is still a 404 when there is no group
+	if err != nil {
+		return nil, true, err
+	}
+	if guard.ConfinesGroups(r.Tenant) || len(p) == 0 && !m.Replace { // nothing to do is still a 404 when there is no group
+		_, err = k.read(ctx, r)
 	}
 	return p, true, err
 }

@@ -47,7 +47,7 @@ func New(clients map[string]*keycloak.Client, o Options) *Service {
 	}
 	return &Service{
 		clients:   clients,
-		directory: &directory.Directory{Visible: guard.VisibleOnly},
+		directory: &directory.Directory{Visible: guard.VisibleOnly, InScope: guard.GroupInScope, Parent: guard.GroupParent},
 		applier:   &apply.Applier{Observe: o.ObserveStep},
 		options:   o,
 	}

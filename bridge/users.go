@@ -64,7 +64,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Key, state, time.Now())
+	p, after := plan.ForNewUser(r.Tenant.Key, state, defaultGroups(r), time.Now())
 	return change{plan: p, after: current{user: after}}, nil
 }
 
@@ -76,6 +76,17 @@ func (k userKind) state(r *request, doc scim.Document) (mapping.UserState, error
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
 	return state, err
+}
+
+// defaultGroups are the groups that a new user joins, as the last look at the realm found
+// them; a tenant that lacks one is not fit.
+func defaultGroups(r *request) []keycloak.GroupID {
+	var out []keycloak.GroupID
+	resolved := r.Tenant.Fitness().Resolved
+	for _, path := range r.Tenant.Mapping.DefaultGroups {
+		out = append(out, resolved.Groups[path])
+	}
+	return out
 }
 
 // countPassword counts a password that the mapping leaves out.
@@ -159,6 +170,7 @@ func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Res
 		return scim.Resource{}, err
 	}
 	groups, err := r.client.UserGroups(ctx, id)
+	groups = guard.GroupsInScope(r.Tenant, groups)
 	resource.Derived = map[string]any{scim.AttrGroups: groupsOf(r, groups)}
 	return resource, err
 }

@@ -16,40 +16,50 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Resource) UnmarshalText(text []byte) error {
-	return oneOf(v, text, ResourceUser, ResourceGroup)
+func (v *Resource) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Resource) words() []string {
+	return wordList(ResourceUser, ResourceGroup)
 }
 
 // AttributeType is the data type of an attribute (RFC 7643 section 2.3).
 type AttributeType string
 
 // UnmarshalText refuses other values.
-func (v *AttributeType) UnmarshalText(text []byte) error {
-	return oneOf(v, text, "string", "boolean", "integer", "decimal", "dateTime", "reference", "binary", "complex")
+func (v *AttributeType) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *AttributeType) words() []string {
+	return []string{"string", "boolean", "integer", "decimal", "dateTime", "reference", "binary", "complex"}
 }
 
 // Mutability says when an attribute may be written (RFC 7643 section 7).
 type Mutability string
 
 // UnmarshalText refuses other values.
-func (v *Mutability) UnmarshalText(text []byte) error {
-	return oneOf(v, text, "readWrite", "readOnly", "immutable", "writeOnly")
+func (v *Mutability) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Mutability) words() []string {
+	return []string{"readWrite", "readOnly", "immutable", "writeOnly"}
 }
 
 // Returned says when an attribute is shown (RFC 7643 section 7).
 type Returned string
 
 // UnmarshalText refuses other values.
-func (v *Returned) UnmarshalText(text []byte) error {
-	return oneOf(v, text, "default", "always", "request", "never")
+func (v *Returned) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Returned) words() []string {
+	return []string{"default", "always", "request", "never"}
 }
 
 // Uniqueness says within what a value must be unique (RFC 7643 section 7).
 type Uniqueness string
 
 // UnmarshalText refuses other values.
-func (v *Uniqueness) UnmarshalText(text []byte) error {
-	return oneOf(v, text, "none", "server")
+func (v *Uniqueness) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Uniqueness) words() []string {
+	return []string{"none", "server"}
 }
 
 // Unmapped says what happens to what no rule and no field holds.
@@ -63,8 +73,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Unmapped) UnmarshalText(text []byte) error {
-	return oneOf(v, text, UnmappedKeep, UnmappedRefuse, UnmappedDrop)
+func (v *Unmapped) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Unmapped) words() []string {
+	return wordList(UnmappedKeep, UnmappedRefuse, UnmappedDrop)
 }
 
 // Password says what happens to a password that a client sends.
@@ -78,8 +90,27 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Password) UnmarshalText(text []byte) error {
-	return oneOf(v, text, PasswordIgnore, PasswordAccept, PasswordInitial)
+func (v *Password) UnmarshalText(text []byte) error { return oneWord(v, text) }
+
+func (v *Password) words() []string {
+	return wordList(PasswordIgnore, PasswordAccept, PasswordInitial)
+}
+
+// GroupPath is the path of a group in Keycloak: names, each with a slash in front.
+type GroupPath string
+
+// UnmarshalText refuses what is no such path.
+func (v *GroupPath) UnmarshalText(text []byte) error {
+	const hint = "Write it as Keycloak's console shows it, like /everyone or /scim/acme"
+	path := string(text)
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fault{"must begin with a slash", hint}
+	case strings.Contains(path+"/", "//") || path == "/":
+		return fault{"has an empty name", hint}
+	}
+	*v = GroupPath(path)
+	return nil
 }
 
 // AttributeName is the name of a Keycloak attribute.
@@ -120,3 +151,24 @@ func (e *Expression) decodeNode(d decoder, path string, n node) {
 }
 
 const maxExpression = 4096
+
+func wordList[T ~string](list ...T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// oneWord sets a value that takes certain words alone.
+func oneWord[T ~string, P interface {
+	*T
+	words
+}](to P, text []byte) error {
+	valid := to.words()
+	list := make([]T, len(valid))
+	for i, word := range valid {
+		list[i] = T(word)
+	}
+	return oneOf((*T)(to), text, list...)
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/go-json-experiment/json"
@@ -57,6 +58,30 @@ func (c *Client) Group(ctx context.Context, id GroupID) (Group, error) {
 		return Group{}, &Error{Op: "get group", Kind: Unavailable, Err: errors.New("the answer is about another group")}
 	}
 	return g, nil
+}
+
+// GroupByPath reads a group by the names of the groups above it and its own, each with a
+// slash in front.
+func (c *Client) GroupByPath(ctx context.Context, path string) (Group, error) {
+	var escaped strings.Builder
+	for name := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		if name == "" || name == "." || name == ".." {
+			return Group{}, &Error{Op: "get group by path", Kind: NotFound, Missing: MissingGroup}
+		}
+		escaped.WriteString("/" + url.PathEscape(name))
+	}
+	var g Group
+	err := c.get(ctx, "get group by path", "/group-by-path"+escaped.String(), nil, &g)
+	return g, err
+}
+
+// Children lists the groups right below a group by name, with attributes.
+func (c *Client) Children(ctx context.Context, id GroupID, first, limit int) ([]Group, error) {
+	v := page(first, limit)
+	v.Set("briefRepresentation", "false")
+	var list []Group
+	err := c.get(ctx, "list groups", "/groups/"+id.escaped()+"/children", v, &list)
+	return list, err
 }
 
 // GroupQuery is a search for groups of all levels. One of Search and Attribute is

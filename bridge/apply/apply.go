@@ -38,7 +38,7 @@ type Error struct {
 	Step plan.Step // the first that failed
 	Done int       // steps that were carried out and stay so
 	All  int       // steps of the plan
-	// Left says that a group which the plan created could not be removed again.
+	// Left says that the user or group which the plan created could not be removed again.
 	Left bool
 	Err  error
 }
@@ -74,8 +74,8 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, p plan.Plan) (O
 		return out, nil
 	}
 	failed.Done = carried
-	if made := p[0].Kind == plan.CreateGroup && !out.Group.IsZero(); made {
-		failed.Left = !a.removeGroup(ctx, c, out.Group)
+	if undo, made := undoing(p[0], out); made {
+		failed.Left = !a.undo(ctx, c, undo)
 		failed.Done = 0
 	}
 	return out, failed
@@ -105,7 +105,7 @@ func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan
 		g.SetLimit(parallel)
 		for i, s := range steps {
 			g.Go(func() error {
-				errs[i] = a.step(ctx, c, s, &Outcome{Group: out.Group})
+				errs[i] = a.step(ctx, c, s, &Outcome{User: out.User, Group: out.Group})
 				return nil
 			})
 		}
@@ -146,13 +146,20 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 	case plan.DeleteGroup:
 		err = c.DeleteGroup(ctx, s.Group)
 	case plan.AddMember:
-		err = addMember(ctx, c, s.User, groupOf(s, out))
+		err = addMember(ctx, c, userOf(s, out), groupOf(s, out))
 	case plan.RemoveMember:
 		err = removeMember(ctx, c, s.User, groupOf(s, out))
 	default:
 		err = fmt.Errorf("unknown step %q", s.Kind)
 	}
 	return err
+}
+
+func userOf(s plan.Step, out *Outcome) keycloak.UserID {
+	if s.User.IsZero() {
+		return out.User
+	}
+	return s.User
 }
 
 func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
@@ -162,12 +169,23 @@ func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
 	return s.Group
 }
 
-// removeGroup removes a group that a plan created before it failed. The context of the
-// request may have ended already.
-func (a *Applier) removeGroup(ctx context.Context, c *keycloak.Client, id keycloak.GroupID) bool {
+// undoing is the step that takes back what the first step of a plan created.
+func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
+	switch {
+	case first.Kind == plan.CreateUser && !out.User.IsZero():
+		return plan.Step{Kind: plan.DeleteUser, User: out.User}, true
+	case first.Kind == plan.CreateGroup && !out.Group.IsZero():
+		return plan.Step{Kind: plan.DeleteGroup, Group: out.Group}, true
+	}
+	return plan.Step{}, false
+}
+
+// undo takes back what a plan created before it failed. The context of the request may
+// have ended already.
+func (a *Applier) undo(ctx context.Context, c *keycloak.Client, s plan.Step) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	err := a.step(ctx, c, plan.Step{Kind: plan.DeleteGroup, Group: id}, &Outcome{})
+	err := a.step(ctx, c, s, &Outcome{})
 	return err == nil || is(err, keycloak.NotFound)
 }
 

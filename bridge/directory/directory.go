@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -49,6 +50,11 @@ type Found struct {
 type Directory struct {
 	// Visible leaves out the users that SCIM may not see (bridge/guard).
 	Visible func(context.Context, *keycloak.Client, []keycloak.User) ([]keycloak.User, error)
+	// InScope says whether a tenant may see a group (bridge/guard).
+	InScope func(*tenant.Tenant, keycloak.Group) bool
+	// Parent is the group below which a tenant's groups live, zero for the top level
+	// (bridge/guard).
+	Parent func(*tenant.Tenant) keycloak.GroupID
 }
 
 // search is one query: how to look up terms of one type of resource, and how to read

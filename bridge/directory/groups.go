@@ -12,18 +12,20 @@ import (
 
 // groups searches the groups of one tenant.
 type groups struct {
-	t *tenant.Tenant
-	c *keycloak.Client
+	*Directory
+	t      *tenant.Tenant
+	c      *keycloak.Client
+	parent keycloak.GroupID // zero for the top level
 }
 
 // Groups finds top-level groups without their members: all in Keycloak's order, by
 // name, when e is nil, else those that match. Errors are as for Users.
 func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
-	g := groups{t: t, c: c}
+	g := groups{Directory: d, t: t, c: c, parent: d.Parent(t)}
 	if err := g.checkMembers(e); err != nil {
 		return Found{}, err
 	}
-	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: c.CountTopGroups, read: g.read}
+	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: g.count, read: g.read}
 	found, err := s.run(ctx, e, page)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
@@ -46,11 +48,25 @@ func (g groups) checkMembers(e filter.Expr) error {
 }
 
 func (g groups) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
-	list, err := g.c.TopGroups(ctx, first, limit)
+	read := g.c.TopGroups
+	if !g.parent.IsZero() {
+		read = func(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+			return g.c.Children(ctx, g.parent, first, limit)
+		}
+	}
+	list, err := read(ctx, first, limit)
 	if err != nil {
 		return nil, err
 	}
 	return resources(list, g.resource)
+}
+
+func (g groups) count(ctx context.Context) (int, error) {
+	if g.parent.IsZero() {
+		return g.c.CountTopGroups(ctx)
+	}
+	parent, err := g.c.Group(ctx, g.parent)
+	return parent.SubGroupCount, err
 }
 
 func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
@@ -81,7 +97,7 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 		return nil, err
 	}
 	if t.path.URN != "" || t.path.Name != scim.AttrID {
-		list = topLevel(list)
+		list = g.listed(list)
 	}
 	found, err := resources(list, g.resource)
 	if t.path.URN == "" && t.path.Name == scim.AttrMembers {
@@ -92,12 +108,13 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	return found, err
 }
 
-// topLevel are the groups that a list shows. A sub-group can be read by its id and
-// is otherwise Keycloak's affair.
-func topLevel(list []keycloak.Group) []keycloak.Group {
+// listed are the groups that a list shows: those of the top level, or right below the
+// tenant's parent. Without a parent a sub-group can be read by its id and is otherwise
+// Keycloak's affair.
+func (g groups) listed(list []keycloak.Group) []keycloak.Group {
 	var out []keycloak.Group
 	for _, group := range list {
-		if group.ParentID == "" {
+		if group.ParentID == g.parent.String() {
 			out = append(out, group)
 		}
 	}
@@ -143,7 +160,7 @@ func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error)
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
 	group, err := g.c.Group(ctx, id)
-	if isNotFound(err) {
+	if isNotFound(err) || err == nil && !g.InScope(g.t, group) {
 		return nil, nil
 	}
 	return []keycloak.Group{group}, err

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -36,6 +37,31 @@ func VisibleOnly(ctx context.Context, c *keycloak.Client, users []keycloak.User)
 		}
 	}
 	return out, nil
+}
+
+// ConfinesGroups reports whether the tenant's groups are only some of the realm's.
+func ConfinesGroups(t *tenant.Tenant) bool { return t.Mapping.GroupParent != "" }
+
+// GroupParent is the group below which the tenant's groups live, zero for the top level.
+func GroupParent(t *tenant.Tenant) keycloak.GroupID {
+	return t.Fitness().Resolved.Groups[t.Mapping.GroupParent]
+}
+
+// GroupInScope reports whether the tenant may see a group: with a parent, those right below
+// it; else all, though a list shows the top level alone.
+func GroupInScope(t *tenant.Tenant, g keycloak.Group) bool {
+	return !ConfinesGroups(t) || g.ParentID == GroupParent(t).String()
+}
+
+// GroupsInScope are those of a list that the tenant may see.
+func GroupsInScope(t *tenant.Tenant, groups []keycloak.Group) []keycloak.Group {
+	var out []keycloak.Group
+	for _, g := range groups {
+		if GroupInScope(t, g) {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // Member is a user that may be a member of a group.

@@ -25,9 +25,13 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 		User:          scim.UserType().With(users.schemas...),
 		Group:         scim.GroupType().With(groups.schemas...),
 		EmailVerified: file.Users.EmailVerified,
+		GroupParent:   string(file.Groups.Parent),
 		Password:      cmp.Or(file.Users.Password, config.PasswordIgnore),
 		users:         kind{unmapped: file.Users.Unmapped, externalID: AttrExternalID},
 		groups:        kind{unmapped: file.Groups.Unmapped, externalID: AttrExternalID},
+	}
+	for _, path := range file.Users.DefaultGroups {
+		m.DefaultGroups = append(m.DefaultGroups, string(path))
 	}
 	m.User.Schema.Attribute(scim.AttrPassword).Unpublished = m.Password == config.PasswordIgnore
 	c.kind(&m.users, m.User, file.Users.Attributes, users.rules, userDefaults())

@@ -19,8 +19,28 @@ type Mapping struct {
 	// EmailVerified says whether an address that a client sets counts as verified.
 	EmailVerified bool
 
+	// DefaultGroups are the paths of the groups that a new user joins.
+	DefaultGroups []string
+	// GroupParent is the path of the group below which the tenant's groups live; "" for
+	// the top level.
+	GroupParent string
+
 	users  kind
 	groups kind
+}
+
+// Resolved is what a realm has under the names of a mapping, as far as the last look at it
+// found (bridge/realm).
+type Resolved struct {
+	Groups map[string]keycloak.GroupID // by path
+}
+
+// Groups are the paths of all groups that must exist.
+func (m *Mapping) Groups() []string {
+	if m.GroupParent == "" {
+		return m.DefaultGroups
+	}
+	return append(slices.Clone(m.DefaultGroups), m.GroupParent)
 }
 
 // kind is how one type of resource is stored.

@@ -1,9 +1,11 @@
 package mapping_test
 
 import (
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +37,11 @@ func newDocument(tb testing.TB, text string) scim.Document {
 // stored is what Keycloak holds of a document: attributes without their order.
 func stored(tb testing.TB, doc scim.Document) keycloak.User {
 	tb.Helper()
-	m := mapping.Default(scim.Tolerant)
+	return storedBy(tb, mapping.Default(scim.Tolerant), doc)
+}
+
+func storedBy(tb testing.TB, m *mapping.Mapping, doc scim.Document) keycloak.User {
+	tb.Helper()
 	s, err := m.UserState(key, doc)
 	if err != nil {
 		tb.Fatalf("UserState(%v): %v", doc, err)
@@ -59,7 +65,12 @@ func stored(tb testing.TB, doc scim.Document) keycloak.User {
 
 func read(tb testing.TB, u keycloak.User) scim.Document {
 	tb.Helper()
-	r, err := mapping.Default(scim.Tolerant).UserResource(key, u)
+	return readBy(tb, mapping.Default(scim.Tolerant), u)
+}
+
+func readBy(tb testing.TB, m *mapping.Mapping, u keycloak.User) scim.Document {
+	tb.Helper()
+	r, err := m.UserResource(key, u)
 	if err != nil {
 		tb.Fatalf("UserResource: %v", err)
 	}
@@ -107,35 +118,112 @@ func TestUserComesBackAsItWasSent(t *testing.T) {
 	}
 }
 
-// TestRandomDocumentsComeBack is the same for documents that nobody thought of.
+// rules of every kind that change no value for good.
+const rules = `version: 1
+schemas:
+  urn:acme:hr:
+    resource: User
+    attributes:
+      level: { type: integer, keycloak: level }
+      senior: { type: boolean, keycloak: senior }
+      badges: { multiValued: true, keycloak: badges }
+      tags: { multiValued: true, keycloak: tags, transform: [{ prefix: "t " }] }
+      desk: { type: complex, subAttributes: { floor: { type: integer, keycloak: floor }, note: {} } }
+      places: { type: complex, multiValued: true, keycloak: places, transform: [json], subAttributes: { type: {}, value: {} } }
+users:
+  attributes:
+    title: { keycloak: title }
+    nickName: { keycloak: nick, transform: [{ suffix: "/x" }] }
+    name.formatted: { keycloak: full_name }
+    name.givenName: { keycloak: call_name }
+    displayName: { keycloak: lastName }
+    name.familyName: { keycloak: family_name }
+    'phoneNumbers[type eq "work"].value': { keycloak: phone }
+    'phoneNumbers[type eq "home"].value': { keycloak: home_phone }
+    'addresses[type eq "work"].locality': { keycloak: city }
+    'addresses[type eq "work"].region': { keycloak: region }
+    entitlements.value: { keycloak: entitlements }
+    roles.value: { keycloak: roles }
+    ims: { keycloak: ims, transform: [json] }
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value": { keycloak: manager }
+`
+
+// TestRandomDocumentsComeBack is the same for documents that nobody thought of, through
+// the built-in mapping and through rules.
 func TestRandomDocumentsComeBack(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 500 {
-		object := map[string]any{"userName": randomText(r) + "u", "active": r.IntN(2) == 0}
-		for _, a := range scim.UserSchema().Attributes {
+	ruled, problems := compile([]byte(rules))
+	if ruled == nil {
+		t.Fatal(problems)
+	}
+	for name, m := range map[string]*mapping.Mapping{"built-in": mapping.Default(scim.Tolerant), "rules": ruled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(1, 2))
+			came := 0
+			for range 2000 {
+				if comesBack(t, m, randomUser(r, m)) {
+					came++
+				}
+			}
+			if came < 1000 {
+				t.Errorf("%d of 2000 documents were taken", came)
+			}
+		})
+	}
+}
+
+// comesBack reports whether the mapping takes a document; one that it takes comes back.
+func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
+	t.Helper()
+	doc, err := m.User.Canonical(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.UserState(key, doc); err != nil {
+		if !strings.Contains(err.Error(), "several values where one fits") {
+			t.Fatal(err)
+		}
+		return false
+	}
+	u := storedBy(t, m, doc)
+	if diff := cmp.Diff(doc, readBy(t, m, u)); diff != "" {
+		data, err := scim.Encode(object)
+		t.Fatalf("%s (%v) came back differently (-sent +got):\n%s", data, err, diff)
+	}
+	s, err := m.UserState(key, readBy(t, m, u))
+	if err != nil || !s.AttributesEqual(key, u.Attributes) {
+		t.Fatalf("what was just stored counts as changed: %v", err)
+	}
+	return true
+}
+
+func randomUser(r *rand.Rand, m *mapping.Mapping) map[string]any {
+	object := map[string]any{"userName": randomText(r) + "u", "active": r.IntN(2) == 0}
+	fill := func(object map[string]any, attributes []*scim.Attribute) {
+		for _, a := range attributes {
 			if r.IntN(3) == 0 && a.Name != scim.AttrUserName && a.Name != scim.AttrPassword && a.Mutability != scim.ReadOnly {
 				object[a.Name] = randomValue(r, a)
 			}
 		}
-		doc, err := scim.UserType().Canonical(object)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u := stored(t, doc)
-		if diff := cmp.Diff(doc, read(t, u)); diff != "" {
-			data, err := scim.Encode(object)
-			t.Fatalf("%s (%v) came back differently (-sent +got):\n%s", data, err, diff)
-		}
-		s, err := mapping.Default(scim.Tolerant).UserState(key, doc)
-		if err != nil || !s.AttributesEqual(key, u.Attributes) {
-			t.Fatalf("what was just stored counts as changed: %v", err)
-		}
 	}
+	fill(object, m.User.Schema.Attributes)
+	for _, s := range m.User.Extensions {
+		extension := map[string]any{}
+		fill(extension, s.Attributes)
+		object[s.ID] = extension
+	}
+	return object
 }
 
 func randomValue(r *rand.Rand, a *scim.Attribute) any {
 	switch {
+	case a.MultiValued && a.Type != scim.TypeComplex:
+		var out []any
+		for range r.IntN(4) {
+			out = append(out, randomText(r))
+		}
+		return out
 	case a.MultiValued:
 		var out []any
 		for i := range r.IntN(3) {
@@ -151,6 +239,8 @@ func randomValue(r *rand.Rand, a *scim.Attribute) any {
 		return randomComplex(r, a)
 	case a.Type == scim.TypeBoolean:
 		return r.IntN(2) == 0
+	case a.Type == scim.TypeInteger:
+		return json.Number(strconv.Itoa(r.IntN(100)))
 	}
 	return randomText(r)
 }
@@ -160,6 +250,10 @@ func randomComplex(r *rand.Rand, a *scim.Attribute) map[string]any {
 	for _, sub := range a.SubAttributes {
 		switch {
 		case r.IntN(2) == 0:
+		case sub.Name == scim.AttrType:
+			out[sub.Name] = []string{"work", "home", "other"}[r.IntN(3)]
+		case sub.Type == scim.TypeInteger:
+			out[sub.Name] = json.Number(strconv.Itoa(r.IntN(100)))
 		case sub.Type == scim.TypeBoolean:
 			out[sub.Name] = r.IntN(2) == 0
 		case sub.Type == scim.TypeBinary:

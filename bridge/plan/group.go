@@ -9,12 +9,12 @@ import (
 
 // ForNewGroup plans the creation of a group with its members and tells what
 // Keycloak will hold then, id aside. Members are added by id after the group:
-// Keycloak takes none with it.
-func ForNewGroup(tenantKey string, s mapping.GroupState, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group) {
+// Keycloak takes none with it. A zero parent is the top level.
+func ForNewGroup(tenantKey string, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group) {
 	attributes := s.GroupAttributes(tenantKey, nil, now)
-	p := Plan{{Kind: CreateGroup, NewGroup: keycloak.NewGroup{Name: s.Name, Attributes: attributes}}}
+	p := Plan{{Kind: CreateGroup, NewGroup: keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}}}
 	p = append(p, ForMembers(keycloak.GroupID{}, members, nil)...)
-	return p, keycloak.Group{Name: s.Name, Attributes: attributes}
+	return p, keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
 
 // ForGroup plans the change of a group itself and tells what Keycloak will hold

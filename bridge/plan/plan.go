@@ -27,9 +27,10 @@ const (
 
 // Step is one change. Which fields it uses follows from its kind.
 type Step struct {
-	Kind  Kind
+	Kind Kind
+	// User and Group are zero in AddMember for the one that the plan creates.
 	User  keycloak.UserID
-	Group keycloak.GroupID // zero in AddMember: the group that the plan creates
+	Group keycloak.GroupID
 
 	NewUser     keycloak.NewUser
 	UserUpdate  keycloak.UserUpdate

@@ -38,7 +38,7 @@ func state(t *testing.T, text string) mapping.UserState {
 // current is what Keycloak holds after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
-	_, user := plan.ForNewUser(key, state(t, text), now())
+	_, user := plan.ForNewUser(key, state(t, text), nil, now())
 	user.ID = "u1"
 	return user
 }
@@ -142,7 +142,7 @@ func TestForGroup(t *testing.T) {
 		}
 		return s
 	}
-	p, made := plan.ForNewGroup(key, group(scim.Document{"displayName": "g", "externalId": "x"}), nil, now())
+	p, made := plan.ForNewGroup(key, group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, now())
 	if len(p) != 1 {
 		t.Fatalf("plan = %q, want one step", p)
 	}
@@ -169,7 +169,7 @@ func TestForGroup(t *testing.T) {
 // TestAPlanShowsNoValues, so that it may be logged.
 func TestAPlanShowsNoValues(t *testing.T) {
 	t.Parallel()
-	p, _ := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), now())
+	p, _ := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), nil, now())
 	if strings.Contains(p.String(), "secret") {
 		t.Errorf("plan = %q, which shows values", p)
 	}

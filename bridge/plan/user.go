@@ -8,9 +8,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewUser plans the creation of a user and tells what Keycloak will hold then,
-// id aside. The time of creation is sent along, so that nobody has to ask for it.
-func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
+// ForNewUser plans the creation of a user in groups and tells what Keycloak will hold
+// then, id aside. The time of creation is sent along, so that nobody has to ask for it.
+// Groups are joined by id after it: a wrong path in the creation is a 500.
+func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID, now time.Time) (Plan, keycloak.User) {
 	attributes := s.UserAttributes(tenantKey, nil, now)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
@@ -23,7 +24,11 @@ func ForNewUser(tenantKey string, s mapping.UserState, now time.Time) (Plan, key
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password,
 	}}
-	return Plan{step}, after
+	p := Plan{step}
+	for _, group := range groups {
+		p = append(p, Step{Kind: AddMember, Group: group})
+	}
+	return p, after
 }
 
 // ForUser plans the change of a user and tells what Keycloak will hold then.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -22,6 +23,13 @@ type Report struct {
 	Warnings []string
 	// EmailAsUsername says that the realm derives user names from addresses.
 	EmailAsUsername bool
+	// Resolved is what the realm has under the names of the mapping.
+	Resolved mapping.Resolved
+}
+
+// fitness is what the tenant has to know of the report.
+func (r Report) fitness() tenant.Fitness {
+	return tenant.Fitness{Problem: strings.Join(r.Problems, "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved}
 }
 
 // Check looks at the realm with the bridge's own account. An error is one of the
@@ -46,10 +54,32 @@ func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report,
 	}
 	r.EmailAsUsername = settings.RegistrationEmailAsUsername
 	r.checkProfile(profile, m)
+	if err := r.resolve(ctx, c, m); err != nil {
+		return Report{}, err
+	}
 	if !settings.EditUsernameAllowed && !settings.RegistrationEmailAsUsername {
 		r.Warnings = append(r.Warnings, "changes of userName are refused: the realm does not allow them")
 	}
 	return r, nil
+}
+
+// resolve looks up what the mapping names.
+func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) error {
+	r.Resolved.Groups = make(map[string]keycloak.GroupID)
+	for _, path := range m.Groups() {
+		group, err := c.GroupByPath(ctx, path)
+		if keycloak.KindOf(err) == keycloak.NotFound {
+			r.Problems = append(r.Problems, fmt.Sprintf("the group %q of the mapping does not exist: create it, or change the mapping", path))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("find group %q: %w", path, err)
+		}
+		if r.Resolved.Groups[path], err = keycloak.ParseGroupID(group.ID); err != nil {
+			return fmt.Errorf("find group %q: %w", path, err)
+		}
+	}
+	return nil
 }
 
 func without(want, have []string) []string {

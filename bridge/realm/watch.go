@@ -155,7 +155,7 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping)
 	if !w.settle(t.Path, m) {
 		return false
 	}
-	w.Tenants.Replace(t.WithMapping(m, tenant.Fitness{EmailAsUsername: report.EmailAsUsername}))
+	w.Tenants.Replace(t.WithMapping(m, report.fitness()))
 	w.observeMapping(t.Path, true)
 	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
 	return true
@@ -174,8 +174,9 @@ func (w *Watcher) settle(path string, m *mapping.Mapping) bool {
 
 // record stores what a look found.
 func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
-	problem := strings.Join(report.Problems, "; ")
-	t.SetFitness(tenant.Fitness{Problem: problem, EmailAsUsername: report.EmailAsUsername})
+	f := report.fitness()
+	problem := f.Problem
+	t.SetFitness(f)
 	if w.Observe != nil {
 		w.Observe(t.Path, problem == "")
 	}

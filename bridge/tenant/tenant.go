@@ -66,6 +66,8 @@ type Fitness struct {
 	Problem string
 	// EmailAsUsername says that the realm derives user names from e-mail addresses.
 	EmailAsUsername bool
+	// Resolved is what the realm has under the names of the mapping.
+	Resolved mapping.Resolved
 }
 
 // Fitness returns the last finding. Before the first look it is a problem, so that

@@ -20,6 +20,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 const (
@@ -295,10 +296,7 @@ func TestCheckReportsTheMappingOfATenant(t *testing.T) {
 // with 3.
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "mapping.yaml")
-	if err := os.WriteFile(file, []byte("version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := mappingFile(t, "version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n")
 	out, _, code := command(t, "", "validate", "-f", file)
 	want := file + ":4:5: users.attributes.titel: the schemas of a User have no such attribute. Did you mean \"title\"?\n" +
 		"  4 |     titel: { keycloak: t }\n" +
@@ -323,11 +321,16 @@ func TestValidate(t *testing.T) {
 // newBridgeWith is a tenant of the mapping file that a text makes.
 func newBridgeWith(t *testing.T, server keycloaktest.Server, text string) testBridge {
 	t.Helper()
+	return newBridgeOn(t, server, nil, "--mapping", mappingFile(t, text))
+}
+
+func mappingFile(t *testing.T, text string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return newBridgeOn(t, server, nil, "--mapping", file)
+	return file
 }
 
 // TestPasswords: by the mapping they are set with the user and by a change, or at the
@@ -389,5 +392,132 @@ func TestPasswords(t *testing.T) {
 	}
 	if _, why := login(b, "jane", "first one"); why != "Account is not fully set up" {
 		t.Errorf("a later password was taken: %v", why)
+	}
+}
+
+// bothServers are the fake and the real Keycloak.
+func bothServers() map[string]func(*testing.T) keycloaktest.Server {
+	return map[string]func(*testing.T) keycloaktest.Server{
+		"fake": func(t *testing.T) keycloaktest.Server { t.Helper(); return keycloaktest.NewFake(t).Server() },
+		"real": func(t *testing.T) keycloaktest.Server { t.Helper(); return keycloaktest.Real(t) },
+	}
+}
+
+// TestDefaultGroups: a new user is a member of them, or is not created at all.
+func TestDefaultGroups(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newUnfitBridge(t, server(t), "version: 1\nusers: { defaultGroups: [/everyone, /org/staff] }\n")
+			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the group "/everyone" of the mapping does not exist`) || !strings.Contains(problem, `"/org/staff"`) {
+				t.Errorf("the tenant is fit without the groups: %q", problem)
+			}
+			b.group(t, "everyone", keycloak.GroupID{})
+			staff := b.group(t, "staff", b.group(t, "org", keycloak.GroupID{}))
+			if !b.app.watcher.Look(t.Context()) {
+				t.Fatal("the tenant is not fit with the groups")
+			}
+			jane, err := b.send(t, http.MethodPost, "/Users?attributes=groups", createJane)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if groups, _ := jane["groups"].([]any); len(groups) != 2 {
+				t.Errorf("groups = %v, want two", jane["groups"])
+			}
+			if err := b.admin.DeleteGroup(t.Context(), staff); err != nil {
+				t.Fatal(err)
+			}
+			_, err = b.send(t, http.MethodPost, "/Users", `{"userName":"joe"}`)
+			if client.StatusOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("a create while a default group is missing = %v, want 503", err)
+			}
+			if found, err := b.Find(t.Context(), "/Users", `userName eq "joe"`, ""); err != nil || len(found) != 0 {
+				t.Errorf("the user is left behind: %v, %v", found, err)
+			}
+		})
+	}
+}
+
+// newUnfitBridge is a bridge whose tenant has a mapping that its realm need not be fit for.
+func newUnfitBridge(t *testing.T, server keycloaktest.Server, text string) testBridge {
+	t.Helper()
+	file := mappingFile(t, text)
+	return newBridgeOn(t, server, func(c *config.Config) {
+		for _, realm := range c.Realms {
+			realm.Tenants[0].Mapping = file
+		}
+	})
+}
+
+// group makes a group past the bridge.
+func (b testBridge) group(t *testing.T, name string, parent keycloak.GroupID) keycloak.GroupID {
+	t.Helper()
+	id, err := b.admin.CreateGroup(t.Context(), keycloak.NewGroup{Name: name, Parent: parent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// TestGroupsBelowAParent: a tenant with a parent has the groups right below it and no
+// others, whatever a client asks for.
+func TestGroupsBelowAParent(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newUnfitBridge(t, server(t), "version: 1\ngroups: { parent: /scim }\n")
+			parent := b.group(t, "scim", keycloak.GroupID{})
+			other := b.group(t, "admins", keycloak.GroupID{}).String()
+			if !b.app.watcher.Look(t.Context()) {
+				t.Fatal("the tenant is not fit with the parent")
+			}
+			jane, err := b.send(t, http.MethodPost, "/Users", createJane)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := jane["id"].(string)
+			sales, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"sales","externalId":"x","members":[{"value":"`+id+`"}]}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parsed, err := keycloak.ParseGroupID(sales["id"].(string)); err != nil {
+				t.Error(err)
+			} else if g, err := b.admin.Group(t.Context(), parsed); err != nil || g.ParentID != parent.String() {
+				t.Errorf("the group is below %q, %v", g.ParentID, err)
+			}
+			for filter, want := range map[string]int{
+				"": 1, `displayName eq "sales"`: 1, `externalId eq "x"`: 1, `members.value eq "` + id + `"`: 1, `displayName co "a"`: 1,
+				`displayName eq "admins"`: 0, `id eq "` + other + `"`: 0, `id eq "` + parent.String() + `"`: 0,
+			} {
+				found, err := b.Find(t.Context(), "/Groups", filter, "")
+				if err != nil || len(found) != want {
+					t.Errorf("%q finds %d, %v, want %d", filter, len(found), err, want)
+				}
+			}
+			add := `{"Operations":[{"op":"add","path":"members","value":[{"value":"` + id + `"}]}]}`
+			for _, foreign := range []string{other, parent.String()} {
+				for method, body := range map[string]string{http.MethodGet: "", http.MethodPatch: add, http.MethodPut: `{"displayName":"mine"}`, http.MethodDelete: ""} {
+					if _, err := b.send(t, method, "/Groups/"+foreign, body); client.StatusOf(err) != http.StatusNotFound {
+						t.Errorf("%s of a group elsewhere = %v, want 404", method, err)
+					}
+				}
+			}
+			if _, err := b.send(t, http.MethodPatch, "/Groups/"+sales["id"].(string), add); err != nil {
+				t.Error(err)
+			}
+			if otherID, err := keycloak.ParseGroupID(other); err != nil {
+				t.Error(err)
+			} else if user, err := keycloak.ParseUserID(id); err != nil {
+				t.Error(err)
+			} else if err := b.admin.AddMember(t.Context(), user, otherID); err != nil {
+				t.Error(err)
+			}
+			read, err := b.send(t, http.MethodGet, "/Users/"+id+"?attributes=groups", "")
+			if groups, _ := read["groups"].([]any); err != nil || len(groups) != 1 {
+				t.Errorf("groups of the user = %v, %v, want the one below the parent", read["groups"], err)
+			}
+		})
 	}
 }

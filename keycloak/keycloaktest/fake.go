@@ -134,6 +134,7 @@ func (f *Fake) mux() *http.ServeMux {
 		{"GET /groups", []string{viewUsers, manageUsers, queryGroups}, listGroups},
 		{"POST /groups", []string{manageUsers}, createGroup},
 		{"GET /groups/count", []string{viewUsers, manageUsers, queryGroups}, countGroups},
+		{"GET /group-by-path/{path...}", []string{viewUsers, manageUsers}, readGroupByPath},
 		{"GET /groups/{group}", []string{viewUsers, manageUsers}, readGroup},
 		{"PUT /groups/{group}", []string{manageUsers}, updateGroup},
 		{"DELETE /groups/{group}", []string{manageUsers}, deleteGroup},

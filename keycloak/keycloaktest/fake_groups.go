@@ -32,6 +32,16 @@ func readGroup(c *call) (reply, error) {
 	return found(c.showGroup(c.realm.groups[c.path("group")], true, true, nil))
 }
 
+// readGroupByPath takes the names of a path with or without a slash in front.
+func readGroupByPath(c *call) (reply, error) {
+	for _, g := range c.realm.groups {
+		if c.realm.groupPath(g) == "/"+c.path("path") {
+			return found(c.showGroup(g, true, true, nil))
+		}
+	}
+	return reply{}, refuse(http.StatusNotFound, "Group path does not exist")
+}
+
 // listGroups lists the top level without a criterion, else matches of all levels:
 // inside of their ancestors or, without populateHierarchy, as they are.
 func listGroups(c *call) (reply, error) {

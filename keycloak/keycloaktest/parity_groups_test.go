@@ -39,12 +39,26 @@ func groupLife(p *probe) {
 	child := p.group(keycloak.NewGroup{Name: "child", Parent: id, Attributes: map[string][]string{"externalId": {"X2"}}})
 	p.groupState("alpha", id)
 	p.groupState("child", child)
+	for _, path := range []string{"/alpha", "/alpha/child", "/ALPHA", "/child", "/nope", "/alpha/nope", "/al pha", "/a%2Fb"} {
+		g, err := p.c.GroupByPath(p.ctx, path)
+		p.got("GroupByPath "+path, []string{g.ID, g.Name, g.ParentID}, err)
+	}
+	for _, path := range []string{"", "/", "//", "/alpha/..", "/."} {
+		_, err := p.c.GroupByPath(p.ctx, path)
+		p.err("GroupByPath "+path, err)
+	}
+	for _, parent := range []keycloak.GroupID{id, child} {
+		children, err := p.c.Children(p.ctx, parent, 0, 10)
+		p.got("Children of "+parent.String(), children, err)
+	}
+	children, err := p.c.Children(p.ctx, id, 1, 10)
+	p.got("Children, second page", children, err)
 	for _, name := range []string{"alpha", "ALPHA", "", " ", strings.Repeat("x", 255), strings.Repeat("y", 256), " pad ", "a/b", "ü日本🦊", `q"q`, "50%_x", "<b>", `a\b`} {
 		g, err := p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: name})
 		p.know(g.String(), "CREATED")
 		p.got("CreateGroup "+short(name), g.String(), err)
 	}
-	_, err := p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "child", Parent: id})
+	_, err = p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "child", Parent: id})
 	p.err("CreateGroup of a sibling's name", err)
 	_, err = p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "n\x00"})
 	p.err("CreateGroup with NUL", err)

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// MappingJSONSchema is a JSON Schema (2020-12) of the mapping file, for editors: made of
+// the types. It knows the keys, their types and words; what they mean together is checked
+// by scim-bridge validate.
+func MappingJSONSchema() ([]byte, error) {
+	schema := schemaOf(reflect.TypeFor[Mapping]())
+	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	schema["title"] = "Mapping file of scim-bridge"
+	schema["required"] = []string{"version"}
+	data, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode JSON Schema: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+func schemaOf(t reflect.Type) map[string]any {
+	switch {
+	case t == reflect.TypeFor[Transform]():
+		return transformSchema()
+	case strings.HasPrefix(t.Name(), "Table["):
+		value, _ := t.Elem().FieldByName("Value") // of an Entry
+		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": schemaOf(value.Type)}
+	case t.Kind() == reflect.Struct:
+		return recordSchema(t)
+	case t.Kind() == reflect.Slice:
+		return map[string]any{"type": "array", "items": schemaOf(t.Elem())}
+	case t.Kind() == reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case t.Kind() == reflect.Int:
+		return map[string]any{"type": "integer"}
+	}
+	if words := wordsOf(t); words != nil {
+		return map[string]any{"enum": words}
+	}
+	return map[string]any{"type": "string", "minLength": 1}
+}
+
+func recordSchema(t reflect.Type) map[string]any {
+	properties := map[string]any{}
+	for _, f := range keysOf(t) {
+		field := t.Field(f.index)
+		property := schemaOf(field.Type)
+		if doc := field.Tag.Get("doc"); doc != "" {
+			property["description"] = doc
+		}
+		properties[f.key] = property
+	}
+	return map[string]any{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+}
+
+func transformSchema() map[string]any {
+	var names []string
+	properties := map[string]any{}
+	scalar := map[string]any{"type": []string{"string", "number", "boolean"}}
+	for _, t := range TransformDocs() {
+		switch t.Argument {
+		case "":
+			names = append(names, t.Name)
+		case "text":
+			properties[t.Name] = scalar
+		default:
+			properties[t.Name] = map[string]any{"type": "object", "additionalProperties": scalar}
+		}
+	}
+	return map[string]any{"oneOf": []any{
+		map[string]any{"enum": names},
+		map[string]any{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1, "maxProperties": 1},
+	}}
+}
+
+// words is a type that takes certain words alone.
+type words interface{ words() []string }
+
+func wordsOf(t reflect.Type) []string {
+	if w, ok := reflect.TypeAssert[words](reflect.New(t)); ok {
+		return w.words()
+	}
+	return nil
+}
