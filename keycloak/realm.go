@@ -66,8 +66,18 @@ type ProfileAttribute struct {
 	MultiValued bool
 	View, Edit  []string                  // of "admin" and "user"
 	Validations map[string]jsontext.Value // by the validator's name
+	Annotations map[string]jsontext.Value // by their names
 
 	raw map[string]jsontext.Value
+}
+
+// Annotation is an annotation that is a text, or "".
+func (a ProfileAttribute) Annotation(name string) string {
+	var text string
+	if json.Unmarshal(a.Annotations[name], &text) != nil {
+		return ""
+	}
+	return text
 }
 
 // Attribute is the declaration with that name, or nil.
@@ -84,6 +94,7 @@ type profileAttributeJSON struct {
 	DisplayName string                    `json:"displayName"`
 	MultiValued bool                      `json:"multivalued"`
 	Validations map[string]jsontext.Value `json:"validations"`
+	Annotations map[string]jsontext.Value `json:"annotations"`
 	Permissions struct {
 		View []string `json:"view"`
 		Edit []string `json:"edit"`
@@ -128,7 +139,7 @@ func parseAttribute(raw map[string]jsontext.Value) (ProfileAttribute, error) {
 	var j profileAttributeJSON
 	err = json.Unmarshal(data, &j)
 	return ProfileAttribute{
-		Name: j.Name, DisplayName: j.DisplayName, MultiValued: j.MultiValued, Validations: j.Validations,
+		Name: j.Name, DisplayName: j.DisplayName, MultiValued: j.MultiValued, Validations: j.Validations, Annotations: j.Annotations,
 		View: j.Permissions.View, Edit: j.Permissions.Edit, raw: raw,
 	}, err
 }
@@ -156,9 +167,13 @@ func (c *Client) UpdateUserProfile(ctx context.Context, p UserProfile) error {
 }
 
 func (a ProfileAttribute) object() map[string]any {
-	out := map[string]any{"annotations": map[string]any{}} // Keycloak's own SCIM fails without
+	out := make(map[string]any, len(a.raw)+len(a.Annotations))
 	for name, value := range a.raw {
 		out[name] = value
+	}
+	out["annotations"] = a.Annotations
+	if a.Annotations == nil {
+		out["annotations"] = map[string]any{} // Keycloak's own SCIM fails without
 	}
 	out["name"], out["multivalued"] = a.Name, a.MultiValued
 	out["permissions"] = map[string][]string{"view": a.View, "edit": a.Edit}

@@ -105,7 +105,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f := setupFlags{url: d.url, realm: d.realm, clientID: "scim-bridge", out: d.dir}
+	f := setupFlags{adminFlags: adminFlags{url: d.url, realm: d.realm}, clientID: "scim-bridge", out: d.dir}
 	if f.listen, err = freeAddress(); err != nil {
 		return err
 	}

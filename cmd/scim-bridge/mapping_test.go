@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
@@ -517,6 +518,43 @@ func TestGroupsBelowAParent(t *testing.T) {
 			read, err := b.send(t, http.MethodGet, "/Users/"+id+"?attributes=groups", "")
 			if groups, _ := read["groups"].([]any); err != nil || len(groups) != 1 {
 				t.Errorf("groups of the user = %v, %v, want the one below the parent", read["groups"], err)
+			}
+		})
+	}
+}
+
+// TestMappingImport: the annotations of Keycloak's own SCIM API become a mapping file.
+func TestMappingImport(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := server(t)
+			realm, admin := newEmptyRealm(t, server)
+			profile, err := admin.UserProfile(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range []struct{ name, path string }{
+				{"job", "title"}, {"dept", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department"},
+				{"boss", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"}, {"ext", "externalId"},
+				{"cost_center", hrURN + ":costCenter"}, {"badges", hrURN + ":badges"}, {"odd", "colour"}, {"mail2", "emails"},
+			} {
+				profile.Attributes = append(profile.Attributes, keycloak.ProfileAttribute{
+					Name: a.name, View: []string{"admin"}, Edit: []string{"admin"}, MultiValued: a.name == "badges",
+					Annotations: map[string]jsontext.Value{"kc.scim.schema.attribute": jsontext.Value(`"` + a.path + `"`)},
+				})
+			}
+			if err := admin.UpdateUserProfile(t.Context(), profile); err != nil {
+				t.Fatal(err)
+			}
+			out, told, code := command(t, "", "mapping", "import", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password)
+			want, err := os.ReadFile("testdata/imported.yaml")
+			if diff := cmp.Diff(string(want), out); code != 0 || err != nil || diff != "" {
+				t.Errorf("mapping import ended with %d, %s, %v (-want +got):\n%s", code, told, err, diff)
+			}
+			if out, _, code := command(t, "", "validate", "-f", mappingFile(t, out)); code != 0 {
+				t.Errorf("what was imported has a problem: %s", out)
 			}
 		})
 	}

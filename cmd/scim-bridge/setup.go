@@ -24,13 +24,28 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
+// adminFlags are the flags of a command that an administrator of Keycloak runs.
+type adminFlags struct {
+	url, realm, adminRealm, user, password string
+}
+
+func (f *adminFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", "http://127.0.0.1:8080", "Keycloak's `URL`")
+	flags.StringVar(&f.realm, "realm", "", "the `realm` (required)")
+	flags.StringVar(&f.adminRealm, "admin-realm", "master", "the `realm` of the administrator's account")
+	flags.StringVar(&f.user, "admin-user", "", "the administrator's `name`")
+	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment hides it better")
+}
+
 // setupFlags are the flags of setup.
 type setupFlags struct {
-	url, realm, adminRealm, user, password string
-	mapping                                string
-	clientID, out, output                  string
-	listen, adminListen                    string
-	yes, relax, usernames                  bool
+	adminFlags
+
+	mapping               string
+	clientID, out, output string
+	listen, adminListen   string
+	yes, relax, usernames bool
 }
 
 func newSetup() *cobra.Command {
@@ -48,12 +63,8 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return setup(cmd, f) },
 	}
+	f.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", "http://127.0.0.1:8080", "Keycloak's `URL`")
-	flags.StringVar(&f.realm, "realm", "", "the `realm` to make fit (required)")
-	flags.StringVar(&f.adminRealm, "admin-realm", "master", "the `realm` of the administrator's account")
-	flags.StringVar(&f.user, "admin-user", "", "the administrator's `name`")
-	flags.StringVar(&f.password, "admin-password", "", "the administrator's `password`; the environment hides it better")
 	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
 	flags.StringVar(&f.mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
@@ -106,7 +117,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 }
 
 // admin makes a client with the administrator's credentials.
-func (f setupFlags) admin(in *asker) (*keycloak.Client, error) {
+func (f adminFlags) admin(in *asker) (*keycloak.Client, error) {
 	user, err := in.first("Administrator: ", false, f.user, os.Getenv("KEYCLOAK_ADMIN"))
 	if err != nil {
 		return nil, err

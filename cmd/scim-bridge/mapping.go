@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+func newMapping() *cobra.Command {
+	cmd := &cobra.Command{Use: "mapping", Short: "Work with mapping files", Args: cobra.NoArgs}
+	cmd.AddCommand(newMappingImport())
+	return cmd
+}
+
+func newMappingImport() *cobra.Command {
+	var f adminFlags
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Print the mapping file that does what the annotations of a realm's user profile do",
+		Long: `Print a mapping file that stores attributes where Keycloak's own SCIM API stores them,
+by the annotations kc.scim.schema.attribute of the realm's user profile, so that a realm
+can move to the bridge or back. What it could not take over stands in it as a comment.
+It changes nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return importMapping(cmd, f) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func importMapping(cmd *cobra.Command, f adminFlags) error {
+	if f.realm == "" {
+		return codedError{exitUsage, errors.New("--realm names the realm to read")}
+	}
+	admin, err := f.admin(&asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()})
+	if err != nil {
+		return err
+	}
+	profile, err := admin.UserProfile(cmd.Context())
+	if err != nil {
+		return err
+	}
+	file, notes := mapping.FromAnnotations(profile)
+	_, err = fmt.Fprint(cmd.OutOrStdout(), config.RenderMapping(file, notes))
+	return err
+}
