@@ -75,6 +75,7 @@ func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[conf
 		limit = maxGroupValue
 	}
 	paths, targets := map[string]config.Where{}, map[string]string{}
+	places := map[*rule]config.Where{}
 	for _, w := range rules {
 		path, ok := c.path(rt, w)
 		if !ok {
@@ -100,13 +101,28 @@ func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[conf
 			c.Add(w.where.Key("keycloak"), strconv.Quote(r.target)+" also holds "+first, "Give each attribute its own")
 			continue
 		}
-		targets[r.target] = r.String()
+		targets[r.target], places[r] = r.String(), w.where
 		k.rules = append(k.rules, r)
 	}
+	c.apart(k, places)
 	for _, d := range defaults {
 		_, taken := targets[d.target]
 		if _, overridden := paths[d.path]; !overridden && !taken {
 			k.rules = append(k.rules, c.builtIn(rt, d))
+		}
+	}
+}
+
+// apart refuses rules that would take each other's values.
+func (c compiler) apart(k *kind, places map[*rule]config.Where) {
+	for _, r := range k.rules {
+		if r.target == k.externalID {
+			c.Add(places[r].Key("keycloak"), strconv.Quote(r.target)+" also holds externalId", "Give each attribute its own")
+		}
+		for _, other := range k.rules {
+			if r.json && other.path.Sub != "" && other.path.URN == r.path.URN && other.path.Name == r.path.Name {
+				c.Add(places[other], "is part of "+r.String()+", which is stored as a whole", "Remove one of the two rules")
+			}
 		}
 	}
 }
