@@ -58,6 +58,36 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestTheMappingsOfTheDocs store what the identity provider sends that they are for.
+func TestTheMappingsOfTheDocs(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/mappings/*.yaml")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := filepath.Join("testdata/idp", name+".txtar")
+			archive, err := txtar.ParseFile(sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := golden{Archive: &txtar.Archive{Comment: archive.Comment, Files: append(archive.Files, txtar.File{Name: "mapping.yaml", Data: rules})}}
+			g.run(t)
+			if *update {
+				g.Files = slices.DeleteFunc(g.Files, func(f txtar.File) bool { return f.Name == "mapping.yaml" })
+				g.write(t, sent)
+			}
+		})
+	}
+}
+
 type golden struct {
 	*txtar.Archive
 
