@@ -536,9 +536,14 @@ func TestMappingImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, a := range []struct{ name, path string }{
-				{"job", "title"}, {"dept", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department"},
-				{"boss", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"}, {"ext", "externalId"},
-				{"cost_center", hrURN + ":costCenter"}, {"badges", hrURN + ":badges"}, {"odd", "colour"}, {"mail2", "emails"},
+				{"job", "title"},
+				{"dept", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department"},
+				{"boss", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"},
+				{"ext", "externalId"},
+				{"cost_center", hrURN + ":costCenter"},
+				{"badges", hrURN + ":badges"},
+				{"odd", "colour"},
+				{"mail2", "emails"},
 			} {
 				profile.Attributes = append(profile.Attributes, keycloak.ProfileAttribute{
 					Name: a.name, View: []string{"admin"}, Edit: []string{"admin"}, MultiValued: a.name == "badges",
