@@ -193,15 +193,20 @@ func (t target) mergeElement(element map[string]any, value any) error {
 // none matches: Entra writes emails[type eq "work"].value to a user without
 // e-mail (the RFC would answer noTarget).
 func (t target) createElement(op Operation, elements []any) ([]any, error) {
-	element := map[string]any{}
+	terms := map[string]any{}
 	if t.path.Filter != nil {
-		terms, ok := filter.EqualTerms(t.path.Filter)
-		if !ok || !t.profile.Takes(scim.CreateOnNoMatch) {
+		var ok bool
+		if terms, ok = filter.EqualTerms(t.path.Filter); !ok || !t.profile.Takes(scim.CreateOnNoMatch) {
 			return nil, scim.BadRequest(scim.NoTarget, "no value of %s matches the filter of the path", t.attr.Name)
 		}
-		if err := t.merge(element, t.attr, terms); err != nil {
+	}
+	var element any
+	if t.attr.Type == scim.TypeComplex {
+		object := map[string]any{}
+		if err := t.merge(object, t.attr, terms); err != nil {
 			return nil, err
 		}
+		element = object
 	}
 	changed, err := t.changeElement(op, element)
 	if err != nil {

@@ -1,6 +1,7 @@
 package patch_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -359,5 +360,50 @@ func staysStrict(t *testing.T, object map[string]any) {
 	}
 	if _, err := strict.Canonical(result.Document); err != nil {
 		t.Errorf("%v makes what the strict profile refuses: %v", object, err)
+	}
+}
+
+// TestApplyToSeveralSimpleValues: an attribute of a schema of a tenant's own, whose values
+// are texts (RFC 7644 section 3.5.2; "value" stands for the value itself).
+func TestApplyToSeveralSimpleValues(t *testing.T) {
+	t.Parallel()
+	rt := scim.UserType().With(scim.NewSchema("urn:acme:hr", "hr", "", &scim.Attribute{Name: "badges", Type: scim.TypeString, MultiValued: true}))
+	for name, c := range map[string]struct{ before, op, after string }{
+		"add":                      {`["a"]`, `{"op":"add","path":"P","value":["b"]}`, `["a","b"]`},
+		"add what is there":        {`["a"]`, `{"op":"add","path":"P","value":"A"}`, `["a"]`},
+		"replace":                  {`["a"]`, `{"op":"replace","path":"P","value":["b","c"]}`, `["b","c"]`},
+		"replace one":              {`["a","b"]`, `{"op":"replace","path":"P[value eq \"a\"]","value":"c"}`, `["c","b"]`},
+		"replace one that is none": {`["a"]`, `{"op":"replace","path":"P[value eq \"b\"]","value":"b"}`, `["a","b"]`},
+		"another than its filter":  {`["a"]`, `{"op":"add","path":"P[value eq \"b\"]","value":"c"}`, `400 invalidValue`},
+		"an object":                {`["a"]`, `{"op":"add","path":"P","value":[{"x":"c"}]}`, `400 invalidValue`},
+		"remove one":               {`["a","b"]`, `{"op":"remove","path":"P[value eq \"a\"]"}`, `["b"]`},
+		"remove the listed":        {`["a","b"]`, `{"op":"remove","path":"P","value":["a"]}`, `["b"]`},
+		"remove all":               {`["a","b"]`, `{"op":"remove","path":"P"}`, ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before, err := rt.Canonical(newObject(t, `{"userName":"u","urn:acme:hr":{"badges":`+c.before+`}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ops, err := patch.Decode(rt, newObject(t, `{"Operations":[`+strings.ReplaceAll(c.op, `"P`, `"urn:acme:hr:badges`)+`]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			result, err := patch.Apply(rt, before, ops)
+			if err != nil {
+				got = strings.SplitN(err.Error(), ":", 2)[0]
+			} else if badges := result.Document.Object("urn:acme:hr")["badges"]; badges != nil {
+				data, err := json.Marshal(badges)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = string(data)
+			}
+			if got != c.after {
+				t.Errorf("badges = %s, %v, want %s", got, err, c.after)
+			}
+		})
 	}
 }
