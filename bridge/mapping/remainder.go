@@ -85,6 +85,7 @@ func encodeASCII(value any) (string, error) {
 		return string(data), nil
 	}
 	var b strings.Builder
+	b.Grow(len(data) * 5 / 4) // most texts have few blanks
 	for _, r := range string(data) {
 		switch {
 		case r == ' ' || r == 0x7f:
