@@ -32,5 +32,6 @@ func differences() []difference {
 		{old, "values of attributes", []string{`after an update to ["a" "a" "b"], then`}, "before 26.6 an update that only repeats other values is lost"},
 		{old, "tokens", []string{"wrong credentials 2"}, "a wrong password was a 401 before 26.6"},
 		{old, "sessions", []string{"wrong password"}, "a wrong password was a 401 before 26.6"},
+		{old, "passwords", []string{"login updated, old"}, "a wrong password was a 401 before 26.6"},
 	}
 }
