@@ -26,6 +26,14 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
+// unfit answers that the realm lacks what the tenant needs.
+func unfit(cause error) *scim.Error {
+	return &scim.Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
+		Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge setup",
+	}
+}
+
 // fail turns any error into the *scim.Error that the client gets: the one place
 // where Keycloak's errors are translated.
 func (s *Service) fail(r *request, err error) error {
@@ -97,7 +105,7 @@ func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 			return unknownMembers([]string{failed.Step.User.String()})
 		}
 		if failed.Step.User.IsZero() { // the user was created, and a default group was not there
-			return unavailable(unfitRetry, err)
+			return unfit(err)
 		}
 	}
 	notFound := scim.NotFound(r.rt.Name)

@@ -138,11 +138,7 @@ func (s *Service) kindOf(endpoint string) kind {
 // begin checks what every request must pass.
 func (s *Service) begin(c Call) (*request, error) {
 	if problem := c.Tenant.Fitness().Problem; problem != "" {
-		return nil, &scim.Error{
-			Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry,
-			Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge setup",
-			Cause:  unfitError(problem),
-		}
+		return nil, unfit(unfitError(problem))
 	}
 	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
 	if k == nil || client == nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"reflect"
 	"slices"
 	"strconv"
@@ -11,7 +12,13 @@ import (
 // Source is a mapping file that was read: it turns what is found wrong with its
 // meaning into problems that say where. The zero Source is that of no file: it takes
 // no problem and has none.
-type Source struct{ r *report }
+type Source struct {
+	r      *report
+	digest Digest
+}
+
+// Digest is the SHA-256 of the file as it was read, for Watch.
+func (s Source) Digest() Digest { return s.digest }
 
 // Add reports a problem at a key, or at the nearest key around it.
 func (s Source) Add(where Where, text, hint string) {
@@ -42,15 +49,15 @@ func LoadMapping(path string) (Mapping, Source) {
 	data, err := readConfig(path)
 	if err != nil {
 		r.at(position{}, "", "can't be read: "+cause(err), "Check the name of the file, who owns it and its mode")
-		return Mapping{}, Source{r}
+		return Mapping{}, Source{r: r}
 	}
-	return parseMapping(data, r), Source{r}
+	return parseMapping(data, r), Source{r: r, digest: sha256.Sum256(data)}
 }
 
 // ParseMapping is LoadMapping of a text; name is what its problems call it.
 func ParseMapping(name string, data []byte) (Mapping, Source) {
 	r := newReport(name)
-	return parseMapping(data, r), Source{r}
+	return parseMapping(data, r), Source{r: r, digest: sha256.Sum256(data)}
 }
 
 func parseMapping(data []byte, r *report) Mapping {

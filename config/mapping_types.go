@@ -16,7 +16,7 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Resource) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Resource) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Resource) words() []string {
 	return wordList(ResourceUser, ResourceGroup)
@@ -26,7 +26,7 @@ func (v *Resource) words() []string {
 type AttributeType string
 
 // UnmarshalText refuses other values.
-func (v *AttributeType) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *AttributeType) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *AttributeType) words() []string {
 	return []string{"string", "boolean", "integer", "decimal", "dateTime", "reference", "binary", "complex"}
@@ -36,7 +36,7 @@ func (v *AttributeType) words() []string {
 type Mutability string
 
 // UnmarshalText refuses other values.
-func (v *Mutability) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Mutability) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Mutability) words() []string {
 	return []string{"readWrite", "readOnly", "immutable", "writeOnly"}
@@ -46,7 +46,7 @@ func (v *Mutability) words() []string {
 type Returned string
 
 // UnmarshalText refuses other values.
-func (v *Returned) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Returned) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Returned) words() []string {
 	return []string{"default", "always", "request", "never"}
@@ -56,7 +56,7 @@ func (v *Returned) words() []string {
 type Uniqueness string
 
 // UnmarshalText refuses other values.
-func (v *Uniqueness) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Uniqueness) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Uniqueness) words() []string {
 	return []string{"none", "server"}
@@ -73,7 +73,7 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Unmapped) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Unmapped) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Unmapped) words() []string {
 	return wordList(UnmappedKeep, UnmappedRefuse, UnmappedDrop)
@@ -90,7 +90,7 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (v *Password) UnmarshalText(text []byte) error { return oneWord(v, text) }
+func (v *Password) UnmarshalText(text []byte) error { return oneWord(v, text, v.words()) }
 
 func (v *Password) words() []string {
 	return wordList(PasswordIgnore, PasswordAccept, PasswordInitial)
@@ -158,17 +158,4 @@ func wordList[T ~string](list ...T) []string {
 		out[i] = string(v)
 	}
 	return out
-}
-
-// oneWord sets a value that takes certain words alone.
-func oneWord[T ~string, P interface {
-	*T
-	words
-}](to P, text []byte) error {
-	valid := to.words()
-	list := make([]T, len(valid))
-	for i, word := range valid {
-		list[i] = T(word)
-	}
-	return oneOf((*T)(to), text, list...)
 }

@@ -217,17 +217,18 @@ func (m *UnknownMembers) UnmarshalText(text []byte) error {
 }
 
 func oneOf[T ~string](to *T, text []byte, valid ...T) error {
-	if slices.Contains(valid, T(text)) {
+	return oneWord(to, text, wordList(valid...))
+}
+
+// oneWord sets a value that takes certain words alone.
+func oneWord[T ~string](to *T, text []byte, valid []string) error {
+	if slices.Contains(valid, string(text)) {
 		*to = T(text)
 		return nil
 	}
-	names := make([]string, 0, len(valid))
-	for _, v := range valid {
-		names = append(names, string(v))
-	}
 	hint := ""
-	if meant := nearest(string(text), names); meant != "" {
+	if meant := nearest(string(text), valid); meant != "" {
 		hint = "Did you mean " + meant + "?"
 	}
-	return fault{"must be " + strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1], hint}
+	return fault{"must be " + strings.Join(valid[:len(valid)-1], ", ") + " or " + valid[len(valid)-1], hint}
 }

@@ -239,7 +239,11 @@ func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w wri
 	}
 	k.derived = append(k.derived, derived{placeOf(path.Attr), value})
 	isDefault := slices.ContainsFunc(defaults, func(d builtIn) bool { return d.path == w.path })
-	return w.Keycloak != "" || len(w.Transform) > 0 || isDefault
+	goesOn = w.Keycloak != "" || len(w.Transform) > 0 || isDefault
+	if !goesOn && !k.keeps() {
+		c.noPlace(w.where, k.unmapped)
+	}
+	return goesOn
 }
 
 // expression compiles an expression, nil when it has a problem.

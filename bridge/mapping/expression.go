@@ -30,8 +30,7 @@ import (
 // resourceVariable is the document in an expression.
 const resourceVariable = "resource"
 
-// Bounds of an expression, in CEL's unit of cost, about a nanosecond on a server of 2026.
-// The estimate of the worst case is held against the first when a file is loaded, and
+// Bounds of an expression, in CEL's unit of cost. The estimate of the worst case is held against the first when a file is loaded, and
 // what an evaluation really costs against the second.
 const (
 	maxEstimate = 10_000_000

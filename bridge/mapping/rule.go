@@ -454,9 +454,6 @@ func (r *rule) decode(text string) (any, error) {
 	default:
 		value = text
 	}
-	if r.leaf.Mutability == scim.ReadOnly && r.json {
-		return value, nil
-	}
 	out, err := scim.Tolerant.CanonicalElement(r.leaf, r.path.String(), value)
 	if err != nil || out == nil {
 		return nil, errForeign

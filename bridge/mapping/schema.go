@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,11 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 			parts := strings.Split(e.Name, ":")
 			name = strings.Join(parts[max(0, len(parts)-3):], ":")
 		}
+		if slices.ContainsFunc(append([]*scim.Schema{scim.UserSchema(), scim.GroupSchema(), scim.EnterpriseUserSchema()}, out.schemas...), func(s *scim.Schema) bool {
+			return strings.EqualFold(s.Name, name)
+		}) || strings.EqualFold(name, resourceVariable) {
+			c.Add(e.Where.Key("name"), strconv.Quote(name)+" is the name of another schema, or of the variable resource", "Give it a name of its own: expressions call it so")
+		}
 		out.schemas = append(out.schemas, scim.NewSchema(e.Name, name, cmp.Or(e.Value.Description, name), attributes...))
 	}
 	return out
@@ -47,15 +53,19 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 
 // stored refuses an attribute that would never be stored.
 func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmapped) {
-	if unmapped == "" || unmapped == config.UnmappedKeep || e.Value.Keycloak != "" || c.Failed(e.Where.Key("keycloak")) {
-		return
+	if (kind{unmapped: unmapped}).keeps() || e.Value.Keycloak != "" || e.Value.Value != "" || c.Failed(e.Where.Key("keycloak")) {
+		return // what has an expression is judged with it
 	}
 	for _, s := range e.Value.SubAttributes {
 		if s.Value.Keycloak != "" {
 			return
 		}
 	}
-	c.Add(e.Where, "has no place, as unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
+	c.noPlace(e.Where, unmapped)
+}
+
+func (c compiler) noPlace(where config.Where, unmapped config.Unmapped) {
+	c.Add(where, "has no place, as unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
 }
 
 // urn checks the name of a schema. No URN may begin another one with a colon behind:

@@ -63,9 +63,12 @@ func (w *Watcher) init() {
 func (w *Watcher) Refuse(path, why string) {
 	w.mu.Lock()
 	delete(w.proposed, path)
-	w.mu.Unlock()
-	if t := w.Tenants.ByPath(path); t != nil {
+	t := w.Tenants.ByPath(path)
+	if t != nil {
 		t.SetUnapplied(why)
+	}
+	w.mu.Unlock()
+	if t != nil {
 		w.Log.Error("the mapping file was changed and cannot be used; the mapping before it stays", zap.String("tenant", path), zap.String("problem", why))
 	}
 	w.observeMapping(path, false)
@@ -112,21 +115,19 @@ func (w *Watcher) Look(ctx context.Context) bool {
 	return fit
 }
 
-func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) (fit bool) {
+func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	if m := w.proposal(t.Path); m != nil {
-		if w.try(ctx, t, m) {
-			return true
-		}
-		defer func() { fit = false }() // look again soon
+	proposed := w.proposal(t.Path)
+	if proposed != nil && w.try(ctx, t, proposed) {
+		return true
 	}
 	report, err := Check(ctx, w.Clients[t.Realm], t.Mapping)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
-		return t.Fitness().Problem == ""
+		return t.Fitness().Problem == "" && proposed == nil
 	}
-	return w.record(t, report)
+	return w.record(t, report) && proposed == nil
 }
 
 func (w *Watcher) proposal(path string) *mapping.Mapping {
@@ -148,45 +149,53 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping)
 			t.SetUnapplied(why)
 			w.observeMapping(t.Path, false)
 			w.Log.Warn("the mapping file was changed and waits for the realm; the mapping before it stays",
-				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems), zap.String("fix", "scim-bridge setup --mapping FILE --realm "+t.Realm))
+				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems), zap.String("fix", fix(t)))
 		}
 		return false
 	}
-	if !w.settle(t.Path, m) {
+	if !w.replace(t.WithMapping(m, report.fitness()), m) {
 		return false
 	}
-	w.Tenants.Replace(t.WithMapping(m, report.fitness()))
 	w.observeMapping(t.Path, true)
 	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
 	return true
 }
 
-// settle takes a proposal away, unless another one came meanwhile.
-func (w *Watcher) settle(path string, m *mapping.Mapping) bool {
+// replace gives a tenant the mapping that was proposed, unless the file changed meanwhile.
+func (w *Watcher) replace(t *tenant.Tenant, m *mapping.Mapping) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	current := w.proposed[path] == m
-	if current {
-		delete(w.proposed, path)
+	if w.proposed[t.Path] != m {
+		return false
 	}
-	return current
+	delete(w.proposed, t.Path)
+	w.Tenants.Replace(t)
+	return true
 }
 
 // record stores what a look found.
 func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 	f := report.fitness()
 	problem := f.Problem
+	if problem != "" {
+		f.Resolved = t.Fitness().Resolved // requests under way keep to what they began with
+	}
 	t.SetFitness(f)
 	if w.Observe != nil {
 		w.Observe(t.Path, problem == "")
 	}
 	if problem != "" {
 		w.tell(t, "the realm is not fit, so the tenant answers 503",
-			zap.Strings("problems", report.Problems), zap.String("fix", "scim-bridge setup --realm "+t.Realm))
+			zap.Strings("problems", report.Problems), zap.String("fix", fix(t)))
 		return false
 	}
 	w.tell(t, "the realm is fit", zap.Strings("warnings", report.Warnings))
 	return true
+}
+
+// fix is the command that makes a realm fit.
+func fix(t *tenant.Tenant) string {
+	return "scim-bridge setup --realm " + t.Realm + ", with --mapping FILE when the tenant has a mapping file"
 }
 
 // tell logs what changed since the last look.

@@ -27,6 +27,8 @@ type app struct {
 	health  *observe.Health
 	watcher *realm.Watcher
 	config  config.Config
+	// mappings are the digests of the mapping files as they were loaded, by name.
+	mappings map[string]config.Digest
 }
 
 func newApp(c config.Config, log *zap.Logger) (*app, error) {
@@ -37,7 +39,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := newTenants(c)
+	list, mappings, err := newTenants(c)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 		watcher: &realm.Watcher{
 			Tenants: tenants, Clients: clients, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
 		},
-		config: c,
+		config: c, mappings: mappings,
 	}, nil
 }
 
@@ -115,18 +117,21 @@ func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
 	}
 }
 
-func newTenants(c config.Config) ([]*tenant.Tenant, error) {
-	var out []*tenant.Tenant
+func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]config.Digest, err error) {
+	mappings = map[string]config.Digest{}
 	for name, r := range c.Realms {
 		for _, t := range r.Tenants {
-			m, problems := loadMapping(t)
+			m, digest, problems := loadMappingFile(t)
+			if t.Mapping != "" {
+				mappings[t.Mapping] = digest
+			}
 			if len(problems) > 0 {
-				return nil, fmt.Errorf("tenant %s: %s", t.Path, problems[0])
+				return nil, nil, fmt.Errorf("tenant %s: %s", t.Path, problems[0])
 			}
 			out = append(out, newTenant(c, name, t, m))
 		}
 	}
-	return out, nil
+	return out, mappings, nil
 }
 
 func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) *tenant.Tenant {

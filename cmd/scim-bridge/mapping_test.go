@@ -519,6 +519,14 @@ func TestGroupsBelowAParent(t *testing.T) {
 			if groups, _ := read["groups"].([]any); err != nil || len(groups) != 1 {
 				t.Errorf("groups of the user = %v, %v, want the one below the parent", read["groups"], err)
 			}
+			if err := b.admin.DeleteGroup(t.Context(), parent); err != nil {
+				t.Fatal(err)
+			}
+			b.app.watcher.Look(t.Context())
+			fitness := b.app.watcher.Tenants.All()[0].Fitness()
+			if _, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"stray"}`); client.StatusOf(err) != http.StatusServiceUnavailable || fitness.Resolved.Groups["/scim"] != parent {
+				t.Errorf("without the parent a create = %v; requests under way have the parent %v, want 503 and the one they began with", err, fitness.Resolved.Groups)
+			}
 		})
 	}
 }

@@ -12,11 +12,18 @@ import (
 
 // loadMapping compiles the mapping of a tenant; without a file it is the built-in one.
 func loadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) {
+	m, _, problems := loadMappingFile(t)
+	return m, problems
+}
+
+// loadMappingFile is loadMapping, with the digest of the file.
+func loadMappingFile(t config.Tenant) (*mapping.Mapping, config.Digest, []config.Problem) {
 	if t.Mapping == "" {
-		return mapping.Default(scim.Profile(t.Profile)), nil
+		return mapping.Default(scim.Profile(t.Profile)), config.Digest{}, nil
 	}
 	file, source := config.LoadMapping(t.Mapping)
-	return mapping.Compile(file, source, scim.Profile(t.Profile))
+	m, problems := mapping.Compile(file, source, scim.Profile(t.Profile))
+	return m, source.Digest(), problems
 }
 
 // mappingProblems are those of all mapping files that a configuration names.
@@ -44,7 +51,7 @@ func (a *app) watchMappings(ctx context.Context) error {
 	if len(users) == 0 {
 		return nil
 	}
-	return config.Watch(ctx, slices.Sorted(maps.Keys(users)), func(file string) {
+	return config.Watch(ctx, a.mappings, func(file string) {
 		for _, t := range users[file] {
 			m, problems := loadMapping(t)
 			if len(problems) > 0 {

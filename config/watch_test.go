@@ -1,0 +1,57 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestWatchTells of a file whose content changed since it was loaded, and of one behind a
+// symbolic link that is swapped, as Kubernetes mounts a ConfigMap.
+func TestWatchTells(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	version := func(name, text string) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name, "mapping.yaml"), text, 0o600)
+		if err := os.Symlink(name, filepath.Join(dir, "..tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version("..one", "one")
+	file := filepath.Join(dir, "mapping.yaml")
+	if err := os.Symlink("..data/mapping.yaml", file); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	told, ended := make(chan string), make(chan error)
+	go func() {
+		ended <- Watch(ctx, map[string]Digest{file: sha256.Sum256([]byte("before"))}, func(file string) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Error(err)
+			}
+			told <- string(data)
+		})
+	}()
+	if got := <-told; got != "one" {
+		t.Errorf("told of %q, want what changed before the watch began", got)
+	}
+	write(t, filepath.Join(dir, "neighbour"), "x", 0o600)
+	version("..two", "two")
+	if got := <-told; got != "two" {
+		t.Errorf("told of %q, want the swapped file alone", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
