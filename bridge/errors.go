@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -30,7 +31,7 @@ func (e unfitError) Error() string { return string(e) }
 func unfit(cause error) *scim.Error {
 	return &scim.Error{
 		Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
-		Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge setup",
+		Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge doctor",
 	}
 }
 
@@ -42,6 +43,9 @@ func (s *Service) fail(r *request, err error) error {
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
 		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
+	}
+	if role, ok := errors.AsType[guard.RoleError](err); ok {
+		return unfit(role)
 	}
 	if kcErr, ok := errors.AsType[*keycloak.Error](err); ok {
 		out := r.translate(kcErr, err)
@@ -78,7 +82,7 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	case keycloak.Denied:
 		return &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
-			Detail: "Keycloak refuses the bridge's own credentials or rights; the operator finds the remedy with scim-bridge setup",
+			Detail: "Keycloak refuses the bridge's own credentials or rights; the operator finds the remedy with scim-bridge doctor",
 		}
 	case keycloak.Unknown:
 	}
@@ -100,6 +104,9 @@ func left(err error) string {
 // missing tells a missing member from a missing resource.
 func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	var failed *apply.Error
+	if errors.As(err, &failed) && failed.Step.Kind == plan.GrantRoles && e.Missing == "" { // a role was deleted
+		return unfit(err)
+	}
 	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember {
 		if e.Missing == keycloak.MissingUser && !failed.Step.User.IsZero() {
 			return unknownMembers([]string{failed.Step.User.String()})

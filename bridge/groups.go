@@ -62,6 +62,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 		return change{}, err
 	}
 	p, after := plan.ForNewGroup(r.Tenant.Key, state, guard.GroupParent(r.Tenant), idsOf(members), time.Now())
+	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
 
@@ -159,6 +160,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 		return change{}, err
 	}
 	p, group := plan.ForGroup(r.Tenant.Key, cur.group, state, time.Now())
+	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
 

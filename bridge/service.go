@@ -362,6 +362,9 @@ func (s *Service) carryOut(ctx context.Context, r *request, ch change, answers b
 // apply carries out a plan, which the debug log shows by its names, without values.
 func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
 	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
+	if err := guard.Grants(ctx, r.client, r.Tenant, p); err != nil {
+		return apply.Outcome{}, err
+	}
 	return s.applier.Apply(ctx, r.client, p)
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -59,13 +60,41 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
 		return change{}, err
 	}
+	link, err := k.link(ctx, r, doc)
+	if err != nil {
+		return change{}, err
+	}
 	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Key, state, defaultGroups(r), time.Now())
+	p, after := plan.ForNewUser(r.Tenant.Key, state, defaultGroups(r), link, time.Now())
+	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: p, after: current{user: after}}, nil
+}
+
+// link is the link of a new user to the mapping's identity provider, nil for none. One
+// that another user has is refused: Keycloak would give one identity to both. Nobody else
+// can make that link in this process until the request ends.
+func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
+	link, err := r.Tenant.Mapping.Link(doc)
+	if err != nil || link == nil {
+		return nil, err
+	}
+	unlock, err := k.s.applier.Locks.Lock(ctx, r.Tenant.Realm+" link "+link.IdentityProvider+" "+link.UserID)
+	if err != nil {
+		return nil, err
+	}
+	r.atEnd = append(r.atEnd, unlock)
+	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
+	if err == nil && len(others) > 0 {
+		return nil, &scim.Error{
+			Status: http.StatusConflict, Type: scim.UniqueValue,
+			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
+		}
+	}
+	return link, err
 }
 
 // state maps the document, and refuses what the realm would turn into something else.
@@ -147,6 +176,13 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	p, after := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
+	if r.Tenant.Mapping.ManagesUserRoles() {
+		has, err := r.client.UserRoles(ctx, cur.userID)
+		if err != nil {
+			return change{}, err
+		}
+		p = append(p, plan.ForRoles(plan.Holder{User: cur.userID}, has, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
+	}
 	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 

@@ -26,6 +26,10 @@ func schemaOf(t reflect.Type) map[string]any {
 	switch {
 	case t == reflect.TypeFor[Transform]():
 		return transformSchema()
+	case t == reflect.TypeFor[RoleName]():
+		keys := recordSchema(t)
+		keys["required"] = []string{"client", "role"}
+		return map[string]any{"oneOf": []any{map[string]any{"type": "string", "minLength": 1}, keys}}
 	case strings.HasPrefix(t.Name(), "Table["):
 		value, _ := t.Elem().FieldByName("Value") // of an Entry
 		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": schemaOf(value.Type)}

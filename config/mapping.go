@@ -11,6 +11,8 @@ type Mapping struct {
 	Schemas Table[Schema] `json:"schemas" doc:"Extension schemas of your own, by their URN. /Schemas publishes them."`
 	Users   UserMapping   `json:"users" doc:"How users are stored."`
 	Groups  GroupMapping  `json:"groups" doc:"How groups are stored."`
+
+	GrantableRoles []RoleName `json:"grantableRoles" doc:"All roles of Keycloak that rules of this file may grant: the name of a role of the realm, or { client: shop, role: editor } for a role of a client. Roles that administer the realm cannot be among them."`
 }
 
 // Table is a mapping of the file in the order of the file: names and what belongs to
@@ -89,13 +91,36 @@ type UserMapping struct {
 	Password      Password    `json:"password" doc:"What happens to a password that the client sends: ignore (default; counted), accept (set, whenever it is sent), or initial (set when the user is created, who must change it at the first login; later ones are ignored and counted). Accepted passwords must meet the realm's password policy."`
 	DefaultGroups []GroupPath `json:"defaultGroups" doc:"Groups that every user joins when it is created, by their paths in Keycloak, as /everyone. They must exist."`
 	EmailVerified bool        `json:"emailVerified" doc:"Whether an e-mail address that the client sets counts as verified in Keycloak; default false."`
+	Roles         []RoleRule  `json:"roles" doc:"Roles that users get; see Roles."`
+	Link          Link        `json:"link" doc:"The identity provider to which a user is linked when it is created; see Linking."`
+}
+
+// RoleRule grants roles to users.
+type RoleRule struct {
+	When  Expression `json:"when" doc:"A CEL expression: the users for which it is true have the roles; default: all."`
+	Grant []RoleName `json:"grant" doc:"The roles, each one of grantableRoles. Required."`
+}
+
+// Link says how a new user is linked to an identity provider of the realm. The zero Link
+// links nobody.
+type Link struct {
+	IdentityProvider Alias  `json:"identityProvider" doc:"The alias of the identity provider in Keycloak. Required."`
+	UserID           string `json:"userId" doc:"The path of the attribute that holds the id which the identity provider knows the user by, as externalId. Required; a new user without it is refused."`
+	UserName         string `json:"userName" doc:"The path of the attribute that holds the name which the identity provider knows the user by; default userName. Keycloak only shows it."`
 }
 
 // GroupMapping says how groups are stored.
 type GroupMapping struct {
-	Attributes Table[Rule] `json:"attributes" doc:"Rules by the path of the attribute, as for users."`
-	Unmapped   Unmapped    `json:"unmapped" doc:"As for users."`
-	Parent     GroupPath   `json:"parent" doc:"The group below which this endpoint's groups live, by its path in Keycloak, as /scim. It must exist; default: the top level. Groups elsewhere are not there for the client."`
+	Attributes Table[Rule]       `json:"attributes" doc:"Rules by the path of the attribute, as for users."`
+	Unmapped   Unmapped          `json:"unmapped" doc:"As for users."`
+	Parent     GroupPath         `json:"parent" doc:"The group below which this endpoint's groups live, by its path in Keycloak, as /scim. It must exist; default: the top level. Groups elsewhere are not there for the client."`
+	Roles      Table[[]RoleName] `json:"roles" doc:"Roles of groups by their displayName, each one of grantableRoles; see Roles."`
+}
+
+// RoleName names a role of the realm or of a client.
+type RoleName struct {
+	Client string `json:"client" doc:"The client id."` // "" for a role of the realm
+	Role   string `json:"role" doc:"The name."`
 }
 
 // Transform is one step of a rule.

@@ -88,6 +88,15 @@ func (k checker) mapping(m Mapping) {
 			k.none(string(s.Where), "attributes", s.Value.Attributes == nil, "Add an attribute, or remove the schema")
 		}
 	}
+	for i, r := range m.Users.Roles {
+		if rule := item("users.roles", i); len(r.Grant) == 0 {
+			k.none(rule, "grant", r.Grant == nil, "List the roles that the rule grants")
+		}
+	}
+	if m.Users.Link != (Link{}) || k.given("users.link") {
+		k.missing("users.link", "identityProvider", "Name the identity provider by its alias")
+		k.missing("users.link", "userId", "Name the attribute that holds the user's id at the identity provider, like externalId")
+	}
 }
 
 // special is a type that reads its node by itself.

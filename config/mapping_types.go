@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
@@ -132,6 +133,43 @@ func (v *AttributeName) UnmarshalText(text []byte) error {
 	}
 	*v = AttributeName(text)
 	return nil
+}
+
+// Alias is the alias of an identity provider.
+type Alias string
+
+// UnmarshalText refuses what cannot be part of a URL of Keycloak's.
+func (v *Alias) UnmarshalText(text []byte) error {
+	if strings.ContainsAny(string(text), forbiddenInNames+" ") {
+		return fault{"is no alias of an identity provider", "Write it as Keycloak's console shows it"}
+	}
+	*v = Alias(text)
+	return nil
+}
+
+// forbiddenInNames are the characters of a name with which Keycloak cannot look it up by
+// a URL.
+const forbiddenInNames = `/\%;?#`
+
+// decodeNode takes the name of a role of the realm, or the keys client and role.
+func (v *RoleName) decodeNode(d decoder, path string, n node) {
+	switch n.kind {
+	case kindMapping:
+		type keys RoleName // without this method
+		var k keys
+		d.record(path, n, reflect.ValueOf(&k).Elem())
+		*v = RoleName(k)
+		for _, key := range []string{"client", "role"} {
+			checker{report: d.r}.missing(path, key, "Write both, like { client: shop, role: editor }")
+		}
+	case kindText, kindNumber, kindBool:
+		d.textOf(path, n, &v.Role)
+	default:
+		d.r.add(path, "is no role", "Write the name of a role of the realm, or { client: shop, role: editor }")
+	}
+	if strings.ContainsAny(v.Role, forbiddenInNames) {
+		d.r.add(path, "has a character with which Keycloak cannot look a role up by its name", "Grant a role without any of "+forbiddenInNames)
+	}
 }
 
 // Expression is the text of a CEL expression; it may have several lines.

@@ -22,6 +22,8 @@ func MappingReference() string {
 	section("`schemas.<URN>.attributes.<name>`", reflect.TypeFor[Attribute]())
 	section("`….subAttributes.<name>`", reflect.TypeFor[SubAttribute]())
 	section("`users`", reflect.TypeFor[UserMapping]())
+	section("`users.roles`, each", reflect.TypeFor[RoleRule]())
+	section("`users.link`", reflect.TypeFor[Link]())
 	section("`groups`", reflect.TypeFor[GroupMapping]())
 	section("`users.attributes.<path>` and `groups.attributes.<path>`", reflect.TypeFor[Rule]())
 	b.WriteString("\n### Transforms\n\n| name | argument | on the way to Keycloak | on the way back |\n| --- | --- | --- | --- |\n")
@@ -46,7 +48,7 @@ func typeName(t reflect.Type) string {
 		return "true, false"
 	case t.Kind() == reflect.Int:
 		return "number"
-	case t == reflect.TypeFor[AttributeName](), t == reflect.TypeFor[string]():
+	case t == reflect.TypeFor[AttributeName](), t == reflect.TypeFor[Alias](), t == reflect.TypeFor[string]():
 		return "text"
 	}
 	return "word"

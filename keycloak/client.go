@@ -188,26 +188,45 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	}
 	return named(op, c.retry.WithContext(ctx).Run(func() error {
 		return c.call(ctx, op, func(ctx context.Context, token string) error {
-			return c.send(ctx, token, http.MethodGet, path, nil, out)
+			_, err := c.send(ctx, token, http.MethodGet, path, nil, out)
+			return err
 		})
 	}))
 }
 
 // write sends a body with a method that changes something.
 func (c *Client) write(ctx context.Context, op, method, path string, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return &Error{Op: op, Kind: Invalid, Err: fmt.Errorf("encode: %w", err)}
-	}
-	return c.call(ctx, op, func(ctx context.Context, token string) error {
-		return c.send(ctx, token, method, path, data, nil)
-	})
+	_, err := c.change(ctx, op, method, path, body)
+	return err
 }
 
-func (c *Client) send(ctx context.Context, token, method, path string, body []byte, out any) error {
+// create posts a body and returns the last segment of the Location: the id of what was
+// created, "" when the answer names none.
+func (c *Client) create(ctx context.Context, op, path string, body any) (string, error) {
+	header, err := c.change(ctx, op, http.MethodPost, path, body)
+	if err != nil {
+		return "", err
+	}
+	location := header.Get("Location")
+	return location[strings.LastIndexByte(location, '/')+1:], nil
+}
+
+func (c *Client) change(ctx context.Context, op, method, path string, body any) (header http.Header, err error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, &Error{Op: op, Kind: Invalid, Err: fmt.Errorf("encode: %w", err)}
+	}
+	err = c.call(ctx, op, func(ctx context.Context, token string) (err error) {
+		header, err = c.send(ctx, token, method, path, data, nil)
+		return err
+	})
+	return header, err
+}
+
+func (c *Client) send(ctx context.Context, token, method, path string, body []byte, out any) (http.Header, error) {
 	req, err := newRequest(ctx, method, c.base+path, bodyReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
@@ -216,16 +235,16 @@ func (c *Client) send(ctx context.Context, token, method, path string, body []by
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // the guard read it
 	if out == nil {
-		return nil
+		return res.Header, nil
 	}
 	if err := json.UnmarshalRead(res.Body, out); err != nil {
-		return unavailable("decode answer: %w", err)
+		return nil, unavailable("decode answer: %w", err)
 	}
-	return nil
+	return res.Header, nil
 }
 
 // bodyReader keeps a nil body a nil reader.

@@ -2,17 +2,10 @@ package keycloak
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 
 	"github.com/Nerzal/gocloak/v13"
 )
-
-// Role is a role of a client.
-type Role struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
 
 // FindClient looks a client up by its clientId; ok is false when there is none.
 func (c *Client) FindClient(ctx context.Context, clientID string) (id ClientUUID, ok bool, err error) {
@@ -24,6 +17,16 @@ func (c *Client) FindClient(ctx context.Context, clientID string) (id ClientUUID
 	}
 	s, err := parseSegment(list[0].ID)
 	return ClientUUID{s}, err == nil, err
+}
+
+// ManagementClient finds realm-management, whose roles are the rights of the Admin API.
+// Needs view-clients.
+func (c *Client) ManagementClient(ctx context.Context) (ClientUUID, error) {
+	id, ok, err := c.FindClient(ctx, realmManagement)
+	if err == nil && !ok {
+		err = &Error{Op: "find client", Kind: NotFound, Message: realmManagement}
+	}
+	return id, err
 }
 
 // CreateClient creates a confidential client that has a service account and no
@@ -69,25 +72,12 @@ func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, err
 // ManagementRoles are all rights of the Admin API of the realm, and those that a
 // user has directly.
 func (c *Client) ManagementRoles(ctx context.Context, user UserID) (all, granted []Role, err error) {
-	id, ok, err := c.FindClient(ctx, realmManagement)
+	id, err := c.ManagementClient(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !ok {
-		return nil, nil, &Error{Op: "find client", Kind: NotFound, Message: realmManagement}
 	}
 	if err = c.get(ctx, "list roles", "/clients/"+id.escaped()+"/roles", nil, &all); err == nil {
 		err = c.get(ctx, "list granted roles", "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), nil, &granted)
 	}
 	return all, granted, err
-}
-
-// GrantManagementRoles grants rights of the Admin API to a user. The caller must
-// hold them.
-func (c *Client) GrantManagementRoles(ctx context.Context, user UserID, roles []Role) error {
-	id, ok, err := c.FindClient(ctx, realmManagement)
-	if err != nil || !ok {
-		return named("find client", err)
-	}
-	return c.write(ctx, "grant roles", http.MethodPost, "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), roles)
 }

@@ -75,6 +75,15 @@ func KindOf(err error) Kind {
 	return ""
 }
 
+// MessageOf is Keycloak's own text of an *Error in the chain, or "". It may hold personal
+// data.
+func MessageOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Message
+	}
+	return ""
+}
+
 // unavailable is an answer that is none.
 func unavailable(format string, args ...any) *Error {
 	return &Error{Kind: Unavailable, Err: fmt.Errorf(format, args...)}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -22,6 +23,7 @@ type Group struct {
 	ParentID      string // "" for a top-level group
 	Attributes    map[string][]string
 	SubGroupCount int
+	Roles         []RoleName // that it has itself, sorted; those of clients only with view-clients
 
 	raw map[string]jsontext.Value // as read, for UpdateGroup
 }
@@ -36,6 +38,8 @@ func (g *Group) UnmarshalJSON(data []byte) error {
 		ParentID      string              `json:"parentId"`
 		Attributes    map[string][]string `json:"attributes"`
 		SubGroupCount int                 `json:"subGroupCount"`
+		RealmRoles    []string            `json:"realmRoles"`
+		ClientRoles   map[string][]string `json:"clientRoles"`
 	}
 	var raw map[string]jsontext.Value
 	if err := errors.Join(json.Unmarshal(data, &known), json.Unmarshal(data, &raw)); err != nil {
@@ -45,6 +49,15 @@ func (g *Group) UnmarshalJSON(data []byte) error {
 		ID: known.ID, Name: known.Name, Path: known.Path, ParentID: known.ParentID,
 		Attributes: known.Attributes, SubGroupCount: known.SubGroupCount, raw: raw,
 	}
+	for _, name := range known.RealmRoles {
+		g.Roles = append(g.Roles, RoleName{Name: name})
+	}
+	for client, names := range known.ClientRoles {
+		for _, name := range names {
+			g.Roles = append(g.Roles, RoleName{Client: client, Name: name})
+		}
+	}
+	slices.SortFunc(g.Roles, RoleName.Compare)
 	return nil
 }
 

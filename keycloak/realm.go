@@ -5,16 +5,21 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RealmSettings are the settings of a realm that change what the bridge may do.
+// RealmSettings are the settings of a realm that change what the bridge may do or concern
+// who provisions.
 type RealmSettings struct {
 	EditUsernameAllowed         bool `json:"editUsernameAllowed"`
 	RegistrationEmailAsUsername bool `json:"registrationEmailAsUsername"`
+	DuplicateEmailsAllowed      bool `json:"duplicateEmailsAllowed"`
+	OrganizationsEnabled        bool `json:"organizationsEnabled"`
+	SCIMAPIEnabled              bool `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
 }
 
 // RealmSettings reads the settings; it needs view-realm, without which Keycloak
@@ -25,10 +30,60 @@ func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
 	return s, err
 }
 
+// Reach asks for the realm's public description, without credentials. NotFound is a realm
+// that does not exist.
+func (c *Client) Reach(ctx context.Context) error {
+	const op = "get public realm"
+	req, err := newRequest(ctx, http.MethodGet, c.tokens.realmURL, http.NoBody)
+	if err != nil {
+		return named(op, err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return named(op, err)
+	}
+	return res.Body.Close()
+}
+
+// RequiredActions are what every new user must do at the first login, by their names. Needs
+// view-realm.
+func (c *Client) RequiredActions(ctx context.Context) ([]string, error) {
+	var list []struct {
+		Alias   string `json:"alias"`
+		Enabled bool   `json:"enabled"`
+		Default bool   `json:"defaultAction"`
+	}
+	if err := c.get(ctx, "list required actions", "/authentication/required-actions", nil, &list); err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, a := range list {
+		if a.Enabled && a.Default {
+			out = append(out, a.Alias)
+		}
+	}
+	return out, nil
+}
+
 // AllowEditUsername lets user names be changed. The body names that flag alone, so
 // that nothing else of the realm changes. Needs manage-realm.
 func (c *Client) AllowEditUsername(ctx context.Context) error {
 	return c.write(ctx, "update realm", http.MethodPut, "", map[string]bool{"editUsernameAllowed": true})
+}
+
+// HasIdentityProvider reports whether the realm has an identity provider of that alias.
+// Needs view-identity-providers.
+func (c *Client) HasIdentityProvider(ctx context.Context, alias string) (bool, error) {
+	const op = "get identity provider"
+	s, err := parseSegment(alias)
+	if err != nil {
+		return false, &Error{Op: op, Kind: Invalid, Err: err}
+	}
+	err = c.get(ctx, op, "/identity-provider/instances/"+s.escaped(), nil, &struct{}{})
+	if KindOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // CreateRealm creates the realm of the client, enabled and otherwise as Keycloak
@@ -194,5 +249,22 @@ func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, named("get token", err)
 	}
-	return rolesOf(token)
+	claims, err := claimsOf(token)
+	return claims.Resources[realmManagement].Roles, named("get token", err)
+}
+
+// RenewToken gets a new access token, as the rights in one are those of when it was issued,
+// and returns the time of that by Keycloak's clock, to the second.
+func (c *Client) RenewToken(ctx context.Context) (time.Time, error) {
+	const op = "get token"
+	old, err := c.tokens.get(ctx, "")
+	if err != nil {
+		return time.Time{}, named(op, err)
+	}
+	token, err := c.tokens.get(ctx, old)
+	if err != nil {
+		return time.Time{}, named(op, err)
+	}
+	claims, err := claimsOf(token)
+	return time.Unix(claims.Issued, 0), named(op, err)
 }

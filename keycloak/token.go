@@ -228,24 +228,26 @@ func tokenError(err error) error {
 	return e
 }
 
-// rolesOf reads the realm-management roles out of an access token of our own, so
-// that its signature need not be checked.
-func rolesOf(token string) ([]string, error) {
+// accessClaims are what the bridge reads of its own access token.
+type accessClaims struct {
+	Issued    int64 `json:"iat"` // s
+	Resources map[string]struct {
+		Roles []string `json:"roles"`
+	} `json:"resource_access"`
+}
+
+// claimsOf reads an access token of our own, so that its signature need not be checked.
+func claimsOf(token string) (claims accessClaims, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, unavailable("the access token is no JWT")
+		return claims, unavailable("the access token is no JWT")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err == nil {
+		err = json.Unmarshal(data, &claims)
+	}
 	if err != nil {
-		return nil, unavailable("the access token is no JWT: %w", err)
+		return claims, unavailable("the access token is no JWT: %w", err)
 	}
-	var claims struct {
-		Resources map[string]struct {
-			Roles []string `json:"roles"`
-		} `json:"resource_access"`
-	}
-	if err := json.Unmarshal(data, &claims); err != nil {
-		return nil, unavailable("the access token is no JWT: %w", err)
-	}
-	return claims.Resources[realmManagement].Roles, nil
+	return claims, nil
 }

@@ -102,13 +102,14 @@ func (a AttributeQuery) q() (string, error) {
 	return a.Name + `:"` + strings.ReplaceAll(a.Value, `"`, `\"`) + `"`, nil
 }
 
-// UserQuery is a search for users. At most one of Username, Email, Attribute and
-// IDs is set; none lists all users but service accounts, by user name. Searches by
+// UserQuery is a search for users. At most one of Username, Email, Attribute, Link
+// and IDs is set; none lists all users but service accounts, by user name. Searches by
 // a criterion find service accounts too.
 type UserQuery struct {
 	Username  string // the whole name, without regard to case
 	Email     string // the whole primary address, without regard to case
 	Attribute *AttributeQuery
+	Link      *Link    // without UserName
 	IDs       []UserID // at most MaxPage; First and Max have no effect
 	First     int      // offset
 	Max       int      // 1 to MaxPage; 0 means MaxPage
@@ -147,6 +148,9 @@ func (q UserQuery) values() (url.Values, error) {
 			return nil, err
 		}
 		v.Set("q", text)
+	case q.Link != nil:
+		v.Set("idpAlias", q.Link.IdentityProvider)
+		v.Set("idpUserId", q.Link.UserID)
 	}
 	return v, nil
 }
@@ -192,6 +196,14 @@ func (c *Client) IsServiceAccount(ctx context.Context, username string) (bool, e
 	return true, nil
 }
 
+// Link says who a user is at an identity provider of the realm, so that a login there is
+// one of this user.
+type Link struct {
+	IdentityProvider string `json:"identityProvider"` // its alias
+	UserID           string `json:"userId"`           // at the identity provider
+	UserName         string `json:"userName"`         // at the identity provider
+}
+
 // NewUser is a user to create.
 type NewUser struct {
 	Username      string
@@ -202,6 +214,7 @@ type NewUser struct {
 	EmailVerified bool         // always sent
 	Password      UserPassword // zero for none
 	Created       time.Time    // kept by Keycloak, so that nobody has to ask for it
+	Link          *Link        // nil for none; one whose identity provider is unknown is dropped without a word
 	Attributes    map[string][]string
 }
 
@@ -237,24 +250,33 @@ func (p UserPassword) credentials() *[]gocloak.CredentialRepresentation {
 	return &[]gocloak.CredentialRepresentation{{Type: new("password"), Value: &p.text, Temporary: &p.temporary}}
 }
 
+// newUserJSON is the wire form of NewUser: gocloak's knows no links.
+type newUserJSON struct {
+	gocloak.User
+
+	Links []Link `json:"federatedIdentities,omitempty"`
+}
+
 // CreateUser creates a user in one transaction. It is never repeated.
 func (c *Client) CreateUser(ctx context.Context, u NewUser) (UserID, error) {
 	const op = "create user"
 	if err := refuseNUL(op, u.Attributes, u.Username, u.Email, u.FirstName, u.LastName); err != nil {
 		return UserID{}, err
 	}
-	body := gocloak.User{
+	body := newUserJSON{User: gocloak.User{
 		Username: &u.Username, FirstName: optional(u.FirstName), LastName: optional(u.LastName), Email: optional(u.Email),
 		Enabled: &u.Enabled, EmailVerified: &u.EmailVerified, Attributes: &u.Attributes, Credentials: u.Password.credentials(),
-	}
+	}}
 	if !u.Created.IsZero() {
 		body.CreatedTimestamp = new(u.Created.UnixMilli())
 	}
-	var location string
-	err := c.viaGocloak(ctx, op, func(ctx context.Context, token string) (err error) {
-		location, err = c.cloak.CreateUser(ctx, token, c.realm.escaped(), body)
-		return err
-	})
+	if u.Link != nil {
+		if err := refuseNUL(op, nil, u.Link.UserID, u.Link.UserName); err != nil {
+			return UserID{}, err
+		}
+		body.Links = []Link{*u.Link}
+	}
+	location, err := c.create(ctx, op, "/users", body)
 	if err != nil {
 		return UserID{}, err
 	}

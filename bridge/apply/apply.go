@@ -149,6 +149,10 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 		err = addMember(ctx, c, userOf(s, out), groupOf(s, out))
 	case plan.RemoveMember:
 		err = removeMember(ctx, c, s.User, groupOf(s, out))
+	case plan.GrantRoles:
+		err = c.GrantRoles(ctx, holderOf(s, out), s.Roles)
+	case plan.RevokeRoles:
+		err = c.RevokeRoles(ctx, holderOf(s, out), s.Roles)
 	default:
 		err = fmt.Errorf("unknown step %q", s.Kind)
 	}
@@ -167,6 +171,14 @@ func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
 		return out.Group
 	}
 	return s.Group
+}
+
+// holderOf is whose roles a step changes.
+func holderOf(s plan.Step, out *Outcome) keycloak.RoleHolder {
+	if user := userOf(s, out); !user.IsZero() {
+		return user
+	}
+	return groupOf(s, out)
 }
 
 // undoing is the step that takes back what the first step of a plan created.

@@ -36,6 +36,8 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 	m.User.Schema.Attribute(scim.AttrPassword).Unpublished = m.Password == config.PasswordIgnore
 	c.kind(&m.users, m.User, file.Users.Attributes, users.rules, userDefaults())
 	c.kind(&m.groups, m.Group, file.Groups.Attributes, groups.rules, nil)
+	c.roles(m, file)
+	c.links(m, file.Users.Link)
 	if problems := c.Problems(); len(problems) > 0 {
 		return nil, problems
 	}

@@ -15,6 +15,7 @@ type GroupState struct {
 	Attributes map[string][]string // as in UserState
 	Remainder  map[string]any
 	text       string   // of the remainder
+	Roles      Roles    // as in UserState
 	Dropped    []string // as in UserState
 }
 
@@ -37,7 +38,7 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	if length(rest.String(scim.AttrExternalID)) > maxGroupValue {
 		return GroupState{}, scim.BadRequest(scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
 	}
-	s := GroupState{Name: name, Attributes: map[string][]string{
+	s := GroupState{Name: name, Roles: m.rolesOfGroup(name), Attributes: map[string][]string{
 		m.groups.externalID: takeText(rest, scim.AttrExternalID),
 	}}
 	taken, err := m.groups.take(rest)

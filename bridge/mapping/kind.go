@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"cel.dev/cel-go/interpreter"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -19,14 +21,26 @@ type derived struct {
 	value *expression
 }
 
+// activation is what the expressions see of a document. Without expressions it is nil.
+func (k kind) activation(doc scim.Document) (interpreter.Activation, error) {
+	if k.language == nil {
+		return nil, nil //nolint:nilnil // nothing looks at it
+	}
+	in, err := k.language.activation(doc)
+	if err != nil {
+		return nil, fmt.Errorf("CEL: %w", err)
+	}
+	return in, nil
+}
+
 // derive computes the attributes that expressions give, all from the document as it is.
 func (k kind) derive(doc scim.Document) error {
 	if len(k.derived) == 0 {
 		return nil
 	}
-	in, err := k.language.activation(doc)
+	in, err := k.activation(doc)
 	if err != nil {
-		return fmt.Errorf("CEL: %w", err)
+		return err
 	}
 	values := make([]any, len(k.derived))
 	for i, d := range k.derived {

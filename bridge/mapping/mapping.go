@@ -27,12 +27,23 @@ type Mapping struct {
 
 	users  kind
 	groups kind
+
+	userRoles   []roleRule
+	groupRoles  map[string][]keycloak.RoleName // by displayName
+	userManaged []keycloak.RoleName            // all that userRoles grant
+	// groupManaged are all that groupRoles grant.
+	groupManaged []keycloak.RoleName
+
+	link *link // nil for none
 }
 
 // Resolved is what a realm has under the names of a mapping, as far as the last look at it
 // found (bridge/realm).
 type Resolved struct {
 	Groups map[string]keycloak.GroupID // by path
+	Roles  map[keycloak.RoleName]keycloak.Role
+	// Management is the client whose roles administer the realm; zero without Roles.
+	Management keycloak.ClientUUID
 }
 
 // Groups are the paths of all groups that must exist.

@@ -29,6 +29,9 @@ type UserState struct {
 	Remainder  map[string]any
 	text       string // of the remainder
 
+	// Roles are those that the user shall have.
+	Roles Roles
+
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
 }
@@ -44,6 +47,9 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 	delete(rest, scim.AttrPassword)
 	err := m.users.derive(rest)
 	if err != nil {
+		return UserState{}, err
+	}
+	if s.Roles, err = m.rolesOf(rest); err != nil {
 		return UserState{}, err
 	}
 	if s.Username, err = m.takeUserName(rest); err != nil {

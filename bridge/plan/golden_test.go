@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -156,10 +157,19 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, u := plan.ForNewUser(key, s, nil, now())
+	_, u := plan.ForNewUser(key, s, nil, nil, now())
 	u.ID = "u1"
 	u.Attributes = reversed(u.Attributes)
 	fields := map[string]any{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName, "enabled": u.Enabled, "emailVerified": u.EmailVerified}
+	fields["(roles)"] = s.Roles.Wanted
+	link, err := m.Link(document(t, m.User, sent))
+	if err != nil {
+		g.expect(t, "error", err.Error())
+		return
+	}
+	if link != nil {
+		fields["(link)"] = link
+	}
 	g.held(t, fields, u.Attributes, s.Remainder, s.Dropped)
 	back, err := m.UserResource(key, u)
 	if err != nil {
@@ -204,7 +214,7 @@ func (g *golden) group(t *testing.T, m *mapping.Mapping, sent []byte) {
 	}
 	_, group := plan.ForNewGroup(key, s, keycloak.GroupID{}, nil, now())
 	group.Attributes = reversed(group.Attributes)
-	g.held(t, map[string]any{"name": group.Name}, group.Attributes, s.Remainder, s.Dropped)
+	g.held(t, map[string]any{"name": group.Name, "(roles)": s.Roles.Wanted}, group.Attributes, s.Remainder, s.Dropped)
 	back, err := m.GroupResource(key, group)
 	if err != nil {
 		t.Fatal(err)
@@ -235,6 +245,12 @@ func (g *golden) held(t *testing.T, fields map[string]any, attributes map[string
 	for name, value := range fields {
 		if scim.IsEmpty(value) || value == false {
 			delete(fields, name)
+		}
+		if roles, ok := value.([]keycloak.RoleName); ok {
+			delete(fields, name)
+			if len(roles) > 0 {
+				fields[name] = fmt.Sprint(roles)
+			}
 		}
 	}
 	shown := map[string]any{}
@@ -318,7 +334,7 @@ func TestEveryExampleOfTheMappingReferenceHolds(t *testing.T) {
 			}
 			g.Files = append(g.Files, txtar.File{Name: "user.json", Data: blocks[i+1][2]}, txtar.File{Name: "keycloak.json", Data: []byte(pretty(t, stored))})
 		} else {
-			g.Files = append(g.Files, txtar.File{Name: "user.json", Data: []byte(`{"userName":"j","name":{"givenName":"J"}}`)})
+			g.Files = append(g.Files, txtar.File{Name: "user.json", Data: []byte(`{"userName":"j","externalId":"x","name":{"givenName":"J"}}`)})
 		}
 		g.partial = true
 		g.run(t)

@@ -23,12 +23,15 @@ const (
 	DeleteGroup  Kind = "delete_group"
 	AddMember    Kind = "add_member"
 	RemoveMember Kind = "remove_member"
+	GrantRoles   Kind = "grant_roles"
+	RevokeRoles  Kind = "revoke_roles"
 )
 
 // Step is one change. Which fields it uses follows from its kind.
 type Step struct {
 	Kind Kind
-	// User and Group are zero in AddMember for the one that the plan creates.
+	// User and Group are zero in AddMember for the one that the plan creates. Changes of
+	// roles have one of the two, or none for what the plan creates.
 	User  keycloak.UserID
 	Group keycloak.GroupID
 
@@ -37,6 +40,7 @@ type Step struct {
 	NewGroup    keycloak.NewGroup
 	OldGroup    keycloak.Group
 	GroupUpdate keycloak.GroupUpdate
+	Roles       []keycloak.Role // all of the realm or all of one client
 
 	// Always says that the step is carried out even when one before it failed:
 	// access is ended also when Keycloak refuses to disable the user.
@@ -61,7 +65,11 @@ func (p Plan) String() string {
 func (s Step) String() string {
 	switch s.Kind {
 	case CreateUser:
-		return fmt.Sprintf("%s enabled=%t attributes=%v", s.Kind, s.NewUser.Enabled, scim.SortedNames(s.NewUser.Attributes))
+		text := fmt.Sprintf("%s enabled=%t attributes=%v", s.Kind, s.NewUser.Enabled, scim.SortedNames(s.NewUser.Attributes))
+		if s.NewUser.Link != nil {
+			text += " link=" + s.NewUser.Link.IdentityProvider
+		}
+		return text
 	case UpdateUser:
 		return fmt.Sprintf("%s %s %v", s.Kind, s.User, written(s.UserUpdate))
 	case DeleteUser, EndSessions:
@@ -74,6 +82,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("%s %s", s.Kind, s.Group)
 	case AddMember, RemoveMember:
 		return fmt.Sprintf("%s %s %s", s.Kind, s.Group, s.User)
+	case GrantRoles, RevokeRoles:
+		return fmt.Sprintf("%s %s%s %v", s.Kind, s.User, s.Group, s.Roles)
 	}
 	return string(s.Kind)
 }

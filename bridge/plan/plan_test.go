@@ -38,7 +38,7 @@ func state(t *testing.T, text string) mapping.UserState {
 // current is what Keycloak holds after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
-	_, user := plan.ForNewUser(key, state(t, text), nil, now())
+	_, user := plan.ForNewUser(key, state(t, text), nil, nil, now())
 	user.ID = "u1"
 	return user
 }
@@ -169,8 +169,43 @@ func TestForGroup(t *testing.T) {
 // TestAPlanShowsNoValues, so that it may be logged.
 func TestAPlanShowsNoValues(t *testing.T) {
 	t.Parallel()
-	p, _ := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), nil, now())
+	p, _ := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), nil, nil, now())
 	if strings.Contains(p.String(), "secret") {
 		t.Errorf("plan = %q, which shows values", p)
+	}
+}
+
+// TestForRoles plans the difference, one step for the realm and for each client, and
+// touches no role that no rule speaks of.
+func TestForRoles(t *testing.T) {
+	t.Parallel()
+	realm := func(name string) keycloak.RoleName { return keycloak.RoleName{Name: name} }
+	shop := func(name string) keycloak.RoleName { return keycloak.RoleName{Client: "shop", Name: name} }
+	all := []keycloak.RoleName{realm("a"), realm("b"), {Client: "app", Name: "a"}, shop("a"), shop("b")}
+	known := map[keycloak.RoleName]keycloak.Role{}
+	for _, n := range all {
+		known[n] = keycloak.Role{Client: n.Client, Name: n.Name}
+	}
+	list := func(names ...keycloak.RoleName) []keycloak.RoleName { return names }
+	for name, c := range map[string]struct {
+		has, wanted, managed []keycloak.RoleName
+		want                 string
+	}{
+		"nothing managed":    {has: all},
+		"as it is":           {has: all, wanted: all, managed: all},
+		"all":                {wanted: all, managed: all, want: "grant_roles g [a b]\ngrant_roles g [app/a]\ngrant_roles g [shop/a shop/b]"},
+		"none":               {has: all, managed: all, want: "revoke_roles g [a b]\nrevoke_roles g [app/a]\nrevoke_roles g [shop/a shop/b]"},
+		"revoke, then grant": {has: list(realm("a")), wanted: list(shop("b")), managed: all, want: "revoke_roles g [a]\ngrant_roles g [shop/b]"},
+		"one of a name":      {has: list(realm("a"), shop("a")), wanted: list(realm("a")), managed: list(realm("a"), shop("a")), want: "revoke_roles g [shop/a]"},
+		"one by hand":        {has: list(realm("b")), managed: list(realm("a"))},
+	} {
+		group, err := keycloak.ParseGroupID("g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := plan.ForRoles(plan.Holder{Group: group}, c.has, mapping.Roles{Wanted: c.wanted, Managed: c.managed}, known).String()
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }

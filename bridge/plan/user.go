@@ -8,10 +8,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewUser plans the creation of a user in groups and tells what Keycloak will hold
+// ForNewUser plans the creation of a user in groups, linked to an identity provider unless
+// link is nil, and tells what Keycloak will hold
 // then, id aside. The time of creation is sent along, so that nobody has to ask for it.
 // Groups are joined by id after it: a wrong path in the creation is a 500.
-func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID, now time.Time) (Plan, keycloak.User) {
+func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
 	attributes := s.UserAttributes(tenantKey, nil, now)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
@@ -22,7 +23,7 @@ func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID
 	}
 	step := Step{Kind: CreateUser, NewUser: keycloak.NewUser{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
-		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password,
+		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
 	p := Plan{step}
 	for _, group := range groups {

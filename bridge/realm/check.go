@@ -11,39 +11,120 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// roles are the rights that the service account needs: manage-users for users,
-// groups and memberships, view-realm to see whether user names can be changed.
-func roles() []string { return []string{"manage-users", "view-realm"} }
+const viewClients = "view-clients"
+
+// rights are the roles of realm-management that the service account needs for a mapping:
+// manage-users for users, groups and memberships, view-realm to see whether user names can
+// be changed and, when the mapping grants roles, what those contain; for that also
+// view-clients, as their contents may be roles of clients; view-identity-providers to see
+// whether the one of links is there, as Keycloak drops a link to any other without a word.
+func rights(m *mapping.Mapping) []string {
+	out := []string{"manage-users", "view-realm"}
+	if len(m.Roles()) > 0 {
+		out = append(out, viewClients)
+	}
+	if m.IdentityProvider() != "" {
+		out = append(out, "view-identity-providers")
+	}
+	return out
+}
+
+// Severity says what a finding means for a tenant.
+type Severity string
+
+// The severities.
+const (
+	Pass Severity = "PASS"
+	Warn Severity = "WARN" // requests that identity providers commonly send are refused, or the account may do more than it needs
+	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer
+)
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Check    string   `json:"check"`         // what was looked at, in a word
+	Text     string   `json:"text"`          // what was found
+	Fix      string   `json:"fix,omitempty"` // what to do about it; "" of a Pass
+}
 
 // Report is what a look at a realm found.
 type Report struct {
-	// Problems make the bridge lose data or fail: the tenant must not answer.
-	Problems []string
-	// Warnings refuse requests that identity providers commonly send.
-	Warnings []string
+	Findings []Finding
 	// EmailAsUsername says that the realm derives user names from addresses.
 	EmailAsUsername bool
 	// Resolved is what the realm has under the names of the mapping.
 	Resolved mapping.Resolved
+
+	realm string
+}
+
+// newReport is an empty report of a client's realm.
+func newReport(c *keycloak.Client) Report { return Report{realm: c.Realm().String()} }
+
+func (r *Report) pass(check, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Severity: Pass, Check: check, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) warn(check, fix, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Warn, check, fmt.Sprintf(format, args...), r.fix(fix)})
+}
+
+func (r *Report) fail(check, fix, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Fail, check, fmt.Sprintf(format, args...), r.fix(fix)})
+}
+
+// fix names the realm in a command.
+func (r *Report) fix(command string) string { return strings.ReplaceAll(command, "REALM", r.realm) }
+
+// Problems are the texts of what failed: the tenant must not answer.
+func (r *Report) Problems() []string { return r.texts(Fail) }
+
+// Warnings are the texts of the warnings.
+func (r *Report) Warnings() []string { return r.texts(Warn) }
+
+func (r *Report) texts(s Severity) []string {
+	var out []string
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			out = append(out, f.Text)
+		}
+	}
+	return out
 }
 
 // fitness is what the tenant has to know of the report.
-func (r Report) fitness() tenant.Fitness {
-	return tenant.Fitness{Problem: strings.Join(r.Problems, "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved}
+func (r *Report) fitness() tenant.Fitness {
+	return tenant.Fitness{Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved}
 }
+
+// The fixes that are a command.
+const (
+	fixSetup     = "scim-bridge setup --realm REALM, with --mapping FILE when the tenant has a mapping file"
+	fixRelax     = "scim-bridge setup --realm REALM --relax-validators"
+	fixUsernames = "scim-bridge setup --realm REALM --allow-username-changes"
+)
+
+// fixMissing is for what the mapping names and the realm lacks.
+const fixMissing = "create it in Keycloak, or change the mapping"
 
 // Check looks at the realm with the bridge's own account. An error is one of the
 // look itself, not of the realm.
 func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report, error) {
-	granted, err := c.OwnRoles(ctx)
+	lacking, err := lackingRights(ctx, c, m)
+	if err == nil && len(lacking) > 0 { // unless they were granted since the token was issued
+		if _, err = c.RenewToken(ctx); err == nil {
+			lacking, err = lackingRights(ctx, c, m)
+		}
+	}
 	if err != nil {
 		return Report{}, fmt.Errorf("read own rights: %w", err)
 	}
-	var r Report
-	if lacking := without(roles(), granted); len(lacking) > 0 {
-		r.Problems = append(r.Problems, "the service account lacks the realm-management roles "+strings.Join(lacking, ", "))
+	r := newReport(c)
+	if len(lacking) > 0 {
+		r.fail(checkRights, fixSetup, "the service account lacks the realm-management roles %s", strings.Join(lacking, ", "))
 		return r, nil
 	}
+	r.pass(checkRights, "the service account has %s", strings.Join(rights(m), ", "))
 	settings, err := c.RealmSettings(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read realm: %w", err)
@@ -57,19 +138,53 @@ func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report,
 	if err := r.resolve(ctx, c, m); err != nil {
 		return Report{}, err
 	}
-	if !settings.EditUsernameAllowed && !settings.RegistrationEmailAsUsername {
-		r.Warnings = append(r.Warnings, "changes of userName are refused: the realm does not allow them")
+	switch {
+	case settings.RegistrationEmailAsUsername:
+		r.warn("user names", "switch off Email as username in the realm's login settings, or let the client send the address as userName",
+			"the realm uses e-mail addresses as user names: a userName that is not the primary address is refused")
+	case !settings.EditUsernameAllowed:
+		r.warn("user names", fixUsernames, "changes of userName are refused: the realm does not allow them")
+	default:
+		r.pass("user names", "they can be changed")
 	}
 	return r, nil
 }
 
+func lackingRights(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) ([]string, error) {
+	granted, err := c.OwnRoles(ctx)
+	return without(rights(m), granted), err
+}
+
 // resolve looks up what the mapping names.
 func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) error {
+	if err := r.resolveGroups(ctx, c, m.Groups()); err != nil {
+		return err
+	}
+	if err := r.resolveRoles(ctx, c, m.Roles()); err != nil {
+		return err
+	}
+	alias := m.IdentityProvider()
+	if alias == "" {
+		return nil
+	}
+	has, err := c.HasIdentityProvider(ctx, alias)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find identity provider: %w", err)
+	case has:
+		r.pass("identity provider", "%q exists", alias)
+	default:
+		r.fail("identity provider", fixMissing, "the identity provider %q of the mapping does not exist", alias)
+	}
+	return nil
+}
+
+func (r *Report) resolveGroups(ctx context.Context, c *keycloak.Client, paths []string) error {
 	r.Resolved.Groups = make(map[string]keycloak.GroupID)
-	for _, path := range m.Groups() {
+	for _, path := range paths {
 		group, err := c.GroupByPath(ctx, path)
 		if keycloak.KindOf(err) == keycloak.NotFound {
-			r.Problems = append(r.Problems, fmt.Sprintf("the group %q of the mapping does not exist: create it, or change the mapping", path))
+			r.fail("groups", fixMissing, "the group %q of the mapping does not exist", path)
 			continue
 		}
 		if err != nil {
@@ -78,6 +193,41 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 		if r.Resolved.Groups[path], err = keycloak.ParseGroupID(group.ID); err != nil {
 			return fmt.Errorf("find group %q: %w", path, err)
 		}
+		r.pass("groups", "%q exists", path)
+	}
+	return nil
+}
+
+func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []keycloak.RoleName) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var err error
+	if r.Resolved.Management, err = c.ManagementClient(ctx); err != nil {
+		return fmt.Errorf("find realm-management: %w", err)
+	}
+	r.Resolved.Roles = make(map[keycloak.RoleName]keycloak.Role)
+	var found []keycloak.Role
+	for _, name := range names {
+		role, err := c.FindRole(ctx, name)
+		if keycloak.KindOf(err) == keycloak.NotFound {
+			r.fail("roles", fixMissing, "the role %q of the mapping does not exist", name)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("find role %q: %w", name, err)
+		}
+		r.Resolved.Roles[name] = role
+		found = append(found, role)
+	}
+	role, right, ok, err := c.Administers(ctx, r.Resolved.Management, found)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read what role %q contains: %w", role, err)
+	case ok:
+		r.fail("roles", "take that out of the role, or the role out of the mapping", "the role %q of the mapping contains the right %s of realm-management: nobody becomes an administrator by SCIM", role, right)
+	case len(found) == len(names):
+		r.pass("roles", "all %d roles of the mapping exist, and none administers the realm", len(names))
 	}
 	return nil
 }
@@ -93,13 +243,19 @@ func without(want, have []string) []string {
 }
 
 func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
-	for _, d := range m.Declarations() {
+	declarations := m.Declarations()
+	declared := true
+	for _, d := range declarations {
 		if fault := faultOf(p, d); fault != "" {
-			r.Problems = append(r.Problems, fmt.Sprintf("user attribute %q %s", d.Name, fault))
+			r.fail("user profile", fixSetup, "user attribute %q %s", d.Name, fault)
+			declared = false
 		}
 	}
+	if declared {
+		r.pass("user profile", "all %d attributes that the bridge writes are kept", len(declarations))
+	}
 	for _, v := range strict(p) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the validator %q of %s refuses common values such as o'neil@example.com", v.validator, v.attribute))
+		r.warn("validators", fixRelax, "the validator %q of %s refuses common values such as o'neil@example.com", v.validator, v.attribute)
 	}
 }
 

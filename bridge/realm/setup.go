@@ -72,6 +72,14 @@ func (s *Setup) Apply(ctx context.Context, changes []Change) error {
 	return nil
 }
 
+// Missing lists what the mapping names and setup cannot make: groups, roles and an identity
+// provider have a meaning that only the operator knows.
+func (s *Setup) Missing(ctx context.Context) ([]string, error) {
+	r := newReport(s.admin)
+	err := r.resolve(ctx, s.admin, s.mapping)
+	return r.Problems(), err
+}
+
 // Secret reads the client's secret, once the client exists.
 func (s *Setup) Secret(ctx context.Context) (string, error) {
 	return s.admin.ClientSecret(ctx, s.client)
@@ -82,7 +90,11 @@ func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find client: %w", err)
 	}
-	grant := Change{Text: "grant it the realm-management roles " + strings.Join(roles(), " and "), do: s.grant}
+	text := "grant it the realm-management roles " + strings.Join(rights(s.mapping), " and ")
+	if slices.Contains(rights(s.mapping), viewClients) {
+		text += "; " + viewClients + " shows it the secrets of the realm's clients, and it needs it to see what the mapping's roles contain"
+	}
+	grant := Change{Text: text, do: s.grant}
 	if !exists {
 		create := Change{Text: fmt.Sprintf("create the confidential client %q with a service account", s.options.ClientID), do: s.create}
 		return []Change{create, grant}, nil
@@ -109,7 +121,7 @@ func (s *Setup) grant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.admin.GrantManagementRoles(ctx, user, lacking)
+	return s.admin.GrantRoles(ctx, user, lacking)
 }
 
 // lackingRoles are the roles that the client's service account does not have.
@@ -124,7 +136,7 @@ func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	}
 	var out []keycloak.Role
 	for _, role := range all {
-		if slices.Contains(roles(), role.Name) && !slices.Contains(granted, role) {
+		if slices.Contains(rights(s.mapping), role.Name) && !slices.Contains(granted, role) {
 			out = append(out, role)
 		}
 	}

@@ -143,13 +143,13 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping)
 	if err != nil {
 		return false // the look at the tenant says so
 	}
-	if len(report.Problems) > 0 {
-		why := "the realm is not fit for it: " + strings.Join(report.Problems, "; ")
+	if len(report.Problems()) > 0 {
+		why := "the realm is not fit for it: " + strings.Join(report.Problems(), "; ")
 		if t.Unapplied() != why {
 			t.SetUnapplied(why)
 			w.observeMapping(t.Path, false)
 			w.Log.Warn("the mapping file was changed and waits for the realm; the mapping before it stays",
-				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems), zap.String("fix", fix(t)))
+				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		}
 		return false
 	}
@@ -186,17 +186,15 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 	}
 	if problem != "" {
 		w.tell(t, "the realm is not fit, so the tenant answers 503",
-			zap.Strings("problems", report.Problems), zap.String("fix", fix(t)))
+			zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		return false
 	}
-	w.tell(t, "the realm is fit", zap.Strings("warnings", report.Warnings))
+	w.tell(t, "the realm is fit", zap.Strings("warnings", report.Warnings()))
 	return true
 }
 
-// fix is the command that makes a realm fit.
-func fix(t *tenant.Tenant) string {
-	return "scim-bridge setup --realm " + t.Realm + ", with --mapping FILE when the tenant has a mapping file"
-}
+// fix is the command that says what to do about a tenant.
+func fix(t *tenant.Tenant) string { return "scim-bridge doctor --tenant " + t.Path }
 
 // tell logs what changed since the last look.
 func (w *Watcher) tell(t *tenant.Tenant, text string, fields ...zap.Field) {

@@ -35,7 +35,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := observe.NewMetrics(registry, buildVersion())
-	clients, err := newClients(c, metrics)
+	clients, err := newClients(c, observer(metrics))
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	}, nil
 }
 
-// newClients makes one client a realm over one transport.
-func newClients(c config.Config, metrics *observe.Metrics) (map[string]*keycloak.Client, error) {
+// newClients makes one client a realm over one transport. observe may be nil.
+func newClients(c config.Config, observe func(context.Context, keycloak.Call)) (map[string]*keycloak.Client, error) {
 	transport, err := newTransport(c.Keycloak)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func newClients(c config.Config, metrics *observe.Metrics) (map[string]*keycloak
 		}
 		clients[name], err = keycloak.New(keycloak.Config{
 			BaseURL: string(c.Keycloak.URL), Realm: parsed, Credentials: credentials(r.Credentials),
-			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, Observe: observer(metrics),
+			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, Observe: observe,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("realm %s: %w", name, err)

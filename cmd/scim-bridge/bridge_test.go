@@ -25,6 +25,7 @@ type testBridge struct {
 	admin  *keycloak.Client // of the realm
 	realm  string
 	config config.Config // that it was made of
+	file   string        // config.yaml, as setup wrote it
 	app    *app
 }
 
@@ -38,6 +39,12 @@ func newBridge(t *testing.T, edit func(*config.Config)) testBridge {
 func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) testBridge {
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
+	return newBridgeIn(t, server, realm, admin, edit, setup...)
+}
+
+// newBridgeIn is newBridgeOn in a realm that the test made.
+func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client, edit func(*config.Config), setup ...string) testBridge {
+	t.Helper()
 	made := runSetup(t, server, realm, setup...)
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
@@ -49,7 +56,7 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 	if edit != nil {
 		edit(&c)
 	}
-	b := testBridge{admin: admin, realm: realm, config: c, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
+	b := testBridge{admin: admin, realm: realm, config: c, file: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	a, err := newApp(c, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)

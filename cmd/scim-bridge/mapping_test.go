@@ -31,10 +31,10 @@ const (
 )
 
 // newMappedBridge is a tenant with testdata/mapping.yaml, in a realm that setup made fit
-// for it.
+// for it and that has the roles and the identity provider which the mapping names.
 func newMappedBridge(t *testing.T, server keycloaktest.Server) testBridge {
 	t.Helper()
-	return newBridgeOn(t, server, nil, "--mapping", "testdata/mapping.yaml")
+	return newRoleBridge(t, server, "testdata/mapping.yaml")
 }
 
 // TestAMappedUserComesBack as it was sent, from the attributes that the mapping names.

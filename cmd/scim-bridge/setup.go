@@ -106,6 +106,13 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	if err := s.Apply(ctx, changes); err != nil {
 		return err
 	}
+	missing, err := s.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	for _, text := range missing {
+		fmt.Fprintf(cmd.ErrOrStderr(), "realm %s: left for you: %s\n", f.realm, text)
+	}
 	if f.out == "" {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,14 +108,15 @@ func (c *call) between() {
 
 const adminPrefix = "/admin/realms/{realm}"
 
-// mux makes the routes. Behind each are the rights of which the caller needs one.
-func (f *Fake) mux() *http.ServeMux {
-	m := http.NewServeMux()
-	for _, r := range []struct {
-		pattern string
-		rights  []string
-		handle  func(*call) (reply, error)
-	}{
+// route is a call of the Admin API below a realm.
+type route struct {
+	pattern string
+	rights  []string // of which the caller needs one
+	handle  func(*call) (reply, error)
+}
+
+func userRoutes() []route {
+	return []route{
 		{"GET /users", []string{viewUsers, manageUsers, queryUsers}, listUsers},
 		{"POST /users", []string{manageUsers}, createUser},
 		{"GET /users/count", []string{viewUsers, manageUsers, queryUsers}, countUsers},
@@ -129,8 +131,18 @@ func (f *Fake) mux() *http.ServeMux {
 		{"GET /users/{id}/groups", []string{viewUsers, manageUsers}, listGroupsOfUser},
 		{"PUT /users/{id}/groups/{group}", []string{manageUsers}, addMember},
 		{"DELETE /users/{id}/groups/{group}", []string{manageUsers}, removeMember},
+		{"GET /users/{id}/federated-identity", []string{viewUsers, manageUsers}, listLinks},
+		{"GET /users/{id}/role-mappings", []string{viewUsers, manageUsers}, listMappings},
 		{"GET /users/{id}/role-mappings/clients/{client}", []string{viewClients, manageClients}, listGrantedRoles},
 		{"POST /users/{id}/role-mappings/clients/{client}", []string{manageUsers}, grantRoles},
+		{"DELETE /users/{id}/role-mappings/clients/{client}", []string{manageUsers}, revokeRoles},
+		{"POST /users/{id}/role-mappings/realm", []string{manageUsers}, grantRoles},
+		{"DELETE /users/{id}/role-mappings/realm", []string{manageUsers}, revokeRoles},
+	}
+}
+
+func groupRoutes() []route {
+	return []route{
 		{"GET /groups", []string{viewUsers, manageUsers, queryGroups}, listGroups},
 		{"POST /groups", []string{manageUsers}, createGroup},
 		{"GET /groups/count", []string{viewUsers, manageUsers, queryGroups}, countGroups},
@@ -141,18 +153,45 @@ func (f *Fake) mux() *http.ServeMux {
 		{"GET /groups/{group}/children", []string{viewUsers, manageUsers}, listChildren},
 		{"POST /groups/{group}/children", []string{manageUsers}, createChild},
 		{"GET /groups/{group}/members", []string{viewUsers, manageUsers}, listMembers},
+		{"POST /groups/{group}/role-mappings/clients/{client}", []string{manageUsers}, grantRoles},
+		{"DELETE /groups/{group}/role-mappings/clients/{client}", []string{manageUsers}, revokeRoles},
+		{"POST /groups/{group}/role-mappings/realm", []string{manageUsers}, grantRoles},
+		{"DELETE /groups/{group}/role-mappings/realm", []string{manageUsers}, revokeRoles},
+	}
+}
+
+func realmRoutes() []route {
+	return []route{
+		{"GET /authentication/required-actions", []string{viewRealm, manageRealm, viewUsers, queryUsers}, listRequiredActions},
+		{"PUT /authentication/required-actions/{alias}", []string{manageRealm}, writeRequiredAction},
+		{"POST /roles", []string{manageRealm}, createRole},
+		{"GET /roles/{role}", []string{viewRealm, manageRealm}, readRole},
+		{"DELETE /roles/{role}", []string{manageRealm}, deleteRole},
+		{"GET /roles-by-id/{byID}/composites", nil, listComposites},
+		{"POST /roles-by-id/{byID}/composites", []string{manageRealm}, addComposites},
+		{"POST /identity-provider/instances", []string{"manage-identity-providers"}, createProvider},
+		{"GET /identity-provider/instances/{alias}", []string{viewProviders, "manage-identity-providers"}, readProvider},
 		{"GET /clients", []string{viewClients, manageClients}, listClients},
 		{"POST /clients", []string{manageClients}, createClient},
 		{"GET /clients/{client}/client-secret", []string{viewClients, manageClients}, readSecret},
 		{"GET /clients/{client}/service-account-user", []string{viewClients, manageClients}, readServiceAccount},
 		{"GET /clients/{client}/roles", []string{viewClients, manageClients}, listRoles},
+		{"POST /clients/{client}/roles", []string{manageClients}, createRole},
+		{"GET /clients/{client}/roles/{role}", []string{viewClients, manageClients}, readRole},
 		{"GET ", nil, readRealm},
 		{"PUT ", []string{manageRealm}, writeRealm},
 		{"DELETE ", []string{manageRealm}, deleteRealm},
-	} {
+	}
+}
+
+// mux makes the routes.
+func (f *Fake) mux() *http.ServeMux {
+	m := http.NewServeMux()
+	for _, r := range slices.Concat(userRoutes(), groupRoutes(), realmRoutes()) {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		m.HandleFunc(method+" "+adminPrefix+path, f.serve(admitted(r.rights, r.handle)))
 	}
+	m.HandleFunc("GET /realms/{realm}", f.serve(readPublicRealm))
 	m.HandleFunc("POST /admin/realms", f.serve(createRealm))
 	m.HandleFunc("POST /admin/realms/{$}", f.serve(createRealm)) // gocloak's spelling
 	m.HandleFunc("POST /realms/{realm}/protocol/openid-connect/token", f.serve(issueToken))

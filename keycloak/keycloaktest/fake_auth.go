@@ -19,25 +19,36 @@ const (
 	manageRealm   = "manage-realm"
 	viewClients   = "view-clients"
 	manageClients = "manage-clients"
+	viewProviders = "view-identity-providers"
 	realmAdmin    = "realm-admin"
 )
 
-// managementRoles are the roles of 26.7.4. Composites hold others.
-func managementRoles() []role {
-	includes := map[string][]string{
-		viewUsers: {queryUsers, queryGroups}, viewClients: {"query-clients"}, "view-organizations": {"query-organizations"},
-	}
-	var out []role
-	var all []string
+// managementRoles gives realm-management the roles of 26.7.4. Composites hold others.
+func (c *client) managementRoles() {
 	for _, name := range []string{
 		"create-client", "impersonation", "manage-authorization", manageClients, "manage-events",
 		"manage-identity-providers", "manage-organizations", manageRealm, manageUsers, "query-clients",
 		queryGroups, "query-organizations", "query-realms", queryUsers, "view-authorization", viewClients,
-		"view-events", "view-identity-providers", "view-organizations", viewRealm, viewUsers,
+		"view-events", viewProviders, "view-organizations", viewRealm, viewUsers, realmAdmin,
 	} {
-		out, all = append(out, role{id: newID(), name: name, includes: includes[name]}), append(all, name)
+		c.roles = append(c.roles, &role{id: newID(), name: name, description: "${role_" + name + "}", client: c, container: c.id})
 	}
-	return append(out, role{id: newID(), name: realmAdmin, includes: all})
+	include := func(composite string, names ...string) {
+		for _, r := range c.roles {
+			if slices.Contains(names, r.name) {
+				c.role(composite).includes = append(c.role(composite).includes, r)
+			}
+		}
+	}
+	include(viewUsers, queryUsers, queryGroups)
+	include(viewClients, "query-clients")
+	include("view-organizations", "query-organizations")
+	last := len(c.roles) - 1
+	c.roles[last].includes = c.roles[:last:last]
+}
+
+func (c *client) role(name string) *role {
+	return c.roles[slices.IndexFunc(c.roles, func(r *role) bool { return r.name == name })]
 }
 
 // caller is who sent a call.
@@ -110,12 +121,12 @@ func (t *token) caller(r *realm) caller {
 // effective are the roles of realm-management that a user holds, composites
 // resolved.
 func (r *realm) effective(u *user) []string {
-	management := r.clientNamed(realmManagement)
 	var out []string
-	for _, role := range management.roles {
-		if slices.Contains(u.roles[management.id], role.name) {
-			out = append(append(out, role.name), role.includes...)
+	for todo := slices.Clone(u.roles); len(todo) > 0; todo = todo[1:] {
+		if next := todo[0]; next.client != nil && next.client.clientID == realmManagement {
+			out = append(out, next.name)
 		}
+		todo = append(todo, todo[0].includes...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -18,7 +18,10 @@ func (c *call) showGroup(g *group, full, counted bool, children []any) map[strin
 		out["description"] = *g.description
 	}
 	if full {
-		out["attributes"], out["realmRoles"], out["clientRoles"] = g.attributes, []string{}, map[string]any{}
+		roles := namesByClient(c.visible(g.roles))
+		out["attributes"], out["realmRoles"] = g.attributes, append([]string{}, roles[""]...)
+		delete(roles, "")
+		out["clientRoles"] = roles
 	}
 	if counted {
 		may := c.caller.may(manageUsers)

@@ -70,6 +70,11 @@ func (c *call) number(name string, absent int) (int, error) {
 // criterion and with search there are no service accounts. whole says that the
 // answer has no pages.
 func (c *call) search() (users []*user, whole bool, err error) {
+	alias, byAlias := c.query("idpAlias")
+	linked, byID := c.query("idpUserId")
+	if byAlias && byID {
+		return filter(c.realm.sortedUsers(), func(u *user) bool { return u.linkedTo(alias, linked) }), false, nil
+	}
 	for _, name := range []string{"idpAlias", "idpUserId", "createdAfter", "createdBefore"} {
 		if _, ok := c.query(name); ok {
 			return nil, false, notModelled("parameter " + name)

@@ -1,9 +1,12 @@
 package keycloaktest
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // createRealm makes an enabled realm; the body may hold modelled settings.
@@ -77,5 +80,34 @@ func writeRealm(c *call) (reply, error) {
 
 func deleteRealm(c *call) (reply, error) {
 	delete(c.f.realms, c.realm.name)
+	return done()
+}
+
+// readPublicRealm is for everybody.
+func readPublicRealm(c *call) (reply, error) {
+	r := c.f.realms[c.path("realm")]
+	if r == nil {
+		return reply{}, refuse(http.StatusNotFound, "Realm does not exist")
+	}
+	return found(map[string]any{"realm": r.name})
+}
+
+func listRequiredActions(c *call) (reply, error) {
+	out := []any{}
+	for name := range strings.FieldsSeq(requiredActions) {
+		out = append(out, map[string]any{"alias": name, "enabled": true, "defaultAction": slices.Contains(c.realm.firstActions, name)})
+	}
+	return found(out)
+}
+
+func writeRequiredAction(c *call) (reply, error) {
+	var body struct{ DefaultAction bool }
+	if json.Unmarshal(c.body, &body) != nil || !strings.Contains(requiredActions, " "+c.path("alias")+" ") {
+		return reply{}, notModelled("required action " + c.path("alias"))
+	}
+	c.realm.firstActions = slices.DeleteFunc(c.realm.firstActions, func(a string) bool { return a == c.path("alias") })
+	if body.DefaultAction {
+		c.realm.firstActions = append(c.realm.firstActions, c.path("alias"))
+	}
 	return done()
 }

@@ -20,7 +20,12 @@ type realm struct {
 	users    map[string]*user
 	groups   map[string]*group
 	clients  map[string]*client
+	roles    []*role
 	sessions []*session
+	// providers are the aliases of the identity providers.
+	providers []string
+	// firstActions are the required actions that every new user gets.
+	firstActions []string
 }
 
 func (r *realm) flag(name string) bool {
@@ -39,8 +44,9 @@ type user struct {
 	password          string // "" for none
 	attributes        []row
 	groups            []string
-	roles             map[string][]string // names by client
-	serviceOf         string              // the client of a service account
+	roles             []*role
+	links             []link
+	serviceOf         string // the client of a service account
 }
 
 // row is one value of an attribute. Its number is how a transaction knows which
@@ -63,6 +69,7 @@ type group struct {
 
 	description *string
 	attributes  map[string][]*string // Keycloak stores null elements
+	roles       []*role
 }
 
 type client struct {
@@ -71,12 +78,7 @@ type client struct {
 	enabled, public, directGrants, service bool
 	authenticator                          string // "client-secret" or "client-jwt"
 	attributes                             map[string]string
-	roles                                  []role
-}
-
-type role struct {
-	id, name string
-	includes []string
+	roles                                  []*role
 }
 
 func newID() string {
@@ -96,11 +98,12 @@ func (f *Fake) addRealm(name string) *realm {
 		},
 		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{},
 	}
+	r.defaultRoles()
 	for _, id := range []string{"account", "account-console", "broker", "security-admin-console"} {
 		r.addClient(&client{clientID: id, enabled: true, public: true})
 	}
 	r.addClient(&client{clientID: "admin-cli", enabled: true, public: true, directGrants: true})
-	r.addClient(&client{clientID: realmManagement, enabled: true, roles: managementRoles()})
+	r.addClient(&client{clientID: realmManagement, enabled: true}).managementRoles()
 	f.realms[name] = r
 	return r
 }
@@ -126,6 +129,7 @@ func (r *realm) addServiceAccount(c *client) *user {
 
 func (r *realm) addUser(u *user) *user {
 	u.id = newID()
+	u.roles = append(u.roles, r.roles[0])
 	if u.created == 0 {
 		u.created = time.Now().UnixMilli()
 	}

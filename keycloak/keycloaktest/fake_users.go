@@ -67,7 +67,7 @@ func createUser(c *call) (reply, error) {
 	case !c.realm.flag("duplicateEmailsAllowed") && c.realm.userWithEmail(change.email) != nil:
 		return reply{}, raced()
 	}
-	u := &user{}
+	u := &user{actions: slices.Clone(c.realm.firstActions)}
 	if n, ok := object["createdTimestamp"].(json.Number); ok {
 		if u.created, err = n.Int64(); err != nil {
 			return reply{}, notJSON("unknown_error")
@@ -99,6 +99,9 @@ func (c *call) fill(u *user, object map[string]any) error {
 		return err
 	}
 	if u.id == "" {
+		if err := c.link(u, object["federatedIdentities"]); err != nil {
+			return err
+		}
 		return c.join(u, object["groups"])
 	}
 	return nil

@@ -5,10 +5,12 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,6 +25,8 @@ func realmScenarios() []scenario {
 		{"rights", kct.RealmOptions{}, rights},
 		{"tokens", kct.RealmOptions{}, tokens},
 		{"sessions", kct.RealmOptions{}, sessions},
+		{"roles", kct.RealmOptions{}, roles},
+		{"links", kct.RealmOptions{}, links},
 	}
 }
 
@@ -53,14 +57,23 @@ func realmAndClients(p *probe) {
 	all, granted, err := p.admin.ManagementRoles(p.ctx, account)
 	p.got("ManagementRoles", []any{roleNames(all), roleNames(granted)}, err)
 	grant := slices.DeleteFunc(slices.Clone(all), func(r keycloak.Role) bool { return r.Name != "view-users" && r.Name != "manage-users" })
-	p.err("GrantManagementRoles", p.admin.GrantManagementRoles(p.ctx, account, grant))
-	p.err("GrantManagementRoles again", p.admin.GrantManagementRoles(p.ctx, account, grant))
-	p.err("GrantManagementRoles of an unknown one", p.admin.GrantManagementRoles(p.ctx, account, []keycloak.Role{{ID: "x", Name: "nope"}}))
+	p.err("GrantRoles", p.admin.GrantRoles(p.ctx, account, grant))
+	p.err("GrantRoles again", p.admin.GrantRoles(p.ctx, account, grant))
+	p.err("GrantRoles of an unknown one", p.admin.GrantRoles(p.ctx, account, []keycloak.Role{{ID: "x", Name: "nope", ClientRole: true, ContainerID: grant[0].ContainerID}}))
 	_, granted, err = p.admin.ManagementRoles(p.ctx, account)
 	p.got("ManagementRoles, granted", roleNames(granted), err)
 	roles, err := p.r.As(p.t, keycloak.ClientSecret("svc", secret)).OwnRoles(p.ctx)
 	slices.Sort(roles)
 	p.got("OwnRoles", roles, err)
+	issued, err := p.c.RenewToken(p.ctx)
+	p.got("RenewToken", time.Since(issued).Abs() < time.Minute, err)
+	p.err("Reach", p.c.Reach(p.ctx))
+	actions, err := p.c.RequiredActions(p.ctx)
+	p.got("RequiredActions", actions, err)
+	p.raw(http.MethodPut, "/authentication/required-actions/UPDATE_PROFILE", `{"alias":"UPDATE_PROFILE","name":"Update Profile","enabled":true,"defaultAction":true}`)
+	actions, err = p.c.RequiredActions(p.ctx)
+	p.got("RequiredActions, one by default", actions, err)
+	p.rawAs("a user with an action by default", http.MethodGet, "/users/"+p.user(keycloak.NewUser{Username: "acts"}).String(), "", "")
 	p.state("a service account", account)
 	p.err("DeleteUser of a service account", p.c.DeleteUser(p.ctx, account))
 	account, err = p.admin.ServiceAccount(p.ctx, id)
@@ -69,6 +82,7 @@ func realmAndClients(p *probe) {
 	gone := kct.NewRealm(p.t, p.server, kct.RealmOptions{})
 	p.err("DeleteRealm", gone.Admin.DeleteRealm(p.ctx))
 	p.err("DeleteRealm again", gone.Admin.DeleteRealm(p.ctx))
+	p.err("Reach a realm that is gone", gone.Client.Reach(p.ctx))
 	_, err = gone.Client.CountUsers(p.ctx)
 	p.err("a call in a realm that is gone", err)
 	_, err = gone.Admin.CountUsers(p.ctx)
@@ -143,7 +157,7 @@ func rights(p *probe) {
 		for _, name := range []string{
 			"Users", "CountUsers", "User", "User of nobody", "CreateUser", "UpdateUser", "DeleteUser of nobody", "LogoutUser", "UserProfile",
 			"TopGroups", "CountTopGroups", "Group", "Group of nothing", "CreateGroup", "DeleteGroup of nothing", "Members", "AddMember", "RemoveMember",
-			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient",
+			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient", "FindRole", "UserRoles", "GrantRoles", "HasIdentityProvider", "RequiredActions",
 		} {
 			p.err(fmt.Sprint(roles, " ", name), calls[name]())
 		}
@@ -179,7 +193,15 @@ func rightsCalls(p *probe, c *keycloak.Client, user keycloak.UserID, group keycl
 			_, _, err := c.FindClient(p.ctx, "scim-bridge")
 			return err
 		},
-		"CreateClient": func() error { return second(c.CreateClient(p.ctx, "scim-bridge", "")) },
+		"FindRole":  func() error { return second(c.FindRole(p.ctx, keycloak.RoleName{Name: "offline_access"})) },
+		"UserRoles": func() error { return second(c.UserRoles(p.ctx, user)) },
+		"GrantRoles": func() error {
+			r, err := p.admin.FindRole(p.ctx, keycloak.RoleName{Name: "offline_access"})
+			return errors.Join(err, c.GrantRoles(p.ctx, user, []keycloak.Role{r}))
+		},
+		"RequiredActions":     func() error { return second(c.RequiredActions(p.ctx)) },
+		"HasIdentityProvider": func() error { return second(c.HasIdentityProvider(p.ctx, "corp")) },
+		"CreateClient":        func() error { return second(c.CreateClient(p.ctx, "scim-bridge", "")) },
 	}
 }
 

@@ -145,7 +145,7 @@ func (r *Realm) AddClient(ctx context.Context, clientID string, roles []string) 
 			}
 		}
 	}
-	if err := r.Admin.GrantManagementRoles(ctx, account, granted); err != nil {
+	if err := r.Admin.GrantRoles(ctx, account, granted); err != nil {
 		return "", err
 	}
 	return r.Admin.ClientSecret(ctx, id)

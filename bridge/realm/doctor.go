@@ -1,0 +1,205 @@
+package realm
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+const (
+	// maxSkew is how far the clocks may differ: signed assertions live a minute.
+	maxSkew = 15 * time.Second
+	// soonExpired is when a token of a client begins to be spoken of.
+	soonExpired = 30 * 24 * time.Hour
+)
+
+// checkRights is the check on whose failure the others depend.
+const checkRights = "rights"
+
+// Doctor looks at everything that Check does, and at what an operator should know beside
+// it. It writes nothing.
+func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) []Finding {
+	r := newReport(c)
+	r.tokens(t.Tokens, time.Now())
+	if !r.reach(ctx, c) || !r.account(ctx, c) {
+		return r.Findings
+	}
+	r.excess(ctx, c, t)
+	if r.fit(ctx, c, t) {
+		r.settings(ctx, c)
+		r.visibility(ctx, c)
+		r.firstLogin(ctx, c)
+	}
+	return r.Findings
+}
+
+// reach looks whether Keycloak answers and knows the realm.
+func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
+	start := time.Now()
+	err := c.Reach(ctx)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound:
+		r.fail("keycloak", "check the name of the realm and the path in keycloak.url", "it knows no realm %q", r.realm)
+	case err != nil:
+		r.fail("keycloak", "check keycloak.url, that Keycloak runs, and the way to it: names, firewalls, certificates", "it does not answer: %v", err)
+	default:
+		r.pass("keycloak", "answers in %d ms", time.Since(start).Milliseconds())
+	}
+	return err == nil
+}
+
+// account looks whether the credentials are good, and at Keycloak's clock.
+func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
+	issued, err := c.RenewToken(ctx)
+	if !r.could(err, "account") {
+		return false
+	}
+	r.pass("account", "the client's credentials are good")
+	if skew := time.Until(issued).Abs(); skew > maxSkew {
+		r.warn("clock", "keep the time of both machines by NTP", "it differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
+	} else {
+		r.pass("clock", "it differs from Keycloak's by %d s or less", int(skew.Seconds())+1)
+	}
+	return true
+}
+
+// fit takes over what Check finds; false says that the account cannot look at more.
+func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) bool {
+	report, err := Check(ctx, c, t.Mapping)
+	r.Findings = append(r.Findings, report.Findings...)
+	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
+	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
+}
+
+// could records why a look was not possible.
+func (r *Report) could(err error, check string) bool {
+	switch {
+	case err == nil:
+		return true
+	case keycloak.KindOf(err) == keycloak.Denied && check == "account":
+		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; scim-bridge setup --realm REALM --out DIR writes it",
+			"Keycloak refuses the client's credentials%s", said(err))
+	default:
+		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason", "%v%s", err, said(err))
+	}
+	return false
+}
+
+// said is Keycloak's own text.
+func said(err error) string {
+	if text := keycloak.MessageOf(err); text != "" {
+		return " (" + text + ")"
+	}
+	return ""
+}
+
+// powers are the roles of realm-management that the bridge never needs and what who holds
+// its secret could do with them.
+func powers() []struct{ role, power string } {
+	return []struct{ role, power string }{
+		{"realm-admin", "do everything in the realm"},
+		{"manage-realm", "change the realm"},
+		{"manage-clients", "read and change every client"},
+		{"create-client", "make clients"},
+		{"manage-identity-providers", "let in whom it wants"},
+		{"manage-authorization", "change who may do what"},
+		{"manage-organizations", "change organizations"},
+		{"manage-events", "switch off the log of events"},
+		{"impersonation", "log in as anybody"},
+		{viewClients, "read the secrets of the realm's clients"},
+	}
+}
+
+// excess looks for rights that the tenant does not need.
+func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+	granted, err := c.OwnRoles(ctx)
+	if !r.could(err, "privileges") {
+		return
+	}
+	needed := rights(t.Mapping)
+	var roles, could []string
+	for _, p := range powers() {
+		if slices.Contains(granted, p.role) && !slices.Contains(needed, p.role) {
+			roles, could = append(roles, p.role), append(could, p.power)
+		}
+	}
+	if len(roles) == 0 {
+		r.pass("privileges", "the account has none that it does not need")
+		return
+	}
+	r.warn("privileges", "take these roles from the service account, unless another tenant of the realm needs them", "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+}
+
+// settings looks at what else the realm is set to.
+func (r *Report) settings(ctx context.Context, c *keycloak.Client) {
+	s, err := c.RealmSettings(ctx)
+	if !r.could(err, "realm") {
+		return
+	}
+	if s.DuplicateEmailsAllowed {
+		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
+	} else {
+		r.pass("e-mail addresses", "no two users have one")
+	}
+	if s.OrganizationsEnabled {
+		r.pass("organizations", "they are enabled")
+	} else {
+		r.warn("organizations", "enable Organizations in the realm's settings, if you want one endpoint for each customer", "they are disabled: the realm can have endpoints for all of its users only")
+	}
+	if s.SCIMAPIEnabled {
+		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")
+	} else {
+		r.pass("native SCIM", "Keycloak's own SCIM API is off")
+	}
+}
+
+// visibility looks whether lists show what there is: without the right to view, Keycloak
+// answers with an empty list and no error.
+func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
+	count, err := c.CountUsers(ctx)
+	if !r.could(err, "visibility") {
+		return
+	}
+	users, err := c.Users(ctx, keycloak.UserQuery{Max: 1})
+	switch {
+	case !r.could(err, "visibility"):
+	case count > 0 && len(users) == 0:
+		r.fail("visibility", "grant the service account manage-users of realm-management, and take away what confines it", "the realm has %d users and the list of users is empty", count)
+	default:
+		r.pass("visibility", "the account sees the realm's %d users", count)
+	}
+}
+
+// firstLogin looks for what every new user has to do before anything else.
+func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
+	actions, err := c.RequiredActions(ctx)
+	switch {
+	case !r.could(err, "first login"):
+	case len(actions) > 0:
+		r.warn("first login", "see under Authentication, Required actions whether they shall be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
+	default:
+		r.pass("first login", "new users need to do nothing first")
+	}
+}
+
+// tokens looks at the ends of the tenant's tokens.
+func (r *Report) tokens(tokens []tenant.Token, now time.Time) {
+	const fix = "make a new token, add it to the tenant, give it to the client, then remove this one"
+	for _, token := range tokens {
+		left := token.Expires.Sub(now)
+		switch {
+		case token.Expires.IsZero():
+			r.pass("token", "%q does not expire", token.Name)
+		case left <= 0:
+			r.fail("token", fix, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
+		case left < soonExpired:
+			r.warn("token", fix, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
+		default:
+			r.pass("token", "%q expires on %s", token.Name, token.Expires.Format(time.DateOnly))
+		}
+	}
+}

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// newRoleBridge is a tenant with a mapping file, in a realm that has the roles employee,
+// boss, shop/editor and shop/seller and the identity provider corp.
+func newRoleBridge(t *testing.T, server keycloaktest.Server, file string) testBridge {
+	t.Helper()
+	realm, admin := newEmptyRealm(t, server)
+	shop, err := admin.CreateClient(t.Context(), "shop", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "/admin/realms/" + realm
+	for path, names := range map[string][]string{"/roles": {"employee", "boss"}, "/clients/" + shop.String() + "/roles": {"editor", "seller"}} {
+		for _, name := range names {
+			adminSend(t, server, http.MethodPost, at+path, `{"name":"`+name+`"}`)
+		}
+	}
+	adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"corp","providerId":"oidc","enabled":true,
+		"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+	return newBridgeIn(t, server, realm, admin, nil, "--mapping", file)
+}
+
+// rolesOf are the roles that a user has beside those of every user.
+func (b testBridge) rolesOf(t *testing.T, id string) string {
+	t.Helper()
+	parsed, err := keycloak.ParseUserID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles, err := b.admin.UserRoles(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, r := range roles {
+		if !strings.HasPrefix(r.Name, "default-roles-") {
+			out = append(out, r.String())
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// rolesOfGroup are the roles that a group has itself.
+func (b testBridge) rolesOfGroup(t *testing.T, id string) string {
+	t.Helper()
+	parsed, err := keycloak.ParseGroupID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := b.admin.Group(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Trim(fmt.Sprint(g.Roles), "[]")
+}
+
+const roleMapping = `version: 1
+grantableRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]
+users:
+  roles:
+    - grant: [employee]
+    - when: resource.title == "Boss"
+      grant: [boss, { client: shop, role: editor }]
+groups:
+  roles:
+    Sales: [{ client: shop, role: seller }]
+    Bosses: [boss, { client: shop, role: seller }]
+`
+
+// TestRolesOfUsers: users have the roles of the rules that hold for them, from their
+// creation on and after every write, and roles that no rule speaks of are left alone.
+func TestRolesOfUsers(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newRoleBridge(t, server(t), mappingFile(t, roleMapping))
+			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := jane["id"].(string)
+			user, err := keycloak.ParseUserID(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect := func(when, want string) {
+				t.Helper()
+				if got := b.rolesOf(t, id); got != want {
+					t.Errorf("roles %s = %s, want %s", when, got, want)
+				}
+			}
+			expect("after the creation", "boss employee shop/editor")
+			grant := func(n keycloak.RoleName, change func(*keycloak.Client, keycloak.Role) error) {
+				t.Helper()
+				r, err := b.admin.FindRole(t.Context(), n)
+				if err == nil {
+					err = change(b.admin, r)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			give := func(c *keycloak.Client, r keycloak.Role) error {
+				return c.GrantRoles(t.Context(), user, []keycloak.Role{r})
+			}
+			grant(keycloak.RoleName{Client: "shop", Name: "seller"}, give)
+			if _, err := b.send(t, http.MethodPatch, "/Users/"+id, `{"Operations":[{"op":"replace","path":"title","value":"Clerk"}]}`); err != nil {
+				t.Fatal(err)
+			}
+			expect("when the title is another, with one given by hand", "employee shop/seller")
+			grant(keycloak.RoleName{Name: "boss"}, give)
+			grant(keycloak.RoleName{Name: "employee"}, func(c *keycloak.Client, r keycloak.Role) error {
+				return c.RevokeRoles(t.Context(), user, []keycloak.Role{r})
+			})
+			if _, err := b.send(t, http.MethodPut, "/Users/"+id, `{"userName":"jane","title":"Clerk"}`); err != nil {
+				t.Fatal(err)
+			}
+			expect("after a PUT of the same that mends what was changed by hand", "employee shop/seller")
+		})
+	}
+}
+
+// TestRolesOfGroups follow the displayName.
+func TestRolesOfGroups(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newRoleBridge(t, server(t), mappingFile(t, roleMapping))
+			group, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"Sales"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := group["id"].(string)
+			for _, c := range []struct{ displayName, want string }{
+				{"Sales", "shop/seller"}, {"Bosses", "boss shop/seller"}, {"sales", ""}, {"Bosses", "boss shop/seller"}, {"Team", ""},
+			} {
+				if _, err := b.send(t, http.MethodPatch, "/Groups/"+id, `{"Operations":[{"op":"replace","path":"displayName","value":"`+c.displayName+`"}]}`); err != nil {
+					t.Fatal(err)
+				}
+				if got := b.rolesOfGroup(t, id); got != c.want {
+					t.Errorf("roles of %s = %s, want %s", c.displayName, got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestNobodyBecomesAnAdministrator: a role that contains rights of the Admin API is not
+// granted, be they put into it before the bridge looked or later, however deep.
+func TestNobodyBecomesAnAdministrator(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := server(t)
+			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
+			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			role := func(n keycloak.RoleName) keycloak.Role {
+				t.Helper()
+				r, err := b.admin.FindRole(t.Context(), n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			compose := func(into keycloak.Role, what keycloak.RoleName) {
+				t.Helper()
+				data, err := json.Marshal([]keycloak.Role{role(what)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles-by-id/"+into.ID+"/composites", string(data))
+			}
+			adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles", `{"name":"inner"}`)
+			compose(role(keycloak.RoleName{Name: "inner"}), keycloak.RoleName{Client: "realm-management", Name: "manage-users"})
+			compose(role(keycloak.RoleName{Name: "boss"}), keycloak.RoleName{Name: "inner"})
+			for method, path := range map[string]string{http.MethodPost: "/Users", http.MethodPut: "/Users/" + jane["id"].(string)} {
+				if _, err := b.send(t, method, path, `{"userName":"jane2","title":"Boss"}`); client.StatusOf(err) != http.StatusServiceUnavailable {
+					t.Errorf("%s = %v, want 503", method, err)
+				}
+			}
+			if _, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"Bosses"}`); client.StatusOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("POST of a group = %v, want 503", err)
+			}
+			if got := b.rolesOf(t, jane["id"].(string)); got != "employee" {
+				t.Errorf("roles = %s, want nothing changed", got)
+			}
+			for endpoint, filter := range map[string]string{"/Users": `userName eq "jane2"`, "/Groups": `displayName eq "Bosses"`} {
+				if found, err := b.Find(t.Context(), endpoint, filter, ""); err != nil || len(found) != 0 {
+					t.Errorf("%s finds %v, %v, want nothing changed", endpoint, found, err)
+				}
+			}
+			b.app.watcher.Look(t.Context())
+			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users of realm-management`) {
+				t.Errorf("the next look finds %q", problem)
+			}
+		})
+	}
+}
+
+// TestARoleThatIsMissing makes the tenant unfit, and a user is not left without its role.
+func TestARoleThatIsMissing(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := server(t)
+			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
+			adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles/boss", "")
+			if _, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss"}`); client.StatusOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("a create with a role that is gone = %v, want 503", err)
+			}
+			if found, err := b.Find(t.Context(), "/Users", `userName eq "jane"`, ""); err != nil || len(found) != 0 {
+				t.Errorf("the user is left behind: %v, %v", found, err)
+			}
+			b.app.watcher.Look(t.Context())
+			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != `the role "boss" of the mapping does not exist` {
+				t.Errorf("the next look finds %q", problem)
+			}
+		})
+	}
+}
+
+// TestSetupTellsWhatItCannotMake: roles and identity providers that a mapping names.
+func TestSetupTellsWhatItCannotMake(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	realm, _ := newEmptyRealm(t, server)
+	_, told, code := command(t, "", "setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
+		"--yes", "--mapping", "testdata/mapping.yaml")
+	for _, want := range []string{
+		"manage-users and view-realm and view-clients and view-identity-providers; view-clients shows it the secrets of the realm's clients",
+		`left for you: the role "employee" of the mapping does not exist`, `left for you: the role "shop/editor" of the mapping does not exist`,
+		`left for you: the identity provider "corp" of the mapping does not exist`,
+	} {
+		if code != 0 || !strings.Contains(told, want) {
+			t.Errorf("setup ended with %d and does not say %q:\n%s", code, want, told)
+		}
+	}
+}
+
+const linkMapping = "version: 1\nusers: { link: { identityProvider: corp, userId: externalId } }\n"
+
+// TestLinks: a new user is linked to the identity provider, once; a later change of the
+// attribute moves nothing, and no second user gets the same identity.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newRoleBridge(t, server(t), mappingFile(t, linkMapping))
+			linked := func(id string) string {
+				t.Helper()
+				users, err := b.admin.Users(t.Context(), keycloak.UserQuery{Link: &keycloak.Link{IdentityProvider: "corp", UserID: id}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var names []string
+				for _, u := range users {
+					names = append(names, u.Username)
+				}
+				return strings.Join(names, " ")
+			}
+			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","externalId":"0aA & b"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := linked("0aA & b"); got != "jane" {
+				t.Errorf("linked is %q, want jane", got)
+			}
+			_, err = b.send(t, http.MethodPost, "/Users", `{"userName":"joe"}`)
+			if err == nil || !strings.Contains(err.Error(), "400 invalidValue: externalId is required") {
+				t.Errorf("a user without the id = %v", err)
+			}
+			if _, err := b.send(t, http.MethodPut, "/Users/"+jane["id"].(string), `{"userName":"jane","externalId":"other"}`); err != nil {
+				t.Fatal(err)
+			}
+			if was, is := linked("0aA & b"), linked("other"); was != "jane" || is != "" {
+				t.Errorf("after a change of externalId linked are %q and %q, want the first link alone", was, is)
+			}
+			_, err = b.send(t, http.MethodPost, "/Users", `{"userName":"joe","externalId":"0aA & b"}`)
+			if err == nil || !strings.Contains(err.Error(), "409 uniqueness: another user is linked to the identity provider with this value of externalId") {
+				t.Errorf("a second user with the identity = %v", err)
+			}
+			var g errgroup.Group
+			for i := range 8 {
+				g.Go(func() error {
+					_, err := b.Do(t.Context(), http.MethodPost, "/Users", jsonText(fmt.Sprintf(`{"userName":"user%d","externalId":"same"}`, i)))
+					if err != nil && client.StatusOf(err) != http.StatusConflict {
+						return err
+					}
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+			if got := linked("same"); got == "" || strings.Contains(got, " ") {
+				t.Errorf("of eight creates at once linked are %q, want one", got)
+			}
+		})
+	}
+}
+
+// TestALinkToAnUnknownProvider makes the tenant unfit: Keycloak would drop the link.
+func TestALinkToAnUnknownProvider(t *testing.T) {
+	t.Parallel()
+	for name, server := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := server(t)
+			b := newUnfitBridge(t, server, linkMapping)
+			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != "the service account lacks the realm-management roles view-identity-providers" {
+				t.Errorf("the look without the right finds %q", problem)
+			}
+			runSetup(t, server, b.realm, "--mapping", mappingFile(t, linkMapping))
+			b.app.watcher.Look(t.Context())
+			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != `the identity provider "corp" of the mapping does not exist` {
+				t.Errorf("the look with the right finds %q", problem)
+			}
+		})
+	}
+}
+
+// TestCallsForRolesAndLinks: what they add to the calls of a request.
+func TestCallsForRolesAndLinks(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{testBridge: newMappedBridge(t, fake.Server()), fake: fake}
+	const composites, grant, mappings = "GET /roles-by-id/{byID}/composites", "POST /users/{id}/role-mappings/realm", "GET /users/{id}/role-mappings"
+	id := ""
+	for _, c := range []struct {
+		name string
+		work func()
+		want string
+	}{
+		{"create a user with a link and two roles", func() {
+			id = b.create(t, "/Users", `{"userName":"jane","`+hrURN+`":{"level":7}}`)
+		}, strings.Join([]string{composites, composites, "GET /users", "POST /users", "POST /users/{id}/role-mappings/clients/{client}", grant}, "; ")},
+		{
+			"change nothing", func() { b.must(t, http.MethodPut, "/Users/"+id, `{"userName":"jane","`+hrURN+`":{"level":7}}`) },
+			"GET /users/{id}; " + mappings,
+		},
+		{
+			"lose a role", func() { b.must(t, http.MethodPut, "/Users/"+id, `{"userName":"jane"}`) },
+			"DELETE /users/{id}/role-mappings/clients/{client}; GET /users/{id}; " + mappings + "; PUT /users/{id}",
+		},
+		{
+			"create a group with a role", func() { id = b.create(t, "/Groups", `{"displayName":"Sales"}`) },
+			composites + "; POST /groups; POST /groups/{id}/role-mappings/clients/{client}",
+		},
+		{
+			"change nothing of a group", func() { b.must(t, http.MethodPut, "/Groups/"+id, `{"displayName":"Sales"}`) },
+			"GET /groups/{id}; GET /groups/{id}/members",
+		},
+	} {
+		if got := strings.Join(b.calls(c.work), "; "); got != c.want {
+			t.Errorf("%s: calls %s, want %s", c.name, got, c.want)
+		}
+	}
+}

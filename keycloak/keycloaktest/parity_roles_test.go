@@ -1,0 +1,138 @@
+package keycloaktest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// make posts as the administrator, and stops when it is refused.
+func (p *probe) make(path string, body any) {
+	p.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatalf("encode: %v", err)
+	}
+	if status, _, answer := p.send(http.MethodPost, path, string(data), "application/json"); status >= http.StatusMultipleChoices {
+		p.t.Fatalf("POST %s: %d %s", path, status, answer)
+	}
+}
+
+func (p *probe) role(n keycloak.RoleName) keycloak.Role {
+	p.t.Helper()
+	r, err := p.admin.FindRole(p.ctx, n)
+	p.know(r.ID, "role "+n.String())
+	p.know(r.ContainerID, "container of "+n.String())
+	p.got("FindRole "+n.String(), r, err)
+	return r
+}
+
+// clientsCaller is a service account that may see clients too.
+func (p *probe) clientsCaller() *keycloak.Client {
+	p.t.Helper()
+	secret, err := p.r.AddClient(p.ctx, "sees-clients", []string{"manage-users", "view-realm", "view-clients"})
+	if err != nil {
+		p.t.Fatalf("AddClient() = %v", err)
+	}
+	return p.r.As(p.t, keycloak.ClientSecret("sees-clients", secret))
+}
+
+func roles(p *probe) {
+	shop, err := p.admin.CreateClient(p.ctx, "shop", "")
+	if err != nil {
+		p.t.Fatalf("CreateClient() = %v", err)
+	}
+	management, err := p.admin.ManagementClient(p.ctx)
+	p.know(management.String(), "realm-management")
+	p.got("ManagementClient", management.String(), err)
+	for _, name := range []string{"app user", "outer", "inner"} {
+		p.make("/roles", map[string]string{"name": name})
+	}
+	p.make("/clients/"+shop.String()+"/roles", map[string]string{"name": "editor"})
+	app, editor := p.role(keycloak.RoleName{Name: "app user"}), p.role(keycloak.RoleName{Client: "shop", Name: "editor"})
+	outer, inner := p.role(keycloak.RoleName{Name: "outer"}), p.role(keycloak.RoleName{Name: "inner"})
+	admin := p.role(keycloak.RoleName{Client: "realm-management", Name: "manage-users"})
+	everybody, err := p.admin.FindRole(p.ctx, keycloak.RoleName{Name: "default-roles-" + p.r.Name.String()})
+	p.got("FindRole of the default roles", everybody.Composite, err)
+	for _, n := range []keycloak.RoleName{{Name: "nope"}, {Name: "a/b"}, {Client: "nope", Name: "editor"}, {Client: "shop", Name: "nope"}} {
+		_, err := p.admin.FindRole(p.ctx, n)
+		p.err("FindRole "+n.String(), err)
+	}
+	p.make("/roles-by-id/"+outer.ID+"/composites", []keycloak.Role{inner, editor})
+	p.make("/roles-by-id/"+inner.ID+"/composites", []keycloak.Role{outer, admin}) // in a circle
+	caller := p.clientsCaller()
+	for _, r := range []keycloak.Role{app, editor, outer, inner, admin} {
+		role, right, ok, err := caller.Administers(p.ctx, management, []keycloak.Role{app, r})
+		p.got("Administers "+r.Name, []any{role.Name, right, ok}, err)
+		_, _, _, err = p.c.Administers(p.ctx, management, []keycloak.Role{r})
+		p.err("Administers "+r.Name+" without view-clients", err)
+	}
+	user, group := p.user(keycloak.NewUser{Username: "jdoe"}), p.group(keycloak.NewGroup{Name: "group"})
+	p.mappings("user", caller, user, app, editor)
+	p.mappings("group", caller, group, app, editor)
+	for i, c := range []*keycloak.Client{caller, p.c} {
+		label := []string{"", " without view-clients"}[i]
+		names, err := c.UserRoles(p.ctx, user)
+		p.got("UserRoles"+label, names, err)
+		g, err := c.Group(p.ctx, group)
+		p.got("Group"+label, g.Roles, err)
+	}
+	p.err("GrantRoles that administer", p.c.GrantRoles(p.ctx, user, []keycloak.Role{outer}))
+	nobody, _ := keycloak.ParseUserID("00000000-0000-0000-0000-000000000000")
+	p.err("GrantRoles to nobody", p.c.GrantRoles(p.ctx, nobody, []keycloak.Role{app}))
+	_, err = p.c.UserRoles(p.ctx, nobody)
+	p.err("UserRoles of nobody", err)
+	status, _, _ := p.send(http.MethodDelete, "/roles/app%20user", "", "")
+	p.got("delete a role", status, nil)
+	p.err("GrantRoles of a role that is gone", p.c.GrantRoles(p.ctx, user, []keycloak.Role{app}))
+	p.err("RevokeRoles of a role that is gone", p.c.RevokeRoles(p.ctx, user, []keycloak.Role{app}))
+	p.err("GrantRoles of a client that is gone", p.c.GrantRoles(p.ctx, user, []keycloak.Role{{ID: editor.ID, Name: "editor", ClientRole: true, ContainerID: "00000000-0000-0000-0000-000000000000"}}))
+	p.err("GrantRoles of two clients", p.c.GrantRoles(p.ctx, user, []keycloak.Role{inner, editor}))
+}
+
+func (p *probe) mappings(label string, c *keycloak.Client, h keycloak.RoleHolder, realm, client keycloak.Role) {
+	p.err(label+" GrantRoles of none", c.GrantRoles(p.ctx, h, nil))
+	for _, r := range []keycloak.Role{realm, client} {
+		one := []keycloak.Role{r}
+		p.err(label+" RevokeRoles before, "+r.Name, c.RevokeRoles(p.ctx, h, one))
+		p.err(label+" GrantRoles "+r.Name, c.GrantRoles(p.ctx, h, one))
+		p.err(label+" GrantRoles again, "+r.Name, c.GrantRoles(p.ctx, h, one))
+		p.err(label+" RevokeRoles "+r.Name, c.RevokeRoles(p.ctx, h, one))
+		p.err(label+" GrantRoles anew, "+r.Name, c.GrantRoles(p.ctx, h, one))
+	}
+}
+
+func links(p *probe) {
+	p.make("/identity-provider/instances", map[string]any{"alias": "corp", "providerId": "oidc", "enabled": true, "config": map[string]string{
+		"clientId": "a", "clientSecret": "b", "tokenUrl": "http://127.0.0.1:1/t", "authorizationUrl": "http://127.0.0.1:1/a",
+	}})
+	for _, alias := range []string{"corp", "nope", "a/b"} {
+		has, err := p.admin.HasIdentityProvider(p.ctx, alias)
+		p.got("HasIdentityProvider "+alias, has, err)
+	}
+	find := func(label, id string) {
+		found, err := p.c.Users(p.ctx, keycloak.UserQuery{Link: &keycloak.Link{IdentityProvider: "corp", UserID: id}})
+		var names []string
+		for _, u := range found {
+			names = append(names, u.Username)
+		}
+		p.got(label, names, err)
+	}
+	find("a link before", "sub 1&x")
+	for i, l := range []keycloak.Link{
+		{IdentityProvider: "corp", UserID: "sub 1&x", UserName: "n"},
+		{IdentityProvider: "nope", UserID: "sub 1&x"},
+		{IdentityProvider: "corp", UserID: "sub 1&x", UserName: "other"},
+		{IdentityProvider: "corp", UserID: "SUB 1&X"},
+	} {
+		id := p.user(keycloak.NewUser{Username: fmt.Sprint("linked", i), Enabled: true, Link: &l})
+		p.raw(http.MethodGet, "/users/"+id.String()+"/federated-identity", "")
+	}
+	find("a link of two", "sub 1&x")
+	find("a link of another case", "SUB 1&X")
+	find("a link of nobody", "sub")
+	_, err := p.c.CreateUser(p.ctx, keycloak.NewUser{Username: "nul", Link: &keycloak.Link{IdentityProvider: "corp", UserID: "a\x00"}})
+	p.err("a link with NUL", err)
+}

@@ -1,0 +1,175 @@
+package keycloak
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// RoleName names a role of the realm or of a client.
+type RoleName struct {
+	Client string // the clientId; "" for a role of the realm
+	Name   string
+}
+
+// String is the name, with the clientId and a slash in front for the role of a client.
+func (n RoleName) String() string {
+	if n.Client == "" {
+		return n.Name
+	}
+	return n.Client + "/" + n.Name
+}
+
+// Compare orders roles: those of the realm first, then by client and name.
+func (n RoleName) Compare(other RoleName) int {
+	return cmp.Or(strings.Compare(n.Client, other.Client), strings.Compare(n.Name, other.Name))
+}
+
+// Role is a role as the Admin API shows it. A call that grants one needs its id and name.
+type Role struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Composite   bool   `json:"composite"` // whether it contains others
+	ClientRole  bool   `json:"clientRole"`
+	ContainerID string `json:"containerId"` // of the client, else of the realm
+
+	Client string `json:"-"` // the clientId, of a role that FindRole found
+}
+
+// String is the role's name as RoleName writes it.
+func (r Role) String() string { return RoleName{Client: r.Client, Name: r.Name}.String() }
+
+// RoleHolder is who roles are granted to: a UserID or a GroupID.
+type RoleHolder interface{ roleMappings() string }
+
+func (id UserID) roleMappings() string  { return "/users/" + id.escaped() + "/role-mappings" }
+func (id GroupID) roleMappings() string { return "/groups/" + id.escaped() + "/role-mappings" }
+
+// FindRole looks a role up; one that is not there, or whose client is not, is NotFound.
+// It needs view-realm, for the role of a client view-clients.
+func (c *Client) FindRole(ctx context.Context, n RoleName) (Role, error) {
+	const op = "find role"
+	name, err := parseSegment(strings.ReplaceAll(n.Name, " ", "-"))
+	if err != nil {
+		return Role{}, &Error{Op: op, Kind: NotFound, Err: err}
+	}
+	name.text = n.Name
+	path := "/roles/" + name.escaped()
+	if n.Client != "" {
+		id, ok, err := c.FindClient(ctx, n.Client)
+		if err != nil {
+			return Role{}, err
+		}
+		if !ok {
+			return Role{}, &Error{Op: op, Kind: NotFound, Err: errors.New("the client does not exist")}
+		}
+		path = "/clients/" + id.escaped() + path
+	}
+	r := Role{Client: n.Client}
+	err = c.get(ctx, op, path, nil, &r)
+	return r, err
+}
+
+// Administers finds the first of some roles that makes an administrator of who has it, and
+// the role of realm-management by which it does: itself or one that it contains, however
+// deep. ok is false when none does. management is what ManagementClient found. The caller
+// needs view-realm and view-clients: without the second, Keycloak leaves the roles of
+// clients out of what a role contains (measured on 26.7). An error is about the role.
+func (c *Client) Administers(ctx context.Context, management ClientUUID, roles []Role) (role Role, right string, ok bool, err error) {
+	for _, r := range roles {
+		if right, err = c.rightWithin(ctx, r, management); err != nil || right != "" {
+			return r, right, right != "", err
+		}
+	}
+	return Role{}, "", false, nil
+}
+
+// rightWithin is a role of a client that a role is or contains, "" for none.
+func (c *Client) rightWithin(ctx context.Context, r Role, client ClientUUID) (string, error) {
+	seen := map[string]bool{}
+	for todo := []Role{r}; len(todo) > 0; {
+		next := todo[0]
+		todo = todo[1:]
+		if next.ContainerID == client.String() {
+			return next.Name, nil
+		}
+		if seen[next.ID] {
+			continue
+		}
+		seen[next.ID] = true
+		within, err := c.composites(ctx, next)
+		if err != nil {
+			return "", err
+		}
+		todo = append(todo, within...)
+	}
+	return "", nil
+}
+
+// composites are the roles that a role contains directly. What the role says of itself may
+// be older than that, so it is asked always.
+func (c *Client) composites(ctx context.Context, r Role) ([]Role, error) {
+	id, err := parseSegment(r.ID)
+	if err != nil {
+		return nil, &Error{Op: "list composites", Kind: Invalid, Err: err}
+	}
+	var list []Role
+	err = c.get(ctx, "list composites", "/roles-by-id/"+id.escaped()+"/composites", nil, &list)
+	return list, err
+}
+
+// UserRoles are the names of the roles that a user has directly, sorted. Roles of clients
+// are among them only with view-clients (measured on 26.7).
+func (c *Client) UserRoles(ctx context.Context, id UserID) ([]RoleName, error) {
+	var answer struct {
+		Realm  []Role `json:"realmMappings"`
+		Client map[string]struct {
+			Roles []Role `json:"mappings"`
+		} `json:"clientMappings"`
+	}
+	if err := c.get(ctx, "list roles of user", id.roleMappings(), nil, &answer); err != nil {
+		return nil, err
+	}
+	var out []RoleName
+	for _, r := range answer.Realm {
+		out = append(out, RoleName{Name: r.Name})
+	}
+	for client, m := range answer.Client {
+		for _, r := range m.Roles {
+			out = append(out, RoleName{Client: client, Name: r.Name})
+		}
+	}
+	slices.SortFunc(out, RoleName.Compare)
+	return out, nil
+}
+
+// GrantRoles grants roles, all of the realm or all of one client. One that the holder has
+// already stays. A role that is gone is NotFound, and nothing is granted.
+func (c *Client) GrantRoles(ctx context.Context, h RoleHolder, roles []Role) error {
+	return c.mapRoles(ctx, "grant roles", http.MethodPost, h, roles)
+}
+
+// RevokeRoles takes roles away, all of the realm or all of one client. One that the holder
+// does not have is no error.
+func (c *Client) RevokeRoles(ctx context.Context, h RoleHolder, roles []Role) error {
+	return c.mapRoles(ctx, "revoke roles", http.MethodDelete, h, roles)
+}
+
+func (c *Client) mapRoles(ctx context.Context, op, method string, h RoleHolder, roles []Role) error {
+	if len(roles) == 0 {
+		return nil
+	}
+	container := roles[0].ContainerID
+	if slices.ContainsFunc(roles, func(r Role) bool { return r.ContainerID != container }) {
+		return &Error{Op: op, Kind: Invalid, Err: errors.New("the roles are of several clients")}
+	}
+	path := h.roleMappings() + "/realm"
+	if roles[0].ClientRole {
+		path = h.roleMappings() + "/clients/" + url.PathEscape(container)
+	}
+	return c.write(ctx, op, method, path, roles)
+}
