@@ -337,6 +337,7 @@ func (c compiler) steps(leaf *scim.Attribute, inElements bool, w written) steps 
 		}
 		several = several && t.Name != "join" || t.Name == "split"
 		if s := compileStep(t); s.each != nil || s.all != nil {
+			s.name = t.Name
 			out = append(out, s)
 		}
 	}

@@ -201,6 +201,7 @@ func (p *provider) FindStructFieldType(name, field string) (*types.FieldType, bo
 type expression struct {
 	program cel.Program
 	name    string // for errors: the attribute or the key that it belongs to
+	text    string // as the file has it
 }
 
 // errExpression is why an expression cannot be used, with its place in the text.
@@ -229,7 +230,7 @@ func (l *language) compile(name, text string, want *cel.Type) (*expression, erro
 	if err != nil {
 		return nil, errExpression{err.Error()}
 	}
-	return &expression{program: program, name: name}, nil
+	return &expression{program: program, name: name, text: text}, nil
 }
 
 // sizes are those that the estimate assumes.

@@ -10,6 +10,7 @@ import (
 
 // step is a transform, compiled. One of each and all is set.
 type step struct {
+	name  string // of the transform
 	each  *eachStep
 	all   *allStep
 	folds bool // values that differ in case only become one

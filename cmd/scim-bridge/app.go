@@ -35,7 +35,11 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := observe.NewMetrics(registry, buildVersion())
-	clients, err := newClients(c, observer(metrics))
+	transport, err := newTransport(c.Keycloak)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := newClients(c, transport, observer(metrics))
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +73,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 }
 
 // newClients makes one client a realm over one transport. observe may be nil.
-func newClients(c config.Config, observe func(context.Context, keycloak.Call)) (map[string]*keycloak.Client, error) {
-	transport, err := newTransport(c.Keycloak)
-	if err != nil {
-		return nil, err
-	}
+func newClients(c config.Config, transport http.RoundTripper, observe func(context.Context, keycloak.Call)) (map[string]*keycloak.Client, error) {
 	clients := make(map[string]*keycloak.Client, len(c.Realms))
 	for name, r := range c.Realms {
 		parsed, err := keycloak.ParseRealm(name)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -51,7 +52,11 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	tenants, clients, err := tenantsOf(c, path)
+	transport, err := newTransport(c.Keycloak)
+	if err != nil {
+		return err
+	}
+	tenants, clients, err := tenantsOf(c, path, transport)
 	if err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 
 // tenantsOf are the tenants of a configuration, one of them or with "" all, sorted by path,
 // and the clients of their realms.
-func tenantsOf(c config.Config, path string) ([]*tenant.Tenant, map[string]*keycloak.Client, error) {
+func tenantsOf(c config.Config, path string, transport http.RoundTripper) ([]*tenant.Tenant, map[string]*keycloak.Client, error) {
 	list, _, err := newTenants(c)
 	if err != nil {
 		return nil, nil, err
@@ -88,7 +93,7 @@ func tenantsOf(c config.Config, path string) ([]*tenant.Tenant, map[string]*keyc
 	if len(list) == 0 {
 		return nil, nil, codedError{exitUsage, fmt.Errorf("the configuration has no tenant %q; it has %s", path, strings.Join(paths, ", "))}
 	}
-	clients, err := newClients(c, nil)
+	clients, err := newClients(c, transport, nil)
 	return list, clients, err
 }
 
