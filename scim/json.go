@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,13 +21,21 @@ const MaxDepth = 32
 // at most 32 levels. Values are string, bool, json.Number, nil,
 // map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax.
 func Decode(body []byte) (map[string]any, error) {
-	return DecodeDepth(body, MaxDepth)
+	return decode(body, decoder{levels: MaxDepth})
 }
 
-// DecodeDepth is Decode with a bound of its own on the levels.
-func DecodeDepth(body []byte, levels int) (map[string]any, error) {
+// DecodeStored is Decode of what Encode wrote, up to a number of levels. It takes the last
+// of two members whose names differ in case only.
+func DecodeStored(text []byte, levels int) (map[string]any, error) {
+	return decode(text, decoder{levels: levels, trusted: true})
+}
+
+func decode(body []byte, d decoder) (map[string]any, error) {
+	pooled, _ := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(pooled)
 	// Names that are given twice are found without regard to case, see addFolded.
-	d := decoder{Decoder: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true)), levels: levels}
+	pooled.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
+	d.Decoder = pooled
 	value, err := d.value(0)
 	if err != nil {
 		return nil, syntaxError(err)
@@ -57,9 +66,13 @@ func syntaxError(err error) error {
 	return &Error{Status: 400, Type: InvalidSyntax, Detail: detail, Cause: err}
 }
 
+// decoders are there to be used again: each holds its stack of names.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
 type decoder struct {
 	*jsontext.Decoder
-	levels int
+	levels  int
+	trusted bool
 }
 
 func (d decoder) value(depth int) (any, error) {
@@ -97,16 +110,14 @@ func (d decoder) object(depth int) (any, error) {
 	object := make(map[string]any)
 	var folded map[string]bool
 	for d.PeekKind() != '}' {
-		token, err := d.ReadToken()
+		name, err := d.name()
 		if err != nil {
 			return nil, err
 		}
-		name, err := checkedString(token.String())
-		if err != nil {
-			return nil, err
-		}
-		if folded, err = addFolded(folded, object, name); err != nil {
-			return nil, err
+		if !d.trusted {
+			if folded, err = addFolded(folded, object, name); err != nil {
+				return nil, err
+			}
 		}
 		if object[name], err = d.value(depth + 1); err != nil {
 			return nil, err
@@ -115,6 +126,39 @@ func (d decoder) object(depth int) (any, error) {
 	_, err := d.ReadToken()
 	return object, err
 }
+
+// name reads the name of a member. Those of common attributes cost no allocation.
+func (d decoder) name() (string, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if len(raw) > 2 {
+		if known, ok := commonNames[string(raw[1:len(raw)-1])]; ok {
+			return known, nil
+		}
+	}
+	var name []byte
+	if name, err = jsontext.AppendUnquote(nil, raw); err != nil {
+		return "", err
+	}
+	return checkedString(string(name))
+}
+
+// commonNames are names of attributes that most bodies hold.
+var commonNames = func() map[string]string {
+	out := map[string]string{}
+	for _, s := range []*Schema{UserSchema(), EnterpriseUserSchema(), GroupSchema()} {
+		out[s.ID] = s.ID
+		for _, a := range s.Attributes {
+			out[a.Name] = a.Name
+			for _, sub := range a.SubAttributes {
+				out[sub.Name] = sub.Name
+			}
+		}
+	}
+	return out
+}()
 
 // fewMembers is the size up to which an object's names are compared one by one.
 const fewMembers = 8

@@ -41,6 +41,8 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 	if problems := c.Problems(); len(problems) > 0 {
 		return nil, problems
 	}
+	m.users.touch()
+	m.groups.touch()
 	m.User, m.Group = m.users.published(m.User).Under(p), m.groups.published(m.Group).Under(p)
 	return m, nil
 }

@@ -51,7 +51,7 @@ func splitEmails(emails []any) emailState {
 		at := s.place(address(object))
 		s.entries = append(s.entries, entry(at, object))
 	}
-	if len(emails) == 1 && scim.Equal(emails[0], plainEmail(s.primary)) {
+	if len(emails) == 1 && isPlainEmail(emails[0], s.primary) {
 		s.entries = nil
 	}
 	return s
@@ -178,6 +178,12 @@ func appendAdded(emails []any, further []string, entries []any) []any {
 
 func plainEmail(text string) map[string]any {
 	return map[string]any{scim.AttrValue: text, scim.AttrPrimary: true}
+}
+
+// isPlainEmail reports whether an e-mail is plainEmail of the address.
+func isPlainEmail(email any, text string) bool {
+	object, _ := email.(map[string]any)
+	return len(object) == 2 && object[scim.AttrValue] == text && object[scim.AttrPrimary] == true
 }
 
 func address(email any) string {

@@ -22,7 +22,7 @@ type GroupState struct {
 // GroupState maps a document of a Group. What cannot be stored is a *scim.Error
 // that names the attribute.
 func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
-	rest := doc.Clone()
+	rest := m.groups.copied(doc)
 	delete(rest, scim.AttrMembers)
 	if err := m.groups.derive(rest); err != nil {
 		return GroupState{}, err
@@ -89,5 +89,5 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 
 // AttributesEqual reports whether a group's attributes hold the state already.
 func (s GroupState) AttributesEqual(tenantKey string, current map[string][]string) bool {
-	return attributesEqual(tenantKey, s.Attributes, s.Remainder, current)
+	return attributesEqual(tenantKey, s.Attributes, s.text, current)
 }

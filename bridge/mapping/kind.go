@@ -21,6 +21,41 @@ type derived struct {
 	value *expression
 }
 
+// copied is a copy of a document in which the rules may work: the objects in which they or
+// the expressions write are its own, the others the document's.
+func (k kind) copied(doc scim.Document) scim.Document {
+	if !k.keeps() { // judge works everywhere
+		return doc.Clone()
+	}
+	out := make(scim.Document, len(doc))
+	for name, value := range doc {
+		if _, text := value.(string); !text && k.touched[name] {
+			value = scim.CloneValue(value)
+		}
+		out[name] = value
+	}
+	return out
+}
+
+// touch finds the members of a document within which the rules and the expressions write.
+func (k *kind) touch() {
+	k.touched = map[string]bool{}
+	at := func(p place, inside bool) {
+		switch {
+		case len(p.within) > 0:
+			k.touched[p.within[0]] = true
+		case inside:
+			k.touched[p.name] = true
+		}
+	}
+	for _, r := range k.rules {
+		at(r.at, r.inElements())
+	}
+	for _, d := range k.derived {
+		at(d.at, false)
+	}
+}
+
 // activation is what the expressions see of a document. Without expressions it is nil.
 func (k kind) activation(doc scim.Document) (interpreter.Activation, error) {
 	if k.language == nil {

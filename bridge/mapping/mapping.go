@@ -61,6 +61,8 @@ type kind struct {
 	userName   steps  // of users
 	unmapped   config.Unmapped
 
+	touched map[string]bool // see touch
+
 	language *language // nil without expressions
 	derived  []derived
 }

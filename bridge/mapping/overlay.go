@@ -3,8 +3,6 @@ package mapping
 import (
 	"maps"
 	"slices"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // stampFormat is RFC 3339 in UTC with milliseconds.
@@ -29,18 +27,16 @@ func setOrDelete(attributes map[string][]string, name string, values []string) {
 }
 
 // attributesEqual compares without regard to the order of values, which Keycloak
-// does not keep. A damaged remainder differs from every state.
-func attributesEqual(tenantKey string, owned map[string][]string, remainder map[string]any, current map[string][]string) bool {
+// does not keep. text is that of the remainder. A damaged remainder differs from every
+// state.
+func attributesEqual(tenantKey string, owned map[string][]string, text string, current map[string][]string) bool {
 	for name, values := range owned {
 		if !sameValues(values, current[name]) {
 			return false
 		}
 	}
-	stored, err := readRemainder(tenantKey, "", current[AttrRemainder])
-	if err != nil || len(stored) != len(remainder) {
-		return false
-	}
-	return len(remainder) == 0 || scim.Equal(remainder, stored)
+	stored, ok := remainderText(tenantKey, current[AttrRemainder])
+	return ok && stored == text
 }
 
 func sameValues(a, b []string) bool {

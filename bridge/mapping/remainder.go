@@ -84,22 +84,25 @@ func encodeASCII(value any) (string, error) {
 	if plainASCII(data) {
 		return string(data), nil
 	}
-	var b strings.Builder
-	b.Grow(len(data) * 5 / 4) // most texts have few blanks
+	out := make([]byte, 0, len(data)*5/4) // most texts have few blanks
 	for _, r := range string(data) {
 		switch {
-		case r == ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		case r < 0x80:
-			b.WriteRune(r)
+		case r > ' ' && r < 0x7f:
+			out = append(out, byte(r))
 		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
+			out = appendEscape(out, r)
 		default:
 			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+			out = appendEscape(appendEscape(out, high), low)
 		}
 	}
-	return b.String(), nil
+	return string(out), nil
+}
+
+// appendEscape writes a UTF-16 unit as JSON escapes it.
+func appendEscape(b []byte, unit rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(b, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
 func plainASCII(data []byte) bool {
@@ -140,6 +143,23 @@ func (v version) age() int64 {
 // of its attribute. None at all is an empty remainder; pieces without a complete
 // set are a *DamagedError.
 func readRemainder(tenantKey, id string, values []string) (map[string]any, error) {
+	text, ok := remainderText(tenantKey, values)
+	switch {
+	case !ok:
+		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
+	case text == "":
+		return map[string]any{}, nil
+	}
+	remainder, err := scim.DecodeStored([]byte(text), scim.MaxDepth+storedLevels)
+	if err != nil {
+		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
+	}
+	return remainder, nil
+}
+
+// remainderText is the text of the newest complete remainder of the tenant, "" of none at
+// all; ok is false when there are pieces without a complete set.
+func remainderText(tenantKey string, values []string) (text string, ok bool) {
 	versions, damaged := collect(tenantKey, values)
 	newest, age := "", int64(-1)
 	for _, v := range versions {
@@ -147,17 +167,7 @@ func readRemainder(tenantKey, id string, values []string) (map[string]any, error
 			newest, age = text, v.age()
 		}
 	}
-	switch {
-	case age < 0 && (damaged || len(versions) > 0):
-		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
-	case age < 0:
-		return map[string]any{}, nil
-	}
-	remainder, err := scim.DecodeDepth([]byte(newest), scim.MaxDepth+storedLevels)
-	if err != nil {
-		return nil, &DamagedError{ID: id, Attribute: AttrRemainder}
-	}
-	return remainder, nil
+	return newest, age >= 0 || !damaged && len(versions) == 0
 }
 
 // maxPieces bounds what a piece may say of its number: the largest remainder has fewer.

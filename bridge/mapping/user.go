@@ -36,11 +36,14 @@ type UserState struct {
 	Dropped []string
 }
 
+// ownAttributes is about how many attributes a state has beside those of the rules.
+const ownAttributes = 4
+
 // UserState maps a document of a User. tenantKey marks the values that belong to
 // one tenant. What cannot be stored is a *scim.Error that names the attribute.
 func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
-	rest := doc.Clone()
-	s := UserState{Attributes: map[string][]string{}, EmailVerified: m.EmailVerified}
+	rest := m.users.copied(doc)
+	s := UserState{Attributes: make(map[string][]string, len(m.users.rules)+ownAttributes), EmailVerified: m.EmailVerified}
 	if m.Password != config.PasswordIgnore {
 		s.Password = keycloak.NewUserPassword(rest.String(scim.AttrPassword), m.Password == config.PasswordInitial)
 	}
@@ -240,5 +243,5 @@ func (s UserState) UserAttributes(tenantKey string, current map[string][]string,
 
 // AttributesEqual reports whether a user's attributes hold the state already.
 func (s UserState) AttributesEqual(tenantKey string, current map[string][]string) bool {
-	return attributesEqual(tenantKey, s.Attributes, s.Remainder, current)
+	return attributesEqual(tenantKey, s.Attributes, s.text, current)
 }

@@ -70,6 +70,12 @@ func TestAMappedUserComesBack(t *testing.T) {
 			t.Errorf("Keycloak holds %s = %q, want %q", name, got, values)
 		}
 	}
+	if got := b.rolesOf(t, u.ID); got != "employee shop/editor" {
+		t.Errorf("roles = %s", got)
+	}
+	if linked, err := b.admin.Users(t.Context(), keycloak.UserQuery{Link: &keycloak.Link{IdentityProvider: "corp", UserID: "jane"}}); err != nil || len(linked) != 1 || linked[0].ID != u.ID {
+		t.Errorf("linked are %v, %v", linked, err)
+	}
 	for filter, want := range map[string]int{
 		hrURN + `:costCenter eq "4711"`: 1, hrURN + `:personnelNumber eq "p1"`: 0, hrURN + `:badges eq "red"`: 1, `userType eq "Employee"`: 1, `userType eq "Employee/acme"`: 0,
 		itURN + `:accounts.value eq "jd"`: 1, hrURN + `:level gt 6`: 1, `phoneNumbers[type eq "work" and value eq "2"]`: 1, itURN + `:mailHost eq "acme.test"`: 1,
@@ -142,6 +148,9 @@ func TestMappedGroupAttributes(t *testing.T) {
 	want := map[string]any{"displayName": "Sales", groupURN: map[string]any{"costCenter": "no1", "purpose": "sell"}}
 	if diff := cmp.Diff(want, written(created)); diff != "" {
 		t.Errorf("answer to the create (-want +got):\n%s", diff)
+	}
+	if got := b.rolesOfGroup(t, created["id"].(string)); got != "shop/seller" {
+		t.Errorf("roles = %s", got)
 	}
 	found, err := b.Find(t.Context(), "/Groups", groupURN+`:costCenter eq "no1"`, "")
 	if err != nil || len(found) != 1 {
