@@ -34,19 +34,16 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, scim.NotFound(r.rt.Name)
 	}
-	group, err := r.client.Group(ctx, id)
+	group, err := r.wall.Group(ctx, id)
 	if err != nil {
 		return current{}, err
-	}
-	if !guard.GroupInScope(r.Tenant, group) {
-		return current{}, scim.NotFound(r.rt.Name)
 	}
 	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
 }
 
-func (k groupKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
-	return k.s.directory.Groups(ctx, r.Tenant, r.client, e, page)
+func (groupKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
+	return directory.Groups(ctx, r.Tenant, r.wall, e, page)
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
@@ -61,7 +58,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after := plan.ForNewGroup(r.Tenant.Key, state, guard.GroupParent(r.Tenant), idsOf(members), time.Now())
+	p, after := plan.ForNewGroup(r.Tenant.Key, state, r.wall.GroupParent(), idsOf(members), time.Now())
 	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
@@ -84,7 +81,7 @@ func (k groupKind) proven(ctx context.Context, r *request, value any) ([]guard.M
 // prove looks the ids up. Unknown ones are refused or left out, as the tenant's
 // policy says.
 func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard.Member, error) {
-	known, unknown, err := guard.Members(ctx, r.client, ids)
+	known, unknown, err := r.wall.Prove(ctx, ids)
 	if err != nil || len(unknown) == 0 {
 		return known, err
 	}
@@ -232,7 +229,7 @@ const membersPage = 100
 func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Member, error) {
 	var out []guard.Member
 	for first := 0; ; first += membersPage {
-		page, err := r.client.Members(ctx, id, first, membersPage)
+		page, err := r.wall.GroupMembers(ctx, id, first, membersPage)
 		if err != nil {
 			return nil, err
 		}
@@ -262,7 +259,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err != nil {
 		return nil, true, err
 	}
-	if guard.ConfinesGroups(r.Tenant) || len(p) == 0 && !m.Replace { // nothing to do is still a 404 when there is no group
+	if r.wall.ConfinesGroups() || len(p) == 0 && !m.Replace { // nothing to do is still a 404 when there is no group
 		_, err = k.read(ctx, r)
 	}
 	return p, true, err

@@ -33,11 +33,10 @@ type Options struct {
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
 type Service struct {
-	clients   map[string]*keycloak.Client // by realm
-	directory *directory.Directory
-	applier   *apply.Applier
-	options   Options
-	told      sync.Map // what the log says once
+	clients map[string]*keycloak.Client // by realm
+	applier *apply.Applier
+	options Options
+	told    sync.Map // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
@@ -46,10 +45,9 @@ func New(clients map[string]*keycloak.Client, o Options) *Service {
 		o.ObserveIgnored = func(string, int) {}
 	}
 	return &Service{
-		clients:   clients,
-		directory: &directory.Directory{Visible: guard.VisibleOnly, InScope: guard.GroupInScope, Parent: guard.GroupParent},
-		applier:   &apply.Applier{Observe: o.ObserveStep},
-		options:   o,
+		clients: clients,
+		applier: &apply.Applier{Observe: o.ObserveStep},
+		options: o,
 	}
 }
 
@@ -76,7 +74,8 @@ type request struct {
 	Call
 	kind       kind
 	rt         *scim.ResourceType
-	client     *keycloak.Client
+	client     *keycloak.Client // for writes; reads go through the wall
+	wall       guard.Wall
 	projection scim.Projection
 	atEnd      []func() // what is released when the request ends
 }
@@ -149,7 +148,7 @@ func (s *Service) begin(c Call) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &request{Call: c, kind: k, rt: rt, client: client, projection: projection}, nil
+	return &request{Call: c, kind: k, rt: rt, client: client, wall: guard.For(c.Tenant, client), projection: projection}, nil
 }
 
 // Create answers a POST: 201 with the resource.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -34,23 +33,16 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, scim.NotFound(r.rt.Name)
 	}
-	user, err := r.client.User(ctx, id)
+	user, err := r.wall.User(ctx, id)
 	if err != nil {
 		return current{}, err
-	}
-	visible, err := guard.Visible(ctx, r.client, user)
-	if err != nil {
-		return current{}, err
-	}
-	if !visible {
-		return current{}, scim.NotFound(r.rt.Name)
 	}
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Key, user)
 	return current{resource: resource, user: user, userID: id}, err
 }
 
-func (k userKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
-	return k.s.directory.Users(ctx, r.Tenant, r.client, e, page)
+func (userKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
+	return directory.Users(ctx, r.Tenant, r.wall, e, page)
 }
 
 func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
@@ -150,7 +142,7 @@ func proveManager(ctx context.Context, r *request, before, after scim.Document) 
 	if r.rt.Profile.Takes(scim.OpaqueManager) || id == "" || id == managerOf(before) {
 		return nil
 	}
-	known, _, err := guard.Members(ctx, r.client, []string{id})
+	known, _, err := r.wall.Prove(ctx, []string{id})
 	if err == nil && len(known) == 0 {
 		return scim.BadRequest(scim.InvalidValue, "manager.value is no user's id, so nothing was changed")
 	}
@@ -205,8 +197,7 @@ func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Res
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	groups, err := r.client.UserGroups(ctx, id)
-	groups = guard.GroupsInScope(r.Tenant, groups)
+	groups, err := r.wall.GroupsOf(ctx, id)
 	resource.Derived = map[string]any{scim.AttrGroups: groupsOf(r, groups)}
 	return resource, err
 }

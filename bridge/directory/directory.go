@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -46,15 +45,20 @@ type Found struct {
 	Total     int
 }
 
-// Directory finds the resources of tenants.
-type Directory struct {
-	// Visible leaves out the users that SCIM may not see (bridge/guard).
-	Visible func(context.Context, *keycloak.Client, []keycloak.User) ([]keycloak.User, error)
-	// InScope says whether a tenant may see a group (bridge/guard).
-	InScope func(*tenant.Tenant, keycloak.Group) bool
-	// Parent is the group below which a tenant's groups live, zero for the top level
-	// (bridge/guard).
-	Parent func(*tenant.Tenant) keycloak.GroupID
+// Source is what a search reads: all that a tenant may see, and nothing else (the Wall of
+// bridge/guard).
+type Source interface {
+	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
+	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
+	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
+	CountUsers(ctx context.Context) (int, error)
+
+	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
+	FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error)
+	ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error)
+	CountGroups(ctx context.Context) (int, error)
+	Listed(g keycloak.Group) bool
+	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
 }
 
 // search is one query: how to look up terms of one type of resource, and how to read
@@ -238,24 +242,6 @@ func pages[T any](ctx context.Context, first, count int, read func(ctx context.C
 		out = append(out, part...)
 	}
 	return out, nil
-}
-
-// drain reads pages until a short one: for what has no count.
-func drain[T any](ctx context.Context, limit int, read func(ctx context.Context, first, limit int) ([]T, error)) ([]T, error) {
-	var out []T
-	for {
-		part, err := read(ctx, len(out), upstreamPage)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
-		if len(part) < upstreamPage {
-			return out, nil
-		}
-		if len(out) >= limit {
-			return nil, scim.BadRequest(scim.TooMany, "more than %d resources match one term of the filter; add a term that is unique", limit)
-		}
-	}
 }
 
 // resources maps what Keycloak holds to resources; the id of the one that cannot

@@ -2,7 +2,8 @@ package directory
 
 import (
 	"context"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -12,20 +13,18 @@ import (
 
 // groups searches the groups of one tenant.
 type groups struct {
-	*Directory
-	t      *tenant.Tenant
-	c      *keycloak.Client
-	parent keycloak.GroupID // zero for the top level
+	t   *tenant.Tenant
+	src Source
 }
 
 // Groups finds top-level groups without their members: all in Keycloak's order, by
 // name, when e is nil, else those that match. Errors are as for Users.
-func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
-	g := groups{Directory: d, t: t, c: c, parent: d.Parent(t)}
+func Groups(ctx context.Context, t *tenant.Tenant, src Source, e filter.Expr, page Page) (Found, error) {
+	g := groups{t: t, src: src}
 	if err := g.checkMembers(e); err != nil {
 		return Found{}, err
 	}
-	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: g.count, read: g.read}
+	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: src.CountGroups, read: g.read}
 	found, err := s.run(ctx, e, page)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
@@ -48,25 +47,11 @@ func (g groups) checkMembers(e filter.Expr) error {
 }
 
 func (g groups) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
-	read := g.c.TopGroups
-	if !g.parent.IsZero() {
-		read = func(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
-			return g.c.Children(ctx, g.parent, first, limit)
-		}
-	}
-	list, err := read(ctx, first, limit)
+	list, err := g.src.ListGroups(ctx, first, limit)
 	if err != nil {
 		return nil, err
 	}
 	return resources(list, g.resource)
-}
-
-func (g groups) count(ctx context.Context) (int, error) {
-	if g.parent.IsZero() {
-		return g.c.CountTopGroups(ctx)
-	}
-	parent, err := g.c.Group(ctx, g.parent)
-	return parent.SubGroupCount, err
 }
 
 func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
@@ -96,9 +81,6 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.path.URN != "" || t.path.Name != scim.AttrID {
-		list = g.listed(list)
-	}
 	found, err := resources(list, g.resource)
 	if t.path.URN == "" && t.path.Name == scim.AttrMembers {
 		for i := range found {
@@ -106,20 +88,6 @@ func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 		}
 	}
 	return found, err
-}
-
-// listed are the groups that a list shows: those of the top level, or right below the
-// tenant's parent. Without a parent a sub-group can be read by its id and is otherwise
-// Keycloak's affair.
-func (g groups) listed(list []keycloak.Group) []keycloak.Group {
-	var out []keycloak.Group
-	for _, group := range list {
-		if group.ParentID == g.parent.String() {
-			out = append(out, group)
-		}
-	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
 }
 
 func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
@@ -130,11 +98,11 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	case t.path.Name == scim.AttrMembers:
 		return g.byMember(ctx, t.text)
 	case t.path.Name == scim.AttrExternalID:
-		return g.drain(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
+		return g.search(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
 	case t.path.Name == scim.AttrDisplayName:
 		// Keycloak's exact search is by case and a display name is not (RFC 7643 section
 		// 8.7.1), so the search is the inexact one, which finds at least every match.
-		return g.drain(ctx, keycloak.GroupQuery{Search: t.text})
+		return g.search(ctx, keycloak.GroupQuery{Search: t.text})
 	}
 	lookup, ok := g.t.Mapping.GroupLookup(t.path)
 	if !ok {
@@ -144,14 +112,7 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	if !ok {
 		return nil, nil
 	}
-	return g.drain(ctx, keycloak.GroupQuery{Attribute: &query})
-}
-
-func (g groups) drain(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
-	return drain(ctx, maxHits, func(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
-		q.First, q.Max = first, limit
-		return g.c.Groups(ctx, q)
-	})
+	return g.search(ctx, keycloak.GroupQuery{Attribute: &query})
 }
 
 func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
@@ -159,8 +120,8 @@ func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error)
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	group, err := g.c.Group(ctx, id)
-	if isNotFound(err) || err == nil && !g.InScope(g.t, group) {
+	group, err := g.src.Group(ctx, id)
+	if isNotFound(err) {
 		return nil, nil
 	}
 	return []keycloak.Group{group}, err
@@ -171,9 +132,20 @@ func (g groups) byMember(ctx context.Context, text string) ([]keycloak.Group, er
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	list, err := g.c.UserGroups(ctx, id)
+	list, err := g.src.GroupsOf(ctx, id)
 	if isNotFound(err) {
 		return nil, nil
 	}
-	return list, err
+	return byName(slices.DeleteFunc(list, func(group keycloak.Group) bool { return !g.src.Listed(group) })), err
+}
+
+func (g groups) search(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
+	list, err := g.src.FindGroups(ctx, q, maxHits)
+	return byName(list), err
+}
+
+// byName sorts groups as a list shows them.
+func byName(list []keycloak.Group) []keycloak.Group {
+	slices.SortStableFunc(list, func(a, b keycloak.Group) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }

@@ -15,25 +15,24 @@ import (
 
 // users searches the users of one tenant.
 type users struct {
-	*Directory
-	t *tenant.Tenant
-	c *keycloak.Client
+	t   *tenant.Tenant
+	src Source
 }
 
 // Users finds users: all in Keycloak's order, by user name, when e is nil, else
 // those that match. Refusals are *scim.Error with InvalidFilter; a user whose
 // stored attributes cannot be read is a *mapping.DamagedError.
-func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, c *keycloak.Client, e filter.Expr, page Page) (Found, error) {
-	u := users{Directory: d, t: t, c: c}
+func Users(ctx context.Context, t *tenant.Tenant, src Source, e filter.Expr, page Page) (Found, error) {
+	u := users{t: t, src: src}
 	if mentions(e, scim.AttrGroups) > 0 {
 		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
-	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp, count: c.CountUsers, read: u.read}
+	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp, count: src.CountUsers, read: u.read}
 	return s.run(ctx, e, page)
 }
 
 func (u users) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
-	list, err := u.c.Users(ctx, keycloak.UserQuery{First: first, Max: limit})
+	list, err := u.src.ListUsers(ctx, first, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +66,6 @@ func (u users) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list, err = u.Visible(ctx, u.c, list); err != nil {
-		return nil, err
-	}
 	return resources(list, u.resource)
 }
 
@@ -79,7 +75,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case t.path.Name == scim.AttrID:
 		return u.byID(ctx, t.text)
 	case t.path.Name == scim.AttrUserName:
-		return u.c.Users(ctx, keycloak.UserQuery{Username: u.t.Mapping.StoredUserName(t.text), Max: upstreamPage})
+		return u.src.FindUsers(ctx, keycloak.UserQuery{Username: u.t.Mapping.StoredUserName(t.text)}, maxHits)
 	case t.path.Name == scim.AttrExternalID:
 		return u.byAttribute(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.t.Key, t.text)})
 	case t.path.Name == scim.AttrEmails:
@@ -101,7 +97,7 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	user, err := u.c.User(ctx, id)
+	user, err := u.src.User(ctx, id)
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -109,9 +105,7 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 }
 
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
-	return drain(ctx, maxHits, func(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-		return u.c.Users(ctx, keycloak.UserQuery{Attribute: &q, First: first, Max: limit})
-	})
+	return u.src.FindUsers(ctx, keycloak.UserQuery{Attribute: &q}, maxHits)
 }
 
 // byEmail asks for the primary address and for the further ones.
@@ -119,7 +113,7 @@ func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, er
 	var primary, further []keycloak.User
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		primary, err = u.c.Users(gctx, keycloak.UserQuery{Email: address, Max: upstreamPage})
+		primary, err = u.src.FindUsers(gctx, keycloak.UserQuery{Email: address}, maxHits)
 		return err
 	})
 	g.Go(func() (err error) {
