@@ -211,6 +211,14 @@ func (c *Client) create(ctx context.Context, op, path string, body any) (string,
 	return location[strings.LastIndexByte(location, '/')+1:], nil
 }
 
+// bare sends a request without a body that changes something.
+func (c *Client) bare(ctx context.Context, op, method, path string) error {
+	return c.call(ctx, op, func(ctx context.Context, token string) error {
+		_, err := c.send(ctx, token, method, path, nil, nil)
+		return err
+	})
+}
+
 func (c *Client) change(ctx context.Context, op, method, path string, body any) (header http.Header, err error) {
 	data, err := json.Marshal(body)
 	if err != nil {

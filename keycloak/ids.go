@@ -47,6 +47,9 @@ type UserID struct{ segment }
 // GroupID is the id of a group.
 type GroupID struct{ segment }
 
+// OrganizationID is the id of an organization, which is not its alias.
+type OrganizationID struct{ segment }
+
 // ClientUUID is the internal id of a client, which is not its clientId.
 type ClientUUID struct{ segment }
 
@@ -63,6 +66,12 @@ func ParseUserID(text string) (UserID, error) {
 func ParseGroupID(text string) (GroupID, error) {
 	s, err := parseSegment(text)
 	return GroupID{s}, err
+}
+
+// ParseOrganizationID makes an id of hostile text, or fails with ErrInvalidID.
+func ParseOrganizationID(text string) (OrganizationID, error) {
+	s, err := parseSegment(text)
+	return OrganizationID{s}, err
 }
 
 // ParseRealm makes a realm of its name. Names may hold blanks, which are escaped.

@@ -30,6 +30,7 @@ type User struct {
 	Created        time.Time // zero when absent
 	Attributes     map[string][]string
 	FederationLink string // the component of a federated user, "" for none
+	Managed        bool   // of a member of an organization: whether its account belongs to it
 }
 
 // userJSON is the wire form of User.
@@ -44,12 +45,14 @@ type userJSON struct {
 	CreatedTimestamp int64               `json:"createdTimestamp"` // ms
 	Attributes       map[string][]string `json:"attributes"`
 	FederationLink   string              `json:"federationLink"`
+	MembershipType   string              `json:"membershipType"` // MANAGED or UNMANAGED, of a member
 }
 
 func (j userJSON) user() User {
 	u := User{
 		ID: j.ID, Username: j.Username, Email: j.Email, FirstName: j.FirstName, LastName: j.LastName,
 		Enabled: j.Enabled, EmailVerified: j.EmailVerified, Attributes: j.Attributes, FederationLink: j.FederationLink,
+		Managed: j.MembershipType == "MANAGED",
 	}
 	if j.CreatedTimestamp > 0 {
 		u.Created = time.UnixMilli(j.CreatedTimestamp).UTC()

@@ -160,6 +160,19 @@ func groupRoutes() []route {
 	}
 }
 
+func organizationRoutes() []route {
+	return []route{
+		{"GET /organizations", nil, organized(false, listOrganizations)},
+		{"POST /organizations", nil, organized(false, createOrganization)},
+		{"GET /organizations/{organization}", nil, organized(false, readOrganization)},
+		{"DELETE /organizations/{organization}", nil, organized(false, deleteOrganization)},
+		{"GET /organizations/{organization}/members", nil, organized(true, listOrganizationMembers)},
+		{"POST /organizations/{organization}/members", nil, organized(true, addOrganizationMember)},
+		{"DELETE /organizations/{organization}/members/{member}", nil, organized(true, removeOrganizationMember)},
+		{"GET /organizations/{first}/{second}/{third}", nil, readBelowOrganizations},
+	}
+}
+
 func realmRoutes() []route {
 	return []route{
 		{"GET /authentication/required-actions", []string{viewRealm, manageRealm, viewUsers, queryUsers}, listRequiredActions},
@@ -187,7 +200,7 @@ func realmRoutes() []route {
 // mux makes the routes.
 func (f *Fake) mux() *http.ServeMux {
 	m := http.NewServeMux()
-	for _, r := range slices.Concat(userRoutes(), groupRoutes(), realmRoutes()) {
+	for _, r := range slices.Concat(userRoutes(), groupRoutes(), organizationRoutes(), realmRoutes()) {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		m.HandleFunc(method+" "+adminPrefix+path, f.serve(admitted(r.rights, r.handle)))
 	}

@@ -21,7 +21,9 @@ type realm struct {
 	groups   map[string]*group
 	clients  map[string]*client
 	roles    []*role
-	sessions []*session
+	// organizations are those of the realm, by id.
+	organizations map[string]*organization
+	sessions      []*session
 	// providers are the aliases of the identity providers.
 	providers []string
 	// firstActions are the required actions that every new user gets.
@@ -96,7 +98,7 @@ func (f *Fake) addRealm(name string) *realm {
 			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "organizationsEnabled": false,
 			"accessTokenLifespan": json.Number("300"),
 		},
-		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{},
+		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},
 	}
 	r.defaultRoles()
 	for _, id := range []string{"account", "account-console", "broker", "security-admin-console"} {
@@ -207,5 +209,8 @@ func (r *realm) removeGroup(g *group) {
 
 func (r *realm) removeUser(u *user) {
 	delete(r.users, u.id)
+	for _, o := range r.organizations {
+		o.members = slices.DeleteFunc(o.members, func(id string) bool { return id == u.id })
+	}
 	r.sessions = slices.DeleteFunc(r.sessions, func(s *session) bool { return s.user == u.id })
 }

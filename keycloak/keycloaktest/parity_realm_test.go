@@ -27,6 +27,7 @@ func realmScenarios() []scenario {
 		{"sessions", kct.RealmOptions{}, sessions},
 		{"roles", kct.RealmOptions{}, roles},
 		{"links", kct.RealmOptions{}, links},
+		{"organizations", kct.RealmOptions{}, organizations},
 	}
 }
 
