@@ -151,18 +151,12 @@ type stage struct {
 
 // stage sets the empty realm up, or that of a tenant.
 func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
-	var c config.Config
-	var err error
-	if f.live == "" {
-		c, err = emptyConfig(), nil
-	} else {
-		c, err = load(cmd, f.config)
-	}
-	if err != nil {
-		return stage{}, err
-	}
-	rehearsal := &keycloak.Rehearsal{}
+	c, rehearsal := emptyConfig(), &keycloak.Rehearsal{}
 	if f.live != "" {
+		var err error
+		if c, err = load(cmd, f.config); err != nil {
+			return stage{}, err
+		}
 		if rehearsal.Base, err = newTransport(c.Keycloak); err != nil {
 			return stage{}, err
 		}
