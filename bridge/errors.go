@@ -104,7 +104,7 @@ func left(err error) string {
 // missing tells a missing member from a missing resource.
 func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	var failed *apply.Error
-	if errors.As(err, &failed) && failed.Step.Kind == plan.GrantRoles && e.Missing == "" { // a role was deleted
+	if errors.As(err, &failed) && failed.Step.ChangesRoles() && e.Missing == "" { // a role was deleted, or made anew
 		return unfit(err)
 	}
 	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember {

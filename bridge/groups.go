@@ -255,11 +255,13 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err != nil {
 		return nil, true, scim.NotFound(r.rt.Name)
 	}
-	p, _, err := k.planMembers(ctx, r, id, m)
-	if err != nil {
-		return nil, true, err
+	if r.wall.ConfinesGroups() { // before the members, whose error would tell a foreign group from an absent one
+		if _, err := k.read(ctx, r); err != nil {
+			return nil, true, err
+		}
 	}
-	if r.wall.ConfinesGroups() || len(p) == 0 && !m.Replace { // nothing to do is still a 404 when there is no group
+	p, _, err := k.planMembers(ctx, r, id, m)
+	if err == nil && len(p) == 0 && !m.Replace && !r.wall.ConfinesGroups() { // nothing to do is still a 404 when there is no group
 		_, err = k.read(ctx, r)
 	}
 	return p, true, err

@@ -32,7 +32,10 @@ func DecodeStored(text []byte, levels int) (map[string]any, error) {
 
 func decode(body []byte, d decoder) (map[string]any, error) {
 	pooled, _ := decoders.Get().(*jsontext.Decoder)
-	defer decoders.Put(pooled)
+	defer func() {
+		pooled.Reset(nothing) // a body may hold secrets
+		decoders.Put(pooled)
+	}()
 	// Names that are given twice are found without regard to case, see addFolded.
 	pooled.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	d.Decoder = pooled
@@ -68,6 +71,9 @@ func syntaxError(err error) error {
 
 // decoders are there to be used again: each holds its stack of names.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// nothing is what a decoder reads that nobody uses.
+var nothing = strings.NewReader("")
 
 type decoder struct {
 	*jsontext.Decoder

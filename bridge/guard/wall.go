@@ -10,7 +10,7 @@ import (
 
 // Wall is all that one tenant can read of its realm. Whatever id or value a client names,
 // what comes back is the tenant's; what is not is absent: NotFound, or not in the list.
-// Who reads through a Wall cannot forget to ask.
+// Who reads through a Wall cannot forget to ask, GroupMembers apart.
 type Wall interface {
 	// User reads a user.
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
@@ -37,7 +37,9 @@ type Wall interface {
 	Listed(g keycloak.Group) bool
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
-	// GroupMembers reads a page of the members of a group by user name.
+	// GroupMembers reads a page of the members of a group by user name. It does not ask
+	// whose the group is: its id must be one that Group or a list gave, unless
+	// ConfinesGroups is false.
 	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, error)
 	// ConfinesGroups reports whether the tenant's groups are only some of those that its
 	// realm's calls reach by id.

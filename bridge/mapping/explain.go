@@ -30,6 +30,7 @@ func (m *Mapping) ExplainUser(tenantKey string, doc scim.Document, isNew bool) (
 	if err != nil {
 		return nil, err
 	}
+	sent := doc
 	doc = doc.Clone()
 	if err := m.users.derive(doc); err != nil {
 		return nil, err
@@ -57,12 +58,14 @@ func (m *Mapping) ExplainUser(tenantKey string, doc scim.Document, isNew bool) (
 	})
 	e.leftOver()
 	e.roles("users.roles", s.Roles)
-	if link, err := m.Link(doc); isNew && link != nil {
-		e.add(m.LinkAttribute(), link.UserID, "users.link", "federatedIdentities", link.IdentityProvider)
-	} else if isNew && err != nil {
-		return nil, err
+	if !isNew {
+		return e.out, nil
 	}
-	return e.out, nil
+	link, err := m.Link(sent)
+	if link != nil {
+		e.add(m.LinkAttribute(), link.UserID, "users.link", "federatedIdentities", link.IdentityProvider)
+	}
+	return e.out, err
 }
 
 // ExplainGroup is ExplainUser for a document of a Group, without its members.

@@ -31,11 +31,16 @@ func (m *Mapping) IdentityProvider() string {
 	return m.link.provider
 }
 
-// Link is the link that a new user gets, nil for none. A document that lacks the id at the
-// identity provider is a *scim.Error that names the attribute.
+// Link is the link that a new user gets, nil for none: of the document as it will be
+// stored, with the values of the expressions. One that lacks the id at the identity
+// provider is a *scim.Error that names the attribute.
 func (m *Mapping) Link(doc scim.Document) (*keycloak.Link, error) {
 	if m.link == nil {
 		return nil, nil //nolint:nilnil // no link is no error
+	}
+	doc = m.users.copied(doc)
+	if err := m.users.derive(doc); err != nil {
+		return nil, err
 	}
 	id := m.link.id.text(doc)
 	if id == "" {

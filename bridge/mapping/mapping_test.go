@@ -180,7 +180,12 @@ func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.UserState(key, doc); err != nil {
+	sent := doc.Clone()
+	_, err = m.UserState(key, doc)
+	if diff := cmp.Diff(sent, doc); diff != "" {
+		t.Fatalf("the mapping changed the document that it maps (-before +after):\n%s", diff)
+	}
+	if err != nil {
 		if !strings.Contains(err.Error(), "several values where one fits") {
 			t.Fatal(err)
 		}
@@ -309,6 +314,7 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 		"a piece was edited":   append([]string{whole[0] + "x"}, whole[1:]...),
 		"a piece is cut":       append([]string{whole[0][:40]}, whole[1:]...),
 		"something else is in": {key + "|nonsense"},
+		"it is empty":          {key + "|1|1/1|e3b0c44298fc1c14|"}, // the checksum of nothing
 	} {
 		u := keycloak.User{ID: "1", Username: "j", Attributes: map[string][]string{mapping.AttrRemainder: values}}
 		var damaged *mapping.DamagedError

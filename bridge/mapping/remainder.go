@@ -121,7 +121,7 @@ type version struct {
 	texts      []string // by number; "" for one that was not seen
 }
 
-// text is the JSON of the version, or false when pieces lack or differ.
+// text is the JSON of the version, or false when pieces lack or differ, or there is none.
 func (v version) text() (string, bool) {
 	text := v.texts[0]
 	if v.count > 1 {
@@ -130,7 +130,7 @@ func (v version) text() (string, bool) {
 		}
 		text = strings.Join(v.texts, "")
 	}
-	return text, checksum(text) == v.sum
+	return text, text != "" && checksum(text) == v.sum
 }
 
 // age orders versions by their stamps.

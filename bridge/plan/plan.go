@@ -47,6 +47,9 @@ type Step struct {
 	Always bool
 }
 
+// ChangesRoles reports whether the step grants or revokes roles.
+func (s Step) ChangesRoles() bool { return s.Kind == GrantRoles || s.Kind == RevokeRoles }
+
 // Plan is a list of steps. They are carried out in order, consecutive changes of
 // memberships in parallel.
 type Plan []Step

@@ -92,8 +92,8 @@ func (r *Report) texts(s Severity) []string {
 	return out
 }
 
-// fitness is what the tenant has to know of the report.
-func (r *Report) fitness() tenant.Fitness {
+// Fitness is what the tenant has to know of the report.
+func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved}
 }
 

@@ -153,7 +153,7 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping)
 		}
 		return false
 	}
-	if !w.replace(t.WithMapping(m, report.fitness()), m) {
+	if !w.replace(t.WithMapping(m, report.Fitness()), m) {
 		return false
 	}
 	w.observeMapping(t.Path, true)
@@ -175,7 +175,7 @@ func (w *Watcher) replace(t *tenant.Tenant, m *mapping.Mapping) bool {
 
 // record stores what a look found.
 func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
-	f := report.fitness()
+	f := report.Fitness()
 	problem := f.Problem
 	if problem != "" {
 		f.Resolved = t.Fitness().Resolved // requests under way keep to what they began with

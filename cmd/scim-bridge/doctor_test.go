@@ -118,7 +118,7 @@ func faults() []fault {
 	rights := func(name string, broken bool) func(*testing.T, patient) {
 		return func(t *testing.T, p patient) { t.Helper(); p.right(t, name, broken) }
 	}
-	secret, token := "", ""
+	secret, token, ended := "", "", ""
 	return []fault{
 		{"a missing role", rights("view-realm", false), rights("view-realm", true), realm.Fail, "rights", "lacks the realm-management roles view-realm", "scim-bridge setup --realm "},
 		{"an undeclared attribute", func(t *testing.T, p patient) {
@@ -155,6 +155,27 @@ func faults() []fault {
 			t.Helper()
 			p.action(t, "true")
 		}, func(t *testing.T, p patient) { t.Helper(); p.action(t, "false") }, realm.Warn, "first login", "UPDATE_PROFILE", "Required actions"},
+		{"a token that ended", func(t *testing.T, p patient) {
+			t.Helper()
+			p.write(t, "config.yaml", func(s string) string {
+				ended = s
+				return regexp.MustCompile(`expires: .*`).ReplaceAllString(s, "expires: 2026-01-31")
+			})
+		}, func(t *testing.T, p patient) {
+			t.Helper()
+			p.write(t, "config.yaml", func(string) string { return ended })
+		}, realm.Fail, "token", `"idp" expired on 2026-01-31, and the tenant has no other`, "make a new token"},
+		{"a token that ended beside a good one", func(t *testing.T, p patient) {
+			t.Helper()
+			p.write(t, "config.yaml", func(s string) string {
+				ended = s
+				more := "- name: \"old\"\n            sha256: " + strings.Repeat("ab", 32) + "\n            expires: 2026-01-31\n          - name: \"idp\""
+				return strings.Replace(s, `- name: "idp"`, more, 1)
+			})
+		}, func(t *testing.T, p patient) {
+			t.Helper()
+			p.write(t, "config.yaml", func(string) string { return ended })
+		}, realm.Warn, "token", `"old" expired on 2026-01-31`, "remove it"},
 		{"a token that ends soon", func(t *testing.T, p patient) {
 			t.Helper()
 			p.write(t, "config.yaml", func(s string) string {
@@ -178,10 +199,10 @@ func (p patient) action(t *testing.T, byDefault string) {
 // TestDoctorFinds what is broken on purpose, that alone, and nothing once it is mended.
 func TestDoctorFinds(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := server(t)
+			server := start(t)
 			p := patient{newMappedBridge(t, server), server}
 			p.set(t, `{"organizationsEnabled":true}`)
 			if ill, code := p.diagnose(t); code != 0 || len(ill) > 0 {

@@ -179,7 +179,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 	}
 	if f.live == "" {
 		t.SetFitness(tenant.Fitness{Resolved: imagined(t.Mapping)})
-	} else if err := look(cmd.Context(), t, clients); err != nil {
+	} else if err := look(cmd.Context(), t, clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
@@ -187,12 +187,12 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 }
 
 // look finds out what the realm has under the names of the mapping.
-func look(ctx context.Context, t *tenant.Tenant, clients map[string]*keycloak.Client) error {
-	registry, err := tenant.NewRegistry(t)
+func look(ctx context.Context, t *tenant.Tenant, c *keycloak.Client) error {
+	report, err := realm.Check(ctx, c, t.Mapping)
 	if err != nil {
-		return err
+		return fmt.Errorf("look at the realm: %w", err)
 	}
-	(&realm.Watcher{Tenants: registry, Clients: clients, Log: zap.NewNop()}).Look(ctx)
+	t.SetFitness(report.Fitness())
 	if problem := t.Fitness().Problem; problem != "" {
 		return fmt.Errorf("the tenant %s answers nothing: %s", t.Path, problem)
 	}

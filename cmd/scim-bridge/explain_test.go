@@ -165,10 +165,11 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 // request then makes.
 func TestExplainAgainstALiveResource(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newMappedBridge(t, server(t))
+			server := start(t)
+			b := newMappedBridge(t, server)
 			before, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss","`+hrURN+`":{"level":7}}`)
 			if err != nil {
 				t.Fatal(err)
@@ -204,6 +205,19 @@ func TestExplainAgainstALiveResource(t *testing.T) {
 				t.Errorf("explain against nobody ended with %d: %s", code, e.Error)
 			}
 		})
+	}
+}
+
+// TestExplainWithoutKeycloak says that it does not answer.
+func TestExplainWithoutKeycloak(t *testing.T) {
+	t.Parallel()
+	p := patient{testBridge: newMappedBridge(t, keycloaktest.NewFake(t).Server())}
+	p.write(t, "config.yaml", func(s string) string {
+		return regexp.MustCompile(`http://127[^" ]*`).ReplaceAllString(s, "http://127.0.0.1:1")
+	})
+	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", p.file, "--against-live", "x")
+	if code != exitFailure || !strings.Contains(told, "connection refused") {
+		t.Errorf("explain ended with %d: %s", code, told)
 	}
 }
 

@@ -416,10 +416,11 @@ func bothServers() map[string]func(*testing.T) keycloaktest.Server {
 // TestDefaultGroups: a new user is a member of them, or is not created at all.
 func TestDefaultGroups(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newUnfitBridge(t, server(t), "version: 1\nusers: { defaultGroups: [/everyone, /org/staff] }\n")
+			server := start(t)
+			b := newUnfitBridge(t, server, "version: 1\nusers: { defaultGroups: [/everyone, /org/staff] }\n")
 			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the group "/everyone" of the mapping does not exist`) || !strings.Contains(problem, `"/org/staff"`) {
 				t.Errorf("the tenant is fit without the groups: %q", problem)
 			}
@@ -474,10 +475,11 @@ func (b testBridge) group(t *testing.T, name string, parent keycloak.GroupID) ke
 // others, whatever a client asks for.
 func TestGroupsBelowAParent(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newUnfitBridge(t, server(t), "version: 1\ngroups: { parent: /scim }\n")
+			server := start(t)
+			b := newUnfitBridge(t, server, "version: 1\ngroups: { parent: /scim }\n")
 			parent := b.group(t, "scim", keycloak.GroupID{})
 			other := b.group(t, "admins", keycloak.GroupID{}).String()
 			if !b.app.watcher.Look(t.Context()) {
@@ -513,6 +515,12 @@ func TestGroupsBelowAParent(t *testing.T) {
 						t.Errorf("%s of a group elsewhere = %v, want 404", method, err)
 					}
 				}
+				for _, op := range []string{"add", "replace"} {
+					body := `{"Operations":[{"op":"` + op + `","path":"members","value":[{"value":"nobody"},{"value":"nobody2"}]}]}`
+					if _, err := b.send(t, http.MethodPatch, "/Groups/"+foreign, body); client.StatusOf(err) != http.StatusNotFound {
+						t.Errorf("%s of unknown members to a group elsewhere = %v, want 404 as for an absent one", op, err)
+					}
+				}
 			}
 			if _, err := b.send(t, http.MethodPatch, "/Groups/"+sales["id"].(string), add); err != nil {
 				t.Error(err)
@@ -543,10 +551,10 @@ func TestGroupsBelowAParent(t *testing.T) {
 // TestMappingImport: the annotations of Keycloak's own SCIM API become a mapping file.
 func TestMappingImport(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := server(t)
+			server := start(t)
 			realm, admin := newEmptyRealm(t, server)
 			profile, err := admin.UserProfile(t.Context())
 			if err != nil {

@@ -85,10 +85,11 @@ groups:
 // creation on and after every write, and roles that no rule speaks of are left alone.
 func TestRolesOfUsers(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newRoleBridge(t, server(t), mappingFile(t, roleMapping))
+			server := start(t)
+			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
 			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss"}`)
 			if err != nil {
 				t.Fatal(err)
@@ -138,10 +139,11 @@ func TestRolesOfUsers(t *testing.T) {
 // TestRolesOfGroups follow the displayName.
 func TestRolesOfGroups(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newRoleBridge(t, server(t), mappingFile(t, roleMapping))
+			server := start(t)
+			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
 			group, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"Sales"}`)
 			if err != nil {
 				t.Fatal(err)
@@ -165,10 +167,10 @@ func TestRolesOfGroups(t *testing.T) {
 // granted, be they put into it before the bridge looked or later, however deep.
 func TestNobodyBecomesAnAdministrator(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := server(t)
+			server := start(t)
 			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
 			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
 			if err != nil {
@@ -220,10 +222,10 @@ func TestNobodyBecomesAnAdministrator(t *testing.T) {
 // TestARoleThatIsMissing makes the tenant unfit, and a user is not left without its role.
 func TestARoleThatIsMissing(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := server(t)
+			server := start(t)
 			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
 			adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles/boss", "")
 			if _, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss"}`); client.StatusOf(err) != http.StatusServiceUnavailable {
@@ -235,6 +237,48 @@ func TestARoleThatIsMissing(t *testing.T) {
 			b.app.watcher.Look(t.Context())
 			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != `the role "boss" of the mapping does not exist` {
 				t.Errorf("the next look finds %q", problem)
+			}
+		})
+	}
+}
+
+// TestARoleThatWasMadeAnew is not revoked by its old id: the client hears that to try again
+// and not that the user does not exist, and after the next look it is revoked.
+func TestARoleThatWasMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newRoleBridge(t, server, mappingFile(t, roleMapping))
+			jane, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := jane["id"].(string)
+			user, err := keycloak.ParseUserID(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles/boss", "")
+			adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles", `{"name":"boss"}`)
+			role, err := b.admin.FindRole(t.Context(), keycloak.RoleName{Name: "boss"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.admin.GrantRoles(t.Context(), user, []keycloak.Role{role}); err != nil {
+				t.Fatal(err)
+			}
+			clerk := `{"userName":"jane","title":"Clerk"}`
+			if _, err := b.send(t, http.MethodPut, "/Users/"+id, clerk); client.StatusOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("a change that revokes the role = %v, want 503", err)
+			}
+			b.app.watcher.Look(t.Context())
+			if _, err := b.send(t, http.MethodPut, "/Users/"+id, clerk); err != nil {
+				t.Error(err)
+			}
+			if got := b.rolesOf(t, id); got != "employee" {
+				t.Errorf("roles = %s, want employee", got)
 			}
 		})
 	}
@@ -264,10 +308,11 @@ const linkMapping = "version: 1\nusers: { link: { identityProvider: corp, userId
 // attribute moves nothing, and no second user gets the same identity.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newRoleBridge(t, server(t), mappingFile(t, linkMapping))
+			server := start(t)
+			b := newRoleBridge(t, server, mappingFile(t, linkMapping))
 			linked := func(id string) string {
 				t.Helper()
 				users, err := b.admin.Users(t.Context(), keycloak.UserQuery{Link: &keycloak.Link{IdentityProvider: "corp", UserID: id}})
@@ -324,10 +369,10 @@ func TestLinks(t *testing.T) {
 // TestALinkToAnUnknownProvider makes the tenant unfit: Keycloak would drop the link.
 func TestALinkToAnUnknownProvider(t *testing.T) {
 	t.Parallel()
-	for name, server := range bothServers() {
+	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := server(t)
+			server := start(t)
 			b := newUnfitBridge(t, server, linkMapping)
 			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != "the service account lacks the realm-management roles view-identity-providers" {
 				t.Errorf("the look without the right finds %q", problem)
