@@ -24,7 +24,7 @@ const (
 	Unknown     Kind = "unknown"      // 500 and what nothing else fits
 )
 
-// What a 404 of a membership call misses: Keycloak tells by its text alone.
+// What NotFound of a membership call misses: Keycloak tells by its text alone.
 const (
 	MissingUser  = "user"
 	MissingGroup = "group"
@@ -37,7 +37,7 @@ type Error struct {
 	Status     int           // 0 when there was no answer
 	RetryAfter time.Duration // 0 when Keycloak named none
 	Message    string        // Keycloak's text; may hold personal data
-	Missing    string        // of a 404: MissingUser, MissingGroup or ""
+	Missing    string        // of NotFound: MissingUser, MissingGroup or ""
 	Fields     []FieldError  // of a 400 of the user profile
 	Err        error         // the cause, where it was no answer
 }
@@ -93,16 +93,24 @@ func unavailable(format string, args ...any) *Error {
 func fromStatus(status int, header http.Header, body []byte) *Error {
 	e := &Error{Kind: kindOf(status), Status: status, RetryAfter: retryAfter(header)}
 	e.parse(body)
-	lower := strings.ToLower(e.Message)
-	if e.Kind == NotFound {
-		switch {
-		case strings.Contains(lower, "user not found"):
-			e.Missing = MissingUser
-		case strings.Contains(lower, "group"):
-			e.Missing = MissingGroup
-		}
-	}
+	e.missing(strings.ToLower(e.Message))
 	return e
+}
+
+// missing tells what is not there. What belongs to another organization, or to none, is not
+// there either: Keycloak answers 400 then, whose text would tell the two apart.
+func (e *Error) missing(text string) {
+	switch {
+	case e.Kind == Invalid && (strings.Contains(text, "does not belong to the organization") || strings.Contains(text, "organization related group")):
+		e.Kind, e.Missing = NotFound, MissingGroup
+	case e.Kind == Invalid && strings.Contains(text, "not member of the organization"):
+		e.Kind, e.Missing = NotFound, MissingUser
+	case e.Kind != NotFound:
+	case strings.Contains(text, "user not found"), strings.Contains(text, "user does not exist"):
+		e.Missing = MissingUser
+	case strings.Contains(text, "group"):
+		e.Missing = MissingGroup
+	}
 }
 
 func kindOf(status int) Kind {

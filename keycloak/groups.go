@@ -15,15 +15,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Group is a realm group as the Admin API shows it.
+// Group is a group of a realm or of an organization as the Admin API shows it.
 type Group struct {
 	ID            string
 	Name          string
 	Path          string
 	ParentID      string // "" for a top-level group
 	Attributes    map[string][]string
-	SubGroupCount int
+	SubGroupCount int        // of a group of the realm
 	Roles         []RoleName // that it has itself, sorted; those of clients only with view-clients
+	Organization  OrganizationID
 
 	raw map[string]jsontext.Value // as read, for UpdateGroup
 }
@@ -64,12 +65,13 @@ func (g *Group) UnmarshalJSON(data []byte) error {
 // Group reads a group with its attributes.
 func (c *Client) Group(ctx context.Context, id GroupID) (Group, error) {
 	var g Group
-	if err := c.get(ctx, "get group", "/groups/"+id.escaped(), nil, &g); err != nil {
+	if err := c.get(ctx, "get group", id.path(), nil, &g); err != nil {
 		return Group{}, err
 	}
 	if g.ID != id.String() {
 		return Group{}, &Error{Op: "get group", Kind: Unavailable, Err: errors.New("the answer is about another group")}
 	}
+	g.Organization = id.Organization()
 	return g, nil
 }
 
@@ -88,22 +90,46 @@ func (c *Client) GroupByPath(ctx context.Context, path string) (Group, error) {
 	return g, err
 }
 
-// Children lists the groups right below a group by name, with attributes.
+// of marks groups as those of an organization.
+func of(o OrganizationID, list []Group) []Group {
+	for i := range list {
+		list[i].Organization = o
+	}
+	return list
+}
+
+// Children lists the groups right below a group by name, with attributes when they are
+// groups of the realm.
 func (c *Client) Children(ctx context.Context, id GroupID, first, limit int) ([]Group, error) {
 	v := page(first, limit)
 	v.Set("briefRepresentation", "false")
 	var list []Group
-	err := c.get(ctx, "list groups", "/groups/"+id.escaped()+"/children", v, &list)
-	return list, err
+	err := c.get(ctx, "list groups", id.path()+"/children", v, &list)
+	return of(id.Organization(), list), err
 }
 
 // GroupQuery is a search for groups of all levels. One of Search and Attribute is
-// set.
+// set. In organizations an attribute finds the top level alone (measured).
 type GroupQuery struct {
-	Search    string // part of the name, without regard to case; finds at least every match
+	Search    string // the name, without regard to case; finds at least every match
 	Attribute *AttributeQuery
-	First     int // offset
-	Max       int // 1 to MaxPage; 0 means MaxPage
+	In        OrganizationID // whose groups are searched; zero: those of the realm
+	First     int            // offset
+	Max       int            // 1 to MaxPage; 0 means MaxPage
+}
+
+// text is the search that finds all whose name is the text. Among groups of an organization
+// Keycloak escapes the characters of a pattern wrongly and so misses such names, cuts outer
+// blanks, and looks at the beginning of names alone (measured); its wildcard is a star.
+func (q GroupQuery) text() string {
+	if q.In.IsZero() {
+		return q.Search
+	}
+	text := strings.NewReplacer("%", "*", "_", "*", `\`, "*").Replace(q.Search)
+	if cut := strings.TrimSpace(text); cut != text {
+		return "*" + cut
+	}
+	return text
 }
 
 // Groups lists groups of all levels as a flat list, with attributes.
@@ -119,13 +145,13 @@ func (c *Client) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 		}
 		v.Set("q", text)
 	case q.Search != "":
-		v.Set("search", q.Search)
+		v.Set("search", q.text())
 	default:
 		return nil, nil // Keycloak would list the top level
 	}
 	var list []Group
-	err := c.get(ctx, "list groups", "/groups", v, &list)
-	return list, err
+	err := c.get(ctx, "list groups", q.In.TopLevel().groupsPath(), v, &list)
+	return of(q.In, list), err
 }
 
 // TopGroups lists top-level groups by name, with attributes.
@@ -150,7 +176,7 @@ func (c *Client) CountTopGroups(ctx context.Context) (int, error) {
 type NewGroup struct {
 	Name       string // at most 255 characters; one more is a 500 of Keycloak
 	Attributes map[string][]string
-	Parent     GroupID // zero: a top-level group
+	Parent     GroupID // zero: a top-level group of the realm; see also TopLevel
 }
 
 // CreateGroup creates a group. It is never repeated.
@@ -160,6 +186,14 @@ func (c *Client) CreateGroup(ctx context.Context, g NewGroup) (GroupID, error) {
 		return GroupID{}, err
 	}
 	body := gocloak.Group{Name: &g.Name, Attributes: &g.Attributes}
+	if o := g.Parent.Organization(); !o.IsZero() {
+		location, err := c.create(ctx, op, g.Parent.groupsPath(), body)
+		if err != nil {
+			return GroupID{}, err
+		}
+		id, err := o.ParseGroupID(location)
+		return id, noLocation(op, err)
+	}
 	var location string
 	err := c.viaGocloak(ctx, op, func(ctx context.Context, token string) (err error) {
 		if g.Parent.IsZero() {
@@ -187,7 +221,7 @@ type GroupUpdate struct {
 // the change on top.
 func (c *Client) UpdateGroup(ctx context.Context, current Group, u GroupUpdate) error {
 	const op = "update group"
-	id, err := ParseGroupID(current.ID)
+	id, err := current.Organization.ParseGroupID(current.ID)
 	if err != nil {
 		return &Error{Op: op, Kind: Invalid, Err: err}
 	}
@@ -204,7 +238,7 @@ func (c *Client) UpdateGroup(ctx context.Context, current Group, u GroupUpdate) 
 	if err := overlay(body, u); err != nil {
 		return &Error{Op: op, Kind: Invalid, Err: err}
 	}
-	return c.write(ctx, op, http.MethodPut, "/groups/"+id.escaped(), body)
+	return c.write(ctx, op, http.MethodPut, id.path(), body)
 }
 
 func overlay(body map[string]jsontext.Value, u GroupUpdate) error {
@@ -228,7 +262,11 @@ func overlay(body map[string]jsontext.Value, u GroupUpdate) error {
 
 // DeleteGroup deletes a group and all groups below it.
 func (c *Client) DeleteGroup(ctx context.Context, id GroupID) error {
-	return c.viaGocloak(ctx, "delete group", func(ctx context.Context, token string) error {
+	const op = "delete group"
+	if !id.organization.IsZero() {
+		return c.bare(ctx, op, http.MethodDelete, id.path())
+	}
+	return c.viaGocloak(ctx, op, func(ctx context.Context, token string) error {
 		return c.cloak.DeleteGroup(ctx, token, c.realm.escaped(), id.escaped())
 	})
 }
@@ -239,23 +277,32 @@ func (c *Client) Members(ctx context.Context, id GroupID, first, limit int) ([]U
 	v := page(first, limit)
 	v.Set("briefRepresentation", "true")
 	var list []userJSON
-	if err := c.get(ctx, "list members", "/groups/"+id.escaped()+"/members", v, &list); err != nil {
+	if err := c.get(ctx, "list members", id.path()+"/members", v, &list); err != nil {
 		return nil, err
 	}
 	return users(list), nil
 }
 
-// AddMember makes a user a member of a group; it may be one already. A 404 says in
-// Missing which of the two is not there.
+// AddMember makes a user a member of a group. One who is a member already is a Conflict in
+// a group of an organization, and nothing in one of the realm. NotFound says in Missing
+// which of the two is not there; who is no member of the organization is not there.
 func (c *Client) AddMember(ctx context.Context, user UserID, group GroupID) error {
-	return c.viaGocloak(ctx, "add member", func(ctx context.Context, token string) error {
+	const op = "add member"
+	if !group.organization.IsZero() {
+		return c.bare(ctx, op, http.MethodPut, group.path()+"/members/"+user.escaped())
+	}
+	return c.viaGocloak(ctx, op, func(ctx context.Context, token string) error {
 		return c.cloak.AddUserToGroup(ctx, token, c.realm.escaped(), user.escaped(), group.escaped())
 	})
 }
 
 // RemoveMember ends a membership; there may be none. A 404 is as for AddMember.
 func (c *Client) RemoveMember(ctx context.Context, user UserID, group GroupID) error {
-	return c.viaGocloak(ctx, "remove member", func(ctx context.Context, token string) error {
+	const op = "remove member"
+	if !group.organization.IsZero() {
+		return c.bare(ctx, op, http.MethodDelete, group.path()+"/members/"+user.escaped())
+	}
+	return c.viaGocloak(ctx, op, func(ctx context.Context, token string) error {
 		return c.cloak.DeleteUserFromGroup(ctx, token, c.realm.escaped(), user.escaped(), group.escaped())
 	})
 }

@@ -44,8 +44,13 @@ func parseSegment(text string) (segment, error) {
 // UserID is the id of a user.
 type UserID struct{ segment }
 
-// GroupID is the id of a group.
-type GroupID struct{ segment }
+// GroupID is the id of a group of the realm, or of an organization, whose groups Keycloak
+// reaches by calls of that organization alone.
+type GroupID struct {
+	segment
+
+	organization segment // zero for a group of the realm
+}
 
 // OrganizationID is the id of an organization, which is not its alias.
 type OrganizationID struct{ segment }
@@ -62,11 +67,34 @@ func ParseUserID(text string) (UserID, error) {
 	return UserID{s}, err
 }
 
-// ParseGroupID makes an id of hostile text, or fails with ErrInvalidID.
+// ParseGroupID makes the id of a group of the realm of hostile text, or fails with
+// ErrInvalidID.
 func ParseGroupID(text string) (GroupID, error) {
 	s, err := parseSegment(text)
-	return GroupID{s}, err
+	return GroupID{segment: s}, err
 }
+
+// ParseGroupID is the package's ParseGroupID for a group of the organization.
+func (o OrganizationID) ParseGroupID(text string) (GroupID, error) {
+	s, err := parseSegment(text)
+	return GroupID{segment: s, organization: o.segment}, err
+}
+
+// TopLevel is the Parent of the organization's top-level groups; it has no id of its own.
+func (o OrganizationID) TopLevel() GroupID { return GroupID{organization: o.segment} }
+
+// Organization is whose group it is, zero for a group of the realm.
+func (id GroupID) Organization() OrganizationID { return OrganizationID{id.organization} }
+
+// groupsPath is the path of the groups beside this one.
+func (id GroupID) groupsPath() string {
+	if id.organization.IsZero() {
+		return "/groups"
+	}
+	return OrganizationID{id.organization}.path() + "/groups"
+}
+
+func (id GroupID) path() string { return id.groupsPath() + "/" + id.escaped() }
 
 // ParseOrganizationID makes an id of hostile text, or fails with ErrInvalidID.
 func ParseOrganizationID(text string) (OrganizationID, error) {

@@ -357,7 +357,7 @@ func TestQueriesAreAskedAsMeasured(t *testing.T) {
 	})
 	c := newClient(t, s)
 	ask := func(name, value string) error {
-		_, err := c.Users(t.Context(), keycloak.UserQuery{Attribute: &keycloak.AttributeQuery{Name: name, Value: value}})
+		_, err := c.Users(t.Context(), keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: name, Value: value}}})
 		return err
 	}
 	for value, want := range map[string]string{`a b`: `x:"a b"`, `say "hi"`: `x:"say \"hi\""`, `a\b`: `x:"a\b"`, "a&b=c;": `x:"a&b=c;"`} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 )
 
 // Organization is an organization of a realm as the Admin API shows it.
@@ -101,6 +102,40 @@ func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, firs
 		return nil, err
 	}
 	return users(list), nil
+}
+
+// FindOrganizationMembers lists the members whose user name, address, first or last name is
+// a text, without regard to case, by user name with their attributes.
+func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, text string, first, limit int) ([]User, error) {
+	v := page(first, limit)
+	v.Set("briefRepresentation", "false")
+	v.Set("search", text)
+	v.Set("exact", "true")
+	var list []userJSON
+	if err := c.get(ctx, "find members of organization", o.path()+"/members", v, &list); err != nil {
+		return nil, err
+	}
+	return users(list), nil
+}
+
+// OrganizationGroups lists the top-level groups of an organization by name with their
+// attributes. Before 26.6 there are none: NotFound. Nothing counts them.
+func (c *Client) OrganizationGroups(ctx context.Context, o OrganizationID, first, limit int) ([]Group, error) {
+	v := page(first, limit)
+	v.Set("briefRepresentation", "false")
+	var list []Group
+	err := c.get(ctx, "list groups", o.path()+"/groups", v, &list)
+	return of(o, list), err
+}
+
+// OrganizationGroupsOf lists the groups of an organization, of all levels, of which a member
+// is a direct member, with their attributes. Who is no member of the organization is
+// NotFound.
+func (c *Client) OrganizationGroupsOf(ctx context.Context, o OrganizationID, user UserID) ([]Group, error) {
+	v := url.Values{"briefRepresentation": {"false"}}
+	var list []Group
+	err := c.get(ctx, "list groups of user", o.member(user)+"/groups", v, &list)
+	return of(o, list), err
 }
 
 // CountOrganizationMembers counts those that OrganizationMembers lists.

@@ -105,17 +105,29 @@ func (a AttributeQuery) q() (string, error) {
 	return a.Name + `:"` + strings.ReplaceAll(a.Value, `"`, `\"`) + `"`, nil
 }
 
-// UserQuery is a search for users. At most one of Username, Email, Attribute, Link
+// join is the query for users that have all of some attributes.
+func join(list []AttributeQuery) (string, error) {
+	texts := make([]string, len(list))
+	for i, a := range list {
+		var err error
+		if texts[i], err = a.q(); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(texts, " "), nil
+}
+
+// UserQuery is a search for users. At most one of Username, Email, Attributes, Link
 // and IDs is set; none lists all users but service accounts, by user name. Searches by
 // a criterion find service accounts too.
 type UserQuery struct {
-	Username  string // the whole name, without regard to case
-	Email     string // the whole primary address, without regard to case
-	Attribute *AttributeQuery
-	Link      *Link    // without UserName
-	IDs       []UserID // at most MaxPage; First and Max have no effect
-	First     int      // offset
-	Max       int      // 1 to MaxPage; 0 means MaxPage
+	Username   string           // the whole name, without regard to case
+	Email      string           // the whole primary address, without regard to case
+	Attributes []AttributeQuery // all of which hold
+	Link       *Link            // without UserName
+	IDs        []UserID         // at most MaxPage; First and Max have no effect
+	First      int              // offset
+	Max        int              // 1 to MaxPage; 0 means MaxPage
 }
 
 // Users lists users with their attributes. An id that does not exist is left out.
@@ -145,8 +157,8 @@ func (q UserQuery) values() (url.Values, error) {
 	case q.Email != "":
 		v.Set("email", q.Email)
 		v.Set("exact", "true")
-	case q.Attribute != nil:
-		text, err := q.Attribute.q()
+	case len(q.Attributes) > 0:
+		text, err := join(q.Attributes)
 		if err != nil {
 			return nil, err
 		}
@@ -173,10 +185,18 @@ func joinIDs(ids []UserID) string {
 	return strings.Join(out, " ")
 }
 
-// CountUsers counts the users that Users lists without a criterion.
-func (c *Client) CountUsers(ctx context.Context) (int, error) {
+// CountUsers counts the users that Users lists without a criterion, or by attributes.
+func (c *Client) CountUsers(ctx context.Context, attributes ...AttributeQuery) (int, error) {
+	v := url.Values{}
+	if len(attributes) > 0 {
+		text, err := join(attributes)
+		if err != nil {
+			return 0, err
+		}
+		v.Set("q", text)
+	}
 	var n int
-	err := c.get(ctx, "count users", "/users/count", nil, &n)
+	err := c.get(ctx, "count users", "/users/count", v, &n)
 	return n, err
 }
 

@@ -105,7 +105,7 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 }
 
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
-	return u.src.FindUsers(ctx, keycloak.UserQuery{Attribute: &q}, maxHits)
+	return u.src.FindUsers(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{q}}, maxHits)
 }
 
 // byEmail asks for the primary address and for the further ones.

@@ -170,6 +170,17 @@ func organizationRoutes() []route {
 		{"POST /organizations/{organization}/members", nil, organized(true, addOrganizationMember)},
 		{"DELETE /organizations/{organization}/members/{member}", nil, organized(true, removeOrganizationMember)},
 		{"GET /organizations/{first}/{second}/{third}", nil, readBelowOrganizations},
+		{"GET /organizations/{organization}/groups", nil, grouped(false, listOrganizationGroups)},
+		{"POST /organizations/{organization}/groups", nil, grouped(false, createOrganizationGroup)},
+		{"GET /organizations/{organization}/groups/{below}", nil, grouped(false, readOrganizationGroup)},
+		{"PUT /organizations/{organization}/groups/{below}", nil, grouped(false, updateOrganizationGroup)},
+		{"DELETE /organizations/{organization}/groups/{below}", nil, grouped(false, deleteOrganizationGroup)},
+		{"GET /organizations/{organization}/groups/{below}/children", nil, grouped(false, listNestedGroups)},
+		{"POST /organizations/{organization}/groups/{below}/children", nil, grouped(false, createNestedGroup)},
+		{"GET /organizations/{organization}/groups/{below}/members", nil, grouped(true, listOrganizationGroupMembers)},
+		{"PUT /organizations/{organization}/groups/{below}/members/{member}", nil, grouped(true, addOrganizationGroupMember)},
+		{"DELETE /organizations/{organization}/groups/{below}/members/{member}", nil, grouped(true, removeOrganizationGroupMember)},
+		{"GET /organizations/{organization}/members/{member}/groups", nil, organized(true, listOrganizationGroupsOf)},
 	}
 }
 

@@ -76,6 +76,9 @@ func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (r
 		}
 		c.caller = t.caller(c.realm)
 		if c.path("group") != "" && c.path("id") == "" && c.realm.groups[c.path("group")] == nil {
+			if c.realm.organizationGroup(c.path("group")) {
+				return reply{}, message(http.StatusBadRequest, "Cannot manage organization related group via non Organization API.")
+			}
 			return reply{}, noGroup()
 		}
 		if c.path("id") != "" && c.realm.users[c.path("id")] == nil && c.caller.may(viewUsers, manageUsers, queryUsers) {

@@ -16,6 +16,8 @@ type organization struct {
 	domains    []domain
 	attributes map[string][]string
 	members    []string // ids of users
+	groups     map[string]*group
+	root       string // the id of the group that holds all others
 }
 
 type domain struct {
@@ -109,8 +111,9 @@ func createOrganization(c *call) (reply, error) {
 	}
 	o := &organization{
 		id: newID(), name: body.Name, alias: body.Alias, description: body.Description, enabled: body.Enabled == nil || *body.Enabled,
-		domains: body.Domains, attributes: body.Attributes,
+		domains: body.Domains, attributes: body.Attributes, root: newID(),
 	}
+	o.groups = map[string]*group{o.root: {id: o.root, name: o.id, attributes: map[string][]*string{}}}
 	for _, other := range c.realm.organizations {
 		switch {
 		case other.name == o.name:
@@ -126,7 +129,11 @@ func createOrganization(c *call) (reply, error) {
 func readOrganization(c *call) (reply, error) { return found(c.organization().show(true)) }
 
 func deleteOrganization(c *call) (reply, error) {
-	delete(c.realm.organizations, c.organization().id)
+	o := c.organization()
+	for id := range o.groups {
+		c.realm.leave(id)
+	}
+	delete(c.realm.organizations, o.id)
 	return done()
 }
 
@@ -139,7 +146,7 @@ func (c *call) showMember(u *user) map[string]any {
 }
 
 func listOrganizationMembers(c *call) (reply, error) {
-	for _, name := range []string{"search", "q", "exact", "membershipType"} {
+	for _, name := range []string{"q", "membershipType"} {
 		if _, ok := c.query(name); ok {
 			return reply{}, notModelled("parameter " + name + " of members")
 		}
@@ -147,7 +154,14 @@ func listOrganizationMembers(c *call) (reply, error) {
 	if c.r.URL.Query().Get("briefRepresentation") != "false" {
 		return reply{}, notModelled("brief list of members")
 	}
-	members := filter(c.realm.sortedUsers(), func(u *user) bool { return slices.Contains(c.organization().members, u.id) })
+	search, searched := c.query("search")
+	if searched && c.r.URL.Query().Get("exact") != "true" {
+		return reply{}, notModelled("inexact search for members")
+	}
+	members := filter(c.realm.sortedUsers(), func(u *user) bool {
+		named := func(text string) bool { return strings.EqualFold(text, search) }
+		return slices.Contains(c.organization().members, u.id) && (!searched || slices.ContainsFunc([]string{u.username, u.email, u.first, u.last}, named))
+	})
 	members, err := page(c, members, 10)
 	if err != nil {
 		return reply{}, err
@@ -201,6 +215,7 @@ func removeOrganizationMember(c *call) (reply, error) {
 	}
 	o := c.organization()
 	o.members = slices.DeleteFunc(o.members, func(id string) bool { return id == u.id })
+	u.groups = slices.DeleteFunc(u.groups, func(id string) bool { return o.groups[id] != nil })
 	return done()
 }
 

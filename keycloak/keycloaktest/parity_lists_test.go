@@ -82,7 +82,7 @@ func userLists(p *probe) {
 		{"ext", `end\`},
 		{"ext", `a\"b`},
 	} {
-		list("by "+a[0]+" "+a[1], keycloak.UserQuery{Attribute: &keycloak.AttributeQuery{Name: a[0], Value: a[1]}})
+		list("by "+a[0]+" "+a[1], keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: a[0], Value: a[1]}}})
 	}
 	full, err := p.c.Users(p.ctx, keycloak.UserQuery{Username: "bjensen"})
 	p.got("what a list shows", full, err)
@@ -142,7 +142,7 @@ func userQueries(p *probe) {
 			}
 		}
 		a := keycloak.AttributeQuery{Name: name, Value: value}
-		users, err := p.c.Users(p.ctx, keycloak.UserQuery{Attribute: &a})
+		users, err := p.c.Users(p.ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{a}})
 		p.got("Users by "+name, userNames(users), err)
 	}
 	for _, q := range []string{

@@ -28,6 +28,7 @@ func realmScenarios() []scenario {
 		{"roles", kct.RealmOptions{}, roles},
 		{"links", kct.RealmOptions{}, links},
 		{"organizations", kct.RealmOptions{}, organizations},
+		{"groups of organizations", kct.RealmOptions{}, organizationGroups},
 	}
 }
 
