@@ -71,6 +71,8 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	switch e.Kind {
 	case keycloak.NotFound:
 		return r.missing(e, err)
+	case keycloak.NoOrganization:
+		return unfit(err)
 	case keycloak.Conflict:
 		return r.conflict(e, err)
 	case keycloak.Invalid:
@@ -107,6 +109,9 @@ func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	if errors.As(err, &failed) && failed.Step.ChangesRoles() && e.Missing == "" { // a role was deleted, or made anew
 		return unfit(err)
 	}
+	if failed != nil && failed.Step.Kind == plan.AdmitUser { // the user was deleted meanwhile
+		return unavailable(0, err)
+	}
 	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember {
 		if e.Missing == keycloak.MissingUser && !failed.Step.User.IsZero() {
 			return unknownMembers([]string{failed.Step.User.String()})
@@ -127,6 +132,7 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	switch {
 	case r.rt.Schema.ID == scim.GroupURN:
 		attribute = "displayName"
+	case !r.Tenant.Organization.ID.IsZero(): // which of the two would tell of somebody else
 	case strings.Contains(e.Message, "username or email"):
 	case strings.Contains(e.Message, "email"):
 		attribute = "the primary e-mail address"

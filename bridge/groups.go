@@ -30,7 +30,7 @@ func (groupKind) resourceType(t *tenant.Tenant) *scim.ResourceType { return t.Ma
 func (groupKind) patchAnswers() bool { return false }
 
 func (groupKind) read(ctx context.Context, r *request) (current, error) {
-	id, err := keycloak.ParseGroupID(r.ID)
+	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
 		return current{}, scim.NotFound(r.rt.Name)
 	}
@@ -38,7 +38,7 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, err
 	}
-	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Key, group)
+	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
 }
 
@@ -58,7 +58,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after := plan.ForNewGroup(r.Tenant.Key, state, r.wall.GroupParent(), idsOf(members), time.Now())
+	p, after := plan.ForNewGroup(r.Tenant.Party.Key, state, r.wall.GroupParent(), idsOf(members), time.Now())
 	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
@@ -156,7 +156,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
-	p, group := plan.ForGroup(r.Tenant.Key, cur.group, state, time.Now())
+	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
 	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
@@ -168,7 +168,7 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 		return k.planReplaced(ctx, r, id, m.Add)
 	}
 	remove := parsed(m.Remove)
-	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers {
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() {
 		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
 		}
@@ -229,7 +229,7 @@ const membersPage = 100
 func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Member, error) {
 	var out []guard.Member
 	for first := 0; ; first += membersPage {
-		page, err := r.wall.GroupMembers(ctx, id, first, membersPage)
+		page, more, err := r.wall.GroupMembers(ctx, id, first, membersPage)
 		if err != nil {
 			return nil, err
 		}
@@ -238,7 +238,7 @@ func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Memb
 				out = append(out, guard.Member{ID: parsed, Username: u.Username})
 			}
 		}
-		if len(page) < membersPage {
+		if !more {
 			return out, nil
 		}
 	}
@@ -251,7 +251,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if !ok || err != nil {
 		return nil, ok, err
 	}
-	id, err := keycloak.ParseGroupID(r.ID)
+	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
 		return nil, true, scim.NotFound(r.rt.Name)
 	}
@@ -267,9 +267,18 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	return p, true, err
 }
 
+// resume: a group has no state between two calls.
+func (groupKind) resume(_ context.Context, _ *request, _ scim.Document, failure error) (change, bool, error) {
+	return change{}, false, failure
+}
+
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
-func (groupKind) remove(_ *request, cur current) (plan.Plan, error) {
-	if cur.group.SubGroupCount > 0 {
+func (groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
+	nested, err := r.wall.HasSubGroups(ctx, cur.group)
+	if err != nil {
+		return nil, err
+	}
+	if nested {
 		return nil, &scim.Error{
 			Status: http.StatusConflict,
 			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
@@ -282,7 +291,7 @@ func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Re
 	resource := cur.resource
 	if resource.ID == "" {
 		var err error
-		if resource, err = r.Tenant.Mapping.GroupResource(r.Tenant.Key, cur.group); err != nil {
+		if resource, err = r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, cur.group); err != nil {
 			return scim.Resource{}, err
 		}
 	}
@@ -291,7 +300,7 @@ func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Re
 	}
 	list := cur.members
 	if !cur.known {
-		id, err := keycloak.ParseGroupID(resource.ID)
+		id, err := r.wall.GroupID(resource.ID)
 		if err != nil {
 			return scim.Resource{}, err
 		}

@@ -106,7 +106,10 @@ type kind interface {
 	create(ctx context.Context, r *request, doc scim.Document) (change, error)
 	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
 	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
-	remove(r *request, cur current) (plan.Plan, error)
+	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
+	// resume changes what an earlier creation left unfinished, after err of another try;
+	// ok is false when there is nothing of that kind.
+	resume(ctx context.Context, r *request, doc scim.Document, err error) (ch change, ok bool, err2 error)
 	// created completes what was planned with the ids that Keycloak gave.
 	created(after current, out apply.Outcome) current
 	// resource is what the answer shows; it may read what the projection asks for.
@@ -154,6 +157,9 @@ func (s *Service) begin(c Call) (*request, error) {
 // Create answers a POST: 201 with the resource.
 func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answer, error) {
 	r, err := s.begin(c)
+	if err == nil {
+		err = writable(c.Tenant)
+	}
 	if err != nil {
 		return Answer{}, err
 	}
@@ -167,10 +173,26 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 		return Answer{}, s.fail(r, err)
 	}
 	out, err := s.apply(ctx, r, ch.plan)
+	if err == nil {
+		return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+	}
+	ch, ok, err := r.kind.resume(ctx, r, doc, err)
+	if ok && err == nil {
+		_, err = s.apply(ctx, r, ch.plan)
+	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+	return s.render(ctx, r, http.StatusCreated, ch.after)
+}
+
+// writable refuses to write for a disabled organization: Keycloak shows its members
+// otherwise than they are.
+func writable(t *tenant.Tenant) error {
+	if !t.Fitness().Disabled {
+		return nil
+	}
+	return &scim.Error{Status: http.StatusForbidden, Detail: "the organization is disabled, so nothing was changed; enable it in Keycloak first"}
 }
 
 // document reads a whole resource from a body.
@@ -323,9 +345,9 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	if err := r.check(cur.resource.Version()); err != nil {
 		return Answer{}, err
 	}
-	p, err := r.kind.remove(r, cur)
+	p, err := r.kind.remove(ctx, r, cur)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, s.fail(r, err)
 	}
 	if _, err = s.apply(ctx, r, p); err != nil {
 		return Answer{}, s.fail(r, err)
@@ -336,15 +358,28 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 // beginWrite is begin, and waits for the resource's lock.
 func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), error) {
 	r, err := s.begin(c)
+	if err == nil {
+		err = writable(c.Tenant)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	unlock, err := s.applier.Locks.Lock(ctx, c.Tenant.Realm+c.Endpoint+"/"+c.ID)
-	if err != nil {
+	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
 		return nil, nil, s.fail(r, err)
 	}
-	r.atEnd = append(r.atEnd, unlock)
 	return r, r.end, nil
+}
+
+// resourceLock names the lock of a resource, whatever tenant writes it.
+func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
+
+// lock waits for a lock of the realm, which is held until the request ends.
+func (s *Service) lock(ctx context.Context, r *request, name string) error {
+	unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+name)
+	if err == nil {
+		r.atEnd = append(r.atEnd, unlock)
+	}
+	return err
 }
 
 // carryOut applies a change and answers it.

@@ -20,11 +20,9 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		if value == "" || value == u.Value(before) {
 			continue
 		}
-		unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+" "+u.Path.String()+" "+strings.ToLower(value))
-		if err != nil {
+		if err := s.lock(ctx, r, " "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
 			return err
 		}
-		r.atEnd = append(r.atEnd, unlock)
 		found, err := r.kind.find(ctx, r, &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, directory.Page{Start: 1, Count: 2})
 		if err != nil {
 			return err

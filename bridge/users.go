@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +39,7 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, err
 	}
-	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Key, user)
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
 	return current{resource: resource, user: user, userID: id}, err
 }
 
@@ -60,10 +62,65 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
+	if !r.organization().IsZero() { // between its creation and its admission a user could be taken for a half-made one
+		if err := k.s.lock(ctx, r, userNameLock(state)); err != nil {
+			return change{}, err
+		}
+	}
 	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Key, state, defaultGroups(r), link, time.Now())
+	p, after := plan.ForNewUser(r.Tenant.Party, state, r.organization(), defaultGroups(r), link, time.Now())
 	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
 	return change{plan: p, after: current{user: after}}, nil
+}
+
+// organization is that of the tenant, zero for a tenant of the realm.
+func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organization.ID }
+
+func userNameLock(s mapping.UserState) string { return " userName " + s.Username }
+
+// resume finishes a user whom the tenant owns and who is no member of its organization: a
+// creation that broke off, or one who left.
+func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
+	if r.organization().IsZero() || keycloak.KindOf(failure) != keycloak.Conflict {
+		return change{}, false, failure
+	}
+	state, err := k.state(r, doc)
+	if err != nil {
+		return change{}, false, err
+	}
+	id, user, err := k.departed(ctx, r, state, failure)
+	if err != nil {
+		return change{}, false, err
+	}
+	enabled := state.Enabled == nil || *state.Enabled
+	state.Enabled = &enabled
+	p, after := plan.ForUser(r.Tenant.Party, id, user, state, time.Now())
+	p = append(p, plan.ForAdmitted(r.organization(), id, defaultGroups(r))...)
+	roles, err := k.planRoles(ctx, r, id, state)
+	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, true, err
+}
+
+// departed is the user with the name of a state whom the tenant owns and who is no member of
+// its organization; failure when there is none. Nobody else writes the user until the
+// request ends.
+func (k userKind) departed(ctx context.Context, r *request, state mapping.UserState, failure error) (keycloak.UserID, keycloak.User, error) {
+	list, err := r.client.Users(ctx, keycloak.UserQuery{Username: state.Username, Max: 1})
+	if err != nil || len(list) == 0 || !r.Tenant.Party.Owns(list[0].Attributes) {
+		return keycloak.UserID{}, keycloak.User{}, cmp.Or(err, failure)
+	}
+	id, err := keycloak.ParseUserID(list[0].ID)
+	if err != nil {
+		return keycloak.UserID{}, keycloak.User{}, err
+	}
+	if err := k.s.lock(ctx, r, resourceLock(r, list[0].ID)); err != nil {
+		return keycloak.UserID{}, keycloak.User{}, err
+	}
+	_, err = r.client.OrganizationMember(ctx, r.organization(), id)
+	if keycloak.KindOf(err) != keycloak.NotFound {
+		return keycloak.UserID{}, keycloak.User{}, cmp.Or(err, failure)
+	}
+	user, err := r.client.User(ctx, id)
+	return id, user, err
 }
 
 // link is the link of a new user to the mapping's identity provider, nil for none. One
@@ -74,11 +131,9 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	if err != nil || link == nil {
 		return nil, err
 	}
-	unlock, err := k.s.applier.Locks.Lock(ctx, r.Tenant.Realm+" link "+link.IdentityProvider+" "+link.UserID)
-	if err != nil {
+	if err := k.s.lock(ctx, r, " link "+link.IdentityProvider+" "+link.UserID); err != nil {
 		return nil, err
 	}
-	r.atEnd = append(r.atEnd, unlock)
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
 		return nil, &scim.Error{
@@ -91,7 +146,7 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 
 // state maps the document, and refuses what the realm would turn into something else.
 func (k userKind) state(r *request, doc scim.Document) (mapping.UserState, error) {
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Key, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	k.s.dropped(r, state.Dropped)
 	if err == nil && r.Tenant.Fitness().EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
@@ -123,7 +178,12 @@ func (userKind) created(after current, out apply.Outcome) current {
 	return after
 }
 
+// replace keeps what says who a user is when the account is somebody else's and the client
+// leaves it out.
 func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	if !r.Tenant.Party.Owns(cur.user.Attributes) {
+		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
+	}
 	return k.change(ctx, r, cur, doc)
 }
 
@@ -162,31 +222,101 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
+	if !r.Tenant.Party.Owns(cur.user.Attributes) {
+		return k.changeGuest(ctx, r, cur, doc)
+	}
 	state, err := k.state(r, doc)
 	if err != nil {
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
-	p, after := plan.ForUser(r.Tenant.Key, cur.userID, cur.user, state, time.Now())
-	if r.Tenant.Mapping.ManagesUserRoles() {
-		has, err := r.client.UserRoles(ctx, cur.userID)
+	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
+	roles, err := k.planRoles(ctx, r, cur.userID, state)
+	return change{plan: append(p, roles...), after: current{user: after, userID: cur.userID}}, err
+}
+
+func (userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, state mapping.UserState) (plan.Plan, error) {
+	if !r.Tenant.Mapping.ManagesUserRoles() {
+		return nil, nil
+	}
+	has, err := r.client.UserRoles(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return plan.ForRoles(plan.Holder{User: id}, has, state.Roles, r.Tenant.Fitness().Resolved.Roles), nil
+}
+
+// changeGuest changes what the tenant keeps of somebody else's account. A user whom it
+// deactivates leaves its groups, as it cannot disable the account.
+func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	state, err := r.Tenant.Mapping.GuestState(r.Tenant.Party, cur.user, doc)
+	k.s.dropped(r, state.Dropped)
+	if err != nil {
+		return change{}, err
+	}
+	k.countPassword(doc, false)
+	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
+	if cur.resource.Document[scim.AttrActive] == true && doc[scim.AttrActive] == false {
+		leave, err := k.planLeave(ctx, r, cur.userID)
 		if err != nil {
 			return change{}, err
 		}
-		p = append(p, plan.ForRoles(plan.Holder{User: cur.userID}, has, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
+		p = append(p, leave...)
 	}
 	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-func (userKind) remove(_ *request, cur current) (plan.Plan, error) {
-	return plan.ForDeletedUser(cur.userID), nil
+// planLeave plans that a user leaves all groups of the tenant.
+func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (plan.Plan, error) {
+	groups, err := r.wall.GroupsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var p plan.Plan
+	for _, g := range groups {
+		group, err := r.wall.GroupID(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		p = append(p, plan.ForMembers(group, nil, []keycloak.UserID{id})...)
+	}
+	return p, nil
+}
+
+// remove deletes an account of the tenant's own that no other organization has. From any
+// other the user is taken out of the organization.
+func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
+	owns, shared := r.Tenant.Party.Owns(cur.user.Attributes), false
+	switch {
+	case r.organization().IsZero() && owns:
+		return plan.ForDeletedUser(cur.userID), nil
+	case r.organization().IsZero():
+		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from"}
+	case owns:
+		organizations, err := r.client.OrganizationsOf(ctx, cur.userID)
+		if err != nil {
+			return nil, err
+		}
+		shared = slices.ContainsFunc(organizations, func(o keycloak.Organization) bool { return o.ID != r.organization().String() })
+	}
+	switch {
+	case owns && !shared:
+		return plan.ForDeletedUser(cur.userID), nil
+	case cur.user.Managed:
+		return nil, &scim.Error{
+			Status: http.StatusForbidden,
+			Detail: "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, though it is not this endpoint's alone; deactivate the user, or have an administrator of Keycloak delete it",
+		}
+	}
+	p, err := k.planLeave(ctx, r, cur.userID)
+	return append(p, plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID}), err
 }
 
 func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
 	resource := cur.resource
 	if resource.ID == "" {
 		var err error
-		if resource, err = r.Tenant.Mapping.UserResource(r.Tenant.Key, cur.user); err != nil {
+		if resource, err = r.Tenant.Mapping.UserResource(r.Tenant.Party, cur.user); err != nil {
 			return scim.Resource{}, err
 		}
 	}

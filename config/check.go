@@ -100,11 +100,10 @@ func (k checker) realms(realms map[string]Realm) {
 		if len(realm.Tenants) == 0 {
 			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
 		}
-		if len(realm.Tenants) > 1 {
-			k.add(item(path+".tenants", 1), "is a second tenant of the realm", "Give a realm one tenant: two would overwrite each other's externalId")
-		}
+		keys := map[string]string{}
 		for i := range realm.Tenants {
-			k.tenantKey(item(path+".tenants", i), &realm.Tenants[i])
+			k.organization(item(path+".tenants", i), &realm.Tenants[i])
+			k.tenantKey(item(path+".tenants", i), &realm.Tenants[i], keys)
 			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths)
 		}
 		realms[name] = realm
@@ -121,8 +120,12 @@ func (k checker) none(parent, key string, absent bool, hint string) {
 }
 
 func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) {
+	t.Where = Problem{File: k.file, Line: k.position(path).line, Path: path}
 	if t.Profile == "" {
 		t.Profile = ProfileTolerant
+	}
+	if t.Scope == "" {
+		t.Scope = ScopeAll
 	}
 	if t.Mapping != "" {
 		k.read(path+".mapping", &t.Mapping, false)
@@ -149,22 +152,69 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	}
 }
 
-// tenantKey takes "realm" when no key is given.
-func (k checker) tenantKey(path string, t *Tenant) {
+// organization checks what is said of the organization of a tenant.
+func (k checker) organization(path string, t *Tenant) {
+	if !k.given(path+".organization") && !k.given(path+".organizationID") {
+		return
+	}
+	k.missing(path, "organization", "Give the alias of the organization, which is part of the URL")
+	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with it, whoever gets the alias")
+	for _, key := range []string{"path", "key", "scope"} {
+		if k.given(path + "." + key) {
+			k.add(path+"."+key, "is for a tenant of the realm", "Remove it: the URL, the key and the users of this tenant are those of the organization")
+		}
+	}
+	if t.Organization != "" && (len(t.Organization) > 255 || !only(t.Organization, "._~-") || strings.Trim(t.Organization, ".") == "") {
+		k.add(path+".organization", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Organization)), "Give the organization's alias, of letters, digits, '-', '.', '_' or '~'")
+	}
+	if t.OrganizationID != "" && (len(t.OrganizationID) > maxTenantKey || !only(t.OrganizationID, "-")) {
+		k.add(path+".organizationID", fmt.Sprintf("%q is no id of an organization", shorten(t.OrganizationID)), "Write the UUID that Keycloak gave it")
+	}
+}
+
+// maxTenantKey bounds the keys of tenants; an id of Keycloak has as many characters.
+const maxTenantKey = 36
+
+// tenantKey takes the organization's id, or "realm", when no key is given. keys are those of
+// the tenants before, with where they stand.
+func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
+	if t.Organization != "" || t.OrganizationID != "" {
+		t.Key = t.OrganizationID
+	}
 	if t.Key == "" {
-		if k.given(path + ".key") {
+		if k.given(path+".key") || t.Organization != "" {
 			return // said already
 		}
 		t.Key = "realm"
 	}
-	if len(t.Key) > 36 || !only(t.Key, "-") {
-		k.add(path+".key", fmt.Sprintf("%q can't mark values in Keycloak", shorten(t.Key)), "Give the tenant a key of at most 36 letters, digits or '-'")
+	if len(t.Key) > maxTenantKey || !only(t.Key, "-") {
+		if t.OrganizationID == "" {
+			k.add(path+".key", fmt.Sprintf("%q can't mark values in Keycloak", shorten(t.Key)), "Give the tenant a key of at most 36 letters, digits or '-'")
+		}
+		return
+	}
+	first, twice := keys[t.Key]
+	switch {
+	case twice && t.OrganizationID != "":
+		k.add(path+".organizationID", "is also that of "+first, "Give an organization one tenant")
+	case twice:
+		k.add(path, fmt.Sprintf("has the key %q of %s", t.Key, first), "Give each tenant of the realm its own key: two with one would overwrite each other's values")
+	default:
+		keys[t.Key] = path
 	}
 }
 
 // tenantPath takes the realm's name when no path is given. paths are those of the
 // tenants before, with where they stand.
 func (k checker) tenantPath(path, realm string, t *Tenant, paths map[string]string) {
+	if t.Organization != "" {
+		t.Path = realm + "/organizations/" + t.Organization
+		if first, twice := paths[t.Path]; twice {
+			k.add(path+".organization", fmt.Sprintf("%q is also the organization of %s", shorten(t.Organization), first), "Give an organization one tenant")
+		}
+		paths[t.Path] = path
+		return
+	}
 	if t.Path == "" {
 		if k.given(path+".path") || k.failed(join("realms", realm)) {
 			return // said already

@@ -88,7 +88,7 @@ type Keycloak struct {
 type Realm struct {
 	// Credentials is `credentials`: the service account of the bridge, required.
 	Credentials Credentials `json:"credentials"`
-	// Tenants is `tenants`: the SCIM endpoint of the realm: one, so far.
+	// Tenants is `tenants`: the SCIM endpoints of the realm and of its organizations.
 	Tenants []Tenant `json:"tenants"`
 }
 
@@ -113,13 +113,23 @@ type Credentials struct {
 	PrivateKey PrivateKey `json:"-"`
 }
 
-// Tenant is one SCIM endpoint: /realms/{path}/scim/v2.
+// Tenant is one SCIM endpoint: /realms/{path}/scim/v2 of a realm, or
+// /realms/{realm}/organizations/{organization}/scim/v2.
 type Tenant struct {
+	// Organization is `organization`: the alias of the organization whose members are the
+	// tenant's users; "" for a tenant of the realm.
+	Organization string `json:"organization,omitempty"`
+	// OrganizationID is `organizationID`: the id of that organization, required with it. The
+	// tenant is bound to it, whoever has the alias.
+	OrganizationID string `json:"organizationID,omitempty"`
+	// Scope is `scope`: whose users a tenant of a realm has: all, or those that it owns.
+	// Default all.
+	Scope Scope `json:"scope"`
 	// Path is `path`: the segment of the URL, default the realm's name. Okta refuses
 	// "_" in base URLs, hence the alias. Unique over all tenants.
 	Path string `json:"path"`
-	// Key is `key`: what marks the tenant's values in Keycloak, default realm. Unlike
-	// Path it must never change.
+	// Key is `key`: what marks the tenant's values in Keycloak, default realm, of an
+	// organization its id. Unlike Path it must never change; unique in the realm.
 	Key string `json:"key"`
 	// Tokens is `tokens`: the static bearer tokens, at least one.
 	Tokens []Token `json:"tokens"`
@@ -134,6 +144,10 @@ type Tenant struct {
 	Mapping string `json:"mapping,omitempty"`
 	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
+
+	// Where is where the tenant stands in the file: a Problem without a text, for those that
+	// are found later.
+	Where Problem `json:"-"`
 }
 
 // Token is a static bearer token, known by its hash.

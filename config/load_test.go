@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // sum is the SHA-256 of "token".
@@ -136,11 +137,11 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
-			Path: "acme", Key: "realm", Profile: "tolerant", UnknownMembers: "refuse",
+			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", UnknownMembers: "refuse",
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		}},
 	}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Tenant{}, "Where")); diff != "" {
 		t.Errorf("load(minimal) (-want +got):\n%s", diff)
 	}
 }
@@ -171,6 +172,9 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 	if got := c.Realms["acme"].Tenants[0]; got.Path != "acme-okta" || got.Key != "b" {
 		t.Errorf("path = %q, key = %q, want acme-okta and b", got.Path, got.Key)
+	}
+	if got := c.Realms["acme"].Tenants[1]; got.Path != "acme/organizations/globex" || got.Key != got.OrganizationID {
+		t.Errorf("path = %q, key = %q, want those of the organization", got.Path, got.Key)
 	}
 }
 

@@ -8,19 +8,22 @@ import (
 
 // Draft is what a new config.yaml says: one realm with one tenant and one token.
 type Draft struct {
-	KeycloakURL  string  // root of the server
-	CAFile       string  // "" for the system's certificates
-	Realm        string  // not master
-	ClientID     string  // of the service account
-	SecretFile   string  // name of the file with the client secret, relative to config.yaml
-	Path         string  // of the tenant; "" for the realm's name
-	TokenName    string  // what the log calls the client
-	TokenSHA256  Digest  // of the token as the client sends it
-	TokenExpires Expiry  // zero: never
-	Mapping      string  // the mapping file, "" for the built-in mapping
-	Listen       Address // "" for the default
-	PublicURL    string  // "" for the one that Listen gives
-	AdminListen  Address // "" for the default
+	KeycloakURL string // root of the server
+	CAFile      string // "" for the system's certificates
+	Realm       string // not master
+	ClientID    string // of the service account
+	SecretFile  string // name of the file with the client secret, relative to config.yaml
+	Path        string // of the tenant; "" for the realm's name
+	// Organization and OrganizationID are the alias and the id of the tenant's; "" for a
+	// tenant of the realm.
+	Organization, OrganizationID string
+	TokenName                    string  // what the log calls the client
+	TokenSHA256                  Digest  // of the token as the client sends it
+	TokenExpires                 Expiry  // zero: never
+	Mapping                      string  // the mapping file, "" for the built-in mapping
+	Listen                       Address // "" for the default
+	PublicURL                    string  // "" for the one that Listen gives
+	AdminListen                  Address // "" for the default
 }
 
 // Render returns the text of a config.yaml with a comment for each section. Values
@@ -60,6 +63,8 @@ func Render(d Draft) string {
 	if !d.TokenExpires.IsZero() {
 		w.line("            expires: %s", d.TokenExpires.UTC().Format("2006-01-02T15:04:05Z"))
 	}
+	w.key(8, "organization", d.Organization)
+	w.key(8, "organizationID", d.OrganizationID)
 	w.key(8, "path", d.Path)
 	w.key(8, "mapping", d.Mapping)
 	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
@@ -24,6 +25,9 @@ func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
 		},
 		"odd names": func(d *Draft) {
 			d.Realm, d.ClientID, d.TokenName, d.Path = `d'été "x" %s: #1é`, `- {a}: [%d]`, "yes", "odd"
+		},
+		"organization": func(d *Draft) {
+			d.Organization, d.OrganizationID = "globex", "5f6f6a3e-0000-4000-8000-000000000001"
 		},
 		"numbers": func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
 	} {
@@ -50,13 +54,17 @@ func checkRendered(t *testing.T, d Draft, c Config) {
 		t.Fatalf("realms = %v, want %q with one tenant", c.Realms, d.Realm)
 	}
 	want := Tenant{
-		Path: d.Path, Key: "realm", Profile: ProfileTolerant, UnknownMembers: UnknownMembersRefuse,
+		Path: d.Path, Key: "realm", Scope: ScopeAll, Profile: ProfileTolerant, UnknownMembers: UnknownMembersRefuse,
+		Organization: d.Organization, OrganizationID: d.OrganizationID,
 		Tokens: []Token{{Name: d.TokenName, SHA256: d.TokenSHA256, Expires: d.TokenExpires}},
 	}
 	if want.Path == "" {
 		want.Path = d.Realm
 	}
-	if diff := cmp.Diff(want, realm.Tenants[0]); diff != "" {
+	if d.Organization != "" {
+		want.Path, want.Key = d.Realm+"/organizations/"+d.Organization, d.OrganizationID
+	}
+	if diff := cmp.Diff(want, realm.Tenants[0], cmpopts.IgnoreFields(Tenant{}, "Where")); diff != "" {
 		t.Errorf("tenant (-want +got):\n%s", diff)
 	}
 	if realm.Credentials.ClientID != d.ClientID || string(c.Keycloak.URL) != d.KeycloakURL {

@@ -199,6 +199,20 @@ func (p *Profile) UnmarshalText(text []byte) error {
 	return oneOf(p, text, ProfileTolerant, ProfileStrict)
 }
 
+// Scope says whose users a tenant of a realm has.
+type Scope string
+
+// The values of Scope.
+const (
+	ScopeAll   Scope = "all"
+	ScopeOwned Scope = "owned"
+)
+
+// UnmarshalText refuses other values.
+func (s *Scope) UnmarshalText(text []byte) error {
+	return oneOf(s, text, ScopeAll, ScopeOwned)
+}
+
 // UnknownMembers says what happens to group members that do not exist.
 type UnknownMembers string
 

@@ -29,6 +29,16 @@ func (c *Client) ManagementClient(ctx context.Context) (ClientUUID, error) {
 	return id, err
 }
 
+// HasManagementRole reports whether the server knows a right of the Admin API by its name.
+// Needs view-clients.
+func (c *Client) HasManagementRole(ctx context.Context, name string) (bool, error) {
+	_, err := c.FindRole(ctx, RoleName{Client: realmManagement, Name: name})
+	if KindOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // CreateClient creates a confidential client that has a service account and no
 // login of people. Needs manage-clients.
 func (c *Client) CreateClient(ctx context.Context, clientID, description string) (ClientUUID, error) {

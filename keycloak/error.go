@@ -15,13 +15,16 @@ type Kind string
 
 // The kinds of errors.
 const (
-	NotFound    Kind = "not_found"
-	Conflict    Kind = "conflict"
-	Invalid     Kind = "invalid"      // 400: Keycloak refuses the values
-	Denied      Kind = "denied"       // 401 after a new token, 403
-	RateLimited Kind = "rate_limited" // 429
-	Unavailable Kind = "unavailable"  // no answer, or none of Keycloak's
-	Unknown     Kind = "unknown"      // 500 and what nothing else fits
+	NotFound Kind = "not_found"
+	// NoOrganization is a call about an organization that does not exist, or in a realm
+	// where they are switched off: nothing is said of whom or what the call is about.
+	NoOrganization Kind = "no_organization"
+	Conflict       Kind = "conflict"
+	Invalid        Kind = "invalid"      // 400: Keycloak refuses the values
+	Denied         Kind = "denied"       // 401 after a new token, 403
+	RateLimited    Kind = "rate_limited" // 429
+	Unavailable    Kind = "unavailable"  // no answer, or none of Keycloak's
+	Unknown        Kind = "unknown"      // 500 and what nothing else fits
 )
 
 // What NotFound of a membership call misses: Keycloak tells by its text alone.
@@ -101,6 +104,8 @@ func fromStatus(status int, header http.Header, body []byte) *Error {
 // there either: Keycloak answers 400 then, whose text would tell the two apart.
 func (e *Error) missing(text string) {
 	switch {
+	case e.Kind == NotFound && (strings.Contains(text, "organization not found") || strings.Contains(text, "organizations not enabled")):
+		e.Kind = NoOrganization
 	case e.Kind == Invalid && (strings.Contains(text, "does not belong to the organization") || strings.Contains(text, "organization related group")):
 		e.Kind, e.Missing = NotFound, MissingGroup
 	case e.Kind == Invalid && strings.Contains(text, "not member of the organization"):

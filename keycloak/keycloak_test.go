@@ -388,7 +388,7 @@ func TestUpdateUserSendsNothingBeyondTheChange(t *testing.T) {
 		`{}`:                {},
 		`{"enabled":false}`: {Enabled: &off},
 		`{"email":""}`:      {Email: &empty},
-		`{"username":"","email":"","firstName":"","lastName":"","attributes":{}}`: {
+		`{"username":"","firstName":"","lastName":"","attributes":{}}`: {
 			Username: &empty, Email: &empty, FirstName: &empty, LastName: &empty, Attributes: map[string][]string{},
 		},
 	} {

@@ -26,7 +26,7 @@ type Domain struct {
 // The rights that the calls about organizations need, by version: 26.7 view-organizations to
 // read organizations, manage-organizations and manage-users for members; before that
 // manage-realm and manage-users (measured). In a realm with Organizations switched off each
-// is NotFound.
+// is NoOrganization, as for one that does not exist.
 
 // Organization reads an organization with its attributes.
 func (c *Client) Organization(ctx context.Context, id OrganizationID) (Organization, error) {

@@ -339,7 +339,8 @@ func refuseNUL(op string, attributes map[string][]string, fields ...string) erro
 //
 // Attributes that are not nil replace all attributes of the user, and Keycloak then
 // clears every field that is missing: Username, Email, FirstName and LastName must
-// be given with them.
+// be given with them. Without them Keycloak refuses to clear the address of a member of an
+// organization.
 //
 // The tags are omitzero, as omitempty of JSON v2 leaves out a pointer to "" and with it
 // the wish to clear a field.
@@ -366,6 +367,9 @@ func (c *Client) UpdateUser(ctx context.Context, id UserID, u UserUpdate) error 
 	}
 	if err := refuseNUL(op, u.Attributes, deref(u.Username), deref(u.Email), deref(u.FirstName), deref(u.LastName)); err != nil {
 		return err
+	}
+	if u.Attributes != nil && *u.Email == "" {
+		u.Email = nil // absent clears it too, and of a member of an organization Keycloak refuses an empty one
 	}
 	return c.write(ctx, op, http.MethodPut, "/users/"+id.escaped(), u)
 }

@@ -149,6 +149,10 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 		err = addMember(ctx, c, userOf(s, out), groupOf(s, out))
 	case plan.RemoveMember:
 		err = removeMember(ctx, c, s.User, groupOf(s, out))
+	case plan.AdmitUser:
+		err = admit(ctx, c, s.Organization, userOf(s, out))
+	case plan.ExpelUser:
+		err = expel(ctx, c, s.Organization, s.User)
 	case plan.GrantRoles:
 		err = c.GrantRoles(ctx, holderOf(s, out), s.Roles)
 	case plan.RevokeRoles:

@@ -27,7 +27,7 @@ func addMember(ctx context.Context, c *keycloak.Client, user keycloak.UserID, gr
 	if !is(err, keycloak.Conflict) {
 		return err
 	}
-	groups, look := c.UserGroups(ctx, user)
+	groups, look := groupsOf(ctx, c, user, group)
 	if look != nil {
 		return errors.Join(err, look)
 	}
@@ -35,6 +35,34 @@ func addMember(ctx context.Context, c *keycloak.Client, user keycloak.UserID, gr
 		if g.ID == group.String() {
 			return nil
 		}
+	}
+	return err
+}
+
+func groupsOf(ctx context.Context, c *keycloak.Client, user keycloak.UserID, group keycloak.GroupID) ([]keycloak.Group, error) {
+	if o := group.Organization(); !o.IsZero() {
+		return c.OrganizationGroupsOf(ctx, o, user)
+	}
+	return c.UserGroups(ctx, user)
+}
+
+// admit succeeds when the user is a member already.
+func admit(ctx context.Context, c *keycloak.Client, o keycloak.OrganizationID, user keycloak.UserID) error {
+	err := c.AddOrganizationMember(ctx, o, user)
+	if !is(err, keycloak.Conflict) && !is(err, keycloak.Invalid) {
+		return err
+	}
+	if _, look := c.OrganizationMember(ctx, o, user); look != nil {
+		return err
+	}
+	return nil
+}
+
+// expel succeeds when the user is no member any more.
+func expel(ctx context.Context, c *keycloak.Client, o keycloak.OrganizationID, user keycloak.UserID) error {
+	err := c.RemoveOrganizationMember(ctx, o, user)
+	if is(err, keycloak.NotFound) {
+		return nil
 	}
 	return err
 }

@@ -53,6 +53,7 @@ type Source interface {
 	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
 	CountUsers(ctx context.Context) (int, error)
 
+	GroupID(text string) (keycloak.GroupID, error)
 	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
 	FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error)
 	ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error)

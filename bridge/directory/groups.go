@@ -55,7 +55,7 @@ func (g groups) read(ctx context.Context, first, limit int) ([]scim.Resource, er
 }
 
 func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
-	return g.t.Mapping.GroupResource(g.t.Key, group)
+	return g.t.Mapping.GroupResource(g.t.Party.Key, group)
 }
 
 // rank puts members first, because only what is looked up by them has them to be
@@ -116,7 +116,7 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 }
 
 func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
-	id, err := keycloak.ParseGroupID(text)
+	id, err := g.src.GroupID(text)
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}

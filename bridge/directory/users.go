@@ -40,7 +40,7 @@ func (u users) read(ctx context.Context, first, limit int) ([]scim.Resource, err
 }
 
 func (u users) resource(user keycloak.User) (scim.Resource, error) {
-	return u.t.Mapping.UserResource(u.t.Key, user)
+	return u.t.Mapping.UserResource(u.t.Party, user)
 }
 
 // rank: the id and indexed columns first, then what takes two calls, then
@@ -77,7 +77,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case t.path.Name == scim.AttrUserName:
 		return u.src.FindUsers(ctx, keycloak.UserQuery{Username: u.t.Mapping.StoredUserName(t.text)}, maxHits)
 	case t.path.Name == scim.AttrExternalID:
-		return u.byAttribute(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.t.Key, t.text)})
+		return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.t.Party.Key, t.text)})
 	case t.path.Name == scim.AttrEmails:
 		return u.byEmail(ctx, t.text)
 	}
@@ -104,24 +104,51 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 	return []keycloak.User{user}, err
 }
 
+func (u users) byAttributes(ctx context.Context, all ...keycloak.AttributeQuery) ([]keycloak.User, error) {
+	return u.src.FindUsers(ctx, keycloak.UserQuery{Attributes: all}, maxHits)
+}
+
+// byAttribute finds those who have the attribute. In a realm of several tenants it may be
+// somebody else's, and a guest has the value in its remainder: all guests are hits, to be
+// looked through.
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
-	return u.src.FindUsers(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{q}}, maxHits)
+	p := u.t.Party
+	if !p.Organization && !p.Shared {
+		return u.byAttributes(ctx, q)
+	}
+	criteria := []keycloak.AttributeQuery{q}
+	if p.Organization {
+		criteria = append(criteria, keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: p.Key})
+	}
+	return both(ctx, func(ctx context.Context) ([]keycloak.User, error) { return u.byAttributes(ctx, criteria...) },
+		func(ctx context.Context) ([]keycloak.User, error) {
+			return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrGuest, Value: p.Key})
+		})
+}
+
+// both looks twice at once.
+func both(ctx context.Context, one, two func(context.Context) ([]keycloak.User, error)) ([]keycloak.User, error) {
+	var first, second []keycloak.User
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		first, err = one(ctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		second, err = two(ctx)
+		return err
+	})
+	err := g.Wait()
+	return append(first, second...), err
 }
 
 // byEmail asks for the primary address and for the further ones.
 func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, error) {
-	var primary, further []keycloak.User
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		primary, err = u.src.FindUsers(gctx, keycloak.UserQuery{Email: address}, maxHits)
-		return err
+	return both(ctx, func(ctx context.Context) ([]keycloak.User, error) {
+		return u.src.FindUsers(ctx, keycloak.UserQuery{Email: address}, maxHits)
+	}, func(ctx context.Context) ([]keycloak.User, error) {
+		return u.byAttribute(ctx, keycloak.AttributeQuery{Name: mapping.AttrEmails, Value: address})
 	})
-	g.Go(func() (err error) {
-		further, err = u.byAttribute(gctx, keycloak.AttributeQuery{Name: mapping.AttrEmails, Value: address})
-		return err
-	})
-	err := g.Wait()
-	return append(primary, further...), err
 }
 
 func isNotFound(err error) bool {

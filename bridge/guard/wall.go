@@ -2,20 +2,24 @@ package guard
 
 import (
 	"context"
+	"slices"
+	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Wall is all that one tenant can read of its realm. Whatever id or value a client names,
-// what comes back is the tenant's; what is not is absent: NotFound, or not in the list.
-// Who reads through a Wall cannot forget to ask, GroupMembers apart.
-type Wall interface {
+// Users are the users that one tenant may see. Whatever id or value a client names, what
+// comes back is the tenant's; what is not is absent: NotFound, or not in the list.
+type Users interface {
 	// User reads a user.
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
-	// FindUsers reads the users that match a query with a criterion, most at most, else
-	// a *scim.Error with TooMany.
+	// FindUsers reads the users that match a query by user name, address or attributes, most
+	// at most, else a *scim.Error with TooMany.
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
 	// ListUsers reads a page of all users in Keycloak's order, by user name.
 	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
@@ -23,7 +27,12 @@ type Wall interface {
 	CountUsers(ctx context.Context) (int, error)
 	// Prove finds out which ids are those of users, in their order, and which are not.
 	Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error)
+}
 
+// Groups are the groups that one tenant may see, as Users are its users.
+type Groups interface {
+	// GroupID makes an id of hostile text, or fails with keycloak.ErrInvalidID.
+	GroupID(text string) (keycloak.GroupID, error)
 	// Group reads a group.
 	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
 	// FindGroups reads the groups that match a query and that ListGroups lists too, most
@@ -35,22 +44,52 @@ type Wall interface {
 	CountGroups(ctx context.Context) (int, error)
 	// Listed reports whether ListGroups lists a group that was read.
 	Listed(g keycloak.Group) bool
+	// HasSubGroups reports whether there are groups below a group that was read.
+	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
-	// GroupMembers reads a page of the members of a group by user name. It does not ask
-	// whose the group is: its id must be one that Group or a list gave, unless
-	// ConfinesGroups is false.
-	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, error)
+	// GroupMembers reads a page of the members of a group by user name, and whether there
+	// may be more. It does not ask whose the group is: its id must be one that Group or a
+	// list gave, unless ConfinesGroups is false.
+	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, more bool, err error)
 	// ConfinesGroups reports whether the tenant's groups are only some of those that its
-	// realm's calls reach by id.
+	// calls reach by id.
 	ConfinesGroups() bool
-	// GroupParent is the group below which new groups are made, zero for the top level.
+	// RefusesStrangers reports whether Keycloak itself refuses a member who is no user of
+	// the tenant, as one that does not exist.
+	RefusesStrangers() bool
+	// GroupParent is below which new groups are made.
 	GroupParent() keycloak.GroupID
+}
+
+// Wall is all that one tenant can read of its realm. Who reads through a Wall cannot forget
+// to ask whose something is, GroupMembers apart.
+type Wall interface {
+	Users
+	Groups
+}
+
+type wall struct {
+	Users
+	Groups
 }
 
 // For is the wall of a tenant over its realm's client.
 func For(t *tenant.Tenant, c *keycloak.Client) Wall {
-	return realmWall{c: c, parent: t.Fitness().Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
+	f := t.Fitness()
+	groups := realmGroups{c: c, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
+	o := t.Organization.ID
+	switch {
+	case !o.IsZero() && f.OrganizationGroups:
+		return wall{organizationUsers{c, o}, organizationGroups{c, o}}
+	case !o.IsZero():
+		groups.users, groups.confined = organizationUsers{c, o}, true
+		return wall{groups.users, groups}
+	case t.Policy.OwnedOnly:
+		groups.users = realmUsers{c, t.Party.Key}
+		return wall{groups.users, groups}
+	}
+	return wall{realmUsers{c: c}, groups}
 }
 
 // Member is a user that may be a member of a group.
@@ -59,9 +98,13 @@ type Member struct {
 	Username string
 }
 
-// page is the most that one call reads: on a cold cache Keycloak's cost grows with the
-// square of it.
-const page = 100
+const (
+	// page is the most that one call reads: on a cold cache Keycloak's cost grows with the
+	// square of it.
+	page = 100
+	// parallel bounds the calls of one question under way at once.
+	parallel = 4
+)
 
 // drain reads pages until a short one: for what has no count. More than most resources are
 // a *scim.Error with TooMany.
@@ -90,4 +133,95 @@ func keep[T any](list []T, wanted func(T) bool) []T {
 		}
 	}
 	return out
+}
+
+// proved are the users of a list that a tenant may see, as User reads them, in their order.
+func proved(ctx context.Context, users Users, list []keycloak.User) ([]keycloak.User, error) {
+	found := make([]*keycloak.User, len(list))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, u := range list {
+		g.Go(func() error {
+			id, err := keycloak.ParseUserID(u.ID)
+			if err != nil {
+				return nil //nolint:nilerr // nobody's
+			}
+			user, err := users.User(ctx, id)
+			if keycloak.KindOf(err) == keycloak.NotFound {
+				return nil
+			}
+			found[i] = &user
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var out []keycloak.User
+	for _, user := range found {
+		if user != nil {
+			out = append(out, *user)
+		}
+	}
+	return out, nil
+}
+
+// sorted tells the ids of users that were found from the others.
+func sorted(ids []string, found []keycloak.User) (known []Member, unknown []string) {
+	members := make(map[string]Member, len(found))
+	for _, u := range found {
+		if id, err := keycloak.ParseUserID(u.ID); err == nil {
+			members[u.ID] = Member{ID: id, Username: u.Username}
+		}
+	}
+	for _, id := range ids {
+		if m, ok := members[id]; ok {
+			known = append(known, m)
+		} else {
+			unknown = append(unknown, id)
+		}
+	}
+	return known, unknown
+}
+
+// parsed are the texts that can be ids.
+func parsed(ids []string) []keycloak.UserID {
+	valid := make([]keycloak.UserID, 0, len(ids))
+	for _, text := range ids {
+		if id, err := keycloak.ParseUserID(text); err == nil {
+			valid = append(valid, id)
+		}
+	}
+	return valid
+}
+
+// serviceAccountPrefix starts the name of every service account. A normal user may
+// have such a name too, so that the name alone proves nothing.
+const serviceAccountPrefix = "service-account-"
+
+// visible reports whether SCIM may see the user. It costs a call only for users
+// whose name looks like a service account's: no representation marks them.
+func visible(ctx context.Context, c *keycloak.Client, u keycloak.User) (bool, error) {
+	if !strings.HasPrefix(u.Username, serviceAccountPrefix) {
+		return true, nil
+	}
+	service, err := c.IsServiceAccount(ctx, u.Username)
+	return !service, err
+}
+
+// ownedBy is the criterion of what a tenant created.
+func ownedBy(key string) keycloak.AttributeQuery {
+	return keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: key}
+}
+
+func isOwnedBy(key string, u keycloak.User) bool {
+	return slices.Contains(u.Attributes[mapping.AttrOwner], key)
+}
+
+func noUser(op string) error {
+	return &keycloak.Error{Op: op, Kind: keycloak.NotFound, Missing: keycloak.MissingUser}
+}
+
+func noGroup() error {
+	return &keycloak.Error{Op: "get group", Kind: keycloak.NotFound, Missing: keycloak.MissingGroup}
 }

@@ -16,6 +16,7 @@ const (
 	AttrEmails      = "scim.emails"    // users: addresses beyond the primary one
 	AttrRemainder   = "scim.remainder" // users and groups: see remainder.go
 	AttrOwner       = "scim.owner"     // users and groups: the key of the tenant that created it
+	AttrGuest       = "scim.guest"     // users: the keys of tenants that keep something of another's account
 	AttrModified    = "scim.modified"  // users and groups: RFC 3339, milliseconds, UTC
 	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
 )
@@ -67,6 +68,7 @@ func (m *Mapping) Declarations() []Declaration {
 		{Name: AttrEmails, MultiValued: true, DisplayName: "SCIM: further e-mail addresses"},
 		{Name: AttrRemainder, MultiValued: true, DisplayName: "SCIM: attributes without a place of their own"},
 		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner"},
+		{Name: AttrGuest, MultiValued: true, DisplayName: "SCIM: guests"},
 		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
 	}
 	for _, r := range m.users.rules {

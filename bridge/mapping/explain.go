@@ -25,8 +25,8 @@ const (
 
 // ExplainUser says what becomes of a document of a User, attribute by attribute. isNew says
 // that the user is created. What cannot be stored is the error of UserState.
-func (m *Mapping) ExplainUser(tenantKey string, doc scim.Document, isNew bool) ([]Explained, error) {
-	s, err := m.UserState(tenantKey, doc)
+func (m *Mapping) ExplainUser(p Party, doc scim.Document, isNew bool) ([]Explained, error) {
+	s, err := m.UserState(p, doc)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (m *Mapping) ExplainUser(tenantKey string, doc scim.Document, isNew bool) (
 	if s.Enabled != nil {
 		e.add(scim.AttrActive, *s.Enabled, builtInRule, "enabled", strconv.FormatBool(*s.Enabled))
 	}
-	e.externalID(s.Attributes)
+	e.externalID(s.Attributes, s.keys())
 	if doc[scim.AttrPassword] != nil {
 		target := ""
 		if !s.Password.IsZero() && (isNew || !s.Password.Temporary()) {
@@ -80,7 +80,7 @@ func (m *Mapping) ExplainGroup(doc scim.Document) ([]Explained, error) {
 	}
 	e := explainer{kind: m.groups, doc: doc, dropped: s.Dropped, rest: s.Remainder}
 	e.add(scim.AttrDisplayName, doc[scim.AttrDisplayName], builtInRule, "name", s.Name)
-	e.externalID(s.Attributes)
+	e.externalID(s.Attributes, nil)
 	e.rules(func(r *rule) []string { return s.Attributes[r.target] })
 	e.leftOver()
 	e.roles("groups.roles", s.Roles)
@@ -110,12 +110,12 @@ func (e *explainer) email(s UserState) {
 	}
 }
 
-func (e *explainer) externalID(stored map[string][]string) {
+func (e *explainer) externalID(stored map[string][]string, keys []string) {
 	if values := stored[e.kind.externalID]; len(values) > 0 {
 		e.add(scim.AttrExternalID, e.doc[scim.AttrExternalID], builtInRule, attributes+e.kind.externalID, values...)
 	}
-	if key := stored[AttrKey]; len(key) > 0 {
-		e.add(scim.AttrExternalID, e.doc[scim.AttrExternalID], "look-up key", attributes+AttrKey, strings.TrimRight(key[0], "-"))
+	for _, key := range keys {
+		e.add(scim.AttrExternalID, e.doc[scim.AttrExternalID], "look-up key", attributes+AttrKey, strings.TrimRight(key, "-"))
 	}
 }
 

@@ -79,7 +79,7 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 // PUT; stamp is the time of the change.
 func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
-	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
+	setOrDelete(out, AttrRemainder, append(Party{Key: tenantKey}.foreign(current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
 		out[AttrOwner], out[AttrCreated] = []string{tenantKey}, out[AttrModified]

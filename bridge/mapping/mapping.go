@@ -26,6 +26,7 @@ type Mapping struct {
 	GroupParent string
 
 	users  kind
+	guests kind // users whose accounts are not the tenant's own
 	groups kind
 
 	userRoles   []roleRule
@@ -101,6 +102,9 @@ func (l Lookup) Query(text string) (q keycloak.AttributeQuery, ok bool) {
 	value, ok := l.rule.steps.one(text)
 	return keycloak.AttributeQuery{Name: l.rule.target, Value: value}, ok && storable(value)
 }
+
+// UserExternalID is the Keycloak attribute that holds the externalId of users.
+func (m *Mapping) UserExternalID() string { return m.users.externalID }
 
 // GroupExternalID is the Keycloak attribute that holds the externalId of groups.
 func (m *Mapping) GroupExternalID() string { return m.groups.externalID }

@@ -202,17 +202,6 @@ func collect(tenantKey string, values []string) (versions []*version, damaged bo
 	return versions, damaged
 }
 
-// foreignPieces are the values that belong to other tenants, which a write keeps.
-func foreignPieces(tenantKey string, values []string) []string {
-	var out []string
-	for _, value := range values {
-		if !strings.HasPrefix(value, tenantKey+"|") {
-			out = append(out, value)
-		}
-	}
-	return out
-}
-
 // encodeRemainder is the text of a remainder, "" of an empty one. One beyond its bound is
 // refused with the name of its largest part.
 func encodeRemainder(remainder map[string]any, limit int) (string, error) {

@@ -35,6 +35,9 @@ func (m *Mapping) Roles() []keycloak.RoleName {
 // ManagesUserRoles reports whether rules speak of roles of users.
 func (m *Mapping) ManagesUserRoles() bool { return len(m.userManaged) > 0 }
 
+// ManagesGroupRoles reports whether rules speak of roles of groups.
+func (m *Mapping) ManagesGroupRoles() bool { return len(m.groupManaged) > 0 }
+
 // rolesOf evaluates the rules about roles of users. doc has the values of the other
 // expressions in it.
 func (m *Mapping) rolesOf(doc scim.Document) (Roles, error) {

@@ -47,9 +47,10 @@ func (k kind) strip(rest scim.Document) []string {
 }
 
 // keepsBooks reports whether the rest holds under that name what belongs to a field:
-// the spelling of the userName, the types of e-mail addresses.
+// the spelling of the userName, the types of e-mail addresses, the externalId at an
+// organization.
 func (k kind) keepsBooks(name string) bool {
-	return name == scim.AttrUserName || name == scim.AttrEmails
+	return name == scim.AttrUserName || name == scim.AttrEmails || name == scim.AttrExternalID
 }
 
 // prune removes what no mark speaks of from a member of an object and names it.

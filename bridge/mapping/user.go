@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,10 @@ type UserState struct {
 	Attributes map[string][]string
 	Remainder  map[string]any
 	text       string // of the remainder
+	key        string // the look-up key of the externalId; "" for none
+
+	// guest says that the account is not the tenant's own.
+	guest bool
 
 	// Roles are those that the user shall have.
 	Roles Roles
@@ -39,9 +44,9 @@ type UserState struct {
 // ownAttributes is about how many attributes a state has beside those of the rules.
 const ownAttributes = 4
 
-// UserState maps a document of a User. tenantKey marks the values that belong to
-// one tenant. What cannot be stored is a *scim.Error that names the attribute.
-func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, error) {
+// UserState maps a document of a User for an account that is the party's own. What cannot be
+// stored is a *scim.Error that names the attribute.
+func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 	rest := m.users.copied(doc)
 	s := UserState{Attributes: make(map[string][]string, len(m.users.rules)+ownAttributes), EmailVerified: m.EmailVerified}
 	if m.Password != config.PasswordIgnore {
@@ -65,7 +70,7 @@ func (m *Mapping) UserState(tenantKey string, doc scim.Document) (UserState, err
 	emails := splitEmails(rest.Values(scim.AttrEmails))
 	s.Email, s.Attributes[AttrEmails] = emails.primary, emails.further
 	putOrDelete(rest, scim.AttrEmails, emails.entries)
-	if err := s.takeExternalID(tenantKey, m.users.externalID, rest); err != nil {
+	if err := s.takeExternalID(p, m.users.externalID, rest); err != nil {
 		return UserState{}, err
 	}
 	taken, err := m.users.take(rest)
@@ -112,18 +117,20 @@ func (m *Mapping) shownUserName(stored string) string {
 // maxKey bounds scim.key; a longer one could not be stored.
 const maxKey = maxUserValue
 
-func (s *UserState) takeExternalID(tenantKey, attribute string, rest scim.Document) error {
-	s.Attributes[AttrKey] = nil
+// takeExternalID leaves the externalId in the rest for an organization: another one may have
+// the user too, under another externalId.
+func (s *UserState) takeExternalID(p Party, attribute string, rest scim.Document) error {
 	id := rest.String(scim.AttrExternalID)
-	s.Attributes[attribute] = takeText(rest, scim.AttrExternalID)
+	if !p.Organization {
+		s.Attributes[attribute] = takeText(rest, scim.AttrExternalID)
+	}
 	if id == "" {
 		return nil
 	}
-	key := LookupKey(tenantKey, id)
-	if len(key) > maxKey {
-		return scim.BadRequest(scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(tenantKey)-2)
+	s.key = LookupKey(p.Key, id)
+	if len(s.key) > maxKey {
+		return scim.BadRequest(scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(p.Key)-2)
 	}
-	s.Attributes[AttrKey] = []string{key}
 	return nil
 }
 
@@ -145,21 +152,27 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 	}
 }
 
-// UserResource maps a user of Keycloak to a resource. A remainder that cannot be
-// read whole is a *DamagedError.
-func (m *Mapping) UserResource(tenantKey string, u keycloak.User) (scim.Resource, error) {
-	doc, err := m.users.rest(tenantKey, u.ID, u.Attributes[AttrRemainder])
+// UserResource maps a user of Keycloak to a resource, as the party sees it. A remainder that
+// cannot be read whole is a *DamagedError.
+func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) {
+	k, further, active := m.users, u.Attributes[AttrEmails], Enabled(u)
+	if !p.Owns(u.Attributes) {
+		k, further = m.guests, nil
+	}
+	doc, err := k.rest(p.Key, u.ID, u.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}
 	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
 		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	doc[scim.AttrActive] = Enabled(u)
+	doc[scim.AttrActive] = active && doc[scim.AttrActive] != false // a guest has a flag of its own
 	entries := doc.Values(scim.AttrEmails)
-	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), u.Attributes[AttrEmails], entries))
-	giveText(doc, scim.AttrExternalID, u.Attributes[m.users.externalID])
-	if err := m.users.give(doc, u.ID, func(r *rule) []string { return heldByUser(u, r) }); err != nil {
+	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries))
+	if k.externalID != "" && !p.Organization {
+		giveText(doc, scim.AttrExternalID, u.Attributes[k.externalID])
+	}
+	if err := k.give(doc, u.ID, func(r *rule) []string { return heldByUser(u, r) }); err != nil {
 		return scim.Resource{}, err
 	}
 	return scim.Resource{
@@ -230,18 +243,40 @@ func latest(created time.Time, values []string) time.Time {
 // UserAttributes are all attributes of a user for a POST (current is nil) or a PUT:
 // those it has, with the mapped ones as the state says. The owner is who creates it.
 // stamp is the time of the change.
-func (s UserState) UserAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
+func (s UserState) UserAttributes(p Party, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	delete(out, attrDisabledReason)
-	setOrDelete(out, AttrRemainder, append(foreignPieces(tenantKey, current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxUserValue)...))
+	setOrDelete(out, AttrRemainder, append(p.foreign(current[AttrRemainder]), pieces(p.Key, s.text, stamp, maxUserValue)...))
+	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
+	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
-		out[AttrOwner] = []string{tenantKey}
+		out[AttrOwner] = []string{p.Key}
 	}
 	return out
 }
 
+func (s UserState) keys() []string {
+	if s.key == "" {
+		return nil
+	}
+	return []string{s.key}
+}
+
+// marks say that the party keeps something of an account that is not its own.
+func (s UserState) marks(p Party) []string {
+	if !s.guest {
+		return nil
+	}
+	return []string{p.Key}
+}
+
+func without(values []string, gone string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == gone })
+}
+
 // AttributesEqual reports whether a user's attributes hold the state already.
-func (s UserState) AttributesEqual(tenantKey string, current map[string][]string) bool {
-	return attributesEqual(tenantKey, s.Attributes, s.text, current)
+func (s UserState) AttributesEqual(p Party, current map[string][]string) bool {
+	return slices.Contains(current[AttrGuest], p.Key) == s.guest && sameValues(p.own(current[AttrKey]), s.keys()) &&
+		attributesEqual(p.Key, s.Attributes, s.text, current)
 }

@@ -152,12 +152,12 @@ func document(t *testing.T, rt *scim.ResourceType, text []byte) scim.Document {
 
 func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 	t.Helper()
-	s, err := m.UserState(key, document(t, m.User, sent))
+	s, err := m.UserState(party(), document(t, m.User, sent))
 	if err != nil {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, u := plan.ForNewUser(key, s, nil, nil, now())
+	_, u := plan.ForNewUser(party(), s, keycloak.OrganizationID{}, nil, nil, now())
 	u.ID = "u1"
 	u.Attributes = reversed(u.Attributes)
 	fields := map[string]any{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName, "enabled": u.Enabled, "emailVerified": u.EmailVerified}
@@ -171,7 +171,7 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		fields["(link)"] = link
 	}
 	g.held(t, fields, u.Attributes, s.Remainder, s.Dropped)
-	back, err := m.UserResource(key, u)
+	back, err := m.UserResource(party(), u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +181,11 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		t.Fatal(err)
 	}
 	steps := func(doc scim.Document) string {
-		s, err := m.UserState(key, doc)
+		s, err := m.UserState(party(), doc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, _ := plan.ForUser(key, id, u, s, now().Add(time.Second))
+		p, _ := plan.ForUser(party(), id, u, s, now().Add(time.Second))
 		return p.String()
 	}
 	if p := steps(back.Document); p != "" {
@@ -196,7 +196,7 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		return
 	}
 	change(t, console, u.Attributes, map[string]*string{"firstName": &u.FirstName, "lastName": &u.LastName, "username": &u.Username})
-	shows, err := m.UserResource(key, u)
+	shows, err := m.UserResource(party(), u)
 	if err != nil {
 		g.expect(t, "shows.json", err.Error())
 		return

@@ -25,15 +25,19 @@ const (
 	RemoveMember Kind = "remove_member"
 	GrantRoles   Kind = "grant_roles"
 	RevokeRoles  Kind = "revoke_roles"
+	AdmitUser    Kind = "admit_user" // to an organization
+	ExpelUser    Kind = "expel_user" // from an organization
 )
 
 // Step is one change. Which fields it uses follows from its kind.
 type Step struct {
 	Kind Kind
-	// User and Group are zero in AddMember for the one that the plan creates. Changes of
+	// User and Group are zero in AddMember and AdmitUser for the one that the plan creates. Changes of
 	// roles have one of the two, or none for what the plan creates.
 	User  keycloak.UserID
 	Group keycloak.GroupID
+
+	Organization keycloak.OrganizationID
 
 	NewUser     keycloak.NewUser
 	UserUpdate  keycloak.UserUpdate
@@ -85,6 +89,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("%s %s", s.Kind, s.Group)
 	case AddMember, RemoveMember:
 		return fmt.Sprintf("%s %s %s", s.Kind, s.Group, s.User)
+	case AdmitUser, ExpelUser:
+		return fmt.Sprintf("%s %s %s", s.Kind, s.Organization, s.User)
 	case GrantRoles, RevokeRoles:
 		return fmt.Sprintf("%s %s%s %v", s.Kind, s.User, s.Group, s.Roles)
 	}

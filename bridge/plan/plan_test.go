@@ -15,6 +15,8 @@ import (
 
 const key = "realm"
 
+func party() mapping.Party { return mapping.Party{Key: key} }
+
 func now() time.Time { return time.Date(2026, 1, 31, 8, 30, 0, 0, time.UTC) }
 
 // state maps a document of a user.
@@ -28,7 +30,7 @@ func state(t *testing.T, text string) mapping.UserState {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(key, doc)
+	s, err := mapping.Default(scim.Tolerant).UserState(party(), doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,7 @@ func state(t *testing.T, text string) mapping.UserState {
 // current is what Keycloak holds after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
-	_, user := plan.ForNewUser(key, state(t, text), nil, nil, now())
+	_, user := plan.ForNewUser(party(), state(t, text), keycloak.OrganizationID{}, nil, nil, now())
 	user.ID = "u1"
 	return user
 }
@@ -64,7 +66,7 @@ func TestForUser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _ := plan.ForUser(key, id, current(t, c.before), state(t, c.after), now())
+			got, _ := plan.ForUser(party(), id, current(t, c.before), state(t, c.after), now())
 			if got.String() != c.want {
 				t.Errorf("plan = %q, want %q", got, c.want)
 			}
@@ -81,22 +83,22 @@ func TestAUserOfTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob := keycloak.User{ID: "u1", Username: "bob", Email: "bob@a.b", FirstName: "Bob", Enabled: true}
-	read, err := mapping.Default(scim.Tolerant).UserResource(key, bob)
+	read, err := mapping.Default(scim.Tolerant).UserResource(party(), bob)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(key, read.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(party(), read.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := plan.ForUser(key, id, bob, s, now()); len(p) != 0 {
+	if p, _ := plan.ForUser(party(), id, bob, s, now()); len(p) != 0 {
 		t.Errorf("plan of no change = %q, want none", p)
 	}
 	read.Document["title"] = "t"
-	if s, err = mapping.Default(scim.Tolerant).UserState(key, read.Document); err != nil {
+	if s, err = mapping.Default(scim.Tolerant).UserState(party(), read.Document); err != nil {
 		t.Fatal(err)
 	}
-	_, after := plan.ForUser(key, id, bob, s, now())
+	_, after := plan.ForUser(party(), id, bob, s, now())
 	if after.Attributes[mapping.AttrOwner] != nil || after.Attributes[mapping.AttrRemainder] == nil {
 		t.Errorf("attributes = %v, want the title and no owner", after.Attributes)
 	}
@@ -115,18 +117,18 @@ func TestALockedOutUser(t *testing.T) {
 	locked := current(t, `{"userName":"j"}`)
 	locked.Enabled = false
 	locked.Attributes["disabledReason"] = []string{"permanentlyLocked"}
-	echo, err := mapping.Default(scim.Tolerant).UserResource(key, locked)
+	echo, err := mapping.Default(scim.Tolerant).UserResource(party(), locked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(key, echo.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(party(), echo.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := plan.ForUser(key, id, locked, s, now()); len(p) != 0 {
+	if p, _ := plan.ForUser(party(), id, locked, s, now()); len(p) != 0 {
 		t.Errorf("plan of an echo = %q, want none", p)
 	}
-	p, after := plan.ForUser(key, id, locked, state(t, `{"userName":"j","active":false}`), now())
+	p, after := plan.ForUser(party(), id, locked, state(t, `{"userName":"j","active":false}`), now())
 	if p.String() != "update_user u1 [enabled]\nend_sessions u1" || mapping.Enabled(after) {
 		t.Errorf("plan of a deactivation = %q, active afterwards %t", p, mapping.Enabled(after))
 	}
@@ -169,7 +171,7 @@ func TestForGroup(t *testing.T) {
 // TestAPlanShowsNoValues, so that it may be logged.
 func TestAPlanShowsNoValues(t *testing.T) {
 	t.Parallel()
-	p, _ := plan.ForNewUser(key, state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), nil, nil, now())
+	p, _ := plan.ForNewUser(party(), state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), keycloak.OrganizationID{}, nil, nil, now())
 	if strings.Contains(p.String(), "secret") {
 		t.Errorf("plan = %q, which shows values", p)
 	}

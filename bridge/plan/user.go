@@ -8,12 +8,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewUser plans the creation of a user in groups, linked to an identity provider unless
-// link is nil, and tells what Keycloak will hold
-// then, id aside. The time of creation is sent along, so that nobody has to ask for it.
+// ForNewUser plans the creation of a user in groups, who is admitted to an organization unless
+// it is zero, and linked to an identity provider unless link is nil. It tells what Keycloak
+// will hold then, id aside. The time of creation is sent along, so that nobody has to ask for it.
 // Groups are joined by id after it: a wrong path in the creation is a 500.
-func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
-	attributes := s.UserAttributes(tenantKey, nil, now)
+func ForNewUser(party mapping.Party, s mapping.UserState, o keycloak.OrganizationID, groups []keycloak.GroupID, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
+	attributes := s.UserAttributes(party, nil, now)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
 	created := now.Truncate(time.Millisecond)
@@ -25,11 +25,20 @@ func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
-	p := Plan{step}
-	for _, group := range groups {
-		p = append(p, Step{Kind: AddMember, Group: group})
+	return append(Plan{step}, ForAdmitted(o, keycloak.UserID{}, groups)...), after
+}
+
+// ForAdmitted plans that a user joins an organization, unless it is zero, and groups. A zero
+// user is the one that the plan creates.
+func ForAdmitted(o keycloak.OrganizationID, user keycloak.UserID, groups []keycloak.GroupID) Plan {
+	var p Plan
+	if !o.IsZero() {
+		p = append(p, Step{Kind: AdmitUser, Organization: o, User: user})
 	}
-	return p, after
+	for _, group := range groups {
+		p = append(p, Step{Kind: AddMember, Group: group, User: user})
+	}
+	return p
 }
 
 // ForUser plans the change of a user and tells what Keycloak will hold then.
@@ -37,13 +46,14 @@ func ForNewUser(tenantKey string, s mapping.UserState, groups []keycloak.GroupID
 // A change of fields alone is a PUT without attributes, which cannot overwrite
 // what others changed meanwhile. Any other sends all attributes as just read, with
 // all fields, because Keycloak clears those that are missing then.
-func ForUser(tenantKey string, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
+func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
 	if !s.Password.Temporary() { // a temporary one is for the creation
 		update.Password = s.Password
 	}
-	if !s.AttributesEqual(tenantKey, current.Attributes) {
-		attributes := s.UserAttributes(tenantKey, orEmpty(current.Attributes), now)
+	cleared := update.Email != nil && *update.Email == "" // see keycloak.UserUpdate
+	if cleared || !s.AttributesEqual(party, current.Attributes) {
+		attributes := s.UserAttributes(party, orEmpty(current.Attributes), now)
 		update.Attributes, after.Attributes = attributes, attributes
 		update.Username, update.Email = &after.Username, &after.Email
 		update.FirstName, update.LastName = &after.FirstName, &after.LastName

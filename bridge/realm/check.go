@@ -13,13 +13,46 @@ import (
 
 const viewClients = "view-clients"
 
+// need is what a realm is looked at for.
+type need struct {
+	mapping      *mapping.Mapping
+	organization tenant.Organization // zero for a tenant of the realm
+	// organizations says that members of organizations shall be written; follows from
+	// organization.
+	organizations bool
+}
+
+func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
+	return need{m, t.Organization, !t.Organization.ID.IsZero()}
+}
+
+// The rights about organizations: the first came with Keycloak 26.7, and before that only the
+// second opened them.
+const (
+	manageOrganizations = "manage-organizations"
+	manageRealm         = "manage-realm"
+)
+
+// lacking are the rights that are not among those granted.
+func (n need) lacking(granted []string) []string {
+	out := without(n.rights(), granted)
+	if slices.Contains(granted, manageRealm) {
+		out = without(out, []string{manageOrganizations})
+	}
+	return out
+}
+
 // rights are the roles of realm-management that the service account needs for a mapping:
 // manage-users for users, groups and memberships, view-realm to see whether user names can
 // be changed and, when the mapping grants roles, what those contain; for that also
 // view-clients, as their contents may be roles of clients; view-identity-providers to see
-// whether the one of links is there, as Keycloak drops a link to any other without a word.
-func rights(m *mapping.Mapping) []string {
-	out := []string{"manage-users", "view-realm"}
+// whether the one of links is there, as Keycloak drops a link to any other without a word;
+// manage-organizations for the members and groups of an organization.
+func (n need) rights() []string {
+	m, out := n.mapping, []string{"manage-users", "view-realm"}
+	if n.organizations {
+		out = append(out, manageOrganizations)
+	}
 	if len(m.Roles()) > 0 {
 		out = append(out, viewClients)
 	}
@@ -54,6 +87,10 @@ type Report struct {
 	EmailAsUsername bool
 	// Resolved is what the realm has under the names of the mapping.
 	Resolved mapping.Resolved
+	// Disabled says that the tenant's organization is.
+	Disabled bool
+	// OrganizationGroups says that the server has groups of organizations.
+	OrganizationGroups bool
 
 	realm string
 }
@@ -94,7 +131,10 @@ func (r *Report) texts(s Severity) []string {
 
 // Fitness is what the tenant has to know of the report.
 func (r *Report) Fitness() tenant.Fitness {
-	return tenant.Fitness{Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved}
+	return tenant.Fitness{
+		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
+		Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
+	}
 }
 
 // The fixes that are a command.
@@ -107,13 +147,14 @@ const (
 // fixMissing is for what the mapping names and the realm lacks.
 const fixMissing = "create it in Keycloak, or change the mapping"
 
-// Check looks at the realm with the bridge's own account. An error is one of the
-// look itself, not of the realm.
-func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report, error) {
-	lacking, err := lackingRights(ctx, c, m)
+// Check looks at the realm of a tenant, for a mapping that it has or shall have, with the
+// bridge's own account. An error is one of the look itself, not of the realm.
+func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping) (Report, error) {
+	n := needOf(t, m)
+	lacking, err := lackingRights(ctx, c, n)
 	if err == nil && len(lacking) > 0 { // unless they were granted since the token was issued
 		if _, err = c.RenewToken(ctx); err == nil {
-			lacking, err = lackingRights(ctx, c, m)
+			lacking, err = lackingRights(ctx, c, n)
 		}
 	}
 	if err != nil {
@@ -121,10 +162,10 @@ func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report,
 	}
 	r := newReport(c)
 	if len(lacking) > 0 {
-		r.fail(checkRights, fixSetup, "the service account lacks the realm-management roles %s", strings.Join(lacking, ", "))
+		r.fail(checkRights, n.fixRights(), "the service account lacks the realm-management roles %s", strings.Join(lacking, ", "))
 		return r, nil
 	}
-	r.pass(checkRights, "the service account has %s", strings.Join(rights(m), ", "))
+	r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 	settings, err := c.RealmSettings(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read realm: %w", err)
@@ -135,6 +176,9 @@ func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report,
 	}
 	r.EmailAsUsername = settings.RegistrationEmailAsUsername
 	r.checkProfile(profile, m)
+	if err := r.checkOrganization(ctx, c, n, settings.OrganizationsEnabled); err != nil {
+		return Report{}, err
+	}
 	if err := r.resolve(ctx, c, m); err != nil {
 		return Report{}, err
 	}
@@ -150,14 +194,18 @@ func Check(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) (Report,
 	return r, nil
 }
 
-func lackingRights(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) ([]string, error) {
+func lackingRights(ctx context.Context, c *keycloak.Client, n need) ([]string, error) {
 	granted, err := c.OwnRoles(ctx)
-	return without(rights(m), granted), err
+	return n.lacking(granted), err
 }
 
 // resolve looks up what the mapping names.
 func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) error {
-	if err := r.resolveGroups(ctx, c, m.Groups()); err != nil {
+	paths := m.Groups()
+	if r.OrganizationGroups { // the organization has groups of its own
+		paths = m.DefaultGroups
+	}
+	if err := r.resolveGroups(ctx, c, paths); err != nil {
 		return err
 	}
 	if err := r.resolveRoles(ctx, c, m.Roles()); err != nil {

@@ -69,7 +69,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 
 // fit takes over what Check finds; false says that the account cannot look at more.
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) bool {
-	report, err := Check(ctx, c, t.Mapping)
+	report, err := Check(ctx, c, t, t.Mapping)
 	r.Findings = append(r.Findings, report.Findings...)
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
@@ -102,12 +102,12 @@ func said(err error) string {
 func powers() []struct{ role, power string } {
 	return []struct{ role, power string }{
 		{"realm-admin", "do everything in the realm"},
-		{"manage-realm", "change the realm"},
+		{manageRealm, "change the realm"},
 		{"manage-clients", "read and change every client"},
 		{"create-client", "make clients"},
 		{"manage-identity-providers", "let in whom it wants"},
 		{"manage-authorization", "change who may do what"},
-		{"manage-organizations", "change organizations"},
+		{manageOrganizations, "change organizations"},
 		{"manage-events", "switch off the log of events"},
 		{"impersonation", "log in as anybody"},
 		{viewClients, "read the secrets of the realm's clients"},
@@ -120,7 +120,12 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	if !r.could(err, "privileges") {
 		return
 	}
-	needed := rights(t.Mapping)
+	needed := needOf(t, t.Mapping).rights()
+	if !t.Organization.ID.IsZero() && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
+		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then run setup again and take manage-realm from the service account",
+			"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
+		needed = append(needed, manageRealm)
+	}
 	var roles, could []string
 	for _, p := range powers() {
 		if slices.Contains(granted, p.role) && !slices.Contains(needed, p.role) {
@@ -144,11 +149,6 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client) {
 		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
 	} else {
 		r.pass("e-mail addresses", "no two users have one")
-	}
-	if s.OrganizationsEnabled {
-		r.pass("organizations", "they are enabled")
-	} else {
-		r.warn("organizations", "enable Organizations in the realm's settings, if you want one endpoint for each customer", "they are disabled: the realm can have endpoints for all of its users only")
 	}
 	if s.SCIMAPIEnabled {
 		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")

@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,10 @@ type Options struct {
 	ClientID  string // of the service account
 	Relax     bool   // remove the stock validators that refuse common user names and names
 	Usernames bool   // let user names be changed
+	// Organizations also grants what members of organizations need: manage-organizations
+	// or, where the server has no such role, manage-realm if ManageRealm allows it.
+	Organizations bool
+	ManageRealm   bool
 }
 
 // Change is one step of making a realm fit.
@@ -30,6 +35,7 @@ type Setup struct {
 	mapping *mapping.Mapping
 	options Options
 
+	wanted  []string            // the roles of the client
 	client  keycloak.ClientUUID // zero until it exists
 	profile keycloak.UserProfile
 }
@@ -85,13 +91,39 @@ func (s *Setup) Secret(ctx context.Context) (string, error) {
 	return s.admin.ClientSecret(ctx, s.client)
 }
 
+// ErrManageRealm says that the server has no right about organizations alone.
+var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm opens Organizations, with which who has the bridge's secret could change the whole realm: say --allow-manage-realm if you accept that, or use 26.7")
+
+// rights are what to grant on this server.
+func (s *Setup) rights(ctx context.Context) ([]string, error) {
+	wanted := need{mapping: s.mapping, organizations: s.options.Organizations}.rights()
+	if !s.options.Organizations {
+		return wanted, nil
+	}
+	has, err := s.admin.HasManagementRole(ctx, manageOrganizations)
+	switch {
+	case err != nil || has:
+		return wanted, err
+	case !s.options.ManageRealm:
+		return nil, ErrManageRealm
+	}
+	return append(without(wanted, []string{manageOrganizations}), manageRealm), nil
+}
+
 func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
+	var err error
+	if s.wanted, err = s.rights(ctx); err != nil {
+		return nil, err
+	}
 	id, exists, err := s.admin.FindClient(ctx, s.options.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("find client: %w", err)
 	}
-	text := "grant it the realm-management roles " + strings.Join(rights(s.mapping), " and ")
-	if slices.Contains(rights(s.mapping), viewClients) {
+	text := "grant it the realm-management roles " + strings.Join(s.wanted, " and ")
+	if slices.Contains(s.wanted, manageRealm) {
+		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
+	}
+	if slices.Contains(s.wanted, viewClients) {
 		text += "; " + viewClients + " shows it the secrets of the realm's clients, and it needs it to see what the mapping's roles contain"
 	}
 	grant := Change{Text: text, do: s.grant}
@@ -136,7 +168,7 @@ func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	}
 	var out []keycloak.Role
 	for _, role := range all {
-		if slices.Contains(rights(s.mapping), role.Name) && !slices.Contains(granted, role) {
+		if slices.Contains(s.wanted, role.Name) && !slices.Contains(granted, role) {
 			out = append(out, role)
 		}
 	}

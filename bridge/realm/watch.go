@@ -122,7 +122,7 @@ func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) bool {
 	if proposed != nil && w.try(ctx, t, proposed) {
 		return true
 	}
-	report, err := Check(ctx, w.Clients[t.Realm], t.Mapping)
+	report, err := Check(ctx, w.Clients[t.Realm], t, t.Mapping)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
@@ -139,7 +139,7 @@ func (w *Watcher) proposal(path string) *mapping.Mapping {
 // try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
 // one it has.
 func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping) (applied bool) {
-	report, err := Check(ctx, w.Clients[t.Realm], m)
+	report, err := Check(ctx, w.Clients[t.Realm], t, m)
 	if err != nil {
 		return false // the look at the tenant says so
 	}

@@ -17,13 +17,15 @@ func newEcho(s *Server) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Pre(trimSlash)
-	for _, rt := range routes() {
-		e.Add(rt.method, root+rt.path, func(c echo.Context) error {
-			s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context) (bridge.Answer, error) {
-				return s.serve(ctx, c.Response(), c.Request(), rt)
+	for _, at := range roots() {
+		for _, rt := range routes() {
+			e.Add(rt.method, at.pattern+rt.path, func(c echo.Context) error {
+				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context) (bridge.Answer, error) {
+					return s.serve(ctx, c.Response(), c.Request(), at, rt)
+				})
+				return nil
 			})
-			return nil
-		})
+		}
 	}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.answer(c.Response(), c.Request(), "unknown", func(context.Context) (bridge.Answer, error) {
@@ -50,5 +52,5 @@ func routingError(err error) error {
 	if he, ok := err.(*echo.HTTPError); ok && he.Code == http.StatusMethodNotAllowed { //nolint:errorlint // Echo returns it bare
 		return &scim.Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not take the method; the Allow header lists those it takes"}
 	}
-	return &scim.Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; the service root is /realms/{tenant}/scim/v2", Cause: err}
+	return &scim.Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; the service root is /realms/{tenant}/scim/v2 or /realms/{realm}/organizations/{alias}/scim/v2", Cause: err}
 }

@@ -3,13 +3,38 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// root is the service root of a tenant.
-const root = "/realms/:tenant/scim/v2"
+// root is the service root of a kind of tenant.
+type root struct {
+	pattern string
+	// path is the tenant's path, of the segments of a request's; "" for what can be none.
+	path func(segments []string) string
+}
+
+// roots are the service roots of tenants of realms and of organizations.
+func roots() []root {
+	return []root{
+		{"/realms/:tenant/scim/v2", func(s []string) string { return plain(s[1]) }},
+		{"/realms/:realm/organizations/:alias/scim/v2", func(s []string) string {
+			return tenant.OrganizationPath(plain(s[1]), plain(s[3])) //nolint:mnd // as the pattern says
+		}},
+	}
+}
+
+// plain is a segment that holds no slash, which was escaped: one of a realm's tenant must not
+// reach the tenant of an organization.
+func plain(segment string) string {
+	if strings.Contains(segment, "/") {
+		return ""
+	}
+	return segment
+}
 
 // handler answers one request of an authenticated client.
 type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error)
@@ -17,7 +42,7 @@ type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Answer, e
 // route is one line of the route table. endpoint is that of the resource type.
 type route struct {
 	method   string
-	path     string // below root
+	path     string // below the service root
 	endpoint string
 	handle   handler
 }

@@ -47,16 +47,17 @@ func New(service *bridge.Service, o Options) http.Handler {
 // serve answers a request on a route. The tenant is looked up and the credential
 // checked before anything else is read; an unknown tenant answers like a wrong
 // token, so that nobody can try names.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, rt route) (bridge.Answer, error) {
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, at root, rt route) (bridge.Answer, error) {
 	segments, ok := split(r.URL.EscapedPath())
-	if !ok || len(segments) != strings.Count(rt.path, "/")+4 {
+	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
 		return bridge.Answer{}, scim.NotFound("Endpoint")
 	}
+	path := at.path(segments)
 	if rt.path == "/ServiceProviderConfig" && r.Header.Get("Authorization") == "" {
 		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
-		return s.service.ServiceProviderConfig(nil, tenant.BaseURL(s.options.PublicURL, segments[1])), nil
+		return s.service.ServiceProviderConfig(nil, tenant.BaseURL(s.options.PublicURL, path)), nil
 	}
-	t, err := s.authenticate(ctx, segments[1], r.Header.Get("Authorization"))
+	t, err := s.authenticate(ctx, path, r.Header.Get("Authorization"))
 	if err != nil {
 		return bridge.Answer{}, err
 	}
@@ -84,7 +85,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 // conditions joins the entity tags of a header that may be given more than once.
 func conditions(r *http.Request, name string) string { return strings.Join(r.Header.Values(name), ",") }
 
-// split takes a path apart: realms, tenant, scim, v2, endpoint, id. Each segment is
+// split takes a path apart: realms, tenant, scim, v2, endpoint, id, or more of them. Each segment is
 // unescaped once; ok is false when one cannot be or is empty.
 func split(escaped string) (segments []string, ok bool) {
 	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {

@@ -84,7 +84,7 @@ func TestEveryRouteNeedsACredential(t *testing.T) {
 	s, registry := newServer(t)
 	h := newEcho(s)
 	for _, r := range routes() {
-		path := strings.ReplaceAll(strings.ReplaceAll(root+r.path, ":tenant", "acme"), ":id", "x")
+		path := strings.ReplaceAll("/realms/acme/scim/v2"+r.path, ":id", "x")
 		for _, header := range []string{"", "Bearer x", "Basic eDp5"} {
 			req := httptest.NewRequestWithContext(t.Context(), r.method, path, strings.NewReader("{}"))
 			req.Header.Set("Authorization", header)

@@ -2,10 +2,12 @@ package tenant
 
 import (
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // Token is a static bearer token of a tenant, known by its hash only.
@@ -20,29 +22,47 @@ type Policy struct {
 	// IgnoreUnknownMembers leaves out members that do not exist, counted and
 	// logged, in place of refusing the request.
 	IgnoreUnknownMembers bool
+	// OwnedOnly confines a tenant of a realm to the users that it created.
+	OwnedOnly bool
 	// BareToken takes an Authorization header that holds the token alone (Okta's
 	// header mode).
 	BareToken bool
 }
 
-// Tenant is one SCIM endpoint of a realm. All but its fitness is fixed when it is
-// made; it is safe for concurrent use.
+// Tenant is one SCIM endpoint: of a realm, or of an organization of one. All but its
+// fitness is fixed when it is made; it is safe for concurrent use.
 type Tenant struct {
-	Path    string // the segment of its URL: /realms/{Path}/scim/v2
-	Realm   string // the Keycloak realm
-	Key     string // marks the tenant's values in Keycloak; it outlives Path
-	BaseURL string // public URL of the service root, without a trailing slash
-	Mapping *mapping.Mapping
-	Tokens  []Token
-	Policy  Policy
+	Path         string // within its URL: /realms/{Path}/scim/v2, see OrganizationPath
+	Realm        string // the Keycloak realm
+	Organization Organization
+	Party        mapping.Party // its key outlives Path
+	BaseURL      string        // public URL of the service root, without a trailing slash
+	Mapping      *mapping.Mapping
+	Tokens       []Token
+	Policy       Policy
 
 	fitness   atomic.Pointer[Fitness]
 	unapplied atomic.Pointer[string]
 }
 
+// Organization is that of a tenant. The tenant is bound to the id: another organization that
+// gets the alias is not its own.
+type Organization struct {
+	ID    keycloak.OrganizationID // zero for a tenant of the whole realm
+	Alias string
+}
+
+// OrganizationPath is the Path of the tenant of an organization.
+func OrganizationPath(realm, alias string) string { return realm + organizationSegment + alias }
+
+const organizationSegment = "/organizations/"
+
 // WithMapping is the tenant with another mapping, which the realm was found fit for.
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
-	out := &Tenant{Path: t.Path, Realm: t.Realm, Key: t.Key, BaseURL: t.BaseURL, Mapping: m, Tokens: t.Tokens, Policy: t.Policy}
+	out := &Tenant{
+		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
+		Mapping: m, Tokens: t.Tokens, Policy: t.Policy,
+	}
 	out.SetFitness(f)
 	return out
 }
@@ -68,6 +88,11 @@ type Fitness struct {
 	EmailAsUsername bool
 	// Resolved is what the realm has under the names of the mapping.
 	Resolved mapping.Resolved
+	// Disabled says that the tenant's organization is disabled: nothing can be written.
+	Disabled bool
+	// OrganizationGroups says that the server has groups of organizations; else an
+	// organization's tenant has groups of the realm, below the mapping's parent.
+	OrganizationGroups bool
 }
 
 // Fitness returns the last finding. Before the first look it is a problem, so that
@@ -91,5 +116,10 @@ type Principal struct {
 // BaseURL is the URL of the service root of the tenant at path, below the public
 // URL of the bridge.
 func BaseURL(publicURL, path string) string {
-	return publicURL + "/realms/" + url.PathEscape(path) + "/scim/v2"
+	realm, alias, organization := strings.Cut(path, organizationSegment)
+	escaped := url.PathEscape(realm)
+	if organization {
+		escaped += organizationSegment + url.PathEscape(alias)
+	}
+	return publicURL + "/realms/" + escaped + "/scim/v2"
 }

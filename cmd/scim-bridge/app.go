@@ -128,24 +128,38 @@ func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]conf
 			if len(problems) > 0 {
 				return nil, nil, fmt.Errorf("tenant %s: %s", t.Path, problems[0])
 			}
-			out = append(out, newTenant(c, name, t, m))
+			made, err := newTenant(c, name, t, m)
+			if err != nil {
+				return nil, nil, err
+			}
+			out = append(out, made)
 		}
 	}
 	return out, mappings, nil
 }
 
-func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) *tenant.Tenant {
+func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) (*tenant.Tenant, error) {
 	tokens := make([]tenant.Token, len(t.Tokens))
 	for i, token := range t.Tokens {
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
 	}
-	return &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Key: t.Key, Mapping: m, Tokens: tokens,
+	out := &tenant.Tenant{
+		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens,
+		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: len(c.Realms[realmName].Tenants) > 1},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,
+			OwnedOnly: t.Scope == config.ScopeOwned,
 		},
 	}
+	if t.Organization != "" {
+		id, err := keycloak.ParseOrganizationID(t.OrganizationID)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %s: organizationID: %w", t.Path, err)
+		}
+		out.Organization = tenant.Organization{ID: id, Alias: t.Organization}
+	}
+	return out, nil
 }
 
 func status(tenants *tenant.Registry) []observe.TenantStatus {

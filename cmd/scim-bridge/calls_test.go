@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -22,23 +21,6 @@ func newCallBridge(t *testing.T) callBridge {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
 	return callBridge{testBridge: newBridgeOn(t, fake.Server(), nil), fake: fake}
-}
-
-// must sends a request that has to succeed.
-func (b callBridge) must(t *testing.T, method, path, body string) map[string]any {
-	t.Helper()
-	object, err := b.send(t, method, path, body)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return object
-}
-
-// create makes a resource and returns its id.
-func (b callBridge) create(t *testing.T, endpoint, body string) string {
-	t.Helper()
-	id, _ := b.must(t, http.MethodPost, endpoint, body)["id"].(string)
-	return id
 }
 
 // calls are the calls of Keycloak that work makes, sorted, tokens aside.

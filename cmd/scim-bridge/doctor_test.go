@@ -113,7 +113,6 @@ func setting(broken, good string) (do, mend func(*testing.T, patient)) {
 
 func faults() []fault {
 	userNames, userNamesAgain := setting(`{"editUsernameAllowed":false}`, `{"editUsernameAllowed":true}`)
-	organizations, organizationsAgain := setting(`{"organizationsEnabled":false}`, `{"organizationsEnabled":true}`)
 	duplicates, duplicatesAgain := setting(`{"loginWithEmailAllowed":false,"duplicateEmailsAllowed":true}`, `{"duplicateEmailsAllowed":false,"loginWithEmailAllowed":true}`)
 	rights := func(name string, broken bool) func(*testing.T, patient) {
 		return func(t *testing.T, p patient) { t.Helper(); p.right(t, name, broken) }
@@ -141,7 +140,6 @@ func faults() []fault {
 			p.write(t, "secret", func(string) string { return secret })
 		}, realm.Fail, "account", "Keycloak refuses the client's credentials (unauthorized_client: Invalid client or Invalid client credentials)", "clientSecretFile"},
 		{"user names that cannot be changed", userNames, userNamesAgain, realm.Warn, "user names", "changes of userName are refused", "--allow-username-changes"},
-		{"disabled Organizations", organizations, organizationsAgain, realm.Warn, "organizations", "they are disabled", "enable Organizations"},
 		{"an account with too many rights", rights("manage-realm", true), rights("manage-realm", false), realm.Warn, "privileges", "more than it needs, manage-realm: who has its secret could change the realm", "take these roles"},
 		{"addresses of several users", duplicates, duplicatesAgain, realm.Warn, "e-mail addresses", "several users may have one address", "Duplicate emails"},
 		{"a role that is gone", func(t *testing.T, p patient) {
@@ -204,7 +202,6 @@ func TestDoctorFinds(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			p := patient{newMappedBridge(t, server), server}
-			p.set(t, `{"organizationsEnabled":true}`)
 			if ill, code := p.diagnose(t); code != 0 || len(ill) > 0 {
 				t.Fatalf("of a tenant in health doctor ends with %d and says %v", code, ill)
 			}
@@ -253,8 +250,7 @@ func TestDoctorPrints(t *testing.T) {
 	for _, want := range []string{
 		"tenant " + b.realm + ", realm " + b.realm + "\n",
 		"PASS  rights            the service account has manage-users, view-realm, view-clients, view-identity-providers\n",
-		"WARN  organizations     they are disabled: the realm can have endpoints for all of its users only\n      fix: enable Organizations",
-		" passed, 1 warnings, 0 failed\n",
+		" passed, 0 warnings, 0 failed\n",
 	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("doctor ended with %d and does not print %q:\n%s", code, want, out)

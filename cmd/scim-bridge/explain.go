@@ -178,7 +178,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		t = t.WithMapping(m, t.Fitness())
 	}
 	if f.live == "" {
-		t.SetFitness(tenant.Fitness{Resolved: imagined(t.Mapping)})
+		t.SetFitness(tenant.Fitness{Resolved: imagined(t.Mapping), OrganizationGroups: true})
 	} else if err := look(cmd.Context(), t, clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
@@ -188,7 +188,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 
 // look finds out what the realm has under the names of the mapping.
 func look(ctx context.Context, t *tenant.Tenant, c *keycloak.Client) error {
-	report, err := realm.Check(ctx, c, t.Mapping)
+	report, err := realm.Check(ctx, c, t, t.Mapping)
 	if err != nil {
 		return fmt.Errorf("look at the realm: %w", err)
 	}
@@ -339,7 +339,7 @@ func (s stage) attributes(endpoint string, object map[string]any, isNew bool) ([
 	if rt == s.tenant.Mapping.Group {
 		return s.tenant.Mapping.ExplainGroup(doc)
 	}
-	return s.tenant.Mapping.ExplainUser(s.tenant.Key, doc, isNew)
+	return s.tenant.Mapping.ExplainUser(s.tenant.Party, doc, isNew)
 }
 
 func (e explanation) print(out io.Writer) {

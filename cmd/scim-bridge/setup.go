@@ -46,6 +46,10 @@ type setupFlags struct {
 	clientID, out, output string
 	listen, adminListen   string
 	yes, relax, usernames bool
+
+	organization   string // alias
+	manageRealm    bool
+	organizationID keycloak.OrganizationID // once it was looked up
 }
 
 func newSetup() *cobra.Command {
@@ -67,6 +71,8 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
 	flags.StringVar(&f.mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
+	flags.StringVar(&f.organization, "organization", "", "the `alias` of the organization whose members the endpoint is for; default: the whole realm")
+	flags.BoolVar(&f.manageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
@@ -92,6 +98,9 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	ctx := cmd.Context()
 	m, err := f.load(cmd)
 	if err != nil {
+		return err
+	}
+	if err := f.findOrganization(ctx, admin); err != nil {
 		return err
 	}
 	s, changes, err := f.plan(ctx, in, admin, m)
@@ -160,6 +169,24 @@ func adminClient(url, realmName, adminRealm, user, password string) (*keycloak.C
 	})
 }
 
+// findOrganization looks up the id of the organization: the tenant is bound to it.
+func (f *setupFlags) findOrganization(ctx context.Context, admin *keycloak.Client) error {
+	if f.organization == "" {
+		return nil
+	}
+	o, found, err := admin.FindOrganization(ctx, f.organization)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NoOrganization:
+		return fmt.Errorf("realm %s: Organizations are disabled; enable them in the realm's settings", f.realm)
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("realm %s: no organization has the alias %q", f.realm, f.organization)
+	}
+	f.organizationID, err = keycloak.ParseOrganizationID(o.ID)
+	return err
+}
+
 // load compiles the mapping file, whose name becomes absolute for config.yaml.
 func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 	if f.mapping != "" {
@@ -178,7 +205,9 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 
 // plan offers what the flags did not ask for, and lists the changes.
 func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
-	o := realm.Options{ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames}
+	o := realm.Options{
+		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Organizations: f.organization != "", ManageRealm: f.manageRealm,
+	}
 	if !f.yes {
 		offers, err := realm.Offers(ctx, admin)
 		if err != nil {
@@ -231,8 +260,9 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
 		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
 		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
-		Mapping:      f.mapping,
-		Listen:       config.Address(f.listen), AdminListen: config.Address(f.adminListen),
+		Organization: f.organization, OrganizationID: f.organizationID.String(),
+		Mapping: f.mapping,
+		Listen:  config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")
 	if err := errors.Join(
@@ -246,7 +276,8 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	if len(problems) > 0 {
 		return result{}, fmt.Errorf("the new configuration has a problem: %s", problems[0])
 	}
-	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), f.realm), Token: token, Config: file}, nil
+	path := c.Realms[f.realm].Tenants[0].Path
+	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
 }
 
 func (f setupFlags) print(out io.Writer, r result) error {

@@ -165,6 +165,7 @@ func organizationRoutes() []route {
 		{"GET /organizations", nil, organized(false, listOrganizations)},
 		{"POST /organizations", nil, organized(false, createOrganization)},
 		{"GET /organizations/{organization}", nil, organized(false, readOrganization)},
+		{"PUT /organizations/{organization}", nil, organized(false, updateOrganization)},
 		{"DELETE /organizations/{organization}", nil, organized(false, deleteOrganization)},
 		{"GET /organizations/{organization}/members", nil, organized(true, listOrganizationMembers)},
 		{"POST /organizations/{organization}/members", nil, organized(true, addOrganizationMember)},

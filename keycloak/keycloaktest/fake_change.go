@@ -82,7 +82,20 @@ func (d *draft) field(name string) string {
 	if !given && d.input == nil {
 		return old
 	}
+	if name == "email" && given && value == "" && d.realm.isMember(d.old) {
+		d.complain(complaint(name, "Email not set")) // one that is left out is cleared
+	}
 	return value
+}
+
+// isMember reports whether a user is a member of any organization.
+func (r *realm) isMember(u *user) bool {
+	for _, o := range r.organizations {
+		if u != nil && slices.Contains(o.members, u.id) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *draft) complain(c ...fieldError) { d.problems = append(d.problems, c...) }

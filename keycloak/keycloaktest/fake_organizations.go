@@ -128,6 +128,24 @@ func createOrganization(c *call) (reply, error) {
 
 func readOrganization(c *call) (reply, error) { return found(c.organization().show(true)) }
 
+// updateOrganization replaces the name, the domains and the flag; the alias stays.
+func updateOrganization(c *call) (reply, error) {
+	var body struct {
+		Name, Alias string
+		Enabled     *bool
+		Domains     []domain
+	}
+	o := c.organization()
+	if json.Unmarshal(c.body, &body) != nil || body.Name == "" || body.Enabled == nil {
+		return reply{}, notModelled("change of an organization without a name and enabled")
+	}
+	if body.Alias != o.alias {
+		return reply{}, message(http.StatusBadRequest, "Cannot change the alias")
+	}
+	o.name, o.enabled, o.domains = body.Name, *body.Enabled, body.Domains
+	return done()
+}
+
 func deleteOrganization(c *call) (reply, error) {
 	o := c.organization()
 	for id := range o.groups {

@@ -88,6 +88,15 @@ func (p *probe) members(c *keycloak.Client, acme, beta, nothing keycloak.Organiz
 	p.got("FindOrganizationMembers, a page", list, err)
 	n, err := c.CountOrganizationMembers(p.ctx, acme)
 	p.got("CountOrganizationMembers", n, err)
+	p.raw(http.MethodPut, "/users/"+ids[1].String(), `{"email":""}`)
+	p.err("UpdateUser of a member, without an address", p.c.UpdateUser(p.ctx, ids[1], keycloak.UserUpdate{
+		Username: new("member1"), Email: new(""), FirstName: new("Same"), LastName: new(""), Attributes: map[string][]string{},
+	}))
+	p.state("a member without an address", ids[1])
+	p.raw(http.MethodPut, "/organizations/"+acme.String(), `{"name":"Acme 2","alias":"acme","enabled":false,"domains":[{"name":"acme.test","verified":true}]}`)
+	p.raw(http.MethodPut, "/organizations/"+acme.String(), `{"name":"Acme 2","alias":"acme2","enabled":false}`)
+	o, err := c.Organization(p.ctx, acme)
+	p.got("Organization, disabled", o, err)
 	p.err("RemoveOrganizationMember", c.RemoveOrganizationMember(p.ctx, acme, ids[0]))
 	p.err("RemoveOrganizationMember again", c.RemoveOrganizationMember(p.ctx, acme, ids[0]))
 	p.err("RemoveOrganizationMember nobody", c.RemoveOrganizationMember(p.ctx, acme, nobody))

@@ -56,6 +56,10 @@ func roles(p *probe) {
 	admin := p.role(keycloak.RoleName{Client: "realm-management", Name: "manage-users"})
 	everybody, err := p.admin.FindRole(p.ctx, keycloak.RoleName{Name: "default-roles-" + p.r.Name.String()})
 	p.got("FindRole of the default roles", everybody.Composite, err)
+	for _, name := range []string{"manage-users", "manage-nothing"} {
+		has, err := p.admin.HasManagementRole(p.ctx, name)
+		p.got("HasManagementRole "+name, has, err)
+	}
 	for _, n := range []keycloak.RoleName{{Name: "nope"}, {Name: "a/b"}, {Client: "nope", Name: "editor"}, {Client: "shop", Name: "nope"}} {
 		_, err := p.admin.FindRole(p.ctx, n)
 		p.err("FindRole "+n.String(), err)

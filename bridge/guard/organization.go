@@ -1,0 +1,162 @@
+package guard
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// organizationUsers are the members of an organization but service accounts. Keycloak
+// answers for no member as for nobody, so that each read is the proof.
+type organizationUsers struct {
+	c  *keycloak.Client
+	id keycloak.OrganizationID
+}
+
+func (w organizationUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User, error) {
+	user, err := w.c.OrganizationMember(ctx, w.id, id)
+	if err != nil {
+		return keycloak.User{}, err
+	}
+	seen, err := visible(ctx, w.c, user)
+	if err == nil && !seen {
+		err = noUser("get member of organization")
+	}
+	if err != nil {
+		return keycloak.User{}, err
+	}
+	return user, nil
+}
+
+// FindUsers looks names and addresses up among the members alone, so that neither the
+// number of calls nor their time tells of anybody else. An attribute is looked up in the
+// realm, and each hit is proved: a query must name the tenant's key to find few others.
+func (w organizationUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
+	if len(q.Attributes) > 0 {
+		users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {
+			q.First, q.Max = first, limit
+			return w.c.Users(ctx, q)
+		})
+		if err != nil {
+			return nil, err
+		}
+		return proved(ctx, w, users)
+	}
+	text, of := q.Username, func(u keycloak.User) string { return u.Username }
+	if text == "" {
+		text, of = q.Email, func(u keycloak.User) string { return u.Email }
+	}
+	users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {
+		return w.c.FindOrganizationMembers(ctx, w.id, text, first, limit)
+	})
+	users = keep(users, func(u keycloak.User) bool { return strings.EqualFold(of(u), text) })
+	var out []keycloak.User
+	for _, u := range users {
+		seen, err := visible(ctx, w.c, u)
+		if err != nil {
+			return nil, err
+		}
+		if seen {
+			out = append(out, u)
+		}
+	}
+	return out, err
+}
+
+func (w organizationUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error) {
+	return w.c.OrganizationMembers(ctx, w.id, first, limit)
+}
+
+func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
+	return w.c.CountOrganizationMembers(ctx, w.id)
+}
+
+// Prove costs a call for every id.
+func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
+	var asked []keycloak.User
+	for _, id := range parsed(ids) {
+		asked = append(asked, keycloak.User{ID: id.String()})
+	}
+	found, err := proved(ctx, w, asked)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, unknown = sorted(ids, found)
+	return known, unknown, nil
+}
+
+// organizationGroups are the top-level groups of an organization. Its calls reach more: the
+// groups below those, and the root above them, which holds them all and can be deleted.
+type organizationGroups struct {
+	c  *keycloak.Client
+	id keycloak.OrganizationID
+}
+
+func (w organizationGroups) GroupID(text string) (keycloak.GroupID, error) {
+	return w.id.ParseGroupID(text)
+}
+
+func (w organizationGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
+	group, err := w.c.Group(ctx, id)
+	if err == nil && !w.Listed(group) {
+		err = noGroup()
+	}
+	if err != nil {
+		return keycloak.Group{}, err
+	}
+	return group, nil
+}
+
+func (w organizationGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error) {
+	q.In = w.id
+	groups, err := drain(most, func(first, limit int) ([]keycloak.Group, error) {
+		q.First, q.Max = first, limit
+		return w.c.Groups(ctx, q)
+	})
+	return keep(groups, w.Listed), err
+}
+
+func (w organizationGroups) ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+	return w.c.OrganizationGroups(ctx, w.id, first, limit)
+}
+
+// CountGroups costs a call for every hundred groups: Keycloak counts none of an
+// organization.
+func (w organizationGroups) CountGroups(ctx context.Context) (int, error) {
+	n := 0
+	for {
+		part, err := w.c.OrganizationGroups(ctx, w.id, n, page)
+		if n += len(part); err != nil || len(part) < page {
+			return n, err
+		}
+	}
+}
+
+// Listed: a group of the top level has a parent, the root, that its path leaves out.
+func (organizationGroups) Listed(g keycloak.Group) bool {
+	return g.ParentID != "" && g.Path == "/"+g.Name
+}
+
+func (w organizationGroups) HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error) {
+	id, err := w.GroupID(g.ID)
+	if err != nil {
+		return false, err
+	}
+	children, err := w.c.Children(ctx, id, 0, 1)
+	return len(children) > 0, err
+}
+
+func (w organizationGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
+	groups, err := w.c.OrganizationGroupsOf(ctx, w.id, id)
+	return keep(groups, w.Listed), err
+}
+
+func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, bool, error) {
+	members, err := w.c.Members(ctx, id, first, limit)
+	return members, len(members) == limit, err
+}
+
+func (organizationGroups) ConfinesGroups() bool            { return true }
+func (organizationGroups) RefusesStrangers() bool          { return true }
+func (w organizationGroups) GroupParent() keycloak.GroupID { return w.id.TopLevel() }

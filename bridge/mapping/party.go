@@ -1,0 +1,184 @@
+package mapping
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Party is a tenant as one of those that may have the same user. An account has one owner:
+// the tenant that created it. For any other it is that of a guest, which reads the fields
+// that say who the user is, writes none of them, and keeps all else in its own remainder.
+type Party struct {
+	Key          string // of the tenant: marks what it stores
+	Organization bool   // an organization's tenant, which owns only what it created
+	Shared       bool   // whether other tenants have users of the realm
+}
+
+// Owns reports whether an account with some attributes is the party's own. One without an
+// owner is that of every tenant of the whole realm.
+func (p Party) Owns(attributes map[string][]string) bool {
+	owners := attributes[AttrOwner]
+	switch {
+	case !p.Shared && !p.Organization, slices.Contains(owners, p.Key):
+		return true
+	}
+	return len(owners) == 0 && !p.Organization
+}
+
+// own are the values that are the party's.
+func (p Party) own(values []string) []string { return p.split(values, true) }
+
+// foreign are the values that are not, which a write keeps.
+func (p Party) foreign(values []string) []string { return p.split(values, false) }
+
+func (p Party) split(values []string, own bool) []string {
+	var out []string
+	for _, value := range values {
+		if strings.HasPrefix(value, p.Key+"|") == own {
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
+// guestRules are the rules that a guest's document is read by: those of fields.
+func (k kind) guestRules() []*rule {
+	var out []*rule
+	for _, r := range k.rules {
+		if r.field {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// GuestState is UserState for the account of somebody else: what the account holds already,
+// and all else in the remainder, as an owner's account would show it. What would change the
+// account is a *scim.Error that names it.
+func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserState, error) {
+	s, err := m.UserState(p, doc)
+	if err != nil {
+		return UserState{}, err
+	}
+	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
+	if err != nil {
+		return UserState{}, err
+	}
+	differing := m.differing(u, s)
+	flag, ok := guestFlag(u, stored[scim.AttrActive] == false, s.Enabled)
+	if !ok {
+		differing = append(differing, scim.AttrActive)
+	}
+	if len(differing) > 0 {
+		return UserState{}, notOwner(differing)
+	}
+	rest, err := m.guestRemainder(p, s)
+	if err != nil {
+		return UserState{}, err
+	}
+	if flag {
+		rest[scim.AttrActive] = false
+	}
+	out := UserState{
+		Username: strings.ToLower(u.Username), Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
+		Dropped: s.Dropped, Remainder: rest, key: s.key, guest: true,
+	}
+	out.text, err = encodeRemainder(rest, maxUserRemainder)
+	return out, err
+}
+
+func notOwner(names []string) *scim.Error {
+	return &scim.Error{
+		Status: http.StatusForbidden,
+		Detail: "nothing was changed: this endpoint did not create the user's account and cannot change its " + strings.Join(names, ", ") +
+			"; send them as they are, or have them changed where the account comes from",
+	}
+}
+
+// KeepAccount puts what says who a user is into a document that leaves it out.
+func (m *Mapping) KeepAccount(shown, doc scim.Document) {
+	for _, name := range []string{scim.AttrUserName, scim.AttrEmails} {
+		if value, had := shown[name]; had && doc[name] == nil {
+			doc[name] = value
+		}
+	}
+	for _, r := range m.guests.rules {
+		if value := r.at.get(shown); value != nil && r.at.get(doc) == nil {
+			r.at.set(doc, value)
+		}
+	}
+}
+
+// differing are the attributes of the account itself that a state would change.
+func (m *Mapping) differing(u keycloak.User, s UserState) []string {
+	var out []string
+	add := func(name string, differs bool) {
+		if differs {
+			out = append(out, name)
+		}
+	}
+	add(scim.AttrUserName, !strings.EqualFold(s.Username, u.Username))
+	add(scim.AttrEmails, !strings.EqualFold(s.Email, u.Email))
+	for _, r := range m.guests.rules {
+		held := map[string]string{FieldFirstName: u.FirstName, FieldLastName: u.LastName}[r.target]
+		sent := map[string]string{FieldFirstName: s.FirstName, FieldLastName: s.LastName}[r.target]
+		add(r.path.String(), held != sent)
+	}
+	add(scim.AttrPassword, !s.Password.IsZero() && !s.Password.Temporary())
+	return out
+}
+
+// guestFlag says whether the user is inactive for the guest alone; was, whether that was so
+// before. Sending what is shown changes nothing. ok is false for what would enable an account
+// that is disabled.
+func guestFlag(u keycloak.User, was bool, active *bool) (flag, ok bool) {
+	shown := Enabled(u) && !was
+	if active == nil || *active == shown {
+		return was, true
+	}
+	return !*active, !*active || Enabled(u)
+}
+
+// guestRemainder is what an account of the guest's own would show, without what the account
+// has.
+func (m *Mapping) guestRemainder(p Party, s UserState) (scim.Document, error) {
+	shown, err := m.UserResource(Party{Key: p.Key}, keycloak.User{
+		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName, Enabled: true,
+		Attributes: s.UserAttributes(p, nil, time.UnixMilli(0)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	rest := shown.Document
+	delete(rest, scim.AttrActive)
+	if s.Remainder[scim.AttrUserName] == nil { // its spelling is the account's
+		delete(rest, scim.AttrUserName)
+	}
+	for _, r := range m.guests.rules {
+		r.at.remove(rest)
+	}
+	putOrDelete(rest, scim.AttrEmails, guestEmails(rest.Values(scim.AttrEmails), s.Email))
+	return rest, nil
+}
+
+// guestEmails are entries for the remainder that hold all addresses but the account's.
+func guestEmails(emails []any, primary string) []any {
+	if len(emails) == 1 && isPlainEmail(emails[0], primary) {
+		return nil
+	}
+	var out []any
+	for _, email := range emails {
+		object, _ := email.(map[string]any)
+		at := atNowhere
+		if primary != "" && strings.ToLower(address(object)) == primary {
+			at = atPrimary
+		}
+		out = append(out, entry(at, object))
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package realm
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+const checkOrganizations = "organization"
+
+// fixRights is the command that grants what is missing.
+func (n need) fixRights() string {
+	if !n.organizations {
+		return fixSetup
+	}
+	return "scim-bridge setup --realm REALM --organization " + n.organization.Alias + ", before Keycloak 26.7 with --allow-manage-realm, and with --mapping FILE when the tenant has a mapping file"
+}
+
+// checkOrganization looks whether the organization of a tenant is there, and is the one that
+// the tenant is bound to.
+func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n need, enabled bool) error {
+	id, alias := n.organization.ID, n.organization.Alias
+	if id.IsZero() {
+		return nil
+	}
+	if !enabled {
+		r.fail(checkOrganizations, "enable Organizations in the realm's settings", "Organizations are disabled in the realm")
+		return nil
+	}
+	o, err := c.Organization(ctx, id)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NoOrganization:
+		return r.lostOrganization(ctx, c, alias)
+	case err != nil:
+		return fmt.Errorf("read organization: %w", err)
+	case o.Alias != alias:
+		r.fail(checkOrganizations, "write the alias or the id that is meant into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
+		return nil
+	}
+	if r.Disabled = !o.Enabled; r.Disabled {
+		r.warn(checkOrganizations, "enable the organization in Keycloak", "%q is disabled, so that writes are refused", alias)
+	} else {
+		r.pass(checkOrganizations, "%q is there and enabled", alias)
+	}
+	return r.organizationGroups(ctx, c, n)
+}
+
+// lostOrganization says what has become of an organization.
+func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias string) error {
+	const fix = "remove the tenant, or write the new organizationID and new tokens once you know whose organization it is"
+	o, found, err := c.FindOrganization(ctx, alias)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find organization: %w", err)
+	case found:
+		r.fail(checkOrganizations, fix, "the organization with the tenant's organizationID is gone, and %q is another one now, %s", alias, o.ID)
+	default:
+		r.fail(checkOrganizations, fix, "the organization %q does not exist", alias)
+	}
+	return nil
+}
+
+// organizationGroups looks where the groups of the tenant live.
+func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n need) error {
+	_, err := c.OrganizationGroups(ctx, n.organization.ID, 0, 1)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
+		r.fail("groups", "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone", "this Keycloak has no groups of organizations, and the mapping names no parent for groups of the realm")
+	case keycloak.KindOf(err) == keycloak.NotFound:
+		r.pass("groups", "they are groups of the realm below %q", n.mapping.GroupParent)
+	case err != nil:
+		return fmt.Errorf("list groups of organization: %w", err)
+	default:
+		r.OrganizationGroups = true
+		if n.mapping.ManagesGroupRoles() {
+			r.fail("groups", "grant the roles by users.roles", "groups.roles of the mapping has no effect in Keycloak on groups of an organization")
+		}
+	}
+	return nil
+}
