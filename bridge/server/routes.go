@@ -75,6 +75,18 @@ func routes() []route {
 	return table
 }
 
+// Route is a line of the route table: a method and a path below a service root.
+type Route struct{ Method, Path string }
+
+// Routes are the whole surface of the server, for tests of all of it.
+func Routes() []Route {
+	var out []Route
+	for _, r := range routes() {
+		out = append(out, Route{r.method, r.path})
+	}
+	return out
+}
+
 func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 	return s.service.ServiceProviderConfig(x.call.Tenant, x.call.Tenant.BaseURL), nil
 }

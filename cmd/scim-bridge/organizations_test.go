@@ -21,9 +21,10 @@ import (
 
 // customers is a bridge for organizations of one realm, and for the realm itself.
 type customers struct {
-	realm testBridge
-	of    map[string]testBridge // by alias
-	ids   map[string]keycloak.OrganizationID
+	server keycloaktest.Server
+	realm  testBridge
+	of     map[string]testBridge // by alias
+	ids    map[string]keycloak.OrganizationID
 }
 
 // newCustomers makes a realm with the organizations acme and globex, sets it up for the first
@@ -32,7 +33,7 @@ func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
 	adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
-	out := customers{of: map[string]testBridge{}, ids: map[string]keycloak.OrganizationID{}}
+	out := customers{server: server, of: map[string]testBridge{}, ids: map[string]keycloak.OrganizationID{}}
 	for _, alias := range []string{"acme", "globex"} {
 		id, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{
 			Name: alias, Alias: alias, Domains: []keycloak.Domain{{Name: alias + ".test", Verified: true}},
