@@ -10,7 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/scimtest"
 )
 
@@ -115,10 +120,92 @@ func replay(t *testing.T, s scimtest.Sequence) []string {
 			realm.Tenants[0].BareToken = true // Okta's header mode
 		}
 	})
+	return b.replay(t, s)
+}
+
+// replay runs a sequence against a tenant.
+func (b testBridge) replay(t *testing.T, s scimtest.Sequence) []string {
+	t.Helper()
 	vars := map[string]string{"token": b.Token, "base": b.Base, "basic": "dXNlcjpwYXNzd29yZA=="}
 	failures, err := scimtest.Replayer{Base: b.Base, HTTP: http.DefaultClient}.Replay(t.Context(), s, vars)
 	if err != nil {
 		t.Error(err)
 	}
 	return failures
+}
+
+// TestIdPTrafficOfTwoOrganizations replays the sequences of Okta and Entra, two at once
+// against two organizations of a realm. Neither has what the other has, over HTTP and in
+// Keycloak.
+func TestIdPTrafficOfTwoOrganizations(t *testing.T) {
+	t.Parallel()
+	okta, entra := readTraffic(t, "testdata/idp-traffic/okta.json").Sequences, readTraffic(t, "testdata/idp-traffic/entra.json").Sequences
+	for i := range max(len(okta), len(entra)) {
+		one, two := okta[i%len(okta)], entra[i%len(entra)]
+		t.Run(one.Name+"+"+two.Name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, keycloaktest.Real(t), func(c *config.Config) {
+				for _, r := range c.Realms {
+					for i := range r.Tenants {
+						r.Tenants[i].BareToken = true // Okta's header mode
+					}
+				}
+			})
+			var g errgroup.Group
+			for idp, run := range map[string]struct {
+				at       testBridge
+				sequence scimtest.Sequence
+			}{"okta": {c.of["acme"], one}, "entra": {c.of["globex"], two}} {
+				g.Go(func() error {
+					if _, later := notYet()[idp+"/"+run.sequence.Name]; later {
+						return nil
+					}
+					for _, f := range run.at.replay(t, run.sequence) {
+						t.Errorf("%s/%s: %s", idp, run.sequence.Name, f)
+					}
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+			c.checkApart(t)
+		})
+	}
+}
+
+// checkApart checks that nobody and nothing is of both organizations.
+func (c customers) checkApart(t *testing.T) {
+	t.Helper()
+	seen := map[any]string{}
+	for alias, b := range c.of {
+		for _, endpoint := range []string{"/Users", "/Groups"} {
+			list, _ := b.must(t, http.MethodGet, endpoint, "")["Resources"].([]any)
+			for _, r := range list {
+				object, _ := r.(map[string]any)
+				if other, twice := seen[object["id"]]; twice {
+					t.Errorf("%s %v is of %s and %s", endpoint, object["id"], alias, other)
+				}
+				seen[object["id"]] = alias
+				if endpoint == "/Users" {
+					c.checkMember(t, fmt.Sprint(object["id"]), alias)
+				}
+			}
+		}
+	}
+}
+
+// checkMember checks in Keycloak that a user is a member of an organization alone, which owns
+// the account.
+func (c customers) checkMember(t *testing.T, text, alias string) {
+	t.Helper()
+	id, _ := keycloak.ParseUserID(text)
+	organizations, err := c.realm.admin.OrganizationsOf(t.Context(), id)
+	if err != nil || len(organizations) != 1 || organizations[0].ID != c.ids[alias].String() {
+		t.Errorf("the organizations of %s = %v, %v, want %s alone", text, organizations, err, alias)
+	}
+	user, err := c.realm.admin.User(t.Context(), id)
+	if owner := user.Attributes[mapping.AttrOwner]; err != nil || len(owner) != 1 || owner[0] != c.ids[alias].String() {
+		t.Errorf("the owner of %s = %v, %v, want %s", text, owner, err, alias)
+	}
 }
