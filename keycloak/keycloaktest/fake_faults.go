@@ -86,10 +86,19 @@ func (f *Fake) ResetCalls() {
 }
 
 // operation names a route without what is the same in all.
-func operation(method, pattern string) string {
-	_, path, _ := strings.Cut(pattern, " ")
+func operation(r *http.Request) string {
+	method := r.Method
+	_, path, _ := strings.Cut(r.Pattern, " ")
 	path = strings.TrimPrefix(path, adminPrefix)
 	switch {
+	case r.PathValue("first") == "members":
+		path = "/organizations/members/{user}/organizations"
+	case r.PathValue("third") == "count":
+		path = "/organizations/{id}/members/count"
+	case r.PathValue("second") == "members":
+		path = "/organizations/{id}/members/{user}"
+	case strings.HasPrefix(path, "/organizations/"):
+		path = strings.NewReplacer("{organization}", "{id}", "{member}", "{user}", "{below}", "{group}").Replace(path)
 	case path == "":
 		path = "/"
 	case strings.HasSuffix(path, "/token"):
@@ -138,7 +147,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve wraps a handler with what all calls have in common.
 func (f *Fake) serve(handle func(*call) (reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		faults := f.arrive(operation(r.Method, r.Pattern))
+		faults := f.arrive(operation(r))
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return // the client is gone
