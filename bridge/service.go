@@ -192,7 +192,7 @@ func writable(t *tenant.Tenant) error {
 	if !t.Fitness().Disabled {
 		return nil
 	}
-	return &scim.Error{Status: http.StatusForbidden, Detail: "the organization is disabled, so nothing was changed; enable it in Keycloak first"}
+	return scim.Forbidden("the organization is disabled, so nothing was changed; enable it in Keycloak first")
 }
 
 // document reads a whole resource from a body.

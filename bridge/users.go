@@ -291,7 +291,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case r.organization().IsZero() && owns:
 		return plan.ForDeletedUser(cur.userID), nil
 	case r.organization().IsZero():
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from"}
+		return nil, scim.Forbidden("this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
 	case owns:
 		organizations, err := r.client.OrganizationsOf(ctx, cur.userID)
 		if err != nil {
@@ -303,10 +303,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case owns && !shared:
 		return plan.ForDeletedUser(cur.userID), nil
 	case cur.user.Managed:
-		return nil, &scim.Error{
-			Status: http.StatusForbidden,
-			Detail: "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, though it is not this endpoint's alone; deactivate the user, or have an administrator of Keycloak delete it",
-		}
+		return nil, scim.Forbidden("nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, though it is not this endpoint's alone; deactivate the user, or have an administrator of Keycloak delete it")
 	}
 	p, err := k.planLeave(ctx, r, cur.userID)
 	return append(p, plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID}), err

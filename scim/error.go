@@ -63,6 +63,11 @@ func BadRequest(t ErrorType, format string, args ...any) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: t, Detail: fmt.Sprintf(format, args...)}
 }
 
+// Forbidden is the 403 for what a client may not change; format and args make the detail.
+func Forbidden(format string, args ...any) *Error {
+	return &Error{Status: http.StatusForbidden, Detail: fmt.Sprintf(format, args...)}
+}
+
 // NotFound is the 404 for a resource of that type. It is the same for an absent
 // and a foreign resource, and does not repeat the id.
 func NotFound(resourceType string) *Error {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -53,7 +54,7 @@ func (w realmUsers) ownOnly(ctx context.Context, users []keycloak.User) ([]keycl
 
 func (w realmUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
 	if len(q.Attributes) > 0 {
-		q.Attributes = append(q.Attributes[:len(q.Attributes):len(q.Attributes)], w.criteria()...)
+		q.Attributes = append(slices.Clip(q.Attributes), w.criteria()...)
 	}
 	users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {
 		q.First, q.Max = first, limit

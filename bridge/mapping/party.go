@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -93,11 +92,8 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 }
 
 func notOwner(names []string) *scim.Error {
-	return &scim.Error{
-		Status: http.StatusForbidden,
-		Detail: "nothing was changed: this endpoint did not create the user's account and cannot change its " + strings.Join(names, ", ") +
-			"; send them as they are, or have them changed where the account comes from",
-	}
+	return scim.Forbidden("nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from",
+		strings.Join(names, ", "))
 }
 
 // KeepAccount puts what says who a user is into a document that leaves it out.

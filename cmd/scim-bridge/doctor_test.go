@@ -25,7 +25,7 @@ type patient struct {
 // diagnose runs doctor and returns what did not pass.
 func (p patient) diagnose(t *testing.T) (ill []realm.Finding, code int) {
 	t.Helper()
-	out, told, code := command(t, "", "doctor", "--config", p.file, "--tenant", p.realm, "--output", "json")
+	out, told, code := command(t, "", "doctor", "--config", p.file, "--output", "json")
 	var answer struct{ Tenants []diagnosis }
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Tenants) != 1 {
 		t.Fatalf("doctor ended with %d: %v %s%s", code, err, out, told)

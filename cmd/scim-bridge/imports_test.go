@@ -23,7 +23,7 @@ func rooms() map[string][]string {
 		"scim/scimtest":    {"scim"},
 		"scim/simulate":    {"scim", "scim/client"},
 		"bridge/mapping":   {"config", "scim", "scim/filter", "keycloak"},
-		"bridge/tenant":    {"bridge/mapping", "config"},
+		"bridge/tenant":    {"bridge/mapping", "config", "keycloak"},
 		"bridge/auth":      {"bridge/tenant", "config"},
 		"bridge/plan":      {"bridge/mapping", "scim", "keycloak"},
 		"bridge/realm":     {"bridge/tenant", "bridge/mapping", "config", "keycloak"},

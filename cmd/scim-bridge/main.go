@@ -99,7 +99,7 @@ func hintFor(err error) string {
 		return "check the URL of Keycloak and that it runs"
 	case keycloak.NotFound:
 		return "check the name of the realm"
-	case keycloak.Conflict, keycloak.Invalid, keycloak.RateLimited, keycloak.Unknown:
+	case keycloak.Conflict, keycloak.NoOrganization, keycloak.Invalid, keycloak.RateLimited, keycloak.Unknown:
 	}
 	return ""
 }

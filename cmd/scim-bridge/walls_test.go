@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 // absentID is an id that nobody has.
@@ -165,8 +165,8 @@ func valueAttacks() []attack {
 		`meta.location ew "$ID"`,
 	} {
 		out = append(out, attack{"GET", "/Users?filter=" + url.QueryEscape(filter), ""}, attack{"GET", "/Groups?filter=" + url.QueryEscape(strings.ReplaceAll(filter, "userName", "displayName")), ""})
-		body, _ := json.Marshal(map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest"}, "filter": filter})
-		out = append(out, attack{"POST", "/Users/.search", string(body)}, attack{"POST", "/.search", strings.ReplaceAll(string(body), "userName", "id")})
+		body := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":` + client.Quote(filter) + `}`
+		out = append(out, attack{"POST", "/Users/.search", body}, attack{"POST", "/.search", strings.ReplaceAll(body, "userName", "id")})
 	}
 	for _, filter := range []string{`members.value eq "$ID"`, `members[value eq "$ID"]`, `members eq "$ID"`} {
 		out = append(out, attack{"GET", "/Groups?filter=" + url.QueryEscape(filter), ""})
