@@ -139,8 +139,9 @@ func (s *Service) kindOf(endpoint string) kind {
 
 // begin checks what every request must pass.
 func (s *Service) begin(c Call) (*request, error) {
-	if problem := c.Tenant.Fitness().Problem; problem != "" {
-		return nil, unfit(unfitError(problem))
+	fitness := c.Tenant.Fitness() // once: the wall is that of a tenant which is fit
+	if fitness.Problem != "" {
+		return nil, unfit(unfitError(fitness.Problem))
 	}
 	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
 	if k == nil || client == nil {
@@ -151,7 +152,7 @@ func (s *Service) begin(c Call) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &request{Call: c, kind: k, rt: rt, client: client, wall: guard.For(c.Tenant, client), projection: projection}, nil
+	return &request{Call: c, kind: k, rt: rt, client: client, wall: guard.For(c.Tenant, fitness, client), projection: projection}, nil
 }
 
 // Create answers a POST: 201 with the resource.

@@ -12,15 +12,15 @@ import (
 )
 
 // checkUnique refuses a value that another resource has, with 409. Keycloak knows no
-// unique attributes, so the value is looked up, and nobody else may write it in this
-// process until the request ends.
+// unique attributes, so the value is looked up among the tenant's resources, and no other
+// request of the tenant may write it in this process until this one ends.
 func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) error {
 	for _, u := range unique {
 		value := u.Value(after)
 		if value == "" || value == u.Value(before) {
 			continue
 		}
-		if err := s.lock(ctx, r, " "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
+		if err := s.lock(ctx, r, " "+r.Tenant.Party.Key+" "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
 			return err
 		}
 		found, err := r.kind.find(ctx, r, &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, directory.Page{Start: 1, Count: 2})

@@ -84,7 +84,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	if r.organization().IsZero() || keycloak.KindOf(failure) != keycloak.Conflict {
 		return change{}, false, failure
 	}
-	state, err := k.state(r, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
 	if err != nil {
 		return change{}, false, err
 	}

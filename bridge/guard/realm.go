@@ -156,8 +156,11 @@ func (w realmGroups) CountGroups(ctx context.Context) (int, error) {
 	return parent.SubGroupCount, err
 }
 
-// Listed: with a parent, the groups right below it, else those of the top level.
-func (w realmGroups) Listed(g keycloak.Group) bool { return g.ParentID == w.parent.String() }
+// Listed: with a parent, the groups right below it, else those of the top level; none when a
+// parent is meant and not known.
+func (w realmGroups) Listed(g keycloak.Group) bool {
+	return g.ParentID == w.parent.String() && w.confined != w.parent.IsZero()
+}
 
 // inScope: with a parent, the groups right below it; else all, though a list shows the top
 // level alone.

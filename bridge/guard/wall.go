@@ -74,9 +74,8 @@ type wall struct {
 	Groups
 }
 
-// For is the wall of a tenant over its realm's client.
-func For(t *tenant.Tenant, c *keycloak.Client) Wall {
-	f := t.Fitness()
+// For is the wall of a tenant that was found fit, over its realm's client.
+func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	groups := realmGroups{c: c, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
 	o := t.Organization.ID
 	switch {
