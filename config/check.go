@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +23,25 @@ func (k checker) config(c *Config) {
 	if c.Admin.Listen.same(c.Server.Listen) {
 		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
 	}
+	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
 	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
 	k.realms(c.Realms)
+}
+
+// MaxSocket is the longest path of admin.socket, in bytes: what every system takes.
+const MaxSocket = 100
+
+func (k checker) socket(a *Admin) {
+	if a.Socket == "" {
+		return
+	}
+	if !filepath.IsAbs(a.Socket) {
+		a.Socket = filepath.Join(k.dir, a.Socket)
+	}
+	if len(a.Socket) > MaxSocket {
+		k.add("admin.socket", fmt.Sprintf("is longer than %d bytes, with the directory", MaxSocket), "Take a shorter path, as /run/scim-bridge/control.sock")
+	}
 }
 
 func (k checker) version(v int) {

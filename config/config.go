@@ -49,6 +49,9 @@ type Server struct {
 type Admin struct {
 	// Listen is `listen`: the address to listen at, default 127.0.0.1:9091.
 	Listen Address `json:"listen"`
+	// Socket is `socket`: the Unix socket for operators' commands, relative to the
+	// directory of the file; "" for none.
+	Socket string `json:"socket,omitempty"`
 }
 
 // Log says how much is logged.

@@ -8,22 +8,22 @@ import (
 
 // Draft is what a new config.yaml says: one realm with one tenant and one token.
 type Draft struct {
-	KeycloakURL string // root of the server
-	CAFile      string // "" for the system's certificates
-	Realm       string // not master
-	ClientID    string // of the service account
-	SecretFile  string // name of the file with the client secret, relative to config.yaml
-	Path        string // of the tenant; "" for the realm's name
-	// Organization and OrganizationID are the alias and the id of the tenant's; "" for a
-	// tenant of the realm.
-	Organization, OrganizationID string
-	TokenName                    string  // what the log calls the client
-	TokenSHA256                  Digest  // of the token as the client sends it
-	TokenExpires                 Expiry  // zero: never
-	Mapping                      string  // the mapping file, "" for the built-in mapping
-	Listen                       Address // "" for the default
-	PublicURL                    string  // "" for the one that Listen gives
-	AdminListen                  Address // "" for the default
+	KeycloakURL    string // root of the server
+	CAFile         string // "" for the system's certificates
+	Realm          string // not master
+	ClientID       string // of the service account
+	SecretFile     string // name of the file with the client secret, relative to config.yaml
+	Path           string // of the tenant; "" for the realm's name
+	Organization   string // alias of the tenant's; "" for a tenant of the realm
+	OrganizationID string
+	TokenName      string  // what the log calls the client
+	TokenSHA256    Digest  // of the token as the client sends it
+	TokenExpires   Expiry  // zero: never
+	Mapping        string  // the mapping file, "" for the built-in mapping
+	Listen         Address // "" for the default
+	PublicURL      string  // "" for the one that Listen gives
+	AdminListen    Address // "" for the default
+	Socket         string  // for operators' commands; "" for none
 }
 
 // Render returns the text of a config.yaml with a comment for each section. Values
@@ -47,6 +47,7 @@ func Render(d Draft) string {
 	w.key(2, "publicURL", d.PublicURL)
 	w.line("admin: # health and metrics; keep it off the public network")
 	w.key(2, "listen", string(d.AdminListen))
+	w.key(2, "socket", d.Socket)
 	w.line("keycloak:")
 	w.key(2, "url", d.KeycloakURL)
 	w.key(2, "caFile", d.CAFile)

@@ -33,11 +33,12 @@ func rooms() map[string][]string {
 		"bridge": {
 			"bridge/tenant", "bridge/mapping", "bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "scim/...", "keycloak",
 		},
+		"bridge/control":            {"bridge/tenant"},
 		"bridge/server":             {"bridge", "bridge/auth", "bridge/tenant", "bridge/observe", "scim/..."},
 		"keycloak/keycloaktest":     {"keycloak"},
 		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
 		"cmd/scim-bridge": {
-			"bridge", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
+			"bridge", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
 			"config", "keycloak", "scim/...",
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
@@ -51,6 +52,12 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), scimListener.Close())
 	}
+	var socket net.Listener
+	if c.Admin.Socket != "" {
+		if socket, err = control.Listen(ctx, c.Admin.Socket); err != nil {
+			return errors.Join(fmt.Errorf("admin.socket: %w", err), scimListener.Close(), adminListener.Close())
+		}
+	}
 	app.watcher.Look(ctx)
 	log.Info("ready", zap.String("version", buildVersion()),
 		zap.Stringer("scim", scimListener.Addr()), zap.Stringer("admin", adminListener.Addr()))
@@ -59,13 +66,19 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	adminServer := newServer(app.health.Handler(), time.Minute)
 	g.Go(func() error { return listen(scimServer, scimListener) })
 	g.Go(func() error { return listen(adminServer, adminListener) })
+	servers := []*http.Server{scimServer, adminServer}
+	if socket != nil {
+		controlServer := newServer(control.Handler(app.watcher.Tenants), time.Minute)
+		servers = append(servers, controlServer)
+		g.Go(func() error { return listen(controlServer, socket) })
+	}
 	g.Go(func() error { app.watcher.Run(gctx); return nil })
 	g.Go(func() error { return app.watchMappings(gctx) })
 	g.Go(func() error {
 		<-gctx.Done()
 		app.health.Drain()
 		log.Info("draining")
-		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), scimServer, adminServer)
+		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), servers...)
 	})
 	return g.Wait()
 }

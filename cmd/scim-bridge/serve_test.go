@@ -19,6 +19,7 @@ import (
 type served struct {
 	*client.Client
 	cmd   *exec.Cmd
+	file  string // config.yaml
 	admin string // URL of the admin listener
 	log   *bufio.Scanner
 	lines bytes.Buffer
@@ -41,6 +42,7 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 	s := &served{
 		Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient},
 		cmd:    exec.CommandContext(t.Context(), buildProgram(t), "serve", "--config", made.Config),
+		file:   made.Config,
 		admin:  "http://" + adminListen,
 	}
 	pipe, err := s.cmd.StderrPipe()

@@ -261,8 +261,8 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
 		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
 		Organization: f.organization, OrganizationID: f.organizationID.String(),
-		Mapping: f.mapping,
-		Listen:  config.Address(f.listen), AdminListen: config.Address(f.adminListen),
+		Mapping: f.mapping, Socket: f.socket(),
+		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")
 	if err := errors.Join(
@@ -278,6 +278,17 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	}
 	path := c.Realms[f.realm].Tenants[0].Path
 	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// socket is the name of the control socket in the new directory, "" where its path would be
+// too long for one.
+func (f setupFlags) socket() string {
+	const name = "control.sock"
+	dir, err := filepath.Abs(f.out)
+	if err != nil || len(filepath.Join(dir, name)) > config.MaxSocket {
+		return ""
+	}
+	return name
 }
 
 func (f setupFlags) print(out io.Writer, r result) error {

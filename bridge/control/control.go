@@ -1,0 +1,140 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// Tenant is one tenant as the socket shows it. No secret is part of it, not even a hash.
+type Tenant struct {
+	Path           string   `json:"path"`
+	URL            string   `json:"url"` // of the service root
+	Realm          string   `json:"realm"`
+	Organization   string   `json:"organization,omitempty"`   // alias
+	OrganizationID string   `json:"organizationID,omitempty"` // of an organization's tenant
+	Key            string   `json:"key"`                      // marks the tenant's values in Keycloak
+	Scope          string   `json:"scope"`                    // "all", "owned" or "organization"
+	Profile        string   `json:"profile"`
+	Fit            bool     `json:"fit"`
+	Problem        string   `json:"problem,omitempty"`  // why it is not fit
+	Disabled       bool     `json:"disabled,omitempty"` // whether its organization is, so that writes are refused
+	Mapping        string   `json:"mapping,omitempty"`  // why the mapping file as it is now is not applied
+	UnknownMembers string   `json:"unknownMembers"`     // "refuse" or "ignore"
+	Tokens         []Token  `json:"tokens"`
+	Schemas        []string `json:"schemas"` // URNs
+}
+
+// Token is a credential of a tenant.
+type Token struct {
+	Name    string     `json:"name"`
+	Expires *time.Time `json:"expires,omitempty"` // absent: never
+}
+
+// describe is what the socket says of a tenant.
+func describe(t *tenant.Tenant) Tenant {
+	f := t.Fitness()
+	out := Tenant{
+		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
+		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Problem, Disabled: f.Disabled,
+		Mapping: t.Unapplied(), UnknownMembers: "refuse", Tokens: []Token{},
+	}
+	switch {
+	case t.Party.Organization:
+		out.Scope = "organization"
+	case t.Policy.OwnedOnly:
+		out.Scope = "owned"
+	}
+	if t.Policy.IgnoreUnknownMembers {
+		out.UnknownMembers = "ignore"
+	}
+	for _, token := range t.Tokens {
+		shown := Token{Name: token.Name}
+		if !token.Expires.IsZero() {
+			shown.Expires = &token.Expires
+		}
+		out.Tokens = append(out.Tokens, shown)
+	}
+	for _, rt := range t.Mapping.Types() {
+		out.Schemas = append(out.Schemas, rt.Schema.ID)
+		for _, extension := range rt.Extensions {
+			out.Schemas = append(out.Schemas, extension.ID)
+		}
+	}
+	return out
+}
+
+// Handler answers GET /tenants with a list of Tenant, in the order of their paths.
+func Handler(tenants *tenant.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, _ *http.Request) {
+		out := []Tenant{}
+		for _, t := range tenants.All() {
+			out = append(out, describe(t))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(out) // who asked and went away is told nothing
+	})
+	return mux
+}
+
+// ErrInUse says that another bridge answers on the socket.
+var ErrInUse = errors.New("another bridge answers there; one alone may write to a realm")
+
+// Listen opens the socket for the user of this process alone. A file that a bridge left there
+// which does not run any more is removed; one that answers is ErrInUse.
+func Listen(ctx context.Context, path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&fs.ModeSocket == 0 {
+			return nil, fmt.Errorf("%s is there and no socket", path)
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
+			return nil, errors.Join(ErrInUse, conn.Close())
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// Tenants asks the bridge on a socket for its tenants.
+func Tenants(ctx context.Context, path string) ([]Tenant, error) {
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+		DisableKeepAlives: true,
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://bridge/tenants", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("no bridge answers on %s: %w", path, err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read, nothing can be lost
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the bridge on %s answers %s", path, res.Status)
+	}
+	var out []Tenant
+	err = json.NewDecoder(res.Body).Decode(&out)
+	return out, err
+}

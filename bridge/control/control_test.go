@@ -1,0 +1,104 @@
+package control_test
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
+	t.Parallel()
+	id, err := keycloak.ParseOrganizationID("5f6f6a3e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	acme := &tenant.Tenant{
+		Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{ID: id, Alias: "acme"}, BaseURL: "https://x/realms/saas/organizations/acme/scim/v2",
+		Party: mapping.Party{Key: "5f6f6a3e", Organization: true}, Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: expires}},
+	}
+	acme.SetFitness(tenant.Fitness{Disabled: true})
+	saas := &tenant.Tenant{
+		Path: "saas", Realm: "saas", Party: mapping.Party{Key: "realm"}, Mapping: mapping.Default(scim.Strict),
+		Policy: tenant.Policy{OwnedOnly: true, IgnoreUnknownMembers: true},
+	}
+	registry, err := tenant.NewRegistry(acme, saas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "control.sock")
+	listener, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: control.Handler(registry), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket = %v, %v, want mode 0600", info.Mode(), err)
+	}
+	got, err := control.Tenants(t.Context(), path)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("Tenants() = %v, %v, want two", got, err)
+	}
+	schemas := got[1].Schemas
+	want := []control.Tenant{
+		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", Tokens: []control.Token{}, Schemas: schemas},
+		{
+			Path: "saas/organizations/acme", URL: acme.BaseURL, Realm: "saas", Organization: "acme", OrganizationID: "5f6f6a3e", Key: "5f6f6a3e", Scope: "organization",
+			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(schemas) < 3 {
+		t.Errorf("Tenants() (-want +got):\n%s", diff)
+	}
+	if _, err := control.Listen(t.Context(), path); !errors.Is(err, control.ErrInUse) {
+		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
+	}
+}
+
+// TestWhatABridgeLeftIsTakenOver, and nothing else is.
+func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "control.sock")
+	first, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, ok := first.(interface{ SetUnlinkOnClose(unlink bool) }); ok {
+		u.SetUnlinkOnClose(false) // as a process that was killed
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Tenants(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no bridge answers on "+path) {
+		t.Errorf("Tenants() of a bridge that is gone = %v", err)
+	}
+	second, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatalf("Listen() on what a bridge left = %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("Listen() on a file = %v", err)
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+)
+
+func newTenantsCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "tenants", Short: "Ask a running bridge for its tenants, over admin.socket", Args: cobra.NoArgs}
+	cmd.AddCommand(newTenantsList(), newTenantsShow())
+	return cmd
+}
+
+func newTenantsList() *cobra.Command {
+	var file, output string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the tenants of a running bridge and whether they answer", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := askTenants(cmd, file, output)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
+			}
+			return printTenants(cmd.OutOrStdout(), all)
+		},
+	}
+	configFlag(cmd, &file)
+	outputFlag(cmd, &output)
+	return cmd
+}
+
+func newTenantsShow() *cobra.Command {
+	var file, path, output string
+	cmd := &cobra.Command{
+		Use: "show", Short: "Show all about one tenant of a running bridge", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := askTenants(cmd, file, output)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(all, func(t control.Tenant) bool { return t.Path == path || path == "" && len(all) == 1 })
+			if i < 0 {
+				return codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; scim-bridge tenants list shows them", path)}
+			}
+			if output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(all[i])
+			}
+			return printTenant(cmd.OutOrStdout(), all[i])
+		},
+	}
+	configFlag(cmd, &file)
+	tenantFlag(cmd, &path)
+	outputFlag(cmd, &output)
+	return cmd
+}
+
+func askTenants(cmd *cobra.Command, file, output string) ([]control.Tenant, error) {
+	if err := checkOutput(output); err != nil {
+		return nil, err
+	}
+	c, err := load(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	if c.Admin.Socket == "" {
+		return nil, codedError{exitUsage, errors.New("the configuration has no admin.socket, over which a running bridge answers")}
+	}
+	return control.Tenants(cmd.Context(), c.Admin.Socket)
+}
+
+// state is the one word about a tenant.
+func state(t control.Tenant) string {
+	switch {
+	case !t.Fit:
+		return "unfit: " + t.Problem
+	case t.Disabled:
+		return "read-only: the organization is disabled"
+	case t.Mapping != "":
+		return "fit; the changed mapping file is not applied: " + t.Mapping
+	}
+	return "fit"
+}
+
+func printTenants(out io.Writer, all []control.Tenant) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TENANT\tSCOPE\tSTATE")
+	for _, t := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Path, t.Scope, state(t))
+	}
+	return w.Flush()
+}
+
+func printTenant(out io.Writer, t control.Tenant) error {
+	tokens := make([]string, len(t.Tokens))
+	for i, token := range t.Tokens {
+		tokens[i] = token.Name
+		if token.Expires != nil {
+			tokens[i] += " until " + token.Expires.Format(time.DateOnly)
+		}
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"tenant", t.Path}, {"URL", t.URL}, {"realm", t.Realm}, {"organization", strings.TrimSpace(t.Organization + " " + t.OrganizationID)}, {"key", t.Key},
+		{"scope", t.Scope}, {"profile", t.Profile}, {"unknown members", t.UnknownMembers}, {"tokens", strings.Join(tokens, ", ")},
+		{"schemas", strings.Join(t.Schemas, " ")}, {"state", state(t)},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+		}
+	}
+	return w.Flush()
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// TestTenantsOfARunningBridge: the commands ask the process, and say so when there is none.
+func TestTenantsOfARunningBridge(t *testing.T) {
+	t.Parallel()
+	s := newServed(t, keycloaktest.NewFake(t))
+	out, told, code := command(t, "", "tenants", "list", "--config", s.file)
+	if code != 0 || !strings.HasPrefix(out, "TENANT ") || !strings.Contains(out, "  all    fit\n") {
+		t.Errorf("tenants list = %d, %s%s", code, out, told)
+	}
+	out, told, code = command(t, "", "tenants", "show", "--config", s.file)
+	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp until 20", "state            fit\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, s.Token) {
+			t.Errorf("tenants show = %d, want %q in:\n%s%s", code, want, out, told)
+		}
+	}
+	out, _, code = command(t, "", "tenants", "show", "--config", s.file, "--output", "json")
+	var shown control.Tenant
+	if err := json.Unmarshal([]byte(out), &shown); code != 0 || err != nil || shown.URL != s.Base {
+		t.Errorf("tenants show as JSON = %d, %s, %v", code, out, err)
+	}
+	out, _, code = command(t, "", "tenants", "list", "--config", s.file, "--output", "json")
+	if code != 0 || !strings.HasPrefix(out, `[{"path":`) {
+		t.Errorf("tenants list as JSON = %d, %s", code, out)
+	}
+	if _, told, code := command(t, "", "tenants", "show", "--config", s.file, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
+		t.Errorf("tenants show of another = %d, %s", code, told)
+	}
+	if _, told, code := command(t, "", "serve", "--config", s.file); code != exitFailure || !strings.Contains(told, "address already in use") {
+		t.Errorf("a second bridge = %d, %s", code, told)
+	}
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.rest()
+	_ = s.cmd.Wait()
+	if _, told, code := command(t, "", "tenants", "list", "--config", s.file); code != exitFailure || !strings.Contains(told, "no bridge answers on ") {
+		t.Errorf("tenants list without a bridge = %d, %s", code, told)
+	}
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := filepath.Join(filepath.Dir(s.file), "bare.yaml")
+	if err := os.WriteFile(bare, []byte(strings.Replace(string(text), "socket: ", "# socket: ", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, told, code := command(t, "", "tenants", "list", "--config", bare); code != exitUsage || !strings.Contains(told, "no admin.socket") {
+		t.Errorf("tenants list without a socket = %d, %s", code, told)
+	}
+}
