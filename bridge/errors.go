@@ -27,6 +27,9 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
+// Unfit is the error of a tenant that answers nothing; problem is why, for the log.
+func Unfit(problem string) error { return unfit(unfitError(problem)) }
+
 // unfit answers that the realm lacks what the tenant needs.
 func unfit(cause error) *scim.Error {
 	return &scim.Error{

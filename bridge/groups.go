@@ -47,6 +47,9 @@ func (groupKind) find(ctx context.Context, r *request, e filter.Expr, page direc
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+	if !r.wall.TakesGroups() {
+		return change{}, scim.Forbidden("this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
+	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return change{}, err
 	}

@@ -141,7 +141,7 @@ func (s *Service) kindOf(endpoint string) kind {
 func (s *Service) begin(c Call) (*request, error) {
 	fitness := c.Tenant.Fitness() // once: the wall is that of a tenant which is fit
 	if fitness.Problem != "" {
-		return nil, unfit(unfitError(fitness.Problem))
+		return nil, Unfit(fitness.Problem)
 	}
 	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
 	if k == nil || client == nil {

@@ -114,7 +114,8 @@ func (k checker) realms(realms map[string]Realm) {
 			k.add(path, f.text, f.hint)
 		}
 		k.credentials(path+".credentials", &realm.Credentials)
-		if len(realm.Tenants) == 0 {
+		k.organizations(path, &realm)
+		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
 			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
 		}
 		keys := map[string]string{}
@@ -124,6 +125,38 @@ func (k checker) realms(realms map[string]Realm) {
 			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths)
 		}
 		realms[name] = realm
+	}
+}
+
+// minKey is the least that a secret for signing must have, in bytes.
+const minKey = 32
+
+// organizations checks what holds for the organizations that bring their own credentials.
+func (k checker) organizations(path string, realm *Realm) {
+	const key = ".credentialKeyFile"
+	if !k.given(path + ".organizations") {
+		if k.given(path + key) {
+			k.add(path+key, "does nothing without organizations", `Add organizations: "*", or remove it`)
+		}
+		return
+	}
+	k.missing(path, "credentialKeyFile", "Name a file with a random text of 32 characters or more, as scim-bridge setup --all-organizations writes it")
+	if realm.CredentialKeyFile != "" {
+		realm.CredentialKey = k.secretFile(path+key, &realm.CredentialKeyFile)
+		if n := len(realm.CredentialKey.Reveal()); 0 < n && n < minKey {
+			k.add(path+key, fmt.Sprintf("has %d characters, which can be guessed", n), "Make one of 32 or more: openssl rand -hex 32")
+		}
+	}
+	o := &realm.Organizations
+	o.Where = Problem{File: k.file, Line: k.position(path + ".organizations").line, Path: path + ".organizations"}
+	if o.Profile == "" {
+		o.Profile = ProfileTolerant
+	}
+	if o.UnknownMembers == "" {
+		o.UnknownMembers = UnknownMembersRefuse
+	}
+	if o.Mapping != "" {
+		k.read(path+".organizations.mapping", &o.Mapping, false)
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"reflect"
 	"time"
 )
 
@@ -93,6 +94,44 @@ type Realm struct {
 	Credentials Credentials `json:"credentials"`
 	// Tenants is `tenants`: the SCIM endpoints of the realm and of its organizations.
 	Tenants []Tenant `json:"tenants"`
+	// Organizations is `organizations`: "*" or keys; serves every organization that has a
+	// credential in its attributes and stands not in Tenants.
+	Organizations Organizations `json:"organizations,omitzero"`
+	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
+	// credentials are known to be the bridge's, required with organizations.
+	CredentialKeyFile string `json:"credentialKeyFile,omitempty"`
+
+	// CredentialKey is the secret that was read.
+	CredentialKey Secret `json:"-"`
+}
+
+// Organizations says what holds for the organizations of a realm that bring their own
+// credentials.
+type Organizations struct {
+	// BareToken, Profile, Mapping and UnknownMembers are as in Tenant.
+	BareToken      bool           `json:"bareToken"`
+	Profile        Profile        `json:"profile"`
+	Mapping        string         `json:"mapping,omitempty"`
+	UnknownMembers UnknownMembers `json:"unknownMembers"`
+
+	// All says that they are served.
+	All bool `json:"-"`
+	// Where is as in Tenant.
+	Where Problem `json:"-"`
+}
+
+// decodeNode takes "*" for no key.
+func (o *Organizations) decodeNode(d decoder, path string, n node) {
+	type keys Organizations
+	switch {
+	case n.kind == kindText && n.text == "*":
+	case n.kind == kindMapping:
+		d.record(path, n, reflect.ValueOf((*keys)(o)).Elem())
+	default:
+		d.r.add(path, `must be "*", or keys and values`, `Write organizations: "*" to serve every organization that has a credential`)
+		return
+	}
+	o.All = true
 }
 
 // Credentials are those of a confidential client with a service account. Exactly

@@ -22,6 +22,7 @@ func newDir(t *testing.T, text string) string {
 	write(t, filepath.Join(dir, "config.yaml"), text, 0o600)
 	write(t, filepath.Join(dir, "secret"), "s3cret-value\n", 0o600)
 	write(t, filepath.Join(dir, "mapping.yaml"), "version: 1\n", 0o644)
+	write(t, filepath.Join(dir, "credential.key"), "0123456789abcdef0123456789abcdef\n", 0o600)
 	return filepath.Join(dir, "config.yaml")
 }
 

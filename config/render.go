@@ -16,14 +16,17 @@ type Draft struct {
 	Path           string // of the tenant; "" for the realm's name
 	Organization   string // alias of the tenant's; "" for a tenant of the realm
 	OrganizationID string
-	TokenName      string  // what the log calls the client
-	TokenSHA256    Digest  // of the token as the client sends it
-	TokenExpires   Expiry  // zero: never
-	Mapping        string  // the mapping file, "" for the built-in mapping
-	Listen         Address // "" for the default
-	PublicURL      string  // "" for the one that Listen gives
-	AdminListen    Address // "" for the default
-	Socket         string  // for operators' commands; "" for none
+	// CredentialKeyFile names the key of organizations that bring their own credentials, which
+	// are served then in place of a tenant; "" for none.
+	CredentialKeyFile string
+	TokenName         string  // what the log calls the client
+	TokenSHA256       Digest  // of the token as the client sends it
+	TokenExpires      Expiry  // zero: never
+	Mapping           string  // the mapping file, "" for the built-in mapping
+	Listen            Address // "" for the default
+	PublicURL         string  // "" for the one that Listen gives
+	AdminListen       Address // "" for the default
+	Socket            string  // for operators' commands; "" for none
 }
 
 // Render returns the text of a config.yaml with a comment for each section. Values
@@ -57,6 +60,34 @@ func Render(d Draft) string {
 	w.line("    credentials: # the bridge's service account")
 	w.key(6, "clientID", d.ClientID)
 	w.key(6, "clientSecretFile", d.SecretFile)
+	if d.CredentialKeyFile != "" {
+		w.organizations(d)
+	} else {
+		w.tenant(d)
+	}
+	return w.String()
+}
+
+type writer struct{ strings.Builder }
+
+func (w *writer) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", args...)
+}
+
+// organizations writes that every organization is served.
+func (w *writer) organizations(d Draft) {
+	w.line("    # Every organization that scim-bridge tokens new made a credential for.")
+	if d.Mapping == "" {
+		w.line("    organizations: \"*\"")
+	} else {
+		w.line("    organizations:")
+		w.key(6, "mapping", d.Mapping)
+	}
+	w.key(4, "credentialKeyFile", d.CredentialKeyFile)
+}
+
+// tenant writes the one tenant.
+func (w *writer) tenant(d Draft) {
 	w.line("    tenants:")
 	w.line("      - tokens: # only their hashes are kept: printf %%s TOKEN | sha256sum")
 	w.line("          - name: %s", strconv.Quote(d.TokenName))
@@ -71,13 +102,6 @@ func Render(d Draft) string {
 	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
 	w.line("        # bareToken: true")
 	w.line("        # unknownMembers: ignore")
-	return w.String()
-}
-
-type writer struct{ strings.Builder }
-
-func (w *writer) line(format string, args ...any) {
-	_, _ = fmt.Fprintf(w, format+"\n", args...)
 }
 
 // key writes a key with a quoted value, and nothing when there is no value.

@@ -29,7 +29,9 @@ func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
 		"organization": func(d *Draft) {
 			d.Organization, d.OrganizationID = "globex", "5f6f6a3e-0000-4000-8000-000000000001"
 		},
-		"numbers": func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
+		"every organization":         func(d *Draft) { d.CredentialKeyFile = "credential.key" },
+		"every organization, mapped": func(d *Draft) { d.CredentialKeyFile, d.Mapping = "credential.key", "mapping.yaml" },
+		"numbers":                    func(d *Draft) { d.Realm, d.ClientID, d.TokenName = "2024", "0x1", "null" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +52,12 @@ func TestRenderedTextLoadsWithoutAProblem(t *testing.T) {
 func checkRendered(t *testing.T, d Draft, c Config) {
 	t.Helper()
 	realm, ok := c.Realms[d.Realm]
+	if d.CredentialKeyFile != "" {
+		if o := realm.Organizations; !o.All || (o.Mapping != "") != (d.Mapping != "") || realm.CredentialKey.IsZero() {
+			t.Errorf("realm = %+v, want every organization served", realm)
+		}
+		return
+	}
 	if !ok || len(realm.Tenants) != 1 {
 		t.Fatalf("realms = %v, want %q with one tenant", c.Realms, d.Realm)
 	}

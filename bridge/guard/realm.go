@@ -191,4 +191,5 @@ func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, firs
 
 func (w realmGroups) ConfinesGroups() bool          { return w.confined }
 func (w realmGroups) RefusesStrangers() bool        { return w.users == nil }
+func (realmGroups) TakesGroups() bool               { return true }
 func (w realmGroups) GroupParent() keycloak.GroupID { return w.parent }

@@ -58,6 +58,8 @@ type Groups interface {
 	// RefusesStrangers reports whether Keycloak itself refuses a member who is no user of
 	// the tenant, as one that does not exist.
 	RefusesStrangers() bool
+	// TakesGroups reports whether the tenant can have groups at all.
+	TakesGroups() bool
 	// GroupParent is below which new groups are made.
 	GroupParent() keycloak.GroupID
 }
@@ -81,6 +83,8 @@ func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	switch {
 	case !o.IsZero() && f.OrganizationGroups:
 		return wall{organizationUsers{c, o}, organizationGroups{c, o}}
+	case !o.IsZero() && groups.parent.IsZero():
+		return wall{organizationUsers{c, o}, noGroups{}}
 	case !o.IsZero():
 		groups.users, groups.confined = organizationUsers{c, o}, true
 		return wall{groups.users, groups}

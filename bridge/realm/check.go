@@ -17,13 +17,13 @@ const viewClients = "view-clients"
 type need struct {
 	mapping      *mapping.Mapping
 	organization tenant.Organization // zero for a tenant of the realm
-	// organizations says that members of organizations shall be written; follows from
-	// organization.
+	// organizations says that members of organizations shall be written: of that one or, when
+	// it has no id, of all.
 	organizations bool
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, !t.Organization.ID.IsZero()}
+	return need{m, t.Organization, t.Party.Organization}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the

@@ -21,12 +21,14 @@ func (n need) fixRights() string {
 // the tenant is bound to.
 func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n need, enabled bool) error {
 	id, alias := n.organization.ID, n.organization.Alias
-	if id.IsZero() {
+	switch {
+	case !n.organizations:
 		return nil
-	}
-	if !enabled {
+	case !enabled:
 		r.fail(checkOrganizations, "enable Organizations in the realm's settings", "Organizations are disabled in the realm")
 		return nil
+	case id.IsZero():
+		return r.everyOrganization(ctx, c, n)
 	}
 	o, err := c.Organization(ctx, id)
 	switch {
@@ -43,7 +45,25 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 	} else {
 		r.pass(checkOrganizations, "%q is there and enabled", alias)
 	}
-	return r.organizationGroups(ctx, c, n)
+	return r.organizationGroups(ctx, c, n, id)
+}
+
+// everyOrganization looks at what holds for all organizations, by one of them.
+func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n need) error {
+	list, err := c.Organizations(ctx, 0, 1)
+	if err != nil {
+		return fmt.Errorf("list organizations: %w", err)
+	}
+	if len(list) == 0 {
+		r.pass(checkOrganizations, "the realm has none yet")
+		return nil
+	}
+	r.pass(checkOrganizations, "the realm has some")
+	id, err := keycloak.ParseOrganizationID(list[0].ID)
+	if err != nil {
+		return fmt.Errorf("list organizations: %w", err)
+	}
+	return r.organizationGroups(ctx, c, n, id)
 }
 
 // lostOrganization says what has become of an organization.
@@ -61,12 +81,14 @@ func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias
 	return nil
 }
 
-// organizationGroups looks where the groups of the tenant live.
-func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n need) error {
-	_, err := c.OrganizationGroups(ctx, n.organization.ID, 0, 1)
+// organizationGroups looks where the groups of the tenant live, by an organization.
+func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n need, id keycloak.OrganizationID) error {
+	_, err := c.OrganizationGroups(ctx, id, 0, 1)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
-		r.fail("groups", "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone", "this Keycloak has no groups of organizations, and the mapping names no parent for groups of the realm")
+		r.warn("groups", "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6", "this Keycloak has no groups of organizations, so that the tenant has no groups")
+	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
+		r.fail("groups", "remove groups.parent from the mapping, or name the organizations in tenants, each with a mapping and a parent of its own", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:
 		r.pass("groups", "they are groups of the realm below %q", n.mapping.GroupParent)
 	case err != nil:

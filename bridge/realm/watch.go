@@ -2,6 +2,8 @@ package realm
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,8 @@ type Watcher struct {
 	Clients map[string]*keycloak.Client // by realm
 	Log     *zap.Logger
 	Observe func(tenant string, fit bool) // may be nil
+	// Organizations are where tenants are found, by realm.
+	Organizations map[string]Organizations
 	// ObserveMapping is told whether a proposed mapping is applied; may be nil.
 	ObserveMapping func(tenant string, applied bool)
 
@@ -39,6 +43,10 @@ type Watcher struct {
 	proposed map[string]*mapping.Mapping // by tenant
 	wake     chan struct{}
 }
+
+// Organizations makes the tenant of an organization that nobody named: like another one, with
+// the organization's own credentials; nil for one without a credential.
+type Organizations func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant
 
 // Propose gives a tenant a new mapping as soon as its realm is found fit for it.
 func (w *Watcher) Propose(path string, m *mapping.Mapping) {
@@ -110,7 +118,12 @@ func (w *Watcher) Run(ctx context.Context) {
 func (w *Watcher) Look(ctx context.Context) bool {
 	fit := true
 	for _, t := range w.Tenants.All() {
-		fit = w.one(ctx, t) && fit
+		if !t.Found {
+			fit = w.one(ctx, t) && fit
+		}
+	}
+	for _, realm := range slices.Sorted(maps.Keys(w.Organizations)) {
+		fit = w.discover(ctx, realm) && fit
 	}
 	return fit
 }
@@ -169,7 +182,7 @@ func (w *Watcher) replace(t *tenant.Tenant, m *mapping.Mapping) bool {
 		return false
 	}
 	delete(w.proposed, t.Path)
-	w.Tenants.Replace(t)
+	w.Tenants.Put(t)
 	return true
 }
 

@@ -101,6 +101,9 @@ func split(escaped string) (segments []string, ok bool) {
 func (s *Server) authenticate(ctx context.Context, path, header string) (*tenant.Tenant, error) {
 	t := s.options.Tenants.ByPath(path)
 	if t == nil {
+		if every := s.options.Tenants.ByPath(tenant.Every(path)); every != nil && every.Fitness().Problem != "" {
+			return nil, bridge.Unfit(every.Fitness().Problem) // nobody knows yet which there are
+		}
 		t = &tenant.Tenant{} // has no token
 	}
 	principal, err := auth.Authenticate(t, header, time.Now())

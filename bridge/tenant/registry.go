@@ -3,50 +3,57 @@ package tenant
 import (
 	"fmt"
 	"sort"
-	"sync/atomic"
+	"sync"
 )
 
-// Registry finds tenants. Which there are is fixed; each may be replaced. It is safe for
-// concurrent use.
+// Registry finds tenants. It is safe for concurrent use.
 type Registry struct {
-	byPath map[string]*atomic.Pointer[Tenant]
+	mu     sync.RWMutex
+	byPath map[string]*Tenant
 }
 
 // NewRegistry makes a registry; two tenants with one path are an error.
 func NewRegistry(tenants ...*Tenant) (*Registry, error) {
-	byPath := make(map[string]*atomic.Pointer[Tenant], len(tenants))
+	byPath := make(map[string]*Tenant, len(tenants))
 	for _, t := range tenants {
 		if byPath[t.Path] != nil {
 			return nil, fmt.Errorf("two tenants have the path %q", t.Path)
 		}
-		byPath[t.Path] = new(atomic.Pointer[Tenant])
-		byPath[t.Path].Store(t)
+		byPath[t.Path] = t
 	}
 	return &Registry{byPath: byPath}, nil
 }
 
-// ByPath returns the tenant with that path segment, or nil. A request keeps to the one
-// it got, whatever replaces it meanwhile.
+// ByPath returns the tenant with that path, or nil. A request keeps to the one it got,
+// whatever replaces it meanwhile.
 func (r *Registry) ByPath(path string) *Tenant {
-	if p := r.byPath[path]; p != nil {
-		return p.Load()
-	}
-	return nil
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byPath[path]
 }
 
-// Replace puts a tenant in the place of the one with its path; there must be one.
-func (r *Registry) Replace(t *Tenant) {
-	if p := r.byPath[t.Path]; p != nil {
-		p.Store(t)
-	}
+// Put adds a tenant, in the place of the one with its path if there is one.
+func (r *Registry) Put(t *Tenant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byPath[t.Path] = t
+}
+
+// Remove takes the tenant with that path out.
+func (r *Registry) Remove(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byPath, path)
 }
 
 // All are the tenants in the order of their paths.
 func (r *Registry) All() []*Tenant {
+	r.mu.RLock()
 	out := make([]*Tenant, 0, len(r.byPath))
 	for _, t := range r.byPath {
-		out = append(out, t.Load())
+		out = append(out, t)
 	}
+	r.mu.RUnlock()
 	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	return out
 }

@@ -40,6 +40,9 @@ type Tenant struct {
 	Mapping      *mapping.Mapping
 	Tokens       []Token
 	Policy       Policy
+	// Found says that the organization was found with its credentials, and that nobody named
+	// the tenant.
+	Found bool
 
 	fitness   atomic.Pointer[Fitness]
 	unapplied atomic.Pointer[string]
@@ -55,13 +58,27 @@ type Organization struct {
 // OrganizationPath is the Path of the tenant of an organization.
 func OrganizationPath(realm, alias string) string { return realm + organizationSegment + alias }
 
+// EveryOrganization is the alias of the tenant that says what holds for all organizations of a
+// realm that bring their own credentials. It has none itself; no organization has the alias.
+const EveryOrganization = "*"
+
+// Every is the path of the tenant of EveryOrganization beside the tenant at a path, "" for one
+// of a realm.
+func Every(path string) string {
+	realm, _, ok := strings.Cut(path, organizationSegment)
+	if !ok {
+		return ""
+	}
+	return OrganizationPath(realm, EveryOrganization)
+}
+
 const organizationSegment = "/organizations/"
 
 // WithMapping is the tenant with another mapping, which the realm was found fit for.
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
-		Mapping: m, Tokens: t.Tokens, Policy: t.Policy,
+		Mapping: m, Tokens: t.Tokens, Policy: t.Policy, Found: t.Found,
 	}
 	out.SetFitness(f)
 	return out

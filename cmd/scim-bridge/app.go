@@ -67,6 +67,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 		health: observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
 		watcher: &realm.Watcher{
 			Tenants: tenants, Clients: clients, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
+			Organizations: organizationsOf(c, log),
 		},
 		config: c, mappings: mappings,
 	}, nil
@@ -120,7 +121,7 @@ func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
 func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]config.Digest, err error) {
 	mappings = map[string]config.Digest{}
 	for name, r := range c.Realms {
-		for _, t := range r.Tenants {
+		for _, t := range tenantsOfRealm(name, r) {
 			m, digest, problems := loadMappingFile(t)
 			if t.Mapping != "" {
 				mappings[t.Mapping] = digest
@@ -144,20 +145,20 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
 	}
 	out := &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens,
-		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: len(c.Realms[realmName].Tenants) > 1},
+		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, Organization: tenant.Organization{Alias: t.Organization},
+		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,
 			OwnedOnly: t.Scope == config.ScopeOwned,
 		},
 	}
-	if t.Organization != "" {
+	if t.OrganizationID != "" {
 		id, err := keycloak.ParseOrganizationID(t.OrganizationID)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: organizationID: %w", t.Path, err)
 		}
-		out.Organization = tenant.Organization{ID: id, Alias: t.Organization}
+		out.Organization.ID = id
 	}
 	return out, nil
 }

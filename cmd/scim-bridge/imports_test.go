@@ -38,7 +38,7 @@ func rooms() map[string][]string {
 		"keycloak/keycloaktest":     {"keycloak"},
 		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
 		"cmd/scim-bridge": {
-			"bridge", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
+			"bridge", "bridge/auth", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
 			"config", "keycloak", "scim/...",
 		},
 	}

@@ -31,7 +31,7 @@ func mappingProblems(c config.Config) []config.Problem {
 	var out []config.Problem
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
 		var p places
-		for _, t := range c.Realms[name].Tenants {
+		for _, t := range tenantsOfRealm(name, c.Realms[name]) {
 			m, problems := loadMapping(t)
 			out = append(out, problems...)
 			if len(problems) == 0 {
@@ -81,8 +81,8 @@ func (p *places) take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 // watchMappings proposes every mapping file that changes to its tenants.
 func (a *app) watchMappings(ctx context.Context) error {
 	users := map[string][]config.Tenant{}
-	for _, r := range a.config.Realms {
-		for _, t := range r.Tenants {
+	for name, r := range a.config.Realms {
+		for _, t := range tenantsOfRealm(name, r) {
 			if t.Mapping != "" {
 				users[t.Mapping] = append(users[t.Mapping], t)
 			}

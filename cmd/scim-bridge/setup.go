@@ -48,6 +48,7 @@ type setupFlags struct {
 	yes, relax, usernames bool
 
 	organization   string // alias
+	every          bool
 	manageRealm    bool
 	organizationID keycloak.OrganizationID // once it was looked up
 }
@@ -72,6 +73,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
 	flags.StringVar(&f.mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
 	flags.StringVar(&f.organization, "organization", "", "the `alias` of the organization whose members the endpoint is for; default: the whole realm")
+	flags.BoolVar(&f.every, "all-organizations", false, "serve every organization of the realm that \"tokens new\" makes a credential for")
 	flags.BoolVar(&f.manageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
@@ -86,6 +88,9 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 func setup(cmd *cobra.Command, f setupFlags) error {
 	if f.realm == "" || f.realm == "master" {
 		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
+	}
+	if f.every && f.organization != "" {
+		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
 	}
 	if err := checkOutput(f.output); err != nil {
 		return err
@@ -206,7 +211,7 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 // plan offers what the flags did not ask for, and lists the changes.
 func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
 	o := realm.Options{
-		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Organizations: f.organization != "", ManageRealm: f.manageRealm,
+		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
 	}
 	if !f.yes {
 		offers, err := realm.Offers(ctx, admin)
@@ -244,9 +249,11 @@ type result struct {
 }
 
 const (
-	secretName  = "secret"
-	tokenName   = "idp"
-	tokenMonths = 12
+	secretName = "secret"
+	// credentialKeyName is the file with which credentials of organizations are signed.
+	credentialKeyName = "credential-key" //nolint:gosec // the name of a file
+	tokenName         = "idp"
+	tokenMonths       = 12
 )
 
 // write makes the directory with config.yaml and the secret.
@@ -255,13 +262,17 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("read the client's secret: %w", err)
 	}
-	token := newToken()
+	token, key := newToken(), ""
+	if f.every {
+		key = credentialKeyName
+	}
 	draft := config.Draft{
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
 		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
 		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
 		Organization: f.organization, OrganizationID: f.organizationID.String(),
-		Mapping: f.mapping, Socket: f.socket(),
+		CredentialKeyFile: key,
+		Mapping:           f.mapping, Socket: f.socket(),
 		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")
@@ -272,12 +283,33 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	); err != nil {
 		return result{}, err
 	}
+	if key != "" {
+		if err := writeNew(filepath.Join(f.out, key), newToken()); err != nil {
+			return result{}, err
+		}
+	}
 	c, problems := config.Load(file)
 	if len(problems) > 0 {
 		return result{}, fmt.Errorf("the new configuration has a problem: %s", problems[0])
 	}
+	if f.every {
+		return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(f.realm, "ALIAS")), Config: file}, nil
+	}
 	path := c.Realms[f.realm].Tenants[0].Path
 	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// writeNew writes a file that is not there yet: another key would void all credentials.
+func writeNew(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the directory
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // socket is the name of the control socket in the new directory, "" where its path would be
@@ -294,6 +326,10 @@ func (f setupFlags) socket() string {
 func (f setupFlags) print(out io.Writer, r result) error {
 	if f.output == "json" {
 		return json.NewEncoder(out).Encode(r)
+	}
+	if r.Token == "" {
+		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      scim-bridge serve --config %s\n          scim-bridge tokens new --config %s --organization ALIAS\n", r.BaseURL, r.Config, r.Config)
+		return err
 	}
 	_, err := fmt.Fprintf(out, `SCIM URL  %s
 Token     %s   (shown once; good for %d months)

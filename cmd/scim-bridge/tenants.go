@@ -112,9 +112,17 @@ func printTenant(out io.Writer, t control.Tenant) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"tenant", t.Path}, {"URL", t.URL}, {"realm", t.Realm}, {"organization", strings.TrimSpace(t.Organization + " " + t.OrganizationID)}, {"key", t.Key},
-		{"scope", t.Scope}, {"profile", t.Profile}, {"unknown members", t.UnknownMembers}, {"tokens", strings.Join(tokens, ", ")},
-		{"schemas", strings.Join(t.Schemas, " ")}, {"state", state(t)},
+		{"tenant", t.Path},
+		{"URL", t.URL},
+		{"realm", t.Realm},
+		{"organization", strings.TrimSpace(t.Organization + " " + t.OrganizationID)},
+		{"key", t.Key},
+		{"scope", t.Scope},
+		{"profile", t.Profile},
+		{"unknown members", t.UnknownMembers},
+		{"tokens", strings.Join(tokens, ", ")},
+		{"schemas", strings.Join(t.Schemas, " ")},
+		{"state", state(t)},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])

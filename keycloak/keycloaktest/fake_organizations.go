@@ -134,6 +134,7 @@ func updateOrganization(c *call) (reply, error) {
 		Name, Alias string
 		Enabled     *bool
 		Domains     []domain
+		Attributes  map[string][]string
 	}
 	o := c.organization()
 	if json.Unmarshal(c.body, &body) != nil || body.Name == "" || body.Enabled == nil {
@@ -143,6 +144,9 @@ func updateOrganization(c *call) (reply, error) {
 		return reply{}, message(http.StatusBadRequest, "Cannot change the alias")
 	}
 	o.name, o.enabled, o.domains = body.Name, *body.Enabled, body.Domains
+	if body.Attributes != nil {
+		o.attributes = body.Attributes
+	}
 	return done()
 }
 

@@ -50,6 +50,12 @@ func organizations(p *probe) {
 	}
 	_, err = p.c.Organization(p.ctx, acme)
 	p.err("Organization without rights", err)
+	for i, values := range [][]string{{"x", "y"}, {"z"}, nil} {
+		p.err(fmt.Sprintf("SetOrganizationAttribute %d", i), c.SetOrganizationAttribute(p.ctx, acme, "scim.credentials", values))
+		o, err := c.Organization(p.ctx, acme)
+		p.got(fmt.Sprintf("Organization after SetOrganizationAttribute %d", i), o, err)
+	}
+	p.err("SetOrganizationAttribute of none", c.SetOrganizationAttribute(p.ctx, nothing, "k", nil))
 	p.members(c, acme, beta, nothing)
 	p.err("DeleteOrganization", c.DeleteOrganization(p.ctx, acme))
 	p.err("DeleteOrganization again", c.DeleteOrganization(p.ctx, acme))

@@ -1,0 +1,75 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// AttrCredentials is the attribute of an organization that holds the credentials of its
+// tenant, one entry a value:
+//
+//	<name>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<HMAC-SHA-256>
+//
+// The HMAC is over the organization's id and the entry, by a key that the bridge alone has:
+// who may edit an organization must not thereby become able to write users.
+const AttrCredentials = "scim.credentials"
+
+// entryName is what the name of a credential may be: an entry has to fit into 255 characters.
+var entryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
+
+// ErrEntry says that a value of AttrCredentials is no entry of the bridge's own for that
+// organization.
+var ErrEntry = errors.New("not an entry that this bridge made for the organization")
+
+// Entry is the value of AttrCredentials for a token. organization is the id.
+func Entry(key []byte, organization string, t tenant.Token) (string, error) {
+	if !entryName.MatchString(t.Name) {
+		return "", errors.New("the name of a credential has 1 to 40 letters, digits, '.', '_' or '-'")
+	}
+	end := ""
+	if !t.Expires.IsZero() {
+		end = strconv.FormatInt(t.Expires.Unix(), 10)
+	}
+	body := t.Name + "|" + hex.EncodeToString(t.SHA256[:]) + "|" + end
+	return body + "|" + hex.EncodeToString(seal(key, organization, body)), nil
+}
+
+// ReadEntry is the token of an entry, or ErrEntry.
+func ReadEntry(key []byte, organization, text string) (tenant.Token, error) {
+	i := strings.LastIndexByte(text, '|')
+	if i < 0 {
+		return tenant.Token{}, ErrEntry
+	}
+	mac, err := hex.DecodeString(text[i+1:])
+	if err != nil || !hmac.Equal(mac, seal(key, organization, text[:i])) {
+		return tenant.Token{}, ErrEntry
+	}
+	name, rest, _ := strings.Cut(text[:i], "|")
+	digest, end, _ := strings.Cut(rest, "|")
+	out := tenant.Token{Name: name}
+	if n, err := hex.Decode(out.SHA256[:], []byte(digest)); err != nil || n != len(out.SHA256) {
+		return tenant.Token{}, ErrEntry
+	}
+	if end != "" {
+		seconds, err := strconv.ParseInt(end, 10, 64)
+		if err != nil {
+			return tenant.Token{}, ErrEntry
+		}
+		out.Expires = time.Unix(seconds, 0).UTC()
+	}
+	return out, nil
+}
+
+func seal(key []byte, organization, body string) []byte {
+	m := hmac.New(sha256.New, key)
+	_, _ = m.Write([]byte("scim-bridge credential\n" + organization + "\n" + body)) // never fails, see hash.Hash
+	return m.Sum(nil)
+}

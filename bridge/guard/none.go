@@ -1,0 +1,40 @@
+package guard
+
+import (
+	"context"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// noGroups are the groups of a tenant that can have none: of an organization before Keycloak
+// 26.6, without a parent for groups of the realm.
+type noGroups struct{}
+
+func (noGroups) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
+
+func (noGroups) Group(context.Context, keycloak.GroupID) (keycloak.Group, error) {
+	return keycloak.Group{}, noGroup()
+}
+
+func (noGroups) FindGroups(context.Context, keycloak.GroupQuery, int) ([]keycloak.Group, error) {
+	return nil, nil
+}
+
+func (noGroups) ListGroups(context.Context, int, int) ([]keycloak.Group, error) { return nil, nil }
+
+func (noGroups) CountGroups(context.Context) (int, error) { return 0, nil }
+
+func (noGroups) Listed(keycloak.Group) bool { return false }
+
+func (noGroups) HasSubGroups(context.Context, keycloak.Group) (bool, error) { return false, nil }
+
+func (noGroups) GroupsOf(context.Context, keycloak.UserID) ([]keycloak.Group, error) { return nil, nil }
+
+func (noGroups) GroupMembers(context.Context, keycloak.GroupID, int, int) ([]keycloak.User, bool, error) {
+	return nil, false, noGroup()
+}
+
+func (noGroups) ConfinesGroups() bool          { return true }
+func (noGroups) RefusesStrangers() bool        { return false }
+func (noGroups) TakesGroups() bool             { return false }
+func (noGroups) GroupParent() keycloak.GroupID { return keycloak.GroupID{} }

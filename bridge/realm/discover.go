@@ -1,0 +1,90 @@
+package realm
+
+import (
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// discover finds the organizations of a realm that have credentials, and makes their tenants:
+// with a call for every hundred organizations, and none for each.
+func (w *Watcher) discover(ctx context.Context, realm string) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	like := w.Tenants.ByPath(tenant.OrganizationPath(realm, tenant.EveryOrganization))
+	fitness := like.Fitness()
+	if fitness.Problem != "" {
+		w.eachFound(realm, func(t *tenant.Tenant) { t.SetFitness(fitness) })
+		return false
+	}
+	list, err := organizations(ctx, w.Clients[realm])
+	if err != nil {
+		w.tell(like, "the organizations cannot be listed", zap.Error(err))
+		return false
+	}
+	named := map[string]bool{}
+	for _, t := range w.Tenants.All() {
+		if t.Realm == realm && !t.Found {
+			named[t.Organization.ID.String()] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, o := range list {
+		t := w.Organizations[realm](o, like)
+		if t == nil || named[o.ID] {
+			continue
+		}
+		seen[t.Path] = true
+		f := fitness
+		f.Disabled = !o.Enabled
+		w.keep(t, f)
+	}
+	w.eachFound(realm, func(t *tenant.Tenant) {
+		if !seen[t.Path] {
+			w.Tenants.Remove(t.Path)
+			w.Log.Info("the organization has no credential any more, so its tenant is gone", zap.String("tenant", t.Path))
+		}
+	})
+	w.tell(like, "the organizations with credentials are served", zap.Int("tenants", len(seen)))
+	return true
+}
+
+// keep puts a found tenant into the registry, unless it is there as it is.
+func (w *Watcher) keep(t *tenant.Tenant, f tenant.Fitness) {
+	old := w.Tenants.ByPath(t.Path)
+	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) {
+		old.SetFitness(f)
+		return
+	}
+	t.SetFitness(f)
+	w.Tenants.Put(t)
+	if old == nil {
+		w.Log.Info("an organization with a credential was found and is served", zap.String("tenant", t.Path))
+	}
+}
+
+func (w *Watcher) eachFound(realm string, do func(*tenant.Tenant)) {
+	for _, t := range w.Tenants.All() {
+		if t.Found && t.Realm == realm {
+			do(t)
+		}
+	}
+}
+
+// organizations lists all of a realm.
+func organizations(ctx context.Context, c *keycloak.Client) ([]keycloak.Organization, error) {
+	var out []keycloak.Organization
+	for {
+		part, err := c.Organizations(ctx, len(out), keycloak.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, part...); len(part) < keycloak.MaxPage {
+			return out, nil
+		}
+	}
+}

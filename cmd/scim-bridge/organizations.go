@@ -1,0 +1,76 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// isShared reports whether a realm may have users of several tenants.
+func isShared(r config.Realm) bool { return len(r.Tenants) > 1 || r.Organizations.All }
+
+// tenantsOfRealm are the tenants that the configuration names, and with organizations the one
+// that says what holds for all others.
+func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
+	out := r.Tenants
+	if o := r.Organizations; o.All {
+		out = append(slices.Clip(out), config.Tenant{
+			Organization: tenant.EveryOrganization, Path: tenant.OrganizationPath(name, tenant.EveryOrganization),
+			BareToken: o.BareToken, Profile: o.Profile, Mapping: o.Mapping, UnknownMembers: o.UnknownMembers, Where: o.Where,
+		})
+	}
+	return out
+}
+
+// organizationsOf says how the tenants of organizations that bring their own credentials are
+// made, by realm.
+func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organizations {
+	out := map[string]realm.Organizations{}
+	for name, r := range c.Realms {
+		if r.Organizations.All {
+			key := []byte(r.CredentialKey.Reveal())
+			out[name] = func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant {
+				return foundTenant(o, like, tokensOf(o, key, log), string(c.Server.PublicURL))
+			}
+		}
+	}
+	return out
+}
+
+// tokensOf are the credentials in the attributes of an organization. What the bridge did not
+// make is left out and logged.
+func tokensOf(o keycloak.Organization, key []byte, log *zap.Logger) []tenant.Token {
+	var out []tenant.Token
+	for _, text := range o.Attributes[auth.AttrCredentials] {
+		token, err := auth.ReadEntry(key, o.ID, text)
+		if err != nil {
+			log.Warn("a credential in the attributes of an organization is void", zap.String("organization", o.ID), zap.Error(err))
+			continue
+		}
+		out = append(out, token)
+	}
+	return out
+}
+
+// foundTenant is the tenant of an organization, nil when it has no credential or an alias that
+// cannot stand in a URL.
+func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
+	id, err := keycloak.ParseOrganizationID(o.ID)
+	if err != nil || len(tokens) == 0 || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == tenant.EveryOrganization {
+		return nil
+	}
+	path := tenant.OrganizationPath(like.Realm, o.Alias)
+	return &tenant.Tenant{
+		Path: path, Realm: like.Realm, Organization: tenant.Organization{ID: id, Alias: o.Alias},
+		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
+		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, Policy: like.Policy, Found: true,
+	}
+}
