@@ -144,7 +144,8 @@ func (s *Service) begin(c Call) (*request, error) {
 		return nil, Unfit(fitness.Problem)
 	}
 	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
-	if k == nil || client == nil {
+	nobodys := c.Tenant.Party.Organization && c.Tenant.Organization.ID.IsZero() // see tenant.EveryOrganization
+	if k == nil || client == nil || nobodys {
 		return nil, scim.NotFound("Endpoint")
 	}
 	rt := k.resourceType(c.Tenant)

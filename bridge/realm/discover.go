@@ -23,7 +23,7 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 	}
 	list, err := organizations(ctx, w.Clients[realm])
 	if err != nil {
-		w.tell(like, "the organizations cannot be listed", zap.Error(err))
+		w.tellOf(like, found, "the organizations cannot be listed", zap.Error(err))
 		return false
 	}
 	named := map[string]bool{}
@@ -49,13 +49,20 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 			w.Log.Info("the organization has no credential any more, so its tenant is gone", zap.String("tenant", t.Path))
 		}
 	})
-	w.tell(like, "the organizations with credentials are served", zap.Int("tenants", len(seen)))
+	w.tellOf(like, found, "the organizations with credentials are served", zap.Int("tenants", len(seen)))
 	return true
 }
 
-// keep puts a found tenant into the registry, unless it is there as it is.
+// found is the subject of what the log says about organizations that were found.
+const found = "organizations"
+
+// keep puts a found tenant into the registry, unless it is there as it is. One that somebody
+// named, for another organization of the alias, stays.
 func (w *Watcher) keep(t *tenant.Tenant, f tenant.Fitness) {
 	old := w.Tenants.ByPath(t.Path)
+	if old != nil && !old.Found {
+		return
+	}
 	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) {
 		old.SetFitness(f)
 		return

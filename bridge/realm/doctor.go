@@ -121,7 +121,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		return
 	}
 	needed := needOf(t, t.Mapping).rights()
-	if !t.Organization.ID.IsZero() && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
+	if t.Party.Organization && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
 		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then run setup again and take manage-realm from the service account",
 			"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
 		needed = append(needed, manageRealm)

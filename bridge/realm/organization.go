@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -14,7 +15,11 @@ func (n need) fixRights() string {
 	if !n.organizations {
 		return fixSetup
 	}
-	return "scim-bridge setup --realm REALM --organization " + n.organization.Alias + ", before Keycloak 26.7 with --allow-manage-realm, and with --mapping FILE when the tenant has a mapping file"
+	flag := "--organization " + n.organization.Alias
+	if n.organization.Alias == tenant.EveryOrganization {
+		flag = "--all-organizations"
+	}
+	return "scim-bridge setup --realm REALM " + flag + ", before Keycloak 26.7 with --allow-manage-realm, and with --mapping FILE when the tenant has a mapping file"
 }
 
 // checkOrganization looks whether the organization of a tenant is there, and is the one that

@@ -37,7 +37,7 @@ type Watcher struct {
 	// ObserveMapping is told whether a proposed mapping is applied; may be nil.
 	ObserveMapping func(tenant string, applied bool)
 
-	last map[string]string // by tenant: what the log said
+	last map[string]string // by tenant and subject: what the log said
 
 	mu       sync.Mutex
 	proposed map[string]*mapping.Mapping // by tenant
@@ -211,12 +211,18 @@ func fix(t *tenant.Tenant) string { return "scim-bridge doctor --tenant " + t.Pa
 
 // tell logs what changed since the last look.
 func (w *Watcher) tell(t *tenant.Tenant, text string, fields ...zap.Field) {
+	w.tellOf(t, "", text, fields...)
+}
+
+// tellOf is tell about one subject of several.
+func (w *Watcher) tellOf(t *tenant.Tenant, subject, text string, fields ...zap.Field) {
 	if w.last == nil {
 		w.last = make(map[string]string)
 	}
-	if w.last[t.Path] == text {
+	key := t.Path + " " + subject
+	if w.last[key] == text {
 		return
 	}
-	w.last[t.Path] = text
+	w.last[key] = text
 	w.Log.Info(text, append(fields, zap.String("tenant", t.Path), zap.String("realm", t.Realm))...)
 }

@@ -37,8 +37,15 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 	for name, r := range c.Realms {
 		if r.Organizations.All {
 			key := []byte(r.CredentialKey.Reveal())
+			told := map[string]bool{} // of the one watcher
+			warn := func(organization string) {
+				if !told[organization] {
+					log.Warn("a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key", zap.String("organization", organization))
+				}
+				told[organization] = true
+			}
 			out[name] = func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant {
-				return foundTenant(o, like, tokensOf(o, key, log), string(c.Server.PublicURL))
+				return foundTenant(o, like, tokensOf(o, key, warn), string(c.Server.PublicURL))
 			}
 		}
 	}
@@ -46,13 +53,13 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 }
 
 // tokensOf are the credentials in the attributes of an organization. What the bridge did not
-// make is left out and logged.
-func tokensOf(o keycloak.Organization, key []byte, log *zap.Logger) []tenant.Token {
+// make is left out and told.
+func tokensOf(o keycloak.Organization, key []byte, warn func(organization string)) []tenant.Token {
 	var out []tenant.Token
 	for _, text := range o.Attributes[auth.AttrCredentials] {
 		token, err := auth.ReadEntry(key, o.ID, text)
 		if err != nil {
-			log.Warn("a credential in the attributes of an organization is void", zap.String("organization", o.ID), zap.Error(err))
+			warn(o.ID)
 			continue
 		}
 		out = append(out, token)

@@ -241,3 +241,25 @@ func newThousand(t *testing.T, fake *keycloaktest.Fake) customers {
 	}
 	return c
 }
+
+// TestANamedOrganizationIsNotReplaced by another one that got its alias and has a credential.
+func TestANamedOrganizationIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	c := newEvery(t, keycloaktest.NewFake(t).Server())
+	c.token(t, "acme")
+	both := c.realm.config
+	r := both.Realms[c.realm.realm]
+	r.Tenants = []config.Tenant{{
+		Organization: "acme", OrganizationID: "5f6f6a3e-gone", Key: "5f6f6a3e-gone", Path: tenant.OrganizationPath(c.realm.realm, "acme"), Profile: config.ProfileTolerant,
+	}}
+	both.Realms = map[string]config.Realm{c.realm.realm: r}
+	a, err := newApp(both, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.watcher.Look(t.Context())
+	got := a.watcher.Tenants.ByPath(r.Tenants[0].Path)
+	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is another one now") {
+		t.Errorf("the tenant = %+v, fit %q, want the named one, unfit", got.Organization, got.Fitness().Problem)
+	}
+}
