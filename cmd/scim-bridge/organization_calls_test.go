@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -31,10 +30,7 @@ func TestCallsPerOperationOfAnOrganization(t *testing.T) {
 	list = "[" + list[1:] + "]"
 	user := b.create(t, "/Users", `{"userName":"jane@acme.test","externalId":"X1","displayName":"J","emails":[{"value":"jane@acme.test","primary":true},{"value":"j2@acme.test"}]}`)
 	shared := b.create(t, "/Users", `{"userName":"shared"}`)
-	id, _ := keycloak.ParseUserID(shared)
-	if err := b.admin.AddOrganizationMember(t.Context(), c.ids["globex"], id); err != nil {
-		t.Fatal(err)
-	}
+	c.admit(t, shared, "globex")
 	group := b.create(t, "/Groups", `{"displayName":"Team","externalId":"G1"}`)
 	one := `[{"value":"` + ids[0] + `"}]`
 	for _, call := range []struct {

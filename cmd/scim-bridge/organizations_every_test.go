@@ -91,6 +91,10 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 			c.look(t)
 			acme.create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			wantNames(t, "acme's groups", acme.names(t, "/Groups"))
+			if _, err := admin.OrganizationGroups(t.Context(), c.ids["acme"], 0, 1); err != nil { // before 26.6 there is no place for them
+				acme.refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"G"}`)
+				acme.refused(t, http.StatusNotFound, http.MethodGet, "/Groups/"+absentID, "")
+			}
 			globex := acme.at(c.realm.realm + "/organizations/globex")
 			globex.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			acme.at(c.realm.realm+"/organizations/*").refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")

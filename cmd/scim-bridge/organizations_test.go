@@ -112,6 +112,19 @@ func (b testBridge) create(t *testing.T, endpoint, body string) string {
 	return id
 }
 
+// admit makes a user a member of another organization, as an administrator does.
+func (c customers) admit(t *testing.T, user, alias string) keycloak.UserID {
+	t.Helper()
+	id, err := keycloak.ParseUserID(user)
+	if err == nil {
+		err = c.realm.admin.AddOrganizationMember(t.Context(), c.ids[alias], id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // refused sends a request that has to fail with a status, and returns the detail.
 func (b testBridge) refused(t *testing.T, status int, method, path, body string) string {
 	t.Helper()
@@ -228,10 +241,7 @@ func TestASharedUser(t *testing.T) {
 			c := newCustomers(t, start(t), nil)
 			acme, globex := c.of["acme"], c.of["globex"]
 			sam := acme.create(t, "/Users", `{"userName":"sam@acme.test","externalId":"A","title":"Clerk","displayName":"Sam A","name":{"givenName":"Sam","familyName":"Smith"},"emails":[{"value":"sam@acme.test","type":"work","primary":true},{"value":"further@acme.test"}]}`)
-			id, _ := keycloak.ParseUserID(sam)
-			if err := acme.admin.AddOrganizationMember(t.Context(), c.ids["globex"], id); err != nil {
-				t.Fatal(err)
-			}
+			c.admit(t, sam, "globex")
 			before := acme.must(t, http.MethodGet, "/Users/"+sam, "")
 			got := globex.must(t, http.MethodGet, "/Users/"+sam, "")
 			for _, name := range []string{"externalId", "title", "displayName"} {
@@ -321,10 +331,7 @@ func TestTheOwnerLeavesASharedUser(t *testing.T) {
 			c := newCustomers(t, start(t), nil)
 			acme, globex := c.of["acme"], c.of["globex"]
 			sam := acme.create(t, "/Users", `{"userName":"sam@acme.test","externalId":"A"}`)
-			id, _ := keycloak.ParseUserID(sam)
-			if err := acme.admin.AddOrganizationMember(t.Context(), c.ids["globex"], id); err != nil {
-				t.Fatal(err)
-			}
+			id := c.admit(t, sam, "globex")
 			acme.must(t, http.MethodDelete, "/Users/"+sam, "")
 			acme.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+sam, "")
 			wantNames(t, "globex's users", globex.names(t, "/Users"), "sam@acme.test")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -96,18 +95,10 @@ func answerOf(t *testing.T, b testBridge, method, path, body, id string) string 
 	}
 	req.Header.Set("Authorization", "Bearer "+b.Token)
 	req.Header.Set("Content-Type", "application/scim+json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Header.Del("Date")
-	res.Header.Del("X-Request-Id")
-	text := fmt.Sprint(res.StatusCode, res.Header, string(data))
+	status, header, answer := exchange(t, req)
+	header.Del("Date")
+	header.Del("X-Request-Id")
+	text := fmt.Sprint(status, header, answer)
 	return strings.NewReplacer(id, absentID, url.QueryEscape(id), absentID).Replace(text)
 }
 
