@@ -476,6 +476,30 @@ func TestScopeOwned(t *testing.T) {
 	}
 }
 
+// TestEachTenantHasAMappingAndSchemasOfItsOwn: and policies, and a profile.
+func TestEachTenantHasAMappingAndSchemasOfItsOwn(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	const urn = "urn:acme:params:scim:schemas:extension:badge:2.0:User"
+	if err := os.WriteFile(file, []byte("version: 1\nschemas: { \""+urn+"\": { resource: User, attributes: { badge: { type: string } } } }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+		for _, r := range c.Realms {
+			r.Tenants[1].Mapping, r.Tenants[1].UnknownMembers = file, config.UnknownMembersIgnore
+		}
+	})
+	acme, globex := c.of["acme"], c.of["globex"]
+	globex.must(t, http.MethodGet, "/Schemas/"+urn, "")
+	acme.refused(t, http.StatusNotFound, http.MethodGet, "/Schemas/"+urn, "")
+	body := func(name string) string { return `{"userName":"` + name + `","` + urn + `":{"badge":7}}` }
+	globex.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body("g@globex.test")) // it knows that a badge is a text
+	acme.create(t, "/Users", body("a@acme.test"))
+	const stranger = `{"displayName":"G","members":[{"value":"` + absentID + `"}]}`
+	acme.refused(t, http.StatusBadRequest, http.MethodPost, "/Groups", stranger)
+	globex.create(t, "/Groups", stranger)
+}
+
 // TestTenantsOfOneRealmHavePlacesOfTheirOwn: two that would store in one place are a problem
 // of the configuration.
 func TestTenantsOfOneRealmHavePlacesOfTheirOwn(t *testing.T) {

@@ -165,10 +165,10 @@ func valueAttacks() []attack {
 	return out
 }
 
-// TestEveryIdOfOthersIsAbsent is the attack on a wall: every credential of an organization
+// TestSecurity_2_EveryIdOfOthersIsAbsent is the attack on a wall: every credential of an organization
 // against every id of another one, of the realm, of its administrators, on every route, in
 // every form. The answer is that about nobody, byte for byte, and nothing changes.
-func TestEveryIdOfOthersIsAbsent(t *testing.T) {
+func TestSecurity_2_EveryIdOfOthersIsAbsent(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
@@ -232,8 +232,8 @@ func holdings(t *testing.T, c customers, v victims) map[string]any {
 	return out
 }
 
-// TestAForeignIdCostsTheSameCalls, in the same order: their number and time tell nothing.
-func TestAForeignIdCostsTheSameCalls(t *testing.T) {
+// TestSecurity_2_AForeignIdCostsTheSameCalls, in the same order: their number and time tell nothing.
+func TestSecurity_2_AForeignIdCostsTheSameCalls(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	c := newCustomers(t, fake.Server(), nil)
