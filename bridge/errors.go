@@ -108,14 +108,14 @@ func left(err error) string {
 
 // missing tells a missing member from a missing resource.
 func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
-	var failed *apply.Error
-	if errors.As(err, &failed) && failed.Step.ChangesRoles() && e.Missing == "" { // a role was deleted, or made anew
+	failed, _ := errors.AsType[*apply.Error](err)
+	switch {
+	case failed == nil:
+	case failed.Step.ChangesRoles() && e.Missing == "": // a role was deleted, or made anew
 		return unfit(err)
-	}
-	if failed != nil && failed.Step.Kind == plan.AdmitUser { // the user was deleted meanwhile
+	case failed.Step.Kind == plan.AdmitUser: // the user was deleted meanwhile
 		return unavailable(0, err)
-	}
-	if errors.As(err, &failed) && failed.Step.Kind == plan.AddMember {
+	case failed.Step.Kind == plan.AddMember:
 		if e.Missing == keycloak.MissingUser && !failed.Step.User.IsZero() {
 			return unknownMembers([]string{failed.Step.User.String()})
 		}
@@ -135,7 +135,7 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	switch {
 	case r.rt.Schema.ID == scim.GroupURN:
 		attribute = "displayName"
-	case !r.Tenant.Organization.ID.IsZero(): // which of the two would tell of somebody else
+	case !r.organization().IsZero(): // which of the two would tell of somebody else
 	case strings.Contains(e.Message, "username or email"):
 	case strings.Contains(e.Message, "email"):
 		attribute = "the primary e-mail address"

@@ -170,7 +170,7 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if m.Replace {
 		return k.planReplaced(ctx, r, id, m.Add)
 	}
-	remove := parsed(m.Remove)
+	remove := keycloak.ParseUserIDs(m.Remove) // what is no id is no member
 	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() {
 		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
@@ -179,17 +179,6 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	}
 	add, err := k.prove(ctx, r, m.Add)
 	return plan.ForMembers(id, idsOf(add), remove), nil, err
-}
-
-// parsed are the ids of members to remove. What is no id is no member.
-func parsed(ids []string) []keycloak.UserID {
-	var out []keycloak.UserID
-	for _, id := range ids {
-		if user, err := keycloak.ParseUserID(id); err == nil {
-			out = append(out, user)
-		}
-	}
-	return out
 }
 
 func (k groupKind) planReplaced(ctx context.Context, r *request, id keycloak.GroupID, ids []string) (plan.Plan, []guard.Member, error) {

@@ -266,7 +266,8 @@ func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc 
 	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-// planLeave plans that a user leaves all groups of the tenant.
+// planLeave plans that a user leaves the groups that the tenant lists: one of the realm
+// reaches others by their ids, which may be those of another tenant.
 func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (plan.Plan, error) {
 	groups, err := r.wall.GroupsOf(ctx, id)
 	if err != nil {
@@ -274,6 +275,9 @@ func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (
 	}
 	var p plan.Plan
 	for _, g := range groups {
+		if !r.wall.Listed(g) {
+			continue
+		}
 		group, err := r.wall.GroupID(g.ID)
 		if err != nil {
 			return nil, err

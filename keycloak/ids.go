@@ -67,6 +67,17 @@ func ParseUserID(text string) (UserID, error) {
 	return UserID{s}, err
 }
 
+// ParseUserIDs makes ids of hostile texts and leaves out what can be none.
+func ParseUserIDs(texts []string) []UserID {
+	out := make([]UserID, 0, len(texts))
+	for _, text := range texts {
+		if id, err := ParseUserID(text); err == nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // ParseGroupID makes the id of a group of the realm of hostile text, or fails with
 // ErrInvalidID.
 func ParseGroupID(text string) (GroupID, error) {

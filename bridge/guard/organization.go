@@ -75,7 +75,7 @@ func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
 // Prove costs a call for every id.
 func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
 	var asked []keycloak.User
-	for _, id := range parsed(ids) {
+	for _, id := range keycloak.ParseUserIDs(ids) {
 		asked = append(asked, keycloak.User{ID: id.String()})
 	}
 	found, err := proved(ctx, w, asked)

@@ -87,7 +87,7 @@ const batchSize = 50
 
 // Prove costs a call for every 50 ids.
 func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
-	valid := parsed(ids)
+	valid := keycloak.ParseUserIDs(ids)
 	batches := make([][]keycloak.User, (len(valid)+batchSize-1)/batchSize)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)

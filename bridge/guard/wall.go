@@ -187,17 +187,6 @@ func sorted(ids []string, found []keycloak.User) (known []Member, unknown []stri
 	return known, unknown
 }
 
-// parsed are the texts that can be ids.
-func parsed(ids []string) []keycloak.UserID {
-	valid := make([]keycloak.UserID, 0, len(ids))
-	for _, text := range ids {
-		if id, err := keycloak.ParseUserID(text); err == nil {
-			valid = append(valid, id)
-		}
-	}
-	return valid
-}
-
 // serviceAccountPrefix starts the name of every service account. A normal user may
 // have such a name too, so that the name alone proves nothing.
 const serviceAccountPrefix = "service-account-"

@@ -174,6 +174,12 @@ func TestTokensNewRefuses(t *testing.T) {
 	if after, err := os.ReadFile(filepath.Join(dir, credentialKeyName)); err != nil || string(after) != string(before) {
 		t.Errorf("setup again made another key, which voids all credentials: %v", err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, secretName), []byte("wrong"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, told, code := command(t, "", append(args, "--organization", "acme")...); code != exitFailure || !strings.Contains(told, "the bridge's own account") {
+		t.Errorf("tokens new with a wrong secret = %d, %s", code, told)
+	}
 }
 
 // TestOneMappingForEveryOrganization: a change of the file is applied to all of them at once.

@@ -439,6 +439,24 @@ func TestTheRealmsTenantBesideOrganizations(t *testing.T) {
 				}
 			}
 			all.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+jane, "")
+			id, _ := keycloak.ParseUserID(jane)
+			top, err := all.admin.CreateGroup(t.Context(), keycloak.NewGroup{Name: "Parent"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			below, err := all.admin.CreateGroup(t.Context(), keycloak.NewGroup{Name: "Below", Parent: top})
+			if err != nil {
+				t.Fatal(err)
+			}
+			team := all.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
+			if err := all.admin.AddMember(t.Context(), id, below); err != nil {
+				t.Fatal(err)
+			}
+			all.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"replace","path":"active","value":false}`))
+			left, err := all.admin.UserGroups(t.Context(), id)
+			if err != nil || len(left) != 1 || left[0].Name != "Below" {
+				t.Errorf("the groups of a guest who is inactive = %+v, %v, want those alone that the tenant does not list, not %s", left, err, team)
+			}
 			all.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+jane, `{"Operations":[{"op":"replace","path":"active","value":false},{"op":"replace","path":"userName","value":"x"}]}`)
 			acme.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+bob, "")
 		})

@@ -77,7 +77,11 @@ func makeToken(cmd *cobra.Command, f tokensFlags) error {
 	if f.months > 0 {
 		token.Expires = time.Now().AddDate(0, f.months, 0).Truncate(time.Second)
 	}
-	if err := storeToken(cmd, clients[name], f.organization, []byte(c.Realms[name].CredentialKey.Reveal()), token); err != nil {
+	err = storeToken(cmd, clients[name], f.organization, []byte(c.Realms[name].CredentialKey.Reveal()), token)
+	if keycloak.KindOf(err) == keycloak.Denied { // not an administrator's account
+		return fmt.Errorf("Keycloak refuses the bridge's own account or its rights; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(name, tenant.EveryOrganization)) //nolint:revive,staticcheck // a name
+	}
+	if err != nil {
 		return err
 	}
 	url := tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(name, f.organization))
