@@ -79,7 +79,7 @@ func makeToken(cmd *cobra.Command, f tokensFlags) error {
 	}
 	err = storeToken(cmd, clients[name], f.organization, []byte(c.Realms[name].CredentialKey.Reveal()), token)
 	if keycloak.KindOf(err) == keycloak.Denied { // not an administrator's account
-		return fmt.Errorf("Keycloak refuses the bridge's own account or its rights; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(name, tenant.EveryOrganization)) //nolint:revive,staticcheck // a name
+		return fmt.Errorf("the bridge's own account or its rights are refused by Keycloak; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(name, tenant.EveryOrganization))
 	}
 	if err != nil {
 		return err
