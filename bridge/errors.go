@@ -47,6 +47,9 @@ func (s *Service) fail(r *request, err error) error {
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
 		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
 	}
+	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
+		return forbidden(protected)
+	}
 	if role, ok := errors.AsType[guard.RoleError](err); ok {
 		return unfit(role)
 	}
@@ -59,6 +62,14 @@ func (s *Service) fail(r *request, err error) error {
 		return unavailable(0, err)
 	}
 	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+}
+
+// forbidden answers a write to who is protected.
+func forbidden(e guard.ProtectedError) *scim.Error {
+	out := scim.Forbidden("nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; leave them out, or have them changed in Keycloak",
+		listed(e.IDs))
+	out.Cause = e
+	return out
 }
 
 func unavailable(retry int, cause error) *scim.Error {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,21 +86,66 @@ func (k groupKind) proven(ctx context.Context, r *request, value any) ([]guard.M
 // policy says.
 func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard.Member, error) {
 	known, unknown, err := r.wall.Prove(ctx, ids)
-	if err != nil || len(unknown) == 0 {
-		return known, err
+	if err != nil {
+		return nil, err
 	}
-	if !r.Tenant.Policy.IgnoreUnknownMembers {
-		return nil, unknownMembers(unknown)
+	if len(unknown) > 0 {
+		if !r.Tenant.Policy.IgnoreUnknownMembers {
+			return nil, unknownMembers(unknown)
+		}
+		k.ignored(r, len(unknown))
 	}
-	k.ignored(r, len(unknown))
-	return known, nil
+	if err := k.refuse(r, known); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(known, func(m guard.Member) bool { return r.wall.ProtectsUser(m.ID.String()) }), nil
 }
 
-// ignored records members that the policy left out: counted and logged, never
+// refuse refuses, or counts as ignored, those of some members whom SCIM may not write.
+func (k groupKind) refuse(r *request, members []guard.Member) error {
+	var ids []string
+	for _, m := range members {
+		if id := m.ID.String(); r.wall.ProtectsUser(id) {
+			ids = append(ids, id)
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return nil
+	case !r.Tenant.Policy.IgnoreUnknownMembers:
+		return guard.ProtectedUsers(ids...)
+	}
+	k.ignored(r, len(ids))
+	return nil
+}
+
+// removable are the ids of members that may go. Those of protected users may not; one that is
+// no user of the tenant is left out, as nobody's.
+func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([]keycloak.UserID, error) {
+	var out []keycloak.UserID
+	var protected []string
+	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
+		if r.wall.ProtectsUser(id.String()) {
+			protected = append(protected, id.String())
+		} else {
+			out = append(out, id)
+		}
+	}
+	if len(protected) == 0 {
+		return out, nil
+	}
+	known, _, err := r.wall.Prove(ctx, protected)
+	if err == nil {
+		err = k.refuse(r, known)
+	}
+	return out, err
+}
+
+// ignored records members that the policy leaves as they are: counted and logged, never
 // silent.
 func (k groupKind) ignored(r *request, n int) {
 	k.s.options.ObserveIgnored(scim.AttrMembers, n)
-	k.s.options.Log.Warn("unknown members left out, as the tenant's policy unknownMembers: ignore says",
+	k.s.options.Log.Warn("unknown or protected members left as they are, as the tenant's policy unknownMembers: ignore says",
 		zap.String("tenant", r.Tenant.Path), zap.Int("members", n))
 }
 
@@ -107,6 +153,11 @@ func (k groupKind) ignored(r *request, n int) {
 const maxNamed = 20
 
 func unknownMembers(ids []string) *scim.Error {
+	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s", len(ids), listed(ids))
+}
+
+// listed are ids for an error, some of them when there are many.
+func listed(ids []string) string {
 	text := strings.Join(ids[:min(len(ids), maxNamed)], ", ")
 	if len(ids) > maxNamed {
 		text += " and others"
@@ -114,7 +165,7 @@ func unknownMembers(ids []string) *scim.Error {
 	if len(text) > maxNamed*64 {
 		text = text[:maxNamed*64] + "…"
 	}
-	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s", len(ids), strings.ToValidUTF8(text, ""))
+	return strings.ToValidUTF8(text, "")
 }
 
 func idsOf(members []guard.Member) []keycloak.UserID {
@@ -170,9 +221,16 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if m.Replace {
 		return k.planReplaced(ctx, r, id, m.Add)
 	}
-	remove := keycloak.ParseUserIDs(m.Remove) // what is no id is no member
+	remove, err := k.removable(ctx, r, m.Remove)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() {
-		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
+		user, err := keycloak.ParseUserID(m.Add[0])
+		switch {
+		case r.wall.ProtectsUser(m.Add[0]):
+			return nil, nil, guard.ProtectedUsers(m.Add[0])
+		case err == nil && !r.wall.ServiceAccount(m.Add[0]):
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
 		}
 		return nil, nil, unknownMembers(m.Add)
@@ -205,11 +263,20 @@ func (k groupKind) planReplaced(ctx context.Context, r *request, id keycloak.Gro
 		return nil, nil, err
 	}
 	var remove []keycloak.UserID
+	var kept []guard.Member
 	for _, m := range present {
-		if _, gone := byID[m.ID.String()]; gone {
+		_, gone := byID[m.ID.String()]
+		switch {
+		case gone && r.wall.ProtectsUser(m.ID.String()):
+			kept = append(kept, m)
+		case gone:
 			remove = append(remove, m.ID)
 		}
 	}
+	if err := k.refuse(r, kept); err != nil {
+		return nil, nil, err
+	}
+	after = append(after, kept...)
 	return plan.ForMembers(id, idsOf(add), remove), append(after, add...), nil
 }
 
@@ -251,6 +318,9 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		if _, err := k.read(ctx, r); err != nil {
 			return nil, true, err
 		}
+	}
+	if r.wall.ProtectsGroup(id.String()) {
+		return nil, true, guard.ProtectedGroup(id.String())
 	}
 	p, _, err := k.planMembers(ctx, r, id, m)
 	if err == nil && len(p) == 0 && !m.Replace && !r.wall.ConfinesGroups() { // nothing to do is still a 404 when there is no group

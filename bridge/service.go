@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -76,6 +77,7 @@ type request struct {
 	rt         *scim.ResourceType
 	client     *keycloak.Client // for writes; reads go through the wall
 	wall       guard.Wall
+	fitness    tenant.Fitness // of the tenant when the request began
 	projection scim.Projection
 	atEnd      []func() // what is released when the request ends
 }
@@ -153,14 +155,14 @@ func (s *Service) begin(c Call) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &request{Call: c, kind: k, rt: rt, client: client, wall: guard.For(c.Tenant, fitness, client), projection: projection}, nil
+	return &request{Call: c, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(c.Tenant, fitness, client), projection: projection}, nil
 }
 
 // Create answers a POST: 201 with the resource.
 func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answer, error) {
 	r, err := s.begin(c)
 	if err == nil {
-		err = writable(c.Tenant)
+		err = r.writes()
 	}
 	if err != nil {
 		return Answer{}, err
@@ -188,13 +190,19 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	return s.render(ctx, r, http.StatusCreated, ch.after)
 }
 
-// writable refuses to write for a disabled organization: Keycloak shows its members
-// otherwise than they are.
-func writable(t *tenant.Tenant) error {
-	if !t.Fitness().Disabled {
-		return nil
+// maxAge is how old the look may be that says who is protected, for a write.
+const maxAge = 15 * time.Minute
+
+// writes refuses to write for a disabled organization, whose members Keycloak shows otherwise
+// than they are, and when nobody knows any more who is protected.
+func (r *request) writes() error {
+	switch p := r.fitness.Protected; {
+	case p == nil || time.Since(p.At) > maxAge:
+		return Unfit("nobody could look for " + maxAge.String() + " who is protected, so nothing is written")
+	case r.fitness.Disabled:
+		return scim.Forbidden("the organization is disabled, so nothing was changed; enable it in Keycloak first")
 	}
-	return scim.Forbidden("the organization is disabled, so nothing was changed; enable it in Keycloak first")
+	return nil
 }
 
 // document reads a whole resource from a body.
@@ -256,12 +264,9 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err != nil {
 		return Answer{}, err
 	}
-	cur, err := r.kind.read(ctx, r)
+	cur, err := r.writable(ctx)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
-	}
-	if err := r.check(cur.resource.Version()); err != nil {
-		return Answer{}, err
 	}
 	for _, name := range []string{scim.AttrExternalID, scim.AttrActive} {
 		if value, had := cur.resource.Document[name]; had && doc[name] == nil {
@@ -297,12 +302,9 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 			return s.patchedBlind(ctx, r, p, err, answers)
 		}
 	}
-	cur, err := r.kind.read(ctx, r)
+	cur, err := r.writable(ctx)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
-	}
-	if err := r.check(cur.resource.Version()); err != nil {
-		return Answer{}, err
 	}
 	result, err := patch.Apply(r.rt, cur.resource.Document, ops)
 	if err != nil {
@@ -340,12 +342,9 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	defer unlock()
-	cur, err := r.kind.read(ctx, r)
+	cur, err := r.writable(ctx)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
-	}
-	if err := r.check(cur.resource.Version()); err != nil {
-		return Answer{}, err
 	}
 	p, err := r.kind.remove(ctx, r, cur)
 	if err != nil {
@@ -357,11 +356,38 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	return Answer{Status: http.StatusNoContent}, nil
 }
 
+// writable reads a resource that is to be changed: one that SCIM may write and, when the
+// client says so, that is as the client saw it.
+func (r *request) writable(ctx context.Context) (current, error) {
+	cur, err := r.kind.read(ctx, r)
+	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
+		return current{}, err
+	}
+	if refused := r.protects(cur); refused != nil {
+		return current{}, refused
+	}
+	if stale := r.check(cur.resource.Version()); stale != nil {
+		return current{}, stale
+	}
+	return cur, err
+}
+
+// protects refuses to write to a protected resource.
+func (r *request) protects(cur current) error {
+	switch user, group := cur.userID.String(), cur.groupID.String(); {
+	case r.wall.ProtectsUser(user):
+		return guard.ProtectedUsers(user)
+	case r.wall.ProtectsGroup(group):
+		return guard.ProtectedGroup(group)
+	}
+	return nil
+}
+
 // beginWrite is begin, and waits for the resource's lock.
 func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), error) {
 	r, err := s.begin(c)
 	if err == nil {
-		err = writable(c.Tenant)
+		err = r.writes()
 	}
 	if err != nil {
 		return nil, nil, err
@@ -398,7 +424,7 @@ func (s *Service) carryOut(ctx context.Context, r *request, ch change, answers b
 // apply carries out a plan, which the debug log shows by its names, without values.
 func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
 	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
-	if err := guard.Grants(ctx, r.client, r.Tenant, p); err != nil {
+	if err := guard.Allow(ctx, r.client, r.fitness, p); err != nil {
 		return apply.Outcome{}, err
 	}
 	return s.applier.Apply(ctx, r.client, p)

@@ -97,12 +97,24 @@ type Realm struct {
 	// Organizations is `organizations`: "*" or keys; serves every organization that has a
 	// credential in its attributes and stands not in Tenants.
 	Organizations Organizations `json:"organizations,omitzero"`
+	// Protected is `protected`: what SCIM may not write in the realm, beside its
+	// administrators.
+	Protected Protected `json:"protected,omitzero"`
 	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
 	// credentials are known to be the bridge's, required with organizations.
 	CredentialKeyFile string `json:"credentialKeyFile,omitempty"`
 
 	// CredentialKey is the secret that was read.
 	CredentialKey Secret `json:"-"`
+}
+
+// Protected names users and groups that SCIM shows by their names alone and never changes.
+type Protected struct {
+	// Users is `users`: their user names.
+	Users []string `json:"users,omitempty"`
+	// Groups is `groups`: the paths of groups, which are protected with all groups below them
+	// and their members.
+	Groups []GroupPath `json:"groups,omitempty"`
 }
 
 // Organizations says what holds for the organizations of a realm that bring their own

@@ -17,8 +17,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// realmManagement is the client whose roles are the rights of the Admin API.
-const realmManagement = "realm-management"
+// RealmManagement is the clientId of the client whose roles are the rights of the Admin API.
+const RealmManagement = "realm-management"
 
 // Config is what a Client needs.
 type Config struct {

@@ -15,16 +15,16 @@ func (c *Client) FindClient(ctx context.Context, clientID string) (id ClientUUID
 	if err := c.get(ctx, "find client", "/clients", url.Values{"clientId": {clientID}}, &list); err != nil || len(list) == 0 {
 		return ClientUUID{}, false, err
 	}
-	s, err := parseSegment(list[0].ID)
-	return ClientUUID{s}, err == nil, err
+	id, err = ParseClientUUID(list[0].ID)
+	return id, err == nil, err
 }
 
 // ManagementClient finds realm-management, whose roles are the rights of the Admin API.
 // Needs view-clients.
 func (c *Client) ManagementClient(ctx context.Context) (ClientUUID, error) {
-	id, ok, err := c.FindClient(ctx, realmManagement)
+	id, ok, err := c.FindClient(ctx, RealmManagement)
 	if err == nil && !ok {
-		err = &Error{Op: "find client", Kind: NotFound, Message: realmManagement}
+		err = &Error{Op: "find client", Kind: NotFound, Message: RealmManagement}
 	}
 	return id, err
 }
@@ -32,7 +32,7 @@ func (c *Client) ManagementClient(ctx context.Context) (ClientUUID, error) {
 // HasManagementRole reports whether the server knows a right of the Admin API by its name.
 // Needs view-clients.
 func (c *Client) HasManagementRole(ctx context.Context, name string) (bool, error) {
-	_, err := c.FindRole(ctx, RoleName{Client: realmManagement, Name: name})
+	_, err := c.FindRole(ctx, RoleName{Client: RealmManagement, Name: name})
 	if KindOf(err) == NotFound {
 		return false, nil
 	}
@@ -57,8 +57,8 @@ func (c *Client) CreateClient(ctx context.Context, clientID, description string)
 	if err != nil {
 		return ClientUUID{}, err
 	}
-	s, err := parseSegment(location)
-	return ClientUUID{s}, noLocation(op, err)
+	id, err := ParseClientUUID(location)
+	return id, noLocation(op, err)
 }
 
 // ClientSecret reads the secret of a client. Needs view-clients.

@@ -113,6 +113,12 @@ func ParseOrganizationID(text string) (OrganizationID, error) {
 	return OrganizationID{s}, err
 }
 
+// ParseClientUUID makes an id of hostile text, or fails with ErrInvalidID.
+func ParseClientUUID(text string) (ClientUUID, error) {
+	s, err := parseSegment(text)
+	return ClientUUID{s}, err
+}
+
 // ParseRealm makes a realm of its name. Names may hold blanks, which are escaped.
 func ParseRealm(text string) (Realm, error) {
 	if _, err := parseSegment(strings.ReplaceAll(text, " ", "-")); err != nil {

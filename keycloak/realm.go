@@ -20,6 +20,7 @@ type RealmSettings struct {
 	DuplicateEmailsAllowed      bool `json:"duplicateEmailsAllowed"`
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	SCIMAPIEnabled              bool `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
+	DefaultRole                 Role `json:"defaultRole"`    // that every user has
 }
 
 // RealmSettings reads the settings; it needs view-realm, without which Keycloak
@@ -250,7 +251,7 @@ func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
 		return nil, named("get token", err)
 	}
 	claims, err := claimsOf(token)
-	return claims.Resources[realmManagement].Roles, named("get token", err)
+	return claims.Resources[RealmManagement].Roles, named("get token", err)
 }
 
 // RenewToken gets a new access token, as the rights in one are those of when it was issued,

@@ -53,11 +53,10 @@ func (id GroupID) roleMappings() string { return "/groups/" + id.escaped() + "/r
 // It needs view-realm, for the role of a client view-clients.
 func (c *Client) FindRole(ctx context.Context, n RoleName) (Role, error) {
 	const op = "find role"
-	name, err := parseSegment(strings.ReplaceAll(n.Name, " ", "-"))
+	name, err := roleSegment(n.Name)
 	if err != nil {
 		return Role{}, &Error{Op: op, Kind: NotFound, Err: err}
 	}
-	name.text = n.Name
 	path := "/roles/" + name.escaped()
 	if n.Client != "" {
 		id, ok, err := c.FindClient(ctx, n.Client)
@@ -101,25 +100,13 @@ func (c *Client) rightWithin(ctx context.Context, r Role, client ClientUUID) (st
 			continue
 		}
 		seen[next.ID] = true
-		within, err := c.composites(ctx, next)
+		within, err := c.Composites(ctx, next)
 		if err != nil {
 			return "", err
 		}
 		todo = append(todo, within...)
 	}
 	return "", nil
-}
-
-// composites are the roles that a role contains directly. What the role says of itself may
-// be older than that, so it is asked always.
-func (c *Client) composites(ctx context.Context, r Role) ([]Role, error) {
-	id, err := parseSegment(r.ID)
-	if err != nil {
-		return nil, &Error{Op: "list composites", Kind: Invalid, Err: err}
-	}
-	var list []Role
-	err = c.get(ctx, "list composites", "/roles-by-id/"+id.escaped()+"/composites", nil, &list)
-	return list, err
 }
 
 // UserRoles are the names of the roles that a user has directly, sorted. Roles of clients

@@ -17,10 +17,9 @@ func (e RoleError) Error() string {
 	return fmt.Sprintf("the role %q of the mapping %s", e.Role, e.Problem)
 }
 
-// Grants refuses a plan that would make an administrator, with a RoleError. What a role
-// contains is looked up for each that is granted: it may have changed since the last look
-// at the realm.
-func Grants(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, p plan.Plan) error {
+// grants looks up what each role contains that a plan grants: it may have changed since the
+// last look at the realm.
+func grants(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
 	var granted []keycloak.Role
 	for _, step := range p {
 		if step.Kind == plan.GrantRoles {
@@ -30,7 +29,7 @@ func Grants(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, p plan.Pl
 	if len(granted) == 0 {
 		return nil
 	}
-	role, right, ok, err := c.Administers(ctx, t.Fitness().Resolved.Management, granted)
+	role, right, ok, err := c.Administers(ctx, f.Protected.Management, granted)
 	switch {
 	case ok:
 		return RoleError{role.String(), "contains the right " + right + " of realm-management: nobody becomes an administrator by SCIM"}

@@ -55,8 +55,8 @@ type Groups interface {
 	// ConfinesGroups reports whether the tenant's groups are only some of those that its
 	// calls reach by id.
 	ConfinesGroups() bool
-	// RefusesStrangers reports whether Keycloak itself refuses a member who is no user of
-	// the tenant, as one that does not exist.
+	// RefusesStrangers reports whether whoever exists is a user of the tenant, so that
+	// Keycloak itself refuses all others as members.
 	RefusesStrangers() bool
 	// TakesGroups reports whether the tenant can have groups at all.
 	TakesGroups() bool
@@ -64,35 +64,50 @@ type Groups interface {
 	GroupParent() keycloak.GroupID
 }
 
+// Protection says what SCIM may not write, as of the last look at the realm.
+type Protection interface {
+	ProtectsUser(id string) bool
+	ProtectsGroup(id string) bool
+	// ServiceAccount reports whether an id is that of a service account, which is no user.
+	ServiceAccount(id string) bool
+}
+
 // Wall is all that one tenant can read of its realm. Who reads through a Wall cannot forget
-// to ask whose something is, GroupMembers apart.
+// to ask whose something is, GroupMembers apart, and sees of what is protected its name alone.
 type Wall interface {
 	Users
 	Groups
+	Protection
 }
 
 type wall struct {
-	Users
-	Groups
+	shownUsers
+	shownGroups
 }
 
 // For is the wall of a tenant that was found fit, over its realm's client.
 func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
+	users, groups := reach(t, f, c)
+	return wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected}}
+}
+
+// reach is what a tenant reaches, protected or not.
+func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (Users, Groups) {
 	groups := realmGroups{c: c, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
 	o := t.Organization.ID
 	switch {
 	case !o.IsZero() && f.OrganizationGroups:
-		return wall{organizationUsers{c, o}, organizationGroups{c, o}}
+		return organizationUsers{c, o}, organizationGroups{c, o}
 	case !o.IsZero() && groups.parent.IsZero():
-		return wall{organizationUsers{c, o}, noGroups{}}
+		return organizationUsers{c, o}, noGroups{}
 	case !o.IsZero():
 		groups.users, groups.confined = organizationUsers{c, o}, true
-		return wall{groups.users, groups}
+		return groups.users, groups
 	case t.Policy.OwnedOnly:
 		groups.users = realmUsers{c, t.Party.Key}
-		return wall{groups.users, groups}
+		return groups.users, groups
 	}
-	return wall{realmUsers{c: c}, groups}
+	return realmUsers{c: c}, groups
 }
 
 // Member is a user that may be a member of a group.

@@ -43,8 +43,6 @@ type Mapping struct {
 type Resolved struct {
 	Groups map[string]keycloak.GroupID // by path
 	Roles  map[keycloak.RoleName]keycloak.Role
-	// Management is the client whose roles administer the realm; zero without Roles.
-	Management keycloak.ClientUUID
 }
 
 // Groups are the paths of all groups that must exist.

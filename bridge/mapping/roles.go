@@ -75,9 +75,6 @@ func distinct(names []keycloak.RoleName) []keycloak.RoleName {
 	return slices.Compact(names)
 }
 
-// realmManagement is the client whose roles administer a realm.
-const realmManagement = "realm-management"
-
 // defaultRoles begins the name of the role that every user of a realm has.
 const defaultRoles = "default-roles-"
 
@@ -87,7 +84,7 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 	for i, r := range file.GrantableRoles {
 		where := config.Where("").Key("grantableRoles").Item(i)
 		switch {
-		case r.Client == realmManagement:
+		case r.Client == keycloak.RealmManagement:
 			c.Add(where, "administers the realm", "Remove it: nobody becomes an administrator by SCIM")
 		case r.Client == "" && strings.HasPrefix(r.Role, defaultRoles):
 			c.Add(where, "is the role that every user of a realm has", "Remove it: a rule could only take it away")

@@ -46,6 +46,9 @@ type Step struct {
 	GroupUpdate keycloak.GroupUpdate
 	Roles       []keycloak.Role // all of the realm or all of one client
 
+	// Live says that the step could take the user's account over or destroys it: who has it is
+	// looked at before.
+	Live bool
 	// Always says that the step is carried out even when one before it failed:
 	// access is ended also when Keycloak refuses to disable the user.
 	Always bool

@@ -48,6 +48,7 @@ func ForAdmitted(o keycloak.OrganizationID, user keycloak.UserID, groups []keycl
 // all fields, because Keycloak clears those that are missing then.
 func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
+	identifies := update.Username != nil || update.Email != nil
 	if !s.Password.Temporary() { // a temporary one is for the creation
 		update.Password = s.Password
 	}
@@ -60,7 +61,7 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 	}
 	var p Plan
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update})
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: identifies || !update.Password.IsZero()})
 	}
 	if update.Enabled != nil && !*update.Enabled {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
@@ -99,5 +100,5 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 
 // ForDeletedUser plans the deletion of a user.
 func ForDeletedUser(id keycloak.UserID) Plan {
-	return Plan{{Kind: DeleteUser, User: id}}
+	return Plan{{Kind: DeleteUser, User: id, Live: true}}
 }

@@ -43,18 +43,15 @@ func (n need) lacking(granted []string) []string {
 }
 
 // rights are the roles of realm-management that the service account needs for a mapping:
-// manage-users for users, groups and memberships, view-realm to see whether user names can
-// be changed and, when the mapping grants roles, what those contain; for that also
-// view-clients, as their contents may be roles of clients; view-identity-providers to see
-// whether the one of links is there, as Keycloak drops a link to any other without a word;
-// manage-organizations for the members and groups of an organization.
+// manage-users for users, groups and memberships; view-realm and view-clients to see who
+// administers the realm, by which roles and groups, and what the roles of the mapping
+// contain; view-identity-providers to see whether the one of links is there, as Keycloak
+// drops a link to any other without a word; manage-organizations for the members and groups
+// of an organization.
 func (n need) rights() []string {
-	m, out := n.mapping, []string{"manage-users", "view-realm"}
+	m, out := n.mapping, []string{"manage-users", "view-realm", viewClients}
 	if n.organizations {
 		out = append(out, manageOrganizations)
-	}
-	if len(m.Roles()) > 0 {
-		out = append(out, viewClients)
 	}
 	if m.IdentityProvider() != "" {
 		out = append(out, "view-identity-providers")
@@ -87,6 +84,8 @@ type Report struct {
 	EmailAsUsername bool
 	// Resolved is what the realm has under the names of the mapping.
 	Resolved mapping.Resolved
+	// Protected is who and what SCIM may not write.
+	Protected *tenant.Protected
 	// Disabled says that the tenant's organization is.
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations.
@@ -133,7 +132,7 @@ func (r *Report) texts(s Severity) []string {
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
-		Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
+		Protected: r.Protected, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
 	}
 }
 
@@ -148,8 +147,9 @@ const (
 const fixMissing = "create it in Keycloak, or change the mapping"
 
 // Check looks at the realm of a tenant, for a mapping that it has or shall have, with the
-// bridge's own account. An error is one of the look itself, not of the realm.
-func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping) (Report, error) {
+// bridge's own account. protect looks who is protected, once the rights for that are there.
+// An error is one of the look itself, not of the realm.
+func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
 	lacking, err := lackingRights(ctx, c, n)
 	if err == nil && len(lacking) > 0 { // unless they were granted since the token was issued
@@ -166,6 +166,12 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 		return r, nil
 	}
 	r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
+	protection, err := protect(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r.Protected = protection.protected
+	r.Findings = append(r.Findings, protection.findings...)
 	settings, err := c.RealmSettings(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read realm: %w", err)
@@ -241,6 +247,10 @@ func (r *Report) resolveGroups(ctx context.Context, c *keycloak.Client, paths []
 		if r.Resolved.Groups[path], err = keycloak.ParseGroupID(group.ID); err != nil {
 			return fmt.Errorf("find group %q: %w", path, err)
 		}
+		if r.Protected.Group(group.ID) {
+			r.fail("groups", "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or is protected by the configuration: nobody becomes an administrator by SCIM", path)
+			continue
+		}
 		r.pass("groups", "%q exists", path)
 	}
 	return nil
@@ -249,10 +259,6 @@ func (r *Report) resolveGroups(ctx context.Context, c *keycloak.Client, paths []
 func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []keycloak.RoleName) error {
 	if len(names) == 0 {
 		return nil
-	}
-	var err error
-	if r.Resolved.Management, err = c.ManagementClient(ctx); err != nil {
-		return fmt.Errorf("find realm-management: %w", err)
 	}
 	r.Resolved.Roles = make(map[keycloak.RoleName]keycloak.Role)
 	var found []keycloak.Role
@@ -268,7 +274,11 @@ func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []k
 		r.Resolved.Roles[name] = role
 		found = append(found, role)
 	}
-	role, right, ok, err := c.Administers(ctx, r.Resolved.Management, found)
+	management, err := c.ManagementClient(ctx)
+	if err != nil {
+		return fmt.Errorf("find realm-management: %w", err)
+	}
+	role, right, ok, err := c.Administers(ctx, management, found)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read what role %q contains: %w", role, err)

@@ -21,7 +21,9 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 		w.eachFound(realm, func(t *tenant.Tenant) { t.SetFitness(fitness) })
 		return false
 	}
-	list, err := organizations(ctx, w.Clients[realm])
+	list, err := everything(func(first int) ([]keycloak.Organization, error) {
+		return w.Clients[realm].Organizations(ctx, first, keycloak.MaxPage)
+	})
 	if err != nil {
 		w.tellOf(like, found, "the organizations cannot be listed", zap.Error(err))
 		return false
@@ -78,20 +80,6 @@ func (w *Watcher) eachFound(realm string, do func(*tenant.Tenant)) {
 	for _, t := range w.Tenants.All() {
 		if t.Found && t.Realm == realm {
 			do(t)
-		}
-	}
-}
-
-// organizations lists all of a realm.
-func organizations(ctx context.Context, c *keycloak.Client) ([]keycloak.Organization, error) {
-	var out []keycloak.Organization
-	for {
-		part, err := c.Organizations(ctx, len(out), keycloak.MaxPage)
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, part...); len(part) < keycloak.MaxPage {
-			return out, nil
 		}
 	}
 }

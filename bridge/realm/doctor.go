@@ -69,7 +69,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 
 // fit takes over what Check finds; false says that the account cannot look at more.
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) bool {
-	report, err := Check(ctx, c, t, t.Mapping)
+	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t))
 	r.Findings = append(r.Findings, report.Findings...)
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
@@ -110,7 +110,6 @@ func powers() []struct{ role, power string } {
 		{manageOrganizations, "change organizations"},
 		{"manage-events", "switch off the log of events"},
 		{"impersonation", "log in as anybody"},
-		{viewClients, "read the secrets of the realm's clients"},
 	}
 }
 

@@ -123,9 +123,7 @@ func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
 	if slices.Contains(s.wanted, manageRealm) {
 		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
 	}
-	if slices.Contains(s.wanted, viewClients) {
-		text += "; " + viewClients + " shows it the secrets of the realm's clients, and it needs it to see what the mapping's roles contain"
-	}
+	text += "; it needs " + viewClients + " to see who administers the realm, whom it must never change, and that shows it the secrets of the realm's clients"
 	grant := Change{Text: text, do: s.grant}
 	if !exists {
 		create := Change{Text: fmt.Sprintf("create the confidential client %q with a service account", s.options.ClientID), do: s.create}

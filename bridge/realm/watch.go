@@ -21,8 +21,9 @@ const (
 	// soon is how often one is that was not found fit yet, so that a repair or a
 	// Keycloak that comes up takes effect at once.
 	soon = 2 * time.Second
-	// lookTime bounds one look.
-	lookTime = 20 * time.Second
+	// lookTime bounds one look, whose calls grow with the clients and administrators of the
+	// realm.
+	lookTime = time.Minute
 )
 
 // Watcher keeps the fitness of tenants up to date, and gives a tenant a new mapping once
@@ -116,10 +117,10 @@ func (w *Watcher) Run(ctx context.Context) {
 // that was proposed. A realm that cannot be looked at keeps what was found before: an
 // outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
-	fit := true
+	fit, seen := true, map[string]Protection{}
 	for _, t := range w.Tenants.All() {
 		if !t.Found {
-			fit = w.one(ctx, t) && fit
+			fit = w.one(ctx, t, w.protectOnce(t, seen)) && fit
 		}
 	}
 	for _, realm := range slices.Sorted(maps.Keys(w.Organizations)) {
@@ -128,14 +129,28 @@ func (w *Watcher) Look(ctx context.Context) bool {
 	return fit
 }
 
-func (w *Watcher) one(ctx context.Context, t *tenant.Tenant) bool {
+// protectOnce looks who is protected in the realm of a tenant, once for all of its tenants.
+func (w *Watcher) protectOnce(t *tenant.Tenant, seen map[string]Protection) Protector {
+	return func(ctx context.Context) (Protection, error) {
+		if p, ok := seen[t.Realm]; ok {
+			return p, nil
+		}
+		p, err := ProtectorOf(w.Clients[t.Realm], t)(ctx)
+		if err == nil {
+			seen[t.Realm] = p
+		}
+		return p, err
+	}
+}
+
+func (w *Watcher) one(ctx context.Context, t *tenant.Tenant, protect Protector) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	proposed := w.proposal(t.Path)
-	if proposed != nil && w.try(ctx, t, proposed) {
+	if proposed != nil && w.try(ctx, t, proposed, protect) {
 		return true
 	}
-	report, err := Check(ctx, w.Clients[t.Realm], t, t.Mapping)
+	report, err := Check(ctx, w.Clients[t.Realm], t, t.Mapping, protect)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
@@ -151,8 +166,8 @@ func (w *Watcher) proposal(path string) *mapping.Mapping {
 
 // try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
 // one it has.
-func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping) (applied bool) {
-	report, err := Check(ctx, w.Clients[t.Realm], t, m)
+func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (applied bool) {
+	report, err := Check(ctx, w.Clients[t.Realm], t, m, protect)
 	if err != nil {
 		return false // the look at the tenant says so
 	}

@@ -212,6 +212,10 @@ func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, sta
 		s.options.Log.Error("request", append(fields, zap.NamedError("cause", e.Cause))...)
 		return
 	}
+	if e.Status == http.StatusForbidden {
+		s.options.Log.Warn("request", append(fields, zap.NamedError("cause", e.Cause))...)
+		return
+	}
 	s.options.Log.Info("request", fields...)
 }
 

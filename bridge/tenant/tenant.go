@@ -24,6 +24,8 @@ type Policy struct {
 	IgnoreUnknownMembers bool
 	// OwnedOnly confines a tenant of a realm to the users that it created.
 	OwnedOnly bool
+	// Protected is what the operator protects in the realm.
+	Protected Listed
 	// BareToken takes an Authorization header that holds the token alone (Okta's
 	// header mode).
 	BareToken bool
@@ -105,6 +107,8 @@ type Fitness struct {
 	EmailAsUsername bool
 	// Resolved is what the realm has under the names of the mapping.
 	Resolved mapping.Resolved
+	// Protected is who and what SCIM may not write.
+	Protected *Protected
 	// Disabled says that the tenant's organization is disabled: nothing can be written.
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations; else an

@@ -140,6 +140,10 @@ func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]conf
 }
 
 func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) (*tenant.Tenant, error) {
+	protected := tenant.Listed{Users: c.Realms[realmName].Protected.Users}
+	for _, path := range c.Realms[realmName].Protected.Groups {
+		protected.Groups = append(protected.Groups, string(path))
+	}
 	tokens := make([]tenant.Token, len(t.Tokens))
 	for i, token := range t.Tokens {
 		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
@@ -150,7 +154,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			IgnoreUnknownMembers: t.UnknownMembers == config.UnknownMembersIgnore, BareToken: t.BareToken,
-			OwnedOnly: t.Scope == config.ScopeOwned,
+			OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,
 		},
 	}
 	if t.OrganizationID != "" {

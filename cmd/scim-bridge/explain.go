@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -178,7 +179,14 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		t = t.WithMapping(m, t.Fitness())
 	}
 	if f.live == "" {
-		t.SetFitness(tenant.Fitness{Resolved: imagined(t.Mapping), OrganizationGroups: true})
+		management, err := keycloak.ParseClientUUID("ID-OF-" + keycloak.RealmManagement)
+		if err != nil {
+			return stage{}, err
+		}
+		t.SetFitness(tenant.Fitness{
+			Resolved: imagined(t.Mapping), OrganizationGroups: true,
+			Protected: &tenant.Protected{At: time.Now(), Management: management},
+		})
 	} else if err := look(cmd.Context(), t, clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
@@ -188,7 +196,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 
 // look finds out what the realm has under the names of the mapping.
 func look(ctx context.Context, t *tenant.Tenant, c *keycloak.Client) error {
-	report, err := realm.Check(ctx, c, t, t.Mapping)
+	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t))
 	if err != nil {
 		return fmt.Errorf("look at the realm: %w", err)
 	}

@@ -125,12 +125,11 @@ func (t *token) caller(r *realm) caller {
 // resolved.
 func (r *realm) effective(u *user) []string {
 	var out []string
-	for todo := slices.Clone(u.roles); len(todo) > 0; todo = todo[1:] {
-		if next := todo[0]; next.client != nil && next.client.clientID == realmManagement {
-			out = append(out, next.name)
+	for _, held := range r.rolesOf(u) {
+		if held.client != nil && held.client.clientID == realmManagement {
+			out = append(out, held.name)
 		}
-		todo = append(todo, todo[0].includes...)
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 func (c *call) clientByID() (*client, error) {
@@ -18,14 +17,16 @@ func (c *call) clientByID() (*client, error) {
 
 func listClients(c *call) (reply, error) {
 	wanted := c.r.URL.Query().Get("clientId")
+	clients, err := c.clientsPage(filter(slices.Collect(maps.Values(c.realm.clients)), func(cl *client) bool { return wanted == "" || cl.clientID == wanted }))
+	if err != nil {
+		return reply{}, err
+	}
 	out := []any{}
-	for _, cl := range slices.SortedFunc(maps.Values(c.realm.clients), func(a, b *client) int { return strings.Compare(a.clientID, b.clientID) }) {
-		if wanted == "" || cl.clientID == wanted {
-			out = append(out, map[string]any{
-				"id": cl.id, "clientId": cl.clientID, "description": cl.description, "enabled": cl.enabled,
-				"publicClient": cl.public, "serviceAccountsEnabled": cl.service, "secret": cl.secret,
-			})
-		}
+	for _, cl := range clients {
+		out = append(out, map[string]any{
+			"id": cl.id, "clientId": cl.clientID, "description": cl.description, "enabled": cl.enabled,
+			"publicClient": cl.public, "serviceAccountsEnabled": cl.service, "secret": cl.secret,
+		})
 	}
 	return found(out)
 }

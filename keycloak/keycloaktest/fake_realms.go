@@ -58,7 +58,7 @@ func readRealm(c *call) (reply, error) {
 	}
 	out := map[string]any{"realm": c.realm.name, "organizationsEnabled": c.realm.settings["organizationsEnabled"]}
 	if c.caller.may(viewRealm, manageRealm) {
-		out["id"] = c.realm.id
+		out["id"], out["defaultRole"] = c.realm.id, c.realm.roles[0].show(false)
 		maps.Copy(out, c.realm.settings)
 	}
 	if c.caller.may(viewUsers, manageUsers) {

@@ -100,16 +100,11 @@ func listRoles(c *call) (reply, error) {
 }
 
 func readRole(c *call) (reply, error) {
-	_, roles, err := c.container()
+	r, err := c.roleByName()
 	if err != nil {
 		return reply{}, err
 	}
-	for _, r := range roles {
-		if r.name == c.path("role") {
-			return found(r.show(true))
-		}
-	}
-	return reply{}, noRole()
+	return found(r.show(true))
 }
 
 func createRole(c *call) (reply, error) {

@@ -26,6 +26,8 @@ type realm struct {
 	sessions      []*session
 	// providers are the aliases of the identity providers.
 	providers []string
+	// defaultGroups are the ids of those that a new user joins.
+	defaultGroups []string
 	// firstActions are the required actions that every new user gets.
 	firstActions []string
 }

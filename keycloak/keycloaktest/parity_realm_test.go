@@ -26,6 +26,7 @@ func realmScenarios() []scenario {
 		{"tokens", kct.RealmOptions{}, tokens},
 		{"sessions", kct.RealmOptions{}, sessions},
 		{"roles", kct.RealmOptions{}, roles},
+		{"administrators", kct.RealmOptions{}, administrators},
 		{"links", kct.RealmOptions{}, links},
 		{"organizations", kct.RealmOptions{}, organizations},
 		{"groups of organizations", kct.RealmOptions{}, organizationGroups},
@@ -34,6 +35,8 @@ func realmScenarios() []scenario {
 
 func realmAndClients(p *probe) {
 	settings, err := p.c.RealmSettings(p.ctx)
+	p.know(settings.DefaultRole.ID, "default role")
+	p.know(settings.DefaultRole.ContainerID, "realm")
 	p.got("RealmSettings", settings, err)
 	p.err("AllowEditUsername without rights", p.c.AllowEditUsername(p.ctx))
 	p.err("AllowEditUsername", p.admin.AllowEditUsername(p.ctx))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -139,4 +140,126 @@ func links(p *probe) {
 	find("a link of nobody", "sub")
 	_, err := p.c.CreateUser(p.ctx, keycloak.NewUser{Username: "nul", Link: &keycloak.Link{IdentityProvider: "corp", UserID: "a\x00"}})
 	p.err("a link with NUL", err)
+}
+
+// administrators: who holds rights of the Admin API, by every way.
+func administrators(p *probe) {
+	shop, err := p.admin.CreateClient(p.ctx, "shop", "")
+	if err != nil {
+		p.t.Fatalf("CreateClient() = %v", err)
+	}
+	management, err := p.admin.ManagementClient(p.ctx)
+	if err != nil {
+		p.t.Fatalf("ManagementClient() = %v", err)
+	}
+	for path, name := range map[string]string{"/roles": "super user", "/clients/" + shop.String() + "/roles": "boss"} {
+		p.make(path, map[string]string{"name": name})
+	}
+	right := map[string]keycloak.Role{}
+	for _, name := range []string{"view-events", "manage-users", "view-users"} {
+		right[name] = p.role(keycloak.RoleName{Client: "realm-management", Name: name})
+	}
+	super, boss := p.role(keycloak.RoleName{Name: "super user"}), p.role(keycloak.RoleName{Client: "shop", Name: "boss"})
+	p.make("/roles-by-id/"+super.ID+"/composites", []keycloak.Role{right["view-events"]})
+	p.make("/roles-by-id/"+boss.ID+"/composites", []keycloak.Role{super})
+	parent := p.group(keycloak.NewGroup{Name: "parent"})
+	child := p.group(keycloak.NewGroup{Name: "child", Parent: parent})
+	grants := []struct {
+		holder keycloak.RoleHolder
+		role   keycloak.Role
+	}{
+		{p.user(keycloak.NewUser{Username: "direct"}), right["manage-users"]},
+		{p.user(keycloak.NewUser{Username: "by-realm-role"}), super},
+		{p.user(keycloak.NewUser{Username: "by-client-role"}), boss},
+		{parent, right["view-users"]},
+	}
+	for _, g := range grants {
+		if err := p.admin.GrantRoles(p.ctx, g.holder, []keycloak.Role{g.role}); err != nil {
+			p.t.Fatalf("GrantRoles() = %v", err)
+		}
+	}
+	users := map[string]keycloak.UserID{"in-parent": p.user(keycloak.NewUser{Username: "in-parent"}), "in-child": p.user(keycloak.NewUser{Username: "in-child"}), "plain": p.user(keycloak.NewUser{Username: "plain"})}
+	for name, group := range map[string]keycloak.GroupID{"in-parent": parent, "in-child": child} {
+		if err := p.c.AddMember(p.ctx, users[name], group); err != nil {
+			p.t.Fatalf("AddMember() = %v", err)
+		}
+	}
+	for i, name := range []string{"direct", "by-realm-role", "by-client-role"} {
+		users[name], _ = grants[i].holder.(keycloak.UserID)
+	}
+	caller := p.clientsCaller()
+	for _, name := range []string{"direct", "by-realm-role", "by-client-role", "in-parent", "in-child", "plain"} {
+		list, err := caller.EffectiveRoles(p.ctx, users[name], management)
+		p.got("EffectiveRoles of "+name, slices.Sorted(slices.Values(list)), err)
+	}
+	_, err = caller.EffectiveRoles(p.ctx, users["plain"], keycloak.ClientUUID{})
+	p.got("EffectiveRoles of no client", err != nil, nil)
+	_, err = p.c.EffectiveRoles(p.ctx, users["plain"], management)
+	p.err("EffectiveRoles without view-clients", err)
+	p.holders(caller, super, boss, right["manage-users"], right["view-users"])
+	p.containers(caller, boss)
+}
+
+// holders lists who has roles.
+func (p *probe) holders(caller *keycloak.Client, roles ...keycloak.Role) {
+	p.t.Helper()
+	name := func(u keycloak.User) string { return u.Username }
+	group := func(g keycloak.Group) string { return g.Path }
+	for _, r := range roles {
+		users, err := caller.RoleUsers(p.ctx, r, 0, 10)
+		p.got("RoleUsers of "+r.Name, mapped(users, name), err)
+		groups, err := caller.RoleGroups(p.ctx, r, 0, 10)
+		p.got("RoleGroups of "+r.Name, mapped(groups, group), err)
+	}
+	users, err := caller.RoleUsers(p.ctx, roles[0], 1, 1)
+	p.got("RoleUsers, second page", mapped(users, name), err)
+	_, err = p.c.RoleUsers(p.ctx, roles[1], 0, 10)
+	p.err("RoleUsers without view-clients", err)
+	_, err = p.c.RoleGroups(p.ctx, roles[1], 0, 10)
+	p.err("RoleGroups without view-clients", err)
+	for _, name := range []string{"nope", "a/b"} {
+		_, err = caller.RoleUsers(p.ctx, keycloak.Role{Name: name}, 0, 10)
+		p.err("RoleUsers of "+name, err)
+		_, err = caller.RoleGroups(p.ctx, keycloak.Role{Name: name}, 0, 10)
+		p.err("RoleGroups of "+name, err)
+	}
+}
+
+// containers lists clients and their roles, what a role contains, and default groups.
+func (p *probe) containers(caller *keycloak.Client, boss keycloak.Role) {
+	p.t.Helper()
+	of := func(r keycloak.Role) string { return fmt.Sprint(r, r.Composite) }
+	clients, err := caller.Clients(p.ctx, 0, 100)
+	p.got("Clients", mapped(clients, func(c keycloak.ClientInfo) string { return fmt.Sprint(c.ClientID, c.ServiceAccount) }), err)
+	second, err := caller.Clients(p.ctx, 1, 1)
+	p.got("Clients, second page", mapped(second, func(c keycloak.ClientInfo) string { return c.ClientID }), err)
+	_, err = p.c.Clients(p.ctx, 0, 100)
+	p.err("Clients without view-clients", err)
+	list, err := p.c.Roles(p.ctx, keycloak.ClientInfo{})
+	p.got("Roles of the realm", slices.Sorted(slices.Values(mapped(list, of))), err) // in no order
+	for _, c := range clients {
+		if c.ClientID == "shop" {
+			list, err = caller.Roles(p.ctx, c)
+			p.got("Roles of shop", mapped(list, of), err)
+			_, err = p.c.Roles(p.ctx, c)
+			p.err("Roles of shop without view-clients", err)
+		}
+	}
+	list, err = caller.Composites(p.ctx, boss)
+	p.got("Composites", mapped(list, of), err)
+	for _, label := range []string{"none", "one"} {
+		groups, err := p.c.DefaultGroups(p.ctx)
+		p.got("DefaultGroups, "+label, mapped(groups, func(g keycloak.Group) string { return g.Path }), err)
+		id := p.group(keycloak.NewGroup{Name: "everybody" + label})
+		status, _, _ := p.send(http.MethodPut, "/default-groups/"+id.String(), "", "")
+		p.got("add a default group after "+label, status, nil)
+	}
+}
+
+func mapped[T any](list []T, of func(T) string) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = of(v)
+	}
+	return out
 }

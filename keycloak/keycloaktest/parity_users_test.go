@@ -352,6 +352,8 @@ func renames(p *probe) {
 func emailAsUsername(p *probe) {
 	p.raw(http.MethodPut, "", `{"registrationEmailAsUsername":true}`)
 	settings, err := p.c.RealmSettings(p.ctx)
+	p.know(settings.DefaultRole.ID, "default role")
+	p.know(settings.DefaultRole.ContainerID, "realm")
 	p.got("RealmSettings", settings, err)
 	for _, u := range []keycloak.NewUser{{Username: "eau", Email: "Eau@x.test"}, {Username: "none"}, {Username: "", Email: "e2@x.test"}} {
 		id, err := p.c.CreateUser(p.ctx, u)

@@ -1,0 +1,154 @@
+package guard
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// ProtectedError is a write to users or groups that SCIM may not write: nothing was changed.
+type ProtectedError struct {
+	Resource string   // "user" or "group"
+	IDs      []string // which the client may know
+	Why      string   // for the log
+}
+
+// Error is for the log.
+func (e ProtectedError) Error() string {
+	return "a write to a protected " + e.Resource + ": " + strings.Join(e.IDs, ", ") + " " + e.Why
+}
+
+// why is as far as a look at the realm tells.
+const why = "administers the realm or is protected by the configuration"
+
+// ProtectedUsers refuses a write to users that the last look at the realm found protected.
+func ProtectedUsers(ids ...string) error { return ProtectedError{"user", ids, why} }
+
+// ProtectedGroup refuses a write to such a group.
+func ProtectedGroup(id string) error { return ProtectedError{"group", []string{id}, why} }
+
+// shownUsers shows of a protected user who it is and whether it is active, and nothing else.
+type shownUsers struct {
+	Users
+
+	protected *tenant.Protected
+}
+
+func (w shownUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User, error) {
+	u, err := w.Users.User(ctx, id)
+	return w.shown(u), err
+}
+
+func (w shownUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
+	list, err := w.Users.FindUsers(ctx, q, most)
+	return each(list, w.shown), err
+}
+
+func (w shownUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error) {
+	list, err := w.Users.ListUsers(ctx, first, limit)
+	return each(list, w.shown), err
+}
+
+func (w shownUsers) shown(u keycloak.User) keycloak.User {
+	if !w.protected.User(u.ID) {
+		return u
+	}
+	return keycloak.User{ID: u.ID, Username: u.Username, Enabled: mapping.Enabled(u), Created: u.Created}
+}
+
+func (w shownUsers) ProtectsUser(id string) bool { return w.protected.User(id) }
+
+func (w shownUsers) ServiceAccount(id string) bool { return w.protected.ServiceAccount(id) }
+
+// shownGroups shows of a protected group its name, and not who is in it.
+type shownGroups struct {
+	Groups
+
+	protected *tenant.Protected
+}
+
+func (w shownGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
+	g, err := w.Groups.Group(ctx, id)
+	return w.shown(g), err
+}
+
+func (w shownGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error) {
+	list, err := w.Groups.FindGroups(ctx, q, most)
+	return each(list, w.shown), err
+}
+
+func (w shownGroups) ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+	list, err := w.Groups.ListGroups(ctx, first, limit)
+	return each(list, w.shown), err
+}
+
+// GroupsOf reads on about a protected user, so that one of another tenant answers as nobody.
+func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
+	list, err := w.Groups.GroupsOf(ctx, id)
+	if w.protected.User(id.String()) {
+		return nil, err
+	}
+	return each(list, w.shown), err
+}
+
+func (w shownGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, bool, error) {
+	if w.protected.Group(id.String()) {
+		return nil, false, nil
+	}
+	return w.Groups.GroupMembers(ctx, id, first, limit)
+}
+
+func (w shownGroups) shown(g keycloak.Group) keycloak.Group {
+	if !w.protected.Group(g.ID) {
+		return g
+	}
+	return keycloak.Group{ID: g.ID, Name: g.Name, Path: g.Path, ParentID: g.ParentID, SubGroupCount: g.SubGroupCount, Organization: g.Organization}
+}
+
+func (w shownGroups) ProtectsGroup(id string) bool { return w.protected.Group(id) }
+
+func each[T any](list []T, of func(T) T) []T {
+	for i := range list {
+		list[i] = of(list[i])
+	}
+	return list
+}
+
+// Allow refuses a plan that writes to who is protected, with a ProtectedError, or would make
+// an administrator, with a RoleError. Every plan passes it before it is carried out.
+//
+// What a look at the realm found serves ordinary steps. Before those that could take an
+// account over or destroy it, who has it is looked at again, as are the contents of roles
+// that are granted.
+func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
+	looked := keycloak.UserID{}
+	for _, step := range p {
+		user, group := step.User.String(), step.Group.String()
+		if step.Kind == plan.UpdateGroup {
+			group = step.OldGroup.ID
+		}
+		switch {
+		case f.Protected.User(user) || f.Protected.ServiceAccount(user):
+			return ProtectedUsers(user)
+		case f.Protected.Group(group):
+			return ProtectedGroup(group)
+		case f.Protected.Group(step.NewGroup.Parent.String()):
+			return ProtectedGroup(step.NewGroup.Parent.String())
+		case !step.Live || step.User == looked:
+			continue
+		}
+		rights, err := c.EffectiveRoles(ctx, step.User, f.Protected.Management)
+		if err != nil {
+			return err
+		}
+		if len(rights) > 0 {
+			return ProtectedError{"user", []string{user}, "has rights of realm-management since the last look: " + strings.Join(rights, ", ")}
+		}
+		looked = step.User
+	}
+	return grants(ctx, c, f, p)
+}
