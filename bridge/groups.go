@@ -225,12 +225,8 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() {
-		user, err := keycloak.ParseUserID(m.Add[0])
-		switch {
-		case r.wall.ProtectsUser(m.Add[0]):
-			return nil, nil, guard.ProtectedUsers(m.Add[0])
-		case err == nil && !r.wall.ServiceAccount(m.Add[0]):
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() && !r.wall.ProtectsUser(m.Add[0]) && !r.wall.ServiceAccount(m.Add[0]) {
+		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
 		}
 		return nil, nil, unknownMembers(m.Add)

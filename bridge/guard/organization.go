@@ -158,6 +158,6 @@ func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupI
 }
 
 func (organizationGroups) ConfinesGroups() bool            { return true }
-func (organizationGroups) RefusesStrangers() bool          { return false }
+func (organizationGroups) RefusesStrangers() bool          { return true }
 func (organizationGroups) TakesGroups() bool               { return true }
 func (w organizationGroups) GroupParent() keycloak.GroupID { return w.id.TopLevel() }

@@ -55,8 +55,8 @@ type Groups interface {
 	// ConfinesGroups reports whether the tenant's groups are only some of those that its
 	// calls reach by id.
 	ConfinesGroups() bool
-	// RefusesStrangers reports whether whoever exists is a user of the tenant, so that
-	// Keycloak itself refuses all others as members.
+	// RefusesStrangers reports whether Keycloak itself refuses a member who is no user of
+	// the tenant, as one that does not exist.
 	RefusesStrangers() bool
 	// TakesGroups reports whether the tenant can have groups at all.
 	TakesGroups() bool

@@ -151,14 +151,14 @@ const fixMissing = "create it in Keycloak, or change the mapping"
 // An error is one of the look itself, not of the realm.
 func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
-	lacking, err := lackingRights(ctx, c, n)
-	if err == nil && len(lacking) > 0 { // unless they were granted since the token was issued
+	lacking, protection, err := n.look(ctx, c, protect)
+	if len(lacking) > 0 || keycloak.KindOf(err) == keycloak.Denied { // rights may have come and gone since the token was issued
 		if _, err = c.RenewToken(ctx); err == nil {
-			lacking, err = lackingRights(ctx, c, n)
+			lacking, protection, err = n.look(ctx, c, protect)
 		}
 	}
 	if err != nil {
-		return Report{}, fmt.Errorf("read own rights: %w", err)
+		return Report{}, err
 	}
 	r := newReport(c)
 	if len(lacking) > 0 {
@@ -166,10 +166,6 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 		return r, nil
 	}
 	r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
-	protection, err := protect(ctx)
-	if err != nil {
-		return Report{}, err
-	}
 	r.Protected = protection.protected
 	r.Findings = append(r.Findings, protection.findings...)
 	settings, err := c.RealmSettings(ctx)
@@ -200,9 +196,17 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	return r, nil
 }
 
-func lackingRights(ctx context.Context, c *keycloak.Client, n need) ([]string, error) {
+// look finds the rights that the account lacks and, when there are none, who is protected.
+func (n need) look(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
 	granted, err := c.OwnRoles(ctx)
-	return n.lacking(granted), err
+	if err != nil {
+		return nil, Protection{}, fmt.Errorf("read own rights: %w", err)
+	}
+	if lacking = n.lacking(granted); len(lacking) > 0 {
+		return lacking, Protection{}, nil
+	}
+	p, err = protect(ctx)
+	return nil, p, err
 }
 
 // resolve looks up what the mapping names.

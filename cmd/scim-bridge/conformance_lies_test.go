@@ -164,6 +164,9 @@ func TestConformanceFindsEveryLie(t *testing.T) {
 			}, func(r scimtest.Result) {
 				if r.Outcome == scimtest.Fail {
 					failed++
+					if name == "none" {
+						t.Logf("%+v", r)
+					}
 				}
 			})
 			if err != nil || (failed > 0) != (name != "none") {

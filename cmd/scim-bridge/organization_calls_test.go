@@ -50,7 +50,7 @@ func TestCallsPerOperationOfAnOrganization(t *testing.T) {
 		{"PATCH user", "PATCH", "/Users/" + user, patchBody(`{"op":"replace","path":"title","value":"t2"}`), []string{get, put}},
 		{"PUT user, no change", "PUT", "/Users/" + ids[1], `{"userName":"member1","title":"t"}`, []string{get}},
 		{"deactivate", "PATCH", "/Users/" + ids[4], patchBody(`{"op":"replace","path":"active","value":false}`), []string{get, put, "POST /users/{id}/logout", "GET /users/{id}/consents"}},
-		{"DELETE user", "DELETE", "/Users/" + ids[4], "", []string{get, "GET /organizations/members/{user}/organizations", "DELETE /users/{id}"}},
+		{"DELETE user", "DELETE", "/Users/" + ids[4], "", []string{get, "GET /organizations/members/{user}/organizations", "GET /users/{id}/role-mappings/clients/{client}/composite", "DELETE /users/{id}"}},
 		{"DELETE user of another organization too", "DELETE", "/Users/" + shared, "", []string{get, "GET /organizations/members/{user}/organizations", "GET /organizations/{id}/members/{user}/groups", "DELETE /organizations/{id}/members/{user}"}},
 		{"GET group", "GET", "/Groups/" + group, "", []string{getGroup, readMembers}},
 		{"GET group without members", "GET", "/Groups/" + group + "?excludedAttributes=members", "", []string{getGroup}},
