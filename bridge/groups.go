@@ -90,7 +90,7 @@ func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard
 		return nil, err
 	}
 	if len(unknown) > 0 {
-		if !r.Tenant.Policy.IgnoreUnknownMembers {
+		if !r.Tenant.Policy.IgnoresUnknownMembers() {
 			return nil, unknownMembers(unknown)
 		}
 		k.ignored(r, len(unknown))
@@ -112,7 +112,7 @@ func (k groupKind) refuse(r *request, members []guard.Member) error {
 	switch {
 	case len(ids) == 0:
 		return nil
-	case !r.Tenant.Policy.IgnoreUnknownMembers:
+	case !r.Tenant.Policy.IgnoresUnknownMembers():
 		return guard.ProtectedUsers(ids...)
 	}
 	k.ignored(r, len(ids))
@@ -225,7 +225,7 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoreUnknownMembers && r.wall.RefusesStrangers() && !r.wall.ProtectsUser(m.Add[0]) && !r.wall.ServiceAccount(m.Add[0]) {
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() && r.wall.RefusesStrangers() && !r.wall.ProtectsUser(m.Add[0]) && !r.wall.ServiceAccount(m.Add[0]) {
 		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
 		}

@@ -109,8 +109,8 @@ type kind interface {
 	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
 	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
-	// resume changes what an earlier creation left unfinished, after err of another try;
-	// ok is false when there is nothing of that kind.
+	// resume changes what stands in the way of a creation that failed with err and may be
+	// taken up in its place; ok is false when there is nothing of that kind.
 	resume(ctx context.Context, r *request, doc scim.Document, err error) (ch change, ok bool, err2 error)
 	// created completes what was planned with the ids that Keycloak gave.
 	created(after current, out apply.Outcome) current
@@ -173,16 +173,25 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 		return Answer{}, err
 	}
 	ch, err := r.kind.create(ctx, r, doc)
-	if err != nil {
-		return Answer{}, s.fail(r, err)
-	}
-	out, err := s.apply(ctx, r, ch.plan)
 	if err == nil {
-		return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+		var out apply.Outcome
+		if out, err = s.apply(ctx, r, ch.plan); err == nil {
+			return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+		}
 	}
-	ch, ok, err := r.kind.resume(ctx, r, doc, err)
+	return s.resume(ctx, r, doc, err)
+}
+
+// resume answers a creation that failed: with what it takes up in its place, if there is
+// something. That somebody is protected is told to nobody who does not see the user.
+func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Answer, error) {
+	ch, ok, err := r.kind.resume(ctx, r, doc, failure)
 	if ok && err == nil {
 		_, err = s.apply(ctx, r, ch.plan)
+	}
+	if protected, is := errors.AsType[guard.ProtectedError](err); is && ok {
+		s.options.Log.Warn("an account that exists is not taken up", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
+		err = failure
 	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)

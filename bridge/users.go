@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -54,11 +54,11 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
 		return change{}, err
 	}
-	link, err := k.link(ctx, r, doc)
+	state, err := k.state(r, nil, doc)
 	if err != nil {
 		return change{}, err
 	}
-	state, err := k.state(r, doc)
+	link, err := k.link(ctx, r, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -78,54 +78,9 @@ func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organ
 
 func userNameLock(s mapping.UserState) string { return " userName " + s.Username }
 
-// resume finishes a user whom the tenant owns and who is no member of its organization: a
-// creation that broke off, or one who left.
-func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
-	if r.organization().IsZero() || keycloak.KindOf(failure) != keycloak.Conflict {
-		return change{}, false, failure
-	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
-	if err != nil {
-		return change{}, false, err
-	}
-	id, user, err := k.departed(ctx, r, state, failure)
-	if err != nil {
-		return change{}, false, err
-	}
-	enabled := state.Enabled == nil || *state.Enabled
-	state.Enabled = &enabled
-	p, after := plan.ForUser(r.Tenant.Party, id, user, state, time.Now())
-	p = append(p, plan.ForAdmitted(r.organization(), id, defaultGroups(r))...)
-	roles, err := k.planRoles(ctx, r, id, state)
-	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, true, err
-}
-
-// departed is the user with the name of a state whom the tenant owns and who is no member of
-// its organization; failure when there is none. Nobody else writes the user until the
-// request ends.
-func (k userKind) departed(ctx context.Context, r *request, state mapping.UserState, failure error) (keycloak.UserID, keycloak.User, error) {
-	list, err := r.client.Users(ctx, keycloak.UserQuery{Username: state.Username, Max: 1})
-	if err != nil || len(list) == 0 || !r.Tenant.Party.Owns(list[0].Attributes) {
-		return keycloak.UserID{}, keycloak.User{}, cmp.Or(err, failure)
-	}
-	id, err := keycloak.ParseUserID(list[0].ID)
-	if err != nil {
-		return keycloak.UserID{}, keycloak.User{}, err
-	}
-	if err := k.s.lock(ctx, r, resourceLock(r, list[0].ID)); err != nil {
-		return keycloak.UserID{}, keycloak.User{}, err
-	}
-	_, err = r.client.OrganizationMember(ctx, r.organization(), id)
-	if keycloak.KindOf(err) != keycloak.NotFound {
-		return keycloak.UserID{}, keycloak.User{}, cmp.Or(err, failure)
-	}
-	user, err := r.client.User(ctx, id)
-	return id, user, err
-}
-
 // link is the link of a new user to the mapping's identity provider, nil for none. One
-// that another user has is refused: Keycloak would give one identity to both. Nobody else
-// can make that link in this process until the request ends.
+// that another user has is a linkedError: Keycloak would give one identity to both. Nobody
+// else can make that link in this process until the request ends.
 func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
 	link, err := r.Tenant.Mapping.Link(doc)
 	if err != nil || link == nil {
@@ -136,18 +91,22 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	}
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
-		return nil, &scim.Error{
+		return nil, linkedError{&scim.Error{
 			Status: http.StatusConflict, Type: scim.UniqueValue,
 			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
-		}
+		}, others[0].ID}
 	}
 	return link, err
 }
 
-// state maps the document, and refuses what the realm would turn into something else.
-func (k userKind) state(r *request, doc scim.Document) (mapping.UserState, error) {
+// state maps the document for an account, nil for a new one, and refuses what the realm would
+// turn into something else and addresses that are not the tenant's to give.
+func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	k.s.dropped(r, state.Dropped)
+	if err == nil {
+		err = guard.Address(r.Tenant, r.fitness, held, &state)
+	}
 	if err == nil && r.Tenant.Fitness().EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
@@ -223,9 +182,13 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 		return change{}, err
 	}
 	if !r.Tenant.Party.Owns(cur.user.Attributes) {
+		ch, ok, err := k.takeOver(ctx, r, cur, doc)
+		if ok || err != nil {
+			return ch, err
+		}
 		return k.changeGuest(ctx, r, cur, doc)
 	}
-	state, err := k.state(r, doc)
+	state, err := k.state(r, &cur.user, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -287,30 +250,48 @@ func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (
 	return p, nil
 }
 
-// remove deletes an account of the tenant's own that no other organization has. From any
-// other the user is taken out of the organization.
+// remove takes a user away from the tenant. An account of its own goes with the user or stays,
+// as the policy says, and stays while an organization has the user too.
 func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
-	owns, shared := r.Tenant.Party.Owns(cur.user.Attributes), false
+	owns := r.Tenant.Party.Owns(cur.user.Attributes) && !mapping.Unowned(cur.user.Attributes)
+	shared, err := k.shared(ctx, r, cur, owns)
+	if err != nil {
+		return nil, err
+	}
+	policy := r.Tenant.Policy
 	switch {
-	case r.organization().IsZero() && owns:
+	case owns && !shared && policy.Deletes():
 		return plan.ForDeletedUser(cur.userID), nil
-	case r.organization().IsZero():
+	case !r.organization().IsZero():
+		return k.planExpulsion(ctx, r, cur, owns && !shared && policy.Disables())
+	case mapping.Unowned(cur.user.Attributes):
+		return nil, scim.Forbidden("nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator take such accounts over with scim-bridge adopt")
+	case !owns:
 		return nil, scim.Forbidden("this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
-	case owns:
-		organizations, err := r.client.OrganizationsOf(ctx, cur.userID)
-		if err != nil {
-			return nil, err
-		}
-		shared = slices.ContainsFunc(organizations, func(o keycloak.Organization) bool { return o.ID != r.organization().String() })
+	case !policy.OwnedOnly:
+		return nil, scim.Forbidden("nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
 	}
-	switch {
-	case owns && !shared:
-		return plan.ForDeletedUser(cur.userID), nil
-	case cur.user.Managed:
-		return nil, scim.Forbidden("nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, though it is not this endpoint's alone; deactivate the user, or have an administrator of Keycloak delete it")
+	return plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, policy.Disables() && !shared, true, time.Now()), nil
+}
+
+// shared reports whether an organization, other than the tenant's own, has a user whose
+// account the tenant owns.
+func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool) (bool, error) {
+	if !owns || !r.Tenant.Policy.Organizations {
+		return false, nil
 	}
-	p, err := k.planLeave(ctx, r, cur.userID)
-	return append(p, plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID}), err
+	organizations, err := r.client.OrganizationsOf(ctx, cur.userID)
+	return slices.ContainsFunc(organizations, func(o keycloak.Organization) bool { return o.ID != r.organization().String() }), err
+}
+
+// planExpulsion plans that a user leaves the tenant's organization and its groups.
+func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
+	if cur.user.Managed {
+		return nil, scim.Forbidden("nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have an administrator of Keycloak delete it")
+	}
+	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
+	groups, err := k.planLeave(ctx, r, cur.userID)
+	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID}), err
 }
 
 func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

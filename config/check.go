@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -152,9 +153,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	if o.Profile == "" {
 		o.Profile = ProfileTolerant
 	}
-	if o.UnknownMembers == "" {
-		o.UnknownMembers = UnknownMembersRefuse
-	}
+	o.Policies = o.Policies.orDefault()
 	if o.Mapping != "" {
 		k.read(path+".organizations.mapping", &o.Mapping, false)
 	}
@@ -180,9 +179,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	if t.Mapping != "" {
 		k.read(path+".mapping", &t.Mapping, false)
 	}
-	if t.UnknownMembers == "" {
-		t.UnknownMembers = UnknownMembersRefuse
-	}
+	k.policies(path, t)
 	k.tenantPath(path, realm, t, paths)
 	if len(t.Tokens) == 0 {
 		k.none(path, "tokens", t.Tokens == nil, "Add a token; without one no client can call")
@@ -199,6 +196,29 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 			k.add(here+".sha256", "is also the hash of "+first, "Make a token for each client")
 		}
 		names[token.Name], hashes[token.SHA256] = here, here
+	}
+}
+
+// policies checks what only a tenant of an organization, or only one that shows what it owns,
+// can do.
+func (k checker) policies(path string, t *Tenant) {
+	t.Policies = t.Policies.orDefault()
+	if t.Organization != "" {
+		return
+	}
+	if k.given(path + ".domains") {
+		k.add(path+".domains", "is for a tenant of an organization", "Remove it: a realm has no domains")
+	}
+	if t.OnDelete != OnDeleteDelete && t.Scope != ScopeOwned {
+		k.add(path+".onDelete", fmt.Sprintf("cannot be %s with scope: all", t.OnDelete), "Add scope: owned: the account stays in the realm, and the tenant must not show it any more")
+	}
+}
+
+// orDefault gives the policies that are not said their defaults.
+func (p Policies) orDefault() Policies {
+	return Policies{
+		UnknownMembers: cmp.Or(p.UnknownMembers, UnknownMembersRefuse), OnDelete: cmp.Or(p.OnDelete, OnDeleteDelete),
+		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified),
 	}
 }
 

@@ -120,11 +120,12 @@ type Protected struct {
 // Organizations says what holds for the organizations of a realm that bring their own
 // credentials.
 type Organizations struct {
-	// BareToken, Profile, Mapping and UnknownMembers are as in Tenant.
-	BareToken      bool           `json:"bareToken"`
-	Profile        Profile        `json:"profile"`
-	Mapping        string         `json:"mapping,omitempty"`
-	UnknownMembers UnknownMembers `json:"unknownMembers"`
+	// These are as in Tenant.
+	BareToken bool    `json:"bareToken"`
+	Profile   Profile `json:"profile"`
+	Mapping   string  `json:"mapping,omitempty"`
+
+	Policies
 
 	// All says that they are served.
 	All bool `json:"-"`
@@ -196,12 +197,24 @@ type Tenant struct {
 	// Mapping is `mapping`: the mapping file, "" for the built-in mapping. Its meaning is
 	// checked by bridge/mapping.
 	Mapping string `json:"mapping,omitempty"`
-	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
-	UnknownMembers UnknownMembers `json:"unknownMembers"`
+
+	Policies
 
 	// Where is where the tenant stands in the file: a Problem without a text, for those that
 	// are found later.
 	Where Problem `json:"-"`
+}
+
+// Policies are what the operator decides for a tenant.
+type Policies struct {
+	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
+	UnknownMembers UnknownMembers `json:"unknownMembers"`
+	// OnDelete is `onDelete`: delete, disable or leave, default delete.
+	OnDelete OnDelete `json:"onDelete"`
+	// Adopt is `adopt`: never or unowned, default never.
+	Adopt Adopt `json:"adopt"`
+	// Domains is `domains`: verified or any, of a tenant of an organization; default verified.
+	Domains Domains `json:"domains"`
 }
 
 // Token is a static bearer token, known by its hash.

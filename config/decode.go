@@ -71,7 +71,7 @@ func (d decoder) record(path string, n node, v reflect.Value) {
 			continue
 		}
 		d.r.positions[here] = p.at
-		d.value(here, p.value, v.Field(fields[i].index))
+		d.value(here, p.value, v.FieldByIndex(fields[i].index))
 	}
 }
 
@@ -211,16 +211,17 @@ func butIs(k kind, want string) string {
 
 type field struct {
 	key   string
-	index int
+	index []int // for FieldByIndex
 }
 
-// keysOf returns the keys of a struct in the order of its fields.
+// keysOf returns the keys of a struct in the order of its fields, those of embedded structs
+// among them.
 func keysOf(t reflect.Type) []field {
 	var out []field
-	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if key != "-" {
-			out = append(out, field{key: key, index: i})
+	for _, f := range reflect.VisibleFields(t) {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if key != "-" && !f.Anonymous {
+			out = append(out, field{key: key, index: f.Index})
 		}
 	}
 	return out

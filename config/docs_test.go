@@ -92,7 +92,7 @@ func keyPaths(path string, t reflect.Type) []string {
 	var out []string
 	for _, f := range keysOf(t) {
 		key := strings.TrimPrefix(path+"."+f.key, ".")
-		out = append(append(out, key), keyPaths(key, t.Field(f.index).Type)...)
+		out = append(append(out, key), keyPaths(key, t.FieldByIndex(f.index).Type)...)
 	}
 	return out
 }

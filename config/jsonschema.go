@@ -51,7 +51,7 @@ func schemaOf(t reflect.Type) map[string]any {
 func recordSchema(t reflect.Type) map[string]any {
 	properties := map[string]any{}
 	for _, f := range keysOf(t) {
-		field := t.Field(f.index)
+		field := t.FieldByIndex(f.index)
 		property := schemaOf(field.Type)
 		if doc := field.Tag.Get("doc"); doc != "" {
 			property["description"] = doc

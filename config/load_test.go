@@ -138,7 +138,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
-			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", UnknownMembers: "refuse",
+			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{"refuse", "delete", "never", "verified"},
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		}},
 	}}
@@ -205,7 +205,7 @@ func collect(path string, v reflect.Value, set map[string]bool) {
 		}
 	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Expiry]():
 		for _, f := range keysOf(v.Type()) {
-			collect(strings.TrimPrefix(path+"."+f.key, "."), v.Field(f.index), set)
+			collect(strings.TrimPrefix(path+"."+f.key, "."), v.FieldByIndex(f.index), set)
 		}
 	default:
 		set[path] = set[path] || !v.IsZero()

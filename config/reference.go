@@ -13,7 +13,7 @@ func MappingReference() string {
 	section := func(title string, t reflect.Type) {
 		fmt.Fprintf(&b, "\n### %s\n\n| key | type | meaning |\n| --- | --- | --- |\n", title)
 		for _, f := range keysOf(t) {
-			field := t.Field(f.index)
+			field := t.FieldByIndex(f.index)
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, typeName(field.Type), strings.ReplaceAll(field.Tag.Get("doc"), "|", `\|`))
 		}
 	}

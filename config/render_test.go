@@ -62,7 +62,7 @@ func checkRendered(t *testing.T, d Draft, c Config) {
 		t.Fatalf("realms = %v, want %q with one tenant", c.Realms, d.Realm)
 	}
 	want := Tenant{
-		Path: d.Path, Key: "realm", Scope: ScopeAll, Profile: ProfileTolerant, UnknownMembers: UnknownMembersRefuse,
+		Path: d.Path, Key: "realm", Scope: ScopeAll, Profile: ProfileTolerant, Policies: Policies{}.orDefault(),
 		Organization: d.Organization, OrganizationID: d.OrganizationID,
 		Tokens: []Token{{Name: d.TokenName, SHA256: d.TokenSHA256, Expires: d.TokenExpires}},
 	}

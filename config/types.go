@@ -230,6 +230,48 @@ func (m *UnknownMembers) UnmarshalText(text []byte) error {
 	return oneOf(m, text, UnknownMembersRefuse, UnknownMembersIgnore)
 }
 
+// OnDelete says what becomes of an account when its owner deletes the user.
+type OnDelete string
+
+// What becomes of it. After each of them the user is gone for the tenant, and a later creation
+// of the same userName takes an account up again that is still there.
+const (
+	OnDeleteDelete  OnDelete = "delete"
+	OnDeleteDisable OnDelete = "disable" // it stays, disabled, and leaves the tenant
+	OnDeleteLeave   OnDelete = "leave"   // it stays as it is, and leaves the tenant
+)
+
+// UnmarshalText refuses other values.
+func (o *OnDelete) UnmarshalText(text []byte) error {
+	return oneOf(o, text, OnDeleteDelete, OnDeleteDisable, OnDeleteLeave)
+}
+
+// Adopt says which accounts that exist a tenant may take over.
+type Adopt string
+
+// The values of Adopt.
+const (
+	AdoptNever   Adopt = "never"
+	AdoptUnowned Adopt = "unowned" // those that no tenant owns
+)
+
+// UnmarshalText refuses other values.
+func (a *Adopt) UnmarshalText(text []byte) error { return oneOf(a, text, AdoptNever, AdoptUnowned) }
+
+// Domains says which addresses a tenant of an organization may give its users.
+type Domains string
+
+// The values of Domains.
+const (
+	DomainsVerified Domains = "verified" // those in a verified domain of the organization
+	DomainsAny      Domains = "any"
+)
+
+// UnmarshalText refuses other values.
+func (d *Domains) UnmarshalText(text []byte) error {
+	return oneOf(d, text, DomainsVerified, DomainsAny)
+}
+
 func oneOf[T ~string](to *T, text []byte, valid ...T) error {
 	return oneWord(to, text, wordList(valid...))
 }

@@ -227,6 +227,27 @@ type Link struct {
 	UserName         string `json:"userName"`         // at the identity provider
 }
 
+// Links are the links of a user to identity providers, at most one to each.
+func (c *Client) Links(ctx context.Context, id UserID) ([]Link, error) {
+	var list []Link
+	err := c.get(ctx, "list links", "/users/"+id.escaped()+"/federated-identity", nil, &list)
+	return list, err
+}
+
+// AddLink links a user to an identity provider. One that is linked to it already is a
+// Conflict; Keycloak does not ask whether another user has the link.
+func (c *Client) AddLink(ctx context.Context, id UserID, l Link) error {
+	const op = "add link"
+	alias, err := parseSegment(l.IdentityProvider)
+	if err != nil {
+		return &Error{Op: op, Kind: Invalid, Err: err}
+	}
+	if err := refuseNUL(op, nil, l.UserID, l.UserName); err != nil {
+		return err
+	}
+	return c.write(ctx, op, http.MethodPost, "/users/"+id.escaped()+"/federated-identity/"+alias.escaped(), l)
+}
+
 // NewUser is a user to create.
 type NewUser struct {
 	Username      string

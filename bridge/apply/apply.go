@@ -153,6 +153,8 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 		err = admit(ctx, c, s.Organization, userOf(s, out))
 	case plan.ExpelUser:
 		err = expel(ctx, c, s.Organization, s.User)
+	case plan.LinkUser:
+		err = link(ctx, c, s.User, s.Link)
 	case plan.GrantRoles:
 		err = c.GrantRoles(ctx, holderOf(s, out), s.Roles)
 	case plan.RevokeRoles:

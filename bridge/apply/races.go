@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -65,6 +66,21 @@ func expel(ctx context.Context, c *keycloak.Client, o keycloak.OrganizationID, u
 		return nil
 	}
 	return err
+}
+
+// link succeeds when the user has that link already.
+func link(ctx context.Context, c *keycloak.Client, user keycloak.UserID, l keycloak.Link) error {
+	err := c.AddLink(ctx, user, l)
+	if !is(err, keycloak.Conflict) {
+		return err
+	}
+	links, look := c.Links(ctx, user)
+	if look == nil && slices.ContainsFunc(links, func(have keycloak.Link) bool {
+		return have.IdentityProvider == l.IdentityProvider && have.UserID == l.UserID
+	}) {
+		return nil
+	}
+	return errors.Join(err, look)
 }
 
 // removeMember succeeds when the user is gone: so is its membership.

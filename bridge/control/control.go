@@ -28,7 +28,10 @@ type Tenant struct {
 	Problem        string   `json:"problem,omitempty"`  // why it is not fit
 	Disabled       bool     `json:"disabled,omitempty"` // whether its organization is, so that writes are refused
 	Mapping        string   `json:"mapping,omitempty"`  // why the mapping file as it is now is not applied
-	UnknownMembers string   `json:"unknownMembers"`     // "refuse" or "ignore"
+	UnknownMembers string   `json:"unknownMembers"`     // these as in the configuration
+	OnDelete       string   `json:"onDelete"`
+	Adopt          string   `json:"adopt"`
+	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
 	Tokens         []Token  `json:"tokens"`
 	Schemas        []string `json:"schemas"` // URNs
 }
@@ -45,16 +48,14 @@ func describe(t *tenant.Tenant) Tenant {
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Problem, Disabled: f.Disabled,
-		Mapping: t.Unapplied(), UnknownMembers: "refuse", Tokens: []Token{},
+		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt),
+		Tokens: []Token{},
 	}
 	switch {
 	case t.Party.Organization:
-		out.Scope = "organization"
+		out.Scope, out.Domains = "organization", string(t.Policy.Domains)
 	case t.Policy.OwnedOnly:
 		out.Scope = "owned"
-	}
-	if t.Policy.IgnoreUnknownMembers {
-		out.UnknownMembers = "ignore"
 	}
 	for _, token := range t.Tokens {
 		shown := Token{Name: token.Name}

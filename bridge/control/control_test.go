@@ -14,6 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -28,11 +29,12 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	acme := &tenant.Tenant{
 		Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{ID: id, Alias: "acme"}, BaseURL: "https://x/realms/saas/organizations/acme/scim/v2",
 		Party: mapping.Party{Key: "5f6f6a3e", Organization: true}, Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: expires}},
+		Policy: tenant.Policy{Policies: config.Policies{UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any"}},
 	}
 	acme.SetFitness(tenant.Fitness{Disabled: true})
 	saas := &tenant.Tenant{
 		Path: "saas", Realm: "saas", Party: mapping.Party{Key: "realm"}, Mapping: mapping.Default(scim.Strict),
-		Policy: tenant.Policy{OwnedOnly: true, IgnoreUnknownMembers: true},
+		Policy: tenant.Policy{OwnedOnly: true, Policies: config.Policies{UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned"}},
 	}
 	registry, err := tenant.NewRegistry(acme, saas)
 	if err != nil {
@@ -55,10 +57,10 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	}
 	schemas := got[1].Schemas
 	want := []control.Tenant{
-		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", Tokens: []control.Token{}, Schemas: schemas},
+		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", Tokens: []control.Token{}, Schemas: schemas},
 		{
 			Path: "saas/organizations/acme", URL: acme.BaseURL, Realm: "saas", Organization: "acme", OrganizationID: "5f6f6a3e", Key: "5f6f6a3e", Scope: "organization",
-			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
+			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(schemas) < 3 {

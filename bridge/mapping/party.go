@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +27,28 @@ func (p Party) Owns(attributes map[string][]string) bool {
 	case !p.Shared && !p.Organization, slices.Contains(owners, p.Key):
 		return true
 	}
-	return len(owners) == 0 && !p.Organization
+	return Unowned(attributes) && !p.Organization
 }
+
+// leftMark begins the owner of an account that left the tenant whose key follows: it is
+// nobody's else, and the tenant's next creation of its user name takes it up again.
+const leftMark = "left|"
+
+// Left reports whether an account with some attributes left the party.
+func (p Party) Left(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], leftMark+p.Key)
+}
+
+// Leave are the attributes of an account of the party's own once it has left.
+func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
+	out := maps.Clone(attributes)
+	delete(out, attrDisabledReason)
+	out[AttrOwner], out[AttrModified] = []string{leftMark + p.Key}, []string{stamp.UTC().Format(stampFormat)}
+	return out
+}
+
+// Unowned reports whether an account with some attributes is no tenant's.
+func Unowned(attributes map[string][]string) bool { return len(attributes[AttrOwner]) == 0 }
 
 // own are the values that are the party's.
 func (p Party) own(values []string) []string { return p.split(values, true) }
@@ -96,6 +117,18 @@ func notOwner(names []string) *scim.Error {
 		strings.Join(names, ", "))
 }
 
+// KeepIdentifiers puts what is shown of some attributes in the place of what a document says,
+// and takes a password out of it.
+func KeepIdentifiers(names []string, shown, doc scim.Document) {
+	for _, name := range names {
+		delete(doc, name)
+		if value, had := shown[name]; had {
+			doc[name] = value
+		}
+	}
+	delete(doc, scim.AttrPassword)
+}
+
 // KeepAccount puts what says who a user is into a document that leaves it out.
 func (m *Mapping) KeepAccount(shown, doc scim.Document) {
 	for _, name := range []string{scim.AttrUserName, scim.AttrEmails} {
@@ -110,22 +143,36 @@ func (m *Mapping) KeepAccount(shown, doc scim.Document) {
 	}
 }
 
+// Identifiers are the attributes by which a state would change who the account belongs to:
+// its names, its address, its password.
+func Identifiers(u keycloak.User, s UserState) []string {
+	var out []string
+	for name, differs := range map[string]bool{
+		scim.AttrUserName: !strings.EqualFold(s.Username, u.Username),
+		scim.AttrEmails:   !strings.EqualFold(s.Email, u.Email),
+		scim.AttrPassword: !s.Password.IsZero() && !s.Password.Temporary(),
+	} {
+		if differs {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // differing are the attributes of the account itself that a state would change.
 func (m *Mapping) differing(u keycloak.User, s UserState) []string {
-	var out []string
+	out := Identifiers(u, s)
 	add := func(name string, differs bool) {
 		if differs {
 			out = append(out, name)
 		}
 	}
-	add(scim.AttrUserName, !strings.EqualFold(s.Username, u.Username))
-	add(scim.AttrEmails, !strings.EqualFold(s.Email, u.Email))
 	for _, r := range m.guests.rules {
 		held := map[string]string{FieldFirstName: u.FirstName, FieldLastName: u.LastName}[r.target]
 		sent := map[string]string{FieldFirstName: s.FirstName, FieldLastName: s.LastName}[r.target]
 		add(r.path.String(), held != sent)
 	}
-	add(scim.AttrPassword, !s.Password.IsZero() && !s.Password.Temporary())
 	return out
 }
 

@@ -27,6 +27,7 @@ const (
 	RevokeRoles  Kind = "revoke_roles"
 	AdmitUser    Kind = "admit_user" // to an organization
 	ExpelUser    Kind = "expel_user" // from an organization
+	LinkUser     Kind = "link_user"  // to an identity provider
 )
 
 // Step is one change. Which fields it uses follows from its kind.
@@ -45,6 +46,7 @@ type Step struct {
 	OldGroup    keycloak.Group
 	GroupUpdate keycloak.GroupUpdate
 	Roles       []keycloak.Role // all of the realm or all of one client
+	Link        keycloak.Link
 
 	// Live says that the step could take the user's account over or destroys it: who has it is
 	// looked at before.
@@ -94,6 +96,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("%s %s %s", s.Kind, s.Group, s.User)
 	case AdmitUser, ExpelUser:
 		return fmt.Sprintf("%s %s %s", s.Kind, s.Organization, s.User)
+	case LinkUser:
+		return fmt.Sprintf("%s %s link=%s", s.Kind, s.User, s.Link.IdentityProvider)
 	case GrantRoles, RevokeRoles:
 		return fmt.Sprintf("%s %s%s %v", s.Kind, s.User, s.Group, s.Roles)
 	}

@@ -98,6 +98,41 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 	return update, after
 }
 
+// ForAdopted plans that an account becomes the tenant's own: it is changed to a state, linked
+// to an identity provider unless link is nil, and joins an organization, unless it is zero,
+// and groups. It tells what Keycloak will hold then.
+func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, o keycloak.OrganizationID, groups []keycloak.GroupID, now time.Time) (Plan, keycloak.User) {
+	p, after := ForUser(party, id, current, s.Adopted(), now)
+	p[0].Live = true
+	if link != nil {
+		p = append(p, Step{Kind: LinkUser, User: id, Link: *link, Live: true})
+	}
+	return append(p, ForAdmitted(o, id, groups)...), after
+}
+
+// ForLeaving plans that an account of the tenant's own stays and is no longer its user:
+// disabled, and its sessions ended, when disable says so. leave says that it is marked as one
+// that left.
+func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, disable, leave bool, now time.Time) Plan {
+	var update keycloak.UserUpdate
+	if disable && mapping.Enabled(current) {
+		update.Enabled = new(false)
+	}
+	if leave {
+		update.Attributes = party.Leave(current.Attributes, now)
+		update.Username, update.Email = &current.Username, &current.Email
+		update.FirstName, update.LastName = &current.FirstName, &current.LastName
+	}
+	var p Plan
+	if len(written(update)) > 0 {
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: true})
+	}
+	if disable {
+		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
+	}
+	return p
+}
+
 // ForDeletedUser plans the deletion of a user.
 func ForDeletedUser(id keycloak.UserID) Plan {
 	return Plan{{Kind: DeleteUser, User: id, Live: true}}

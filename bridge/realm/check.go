@@ -86,6 +86,8 @@ type Report struct {
 	Resolved mapping.Resolved
 	// Protected is who and what SCIM may not write.
 	Protected *tenant.Protected
+	// Domains are the verified domains of the tenant's organization, in lower case.
+	Domains []string
 	// Disabled says that the tenant's organization is.
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations.
@@ -132,7 +134,7 @@ func (r *Report) texts(s Severity) []string {
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
-		Protected: r.Protected, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
+		Protected: r.Protected, Domains: r.Domains, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
 	}
 }
 

@@ -42,7 +42,7 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 		}
 		seen[t.Path] = true
 		f := fitness
-		f.Disabled = !o.Enabled
+		f.Disabled, f.Domains = !o.Enabled, verifiedDomains(o)
 		w.keep(t, f)
 	}
 	w.eachFound(realm, func(t *tenant.Tenant) {

@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -45,12 +46,24 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 		r.fail(checkOrganizations, "write the alias or the id that is meant into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
 		return nil
 	}
+	r.Domains = verifiedDomains(o)
 	if r.Disabled = !o.Enabled; r.Disabled {
 		r.warn(checkOrganizations, "enable the organization in Keycloak", "%q is disabled, so that writes are refused", alias)
 	} else {
 		r.pass(checkOrganizations, "%q is there and enabled", alias)
 	}
 	return r.organizationGroups(ctx, c, n, id)
+}
+
+// verifiedDomains are those in lower case, as two spellings are one domain.
+func verifiedDomains(o keycloak.Organization) []string {
+	var out []string
+	for _, d := range o.Domains {
+		if d.Verified {
+			out = append(out, strings.ToLower(d.Name))
+		}
+	}
+	return out
 }
 
 // everyOrganization looks at what holds for all organizations, by one of them.

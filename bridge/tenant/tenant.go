@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -19,9 +20,10 @@ type Token struct {
 
 // Policy is what a tenant's configuration decides.
 type Policy struct {
-	// IgnoreUnknownMembers leaves out members that do not exist, counted and
-	// logged, in place of refusing the request.
-	IgnoreUnknownMembers bool
+	config.Policies
+
+	// Organizations says that the realm has tenants of organizations.
+	Organizations bool
 	// OwnedOnly confines a tenant of a realm to the users that it created.
 	OwnedOnly bool
 	// Protected is what the operator protects in the realm.
@@ -30,6 +32,25 @@ type Policy struct {
 	// header mode).
 	BareToken bool
 }
+
+// IgnoresUnknownMembers reports whether members that do not exist, or that SCIM may not
+// change, are left as they are, counted and logged, in place of a refusal.
+func (p Policy) IgnoresUnknownMembers() bool {
+	return p.UnknownMembers == config.UnknownMembersIgnore
+}
+
+// Adopts reports whether the tenant may take over accounts that no tenant owns.
+func (p Policy) Adopts() bool { return p.Adopt == config.AdoptUnowned }
+
+// TakesAnyDomain reports whether a tenant of an organization may give its users addresses
+// outside the verified domains of the organization.
+func (p Policy) TakesAnyDomain() bool { return p.Domains == config.DomainsAny }
+
+// Deletes reports whether an account goes with its user; else it leaves the tenant.
+func (p Policy) Deletes() bool { return !p.Disables() && p.OnDelete != config.OnDeleteLeave }
+
+// Disables reports whether an account that leaves is disabled.
+func (p Policy) Disables() bool { return p.OnDelete == config.OnDeleteDisable }
 
 // Tenant is one SCIM endpoint: of a realm, or of an organization of one. All but its
 // fitness is fixed when it is made; it is safe for concurrent use.
@@ -111,6 +132,8 @@ type Fitness struct {
 	Protected *Protected
 	// Disabled says that the tenant's organization is disabled: nothing can be written.
 	Disabled bool
+	// Domains are the verified domains of the tenant's organization, in lower case.
+	Domains []string
 	// OrganizationGroups says that the server has groups of organizations; else an
 	// organization's tenant has groups of the realm, below the mapping's parent.
 	OrganizationGroups bool

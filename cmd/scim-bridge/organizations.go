@@ -17,6 +17,11 @@ import (
 // isShared reports whether a realm may have users of several tenants.
 func isShared(r config.Realm) bool { return len(r.Tenants) > 1 || r.Organizations.All }
 
+// hasOrganizations reports whether a realm has tenants of organizations.
+func hasOrganizations(r config.Realm) bool {
+	return r.Organizations.All || slices.ContainsFunc(r.Tenants, func(t config.Tenant) bool { return t.Organization != "" })
+}
+
 // tenantsOfRealm are the tenants that the configuration names, and with organizations the one
 // that says what holds for all others.
 func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
@@ -24,7 +29,7 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	if o := r.Organizations; o.All {
 		out = append(slices.Clip(out), config.Tenant{
 			Organization: tenant.EveryOrganization, Path: tenant.OrganizationPath(name, tenant.EveryOrganization),
-			BareToken: o.BareToken, Profile: o.Profile, Mapping: o.Mapping, UnknownMembers: o.UnknownMembers, Where: o.Where,
+			BareToken: o.BareToken, Profile: o.Profile, Mapping: o.Mapping, Policies: o.Policies, Where: o.Where,
 		})
 	}
 	return out

@@ -500,4 +500,3 @@ func TestProtectedNamesThatAreWrong(t *testing.T) {
 		t.Errorf("doctor ends with %d and says %v, want %v", code, warnings, want)
 	}
 }
-

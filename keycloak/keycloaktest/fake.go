@@ -132,6 +132,7 @@ func userRoutes() []route {
 		{"PUT /users/{id}/groups/{group}", []string{manageUsers}, addMember},
 		{"DELETE /users/{id}/groups/{group}", []string{manageUsers}, removeMember},
 		{"GET /users/{id}/federated-identity", []string{viewUsers, manageUsers}, listLinks},
+		{"POST /users/{id}/federated-identity/{alias}", []string{manageUsers}, addLink},
 		{"GET /users/{id}/role-mappings", []string{viewUsers, manageUsers}, listMappings},
 		{"GET /users/{id}/role-mappings/clients/{client}", []string{viewClients, manageClients}, listGrantedRoles},
 		{"GET /users/{id}/role-mappings/clients/{client}/composite", []string{viewClients, manageClients}, listEffectiveRoles},

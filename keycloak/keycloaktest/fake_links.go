@@ -41,6 +41,26 @@ func listLinks(c *call) (reply, error) {
 	return found(append([]link{}, u.links...))
 }
 
+// addLink does not ask whether another user has the link.
+func addLink(c *call) (reply, error) {
+	u := c.realm.users[c.path("id")]
+	if u == nil {
+		return reply{}, noUser()
+	}
+	alias := c.path("alias")
+	if slices.ContainsFunc(u.links, func(l link) bool { return l.IdentityProvider == alias }) {
+		return reply{}, message(http.StatusConflict, "User is already linked with provider")
+	}
+	var body link
+	if json.Unmarshal(c.body, &body) != nil {
+		return reply{}, notJSON("unknown_error")
+	}
+	if slices.Contains(c.realm.providers, alias) { // else it is dropped without a word
+		u.links = append(u.links, link{alias, body.UserID, body.UserName})
+	}
+	return done()
+}
+
 // link takes the links of a creation. One to an unknown provider is dropped without a
 // word, and one that another user has is taken.
 func (c *call) link(u *user, value any) error {

@@ -136,9 +136,23 @@ func links(p *probe) {
 		p.raw(http.MethodGet, "/users/"+id.String()+"/federated-identity", "")
 	}
 	find("a link of two", "sub 1&x")
+	late := p.user(keycloak.NewUser{Username: "late", Enabled: true})
+	for _, l := range []keycloak.Link{
+		{IdentityProvider: "corp", UserID: "sub 1&x", UserName: "n"},
+		{IdentityProvider: "corp", UserID: "sub 1&x", UserName: "n"},
+		{IdentityProvider: "corp", UserID: "sub 2"},
+		{IdentityProvider: "nope", UserID: "sub 1&x"},
+		{IdentityProvider: "a/b", UserID: "sub 1&x"},
+		{IdentityProvider: "corp", UserID: "a\x00"},
+	} {
+		p.err(fmt.Sprintf("AddLink %s %q %d", l.IdentityProvider, l.UserID, len(p.entries)), p.c.AddLink(p.ctx, late, l))
+	}
+	have, err := p.c.Links(p.ctx, late)
+	p.got("Links", have, err)
+	find("a link of three", "sub 1&x")
 	find("a link of another case", "SUB 1&X")
 	find("a link of nobody", "sub")
-	_, err := p.c.CreateUser(p.ctx, keycloak.NewUser{Username: "nul", Link: &keycloak.Link{IdentityProvider: "corp", UserID: "a\x00"}})
+	_, err = p.c.CreateUser(p.ctx, keycloak.NewUser{Username: "nul", Link: &keycloak.Link{IdentityProvider: "corp", UserID: "a\x00"}})
 	p.err("a link with NUL", err)
 }
 

@@ -1,0 +1,71 @@
+package guard
+
+import (
+	"context"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// Eligibility says whether a tenant may take an account over.
+type Eligibility struct {
+	Refusal string // why not, for the operator; "" when it may
+	Member  bool   // of the tenant's organization already
+}
+
+// Adoptable looks whether a tenant may take over an account as it was just read: one that no
+// tenant owns, nobody protects and no federation keeps. For an organization its address must
+// be in a verified domain of it and itself verified, since whoever registered the account
+// keeps its password; and another organization must not own the account.
+func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
+	refuse := func(why string) (Eligibility, error) { return Eligibility{Refusal: why}, nil }
+	user, err := visible(ctx, c, u)
+	switch {
+	case err != nil:
+		return Eligibility{}, err
+	case !user || f.Protected.ServiceAccount(u.ID):
+		return refuse("it is a service account")
+	case f.Protected.User(u.ID):
+		return refuse("it is protected")
+	case !mapping.Unowned(u.Attributes):
+		return refuse("a tenant owns it")
+	case u.FederationLink != "":
+		return refuse("a user federation keeps it")
+	case t.Organization.ID.IsZero():
+		return Eligibility{}, nil
+	case u.Email == "" || !IsVerified(f, u.Email):
+		return refuse("its address is in no verified domain of the organization")
+	case !u.EmailVerified:
+		return refuse("its address is not verified")
+	}
+	_, err = c.OrganizationMember(ctx, t.Organization.ID, id)
+	if keycloak.KindOf(err) != keycloak.NotFound {
+		return Eligibility{Member: err == nil}, err
+	}
+	managed, err := managedElsewhere(ctx, c, id)
+	if err == nil && managed {
+		return refuse("it belongs to another organization")
+	}
+	return Eligibility{}, err
+}
+
+// managedElsewhere reports whether an account is that of an organization of which its user is
+// a member.
+func managedElsewhere(ctx context.Context, c *keycloak.Client, id keycloak.UserID) (bool, error) {
+	organizations, err := c.OrganizationsOf(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	for _, o := range organizations {
+		other, err := keycloak.ParseOrganizationID(o.ID)
+		if err != nil {
+			return false, err
+		}
+		member, err := c.OrganizationMember(ctx, other, id)
+		if err != nil || member.Managed {
+			return member.Managed, err
+		}
+	}
+	return false, nil
+}
