@@ -50,7 +50,9 @@ func newEvery(t *testing.T, server keycloaktest.Server) customers {
 // add makes an organization.
 func (c customers) add(t *testing.T, admin *keycloak.Client, alias string) {
 	t.Helper()
-	id, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: alias, Alias: alias})
+	id, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{
+		Name: alias, Alias: alias, Domains: []keycloak.Domain{{Name: alias + ".test", Verified: true}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
