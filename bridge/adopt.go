@@ -58,7 +58,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	if err != nil {
 		return change{}, false, cmp.Or(err, failure)
 	}
-	ch, ok, err := k.restore(ctx, r, id, user, state)
+	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.Tenant.Policy.Adopts() && mapping.Unowned(user.Attributes) {
 		ch, ok, err = k.adopt(ctx, r, id, user, doc)
 	}
@@ -87,12 +87,11 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 }
 
 // restore plans that an account of the tenant's own that is not its user becomes one again, as
-// a state says.
-func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, state mapping.UserState) (change, bool, error) {
-	p := r.Tenant.Party
-	switch left := p.Left(user.Attributes); {
+// a document says.
+func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (change, bool, error) {
+	p, left := r.Tenant.Party, r.Tenant.Party.Left(user.Attributes)
+	switch {
 	case left:
-		state = state.Adopted()
 	case !p.Organization || !p.Owns(user.Attributes):
 		return change{}, false, nil
 	default:
@@ -101,14 +100,21 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 			return change{}, false, err
 		}
 	}
-	if err := guard.Address(r.Tenant, r.fitness, &user, &state); err != nil {
+	state, err := k.stateWithGroups(ctx, r, id, doc)
+	if err == nil {
+		err = guard.Address(r.Tenant, r.fitness, &user, &state)
+	}
+	if err != nil {
 		return change{}, false, err
+	}
+	if left {
+		state = state.Adopted()
 	}
 	enabled := state.Enabled == nil || *state.Enabled
 	state.Enabled = &enabled
 	steps, after := plan.ForUser(p, id, user, state, time.Now())
 	steps = append(steps, plan.ForAdmitted(r.organization(), id, defaultGroups(r))...)
-	roles, err := k.planRoles(ctx, r, id, state)
+	roles, err := k.planRoles(ctx, r, id, state.Roles)
 	return change{plan: append(steps, roles...), after: current{user: after, userID: id}}, true, err
 }
 
@@ -123,7 +129,7 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	if err != nil || !ok {
 		return change{}, false, err
 	}
-	state, err := k.keptState(r, user, doc)
+	state, err := k.keptState(ctx, r, id, user, doc)
 	if err != nil {
 		return change{}, false, err
 	}
@@ -132,12 +138,12 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 		organization = keycloak.OrganizationID{}
 	}
 	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, organization, defaultGroups(r), time.Now())
-	roles, err := k.planRoles(ctx, r, id, state)
+	roles, err := k.planRoles(ctx, r, id, state.Roles)
 	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, true, err
 }
 
 // keptState maps a document for an account that stays who it is.
-func (k userKind) keptState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
+func (k userKind) keptState(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return state, err
@@ -148,6 +154,16 @@ func (k userKind) keptState(r *request, user keycloak.User, doc scim.Document) (
 	}
 	k.countPassword(doc, false)
 	mapping.KeepIdentifiers(mapping.Identifiers(user, state), shown.Document, doc)
+	return k.stateWithGroups(ctx, r, id, doc)
+}
+
+// stateWithGroups maps a document for an account that is there; its values were looked at and
+// counted already.
+func (userKind) stateWithGroups(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (mapping.UserState, error) {
+	// groups of an organization are those of its members alone
+	if err := setGroups(ctx, r, id, doc); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
+		return mapping.UserState{}, err
+	}
 	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 }
 

@@ -63,8 +63,12 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 		return change{}, err
 	}
 	p, after := plan.ForNewGroup(r.Tenant.Party.Key, state, r.wall.GroupParent(), idsOf(members), time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
-	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
+	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles)...)
+	roles, err := k.planRolesOf(ctx, r, regrouping{name: state.Name, add: idsOf(members)})
+	if err != nil {
+		return change{}, err
+	}
+	return change{plan: append(p, roles...), after: current{group: after, members: members, known: true}}, nil
 }
 
 func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
@@ -210,9 +214,19 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
+	roles, err := k.planRolesOfChange(ctx, r, cur, state.Name, members)
+	if err != nil {
+		return change{}, err
+	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
-	return change{plan: append(p, members...), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
+	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)...)
+	members = append(members, roles...)
+	if group.Name == cur.group.Name {
+		p = append(p, members...)
+	} else { // the name comes last: by it a repetition sees what is left to do
+		p = append(members, p...)
+	}
+	return change{plan: p, after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
 
 // planMembers plans a change of members and tells the members afterwards where it
@@ -319,6 +333,9 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		return nil, true, guard.ProtectedGroup(id.String())
 	}
 	p, _, err := k.planMembers(ctx, r, id, m)
+	if err == nil && r.Tenant.Mapping.RolesFollowGroups() {
+		p, err = k.withRoles(ctx, r, id, p)
+	}
 	if err == nil && len(p) == 0 && !m.Replace && !r.wall.ConfinesGroups() { // nothing to do is still a 404 when there is no group
 		_, err = k.read(ctx, r)
 	}
@@ -331,7 +348,7 @@ func (groupKind) resume(_ context.Context, _ *request, _ scim.Document, failure 
 }
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
-func (groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
+func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
 	nested, err := r.wall.HasSubGroups(ctx, cur.group)
 	if err != nil {
 		return nil, err
@@ -342,7 +359,13 @@ func (groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan
 			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
 		}
 	}
-	return plan.ForDeletedGroup(cur.groupID), nil
+	all, err := k.allMembers(ctx, r, cur.groupID)
+	if err != nil {
+		return nil, err
+	}
+	// before the deletion: nobody could repeat it
+	roles, err := k.planRolesOf(ctx, r, regrouping{id: cur.groupID, all: all})
+	return append(roles, plan.ForDeletedGroup(cur.groupID)...), err
 }
 
 func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

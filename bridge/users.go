@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
 		return change{}, err
 	}
+	if r.Tenant.Mapping.RolesFollowGroups() {
+		mapping.SetGroups(doc, shownDefaultGroups(r))
+	}
 	state, err := k.state(r, nil, doc)
 	if err != nil {
 		return change{}, err
@@ -69,7 +73,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Party, state, r.organization(), defaultGroups(r), link, time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.Tenant.Fitness().Resolved.Roles)...)
+	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles)...)
 	return change{plan: p, after: current{user: after}}, nil
 }
 
@@ -107,7 +111,7 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 	if err == nil {
 		err = guard.Address(r.Tenant, r.fitness, held, &state)
 	}
-	if err == nil && r.Tenant.Fitness().EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
+	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
 	return state, err
@@ -117,9 +121,20 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 // them; a tenant that lacks one is not fit.
 func defaultGroups(r *request) []keycloak.GroupID {
 	var out []keycloak.GroupID
-	resolved := r.Tenant.Fitness().Resolved
+	resolved := r.fitness.Resolved
 	for _, path := range r.Tenant.Mapping.DefaultGroups {
 		out = append(out, resolved.Groups[path])
+	}
+	return out
+}
+
+// shownDefaultGroups are the names of those among the tenant's groups.
+func shownDefaultGroups(r *request) []string {
+	var out []string
+	if !r.wall.ConfinesGroups() {
+		for _, group := range r.Tenant.Mapping.DefaultGroups {
+			out = append(out, path.Base(group))
+		}
 	}
 	return out
 }
@@ -188,25 +203,17 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 		}
 		return k.changeGuest(ctx, r, cur, doc)
 	}
+	if err := setGroups(ctx, r, cur.userID, doc); err != nil {
+		return change{}, err
+	}
 	state, err := k.state(r, &cur.user, doc)
 	if err != nil {
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	roles, err := k.planRoles(ctx, r, cur.userID, state)
+	roles, err := k.planRoles(ctx, r, cur.userID, state.Roles)
 	return change{plan: append(p, roles...), after: current{user: after, userID: cur.userID}}, err
-}
-
-func (userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, state mapping.UserState) (plan.Plan, error) {
-	if !r.Tenant.Mapping.ManagesUserRoles() {
-		return nil, nil
-	}
-	has, err := r.client.UserRoles(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return plan.ForRoles(plan.Holder{User: id}, has, state.Roles, r.Tenant.Fitness().Resolved.Roles), nil
 }
 
 // changeGuest changes what the tenant keeps of somebody else's account. A user whom it

@@ -141,6 +141,21 @@ func (c *Client) OrganizationGroupsOf(ctx context.Context, o OrganizationID, use
 	return of(o, list), err
 }
 
+// OrganizationHasProvider reports whether an identity provider of the realm is that of an
+// organization, by its alias.
+func (c *Client) OrganizationHasProvider(ctx context.Context, o OrganizationID, alias string) (bool, error) {
+	const op = "get identity provider of organization"
+	s, err := parseSegment(alias)
+	if err != nil {
+		return false, &Error{Op: op, Kind: Invalid, Err: err}
+	}
+	err = c.get(ctx, op, o.path()+"/identity-providers/"+s.escaped(), nil, &struct{}{})
+	if KindOf(err) == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // CountOrganizationMembers counts those that OrganizationMembers lists.
 func (c *Client) CountOrganizationMembers(ctx context.Context, o OrganizationID) (int, error) {
 	var n int

@@ -253,17 +253,22 @@ func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w wri
 
 // expression compiles an expression, nil when it has a problem.
 func (c compiler) expression(k *kind, rt *scim.ResourceType, name string, where config.Where, text string, want *cel.Type) *expression {
-	if k.language == nil {
-		l, err := newLanguage(rt)
+	return c.compile(&k.language, rt, false, name, where, text, want)
+}
+
+// compile compiles an expression in a language, which is made when there is none yet.
+func (c compiler) compile(l **language, rt *scim.ResourceType, groups bool, name string, where config.Where, text string, want *cel.Type) *expression {
+	if *l == nil {
+		made, err := newLanguage(rt, groups)
 		if err != nil {
 			c.Add(where, err.Error(), "")
 			return nil
 		}
-		k.language = l
+		*l = made
 	}
-	e, err := k.language.compile(name, text, want)
+	e, err := (*l).compile(name, text, want)
 	if err != nil {
-		c.Add(where, err.Error(), "See Expressions in the mapping reference; there are the variables "+strings.Join(scim.SortedNames(k.language.variables), ", "))
+		c.Add(where, err.Error(), "See Expressions in the mapping reference; there are the variables "+strings.Join((*l).names(), ", "))
 	}
 	return e
 }

@@ -27,8 +27,23 @@ import (
 // schema: enterpriseUser. What is not assigned is "", 0, false or an empty list; has()
 // tells it apart.
 
-// resourceVariable is the document in an expression.
-const resourceVariable = "resource"
+const (
+	// resourceVariable is the document in an expression.
+	resourceVariable = "resource"
+	// groupsVariable is the list of the names of the groups of the tenant that a user is in;
+	// for rules about roles alone, as a document that is stored has no groups.
+	groupsVariable = "groups"
+)
+
+// names are those of all variables.
+func (l *language) names() []string {
+	out := scim.SortedNames(l.variables)
+	if l.groups {
+		out = append(out, groupsVariable)
+	}
+	slices.Sort(out)
+	return out
+}
 
 // Bounds of an expression, in CEL's unit of cost. The estimate of the worst case is held against the first when a file is loaded, and
 // what an evaluation really costs against the second.
@@ -44,25 +59,30 @@ const (
 type language struct {
 	env       *cel.Env
 	variables map[string]string // name to URN; "" for the document itself
+	groups    bool              // whether there is groupsVariable
 }
 
-// newLanguage declares the variables that a resource type gives.
-func newLanguage(rt *scim.ResourceType) (*language, error) {
+// newLanguage declares the variables that a resource type gives and, when groups says so, the
+// names of the user's groups.
+func newLanguage(rt *scim.ResourceType, groups bool) (*language, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
 		return nil, fmt.Errorf("CEL: %w", err)
 	}
 	p := &provider{Registry: registry, fields: map[string]map[string]*types.FieldType{}}
-	l := &language{variables: map[string]string{resourceVariable: ""}}
+	l := &language{variables: map[string]string{resourceVariable: ""}, groups: groups}
 	options := []cel.EnvOption{
 		cel.CustomTypeProvider(p), cel.CustomTypeAdapter(registry), ext.Strings(),
 		cel.Variable(resourceVariable, p.declare(resourceVariable, append(slices.Clone(rt.Schema.Attributes), rt.Attribute(scim.AttrExternalID)))),
 	}
 	for _, s := range rt.Extensions {
-		if name := variableOf(s.Name); name != "" && !l.has(name) {
+		if name := variableOf(s.Name); name != "" && name != groupsVariable && !l.has(name) {
 			l.variables[name] = s.ID
 			options = append(options, cel.Variable(name, p.declare(name, s.Attributes)))
 		}
+	}
+	if groups {
+		options = append(options, cel.Variable(groupsVariable, cel.ListType(cel.StringType)))
 	}
 	if l.env, err = cel.NewEnv(options...); err != nil {
 		return nil, fmt.Errorf("CEL: %w", err)
@@ -202,6 +222,17 @@ type expression struct {
 	program cel.Program
 	name    string // for errors: the attribute or the key that it belongs to
 	text    string // as the file has it
+	groups  bool   // whether it reads the user's groups
+}
+
+// mentions reports whether an expression reads a variable.
+func mentions(ast *cel.Ast, variable string) bool {
+	for _, reference := range ast.NativeRep().ReferenceMap() {
+		if reference.Name == variable {
+			return true
+		}
+	}
+	return false
 }
 
 // errExpression is why an expression cannot be used, with its place in the text.
@@ -230,7 +261,7 @@ func (l *language) compile(name, text string, want *cel.Type) (*expression, erro
 	if err != nil {
 		return nil, errExpression{err.Error()}
 	}
-	return &expression{program: program, name: name, text: text}, nil
+	return &expression{program: program, name: name, text: text, groups: mentions(ast, groupsVariable)}, nil
 }
 
 // sizes are those that the estimate assumes.
@@ -252,9 +283,13 @@ func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *co
 	return nil
 }
 
-// activation is what the expressions of one document see.
-func (l *language) activation(doc scim.Document) (interpreter.Activation, error) {
-	values := make(map[string]any, len(l.variables))
+// activation is what the expressions of one document see, with the names of the user's groups
+// where the language has them.
+func (l *language) activation(doc scim.Document, groups []string) (interpreter.Activation, error) {
+	values := make(map[string]any, len(l.variables)+1)
+	if l.groups {
+		values[groupsVariable] = groups
+	}
 	for name, urn := range l.variables {
 		object := map[string]any(doc)
 		if urn != "" {

@@ -61,7 +61,7 @@ func (k kind) activation(doc scim.Document) (interpreter.Activation, error) {
 	if k.language == nil {
 		return nil, nil //nolint:nilnil // nothing looks at it
 	}
-	in, err := k.language.activation(doc)
+	in, err := k.language.activation(doc, nil)
 	if err != nil {
 		return nil, fmt.Errorf("CEL: %w", err)
 	}

@@ -32,6 +32,8 @@ type Mapping struct {
 	userRoles   []roleRule
 	groupRoles  map[string][]keycloak.RoleName // by displayName
 	userManaged []keycloak.RoleName            // all that userRoles grant
+	// roleLanguage is that of userRoles; nil when none has a condition.
+	roleLanguage *language
 	// groupManaged are all that groupRoles grant.
 	groupManaged []keycloak.RoleName
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/interpreter"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -35,19 +36,60 @@ func (m *Mapping) Roles() []keycloak.RoleName {
 // ManagesUserRoles reports whether rules speak of roles of users.
 func (m *Mapping) ManagesUserRoles() bool { return len(m.userManaged) > 0 }
 
-// ManagesGroupRoles reports whether rules speak of roles of groups.
-func (m *Mapping) ManagesGroupRoles() bool { return len(m.groupManaged) > 0 }
+// GrantsGroupRoles reports whether rules grant roles to groups.
+func (m *Mapping) GrantsGroupRoles() bool { return len(m.groupRoles) > 0 }
+
+// RolesFollowGroups reports whether roles of users depend on the groups that they are in:
+// then UserState must be told these, and UserRoles anew when they change.
+func (m *Mapping) RolesFollowGroups() bool {
+	return slices.ContainsFunc(m.userRoles, func(r roleRule) bool { return r.when != nil && r.when.groups })
+}
+
+// SetGroups puts the names of a user's groups into its document, for the rules about roles.
+func SetGroups(doc scim.Document, names []string) {
+	values := make([]any, len(names))
+	for i, name := range names {
+		values[i] = map[string]any{scim.AttrDisplay: name}
+	}
+	putOrDelete(doc, scim.AttrGroups, values)
+}
+
+// takeGroups takes the names out of it.
+func takeGroups(doc scim.Document) []string {
+	var names []string
+	for _, value := range doc.Values(scim.AttrGroups) {
+		object, _ := value.(map[string]any)
+		if name, ok := object[scim.AttrDisplay].(string); ok {
+			names = append(names, name)
+		}
+	}
+	delete(doc, scim.AttrGroups)
+	return names
+}
+
+// UserRoles are the roles that the rules give to the user of a document.
+func (m *Mapping) UserRoles(doc scim.Document) (Roles, error) {
+	doc = m.users.copied(doc)
+	groups := takeGroups(doc)
+	if err := m.users.derive(doc); err != nil {
+		return Roles{}, err
+	}
+	return m.rolesOf(doc, groups)
+}
 
 // rolesOf evaluates the rules about roles of users. doc has the values of the other
 // expressions in it.
-func (m *Mapping) rolesOf(doc scim.Document) (Roles, error) {
+func (m *Mapping) rolesOf(doc scim.Document, groups []string) (Roles, error) {
 	roles := Roles{Managed: m.userManaged}
 	if !m.ManagesUserRoles() {
 		return roles, nil
 	}
-	in, err := m.users.activation(doc)
-	if err != nil {
-		return Roles{}, err
+	var in interpreter.Activation
+	var err error
+	if m.roleLanguage != nil {
+		if in, err = m.roleLanguage.activation(doc, groups); err != nil {
+			return Roles{}, err
+		}
 	}
 	for _, r := range m.userRoles {
 		holds := any(true)
@@ -96,7 +138,7 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 		rule := roleRule{grant: c.grants(grantable, users.Item(i).Key("grant"), r.Grant)}
 		if r.When != "" {
 			where := users.Item(i).Key("when")
-			rule.when = c.expression(&m.users, m.User, string(where), where, string(r.When), cel.BoolType)
+			rule.when = c.compile(&m.roleLanguage, m.User, true, string(where), where, string(r.When), cel.BoolType)
 		}
 		m.userRoles = append(m.userRoles, rule)
 		m.userManaged = append(m.userManaged, rule.grant...)
@@ -109,6 +151,11 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 		}
 		m.groupRoles[e.Name] = distinct(grant)
 		m.groupManaged = append(m.groupManaged, grant...)
+	}
+	for name := range grantable { // what no rule grants any more is taken away
+		if !slices.Contains(m.userManaged, name) && !slices.Contains(m.groupManaged, name) {
+			m.userManaged, m.groupManaged = append(m.userManaged, name), append(m.groupManaged, name)
+		}
 	}
 	m.userManaged = distinct(m.userManaged)
 	m.groupManaged = distinct(m.groupManaged)

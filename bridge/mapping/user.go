@@ -55,11 +55,12 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 		s.Password = keycloak.NewUserPassword(rest.String(scim.AttrPassword), m.Password == config.PasswordInitial)
 	}
 	delete(rest, scim.AttrPassword)
+	groups := takeGroups(rest)
 	err := m.users.derive(rest)
 	if err != nil {
 		return UserState{}, err
 	}
-	if s.Roles, err = m.rolesOf(rest); err != nil {
+	if s.Roles, err = m.rolesOf(rest, groups); err != nil {
 		return UserState{}, err
 	}
 	if s.Username, err = m.takeUserName(rest); err != nil {

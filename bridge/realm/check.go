@@ -186,6 +186,9 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	if err := r.resolve(ctx, c, m); err != nil {
 		return Report{}, err
 	}
+	if err := r.ownProvider(ctx, c, n); err != nil {
+		return Report{}, err
+	}
 	switch {
 	case settings.RegistrationEmailAsUsername:
 		r.warn("user names", "switch off Email as username in the realm's login settings, or let the client send the address as userName",
@@ -232,9 +235,9 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 	case err != nil:
 		return fmt.Errorf("find identity provider: %w", err)
 	case has:
-		r.pass("identity provider", "%q exists", alias)
+		r.pass(checkProvider, "%q exists", alias)
 	default:
-		r.fail("identity provider", fixMissing, "the identity provider %q of the mapping does not exist", alias)
+		r.fail(checkProvider, fixMissing, "the identity provider %q of the mapping does not exist", alias)
 	}
 	return nil
 }

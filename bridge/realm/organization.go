@@ -9,7 +9,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-const checkOrganizations = "organization"
+const (
+	checkOrganizations = "organization"
+	checkProvider      = "identity provider"
+)
 
 // fixRights is the command that grants what is missing.
 func (n need) fixRights() string {
@@ -99,6 +102,27 @@ func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias
 	return nil
 }
 
+// ownProvider looks whether the identity provider of links is the organization's: who may log
+// in there becomes the linked user.
+func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) error {
+	alias := n.mapping.IdentityProvider()
+	switch {
+	case !n.organizations || alias == "":
+		return nil
+	case n.organization.ID.IsZero():
+		r.fail(checkProvider, "remove users.link from the mapping, or name the organizations in tenants, each with a mapping of its own", "the identity provider %q of the mapping can be that of one organization alone, and all would share it", alias)
+		return nil
+	}
+	own, err := c.OrganizationHasProvider(ctx, n.organization.ID, alias)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find identity provider of organization: %w", err)
+	case !own:
+		r.fail(checkProvider, "add it to the organization in Keycloak, or change the mapping", "the identity provider %q of the mapping is not that of the organization", alias)
+	}
+	return nil
+}
+
 // organizationGroups looks where the groups of the tenant live, by an organization.
 func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n need, id keycloak.OrganizationID) error {
 	_, err := c.OrganizationGroups(ctx, id, 0, 1)
@@ -113,7 +137,7 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 		return fmt.Errorf("list groups of organization: %w", err)
 	default:
 		r.OrganizationGroups = true
-		if n.mapping.ManagesGroupRoles() {
+		if n.mapping.GrantsGroupRoles() {
 			r.fail("groups", "grant the roles by users.roles", "groups.roles of the mapping has no effect in Keycloak on groups of an organization")
 		}
 	}

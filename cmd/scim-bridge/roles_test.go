@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
@@ -421,5 +424,160 @@ func TestCallsForRolesAndLinks(t *testing.T) {
 		if got := strings.Join(b.calls(c.work), "; "); got != c.want {
 			t.Errorf("%s: calls %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+const groupRoleMapping = `version: 1
+grantableRoles: [employee, boss, { client: shop, role: editor }]
+users:
+  roles:
+    - when: '"Admins" in groups'
+      grant: [boss]
+    - when: '"Press" in groups && resource.title == "Editor"'
+      grant: [{ client: shop, role: editor }]
+`
+
+// addRoles makes the roles that groupRoleMapping names, in the realm of a bridge.
+func addRoles(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client) {
+	t.Helper()
+	shop, err := admin.CreateClient(t.Context(), "shop", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "/admin/realms/" + realm
+	for _, name := range []string{"employee", "boss"} {
+		adminSend(t, server, http.MethodPost, at+"/roles", `{"name":"`+name+`"}`)
+	}
+	adminSend(t, server, http.MethodPost, at+"/clients/"+shop.String()+"/roles", `{"name":"editor"}`)
+}
+
+// TestSecurity_18_RolesFollowTheGroupsOfAUser: they come and go with a membership, the name of
+// a group, a group, and the rules, at a tenant of the realm and at one of an organization,
+// whose groups can have no roles themselves.
+func TestSecurity_18_RolesFollowTheGroupsOfAUser(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			t.Run("realm", func(t *testing.T) {
+				t.Parallel()
+				newRoleBridge(t, server, mappingFile(t, groupRoleMapping)).probeRolesOfGroups(t)
+			})
+			t.Run("organization", func(t *testing.T) {
+				t.Parallel()
+				c := newCustomers(t, server, nil)
+				addRoles(t, server, c.realm.realm, c.realm.admin)
+				b := c.of["acme"]
+				b.useMapping(t, groupRoleMapping)
+				b.probeRolesOfGroups(t)
+			})
+		})
+	}
+}
+
+// useMapping gives the organization's tenant rules on top of what it has.
+func (b testBridge) useMapping(t *testing.T, text string) {
+	t.Helper()
+	if parents := parentOf(b); parents != "" {
+		text += parents
+	}
+	m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, text), Profile: config.ProfileTolerant})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	path := tenant.OrganizationPath(b.realm, "acme")
+	b.app.watcher.Propose(path, m)
+	b.look(t)
+	if why := b.app.watcher.Tenants.ByPath(path).Unapplied(); why != "" {
+		t.Fatalf("the mapping is not applied: %s", why)
+	}
+}
+
+// parentOf is the part of a mapping that says where groups live, where the server has none of
+// organizations.
+func parentOf(b testBridge) string {
+	if parent := b.app.watcher.Tenants.ByPath(tenant.OrganizationPath(b.realm, "acme")).Mapping.GroupParent; parent != "" {
+		return "groups: { parent: " + parent + " }\n"
+	}
+	return ""
+}
+
+func (b testBridge) probeRolesOfGroups(t *testing.T) {
+	t.Helper()
+	jane, joe := b.create(t, "/Users", `{"userName":"jane","title":"Editor"}`), b.create(t, "/Users", `{"userName":"joe"}`)
+	expect := func(when, ofJane, ofJoe string) {
+		t.Helper()
+		if one, two := b.rolesOf(t, jane), b.rolesOf(t, joe); one != ofJane || two != ofJoe {
+			t.Errorf("%s the roles are %q and %q, want %q and %q", when, one, two, ofJane, ofJoe)
+		}
+	}
+	list := func(ids ...string) string { return `[{"value":"` + strings.Join(ids, `"},{"value":"`) + `"}]` }
+	admins := "/Groups/" + b.create(t, "/Groups", `{"displayName":"Admins","members":`+list(jane)+`}`)
+	press := "/Groups/" + b.create(t, "/Groups", `{"displayName":"Press"}`)
+	expect("after the creation", "boss", "")
+	b.must(t, http.MethodPatch, admins, patchBody(`{"op":"add","path":"members","value":`+list(joe)+`}`))
+	b.must(t, http.MethodPatch, press, patchBody(`{"op":"add","path":"members","value":`+list(jane, joe)+`}`))
+	expect("after additions", "boss shop/editor", "boss")
+	b.must(t, http.MethodPatch, "/Users/"+joe, patchBody(`{"op":"add","path":"title","value":"Editor"}`))
+	b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"add","path":"title","value":"Chief"}`))
+	expect("after a change of titles", "boss", "boss shop/editor")
+	b.must(t, http.MethodPatch, admins, patchBody(`{"op":"remove","path":"members[value eq \"`+joe+`\"]"}`))
+	expect("after a removal", "boss", "shop/editor")
+	b.must(t, http.MethodPut, admins, `{"displayName":"Admins","members":`+list(joe)+`}`)
+	expect("after a PUT of others", "", "boss shop/editor")
+	b.must(t, http.MethodPatch, admins, patchBody(`{"op":"replace","path":"displayName","value":"Others"}`))
+	expect("after a rename", "", "shop/editor")
+	b.must(t, http.MethodPatch, admins, patchBody(`{"op":"replace","value":{"displayName":"Admins"}},{"op":"add","path":"members","value":`+list(jane)+`}`))
+	expect("after a rename back with an addition", "boss", "boss shop/editor")
+	b.must(t, http.MethodDelete, admins, "")
+	expect("after the deletion of the group", "", "shop/editor")
+	b.must(t, http.MethodDelete, press, "")
+	expect("after the deletion of the other", "", "")
+}
+
+// TestSecurity_18_ARuleThatGoes takes its roles with it at the next write of a user, while the
+// allow-list has them.
+func TestSecurity_18_ARuleThatGoes(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newRoleBridge(t, start(t), mappingFile(t, roleMapping))
+			jane := b.create(t, "/Users", `{"userName":"jane","title":"Boss"}`)
+			group := b.create(t, "/Groups", `{"displayName":"Sales"}`)
+			m, problems := loadMapping(config.Tenant{Profile: config.ProfileTolerant, Mapping: mappingFile(t, "version: 1\ngrantableRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]\nusers: { roles: [{ grant: [employee] }] }\n")})
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			b.app.watcher.Propose(b.realm, m)
+			b.look(t)
+			b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"add","path":"nickName","value":"J"}`))
+			b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"replace","path":"displayName","value":"Sales 2"}`))
+			if users, groups := b.rolesOf(t, jane), b.rolesOfGroup(t, group); users != "employee" || groups != "" {
+				t.Errorf("the roles are %q and, of the group, %q", users, groups)
+			}
+		})
+	}
+}
+
+// TestCallsForRolesThatFollowGroups are made where rules speak of groups, for those alone who
+// come or go.
+func TestCallsForRolesThatFollowGroups(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{testBridge: newRoleBridge(t, fake.Server(), mappingFile(t, groupRoleMapping)), fake: fake}
+	jane := b.create(t, "/Users", `{"userName":"jane"}`)
+	var others []string
+	for i := range 30 {
+		others = append(others, b.create(t, "/Users", fmt.Sprintf(`{"userName":"user%d"}`, i)))
+	}
+	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+strings.Join(others, `"},{"value":"`)+`"}]}`)
+	got := b.calls(func() {
+		b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":[{"value":"`+jane+`"}]}`))
+	})
+	want := []string{"GET /groups/{id}", "GET /users/{id}", "GET /users/{id}/groups", "GET /users/{id}/role-mappings", "PUT /users/{id}/groups/{group}"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("adding one member makes other calls (-want +got):\n%s", diff)
 	}
 }

@@ -172,6 +172,7 @@ func organizationRoutes() []route {
 		{"GET /organizations/{organization}/members", nil, organized(true, listOrganizationMembers)},
 		{"POST /organizations/{organization}/members", nil, organized(true, addOrganizationMember)},
 		{"DELETE /organizations/{organization}/members/{member}", nil, organized(true, removeOrganizationMember)},
+		{"POST /organizations/{organization}/identity-providers", nil, organized(false, addOrganizationProvider)},
 		{"GET /organizations/{first}/{second}/{third}", nil, readBelowOrganizations},
 		{"GET /organizations/{organization}/groups", nil, grouped(false, listOrganizationGroups)},
 		{"POST /organizations/{organization}/groups", nil, grouped(false, createOrganizationGroup)},

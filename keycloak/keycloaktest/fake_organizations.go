@@ -16,6 +16,7 @@ type organization struct {
 	domains    []domain
 	attributes map[string][]string
 	members    []string // ids of users
+	providers  []string // aliases
 	groups     map[string]*group
 	root       string // the id of the group that holds all others
 }
@@ -248,6 +249,10 @@ func readBelowOrganizations(c *call) (reply, error) {
 	case first == "members" && third == "organizations":
 		c.r.SetPathValue("member", second)
 		return organized(true, listOrganizationsOf)(c)
+	case second == "identity-providers":
+		c.r.SetPathValue("organization", first)
+		c.r.SetPathValue("alias", third)
+		return organized(false, readOrganizationProvider)(c)
 	case second == "members" && third == "count":
 		c.r.SetPathValue("organization", first)
 		return organized(true, countOrganizationMembers)(c)
@@ -257,6 +262,26 @@ func readBelowOrganizations(c *call) (reply, error) {
 		return organized(true, readOrganizationMember)(c)
 	}
 	return unknownRoute(c)
+}
+
+func readOrganizationProvider(c *call) (reply, error) {
+	if !c.caller.may(viewProviders, "manage-identity-providers") {
+		return reply{}, forbidden()
+	}
+	if !slices.Contains(c.organization().providers, c.path("alias")) {
+		return reply{}, badNumber()
+	}
+	return readProvider(c)
+}
+
+// addOrganizationProvider makes an identity provider of the realm the organization's.
+func addOrganizationProvider(c *call) (reply, error) {
+	var alias string
+	if json.Unmarshal(c.body, &alias) != nil || !slices.Contains(c.realm.providers, alias) {
+		return reply{}, notModelled("identity provider of an organization that does not exist")
+	}
+	c.organization().providers = append(c.organization().providers, alias)
+	return done()
 }
 
 func listOrganizationsOf(c *call) (reply, error) {

@@ -13,7 +13,7 @@ import (
 // manage-organizations came with 26.7, before it manage-realm is needed.
 func (p *probe) organizationsCaller() *keycloak.Client {
 	p.t.Helper()
-	secret, err := p.r.AddClient(p.ctx, "organizer", []string{"manage-users", "view-realm", "manage-organizations", "manage-realm"})
+	secret, err := p.r.AddClient(p.ctx, "organizer", []string{"manage-users", "view-realm", "manage-organizations", "manage-realm", "view-identity-providers"})
 	if err != nil {
 		p.t.Fatalf("AddClient() = %v", err)
 	}
@@ -56,6 +56,16 @@ func organizations(p *probe) {
 		p.got(fmt.Sprintf("Organization after SetOrganizationAttribute %d", i), o, err)
 	}
 	p.err("SetOrganizationAttribute of none", c.SetOrganizationAttribute(p.ctx, nothing, "k", nil))
+	p.make("/identity-provider/instances", map[string]any{"alias": "corp", "providerId": "oidc", "enabled": true, "config": map[string]string{
+		"clientId": "a", "clientSecret": "b", "tokenUrl": "http://127.0.0.1:1/t", "authorizationUrl": "http://127.0.0.1:1/a",
+	}})
+	p.make("/organizations/"+acme.String()+"/identity-providers", "corp")
+	for _, alias := range []string{"corp", "nope", "a/b"} {
+		for _, id := range []keycloak.OrganizationID{acme, beta, nothing} {
+			has, err := c.OrganizationHasProvider(p.ctx, id, alias)
+			p.got(fmt.Sprintf("OrganizationHasProvider %s of %s", alias, id), has, err)
+		}
+	}
 	p.members(c, acme, beta, nothing)
 	p.err("DeleteOrganization", c.DeleteOrganization(p.ctx, acme))
 	p.err("DeleteOrganization again", c.DeleteOrganization(p.ctx, acme))

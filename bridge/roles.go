@@ -1,0 +1,169 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// setGroups puts the groups of a user into its document, where roles depend on them.
+func setGroups(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) error {
+	if !r.Tenant.Mapping.RolesFollowGroups() {
+		return nil
+	}
+	groups, err := r.wall.GroupsOf(ctx, id)
+	mapping.SetGroups(doc, namesOf(groups))
+	return err
+}
+
+func namesOf(groups []keycloak.Group) []string {
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.Name
+	}
+	return names
+}
+
+// planRoles plans that a user has the roles of a state.
+func (userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, roles mapping.Roles) (plan.Plan, error) {
+	if !r.Tenant.Mapping.ManagesUserRoles() {
+		return nil, nil
+	}
+	has, err := r.client.UserRoles(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return plan.ForRoles(plan.Holder{User: id}, has, roles, r.fitness.Resolved.Roles), nil
+}
+
+// regrouping is what a change of a group does to the groups of users.
+type regrouping struct {
+	id   keycloak.GroupID
+	name string // of the group afterwards; "" when it is deleted
+	add  []keycloak.UserID
+	// remove are those who leave it; all are all its members before, when its name changes or
+	// it is deleted.
+	remove, all []keycloak.UserID
+}
+
+// after are the names of a user's groups afterwards.
+func (g regrouping) after(user keycloak.UserID, before []keycloak.Group) []string {
+	var names []string
+	in := slices.Contains(g.add, user)
+	for _, group := range before {
+		if group.ID == g.id.String() {
+			in = in || !slices.Contains(g.remove, user)
+		} else {
+			names = append(names, group.Name)
+		}
+	}
+	if in && g.name != "" {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// rolesParallel bounds the users whose roles are looked at at once.
+const rolesParallel = 4
+
+// planRolesOf plans the roles of all whose groups change, where roles depend on them. Nobody
+// else changes these users until the request ends.
+func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (plan.Plan, error) {
+	if !r.Tenant.Mapping.RolesFollowGroups() {
+		return nil, nil
+	}
+	affected := slices.Concat(g.add, g.remove, g.all)
+	slices.SortFunc(affected, func(a, b keycloak.UserID) int { return strings.Compare(a.String(), b.String()) }) // always locked in this order
+	affected = slices.Compact(affected)
+	for _, id := range affected {
+		if err := k.s.lock(ctx, r, endpointUsers+"/"+id.String()); err != nil {
+			return nil, err
+		}
+	}
+	plans := make([]plan.Plan, len(affected))
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.SetLimit(rolesParallel)
+	for i, id := range affected {
+		tasks.Go(func() (err error) {
+			plans[i], err = k.planRolesOfMember(ctx, r, id, g)
+			return err
+		})
+	}
+	err := tasks.Wait()
+	return slices.Concat(plans...), err
+}
+
+// planRolesOfMember is about one user. Of a guest, and of one who is protected or gone, roles
+// stay as they are.
+func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloak.UserID, g regrouping) (plan.Plan, error) {
+	user, err := r.wall.User(ctx, id)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case r.wall.ProtectsUser(user.ID) || !r.Tenant.Party.Owns(user.Attributes):
+		return nil, nil
+	}
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := r.wall.GroupsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	mapping.SetGroups(resource.Document, g.after(id, groups))
+	roles, err := r.Tenant.Mapping.UserRoles(resource.Document)
+	if err != nil {
+		return nil, err
+	}
+	return userKind{k.s}.planRoles(ctx, r, id, roles)
+}
+
+// allMembers are the ids of the members of a group, where roles depend on it.
+func (groupKind) allMembers(ctx context.Context, r *request, id keycloak.GroupID) ([]keycloak.UserID, error) {
+	if !r.Tenant.Mapping.RolesFollowGroups() {
+		return nil, nil
+	}
+	list, err := members(ctx, r, id)
+	return idsOf(list), err
+}
+
+// planRolesOfChange plans the roles of those who come into a group or leave it by some steps
+// and, when it gets another name, of all its members.
+func (k groupKind) planRolesOfChange(ctx context.Context, r *request, cur current, name string, steps plan.Plan) (plan.Plan, error) {
+	g := regrouping{id: cur.groupID, name: name}
+	for _, s := range steps {
+		if s.Kind == plan.AddMember {
+			g.add = append(g.add, s.User)
+		} else {
+			g.remove = append(g.remove, s.User)
+		}
+	}
+	if name != cur.group.Name {
+		var err error
+		if g.all, err = k.allMembers(ctx, r, cur.groupID); err != nil {
+			return nil, err
+		}
+	}
+	return k.planRolesOf(ctx, r, g)
+}
+
+// withRoles adds the roles to steps that were planned without a look at the group.
+func (k groupKind) withRoles(ctx context.Context, r *request, id keycloak.GroupID, steps plan.Plan) (plan.Plan, error) {
+	cur, err := k.read(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	cur.groupID = id
+	roles, err := k.planRolesOfChange(ctx, r, cur, cur.group.Name, steps)
+	return append(steps, roles...), err
+}
