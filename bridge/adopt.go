@@ -60,7 +60,9 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.Tenant.Policy.Adopts() && mapping.Unowned(user.Attributes) {
-		ch, ok, err = k.adopt(ctx, r, id, user, doc)
+		var refusal string
+		ch, refusal, err = k.adopt(ctx, r, id, user, doc)
+		ok = refusal == ""
 	}
 	if err == nil && !ok {
 		err = failure
@@ -119,19 +121,25 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 }
 
 // adopt plans that an account which no tenant owns becomes the tenant's own, as a document
-// says: all but who the account is, which no adoption changes. ok is false when it may not.
-func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (change, bool, error) {
+// says: all but who the account is, which no adoption changes. refusal is why it may not, for
+// the operator.
+func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (ch change, refusal string, err error) {
+	link, refusal, err := k.newLink(ctx, r, id, doc)
+	if err != nil || refusal != "" {
+		return change{}, refusal, err
+	}
+	return k.adoptLinked(ctx, r, id, user, doc, link)
+}
+
+// adoptLinked is adopt with a link that was looked at, nil for none.
+func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, link *keycloak.Link) (ch change, refusal string, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
-		return change{}, false, err
-	}
-	link, ok, err := k.newLink(ctx, r, id, doc)
-	if err != nil || !ok {
-		return change{}, false, err
+		return change{}, eligible.Refusal, err
 	}
 	state, err := k.keptState(ctx, r, id, user, doc)
 	if err != nil {
-		return change{}, false, err
+		return change{}, "", err
 	}
 	organization := r.organization()
 	if eligible.Member {
@@ -139,7 +147,7 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	}
 	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, organization, defaultGroups(r), time.Now())
 	roles, err := k.planRoles(ctx, r, id, state.Roles)
-	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, true, err
+	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, "", err
 }
 
 // keptState maps a document for an account that stays who it is.
@@ -167,25 +175,25 @@ func (userKind) stateWithGroups(ctx context.Context, r *request, id keycloak.Use
 	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 }
 
-// newLink is the link that an account gets, nil for none or one that it has. ok is false when
-// it is linked to the identity provider as somebody else.
-func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, ok bool, err error) {
+// newLink is the link that an account gets, nil for none or one that it has. refusal is why
+// it cannot have it.
+func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, refusal string, err error) {
 	link, err = r.Tenant.Mapping.Link(doc)
 	if err != nil || link == nil {
-		return nil, err == nil, err
+		return nil, "", err
 	}
 	links, err := r.client.Links(ctx, id)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
 	i := slices.IndexFunc(links, func(l keycloak.Link) bool { return l.IdentityProvider == link.IdentityProvider })
 	switch {
 	case i < 0:
-		return link, true, nil
+		return link, "", nil
 	case links[i].UserID == link.UserID:
-		return nil, true, nil
+		return nil, "", nil
 	}
-	return nil, false, nil
+	return nil, "it is linked to the identity provider as somebody else", nil
 }
 
 // takeOver adopts a member of the organization whom no tenant owns with a change of it; ok is
@@ -201,10 +209,10 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	if err != nil {
 		return change{}, false, err
 	}
-	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
-	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
+	ch, refusal, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
+	if differing := mapping.Identifiers(cur.user, state); refusal == "" && err == nil && len(differing) > 0 {
 		return change{}, false, scim.Forbidden("nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
 			strings.Join(differing, ", "))
 	}
-	return ch, ok, err
+	return ch, refusal == "" && err == nil, err
 }

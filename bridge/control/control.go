@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -73,9 +76,36 @@ func describe(t *tenant.Tenant) Tenant {
 	return out
 }
 
-// Handler answers GET /tenants with a list of Tenant, in the order of their paths.
-func Handler(tenants *tenant.Registry) http.Handler {
+// Adopt takes over accounts for a tenant and tells of each, as an object for JSON.
+type Adopt func(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(adoption any) error) error
+
+// failure is the last line of an adoption that failed.
+type failure struct {
+	Error string `json:"error"`
+}
+
+// Handler answers GET /tenants with a list of Tenant, in the order of their paths, and POST
+// /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
+func Handler(tenants *tenant.Registry, adopt Adopt) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /adopt", func(w http.ResponseWriter, r *http.Request) {
+		t := tenants.ByPath(r.FormValue("tenant"))
+		if t == nil {
+			http.Error(w, "no such tenant", http.StatusNotFound)
+			return
+		}
+		lines, control := json.NewEncoder(w), http.NewResponseController(w)
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		err := control.SetWriteDeadline(time.Time{}) // it takes as long as there are accounts
+		if err == nil {
+			err = adopt(r.Context(), t, r.FormValue("dryRun") != "false", func(adoption any) error {
+				return errors.Join(lines.Encode(adoption), control.Flush())
+			})
+		}
+		if err != nil {
+			_ = lines.Encode(failure{err.Error()}) // who went away is told nothing
+		}
+	})
 	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, _ *http.Request) {
 		out := []Tenant{}
 		for _, t := range tenants.All() {
@@ -116,26 +146,61 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 }
 
 // Tenants asks the bridge on a socket for its tenants.
-func Tenants(ctx context.Context, path string) ([]Tenant, error) {
+func Tenants(ctx context.Context, socket string) ([]Tenant, error) {
+	body, err := ask(ctx, socket, http.MethodGet, "/tenants")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	var out []Tenant
+	err = json.NewDecoder(body).Decode(&out)
+	return out, err
+}
+
+// Adoptions has the bridge on a socket take over accounts for the tenant at a path, or say
+// what it would do; each is given every adoption as it comes.
+func Adoptions(ctx context.Context, socket, path string, dryRun bool, each func(adoption json.RawMessage) error) error {
+	query := url.Values{"tenant": {path}, "dryRun": {strconv.FormatBool(dryRun)}}
+	body, err := ask(ctx, socket, http.MethodPost, "/adopt?"+query.Encode())
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	for lines := json.NewDecoder(body); ; {
+		var line json.RawMessage
+		if err := lines.Decode(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("the bridge broke off: %w", err)
+		}
+		var broken failure
+		if err := json.Unmarshal(line, &broken); err == nil && broken.Error != "" {
+			return errors.New(broken.Error)
+		}
+		if err := each(line); err != nil {
+			return err
+		}
+	}
+}
+
+// ask is a request to the bridge on a socket; the caller closes the body.
+func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 		DisableKeepAlives: true,
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://bridge/tenants", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, method, "http://bridge"+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no bridge answers on %s: %w", path, err)
+		return nil, fmt.Errorf("no bridge answers on %s: %w", socket, err)
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read, nothing can be lost
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the bridge on %s answers %s", path, res.Status)
+		return nil, errors.Join(fmt.Errorf("the bridge on %s answers %s", socket, res.Status), res.Body.Close())
 	}
-	var out []Tenant
-	err = json.NewDecoder(res.Body).Decode(&out)
-	return out, err
+	return res.Body, nil
 }

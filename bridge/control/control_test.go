@@ -1,10 +1,13 @@
 package control_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +48,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: control.Handler(registry), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: control.Handler(registry, adoptSome), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -65,6 +68,14 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(schemas) < 3 {
 		t.Errorf("Tenants() (-want +got):\n%s", diff)
+	}
+	var lines []string
+	err = control.Adoptions(t.Context(), path, "saas", true, func(line json.RawMessage) error { lines = append(lines, string(line)); return nil })
+	if err == nil || err.Error() != "Keycloak is away" || !slices.Equal(lines, []string{`{"dryRun":true,"tenant":"saas","userName":"one"}`, `{"dryRun":true,"tenant":"saas","userName":"two"}`}) {
+		t.Errorf("Adoptions() = %v, %v", lines, err)
+	}
+	if err := control.Adoptions(t.Context(), path, "nope", true, nil); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("Adoptions() of no tenant = %v", err)
 	}
 	if _, err := control.Listen(t.Context(), path); !errors.Is(err, control.ErrInUse) {
 		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
@@ -103,4 +114,14 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("Listen() on a file = %v", err)
 	}
+}
+
+// adoptSome tells of two accounts and fails at a third, of the tenant saas.
+func adoptSome(_ context.Context, t *tenant.Tenant, dryRun bool, each func(any) error) error {
+	for _, name := range []string{"one", "two"} {
+		if err := each(map[string]any{"userName": name, "tenant": t.Path, "dryRun": dryRun}); err != nil {
+			return err
+		}
+	}
+	return errors.New("Keycloak is away")
 }

@@ -23,6 +23,7 @@ import (
 
 // app is the bridge, wired.
 type app struct {
+	service *bridge.Service
 	handler http.Handler
 	health  *observe.Health
 	watcher *realm.Watcher
@@ -60,6 +61,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 		ObserveIgnored: metrics.Ignored,
 	})
 	return &app{
+		service: service,
 		handler: server.New(service, server.Options{
 			Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
 			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),

@@ -148,7 +148,7 @@ func TestIdPTrafficOfTwoOrganizations(t *testing.T) {
 				for _, r := range c.Realms {
 					for i := range r.Tenants {
 						r.Tenants[i].Domains = config.DomainsAny // both sequences have the same
-						r.Tenants[i].BareToken = true // Okta's header mode
+						r.Tenants[i].BareToken = true            // Okta's header mode
 					}
 				}
 			})

@@ -50,14 +50,14 @@ func newTenantsShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(all, func(t control.Tenant) bool { return t.Path == path || path == "" && len(all) == 1 })
-			if i < 0 {
-				return codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; scim-bridge tenants list shows them", path)}
+			t, err := findTenant(all, path)
+			if err != nil {
+				return err
 			}
 			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(all[i])
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
 			}
-			return printTenant(cmd.OutOrStdout(), all[i])
+			return printTenant(cmd.OutOrStdout(), t)
 		},
 	}
 	configFlag(cmd, &file)
@@ -70,14 +70,29 @@ func askTenants(cmd *cobra.Command, file, output string) ([]control.Tenant, erro
 	if err := checkOutput(output); err != nil {
 		return nil, err
 	}
-	c, err := load(cmd, file)
+	socket, err := socketOf(cmd, file)
 	if err != nil {
 		return nil, err
 	}
-	if c.Admin.Socket == "" {
-		return nil, codedError{exitUsage, errors.New("the configuration has no admin.socket, over which a running bridge answers")}
+	return control.Tenants(cmd.Context(), socket)
+}
+
+// socketOf is where a running bridge answers commands.
+func socketOf(cmd *cobra.Command, file string) (string, error) {
+	c, err := load(cmd, file)
+	if err == nil && c.Admin.Socket == "" {
+		err = codedError{exitUsage, errors.New("the configuration has no admin.socket, over which a running bridge answers")}
 	}
-	return control.Tenants(cmd.Context(), c.Admin.Socket)
+	return c.Admin.Socket, err
+}
+
+// findTenant is the tenant of a running bridge with a path, or with "" the only one.
+func findTenant(all []control.Tenant, path string) (control.Tenant, error) {
+	i := slices.IndexFunc(all, func(t control.Tenant) bool { return t.Path == path || path == "" && len(all) == 1 })
+	if i < 0 {
+		return control.Tenant{}, codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; scim-bridge tenants list shows them", path)}
+	}
+	return all[i], nil
 }
 
 // state is the one word about a tenant.
