@@ -11,15 +11,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// brokered makes a member whose account belongs to an organization: a first login through the
-// identity provider of the organization, which is another realm of the server.
-func (c customers) brokered(t *testing.T, alias, name string) keycloak.UserID {
+// provider makes an identity provider, which is another realm of the server, with a user, and
+// returns the user's id there. It is an organization's unless alias is "".
+func (c customers) provider(t *testing.T, alias, name string) (sub string) {
 	t.Helper()
-	provider, _ := newEmptyRealm(t, c.server)
+	provider, there := newEmptyRealm(t, c.server)
 	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+provider+"/users", fmt.Sprintf(
 		`{"username":%q,"email":%q,"emailVerified":true,"firstName":"F","lastName":"L","enabled":true,"credentials":[{"type":"password","value":"pw"}]}`, name, name))
 	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+provider+"/clients",
@@ -28,11 +29,31 @@ func (c customers) brokered(t *testing.T, alias, name string) keycloak.UserID {
 	realm := "/admin/realms/" + c.realm.realm
 	adminSend(t, c.server, http.MethodPost, realm+"/identity-provider/instances",
 		`{"alias":"idp","providerId":"oidc","enabled":true,"trustEmail":true,"config":{"clientId":"app-of-idp","clientSecret":"s","authorizationUrl":"`+oidc+`/auth","tokenUrl":"`+oidc+`/token","userInfoUrl":"`+oidc+`/userinfo","clientAuthMethod":"client_secret_post","kc.org.domain":"`+alias+`.test"}}`)
-	adminSend(t, c.server, http.MethodPost, realm+"/organizations/"+c.ids[alias].String()+"/identity-providers", `"idp"`)
+	if alias != "" {
+		adminSend(t, c.server, http.MethodPost, realm+"/organizations/"+c.ids[alias].String()+"/identity-providers", `"idp"`)
+	}
 	adminSend(t, c.server, http.MethodPost, realm+"/clients", `{"clientId":"app","publicClient":true,"standardFlowEnabled":true,"redirectUris":["http://app.test/*"]}`)
+	list, err := there.Users(t.Context(), keycloak.UserQuery{Username: name})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("the users of the identity provider are %v, %v", list, err)
+	}
+	return list[0].ID
+}
+
+// logIn is a login through the identity provider that ends in the application: no other form
+// than the one of the identity provider is shown.
+func (c customers) logIn(t *testing.T, name string) {
+	t.Helper()
 	login(t, c.server.URL+"/realms/"+c.realm.realm+"/protocol/openid-connect/auth?"+url.Values{
 		"client_id": {"app"}, "redirect_uri": {"http://app.test/done"}, "response_type": {"code"}, "scope": {"openid"}, "kc_idp_hint": {"idp"},
 	}.Encode(), name, "pw")
+}
+
+// brokered makes a member whose account belongs to an organization, by a first login.
+func (c customers) brokered(t *testing.T, alias, name string) keycloak.UserID {
+	t.Helper()
+	c.provider(t, alias, name)
+	c.logIn(t, name)
 	list, err := c.realm.admin.Users(t.Context(), keycloak.UserQuery{Username: name})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("after the login the users %s are %v, %v", name, list, err)
@@ -130,4 +151,102 @@ func TestAManagedMember(t *testing.T) {
 	if user, err := acme.admin.User(t.Context(), id); err != nil || !user.Enabled || user.Username != name {
 		t.Errorf("the account = %+v, %v, want it untouched", user, err)
 	}
+}
+
+// TestAFirstLoginLandsOnTheProvisionedAccount, without a password form: the mapping links the
+// user when it is created, or taken over. Without a link Keycloak asks for a password.
+func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
+	t.Parallel()
+	const name = "mia@acme.test"
+	for _, tenantOf := range []string{"organization", "realm"} {
+		for _, way := range []string{"created", "adopted", "adopted by the command"} {
+			t.Run(tenantOf+" "+way, func(t *testing.T) {
+				t.Parallel()
+				c := newCustomers(t, keycloaktest.Real(t), adoptUnowned)
+				b, path, alias := c.of["acme"], tenant.OrganizationPath(c.realm.realm, "acme"), "acme"
+				if tenantOf == "realm" {
+					b, path, alias = c.realm, c.realm.realm, ""
+				}
+				sub := c.provider(t, alias, name)
+				patient{b, c.server}.right(t, "view-identity-providers", true)
+				b.useMapping(t, path, linkTo("idp"))
+				id := ""
+				if way != "created" {
+					made, err := b.admin.CreateUser(t.Context(), keycloak.NewUser{
+						Username: name, Email: name, EmailVerified: true, FirstName: "F", LastName: "L", Enabled: true, Attributes: map[string][]string{"externalId": {sub}},
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					id = made.String()
+				}
+				switch {
+				case way == "adopted by the command" && tenantOf == "realm":
+					if a := b.adoptions(t, b.controlled(t), path)[name]; !a.Linked {
+						t.Fatalf("the adoption = %+v", a)
+					}
+				case way == "adopted by the command": // the externalId of an organization's tenant is its own
+					c.admit(t, id, "acme")
+					b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"add","path":"externalId","value":"`+sub+`"}`))
+				default:
+					got := b.create(t, "/Users", `{"userName":"`+name+`","externalId":"`+sub+`","name":{"givenName":"F","familyName":"L"},"emails":[{"value":"`+name+`","primary":true}]}`)
+					if id != "" && got != id {
+						t.Fatalf("the user is %s, want %s", got, id)
+					}
+					id = got
+				}
+				c.logIn(t, name)
+				sessions, err := b.admin.Users(t.Context(), keycloak.UserQuery{Email: name})
+				if err != nil || len(sessions) != 1 || sessions[0].ID != id {
+					t.Errorf("after the login the users with the address are %v, %v", sessions, err)
+				}
+				if tenantOf == "organization" {
+					if member, err := b.admin.OrganizationMember(t.Context(), c.ids["acme"], userID(t, id)); err != nil || member.Managed {
+						t.Errorf("the member = %+v, %v, want one that Keycloak does not manage", member, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestSecurity_12_OnlyTheOrganizationsIdentityProvider is linked to: another one makes the
+// tenant unfit, and so does one for all organizations.
+func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, nil)
+			at := "/admin/realms/" + c.realm.realm
+			for _, alias := range []string{"of-acme", "of-globex"} {
+				adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"`+alias+`","providerId":"oidc","enabled":true,
+					"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+				adminSend(t, server, http.MethodPost, at+"/organizations/"+c.ids[alias[3:]].String()+"/identity-providers", `"`+alias+`"`)
+			}
+			patient{c.realm, server}.right(t, "view-identity-providers", true)
+			b, path := c.of["acme"], tenant.OrganizationPath(c.realm.realm, "acme")
+			b.useMapping(t, path, linkTo("of-acme"))
+			id := b.create(t, "/Users", `{"userName":"jane","externalId":"J"}`)
+			if links, err := b.admin.Links(t.Context(), userID(t, id)); err != nil || len(links) != 1 || links[0].IdentityProvider != "of-acme" {
+				t.Errorf("the links are %v, %v", links, err)
+			}
+			if why := b.propose(t, path, linkTo("of-globex")); !strings.Contains(why, `the identity provider "of-globex" of the mapping is not that of the organization`) {
+				t.Errorf("the mapping of another's provider is not applied because of %q", why)
+			}
+			every := newEvery(t, server)
+			patient{every.realm, server}.right(t, "view-identity-providers", true)
+			adminSend(t, server, http.MethodPost, "/admin/realms/"+every.realm.realm+"/identity-provider/instances", `{"alias":"of-acme","providerId":"oidc","enabled":true,
+					"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+			path = tenant.OrganizationPath(every.realm.realm, tenant.EveryOrganization)
+			if why := every.realm.propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can be that of one organization alone") {
+				t.Errorf("the mapping for all organizations is not applied because of %q", why)
+			}
+		})
+	}
+}
+
+func linkTo(alias string) string {
+	return "version: 1\nusers: { link: { identityProvider: " + alias + ", userId: externalId } }\n"
 }

@@ -469,38 +469,35 @@ func TestSecurity_18_RolesFollowTheGroupsOfAUser(t *testing.T) {
 				c := newCustomers(t, server, nil)
 				addRoles(t, server, c.realm.realm, c.realm.admin)
 				b := c.of["acme"]
-				b.useMapping(t, groupRoleMapping)
+				b.useMapping(t, tenant.OrganizationPath(b.realm, "acme"), groupRoleMapping)
 				b.probeRolesOfGroups(t)
 			})
 		})
 	}
 }
 
-// useMapping gives the organization's tenant rules on top of what it has.
-func (b testBridge) useMapping(t *testing.T, text string) {
+// useMapping gives the tenant at a path other rules, and keeps where its groups live, for
+// servers without groups of organizations.
+func (b testBridge) useMapping(t *testing.T, path, text string) {
 	t.Helper()
-	if parents := parentOf(b); parents != "" {
-		text += parents
+	if why := b.propose(t, path, text); why != "" {
+		t.Fatalf("the mapping is not applied: %s", why)
+	}
+}
+
+// propose is useMapping that may fail, and returns why.
+func (b testBridge) propose(t *testing.T, path, text string) string {
+	t.Helper()
+	if parent := b.app.watcher.Tenants.ByPath(path).Mapping.GroupParent; parent != "" {
+		text += "groups: { parent: " + parent + " }\n"
 	}
 	m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, text), Profile: config.ProfileTolerant})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	path := tenant.OrganizationPath(b.realm, "acme")
 	b.app.watcher.Propose(path, m)
-	b.look(t)
-	if why := b.app.watcher.Tenants.ByPath(path).Unapplied(); why != "" {
-		t.Fatalf("the mapping is not applied: %s", why)
-	}
-}
-
-// parentOf is the part of a mapping that says where groups live, where the server has none of
-// organizations.
-func parentOf(b testBridge) string {
-	if parent := b.app.watcher.Tenants.ByPath(tenant.OrganizationPath(b.realm, "acme")).Mapping.GroupParent; parent != "" {
-		return "groups: { parent: " + parent + " }\n"
-	}
-	return ""
+	b.app.watcher.Look(t.Context())
+	return b.app.watcher.Tenants.ByPath(path).Unapplied()
 }
 
 func (b testBridge) probeRolesOfGroups(t *testing.T) {
