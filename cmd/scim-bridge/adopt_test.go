@@ -48,9 +48,9 @@ func (b testBridge) canLogIn(t *testing.T, server keycloaktest.Server, name, pas
 	return status == http.StatusOK
 }
 
-// TestAdoption: where the policy says so, a POST takes over an account that no tenant owns, by
+// TestSecurity_9_AdoptionKeepsWhoAnAccountIs: where the policy says so, a POST takes over an account that no tenant owns, by
 // its user name or its address, and changes all but who it is: neither its names for a login
-// nor its password (security plan 9).
+// nor its password.
 func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {

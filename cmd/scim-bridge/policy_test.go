@@ -165,6 +165,12 @@ func adminPut(t *testing.T, server keycloaktest.Server, path, body string) {
 // adminSend sends a call of Keycloak's Admin API that has to succeed.
 func adminSend(t *testing.T, server keycloaktest.Server, method, path, body string) {
 	t.Helper()
+	adminCall(t, server, method, path, body)
+}
+
+// adminCall is adminSend that returns the answer.
+func adminCall(t *testing.T, server keycloaktest.Server, method, path, body string) string {
+	t.Helper()
 	_, admin := token(t, server, "master", url.Values{
 		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
 	})
@@ -174,7 +180,9 @@ func adminSend(t *testing.T, server keycloaktest.Server, method, path, body stri
 	}
 	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
 	req.Header.Set("Content-Type", "application/json")
-	if status, _, body := exchange(t, req); status >= http.StatusMultipleChoices {
-		t.Fatalf("%s %s = %d %s", method, path, status, body)
+	status, _, answer := exchange(t, req)
+	if status >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s = %d %s", method, path, status, answer)
 	}
+	return answer
 }

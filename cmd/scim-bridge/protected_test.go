@@ -129,9 +129,9 @@ func protectListed(c *config.Config) {
 	}
 }
 
-// TestProtectedUsers: administrators by every way, and the listed, are shown by their names
+// TestSecurity_17_ProtectedUsers: administrators by every way, and the listed, are shown by their names
 // alone and changed by nobody, at a tenant of the realm and at one of an organization.
-func TestProtectedUsers(t *testing.T) {
+func TestSecurity_17_ProtectedUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -166,9 +166,9 @@ func TestRolesOfGroups(t *testing.T) {
 	}
 }
 
-// TestNobodyBecomesAnAdministrator: a role that contains rights of the Admin API is not
+// TestSecurity_16_NobodyBecomesAnAdministrator: a role that contains rights of the Admin API is not
 // granted, be they put into it before the bridge looked or later, however deep.
-func TestNobodyBecomesAnAdministrator(t *testing.T) {
+func TestSecurity_16_NobodyBecomesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// userInside is what of an account no client may choose.
+type userInside struct {
+	ID              string              `json:"id"`
+	Attributes      map[string][]string `json:"attributes"`
+	RequiredActions []string            `json:"requiredActions"`
+	EmailVerified   bool                `json:"emailVerified"`
+	ServiceAccount  string              `json:"serviceAccountClientId"`
+	Federation      string              `json:"federationLink"`
+}
+
+// TestSecurity_10_WhatNoClientMayWrite: ids, times, groups, roles, credentials and what is
+// Keycloak's own, sent in every form, has no effect on the account.
+func TestSecurity_10_WhatNoClientMayWrite(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, nil)
+			admins := c.realm.group(t, "admins", keycloak.GroupID{})
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				victim := b.create(t, "/Users", `{"userName":"victim-`+kind+`"}`)
+				for i, attribute := range []string{
+					`"password":"Mine-of-the-attacker-1"`, `"id":"` + victim + `"`, `"meta":{"created":"2001-01-01T00:00:00Z","lastModified":"2001-01-01T00:00:00Z","version":"x"}`,
+					`"groups":[{"value":"` + admins.String() + `"}]`, `"roles":[{"value":"realm-admin","primary":true}]`, `"entitlements":[{"value":"realm-admin"}]`,
+					`"x509Certificates":[{"value":"MIIB"}]`, `"credentials":[{"type":"password","value":"Mine-of-the-attacker-1"}]`, `"requiredActions":["UPDATE_PASSWORD"]`,
+					`"federatedIdentities":[{"identityProvider":"corp","userId":"x"}]`, `"realmRoles":["admin"]`, `"clientRoles":{"realm-management":["realm-admin"]}`,
+					`"LDAP_ID":"x"`, `"attributes":{"LDAP_ID":["x"],"scim.owner":["other"]}`, `"scim.owner":"other"`, `"emailVerified":true`, `"federationLink":"x"`, `"serviceAccountClientId":"scim-bridge"`,
+					`"enabled":false`, `"origin":"x"`,
+				} {
+					userName := fmt.Sprintf("user-%s-%d", kind, i)
+					got, err := b.send(t, http.MethodPost, "/Users", `{"userName":"`+userName+`",`+attribute+`}`)
+					if err != nil {
+						if client.StatusOf(err) != http.StatusBadRequest {
+							t.Errorf("%s: POST with %s = %v", kind, attribute, err)
+						}
+						got = b.must(t, http.MethodPost, "/Users", `{"userName":"`+userName+`"}`)
+					}
+					id := got["id"].(string)
+					for _, w := range []attack{
+						{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"add","value":{` + attribute + `}}`)},
+						{http.MethodPatch, "/Users/" + id, patchBody(pathOf(attribute))},
+						{http.MethodPut, "/Users/" + id, `{"userName":"` + userName + `",` + attribute + `}`},
+					} {
+						if _, err := b.send(t, w.method, w.path, w.body); err != nil && client.StatusOf(err) != http.StatusBadRequest {
+							t.Errorf("%s: %s with %s = %v", kind, w.method, attribute, err)
+						}
+					}
+					b.unharmed(t, server, id, victim, userName, attribute)
+				}
+			}
+		})
+	}
+}
+
+// pathOf is an operation of PATCH that names an attribute of a JSON member.
+func pathOf(member string) string {
+	name, value, _ := strings.Cut(member, ":")
+	return `{"op":"replace","path":` + name + `,"value":` + value + `}`
+}
+
+// unharmed checks that an account is as one of which nothing was said.
+func (b testBridge) unharmed(t *testing.T, server keycloaktest.Server, text, victim, userName, attribute string) {
+	t.Helper()
+	id := userID(t, text)
+	var inside userInside
+	if err := json.Unmarshal([]byte(adminGet(t, server, "/admin/realms/"+b.realm+"/users/"+text)), &inside); err != nil {
+		t.Fatal(err)
+	}
+	known := []string{"externalId", "scim.created", "scim.emails", "scim.guest", "scim.key", "scim.modified", "scim.owner", "scim.remainder"}
+	for name, values := range inside.Attributes {
+		if !slices.Contains(known, name) || name == "scim.owner" && slices.Contains(values, "other") {
+			t.Errorf("%s: the account has the attribute %s %v", attribute, name, values)
+		}
+	}
+	groups, err1 := b.admin.UserGroups(t.Context(), id)
+	links, err2 := b.admin.Links(t.Context(), id)
+	rights, err3 := b.admin.EffectiveRoles(t.Context(), id, b.management(t))
+	if err1 != nil || err2 != nil || err3 != nil || len(groups) > 0 || len(links) > 0 || len(rights) > 0 || b.rolesOf(t, text) != "" {
+		t.Errorf("%s: the account has groups %v, links %v, rights %v and roles %q; %v %v %v", attribute, groups, links, rights, b.rolesOf(t, text), err1, err2, err3)
+	}
+	if text == victim || inside.ID != text || len(inside.RequiredActions) > 0 || inside.EmailVerified || inside.ServiceAccount != "" || inside.Federation != "" || b.canLogIn(t, server, userName, "Mine-of-the-attacker-1") {
+		t.Errorf("%s: the account is %+v", attribute, inside)
+	}
+}
+
+// adminGet reads something of Keycloak's Admin API.
+func adminGet(t *testing.T, server keycloaktest.Server, path string) string {
+	t.Helper()
+	return adminCall(t, server, http.MethodGet, path, "")
+}
+
+// TestSecurity_11_AnExternalIdIsNoId: whatever it is, it leads to its own user alone, and two
+// tenants may give the same.
+func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				victim := b.create(t, "/Users", `{"userName":"victim-`+kind+`","externalId":"V"}`)
+				before := b.must(t, http.MethodGet, "/Users/"+victim, "")
+				for i, externalID := range []string{`"` + victim + `"`, `"1"`, `"../../users/` + victim + `"`, `"%2e%2e%2fadmin"`, `"realm|V"`, `"` + c.ids["acme"].String() + `|V"`, `"a\"b:*"`, `"` + strings.Repeat("é", 100) + `"`} {
+					id := b.create(t, "/Users", fmt.Sprintf(`{"userName":"user-%s-%d","externalId":%s}`, kind, i, externalID))
+					var text string
+					if err := json.Unmarshal([]byte(externalID), &text); err != nil {
+						t.Fatal(err)
+					}
+					if got := b.must(t, http.MethodGet, "/Users/"+id, ""); got["externalId"] != text {
+						t.Errorf("%s: externalId = %v, want %s", kind, got["externalId"], text)
+					}
+					literal, _ := json.Marshal(text)
+					found, err := b.Find(t.Context(), "/Users", "externalId eq "+string(literal), "")
+					if err != nil || len(found) != 1 || found[0]["id"] != id {
+						t.Errorf("%s: %s finds %v, %v", kind, literal, found, err)
+					}
+				}
+				for _, externalID := range []string{`1`, `["V","W"]`, `[1]`, `true`, `"` + strings.Repeat("x", 10_000) + `"`} {
+					b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"bad","externalId":`+externalID+`}`)
+					b.refused(t, http.StatusBadRequest, http.MethodPut, "/Users/"+victim, `{"userName":"victim-`+kind+`","externalId":`+externalID+`}`)
+				}
+				for _, externalID := range []string{`null`, `""`} {
+					b.create(t, "/Users", fmt.Sprintf(`{"userName":"none-%s-%d","externalId":%s}`, kind, len(externalID), externalID))
+				}
+				if after := b.must(t, http.MethodGet, "/Users/"+victim, ""); fmt.Sprint(after) != fmt.Sprint(before) {
+					t.Errorf("%s: the victim is %v, before %v", kind, after, before)
+				}
+				b.must(t, http.MethodPatch, "/Users/"+victim, patchBody(`{"op":"replace","path":"externalId","value":"W"}`))
+				for externalID, n := range map[string]int{"V": 0, "W": 1} {
+					if found, err := b.Find(t.Context(), "/Users", `externalId eq "`+externalID+`"`, ""); err != nil || len(found) != n {
+						t.Errorf("%s: after a change %s finds %v, %v", kind, externalID, found, err)
+					}
+				}
+			}
+			c.of["globex"].create(t, "/Users", `{"userName":"of-globex","externalId":"W"}`)
+			for alias, b := range c.of {
+				if found, err := b.Find(t.Context(), "/Users", `externalId eq "W"`, ""); err != nil || len(found) != 1 {
+					t.Errorf("%s finds %v, %v, want its own", alias, found, err)
+				}
+			}
+		})
+	}
+}
+
+// TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization: as for a realm's tenant.
+func TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, nil)
+			addRoles(t, server, c.realm.realm, c.realm.admin)
+			b, path := c.of["acme"], tenant.OrganizationPath(c.realm.realm, "acme")
+			b.useMapping(t, path, groupRoleMapping)
+			jane := b.create(t, "/Users", `{"userName":"jane"}`)
+			group := b.create(t, "/Groups", `{"displayName":"Admins"}`)
+			b.compose(t, server, b.known(t, keycloak.RoleName{Name: "boss"}), right("manage-users"))
+			b.refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":[{"value":"`+jane+`"}]}`))
+			if got := b.rolesOf(t, jane); got != "" {
+				t.Errorf("the roles are %q", got)
+			}
+			b.app.watcher.Look(t.Context())
+			if problem := b.app.watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users`) {
+				t.Errorf("the next look finds %q", problem)
+			}
+		})
+	}
+}
+
+// TestSecurity_15_GroupsOfAnOrganization are its own whatever they are called, and give nobody
+// a right.
+func TestSecurity_15_GroupsOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			b := c.of["acme"]
+			admins := b.group(t, "admins", keycloak.GroupID{})
+			b.grant(t, admins, b.known(t, right("view-users")))
+			b.look(t)
+			own := b.create(t, "/Users", `{"userName":"own"}`)
+			for _, displayName := range []string{"admins", "/admins", "admin/../admins"} {
+				id := b.create(t, "/Groups", fmt.Sprintf(`{"displayName":%q,"members":[{"value":%q}]}`, displayName, own))
+				if id == admins.String() {
+					t.Errorf("%s is the realm's group", displayName)
+				}
+			}
+			b.refused(t, http.StatusNotFound, http.MethodPatch, "/Groups/"+admins.String(), patchBody(`{"op":"add","path":"members","value":[{"value":"`+own+`"}]}`))
+			rights, err := b.admin.EffectiveRoles(t.Context(), userID(t, own), b.management(t))
+			if err != nil || len(rights) > 0 {
+				t.Errorf("the user has the rights %v, %v", rights, err)
+			}
+		})
+	}
+}
