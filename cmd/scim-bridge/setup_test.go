@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,5 +158,48 @@ func TestCheckPrintsEveryProblemAndExitsWith3(t *testing.T) {
 	}
 	if _, _, code := command(t, "", "serve", "--config", filepath.Join(t.TempDir(), "absent.yaml")); code != exitProblems {
 		t.Errorf("serve without a file = %d, want 3", code)
+	}
+}
+
+// TestSetupByAnAdministratorOfTheRealm: on a managed Keycloak nobody has an account of master.
+func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			realm, admin := newEmptyRealm(t, server)
+			adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
+			id, err := admin.CreateUser(t.Context(), keycloak.NewUser{
+				Username: "owner", Email: "owner@acme.test", FirstName: "O", LastName: "W", Enabled: true, EmailVerified: true, Password: keycloak.NewUserPassword("Own-the-realm-1", false),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			right, err := admin.FindRole(t.Context(), right("realm-admin"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := admin.GrantRoles(t.Context(), id, []keycloak.Role{right}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: []keycloak.Domain{{Name: "acme.test", Verified: true}}}); err != nil {
+				t.Fatal(err)
+			}
+			for _, of := range [][]string{nil, {"--organization", "acme", "--allow-manage-realm"}} {
+				out, told, code := command(t, "", append([]string{
+					"setup", "--url", server.URL, "--realm", realm, "--admin-realm", realm, "--admin-user", "owner", "--admin-password", "Own-the-realm-1",
+					"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
+				}, of...)...)
+				var made result
+				if err := json.Unmarshal([]byte(out), &made); err != nil {
+					t.Fatalf("setup ended with %d: %s", code, told)
+				}
+				out, told, code = command(t, "", "doctor", "--config", made.Config)
+				if code != 0 || !strings.Contains(out, " 0 warnings, 0 failed") && len(of) == 0 {
+					t.Errorf("doctor ended with %d:\n%s%s", code, out, told)
+				}
+			}
+		})
 	}
 }
