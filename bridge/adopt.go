@@ -81,11 +81,10 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 		return "", err
 	}
 	p, attributes := r.Tenant.Party, list[0].Attributes
-	mine := p.Left(attributes) || p.Organization && p.Owns(attributes)
-	if !mine && !(r.Tenant.Policy.Adopts() && mapping.Unowned(attributes)) {
-		return "", nil
+	if p.Left(attributes) || p.Organization && p.Owns(attributes) || r.Tenant.Policy.Adopts() && mapping.Unowned(attributes) {
+		return list[0].ID, nil
 	}
-	return list[0].ID, nil
+	return "", nil
 }
 
 // restore plans that an account of the tenant's own that is not its user becomes one again, as

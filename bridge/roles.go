@@ -125,7 +125,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	if err != nil {
 		return nil, err
 	}
-	return userKind{k.s}.planRoles(ctx, r, id, roles)
+	return userKind(k).planRoles(ctx, r, id, roles)
 }
 
 // allMembers are the ids of the members of a group, where roles depend on it.

@@ -153,7 +153,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	if o.Profile == "" {
 		o.Profile = ProfileTolerant
 	}
-	o.Policies = o.Policies.orDefault()
+	o.Policies = o.orDefault()
 	if o.Mapping != "" {
 		k.read(path+".organizations.mapping", &o.Mapping, false)
 	}
@@ -202,7 +202,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 // policies checks what only a tenant of an organization, or only one that shows what it owns,
 // can do.
 func (k checker) policies(path string, t *Tenant) {
-	t.Policies = t.Policies.orDefault()
+	t.Policies = t.orDefault()
 	if t.Organization != "" {
 		return
 	}

@@ -21,7 +21,7 @@ import (
 // controlled lets commands reach a bridge of the test, and returns the configuration for them.
 func (b testBridge) controlled(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "scim") // a socket's path is short
+	dir, err := os.MkdirTemp("", "scim") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,3 +95,31 @@ func TestEveryLinkOfTheDocsLeadsSomewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryTestOfTheSecurityPageExists: what it says is tested, is.
+func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := filepath.Glob("../../*/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, file := range append(files, deeper...) {
+		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(readPage(t, file), -1) {
+			there[match[1]] = true
+		}
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(readPage(t, "../../docs/explanation/security.md"), -1)
+	if len(named) < 40 {
+		t.Errorf("the page names %d tests", len(named))
+	}
+	for _, match := range named {
+		if !there[match[1]] {
+			t.Errorf("the page names %s, which is no test", match[1])
+		}
+	}
+}
