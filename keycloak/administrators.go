@@ -3,13 +3,14 @@ package keycloak
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // The calls of this file say who administers a realm. They need view-realm and view-clients;
 // the second also shows the secrets of the realm's clients (measured on 26.4, 26.6 and 26.7).
 
-// EffectiveRoles are the names of the roles of a client that a user has by any way: itself,
+// EffectiveRoles are the names, sorted, of the roles of a client that a user has by any way: itself,
 // by a group or one above it, or within another role. For realm-management they are the
 // user's rights of the Admin API.
 func (c *Client) EffectiveRoles(ctx context.Context, user UserID, client ClientUUID) ([]string, error) {
@@ -19,6 +20,7 @@ func (c *Client) EffectiveRoles(ctx context.Context, user UserID, client ClientU
 	for i, r := range list {
 		out[i] = r.Name
 	}
+	slices.Sort(out)
 	return out, err
 }
 

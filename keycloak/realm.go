@@ -21,6 +21,9 @@ type RealmSettings struct {
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	SCIMAPIEnabled              bool `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
 	DefaultRole                 Role `json:"defaultRole"`    // that every user has
+	// AdminPermissionsEnabled says that fine-grained admin permissions decide for who has none
+	// of the roles about users (26.2 and newer).
+	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
 }
 
 // RealmSettings reads the settings; it needs view-realm, without which Keycloak
@@ -252,6 +255,32 @@ func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
 	}
 	claims, err := claimsOf(token)
 	return claims.Resources[RealmManagement].Roles, named("get token", err)
+}
+
+// ManagesUsers reports whether the client's own account may view and change a user who is
+// nobody's in particular: itself. With fine-grained admin permissions no role says so.
+func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
+	const op = "get own account"
+	token, err := c.tokens.get(ctx, "")
+	if err != nil {
+		return false, named(op, err)
+	}
+	claims, err := claimsOf(token)
+	if err != nil {
+		return false, named(op, err)
+	}
+	id, err := ParseUserID(claims.Subject)
+	if err != nil {
+		return false, &Error{Op: op, Kind: Unavailable, Err: err}
+	}
+	var answer struct {
+		Access map[string]bool `json:"access"`
+	}
+	err = c.get(ctx, op, "/users/"+id.escaped(), nil, &answer)
+	if KindOf(err) == Denied {
+		return false, nil
+	}
+	return answer.Access["manage"], err
 }
 
 // RenewToken gets a new access token, as the rights in one are those of when it was issued,

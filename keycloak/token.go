@@ -230,7 +230,8 @@ func tokenError(err error) error {
 
 // accessClaims are what the bridge reads of its own access token.
 type accessClaims struct {
-	Issued    int64 `json:"iat"` // s
+	Subject   string `json:"sub"`
+	Issued    int64  `json:"iat"` // s
 	Resources map[string]struct {
 		Roles []string `json:"roles"`
 	} `json:"resource_access"`

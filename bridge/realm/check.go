@@ -11,7 +11,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-const viewClients = "view-clients"
+const (
+	viewClients = "view-clients"
+	manageUsers = "manage-users"
+	// The rights to list what fine-grained permissions show.
+	queryUsers  = "query-users"
+	queryGroups = "query-groups"
+)
 
 // need is what a realm is looked at for.
 type need struct {
@@ -36,6 +42,9 @@ const (
 // lacking are the rights that are not among those granted.
 func (n need) lacking(granted []string) []string {
 	out := without(n.rights(), granted)
+	if len(without([]string{queryUsers, queryGroups}, granted)) == 0 { // with permissions to go with them, see fineGrained
+		out = without(out, []string{manageUsers})
+	}
 	if slices.Contains(granted, manageRealm) {
 		out = without(out, []string{manageOrganizations})
 	}
@@ -49,7 +58,7 @@ func (n need) lacking(granted []string) []string {
 // drops a link to any other without a word; manage-organizations for the members and groups
 // of an organization.
 func (n need) rights() []string {
-	m, out := n.mapping, []string{"manage-users", "view-realm", viewClients}
+	m, out := n.mapping, []string{manageUsers, "view-realm", viewClients}
 	if n.organizations {
 		out = append(out, manageOrganizations)
 	}
@@ -167,12 +176,14 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 		r.fail(checkRights, n.fixRights(), "the service account lacks the realm-management roles %s", strings.Join(lacking, ", "))
 		return r, nil
 	}
-	r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 	r.Protected = protection.protected
 	r.Findings = append(r.Findings, protection.findings...)
 	settings, err := c.RealmSettings(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read realm: %w", err)
+	}
+	if err := r.fineGrained(ctx, c, n, settings); err != nil {
+		return Report{}, err
 	}
 	profile, err := c.UserProfile(ctx)
 	if err != nil {
@@ -199,6 +210,29 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 		r.pass("user names", "they can be changed")
 	}
 	return r, nil
+}
+
+// fineGrained looks whether permissions stand for the role manage-users, which an account
+// without it needs: Keycloak would answer with empty lists.
+func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s keycloak.RealmSettings) error {
+	granted, err := c.OwnRoles(ctx)
+	if err != nil {
+		return fmt.Errorf("read own rights: %w", err)
+	}
+	if slices.Contains(granted, manageUsers) {
+		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
+		return nil
+	}
+	manages, err := c.ManagesUsers(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read own account: %w", err)
+	case !s.AdminPermissionsEnabled || !manages:
+		r.fail(checkRights, n.fixRights(), "the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
+	default:
+		r.pass(checkRights, "the service account has %s, and permissions in place of %s", strings.Join(without(n.rights(), []string{manageUsers}), ", "), manageUsers)
+	}
+	return nil
 }
 
 // look finds the rights that the account lacks and, when there are none, who is protected.

@@ -118,6 +118,9 @@ func (w *Watcher) Run(ctx context.Context) {
 // outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
 	fit, seen := true, map[string]Protection{}
+	for _, c := range w.Clients {
+		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
+	}
 	for _, t := range w.Tenants.All() {
 		if !t.Found {
 			fit = w.one(ctx, t, w.protectOnce(t, seen)) && fit

@@ -15,6 +15,7 @@ func differences() []difference {
 	return []difference{
 		{both, "realm and clients", []string{"ManagementRoles"}, "the roles about organizations came with 26.7"},
 		{both, "roles", []string{"UserRoles without view-clients", "Group without view-clients", "Administers outer without view-clients"}, "before 26.7 the roles of clients were shown also without view-clients"},
+		{both, "administrators", []string{"EffectiveRoles without view-clients"}, "before 26.7 they were shown also without view-clients"},
 		{both, "organizations", []string{"AddOrganizationMember nobody"}, "before 26.7 a user who does not exist was a 400"},
 		{old, "groups of organizations", []string{"OrganizationGroups, none yet"}, "groups of organizations came with 26.6"},
 		{[]string{"26.6.4"}, "groups of organizations", []string{`POST /organizations/<acme>/groups/<team>/children {"name":"team of one"}`}, "roles of groups of organizations came with 26.7"},
