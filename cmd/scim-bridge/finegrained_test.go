@@ -42,7 +42,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := realm + "/clients/" + permissions.String() + "/authz/resource-server"
-	make := func(path string, body map[string]any) string {
+	add := func(path string, body map[string]any) string {
 		t.Helper()
 		data, err := json.Marshal(body)
 		if err != nil {
@@ -54,11 +54,11 @@ func TestFineGrainedPermissions(t *testing.T) {
 		}
 		return made.ID
 	}
-	is := make("/policy/user", map[string]any{"name": "the bridge", "users": []string{account.String()}})
-	isNot := make("/policy/user", map[string]any{"name": "not the bridge", "users": []string{account.String()}, "logic": "NEGATIVE"})
-	make("/permission/scope", map[string]any{"name": "users", "resourceType": "Users", "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{is}})
-	make("/permission/scope", map[string]any{"name": "groups", "resourceType": "Groups", "scopes": []string{"view", "manage", "view-members", "manage-members", "manage-membership"}, "policies": []string{is}})
-	make("/permission/scope", map[string]any{"name": "administrators", "resourceType": "Users", "resources": []string{boss.String()}, "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{isNot}})
+	is := add("/policy/user", map[string]any{"name": "the bridge", "users": []string{account.String()}})
+	isNot := add("/policy/user", map[string]any{"name": "not the bridge", "users": []string{account.String()}, "logic": "NEGATIVE"})
+	add("/permission/scope", map[string]any{"name": "users", "resourceType": "Users", "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{is}})
+	add("/permission/scope", map[string]any{"name": "groups", "resourceType": "Groups", "scopes": []string{"view", "manage", "view-members", "manage-members", "manage-membership"}, "policies": []string{is}})
+	add("/permission/scope", map[string]any{"name": "administrators", "resourceType": "Users", "resources": []string{boss.String()}, "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{isNot}})
 	b.look(t)
 	jane := b.create(t, "/Users", `{"userName":"jane","externalId":"J","title":"t"}`)
 	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)

@@ -56,11 +56,7 @@ func listUsersOfRole(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	out := []any{}
-	for _, u := range users {
-		out = append(out, c.realm.show(u, c.r.URL.Query().Get("briefRepresentation") == "true", nil))
-	}
-	return found(out)
+	return c.showUsers(users)
 }
 
 func listGroupsOfRole(c *call) (reply, error) {

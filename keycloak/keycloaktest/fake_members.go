@@ -50,6 +50,11 @@ func listMembers(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	return c.showUsers(users)
+}
+
+// showUsers shows users without what the caller may do with them.
+func (c *call) showUsers(users []*user) (reply, error) {
 	out := []any{}
 	for _, u := range users {
 		out = append(out, c.realm.show(u, c.r.URL.Query().Get("briefRepresentation") == "true", nil))
