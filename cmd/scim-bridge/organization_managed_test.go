@@ -250,3 +250,22 @@ func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 func linkTo(alias string) string {
 	return "version: 1\nusers: { link: { identityProvider: " + alias + ", userId: externalId } }\n"
 }
+
+// TestSecurity_7_AnAccountOfAnotherOrganization is not taken over by the one that has the
+// domain of its address now.
+func TestSecurity_7_AnAccountOfAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	c := newCustomers(t, keycloaktest.Real(t), adoptUnowned)
+	id := c.brokered(t, "globex", "gus@globex.test")
+	at := "/admin/realms/" + c.realm.realm + "/organizations/"
+	adminSend(t, c.server, http.MethodPut, at+c.ids["globex"].String(), `{"name":"globex","alias":"globex","enabled":true,"domains":[{"name":"other.test","verified":true}]}`)
+	adminSend(t, c.server, http.MethodPut, at+c.ids["acme"].String(), `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"globex.test","verified":true}]}`)
+	c.realm.look(t)
+	c.of["acme"].refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"mine","emails":[{"value":"gus@globex.test"}]}`)
+	if _, err := c.realm.admin.OrganizationMember(t.Context(), c.ids["acme"], id); keycloak.KindOf(err) != keycloak.NotFound {
+		t.Errorf("the account became a member: %v", err)
+	}
+	if owner := c.realm.user(t, id.String()).Attributes["scim.owner"]; owner != nil {
+		t.Errorf("the owner is %v", owner)
+	}
+}

@@ -244,6 +244,7 @@ func TestSecurity_15_GroupsOfAdministrators(t *testing.T) {
 					{http.MethodPut, path, `{"displayName":"mine"}`},
 					{http.MethodPatch, path, patchBody(`{"op":"add","path":"members","value":` + member + `}`)},
 					{http.MethodPatch, path, patchBody(`{"op":"remove","path":"members[value eq \"` + own + `\"]"}`)},
+					{http.MethodPatch, path, patchBody(`{"op":"replace","path":"members","value":[]}`)},
 					{http.MethodPatch, path, patchBody(`{"op":"replace","path":"displayName","value":"mine"}`)},
 					{http.MethodPatch, path, patchBody(`{"op":"add","value":{"externalId":"G","members":` + member + `}}`)},
 				} {

@@ -1,0 +1,40 @@
+package guard_test
+
+import (
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// TestSecurity_7_Adoptable: whose account it is decides, before Keycloak is asked anything. No
+// test server has a user federation.
+func TestSecurity_7_Adoptable(t *testing.T) {
+	t.Parallel()
+	fitness := tenant.Fitness{Protected: &tenant.Protected{
+		Users: map[string]bool{"admin": true}, ServiceAccounts: map[string]bool{"service": true},
+	}}
+	for id, c := range map[string]struct {
+		user keycloak.User
+		want string
+	}{
+		"free":    {keycloak.User{}, ""},
+		"admin":   {keycloak.User{}, "it is protected"},
+		"service": {keycloak.User{}, "it is a service account"},
+		"owned":   {keycloak.User{Attributes: map[string][]string{mapping.AttrOwner: {"other"}}}, "a tenant owns it"},
+		"left":    {keycloak.User{Attributes: map[string][]string{mapping.AttrOwner: {"left|other"}}}, "a tenant owns it"},
+		"ldap":    {keycloak.User{FederationLink: "5f0c"}, "a user federation keeps it"},
+	} {
+		parsed, err := keycloak.ParseUserID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.user.ID = id
+		got, err := guard.Adoptable(t.Context(), nil, &tenant.Tenant{}, fitness, parsed, c.user)
+		if err != nil || got.Refusal != c.want {
+			t.Errorf("%s: %q, %v, want %q", id, got.Refusal, err, c.want)
+		}
+	}
+}
