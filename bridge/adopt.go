@@ -60,9 +60,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.Tenant.Policy.Adopts() && mapping.Unowned(user.Attributes) {
-		var refusal string
-		ch, refusal, err = k.adopt(ctx, r, id, user, doc)
-		ok = refusal == ""
+		ch, ok, err = k.adopt(ctx, r, id, user, doc)
 	}
 	if err == nil && !ok {
 		err = failure
@@ -115,22 +113,26 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	state.Enabled = &enabled
 	steps, after := plan.ForUser(p, id, user, state, time.Now())
 	steps = append(steps, plan.ForAdmitted(r.organization(), id, defaultGroups(r))...)
+	if len(steps) > 0 {
+		steps[0].Live = true // who it is may have changed while nobody of the tenant looked
+	}
 	roles, err := k.planRoles(ctx, r, id, state.Roles)
 	return change{plan: append(steps, roles...), after: current{user: after, userID: id}}, true, err
 }
 
-// adopt plans that an account which no tenant owns becomes the tenant's own, as a document
-// says: all but who the account is, which no adoption changes. refusal is why it may not, for
-// the operator.
-func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (ch change, refusal string, err error) {
+// adopt plans that an account which no tenant owns becomes the tenant's own; ok is false when
+// it may not. That nobody else has its link was looked at before.
+func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (ch change, ok bool, err error) {
 	link, refusal, err := k.newLink(ctx, r, id, doc)
-	if err != nil || refusal != "" {
-		return change{}, refusal, err
+	if err == nil && refusal == "" {
+		ch, refusal, err = k.adoptLinked(ctx, r, id, user, doc, link)
 	}
-	return k.adoptLinked(ctx, r, id, user, doc, link)
+	return ch, refusal == "" && err == nil, err
 }
 
-// adoptLinked is adopt with a link that was looked at, nil for none.
+// adoptLinked plans that an account which no tenant owns becomes the tenant's own, as a
+// document says: all but who the account is, which no adoption changes. link is the one that
+// it gets, nil for none. refusal is why it may not, for the operator.
 func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, link *keycloak.Link) (ch change, refusal string, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
@@ -201,14 +203,15 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	if !r.Tenant.Policy.Adopts() || !mapping.Unowned(cur.user.Attributes) {
 		return change{}, false, nil
 	}
-	if _, err := r.Tenant.Mapping.Link(doc); err != nil {
-		return change{}, false, nil //nolint:nilerr // it could not be linked as a new user is
+	link, unlinked, err := k.linkAsItIs(ctx, r, cur.userID, doc)
+	if err != nil || unlinked != "" { // a new user would be linked
+		return change{}, false, err
 	}
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return change{}, false, err
 	}
-	ch, refusal, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
+	ch, refusal, err := k.adoptLinked(ctx, r, cur.userID, cur.user, maps.Clone(doc), link)
 	if differing := mapping.Identifiers(cur.user, state); refusal == "" && err == nil && len(differing) > 0 {
 		return change{}, false, scim.Forbidden("nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
 			strings.Join(differing, ", "))

@@ -153,8 +153,12 @@ func refusalOf(err error) (string, bool) {
 	if told, ok := errors.AsType[*scim.Error](err); ok && told.Status < 500 {
 		return told.Detail, true
 	}
-	if keycloak.KindOf(err) == keycloak.Invalid {
+	switch keycloak.KindOf(err) {
+	case keycloak.Invalid:
 		return "Keycloak refuses the change, as the account breaks the realm's user profile", true
+	case keycloak.NotFound:
+		return "it is gone", true
+	case keycloak.Conflict, keycloak.NoOrganization, keycloak.Denied, keycloak.RateLimited, keycloak.Unavailable, keycloak.Unknown:
 	}
 	return "", false
 }

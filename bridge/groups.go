@@ -220,11 +220,10 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
 	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)...)
-	members = append(members, roles...)
-	if group.Name == cur.group.Name {
+	if members = append(members, roles...); group.Name != cur.group.Name && len(roles) > 0 {
+		p = append(members, p...) // the name comes last: by it a repetition sees what is left to do
+	} else {
 		p = append(p, members...)
-	} else { // the name comes last: by it a repetition sees what is left to do
-		p = append(members, p...)
 	}
 	return change{plan: p, after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -450,6 +451,37 @@ func TestSecurity_14_NoIdIsClaimedTwice(t *testing.T) {
 			}
 			if owner := c.realm.user(t, one.String()).Attributes["scim.owner"]; won != 1 || len(owner) != 1 {
 				t.Errorf("%d of four adoptions at once won, and the owner is %v", won, owner)
+			}
+		})
+	}
+}
+
+// TestAChangeLinksNobodyTwice: a member is not taken over when another user has its link.
+func TestAChangeLinksNobodyTwice(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, adoptUnowned)
+			at := "/admin/realms/" + c.realm.realm
+			adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"corp","providerId":"oidc","enabled":true,
+				"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+			adminSend(t, server, http.MethodPost, at+"/organizations/"+c.ids["acme"].String()+"/identity-providers", `"corp"`)
+			patient{c.realm, server}.right(t, "view-identity-providers", true)
+			b := c.of["acme"]
+			b.useMapping(t, tenant.OrganizationPath(c.realm.realm, "acme"), linkTo("corp"))
+			b.create(t, "/Users", `{"userName":"first","externalId":"X"}`)
+			id := b.account(t, "jane", true)
+			c.admit(t, id.String(), "acme")
+			b.must(t, http.MethodPatch, "/Users/"+id.String(), patchBody(`{"op":"add","path":"externalId","value":"X"}`))
+			have, err := b.admin.Links(t.Context(), id)
+			if owner := b.user(t, id.String()).Attributes["scim.owner"]; err != nil || len(have) > 0 || owner != nil {
+				t.Errorf("with another's externalId the links are %v, %v, and the owner %v", have, err, owner)
+			}
+			b.must(t, http.MethodPatch, "/Users/"+id.String(), patchBody(`{"op":"replace","path":"externalId","value":"Y"}`))
+			if have, err := b.admin.Links(t.Context(), id); err != nil || len(have) != 1 || have[0].UserID != "Y" {
+				t.Errorf("the links are %v, %v", have, err)
 			}
 		})
 	}

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -499,5 +502,25 @@ func TestProtectedNamesThatAreWrong(t *testing.T) {
 	want := []string{`WARN no user is called "nobody"`, `WARN no group has the path "/nowhere/at-all"`}
 	if code != 0 || !slices.Equal(warnings, want) {
 		t.Errorf("doctor ends with %d and says %v, want %v", code, warnings, want)
+	}
+}
+
+// TestARefusedWriteIsLogged with who was meant and why, as a warning.
+func TestARefusedWriteIsLogged(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	core, logs := logtest.New(zapcore.WarnLevel)
+	a, err := newApp(b.config, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := b.create(t, "/Users", `{"userName":"admin"}`)
+	b.grant(t, userID(t, id), b.known(t, right("view-users")))
+	a.watcher.Look(t.Context())
+	b.app, b.Client = a, serveHandler(t, newListener(), a.handler, b)
+	b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, "")
+	refused := logs.FilterMessage("request").All()
+	if len(refused) != 1 || refused[0].ContextMap()["cause"] != "a write to a protected user: "+id+" administers the realm or is protected by the configuration" {
+		t.Errorf("the log has %v", refused)
 	}
 }
