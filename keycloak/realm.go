@@ -18,6 +18,7 @@ type RealmSettings struct {
 	EditUsernameAllowed         bool `json:"editUsernameAllowed"`
 	RegistrationEmailAsUsername bool `json:"registrationEmailAsUsername"`
 	DuplicateEmailsAllowed      bool `json:"duplicateEmailsAllowed"`
+	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people make accounts themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
 	SCIMAPIEnabled              bool `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
 	DefaultRole                 Role `json:"defaultRole"`    // that every user has

@@ -26,10 +26,11 @@ type need struct {
 	// organizations says that members of organizations shall be written: of that one or, when
 	// it has no id, of all.
 	organizations bool
+	anyDomain     bool // whether addresses outside the organization's verified domains are taken
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, t.Party.Organization}
+	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain()}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the

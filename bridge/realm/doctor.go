@@ -30,7 +30,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) []Finding
 	}
 	r.excess(ctx, c, t)
 	if r.fit(ctx, c, t) {
-		r.settings(ctx, c)
+		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
 	}
@@ -139,7 +139,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 }
 
 // settings looks at what else the realm is set to.
-func (r *Report) settings(ctx context.Context, c *keycloak.Client) {
+func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
 	s, err := c.RealmSettings(ctx)
 	if !r.could(err, "realm") {
 		return
@@ -148,6 +148,9 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client) {
 		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
 	} else {
 		r.pass("e-mail addresses", "no two users have one")
+	}
+	if s.RegistrationAllowed && t.Policy.Adopts() && !t.Party.Organization {
+		r.warn("adoption", "switch off User registration in the realm's login settings, or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
 	}
 	if s.SCIMAPIEnabled {
 		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")

@@ -49,7 +49,9 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 		r.fail(checkOrganizations, "write the alias or the id that is meant into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
 		return nil
 	}
-	r.Domains = verifiedDomains(o)
+	if r.Domains = verifiedDomains(o); len(r.Domains) == 0 && !n.anyDomain {
+		r.warn(checkOrganizations, "have a domain of it verified by Keycloak's Admin API, or write domains: any", "%q has no verified domain, so that users with addresses are refused", alias)
+	}
 	if r.Disabled = !o.Enabled; r.Disabled {
 		r.warn(checkOrganizations, "enable the organization in Keycloak", "%q is disabled, so that writes are refused", alias)
 	} else {

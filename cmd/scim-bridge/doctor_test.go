@@ -149,6 +149,18 @@ func faults() []fault {
 			t.Helper()
 			adminSend(t, p.server, http.MethodPost, "/admin/realms/"+p.realm+"/roles", `{"name":"employee"}`)
 		}, realm.Fail, "roles", `the role "employee" of the mapping does not exist`, "create it in Keycloak, or change the mapping"},
+		{"adoption where anybody can register", func(t *testing.T, p patient) {
+			t.Helper()
+			p.set(t, `{"registrationAllowed":true}`)
+			p.write(t, "config.yaml", func(s string) string {
+				ended = s
+				return strings.Replace(s, "      - tokens:", "      - adopt: unowned\n        tokens:", 1)
+			})
+		}, func(t *testing.T, p patient) {
+			t.Helper()
+			p.set(t, `{"registrationAllowed":false}`)
+			p.write(t, "config.yaml", func(string) string { return ended })
+		}, realm.Warn, "adoption", "anybody can register one under a name", "switch off User registration"},
 		{"something to do at the first login", func(t *testing.T, p patient) {
 			t.Helper()
 			p.action(t, "true")

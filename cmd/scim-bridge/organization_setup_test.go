@@ -66,7 +66,7 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			c := newCustomers(t, server, nil)
 			p := patient{c.realm, server}
 			organization := "/admin/realms/" + c.realm.realm + "/organizations/" + c.ids["acme"].String()
-			about := func(what string) string { return `{"name":"acme","alias":"acme","enabled":` + what + `}` }
+			about := func(what string) string { return `{"name":"acme","alias":"acme","enabled":` + what + `,"domains":[{"name":"acme.test","verified":true}]}` }
 			old := slices.Contains([]string{"26.6.4", "26.4.7"}, keycloaktest.Version()) && name == "real"
 			expect := func(what string, severity realm.Severity, text string) {
 				t.Helper()
@@ -87,6 +87,8 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			p.set(t, `{"organizationsEnabled":true}`)
 			adminSend(t, server, http.MethodPut, organization, about("false"))
 			expect("the organization disabled", realm.Warn, "is disabled, so that writes are refused")
+			adminSend(t, server, http.MethodPut, organization, strings.ReplaceAll(about("true"), `"verified":true`, `"verified":false`))
+			expect("a domain that nobody verified", realm.Warn, `"acme" has no verified domain, so that users with addresses are refused`)
 			adminSend(t, server, http.MethodPut, organization, about("true"))
 			expect("mended", realm.Pass, "")
 			if err := c.realm.admin.DeleteOrganization(t.Context(), c.ids["acme"]); err != nil {

@@ -97,7 +97,7 @@ func (f *Fake) addRealm(name string) *realm {
 		id: newID(), name: name, profile: defaultProfile(),
 		settings: map[string]any{
 			"enabled": true, "editUsernameAllowed": false, "registrationEmailAsUsername": false,
-			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "organizationsEnabled": false,
+			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "registrationAllowed": false, "organizationsEnabled": false,
 			"accessTokenLifespan": json.Number("300"),
 		},
 		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},
