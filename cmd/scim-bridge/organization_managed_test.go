@@ -44,7 +44,15 @@ func (c customers) provider(t *testing.T, alias, name string) (sub string) {
 // than the one of the identity provider is shown.
 func (c customers) logIn(t *testing.T, name string) {
 	t.Helper()
-	login(t, c.server.URL+"/realms/"+c.realm.realm+"/protocol/openid-connect/auth?"+url.Values{
+	if last := c.tryLogIn(t, name); last != "" {
+		t.Fatalf("the login of %s ends at:\n%s", name, last)
+	}
+}
+
+// tryLogIn is logIn that may end elsewhere.
+func (c customers) tryLogIn(t *testing.T, name string) (last string) {
+	t.Helper()
+	return login(t, c.server.URL+"/realms/"+c.realm.realm+"/protocol/openid-connect/auth?"+url.Values{
 		"client_id": {"app"}, "redirect_uri": {"http://app.test/done"}, "response_type": {"code"}, "scope": {"openid"}, "kc_idp_hint": {"idp"},
 	}.Encode(), name, "pw")
 }
@@ -67,8 +75,9 @@ func (c customers) brokered(t *testing.T, alias, name string) keycloak.UserID {
 
 var formAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
 
-// login walks through a login as a browser does, until it is led to the application.
-func login(t *testing.T, target, name, password string) {
+// login walks through a login as a browser does. last is the page at which it ends when it is
+// not led to the application.
+func login(t *testing.T, target, name, password string) (last string) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -97,9 +106,10 @@ func login(t *testing.T, target, name, password string) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if page = open(t, browser, req); !done {
-		t.Fatalf("the login of %s ends at:\n%s", name, page)
+	if page = open(t, browser, req); done {
+		return ""
 	}
+	return page
 }
 
 func open(t *testing.T, browser *http.Client, req *http.Request) string {
@@ -154,7 +164,7 @@ func TestAManagedMember(t *testing.T) {
 }
 
 // TestAFirstLoginLandsOnTheProvisionedAccount, without a password form: the mapping links the
-// user when it is created, or taken over. Without a link Keycloak asks for a password.
+// user when it is created, or taken over.
 func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
 	t.Parallel()
 	const name = "mia@acme.test"
@@ -207,6 +217,18 @@ func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAFirstLoginWithoutALink ends at a form: what the link is for.
+func TestAFirstLoginWithoutALink(t *testing.T) {
+	t.Parallel()
+	c := newCustomers(t, keycloaktest.Real(t), nil)
+	const name = "mia@acme.test"
+	c.provider(t, "acme", name)
+	c.of["acme"].create(t, "/Users", `{"userName":"`+name+`","emails":[{"value":"`+name+`"}]}`)
+	if last := c.tryLogIn(t, name); !formAction.MatchString(last) {
+		t.Errorf("the login ends at %q, want a form", last)
 	}
 }
 
