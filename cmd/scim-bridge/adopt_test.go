@@ -58,45 +58,37 @@ func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			file := mappingFile(t, "version: 1\nusers: { password: accept }\n")
-			accept := func(c *config.Config) {
-				adoptUnowned(c)
-				for _, r := range c.Realms {
-					for i := range r.Tenants {
-						if r.Tenants[i].Mapping == "" {
-							r.Tenants[i].Mapping = file
-						}
-					}
-				}
+			c := newCustomers(t, server, adoptUnowned)
+			for _, path := range []string{c.realm.realm, tenant.OrganizationPath(c.realm.realm, "acme")} {
+				c.realm.useMapping(t, path, "version: 1\nusers: { password: accept }\n")
 			}
-			c := newCustomers(t, server, accept)
-			for tenant, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+			for of, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
 				for _, sent := range []struct{ what, userName, email string }{
-					{"the same", tenant + "-same", tenant + "-same@acme.test"},
-					{"another-case", strings.ToUpper(tenant + "-another-case"), tenant + "-Another-Case@acme.test"},
-					{"another-address", tenant + "-another-address", "mine@acme.test"},
-					{"another-name", "mine", tenant + "-another-name@acme.test"},
+					{"the same", of + "-same", of + "-same@acme.test"},
+					{"another-case", strings.ToUpper(of + "-another-case"), of + "-Another-Case@acme.test"},
+					{"another-address", of + "-another-address", "mine@acme.test"},
+					{"another-name", "mine", of + "-another-name@acme.test"},
 				} {
 					what := strings.ReplaceAll(sent.what, " ", "-")
-					stored := tenant + "-" + strings.TrimPrefix(what, "the-")
+					stored := of + "-" + strings.TrimPrefix(what, "the-")
 					id := b.account(t, stored, true)
 					body := fmt.Sprintf(`{"userName":%q,"externalId":"X-%s","title":"New","active":true,"password":"Mine-of-the-attacker-1","name":{"givenName":"New","familyName":"Name"},"emails":[{"value":%q,"primary":true}]}`, sent.userName, stored, sent.email)
 					got := b.must(t, http.MethodPost, "/Users", body)
 					if got["id"] != id.String() || !strings.EqualFold(fmt.Sprint(got["userName"]), stored) || !strings.EqualFold(got["emails"].([]any)[0].(map[string]any)["value"].(string), stored+"@acme.test") || got["title"] != "New" {
-						t.Errorf("%s, %s: the adopted user = %v", tenant, sent.what, got)
+						t.Errorf("%s, %s: the adopted user = %v", of, sent.what, got)
 					}
 					if diff := cmp.Diff(b.must(t, http.MethodGet, "/Users/"+id.String(), ""), got); diff != "" {
-						t.Errorf("%s, %s: a GET shows another user:\n%s", tenant, sent.what, diff)
+						t.Errorf("%s, %s: a GET shows another user:\n%s", of, sent.what, diff)
 					}
 					user := b.user(t, id.String())
 					if user.Username != stored || user.Email != stored+"@acme.test" || !user.EmailVerified || user.FirstName != "New" || len(user.Attributes["scim.owner"]) != 1 {
-						t.Errorf("%s, %s: in Keycloak it is %+v", tenant, sent.what, user)
+						t.Errorf("%s, %s: in Keycloak it is %+v", of, sent.what, user)
 					}
 					if !b.canLogIn(t, server, stored, passwordBefore) || b.canLogIn(t, server, stored, "Mine-of-the-attacker-1") {
-						t.Errorf("%s, %s: the password is another one", tenant, sent.what)
+						t.Errorf("%s, %s: the password is another one", of, sent.what)
 					}
 					if got := b.refused(t, http.StatusConflict, http.MethodPost, "/Users", body); !strings.Contains(got, "in use") {
-						t.Errorf("%s, %s: adopted again: %q", tenant, sent.what, got)
+						t.Errorf("%s, %s: adopted again: %q", of, sent.what, got)
 					}
 				}
 			}
@@ -251,17 +243,9 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			verified := mappingFile(t, "version: 1\nusers: { emailVerified: true }\n")
-			c := newCustomers(t, server, func(c *config.Config) {
-				for _, r := range c.Realms {
-					for i := range r.Tenants {
-						if r.Tenants[i].Mapping == "" {
-							r.Tenants[i].Mapping = verified
-						}
-					}
-				}
-			})
+			c := newCustomers(t, server, nil)
 			b := c.of["acme"]
+			b.useMapping(t, tenant.OrganizationPath(b.realm, "acme"), "version: 1\nusers: { emailVerified: true }\n")
 			adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm+"/organizations/"+c.ids["acme"].String(),
 				`{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true},{"name":"Second.test","verified":true},{"name":"claimed.test","verified":false}]}`)
 			b.look(t)
