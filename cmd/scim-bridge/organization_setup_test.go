@@ -66,7 +66,9 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			c := newCustomers(t, server, nil)
 			p := patient{c.realm, server}
 			organization := "/admin/realms/" + c.realm.realm + "/organizations/" + c.ids["acme"].String()
-			about := func(what string) string { return `{"name":"acme","alias":"acme","enabled":` + what + `,"domains":[{"name":"acme.test","verified":true}]}` }
+			about := func(what string) string {
+				return `{"name":"acme","alias":"acme","enabled":` + what + `,"domains":[{"name":"acme.test","verified":true}]}`
+			}
 			old := slices.Contains([]string{"26.6.4", "26.4.7"}, keycloaktest.Version()) && name == "real"
 			expect := func(what string, severity realm.Severity, text string) {
 				t.Helper()
