@@ -16,47 +16,45 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// linkedError is that a user is linked already to the identity provider as the one that was
-// to be created.
-type linkedError struct {
+// takenError is that another resource has what a new one would get.
+type takenError struct {
 	told *scim.Error
-	user string // its id
+	id   string // of the other
+	link bool   // whether it is a link to the identity provider
 }
 
 // Error is what the client is told.
-func (e linkedError) Error() string { return e.told.Error() }
+func (e takenError) Error() string { return e.told.Error() }
 
 // Unwrap is what the client is told.
-func (e linkedError) Unwrap() error { return e.told }
+func (e takenError) Unwrap() error { return e.told }
 
 // resume takes up the account that stands in the way of a creation: one of the tenant's own
 // that left it or whose creation broke off or, where the policy says so, one that no tenant
 // owns. Whatever else exists stays a conflict, in the words of failure.
 func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
-	linked, isLinked := errors.AsType[linkedError](failure)
-	if !isLinked && keycloak.KindOf(failure) != keycloak.Conflict || isLinked && !r.Tenant.Policy.Adopts() {
+	taken, isTaken := errors.AsType[takenError](failure)
+	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict || isTaken && !r.Tenant.Policy.Adopts() {
 		return change{}, false, failure
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
-	if err != nil {
-		return change{}, false, err
+	r.end() // a change of an account locks it before its values and its link, and so does what follows
+	id, err := k.obstacle(ctx, r, doc, taken)
+	if err != nil || id.IsZero() {
+		return change{}, false, cmp.Or(err, failure)
 	}
-	text := linked.user
-	if !isLinked {
-		if text, err = k.namesake(ctx, r, state); err != nil || text == "" {
-			return change{}, false, cmp.Or(err, failure)
-		}
-	}
-	id, err := keycloak.ParseUserID(text)
-	if err != nil {
-		return change{}, false, err
-	}
-	if err := k.s.lock(ctx, r, resourceLock(r, text)); err != nil { // until the request ends
+	r.ID = id.String()
+	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
 		return change{}, false, err
 	}
 	user, err := r.client.User(ctx, id)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound: // deleted meanwhile
+		return change{}, false, failure
+	case err == nil:
+		err = k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc)
+	}
 	if err != nil {
-		return change{}, false, cmp.Or(err, failure)
+		return change{}, false, err
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.Tenant.Policy.Adopts() && mapping.Unowned(user.Attributes) {
@@ -66,6 +64,22 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = failure
 	}
 	return ch, ok, err
+}
+
+// obstacle is the account that stands in the way of a creation and could be taken up, zero for
+// none: the one that is linked as the new user, else the one of its name or address.
+func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, taken takenError) (keycloak.UserID, error) {
+	text := taken.id
+	if !taken.link {
+		state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
+		if err == nil {
+			text, err = k.namesake(ctx, r, state)
+		}
+		if err != nil || text == "" {
+			return keycloak.UserID{}, err
+		}
+	}
+	return keycloak.ParseUserID(text)
 }
 
 // namesake is the id of the account that has the user name of a state or, to be adopted, its
@@ -99,7 +113,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 			return change{}, false, err
 		}
 	}
-	state, err := k.stateWithGroups(ctx, r, id, doc)
+	state, err := r.Tenant.Mapping.UserState(p, doc)
 	if err == nil {
 		err = guard.Address(r.Tenant, r.fitness, &user, &state)
 	}
@@ -116,14 +130,14 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	if len(steps) > 0 {
 		steps[0].Live = true // who it is may have changed while nobody of the tenant looked
 	}
-	roles, err := k.planRoles(ctx, r, id, state.Roles)
+	roles, err := k.planRoles(ctx, r, id, doc)
 	return change{plan: append(steps, roles...), after: current{user: after, userID: id}}, true, err
 }
 
-// adopt plans that an account which no tenant owns becomes the tenant's own; ok is false when
-// it may not. That nobody else has its link was looked at before.
+// adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
+// user would be; ok is false when it may not.
 func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (ch change, ok bool, err error) {
-	link, refusal, err := k.newLink(ctx, r, id, doc)
+	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
 	if err == nil && refusal == "" {
 		ch, refusal, err = k.adoptLinked(ctx, r, id, user, doc, link)
 	}
@@ -138,7 +152,7 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 	if err != nil || eligible.Refusal != "" {
 		return change{}, eligible.Refusal, err
 	}
-	state, err := k.keptState(ctx, r, id, user, doc)
+	state, err := k.keptState(r, user, doc)
 	if err != nil {
 		return change{}, "", err
 	}
@@ -147,12 +161,12 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 		organization = keycloak.OrganizationID{}
 	}
 	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, organization, defaultGroups(r), time.Now())
-	roles, err := k.planRoles(ctx, r, id, state.Roles)
+	roles, err := k.planRoles(ctx, r, id, doc)
 	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, "", err
 }
 
 // keptState maps a document for an account that stays who it is.
-func (k userKind) keptState(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
+func (k userKind) keptState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return state, err
@@ -163,16 +177,6 @@ func (k userKind) keptState(ctx context.Context, r *request, id keycloak.UserID,
 	}
 	k.countPassword(doc, false)
 	mapping.KeepIdentifiers(mapping.Identifiers(user, state), shown.Document, doc)
-	return k.stateWithGroups(ctx, r, id, doc)
-}
-
-// stateWithGroups maps a document for an account that is there; its values were looked at and
-// counted already.
-func (userKind) stateWithGroups(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (mapping.UserState, error) {
-	// groups of an organization are those of its members alone
-	if err := setGroups(ctx, r, id, doc); err != nil && keycloak.KindOf(err) != keycloak.NotFound {
-		return mapping.UserState{}, err
-	}
 	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 }
 
@@ -203,18 +207,14 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	if !r.Tenant.Policy.Adopts() || !mapping.Unowned(cur.user.Attributes) {
 		return change{}, false, nil
 	}
-	link, unlinked, err := k.linkAsItIs(ctx, r, cur.userID, doc)
-	if err != nil || unlinked != "" { // a new user would be linked
-		return change{}, false, err
-	}
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return change{}, false, err
 	}
-	ch, refusal, err := k.adoptLinked(ctx, r, cur.userID, cur.user, maps.Clone(doc), link)
-	if differing := mapping.Identifiers(cur.user, state); refusal == "" && err == nil && len(differing) > 0 {
+	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
+	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
 		return change{}, false, scim.Forbidden("nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
 			strings.Join(differing, ", "))
 	}
-	return ch, refusal == "" && err == nil, err
+	return ch, ok, err
 }

@@ -125,10 +125,10 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 // linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.
 func (k userKind) linkAsItIs(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, reason string, err error) {
 	_, err = k.link(ctx, r, doc)
-	linked, taken := errors.AsType[linkedError](err)
+	linked, taken := errors.AsType[takenError](err)
 	missing, invalid := errors.AsType[*scim.Error](err)
 	switch {
-	case taken && linked.user != r.ID:
+	case taken && linked.id != id.String():
 		return nil, "not linked: another user is linked to the identity provider as this one", nil
 	case !taken && invalid:
 		return nil, "not linked: " + missing.Detail, nil

@@ -7,34 +7,36 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// setGroups puts the groups of a user into its document, where roles depend on them.
-func setGroups(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) error {
-	if !r.Tenant.Mapping.RolesFollowGroups() {
-		return nil
+// planRoles plans that the user of a document has the roles that the rules give it.
+func (k userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (plan.Plan, error) {
+	var groups []keycloak.Group
+	if r.Tenant.Mapping.RolesFollowGroups() {
+		var err error
+		groups, err = r.wall.GroupsOf(ctx, id)
+		if err != nil && keycloak.KindOf(err) != keycloak.NotFound { // groups of an organization are those of members alone
+			return nil, err
+		}
 	}
-	groups, err := r.wall.GroupsOf(ctx, id)
-	mapping.SetGroups(doc, namesOf(groups))
-	return err
-}
-
-func namesOf(groups []keycloak.Group) []string {
 	names := make([]string, len(groups))
 	for i, g := range groups {
 		names[i] = g.Name
 	}
-	return names
+	return k.planRolesAmong(ctx, r, id, doc, names)
 }
 
-// planRoles plans that a user has the roles of a state.
-func (userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, roles mapping.Roles) (plan.Plan, error) {
+// planRolesAmong is planRoles for a user who is in groups of some names.
+func (userKind) planRolesAmong(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document, groups []string) (plan.Plan, error) {
 	if !r.Tenant.Mapping.ManagesUserRoles() {
 		return nil, nil
+	}
+	roles, err := r.Tenant.Mapping.UserRoles(doc, groups)
+	if err != nil {
+		return nil, err
 	}
 	has, err := r.client.UserRoles(ctx, id)
 	if err != nil {
@@ -120,12 +122,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	if err != nil {
 		return nil, err
 	}
-	mapping.SetGroups(resource.Document, g.after(id, groups))
-	roles, err := r.Tenant.Mapping.UserRoles(resource.Document)
-	if err != nil {
-		return nil, err
-	}
-	return userKind(k).planRoles(ctx, r, id, roles)
+	return userKind(k).planRolesAmong(ctx, r, id, resource.Document, g.after(id, groups))
 }
 
 // allMembers are the ids of the members of a group, where roles depend on it.

@@ -20,7 +20,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		if value == "" || value == u.Value(before) {
 			continue
 		}
-		if err := s.lock(ctx, r, " "+r.Tenant.Party.Key+" "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
+		if err := s.lock(ctx, r, r.Endpoint+" "+r.Tenant.Party.Key+" "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
 			return err
 		}
 		found, err := r.kind.find(ctx, r, &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, directory.Page{Start: 1, Count: 2})
@@ -29,10 +29,10 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		}
 		for _, other := range found.Resources {
 			if other.ID != r.ID {
-				return &scim.Error{
+				return takenError{id: other.ID, told: &scim.Error{
 					Status: http.StatusConflict, Type: scim.UniqueValue,
 					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
-				}
+				}}
 			}
 		}
 	}
@@ -44,4 +44,5 @@ func (r *request) end() {
 	for _, release := range r.atEnd {
 		release()
 	}
+	r.atEnd = nil
 }

@@ -55,14 +55,15 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
 		return change{}, err
 	}
-	if r.Tenant.Mapping.RolesFollowGroups() {
-		mapping.SetGroups(doc, shownDefaultGroups(r))
-	}
 	state, err := k.state(r, nil, doc)
 	if err != nil {
 		return change{}, err
 	}
 	link, err := k.link(ctx, r, doc)
+	if err != nil {
+		return change{}, err
+	}
+	roles, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
 	if err != nil {
 		return change{}, err
 	}
@@ -73,7 +74,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Party, state, r.organization(), defaultGroups(r), link, time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles)...)
+	p = append(p, plan.ForRoles(plan.Holder{}, nil, roles, r.fitness.Resolved.Roles)...)
 	return change{plan: p, after: current{user: after}}, nil
 }
 
@@ -83,7 +84,7 @@ func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organ
 func userNameLock(s mapping.UserState) string { return " userName " + s.Username }
 
 // link is the link of a new user to the mapping's identity provider, nil for none. One
-// that another user has is a linkedError: Keycloak would give one identity to both. Nobody
+// that another user has is a takenError: Keycloak would give one identity to both. Nobody
 // else can make that link in this process until the request ends.
 func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
 	link, err := r.Tenant.Mapping.Link(doc)
@@ -95,10 +96,10 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	}
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
-		return nil, linkedError{&scim.Error{
+		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
 			Status: http.StatusConflict, Type: scim.UniqueValue,
 			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
-		}, others[0].ID}
+		}}
 	}
 	return link, err
 }
@@ -203,16 +204,13 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 		}
 		return k.changeGuest(ctx, r, cur, doc)
 	}
-	if err := setGroups(ctx, r, cur.userID, doc); err != nil {
-		return change{}, err
-	}
 	state, err := k.state(r, &cur.user, doc)
 	if err != nil {
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	roles, err := k.planRoles(ctx, r, cur.userID, state.Roles)
+	roles, err := k.planRoles(ctx, r, cur.userID, doc)
 	return change{plan: append(p, roles...), after: current{user: after, userID: cur.userID}}, err
 }
 

@@ -57,7 +57,11 @@ func (m *Mapping) ExplainUser(p Party, doc scim.Document, isNew bool) ([]Explain
 		return s.Attributes[r.target]
 	})
 	e.leftOver()
-	e.roles("users.roles", s.Roles)
+	roles, err := m.UserRoles(sent, nil)
+	if err != nil {
+		return nil, err
+	}
+	e.roles("users.roles", roles)
 	if !isNew {
 		return e.out, nil
 	}

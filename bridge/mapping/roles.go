@@ -39,53 +39,24 @@ func (m *Mapping) ManagesUserRoles() bool { return len(m.userManaged) > 0 }
 // GrantsGroupRoles reports whether rules grant roles to groups.
 func (m *Mapping) GrantsGroupRoles() bool { return len(m.groupRoles) > 0 }
 
-// RolesFollowGroups reports whether roles of users depend on the groups that they are in:
-// then UserState must be told these, and UserRoles anew when they change.
+// RolesFollowGroups reports whether roles of users depend on the groups that they are in.
 func (m *Mapping) RolesFollowGroups() bool {
 	return slices.ContainsFunc(m.userRoles, func(r roleRule) bool { return r.when != nil && r.when.groups })
 }
 
-// SetGroups puts the names of a user's groups into its document, for the rules about roles.
-func SetGroups(doc scim.Document, names []string) {
-	values := make([]any, len(names))
-	for i, name := range names {
-		values[i] = map[string]any{scim.AttrDisplay: name}
-	}
-	putOrDelete(doc, scim.AttrGroups, values)
-}
-
-// takeGroups takes the names out of it.
-func takeGroups(doc scim.Document) []string {
-	var names []string
-	for _, value := range doc.Values(scim.AttrGroups) {
-		object, _ := value.(map[string]any)
-		if name, ok := object[scim.AttrDisplay].(string); ok {
-			names = append(names, name)
-		}
-	}
-	delete(doc, scim.AttrGroups)
-	return names
-}
-
-// UserRoles are the roles that the rules give to the user of a document.
-func (m *Mapping) UserRoles(doc scim.Document) (Roles, error) {
-	doc = m.users.copied(doc)
-	groups := takeGroups(doc)
-	if err := m.users.derive(doc); err != nil {
-		return Roles{}, err
-	}
-	return m.rolesOf(doc, groups)
-}
-
-// rolesOf evaluates the rules about roles of users. doc has the values of the other
-// expressions in it.
-func (m *Mapping) rolesOf(doc scim.Document, groups []string) (Roles, error) {
+// UserRoles are the roles that the rules give to the user of a document who is in groups of
+// some names. A rule that cannot be computed is a *scim.Error.
+func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 	roles := Roles{Managed: m.userManaged}
 	if !m.ManagesUserRoles() {
 		return roles, nil
 	}
+	doc = m.users.copied(doc)
+	err := m.users.derive(doc)
+	if err != nil {
+		return Roles{}, err
+	}
 	var in interpreter.Activation
-	var err error
 	if m.roleLanguage != nil {
 		if in, err = m.roleLanguage.activation(doc, groups); err != nil {
 			return Roles{}, err

@@ -36,9 +36,6 @@ type UserState struct {
 	// adopted says that the account becomes the tenant's own.
 	adopted bool
 
-	// Roles are those that the user shall have.
-	Roles Roles
-
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
 }
@@ -55,12 +52,8 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 		s.Password = keycloak.NewUserPassword(rest.String(scim.AttrPassword), m.Password == config.PasswordInitial)
 	}
 	delete(rest, scim.AttrPassword)
-	groups := takeGroups(rest)
 	err := m.users.derive(rest)
 	if err != nil {
-		return UserState{}, err
-	}
-	if s.Roles, err = m.rolesOf(rest, groups); err != nil {
 		return UserState{}, err
 	}
 	if s.Username, err = m.takeUserName(rest); err != nil {

@@ -161,7 +161,12 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 	u.ID = "u1"
 	u.Attributes = reversed(u.Attributes)
 	fields := map[string]any{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName, "enabled": u.Enabled, "emailVerified": u.EmailVerified}
-	fields["(roles)"] = s.Roles.Wanted
+	roles, err := m.UserRoles(document(t, m.User, sent), nil)
+	if err != nil {
+		g.expect(t, "error", err.Error())
+		return
+	}
+	fields["(roles)"] = roles.Wanted
 	link, err := m.Link(document(t, m.User, sent))
 	if err != nil {
 		g.expect(t, "error", err.Error())

@@ -464,8 +464,7 @@ func TestAChangeLinksNobodyTwice(t *testing.T) {
 			server := start(t)
 			c := newCustomers(t, server, adoptUnowned)
 			at := "/admin/realms/" + c.realm.realm
-			adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"corp","providerId":"oidc","enabled":true,
-				"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+			addProvider(t, server, c.realm.realm, "corp")
 			adminSend(t, server, http.MethodPost, at+"/organizations/"+c.ids["acme"].String()+"/identity-providers", `"corp"`)
 			patient{c.realm, server}.right(t, "view-identity-providers", true)
 			b := c.of["acme"]
@@ -483,5 +482,67 @@ func TestAChangeLinksNobodyTwice(t *testing.T) {
 				t.Errorf("the links are %v, %v", have, err)
 			}
 		})
+	}
+}
+
+// TestAdoptionWithAUniqueAttribute: that the account has the value already, which must be
+// unique, is no reason against it; that another has it is.
+func TestAdoptionWithAUniqueAttribute(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const urn = "urn:acme:params:scim:schemas:extension:hr:2.0:User"
+			file := mappingFile(t, "version: 1\nschemas:\n  "+urn+":\n    resource: User\n    attributes: { badge: { type: string, keycloak: badge, uniqueness: server } }\n")
+			user := func(userName, badge string) string {
+				return fmt.Sprintf(`{"userName":%q,%q:{"badge":%q}}`, userName, urn, badge)
+			}
+			server := start(t)
+			realm, admin := newEmptyRealm(t, server)
+			b := newBridgeIn(t, server, realm, admin, adoptUnowned, "--mapping", file)
+			id := b.account(t, "jane", true)
+			b.must(t, http.MethodPatch, "/Users/"+id.String(), patchBody(`{"op":"add","path":"`+urn+`:badge","value":"J"}`))
+			b.create(t, "/Users", user("other", "O"))
+			b.refused(t, http.StatusConflict, http.MethodPost, "/Users", user("jane", "O"))
+			b.refused(t, http.StatusConflict, http.MethodPost, "/Users", user("new", "J"))
+			if got := b.create(t, "/Users", user("jane", "J")); got != id.String() {
+				t.Errorf("the user is %s, want %s", got, id)
+			}
+		})
+	}
+}
+
+// TestAdoptionsAtOnce by a creation and a change of one account, of one link, wait for each
+// other in one order: each is answered, and one takes the account over.
+func TestAdoptionsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	c := newCustomers(t, server, adoptUnowned)
+	addProvider(t, server, c.realm.realm, "corp")
+	adminSend(t, server, http.MethodPost, "/admin/realms/"+c.realm.realm+"/organizations/"+c.ids["acme"].String()+"/identity-providers", `"corp"`)
+	patient{c.realm, server}.right(t, "view-identity-providers", true)
+	b := c.of["acme"]
+	b.useMapping(t, tenant.OrganizationPath(c.realm.realm, "acme"), linkTo("corp"))
+	for i := range 50 {
+		name := fmt.Sprintf("user%d", i)
+		id := b.account(t, name, true)
+		c.admit(t, id.String(), "acme")
+		answers := make(chan error, 2)
+		go func() {
+			_, err := b.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"`+name+`","externalId":"`+name+`"}`))
+			answers <- err
+		}()
+		go func() {
+			_, err := b.Do(t.Context(), http.MethodPatch, "/Users/"+id.String(), jsonText(patchBody(`{"op":"add","path":"externalId","value":"`+name+`"}`)))
+			answers <- err
+		}()
+		for range 2 {
+			if err := <-answers; err != nil && client.StatusOf(err) != http.StatusConflict {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if owner := b.user(t, id.String()).Attributes["scim.owner"]; len(owner) != 1 {
+			t.Errorf("%s: the owner is %v", name, owner)
+		}
 	}
 }

@@ -243,8 +243,7 @@ func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 			c := newCustomers(t, server, nil)
 			at := "/admin/realms/" + c.realm.realm
 			for _, alias := range []string{"of-acme", "of-globex"} {
-				adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"`+alias+`","providerId":"oidc","enabled":true,
-					"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+				addProvider(t, server, c.realm.realm, alias)
 				adminSend(t, server, http.MethodPost, at+"/organizations/"+c.ids[alias[3:]].String()+"/identity-providers", `"`+alias+`"`)
 			}
 			patient{c.realm, server}.right(t, "view-identity-providers", true)
@@ -259,8 +258,7 @@ func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 			}
 			every := newEvery(t, server)
 			patient{every.realm, server}.right(t, "view-identity-providers", true)
-			adminSend(t, server, http.MethodPost, "/admin/realms/"+every.realm.realm+"/identity-provider/instances", `{"alias":"of-acme","providerId":"oidc","enabled":true,
-					"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+			addProvider(t, server, every.realm.realm, "of-acme")
 			path = tenant.OrganizationPath(every.realm.realm, tenant.EveryOrganization)
 			if why := every.realm.propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can be that of one organization alone") {
 				t.Errorf("the mapping for all organizations is not applied because of %q", why)

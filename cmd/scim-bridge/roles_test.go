@@ -32,9 +32,15 @@ func newRoleBridge(t *testing.T, server keycloaktest.Server, file string) testBr
 			adminSend(t, server, http.MethodPost, at+path, `{"name":"`+name+`"}`)
 		}
 	}
-	adminSend(t, server, http.MethodPost, at+"/identity-provider/instances", `{"alias":"corp","providerId":"oidc","enabled":true,
-		"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
+	addProvider(t, server, realm, "corp")
 	return newBridgeIn(t, server, realm, admin, nil, "--mapping", file)
+}
+
+// addProvider makes an identity provider that nobody can log in with.
+func addProvider(t *testing.T, server keycloaktest.Server, realm, alias string) {
+	t.Helper()
+	adminSend(t, server, http.MethodPost, "/admin/realms/"+realm+"/identity-provider/instances", `{"alias":"`+alias+`","providerId":"oidc","enabled":true,
+		"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
 }
 
 // rolesOf are the roles that a user has beside those of every user.
