@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (k checker) config(c *Config) {
 	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
 	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
-	k.realms(c.Realms)
+	k.realms(c.Realms, c.Keycloak.URL)
 }
 
 // MaxSocket is the longest path of admin.socket, in bytes: what every system takes.
@@ -68,6 +69,7 @@ func (k checker) server(s *Server) {
 	within(k, "server.maxBodyBytes", s.MaxBodyBytes, 4<<10, 64<<20)
 	within(k, "server.requestTimeout", s.RequestTimeout, Duration(time.Second), Duration(10*time.Minute))
 	within(k, "server.drainTimeout", s.DrainTimeout, 0, Duration(10*time.Minute))
+	within(k, "server.failuresPerMinute", s.FailuresPerMinute, 1, 1_000_000)
 	if strings.Contains(string(s.PublicURL), "/realms/") {
 		k.add("server.publicURL", "holds the path of a realm", "Give the root alone: the bridge adds /realms/.../scim/v2")
 	}
@@ -103,7 +105,7 @@ func (k checker) keycloak(c *Keycloak) {
 	k.certificates(c)
 }
 
-func (k checker) realms(realms map[string]Realm) {
+func (k checker) realms(realms map[string]Realm, keycloak URL) {
 	if len(realms) == 0 {
 		k.none("", "realms", realms == nil, "Add the realm that clients shall write to")
 	}
@@ -115,6 +117,9 @@ func (k checker) realms(realms map[string]Realm) {
 			k.add(path, f.text, f.hint)
 		}
 		k.credentials(path+".credentials", &realm.Credentials)
+		if realm.Issuer == "" {
+			realm.Issuer = Issuer(string(keycloak) + "/realms/" + url.PathEscape(name))
+		}
 		k.organizations(path, &realm)
 		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
 			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
@@ -153,6 +158,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	if o.Profile == "" {
 		o.Profile = ProfileTolerant
 	}
+	k.limits(path+".organizations", o.Limits)
 	o.Policies = o.orDefault()
 	if o.Mapping != "" {
 		k.read(path+".organizations.mapping", &o.Mapping, false)
@@ -181,27 +187,21 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	}
 	k.policies(path, t)
 	k.tenantPath(path, realm, t, paths)
-	if len(t.Tokens) == 0 {
+	if len(t.Tokens) == 0 && !k.given(path+".tokensFile") && !k.given(path+".accessTokens") {
 		k.none(path, "tokens", t.Tokens == nil, "Add a token; without one no client can call")
 	}
-	names, hashes := map[string]string{}, map[Digest]string{}
-	for i, token := range t.Tokens {
-		here := item(path+".tokens", i)
-		k.missing(here, "name", "The log calls the client by it")
-		k.missing(here, "sha256", "Make it with: printf %s TOKEN | sha256sum")
-		if first, twice := names[token.Name]; twice && token.Name != "" {
-			k.add(here+".name", fmt.Sprintf("%q is also the name of %s", shorten(token.Name), first), "Give each token its own name")
-		}
-		if first, twice := hashes[token.SHA256]; twice && token.SHA256 != (Digest{}) {
-			k.add(here+".sha256", "is also the hash of "+first, "Make a token for each client")
-		}
-		names[token.Name], hashes[token.SHA256] = here, here
+	named := names{}
+	k.tokens(path+".tokens", t.Tokens, named)
+	k.accessTokens(path+".accessTokens", t.AccessTokens, named)
+	if t.TokensFile != "" {
+		t.Tokens = append(t.Tokens, k.tokensFile(path+".tokensFile", t, named)...)
 	}
 }
 
 // policies checks what only a tenant of an organization, or only one that shows what it owns,
 // can do.
 func (k checker) policies(path string, t *Tenant) {
+	k.limits(path, t.Limits)
 	t.Policies = t.orDefault()
 	if t.Organization != "" {
 		return
@@ -218,7 +218,17 @@ func (k checker) policies(path string, t *Tenant) {
 func (p Policies) orDefault() Policies {
 	return Policies{
 		UnknownMembers: cmp.Or(p.UnknownMembers, UnknownMembersRefuse), OnDelete: cmp.Or(p.OnDelete, OnDeleteDelete),
-		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified),
+		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified), Access: cmp.Or(p.Access, AccessFull),
+		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, 250), InFlight: cmp.Or(p.Limits.InFlight, 64)},
+	}
+}
+
+// limits checks those that are given.
+func (k checker) limits(path string, l Limits) {
+	for key, value := range map[string]int{"requestsPerSecond": l.RequestsPerSecond, "inFlight": l.InFlight} {
+		if here := path + ".limits." + key; k.given(here) && !k.failed(here) {
+			within(k, here, value, 1, 100_000)
+		}
 	}
 }
 

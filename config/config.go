@@ -25,6 +25,10 @@ type Config struct {
 	Keycloak Keycloak `json:"keycloak"`
 	// Realms is `realms`: Keycloak realm name to realm, required, never master.
 	Realms map[string]Realm `json:"realms"`
+
+	// Files are the digests of all files that were read, this one among them, by name; the
+	// zero digest is that of one that could not be. Watch takes them.
+	Files map[string]Digest `json:"-"`
 }
 
 // Server is the SCIM listener and its limits.
@@ -44,6 +48,12 @@ type Server struct {
 	// DrainTimeout is `drainTimeout`: how long requests in flight may take to end
 	// after SIGTERM, default 30s.
 	DrainTimeout Duration `json:"drainTimeout"`
+	// TrustedProxies is `trustedProxies`: the addresses of proxies whose X-Forwarded-For
+	// says who the client is, default none.
+	TrustedProxies []Network `json:"trustedProxies,omitempty"`
+	// FailuresPerMinute is `failuresPerMinute`: the requests without a good credential that
+	// one address may send in a minute before they are 429 in place of 401, default 300.
+	FailuresPerMinute int `json:"failuresPerMinute"`
 }
 
 // Admin is the listener for health and metrics.
@@ -100,6 +110,9 @@ type Realm struct {
 	// Protected is `protected`: what SCIM may not write in the realm, beside its
 	// administrators.
 	Protected Protected `json:"protected,omitzero"`
+	// Issuer is `issuer`: what the realm's tokens say their issuer is, default the realm's
+	// address below Keycloak.URL, which is another one when clients reach Keycloak elsewhere.
+	Issuer Issuer `json:"issuer"`
 	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
 	// credentials are known to be the bridge's, required with organizations.
 	CredentialKeyFile string `json:"credentialKeyFile,omitempty"`
@@ -186,8 +199,13 @@ type Tenant struct {
 	// Key is `key`: what marks the tenant's values in Keycloak, default realm, of an
 	// organization its id. Unlike Path it must never change; unique in the realm.
 	Key string `json:"key"`
-	// Tokens is `tokens`: the static bearer tokens, at least one.
+	// Tokens is `tokens`: the static bearer tokens, and once loaded those of TokensFile too.
+	// At least one of Tokens, TokensFile and AccessTokens is given.
 	Tokens []Token `json:"tokens"`
+	// TokensFile is `tokensFile`: a file of further tokens, see TokenList.
+	TokensFile string `json:"tokensFile,omitempty"`
+	// AccessTokens is `accessTokens`: whose JWT access tokens are taken.
+	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
 	// BareToken is `bareToken`: take an Authorization header that holds the token
 	// without the word Bearer (Okta's header mode), default false.
 	BareToken bool `json:"bareToken"`
@@ -215,17 +233,70 @@ type Policies struct {
 	Adopt Adopt `json:"adopt"`
 	// Domains is `domains`: verified or any, of a tenant of an organization; default verified.
 	Domains Domains `json:"domains"`
+	// Access is `access`: full, read-only or paused, default full.
+	Access Access `json:"access"`
+	// Limits is `limits`.
+	Limits Limits `json:"limits"`
+}
+
+// Limits bound what one tenant may ask for; more is 429.
+type Limits struct {
+	// RequestsPerSecond is `requestsPerSecond`: sustained; twice as many may come at once.
+	// Default 250.
+	RequestsPerSecond int `json:"requestsPerSecond"`
+	// InFlight is `inFlight`: requests answered at one time, default 64.
+	InFlight int `json:"inFlight"`
+}
+
+// TokenList is a file of static tokens, which scim-bridge tokens writes.
+type TokenList struct {
+	// Version is `version`, 1.
+	Version int `json:"version"`
+	// Tokens is `tokens`; none is no problem, as the last one may have been revoked.
+	Tokens []Token `json:"tokens"`
+}
+
+// AccessToken says which JWT access tokens a tenant takes: signed by the issuer's keys, for
+// the audience, of the one client or subject.
+type AccessToken struct {
+	// Name is `name`: what the log calls the client, unique in the tenant. Required.
+	Name string `json:"name"`
+	// Issuer is `issuer`: the claim iss, character by character; "" for the tenant's realm,
+	// whose tokens must be those of a client's service account.
+	Issuer Issuer `json:"issuer,omitempty"`
+	// JWKSURL is `jwksURL`: where the issuer has its keys, required with Issuer. https, or
+	// http to a loopback address.
+	JWKSURL KeysURL `json:"jwksURL,omitempty"`
+	// Audience is `audience`: a value that the claim aud must hold. Required.
+	Audience string `json:"audience"`
+	// ClientID is `clientID`: the claim azp, appid or client_id. Required without Issuer.
+	ClientID string `json:"clientID,omitempty"`
+	// Subject is `subject`: the claim sub. Required with Issuer.
+	Subject string `json:"subject,omitempty"`
+	// RequiredScope is `requiredScope`: a value that the claim scope or scp must hold; "" for
+	// none.
+	RequiredScope string `json:"requiredScope,omitempty"`
+	// Scopes is `scopes`: what the client may do, as in Token.
+	Scopes []TokenScope `json:"scopes,omitempty"`
 }
 
 // Token is a static bearer token, known by its hash.
 type Token struct {
 	// Name is `name`: what the log calls it, unique in the tenant. Required.
 	Name string `json:"name"`
+	// KeyID is `keyID`: the public part of a token that scim-bridge tokens made; "" for one
+	// that was made elsewhere.
+	KeyID KeyID `json:"keyID,omitempty"`
 	// SHA256 is `sha256`: the SHA-256 of the token as the client sends it, as 64
 	// hexadecimal digits. Required.
 	SHA256 Digest `json:"sha256"`
 	// Expires is `expires`: from then on the token is refused; zero means never.
 	Expires Expiry `json:"expires,omitzero"`
+	// Scopes is `scopes`: what its client may do; none given is everything.
+	Scopes []TokenScope `json:"scopes,omitempty"`
+
+	// Where is where the token stands, as of Tenant.
+	Where Problem `json:"-"`
 }
 
 // Default returns what holds for the keys that a file leaves out. It has no
@@ -237,6 +308,8 @@ func Default() Config {
 			MaxBodyBytes:   2 << 20,
 			RequestTimeout: Duration(55 * time.Second),
 			DrainTimeout:   Duration(30 * time.Second),
+
+			FailuresPerMinute: 300,
 		},
 		Admin: Admin{Listen: "127.0.0.1:9091"},
 		Log:   Log{Level: LevelInfo},

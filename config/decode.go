@@ -182,10 +182,10 @@ func (d decoder) wrongType(path string, n node, want string) {
 		return
 	}
 	hint := ""
-	switch want {
-	case "text":
+	switch {
+	case want == "text", want == "a single value" && n.kind == kindMapping:
 		hint = "Put quotes around the value if it is meant as text"
-	case "a list":
+	case want == "a list":
 		hint = `Begin each entry with "- "`
 	}
 	d.r.add(path, "must be "+want+butIs(n.kind, want), hint)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"os"
 	"reflect"
@@ -37,7 +38,7 @@ func TestReferencePageHasTheDefaults(t *testing.T) {
 		"server.requestTimeout": d.Server.RequestTimeout, "server.drainTimeout": d.Server.DrainTimeout,
 		"admin.listen": d.Admin.Listen, "log.level": d.Log.Level,
 		"keycloak.connectTimeout": d.Keycloak.ConnectTimeout, "keycloak.responseTimeout": d.Keycloak.ResponseTimeout,
-		"keycloak.maxInFlight": d.Keycloak.MaxInFlight,
+		"keycloak.maxInFlight": d.Keycloak.MaxInFlight, "server.failuresPerMinute": d.Server.FailuresPerMinute,
 	} {
 		if row := rows[key]; len(row) < 3 || row[2] != fmt.Sprintf("`%v`", v) {
 			t.Errorf("%s: row of %s = %q, want the default `%v`", page, key, row, v)
@@ -86,7 +87,7 @@ func keyPaths(path string, t reflect.Type) []string {
 		return keyPaths(path+".<realm>", t.Elem())
 	case t.Kind() == reflect.Slice:
 		return keyPaths(path+"[]", t.Elem())
-	case t.Kind() != reflect.Struct || t == reflect.TypeFor[Expiry]():
+	case t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return nil
 	}
 	var out []string

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -203,6 +204,7 @@ func (k checker) read(path string, name *string, private bool) ([]byte, bool) {
 		*name = filepath.Join(k.dir, *name)
 	}
 	const hint = "Names are relative to the configuration file's directory"
+	k.files[*name] = Digest{}
 	info, err := os.Stat(*name)
 	if errors.Is(err, fs.ErrNotExist) {
 		k.add(path, quoted(*name)+" does not exist", hint)
@@ -239,6 +241,7 @@ func (k checker) content(path, name string) ([]byte, bool) {
 		k.add(path, quoted(name)+" is larger than 1 MiB", "Check that it is the right file")
 		return nil, false
 	}
+	k.files[name] = sha256.Sum256(data)
 	return data, true
 }
 

@@ -55,7 +55,7 @@ func rerender(t *testing.T, c Config) {
 		for _, tenant := range realm.Tenants {
 			d := Draft{
 				KeycloakURL: string(c.Keycloak.URL), Realm: name, ClientID: realm.Credentials.ClientID, SecretFile: "secret",
-				Path: tenant.Path, TokenName: tenant.Tokens[0].Name, TokenSHA256: tenant.Tokens[0].SHA256, TokenExpires: tenant.Tokens[0].Expires,
+				Path: tenant.Path, TokensFile: "tokens.yaml",
 				Listen: c.Server.Listen, PublicURL: string(c.Server.PublicURL), AdminListen: c.Admin.Listen,
 			}
 			got, problems := load(newDir(t, Render(d)), noEnv)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,8 @@ func Load(path string) (Config, []Problem) {
 func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	c := Default()
 	r := newReport(path)
-	data, err := readConfig(path)
+	c.Files = r.files
+	data, err := r.read(path)
 	if err != nil {
 		r.at(position{}, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
 		return c, r.sorted()
@@ -38,6 +40,15 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	decoder{r}.value("", root, reflect.ValueOf(&c).Elem())
 	checker{report: r, dir: filepath.Dir(path), env: env}.config(&c)
 	return c, r.sorted()
+}
+
+// read is readConfig of a file that is watched then.
+func (r *report) read(path string) ([]byte, error) {
+	data, err := readConfig(path)
+	if r.files[path] = (Digest{}); err == nil {
+		r.files[path] = sha256.Sum256(data)
+	}
+	return data, err
 }
 
 // readConfig reads one byte more than a file may hold, so that an endless one ends.

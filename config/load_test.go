@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,7 @@ func newDir(t *testing.T, text string) string {
 	write(t, filepath.Join(dir, "config.yaml"), text, 0o600)
 	write(t, filepath.Join(dir, "secret"), "s3cret-value\n", 0o600)
 	write(t, filepath.Join(dir, "mapping.yaml"), "version: 1\n", 0o644)
+	write(t, filepath.Join(dir, "tokens.yaml"), goodTokens(t).Render(), 0o600)
 	write(t, filepath.Join(dir, "credential.key"), "0123456789abcdef0123456789abcdef\n", 0o600)
 	return filepath.Join(dir, "config.yaml")
 }
@@ -134,15 +136,18 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 	want.Server.PublicURL = "http://127.0.0.1:8081"
 	want.Keycloak.URL = "http://127.0.0.1:8080"
 	want.Realms = map[string]Realm{"acme": {
+		Issuer: "http://127.0.0.1:8080/realms/acme",
 		Credentials: Credentials{
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
-			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{"refuse", "delete", "never", "verified"},
+			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{
+				UnknownMembers: "refuse", OnDelete: "delete", Adopt: "never", Domains: "verified", Access: "full", Limits: Limits{RequestsPerSecond: 250, InFlight: 64},
+			},
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		}},
 	}}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Tenant{}, "Where")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Tenant{}, "Where"), cmpopts.IgnoreFields(Token{}, "Where"), cmpopts.IgnoreFields(Config{}, "Files")); diff != "" {
 		t.Errorf("load(minimal) (-want +got):\n%s", diff)
 	}
 }
@@ -154,6 +159,11 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	c, problems := load(path, testEnv)
 	if len(problems) > 0 {
 		t.Fatalf("load(full) problems = %q, want none", texts(problems))
+	}
+	for _, name := range []string{"config.yaml", "secret", "mapping.yaml", "credential.key", "tokens.yaml", "ca.pem", "client.pem", "client.key", "signing.key"} {
+		if c.Files[filepath.Join(filepath.Dir(path), name)] == (Digest{}) {
+			t.Errorf("Files lacks %s", name)
+		}
 	}
 	for _, key := range keysWithZero("", reflect.ValueOf(c)) {
 		t.Errorf("full.yaml leaves %s at its zero value", key)
@@ -203,7 +213,7 @@ func collect(path string, v reflect.Value, set map[string]bool) {
 		for i := range v.Len() {
 			collect(path+"[]", v.Index(i), set)
 		}
-	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Expiry]():
+	case v.Kind() == reflect.Struct && !reflect.PointerTo(v.Type()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		for _, f := range keysOf(v.Type()) {
 			collect(strings.TrimPrefix(path+"."+f.key, "."), v.FieldByIndex(f.index), set)
 		}

@@ -50,11 +50,13 @@ type report struct {
 	meant     map[string]bool     // keys that an unknown one was probably meant to be
 	broken    map[string]bool     // sections whose keys could not be read
 	problems  []Problem
+	others    []Problem         // of further files
+	files     map[string]Digest // that were read
 	excerpts  []string // the lines of the file, where a problem may show them
 }
 
 func newReport(file string) *report {
-	return &report{file: file, positions: map[string]position{}, meant: map[string]bool{}, broken: map[string]bool{}}
+	return &report{file: file, positions: map[string]position{}, meant: map[string]bool{}, broken: map[string]bool{}, files: map[string]Digest{}}
 }
 
 // at reports a problem at a place.
@@ -118,12 +120,12 @@ func around(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
-// sorted returns the problems in the order of their lines.
+// sorted returns the problems in the order of their lines, then those of further files.
 func (r *report) sorted() []Problem {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
 	})
-	return r.problems
+	return append(r.problems, r.others...)
 }
 
 // join returns the path of a key. A key that is no plain word is quoted, so that a

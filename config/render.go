@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Draft is what a new config.yaml says: one realm with one tenant and one token.
+// Draft is what a new config.yaml says: one realm with one tenant, whose tokens are in a file
+// of their own.
 type Draft struct {
 	KeycloakURL    string // root of the server
 	CAFile         string // "" for the system's certificates
@@ -19,9 +20,7 @@ type Draft struct {
 	// CredentialKeyFile names the key of organizations that bring their own credentials, which
 	// are served then in place of a tenant; "" for none.
 	CredentialKeyFile string
-	TokenName         string  // what the log calls the client
-	TokenSHA256       Digest  // of the token as the client sends it
-	TokenExpires      Expiry  // zero: never
+	TokensFile        string  // name of the tenant's file of tokens, relative to config.yaml
 	Mapping           string  // the mapping file, "" for the built-in mapping
 	Listen            Address // "" for the default
 	PublicURL         string  // "" for the one that Listen gives
@@ -68,6 +67,41 @@ func Render(d Draft) string {
 	return w.String()
 }
 
+// Render returns the text of the file, which LoadTokens reads.
+func (l TokenList) Render() string {
+	var w writer
+	w.line("# Tokens by their hashes alone. Change them with scim-bridge tokens new and tokens revoke.")
+	w.line("version: %d", Version)
+	if len(l.Tokens) == 0 {
+		w.line("tokens: []")
+		return w.String()
+	}
+	w.line("tokens:")
+	for _, t := range l.Tokens {
+		w.line("%s", strings.TrimRight(t.Render(), "\n"))
+	}
+	return w.String()
+}
+
+// Render returns the entry of a list of tokens, with its line breaks.
+func (t Token) Render() string {
+	var w writer
+	w.line("  - name: %s", strconv.Quote(t.Name))
+	w.key(4, "keyID", string(t.KeyID))
+	w.key(4, "sha256", t.SHA256.String())
+	if !t.Expires.IsZero() {
+		w.line("    expires: %s", t.Expires.UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	if len(t.Scopes) > 0 {
+		scopes := make([]string, len(t.Scopes))
+		for i, s := range t.Scopes {
+			scopes[i] = string(s)
+		}
+		w.line("    scopes: [%s]", `"`+strings.Join(scopes, `", "`)+`"`)
+	}
+	return w.String()
+}
+
 type writer struct{ strings.Builder }
 
 func (w *writer) line(format string, args ...any) {
@@ -89,12 +123,7 @@ func (w *writer) organizations(d Draft) {
 // tenant writes the one tenant.
 func (w *writer) tenant(d Draft) {
 	w.line("    tenants:")
-	w.line("      - tokens: # only their hashes are kept: printf %%s TOKEN | sha256sum")
-	w.line("          - name: %s", strconv.Quote(d.TokenName))
-	w.key(12, "sha256", d.TokenSHA256.String())
-	if !d.TokenExpires.IsZero() {
-		w.line("            expires: %s", d.TokenExpires.UTC().Format("2006-01-02T15:04:05Z"))
-	}
+	w.line("      - tokensFile: %s # by scim-bridge tokens new and tokens revoke", strconv.Quote(d.TokensFile))
 	w.key(8, "organization", d.Organization)
 	w.key(8, "organizationID", d.OrganizationID)
 	w.key(8, "path", d.Path)

@@ -169,6 +169,103 @@ func (e *Expiry) UnmarshalText(text []byte) error {
 	return fault{"is not a date or time", "Write it like 2030-01-01 or 2030-01-01T12:00:00Z"}
 }
 
+// KeyID is the public part of a token: 8 letters or digits.
+type KeyID string
+
+// UnmarshalText refuses what is no such part. Its errors do not repeat the text, which may be
+// the token itself.
+func (k *KeyID) UnmarshalText(text []byte) error {
+	const length = 8
+	if len(text) != length || !only(string(text), "") {
+		return fault{fmt.Sprintf("must be %d letters or digits", length), "Write the part of the token between the first two \"_\", or remove the key"}
+	}
+	*k = KeyID(text)
+	return nil
+}
+
+// TokenScope is something that a credential lets its client do.
+type TokenScope string
+
+// The scopes.
+const (
+	ScopeUsersRead   TokenScope = "users:read"
+	ScopeUsersWrite  TokenScope = "users:write"
+	ScopeGroupsRead  TokenScope = "groups:read"
+	ScopeGroupsWrite TokenScope = "groups:write"
+	ScopeBulk        TokenScope = "bulk"
+)
+
+// UnmarshalText refuses other values.
+func (s *TokenScope) UnmarshalText(text []byte) error {
+	return oneOf(s, text, ScopeUsersRead, ScopeUsersWrite, ScopeGroupsRead, ScopeGroupsWrite, ScopeBulk)
+}
+
+// Access says whether a tenant answers.
+type Access string
+
+// The values of Access.
+const (
+	AccessFull     Access = "full"
+	AccessReadOnly Access = "read-only" // writes are 403
+	AccessPaused   Access = "paused"    // everything is 503
+)
+
+// UnmarshalText refuses other values.
+func (a *Access) UnmarshalText(text []byte) error {
+	return oneOf(a, text, AccessFull, AccessReadOnly, AccessPaused)
+}
+
+// Issuer is the issuer of tokens: an https or http URL, kept as it is written, because tokens
+// repeat it character by character (OpenID Connect Core section 2).
+type Issuer string
+
+// UnmarshalText refuses what is no such URL.
+func (i *Issuer) UnmarshalText(text []byte) error {
+	if _, err := parseURL(string(text), "https", "http"); err != nil {
+		return err
+	}
+	*i = Issuer(text)
+	return nil
+}
+
+// KeysURL is where an issuer has its keys (RFC 7517). Who could answer in its place could make
+// tokens, so it is https, or http to an address of this machine.
+type KeysURL string
+
+// UnmarshalText refuses what is no such URL.
+func (u *KeysURL) UnmarshalText(text []byte) error {
+	parsed, err := parseURL(string(text), "https", "http")
+	if err != nil {
+		return err
+	}
+	if parsed.Scheme == "http" {
+		if ip, err := netip.ParseAddr(parsed.Hostname()); err != nil || !ip.IsLoopback() {
+			return fault{"is http", "Use https: who answers in the issuer's place makes tokens"}
+		}
+	}
+	*u = KeysURL(text)
+	return nil
+}
+
+// Network is an address or a range of addresses of the Internet.
+type Network netip.Prefix
+
+// UnmarshalText reads 10.0.0.0/8 or 10.1.2.3.
+func (n *Network) UnmarshalText(text []byte) error {
+	prefix, err := netip.ParsePrefix(string(text))
+	if ip, e := netip.ParseAddr(string(text)); e == nil {
+		prefix, err = ip.Unmap().Prefix(ip.Unmap().BitLen())
+	}
+	if err != nil {
+		return fault{"is no address or range of addresses", "Write it like 10.0.0.0/8 or 10.1.2.3"}
+	}
+	*n = Network(prefix.Masked())
+	return nil
+}
+
+// MarshalText returns the range as it is written in the file.
+func (n Network) MarshalText() ([]byte, error) { return netip.Prefix(n).MarshalText() }
+
 // Level is the lowest level that is logged.
 type Level string
 

@@ -34,12 +34,13 @@ func TestWatchTells(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	told, ended := make(chan string), make(chan error)
 	go func() {
-		ended <- Watch(ctx, map[string]Digest{file: sha256.Sum256([]byte("before"))}, func(file string) {
+		ended <- Watch(ctx, map[string]Digest{file: sha256.Sum256([]byte("before"))}, func() map[string]Digest {
 			data, err := os.ReadFile(file)
 			if err != nil {
 				t.Error(err)
 			}
 			told <- string(data)
+			return map[string]Digest{file: sha256.Sum256(data), filepath.Join(dir, "later"): {}}
 		})
 	}()
 	if got := <-told; got != "one" {
@@ -49,6 +50,10 @@ func TestWatchTells(t *testing.T) {
 	version("..two", "two")
 	if got := <-told; got != "two" {
 		t.Errorf("told of %q, want the swapped file alone", got)
+	}
+	write(t, filepath.Join(dir, "later"), "x", 0o600)
+	if got := <-told; got != "two" {
+		t.Errorf("told of %q, want it after a file came that was named and not there", got)
 	}
 	stop()
 	if err := <-ended; err != nil {

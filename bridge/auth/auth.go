@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,11 +13,14 @@ import (
 )
 
 // Why a credential is refused. The client is told which, as none of it tells
-// whether a token exists.
+// whether a token exists to who has not got it.
 var (
 	ErrMissing = errors.New("no bearer token was sent")
 	ErrInvalid = errors.New("the bearer token is not valid for this endpoint")
+	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
+	// ErrUnavailable says that it cannot be known now whether a credential is good.
+	ErrUnavailable = errors.New("the keys that the bearer token is checked with cannot be read now; try again")
 )
 
 // scheme is the authentication scheme of RFC 6750, compared without case
@@ -46,26 +51,90 @@ func cutScheme(header string) (string, bool) {
 	return strings.TrimSpace(header[len(scheme):]), true
 }
 
-// Authenticate finds whose the header is. Every token of the tenant is compared,
-// so that the time tells nothing about which one came close.
-func Authenticate(t *tenant.Tenant, header string, now time.Time) (tenant.Principal, error) {
+// Authenticator finds whose credentials are. It is safe for concurrent use.
+type Authenticator struct {
+	keys  *keys
+	cache verified
+	now   func() time.Time
+}
+
+// New makes an Authenticator.
+func New(o Options) *Authenticator {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Authenticator{keys: newKeys(o), now: o.Now}
+}
+
+// onStack is the length up to which hashing a token allocates nothing, in bytes.
+const onStack = 2 << 10
+
+// Authenticate finds whose an Authorization header is. With cheap it does no more than to
+// compare hashes: an access token that was not seen before is refused then.
+//
+// The errors are those above, and wrap the cause for the log, which holds no secret.
+func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, header string, cheap bool) (tenant.Principal, error) {
 	token, err := Bearer(t, header)
 	if err != nil {
 		return tenant.Principal{}, err
 	}
-	sum := sha256.Sum256([]byte(token))
+	sum, now := sha256.Sum256(append(make([]byte, 0, onStack), token...)), a.now()
+	if found := find(t.Tokens, sum); found != nil {
+		if found.Expired(now) {
+			return tenant.Principal{}, refused{ErrExpired, "the token " + found.Name + " expired"}
+		}
+		return tenant.Principal{Tenant: t, Name: found.Name, KeyID: found.KeyID, Scopes: found.Scopes}, nil
+	}
+	if len(t.AccessTokens) > 0 && isJWT(token) {
+		return a.accessToken(ctx, t, token, sum, now, cheap)
+	}
+	return tenant.Principal{}, unknown(token)
+}
+
+// find compares every token, so that the time tells nothing about which one came close.
+func find(tokens []tenant.Token, sum [sha256.Size]byte) *tenant.Token {
 	found := -1
-	for i := range t.Tokens {
-		if subtle.ConstantTimeCompare(sum[:], t.Tokens[i].SHA256[:]) == 1 {
+	for i := range tokens {
+		if subtle.ConstantTimeCompare(sum[:], tokens[i].SHA256[:]) == 1 {
 			found = i
 		}
 	}
-	if found < 0 || expired(t.Tokens[found], now) {
-		return tenant.Principal{}, ErrInvalid
+	if found < 0 {
+		return nil
 	}
-	return tenant.Principal{Tenant: t, Name: t.Tokens[found].Name}, nil
+	return &tokens[found]
 }
 
-func expired(t tenant.Token, now time.Time) bool {
-	return !t.Expires.IsZero() && !now.Before(t.Expires)
+// unknown says what can be said of a token that is nobody's.
+func unknown(token string) error {
+	switch id, err := KeyID(token); {
+	case err != nil:
+		return err
+	case id != "":
+		return refused{ErrInvalid, "the token with the key id " + id + " is not one of the tenant's"}
+	case isJWT(token):
+		return refused{ErrInvalid, "the tenant takes no access tokens"}
+	}
+	return refused{ErrInvalid, "the token is not one of the tenant's"}
+}
+
+// refused is an error for the client with a cause for the log.
+type refused struct {
+	error
+
+	cause string
+}
+
+func (r refused) Unwrap() error { return r.error }
+
+// Cause is what the log may know of a refusal beyond what the client is told, nil for nothing.
+func Cause(err error) error {
+	if r, ok := errors.AsType[refused](err); ok {
+		return errors.New(r.cause)
+	}
+	return nil
+}
+
+func refuse(format string, args ...any) error {
+	return refused{ErrInvalid, fmt.Sprintf(format, args...)}
 }

@@ -1,5 +1,7 @@
-// Package auth turns the credential of a request into a principal of a tenant.
+// Package auth turns the credential of a request into a principal of a tenant: a static
+// token, compared by its SHA-256 in constant time, or a JWT access token of an issuer that
+// the tenant names.
 //
-// It knows tenants and their tokens, and nothing of HTTP beyond the text of an
-// Authorization header. Tokens are compared by their SHA-256 in constant time.
+// It knows tenants and nothing of HTTP beyond the text of an Authorization header and the keys
+// of issuers.
 package auth

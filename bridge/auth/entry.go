@@ -16,7 +16,7 @@ import (
 // AttrCredentials is the attribute of an organization that holds the credentials of its
 // tenant, one entry a value:
 //
-//	<name>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<HMAC-SHA-256>
+//	<name>|<key id, or nothing>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<scopes as a number>|<HMAC-SHA-256>
 //
 // The HMAC is over the organization's id and the entry, by a key that the bridge alone has:
 // who may edit an organization must not thereby become able to write users.
@@ -38,7 +38,7 @@ func Entry(key []byte, organization string, t tenant.Token) (string, error) {
 	if !t.Expires.IsZero() {
 		end = strconv.FormatInt(t.Expires.Unix(), 10)
 	}
-	body := t.Name + "|" + hex.EncodeToString(t.SHA256[:]) + "|" + end
+	body := strings.Join([]string{t.Name, t.KeyID, hex.EncodeToString(t.SHA256[:]), end, strconv.Itoa(int(t.Scopes))}, "|")
 	return body + "|" + hex.EncodeToString(seal(key, organization, body)), nil
 }
 
@@ -52,14 +52,23 @@ func ReadEntry(key []byte, organization, text string) (tenant.Token, error) {
 	if err != nil || !hmac.Equal(mac, seal(key, organization, text[:i])) {
 		return tenant.Token{}, ErrEntry
 	}
-	name, rest, _ := strings.Cut(text[:i], "|")
-	digest, end, _ := strings.Cut(rest, "|")
-	out := tenant.Token{Name: name}
-	if n, err := hex.Decode(out.SHA256[:], []byte(digest)); err != nil || n != len(out.SHA256) {
+	return parseEntry(strings.Split(text[:i], "|"))
+}
+
+// parseEntry reads the parts of an entry that the bridge made, maybe another version of it.
+func parseEntry(parts []string) (tenant.Token, error) {
+	if len(parts) != 5 { //nolint:mnd // as AttrCredentials says
 		return tenant.Token{}, ErrEntry
 	}
-	if end != "" {
-		seconds, err := strconv.ParseInt(end, 10, 64)
+	out := tenant.Token{Name: parts[0], KeyID: parts[1]}
+	n, err1 := hex.Decode(out.SHA256[:], []byte(parts[2]))
+	scopes, err2 := strconv.ParseUint(parts[4], 10, 8)
+	if err1 != nil || n != len(out.SHA256) || err2 != nil {
+		return tenant.Token{}, ErrEntry
+	}
+	out.Scopes = tenant.Scopes(scopes)
+	if parts[3] != "" {
+		seconds, err := strconv.ParseInt(parts[3], 10, 64)
 		if err != nil {
 			return tenant.Token{}, ErrEntry
 		}

@@ -18,7 +18,7 @@ import (
 func TestAnEntryIsGoodForItsOrganizationAndKeyAlone(t *testing.T) {
 	t.Parallel()
 	key := []byte("a key of the bridge of 32 bytes!")
-	token := tenant.Token{Name: strings.Repeat("n", 40), SHA256: sha256.Sum256([]byte("x")), Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	token := tenant.Token{Name: strings.Repeat("n", 40), KeyID: "01234567", Scopes: tenant.AllScopes, SHA256: sha256.Sum256([]byte("x")), Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for _, want := range []tenant.Token{token, {Name: "a", SHA256: token.SHA256}} {
 		entry, err := auth.Entry(key, "org-1", want)
 		if err != nil || len(entry) > 255 {

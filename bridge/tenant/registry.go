@@ -39,6 +39,18 @@ func (r *Registry) Put(t *Tenant) {
 	r.byPath[t.Path] = t
 }
 
+// Swap puts a tenant in the place of an old one, unless another one took that place
+// meanwhile.
+func (r *Registry) Swap(old, t *Tenant) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byPath[old.Path] != old {
+		return false
+	}
+	r.byPath[old.Path] = t
+	return true
+}
+
 // Remove takes the tenant with that path out.
 func (r *Registry) Remove(path string) {
 	r.mu.Lock()

@@ -4,19 +4,11 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
-
-// Token is a static bearer token of a tenant, known by its hash only.
-type Token struct {
-	Name    string    // for the log
-	SHA256  [32]byte  // of the token as the client sends it
-	Expires time.Time // zero: never
-}
 
 // Policy is what a tenant's configuration decides.
 type Policy struct {
@@ -46,6 +38,12 @@ func (p Policy) Adopts() bool { return p.Adopt == config.AdoptUnowned }
 // outside the verified domains of the organization.
 func (p Policy) TakesAnyDomain() bool { return p.Domains == config.DomainsAny }
 
+// Paused reports whether the tenant answers nothing.
+func (p Policy) Paused() bool { return p.Access == config.AccessPaused }
+
+// ReadOnly reports whether the tenant changes nothing.
+func (p Policy) ReadOnly() bool { return p.Access == config.AccessReadOnly }
+
 // Deletes reports whether an account goes with its user; else it leaves the tenant.
 func (p Policy) Deletes() bool { return !p.Disables() && p.OnDelete != config.OnDeleteLeave }
 
@@ -62,6 +60,7 @@ type Tenant struct {
 	BaseURL      string        // public URL of the service root, without a trailing slash
 	Mapping      *mapping.Mapping
 	Tokens       []Token
+	AccessTokens []AccessToken
 	Policy       Policy
 	// Found says that the organization was found with its credentials, and that nobody named
 	// the tenant.
@@ -101,7 +100,7 @@ const organizationSegment = "/organizations/"
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
-		Mapping: m, Tokens: t.Tokens, Policy: t.Policy, Found: t.Found,
+		Mapping: m, Tokens: t.Tokens, AccessTokens: t.AccessTokens, Policy: t.Policy, Found: t.Found,
 	}
 	out.SetFitness(f)
 	return out
@@ -150,12 +149,6 @@ func (t *Tenant) Fitness() Fitness {
 
 // SetFitness records a finding.
 func (t *Tenant) SetFitness(f Fitness) { t.fitness.Store(&f) }
-
-// Principal is an authenticated client of a tenant.
-type Principal struct {
-	Tenant *Tenant
-	Name   string // the name of its credential
-}
 
 // BaseURL is the URL of the service root of the tenant at path, below the public
 // URL of the bridge.

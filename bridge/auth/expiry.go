@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+const day = 24 * time.Hour
+
+// warnings are the times before the end of a token at which it is spoken of.
+func warnings() []time.Duration { return []time.Duration{30 * day, 7 * day, day, 0} }
+
+// Expiry warns in the log of tokens that end, once 30, 7 and 1 days ahead and once when they
+// have.
+type Expiry struct {
+	Log  *zap.Logger
+	told map[expiring]time.Duration
+}
+
+type expiring struct {
+	path string // of the tenant
+	sum  [32]byte
+	end  int64
+}
+
+// Look warns of what has come up since the look before.
+func (e *Expiry) Look(tenants []*tenant.Tenant, now time.Time) {
+	told := map[expiring]time.Duration{}
+	for _, t := range tenants {
+		for _, token := range t.Tokens {
+			left := token.Expires.Sub(now)
+			if token.Expires.IsZero() || left > warnings()[0] {
+				continue
+			}
+			within := warnings()[0]
+			for _, w := range warnings() {
+				if left <= w {
+					within = w
+				}
+			}
+			key := expiring{t.Path, token.SHA256, token.Expires.Unix()}
+			told[key] = within
+			if before, ok := e.told[key]; !ok || before != within {
+				e.warn(t, token, within)
+			}
+		}
+	}
+	e.told = told
+}
+
+func (e *Expiry) warn(t *tenant.Tenant, token tenant.Token, within time.Duration) {
+	fields := []zap.Field{
+		zap.String("tenant", t.Path), zap.String("client", token.Name), zap.String("key_id", token.KeyID), zap.Time("expires", token.Expires),
+	}
+	if within == 0 {
+		e.Log.Error("a token has expired and is refused; make a new one with scim-bridge tokens new", fields...)
+		return
+	}
+	e.Log.Warn("a token expires soon; make a new one with scim-bridge tokens new", append(fields, zap.Int("within_days", int(within/day)))...)
+}

@@ -1,0 +1,202 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+const (
+	// leeway is how much the clocks of an issuer and of the bridge may differ.
+	leeway = 30 * time.Second
+	// maxToken bounds what is parsed of an access token, in bytes.
+	maxToken = 16 << 10
+)
+
+// algorithms are those whose keys can be public. None, and HMAC with what is public as its
+// key, are no signatures.
+func algorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+	}
+}
+
+// isJWT reports whether a token has the form of a signed JWT.
+func isJWT(token string) bool {
+	return strings.HasPrefix(token, "ey") && strings.Count(token, ".") == 2
+}
+
+// Claims are what is looked at in an access token.
+type Claims struct {
+	jwt.Claims
+
+	Type            string         `json:"typ"`       // of Keycloak's tokens: Bearer, ID, Refresh
+	AuthorizedParty string         `json:"azp"`       // OpenID Connect; Entra v2
+	AppID           string         `json:"appid"`     // Entra v1
+	ClientID        string         `json:"client_id"` // RFC 9068; Keycloak: of service accounts alone
+	Scope           string         `json:"scope"`     // with blanks between
+	SCP             scopeClaim     `json:"scp"`       // Entra, Okta
+	Confirmation    map[string]any `json:"cnf"`       // the token is bound to a key (RFC 7800)
+}
+
+// scopeClaim takes a text with blanks and a list.
+type scopeClaim []string
+
+// UnmarshalJSON takes both.
+func (s *scopeClaim) UnmarshalJSON(data []byte) error {
+	var list jwt.Audience // a text or a list of texts
+	err := list.UnmarshalJSON(data)
+	for _, text := range list {
+		*s = append(*s, strings.Fields(text)...)
+	}
+	return err
+}
+
+// accessToken finds whose an access token is. All that needs no key is looked at first, so
+// that nobody makes the bridge fetch keys or check signatures for what it would refuse
+// anyhow.
+func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token string, sum [sha256.Size]byte, now time.Time, cheap bool) (tenant.Principal, error) {
+	if rule := a.cache.get(t, sum, now); rule != nil {
+		return principal(t, rule), nil
+	}
+	switch {
+	case cheap:
+		return tenant.Principal{}, refuse("an access token was not looked at, as too many were refused before")
+	case len(token) > maxToken:
+		return tenant.Principal{}, refuse("an access token is longer than %d bytes", maxToken)
+	}
+	parsed, claims, err := ParseClaims(token)
+	if err != nil {
+		return tenant.Principal{}, err
+	}
+	rule, err := match(t.AccessTokens, claims, now)
+	if err != nil {
+		return tenant.Principal{}, err
+	}
+	key, err := a.keys.find(ctx, source{rule.KeysURL, rule.OfRealm}, parsed.Headers[0].KeyID)
+	if err != nil {
+		return tenant.Principal{}, err
+	}
+	if err := parsed.Claims(key, new(Claims)); err != nil {
+		return tenant.Principal{}, refuse("an access token for %s is not signed by its issuer", rule.Name)
+	}
+	a.cache.put(t, sum, rule, claims.Expiry.Time(), now)
+	return principal(t, rule), nil
+}
+
+func principal(t *tenant.Tenant, rule *tenant.AccessToken) tenant.Principal {
+	return tenant.Principal{Tenant: t, Name: rule.Name, Scopes: rule.Scopes}
+}
+
+// ParseClaims reads an access token without looking whether it is signed.
+func ParseClaims(token string) (*jwt.JSONWebToken, Claims, error) {
+	var claims Claims
+	parsed, err := jwt.ParseSigned(token, algorithms())
+	if err == nil {
+		err = parsed.UnsafeClaimsWithoutVerification(&claims)
+	}
+	if err != nil {
+		return nil, claims, refuse("an access token is malformed, or has no signature by a public key")
+	}
+	return parsed, claims, nil
+}
+
+// match finds which of the rules a token is for.
+func match(rules []tenant.AccessToken, claims Claims, now time.Time) (*tenant.AccessToken, error) {
+	err := refuse("the issuer of an access token is none of the tenant's")
+	for i := range rules {
+		if rules[i].Issuer != claims.Issuer {
+			continue
+		}
+		if err = fits(&rules[i], claims, now); err == nil {
+			return &rules[i], nil
+		}
+	}
+	return nil, err
+}
+
+// fits looks whether the claims are those of the client that is meant.
+func fits(rule *tenant.AccessToken, c Claims, now time.Time) error {
+	wrong := func(what string) error { return refuse("an access token for %s has %s", rule.Name, what) }
+	switch {
+	case c.Expiry == nil:
+		return wrong("no end")
+	case !now.Before(c.Expiry.Time().Add(leeway)):
+		return refused{ErrExpired, "an access token for " + rule.Name + " expired"}
+	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time()), c.IssuedAt != nil && now.Add(leeway).Before(c.IssuedAt.Time()):
+		return wrong("a begin that is yet to come: compare the clocks")
+	case !c.Audience.Contains(rule.Audience):
+		return wrong("another audience")
+	case rule.Subject != "" && c.Subject != rule.Subject:
+		return wrong("another subject")
+	case rule.ClientID != "" && !slices.Contains([]string{c.AuthorizedParty, c.AppID, c.ClientID}, rule.ClientID):
+		return wrong("another client")
+	case rule.OfRealm && (c.Type != "Bearer" || c.AuthorizedParty != rule.ClientID || c.ClientID != rule.ClientID):
+		return wrong("another client, or is that of a person and not of a service account")
+	case rule.RequiredScope != "" && !slices.Contains(append(strings.Fields(c.Scope), c.SCP...), rule.RequiredScope):
+		return wrong("not the required scope")
+	case len(c.Confirmation) > 0:
+		return wrong("a binding to a key of the client, and the bridge would take it from anybody")
+	}
+	return nil
+}
+
+const (
+	// remembered is how long a token that was checked is not checked again.
+	remembered = 5 * time.Minute
+	// maxRemembered bounds the tokens of all tenants that are remembered.
+	maxRemembered = 10_000
+)
+
+// verified remembers access tokens that were good, by tenant and hash.
+type verified struct {
+	mu     sync.RWMutex
+	tokens map[verifiedKey]verifiedToken
+}
+
+type verifiedKey struct {
+	path string // of the tenant
+	sum  [sha256.Size]byte
+}
+
+type verifiedToken struct {
+	rule  *tenant.AccessToken
+	until time.Time
+}
+
+// get is the rule that a token was good for, nil when it has to be checked: also when the
+// rules of the tenant were loaded again.
+func (v *verified) get(t *tenant.Tenant, sum [sha256.Size]byte, now time.Time) *tenant.AccessToken {
+	v.mu.RLock()
+	token, ok := v.tokens[verifiedKey{t.Path, sum}]
+	v.mu.RUnlock()
+	if !ok || !now.Before(token.until) {
+		return nil
+	}
+	for i := range t.AccessTokens {
+		if &t.AccessTokens[i] == token.rule {
+			return token.rule
+		}
+	}
+	return nil
+}
+
+func (v *verified) put(t *tenant.Tenant, sum [sha256.Size]byte, rule *tenant.AccessToken, end, now time.Time) {
+	if limit := now.Add(remembered); end.After(limit) {
+		end = limit
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.tokens == nil || len(v.tokens) >= maxRemembered { // every token can be checked again
+		v.tokens = map[verifiedKey]verifiedToken{}
+	}
+	v.tokens[verifiedKey{t.Path, sum}] = verifiedToken{rule, end}
+}
