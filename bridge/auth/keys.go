@@ -107,13 +107,18 @@ func (s *keySet) look(kid string, now time.Time) (key any, again bool) {
 	return key, now.Sub(s.tried) >= floor && (key == nil || now.Sub(s.read) >= fresh)
 }
 
+// late reports whether the keys were read too shortly before.
+func (s *keySet) late(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.tried) < floor
+}
+
 // refresh reads the keys, once for all who ask at a time. Who asks may go away meanwhile.
 func (k *keys) refresh(ctx context.Context, from source, set *keySet) {
 	done := set.flight.DoChan("", func() (any, error) {
-		set.mu.Lock()
-		late := k.options.Now().Sub(set.tried) < floor
-		set.mu.Unlock()
-		if late {
+		now := k.options.Now()
+		if set.late(now) {
 			return nil, nil //nolint:nilnil // another read has ended meanwhile
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
@@ -121,9 +126,9 @@ func (k *keys) refresh(ctx context.Context, from source, set *keySet) {
 		known, err := k.fetch(ctx, from)
 		set.mu.Lock()
 		defer set.mu.Unlock()
-		set.tried, set.err = k.options.Now(), err
+		set.tried, set.err = now, err
 		if err == nil {
-			set.known, set.read = known, set.tried
+			set.known, set.read = known, now
 		}
 		return nil, nil //nolint:nilnil // the set has it
 	})
