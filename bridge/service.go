@@ -34,19 +34,19 @@ type Options struct {
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
 type Service struct {
-	clients map[string]*keycloak.Client // by realm
+	realms  *keycloak.Realms
 	applier *apply.Applier
 	options Options
 	told    sync.Map // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
-func New(clients map[string]*keycloak.Client, o Options) *Service {
+func New(realms *keycloak.Realms, o Options) *Service {
 	if o.ObserveIgnored == nil {
 		o.ObserveIgnored = func(string, int) {}
 	}
 	return &Service{
-		clients: clients,
+		realms:  realms,
 		applier: &apply.Applier{Observe: o.ObserveStep},
 		options: o,
 	}
@@ -145,7 +145,7 @@ func (s *Service) begin(c Call) (*request, error) {
 	if fitness.Problem != "" {
 		return nil, Unfit(fitness.Problem)
 	}
-	k, client := s.kindOf(c.Endpoint), s.clients[c.Tenant.Realm]
+	k, client := s.kindOf(c.Endpoint), s.realms.Client(c.Tenant.Realm)
 	nobodys := c.Tenant.Party.Organization && c.Tenant.Organization.ID.IsZero() // see tenant.EveryOrganization
 	if k == nil || client == nil || nobodys {
 		return nil, scim.NotFound("Endpoint")

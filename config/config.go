@@ -26,6 +26,8 @@ type Config struct {
 	// Realms is `realms`: Keycloak realm name to realm, required, never master.
 	Realms map[string]Realm `json:"realms"`
 
+	// File is the name that Load was given.
+	File string `json:"-"`
 	// Files are the digests of all files that were read, this one among them, by name; the
 	// zero digest is that of one that could not be. Watch takes them.
 	Files map[string]Digest `json:"-"`

@@ -23,7 +23,7 @@ func Load(path string) (Config, []Problem) {
 func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	c := Default()
 	r := newReport(path)
-	c.Files = r.files
+	c.File, c.Files = path, r.files
 	data, err := r.read(path)
 	if err != nil {
 		r.at(position{}, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")

@@ -52,7 +52,7 @@ type report struct {
 	problems  []Problem
 	others    []Problem         // of further files
 	files     map[string]Digest // that were read
-	excerpts  []string // the lines of the file, where a problem may show them
+	excerpts  []string          // the lines of the file, where a problem may show them
 }
 
 func newReport(file string) *report {

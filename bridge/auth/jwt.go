@@ -116,15 +116,16 @@ func match(rules []tenant.AccessToken, claims Claims, now time.Time) (*tenant.Ac
 		if rules[i].Issuer != claims.Issuer {
 			continue
 		}
-		if err = fits(&rules[i], claims, now); err == nil {
+		if err = Fits(&rules[i], claims, now); err == nil {
 			return &rules[i], nil
 		}
 	}
 	return nil, err
 }
 
-// fits looks whether the claims are those of the client that is meant.
-func fits(rule *tenant.AccessToken, c Claims, now time.Time) error {
+// Fits looks whether the claims of an access token are those of the client that a rule means, and
+// says in its Cause what is not.
+func Fits(rule *tenant.AccessToken, c Claims, now time.Time) error {
 	wrong := func(what string) error { return refuse("an access token for %s has %s", rule.Name, what) }
 	switch {
 	case c.Expiry == nil:

@@ -86,8 +86,11 @@ type failure struct {
 
 // Handler answers GET /tenants with a list of Tenant, in the order of their paths, and POST
 // /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
-func Handler(tenants *tenant.Registry, adopt Adopt) http.Handler {
+//
+// POST /look has look begin at once: a look at what is in Keycloak.
+func Handler(tenants *tenant.Registry, look func(), adopt Adopt) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /look", func(http.ResponseWriter, *http.Request) { look() })
 	mux.HandleFunc("POST /adopt", func(w http.ResponseWriter, r *http.Request) {
 		t := tenants.ByPath(r.FormValue("tenant"))
 		if t == nil {
@@ -155,6 +158,15 @@ func Tenants(ctx context.Context, socket string) ([]Tenant, error) {
 	var out []Tenant
 	err = json.NewDecoder(body).Decode(&out)
 	return out, err
+}
+
+// Look has the bridge on a socket look at once at what is in Keycloak.
+func Look(ctx context.Context, socket string) error {
+	body, err := ask(ctx, socket, http.MethodPost, "/look")
+	if err != nil {
+		return err
+	}
+	return body.Close()
 }
 
 // Adoptions has the bridge on a socket take over accounts for the tenant at a path, or say

@@ -48,7 +48,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: control.Handler(registry, adoptSome), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: control.Handler(registry, func() {}, adoptSome), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

@@ -18,18 +18,25 @@ type TenantStatus struct {
 	Mapping string `json:"mapping,omitempty"` // why the mapping file as it is now is not applied
 }
 
+// Status is what /statusz says.
+type Status struct {
+	// Config says why the configuration files as they are now are not applied, "" when they are.
+	Config  string         `json:"config,omitempty"`
+	Tenants []TenantStatus `json:"tenants"`
+}
+
 // Health answers the admin listener. /livez is the process; /readyz is this bridge
 // alone, neither Keycloak's health nor a tenant's fitness, because an unready
 // sidecar would take Keycloak's pod out of its Service.
 type Health struct {
 	draining atomic.Bool
-	tenants  func() []TenantStatus
+	look     func() Status
 	gatherer prometheus.Gatherer
 }
 
-// NewHealth makes a Health; tenants tells their state for /statusz.
-func NewHealth(gatherer prometheus.Gatherer, tenants func() []TenantStatus) *Health {
-	return &Health{gatherer: gatherer, tenants: tenants}
+// NewHealth makes a Health; look tells what /statusz says.
+func NewHealth(gatherer prometheus.Gatherer, look func() Status) *Health {
+	return &Health{gatherer: gatherer, look: look}
 }
 
 // Drain makes /readyz answer 503, so that no new request is sent here.
@@ -54,7 +61,7 @@ func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (h *Health) status(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.MarshalIndent(map[string]any{"tenants": h.tenants()}, "", "  ")
+	body, err := json.MarshalIndent(h.look(), "", "  ")
 	if err != nil {
 		say(w, http.StatusInternalServerError, "status cannot be encoded\n")
 		return

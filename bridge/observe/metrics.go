@@ -19,6 +19,10 @@ type Metrics struct {
 	fit            *prometheus.GaugeVec
 	mapping        *prometheus.GaugeVec
 	reloads        *prometheus.CounterVec
+	refused        *prometheus.CounterVec
+	throttled      *prometheus.CounterVec
+	config         prometheus.Gauge
+	configReloads  *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics. version is the bridge's own.
@@ -57,12 +61,25 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "scim_bridge_mapping_reloads_total", Help: "Changes of a mapping file, by tenant and outcome: applied or refused.",
 	}, []string{"tenant", "outcome"})
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_bridge_credentials_refused_total", Help: "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.",
+	}, []string{"reason"})
+	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_bridge_throttled_total", Help: "Requests of clients beyond a limit of their tenant, by reason: rate or in_flight.",
+	}, []string{"tenant", "reason"})
+	m.config = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "scim_bridge_config_applied", Help: "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them.",
+	})
+	m.config.Set(1)
+	m.configReloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_bridge_config_reloads_total", Help: "Changes of the configuration files, by outcome: applied or refused.",
+	}, []string{"outcome"})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, info)
+	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.config, m.configReloads, info)
 	return m
 }
 
@@ -109,6 +126,64 @@ func (m *Metrics) Tenant(tenant string) {
 	m.mapping.WithLabelValues(tenant).Set(1)
 	for _, outcome := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(tenant, outcome)
+	}
+}
+
+// Forget drops the metrics of a tenant that is gone.
+func (m *Metrics) Forget(tenant string) {
+	label := prometheus.Labels{"tenant": tenant}
+	m.fit.Delete(label)
+	m.mapping.Delete(label)
+	m.reloads.DeletePartialMatch(label)
+	m.throttled.DeletePartialMatch(label)
+}
+
+// Refused counts a request without a good credential.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Throttled counts a request beyond a limit of its tenant.
+func (m *Metrics) Throttled(tenant, reason string) { m.throttled.WithLabelValues(tenant, reason).Inc() }
+
+// Config records whether the configuration files are applied as they are now, after a change
+// of them.
+func (m *Metrics) Config(applied bool) {
+	value, outcome := 0.0, "refused"
+	if applied {
+		value, outcome = 1, "applied"
+	}
+	m.config.Set(value)
+	m.configReloads.WithLabelValues(outcome).Inc()
+}
+
+// Token is a static token with an end, as the metrics show it.
+type Token struct {
+	Tenant, Name, KeyID string
+	Expires             time.Time
+}
+
+// Tokens shows the ends of the tokens that have one, as they are whenever the metrics are read.
+func (m *Metrics) Tokens(registry prometheus.Registerer, tokens func() []Token) {
+	registry.MustRegister(tokenCollector{tokens, prometheus.NewDesc(
+		"scim_bridge_token_expiry_timestamp_seconds", "When a static token ends, in seconds since 1970.", []string{"tenant", "client", "key_id"}, nil,
+	)})
+}
+
+type tokenCollector struct {
+	tokens func() []Token
+	desc   *prometheus.Desc
+}
+
+func (c tokenCollector) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
+
+func (c tokenCollector) Collect(to chan<- prometheus.Metric) {
+	shown := map[[3]string]bool{}
+	for _, t := range c.tokens() {
+		labels := [3]string{t.Tenant, t.Name, t.KeyID}
+		if shown[labels] {
+			continue // Prometheus would refuse all metrics for two of one name
+		}
+		shown[labels] = true
+		to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(t.Expires.Unix()), t.Tenant, t.Name, t.KeyID)
 	}
 }
 

@@ -10,7 +10,9 @@ type key struct{}
 // Request is what a request gathers on its way for its line in the log.
 type Request struct {
 	ID     string // X-Request-Id
+	Tenant string // its path
 	Client string // the name of the credential
+	KeyID  string // of the credential, when it is a static token
 	calls  atomic.Int64
 }
 

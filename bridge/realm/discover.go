@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"go.uber.org/zap"
@@ -12,21 +13,29 @@ import (
 
 // discover finds the organizations of a realm that have credentials, and makes their tenants:
 // with a call for every hundred organizations, and none for each.
-func (w *Watcher) discover(ctx context.Context, realm string) bool {
+func (w *Watcher) discover(ctx context.Context, realm string, makes Organizations, replaced int) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	like := w.Tenants.ByPath(tenant.OrganizationPath(realm, tenant.EveryOrganization))
+	client, like := w.Realms.Client(realm), w.Tenants.ByPath(tenant.OrganizationPath(realm, tenant.EveryOrganization))
+	if client == nil || like == nil {
+		return false // the configuration changes just now
+	}
 	fitness := like.Fitness()
 	if fitness.Problem != "" {
 		w.eachFound(realm, func(t *tenant.Tenant) { t.SetFitness(fitness) })
 		return false
 	}
 	list, err := everything(func(first int) ([]keycloak.Organization, error) {
-		return w.Clients[realm].Organizations(ctx, first, keycloak.MaxPage)
+		return client.Organizations(ctx, first, keycloak.MaxPage)
 	})
 	if err != nil {
 		w.tellOf(like, found, "the organizations cannot be listed", zap.Error(err))
 		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.replaced != replaced {
+		return true // what was looked for is not what is wanted any more, and a look is waiting
 	}
 	named := map[string]bool{}
 	for _, t := range w.Tenants.All() {
@@ -36,7 +45,7 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 	}
 	seen := map[string]bool{}
 	for _, o := range list {
-		t := w.Organizations[realm](o, like)
+		t := makes(o, like)
 		if t == nil || named[o.ID] {
 			continue
 		}
@@ -47,8 +56,7 @@ func (w *Watcher) discover(ctx context.Context, realm string) bool {
 	}
 	w.eachFound(realm, func(t *tenant.Tenant) {
 		if !seen[t.Path] {
-			w.Tenants.Remove(t.Path)
-			w.Log.Info("the organization has no credential any more, so its tenant is gone", zap.String("tenant", t.Path))
+			w.remove(t, "the organization has no credential any more, so its tenant is gone")
 		}
 	})
 	w.tellOf(like, found, "the organizations with credentials are served", zap.Int("tenants", len(seen)))
@@ -65,7 +73,7 @@ func (w *Watcher) keep(t *tenant.Tenant, f tenant.Fitness) {
 	if old != nil && !old.Found {
 		return
 	}
-	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) {
+	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) && reflect.DeepEqual(old.Policy, t.Policy) {
 		old.SetFitness(f)
 		return
 	}

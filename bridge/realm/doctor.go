@@ -24,7 +24,7 @@ const checkRights = "rights"
 // it. It writes nothing.
 func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) []Finding {
 	r := newReport(c)
-	r.tokens(t.Tokens, time.Now())
+	r.tokens(t, time.Now())
 	if !r.reach(ctx, c) || !r.account(ctx, c) {
 		return r.Findings
 	}
@@ -188,17 +188,21 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	}
 }
 
-// tokens looks at the ends of the tenant's tokens.
-func (r *Report) tokens(tokens []tenant.Token, now time.Time) {
-	const fix = "make a new token, add it to the tenant, give it to the client, then remove this one"
-	good := slices.ContainsFunc(tokens, func(t tenant.Token) bool { return t.Expires.IsZero() || now.Before(t.Expires) })
+// tokens looks whether the tenant has a credential, and at the ends of its tokens.
+func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
+	tokens := t.Tokens
+	if len(tokens)+len(t.AccessTokens) == 0 && t.Organization.Alias != tenant.EveryOrganization {
+		r.fail("token", "make one with scim-bridge tokens new", "the tenant has none, so that no client can call")
+	}
+	const fix = "make a new token with scim-bridge tokens new, give it to the client, then take this one back with scim-bridge tokens revoke"
+	good := len(t.AccessTokens) > 0 || slices.ContainsFunc(tokens, func(t tenant.Token) bool { return !t.Expired(now) })
 	for _, token := range tokens {
 		left := token.Expires.Sub(now)
 		switch {
 		case token.Expires.IsZero():
 			r.pass("token", "%q does not expire", token.Name)
 		case left <= 0 && good:
-			r.warn("token", "remove it, or give its client a new one", "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
+			r.warn("token", "give its client a new one if it has none, and take it back with scim-bridge tokens revoke", "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
 		case left <= 0:
 			r.fail("token", fix, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
 		case left < soonExpired:

@@ -30,31 +30,87 @@ const (
 // its realm is fit for it.
 type Watcher struct {
 	Tenants *tenant.Registry
-	Clients map[string]*keycloak.Client // by realm
+	Realms  *keycloak.Realms
 	Log     *zap.Logger
 	Observe func(tenant string, fit bool) // may be nil
-	// Organizations are where tenants are found, by realm.
+	// Organizations are where tenants are found, by realm. Replace changes them.
 	Organizations map[string]Organizations
 	// ObserveMapping is told whether a proposed mapping is applied; may be nil.
 	ObserveMapping func(tenant string, applied bool)
+	// Forget is told of a tenant that is gone; may be nil.
+	Forget func(tenant string)
 
 	last map[string]string // by tenant and subject: what the log said
 
 	mu       sync.Mutex
 	proposed map[string]*mapping.Mapping // by tenant
 	wake     chan struct{}
+	replaced int // how often Replace was called
 }
 
 // Organizations makes the tenant of an organization that nobody named: like another one, with
 // the organization's own credentials; nil for one without a credential.
 type Organizations func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant
 
-// Propose gives a tenant a new mapping as soon as its realm is found fit for it.
-func (w *Watcher) Propose(path string, m *mapping.Mapping) {
+// Replace makes the tenants that are named, and where others are found, be those that are
+// given. One that was there before keeps its fitness, and its mapping until the realm is found
+// fit for the new one; all else is as given at once. Tenants that are found follow with the
+// look that it wakes.
+func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organizations) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.init()
-	w.proposed[path] = m
+	w.replaced++
+	w.Organizations = organizations
+	named := map[string]bool{}
+	for _, t := range list {
+		named[t.Path] = true
+		w.Tenants.Put(w.succeed(w.Tenants.ByPath(t.Path), t))
+	}
+	for _, t := range w.Tenants.All() {
+		if t.Found && organizations[t.Realm] == nil || !t.Found && !named[t.Path] {
+			w.remove(t, "the configuration does not name the tenant any more, so that it is gone")
+		}
+	}
+	w.awake()
+}
+
+// succeed is the tenant in the place of an old one.
+func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
+	if old == nil || old.Found || old.Realm != t.Realm || old.Organization != t.Organization || old.Party != t.Party {
+		delete(w.proposed, t.Path)
+		w.Log.Info("a tenant was added", zap.String("tenant", t.Path))
+		return t
+	}
+	out := t.WithMapping(old.Mapping, old.Fitness())
+	if t.Mapping == old.Mapping {
+		delete(w.proposed, t.Path)
+		return out
+	}
+	w.proposed[t.Path] = t.Mapping
+	out.SetUnapplied(old.Unapplied())
+	return out
+}
+
+// remove takes a tenant out.
+func (w *Watcher) remove(t *tenant.Tenant, why string) {
+	w.Tenants.Remove(t.Path)
+	delete(w.proposed, t.Path)
+	if w.Forget != nil {
+		w.Forget(t.Path)
+	}
+	w.Log.Info(why, zap.String("tenant", t.Path))
+}
+
+// Wake has the next look begin at once.
+func (w *Watcher) Wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.init()
+	w.awake()
+}
+
+func (w *Watcher) awake() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -68,7 +124,7 @@ func (w *Watcher) init() {
 }
 
 // Refuse records that a tenant's mapping file cannot be used, and forgets one that was
-// proposed before.
+// proposed before. The tenant may be no more.
 func (w *Watcher) Refuse(path, why string) {
 	w.mu.Lock()
 	delete(w.proposed, path)
@@ -118,18 +174,26 @@ func (w *Watcher) Run(ctx context.Context) {
 // outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
 	fit, seen := true, map[string]Protection{}
-	for _, c := range w.Clients {
+	for _, c := range w.Realms.All() {
 		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
 	}
 	for _, t := range w.Tenants.All() {
-		if !t.Found {
+		if !t.Found && w.Realms.Client(t.Realm) != nil { // else the configuration changes just now
 			fit = w.one(ctx, t, w.protectOnce(t, seen)) && fit
 		}
 	}
-	for _, realm := range slices.Sorted(maps.Keys(w.Organizations)) {
-		fit = w.discover(ctx, realm) && fit
+	organizations, replaced := w.sources()
+	for _, realm := range slices.Sorted(maps.Keys(organizations)) {
+		fit = w.discover(ctx, realm, organizations[realm], replaced) && fit
 	}
 	return fit
+}
+
+// sources are where tenants are found, and the count of Replace that says so.
+func (w *Watcher) sources() (map[string]Organizations, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Organizations, w.replaced
 }
 
 // protectOnce looks who is protected in the realm of a tenant, once for all of its tenants.
@@ -138,7 +202,7 @@ func (w *Watcher) protectOnce(t *tenant.Tenant, seen map[string]Protection) Prot
 		if p, ok := seen[t.Realm]; ok {
 			return p, nil
 		}
-		p, err := ProtectorOf(w.Clients[t.Realm], t)(ctx)
+		p, err := ProtectorOf(w.Realms.Client(t.Realm), t)(ctx)
 		if err == nil {
 			seen[t.Realm] = p
 		}
@@ -153,7 +217,7 @@ func (w *Watcher) one(ctx context.Context, t *tenant.Tenant, protect Protector) 
 	if proposed != nil && w.try(ctx, t, proposed, protect) {
 		return true
 	}
-	report, err := Check(ctx, w.Clients[t.Realm], t, t.Mapping, protect)
+	report, err := Check(ctx, w.Realms.Client(t.Realm), t, t.Mapping, protect)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
@@ -170,7 +234,7 @@ func (w *Watcher) proposal(path string) *mapping.Mapping {
 // try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
 // one it has.
 func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (applied bool) {
-	report, err := Check(ctx, w.Clients[t.Realm], t, m, protect)
+	report, err := Check(ctx, w.Realms.Client(t.Realm), t, m, protect)
 	if err != nil {
 		return false // the look at the tenant says so
 	}
@@ -184,7 +248,7 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping,
 		}
 		return false
 	}
-	if !w.replace(t.WithMapping(m, report.Fitness()), m) {
+	if !w.apply(t, m, report.Fitness()) {
 		return false
 	}
 	w.observeMapping(t.Path, true)
@@ -192,15 +256,14 @@ func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping,
 	return true
 }
 
-// replace gives a tenant the mapping that was proposed, unless the file changed meanwhile.
-func (w *Watcher) replace(t *tenant.Tenant, m *mapping.Mapping) bool {
+// apply gives a tenant the mapping that was proposed, unless a file changed meanwhile.
+func (w *Watcher) apply(t *tenant.Tenant, m *mapping.Mapping, f tenant.Fitness) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.proposed[t.Path] != m {
+	if w.proposed[t.Path] != m || !w.Tenants.Swap(t, t.WithMapping(m, f)) {
 		return false
 	}
 	delete(w.proposed, t.Path)
-	w.Tenants.Put(t)
 	return true
 }
 

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -16,12 +18,13 @@ import (
 func newEcho(s *Server) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = addressOf(s.options.TrustedProxies)
 	e.Pre(trimSlash)
 	for _, at := range roots() {
 		for _, rt := range routes() {
 			e.Add(rt.method, at.pattern+rt.path, func(c echo.Context) error {
 				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context) (bridge.Answer, error) {
-					return s.serve(ctx, c.Response(), c.Request(), at, rt)
+					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt)
 				})
 				return nil
 			})
@@ -33,6 +36,19 @@ func newEcho(s *Server) http.Handler {
 		})
 	}
 	return e
+}
+
+// addressOf says whose a request is: the peer's, or whom the proxies name that are trusted, the
+// nearest first. What a client itself writes into X-Forwarded-For counts for nothing.
+func addressOf(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		options = append(options, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
 }
 
 // trimSlash takes a path with a slash at its end for the one without: tenant URLs

@@ -39,50 +39,59 @@ func plain(segment string) string {
 // handler answers one request of an authenticated client.
 type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error)
 
-// route is one line of the route table. endpoint is that of the resource type.
+// route is one line of the route table. endpoint is that of the resource type, needs what a
+// credential must be good for.
 type route struct {
 	method   string
 	path     string // below the service root
 	endpoint string
+	needs    tenant.Scopes
 	handle   handler
 }
 
 // routes is the whole surface of the server.
 func routes() []route {
 	table := []route{
-		{http.MethodGet, "", "", list},
-		{http.MethodPost, "/.search", "", search},
-		{http.MethodGet, "/ServiceProviderConfig", "", serviceProviderConfig},
-		{http.MethodGet, "/ResourceTypes", "", resourceTypes},
-		{http.MethodGet, "/ResourceTypes/:id", "", resourceTypes},
-		{http.MethodGet, "/Schemas", "", schemas},
-		{http.MethodGet, "/Schemas/:id", "", schemas},
+		{http.MethodGet, "", "", tenant.UsersRead | tenant.GroupsRead, list},
+		{http.MethodPost, "/.search", "", tenant.UsersRead | tenant.GroupsRead, search},
+		{http.MethodGet, "/ServiceProviderConfig", "", 0, serviceProviderConfig},
+		{http.MethodGet, "/ResourceTypes", "", 0, resourceTypes},
+		{http.MethodGet, "/ResourceTypes/:id", "", 0, resourceTypes},
+		{http.MethodGet, "/Schemas", "", 0, schemas},
+		{http.MethodGet, "/Schemas/:id", "", 0, schemas},
 	}
-	for _, endpoint := range []string{"/Users", "/Groups"} {
+	for _, of := range []struct {
+		endpoint    string
+		read, write tenant.Scopes
+	}{{"/Users", tenant.UsersRead, tenant.UsersWrite}, {"/Groups", tenant.GroupsRead, tenant.GroupsWrite}} {
 		table = append(table,
-			route{http.MethodGet, endpoint, endpoint, list},
-			route{http.MethodPost, endpoint, endpoint, create},
-			route{http.MethodPost, endpoint + "/.search", endpoint, search},
-			route{http.MethodGet, endpoint + "/:id", endpoint, get},
-			route{http.MethodPut, endpoint + "/:id", endpoint, replace},
-			route{http.MethodPatch, endpoint + "/:id", endpoint, patch},
-			route{http.MethodDelete, endpoint + "/:id", endpoint, remove},
+			route{http.MethodGet, of.endpoint, of.endpoint, of.read, list},
+			route{http.MethodPost, of.endpoint, of.endpoint, of.write, create},
+			route{http.MethodPost, of.endpoint + "/.search", of.endpoint, of.read, search},
+			route{http.MethodGet, of.endpoint + "/:id", of.endpoint, of.read, get},
+			route{http.MethodPut, of.endpoint + "/:id", of.endpoint, of.write, replace},
+			route{http.MethodPatch, of.endpoint + "/:id", of.endpoint, of.write, patch},
+			route{http.MethodDelete, of.endpoint + "/:id", of.endpoint, of.write, remove},
 		)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		table = append(table, route{method, "/Me", "", unsupported}, route{method, "/Bulk", "", unsupported})
+		table = append(table, route{method, "/Me", "", 0, unsupported}, route{method, "/Bulk", "", tenant.Bulk, unsupported})
 	}
 	return table
 }
 
-// Route is a line of the route table: a method and a path below a service root.
-type Route struct{ Method, Path string }
+// Route is a line of the route table: a method and a path below a service root, and what a
+// credential must be good for.
+type Route struct {
+	Method, Path string
+	Needs        tenant.Scopes
+}
 
 // Routes are the whole surface of the server, for tests of all of it.
 func Routes() []Route {
 	var out []Route
 	for _, r := range routes() {
-		out = append(out, Route{r.method, r.path})
+		out = append(out, Route{r.method, r.path, r.needs})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -23,44 +24,54 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Options are what a Server needs besides the service; all are required.
+// Options are what a Server needs besides the service; all but TrustedProxies are required.
 type Options struct {
 	Tenants   *tenant.Registry
+	Auth      *auth.Authenticator
 	PublicURL string // of the bridge, without a trailing slash
 	Log       *zap.Logger
 	Metrics   *observe.Metrics
 	MaxBody   int64         // bytes
 	Timeout   time.Duration // for one request, upstream calls included
+	// TrustedProxies are those whose X-Forwarded-For says who the client is.
+	TrustedProxies []netip.Prefix
+	// FailuresPerMinute are the requests without a good credential that one address may send.
+	FailuresPerMinute int
 }
 
 // Server answers SCIM requests over HTTP.
 type Server struct {
 	service *bridge.Service
 	options Options
+	limits  limits
 }
 
 // New makes the handler of the SCIM listener.
 func New(service *bridge.Service, o Options) http.Handler {
-	return newEcho(&Server{service: service, options: o})
+	return newEcho(&Server{service: service, options: o, limits: limits{perMinute: o.FailuresPerMinute}})
 }
 
-// serve answers a request on a route. The tenant is looked up and the credential
-// checked before anything else is read; an unknown tenant answers like a wrong
-// token, so that nobody can try names.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, at root, rt route) (bridge.Answer, error) {
+// serve answers a request on a route. The tenant is looked up, the credential checked and what
+// it may do before anything else is read. address is the client's.
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route) (bridge.Answer, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
 		return bridge.Answer{}, scim.NotFound("Endpoint")
 	}
 	path := at.path(segments)
-	if rt.path == "/ServiceProviderConfig" && r.Header.Get("Authorization") == "" {
+	if rt.path == "/ServiceProviderConfig" && strings.Join(r.Header.Values("Authorization"), "") == "" {
 		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
 		return s.service.ServiceProviderConfig(nil, tenant.BaseURL(s.options.PublicURL, path)), nil
 	}
-	t, err := s.authenticate(ctx, path, r.Header.Get("Authorization"))
+	principal, err := s.authenticate(ctx, path, r, address)
+	if err == nil {
+		err = s.authorise(ctx, principal, rt)
+	}
 	if err != nil {
 		return bridge.Answer{}, err
 	}
+	t := principal.Tenant
+	defer func() { s.limits.leave(t, time.Now()) }()
 	params, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return bridge.Answer{}, err
@@ -96,24 +107,6 @@ func split(escaped string) (segments []string, ok bool) {
 		segments = append(segments, segment)
 	}
 	return segments, true
-}
-
-func (s *Server) authenticate(ctx context.Context, path, header string) (*tenant.Tenant, error) {
-	t := s.options.Tenants.ByPath(path)
-	if t == nil {
-		if every := s.options.Tenants.ByPath(tenant.Every(path)); every != nil && every.Fitness().Problem != "" {
-			return nil, bridge.Unfit(every.Fitness().Problem) // nobody knows yet which there are
-		}
-		t = &tenant.Tenant{} // has no token
-	}
-	principal, err := auth.Authenticate(t, header, time.Now())
-	if err != nil {
-		return nil, &scim.Error{Status: http.StatusUnauthorized, Detail: err.Error()}
-	}
-	if r := observe.FromContext(ctx); r != nil {
-		r.Client = principal.Name
-	}
-	return principal.Tenant, nil
 }
 
 // answer runs work, which may panic, and writes what it returns; it is the only
@@ -160,8 +153,8 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 		if e.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
 		}
-		if e.Status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`)
+		if c, ok := errors.AsType[challenge](err); ok {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`+c.params)
 		}
 	}
 	if a.Location != "" {
@@ -197,7 +190,7 @@ func asSCIM(err error) *scim.Error {
 // query, and an id only when it can be one.
 func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, status int, err error, took time.Duration) {
 	fields := []zap.Field{
-		zap.String("req_id", seen.ID), zap.String("client", seen.Client),
+		zap.String("req_id", seen.ID), zap.String("tenant", seen.Tenant), zap.String("client", seen.Client), zap.String("key_id", seen.KeyID),
 		zap.String("method", r.Method), zap.String("route", pattern), zap.String("id", loggedID(r)),
 		zap.Int("status", status), zap.Int64("kc_calls", seen.Calls()),
 		zap.Float64("dur_ms", float64(took.Microseconds())/1000),
@@ -212,11 +205,14 @@ func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, sta
 		s.options.Log.Error("request", append(fields, zap.NamedError("cause", e.Cause))...)
 		return
 	}
-	if e.Status == http.StatusForbidden {
+	switch e.Status {
+	case http.StatusForbidden:
 		s.options.Log.Warn("request", append(fields, zap.NamedError("cause", e.Cause))...)
-		return
+	case http.StatusUnauthorized, http.StatusTooManyRequests:
+		s.options.Log.Info("request", append(fields, zap.NamedError("cause", e.Cause))...)
+	default:
+		s.options.Log.Info("request", fields...)
 	}
-	s.options.Log.Info("request", fields...)
 }
 
 var (

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -32,7 +33,9 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 		service: bridge.New(nil, bridge.Options{Log: zap.NewNop()}),
 		options: Options{
 			Tenants: tenants, Log: zap.NewNop(), Metrics: observe.NewMetrics(registry, "test"), MaxBody: 1000, Timeout: time.Minute,
+			Auth: auth.New(auth.Options{}),
 		},
+		limits: limits{perMinute: 1000},
 	}, registry
 }
 

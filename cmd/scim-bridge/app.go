@@ -3,7 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -27,9 +33,15 @@ type app struct {
 	handler http.Handler
 	health  *observe.Health
 	watcher *realm.Watcher
-	config  config.Config
-	// mappings are the digests of the mapping files as they were loaded, by name.
-	mappings map[string]config.Digest
+	log     *zap.Logger
+	metrics *observe.Metrics
+
+	transport http.RoundTripper // to Keycloak
+
+	// What follows is for reload alone, which is not called twice at a time.
+	config   config.Config // as it is applied
+	mappings mappings
+	problem  atomic.Pointer[string] // why the files as they are now are not applied
 }
 
 func newApp(c config.Config, log *zap.Logger) (*app, error) {
@@ -44,7 +56,8 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, mappings, err := newTenants(c)
+	compiled := mappings{}
+	list, err := allTenants(c, compiled)
 	if err != nil {
 		return nil, err
 	}
@@ -55,24 +68,65 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 	for _, t := range list {
 		metrics.Tenant(t.Path)
 	}
-	service := bridge.New(clients, bridge.Options{
+	metrics.Tokens(registry, func() []observe.Token { return endingTokens(tenants) })
+	realms := keycloak.NewRealms(clients)
+	service := bridge.New(realms, bridge.Options{
 		Log:            log,
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
 		ObserveIgnored: metrics.Ignored,
 	})
-	return &app{
+	out := &app{
 		service: service,
 		handler: server.New(service, server.Options{
 			Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
+			Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
 			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
+			TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
 		}),
-		health: observe.NewHealth(registry, func() []observe.TenantStatus { return status(tenants) }),
 		watcher: &realm.Watcher{
-			Tenants: tenants, Clients: clients, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
+			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping, Forget: metrics.Forget,
 			Organizations: organizationsOf(c, log),
 		},
-		config: c, mappings: mappings,
-	}, nil
+		log: log, metrics: metrics, transport: transport, config: c, mappings: compiled,
+	}
+	out.health = observe.NewHealth(registry, out.status)
+	return out, nil
+}
+
+func prefixes(networks []config.Network) []netip.Prefix {
+	out := make([]netip.Prefix, len(networks))
+	for i, n := range networks {
+		out[i] = netip.Prefix(n)
+	}
+	return out
+}
+
+// endingTokens are the static tokens that have an end.
+func endingTokens(tenants *tenant.Registry) []observe.Token {
+	var out []observe.Token
+	for _, t := range tenants.All() {
+		for _, token := range t.Tokens {
+			if !token.Expires.IsZero() {
+				out = append(out, observe.Token{Tenant: t.Path, Name: token.Name, KeyID: token.KeyID, Expires: token.Expires})
+			}
+		}
+	}
+	return out
+}
+
+// warnOfExpiry speaks of tokens that end, once a minute until the context ends.
+func (a *app) warnOfExpiry(ctx context.Context) {
+	expiry := auth.Expiry{Log: a.log}
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		expiry.Look(a.watcher.Tenants.All(), time.Now())
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // newClients makes one client a realm over one transport. observe may be nil.
@@ -120,16 +174,19 @@ func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
 	}
 }
 
-func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]config.Digest, err error) {
-	mappings = map[string]config.Digest{}
-	for name, r := range c.Realms {
-		for _, t := range tenantsOfRealm(name, r) {
-			m, digest, problems := loadMappingFile(t)
-			if t.Mapping != "" {
-				mappings[t.Mapping] = digest
+// newTenants makes the tenants of a configuration, and says by path what is wrong with the
+// mapping of one, which has none then.
+func newTenants(c config.Config, compiled mappings) (out []*tenant.Tenant, wrong map[string]string, err error) {
+	wrong = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
+		var p places
+		for _, t := range tenantsOfRealm(name, c.Realms[name]) {
+			m, problems := compiled.load(t)
+			if len(problems) == 0 {
+				problems = p.take(t, m)
 			}
 			if len(problems) > 0 {
-				return nil, nil, fmt.Errorf("tenant %s: %s", t.Path, problems[0])
+				m, wrong[t.Path] = nil, problems[0].String()
 			}
 			made, err := newTenant(c, name, t, m)
 			if err != nil {
@@ -138,7 +195,16 @@ func newTenants(c config.Config) (out []*tenant.Tenant, mappings map[string]conf
 			out = append(out, made)
 		}
 	}
-	return out, mappings, nil
+	return out, wrong, nil
+}
+
+// allTenants is newTenants, and what is wrong an error.
+func allTenants(c config.Config, compiled mappings) ([]*tenant.Tenant, error) {
+	list, wrong, err := newTenants(c, compiled)
+	for _, path := range slices.Sorted(maps.Keys(wrong)) {
+		return nil, fmt.Errorf("tenant %s: %s", path, wrong[path])
+	}
+	return list, err
 }
 
 func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) (*tenant.Tenant, error) {
@@ -148,10 +214,12 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 	}
 	tokens := make([]tenant.Token, len(t.Tokens))
 	for i, token := range t.Tokens {
-		tokens[i] = tenant.Token{Name: token.Name, SHA256: token.SHA256, Expires: token.Expires.Time}
+		tokens[i] = tenant.Token{
+			Name: token.Name, KeyID: string(token.KeyID), SHA256: token.SHA256, Expires: token.Expires.Time, Scopes: tenant.ScopesOf(token.Scopes),
+		}
 	}
 	out := &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, Organization: tenant.Organization{Alias: t.Organization},
+		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, AccessTokens: accessTokens(c, realmName, t.AccessTokens), Organization: tenant.Organization{Alias: t.Organization},
 		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
@@ -169,11 +237,31 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 	return out, nil
 }
 
-func status(tenants *tenant.Registry) []observe.TenantStatus {
-	var out []observe.TenantStatus
-	for _, t := range tenants.All() {
+// accessTokens are whose JWTs a tenant takes, with where their keys are.
+func accessTokens(c config.Config, realmName string, list []config.AccessToken) []tenant.AccessToken {
+	out := make([]tenant.AccessToken, len(list))
+	for i, a := range list {
+		out[i] = tenant.AccessToken{
+			Name: a.Name, Issuer: string(a.Issuer), KeysURL: string(a.JWKSURL), Audience: a.Audience, ClientID: a.ClientID, Subject: a.Subject,
+			RequiredScope: a.RequiredScope, Scopes: tenant.ScopesOf(a.Scopes),
+		}
+		if a.Issuer == "" {
+			out[i].Issuer, out[i].OfRealm = string(c.Realms[realmName].Issuer), true
+			out[i].KeysURL = string(c.Keycloak.URL) + "/realms/" + url.PathEscape(realmName) + "/protocol/openid-connect/certs"
+		}
+	}
+	return out
+}
+
+// status is what /statusz says.
+func (a *app) status() observe.Status {
+	out := observe.Status{Tenants: []observe.TenantStatus{}}
+	if problem := a.problem.Load(); problem != nil {
+		out.Config = *problem
+	}
+	for _, t := range a.watcher.Tenants.All() {
 		problem := t.Fitness().Problem
-		out = append(out, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied()})
+		out.Tenants = append(out.Tenants, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied()})
 	}
 	return out
 }

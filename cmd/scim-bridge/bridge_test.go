@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -57,10 +56,7 @@ func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 		edit(&c)
 	}
 	b := testBridge{admin: admin, realm: realm, config: c, file: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
-	a, err := newApp(c, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, c)
 	if !a.watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
 	}
@@ -73,7 +69,7 @@ func newListener() *httptest.Server { return httptest.NewUnstartedServer(nil) }
 // serveHandler serves a bridge on a socket until the test ends.
 func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testBridge) *client.Client {
 	t.Helper()
-	server.Config.Handler = h
+	server.Config.Handler = recording(h)
 	server.Config.MaxHeaderBytes = maxHeader
 	server.Start()
 	t.Cleanup(server.Close)

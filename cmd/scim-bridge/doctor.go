@@ -78,7 +78,7 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 // tenantsOf are the tenants of a configuration, one of them or with "" all, sorted by path,
 // and the clients of their realms.
 func tenantsOf(c config.Config, path string, transport http.RoundTripper) ([]*tenant.Tenant, map[string]*keycloak.Client, error) {
-	list, _, err := newTenants(c)
+	list, err := allTenants(c, mappings{})
 	if err != nil {
 		return nil, nil, err
 	}

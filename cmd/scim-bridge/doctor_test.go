@@ -154,7 +154,7 @@ func faults() []fault {
 			p.set(t, `{"registrationAllowed":true}`)
 			p.write(t, "config.yaml", func(s string) string {
 				ended = s
-				return strings.Replace(s, "      - tokens:", "      - adopt: unowned\n        tokens:", 1)
+				return strings.Replace(s, "      - tokensFile:", "      - adopt: unowned\n        tokensFile:", 1)
 			})
 		}, func(t *testing.T, p patient) {
 			t.Helper()
@@ -167,34 +167,34 @@ func faults() []fault {
 		}, func(t *testing.T, p patient) { t.Helper(); p.action(t, "false") }, realm.Warn, "first login", "UPDATE_PROFILE", "Required actions"},
 		{"a token that ended", func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(s string) string {
+			p.write(t, "tokens.yaml", func(s string) string {
 				ended = s
 				return regexp.MustCompile(`expires: .*`).ReplaceAllString(s, "expires: 2026-01-31")
 			})
 		}, func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(string) string { return ended })
+			p.write(t, "tokens.yaml", func(string) string { return ended })
 		}, realm.Fail, "token", `"idp" expired on 2026-01-31, and the tenant has no other`, "make a new token"},
 		{"a token that ended beside a good one", func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(s string) string {
+			p.write(t, "tokens.yaml", func(s string) string {
 				ended = s
-				more := "- name: \"old\"\n            sha256: " + strings.Repeat("ab", 32) + "\n            expires: 2026-01-31\n          - name: \"idp\""
+				more := "- name: \"old\"\n    sha256: " + strings.Repeat("ab", 32) + "\n    expires: 2026-01-31\n  - name: \"idp\""
 				return strings.Replace(s, `- name: "idp"`, more, 1)
 			})
 		}, func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(string) string { return ended })
-		}, realm.Warn, "token", `"old" expired on 2026-01-31`, "remove it"},
+			p.write(t, "tokens.yaml", func(string) string { return ended })
+		}, realm.Warn, "token", `"old" expired on 2026-01-31`, "tokens revoke"},
 		{"a token that ends soon", func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(s string) string {
+			p.write(t, "tokens.yaml", func(s string) string {
 				token = s
 				return regexp.MustCompile(`expires: .*`).ReplaceAllString(s, "expires: "+time.Now().AddDate(0, 0, 10).Format(time.DateOnly))
 			})
 		}, func(t *testing.T, p patient) {
 			t.Helper()
-			p.write(t, "config.yaml", func(string) string { return token })
+			p.write(t, "tokens.yaml", func(string) string { return token })
 		}, realm.Warn, "token", `"idp" expires in`, "make a new token"},
 	}
 }

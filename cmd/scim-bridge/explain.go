@@ -191,7 +191,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
-	return stage{t, bridge.New(clients, bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
+	return stage{t, bridge.New(keycloak.NewRealms(clients), bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
 }
 
 // look finds out what the realm has under the names of the mapping.

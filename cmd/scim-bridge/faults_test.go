@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -149,15 +148,12 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	t.Parallel()
 	b := newCallBridge(t)
 	b.fake.Inject(keycloaktest.Fault{Drop: true})
-	a, err := newApp(b.config, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, b.config)
 	if a.watcher.Look(t.Context()) {
 		t.Error("a realm that nobody could look at counts as fit")
 	}
 	early := serveHandler(t, newListener(), a.handler, b.testBridge)
-	_, err = early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane))
+	_, err := early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane))
 	checkFault(t, err, 503, time.Second)
 	b.fake.ClearFaults()
 	if !a.watcher.Look(t.Context()) {

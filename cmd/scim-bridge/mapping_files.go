@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -10,20 +9,37 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// loadMapping compiles the mapping of a tenant; without a file it is the built-in one.
-func loadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) {
-	m, _, problems := loadMappingFile(t)
-	return m, problems
+// mappings are those that were compiled, so that one that did not change stays the same.
+type mappings map[mappingKey]*mapping.Mapping
+
+type mappingKey struct {
+	file    config.Digest // zero for the built-in mapping
+	profile config.Profile
 }
 
-// loadMappingFile is loadMapping, with the digest of the file.
-func loadMappingFile(t config.Tenant) (*mapping.Mapping, config.Digest, []config.Problem) {
+// loadMapping compiles the mapping of a tenant; without a file it is the built-in one.
+func loadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) { return mappings{}.load(t) }
+
+// load is loadMapping.
+func (ms mappings) load(t config.Tenant) (*mapping.Mapping, []config.Problem) {
+	profile := scim.Profile(t.Profile)
 	if t.Mapping == "" {
-		return mapping.Default(scim.Profile(t.Profile)), config.Digest{}, nil
+		return ms.keep(mappingKey{profile: t.Profile}, mapping.Default(profile)), nil
 	}
 	file, source := config.LoadMapping(t.Mapping)
-	m, problems := mapping.Compile(file, source, scim.Profile(t.Profile))
-	return m, source.Digest(), problems
+	m, problems := mapping.Compile(file, source, profile)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return ms.keep(mappingKey{source.Digest(), t.Profile}, m), nil
+}
+
+// keep is the mapping that was compiled before of the same file, or the one that was now.
+func (ms mappings) keep(key mappingKey, m *mapping.Mapping) *mapping.Mapping {
+	if ms[key] == nil {
+		ms[key] = m
+	}
+	return ms[key]
 }
 
 // mappingProblems are those of all mapping files that a configuration names.
@@ -76,29 +92,4 @@ func (p *places) take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 		p.userIDs[m.UserExternalID()] = t.Where.Path
 	}
 	return out
-}
-
-// watchMappings proposes every mapping file that changes to its tenants.
-func (a *app) watchMappings(ctx context.Context) error {
-	users := map[string][]config.Tenant{}
-	for name, r := range a.config.Realms {
-		for _, t := range tenantsOfRealm(name, r) {
-			if t.Mapping != "" {
-				users[t.Mapping] = append(users[t.Mapping], t)
-			}
-		}
-	}
-	if len(users) == 0 {
-		return nil
-	}
-	return config.Watch(ctx, a.mappings, func(file string) {
-		for _, t := range users[file] {
-			m, problems := loadMapping(t)
-			if len(problems) > 0 {
-				a.watcher.Refuse(t.Path, problems[0].String())
-				continue
-			}
-			a.watcher.Propose(t.Path, m)
-		}
-	})
 }

@@ -240,7 +240,7 @@ func (b testBridge) watch(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { b.app.watcher.Run(ctx); return nil })
-	g.Go(func() error { return b.app.watchMappings(ctx) })
+	g.Go(func() error { return b.app.watchFiles(ctx) })
 	t.Cleanup(func() {
 		stop()
 		if err := g.Wait(); err != nil {
@@ -287,9 +287,10 @@ func TestCheckReportsTheMappingOfATenant(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"secret":       "s3cret-value\n",
+		"tokens.yaml":  config.TokenList{}.Render(),
 		"mapping.yaml": "version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n",
 		"config.yaml": config.Render(config.Draft{
-			KeycloakURL: "http://127.0.0.1:1", Realm: "acme", ClientID: "c", SecretFile: "secret", TokenName: "t", TokenSHA256: config.Digest{1}, Mapping: "mapping.yaml",
+			KeycloakURL: "http://127.0.0.1:1", Realm: "acme", ClientID: "c", SecretFile: "secret", TokensFile: "tokens.yaml", Mapping: "mapping.yaml",
 		}),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

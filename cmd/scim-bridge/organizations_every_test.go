@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -38,10 +37,7 @@ func newEvery(t *testing.T, server keycloaktest.Server) customers {
 	}
 	listener := newListener()
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	a, err := newApp(c, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, c)
 	out.realm = testBridge{admin: admin, realm: realm, config: c, file: made.Config, app: a, Client: &client.Client{Base: string(c.Server.PublicURL) + "/realms/x", HTTP: http.DefaultClient}}
 	serveHandler(t, listener, a.handler, out.realm)
 	return out
@@ -199,7 +195,7 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 		t.Fatal(problems)
 	}
 	acme.create(t, "/Users", `{"userName":"a@acme.test","title":"kept"}`)
-	c.realm.app.watcher.Propose(tenant.OrganizationPath(c.realm.realm, tenant.EveryOrganization), m)
+	proposeMapping(c.realm.app.watcher, tenant.OrganizationPath(c.realm.realm, tenant.EveryOrganization), m)
 	c.look(t)
 	acme.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"b@acme.test","title":"refused"}`)
 }
@@ -266,10 +262,7 @@ func TestANamedOrganizationIsNotReplaced(t *testing.T) {
 		Organization: "acme", OrganizationID: "5f6f6a3e-gone", Key: "5f6f6a3e-gone", Path: tenant.OrganizationPath(c.realm.realm, "acme"), Profile: config.ProfileTolerant,
 	}}
 	both.Realms = map[string]config.Realm{c.realm.realm: r}
-	a, err := newApp(both, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, both)
 	a.watcher.Look(t.Context())
 	got := a.watcher.Tenants.ByPath(r.Tenants[0].Path)
 	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is another one now") {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -546,7 +545,5 @@ func TestTenantsOfOneRealmHavePlacesOfTheirOwn(t *testing.T) {
 			t.Errorf("two tenants of one realm = %v, want problems of groups and externalId", got)
 		}
 	}
-	if _, err := newApp(c, zap.NewNop()); err != nil {
-		t.Errorf("newApp() = %v", err)
-	}
+	newTestApp(t, c)
 }

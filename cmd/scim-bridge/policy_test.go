@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -60,15 +59,12 @@ func TestARealmThatUsesAddressesAsNames(t *testing.T) {
 	server := keycloaktest.Real(t)
 	b := newBridge(t, nil)
 	adminPut(t, server, "/admin/realms/"+b.realm, `{"registrationEmailAsUsername":true}`)
-	a, err := newApp(b.config, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, b.config)
 	if !a.watcher.Look(t.Context()) {
 		t.Fatal("the realm is not fit")
 	}
 	b.Client = serveHandler(t, newListener(), a.handler, b)
-	_, err = b.send(t, http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`)
+	_, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`)
 	if client.StatusOf(err) != 400 || !strings.Contains(err.Error(), "userName") {
 		t.Errorf("a name that is no address = %v, want 400 that names userName", err)
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
 
@@ -510,10 +509,7 @@ func TestARefusedWriteIsLogged(t *testing.T) {
 	t.Parallel()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	core, logs := logtest.New(zapcore.WarnLevel)
-	a, err := newApp(b.config, zap.New(core))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, b.config, core)
 	id := b.create(t, "/Users", `{"userName":"admin"}`)
 	b.grant(t, userID(t, id), b.known(t, right("view-users")))
 	a.watcher.Look(t.Context())

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -501,9 +503,24 @@ func (b testBridge) propose(t *testing.T, path, text string) string {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	b.app.watcher.Propose(path, m)
+	proposeMapping(b.app.watcher, path, m)
 	b.app.watcher.Look(t.Context())
 	return b.app.watcher.Tenants.ByPath(path).Unapplied()
+}
+
+// proposeMapping gives a tenant another mapping, as a change of its file does.
+func proposeMapping(w *realm.Watcher, path string, m *mapping.Mapping) {
+	var list []*tenant.Tenant
+	for _, t := range w.Tenants.All() {
+		switch {
+		case t.Found:
+		case t.Path == path:
+			list = append(list, t.WithMapping(m, t.Fitness()))
+		default:
+			list = append(list, t)
+		}
+	}
+	w.Replace(list, w.Organizations)
 }
 
 func (b testBridge) probeRolesOfGroups(t *testing.T) {
@@ -553,7 +570,7 @@ func TestSecurity_18_ARuleThatGoes(t *testing.T) {
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			b.app.watcher.Propose(b.realm, m)
+			proposeMapping(b.app.watcher, b.realm, m)
 			b.look(t)
 			b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"add","path":"nickName","value":"J"}`))
 			b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"replace","path":"displayName","value":"Sales 2"}`))

@@ -68,12 +68,13 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { return listen(adminServer, adminListener) })
 	servers := []*http.Server{scimServer, adminServer}
 	if socket != nil {
-		controlServer := newServer(control.Handler(app.watcher.Tenants, app.adopt), time.Minute)
+		controlServer := newServer(control.Handler(app.watcher.Tenants, app.watcher.Wake, app.adopt), time.Minute)
 		servers = append(servers, controlServer)
 		g.Go(func() error { return listen(controlServer, socket) })
 	}
 	g.Go(func() error { app.watcher.Run(gctx); return nil })
-	g.Go(func() error { return app.watchMappings(gctx) })
+	g.Go(func() error { return app.watchFiles(gctx) })
+	g.Go(func() error { app.warnOfExpiry(gctx); return nil })
 	g.Go(func() error {
 		<-gctx.Done()
 		app.health.Drain()

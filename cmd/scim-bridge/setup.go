@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -252,6 +252,7 @@ const (
 	secretName = "secret"
 	// credentialKeyName is the file with which credentials of organizations are signed.
 	credentialKeyName = "credential-key" //nolint:gosec // the name of a file
+	tokensName        = "tokens.yaml"
 	tokenName         = "idp"
 	tokenMonths       = 12
 )
@@ -262,14 +263,17 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("read the client's secret: %w", err)
 	}
-	token, key := newToken(), ""
+	token, keyID, sum := auth.NewToken()
+	tokens := config.TokenList{Tokens: []config.Token{{
+		Name: tokenName, KeyID: config.KeyID(keyID), SHA256: sum, Expires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
+	}}}
+	key := ""
 	if f.every {
 		key = credentialKeyName
 	}
 	draft := config.Draft{
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
-		TokenName: tokenName, TokenSHA256: sha256.Sum256([]byte(token)),
-		TokenExpires: config.Expiry{Time: time.Now().AddDate(0, tokenMonths, 0)},
+		TokensFile:   tokensName,
 		Organization: f.organization, OrganizationID: f.organizationID.String(),
 		CredentialKeyFile: key,
 		Mapping:           f.mapping, Socket: f.socket(),
@@ -283,10 +287,8 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	); err != nil {
 		return result{}, err
 	}
-	if key != "" {
-		if err := writeNew(filepath.Join(f.out, key), newToken()); err != nil {
-			return result{}, err
-		}
+	if err := f.writeCredentials(key, tokens); err != nil {
+		return result{}, err
 	}
 	c, problems := config.Load(file)
 	if len(problems) > 0 {
@@ -297,6 +299,14 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	}
 	path := c.Realms[f.realm].Tenants[0].Path
 	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// writeCredentials writes the key of organizations' credentials, or the tokens of the tenant.
+func (f setupFlags) writeCredentials(key string, tokens config.TokenList) error {
+	if key == "" {
+		return os.WriteFile(filepath.Join(f.out, tokensName), []byte(tokens.Render()), 0o600)
+	}
+	return writeNew(filepath.Join(f.out, key), rand.Text()+rand.Text())
 }
 
 // writeNew writes a file that is not there yet: another key would void all credentials.
@@ -337,9 +347,6 @@ Next      scim-bridge serve --config %s
 `, r.BaseURL, r.Token, tokenMonths, r.Config)
 	return err
 }
-
-// newToken makes a token of 256 random bits or more: a rand.Text holds 128.
-func newToken() string { return "ksb_" + rand.Text() + rand.Text() }
 
 // asker asks the operator.
 type asker struct {

@@ -44,6 +44,7 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 	if err != nil {
 		stderr.WriteString(err.Error())
 	}
+	_, _ = wrote.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
 }
 

@@ -1,95 +1,108 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 func newTokens() *cobra.Command {
-	cmd := &cobra.Command{Use: "tokens", Short: "Work with the credentials of organizations", Args: cobra.NoArgs}
-	cmd.AddCommand(newTokensNew())
+	cmd := &cobra.Command{Use: "tokens", Short: "Make, list, revoke and inspect the tokens that clients send", Args: cobra.NoArgs}
+	cmd.AddCommand(newTokensNew(), newTokensList(), newTokensRevoke(), newTokensInspect())
 	return cmd
 }
 
-// tokensFlags are the flags of tokens new.
+// tokensFlags say whose tokens a command is about.
 type tokensFlags struct {
-	file, realm, organization, name, output string
-	months                                  int
+	file, realm, organization, tenant, output string
 }
 
-func newTokensNew() *cobra.Command {
-	var f tokensFlags
-	cmd := &cobra.Command{
-		Use: "new", Short: "Make a token for an organization of a realm that serves every organization, and print it once", Args: cobra.NoArgs,
-		Long: `Make a token for an organization and store its hash in the organization's attribute
-scim.credentials, signed so that nobody else can make one. The organizations of the realm
-must be served: organizations in the configuration. A running bridge takes it within a
-minute. Tokens made before stay good; to take one back remove its value in Keycloak.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return makeToken(cmd, f) },
-	}
+func (f *tokensFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.file)
 	outputFlag(cmd, &f.output)
-	flags := cmd.Flags()
-	flags.StringVar(&f.realm, "realm", "", "the `realm`; default: the only one that serves every organization")
-	flags.StringVar(&f.organization, "organization", "", "the `alias` of the organization (required)")
-	flags.StringVar(&f.name, "name", tokenName, "what the log calls the client")
-	flags.IntVar(&f.months, "months", tokenMonths, "how long it is good, in `months`; 0 for ever")
-	return cmd
+	tenantFlag(cmd, &f.tenant)
+	cmd.Flags().StringVar(&f.organization, "organization", "", "the `alias` of the organization, in place of --tenant")
+	cmd.Flags().StringVar(&f.realm, "realm", "", "the `realm` of that organization; default: the only one that serves it")
 }
 
-func makeToken(cmd *cobra.Command, f tokensFlags) error {
-	if err := checkOutput(f.output); err != nil {
-		return err
+// load reads the configuration.
+func (f tokensFlags) load(cmd *cobra.Command) (config.Config, error) {
+	err := checkOutput(f.output)
+	if err == nil && f.tenant != "" && f.organization != "" {
+		err = codedError{exitUsage, errors.New("give --tenant or --organization, not both")}
 	}
-	if f.organization == "" || f.months < 0 {
-		return codedError{exitUsage, errors.New("--organization names the organization, --months is 0 or more")}
-	}
-	c, err := load(cmd, f.file)
 	if err != nil {
-		return err
+		return config.Config{}, err
 	}
-	name, err := f.servedRealm(c)
+	return load(cmd, f.file)
+}
+
+// place is where the tokens of the tenant that is meant are.
+func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
+	var named []filePlace
+	var paths []string
+	for _, realm := range slices.Sorted(maps.Keys(c.Realms)) {
+		for _, t := range c.Realms[realm].Tenants {
+			if f.organization == "" && (f.tenant == "" || f.tenant == t.Path) || f.organization != "" && f.organization == t.Organization && (f.realm == "" || f.realm == realm) {
+				named = append(named, filePlace{t, tenant.BaseURL(string(c.Server.PublicURL), t.Path)})
+			}
+			paths = append(paths, t.Path)
+		}
+	}
+	switch {
+	case len(named) == 1:
+		return named[0], nil
+	case len(named) > 1 && f.organization != "":
+		return nil, codedError{exitUsage, errors.New("several realms have that organization: say which with --realm")}
+	case f.organization != "":
+		return f.organizationPlace(cmd, c)
+	}
+	return nil, codedError{exitUsage, fmt.Errorf("--tenant says which of %v is meant, or --organization which organization", paths)}
+}
+
+// organizationPlace is that of an organization that brings its own credentials.
+func (f tokensFlags) organizationPlace(cmd *cobra.Command, c config.Config) (place, error) {
+	realm, err := f.servedRealm(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	client, err := realmClient(c, realm)
+	if err != nil {
+		return nil, err
+	}
+	o, found, err := client.FindOrganization(cmd.Context(), f.organization)
+	switch {
+	case err != nil:
+		return nil, refusedAccount(realm, err)
+	case !found:
+		return nil, fmt.Errorf("no organization has the alias %q", f.organization)
+	}
+	return newOrganizationPlace(c, realm, client, o)
+}
+
+// refusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.
+func refusedAccount(realm string, err error) error {
+	if keycloak.KindOf(err) == keycloak.Denied {
+		return fmt.Errorf("the bridge's own account or its rights are refused by Keycloak; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(realm, tenant.EveryOrganization))
+	}
+	return err
+}
+
+// realmClient is the bridge's client of a realm.
+func realmClient(c config.Config, realm string) (*keycloak.Client, error) {
 	transport, err := newTransport(c.Keycloak)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	clients, err := newClients(c, transport, nil)
-	if err != nil {
-		return err
-	}
-	secret := newToken()
-	token := tenant.Token{Name: f.name, SHA256: sha256.Sum256([]byte(secret))}
-	if f.months > 0 {
-		token.Expires = time.Now().AddDate(0, f.months, 0).Truncate(time.Second)
-	}
-	err = storeToken(cmd, clients[name], f.organization, []byte(c.Realms[name].CredentialKey.Reveal()), token)
-	if keycloak.KindOf(err) == keycloak.Denied { // not an administrator's account
-		return fmt.Errorf("the bridge's own account or its rights are refused by Keycloak; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(name, tenant.EveryOrganization))
-	}
-	if err != nil {
-		return err
-	}
-	url := tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(name, f.organization))
-	if f.output == "json" {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(result{BaseURL: url, Token: secret, Config: f.file})
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "SCIM URL  %s\nToken     %s   (shown once; taken within a minute)\n", url, secret)
-	return err
+	return clients[realm], err
 }
 
 // servedRealm is the realm whose organizations are served.
@@ -107,25 +120,4 @@ func (f tokensFlags) servedRealm(c config.Config) (string, error) {
 		return "", codedError{exitUsage, fmt.Errorf("--realm says which of %v is meant", served)}
 	}
 	return "", codedError{exitUsage, errors.New(`no such realm serves every organization: add organizations: "*" to it in the configuration`)}
-}
-
-// storeToken adds a token to the credentials of an organization.
-func storeToken(cmd *cobra.Command, c *keycloak.Client, alias string, key []byte, token tenant.Token) error {
-	ctx := cmd.Context()
-	o, found, err := c.FindOrganization(ctx, alias)
-	switch {
-	case err != nil:
-		return err
-	case !found:
-		return fmt.Errorf("no organization has the alias %q", alias)
-	}
-	id, err := keycloak.ParseOrganizationID(o.ID)
-	if err != nil {
-		return err
-	}
-	entry, err := auth.Entry(key, o.ID, token)
-	if err != nil {
-		return codedError{exitUsage, err}
-	}
-	return c.SetOrganizationAttribute(ctx, id, auth.AttrCredentials, append(o.Attributes[auth.AttrCredentials], entry))
 }

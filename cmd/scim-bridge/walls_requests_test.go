@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
@@ -208,10 +207,7 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	both := one.realm.config
 	both.Realms = map[string]config.Realm{one.realm.realm: one.realm.config.Realms[one.realm.realm], two.realm.realm: two.realm.config.Realms[two.realm.realm]}
 	both.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	a, err := newApp(both, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newTestApp(t, both)
 	a.watcher.Look(t.Context())
 	serveHandler(t, listener, a.handler, one.realm)
 	root := testBridge{Client: &client.Client{Base: string(both.Server.PublicURL) + "/realms/x"}}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// challenge is an error with the parameters of the WWW-Authenticate header of RFC 6750
+// section 3.
+type challenge struct {
+	error
+
+	params string
+}
+
+func (c challenge) Unwrap() error { return c.error }
+
+// pausedAfter is when a client may ask a paused tenant again, in seconds.
+const pausedAfter = 60
+
+// authenticate finds whose a request is. An unknown tenant answers like a wrong token, so that
+// nobody can try names.
+func (s *Server) authenticate(ctx context.Context, path string, r *http.Request, address string) (tenant.Principal, error) {
+	t := s.options.Tenants.ByPath(path)
+	if t == nil {
+		if every := s.options.Tenants.ByPath(tenant.Every(path)); every != nil && every.Fitness().Problem != "" {
+			return tenant.Principal{}, bridge.Unfit(every.Fitness().Problem) // nobody knows yet which there are
+		}
+		t = &tenant.Tenant{} // has no credential
+	}
+	now := time.Now()
+	wait := s.limits.exhausted(address, now)
+	principal, err := s.credential(ctx, t, r.Header.Values("Authorization"), wait > 0)
+	switch {
+	case err == nil:
+		return principal, nil
+	case wait > 0:
+		s.options.Metrics.Refused("too many failures")
+		return tenant.Principal{}, &scim.Error{
+			Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
+			Detail: "too many requests without a good credential came from this address; correct the token and wait",
+		}
+	case errors.Is(err, auth.ErrUnavailable):
+		return tenant.Principal{}, &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
+	}
+	s.limits.fail(address, now)
+	s.options.Metrics.Refused(reason(err))
+	params := `, error="invalid_token"`
+	if errors.Is(err, auth.ErrMissing) {
+		params = "" // RFC 6750 section 3.1: no error where no credential was sent
+	}
+	return tenant.Principal{}, challenge{&scim.Error{Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
+}
+
+// retrySoon is when to come again after something that ends by itself, in seconds.
+const retrySoon = 10
+
+var errSeveral = errors.New("several Authorization headers were sent; send one")
+
+func (s *Server) credential(ctx context.Context, t *tenant.Tenant, headers []string, cheap bool) (tenant.Principal, error) {
+	switch len(headers) {
+	case 0:
+		return tenant.Principal{}, auth.ErrMissing
+	case 1:
+		return s.options.Auth.Authenticate(ctx, t, headers[0], cheap)
+	}
+	return tenant.Principal{}, errSeveral
+}
+
+// reason is the label of a refusal.
+func reason(err error) string {
+	for known, label := range map[error]string{auth.ErrMissing: "missing", auth.ErrExpired: "expired", auth.ErrInvalid: "invalid"} {
+		if errors.Is(err, known) {
+			return label
+		}
+	}
+	return "malformed"
+}
+
+// authorise refuses what the client may not do, or not now. It is the only place that looks at
+// scopes. s.limits.leave has to follow when it does not refuse.
+func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) error {
+	t := p.Tenant
+	if r := observe.FromContext(ctx); r != nil {
+		r.Tenant, r.Client, r.KeyID = t.Path, p.Name, p.KeyID
+	}
+	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
+		s.options.Metrics.Throttled(t.Path, why)
+		return &scim.Error{Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
+	}
+	err := s.permitted(p, rt)
+	if err != nil {
+		s.limits.leave(t, time.Now())
+	}
+	return err
+}
+
+func (s *Server) permitted(p tenant.Principal, rt route) error {
+	policy := p.Tenant.Policy
+	switch {
+	case policy.Paused():
+		return &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator"}
+	case !p.Scopes.Has(rt.needs):
+		missing := (rt.needs &^ p.Scopes).String()
+		return challenge{
+			&scim.Error{Status: http.StatusForbidden, Detail: "the credential " + p.Name + " lacks the scope " + missing + "; ask the operator for one that has it"},
+			`, error="insufficient_scope", scope="` + rt.needs.String() + `"`,
+		}
+	case policy.ReadOnly() && rt.needs&tenant.Writing != 0:
+		return &scim.Error{Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator"}
+	}
+	return nil
+}

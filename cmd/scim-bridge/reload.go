@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// watchFiles applies every change of the configuration and of the files that it names, until
+// the context ends.
+func (a *app) watchFiles(ctx context.Context) error {
+	return config.Watch(ctx, a.config.Files, a.reload)
+}
+
+// reload applies the configuration as the files have it now and returns those files. What has a
+// problem changes nothing: a problem of the configuration the whole, one of a mapping file its
+// tenants.
+func (a *app) reload() map[string]config.Digest {
+	c, problems := config.Load(a.config.File)
+	if len(problems) > 0 {
+		a.tell(problems[0].String())
+		return c.Files
+	}
+	late := a.keepListeners(&c)
+	compiled := maps.Clone(a.mappings)
+	list, wrong, err := newTenants(c, compiled)
+	var clients map[string]*keycloak.Client
+	if err == nil {
+		clients, err = a.newClients(c)
+	}
+	if err != nil {
+		a.tell(err.Error())
+		return c.Files
+	}
+	list = slices.DeleteFunc(list, func(t *tenant.Tenant) bool {
+		old := a.watcher.Tenants.ByPath(t.Path)
+		switch {
+		case t.Mapping != nil:
+			return false
+		case old == nil || old.Found:
+			late = append(late, "the tenant "+t.Path+" cannot be added: "+wrong[t.Path])
+			return true
+		}
+		t.Mapping = old.Mapping
+		return false
+	})
+	both := a.watcher.Realms.All() // requests under way may be for realms that go
+	maps.Copy(both, clients)
+	a.watcher.Realms.Replace(both)
+	a.watcher.Replace(list, organizationsOf(c, a.log))
+	a.watcher.Realms.Replace(clients)
+	for _, t := range list {
+		if why := wrong[t.Path]; why != "" {
+			a.watcher.Refuse(t.Path, why)
+		}
+	}
+	a.config, a.mappings = c, compiled
+	a.tell(strings.Join(late, "; "))
+	return c.Files
+}
+
+// tell records why the files as they are now are not applied, "" when they are.
+func (a *app) tell(why string) {
+	a.problem.Store(&why)
+	a.metrics.Config(why == "")
+	if why == "" {
+		a.log.Info("the configuration was changed and is applied")
+		return
+	}
+	a.log.Error("the configuration was changed and is not applied in full; what was there before stays", zap.String("problem", why))
+}
+
+// keepListeners keeps what takes effect at a start alone, and says what of it was changed.
+func (a *app) keepListeners(c *config.Config) []string {
+	var out []string
+	was, is := a.config.Keycloak, c.Keycloak
+	files := []string{was.CAFile, was.ClientCertFile, was.ClientKeyFile}
+	if slices.ContainsFunc(files, func(file string) bool { return a.config.Files[file] != c.Files[file] }) || !sameKeys(was, is) {
+		out = append(out, "keycloak")
+	}
+	for _, section := range []struct {
+		name    string
+		was, is any
+	}{{"server", a.config.Server, c.Server}, {"admin", a.config.Admin, c.Admin}, {"log", a.config.Log, c.Log}} {
+		if !sameKeys(section.was, section.is) {
+			out = append(out, section.name)
+		}
+	}
+	c.Server, c.Admin, c.Log, c.Keycloak = a.config.Server, a.config.Admin, a.config.Log, a.config.Keycloak
+	if len(out) > 0 {
+		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
+	}
+	return nil
+}
+
+// sameKeys reports whether two sections have the same keys and values.
+func sameKeys(a, b any) bool {
+	one, err1 := json.Marshal(a)
+	two, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(one, two)
+}
+
+// newClients makes the clients of realms that are new or have other credentials, and takes the
+// others as they are, with their tokens.
+func (a *app) newClients(c config.Config) (map[string]*keycloak.Client, error) {
+	out, err := newClients(c, a.transport, observer(a.metrics))
+	for name := range out {
+		if old := a.watcher.Realms.Client(name); old != nil && reflect.DeepEqual(a.config.Realms[name].Credentials, c.Realms[name].Credentials) {
+			out[name] = old
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// wrote is what the bridges of all tests wrote where others can read it, and the secrets that
+// went through them: TestMain looks at the end whether the one holds any of the other.
+var wrote recorder //nolint:gochecknoglobals // it outlives every test
+
+type recorder struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	secrets map[string]bool
+}
+
+// minSecret is the least length of what is looked for: a shorter text is found by chance.
+const minSecret = 8
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *recorder) secret(texts ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.secrets == nil {
+		r.secrets = map[string]bool{}
+	}
+	for _, text := range texts {
+		if len(text) >= minSecret {
+			r.secrets[text] = true
+		}
+	}
+}
+
+// found are the secrets in what was written, with what stands around them.
+func (r *recorder) found() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	text := r.text.Bytes()
+	show := func(at, length int) {
+		out = append(out, string(text[max(0, at-200):min(len(text), at+length+20)]))
+	}
+	for _, at := range regexp.MustCompile(auth.TokenPattern+`|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}`).FindAllIndex(text, -1) {
+		show(at[0], at[1]-at[0])
+	}
+	for secret := range r.secrets {
+		if at := bytes.Index(text, []byte(secret)); at >= 0 {
+			show(at, len(secret))
+		}
+	}
+	return out
+}
+
+// TestMain runs the suites, and then looks for every token, client secret and password that
+// went through their bridges in what those wrote: the log down to debug, the body and header
+// of every error, the metrics and /statusz (security plan 25).
+func TestMain(m *testing.M) {
+	code := m.Run()
+	found := wrote.found()
+	for _, text := range found {
+		fmt.Fprintf(os.Stderr, "a secret was written: …%s…\n", text)
+	}
+	if len(found) > 0 {
+		code = 1
+	}
+	all := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
+	if fuzz := flag.Lookup("test.fuzzworker"); all && fuzz.Value.String() == "false" && flag.Lookup("test.fuzz").Value.String() == "" {
+		lines := bytes.Count(wrote.text.Bytes(), []byte("\n"))
+		fmt.Fprintf(os.Stderr, "looked for %d secrets in %d lines\n", len(wrote.secrets), lines)
+		if lines < 10_000 || len(wrote.secrets) < 500 { //nolint:mnd // a full run has many more
+			fmt.Fprintln(os.Stderr, "that is too little for a full run: something does not write what it should")
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// recordingLog is a log that writes to wrote.
+func recordingLog() *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(&wrote)), zap.DebugLevel))
+}
+
+// newTestApp makes a bridge with limits that no test reaches, which is looked at by TestMain.
+func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
+	t.Helper()
+	unlimited(&c)
+	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
+	a, err := newApp(c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range c.Realms {
+		wrote.secret(r.Credentials.Secret.Reveal(), r.CredentialKey.Reveal())
+	}
+	t.Cleanup(func() {
+		for _, page := range []string{"/metrics", "/statusz"} {
+			w := httptest.NewRecorder()
+			a.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, page, nil))
+			_, _ = wrote.Write(w.Body.Bytes())
+		}
+	})
+	return a
+}
+
+// unlimited gives the tenants limits that no test reaches, where they have the defaults or were
+// made without.
+func unlimited(c *config.Config) {
+	c.Server.FailuresPerMinute = 1_000_000
+	plenty := config.Limits{RequestsPerSecond: 100_000, InFlight: 1000}
+	realms := map[string]config.Realm{}
+	for name, r := range c.Realms {
+		r.Tenants = append([]config.Tenant(nil), r.Tenants...)
+		for i := range r.Tenants {
+			r.Tenants[i].Limits = plenty
+		}
+		r.Organizations.Limits = plenty
+		realms[name] = r
+	}
+	c.Realms = realms
+}
+
+var password = regexp.MustCompile(`"password"\s*:\s*"((?:[^"\\]|\\.)*)"`)
+
+// recording is a handler whose errors TestMain looks at, for the secrets of its requests.
+func recording(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, header := range r.Header.Values("Authorization") {
+			wrote.secret(header[strings.LastIndexByte(header, ' ')+1:])
+		}
+		body := &passwords{ReadCloser: r.Body}
+		r.Body = body
+		h.ServeHTTP(&errorRecorder{ResponseWriter: w}, r)
+		for _, match := range password.FindAllSubmatch(body.head.Bytes(), -1) {
+			wrote.secret(string(match[1]))
+		}
+	})
+}
+
+// passwords keeps the beginning of a body that is read.
+type passwords struct {
+	io.ReadCloser
+
+	head bytes.Buffer
+}
+
+func (p *passwords) Read(to []byte) (int, error) {
+	n, err := p.ReadCloser.Read(to)
+	const most = 1 << 16
+	p.head.Write(to[:min(n, max(0, most-p.head.Len()))])
+	return n, err
+}
+
+// errorRecorder writes answers that are errors to wrote too.
+type errorRecorder struct {
+	http.ResponseWriter
+
+	failed bool
+}
+
+func (e *errorRecorder) WriteHeader(status int) {
+	if e.failed = status >= http.StatusBadRequest; e.failed {
+		fmt.Fprintln(&wrote, status, e.Header())
+	}
+	e.ResponseWriter.WriteHeader(status)
+}
+
+func (e *errorRecorder) Write(p []byte) (int, error) {
+	if e.failed {
+		_, _ = wrote.Write(append(p[:len(p):len(p)], '\n'))
+	}
+	return e.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find what is below.
+func (e *errorRecorder) Unwrap() http.ResponseWriter { return e.ResponseWriter }

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+func newTokensList() *cobra.Command {
+	var f tokensFlags
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the tokens of a tenant, or of all, without their secrets", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listTokens(cmd, f) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// listed is a token as tokens list shows it.
+type listed struct {
+	Tenant  string     `json:"tenant"`
+	Name    string     `json:"name"`
+	KeyID   string     `json:"keyID,omitempty"`
+	Scopes  []string   `json:"scopes"`
+	Expires *time.Time `json:"expires,omitempty"`
+	State   string     `json:"state"` // good, expires soon or expired
+}
+
+func listTokens(cmd *cobra.Command, f tokensFlags) error {
+	c, err := f.load(cmd)
+	if err != nil {
+		return err
+	}
+	places, err := f.places(cmd, c)
+	if err != nil {
+		return err
+	}
+	out, now := []listed{}, time.Now()
+	for _, p := range places {
+		for _, t := range p.tokens() {
+			out = append(out, show(p.path(), t, now))
+		}
+	}
+	if f.output == "json" {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+	}
+	return printTokens(cmd.OutOrStdout(), out)
+}
+
+// places are those of all tenants, or of the one that is meant.
+func (f tokensFlags) places(cmd *cobra.Command, c config.Config) ([]place, error) {
+	if f.tenant != "" || f.organization != "" {
+		p, err := f.place(cmd, c)
+		return []place{p}, err
+	}
+	var out []place
+	for _, realm := range slices.Sorted(maps.Keys(c.Realms)) {
+		for _, t := range c.Realms[realm].Tenants {
+			out = append(out, filePlace{t, ""})
+		}
+		if c.Realms[realm].Organizations.All {
+			more, err := organizationPlaces(cmd.Context(), c, realm)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+		}
+	}
+	return out, nil
+}
+
+// organizationPlaces are those of all organizations of a realm.
+func organizationPlaces(ctx context.Context, c config.Config, realm string) ([]place, error) {
+	client, err := realmClient(c, realm)
+	if err != nil {
+		return nil, err
+	}
+	var out []place
+	for first := 0; ; first += keycloak.MaxPage {
+		page, err := client.Organizations(ctx, first, keycloak.MaxPage)
+		if err != nil {
+			return nil, refusedAccount(realm, err)
+		}
+		for _, o := range page {
+			p, err := newOrganizationPlace(c, realm, client, o)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+		if len(page) < keycloak.MaxPage {
+			return out, nil
+		}
+	}
+}
+
+const soonExpires = 30 * 24 * time.Hour
+
+func show(path string, t config.Token, now time.Time) listed {
+	out := listed{Tenant: path, Name: t.Name, KeyID: string(t.KeyID), State: "good", Scopes: strings.Fields(tenant.ScopesOf(t.Scopes).String())}
+	if t.Expires.IsZero() {
+		return out
+	}
+	out.Expires = &t.Expires.Time
+	switch left := t.Expires.Sub(now); {
+	case left <= 0:
+		out.State = "expired"
+	case left <= soonExpires:
+		out.State = "expires soon"
+	}
+	return out
+}
+
+func printTokens(out io.Writer, all []listed) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TENANT\tCLIENT\tKEY ID\tEXPIRES\tSTATE\tSCOPES")
+	for _, t := range all {
+		expires, id := "never", "-"
+		if t.Expires != nil {
+			expires = t.Expires.Format(time.DateOnly)
+		}
+		if t.KeyID != "" {
+			id = t.KeyID
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Tenant, t.Name, id, expires, t.State, strings.Join(t.Scopes, " "))
+	}
+	return w.Flush()
+}
+
+func newTokensRevoke() *cobra.Command {
+	var f tokensFlags
+	cmd := &cobra.Command{
+		Use: "revoke CLIENT|KEYID", Short: "Take a token back, by the name of its client or its key id", Args: exactly("the name or the key id of the token"),
+		RunE: func(cmd *cobra.Command, args []string) error { return revokeToken(cmd, f, args[0]) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// exactly takes one argument.
+func exactly(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return codedError{exitUsage, errors.New("give " + what + " and nothing else")}
+		}
+		return nil
+	}
+}
+
+func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
+	c, err := f.load(cmd)
+	if err != nil {
+		return err
+	}
+	p, err := f.place(cmd, c)
+	if err != nil {
+		return err
+	}
+	var found []config.Token
+	for _, t := range p.tokens() {
+		if t.Name == which || string(t.KeyID) == which {
+			found = append(found, t)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return codedError{exitUsage, fmt.Errorf("the tenant %s has no token %q; scim-bridge tokens list shows them", p.path(), which)}
+	case len(found) > 1:
+		return codedError{exitUsage, fmt.Errorf("%d tokens are called %q: give the key id", len(found), which)}
+	}
+	taken, err := p.remove(cmd.Context(), found[0])
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Revoked   %s\n%s\n", found[0].Name, taken)
+	return err
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// place is where the tokens of one tenant are kept.
+type place interface {
+	// path is the tenant's, url that of its service root.
+	path() string
+	url() string
+	tokens() []config.Token
+	// add keeps one more token. When this cannot be done from here, todo says what the operator
+	// has to do. taken is when a running bridge takes it.
+	add(ctx context.Context, t config.Token) (taken, todo string, err error)
+	// remove forgets a token.
+	remove(ctx context.Context, t config.Token) (taken string, err error)
+}
+
+// filePlace is a tenant of the configuration.
+type filePlace struct {
+	config.Tenant
+
+	base string
+}
+
+const withinASecond = "a running bridge that reads the file takes it within a second"
+
+func (p filePlace) path() string           { return p.Path }
+func (p filePlace) url() string            { return p.base }
+func (p filePlace) tokens() []config.Token { return p.Tokens }
+
+func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, err error) {
+	if p.TokensFile == "" {
+		return "", fmt.Sprintf("Add this to %s.tokens in %s:\n%s", p.Where.Path, p.Where.File, t.Render()), nil
+	}
+	err = changeTokens(p.TokensFile, func(list []config.Token) []config.Token { return append(list, t) })
+	if errors.Is(err, errNotOurs) {
+		return "", fmt.Sprintf("Add this to tokens in the origin of %s:\n%s", p.TokensFile, t.Render()), nil
+	}
+	return withinASecond, "", err
+}
+
+func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
+	if t.Where.File != p.TokensFile {
+		return "", fmt.Errorf("the token stands in %s:%d: remove it there; a running bridge sees that within a second", t.Where.File, t.Where.Line)
+	}
+	err := changeTokens(p.TokensFile, func(list []config.Token) []config.Token {
+		return slices.DeleteFunc(list, func(other config.Token) bool { return other.SHA256 == t.SHA256 })
+	})
+	if errors.Is(err, errNotOurs) {
+		err = fmt.Errorf("remove it from the origin of the file, line %d: %w", t.Where.Line, err)
+	}
+	return withinASecond, err
+}
+
+// errNotOurs says that a file is made by something else.
+var errNotOurs = errors.New("the file is a link, as of a mounted Secret, and would be another one if it was written")
+
+// changeTokens writes a file of tokens anew, all at once and alone. The file that is put in its
+// place is the lock too.
+func changeTokens(file string, change func([]config.Token) []config.Token) error {
+	if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return errNotOurs
+	}
+	next := file + ".new"
+	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there: another scim-bridge tokens is changing the tokens; remove the file if none is", next)
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeTokens(out, file, change); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return os.Rename(next, file)
+}
+
+func writeTokens(out *os.File, file string, change func([]config.Token) []config.Token) error {
+	list, problems := config.LoadTokens(file)
+	if len(problems) > 0 {
+		return errors.Join(errors.New(problems[0].String()), out.Close())
+	}
+	list.Tokens = change(list.Tokens)
+	info, err := os.Stat(file)
+	if err == nil {
+		err = out.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		_, err = out.WriteString(list.Render())
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// organizationPlace is an organization that brings its own credentials.
+type organizationPlace struct {
+	client       *keycloak.Client
+	organization keycloak.Organization
+	id           keycloak.OrganizationID
+	key          []byte
+	socket       string
+	tenantPath   string
+	base         string
+}
+
+func newOrganizationPlace(c config.Config, realm string, client *keycloak.Client, o keycloak.Organization) (organizationPlace, error) {
+	id, err := keycloak.ParseOrganizationID(o.ID)
+	path := tenant.OrganizationPath(realm, o.Alias)
+	return organizationPlace{
+		client: client, organization: o, id: id, key: []byte(c.Realms[realm].CredentialKey.Reveal()), socket: c.Admin.Socket,
+		tenantPath: path, base: tenant.BaseURL(string(c.Server.PublicURL), path),
+	}, err
+}
+
+func (p organizationPlace) path() string { return p.tenantPath }
+func (p organizationPlace) url() string  { return p.base }
+
+func (p organizationPlace) tokens() []config.Token {
+	var out []config.Token
+	for _, t := range tokensOf(p.organization, p.key, func(string) {}) {
+		out = append(out, config.Token{Name: t.Name, KeyID: config.KeyID(t.KeyID), SHA256: t.SHA256, Expires: config.Expiry{Time: t.Expires}, Scopes: t.Scopes.Names()})
+	}
+	return out
+}
+
+func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo string, err error) {
+	entry, err := auth.Entry(p.key, p.organization.ID, tenant.Token{
+		Name: t.Name, KeyID: string(t.KeyID), SHA256: t.SHA256, Expires: t.Expires.Time, Scopes: tenant.ScopesOf(t.Scopes),
+	})
+	if err != nil {
+		return "", "", codedError{exitUsage, err}
+	}
+	taken, err = p.set(ctx, append(p.organization.Attributes[auth.AttrCredentials], entry))
+	return taken, "", err
+}
+
+func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, error) {
+	return p.set(ctx, slices.DeleteFunc(slices.Clone(p.organization.Attributes[auth.AttrCredentials]), func(text string) bool {
+		entry, err := auth.ReadEntry(p.key, p.organization.ID, text)
+		return err == nil && entry.SHA256 == t.SHA256
+	}))
+}
+
+// set writes the credentials, and tells the bridge that runs here.
+func (p organizationPlace) set(ctx context.Context, entries []string) (taken string, err error) {
+	if err := p.client.SetOrganizationAttribute(ctx, p.id, auth.AttrCredentials, entries); err != nil {
+		return "", err
+	}
+	if p.socket != "" && control.Look(ctx, p.socket) == nil {
+		return "the bridge that runs here takes it at once, another one within a minute", nil
+	}
+	return "a running bridge takes it within a minute", nil
+}
