@@ -27,16 +27,20 @@ var (
 // (RFC 9110 section 11.1).
 const scheme = "Bearer "
 
-// Bearer takes the token out of an Authorization header. A header that holds the
-// token alone is taken where the tenant's policy says so (Okta's header mode).
-func Bearer(t *tenant.Tenant, header string) (string, error) {
+// bearer takes the token out of an Authorization header. A header that holds the
+// token alone is taken where the tenant's policy says so (Okta's header mode); elsewhere it is
+// refused like a wrong one, so that nobody learns what a tenant's policy is.
+func bearer(t *tenant.Tenant, header string) (string, error) {
 	header = strings.TrimSpace(header)
 	token, ok := cutScheme(header)
-	if !ok && t.Policy.BareToken && !strings.Contains(header, " ") {
+	if !ok && !strings.Contains(header, " ") {
 		token = header
 	}
-	if token == "" {
+	switch {
+	case token == "" || strings.EqualFold(token, strings.TrimSpace(scheme)):
 		return "", ErrMissing
+	case !ok && !t.Policy.BareToken:
+		return "", refuse("the header holds no word Bearer, and the tenant has no bareToken")
 	}
 	if _, again := cutScheme(token); again {
 		return "", ErrDoubled
@@ -74,7 +78,7 @@ const onStack = 2 << 10
 //
 // The errors are those above, and wrap the cause for the log, which holds no secret.
 func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, header string, cheap bool) (tenant.Principal, error) {
-	token, err := Bearer(t, header)
+	token, err := bearer(t, header)
 	if err != nil {
 		return tenant.Principal{}, err
 	}

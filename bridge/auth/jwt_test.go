@@ -2,70 +2,38 @@ package auth_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// issuer is one of the test's own, with keys that it serves and counts the reads of.
+// issuer is one with a clock that the test sets.
 type issuer struct {
-	*httptest.Server
-	reads atomic.Int64
-	read  chan struct{} // told of each read
+	*authtest.Issuer
 
-	mu     sync.Mutex
-	keys   map[string]crypto.Signer
-	answer func(w http.ResponseWriter, r *http.Request) bool // in place of the keys, where it answers
-	now    time.Time
+	mu  sync.Mutex
+	now time.Time
 }
 
 func newIssuer(t testing.TB) *issuer {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &issuer{keys: map[string]crypto.Signer{"one": key}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), read: make(chan struct{}, 100)}
-	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		i.reads.Add(1)
-		defer func() { i.read <- struct{}{} }()
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if i.answer != nil && i.answer(w, r) {
-			return
-		}
-		set := jose.JSONWebKeySet{}
-		for kid, key := range i.keys {
-			set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Public(), KeyID: kid})
-		}
-		data, _ := json.Marshal(set)
-		// What an issuer may have beside, and nobody may sign with.
-		beside := `,{"kty":"future","kid":"x"},{"kty":"oct","kid":"shared","k":"` + base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("k", 32))) + `"}]`
-		_, _ = w.Write([]byte(strings.Replace(string(data), "]", beside, 1)))
-	}))
-	t.Cleanup(i.Close)
-	return i
+	return &issuer{Issuer: authtest.NewIssuer(t), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 }
 
 func (i *issuer) clock() time.Time {
@@ -78,12 +46,6 @@ func (i *issuer) pass(d time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.now = i.now.Add(d)
-}
-
-func (i *issuer) answers(f func(http.ResponseWriter, *http.Request) bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.answer = f
 }
 
 func (i *issuer) authenticator() *auth.Authenticator {
@@ -113,35 +75,6 @@ func (i *issuer) claims(change map[string]any) map[string]any {
 		}
 	}
 	return out
-}
-
-// sign is a token with the claims, signed by the key with the id.
-func (i *issuer) sign(t testing.TB, kid string, claims map[string]any) string {
-	t.Helper()
-	key := i.keys[kid]
-	algorithm := jose.RS256
-	switch key := key.(type) {
-	case *ecdsa.PrivateKey:
-		algorithm = jose.ES256
-	case ed25519.PrivateKey:
-		algorithm = jose.EdDSA
-	case *rsa.PrivateKey:
-		_ = key
-	}
-	return signWith(t, jose.SigningKey{Algorithm: algorithm, Key: key}, kid, claims)
-}
-
-func signWith(t testing.TB, key jose.SigningKey, kid string, claims any) string {
-	t.Helper()
-	signer, err := jose.NewSigner(key, new(jose.SignerOptions).WithHeader("kid", kid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := jwt.Signed(signer).Claims(claims).Serialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
 }
 
 // TestAccessTokens: what is bound to the issuer, the audience and the client is taken, and
@@ -184,7 +117,7 @@ func TestAccessTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for ofRealm, want := range map[bool]error{true: c.realm, false: c.other} {
-				token := i.sign(t, "one", i.claims(c.change))
+				token := i.Sign(t, authtest.FirstKey, i.claims(c.change))
 				p, err := i.authenticator().Authenticate(t.Context(), i.tenant(ofRealm), "Bearer "+token, false)
 				if !errors.Is(err, want) {
 					t.Errorf("of the realm %t: %v, %v, want %v", ofRealm, err, auth.Cause(err), want)
@@ -203,26 +136,19 @@ func TestForgedAccessTokens(t *testing.T) {
 	t.Parallel()
 	i, mallory := newIssuer(t), newIssuer(t)
 	claims := i.claims(nil)
-	good, other := i.sign(t, "one", claims), i.sign(t, "one", i.claims(map[string]any{"jti": "1"}))
-	public, err := x509.MarshalPKIXPublicKey(i.keys["one"].Public())
+	good, other := i.Sign(t, authtest.FirstKey, claims), i.Sign(t, authtest.FirstKey, i.claims(map[string]any{"jti": "1"}))
+	public, err := x509.MarshalPKIXPublicKey(i.Key(authtest.FirstKey).Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := func(header string) string {
-		data, err := json.Marshal(claims)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(data) + "."
-	}
 	for name, token := range map[string]string{
-		"alg none":                      body(`{"alg":"none","kid":"one"}`),
-		"alg None":                      body(`{"alg":"None","kid":"one"}`) + "x",
-		"HMAC with the public key":      signWith(t, jose.SigningKey{Algorithm: jose.HS256, Key: public}, "one", claims),
-		"HMAC with a key in the set":    signWith(t, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat("k", 32))}, "shared", claims),
-		"a key of somebody else":        mallory.sign(t, "one", claims),
-		"no kid":                        signWith(t, jose.SigningKey{Algorithm: jose.RS256, Key: i.keys["one"]}, "", claims),
-		"an unknown kid":                signWith(t, jose.SigningKey{Algorithm: jose.RS256, Key: i.keys["one"]}, "two", claims),
+		"alg none":                      authtest.Unsigned(t, `{"alg":"none","kid":"one"}`, claims),
+		"alg None":                      authtest.Unsigned(t, `{"alg":"None","kid":"one"}`, claims) + "x",
+		"HMAC with the public key":      authtest.Sign(t, jose.SigningKey{Algorithm: jose.HS256, Key: public}, "one", claims),
+		"HMAC with a key in the set":    authtest.Sign(t, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(authtest.SharedSecret)}, "shared", claims),
+		"a key of somebody else":        mallory.Sign(t, authtest.FirstKey, claims),
+		"no kid":                        authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: i.Key(authtest.FirstKey)}, "", claims),
+		"an unknown kid":                authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: i.Key(authtest.FirstKey)}, "two", claims),
 		"the signature of another text": other[:strings.LastIndex(other, ".")] + good[strings.LastIndex(good, "."):],
 		"no signature":                  good[:strings.LastIndex(good, ".")+1],
 		"cut":                           good[:len(good)-1],
@@ -248,9 +174,10 @@ func TestAccessTokensByEveryKindOfKey(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	i.keys["ec"], i.keys["ed"] = ec, ed
-	for kid := range i.keys {
-		if _, err := i.authenticator().Authenticate(t.Context(), i.tenant(false), "Bearer "+i.sign(t, kid, i.claims(nil)), false); err != nil {
+	i.SetKey("ec", ec)
+	i.SetKey("ed", ed)
+	for _, kid := range []string{authtest.FirstKey, "ec", "ed"} {
+		if _, err := i.authenticator().Authenticate(t.Context(), i.tenant(false), "Bearer "+i.Sign(t, kid, i.claims(nil)), false); err != nil {
 			t.Errorf("%s: %v, %v", kid, err, auth.Cause(err))
 		}
 	}
@@ -264,14 +191,14 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	a, acme := i.authenticator(), i.tenant(false)
 	try := func(kid string, change map[string]any) error {
 		t.Helper()
-		key := i.keys["one"]
-		_, err := a.Authenticate(t.Context(), acme, "Bearer "+signWith(t, jose.SigningKey{Algorithm: jose.RS256, Key: key}, kid, i.claims(change)), false)
+		key := i.Key(authtest.FirstKey)
+		_, err := a.Authenticate(t.Context(), acme, "Bearer "+authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: key}, kid, i.claims(change)), false)
 		return err
 	}
 	expect := func(what string, err, want error, reads int64) {
 		t.Helper()
-		if !errors.Is(err, want) || i.reads.Load() != reads {
-			t.Errorf("%s: %v, %v after %d reads, want %v after %d", what, err, auth.Cause(err), i.reads.Load(), want, reads)
+		if !errors.Is(err, want) || i.Reads.Load() != reads {
+			t.Errorf("%s: %v, %v after %d reads, want %v after %d", what, err, auth.Cause(err), i.Reads.Load(), want, reads)
 		}
 	}
 	expect("another subject", try("one", map[string]any{"sub": "x"}), auth.ErrInvalid, 0)
@@ -285,19 +212,17 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	expect("an unknown id later", try("flood", nil), auth.ErrInvalid, 2)
 	expect("another unknown id at once", try("flood2", nil), auth.ErrInvalid, 2)
 	i.pass(10 * time.Second)
-	i.mu.Lock()
-	i.keys["two"] = i.keys["one"]
-	i.mu.Unlock()
+	i.SetKey("two", i.Key(authtest.FirstKey))
 	expect("a new key", try("two", nil), nil, 3)
 	i.pass(time.Hour)
-	i.answers(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true })
-	for len(i.read) > 0 {
-		<-i.read
+	i.Answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for len(i.Read) > 0 {
+		<-i.Read
 	}
 	if err := try("one", map[string]any{"jti": "2"}); err != nil {
 		t.Errorf("a known key while the issuer is out of order: %v, %v", err, auth.Cause(err))
 	}
-	<-i.read // beside the request
+	<-i.Read // beside the request
 	i.pass(10 * time.Second)
 	if err := try("three", nil); !errors.Is(err, auth.ErrUnavailable) {
 		t.Errorf("an unknown id while the issuer is out of order: %v, want ErrUnavailable", err)
@@ -309,33 +234,29 @@ func TestAnIssuerOutOfOrder(t *testing.T) {
 	t.Parallel()
 	secret := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
 	t.Cleanup(secret.Close)
-	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
-		"a redirect": func(w http.ResponseWriter, r *http.Request) bool {
-			http.Redirect(w, r, secret.URL, http.StatusFound)
-			return true
-		},
-		"no JSON": func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true },
-		"no keys": func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte(`{"keys":[]}`)); return true },
-		"an endless answer": func(w http.ResponseWriter, r *http.Request) bool {
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, secret.URL, http.StatusFound) },
+		"no JSON":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) },
+		"an endless answer": func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
-					return true
+					return
 				}
 			}
-			return true
 		},
-		"a connection that breaks": func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
+		"a connection that breaks": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			i := newIssuer(t)
-			token := "Bearer " + i.sign(t, "one", i.claims(nil))
-			i.answers(answer)
+			token := "Bearer " + i.Sign(t, authtest.FirstKey, i.claims(nil))
+			i.Answers(answer)
 			a := i.authenticator()
 			if _, err := a.Authenticate(t.Context(), i.tenant(false), token, false); !errors.Is(err, auth.ErrUnavailable) {
 				t.Errorf("Authenticate() = %v, %v, want ErrUnavailable", err, auth.Cause(err))
 			}
-			i.answers(nil)
+			i.Answers(nil)
 			i.pass(10 * time.Second)
 			if _, err := a.Authenticate(t.Context(), i.tenant(false), token, false); err != nil {
 				t.Errorf("Authenticate() once it is in order = %v, %v", err, auth.Cause(err))
@@ -350,7 +271,7 @@ func TestAnAccessTokenThatWasChecked(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	a, acme := i.authenticator(), i.tenant(false)
-	token := "Bearer " + i.sign(t, "one", i.claims(map[string]any{"exp": i.clock().Add(8 * time.Minute).Unix()}))
+	token := "Bearer " + i.Sign(t, authtest.FirstKey, i.claims(map[string]any{"exp": i.clock().Add(8 * time.Minute).Unix()}))
 	try := func(to *tenant.Tenant, cheap bool) error {
 		_, err := a.Authenticate(t.Context(), to, token, cheap)
 		return err
@@ -388,7 +309,7 @@ func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	a, acme := i.authenticator(), i.tenant(true)
-	token := "Bearer " + i.sign(t, "one", i.claims(nil))
+	token := "Bearer " + i.Sign(t, authtest.FirstKey, i.claims(nil))
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -398,19 +319,19 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := i.reads.Load(); n != 1 {
+	if n := i.Reads.Load(); n != 1 {
 		t.Errorf("the keys were read %d times", n)
 	}
 }
 
 func FuzzAuthenticate(f *testing.F) {
 	i := newIssuer(f)
-	for _, header := range []string{"Bearer x", "Bearer " + i.sign(f, "one", i.claims(nil)), "Bearer ey..", "Bearer ksb_0123abCD_0123456789abcdefghijABCDEFGHIJxy_000000", "eyJhbGciOiJub25lIn0.e30."} {
+	for _, header := range []string{"Bearer x", "Bearer " + i.Sign(f, authtest.FirstKey, i.claims(nil)), "Bearer ey..", "Bearer ksb_0123abCD_0123456789abcdefghijABCDEFGHIJxy_000000", "eyJhbGciOiJub25lIn0.e30."} {
 		f.Add(header)
 	}
 	a, acme := i.authenticator(), i.tenant(false)
 	acme.Policy.BareToken = true
-	good := i.sign(f, "one", i.claims(nil))
+	good := i.Sign(f, authtest.FirstKey, i.claims(nil))
 	f.Fuzz(func(t *testing.T, header string) {
 		if p, err := a.Authenticate(t.Context(), acme, header, false); err == nil && !strings.Contains(header, good[:strings.LastIndex(good, ".")]) {
 			t.Errorf("%q is %+v", header, p)
@@ -432,7 +353,7 @@ func BenchmarkStaticToken(b *testing.B) {
 
 func BenchmarkCachedAccessToken(b *testing.B) {
 	i := newIssuer(b)
-	a, acme, header := i.authenticator(), i.tenant(true), "Bearer "+i.sign(b, "one", i.claims(map[string]any{"padding": strings.Repeat("x", 600)}))
+	a, acme, header := i.authenticator(), i.tenant(true), "Bearer "+i.Sign(b, authtest.FirstKey, i.claims(map[string]any{"padding": strings.Repeat("x", 600)}))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := a.Authenticate(b.Context(), acme, header, false); err != nil {
@@ -443,7 +364,7 @@ func BenchmarkCachedAccessToken(b *testing.B) {
 
 func BenchmarkNewAccessToken(b *testing.B) {
 	i := newIssuer(b)
-	acme, header := i.tenant(true), "Bearer "+i.sign(b, "one", i.claims(nil))
+	acme, header := i.tenant(true), "Bearer "+i.Sign(b, authtest.FirstKey, i.claims(nil))
 	a := i.authenticator()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -146,7 +145,7 @@ func TestTokensNewRefuses(t *testing.T) {
 		code int
 		text string
 	}{
-		{nil, exitUsage, "--organization names the organization"},
+		{nil, exitUsage, "--organization says which organization is meant"},
 		{[]string{"--organization", "nope"}, exitFailure, `no organization has the alias "nope"`},
 		{[]string{"--organization", "acme", "--name", "a|b"}, exitUsage, "1 to 40 letters"},
 		{[]string{"--organization", "acme", "--realm", "other"}, exitUsage, "no such realm serves every organization"},

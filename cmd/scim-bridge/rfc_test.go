@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
@@ -87,22 +85,14 @@ func get(t *testing.T, url, token string) (int, string) {
 // another exactly as at one that does not exist.
 func TestRFC_154_ATenantIsCheckedAgainstTheCredential(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
-		for name, realm := range c.Realms {
-			other := realm.Tenants[0]
-			other.Path = "other"
-			other.Tokens = []config.Token{{Name: "other", SHA256: sha256.Sum256([]byte("other"))}}
-			realm.Tenants = append(realm.Tenants, other)
-			c.Realms[name] = realm
-		}
-	})
-	root := strings.TrimSuffix(b.Base, "/"+b.realm+"/scim/v2")
-	foreign, foreignBody := get(t, root+"/other/scim/v2/Users", b.Token)
-	absent, absentBody := get(t, root+"/absent/scim/v2/Users", b.Token)
+	c := newCustomers(t, keycloaktest.NewFake(t).Server(), nil)
+	acme, globex := c.of["acme"], c.of["globex"]
+	foreign, foreignBody := get(t, acme.Base+"/Users", globex.Token)
+	absent, absentBody := get(t, c.realm.at("absent").Base+"/Users", globex.Token)
 	if foreign != http.StatusUnauthorized || absent != foreign || foreignBody != absentBody {
 		t.Errorf("a foreign tenant = %d %s, an absent one = %d %s, want the same 401", foreign, foreignBody, absent, absentBody)
 	}
-	if status, body := get(t, root+"/other/scim/v2/Users", "other"); status != http.StatusOK {
+	if status, body := get(t, acme.Base+"/Users", acme.Token); status != http.StatusOK {
 		t.Errorf("the tenant's own token = %d %s", status, body)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +65,10 @@ func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
 	case f.organization != "":
 		return f.organizationPlace(cmd, c)
 	}
-	return nil, codedError{exitUsage, fmt.Errorf("--tenant says which of %v is meant, or --organization which organization", paths)}
+	if len(paths) == 0 {
+		return nil, codedError{exitUsage, errors.New("--organization says which organization is meant")}
+	}
+	return nil, codedError{exitUsage, fmt.Errorf("--tenant says which of %s is meant, or --organization which organization", strings.Join(paths, ", "))}
 }
 
 // organizationPlace is that of an organization that brings its own credentials.
