@@ -77,7 +77,7 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 
 // succeed is the tenant in the place of an old one.
 func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
-	if old == nil || old.Found || old.Realm != t.Realm || old.Organization != t.Organization || old.Party != t.Party {
+	if old == nil || old.Found || old.Realm != t.Realm || old.Organization != t.Organization || old.Party.Key != t.Party.Key {
 		delete(w.proposed, t.Path)
 		w.Log.Info("a tenant was added", zap.String("tenant", t.Path))
 		return t

@@ -82,7 +82,7 @@ func (p patient) profile(t *testing.T, change func(*keycloak.UserProfile)) {
 }
 
 // write changes a file beside the configuration.
-func (p patient) write(t *testing.T, name string, change func(string) string) {
+func (p testBridge) write(t *testing.T, name string, change func(string) string) {
 	t.Helper()
 	file := filepath.Join(filepath.Dir(p.file), name)
 	data, err := os.ReadFile(file)

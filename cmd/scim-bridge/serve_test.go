@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -21,8 +23,36 @@ type served struct {
 	cmd   *exec.Cmd
 	file  string // config.yaml
 	admin string // URL of the admin listener
-	log   *bufio.Scanner
-	lines bytes.Buffer
+	log   *logLines
+}
+
+// logLines is a log that is read as it comes: one that nobody reads would stop the program.
+type logLines struct {
+	mu    sync.Mutex
+	more  *sync.Cond
+	lines []string
+	next  int // of those that nobody awaited yet
+	ended bool
+}
+
+func newLogLines(from io.Reader) *logLines {
+	l := &logLines{}
+	l.more = sync.NewCond(&l.mu)
+	go func() {
+		for scanner := bufio.NewScanner(from); scanner.Scan(); {
+			_, _ = fmt.Fprintln(&wrote, scanner.Text())
+			l.add(scanner.Text()+"\n", false)
+		}
+		l.add("", true)
+	}()
+	return l
+}
+
+func (l *logLines) add(line string, end bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines, l.ended = append(l.lines, line), end
+	l.more.Broadcast()
 }
 
 // newServed sets a realm of a fake up, starts the program on the configuration that
@@ -52,7 +82,8 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.log = bufio.NewScanner(pipe)
+	s.log = newLogLines(pipe)
+	wrote.secret(made.Token)
 	s.await(t, `"ready"`)
 	return s
 }
@@ -60,21 +91,30 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 // await reads the log up to a line that holds the text.
 func (s *served) await(t *testing.T, text string) {
 	t.Helper()
-	for s.log.Scan() {
-		s.lines.WriteString(s.log.Text() + "\n")
-		if strings.Contains(s.log.Text(), text) {
-			return
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for {
+		for s.log.next < len(s.log.lines) {
+			s.log.next++
+			if strings.Contains(s.log.lines[s.log.next-1], text) {
+				return
+			}
 		}
+		if s.log.ended {
+			t.Fatalf("the log ended without %s:\n%s", text, strings.Join(s.log.lines, ""))
+		}
+		s.log.more.Wait()
 	}
-	t.Fatalf("the log ended without %s:\n%s", text, s.lines.String())
 }
 
 // rest reads the log to its end.
 func (s *served) rest() string {
-	for s.log.Scan() {
-		s.lines.WriteString(s.log.Text() + "\n")
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for !s.log.ended {
+		s.log.more.Wait()
 	}
-	return s.lines.String()
+	return strings.Join(s.log.lines, "")
 }
 
 // look reads a page of the admin listener.
