@@ -7,7 +7,9 @@ import (
 
 // Realms are the clients of the realms that a bridge serves, which may change while it runs.
 // They are safe for concurrent use.
-type Realms struct{ byRealm atomic.Pointer[map[string]*Client] }
+type Realms struct {
+	byRealm atomic.Pointer[map[string]*Client]
+}
 
 // NewRealms makes Realms, by the names of the realms.
 func NewRealms(byRealm map[string]*Client) *Realms {

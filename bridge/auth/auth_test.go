@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
@@ -137,5 +138,23 @@ func TestExpiryWarnsOnceEach(t *testing.T) {
 	e.Look(tenants, end)
 	if logs.Len() != 1 {
 		t.Errorf("%d warnings of a token that ends in 20 days after all", logs.Len())
+	}
+}
+
+// TestCheckingAKnownTokenAllocatesNothing, static or JWT.
+func TestCheckingAKnownTokenAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
+	i := newIssuer(t)
+	text, _, sum := auth.NewToken()
+	a, acme := i.authenticator(), i.tenant(true)
+	acme.Tokens = []tenant.Token{{SHA256: sum}}
+	for name, header := range map[string]string{"static": "Bearer " + text, "JWT": "Bearer " + i.Sign(t, authtest.FirstKey, i.claims(nil))} {
+		ctx := t.Context()
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := a.Authenticate(ctx, acme, header, false); err != nil {
+				t.Error(err)
+			}
+		}); n != 0 {
+			t.Errorf("checking a token that is %s allocates %v times", name, n)
+		}
 	}
 }

@@ -71,9 +71,15 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		Name: "scim_bridge_config_applied", Help: "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them.",
 	})
 	m.config.Set(1)
+	for _, reason := range []string{"missing", "malformed", "invalid", "expired", "too many failures"} {
+		m.refused.WithLabelValues(reason)
+	}
 	m.configReloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "scim_bridge_config_reloads_total", Help: "Changes of the configuration files, by outcome: applied or refused.",
 	}, []string{"outcome"})
+	for _, outcome := range []string{"applied", "refused"} {
+		m.configReloads.WithLabelValues(outcome)
+	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
 		ConstLabels: prometheus.Labels{"version": version},
@@ -126,6 +132,9 @@ func (m *Metrics) Tenant(tenant string) {
 	m.mapping.WithLabelValues(tenant).Set(1)
 	for _, outcome := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(tenant, outcome)
+	}
+	for _, reason := range []string{"rate", "in_flight"} {
+		m.throttled.WithLabelValues(tenant, reason)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -72,9 +73,7 @@ func TestEntraWorkloadIdentityFederation(t *testing.T) {
 	ask := func(change map[string]any) (int, map[string]any) {
 		now := time.Now()
 		claims := map[string]any{"iss": entraIssuer, "sub": entraSubject, "aud": entraApp, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(65 * time.Minute).Unix(), "jti": "1"}
-		for name, value := range change {
-			claims[name] = value
-		}
+		maps.Copy(claims, change)
 		return token(t, server, b.realm, url.Values{
 			"grant_type": {"client_credentials"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 			"client_assertion": {entra.Sign(t, authtest.FirstKey, claims)},

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +230,46 @@ func TestSecurity_27_AccessTokensOfTheRealm(t *testing.T) {
 	add(b.realm, "narrow", `"protocolMappers":[]`)
 	if status, _, _ := ask(t, b, server.Route{Method: http.MethodGet, Path: "/Users"}, bearerOf(grant(b.realm, "narrow", nil))); status != http.StatusUnauthorized {
 		t.Errorf("a token without the audience = %d, want 401", status)
+	}
+}
+
+// TestSecurity_25_NoTokenIsKept: neither the files that setup and the commands write nor the
+// attributes of an organization hold a token, its secret or what could be one.
+func TestSecurity_25_NoTokenIsKept(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	out, _, _ := command(t, "", "tokens", "new", "--config", b.file, "--output", "json")
+	var made issued
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		t.Fatal(err)
+	}
+	c := newEvery(t, keycloaktest.NewFake(t).Server())
+	acme := c.token(t, "acme")
+	organization, err := c.realm.admin.Organization(t.Context(), c.ids["acme"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := fmt.Sprint(organization)
+	for _, dir := range []string{filepath.Dir(b.file), filepath.Dir(c.realm.file)} {
+		files, err := os.ReadDir(dir)
+		if err != nil || len(files) < 3 {
+			t.Fatalf("%s has %d files, %v", dir, len(files), err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(filepath.Join(dir, file.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept += string(data)
+		}
+	}
+	for _, token := range []string{b.Token, made.Token, acme.Token} {
+		secret := strings.Split(token, "_")[2]
+		if len(secret) != 32 || strings.Contains(kept, secret) {
+			t.Errorf("the secret %s of %s is kept", secret, token)
+		}
+		if !strings.Contains(kept, sha256Of(token)) {
+			t.Errorf("the hash of %s is not kept", token)
+		}
 	}
 }

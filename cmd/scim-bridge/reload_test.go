@@ -154,7 +154,7 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 		"an unknown key":    {"config.yaml", func(s string) string { return s + "relms: {}\n" }, "relms: unknown key"},
 		"a bad token":       {"tokens.yaml", func(s string) string { return s + "  - name: x\n    sha256: abc\n" }, "tokens.yaml:"},
 		"no file":           {secretName, func(string) string { return "" }, "is empty"},
-		"another realm's":   {"config.yaml", func(s string) string { return strings.Replace(s, "credentials:", "credentails:", 1) }, "credentials"},
+		"a section lost":    {"config.yaml", func(s string) string { return strings.Replace(s, "credentials:", "account:", 1) }, "credentials"},
 		"a second of a key": {"config.yaml", func(s string) string { return s + "realms: {}\n" }, "realms"},
 	} {
 		var before string
@@ -367,8 +367,17 @@ func TestTokensOfATenant(t *testing.T) {
 	b.app.reload()
 	b.with("of-another-server").must(t, http.MethodGet, "/Users", "")
 	for _, bad := range [][]string{
-		{"new", "--sha256", sha256Of("of-another-server")}, {"new", "--sha256", sha256Of("")}, {"new", "--sha256", "x"}, {"new", "--name", "reader"}, {"new", "--scope", "all"}, {"new", "--tenant", "nope"},
-		{"revoke", "nobody"}, {"revoke"}, {"revoke", "a", "b"}, {"list", "--output", "xml"}, {"list", "--tenant", "a", "--organization", "b"},
+		{"new", "--sha256", sha256Of("of-another-server")},
+		{"new", "--sha256", sha256Of("")},
+		{"new", "--sha256", "x"},
+		{"new", "--name", "reader"},
+		{"new", "--scope", "all"},
+		{"new", "--tenant", "nope"},
+		{"revoke", "nobody"},
+		{"revoke"},
+		{"revoke", "a", "b"},
+		{"list", "--output", "xml"},
+		{"list", "--tenant", "a", "--organization", "b"},
 	} {
 		run("", exitUsage, bad...)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -126,13 +127,18 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 // unlimited gives the tenants limits that no test reaches, where they have the defaults or were
 // made without.
 func unlimited(c *config.Config) {
-	c.Server.FailuresPerMinute = 1_000_000
+	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {
+		c.Server.FailuresPerMinute = 1_000_000
+	}
 	plenty := config.Limits{RequestsPerSecond: 100_000, InFlight: 1000}
+	usual := config.Limits{RequestsPerSecond: 250, InFlight: 64}
 	realms := map[string]config.Realm{}
 	for name, r := range c.Realms {
 		r.Tenants = append([]config.Tenant(nil), r.Tenants...)
 		for i := range r.Tenants {
-			r.Tenants[i].Limits = plenty
+			if l := r.Tenants[i].Limits; l == usual || l == (config.Limits{}) {
+				r.Tenants[i].Limits = plenty
+			}
 		}
 		r.Organizations.Limits = plenty
 		realms[name] = r
@@ -187,7 +193,7 @@ func (e *errorRecorder) WriteHeader(status int) {
 
 func (e *errorRecorder) Write(p []byte) (int, error) {
 	if e.failed {
-		_, _ = wrote.Write(append(p[:len(p):len(p)], '\n'))
+		_, _ = wrote.Write(append(slices.Clip(p), '\n'))
 	}
 	return e.ResponseWriter.Write(p)
 }

@@ -37,16 +37,16 @@ type Issuer struct {
 const FirstKey = "one"
 
 // NewIssuer starts an issuer.
-func NewIssuer(t testing.TB) *Issuer {
-	t.Helper()
+func NewIssuer(tb testing.TB) *Issuer {
+	tb.Helper()
 	const bits, reads = 2048, 1000
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	i := &Issuer{keys: map[string]crypto.Signer{FirstKey: key}, Read: make(chan struct{}, reads)}
 	i.Server = httptest.NewServer(http.HandlerFunc(i.serve))
-	t.Cleanup(i.Close)
+	tb.Cleanup(i.Close)
 	return i
 }
 
@@ -65,7 +65,8 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	data, err := json.Marshal(set)
 	if err != nil {
-		panic(err) // public keys are JSON
+		w.WriteHeader(http.StatusInternalServerError)
+		return
 	}
 	_, _ = w.Write([]byte(strings.Replace(string(data), "]", beside(), 1))) // who went away is told nothing
 }
@@ -100,10 +101,10 @@ func (i *Issuer) Key(kid string) crypto.Signer {
 }
 
 // Sign is a token with the claims, signed by a key of the issuer.
-func (i *Issuer) Sign(t testing.TB, kid string, claims map[string]any) string {
-	t.Helper()
+func (i *Issuer) Sign(tb testing.TB, kid string, claims map[string]any) string {
+	tb.Helper()
 	key := i.Key(kid)
-	return Sign(t, jose.SigningKey{Algorithm: algorithm(key), Key: key}, kid, claims)
+	return Sign(tb, jose.SigningKey{Algorithm: algorithm(key), Key: key}, kid, claims)
 }
 
 func algorithm(key crypto.Signer) jose.SignatureAlgorithm {
@@ -117,25 +118,25 @@ func algorithm(key crypto.Signer) jose.SignatureAlgorithm {
 }
 
 // Sign is a token with the claims, signed by any key.
-func Sign(t testing.TB, key jose.SigningKey, kid string, claims map[string]any) string {
-	t.Helper()
+func Sign(tb testing.TB, key jose.SigningKey, kid string, claims map[string]any) string {
+	tb.Helper()
 	signer, err := jose.NewSigner(key, new(jose.SignerOptions).WithType("JWT").WithHeader("kid", kid))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	token, err := jwt.Signed(signer).Claims(claims).Serialize()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return token
 }
 
 // Unsigned is a token with a header of the caller's and no signature.
-func Unsigned(t testing.TB, header string, claims map[string]any) string {
-	t.Helper()
+func Unsigned(tb testing.TB, header string, claims map[string]any) string {
+	tb.Helper()
 	data, err := json.Marshal(claims)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(data) + "."
 }
