@@ -34,6 +34,7 @@ type Tenant struct {
 	UnknownMembers string   `json:"unknownMembers"`     // these as in the configuration
 	OnDelete       string   `json:"onDelete"`
 	Adopt          string   `json:"adopt"`
+	Access         string   `json:"access"`
 	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
 	Tokens         []Token  `json:"tokens"`
 	Schemas        []string `json:"schemas"` // URNs
@@ -42,7 +43,10 @@ type Tenant struct {
 // Token is a credential of a tenant.
 type Token struct {
 	Name    string     `json:"name"`
+	KeyID   string     `json:"keyID,omitempty"`
+	Issuer  string     `json:"issuer,omitempty"`  // of access tokens
 	Expires *time.Time `json:"expires,omitempty"` // absent: never
+	Scopes  string     `json:"scopes"`            // with blanks between
 }
 
 // describe is what the socket says of a tenant.
@@ -51,7 +55,7 @@ func describe(t *tenant.Tenant) Tenant {
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Problem, Disabled: f.Disabled,
-		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt),
+		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access),
 		Tokens: []Token{},
 	}
 	switch {
@@ -61,11 +65,14 @@ func describe(t *tenant.Tenant) Tenant {
 		out.Scope = "owned"
 	}
 	for _, token := range t.Tokens {
-		shown := Token{Name: token.Name}
+		shown := Token{Name: token.Name, KeyID: token.KeyID, Scopes: token.Scopes.String()}
 		if !token.Expires.IsZero() {
 			shown.Expires = &token.Expires
 		}
 		out.Tokens = append(out.Tokens, shown)
+	}
+	for _, a := range t.AccessTokens {
+		out.Tokens = append(out.Tokens, Token{Name: a.Name, Issuer: a.Issuer, Scopes: a.Scopes.String()})
 	}
 	for _, rt := range t.Mapping.Types() {
 		out.Schemas = append(out.Schemas, rt.Schema.ID)

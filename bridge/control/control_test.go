@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"slices"
 	"strings"
 	"testing"
@@ -48,11 +49,15 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: control.Handler(registry, func() {}, adoptSome), ReadHeaderTimeout: time.Second}
+	var looks atomic.Int64
+	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket = %v, %v, want mode 0600", info.Mode(), err)
+	}
+	if err := control.Look(t.Context(), path); err != nil || looks.Load() != 1 {
+		t.Errorf("Look() = %v after %d looks", err, looks.Load())
 	}
 	got, err := control.Tenants(t.Context(), path)
 	if err != nil || len(got) != 2 {

@@ -85,6 +85,9 @@ func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
 	out := t.WithMapping(old.Mapping, old.Fitness())
 	if t.Mapping == old.Mapping {
 		delete(w.proposed, t.Path)
+		if old.Unapplied() != "" {
+			w.observeMapping(t.Path, true)
+		}
 		return out
 	}
 	w.proposed[t.Path] = t.Mapping

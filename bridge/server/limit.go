@@ -11,15 +11,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// maxBuckets bounds what is remembered of tenants, and of addresses.
+// maxBuckets is how many are remembered before room is made: of tenants, which the operator
+// bounds, and of addresses, of which there are never more.
 const maxBuckets = 10_000
 
 // buckets are token buckets by the path of a tenant or by an address. One that is full and of
 // which nothing is in flight is like none, so that those make room for others.
 type buckets struct {
-	mu    sync.Mutex
-	byKey map[string]*bucket
-	swept time.Time
+	mu     sync.Mutex
+	byKey  map[string]*bucket
+	swept  time.Time
+	shared bool // those whom there is no room for share one
 }
 
 type bucket struct {
@@ -37,7 +39,7 @@ func (b *buckets) of(key string, limit rate.Limit, burst int, now time.Time) *bu
 	}
 	if len(b.byKey) >= maxBuckets && b.byKey[key] == nil {
 		b.sweep(now)
-		if len(b.byKey) >= maxBuckets {
+		if b.shared && len(b.byKey) >= maxBuckets {
 			key = overflow
 		}
 	}
@@ -79,6 +81,10 @@ const burstSeconds = 2
 type limits struct {
 	tenants, addresses buckets
 	perMinute          int // failures of one address
+}
+
+func newLimits(failuresPerMinute int) limits {
+	return limits{addresses: buckets{shared: true}, perMinute: failuresPerMinute}
 }
 
 // enter counts a request of a tenant; leave has to follow when it is let in. Else retryAfter

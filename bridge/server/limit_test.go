@@ -23,7 +23,7 @@ func noon() time.Time { return time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC) }
 // may, and nobody else suffers; other limits hold at once.
 func TestATenantIsLimitedByItself(t *testing.T) {
 	t.Parallel()
-	var l limits
+	l := newLimits(1)
 	acme, globex, now := limited("acme", 10, 100), limited("globex", 10, 3), noon()
 	enter := func(to *tenant.Tenant, want string) int {
 		t.Helper()
@@ -63,7 +63,7 @@ func TestATenantIsLimitedByItself(t *testing.T) {
 
 // TestCountingARequestAllocatesNothing.
 func TestCountingARequestAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
-	var l limits
+	l := newLimits(1)
 	acme := limited("acme", 1000, 1)
 	if n := testing.AllocsPerRun(100, func() {
 		if _, why := l.enter(acme, noon()); why == "" {
@@ -78,7 +78,7 @@ func TestCountingARequestAllocatesNothing(t *testing.T) { //nolint:paralleltest 
 // it sent otherwise does not count.
 func TestAnAddressIsLimitedByItsFailures(t *testing.T) {
 	t.Parallel()
-	l, now := limits{perMinute: 6}, noon()
+	l, now := newLimits(6), noon()
 	for range 6 {
 		if wait := l.exhausted("192.0.2.1", now); wait != 0 {
 			t.Fatalf("the address is to wait %d s", wait)
@@ -99,7 +99,7 @@ func TestAnAddressIsLimitedByItsFailures(t *testing.T) {
 // was quiet makes room.
 func TestAFloodOfAddressesTakesBoundedMemory(t *testing.T) {
 	t.Parallel()
-	l, now := limits{perMinute: 60}, noon()
+	l, now := newLimits(60), noon()
 	for i := range 3 * maxBuckets {
 		l.fail(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
 	}

@@ -48,7 +48,7 @@ type Server struct {
 
 // New makes the handler of the SCIM listener.
 func New(service *bridge.Service, o Options) http.Handler {
-	return newEcho(&Server{service: service, options: o, limits: limits{perMinute: o.FailuresPerMinute}})
+	return newEcho(&Server{service: service, options: o, limits: newLimits(o.FailuresPerMinute)})
 }
 
 // serve answers a request on a route. The tenant is looked up, the credential checked and what

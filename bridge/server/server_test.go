@@ -35,7 +35,7 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 			Tenants: tenants, Log: zap.NewNop(), Metrics: observe.NewMetrics(registry, "test"), MaxBody: 1000, Timeout: time.Minute,
 			Auth: auth.New(auth.Options{}),
 		},
-		limits: limits{perMinute: 1000},
+		limits: newLimits(1000),
 	}, registry
 }
 

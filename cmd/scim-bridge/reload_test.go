@@ -203,6 +203,24 @@ func TestATenantThatIsAddedWithABadMapping(t *testing.T) {
 	b.at("second").refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
+// TestAMappingThatIsMended as it was is applied, and is told so.
+func TestAMappingThatIsMended(t *testing.T) {
+	t.Parallel()
+	file := mappingFile(t, "version: 1\n")
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil, "--mapping", file)
+	for _, c := range []struct{ text, applied string }{{"version: 2\n", "0"}, {"version: 1\n", "1"}} {
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.app.reload()
+		metric := `scim_bridge_mapping_applied{tenant="` + b.realm + `"} `
+		if got, unapplied := b.metric(t, metric), b.app.watcher.Tenants.ByPath(b.realm).Unapplied(); got != metric+c.applied || (unapplied == "") != (c.applied == "1") {
+			t.Errorf("with %q: %s, %q", c.text, got, unapplied)
+		}
+		b.must(t, http.MethodGet, "/Users", "")
+	}
+}
+
 // TestOrganizationsAreServedAndNotAnyMore as the configuration says.
 func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	t.Parallel()

@@ -125,6 +125,7 @@ func (s *served) look(t *testing.T, path string) (int, string) {
 		t.Fatal(err)
 	}
 	status, _, body := exchange(t, req)
+	_, _ = wrote.Write([]byte(body))
 	return status, body
 }
 

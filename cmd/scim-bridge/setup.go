@@ -243,9 +243,11 @@ func (f setupFlags) confirm(in *asker, changes []realm.Change) error {
 
 // result is what setup --out prints.
 type result struct {
-	BaseURL string `json:"baseURL"`
-	Token   string `json:"token"`
+	BaseURL string `json:"baseURL,omitempty"`
+	Token   string `json:"token,omitempty"`
 	Config  string `json:"config"`
+	// Kept says that Config was there already: what setup would write is in this file.
+	Kept string `json:"kept,omitempty"`
 }
 
 const (
@@ -257,7 +259,8 @@ const (
 	tokenMonths       = 12
 )
 
-// write makes the directory with config.yaml and the secret.
+// write makes the directory with config.yaml and the secret. A config.yaml that is there is the
+// operator's, and a bridge may run on it.
 func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	secret, err := s.Secret(ctx)
 	if err != nil {
@@ -280,14 +283,13 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")
-	if err := errors.Join(
-		os.MkdirAll(f.out, 0o700),
-		os.WriteFile(filepath.Join(f.out, secretName), []byte(secret), 0o600),
-		os.WriteFile(file, []byte(config.Render(draft)), 0o600),
-	); err != nil {
+	if err := errors.Join(os.MkdirAll(f.out, 0o700), os.WriteFile(filepath.Join(f.out, secretName), []byte(secret), 0o600)); err != nil {
 		return result{}, err
 	}
-	if err := f.writeCredentials(key, tokens); err != nil {
+	if _, err := os.Stat(file); err == nil {
+		return result{Config: file, Kept: file + ".new"}, os.WriteFile(file+".new", []byte(config.Render(draft)), 0o600)
+	}
+	if err := errors.Join(f.writeCredentials(key, tokens), os.WriteFile(file, []byte(config.Render(draft)), 0o600)); err != nil {
 		return result{}, err
 	}
 	c, problems := config.Load(file)
@@ -336,6 +338,10 @@ func (f setupFlags) socket() string {
 func (f setupFlags) print(out io.Writer, r result) error {
 	if f.output == "json" {
 		return json.NewEncoder(out).Encode(r)
+	}
+	if r.Kept != "" {
+		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      scim-bridge tokens new --config %s makes a token\n", r.Config, r.Kept, r.Config)
+		return err
 	}
 	if r.Token == "" {
 		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      scim-bridge serve --config %s\n          scim-bridge tokens new --config %s --organization ALIAS\n", r.BaseURL, r.Config, r.Config)

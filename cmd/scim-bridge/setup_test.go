@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,5 +203,25 @@ func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSetupAgainKeepsWhatIsThere: a bridge may run on it.
+func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := newBridgeOn(t, fake.Server(), nil)
+	b.write(t, "config.yaml", func(s string) string { return s + "# of the operator\n" })
+	dir := filepath.Dir(b.file)
+	before := []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName))}
+	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
+	if code != 0 || !strings.Contains(out, "Kept      "+b.file+" is there already") || strings.Contains(out, "ksb_") {
+		t.Errorf("setup again ended with %d: %s%s", code, out, told)
+	}
+	if after := []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName))}; !slices.Equal(after, before) {
+		t.Errorf("setup again changed %v", after)
+	}
+	if next := readPage(t, b.file+".new"); !strings.Contains(next, "tokensFile:") {
+		t.Errorf("config.yaml.new is %s", next)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 func newTenantsCommand() *cobra.Command {
@@ -100,6 +101,10 @@ func state(t control.Tenant) string {
 	switch {
 	case !t.Fit:
 		return "unfit: " + t.Problem
+	case t.Access == string(config.AccessPaused):
+		return "paused"
+	case t.Access == string(config.AccessReadOnly):
+		return "read-only"
 	case t.Disabled:
 		return "read-only: the organization is disabled"
 	case t.Mapping != "":
@@ -120,7 +125,7 @@ func printTenants(out io.Writer, all []control.Tenant) error {
 func printTenant(out io.Writer, t control.Tenant) error {
 	tokens := make([]string, len(t.Tokens))
 	for i, token := range t.Tokens {
-		tokens[i] = token.Name
+		tokens[i] = strings.TrimSpace(token.Name + " " + token.KeyID + token.Issuer)
 		if token.Expires != nil {
 			tokens[i] += " until " + token.Expires.Format(time.DateOnly)
 		}

@@ -20,7 +20,7 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 		t.Errorf("tenants list = %d, %s%s", code, out, told)
 	}
 	out, told, code = command(t, "", "tenants", "show", "--config", s.file)
-	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp until 20", "state            fit\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
+	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp " + strings.Split(s.Token, "_")[1] + " until 20", "state            fit\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, s.Token) {
 			t.Errorf("tenants show = %d, want %q in:\n%s%s", code, want, out, told)
 		}
@@ -39,6 +39,15 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 	}
 	if _, told, code := command(t, "", "serve", "--config", s.file); code != exitFailure || !strings.Contains(told, "address already in use") {
 		t.Errorf("a second bridge = %d, %s", code, told)
+	}
+	for _, access := range []string{"paused", "read-only"} {
+		testBridge{file: s.file}.write(t, "config.yaml", func(text string) string {
+			return strings.Replace(strings.Replace(text, "access: paused\n        ", "", 1), "      - tokensFile:", "      - access: "+access+"\n        tokensFile:", 1)
+		})
+		s.await(t, "the configuration was changed and is applied")
+		if out, told, code := command(t, "", "tenants", "list", "--config", s.file); code != 0 || !strings.Contains(out, "  all    "+access+"\n") {
+			t.Errorf("tenants list = %d, want %s: %s%s", code, access, out, told)
+		}
 	}
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	}
 	out := cmd.OutOrStdout()
 	if f.output == "json" {
-		return json.NewEncoder(out).Encode(issued{result{p.url(), text, f.file}, token.Name, string(token.KeyID), todo})
+		return json.NewEncoder(out).Encode(issued{result{BaseURL: p.url(), Token: text, Config: f.file}, token.Name, string(token.KeyID), todo})
 	}
 	fmt.Fprintf(out, "SCIM URL  %s\n", p.url())
 	if text != "" {
