@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"reflect"
 )
 
 // names are the names and hashes of a tenant's credentials, with where they stand.
@@ -55,14 +54,7 @@ func (k checker) tokensFile(path string, t *Tenant, named names) []Token {
 func parseTokens(file string, data []byte) (TokenList, *report) {
 	var list TokenList
 	r := newReport(file)
-	root, ok := parse(data, r)
-	switch {
-	case !ok:
-	case root.kind != kindMapping:
-		r.at(root.at, "", "must be keys and values", "Begin with the line: version: 1")
-	default:
-		decoder{r}.value("", root, reflect.ValueOf(&list).Elem())
-	}
+	decodeFile(data, r, &list)
 	return list, r
 }
 

@@ -66,3 +66,22 @@ func rerender(t *testing.T, c Config) {
 		}
 	}
 }
+
+// FuzzLoadTokens: a file of tokens that has no problem is the same once it is written again.
+func FuzzLoadTokens(f *testing.F) {
+	f.Add("version: 1\ntokens: []\n")
+	f.Add("version: 1\ntokens:\n  - { name: a, keyID: 01234567, sha256: \"" + sum + "\", expires: 2030-01-01, scopes: [\"users:read\", bulk] }\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file := filepath.Join(t.TempDir(), "tokens.yaml")
+		write(t, file, text, 0o600)
+		list, problems := LoadTokens(file)
+		if len(problems) > 0 {
+			return
+		}
+		write(t, file, list.Render(), 0o600)
+		again, problems := LoadTokens(file)
+		if diff := cmp.Diff(list, again, cmpopts.IgnoreFields(Token{}, "Where"), cmpopts.EquateEmpty()); diff != "" || len(problems) > 0 {
+			t.Errorf("%q, written again, has %v:\n%s", text, texts(problems), diff)
+		}
+	})
+}

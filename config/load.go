@@ -29,17 +29,23 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 		r.at(position{}, "", "can't be read: "+cause(err), "Name the file with --config, or write one with: scim-bridge setup --out DIR")
 		return c, r.sorted()
 	}
-	root, ok := parse(data, r)
-	if !ok {
-		return c, r.sorted()
+	if decodeFile(data, r, &c) {
+		checker{report: r, dir: filepath.Dir(path), env: env}.config(&c)
 	}
-	if root.kind != kindMapping && root.kind != kindNull {
-		r.at(root.at, "", "must be keys and values", "Begin with the line: version: 1")
-		return c, r.sorted()
-	}
-	decoder{r}.value("", root, reflect.ValueOf(&c).Elem())
-	checker{report: r, dir: filepath.Dir(path), env: env}.config(&c)
 	return c, r.sorted()
+}
+
+// decodeFile decodes what a whole file says, and reports whether it has keys and values.
+func decodeFile(data []byte, r *report, to any) bool {
+	root, ok := parse(data, r)
+	if ok && root.kind != kindMapping && root.kind != kindNull {
+		r.at(root.at, "", "must be keys and values", "Begin with the line: version: 1")
+		ok = false
+	}
+	if ok {
+		decoder{r}.value("", root, reflect.ValueOf(to).Elem())
+	}
+	return ok
 }
 
 // read is readConfig of a file that is watched then.

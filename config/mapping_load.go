@@ -65,13 +65,7 @@ func parseMapping(data []byte, r *report) Mapping {
 	for line := range bytes.Lines(data) {
 		r.excerpts = append(r.excerpts, strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "�"))
 	}
-	root, ok := parse(data, r)
-	switch {
-	case !ok:
-	case root.kind != kindMapping:
-		r.at(root.at, "", "must be keys and values", "Begin with the line: version: 1")
-	default:
-		decoder{r}.value("", root, reflect.ValueOf(&m).Elem())
+	if decodeFile(data, r, &m) {
 		checker{report: r}.mapping(m)
 	}
 	return m

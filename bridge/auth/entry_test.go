@@ -49,3 +49,19 @@ func TestAnEntryIsGoodForItsOrganizationAndKeyAlone(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReadEntry(f *testing.F) {
+	key := []byte("a key of the bridge of 32 bytes!")
+	entry, err := auth.Entry(key, "org-1", tenant.Token{Name: "a", KeyID: "01234567", Scopes: tenant.AllScopes, Expires: time.Unix(1, 0)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{entry, "", "|||||", "a||" + strings.Repeat("0", 64) + "||31|" + strings.Repeat("0", 64)} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, err := auth.ReadEntry(key, "org-1", text); err == nil && text != entry {
+			t.Errorf("ReadEntry(%q) = %+v", text, got)
+		}
+	})
+}

@@ -45,7 +45,16 @@ func (f tokensFlags) load(cmd *cobra.Command) (config.Config, error) {
 	return load(cmd, f.file)
 }
 
-// place is where the tokens of the tenant that is meant are.
+// one is where the tokens of the tenant are that is meant.
+func (f tokensFlags) one(cmd *cobra.Command) (place, error) {
+	c, err := f.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return f.place(cmd, c)
+}
+
+// place is one in a configuration.
 func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
 	var named []filePlace
 	var paths []string

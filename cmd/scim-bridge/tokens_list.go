@@ -161,11 +161,7 @@ func exactly(what string) cobra.PositionalArgs {
 }
 
 func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
-	c, err := f.load(cmd)
-	if err != nil {
-		return err
-	}
-	p, err := f.place(cmd, c)
+	p, err := f.one(cmd)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,7 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	if err != nil {
 		return codedError{exitUsage, err}
 	}
-	c, err := f.load(cmd)
-	if err != nil {
-		return err
-	}
-	p, err := f.place(cmd, c)
+	p, err := f.one(cmd)
 	if err != nil {
 		return err
 	}
