@@ -227,6 +227,9 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	if err := try("three", nil); !errors.Is(err, auth.ErrUnavailable) {
 		t.Errorf("an unknown id while the issuer is out of order: %v, want ErrUnavailable", err)
 	}
+	if err := try("one", map[string]any{"jti": "3"}); err != nil {
+		t.Errorf("a known key after its issuer was found out of order: %v, %v", err, auth.Cause(err))
+	}
 }
 
 // TestAnIssuerOutOfOrder is no refusal, and where it leads elsewhere it is not followed.

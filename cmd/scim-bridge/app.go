@@ -38,6 +38,8 @@ type app struct {
 
 	transport http.RoundTripper // to Keycloak
 
+	started config.Config // that it was made of: what of it needs a start stays in force
+
 	// What follows is for reload alone, which is not called twice at a time.
 	config   config.Config // as it is applied
 	mappings mappings
@@ -87,7 +89,7 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping, Forget: metrics.Forget,
 			Organizations: organizationsOf(c, log),
 		},
-		log: log, metrics: metrics, transport: transport, config: c, mappings: compiled,
+		log: log, metrics: metrics, transport: transport, started: c, config: c, mappings: compiled,
 	}
 	out.health = observe.NewHealth(registry, out.status)
 	return out, nil

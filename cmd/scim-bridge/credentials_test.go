@@ -53,6 +53,7 @@ func withCredentials(issuer *authtest.Issuer) func(*config.Config) {
 				config.Token{Name: "users", SHA256: sha256.Sum256([]byte("the-token-of-users")), Scopes: []config.TokenScope{"users:read", "users:write"}},
 				config.Token{Name: "revoked", SHA256: sha256.Sum256([]byte("the-token-that-goes"))},
 			)
+			r.Tenants[0].Limits = config.Limits{RequestsPerSecond: 100_000, InFlight: 2} // what is refused takes no place
 			r.Tenants[0].AccessTokens = []config.AccessToken{{
 				Name: "jwt", Issuer: testIssuer, JWKSURL: config.KeysURL(issuer.URL), Audience: "bridge", Subject: "sub-1", Scopes: []config.TokenScope{"users:read", "bulk"},
 			}}

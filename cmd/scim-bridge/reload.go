@@ -54,6 +54,11 @@ func (a *app) reload() map[string]config.Digest {
 		t.Mapping = old.Mapping
 		return false
 	})
+	for _, t := range list {
+		if old := a.watcher.Tenants.ByPath(t.Path); old == nil || old.Found {
+			a.metrics.Tenant(t.Path)
+		}
+	}
 	both := a.watcher.Realms.All() // requests under way may be for realms that go
 	maps.Copy(both, clients)
 	a.watcher.Realms.Replace(both)
@@ -83,20 +88,20 @@ func (a *app) tell(why string) {
 // keepListeners keeps what takes effect at a start alone, and says what of it was changed.
 func (a *app) keepListeners(c *config.Config) []string {
 	var out []string
-	was, is := a.config.Keycloak, c.Keycloak
+	was, is := a.started.Keycloak, c.Keycloak
 	files := []string{was.CAFile, was.ClientCertFile, was.ClientKeyFile}
-	if slices.ContainsFunc(files, func(file string) bool { return a.config.Files[file] != c.Files[file] }) || !sameKeys(was, is) {
+	if slices.ContainsFunc(files, func(file string) bool { return a.started.Files[file] != c.Files[file] }) || !sameKeys(was, is) {
 		out = append(out, "keycloak")
 	}
 	for _, section := range []struct {
 		name    string
 		was, is any
-	}{{"server", a.config.Server, c.Server}, {"admin", a.config.Admin, c.Admin}, {"log", a.config.Log, c.Log}} {
+	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}} {
 		if !sameKeys(section.was, section.is) {
 			out = append(out, section.name)
 		}
 	}
-	c.Server, c.Admin, c.Log, c.Keycloak = a.config.Server, a.config.Admin, a.config.Log, a.config.Keycloak
+	c.Server, c.Admin, c.Log, c.Keycloak = a.started.Server, a.started.Admin, a.started.Log, a.started.Keycloak
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
 	}

@@ -224,13 +224,21 @@ func TestAMappingThatIsMended(t *testing.T) {
 // TestOrganizationsAreServedAndNotAnyMore as the configuration says.
 func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	t.Parallel()
-	c := newEvery(t, keycloaktest.NewFake(t).Server())
+	fake := keycloaktest.NewFake(t)
+	c := newEvery(t, fake.Server())
 	acme := c.token(t, "acme")
 	c.look(t)
 	acme.must(t, http.MethodGet, "/Users", "")
 	c.realm.change(t, "config.yaml", replaced(t, `organizations: "*"`, "organizations: { access: paused }"))
 	c.look(t)
 	acme.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
+	release, looked := make(chan struct{}), make(chan struct{})
+	held := fake.Inject(keycloaktest.Fault{Op: "GET /organizations", Nth: 2, Hold: release}) // the list: the first is that of a check
+	go func() {
+		c.realm.app.watcher.Look(context.WithoutCancel(t.Context()))
+		close(looked)
+	}()
+	<-held
 	c.realm.change(t, "config.yaml", func(s string) string {
 		s = strings.Replace(s, "    organizations: { access: paused }\n", "    tenants: [{ tokens: [{ name: x, sha256: "+strings.Repeat("ab", 32)+" }] }]\n", 1)
 		return strings.Replace(s, `    credentialKeyFile: "credential-key"`+"\n", "", 1)
@@ -238,6 +246,9 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	if said := c.realm.statusz(t); said != "" {
 		t.Fatalf("/statusz says %q", said)
 	}
+	acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	close(release)
+	<-looked // what was found before the change comes too late
 	acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	c.look(t)
 	acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
