@@ -181,8 +181,8 @@ func (w *Watcher) Look(ctx context.Context) bool {
 		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
 	}
 	for _, t := range w.Tenants.All() {
-		if !t.Found && w.Realms.Client(t.Realm) != nil { // else the configuration changes just now
-			fit = w.one(ctx, t, w.protectOnce(t, seen)) && fit
+		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // else the configuration changes just now
+			fit = w.one(ctx, c, t, protectOnce(c, t, seen)) && fit
 		}
 	}
 	organizations, replaced := w.sources()
@@ -200,12 +200,12 @@ func (w *Watcher) sources() (map[string]Organizations, int) {
 }
 
 // protectOnce looks who is protected in the realm of a tenant, once for all of its tenants.
-func (w *Watcher) protectOnce(t *tenant.Tenant, seen map[string]Protection) Protector {
+func protectOnce(c *keycloak.Client, t *tenant.Tenant, seen map[string]Protection) Protector {
 	return func(ctx context.Context) (Protection, error) {
 		if p, ok := seen[t.Realm]; ok {
 			return p, nil
 		}
-		p, err := ProtectorOf(w.Realms.Client(t.Realm), t)(ctx)
+		p, err := ProtectorOf(c, t)(ctx)
 		if err == nil {
 			seen[t.Realm] = p
 		}
@@ -213,14 +213,14 @@ func (w *Watcher) protectOnce(t *tenant.Tenant, seen map[string]Protection) Prot
 	}
 }
 
-func (w *Watcher) one(ctx context.Context, t *tenant.Tenant, protect Protector) bool {
+func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, protect Protector) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	proposed := w.proposal(t.Path)
-	if proposed != nil && w.try(ctx, t, proposed, protect) {
+	if proposed != nil && w.try(ctx, c, t, proposed, protect) {
 		return true
 	}
-	report, err := Check(ctx, w.Realms.Client(t.Realm), t, t.Mapping, protect)
+	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
 		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
@@ -236,8 +236,8 @@ func (w *Watcher) proposal(path string) *mapping.Mapping {
 
 // try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
 // one it has.
-func (w *Watcher) try(ctx context.Context, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (applied bool) {
-	report, err := Check(ctx, w.Realms.Client(t.Realm), t, m, protect)
+func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (applied bool) {
+	report, err := Check(ctx, c, t, m, protect)
 	if err != nil {
 		return false // the look at the tenant says so
 	}
@@ -278,7 +278,7 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 		f.Resolved = t.Fitness().Resolved // requests under way keep to what they began with
 	}
 	t.SetFitness(f)
-	if w.Observe != nil {
+	if w.Observe != nil && w.Tenants.ByPath(t.Path) == t { // else it is gone, and so is its metric
 		w.Observe(t.Path, problem == "")
 	}
 	if problem != "" {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -485,6 +486,33 @@ func TestTokensOfAnOrganization(t *testing.T) {
 			}
 			if statuses[true] != 1 || statuses[false] != 1 {
 				t.Errorf("after one of two tokens was revoked %v are good", statuses)
+			}
+		})
+	}
+}
+
+// TestARealmThatGoesWhileItIsLookedAt ends the look at it and nothing else, whatever call the
+// look is at.
+func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
+	t.Parallel()
+	for nth := 1; nth <= 12; nth++ {
+		t.Run(strconv.Itoa(nth), func(t *testing.T) {
+			t.Parallel()
+			fake := keycloaktest.NewFake(t)
+			b := newBridgeOn(t, fake.Server(), nil)
+			release, looked := make(chan struct{}), make(chan struct{})
+			held := fake.Inject(keycloaktest.Fault{Nth: nth, Hold: release})
+			go func() {
+				b.app.watcher.Look(context.WithoutCancel(t.Context()))
+				close(looked)
+			}()
+			<-held
+			b.change(t, "config.yaml", replaced(t, `"`+b.realm+`":`, `"another-realm":`))
+			close(release)
+			<-looked
+			b.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			if got := b.metric(t, `scim_bridge_tenant_fit{tenant="`+b.realm+`"}`); got != "" {
+				t.Errorf("the tenant that is gone has the metric %s", got)
 			}
 		})
 	}
