@@ -283,13 +283,11 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen),
 	}
 	file := filepath.Join(f.out, "config.yaml")
-	if err := errors.Join(os.MkdirAll(f.out, 0o700), os.WriteFile(filepath.Join(f.out, secretName), []byte(secret), 0o600)); err != nil {
-		return result{}, err
-	}
 	if _, err := os.Stat(file); err == nil {
-		return result{Config: file, Kept: file + ".new"}, os.WriteFile(file+".new", []byte(config.Render(draft)), 0o600)
+		draft.SecretFile += next
+		return result{Config: file, Kept: file + next}, f.writeDraft(draft, file+next, secret)
 	}
-	if err := errors.Join(f.writeCredentials(key, tokens), os.WriteFile(file, []byte(config.Render(draft)), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(f.out, 0o700), f.writeCredentials(key, tokens), f.writeDraft(draft, file, secret)); err != nil {
 		return result{}, err
 	}
 	c, problems := config.Load(file)
@@ -301,6 +299,17 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	}
 	path := c.Realms[f.realm].Tenants[0].Path
 	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// next is the end of the names of files that are kept from those in use.
+const next = ".new"
+
+// writeDraft writes a configuration and the secret that it names.
+func (f setupFlags) writeDraft(d config.Draft, file, secret string) error {
+	return errors.Join(
+		os.WriteFile(filepath.Join(f.out, d.SecretFile), []byte(secret), 0o600),
+		os.WriteFile(file, []byte(config.Render(d)), 0o600),
+	)
 }
 
 // writeCredentials writes the key of organizations' credentials, or the tokens of the tenant.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -213,15 +214,19 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	b := newBridgeOn(t, fake.Server(), nil)
 	b.write(t, "config.yaml", func(s string) string { return s + "# of the operator\n" })
 	dir := filepath.Dir(b.file)
-	before := []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName))}
+	b.write(t, secretName, func(string) string { return "the-secret-of-another-realm" })
+	there := func() []string {
+		return []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName)), readPage(t, filepath.Join(dir, secretName))}
+	}
+	before := there()
 	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
 	if code != 0 || !strings.Contains(out, "Kept      "+b.file+" is there already") || strings.Contains(out, "ksb_") {
 		t.Errorf("setup again ended with %d: %s%s", code, out, told)
 	}
-	if after := []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName))}; !slices.Equal(after, before) {
+	if after := there(); !slices.Equal(after, before) {
 		t.Errorf("setup again changed %v", after)
 	}
-	if next := readPage(t, b.file+".new"); !strings.Contains(next, "tokensFile:") {
-		t.Errorf("config.yaml.new is %s", next)
+	if c, problems := config.Load(b.file + ".new"); len(problems) > 0 || c.Realms[b.realm].Credentials.Secret.Reveal() != b.config.Realms[b.realm].Credentials.Secret.Reveal() {
+		t.Errorf("config.yaml.new is %+v, %v", c, problems)
 	}
 }
