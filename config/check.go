@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ func (k checker) config(c *Config) {
 	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
 	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
-	k.realms(c.Realms, c.Keycloak.URL)
+	k.realms(c.Realms)
 }
 
 // MaxSocket is the longest path of admin.socket, in bytes: what every system takes.
@@ -105,7 +104,7 @@ func (k checker) keycloak(c *Keycloak) {
 	k.certificates(c)
 }
 
-func (k checker) realms(realms map[string]Realm, keycloak URL) {
+func (k checker) realms(realms map[string]Realm) {
 	if len(realms) == 0 {
 		k.none("", "realms", realms == nil, "Add the realm that clients shall write to")
 	}
@@ -117,9 +116,6 @@ func (k checker) realms(realms map[string]Realm, keycloak URL) {
 			k.add(path, f.text, f.hint)
 		}
 		k.credentials(path+".credentials", &realm.Credentials)
-		if realm.Issuer == "" {
-			realm.Issuer = Issuer(string(keycloak) + "/realms/" + url.PathEscape(name))
-		}
 		k.organizations(path, &realm)
 		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
 			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")

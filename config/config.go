@@ -112,9 +112,9 @@ type Realm struct {
 	// Protected is `protected`: what SCIM may not write in the realm, beside its
 	// administrators.
 	Protected Protected `json:"protected,omitzero"`
-	// Issuer is `issuer`: what the realm's tokens say their issuer is, default the realm's
+	// Issuer is `issuer`: what the realm's tokens say their issuer is; "" for the realm's
 	// address below Keycloak.URL, which is another one when clients reach Keycloak elsewhere.
-	Issuer Issuer `json:"issuer"`
+	Issuer Issuer `json:"issuer,omitempty"`
 	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
 	// credentials are known to be the bridge's, required with organizations.
 	CredentialKeyFile string `json:"credentialKeyFile,omitempty"`

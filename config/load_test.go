@@ -136,7 +136,6 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 	want.Server.PublicURL = "http://127.0.0.1:8081"
 	want.Keycloak.URL = "http://127.0.0.1:8080"
 	want.Realms = map[string]Realm{"acme": {
-		Issuer: "http://127.0.0.1:8080/realms/acme",
 		Credentials: Credentials{
 			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
 		},

@@ -11,7 +11,7 @@ import (
 const day = 24 * time.Hour
 
 // warnings are the times before the end of a token at which it is spoken of.
-func warnings() []time.Duration { return []time.Duration{30 * day, 7 * day, day, 0} }
+func warnings() []time.Duration { return []time.Duration{tenant.SoonExpires, 7 * day, day, 0} }
 
 // Expiry warns in the log of tokens that end, once 30, 7 and 1 days ahead and once when they
 // have.

@@ -25,7 +25,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		w.eachFound(realm, func(t *tenant.Tenant) { t.SetFitness(fitness) })
 		return false
 	}
-	list, err := everything(func(first int) ([]keycloak.Organization, error) {
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
 		return client.Organizations(ctx, first, keycloak.MaxPage)
 	})
 	if err != nil {

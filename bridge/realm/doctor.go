@@ -13,8 +13,6 @@ import (
 const (
 	// maxSkew is how far the clocks may differ: signed assertions live a minute.
 	maxSkew = 15 * time.Second
-	// soonExpired is when a token of a client begins to be spoken of.
-	soonExpired = 30 * 24 * time.Hour
 )
 
 // checkRights is the check on whose failure the others depend.
@@ -205,7 +203,7 @@ func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 			r.warn("token", "give its client a new one if it has none, and take it back with scim-bridge tokens revoke", "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
 		case left <= 0:
 			r.fail("token", fix, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
-		case left < soonExpired:
+		case left < tenant.SoonExpires:
 			r.warn("token", fix, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
 		default:
 			r.pass("token", "%q expires on %s", token.Name, token.Expires.Format(time.DateOnly))

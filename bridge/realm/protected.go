@@ -66,7 +66,7 @@ func protect(ctx context.Context, c *keycloak.Client, listed tenant.Listed) (Pro
 
 // clients reads the roles of the realm and of its clients, and the service accounts.
 func (p *protector) clients(ctx context.Context) error {
-	clients, err := everything(func(first int) ([]keycloak.ClientInfo, error) { return p.c.Clients(ctx, first, keycloak.MaxPage) })
+	clients, err := keycloak.Everything(func(first int) ([]keycloak.ClientInfo, error) { return p.c.Clients(ctx, first, keycloak.MaxPage) })
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (p *protector) holders(ctx context.Context) error {
 		roles = append(roles, r)
 	}
 	return each(ctx, roles, func(ctx context.Context, r keycloak.Role) error {
-		users, err := everything(func(first int) ([]keycloak.User, error) { return p.c.RoleUsers(ctx, r, first, keycloak.MaxPage) })
+		users, err := keycloak.Everything(func(first int) ([]keycloak.User, error) { return p.c.RoleUsers(ctx, r, first, keycloak.MaxPage) })
 		if errors.Is(err, keycloak.ErrInvalidID) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -170,7 +170,7 @@ func (p *protector) holders(ctx context.Context) error {
 			return err
 		}
 		p.users(users)
-		groups, err := everything(func(first int) ([]keycloak.Group, error) { return p.c.RoleGroups(ctx, r, first, keycloak.MaxPage) })
+		groups, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.RoleGroups(ctx, r, first, keycloak.MaxPage) })
 		if err != nil {
 			return err
 		}
@@ -204,12 +204,12 @@ func (p *protector) group(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	members, err := everything(func(first int) ([]keycloak.User, error) { return p.c.Members(ctx, id, first, keycloak.MaxPage) })
+	members, err := keycloak.Everything(func(first int) ([]keycloak.User, error) { return p.c.Members(ctx, id, first, keycloak.MaxPage) })
 	if err != nil {
 		return err
 	}
 	p.users(members)
-	below, err := everything(func(first int) ([]keycloak.Group, error) { return p.c.Children(ctx, id, first, keycloak.MaxPage) })
+	below, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.Children(ctx, id, first, keycloak.MaxPage) })
 	for _, g := range below {
 		if err == nil {
 			err = p.group(ctx, g.ID)
@@ -264,18 +264,4 @@ func each[T any](ctx context.Context, items []T, do func(context.Context, T) err
 		g.Go(func() error { return do(ctx, item) })
 	}
 	return g.Wait()
-}
-
-// everything reads all pages of a list.
-func everything[T any](read func(first int) ([]T, error)) ([]T, error) {
-	var out []T
-	for {
-		part, err := read(len(out))
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, part...); len(part) < keycloak.MaxPage {
-			return out, nil
-		}
-	}
 }

@@ -36,6 +36,9 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 		}
 		t = &tenant.Tenant{} // has no credential
 	}
+	if seen := observe.FromContext(ctx); seen != nil {
+		seen.Tenant = t.Path // also of what is refused
+	}
 	now := time.Now()
 	wait := s.limits.exhausted(address, now)
 	principal, err := s.credential(ctx, t, r.Header.Values("Authorization"), wait > 0)
@@ -90,7 +93,7 @@ func reason(err error) string {
 func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) error {
 	t := p.Tenant
 	if r := observe.FromContext(ctx); r != nil {
-		r.Tenant, r.Client, r.KeyID = t.Path, p.Name, p.KeyID
+		r.Client, r.KeyID = p.Name, p.KeyID
 	}
 	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
 		s.options.Metrics.Throttled(t.Path, why)

@@ -68,6 +68,9 @@ func (s Scopes) String() string {
 	return strings.Join(texts, " ")
 }
 
+// SoonExpires is how long before its end a token is spoken of.
+const SoonExpires = 30 * 24 * time.Hour
+
 // Token is a static bearer token of a tenant, known by its hash only.
 type Token struct {
 	Name    string    // for the log

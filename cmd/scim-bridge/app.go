@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -241,15 +242,15 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 
 // accessTokens are whose JWTs a tenant takes, with where their keys are.
 func accessTokens(c config.Config, realmName string, list []config.AccessToken) []tenant.AccessToken {
-	out := make([]tenant.AccessToken, len(list))
+	out, realm := make([]tenant.AccessToken, len(list)), string(c.Keycloak.URL)+"/realms/"+url.PathEscape(realmName)
 	for i, a := range list {
 		out[i] = tenant.AccessToken{
 			Name: a.Name, Issuer: string(a.Issuer), KeysURL: string(a.JWKSURL), Audience: a.Audience, ClientID: a.ClientID, Subject: a.Subject,
 			RequiredScope: a.RequiredScope, Scopes: tenant.ScopesOf(a.Scopes),
 		}
 		if a.Issuer == "" {
-			out[i].Issuer, out[i].OfRealm = string(c.Realms[realmName].Issuer), true
-			out[i].KeysURL = string(c.Keycloak.URL) + "/realms/" + url.PathEscape(realmName) + "/protocol/openid-connect/certs"
+			out[i].Issuer, out[i].OfRealm = cmp.Or(string(c.Realms[realmName].Issuer), realm), true
+			out[i].KeysURL = realm + "/protocol/openid-connect/certs"
 		}
 	}
 	return out

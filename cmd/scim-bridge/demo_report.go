@@ -24,7 +24,7 @@ type held struct {
 // readBack reads a realm without the bridge.
 func readBack(ctx context.Context, admin *keycloak.Client) (held, error) {
 	h := held{users: map[string]keycloak.User{}, groups: map[string]map[string]bool{}}
-	users, err := all(func(first int) ([]keycloak.User, error) {
+	users, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
 		return admin.Users(ctx, keycloak.UserQuery{First: first})
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func readBack(ctx context.Context, admin *keycloak.Client) (held, error) {
 		}
 		ids[id], h.users[u.Username] = true, u
 	}
-	groups, err := all(func(first int) ([]keycloak.Group, error) { return admin.TopGroups(ctx, first, keycloak.MaxPage) })
+	groups, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return admin.TopGroups(ctx, first, keycloak.MaxPage) })
 	if err != nil {
 		return h, err
 	}
@@ -55,7 +55,7 @@ func (h *held) readMembers(ctx context.Context, admin *keycloak.Client, g keyclo
 	if err != nil {
 		return err
 	}
-	members, err := all(func(first int) ([]keycloak.User, error) { return admin.Members(ctx, id, first, keycloak.MaxPage) })
+	members, err := keycloak.Everything(func(first int) ([]keycloak.User, error) { return admin.Members(ctx, id, first, keycloak.MaxPage) })
 	if h.groups[g.Name] != nil {
 		h.doubles++
 	}
@@ -64,21 +64,6 @@ func (h *held) readMembers(ctx context.Context, admin *keycloak.Client, g keyclo
 		h.groups[g.Name][m.Username] = true
 	}
 	return err
-}
-
-// all reads pages until a short one.
-func all[T any](page func(first int) ([]T, error)) ([]T, error) {
-	var out []T
-	for {
-		part, err := page(len(out))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
-		if len(part) < keycloak.MaxPage {
-			return out, nil
-		}
-	}
 }
 
 // figure is one line of the table.

@@ -396,6 +396,9 @@ func TestTokensOfATenant(t *testing.T) {
 	if inspected := run(made.Token[:50]+"\n", 0, "inspect"); !strings.Contains(inspected, "not whole") || strings.Contains(inspected, "yes") {
 		t.Errorf("tokens inspect of half a token says %s", inspected)
 	}
+	if inspected := run("of-another-server\n", 0, "inspect"); !strings.Contains(inspected, "none of the configuration knows it") || !strings.Contains(inspected, sha256Of("of-another-server")) {
+		t.Errorf("tokens inspect of an unknown token says %s", inspected)
+	}
 	run("", 0, "new", "--sha256", sha256Of("of-another-server"), "--name", "taken-over")
 	b.app.reload()
 	b.with("of-another-server").must(t, http.MethodGet, "/Users", "")

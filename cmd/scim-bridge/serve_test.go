@@ -204,7 +204,7 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 		}
 		if fields["msg"] == "request" {
 			requests++
-			for _, key := range []string{"req_id", "client", "method", "route", "status", "kc_calls", "dur_ms"} {
+			for _, key := range []string{"req_id", "tenant", "client", "key_id", "method", "route", "status", "kc_calls", "dur_ms"} {
 				if _, ok := fields[key]; !ok {
 					t.Errorf("a line lacks %s: %s", key, line)
 				}

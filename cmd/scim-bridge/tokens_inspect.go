@@ -54,8 +54,12 @@ func inspectToken(cmd *cobra.Command, file string) error {
 	claims := describeToken(w, token)
 	sum := sha256.Sum256([]byte(token))
 	fmt.Fprintf(w, "sha256\t%s\n", hex.EncodeToString(sum[:]))
+	said := false
 	for _, t := range tenants {
-		takes(w, t, sum, claims, time.Now())
+		said = takes(w, t, sum, claims, time.Now()) || said
+	}
+	if file != "" && !said {
+		fmt.Fprintln(w, "tenants\tnone of the configuration knows it; organizations that bring their own credentials were not asked")
 	}
 	return w.Flush()
 }
@@ -96,9 +100,10 @@ func describeToken(w io.Writer, token string) *auth.Claims {
 	return &claims
 }
 
-// takes says whether a tenant of the configuration takes a token.
-func takes(w io.Writer, t *tenant.Tenant, sum config.Digest, claims *auth.Claims, now time.Time) {
+// takes says whether a tenant of the configuration takes a token; false for nothing to say.
+func takes(w io.Writer, t *tenant.Tenant, sum config.Digest, claims *auth.Claims, now time.Time) (said bool) {
 	for _, known := range t.Tokens {
+		said = said || known.SHA256 == sum
 		switch {
 		case known.SHA256 != sum:
 		case known.Expired(now):
@@ -108,7 +113,7 @@ func takes(w io.Writer, t *tenant.Tenant, sum config.Digest, claims *auth.Claims
 		}
 	}
 	if claims == nil {
-		return
+		return said
 	}
 	for i := range t.AccessTokens {
 		rule := &t.AccessTokens[i]
@@ -122,4 +127,5 @@ func takes(w io.Writer, t *tenant.Tenant, sum config.Digest, claims *auth.Claims
 			fmt.Fprintf(w, "%s\tyes when its signature is good, as %s, for %s\n", t.Path, rule.Name, rule.Scopes)
 		}
 	}
+	return said || len(t.AccessTokens) > 0
 }

@@ -88,26 +88,20 @@ func organizationPlaces(ctx context.Context, c config.Config, realm string) ([]p
 	if err != nil {
 		return nil, err
 	}
-	var out []place
-	for first := 0; ; first += keycloak.MaxPage {
-		page, err := client.Organizations(ctx, first, keycloak.MaxPage)
-		if err != nil {
-			return nil, refusedAccount(realm, err)
-		}
-		for _, o := range page {
-			p, err := newOrganizationPlace(c, realm, client, o)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, p)
-		}
-		if len(page) < keycloak.MaxPage {
-			return out, nil
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
+		return client.Organizations(ctx, first, keycloak.MaxPage)
+	})
+	if err != nil {
+		return nil, refusedAccount(realm, err)
+	}
+	out := make([]place, len(list))
+	for i, o := range list {
+		if out[i], err = newOrganizationPlace(c, realm, client, o); err != nil {
+			return nil, err
 		}
 	}
+	return out, nil
 }
-
-const soonExpires = 30 * 24 * time.Hour
 
 func show(path string, t config.Token, now time.Time) listed {
 	out := listed{Tenant: path, Name: t.Name, KeyID: string(t.KeyID), State: "good", Scopes: strings.Fields(tenant.ScopesOf(t.Scopes).String())}
@@ -118,7 +112,7 @@ func show(path string, t config.Token, now time.Time) listed {
 	switch left := t.Expires.Sub(now); {
 	case left <= 0:
 		out.State = "expired"
-	case left <= soonExpires:
+	case left <= tenant.SoonExpires:
 		out.State = "expires soon"
 	}
 	return out
