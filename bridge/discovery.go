@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -13,8 +12,11 @@ import (
 // base is the URL of a service root. t is its tenant, nil when nobody proved that there is
 // one: then the answer is that of a tenant without a mapping file.
 func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
-	changes := t != nil && t.Mapping.ChangesPasswords()
-	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, directory.MaxPage, changes)}
+	f := scim.Features{MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords()}
+	if !s.options.HidePagination {
+		f.CursorTimeout = int(s.options.CursorTimeout.Seconds())
+	}
+	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, f)}
 }
 
 // ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.

@@ -17,7 +17,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
@@ -43,8 +42,8 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	return current{resource: resource, group: group, groupID: id}, err
 }
 
-func (groupKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
-	return directory.Groups(ctx, r.Tenant, r.wall, e, page)
+func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (directory.Found, error) {
+	return k.s.directory.Groups(ctx, r.Tenant, r.fitness, r.wall, q)
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {

@@ -2,7 +2,11 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,40 +15,75 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Query is a search (RFC 7644 section 3.4.2).
+// Query is a search (RFC 7644 section 3.4.2, RFC 9865 section 2).
 type Query struct {
-	Filter     string // "" for none
-	StartIndex *int   // nil: 1; less is read as 1
-	Count      *int   // nil: directory.DefaultPage; negative is read as 0
+	Filter     string  // "" for none
+	SortBy     string  // "" for none
+	SortOrder  string  // "" for ascending
+	StartIndex *int    // nil: 1; less is read as 1
+	Count      *int    // nil: defaultResults; by index a negative one is read as 0
+	Cursor     *string // nil: a page by index; "" for the first page by cursor
 }
 
-// maxStart is the last index that Keycloak's paging takes.
-const maxStart = 1<<31 - 1
+const (
+	// maxStart is the last index that Keycloak's paging takes.
+	maxStart = 1<<31 - 1
+	// maxDefault is the page of a client that names no count, if so many fit.
+	maxDefault = 100
+)
 
-func (q Query) page() directory.Page {
-	page := directory.Page{Start: 1, Count: directory.DefaultPage}
+func (s *Service) defaultResults() int { return min(maxDefault, s.options.MaxResults) }
+
+// page is the part of the query that is the same for every type.
+func (s *Service) page(q Query) (directory.Query, error) {
+	page := directory.Query{Start: 1, Count: s.defaultResults(), Cursor: q.Cursor != nil}
+	switch {
+	case page.Cursor && q.StartIndex != nil:
+		return page, scim.BadRequest(scim.InvalidValue, "a query has a startIndex or a cursor, not both")
+	case page.Cursor && q.Count != nil && *q.Count < 1:
+		return page, scim.BadRequest(scim.InvalidCount, "the count of a page by cursor is at least 1")
+	}
 	if q.StartIndex != nil {
 		page.Start = min(max(1, *q.StartIndex), maxStart)
 	}
 	if q.Count != nil {
-		page.Count = min(max(0, *q.Count), directory.MaxPage)
+		page.Count = min(max(0, *q.Count), s.options.MaxResults)
 	}
-	return page
+	return page, nil
 }
 
 // List answers a search: 200 with a ListResponse, whatever matches. A Call without an
 // endpoint searches all types, one behind the other (RFC 7644 section 3.4.2.1).
 func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
+	page, err := s.page(q)
+	if err != nil {
+		return Answer{}, err
+	}
 	requests, err := s.beginSearch(c, q)
 	if err != nil {
 		return Answer{}, err
 	}
-	page := q.page()
+	at, err := s.openCursor(c, q)
+	if err != nil {
+		return Answer{}, err
+	}
 	list := scim.List{StartIndex: page.Start}
-	for _, r := range requests {
-		found, err := r.kind.find(ctx, r.request, r.expr, directory.Page{
-			Start: max(1, page.Start-list.Total), Count: page.Count - len(list.Resources),
-		})
+	if page.Cursor {
+		list.StartIndex = 0
+	}
+	var next *directory.Cursor
+	for i, r := range requests {
+		part := page
+		part.Filter, part.Sort, part.Count = r.expr, r.sort, page.Count-len(list.Resources)
+		switch from := at.Endpoint == r.Endpoint; {
+		case !page.Cursor:
+			part.Start = max(1, page.Start-list.Total)
+		case from:
+			part.After, at.Endpoint = at.After, ""
+		case at.Endpoint != "" || next != nil: // all of the type is before or behind the page
+			part.Cursor, part.Count = false, 0
+		}
+		found, err := r.kind.find(ctx, r.request, part)
 		if err != nil {
 			return Answer{}, s.fail(r.request, err)
 		}
@@ -54,19 +93,62 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
 		}
 		list.Total += found.Total
 		list.Resources = append(list.Resources, objects...)
+		switch full := part.Cursor && len(list.Resources) == page.Count; {
+		case found.Next != nil:
+			next = &directory.Cursor{Endpoint: r.Endpoint, After: found.Next}
+		case full && i+1 < len(requests):
+			next = &directory.Cursor{Endpoint: requests[i+1].Endpoint}
+		}
+	}
+	if next != nil {
+		if list.NextCursor, err = s.sealCursor(c, q, *next); err != nil {
+			return Answer{}, err
+		}
 	}
 	return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+}
+
+// binding is what a cursor is good for: the tenant, what its client may do, and the query.
+func binding(c Call, q Query) []string {
+	t := c.Tenant
+	return []string{
+		t.Realm, t.Party.Key, t.Organization.ID.String(), strconv.Itoa(int(c.Scopes)), c.Endpoint, q.Filter, strings.ToLower(q.SortBy), strings.ToLower(q.SortOrder),
+	}
+}
+
+func (s *Service) sealCursor(c Call, q Query, at directory.Cursor) (string, error) {
+	at.Expires = time.Now().Add(s.options.CursorTimeout).Unix()
+	return at.Seal(c.Tenant.CursorKey, binding(c, q)...)
+}
+
+// openCursor is where a walk goes on; zero at its beginning, and without one.
+func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
+	if q.Cursor == nil || *q.Cursor == "" {
+		return directory.Cursor{}, nil
+	}
+	at, err := directory.OpenCursor(c.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
+	switch {
+	case errors.Is(err, directory.ErrCursorExpired):
+		return at, scim.BadRequest(scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
+	case err != nil:
+		return at, scim.BadRequest(scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
+	}
+	return at, nil
 }
 
 // searched is a search of one type of resource.
 type searched struct {
 	*request
 	expr filter.Expr // nil for everything
+	sort filter.Sort
 }
 
 // beginSearch reads the filter for every type before anything is looked up.
 func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 	endpoints, parse := []string{c.Endpoint}, filter.Parse
+	if c.Endpoint == "" && q.SortBy != "" {
+		return nil, scim.BadRequest(scim.InvalidValue, "resources of several types are not sorted together; sort /Users and /Groups each")
+	}
 	if c.Endpoint == "" {
 		endpoints, parse = []string{endpointUsers, endpointGroups}, filter.ParseAtRoot
 	}
@@ -78,6 +160,9 @@ func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 			return nil, err
 		}
 		out[i] = searched{request: r}
+		if out[i].sort, err = filter.ParseSort(q.SortBy, q.SortOrder, r.rt); err != nil {
+			return nil, err
+		}
 		if q.Filter == "" {
 			continue
 		}

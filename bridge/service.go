@@ -17,13 +17,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
 // Options are what a Service needs besides its clients.
 type Options struct {
 	Log *zap.Logger // required
+
+	Directory  directory.Options
+	MaxResults int // resources on a page of a list at most
+	// CursorTimeout is how long a cursor is good.
+	CursorTimeout time.Duration
+	// HidePagination keeps the service provider configuration from telling of them.
+	HidePagination bool
 
 	// ObserveStep is told the outcome of every step of a plan; nil for none.
 	ObserveStep func(kind plan.Kind, err error)
@@ -34,10 +40,11 @@ type Options struct {
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
 type Service struct {
-	realms  *keycloak.Realms
-	applier *apply.Applier
-	options Options
-	told    sync.Map // what the log says once
+	realms    *keycloak.Realms
+	directory *directory.Directory
+	applier   *apply.Applier
+	options   Options
+	told      sync.Map // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
@@ -46,18 +53,23 @@ func New(realms *keycloak.Realms, o Options) *Service {
 		o.ObserveIgnored = func(string, int) {}
 	}
 	return &Service{
-		realms:  realms,
-		applier: &apply.Applier{Observe: o.ObserveStep},
-		options: o,
+		realms:    realms,
+		directory: directory.New(o.Directory),
+		applier:   &apply.Applier{Observe: o.ObserveStep},
+		options:   o,
 	}
 }
+
+// Directory is where the service finds resources.
+func (s *Service) Directory() *directory.Directory { return s.directory }
 
 // Call is what every request says.
 type Call struct {
 	Tenant     *tenant.Tenant
-	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
-	ID         string   // of the resource; hostile until parsed
-	Attributes []string // the query parameter, split at its commas
+	Scopes     tenant.Scopes // of the credential
+	Endpoint   string        // of the resource type: "/Users", "/Groups"; "" in a search of all
+	ID         string        // of the resource; hostile until parsed
+	Attributes []string      // the query parameter, split at its commas
 	Excluded   []string
 	Conditions
 }
@@ -104,7 +116,7 @@ type kind interface {
 	resourceType(t *tenant.Tenant) *scim.ResourceType
 	// read finds a resource that the tenant may see, else a 404.
 	read(ctx context.Context, r *request) (current, error)
-	find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error)
+	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
 	create(ctx context.Context, r *request, doc scim.Document) (change, error)
 	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
 	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
@@ -436,7 +448,34 @@ func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Out
 	if err := guard.Allow(ctx, r.client, r.fitness, p); err != nil {
 		return apply.Outcome{}, err
 	}
-	return s.applier.Apply(ctx, r.client, p)
+	out, err := s.applier.Apply(ctx, r.client, p)
+	users, groups := touched(p, out)
+	s.directory.Touch(r.Tenant, users, groups)
+	return out, err
+}
+
+// touched are the ids of what a plan may have changed.
+func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
+	users, groups = appendID(nil, out.User.String()), appendID(nil, out.Group.String())
+	for _, step := range p {
+		switch step.Kind {
+		case plan.AddMember, plan.RemoveMember: // no document has them
+		case plan.UpdateGroup:
+			groups = appendID(groups, step.OldGroup.ID)
+		case plan.DeleteGroup:
+			groups = appendID(groups, step.Group.String())
+		default:
+			users = appendID(users, step.User.String())
+		}
+	}
+	return users, groups
+}
+
+func appendID(ids []string, id string) []string {
+	if id == "" {
+		return ids
+	}
+	return append(ids, id)
 }
 
 // render answers with a resource as the client asked to see it.

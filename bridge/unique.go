@@ -23,7 +23,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		if err := s.lock(ctx, r, r.Endpoint+" "+r.Tenant.Party.Key+" "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
 			return err
 		}
-		found, err := r.kind.find(ctx, r, &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, directory.Page{Start: 1, Count: 2})
+		found, err := r.kind.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, Start: 1, Count: 2})
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
@@ -44,8 +43,8 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 	return current{resource: resource, user: user, userID: id}, err
 }
 
-func (userKind) find(ctx context.Context, r *request, e filter.Expr, page directory.Page) (directory.Found, error) {
-	return directory.Users(ctx, r.Tenant, r.wall, e, page)
+func (k userKind) find(ctx context.Context, r *request, q directory.Query) (directory.Found, error) {
+	return k.s.directory.Users(ctx, r.Tenant, r.fitness, r.wall, q)
 }
 
 func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {

@@ -21,6 +21,7 @@ type checker struct {
 func (k checker) config(c *Config) {
 	k.version(c.Version)
 	k.server(&c.Server)
+	k.index(&c.Index)
 	if c.Admin.Listen.same(c.Server.Listen) {
 		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
 	}
@@ -69,6 +70,8 @@ func (k checker) server(s *Server) {
 	within(k, "server.requestTimeout", s.RequestTimeout, Duration(time.Second), Duration(10*time.Minute))
 	within(k, "server.drainTimeout", s.DrainTimeout, 0, Duration(10*time.Minute))
 	within(k, "server.failuresPerMinute", s.FailuresPerMinute, 1, 1_000_000)
+	within(k, "server.maxResults", s.MaxResults, 1, 1000)
+	within(k, "server.cursorTimeout", s.CursorTimeout, Duration(time.Minute), Duration(24*time.Hour))
 	if strings.Contains(string(s.PublicURL), "/realms/") {
 		k.add("server.publicURL", "holds the path of a realm", "Give the root alone: the bridge adds /realms/.../scim/v2")
 	}
@@ -80,6 +83,10 @@ func (k checker) server(s *Server) {
 		k.missing("server", "publicURL", "server.listen names no host and port that a client could call; write the URL that it calls")
 	}
 	s.PublicURL = base
+}
+
+func (k checker) index(i *Index) {
+	within(k, "index.maxMemoryBytes", i.MaxMemoryBytes, 1<<20, 1<<32-1)
 }
 
 func (k checker) keycloak(c *Keycloak) {

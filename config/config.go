@@ -23,6 +23,8 @@ type Config struct {
 	Log Log `json:"log"`
 	// Keycloak is `keycloak`: the server whose Admin API is called.
 	Keycloak Keycloak `json:"keycloak"`
+	// Index is `index`: what answers filters and orders that Keycloak cannot.
+	Index Index `json:"index"`
 	// Realms is `realms`: Keycloak realm name to realm, required, never master.
 	Realms map[string]Realm `json:"realms"`
 
@@ -56,6 +58,25 @@ type Server struct {
 	// FailuresPerMinute is `failuresPerMinute`: the requests without a good credential that
 	// one address may send in a minute before they are 429 in place of 401, default 300.
 	FailuresPerMinute int `json:"failuresPerMinute"`
+	// MaxResults is `maxResults`: the most resources on a page of a list, default 1000.
+	MaxResults int `json:"maxResults"`
+	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is good, default
+	// 1h.
+	CursorTimeout Duration `json:"cursorTimeout"`
+	// HidePagination is `hidePagination`: leave the attribute pagination, which is younger
+	// than RFC 7643, out of the service provider configuration, for clients that refuse what
+	// they do not know; default false. Cursors work without it.
+	HidePagination bool `json:"hidePagination"`
+}
+
+// Index bounds the indexes of all tenants, which are in memory.
+type Index struct {
+	// MaxMemoryBytes is `maxMemoryBytes`: what they may take together, default 256 MiB, for
+	// about 800,000 users.
+	MaxMemoryBytes int64 `json:"maxMemoryBytes"`
+	// Warm is `warm`: make them at the start and keep them, so that nobody waits; else they
+	// are made when they are needed. Default false.
+	Warm bool `json:"warm"`
 }
 
 // Admin is the listener for health and metrics.
@@ -312,7 +333,10 @@ func Default() Config {
 			DrainTimeout:   Duration(30 * time.Second),
 
 			FailuresPerMinute: 300,
+			MaxResults:        1000,
+			CursorTimeout:     Duration(time.Hour),
 		},
+		Index: Index{MaxMemoryBytes: 256 << 20},
 		Admin: Admin{Listen: "127.0.0.1:9091"},
 		Log:   Log{Level: LevelInfo},
 		Keycloak: Keycloak{

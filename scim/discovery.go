@@ -1,18 +1,25 @@
 package scim
 
-// ServiceProviderConfig is the object of RFC 7643 section 5, for a service provider
-// that returns maxResults resources on a page at most. PATCH is supported in full,
-// filters as far as docs/reference/filters.md says, versions by ETag, the rest not.
-//
-// changePassword says whether a password can be changed.
-func ServiceProviderConfig(base string, maxResults int, changePassword bool) map[string]any {
-	no := map[string]any{"supported": false}
-	return map[string]any{
+// Features are what a service provider can do beside what RFC 7644 asks of all.
+type Features struct {
+	MaxResults     int  // resources on a page at most
+	DefaultResults int  // without a count
+	ChangePassword bool // whether a password can be changed
+	// CursorTimeout is how long a cursor is good, in seconds; 0 leaves the attribute
+	// pagination out, which is younger than RFC 7643 (RFC 9865 section 4).
+	CursorTimeout int
+}
+
+// ServiceProviderConfig is the object of RFC 7643 section 5: PATCH, filters, sorting and
+// versions are there, bulk requests are not.
+func ServiceProviderConfig(base string, f Features) map[string]any {
+	yes := map[string]any{"supported": true}
+	out := map[string]any{
 		AttrSchemas:      []string{ServiceProviderConfigURN},
-		"patch":          map[string]any{"supported": true},
+		"patch":          yes,
 		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
-		"filter":         map[string]any{"supported": true, "maxResults": maxResults},
-		"changePassword": map[string]any{"supported": changePassword}, "sort": no, "etag": map[string]any{"supported": true},
+		"filter":         map[string]any{"supported": true, "maxResults": f.MaxResults},
+		"changePassword": map[string]any{"supported": f.ChangePassword}, "sort": yes, "etag": yes,
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "A token of the tenant, sent as Authorization: Bearer.",
@@ -22,6 +29,13 @@ func ServiceProviderConfig(base string, maxResults int, changePassword bool) map
 			"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig",
 		},
 	}
+	if f.CursorTimeout > 0 {
+		out["pagination"] = map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": f.DefaultResults, "maxPageSize": f.MaxResults, "cursorTimeout": f.CursorTimeout,
+		}
+	}
+	return out
 }
 
 // Discovery is the resource type as an object of /ResourceTypes (RFC 7643

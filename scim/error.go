@@ -12,6 +12,9 @@ type ErrorType string
 // The error types of RFC 7644 table 9.
 const (
 	InvalidFilter ErrorType = "invalidFilter"
+	InvalidCursor ErrorType = "invalidCursor" // RFC 9865 section 2, as the next two
+	ExpiredCursor ErrorType = "expiredCursor"
+	InvalidCount  ErrorType = "invalidCount"
 	TooMany       ErrorType = "tooMany"
 	UniqueValue   ErrorType = "uniqueness"
 	MutabilityErr ErrorType = "mutability"

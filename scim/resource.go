@@ -84,8 +84,9 @@ func (rt *ResourceType) Location(base, id string) string {
 // List is a ListResponse (RFC 7644 section 3.4.2).
 type List struct {
 	Total      int // of all pages
-	StartIndex int // of the first resource, from 1
+	StartIndex int // of the first resource, from 1; 0 on a page by cursor
 	Resources  []map[string]any
+	NextCursor string // of the next page by cursor (RFC 9865 section 2); "" for none
 }
 
 // Object is the list as a JSON object. Resources is always an array.
@@ -94,13 +95,19 @@ func (l List) Object() map[string]any {
 	if resources == nil {
 		resources = []map[string]any{}
 	}
-	return map[string]any{
+	out := map[string]any{
 		AttrSchemas:    []string{ListResponseURN},
 		"totalResults": l.Total,
-		"startIndex":   l.StartIndex,
 		"itemsPerPage": len(resources),
 		"Resources":    resources,
 	}
+	if l.StartIndex > 0 {
+		out["startIndex"] = l.StartIndex
+	}
+	if l.NextCursor != "" {
+		out["nextCursor"] = l.NextCursor
+	}
+	return out
 }
 
 // SortedNames are the names of an object in a stable order.

@@ -6,12 +6,14 @@ import (
 	"strconv"
 )
 
-// SearchRequest is the body of a POST to /.search (RFC 7644 section 3.4.3). sortBy and
-// sortOrder are ignored as in a URL: ServiceProviderConfig says that there is no sort.
+// SearchRequest is the body of a POST to /.search (RFC 7644 section 3.4.3, RFC 9865 section 3).
 type SearchRequest struct {
 	Attributes []string // nil when absent
 	Excluded   []string // excludedAttributes; nil when absent
 	Filter     string   // "" for none
+	SortBy     string   // "" for none
+	SortOrder  string   // "" for none
+	Cursor     *string  // nil when absent
 	StartIndex *int     // nil when absent
 	Count      *int     // nil when absent
 }
@@ -36,13 +38,33 @@ func DecodeSearch(p Profile, object map[string]any) (SearchRequest, error) {
 	if s.Count, err = integerOf(object, "count"); err != nil {
 		return s, err
 	}
-	value, _ := Member(object, "filter")
-	text, ok := value.(string)
-	if value != nil && !ok {
-		return s, BadRequest(InvalidSyntax, "filter must be a string")
+	var texts [4]*string
+	for i, name := range []string{"filter", "sortBy", "sortOrder", "cursor"} {
+		if texts[i], err = textOf(object, name); err != nil {
+			return s, err
+		}
 	}
-	s.Filter = text
+	s.Filter, s.SortBy, s.SortOrder, s.Cursor = deref(texts[0]), deref(texts[1]), deref(texts[2]), texts[3]
 	return s, nil
+}
+
+func textOf(object map[string]any, name string) (*string, error) {
+	value, _ := Member(object, name)
+	if value == nil {
+		return nil, nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return nil, BadRequest(InvalidSyntax, "%s must be a string", name)
+	}
+	return &text, nil
+}
+
+func deref(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 func textsOf(object map[string]any, name string) ([]string, error) {

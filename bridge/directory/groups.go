@@ -3,7 +3,8 @@ package directory
 import (
 	"context"
 	"slices"
-	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -17,19 +18,25 @@ type groups struct {
 	src Source
 }
 
-// Groups finds top-level groups without their members: all in Keycloak's order, by
-// name, when e is nil, else those that match. Errors are as for Users.
-func Groups(ctx context.Context, t *tenant.Tenant, src Source, e filter.Expr, page Page) (Found, error) {
+// Groups finds top-level groups without their members: all in Keycloak's order, by name, when
+// there is neither a filter nor an order, else those that match. Errors are as for Users.
+func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, f tenant.Fitness, src Source, q Query) (Found, error) {
 	g := groups{t: t, src: src}
-	if err := g.checkMembers(e); err != nil {
+	if err := g.checkMembers(q.Filter); err != nil {
 		return Found{}, err
 	}
-	s := search{rt: t.Mapping.Group, base: t.BaseURL, rank: g.rank, lookUp: g.lookUp, count: src.CountGroups, read: g.read}
-	found, err := s.run(ctx, e, page)
+	found, err := g.search(d, f).run(ctx, q)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
 	}
 	return found, err
+}
+
+func (g groups) search(d *Directory, f tenant.Fitness) search {
+	return search{
+		rt: g.t.Mapping.Group, base: g.t.BaseURL, protected: f.Protected, rank: g.rank, shelf: d.shelvesOf(g.t).groups,
+		lookUp: g.lookUp, count: g.src.CountGroups, read: g.read, byID: g.byIDs,
+	}
 }
 
 // checkMembers refuses a filter whose terms on members are not all looked up: the
@@ -46,16 +53,33 @@ func (g groups) checkMembers(e filter.Expr) error {
 	return nil
 }
 
-func (g groups) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
+func (g groups) read(ctx context.Context, first, limit int) ([]item, error) {
 	list, err := g.src.ListGroups(ctx, first, limit)
-	if err != nil {
-		return nil, err
-	}
-	return resources(list, g.resource)
+	return g.items(list), err
 }
 
-func (g groups) resource(group keycloak.Group) (scim.Resource, error) {
-	return g.t.Mapping.GroupResource(g.t.Party.Key, group)
+// byIDs costs a call for every id: Keycloak looks no groups up by theirs.
+func (g groups) byIDs(ctx context.Context, ids []string) ([]item, error) {
+	found := make([][]keycloak.Group, len(ids))
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.SetLimit(parallel)
+	for i, id := range ids {
+		eg.Go(func() (err error) {
+			found[i], err = g.byID(ctx, id)
+			return err
+		})
+	}
+	err := eg.Wait()
+	return g.items(slices.DeleteFunc(slices.Concat(found...), func(group keycloak.Group) bool { return !g.src.Listed(group) })), err
+}
+
+func (g groups) items(list []keycloak.Group) []item {
+	out := make([]item, len(list))
+	for i, group := range list {
+		out[i].resource, out[i].err = g.t.Mapping.GroupResource(g.t.Party.Key, group)
+		out[i].resource.ID = group.ID
+	}
+	return out
 }
 
 // rank puts members first, because only what is looked up by them has them to be
@@ -76,15 +100,14 @@ func (g groups) rank(p scim.AttrPath) (int, bool) {
 	return 8, ok
 }
 
-func (g groups) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
+func (g groups) lookUp(ctx context.Context, t term) ([]item, error) {
 	list, err := g.find(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	found, err := resources(list, g.resource)
+	found := g.items(list)
 	if t.path.URN == "" && t.path.Name == scim.AttrMembers {
 		for i := range found {
-			found[i].Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}
+			if found[i].err == nil {
+				found[i].resource.Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}
+			}
 		}
 	}
 	return found, err
@@ -98,11 +121,11 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	case t.path.Name == scim.AttrMembers:
 		return g.byMember(ctx, t.text)
 	case t.path.Name == scim.AttrExternalID:
-		return g.search(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
+		return g.query(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
 	case t.path.Name == scim.AttrDisplayName:
 		// Keycloak's exact search is by case and a display name is not (RFC 7643 section
 		// 8.7.1), so the search is the inexact one, which finds at least every match.
-		return g.search(ctx, keycloak.GroupQuery{Search: t.text})
+		return g.query(ctx, keycloak.GroupQuery{Search: t.text})
 	}
 	lookup, ok := g.t.Mapping.GroupLookup(t.path)
 	if !ok {
@@ -112,7 +135,7 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	if !ok {
 		return nil, nil
 	}
-	return g.search(ctx, keycloak.GroupQuery{Attribute: &query})
+	return g.query(ctx, keycloak.GroupQuery{Attribute: &query})
 }
 
 func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
@@ -136,16 +159,9 @@ func (g groups) byMember(ctx context.Context, text string) ([]keycloak.Group, er
 	if isNotFound(err) {
 		return nil, nil
 	}
-	return byName(slices.DeleteFunc(list, func(group keycloak.Group) bool { return !g.src.Listed(group) })), err
+	return slices.DeleteFunc(list, func(group keycloak.Group) bool { return !g.src.Listed(group) }), err
 }
 
-func (g groups) search(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
-	list, err := g.src.FindGroups(ctx, q, maxHits)
-	return byName(list), err
-}
-
-// byName sorts groups as a list shows them.
-func byName(list []keycloak.Group) []keycloak.Group {
-	slices.SortStableFunc(list, func(a, b keycloak.Group) int { return strings.Compare(a.Name, b.Name) })
-	return list
+func (g groups) query(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
+	return g.src.FindGroups(ctx, q, maxHits)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
 // users searches the users of one tenant.
@@ -19,28 +18,41 @@ type users struct {
 	src Source
 }
 
-// Users finds users: all in Keycloak's order, by user name, when e is nil, else
-// those that match. Refusals are *scim.Error with InvalidFilter; a user whose
-// stored attributes cannot be read is a *mapping.DamagedError.
-func Users(ctx context.Context, t *tenant.Tenant, src Source, e filter.Expr, page Page) (Found, error) {
+// Users finds users: all in Keycloak's order, by user name, when there is neither a filter nor
+// an order, else those that match. Refusals are *scim.Error with InvalidFilter or TooMany; a
+// user whose stored attributes cannot be read is a *mapping.DamagedError.
+func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, f tenant.Fitness, src Source, q Query) (Found, error) {
 	u := users{t: t, src: src}
-	if mentions(e, scim.AttrGroups) > 0 {
+	if mentions(q.Filter, scim.AttrGroups) > 0 {
 		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
-	s := search{rt: t.Mapping.User, base: t.BaseURL, rank: u.rank, lookUp: u.lookUp, count: src.CountUsers, read: u.read}
-	return s.run(ctx, e, page)
+	return u.search(d, f).run(ctx, q)
 }
 
-func (u users) read(ctx context.Context, first, limit int) ([]scim.Resource, error) {
-	list, err := u.src.ListUsers(ctx, first, limit)
-	if err != nil {
-		return nil, err
+func (u users) search(d *Directory, f tenant.Fitness) search {
+	return search{
+		rt: u.t.Mapping.User, base: u.t.BaseURL, protected: f.Protected, rank: u.rank, shelf: d.shelvesOf(u.t).users,
+		lookUp: u.lookUp, count: u.src.CountUsers, read: u.read, byID: u.byIDs,
 	}
-	return resources(list, u.resource)
 }
 
-func (u users) resource(user keycloak.User) (scim.Resource, error) {
-	return u.t.Mapping.UserResource(u.t.Party, user)
+func (u users) read(ctx context.Context, first, limit int) ([]item, error) {
+	list, err := u.src.ListUsers(ctx, first, limit)
+	return u.items(list), err
+}
+
+func (u users) byIDs(ctx context.Context, ids []string) ([]item, error) {
+	list, err := u.src.UsersByID(ctx, ids)
+	return u.items(list), err
+}
+
+func (u users) items(list []keycloak.User) []item {
+	out := make([]item, len(list))
+	for i, user := range list {
+		out[i].resource, out[i].err = u.t.Mapping.UserResource(u.t.Party, user)
+		out[i].resource.ID = user.ID
+	}
+	return out
 }
 
 // rank: the id and indexed columns first, then what takes two calls, then
@@ -61,12 +73,9 @@ func (u users) rank(p scim.AttrPath) (int, bool) {
 	return 8, ok
 }
 
-func (u users) lookUp(ctx context.Context, t term) ([]scim.Resource, error) {
+func (u users) lookUp(ctx context.Context, t term) ([]item, error) {
 	list, err := u.find(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	return resources(list, u.resource)
+	return u.items(list), err
 }
 
 func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {

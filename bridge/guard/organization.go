@@ -72,13 +72,18 @@ func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountOrganizationMembers(ctx, w.id)
 }
 
-// Prove costs a call for every id.
-func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
+// UsersByID costs a call for every id: Keycloak looks no members up by theirs.
+func (w organizationUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	var asked []keycloak.User
 	for _, id := range keycloak.ParseUserIDs(ids) {
 		asked = append(asked, keycloak.User{ID: id.String()})
 	}
-	found, err := proved(ctx, w, asked)
+	return proved(ctx, w, asked)
+}
+
+// Prove costs what UsersByID does.
+func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
+	found, err := w.UsersByID(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}

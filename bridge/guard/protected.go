@@ -53,6 +53,11 @@ func (w shownUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak
 	return each(list, w.shown), err
 }
 
+func (w shownUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
+	list, err := w.Users.UsersByID(ctx, ids)
+	return each(list, w.shown), err
+}
+
 func (w shownUsers) shown(u keycloak.User) keycloak.User {
 	if !w.protected.User(u.ID) {
 		return u

@@ -85,8 +85,8 @@ func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 // faster than its size on a cold cache of Keycloak.
 const batchSize = 50
 
-// Prove costs a call for every 50 ids.
-func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
+// UsersByID costs a call for every 50 ids.
+func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	valid := keycloak.ParseUserIDs(ids)
 	batches := make([][]keycloak.User, (len(valid)+batchSize-1)/batchSize)
 	g, ctx := errgroup.WithContext(ctx)
@@ -101,12 +101,15 @@ func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, un
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	return slices.Concat(batches...), err
+}
+
+// Prove costs what UsersByID does.
+func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
+	found, err := w.UsersByID(ctx, ids)
+	if err != nil {
 		return nil, nil, err
-	}
-	var found []keycloak.User
-	for _, users := range batches {
-		found = append(found, users...)
 	}
 	known, unknown = sorted(ids, found)
 	return known, unknown, nil

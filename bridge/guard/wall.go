@@ -21,6 +21,8 @@ type Users interface {
 	// FindUsers reads the users that match a query by user name, address or attributes, most
 	// at most, else a *scim.Error with TooMany.
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
+	// UsersByID reads users by their ids, in no order; those that are none are left out.
+	UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error)
 	// ListUsers reads a page of all users in Keycloak's order, by user name.
 	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
 	// CountUsers counts those that ListUsers lists.

@@ -23,6 +23,7 @@ type Metrics struct {
 	throttled      *prometheus.CounterVec
 	config         prometheus.Gauge
 	configReloads  *prometheus.CounterVec
+	scanSeconds    *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics. version is the bridge's own.
@@ -55,6 +56,18 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Name: "scim_bridge_tenant_fit", Help: "1 when the realm offers what the tenant needs, else 0.",
 		}, []string{"tenant"}),
 	}
+	m.more()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.config, m.configReloads, m.scanSeconds, info)
+	return m
+}
+
+// more makes the metrics of files, credentials and indexes.
+func (m *Metrics) more() {
 	m.mapping = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "scim_bridge_mapping_applied", Help: "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.",
 	}, []string{"tenant"})
@@ -80,13 +93,10 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 	for _, outcome := range []string{"applied", "refused"} {
 		m.configReloads.WithLabelValues(outcome)
 	}
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
-		ConstLabels: prometheus.Labels{"version": version},
-	})
-	info.Set(1)
-	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.config, m.configReloads, info)
-	return m
+	m.scanSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "scim_bridge_index_scan_seconds", Help: "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.",
+		Buckets: prometheus.ExponentialBuckets(0.01, 4, 10), //nolint:mnd // up to about three quarters of an hour
+	}, []string{"tenant", "type", "outcome"})
 }
 
 // Request counts an answered request. route is the pattern, never the path.
@@ -145,6 +155,54 @@ func (m *Metrics) Forget(tenant string) {
 	m.mapping.Delete(label)
 	m.reloads.DeletePartialMatch(label)
 	m.throttled.DeletePartialMatch(label)
+	m.scanSeconds.DeletePartialMatch(label)
+}
+
+// Scan records that all resources of a type were read into an index, or why they were not.
+func (m *Metrics) Scan(tenant, resourceType string, took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.scanSeconds.WithLabelValues(tenant, resourceType, outcome).Observe(took.Seconds())
+}
+
+// Index is an index of a tenant, as the metrics show it.
+type Index struct {
+	Tenant, Type string
+	Resources    int
+	Bytes        int
+	Age          time.Duration // since the last whole scan began
+}
+
+// Indexes shows the indexes as they are whenever the metrics are read.
+func (m *Metrics) Indexes(registry prometheus.Registerer, indexes func() []Index) {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("scim_bridge_index_"+name, help, []string{"tenant", "type"}, nil)
+	}
+	registry.MustRegister(indexCollector{
+		indexes, desc("resources", "Resources in an index."), desc("bytes", "Memory that an index takes, about."),
+		desc("age_seconds", "Time since the last whole scan of an index began: what others write shows no later."),
+	})
+}
+
+type indexCollector struct {
+	indexes               func() []Index
+	resources, bytes, age *prometheus.Desc
+}
+
+func (c indexCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- c.resources
+	to <- c.bytes
+	to <- c.age
+}
+
+func (c indexCollector) Collect(to chan<- prometheus.Metric) {
+	for _, i := range c.indexes() {
+		to <- prometheus.MustNewConstMetric(c.resources, prometheus.GaugeValue, float64(i.Resources), i.Tenant, i.Type)
+		to <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(i.Bytes), i.Tenant, i.Type)
+		to <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, i.Age.Seconds(), i.Tenant, i.Type)
+	}
 }
 
 // Refused counts a request without a good credential.

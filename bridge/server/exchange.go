@@ -30,7 +30,7 @@ func parseQuery(raw string) (url.Values, error) {
 	if err != nil {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "the query string is malformed: encode \";\" as %%3B and \"%%\" as %%25")
 	}
-	for _, name := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes"} {
+	for _, name := range []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes"} {
 		if len(params[name]) > 1 {
 			return nil, scim.BadRequest(scim.InvalidSyntax, "the query parameter %s is given %d times", name, len(params[name]))
 		}
@@ -44,8 +44,14 @@ func (x *exchange) query() (bridge.Query, error) {
 	if err != nil {
 		return bridge.Query{}, err
 	}
-	count, err := x.integer("count")
-	return bridge.Query{Filter: x.params.Get("filter"), StartIndex: start, Count: count}, err
+	q := bridge.Query{Filter: x.params.Get("filter"), SortBy: x.params.Get("sortBy"), SortOrder: x.params.Get("sortOrder"), StartIndex: start}
+	if x.params.Has("cursor") {
+		q.Cursor = new(x.params.Get("cursor"))
+	}
+	if q.Count, err = x.integer("count"); err != nil && q.Cursor != nil {
+		err = scim.BadRequest(scim.InvalidCount, "count must be a whole number")
+	}
+	return q, err
 }
 
 // integer is a parameter as a number; one out of range counts as the nearest that

@@ -142,7 +142,9 @@ func search(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) 
 		return bridge.Answer{}, err
 	}
 	x.call.Attributes, x.call.Excluded = r.Attributes, r.Excluded
-	return s.service.List(ctx, x.call, bridge.Query{Filter: r.Filter, StartIndex: r.StartIndex, Count: r.Count})
+	return s.service.List(ctx, x.call, bridge.Query{
+		Filter: r.Filter, SortBy: r.SortBy, SortOrder: r.SortOrder, StartIndex: r.StartIndex, Count: r.Count, Cursor: r.Cursor,
+	})
 }
 
 func create(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {

@@ -81,7 +81,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params}
 	x.call = bridge.Call{
-		Tenant: t, Endpoint: rt.endpoint,
+		Tenant: t, Scopes: principal.Scopes, Endpoint: rt.endpoint,
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),
 		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
 	}

@@ -61,6 +61,7 @@ type Tenant struct {
 	Mapping      *mapping.Mapping
 	Tokens       []Token
 	AccessTokens []AccessToken
+	CursorKey    []byte // seals cursors (bridge/directory)
 	Policy       Policy
 	// Found says that the organization was found with its credentials, and that nobody named
 	// the tenant.
@@ -100,7 +101,7 @@ const organizationSegment = "/organizations/"
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
-		Mapping: m, Tokens: t.Tokens, AccessTokens: t.AccessTokens, Policy: t.Policy, Found: t.Found,
+		Mapping: m, Tokens: t.Tokens, AccessTokens: t.AccessTokens, CursorKey: t.CursorKey, Policy: t.Policy, Found: t.Found,
 	}
 	out.SetFitness(f)
 	return out

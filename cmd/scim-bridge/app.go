@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -47,7 +49,8 @@ type app struct {
 	problem  atomic.Pointer[string] // why the files as they are now are not applied
 }
 
-func newApp(c config.Config, log *zap.Logger) (*app, error) {
+// newApp wires a bridge. now is the clock of its indexes.
+func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := observe.NewMetrics(registry, buildVersion())
@@ -77,7 +80,10 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 		Log:            log,
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
 		ObserveIgnored: metrics.Ignored,
+		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
+		MaxResults:     c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	})
+	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) })
 	out := &app{
 		service: service,
 		handler: server.New(service, server.Options{
@@ -87,13 +93,27 @@ func newApp(c config.Config, log *zap.Logger) (*app, error) {
 			TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
 		}),
 		watcher: &realm.Watcher{
-			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping, Forget: metrics.Forget,
+			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
+			Forget: func(path string) {
+				metrics.Forget(path)
+				service.Directory().Forget(path)
+			},
 			Organizations: organizationsOf(c, log),
 		},
 		log: log, metrics: metrics, transport: transport, started: c, config: c, mappings: compiled,
 	}
 	out.health = observe.NewHealth(registry, out.status)
 	return out, nil
+}
+
+// indexes are the indexes of all tenants for the metrics.
+func indexes(d *directory.Directory) []observe.Index {
+	all := d.Status()
+	out := make([]observe.Index, len(all))
+	for i, s := range all {
+		out[i] = observe.Index(s)
+	}
+	return out
 }
 
 func prefixes(networks []config.Network) []netip.Prefix {
@@ -149,6 +169,19 @@ func newClients(c config.Config, transport http.RoundTripper, observe func(conte
 		}
 	}
 	return clients, nil
+}
+
+// cursorKey seals cursors: who has the credentials of the realm, as another replica or the next
+// start, takes them.
+func cursorKey(c config.Credentials) ([]byte, error) {
+	secret := []byte(c.Secret.Reveal())
+	if !c.PrivateKey.IsZero() {
+		var err error
+		if secret, err = x509.MarshalPKCS8PrivateKey(c.PrivateKey.Signer()); err != nil {
+			return nil, fmt.Errorf("encode the private key: %w", err)
+		}
+	}
+	return directory.CursorKey(secret)
 }
 
 func newTransport(k config.Keycloak) (*http.Transport, error) {
@@ -221,8 +254,12 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 			Name: token.Name, KeyID: string(token.KeyID), SHA256: token.SHA256, Expires: token.Expires.Time, Scopes: tenant.ScopesOf(token.Scopes),
 		}
 	}
+	cursorKey, err := cursorKey(c.Realms[realmName].Credentials)
+	if err != nil {
+		return nil, err
+	}
 	out := &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, AccessTokens: accessTokens(c, realmName, t.AccessTokens), Organization: tenant.Organization{Alias: t.Organization},
+		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, AccessTokens: accessTokens(c, realmName, t.AccessTokens), CursorKey: cursorKey, Organization: tenant.Organization{Alias: t.Organization},
 		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{

@@ -13,24 +13,26 @@ const module = "github.com/keycloak-scim-bridge/keycloak-scim-bridge/"
 // "scim/..." stands for all packages below.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"config":               {},
-		"keycloak":             {},
-		"bridge/observe":       {},
-		"scim":                 {},
-		"scim/filter":          {"scim"},
-		"scim/patch":           {"scim", "scim/filter"},
-		"scim/client":          {"scim"},
-		"scim/scimtest":        {"scim"},
-		"scim/simulate":        {"scim", "scim/client"},
-		"bridge/mapping":       {"config", "scim", "scim/filter", "keycloak"},
-		"bridge/tenant":        {"bridge/mapping", "config", "keycloak"},
-		"bridge/auth":          {"bridge/tenant", "config"},
-		"bridge/auth/authtest": {},
-		"bridge/plan":          {"bridge/mapping", "scim", "keycloak"},
-		"bridge/realm":         {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
-		"bridge/guard":         {"bridge/tenant", "bridge/mapping", "bridge/plan", "scim/...", "keycloak"},
-		"bridge/directory":     {"bridge/tenant", "bridge/mapping", "bridge/plan", "scim/...", "keycloak"},
-		"bridge/apply":         {"bridge/tenant", "bridge/mapping", "bridge/plan", "scim/...", "keycloak"},
+		"config":                 {},
+		"keycloak":               {},
+		"bridge/observe":         {},
+		"scim":                   {},
+		"scim/filter":            {"scim"},
+		"scim/filter/filtertest": {"scim"},
+		"scim/patch":             {"scim", "scim/filter"},
+		"scim/client":            {"scim"},
+		"scim/scimtest":          {"scim"},
+		"scim/simulate":          {"scim", "scim/client"},
+		"bridge/mapping":         {"config", "scim", "scim/filter", "keycloak"},
+		"bridge/tenant":          {"bridge/mapping", "config", "keycloak"},
+		"bridge/auth":            {"bridge/tenant", "config"},
+		"bridge/auth/authtest":   {},
+		"bridge/plan":            {"bridge/mapping", "scim", "keycloak"},
+		"bridge/realm":           {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
+		"bridge/guard":           {"bridge/tenant", "bridge/mapping", "bridge/plan", "scim/...", "keycloak"},
+		"bridge/directory":       {"bridge/directory/index", "bridge/tenant", "bridge/mapping", "scim/...", "keycloak"},
+		"bridge/directory/index": {"scim/..."},
+		"bridge/apply":           {"bridge/tenant", "bridge/mapping", "bridge/plan", "scim/...", "keycloak"},
 		"bridge": {
 			"bridge/tenant", "bridge/mapping", "bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "scim/...", "keycloak",
 		},
@@ -39,7 +41,7 @@ func rooms() map[string][]string {
 		"keycloak/keycloaktest":     {"keycloak"},
 		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
 		"cmd/scim-bridge": {
-			"bridge", "bridge/auth", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
+			"bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
 			"config", "keycloak", "scim/...",
 		},
 	}
@@ -62,7 +64,8 @@ func libraries() map[string][]string {
 		"github.com/prometheus/client_golang": {"bridge/observe", "cmd/scim-bridge"},
 		"github.com/spf13/cobra":              {"cmd/scim-bridge"},
 		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge"},
-		"github.com/go-json-experiment/json":  {"scim", "keycloak"},
+		"github.com/go-json-experiment/json":  {"scim", "keycloak", "bridge/directory"},
+		"github.com/bits-and-blooms/bitset":   {"bridge/directory/index"},
 	}
 }
 

@@ -32,9 +32,9 @@ const (
 
 // newMappedBridge is a tenant with testdata/mapping.yaml, in a realm that setup made fit
 // for it and that has the roles and the identity provider which the mapping names.
-func newMappedBridge(t *testing.T, server keycloaktest.Server) testBridge {
+func newMappedBridge(t *testing.T, server keycloaktest.Server, edits ...func(*config.Config)) testBridge {
 	t.Helper()
-	return newRoleBridge(t, server, "testdata/mapping.yaml")
+	return newRoleBridge(t, server, "testdata/mapping.yaml", edits...)
 }
 
 // TestAMappedUserComesBack as it was sent, from the attributes that the mapping names.

@@ -83,6 +83,6 @@ func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.T
 	return &tenant.Tenant{
 		Path: path, Realm: like.Realm, Organization: tenant.Organization{ID: id, Alias: o.Alias},
 		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
-		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, Policy: like.Policy, Found: true,
+		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, CursorKey: like.CursorKey, Policy: like.Policy, Found: true,
 	}
 }

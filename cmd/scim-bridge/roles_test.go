@@ -21,7 +21,7 @@ import (
 
 // newRoleBridge is a tenant with a mapping file, in a realm that has the roles employee,
 // boss, shop/editor and shop/seller and the identity provider corp.
-func newRoleBridge(t *testing.T, server keycloaktest.Server, file string) testBridge {
+func newRoleBridge(t *testing.T, server keycloaktest.Server, file string, edits ...func(*config.Config)) testBridge {
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
 	shop, err := admin.CreateClient(t.Context(), "shop", "")
@@ -35,7 +35,12 @@ func newRoleBridge(t *testing.T, server keycloaktest.Server, file string) testBr
 		}
 	}
 	addProvider(t, server, realm, "corp")
-	return newBridgeIn(t, server, realm, admin, nil, "--mapping", file)
+	edit := func(c *config.Config) {
+		for _, edit := range edits {
+			edit(c)
+		}
+	}
+	return newBridgeIn(t, server, realm, admin, edit, "--mapping", file)
 }
 
 // addProvider makes an identity provider that nobody can log in with.

@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -107,11 +109,13 @@ func recordingLog() *zap.Logger {
 }
 
 // newTestApp makes a bridge with limits that no test reaches, which is looked at by TestMain.
+// The indexes of the app are always too old, so that every query sees what others wrote, and
+// makes the same calls.
 func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	t.Helper()
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
-	a, err := newApp(c, log)
+	a, err := newApp(c, log, impatient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +130,13 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 		}
 	})
 	return a
+}
+
+// impatient is a clock by which an hour passes between any two looks at it.
+func impatient() func() time.Time {
+	var hours atomic.Int64
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Duration(hours.Add(1)) * time.Hour) }
 }
 
 // unlimited gives the tenants limits that no test reaches, where they have the defaults or were

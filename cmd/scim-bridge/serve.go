@@ -39,7 +39,7 @@ func newServe() *cobra.Command {
 
 // serve runs both listeners until the context ends, then lets requests finish.
 func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
-	app, err := newApp(c, log)
+	app, err := newApp(c, log, time.Now)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { app.watcher.Run(gctx); return nil })
 	g.Go(func() error { return app.watchFiles(gctx) })
 	g.Go(func() error { app.warnOfExpiry(gctx); return nil })
+	g.Go(func() error { app.service.KeepIndexes(gctx, app.watcher.Tenants, c.Index.Warm); return nil })
 	g.Go(func() error {
 		<-gctx.Done()
 		app.health.Drain()

@@ -1,15 +1,6 @@
 package filter
 
 import (
-	"encoding/json"
-	"math/big"
-	"strings"
-	"time"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-	"golang.org/x/text/width"
-
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -135,92 +126,10 @@ func (e *Compare) match(list []any) bool {
 }
 
 func (e *Compare) matchOne(op Op, value any) bool {
-	switch want := e.Value.(type) {
-	case bool:
-		return value == want
-	case json.Number:
-		return ordered(op, compareNumbers(value, want))
-	case string:
-		text, ok := value.(string)
-		if !ok {
-			return false
-		}
-		if e.Path.Leaf().Type == scim.TypeDateTime {
-			return ordered(op, compareTimes(text, want))
-		}
-		return matchText(op, text, want, e.Path.Leaf().CaseExact)
-	}
-	return false
-}
-
-// incomparable is the order of what has none.
-const incomparable = 2
-
-func compareNumbers(value any, want json.Number) int {
-	number, ok := value.(json.Number)
+	want, ok := Key(e.Path.Leaf(), e.Value)
 	if !ok {
-		return incomparable
-	}
-	one, ok1 := new(big.Float).SetString(number.String())
-	two, ok2 := new(big.Float).SetString(want.String())
-	if !ok1 || !ok2 {
-		return incomparable
-	}
-	return one.Cmp(two)
-}
-
-func compareTimes(text, want string) int {
-	one, err1 := time.Parse(time.RFC3339Nano, text)
-	two, err2 := time.Parse(time.RFC3339Nano, want)
-	if err1 != nil || err2 != nil {
-		return incomparable
-	}
-	return one.Compare(two)
-}
-
-func ordered(op Op, order int) bool {
-	if order == incomparable {
 		return false
 	}
-	switch op {
-	case Eq:
-		return order == 0
-	case Gt:
-		return order > 0
-	case Ge:
-		return order >= 0
-	case Lt:
-		return order < 0
-	case Le:
-		return order <= 0
-	case Ne, Co, Sw, Ew:
-	}
-	return false
-}
-
-func matchText(op Op, text, want string, caseExact bool) bool {
-	if !caseExact {
-		text, want = fold(text), fold(want)
-	}
-	switch op {
-	case Co:
-		return strings.Contains(text, want)
-	case Sw:
-		return strings.HasPrefix(text, want)
-	case Ew:
-		return strings.HasSuffix(text, want)
-	case Eq, Ne, Gt, Ge, Lt, Le:
-	}
-	return ordered(op, strings.Compare(text, want))
-}
-
-// fold prepares a text for a comparison without case: by Unicode's full case folding
-// and composition beyond ASCII.
-func fold(text string) string {
-	for i := range len(text) {
-		if text[i] >= 0x80 {
-			return norm.NFC.String(cases.Fold().String(width.Fold.String(text)))
-		}
-	}
-	return strings.ToLower(text)
+	key, ok := Key(e.Path.Leaf(), value)
+	return ok && op.Holds(key, want)
 }

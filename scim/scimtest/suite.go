@@ -68,7 +68,8 @@ func Run(ctx context.Context, c Config, report func(Result)) error {
 	return nil
 }
 
-// features are the members of ServiceProviderConfig that say "supported".
+// features are the members of ServiceProviderConfig that say "supported", and pagination by
+// cursor.
 func (c Config) features(ctx context.Context) (map[string]bool, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Base+"/ServiceProviderConfig", nil)
 	if err != nil {
@@ -92,9 +93,10 @@ func (c Config) features(ctx context.Context) (map[string]bool, error) {
 	for name, value := range config {
 		var feature struct {
 			Supported bool `json:"supported"`
+			Cursor    bool `json:"cursor"` // of pagination (RFC 9865 section 4)
 		}
 		if json.Unmarshal(value, &feature) == nil {
-			features[name] = feature.Supported
+			features[name] = feature.Supported || feature.Cursor
 		}
 	}
 	return features, nil

@@ -1,0 +1,132 @@
+package index
+
+import (
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// all stands for all elements of an attribute.
+const all = -1
+
+// matcher decides about a row as filter.Match does about the resource, or, with the number of
+// an element of an attribute, about that element.
+type matcher func(row uint32, element int) bool
+
+// compile reads a filter; within is the attribute in whose […] it stands, nil for none.
+func (t *Table) compile(e filter.Expr, within *scim.AttrPath) matcher {
+	switch e := e.(type) {
+	case *filter.And:
+		return first(t.compileAll(e.Terms, within), false)
+	case *filter.Or:
+		return first(t.compileAll(e.Terms, within), true)
+	case *filter.Not:
+		m := t.compile(e.Expr, within)
+		return func(row uint32, i int) bool { return !m(row, i) }
+	case *filter.Compare:
+		return t.compare(e, within)
+	case *filter.Present:
+		return t.present(e.Path, within)
+	case *filter.ValuePath:
+		return t.valuePath(e)
+	case *filter.Constant:
+		return constant(e.Value)
+	}
+	return constant(false)
+}
+
+func constant(value bool) matcher { return func(uint32, int) bool { return value } }
+
+func (t *Table) compileAll(terms []filter.Expr, within *scim.AttrPath) []matcher {
+	out := make([]matcher, len(terms))
+	for i, term := range terms {
+		out[i] = t.compile(term, within)
+	}
+	return out
+}
+
+// first is what decides: the first term with that outcome, else the opposite.
+func first(terms []matcher, outcome bool) matcher {
+	return func(row uint32, i int) bool {
+		for _, m := range terms {
+			if m(row, i) == outcome {
+				return outcome
+			}
+		}
+		return !outcome
+	}
+}
+
+// nameWithin is the attribute of a path, which inside of […] names a sub-attribute. A simple
+// attribute has a value and no more.
+func nameWithin(p scim.AttrPath, within *scim.AttrPath) name {
+	switch {
+	case within == nil:
+		return nameOf(p)
+	case within.Attr.Type == scim.TypeComplex:
+		return name{within.URN, within.Name, p.Name}
+	}
+	return nameOf(*within)
+}
+
+func (t *Table) compare(e *filter.Compare, within *scim.AttrPath) matcher {
+	if e.Value == nil {
+		m, wanted := t.present(e.Path, within), e.Op == filter.Ne
+		return func(row uint32, i int) bool { return m(row, i) == wanted }
+	}
+	negated, op := e.Op == filter.Ne, e.Op
+	if negated {
+		op = filter.Eq
+	}
+	cells := t.cells(nameWithin(e.Path, within))
+	want, ok := filter.Key(e.Path.Leaf(), e.Value)
+	if cells == nil || !ok {
+		return constant(negated)
+	}
+	return func(row uint32, i int) bool { return cells(row).holds(i, op, want) != negated }
+}
+
+// present is about a path, or about any sub-attribute of a complex one.
+func (t *Table) present(p scim.AttrPath, within *scim.AttrPath) matcher {
+	n := nameWithin(p, within)
+	var parts []matcher
+	for _, n := range t.parts(n, p.Leaf()) {
+		if cells := t.cells(n); cells != nil {
+			parts = append(parts, func(row uint32, i int) bool { return cells(row).present(i) })
+		}
+	}
+	return first(parts, true)
+}
+
+// parts are the sub-attributes of a complex attribute; of any other the attribute itself.
+func (t *Table) parts(n name, a *scim.Attribute) []name {
+	if a.Type != scim.TypeComplex {
+		return []name{n}
+	}
+	out := make([]name, len(a.SubAttributes))
+	for i, sub := range a.SubAttributes {
+		out[i] = name{n.urn, n.attr, sub.Name}
+	}
+	return out
+}
+
+func (t *Table) valuePath(e *filter.ValuePath) matcher {
+	var parts []func(row uint32) cell
+	for _, n := range t.parts(nameOf(e.Path), e.Path.Attr) {
+		if cells := t.cells(n); cells != nil {
+			parts = append(parts, cells)
+		}
+	}
+	m := t.compile(e.Filter, &e.Path)
+	return func(row uint32, _ int) bool {
+		elements := 0
+		for _, cells := range parts {
+			elements = max(elements, cells(row).elements())
+		}
+		for i := range elements {
+			if m(row, i) {
+				return true
+			}
+		}
+		return false
+	}
+}

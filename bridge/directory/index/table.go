@@ -1,0 +1,257 @@
+package index
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// Table holds the comparison keys of resources of one type. It is safe for concurrent use.
+type Table struct {
+	rt   *scim.ResourceType
+	base string // of the service root, which a resource's location begins with
+
+	mu      sync.RWMutex
+	ids     *column
+	free    []uint32 // rows without a resource
+	columns map[name]*column
+	byID    *order
+	orders  []*order // others that were asked for, the last used last
+}
+
+// name is an attribute or a sub-attribute.
+type name struct{ urn, attr, sub string }
+
+func nameOf(p scim.AttrPath) name { return name{p.URN, p.Name, p.Sub} }
+
+// New makes an empty table; base is the URL of the service root.
+func New(rt *scim.ResourceType, base string) *Table {
+	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, byID: &order{}}
+}
+
+// Resource is what a Table takes of a resource: its object as scim.ResourceType.Object makes
+// it.
+type Resource struct {
+	ID     string
+	Object map[string]any
+}
+
+// Len is how many resources the table has.
+func (t *Table) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID.rows)
+}
+
+// Bytes is about how much memory the table takes.
+func (t *Table) Bytes() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	const row = 4
+	n := t.ids.bytes() + row*(cap(t.free)+cap(t.byID.rows))
+	for _, c := range t.columns {
+		n += c.bytes()
+	}
+	for _, o := range t.orders {
+		n += row * cap(o.rows)
+	}
+	return n
+}
+
+// IDs are the ids of all resources, in their order.
+func (t *Table) IDs() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	out := make([]string, len(t.byID.rows))
+	for i, row := range t.byID.rows {
+		out[i] = t.id(row)
+	}
+	return out
+}
+
+// Has reports whether the table has a resource.
+func (t *Table) Has(id string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.find(id)
+	return ok
+}
+
+// Put stores resources, in the place of those that have their ids, and reports whether that
+// changed anything.
+func (t *Table) Put(resources ...Resource) (changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var added, moved []uint32
+	for _, r := range resources {
+		row, isNew := t.take(r.ID, added)
+		differs := t.write(row, r.Object)
+		switch {
+		case isNew:
+			added = append(added, row)
+		case differs && !slices.Contains(added, row) && !slices.Contains(moved, row):
+			moved = append(moved, row)
+		}
+	}
+	t.byID.update(t, added)
+	moved = append(moved, added...)
+	for _, o := range t.orders {
+		o.update(t, moved)
+	}
+	return len(moved) > 0
+}
+
+// take is the row of an id, or a new one for it. added are rows that are in no order yet.
+func (t *Table) take(id string, added []uint32) (row uint32, isNew bool) {
+	if row, ok := t.find(id); ok {
+		return row, false
+	}
+	for _, row := range added {
+		if t.id(row) == id {
+			return row, false
+		}
+	}
+	if n := len(t.free); n > 0 {
+		row, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		row = uint32(len(t.byID.rows) + len(added)) //nolint:gosec // each takes some bytes of MaxBytes
+	}
+	t.ids.set(row, []byte(cellOf(id)))
+	return row, true
+}
+
+// Delete forgets resources, and reports whether one was there.
+func (t *Table) Delete(ids ...string) (changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var gone []uint32
+	for _, id := range ids {
+		if row, ok := t.find(id); ok && !slices.Contains(gone, row) {
+			gone = append(gone, row)
+		}
+	}
+	if len(gone) == 0 {
+		return false
+	}
+	t.byID.remove(gone)
+	for _, o := range t.orders {
+		o.remove(gone)
+	}
+	for _, row := range gone {
+		t.ids.set(row, nil)
+		for _, c := range t.columns {
+			c.set(row, nil)
+		}
+	}
+	t.free = append(t.free, gone...)
+	return true
+}
+
+func (t *Table) id(row uint32) string {
+	for _, key := range t.ids.at(row).keys() {
+		return key
+	}
+	return ""
+}
+
+func (t *Table) find(id string) (row uint32, ok bool) {
+	i, ok := t.byID.search(t, filter.Placed{Position: filter.Position{ID: id}})
+	if !ok {
+		return 0, false
+	}
+	return t.byID.rows[i], true
+}
+
+// write stores the keys of an object, and reports whether others were there.
+func (t *Table) write(row uint32, object map[string]any) (changed bool) {
+	for key, value := range object {
+		if a := t.rt.Attribute(key); a != nil {
+			t.add("", a, value)
+		} else if s := t.rt.Extension(key); s != nil {
+			inner, _ := value.(map[string]any)
+			for key, value := range inner {
+				if a := s.Attribute(key); a != nil {
+					t.add(s.ID, a, value)
+				}
+			}
+		}
+	}
+	for _, c := range t.columns {
+		changed = c.flush(row) || changed
+	}
+	return changed
+}
+
+// add builds the cells of an attribute.
+func (t *Table) add(urn string, a *scim.Attribute, value any) {
+	for i, element := range flatten(value) {
+		object, isObject := element.(map[string]any)
+		if !isObject {
+			t.cell(name{urn, a.Name, ""}, i, a, element)
+			continue
+		}
+		for key, value := range object {
+			if sub := a.Sub(key); sub != nil {
+				t.cell(name{urn, a.Name, sub.Name}, i, sub, flatten(value)...)
+			}
+		}
+	}
+}
+
+// noKey stands for a value that equals nothing; no text is like it.
+const noKey = "\xff"
+
+func (t *Table) cell(n name, i int, leaf *scim.Attribute, values ...any) {
+	if n.urn == "" && computed(n) {
+		return
+	}
+	keys := make([]string, 0, len(values))
+	for _, value := range values {
+		key, ok := filter.Key(leaf, value)
+		if !ok {
+			key = noKey
+		}
+		keys = append(keys, key)
+	}
+	c := t.columns[n]
+	if c == nil {
+		c = newColumn()
+		t.columns[n] = c
+	}
+	c.next.element(i, keys...)
+}
+
+func flatten(value any) []any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	default:
+		return []any{v}
+	}
+}
+
+// computed reports whether an attribute follows from the id and the type.
+func computed(n name) bool {
+	return n.attr == scim.AttrID || n.attr == scim.AttrMeta && (n.sub == scim.AttrResourceType || n.sub == "location")
+}
+
+// cells are those of an attribute by row; nil when no resource has it.
+func (t *Table) cells(n name) func(row uint32) cell {
+	switch {
+	case n.urn == "" && n.attr == scim.AttrID:
+		return t.ids.at
+	case n.urn == "" && computed(n) && n.sub == scim.AttrResourceType:
+		constant := cellOf(t.rt.Name)
+		return func(uint32) cell { return constant }
+	case n.urn == "" && computed(n):
+		return func(row uint32) cell { return cellOf(t.rt.Location(t.base, t.id(row))) }
+	}
+	if c := t.columns[n]; c != nil {
+		return c.at
+	}
+	return nil
+}

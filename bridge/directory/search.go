@@ -1,0 +1,276 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+const (
+	// upstreamPage is the most that one call reads: on a cold cache Keycloak's cost
+	// grows with the square of it.
+	upstreamPage = 100
+	// parallel bounds the pages of one request under way at once.
+	parallel = 4
+	// maxHits bounds what one look-up may find, as an attribute that is not unique
+	// may match everybody; more are found by the index.
+	maxHits = 1000
+)
+
+// item is a resource that was read, or its id and why it cannot be mapped.
+type item struct {
+	resource scim.Resource
+	err      error
+}
+
+// search is one query: how to look up terms of one type of resource, and how to read
+// all there is.
+type search struct {
+	rt        *scim.ResourceType
+	base      string
+	protected *tenant.Protected // as the source shows it
+	rank      ranking
+	shelf     *shelf
+	lookUp    func(context.Context, term) ([]item, error)
+	count     func(context.Context) (int, error)
+	read      func(ctx context.Context, first, limit int) ([]item, error)
+	byID      func(ctx context.Context, ids []string) ([]item, error)
+}
+
+// run finds a page of what matches the filter; nil matches everything.
+func (s search) run(ctx context.Context, q Query) (Found, error) {
+	if q.Filter != nil {
+		q.Filter = filter.Simplify(q.Filter, s.rt)
+	}
+	if c, ok := q.Filter.(*filter.Constant); ok {
+		if q.Filter = nil; !c.Value {
+			return Found{}, nil
+		}
+	}
+	if q.Filter == nil && q.Sort.Path.Attr == nil && !q.Cursor {
+		return s.page(ctx, q)
+	}
+	found, err := s.filtered(ctx, q)
+	if err != nil || found.Total > 0 || q.Filter == nil || !s.rt.Profile.Takes(scim.EncodedTwice) {
+		return found, err
+	}
+	if again, ok := decodedTwice(q.Filter); ok {
+		q.Filter = again
+		return s.filtered(ctx, q)
+	}
+	return found, nil
+}
+
+// filtered is by look-ups where there are some that find no more than they may.
+func (s search) filtered(ctx context.Context, q Query) (Found, error) {
+	if q.Filter != nil {
+		if terms, ok := s.rank.lookups(q.Filter, scim.AttrPath{}); ok {
+			hits, err := s.all(ctx, q.Filter, terms)
+			if !tooMany(err) {
+				return s.cut(hits, q), err
+			}
+		}
+	}
+	return s.indexed(ctx, q)
+}
+
+func tooMany(err error) bool {
+	e, ok := errors.AsType[*scim.Error](err)
+	return ok && e.Type == scim.TooMany
+}
+
+// all looks up the terms and keeps what matches the whole filter, each once.
+func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Resource, error) {
+	var hits []scim.Resource
+	seen := map[string]bool{}
+	for _, t := range terms {
+		items, err := s.lookUp(ctx, t)
+		if errors.Is(err, keycloak.ErrNotSearchable) {
+			return nil, scim.BadRequest(scim.InvalidFilter, "Keycloak cannot search %s for a value that ends in a backslash or holds a backslash before a quote", t.path)
+		}
+		var found []scim.Resource
+		if err == nil {
+			found, err = resources(items)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.base)) {
+				seen[r.ID] = true
+				hits = append(hits, r)
+			}
+		}
+	}
+	return hits, nil
+}
+
+// resources are those of some items, or the error of the first that cannot be mapped.
+func resources(items []item) ([]scim.Resource, error) {
+	out := make([]scim.Resource, len(items))
+	for i, found := range items {
+		if found.err != nil {
+			return nil, found.err
+		}
+		out[i] = found.resource
+	}
+	return out, nil
+}
+
+// cut is the page of what was found.
+func (s search) cut(hits []scim.Resource, q Query) Found {
+	type hit struct {
+		at       filter.Placed
+		resource scim.Resource
+	}
+	sorter := q.Sort.Sorter()
+	all := make([]hit, len(hits))
+	for i, r := range hits {
+		p := filter.Position{ID: r.ID}
+		p.Key, p.Has = q.Sort.Key(s.rt.Object(r, s.base))
+		all[i] = hit{sorter.Place(p), r}
+	}
+	compare := func(a, b filter.Placed) int {
+		if q.Sort.Descending {
+			a, b = b, a
+		}
+		return a.Compare(b)
+	}
+	slices.SortFunc(all, func(a, b hit) int { return compare(a.at, b.at) })
+	start := min(q.first(), len(all))
+	if q.Cursor {
+		start = 0
+	}
+	if q.After != nil {
+		after := sorter.Place(*q.After)
+		for start < len(all) && compare(all[start].at, after) <= 0 {
+			start++
+		}
+	}
+	end := min(start+q.Count, len(all))
+	found := Found{Total: len(all)}
+	for _, h := range all[start:end] {
+		found.Resources = append(found.Resources, h.resource)
+	}
+	if q.Cursor && start < end && end < len(all) {
+		found.Next = &all[end-1].at.Position
+	}
+	return found
+}
+
+// decodedTwice is the filter with its texts percent-decoded once more, or false
+// when that changes nothing: Entra's SCIM Validator encodes values twice.
+func decodedTwice(e filter.Expr) (filter.Expr, bool) {
+	changed := false
+	out := filter.MapText(e, func(text string) string {
+		if !strings.Contains(text, "%") {
+			return text
+		}
+		decoded, err := url.PathUnescape(text)
+		if err != nil || decoded == text || strings.ContainsRune(decoded, 0) {
+			return text
+		}
+		changed = true
+		return decoded
+	})
+	return out, changed
+}
+
+// page reads a page of all there is, and counts it, at once.
+func (s search) page(ctx context.Context, q Query) (Found, error) {
+	var found Found
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		found.Total, err = s.count(ctx)
+		return err
+	})
+	g.Go(func() error {
+		items, err := pages(ctx, q.first(), q.Count, s.read)
+		if err != nil {
+			return err
+		}
+		found.Resources, err = resources(items)
+		return err
+	})
+	err := g.Wait()
+	return found, err
+}
+
+// pages reads pages of upstreamPage at once from first, count of them in all,
+// several in parallel, and joins them in order.
+func pages[T any](ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) ([]T, error)) ([]T, error) {
+	parts := make([][]T, (count+upstreamPage-1)/upstreamPage)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i := range parts {
+		g.Go(func() (err error) {
+			offset := i * upstreamPage
+			parts[i], err = read(ctx, first+offset, min(upstreamPage, count-offset))
+			return err
+		})
+	}
+	err := g.Wait()
+	return slices.Concat(parts...), err
+}
+
+// indexTries bounds how often the index proposes another page because Keycloak has other
+// resources than it knew.
+const indexTries = 4
+
+// indexed reads what the index proposes. Whatever differs is put right in the index, which
+// then proposes again, so that no resource is left out for another one that changed.
+func (s search) indexed(ctx context.Context, q Query) (Found, error) {
+	if err := s.shelf.fresh(ctx, s); err != nil {
+		return Found{}, err
+	}
+	got := map[string]scim.Resource{}
+	for range indexTries {
+		proposed := s.shelf.find(q)
+		var missing []string
+		for _, p := range proposed.Page {
+			if _, ok := got[p.ID]; !ok {
+				missing = append(missing, p.ID)
+			}
+		}
+		changed, err := s.shelf.reread(ctx, s, missing, got)
+		if err != nil {
+			return Found{}, err
+		}
+		if changed {
+			continue
+		}
+		found := Found{Total: proposed.Total}
+		for _, p := range proposed.Page {
+			found.Resources = append(found.Resources, got[p.ID])
+		}
+		if n := len(proposed.Page); q.Cursor && proposed.More && n > 0 {
+			found.Next = &proposed.Page[n-1]
+		}
+		return found, nil
+	}
+	return Found{}, &scim.Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: 1,
+		Detail: "the resources changed while they were searched; try again",
+	}
+}
+
+// refuse says which filters work without an index, so that nobody takes an empty list for an
+// answer.
+func (s search) refuse() error {
+	names := "id, userName, externalId, emails.value and displayName"
+	if s.rt.Schema.ID == scim.GroupURN {
+		names = "id, displayName, externalId and members.value"
+	}
+	return scim.BadRequest(scim.TooMany,
+		"so many resources cannot be sorted, walked by cursor or searched by any filter within the memory that the bridge may use; its operator can raise index.maxMemory. A filter with eq on one of %s, alone or joined to others by \"and\", always works", names)
+}

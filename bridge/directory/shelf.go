@@ -1,0 +1,292 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory/index"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+const (
+	// ageEach is how much older an index may be for each of its resources: a scan of it is
+	// then some percent of what Keycloak can do, whatever the size of the realm.
+	ageEach = 36 * time.Millisecond
+	// minAge is how old any index may be.
+	minAge = time.Second
+	// patience is how long a request waits for a scan.
+	patience = 20 * time.Second
+	// refusedFor is how long an index that took too much memory is not tried again.
+	refusedFor = 10 * time.Minute
+)
+
+// shelf is an index and what is known of its freshness.
+type shelf struct {
+	d      *Directory
+	tenant string // its path
+	base   string // URL of its service root
+	rt     *scim.ResourceType
+
+	mu        sync.Mutex
+	table     *index.Table
+	size      int       // of the table, as it is counted
+	scannedAt time.Time // when the last whole scan began; zero for none
+	refusedAt time.Time // when a scan took too much memory
+	scan      *scan     // under way, nil for none
+	waiting   int       // requests that wait for it
+	usedAt    time.Time // by a query
+	protected *tenant.Protected
+
+	writes uint64
+	last   map[string]uint64 // by id: the number of the last write that a read may not know
+	dirty  map[string]bool   // ids that must be read again
+	reads  int               // under way
+}
+
+func newShelf(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *shelf {
+	x := &shelf{d: d, tenant: t.Path, base: t.BaseURL, rt: rt}
+	x.empty()
+	return x
+}
+
+// empty begins with nothing. x.mu is held, or nobody has x yet.
+func (x *shelf) empty() {
+	x.table, x.scannedAt = index.New(x.rt, x.base), time.Time{}
+	x.last, x.dirty = map[string]uint64{}, map[string]bool{}
+	x.account()
+}
+
+// drop gives the memory back. What is under way ends by itself.
+func (x *shelf) drop() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.empty()
+}
+
+// account counts the memory. x.mu is held.
+func (x *shelf) account() {
+	size := x.table.Bytes()
+	x.d.used.Add(int64(size - x.size))
+	x.size = size
+}
+
+func (x *shelf) status() (Status, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return Status{Type: x.rt.Name, Resources: x.table.Len(), Bytes: x.size, Age: x.d.options.Now().Sub(x.scannedAt)}, !x.scannedAt.IsZero()
+}
+
+// touch says that resources were written; of those alone that are known, if it says so.
+func (x *shelf) touch(ids []string, known bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.scannedAt.IsZero() && x.scan == nil {
+		return // nothing is known that could be wrong
+	}
+	for _, id := range ids {
+		if !known || x.reads > 0 || x.table.Has(id) {
+			x.writes++
+			x.last[id], x.dirty[id] = x.writes, true
+		}
+	}
+}
+
+// begin is called before a read; what is written after it began is not put by put.
+func (x *shelf) begin() (began uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reads++
+	return x.writes
+}
+
+// put stores what a read found, and ends it. Ids that were asked for and not found are gone.
+// It reports whether anything differs from what was known.
+func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	found := map[string]bool{}
+	var put []index.Resource
+	for _, i := range items {
+		id := i.resource.ID
+		found[id] = true
+		switch {
+		case x.last[id] > began:
+		case i.err != nil:
+			x.dirty[id] = true // until it can be mapped
+		default:
+			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base)})
+			delete(x.dirty, id)
+		}
+	}
+	var gone []string
+	for _, id := range asked {
+		if !found[id] && x.last[id] <= began {
+			gone = append(gone, id)
+			delete(x.dirty, id)
+		}
+	}
+	changed = x.table.Put(put...)
+	changed = x.table.Delete(gone...) || changed
+	x.account()
+	x.ended()
+	return changed
+}
+
+// abandon ends a read that failed.
+func (x *shelf) abandon() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ended()
+}
+
+// ended ends a read. x.mu is held.
+func (x *shelf) ended() {
+	if x.reads--; x.reads == 0 {
+		clear(x.last) // whoever reads now reads what was written
+	}
+}
+
+// find is what the index proposes.
+func (x *shelf) find(q Query) index.Found {
+	x.mu.Lock()
+	table := x.table
+	x.mu.Unlock()
+	asked := index.Query{Filter: q.Filter, Sort: q.Sort, After: q.After, Count: q.Count}
+	if !q.Cursor {
+		asked.Skip = q.first()
+	}
+	return table.Find(asked)
+}
+
+// reread reads resources into got and puts them right in the index. It reports whether
+// anything was otherwise than the index knew.
+func (x *shelf) reread(ctx context.Context, s search, ids []string, got map[string]scim.Resource) (changed bool, err error) {
+	if len(ids) == 0 {
+		return false, nil
+	}
+	began := x.begin()
+	items, err := s.byID(ctx, ids)
+	if err != nil {
+		x.abandon()
+		return false, err
+	}
+	changed = x.put(began, ids, items)
+	found, err := resources(items)
+	for _, r := range found {
+		got[r.ID] = r
+	}
+	return changed, err
+}
+
+// fresh waits until the index may answer: everything was read, no longer ago than its size
+// allows, and what was written since is read again.
+func (x *shelf) fresh(ctx context.Context, s search) error {
+	if err := x.scanned(ctx, s); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.protect(s.protected)
+	ids := slices.Sorted(maps.Keys(x.dirty))
+	x.mu.Unlock()
+	_, err := x.reread(ctx, s, ids, map[string]scim.Resource{})
+	return err
+}
+
+// protect has read again who became protected, and who no longer is: of them the wall shows
+// another thing. x.mu is held.
+func (x *shelf) protect(now *tenant.Protected) {
+	before := x.protected
+	if now == before {
+		return
+	}
+	x.protected = now
+	if now == nil || before == nil {
+		return
+	}
+	for _, pair := range [][2]*tenant.Protected{{before, now}, {now, before}} {
+		for _, ids := range []map[string]bool{pair[0].Users, pair[0].Groups} {
+			for id := range ids {
+				if !pair[1].User(id) && !pair[1].Group(id) && x.table.Has(id) {
+					x.dirty[id] = true
+				}
+			}
+		}
+	}
+}
+
+// scanned waits until everything was read once, and not too long ago.
+func (x *shelf) scanned(ctx context.Context, s search) error {
+	x.mu.Lock()
+	now := x.d.options.Now()
+	if !x.refusedAt.IsZero() && now.Sub(x.refusedAt) < refusedFor {
+		x.mu.Unlock()
+		return s.refuse()
+	}
+	x.usedAt = now
+	most, age := x.mostAge(), now.Sub(x.scannedAt)
+	if age > most/2 && x.scan == nil {
+		x.scan = newScan(x, s)
+	}
+	current := x.scan
+	if age <= most || current == nil {
+		x.mu.Unlock()
+		return nil
+	}
+	x.waiting++
+	x.mu.Unlock()
+	defer func() {
+		x.mu.Lock()
+		x.waiting--
+		x.mu.Unlock()
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-current.done:
+		return current.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return current.underWay()
+	}
+}
+
+// mostAge is how old the index may be. x.mu is held.
+func (x *shelf) mostAge() time.Duration {
+	return max(minAge, time.Duration(x.table.Len())*ageEach)
+}
+
+// warm begins a scan when the last one is long ago.
+func (x *shelf) warm(s search) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	now := x.d.options.Now()
+	refused := !x.refusedAt.IsZero() && now.Sub(x.refusedAt) < refusedFor
+	if x.scan == nil && !refused && now.Sub(x.scannedAt) > max(warmAge, x.mostAge()/2) {
+		x.scan = newScan(x, s)
+	}
+}
+
+// dropIdle drops what nobody asked for some time.
+func (x *shelf) dropIdle() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.scannedAt.IsZero() && x.d.options.Now().Sub(x.usedAt) > idle {
+		x.empty()
+	}
+}
+
+// underWay says how far a scan is.
+func (sc *scan) underWay() error {
+	const again = 15
+	return &scim.Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: again,
+		Detail: fmt.Sprintf("the answer needs an index of all resources, which is being made: %d of %d are read; try again", sc.read.Load(), sc.total.Load()),
+	}
+}
