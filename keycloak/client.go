@@ -189,9 +189,19 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	return named(op, c.retry.WithContext(ctx).Run(func() error {
 		return c.call(ctx, op, func(ctx context.Context, token string) error {
 			_, err := c.send(ctx, token, http.MethodGet, path, nil, out)
-			return err
+			return torn(err)
 		})
 	}))
+}
+
+// torn tells an answer that Keycloak could not finish from one about the request: it says that
+// it cannot parse JSON, of which a GET has none, when somebody is deleted while it lists the
+// members of an organization (measured on 26.7.4).
+func torn(err error) error {
+	if e := asError(err); e != nil && e.Kind == Invalid && strings.Contains(e.Message, "Cannot parse the JSON") {
+		e.Kind = Unavailable
+	}
+	return err
 }
 
 // write sends a body with a method that changes something.

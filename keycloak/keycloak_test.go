@@ -456,3 +456,25 @@ func BenchmarkUser(b *testing.B) {
 		}
 	}
 }
+
+// TestAListThatKeycloakCouldNotFinishIsReadAgain: while somebody is deleted it ends a list of
+// members with a 400 about JSON, of which a GET has none.
+func TestAListThatKeycloakCouldNotFinishIsReadAgain(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) == 1 {
+			answer(w, http.StatusBadRequest, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`)
+			return
+		}
+		answer(w, http.StatusOK, `[{"id":"1","username":"jane"}]`)
+	})
+	o, err := keycloak.ParseOrganizationID("o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := newClient(t, s).OrganizationMembers(t.Context(), o, 0, 50)
+	if err != nil || len(list) != 1 || n.Load() != 2 {
+		t.Errorf("members = %v, %v after %d calls, want one after two", list, err, n.Load())
+	}
+}

@@ -76,7 +76,7 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 	if q.Filter != nil {
 		if terms, ok := s.rank.lookups(q.Filter, scim.AttrPath{}); ok {
 			hits, err := s.all(ctx, q.Filter, terms)
-			if !tooMany(err) {
+			if !tooMany(err) && !errors.Is(err, keycloak.ErrNotSearchable) {
 				return s.cut(hits, q), err
 			}
 		}
@@ -95,9 +95,6 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 	seen := map[string]bool{}
 	for _, t := range terms {
 		items, err := s.lookUp(ctx, t)
-		if errors.Is(err, keycloak.ErrNotSearchable) {
-			return nil, scim.BadRequest(scim.InvalidFilter, "Keycloak cannot search %s for a value that ends in a backslash or holds a backslash before a quote", t.path)
-		}
 		var found []scim.Resource
 		if err == nil {
 			found, err = resources(items)
@@ -136,9 +133,7 @@ func (s search) cut(hits []scim.Resource, q Query) Found {
 	sorter := q.Sort.Sorter()
 	all := make([]hit, len(hits))
 	for i, r := range hits {
-		p := filter.Position{ID: r.ID}
-		p.Key, p.Has = q.Sort.Key(s.rt.Object(r, s.base))
-		all[i] = hit{sorter.Place(p), r}
+		all[i] = hit{sorter.Place(q.Sort.Position(s.rt.Object(r, s.base))), r}
 	}
 	compare := func(a, b filter.Placed) int {
 		if q.Sort.Descending {

@@ -57,9 +57,9 @@ func derived(p scim.AttrPath) bool {
 // maxSortKey is how many bytes of a text count for its place, so that a cursor can name it.
 const maxSortKey = 256
 
-// Key is by what a resource is sorted: of a multi-valued attribute its primary value, else
-// the first. ok is false for a resource without it.
-func (s Sort) Key(object map[string]any) (key string, ok bool) {
+// Value is by what a resource is sorted: of a multi-valued attribute its primary value, else
+// the first; nil for a resource without it.
+func (s Sort) Value(object map[string]any) any {
 	elements := values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
 	i := 0
 	for j, element := range elements {
@@ -69,22 +69,39 @@ func (s Sort) Key(object map[string]any) (key string, ok bool) {
 		}
 	}
 	if i >= len(elements) {
-		return "", false
+		return nil
 	}
-	value := elements[i]
-	if complexValue, isComplex := value.(map[string]any); isComplex {
-		list := flatten(complexValue[s.Path.Sub])
-		if len(list) == 0 {
-			return "", false
-		}
-		value = list[0]
+	complexValue, isComplex := elements[i].(map[string]any)
+	if !isComplex {
+		return elements[i]
 	}
-	key, ok = Key(s.Path.Leaf(), value)
-	return s.Cut(key), ok && key != ""
+	if list := flatten(complexValue[s.Path.Sub]); len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
-// Cut is as much of a key as counts for its place.
-func (s Sort) Cut(key string) string {
+// Position is the place of a resource.
+func (s Sort) Position(object map[string]any) Position {
+	id, _ := object[scim.AttrID].(string)
+	value := s.Value(object)
+	if value == nil {
+		return Position{ID: id}
+	}
+	key, ok := Key(s.Path.Leaf(), value)
+	return s.Keyed(id, key, ok)
+}
+
+// Keyed is the place of a resource with a key, if it has one.
+func (s Sort) Keyed(id, key string, has bool) Position {
+	if !has || key == "" {
+		return Position{ID: id}
+	}
+	return Position{ID: id, Key: s.cut(key), Has: true}
+}
+
+// cut is as much of a key as counts for its place.
+func (s Sort) cut(key string) string {
 	if len(key) <= maxSortKey {
 		return key
 	}
@@ -118,7 +135,7 @@ func (s *Sorter) Weight(to []byte, key string) []byte {
 // Position is the place of a resource in an order.
 type Position struct {
 	ID  string
-	Key string // as Sort.Key says
+	Key string // of the value, as much of it as counts
 	Has bool   // whether it has one
 }
 

@@ -36,11 +36,11 @@ func (t *Table) placer(s filter.Sort) *placer {
 	return p
 }
 
-// position is that of a row, by the rules of filter.Sort.Key.
+// position is that of a row, by the rules of filter.Sort.Value.
 func (p *placer) position(row uint32) filter.Position {
-	out := filter.Position{ID: p.t.id(row)}
+	id := p.t.id(row)
 	if p.values == nil {
-		return out
+		return filter.Position{ID: id}
 	}
 	element := 0
 	if p.primary != nil {
@@ -53,14 +53,10 @@ func (p *placer) position(row uint32) filter.Position {
 	}
 	for i, key := range p.values(row).keys() {
 		if i == element {
-			out.Key, out.Has = p.sort.Cut(key), key != "" && key != noKey
-			break
+			return p.sort.Keyed(id, key, key != noKey)
 		}
 	}
-	if !out.Has {
-		out.Key = ""
-	}
-	return out
+	return filter.Position{ID: id}
 }
 
 func (p *placer) place(row uint32) filter.Placed { return p.sorter.Place(p.position(row)) }

@@ -36,12 +36,7 @@ func (m model) find(q index.Query) index.Found {
 	var matching []filter.Placed
 	for _, object := range m {
 		if q.Filter == nil || filter.Match(q.Filter, object) {
-			p := filter.Position{ID: object[scim.AttrID].(string)}
-			p.Key, p.Has = q.Sort.Key(object)
-			if !p.Has {
-				p.Key = ""
-			}
-			matching = append(matching, sorter.Place(p))
+			matching = append(matching, sorter.Place(q.Sort.Position(object)))
 		}
 	}
 	compare := func(a, b filter.Placed) int {
