@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -282,11 +283,14 @@ func (x *shelf) dropIdle() {
 	}
 }
 
+// ErrIndexing is why an answer has to wait for an index that is being made.
+var ErrIndexing = errors.New("the index is being made")
+
 // underWay says how far a scan is.
 func (sc *scan) underWay() error {
 	const again = 15
 	return &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: again,
+		Status: http.StatusServiceUnavailable, RetryAfter: again, Cause: ErrIndexing,
 		Detail: fmt.Sprintf("the answer needs an index of all resources, which is being made: %d of %d are read; try again", sc.read.Load(), sc.total.Load()),
 	}
 }

@@ -167,7 +167,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		return stage{}, err
 	}
 	if len(tenants) > 1 {
-		return stage{}, codedError{exitUsage, errors.New("the configuration has several tenants: say which with --tenant")}
+		return stage{}, errSeveral
 	}
 	t := tenants[0]
 	if f.mapping != "" {

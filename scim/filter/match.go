@@ -25,13 +25,13 @@ func Match(e Expr, object map[string]any) bool {
 	case *Not:
 		return !Match(e.Expr, object)
 	case *Compare:
-		return e.match(values(e.Path, object))
+		return e.match(Values(e.Path, object))
 	case *Present:
-		return present(values(e.Path, object))
+		return present(Values(e.Path, object))
 	case *Constant:
 		return e.Value
 	case *ValuePath:
-		for _, element := range values(e.Path, object) {
+		for _, element := range Values(e.Path, object) {
 			if MatchElement(e.Filter, element) {
 				return true
 			}
@@ -50,8 +50,8 @@ func MatchElement(e Expr, element any) bool {
 	return Match(e, object)
 }
 
-// values are what a path reaches, flattened over multi-valued attributes.
-func values(p scim.AttrPath, object map[string]any) []any {
+// Values are what a path reaches in a resource or a document, flattened over multi-valued attributes.
+func Values(p scim.AttrPath, object map[string]any) []any {
 	if p.Attr == nil { // at the root: the type has no such attribute
 		return nil
 	}

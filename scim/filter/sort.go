@@ -60,7 +60,7 @@ const maxSortKey = 256
 // Value is by what a resource is sorted: of a multi-valued attribute its primary value, else
 // the first; nil for a resource without it.
 func (s Sort) Value(object map[string]any) any {
-	elements := values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
+	elements := Values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
 	i := 0
 	for j, element := range elements {
 		if complexValue, ok := element.(map[string]any); ok && complexValue[scim.AttrPrimary] == true {
