@@ -20,8 +20,9 @@ type RealmSettings struct {
 	DuplicateEmailsAllowed      bool `json:"duplicateEmailsAllowed"`
 	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people make accounts themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
-	SCIMAPIEnabled              bool `json:"scimApiEnabled"` // Keycloak's own SCIM API, 26.6 and newer
-	DefaultRole                 Role `json:"defaultRole"`    // that every user has
+	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores what AdminEvents lists
+	SCIMAPIEnabled              bool `json:"scimApiEnabled"`     // Keycloak's own SCIM API, 26.6 and newer
+	DefaultRole                 Role `json:"defaultRole"`        // that every user has
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for who has none
 	// of the roles about users (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`

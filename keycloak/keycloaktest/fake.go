@@ -206,6 +206,7 @@ func realmRoutes() []route {
 		{"DELETE /roles-by-id/{byID}/composites", []string{manageRealm}, removeComposites},
 		{"POST /identity-provider/instances", []string{"manage-identity-providers"}, createProvider},
 		{"GET /identity-provider/instances/{alias}", []string{viewProviders, "manage-identity-providers"}, readProvider},
+		{"GET /admin-events", []string{"view-events", "manage-events"}, listEvents},
 		{"GET /clients", []string{viewClients, manageClients}, listClients},
 		{"POST /clients", []string{manageClients}, createClient},
 		{"GET /clients/{client}/client-secret", []string{viewClients, manageClients}, readSecret},

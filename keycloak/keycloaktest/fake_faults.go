@@ -169,6 +169,7 @@ func (f *Fake) run(c *call, handle func(*call) (reply, error)) reply {
 	if err != nil {
 		return asReply(err)
 	}
+	c.record(answer)
 	return answer
 }
 

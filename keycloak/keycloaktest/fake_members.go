@@ -24,7 +24,7 @@ func addMember(c *call) (reply, error) {
 		return reply{}, err
 	}
 	if slices.Contains(u.groups, g.id) {
-		return done()
+		return unchanged()
 	}
 	c.between()
 	if slices.Contains(u.groups, g.id) {
@@ -38,6 +38,9 @@ func removeMember(c *call) (reply, error) {
 	u, g, err := c.membership()
 	if err != nil {
 		return reply{}, err
+	}
+	if !slices.Contains(u.groups, g.id) {
+		return unchanged()
 	}
 	u.groups = slices.DeleteFunc(u.groups, func(id string) bool { return id == g.id })
 	return done()

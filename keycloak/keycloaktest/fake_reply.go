@@ -15,9 +15,13 @@ type reply struct {
 	location string
 	bare     bool // a success without a charset
 	header   http.Header
+	quiet    bool // nothing changed, so that it is no event
 }
 
 func done() (reply, error) { return reply{status: http.StatusNoContent}, nil }
+
+// unchanged is done where there was nothing to do.
+func unchanged() (reply, error) { return reply{status: http.StatusNoContent, quiet: true}, nil }
 
 func found(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
 

@@ -28,6 +28,7 @@ type realm struct {
 	providers []string
 	// defaultGroups are the ids of those that a new user joins.
 	defaultGroups []string
+	events        []event
 	// firstActions are the required actions that every new user gets.
 	firstActions []string
 }
@@ -98,6 +99,7 @@ func (f *Fake) addRealm(name string) *realm {
 		settings: map[string]any{
 			"enabled": true, "editUsernameAllowed": false, "registrationEmailAsUsername": false,
 			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "registrationAllowed": false, "organizationsEnabled": false,
+			"adminEventsEnabled": false, "attributes": map[string]any{},
 			"accessTokenLifespan": json.Number("300"),
 		},
 		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},

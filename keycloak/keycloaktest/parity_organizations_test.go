@@ -1,9 +1,11 @@
 package keycloaktest_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -13,7 +15,7 @@ import (
 // manage-organizations came with 26.7, before it manage-realm is needed.
 func (p *probe) organizationsCaller() *keycloak.Client {
 	p.t.Helper()
-	secret, err := p.r.AddClient(p.ctx, "organizer", []string{"manage-users", "view-realm", "manage-organizations", "manage-realm", "view-identity-providers"})
+	secret, err := p.r.AddClient(p.ctx, "organizer", []string{"manage-users", "view-realm", "manage-organizations", "manage-realm", "view-identity-providers", "view-events"})
 	if err != nil {
 		p.t.Fatalf("AddClient() = %v", err)
 	}
@@ -256,4 +258,33 @@ func (p *probe) organizationGroupMembers(c *keycloak.Client, acme keycloak.Organ
 	p.err("RemoveOrganizationMember of a group", c.RemoveOrganizationMember(p.ctx, acme, in))
 	members, err := c.Members(p.ctx, team, 0, 0)
 	p.got("Members, once the member left the organization", len(members), err)
+}
+
+// organizationEvents are the admin events about members and, from 26.6 on, groups.
+func organizationEvents(p *probe) {
+	start := time.Now().Add(-time.Minute)
+	c := p.organizationsCaller()
+	p.raw(http.MethodPut, "", `{"organizationsEnabled":true,"adminEventsEnabled":true}`)
+	acme, err := c.CreateOrganization(p.ctx, keycloak.NewOrganization{Name: "Acme", Alias: "acme"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.know(acme.String(), "acme")
+	user := p.user(keycloak.NewUser{Username: "jane", Enabled: true})
+	p.err("AddOrganizationMember", c.AddOrganizationMember(p.ctx, acme, user))
+	p.err("AddOrganizationMember again", c.AddOrganizationMember(p.ctx, acme, user))
+	if kct.Version() != "26.4.7" {
+		group, err := c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "team", Parent: acme.TopLevel()})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.know(group.String(), "team")
+		p.err("AddMember", c.AddMember(p.ctx, user, group))
+		g, err := c.Group(p.ctx, group)
+		p.err("UpdateGroup", errors.Join(err, c.UpdateGroup(p.ctx, g, keycloak.GroupUpdate{Name: new("team2")})))
+		p.err("RemoveMember", c.RemoveMember(p.ctx, user, group))
+		p.err("DeleteGroup", c.DeleteGroup(p.ctx, group))
+	}
+	p.err("RemoveOrganizationMember", c.RemoveOrganizationMember(p.ctx, acme, user))
+	p.events(c, start)
 }

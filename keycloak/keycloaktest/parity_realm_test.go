@@ -28,6 +28,8 @@ func realmScenarios() []scenario {
 		{"roles", kct.RealmOptions{}, roles},
 		{"administrators", kct.RealmOptions{}, administrators},
 		{"links", kct.RealmOptions{}, links},
+		{"admin events", kct.RealmOptions{}, adminEvents},
+		{"admin events of organizations", kct.RealmOptions{}, organizationEvents},
 		{"organizations", kct.RealmOptions{}, organizations},
 		{"groups of organizations", kct.RealmOptions{}, organizationGroups},
 	}
@@ -321,4 +323,66 @@ func sessions(p *probe) {
 	refresh("offline refresh after all", offline)
 	p.err("RevokeConsent again", p.c.RevokeConsent(p.ctx, id, "admin-cli"))
 	p.err("RevokeConsent of an unknown client", p.c.RevokeConsent(p.ctx, id, "nope"))
+}
+
+// adminEvents are what a change feed reads.
+func adminEvents(p *probe) {
+	start := time.Now().Add(-time.Minute)
+	secret, err := p.r.AddClient(p.ctx, "watcher", []string{"view-events"})
+	if err != nil {
+		p.t.Fatalf("AddClient() = %v", err)
+	}
+	watcher := p.r.As(p.t, keycloak.ClientSecret("watcher", secret))
+	_, err = p.c.AdminEvents(p.ctx, start, 0)
+	p.err("AdminEvents without rights", err)
+	quiet := p.user(keycloak.NewUser{Username: "quiet", Enabled: true})
+	p.know(quiet.String(), "quiet")
+	p.err("StoreAdminEvents without rights", p.c.StoreAdminEvents(p.ctx, time.Hour))
+	p.raw(http.MethodPut, "", `{"attributes":{"custom":"kept"}}`)
+	p.err("StoreAdminEvents", p.admin.StoreAdminEvents(p.ctx, time.Hour))
+	p.err("StoreAdminEvents again", p.admin.StoreAdminEvents(p.ctx, 2*time.Hour))
+	_, _, data := p.send(http.MethodGet, "", "", "")
+	var realm struct {
+		Enabled    bool              `json:"adminEventsEnabled"`
+		Attributes map[string]string `json:"attributes"`
+	}
+	err = json.Unmarshal(data, &realm)
+	p.got("the realm", []any{realm.Enabled, realm.Attributes["custom"], realm.Attributes["adminEventsExpiration"]}, err)
+	user := p.user(keycloak.NewUser{Username: "jane", Enabled: true})
+	group := p.group(keycloak.NewGroup{Name: "team"})
+	child := p.group(keycloak.NewGroup{Name: "child", Parent: group})
+	p.know(child.String(), "child")
+	p.err("AddMember", p.c.AddMember(p.ctx, user, group))
+	p.err("AddMember again", p.c.AddMember(p.ctx, user, group))
+	p.err("UpdateUser", p.c.UpdateUser(p.ctx, user, keycloak.UserUpdate{FirstName: new("J")}))
+	p.err("RemoveMember", p.c.RemoveMember(p.ctx, user, group))
+	p.err("RemoveMember again", p.c.RemoveMember(p.ctx, user, group))
+	g, err := p.c.Group(p.ctx, group)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.err("UpdateGroup", p.c.UpdateGroup(p.ctx, g, keycloak.GroupUpdate{Name: new("team2")}))
+	p.err("DeleteGroup", p.c.DeleteGroup(p.ctx, group))
+	p.err("DeleteUser", p.c.DeleteUser(p.ctx, user))
+	p.err("DeleteUser again", p.c.DeleteUser(p.ctx, user))
+	p.events(watcher, start)
+}
+
+// events writes down the admin events about users, groups and memberships.
+func (p *probe) events(c *keycloak.Client, since time.Time) {
+	list, err := c.AdminEvents(p.ctx, since, 0)
+	p.err("AdminEvents", err)
+	later, err := c.AdminEvents(p.ctx, since, 1)
+	p.got("AdminEvents from the second on", len(list)-len(later), err)
+	none, err := c.AdminEvents(p.ctx, time.Now().Add(time.Hour), 0)
+	p.got("AdminEvents of the future", len(none), err)
+	n := 0
+	for _, e := range list {
+		switch e.Resource {
+		case "USER", "GROUP", "GROUP_MEMBERSHIP", "ORGANIZATION_MEMBERSHIP", "ORGANIZATION_GROUP", "ORGANIZATION_GROUP_MEMBERSHIP":
+			recent := e.Time.After(since) && e.Time.Before(time.Now().Add(time.Minute))
+			n++
+			p.got(fmt.Sprintf("event %d", n), []any{e.ID != "", recent, e.Operation, e.Resource, e.Path, e.Username}, nil)
+		}
+	}
 }
