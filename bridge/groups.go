@@ -43,7 +43,7 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 }
 
 func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (directory.Found, error) {
-	return k.s.directory.Groups(ctx, r.Tenant, r.fitness, r.wall, q)
+	return k.s.directory.Groups(ctx, r.view(), q)
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
@@ -288,27 +288,21 @@ func (k groupKind) planReplaced(ctx context.Context, r *request, id keycloak.Gro
 	return plan.ForMembers(id, idsOf(add), remove), append(after, add...), nil
 }
 
-// membersPage is what one call reads of the members: each costs Keycloak a
-// statement.
-const membersPage = 100
-
-// members reads all members of a group.
+// members reads all members of a group: what a change is planned by comes from Keycloak.
 func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Member, error) {
-	var out []guard.Member
-	for first := 0; ; first += membersPage {
-		page, more, err := r.wall.GroupMembers(ctx, id, first, membersPage)
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range page {
-			if parsed, err := keycloak.ParseUserID(u.ID); err == nil {
-				out = append(out, guard.Member{ID: parsed, Username: u.Username})
-			}
-		}
-		if !more {
-			return out, nil
+	list, err := directory.ReadMembers(ctx, r.wall, id)
+	return proven(list), err
+}
+
+// proven are the members of a group as those of a plan.
+func proven(list []directory.Member) []guard.Member {
+	out := make([]guard.Member, 0, len(list))
+	for _, m := range list {
+		if id, err := keycloak.ParseUserID(m.ID); err == nil {
+			out = append(out, guard.Member{ID: id, Username: m.Username})
 		}
 	}
+	return out
 }
 
 // patchesBlind takes operations on members alone, without a look at the group:
@@ -366,7 +360,7 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	return append(roles, plan.ForDeletedGroup(cur.groupID)...), err
 }
 
-func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
+func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
 	resource := cur.resource
 	if resource.ID == "" {
 		var err error
@@ -383,9 +377,11 @@ func (groupKind) resource(ctx context.Context, r *request, cur current) (scim.Re
 		if err != nil {
 			return scim.Resource{}, err
 		}
-		if list, err = members(ctx, r, id); err != nil {
+		known, err := k.s.directory.Members(ctx, r.view(), id)
+		if err != nil {
 			return scim.Resource{}, err
 		}
+		list = proven(known)
 	}
 	if len(list) > 0 {
 		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(r, list)}

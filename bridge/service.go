@@ -91,6 +91,7 @@ type request struct {
 	wall       guard.Wall
 	fitness    tenant.Fitness // of the tenant when the request began
 	projection scim.Projection
+	began      time.Time
 	atEnd      []func() // what is released when the request ends
 }
 
@@ -167,7 +168,12 @@ func (s *Service) begin(c Call) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &request{Call: c, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(c.Tenant, fitness, client), projection: projection}, nil
+	return &request{Call: c, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(c.Tenant, fitness, client), projection: projection, began: s.directory.Now()}, nil
+}
+
+// view is what the request sees of the directory.
+func (r *request) view() directory.View {
+	return directory.View{Tenant: r.Tenant, Fitness: r.fitness, Source: r.wall, Events: r.client, Began: r.began}
 }
 
 // Create answers a POST: 201 with the resource.

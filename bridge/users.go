@@ -44,7 +44,7 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 }
 
 func (k userKind) find(ctx context.Context, r *request, q directory.Query) (directory.Found, error) {
-	return k.s.directory.Users(ctx, r.Tenant, r.fitness, r.wall, q)
+	return k.s.directory.Users(ctx, r.view(), q)
 }
 
 func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {

@@ -2,12 +2,13 @@ package keycloak
 
 import (
 	"context"
-	"github.com/go-json-experiment/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/go-json-experiment/json/jsontext"
 )

@@ -52,6 +52,20 @@ type Source interface {
 	CountGroups(ctx context.Context) (int, error)
 	Listed(g keycloak.Group) bool
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
+	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, more bool, err error)
+	RefusesStrangers() bool
+	ProtectsGroup(id string) bool
+}
+
+// View is what a request sees.
+type View struct {
+	Tenant  *tenant.Tenant
+	Fitness tenant.Fitness
+	Source  Source // the tenant's wall
+	Events  Events // of the realm
+	// Began is when the request did: what others wrote before is in its answer, where the
+	// realm has a feed.
+	Began time.Time
 }
 
 // Options are what a Directory may use.
@@ -69,7 +83,79 @@ type Directory struct {
 	used    atomic.Int64 // bytes
 
 	mu      sync.Mutex
-	tenants map[string]*shelves // by path
+	tenants map[string]*shelves    // by path
+	realms  map[string]*realmState // by name
+}
+
+// realmState is what is known of a realm, whoever asks.
+type realmState struct {
+	feed    feed
+	members memberships
+}
+
+func (d *Directory) realm(name string) *realmState {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.realms[name]
+	if r == nil {
+		r = &realmState{members: memberships{d: d, groups: map[string]*group{}}}
+		d.realms[name] = r
+	}
+	return r
+}
+
+// forgetRealm has all be read again that is known of a realm.
+func (d *Directory) forgetRealm(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.tenants {
+		if s.realm == name {
+			s.users.outdate()
+			s.groups.outdate()
+		}
+	}
+	if r := d.realms[name]; r != nil {
+		r.members.dropIf(func(*group) bool { return true })
+	}
+}
+
+// outdateGroups has the groups of a realm's tenants be read again.
+func (d *Directory) outdateGroups(realm string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.tenants {
+		if s.realm == realm {
+			s.groups.outdate()
+		}
+	}
+}
+
+// touchRealm says that users or groups of a realm were written to, by whom ever.
+func (d *Directory) touchRealm(realm string, users, groups []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.tenants {
+		if s.realm == realm {
+			s.users.touch(users, s.party.Organization)
+			s.groups.touch(groups, s.party.Organization)
+		}
+	}
+}
+
+// touchMember says that somebody joined or left an organization; a user whose id is not told
+// has a name.
+func (d *Directory) touchMember(realm, organization, id, name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.tenants {
+		switch {
+		case s.realm != realm || s.organization.ID.String() != organization:
+		case id != "":
+			s.users.touch([]string{id}, false)
+		default:
+			s.users.touchName(name)
+		}
+	}
 }
 
 // New makes a Directory without any index.
@@ -80,8 +166,11 @@ func New(o Options) *Directory {
 	if o.ObserveScan == nil {
 		o.ObserveScan = func(string, string, time.Duration, error) {}
 	}
-	return &Directory{options: o, tenants: map[string]*shelves{}}
+	return &Directory{options: o, tenants: map[string]*shelves{}, realms: map[string]*realmState{}}
 }
+
+// Now is the time by the clock of the indexes.
+func (d *Directory) Now() time.Time { return d.options.Now() }
 
 // shelves are the indexes of one tenant, as one configuration of it has them.
 type shelves struct {
@@ -144,13 +233,38 @@ func (d *Directory) DropIdle() {
 		s.users.dropIdle()
 		s.groups.dropIdle()
 	}
+	long := d.options.Now().Add(-idle)
+	for _, r := range d.realms {
+		r.members.dropIf(func(g *group) bool { return !g.reading && g.usedAt.Before(long) })
+	}
 }
 
-// Warm begins to make the indexes of a tenant that are not there or grow old.
-func (d *Directory) Warm(t *tenant.Tenant, f tenant.Fitness, src Source) {
-	for _, s := range []search{(users{t, src}).search(d, f), (groups{t, src}).search(d, f)} {
-		s.shelf.warm(s)
+// Keep follows the feed of a realm of which something is known. With warm it begins to make
+// the indexes of the tenant that are not there or grow old.
+func (d *Directory) Keep(ctx context.Context, v View, warm bool) error {
+	if warm {
+		for _, s := range []search{(users{v}).search(d), (groups{v}).search(d)} {
+			s.shelf.warm(s)
+		}
 	}
+	if !d.knows(v.Tenant.Realm) {
+		return nil
+	}
+	_, err := d.follow(ctx, v)
+	return err
+}
+
+// knows reports whether anything of a realm is in memory.
+func (d *Directory) knows(realm string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.tenants {
+		if s.realm == realm && (s.users.known() || s.groups.known()) {
+			return true
+		}
+	}
+	r := d.realms[realm]
+	return r != nil && r.members.known()
 }
 
 // Touch says that a tenant wrote to users or groups, maybe in vain: indexes of its realm

@@ -6,36 +6,32 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
 // groups searches the groups of one tenant.
-type groups struct {
-	t   *tenant.Tenant
-	src Source
-}
+type groups struct{ View }
 
 // Groups finds top-level groups without their members: all in Keycloak's order, by name, when
 // there is neither a filter nor an order, else those that match. Errors are as for Users.
-func (d *Directory) Groups(ctx context.Context, t *tenant.Tenant, f tenant.Fitness, src Source, q Query) (Found, error) {
-	g := groups{t: t, src: src}
+func (d *Directory) Groups(ctx context.Context, v View, q Query) (Found, error) {
+	g := groups{v}
 	if err := g.checkMembers(q.Filter); err != nil {
 		return Found{}, err
 	}
-	found, err := g.search(d, f).run(ctx, q)
+	found, err := g.search(d).run(ctx, q)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
 	}
 	return found, err
 }
 
-func (g groups) search(d *Directory, f tenant.Fitness) search {
+func (g groups) search(d *Directory) search {
 	return search{
-		rt: g.t.Mapping.Group, base: g.t.BaseURL, protected: f.Protected, rank: g.rank, shelf: d.shelvesOf(g.t).groups,
-		lookUp: g.lookUp, count: g.src.CountGroups, read: g.read, byID: g.byIDs,
+		view: g.View, rt: g.Tenant.Mapping.Group, rank: g.rank, shelf: d.shelvesOf(g.Tenant).groups,
+		lookUp: g.lookUp, count: g.Source.CountGroups, read: g.read, byID: g.byIDs,
 	}
 }
 
@@ -54,7 +50,7 @@ func (g groups) checkMembers(e filter.Expr) error {
 }
 
 func (g groups) read(ctx context.Context, first, limit int) ([]item, error) {
-	list, err := g.src.ListGroups(ctx, first, limit)
+	list, err := g.Source.ListGroups(ctx, first, limit)
 	return g.items(list), err
 }
 
@@ -70,13 +66,13 @@ func (g groups) byIDs(ctx context.Context, ids []string) ([]item, error) {
 		})
 	}
 	err := eg.Wait()
-	return g.items(slices.DeleteFunc(slices.Concat(found...), func(group keycloak.Group) bool { return !g.src.Listed(group) })), err
+	return g.items(slices.DeleteFunc(slices.Concat(found...), func(group keycloak.Group) bool { return !g.Source.Listed(group) })), err
 }
 
 func (g groups) items(list []keycloak.Group) []item {
 	out := make([]item, len(list))
 	for i, group := range list {
-		out[i].resource, out[i].err = g.t.Mapping.GroupResource(g.t.Party.Key, group)
+		out[i].resource, out[i].err = g.Tenant.Mapping.GroupResource(g.Tenant.Party.Key, group)
 		out[i].resource.ID = group.ID
 	}
 	return out
@@ -96,7 +92,7 @@ func (g groups) rank(p scim.AttrPath) (int, bool) {
 	case p.Name == scim.AttrExternalID:
 		return 2, true
 	}
-	_, ok := g.t.Mapping.GroupLookup(p)
+	_, ok := g.Tenant.Mapping.GroupLookup(p)
 	return 8, ok
 }
 
@@ -121,13 +117,13 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	case t.path.Name == scim.AttrMembers:
 		return g.byMember(ctx, t.text)
 	case t.path.Name == scim.AttrExternalID:
-		return g.query(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.t.Mapping.GroupExternalID(), Value: t.text}})
+		return g.query(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.Tenant.Mapping.GroupExternalID(), Value: t.text}})
 	case t.path.Name == scim.AttrDisplayName:
 		// Keycloak's exact search is by case and a display name is not (RFC 7643 section
 		// 8.7.1), so the search is the inexact one, which finds at least every match.
 		return g.query(ctx, keycloak.GroupQuery{Search: t.text})
 	}
-	lookup, ok := g.t.Mapping.GroupLookup(t.path)
+	lookup, ok := g.Tenant.Mapping.GroupLookup(t.path)
 	if !ok {
 		return nil, nil
 	}
@@ -139,11 +135,11 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 }
 
 func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
-	id, err := g.src.GroupID(text)
+	id, err := g.Source.GroupID(text)
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	group, err := g.src.Group(ctx, id)
+	group, err := g.Source.Group(ctx, id)
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -155,13 +151,13 @@ func (g groups) byMember(ctx context.Context, text string) ([]keycloak.Group, er
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	list, err := g.src.GroupsOf(ctx, id)
+	list, err := g.Source.GroupsOf(ctx, id)
 	if isNotFound(err) {
 		return nil, nil
 	}
-	return slices.DeleteFunc(list, func(group keycloak.Group) bool { return !g.src.Listed(group) }), err
+	return slices.DeleteFunc(list, func(group keycloak.Group) bool { return !g.Source.Listed(group) }), err
 }
 
 func (g groups) query(ctx context.Context, q keycloak.GroupQuery) ([]keycloak.Group, error) {
-	return g.src.FindGroups(ctx, q, maxHits)
+	return g.Source.FindGroups(ctx, q, maxHits)
 }

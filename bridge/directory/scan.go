@@ -2,22 +2,16 @@ package directory
 
 import (
 	"context"
-	"hash/maphash"
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 const (
 	// scanPage is what one call of a scan reads.
 	scanPage = 50
-	// overlap is how much of it the call before has read too.
-	overlap = 5
 	// scanTries bounds how often a scan begins again because Keycloak counts more.
 	scanTries = 2
 	// scanTime bounds a scan.
@@ -34,7 +28,7 @@ type scan struct {
 // newScan begins one, which goes on when the request that asked for it has ended. x.mu is held.
 func newScan(x *shelf, s search) *scan {
 	sc := &scan{done: make(chan struct{})}
-	began, table := x.d.options.Now(), x.table
+	began, table, outdated := x.d.options.Now(), x.table, x.outdated
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), scanTime)
 		defer cancel()
@@ -42,8 +36,9 @@ func newScan(x *shelf, s search) *scan {
 		x.mu.Lock()
 		switch {
 		case x.table != table: // dropped meanwhile
-		case err == nil:
+		case err == nil && x.outdated == outdated:
 			x.scannedAt = began
+		case err == nil: // what was read may be older than what is not known
 		case tooMany(err):
 			x.refusedAt = began
 			x.empty()
@@ -57,26 +52,26 @@ func newScan(x *shelf, s search) *scan {
 }
 
 func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
-	var seen seen
+	var w *walk
 	for range scanTries {
 		var err error
-		if seen, err = sc.walk(ctx, x, s); err != nil {
+		if w, err = sc.walk(ctx, x, s); err != nil {
 			return err
 		}
-		if len(seen.hashes) < scanPage {
+		if w.len() < scanPage {
 			break // one call read all
 		}
 		total, err := s.count(ctx)
 		if err != nil {
 			return err
 		}
-		if total <= len(seen.hashes) {
+		if total <= w.len() {
 			break
 		}
 	}
 	var unseen []string
 	for _, id := range x.table.IDs() {
-		if !seen.has(id) {
+		if !w.seen(id) {
 			unseen = append(unseen, id)
 		}
 	}
@@ -88,78 +83,51 @@ func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
 	return nil
 }
 
-// seen are the ids that a scan has read.
-type seen struct {
-	seed   maphash.Seed
-	hashes map[uint64]struct{}
-}
-
-func (s seen) has(id string) bool {
-	_, ok := s.hashes[maphash.String(s.seed, id)]
-	return ok
-}
-
-func (s seen) add(items []item) {
-	for _, i := range items {
-		s.hashes[maphash.String(s.seed, i.resource.ID)] = struct{}{}
-	}
-}
-
-func (s seen) hasAny(items []item) bool {
-	return slices.ContainsFunc(items, func(i item) bool { return s.has(i.resource.ID) })
-}
-
-// walk reads all pages in Keycloak's order. Each must hold something of those before it, else
-// others were deleted there and it would skip what moved up: then it steps back.
-func (sc *scan) walk(ctx context.Context, x *shelf, s search) (seen, error) {
-	const steps, each = 20, 4 // of each page, which may move a few times
-	out, total := seen{maphash.MakeSeed(), map[uint64]struct{}{}}, scanPage
-	for step, first := 0, 0; step < steps+each*total/scanPage; step++ {
-		parts, err := x.readParts(ctx, s, first, total-first)
+// walk reads all pages in Keycloak's order.
+func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
+	const each = 4 // a page may move a few times
+	w, total := newWalk(scanPage), 0
+	for w.steps < maxSteps+each*total/scanPage {
+		parts, err := x.readParts(ctx, s, w, total)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
-		next, done := out.join(parts, first)
-		sc.read.Store(int64(len(out.hashes)))
-		if done {
-			return out, nil
+		for _, part := range parts {
+			before := w.first
+			if w.join(idsOf(part), len(part) < scanPage) {
+				return w, nil
+			}
+			if w.first < before {
+				break
+			}
 		}
-		first = next
-		if total == scanPage {
+		sc.read.Store(int64(w.len()))
+		if total == 0 {
 			if total, err = s.count(ctx); err != nil {
-				return out, err
+				return nil, err
 			}
 			sc.total.Store(int64(total))
 		}
 	}
-	return out, &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: 1,
-		Detail: "resources were deleted faster than they could be searched; try again",
-	}
+	return nil, errUnsteady()
 }
 
-// join takes pages that begin at an offset, and says where to go on, or that all were read.
-func (s seen) join(parts [][]item, first int) (next int, done bool) {
-	for _, part := range parts {
-		if first > 0 && !s.hasAny(part) {
-			return max(0, first-scanPage), false
-		}
-		s.add(part)
-		if len(part) < scanPage {
-			return 0, true
-		}
-		first += scanPage - overlap
+func idsOf(items []item) []string {
+	out := make([]string, len(items))
+	for i := range items {
+		out[i] = items[i].resource.ID
 	}
-	return first, false
+	return out
 }
 
-// readParts reads a page at an offset, and those behind it when somebody waits for them and
-// about so many are left, and stores what they hold.
-func (x *shelf) readParts(ctx context.Context, s search, first, left int) ([][]item, error) {
+// readParts reads the next page of a walk, and those behind it when somebody waits for them
+// and there are so many, and stores what they hold.
+func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([][]item, error) {
+	step := w.page - w.overlap
 	x.mu.Lock()
 	width := 1
 	if x.waiting > 0 {
-		width = min(parallel, max(1, (left+scanPage-overlap-1)/(scanPage-overlap)))
+		width = min(parallel, max(1, (total-w.first+step-1)/step))
 	}
 	x.mu.Unlock()
 	parts := make([][]item, width)
@@ -167,12 +135,11 @@ func (x *shelf) readParts(ctx context.Context, s search, first, left int) ([][]i
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range parts {
 		g.Go(func() (err error) {
-			parts[i], err = s.read(ctx, first+i*(scanPage-overlap), scanPage)
+			parts[i], err = s.read(ctx, w.first+i*step, w.page)
 			return err
 		})
 	}
-	err := g.Wait()
-	if err != nil {
+	if err := g.Wait(); err != nil {
 		x.abandon()
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -36,15 +35,15 @@ type item struct {
 // search is one query: how to look up terms of one type of resource, and how to read
 // all there is.
 type search struct {
-	rt        *scim.ResourceType
-	base      string
-	protected *tenant.Protected // as the source shows it
-	rank      ranking
-	shelf     *shelf
-	lookUp    func(context.Context, term) ([]item, error)
-	count     func(context.Context) (int, error)
-	read      func(ctx context.Context, first, limit int) ([]item, error)
-	byID      func(ctx context.Context, ids []string) ([]item, error)
+	view   View
+	rt     *scim.ResourceType
+	rank   ranking
+	shelf  *shelf
+	lookUp func(context.Context, term) ([]item, error)
+	count  func(context.Context) (int, error)
+	read   func(ctx context.Context, first, limit int) ([]item, error)
+	byID   func(ctx context.Context, ids []string) ([]item, error)
+	byName func(ctx context.Context, name string) ([]item, error) // nil for groups
 }
 
 // run finds a page of what matches the filter; nil matches everything.
@@ -103,7 +102,7 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 			return nil, err
 		}
 		for _, r := range found {
-			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.base)) {
+			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.view.Tenant.BaseURL)) {
 				seen[r.ID] = true
 				hits = append(hits, r)
 			}
@@ -133,7 +132,7 @@ func (s search) cut(hits []scim.Resource, q Query) Found {
 	sorter := q.Sort.Sorter()
 	all := make([]hit, len(hits))
 	for i, r := range hits {
-		all[i] = hit{sorter.Place(q.Sort.Position(s.rt.Object(r, s.base))), r}
+		all[i] = hit{sorter.Place(q.Sort.Position(s.rt.Object(r, s.view.Tenant.BaseURL))), r}
 	}
 	compare := func(a, b filter.Placed) int {
 		if q.Sort.Descending {

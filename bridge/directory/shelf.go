@@ -19,6 +19,8 @@ const (
 	// ageEach is how much older an index may be for each of its resources: a scan of it is
 	// then some percent of what Keycloak can do, whatever the size of the realm.
 	ageEach = 36 * time.Millisecond
+	// feedFactor is how many times older it may be where a feed tells nearly all changes.
+	feedFactor = 6
 	// minAge is how old any index may be.
 	minAge = time.Second
 	// patience is how long a request waits for a scan.
@@ -37,7 +39,8 @@ type shelf struct {
 	mu        sync.Mutex
 	table     *index.Table
 	size      int       // of the table, as it is counted
-	scannedAt time.Time // when the last whole scan began; zero for none
+	scannedAt time.Time // when the last whole scan began; zero for none that is of use
+	outdated  int       // how often outdate was called
 	refusedAt time.Time // when a scan took too much memory
 	scan      *scan     // under way, nil for none
 	waiting   int       // requests that wait for it
@@ -48,6 +51,7 @@ type shelf struct {
 	last   map[string]uint64 // by id: the number of the last write that a read may not know
 	dirty  map[string]bool   // ids that must be read again
 	reads  int               // under way
+	names  map[string]bool   // of users who joined, whose ids were not told
 }
 
 func newShelf(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *shelf {
@@ -59,7 +63,7 @@ func newShelf(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *shelf {
 // empty begins with nothing. x.mu is held, or nobody has x yet.
 func (x *shelf) empty() {
 	x.table, x.scannedAt = index.New(x.rt, x.base), time.Time{}
-	x.last, x.dirty = map[string]uint64{}, map[string]bool{}
+	x.last, x.dirty, x.names = map[string]uint64{}, map[string]bool{}, map[string]bool{}
 	x.account()
 }
 
@@ -96,6 +100,23 @@ func (x *shelf) touch(ids []string, known bool) {
 			x.last[id], x.dirty[id] = x.writes, true
 		}
 	}
+}
+
+// touchName is touch about a user whose name alone is told.
+func (x *shelf) touchName(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.scannedAt.IsZero() || x.scan != nil {
+		x.names[name] = true
+	}
+}
+
+// outdate has everything be read again.
+func (x *shelf) outdate() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.scannedAt = time.Time{}
+	x.outdated++
 }
 
 // begin is called before a read; what is written after it began is not put by put.
@@ -188,15 +209,41 @@ func (x *shelf) reread(ctx context.Context, s search, ids []string, got map[stri
 // fresh waits until the index may answer: everything was read, no longer ago than its size
 // allows, and what was written since is read again.
 func (x *shelf) fresh(ctx context.Context, s search) error {
-	if err := x.scanned(ctx, s); err != nil {
+	follows, err := x.d.follow(ctx, s.view)
+	if err == nil {
+		err = x.scanned(ctx, s, follows)
+	}
+	if err != nil {
 		return err
 	}
 	x.mu.Lock()
-	x.protect(s.protected)
-	ids := slices.Sorted(maps.Keys(x.dirty))
+	x.protect(s.view.Fitness.Protected)
+	ids, names := slices.Sorted(maps.Keys(x.dirty)), slices.Sorted(maps.Keys(x.names))
 	x.mu.Unlock()
-	_, err := x.reread(ctx, s, ids, map[string]scim.Resource{})
-	return err
+	if _, err := x.reread(ctx, s, ids, map[string]scim.Resource{}); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := x.readNamed(ctx, s, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNamed reads a user who joined.
+func (x *shelf) readNamed(ctx context.Context, s search, name string) error {
+	began := x.begin()
+	items, err := s.byName(ctx, name)
+	if err != nil {
+		x.abandon()
+		return err
+	}
+	x.put(began, nil, items)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.names, name)
+	return nil
 }
 
 // protect has read again who became protected, and who no longer is: of them the wall shows
@@ -222,7 +269,7 @@ func (x *shelf) protect(now *tenant.Protected) {
 }
 
 // scanned waits until everything was read once, and not too long ago.
-func (x *shelf) scanned(ctx context.Context, s search) error {
+func (x *shelf) scanned(ctx context.Context, s search, follows bool) error {
 	x.mu.Lock()
 	now := x.d.options.Now()
 	if !x.refusedAt.IsZero() && now.Sub(x.refusedAt) < refusedFor {
@@ -231,6 +278,9 @@ func (x *shelf) scanned(ctx context.Context, s search) error {
 	}
 	x.usedAt = now
 	most, age := x.mostAge(), now.Sub(x.scannedAt)
+	if follows {
+		most *= feedFactor
+	}
 	if age > most/2 && x.scan == nil {
 		x.scan = newScan(x, s)
 	}
@@ -272,6 +322,12 @@ func (x *shelf) warm(s search) {
 	if x.scan == nil && !refused && now.Sub(x.scannedAt) > max(warmAge, x.mostAge()/2) {
 		x.scan = newScan(x, s)
 	}
+}
+
+func (x *shelf) known() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return !x.scannedAt.IsZero() || x.scan != nil
 }
 
 // dropIdle drops what nobody asked for some time.

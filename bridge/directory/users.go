@@ -7,49 +7,50 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // users searches the users of one tenant.
-type users struct {
-	t   *tenant.Tenant
-	src Source
-}
+type users struct{ View }
 
 // Users finds users: all in Keycloak's order, by user name, when there is neither a filter nor
 // an order, else those that match. Refusals are *scim.Error with InvalidFilter or TooMany; a
 // user whose stored attributes cannot be read is a *mapping.DamagedError.
-func (d *Directory) Users(ctx context.Context, t *tenant.Tenant, f tenant.Fitness, src Source, q Query) (Found, error) {
-	u := users{t: t, src: src}
+func (d *Directory) Users(ctx context.Context, v View, q Query) (Found, error) {
+	u := users{v}
 	if mentions(q.Filter, scim.AttrGroups) > 0 {
 		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
-	return u.search(d, f).run(ctx, q)
+	return u.search(d).run(ctx, q)
 }
 
-func (u users) search(d *Directory, f tenant.Fitness) search {
+func (u users) search(d *Directory) search {
 	return search{
-		rt: u.t.Mapping.User, base: u.t.BaseURL, protected: f.Protected, rank: u.rank, shelf: d.shelvesOf(u.t).users,
-		lookUp: u.lookUp, count: u.src.CountUsers, read: u.read, byID: u.byIDs,
+		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: d.shelvesOf(u.Tenant).users,
+		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
 	}
 }
 
+func (u users) byName(ctx context.Context, name string) ([]item, error) {
+	list, err := u.Source.FindUsers(ctx, keycloak.UserQuery{Username: name}, maxHits)
+	return u.items(list), err
+}
+
 func (u users) read(ctx context.Context, first, limit int) ([]item, error) {
-	list, err := u.src.ListUsers(ctx, first, limit)
+	list, err := u.Source.ListUsers(ctx, first, limit)
 	return u.items(list), err
 }
 
 func (u users) byIDs(ctx context.Context, ids []string) ([]item, error) {
-	list, err := u.src.UsersByID(ctx, ids)
+	list, err := u.Source.UsersByID(ctx, ids)
 	return u.items(list), err
 }
 
 func (u users) items(list []keycloak.User) []item {
 	out := make([]item, len(list))
 	for i, user := range list {
-		out[i].resource, out[i].err = u.t.Mapping.UserResource(u.t.Party, user)
+		out[i].resource, out[i].err = u.Tenant.Mapping.UserResource(u.Tenant.Party, user)
 		out[i].resource.ID = user.ID
 	}
 	return out
@@ -69,7 +70,7 @@ func (u users) rank(p scim.AttrPath) (int, bool) {
 	case p.Name == scim.AttrEmails && (p.Sub == scim.AttrValue || p.Sub == ""):
 		return 4, true
 	}
-	_, ok := u.t.Mapping.UserLookup(p)
+	_, ok := u.Tenant.Mapping.UserLookup(p)
 	return 8, ok
 }
 
@@ -84,13 +85,13 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case t.path.Name == scim.AttrID:
 		return u.byID(ctx, t.text)
 	case t.path.Name == scim.AttrUserName:
-		return u.src.FindUsers(ctx, keycloak.UserQuery{Username: u.t.Mapping.StoredUserName(t.text)}, maxHits)
+		return u.Source.FindUsers(ctx, keycloak.UserQuery{Username: u.Tenant.Mapping.StoredUserName(t.text)}, maxHits)
 	case t.path.Name == scim.AttrExternalID:
-		return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.t.Party.Key, t.text)})
+		return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.Tenant.Party.Key, t.text)})
 	case t.path.Name == scim.AttrEmails:
 		return u.byEmail(ctx, t.text)
 	}
-	lookup, ok := u.t.Mapping.UserLookup(t.path)
+	lookup, ok := u.Tenant.Mapping.UserLookup(t.path)
 	if !ok {
 		return nil, nil
 	}
@@ -106,7 +107,7 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // what is no id is nobody's
 	}
-	user, err := u.src.User(ctx, id)
+	user, err := u.Source.User(ctx, id)
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -114,14 +115,14 @@ func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 }
 
 func (u users) byAttributes(ctx context.Context, all ...keycloak.AttributeQuery) ([]keycloak.User, error) {
-	return u.src.FindUsers(ctx, keycloak.UserQuery{Attributes: all}, maxHits)
+	return u.Source.FindUsers(ctx, keycloak.UserQuery{Attributes: all}, maxHits)
 }
 
 // byAttribute finds those who have the attribute. In a realm of several tenants it may be
 // somebody else's, and a guest has the value in its remainder: all guests are hits, to be
 // looked through.
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
-	p := u.t.Party
+	p := u.Tenant.Party
 	if !p.Organization && !p.Shared {
 		return u.byAttributes(ctx, q)
 	}
@@ -154,7 +155,7 @@ func both(ctx context.Context, one, two func(context.Context) ([]keycloak.User, 
 // byEmail asks for the primary address and for the further ones.
 func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, error) {
 	return both(ctx, func(ctx context.Context) ([]keycloak.User, error) {
-		return u.src.FindUsers(ctx, keycloak.UserQuery{Email: address}, maxHits)
+		return u.Source.FindUsers(ctx, keycloak.UserQuery{Email: address}, maxHits)
 	}, func(ctx context.Context) ([]keycloak.User, error) {
 		return u.byAttribute(ctx, keycloak.AttributeQuery{Name: mapping.AttrEmails, Value: address})
 	})

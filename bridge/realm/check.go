@@ -17,6 +17,8 @@ const (
 	// The rights to list what fine-grained permissions show.
 	queryUsers  = "query-users"
 	queryGroups = "query-groups"
+
+	viewEvents = "view-events"
 )
 
 // need is what a realm is looked at for.
@@ -102,6 +104,8 @@ type Report struct {
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations.
 	OrganizationGroups bool
+	// Feed says that the realm stores admin events and that the account may read them.
+	Feed bool
 
 	realm string
 }
@@ -144,7 +148,7 @@ func (r *Report) texts(s Severity) []string {
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
-		Protected: r.Protected, Domains: r.Domains, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups,
+		Protected: r.Protected, Domains: r.Domains, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed,
 	}
 }
 
@@ -153,6 +157,7 @@ const (
 	fixSetup     = "scim-bridge setup --realm REALM, with --mapping FILE when the tenant has a mapping file"
 	fixRelax     = "scim-bridge setup --realm REALM --relax-validators"
 	fixUsernames = "scim-bridge setup --realm REALM --allow-username-changes"
+	fixFeed      = "scim-bridge setup --realm REALM --change-feed"
 )
 
 // fixMissing is for what the mapping names and the realm lacks.
@@ -220,6 +225,7 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	if err != nil {
 		return fmt.Errorf("read own rights: %w", err)
 	}
+	r.changeFeed(s.AdminEventsEnabled, slices.Contains(granted, viewEvents))
 	if slices.Contains(granted, manageUsers) {
 		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 		return nil
@@ -234,6 +240,20 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 		r.pass(checkRights, "the service account has %s, and permissions in place of %s", strings.Join(without(n.rights(), []string{manageUsers}), ", "), manageUsers)
 	}
 	return nil
+}
+
+// changeFeed says whether the bridge sees what others change.
+func (r *Report) changeFeed(stored, readable bool) {
+	const check = "change feed"
+	r.Feed = stored && readable
+	switch {
+	case r.Feed:
+		r.pass(check, "the realm stores admin events, so that sorted and searched lists show at once what others change")
+	case stored:
+		r.pass(check, "the realm stores admin events, and the account lacks %s to read them: sorted and searched lists show what others change when the index is read again; %s grants it", viewEvents, r.fix(fixFeed))
+	default:
+		r.pass(check, "the realm stores no admin events: sorted and searched lists show what others change when the index is read again; %s has it store them", r.fix(fixFeed))
+	}
 }
 
 // look finds the rights that the account lacks and, when there are none, who is protected.

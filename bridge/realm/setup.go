@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -17,6 +18,7 @@ type Options struct {
 	ClientID  string // of the service account
 	Relax     bool   // remove the stock validators that refuse common user names and names
 	Usernames bool   // let user names be changed
+	Feed      bool   // have the realm store admin events, which the account may read
 	// Organizations also grants what members of organizations need: manage-organizations
 	// or, where the server has no such role, manage-realm if ManageRealm allows it.
 	Organizations bool
@@ -65,8 +67,17 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 	if s.options.Usernames && !settings.EditUsernameAllowed {
 		changes = append(changes, Change{Text: "let user names be changed (Edit username)", do: s.admin.AllowEditUsername})
 	}
+	if s.options.Feed && !settings.AdminEventsEnabled {
+		changes = append(changes, Change{
+			Text: fmt.Sprintf("store admin events (Events config), for %s unless the realm says for how long", keepEvents),
+			do:   func(ctx context.Context) error { return s.admin.StoreAdminEvents(ctx, keepEvents) },
+		})
+	}
 	return changes, nil
 }
+
+// keepEvents is how long a realm keeps admin events that stored none before.
+const keepEvents = 24 * time.Hour
 
 // Apply carries out a plan, in order.
 func (s *Setup) Apply(ctx context.Context, changes []Change) error {
@@ -97,6 +108,9 @@ var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm opens Or
 // rights are what to grant on this server.
 func (s *Setup) rights(ctx context.Context) ([]string, error) {
 	wanted := need{mapping: s.mapping, organizations: s.options.Organizations}.rights()
+	if s.options.Feed {
+		wanted = append(wanted, viewEvents)
+	}
 	if !s.options.Organizations {
 		return wanted, nil
 	}

@@ -137,6 +137,8 @@ type Fitness struct {
 	// OrganizationGroups says that the server has groups of organizations; else an
 	// organization's tenant has groups of the realm, below the mapping's parent.
 	OrganizationGroups bool
+	// Feed says that the realm stores admin events and that the bridge may read them.
+	Feed bool
 }
 
 // Fitness returns the last finding. Before the first look it is a problem, so that

@@ -27,7 +27,7 @@ type customers struct {
 
 // newCustomers makes a realm with the organizations acme and globex, sets it up for the first
 // and adds the second, and the realm, to the configuration.
-func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config)) customers {
+func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) customers {
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
 	adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
@@ -42,7 +42,7 @@ func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 		out.ids[alias] = id
 	}
 	parents := parentsWithout(t, admin, out.ids)
-	flags := []string{"--organization", "acme", "--allow-manage-realm"}
+	flags := append([]string{"--organization", "acme", "--allow-manage-realm"}, setup...)
 	if parents["acme"] != "" {
 		flags = append(flags, "--mapping", parents["acme"])
 	}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,10 +114,12 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	t.Helper()
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
-	a, err := newApp(c, log, impatient())
+	clock := &testClock{time: time.Now(), step: time.Hour}
+	a, err := newApp(c, log, clock.now)
 	if err != nil {
 		t.Fatal(err)
 	}
+	clocks.Store(a, clock)
 	for _, r := range c.Realms {
 		wrote.secret(r.Credentials.Secret.Reveal(), r.CredentialKey.Reveal())
 	}
@@ -132,11 +133,31 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	return a
 }
 
-// impatient is a clock by which an hour passes between any two looks at it.
-func impatient() func() time.Time {
-	var hours atomic.Int64
-	start := time.Now()
-	return func() time.Time { return start.Add(time.Duration(hours.Add(1)) * time.Hour) }
+// testClock is the clock of the indexes of an app: some time passes between any two looks at it.
+type testClock struct {
+	mu   sync.Mutex
+	time time.Time
+	step time.Duration
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time = c.time.Add(c.step)
+	return c.time
+}
+
+// clocks are those of all apps, by app.
+var clocks sync.Map //nolint:gochecknoglobals // a test finds its own
+
+// pass lets so much time pass from now on between two looks at the clock: an hour makes every
+// index too old, a millisecond none.
+func (b testBridge) pass(step time.Duration) {
+	clock, _ := clocks.Load(b.app)
+	c := clock.(*testClock) //nolint:forcetypeassert // newTestApp stored it
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time, c.step = time.Now(), step
 }
 
 // unlimited gives the tenants limits that no test reaches, where they have the defaults or were

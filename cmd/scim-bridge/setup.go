@@ -46,6 +46,7 @@ type setupFlags struct {
 	clientID, out, output string
 	listen, adminListen   string
 	yes, relax, usernames bool
+	feed                  bool
 
 	organization   string // alias
 	every          bool
@@ -77,6 +78,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.manageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
+	flags.BoolVar(&f.feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
 	flags.StringVar(&f.out, "out", "", "write config.yaml and the secret into this `directory`")
 	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
@@ -211,7 +213,7 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 // plan offers what the flags did not ask for, and lists the changes.
 func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
 	o := realm.Options{
-		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
+		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Feed: f.feed, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
 	}
 	if !f.yes {
 		offers, err := realm.Offers(ctx, admin)

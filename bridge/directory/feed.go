@@ -1,0 +1,145 @@
+package directory
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// Events are the admin events of a realm (keycloak.Client).
+type Events interface {
+	AdminEvents(ctx context.Context, since time.Time, first int) ([]keycloak.AdminEvent, error)
+}
+
+const (
+	// eventOverlap is how far back of the newest event a poll looks again: an event has its time
+	// before its transaction commits.
+	eventOverlap = 5 * time.Second
+	// skew is how much Keycloak's clock may be behind the bridge's.
+	skew = 5 * time.Minute
+	// maxGap is after how long without a poll the events of the time between are not asked
+	// for any more: Keycloak may have deleted some.
+	maxGap = 10 * time.Minute
+	// feedPause is how long a feed is not asked that Keycloak refused.
+	feedPause = time.Minute
+)
+
+// feed follows the admin events of a realm. It is polled by whoever needs to know what others
+// wrote, before the answer, and not otherwise.
+type feed struct {
+	mu        sync.Mutex // held while it is polled
+	polledAt  time.Time  // when the last poll began; zero for none
+	refusedAt time.Time
+	newest    time.Time       // event, by Keycloak's clock
+	seen      map[string]bool // ids of the events since newest-eventOverlap
+}
+
+// follow applies the events that others left until now, unless that was done since a time. ok
+// is false when the realm has no feed.
+func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
+	if !v.Fitness.Feed {
+		return false, nil
+	}
+	r := d.realm(v.Tenant.Realm)
+	f := &r.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := d.options.Now()
+	switch {
+	case !f.refusedAt.IsZero() && now.Sub(f.refusedAt) < feedPause:
+		return false, nil
+	case !f.polledAt.IsZero() && !f.polledAt.Before(v.Began):
+		return true, nil
+	}
+	if f.polledAt.IsZero() || now.Sub(f.polledAt) > maxGap {
+		d.forgetRealm(v.Tenant.Realm) // what was written meanwhile is not known
+		f.newest, f.seen = now.Add(-skew), map[string]bool{}
+	}
+	err = f.poll(ctx, v.Events, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
+	if err == nil {
+		f.polledAt = now
+		return true, nil
+	}
+	f.polledAt = time.Time{}
+	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
+	case keycloak.Denied, keycloak.Invalid, keycloak.NotFound:
+		f.refusedAt = now
+		return false, nil
+	}
+	return false, err
+}
+
+func (f *feed) poll(ctx context.Context, events Events, apply func(keycloak.AdminEvent)) error {
+	since := f.newest.Add(-eventOverlap)
+	recent := map[string]bool{}
+	for first := 0; ; first += keycloak.MaxEvents {
+		list, err := events.AdminEvents(ctx, since, first)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			recent[e.ID] = true
+			if !f.seen[e.ID] {
+				apply(e)
+			}
+			if e.Time.After(f.newest) {
+				f.newest = e.Time
+			}
+		}
+		if len(list) < keycloak.MaxEvents {
+			f.seen = recent
+			return nil
+		}
+	}
+}
+
+// The resource types of admin events.
+const (
+	eventUser                    = "USER"
+	eventGroup                   = "GROUP"
+	eventGroupMembership         = "GROUP_MEMBERSHIP"
+	eventOrganizationMembership  = "ORGANIZATION_MEMBERSHIP"
+	eventOrganizationGroup       = "ORGANIZATION_GROUP"
+	eventOrganizationGroupMember = "ORGANIZATION_GROUP_MEMBERSHIP"
+)
+
+// apply makes the indexes of a realm read again what an event says was changed, and changes
+// the members of groups as it says.
+func (d *Directory) apply(realm string, r *realmState, e keycloak.AdminEvent) {
+	ids := e.IDs()
+	user, group, organization, member := ids["users"], ids["groups"], ids["organizations"], ids["members"]
+	gone := e.Operation == "DELETE"
+	switch e.Resource {
+	case eventUser:
+		d.touchRealm(realm, []string{user}, nil)
+		r.members.touch(user)
+	case eventGroup:
+		d.touchRealm(realm, nil, []string{group})
+		if strings.HasSuffix(e.Path, "/children") { // of a new group, whose id is not told
+			d.outdateGroups(realm)
+		}
+		if gone {
+			r.members.drop(group)
+		}
+	case eventGroupMembership:
+		r.members.change(group, user, e.Username, gone)
+	case eventOrganizationMembership:
+		d.touchMember(realm, organization, member, e.Username)
+		if gone {
+			r.members.touch(member)
+		}
+	case eventOrganizationGroup:
+		d.touchRealm(realm, nil, []string{group})
+		if group == "" { // a new one, whose id is not told
+			d.outdateGroups(realm)
+		}
+		if gone {
+			r.members.drop(group)
+		}
+	case eventOrganizationGroupMember:
+		r.members.change(group, member, e.Username, gone)
+	}
+}

@@ -1,0 +1,262 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// Member is a user who is a direct member of a group.
+type Member struct{ ID, Username string }
+
+// Members are the direct members of a group that was just read, by user name: from memory
+// where the realm has a feed that says who joins and leaves, else from Keycloak.
+func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([]Member, error) {
+	if !v.Source.RefusesStrangers() || v.Source.ProtectsGroup(id.String()) {
+		return ReadMembers(ctx, v.Source, id) // others see other members
+	}
+	ok, err := d.follow(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return ReadMembers(ctx, v.Source, id)
+	}
+	m := &d.realm(v.Tenant.Realm).members
+	if g := m.get(id.String(), d.options.Now()); g != nil {
+		return m.mended(ctx, v.Source, g)
+	}
+	g := m.begin(id.String())
+	list, err := ReadMembers(ctx, v.Source, id)
+	if g != nil {
+		m.end(id.String(), g, list, err == nil, d.options.Now())
+	}
+	return list, err
+}
+
+const (
+	// membersPage is what one call reads of the members: each costs Keycloak a statement.
+	membersPage = 100
+	// memberBytes is about what a member takes in memory.
+	memberBytes = 160
+	// minMembersAge is how old the members of any group may be.
+	minMembersAge = time.Minute
+)
+
+// ReadMembers reads all members of a group from Keycloak, by user name, by pages that overlap:
+// one who is removed meanwhile moves the others up.
+func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member, error) {
+	var out []Member
+	w := newWalk(membersPage)
+	if !src.RefusesStrangers() {
+		w.overlap = 0 // a page may show none of its members
+	}
+	for {
+		page, more, err := src.GroupMembers(ctx, id, w.first, membersPage)
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]string, len(page))
+		for i, u := range page {
+			if ids[i] = u.ID; !w.seen(u.ID) {
+				out = append(out, Member{u.ID, u.Username})
+			}
+		}
+		if w.join(ids, !more) {
+			return byUsername(out), nil
+		}
+		if w.steps > maxSteps+len(out) {
+			return nil, errUnsteady()
+		}
+	}
+}
+
+func byUsername(list []Member) []Member {
+	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.Username, b.Username) })
+	return list
+}
+
+// memberships are the members of groups of a realm, as far as somebody asked for them. They
+// are read once and then changed as the admin events say, so that a group costs the same
+// however many are in it.
+type memberships struct {
+	d      *Directory
+	mu     sync.Mutex
+	groups map[string]*group
+	size   int64 // bytes, about
+}
+
+// group are the members of one group.
+type group struct {
+	names   map[string]string // user names by id
+	dirty   map[string]bool   // ids of members whose name may be another, or who may be gone
+	readAt  time.Time
+	usedAt  time.Time
+	reading bool
+	told    []membership // what the events said while the members were read
+}
+
+// membership is a change.
+type membership struct {
+	user, name string
+	gone       bool
+}
+
+// change applies an event about a member.
+func (m *memberships) change(id, user, name string, gone bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g, c := m.groups[id], membership{user, name, gone}
+	switch {
+	case g == nil:
+	case g.reading:
+		g.told = append(g.told, c)
+	default:
+		g.apply(c)
+	}
+	m.account()
+}
+
+func (g *group) apply(c membership) {
+	if c.gone {
+		delete(g.names, c.user)
+	} else {
+		g.names[c.user] = c.name
+	}
+}
+
+// touch says that a user changed, or left.
+func (m *memberships) touch(user string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, g := range m.groups {
+		if _, ok := g.names[user]; ok || g.reading {
+			g.dirty[user] = true
+		}
+	}
+}
+
+// drop forgets the members of a group.
+func (m *memberships) drop(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.groups, id)
+	m.account()
+}
+
+// dropIf forgets the groups that are as it says.
+func (m *memberships) dropIf(gone func(*group) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.groups, func(_ string, g *group) bool { return gone(g) })
+	m.account()
+}
+
+func (m *memberships) known() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.groups) > 0
+}
+
+// account counts the memory. m.mu is held.
+func (m *memberships) account() {
+	var size int64
+	for _, g := range m.groups {
+		size += int64(len(g.names)) * memberBytes
+	}
+	m.d.used.Add(size - m.size)
+	m.size = size
+}
+
+// get is a group whose members are known, nil for none.
+func (m *memberships) get(id string, now time.Time) *group {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.groups[id]
+	if g == nil || g.reading || now.Sub(g.readAt) > max(minMembersAge, feedFactor*ageEach*time.Duration(len(g.names))) {
+		return nil
+	}
+	g.usedAt = now
+	return g
+}
+
+// begin says that the members of a group are read from now on, nil when somebody reads them
+// already.
+func (m *memberships) begin(id string) *group {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if g := m.groups[id]; g != nil && g.reading {
+		return nil
+	}
+	g := &group{names: map[string]string{}, dirty: map[string]bool{}, reading: true}
+	m.groups[id] = g
+	return g
+}
+
+// end keeps what was read, and what events said meanwhile on top of it. It may be too much.
+func (m *memberships) end(id string, g *group, list []Member, ok bool, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.groups[id] != g {
+		return // dropped meanwhile
+	}
+	g.reading, g.readAt, g.usedAt = false, now, now
+	for _, member := range list {
+		g.names[member.ID] = member.Username
+	}
+	for _, c := range g.told {
+		g.apply(c)
+	}
+	g.told = nil
+	if m.account(); !ok || m.d.used.Load() > m.d.options.MaxMemory {
+		delete(m.groups, id)
+		m.account()
+	}
+}
+
+// mended are the members of a group, once those who changed were read again.
+func (m *memberships) mended(ctx context.Context, src Source, g *group) ([]Member, error) {
+	m.mu.Lock()
+	var dirty []string
+	for id := range g.dirty {
+		if _, ok := g.names[id]; ok {
+			dirty = append(dirty, id)
+		}
+	}
+	clear(g.dirty)
+	m.mu.Unlock()
+	names := map[string]string{}
+	if len(dirty) > 0 {
+		users, err := src.UsersByID(ctx, dirty)
+		if err != nil {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for _, id := range dirty {
+				g.dirty[id] = true
+			}
+			return nil, err
+		}
+		for _, u := range users {
+			names[u.ID] = u.Username
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range dirty {
+		if name, ok := names[id]; !ok {
+			delete(g.names, id)
+		} else if _, still := g.names[id]; still {
+			g.names[id] = name
+		}
+	}
+	out := make([]Member, 0, len(g.names))
+	for id, name := range g.names {
+		out = append(out, Member{id, name})
+	}
+	return byUsername(out), nil
+}

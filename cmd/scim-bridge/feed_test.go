@@ -1,0 +1,270 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// other is somebody who changes a realm past the bridge, and knows what is in it.
+type other struct {
+	testBridge
+	t       *testing.T
+	r       *rand.Rand
+	org     keycloak.OrganizationID // zero for none
+	users   []keycloak.UserID
+	groups  []keycloak.GroupID
+	members map[keycloak.GroupID]map[keycloak.UserID]bool
+	joined  map[keycloak.UserID]bool // the organization
+	made    int
+}
+
+func (o *other) must(err error) {
+	o.t.Helper()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *other) newUser() {
+	o.made++
+	id, err := o.admin.CreateUser(o.t.Context(), keycloak.NewUser{Username: fmt.Sprintf("user%04d", o.made), Enabled: true})
+	o.must(err)
+	o.users = append(o.users, id)
+	if !o.org.IsZero() {
+		o.must(o.admin.AddOrganizationMember(o.t.Context(), o.org, id))
+	}
+	o.joined[id] = true
+}
+
+func (o *other) newGroup() {
+	o.made++
+	parent := keycloak.GroupID{}
+	if !o.org.IsZero() {
+		parent = o.org.TopLevel()
+	}
+	id, err := o.admin.CreateGroup(o.t.Context(), keycloak.NewGroup{Name: fmt.Sprintf("group%04d", o.made), Parent: parent})
+	o.must(err)
+	o.groups = append(o.groups, id)
+	o.members[id] = map[keycloak.UserID]bool{}
+}
+
+// change does one thing, as whose turn it is.
+func (o *other) change() {
+	ctx := o.t.Context()
+	if len(o.users) < 2 { //nolint:mnd // there shall be somebody left
+		o.newUser()
+	}
+	i, j := o.r.IntN(len(o.users)), o.r.IntN(len(o.groups))
+	user, group := o.users[i], o.groups[j]
+	switch o.r.IntN(10) {
+	case 0:
+		o.newUser()
+	case 1:
+		o.newGroup()
+	case 2:
+		o.must(o.admin.DeleteUser(ctx, user))
+		o.users = slices.Delete(o.users, i, i+1)
+		delete(o.joined, user)
+		for _, members := range o.members {
+			delete(members, user)
+		}
+	case 3:
+		o.made++
+		o.must(o.admin.UpdateUser(ctx, user, keycloak.UserUpdate{Username: new(fmt.Sprintf("user%04d", o.made))}))
+	case 4:
+		g, err := o.admin.Group(ctx, group)
+		o.must(err)
+		o.made++
+		o.must(o.admin.UpdateGroup(ctx, g, keycloak.GroupUpdate{Name: new(fmt.Sprintf("group%04d", o.made))}))
+	case 5:
+		if len(o.groups) > 1 {
+			o.must(o.admin.DeleteGroup(ctx, group))
+			o.groups = slices.Delete(o.groups, j, j+1)
+			delete(o.members, group)
+		}
+	case 6:
+		o.leaveOrJoin(user)
+	case 7, 8:
+		if o.joined[user] && !o.members[group][user] {
+			o.must(o.admin.AddMember(ctx, user, group))
+			o.members[group][user] = true
+		}
+	default:
+		if o.members[group][user] {
+			o.must(o.admin.RemoveMember(ctx, user, group))
+			delete(o.members[group], user)
+		}
+	}
+}
+
+func (o *other) leaveOrJoin(user keycloak.UserID) {
+	switch {
+	case o.org.IsZero():
+	case !o.joined[user]:
+		o.must(o.admin.AddOrganizationMember(o.t.Context(), o.org, user))
+		o.joined[user] = true
+	default:
+		o.must(o.admin.RemoveOrganizationMember(o.t.Context(), o.org, user))
+		delete(o.joined, user)
+		for _, members := range o.members {
+			delete(members, user)
+		}
+	}
+}
+
+// compare asks the bridge for what is in the realm now.
+func (o *other) compare() {
+	o.t.Helper()
+	o.compareList("/Users", "userName", "user", mapKeys(o.joined))
+	o.compareList("/Groups", "displayName", "group", ids(o.groups))
+	for group, members := range o.members {
+		answer := o.testBridge.must(o.t, http.MethodGet, "/Groups/"+group.String(), "")
+		list, _ := answer["members"].([]any)
+		got := map[string]string{}
+		for _, member := range list {
+			m := member.(map[string]any)
+			got[fmt.Sprint(m["value"])] = fmt.Sprint(m["display"])
+		}
+		want := map[string]string{}
+		for id := range members {
+			u, err := o.admin.User(o.t.Context(), id)
+			o.must(err)
+			want[id.String()] = u.Username
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			o.t.Fatalf("the members of a group are others (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func (o *other) compareList(endpoint, name, part string, want []string) {
+	o.t.Helper()
+	query := url.Values{"filter": {name + ` co "` + part + `"`}, "sortBy": {name}, "count": {"1000"}, "attributes": {name}}
+	list, _ := o.testBridge.must(o.t, http.MethodGet, endpoint+"?"+query.Encode(), "")["Resources"].([]any)
+	var got []string
+	for _, resource := range list {
+		got = append(got, fmt.Sprint(resource.(map[string]any)["id"]))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+		o.t.Fatalf("%s are others than Keycloak has (-want +got):\n%s", endpoint, diff)
+	}
+}
+
+func ids(list []keycloak.GroupID) []string {
+	out := make([]string, len(list))
+	for i, id := range list {
+		out[i] = id.String()
+	}
+	return out
+}
+
+func mapKeys(users map[keycloak.UserID]bool) []string {
+	var out []string
+	for id := range users {
+		out = append(out, id.String())
+	}
+	return out
+}
+
+// TestTheFeedTellsWhatOthersChange: random changes past the bridge show at once in sorted and
+// filtered lists and among the members of groups, at a tenant of the realm and of an
+// organization, though no index is read again.
+func TestTheFeedTellsWhatOthersChange(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		for _, kind := range []string{"realm", "organization"} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				o := newOther(t, start(t), kind == "organization")
+				o.pass(time.Millisecond)
+				for range map[string]int{"fake": 200, "real": 50}[name] {
+					o.compare()
+					for range 1 + o.r.IntN(3) {
+						o.change()
+					}
+				}
+			})
+		}
+	}
+}
+
+func newOther(t *testing.T, server keycloaktest.Server, organization bool) *other {
+	t.Helper()
+	const seed = 4
+	o := &other{t: t, r: rand.New(rand.NewPCG(seed, seed)), members: map[keycloak.GroupID]map[keycloak.UserID]bool{}, joined: map[keycloak.UserID]bool{}}
+	if organization {
+		if keycloaktest.Version() == "26.4.7" {
+			t.Skip("groups of organizations came with 26.6")
+		}
+		c := newCustomers(t, server, nil, "--change-feed")
+		o.testBridge, o.org = c.of["acme"], c.ids["acme"]
+	} else {
+		o.testBridge = newBridgeOn(t, server, nil, "--change-feed")
+	}
+	if !o.app.watcher.Tenants.All()[0].Fitness().Feed {
+		t.Fatal("setup made no change feed")
+	}
+	for range 4 {
+		o.newUser()
+		o.newGroup()
+	}
+	return o
+}
+
+// TestCallsWithAChangeFeed: what is known is not read again, however many there are.
+func TestCallsWithAChangeFeed(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{testBridge: newBridgeOn(t, fake.Server(), nil, "--change-feed"), fake: fake}
+	b.pass(time.Millisecond)
+	createUsers(t, b.testBridge, 130)
+	group := b.create(t, "/Groups", `{"displayName":"Team"}`)
+	list, _ := b.must(t, http.MethodGet, "/Users?count=1000&attributes=id", "")["Resources"].([]any)
+	for _, user := range list {
+		id := fmt.Sprint(user.(map[string]any)["id"])
+		b.must(t, http.MethodPatch, "/Groups/"+group, `{"Operations":[{"op":"add","path":"members","value":[{"value":"`+id+`"}]}]}`)
+	}
+	const events, look, one, count = "GET /admin-events", "GET /users", "GET /groups/{id}", "GET /users/count"
+	first := fmt.Sprint(list[0].(map[string]any)["id"])
+	for _, c := range []struct {
+		name string
+		work func()
+		want []string
+	}{
+		{"the first search makes the index", func() { b.must(t, http.MethodGet, "/Users?sortBy=title&count=10", "") }, []string{events, look, look, look, count, count, look}},
+		{"the next one reads its page alone", func() { b.must(t, http.MethodGet, "/Users?sortBy=userName&count=10", "") }, []string{events, look}},
+		{"another filter too", func() { b.must(t, http.MethodGet, "/Users?filter=userName+co+%22user%22&count=60", "") }, []string{events, look, look}},
+		{"nothing that matches needs no page", func() { b.must(t, http.MethodGet, "/Users?filter=userName+co+%22nobody%22", "") }, []string{events}},
+		{"the first look at a group reads its members", func() { b.must(t, http.MethodGet, "/Groups/"+group, "") }, []string{one, events, "GET /groups/{id}/members", "GET /groups/{id}/members"}},
+		{"the next one does not", func() { b.must(t, http.MethodGet, "/Groups/"+group, "") }, []string{one, events}},
+		{"nor once somebody left", func() {
+			b.must(t, http.MethodPatch, "/Groups/"+group, `{"Operations":[{"op":"remove","path":"members[value eq \"`+first+`\"]"}]}`)
+			members, _ := b.must(t, http.MethodGet, "/Groups/"+group, "")["members"].([]any)
+			if len(members) != len(list)-1 {
+				t.Errorf("the group has %d members, want %d", len(members), len(list)-1)
+			}
+		}, []string{"DELETE /users/{id}/groups/{group}", one, events}},
+		{"who changed is read once", func() {
+			b.must(t, http.MethodPatch, "/Users/"+first, `{"Operations":[{"op":"replace","path":"title","value":"A"}]}`)
+			b.must(t, http.MethodGet, "/Users?sortBy=title&count=1", "")
+			b.must(t, http.MethodGet, "/Users?sortBy=title&count=1", "")
+		}, []string{"GET /users/{id}", "PUT /users/{id}", events, look, look, events, look}},
+	} {
+		want := slices.Sorted(slices.Values(c.want))
+		if diff := cmp.Diff(want, b.calls(c.work), equateEmpty()); diff != "" {
+			t.Errorf("%s: other calls (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
