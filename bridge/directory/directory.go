@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -289,6 +290,20 @@ type Status struct {
 	Resources    int
 	Bytes        int
 	Age          time.Duration // since the last whole scan began
+}
+
+// Feeds are the realms whose admin events are followed, with the time since they last were.
+func (d *Directory) Feeds() map[string]time.Duration {
+	d.mu.Lock()
+	realms := maps.Clone(d.realms)
+	d.mu.Unlock()
+	out := map[string]time.Duration{}
+	for name, r := range realms {
+		if at := r.feed.polled(); !at.IsZero() && d.knows(name) {
+			out[name] = d.options.Now().Sub(at)
+		}
+	}
+	return out
 }
 
 // Status are all indexes that were filled.

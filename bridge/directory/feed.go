@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -30,8 +31,9 @@ const (
 // feed follows the admin events of a realm. It is polled by whoever needs to know what others
 // wrote, before the answer, and not otherwise.
 type feed struct {
-	mu        sync.Mutex // held while it is polled
-	polledAt  time.Time  // when the last poll began; zero for none
+	at atomic.Pointer[time.Time] // when the last poll began; nil for none
+
+	mu        sync.Mutex // of what follows, held while it is polled
 	refusedAt time.Time
 	newest    time.Time       // event, by Keycloak's clock
 	seen      map[string]bool // ids of the events since newest-eventOverlap
@@ -47,29 +49,37 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	f := &r.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := d.options.Now()
+	now, last := d.options.Now(), f.polled()
 	switch {
 	case !f.refusedAt.IsZero() && now.Sub(f.refusedAt) < feedPause:
 		return false, nil
-	case !f.polledAt.IsZero() && !f.polledAt.Before(v.Began):
+	case !last.IsZero() && !last.Before(v.Began):
 		return true, nil
 	}
-	if f.polledAt.IsZero() || now.Sub(f.polledAt) > maxGap {
+	if last.IsZero() || now.Sub(last) > maxGap {
 		d.forgetRealm(v.Tenant.Realm) // what was written meanwhile is not known
 		f.newest, f.seen = now.Add(-skew), map[string]bool{}
 	}
 	err = f.poll(ctx, v.Events, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
 	if err == nil {
-		f.polledAt = now
+		f.at.Store(&now)
 		return true, nil
 	}
-	f.polledAt = time.Time{}
+	f.at.Store(nil)
 	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
 	case keycloak.Denied, keycloak.Invalid, keycloak.NotFound:
 		f.refusedAt = now
 		return false, nil
 	}
 	return false, err
+}
+
+// polled is when the last poll began, zero for none that went well.
+func (f *feed) polled() time.Time {
+	if at := f.at.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
 }
 
 func (f *feed) poll(ctx context.Context, events Events, apply func(keycloak.AdminEvent)) error {

@@ -175,26 +175,30 @@ type Index struct {
 	Age          time.Duration // since the last whole scan began
 }
 
-// Indexes shows the indexes as they are whenever the metrics are read.
-func (m *Metrics) Indexes(registry prometheus.Registerer, indexes func() []Index) {
+// Indexes shows the indexes, and by realm how long ago its feed was followed, as they are
+// whenever the metrics are read.
+func (m *Metrics) Indexes(registry prometheus.Registerer, indexes func() []Index, feeds func() map[string]time.Duration) {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("scim_bridge_index_"+name, help, []string{"tenant", "type"}, nil)
 	}
 	registry.MustRegister(indexCollector{
-		indexes, desc("resources", "Resources in an index."), desc("bytes", "Memory that an index takes, about."),
-		desc("age_seconds", "Time since the last whole scan of an index began: what others write shows no later."),
+		indexes, feeds, desc("resources", "Resources in an index."), desc("bytes", "Memory that an index takes, about."),
+		desc("age_seconds", "Time since the last whole scan of an index began: what others write shows no later, unless a feed tells it."),
+		prometheus.NewDesc("scim_bridge_feed_age_seconds", "Time since the admin events of a realm were read of which something is known.", []string{"realm"}, nil),
 	})
 }
 
 type indexCollector struct {
-	indexes               func() []Index
-	resources, bytes, age *prometheus.Desc
+	indexes                     func() []Index
+	feeds                       func() map[string]time.Duration
+	resources, bytes, age, feed *prometheus.Desc
 }
 
 func (c indexCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.resources
 	to <- c.bytes
 	to <- c.age
+	to <- c.feed
 }
 
 func (c indexCollector) Collect(to chan<- prometheus.Metric) {
@@ -202,6 +206,9 @@ func (c indexCollector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(c.resources, prometheus.GaugeValue, float64(i.Resources), i.Tenant, i.Type)
 		to <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(i.Bytes), i.Tenant, i.Type)
 		to <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, i.Age.Seconds(), i.Tenant, i.Type)
+	}
+	for realm, age := range c.feeds() {
+		to <- prometheus.MustNewConstMetric(c.feed, prometheus.GaugeValue, age.Seconds(), realm)
 	}
 }
 

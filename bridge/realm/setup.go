@@ -228,7 +228,7 @@ func relax(p *keycloak.UserProfile, v strictValidator) {
 }
 
 // Offer is what setup can allow beyond what the bridge cannot do without.
-type Offer struct{ Relax, Usernames bool }
+type Offer struct{ Relax, Usernames, Feed bool }
 
 // Offers looks which of the options would change something.
 func Offers(ctx context.Context, admin *keycloak.Client) (Offer, error) {
@@ -240,5 +240,5 @@ func Offers(ctx context.Context, admin *keycloak.Client) (Offer, error) {
 	if err != nil {
 		return Offer{}, fmt.Errorf("read realm: %w", err)
 	}
-	return Offer{Relax: len(strict(profile)) > 0, Usernames: !settings.EditUsernameAllowed}, nil
+	return Offer{Relax: len(strict(profile)) > 0, Usernames: !settings.EditUsernameAllowed, Feed: !settings.AdminEventsEnabled}, nil
 }

@@ -83,7 +83,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
 		MaxResults:     c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	})
-	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) })
+	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) }, service.Directory().Feeds)
 	out := &app{
 		service: service,
 		handler: server.New(service, server.Options{

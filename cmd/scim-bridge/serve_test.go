@@ -68,7 +68,7 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := runSetup(t, fake.Server(), realm, "--listen", listen, "--admin-listen", adminListen)
+	made := runSetup(t, fake.Server(), realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
 	s := &served{
 		Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient},
 		cmd:    exec.CommandContext(t.Context(), buildProgram(t), "serve", "--config", made.Config),
@@ -224,6 +224,9 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, keycloaktest.NewFake(t))
 	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"jane","password":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Do(t.Context(), http.MethodGet, "/Users?sortBy=userName", nil); err != nil {
 		t.Fatal(err)
 	}
 	_, metrics := s.look(t, "/metrics")

@@ -226,6 +226,9 @@ func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client,
 		if offers.Usernames && !o.Usernames {
 			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
 		}
+		if offers.Feed && !o.Feed {
+			o.Feed = in.yes("The realm stores no admin events, from which the bridge sees at once what others change. Store them, for a day?")
+		}
 	}
 	s := realm.NewSetup(admin, m, o)
 	changes, err := s.Plan(ctx)
