@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -75,6 +76,9 @@ func OpenCursor(key []byte, text string, now time.Time, binding ...string) (Curs
 		return c, err
 	}
 	sealed, err := encoding.DecodeString(text)
+	if err == nil && strings.ContainsAny(text, "\r\n") { // which are left out
+		err = ErrCursor
+	}
 	if err == nil {
 		sealed, err = sealer.Open(nil, nil, sealed, bound(binding))
 	}

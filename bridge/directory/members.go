@@ -71,7 +71,7 @@ func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member
 			return byUsername(out), nil
 		}
 		if w.steps > maxSteps+len(out) {
-			return nil, errUnsteady()
+			return nil, unsteady("members were removed faster than they could be read")
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 			sc.total.Store(int64(total))
 		}
 	}
-	return nil, errUnsteady()
+	return nil, unsteady("resources were deleted faster than they could be searched")
 }
 
 func idsOf(items []item) []string {
@@ -125,6 +125,10 @@ func idsOf(items []item) []string {
 func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([][]item, error) {
 	step := w.page - w.overlap
 	x.mu.Lock()
+	if x.dropped {
+		x.mu.Unlock()
+		return nil, unsteady("the endpoint was configured anew while it was searched")
+	}
 	width := 1
 	if x.waiting > 0 {
 		width = min(parallel, max(1, (total-w.first+step-1)/step))

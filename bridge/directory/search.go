@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -252,10 +251,7 @@ func (s search) indexed(ctx context.Context, q Query) (Found, error) {
 		}
 		return found, nil
 	}
-	return Found{}, &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: 1,
-		Detail: "the resources changed while they were searched; try again",
-	}
+	return Found{}, unsteady("the resources changed while they were searched")
 }
 
 // refuse says which filters work without an index, so that nobody takes an empty list for an

@@ -41,6 +41,7 @@ type shelf struct {
 	size      int       // of the table, as it is counted
 	scannedAt time.Time // when the last whole scan began; zero for none that is of use
 	outdated  int       // how often outdate was called
+	dropped   bool
 	refusedAt time.Time // when a scan took too much memory
 	scan      *scan     // under way, nil for none
 	waiting   int       // requests that wait for it
@@ -67,11 +68,13 @@ func (x *shelf) empty() {
 	x.account()
 }
 
-// drop gives the memory back. What is under way ends by itself.
+// drop gives the memory back for good: nobody finds the shelf any more. A scan that is under
+// way ends.
 func (x *shelf) drop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.empty()
+	x.dropped = true
 }
 
 // account counts the memory. x.mu is held.
@@ -132,6 +135,10 @@ func (x *shelf) begin() (began uint64) {
 func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	defer x.ended()
+	if x.dropped {
+		return false
+	}
 	found := map[string]bool{}
 	var put []index.Resource
 	for _, i := range items {
@@ -156,7 +163,6 @@ func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
 	changed = x.table.Put(put...)
 	changed = x.table.Delete(gone...) || changed
 	x.account()
-	x.ended()
 	return changed
 }
 

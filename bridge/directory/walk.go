@@ -50,10 +50,7 @@ func (w *walk) join(ids []string, last bool) (done bool) {
 	return last
 }
 
-// errUnsteady is a walk that took too many steps.
-func errUnsteady() error {
-	return &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: 1,
-		Detail: "resources were deleted faster than they could be searched; try again",
-	}
+// unsteady is what changed too much for an answer.
+func unsteady(why string) error {
+	return &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: 1, Detail: why + "; try again"}
 }

@@ -40,6 +40,7 @@ func rooms() map[string][]string {
 		"bridge/server":             {"bridge", "bridge/auth", "bridge/tenant", "bridge/observe", "scim/..."},
 		"keycloak/keycloaktest":     {"keycloak"},
 		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
+		"cmd/scim-bench":            {},
 		"cmd/scim-bridge": {
 			"bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
 			"config", "keycloak", "scim/...",
@@ -63,7 +64,7 @@ func libraries() map[string][]string {
 		"cel.dev/cel-go":                      {"bridge/mapping"},
 		"github.com/prometheus/client_golang": {"bridge/observe", "cmd/scim-bridge"},
 		"github.com/spf13/cobra":              {"cmd/scim-bridge"},
-		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge"},
+		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge", "cmd/scim-bench"},
 		"github.com/go-json-experiment/json":  {"scim", "keycloak", "bridge/directory"},
 		"github.com/bits-and-blooms/bitset":   {"bridge/directory/index"},
 	}

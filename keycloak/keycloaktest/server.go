@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,7 +37,7 @@ type Process struct {
 
 // Start fetches and starts a Keycloak on free ports of loopback and waits until it
 // is healthy. It lives until Stop, and not longer than this process. KEYCLOAK_DB is
-// "dev-mem" (default) or "postgres".
+// "dev-mem" (default) or "postgres", KEYCLOAK_FEATURES what is switched on beside the default.
 func Start(ctx context.Context, version string) (*Process, error) {
 	database, err := startDatabase(ctx)
 	if err != nil {
@@ -50,7 +51,8 @@ func Start(ctx context.Context, version string) (*Process, error) {
 }
 
 func start(ctx context.Context, version string, database *postgres) (*Process, error) {
-	dir, err := fetch(ctx, version, database.flavour())
+	features := os.Getenv("KEYCLOAK_FEATURES")
+	dir, err := fetch(ctx, version, database.flavour()+strings.Map(plain, features))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +79,9 @@ func start(ctx context.Context, version string, database *postgres) (*Process, e
 		"start-dev", "--http-host=127.0.0.1", "--http-port=" + ports[0],
 		"--health-enabled=true", "--http-management-port=" + ports[1],
 	}, database.args()...)
+	if features != "" {
+		args = append(args, "--features="+features)
+	}
 	cmd := exec.CommandContext(life, filepath.Join(dir, "bin", "kc.sh"), args...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP="+heap,
@@ -88,6 +93,14 @@ func start(ctx context.Context, version string, database *postgres) (*Process, e
 		return nil, errors.Join(fmt.Errorf("start Keycloak %s: %w (log: %s.log)", version, err, dir), p.Stop())
 	}
 	return p, nil
+}
+
+// plain keeps what may stand in the name of a directory.
+func plain(r rune) rune {
+	if r == '-' || r >= 'a' && r <= 'z' {
+		return r
+	}
+	return '_'
 }
 
 // run starts the command and waits for it in the background.

@@ -1,0 +1,72 @@
+// Command scim-bench measures the bridge against Keycloak's own SCIM and against the bare
+// Admin API of one server, in realms with organizations and members:
+//
+//	scim-bench -program bin/scim-bridge -sizes 1000,20000
+//
+// The three answer the same questions in turn, round by round, so that what else the machine
+// does hits all of them; the table has medians and the ratios of throughput. Cold is right
+// after Keycloak's user cache was cleared. It finds the server in KEYCLOAK_URL, KEYCLOAK_ADMIN
+// and KEYCLOAK_ADMIN_PASSWORD (make bench starts one with PostgreSQL), makes a realm for each
+// size and removes it, and talks to loopback alone.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	program := flag.String("program", "bin/scim-bridge", "the bridge to measure")
+	sizes := flag.String("sizes", "1000,20000,100000", "users of each realm")
+	rounds := flag.Int("rounds", 7, "how often each question is asked of each, warm")
+	cold := flag.Int("cold", 5, "and cold")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *program, *sizes, *rounds, *cold)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scim-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, program, sizes string, rounds, cold int) error {
+	for text := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < minUsers {
+			return fmt.Errorf("%q is no size of a realm, of at least %d users", text, minUsers)
+		}
+		if err := bench(ctx, program, n, rounds, cold); err != nil {
+			return fmt.Errorf("%d users: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func bench(ctx context.Context, program string, n, rounds, cold int) (err error) {
+	r, err := newRealm(ctx, program, n)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := r.remove(context.WithoutCancel(ctx)); err == nil {
+			err = e
+		}
+	}()
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	if err := r.warm(ctx); err != nil {
+		return err
+	}
+	report := &report{realm: r, rounds: rounds, cold: cold}
+	err = report.measure(ctx)
+	report.print(os.Stdout) // as far as it came
+	return err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// side is one of those that are compared.
+type side int
+
+const (
+	bridge side = iota
+	native
+	admin
+	sides
+)
+
+// asker asks a side once and counts what it was answered: users, members of groups. i differs
+// from one time to the next.
+type asker func(ctx context.Context, r *realm, s side, i int) (int, error)
+
+// question is asked of all sides that can answer it.
+type question struct {
+	name string
+	each int // how often it is asked in a round
+	want int // what is counted; -1 for no matter
+	of   [sides]asker
+}
+
+// paths asks for one path below the root of the side after the other.
+func paths(of func(r *realm, i int) []string) asker {
+	return func(ctx context.Context, r *realm, s side, i int) (int, error) {
+		n := 0
+		for _, path := range of(r, i) {
+			found, err := r.get(ctx, s, path)
+			if err != nil {
+				return n, err
+			}
+			n += found.count()
+		}
+		return n, nil
+	}
+}
+
+// path is paths for one.
+func path(of func(r *realm, i int) string) asker {
+	return paths(func(r *realm, i int) []string { return []string{of(r, i)} })
+}
+
+// answer is what is counted of an answer.
+type answer struct {
+	list       []json.RawMessage // of the Admin API
+	ID         string            `json:"id"`
+	UserName   string            `json:"userName"`
+	Username   string            `json:"username"`
+	Resources  []json.RawMessage
+	Members    []json.RawMessage `json:"members"`
+	NextCursor string            `json:"nextCursor"`
+	Total      int               `json:"totalResults"`
+}
+
+func (a answer) count() int {
+	n := len(a.list) + len(a.Resources) + len(a.Members)
+	if a.UserName+a.Username != "" {
+		n++
+	}
+	return n
+}
+
+// get asks a side for a path below its root.
+func (r *realm) get(ctx context.Context, s side, path string) (answer, error) {
+	root, bearer := r.bridgeURL, r.bridgeToken
+	if s != bridge {
+		var err error
+		if bearer, err = r.native(ctx); err != nil {
+			return answer{}, err
+		}
+		root = map[side]string{native: r.nativeURL(), admin: r.keycloak + "/admin/realms/" + r.name}[s]
+	}
+	data, err := r.ask(ctx, http.MethodGet, root+path, bearer, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	var out answer
+	if data[0] == '[' {
+		err = json.Unmarshal(data, &out.list)
+	} else {
+		err = json.Unmarshal(data, &out)
+	}
+	return out, err
+}
+
+// some is a user of a round.
+func some(r *realm, i int) int { return i * 7919 % r.users }
+
+func filtered(text string) string { return "/Users?filter=" + url.QueryEscape(text) }
+
+// numbered puts the number of a user in the place of #.
+func numbered(text string, r *realm, i int) string {
+	return strings.ReplaceAll(text, "#", fmt.Sprintf("%06d", some(r, i)))
+}
+
+const pageSize = 100
+
+func userQuestions() []question {
+	scim := func(format string) asker {
+		return path(func(r *realm, i int) string { return filtered(numbered(format, r, i)) + "&count=100" })
+	}
+	floor := func(format string) asker {
+		return path(func(r *realm, i int) string { return "/users?briefRepresentation=false&" + numbered(format, r, i) })
+	}
+	get := func(format string) asker {
+		return path(func(r *realm, i int) string { return fmt.Sprintf(format, r.ids[some(r, i)]) })
+	}
+	both := func(a, floor asker) [sides]asker { return [sides]asker{a, a, floor} }
+	return []question{
+		{"get a user", 40, 1, both(get("/Users/%s"), get("/users/%s"))},
+		{"userName eq", 20, 1, both(scim(`userName eq "user#@acme.test"`), floor("exact=true&username=user#@acme.test"))},
+		{"externalId eq, hit", 20, 1, both(scim(`externalId eq "ext-#"`), floor("q=externalId:ext-#"))},
+		{"externalId eq, miss", 20, 0, both(scim(`externalId eq "none-#"`), floor("q=externalId:none-#"))},
+		{"compound filter, 90 hits", 4, 90, both(scim(`userName sw "user0001" and active eq true`), floor("username=user0001&enabled=true&max=100"))},
+	}
+}
+
+func pageQuestions() []question {
+	at := func(format string, first int) asker {
+		return path(func(r *realm, i int) string { return fmt.Sprintf(format, r.users*9/10-i%7*pageSize+first) })
+	}
+	same := func(text string) asker { return path(func(*realm, int) string { return text }) }
+	sorted := "&count=100&sortBy=name.familyName"
+	return []question{
+		{"first page of 100", 3, pageSize, [sides]asker{same("/Users?count=100"), same("/Users?count=100"), same("/users?max=100&briefRepresentation=false")}},
+		{"deep page of 100", 3, pageSize, [sides]asker{at("/Users?count=100&startIndex=%d", 1), at("/Users?count=100&startIndex=%d", 1), at("/users?first=%d&max=100&briefRepresentation=false", 0)}},
+		{"sorted page of 100", 3, pageSize, [sides]asker{at("/Users?startIndex=%d"+sorted, 1), at("/Users?startIndex=%d"+sorted, 1), nil}},
+		{"filtered, sorted page of 100", 3, pageSize, [sides]asker{same(filtered(`title co "7" or active eq false`) + sorted), same(filtered(`title co "7" or active eq false`) + sorted), nil}},
+		{"page of 100 by cursor", 3, pageSize, [sides]asker{same("/Users?count=100&cursor="), nil, nil}},
+	}
+}
+
+func groupQuestions() []question {
+	group := func(format string, id func(*realm) string) asker {
+		return path(func(r *realm, _ int) string { return fmt.Sprintf(format, id(r)) })
+	}
+	team, small := func(r *realm) string { return r.team }, func(r *realm) string { return r.small }
+	members := func(id func(*realm) string, n int) asker {
+		return paths(func(r *realm, _ int) []string {
+			out := []string{"/groups/" + id(r)}
+			for first := 0; first < n; first += pageSize {
+				out = append(out, fmt.Sprintf("/groups/%s/members?first=%d&max=%d&briefRepresentation=true", id(r), first, pageSize))
+			}
+			return out
+		})
+	}
+	return []question{
+		{"group without members", 20, 0, [sides]asker{group("/Groups/%s?excludedAttributes=members", team), group("/Groups/%s", team), group("/groups/%s", team)}},
+		{"group of 10 members", 10, 10, [sides]asker{group("/Groups/%s", small), group("/Groups/%s?attributes=members", small), members(small, 10)}},
+		{"group of 1,000 members", 2, inGroup, [sides]asker{group("/Groups/%s", team), group("/Groups/%s?attributes=members", team), members(team, inGroup)}},
+	}
+}
+
+// walk reads all users, and is asked once.
+func walk() question {
+	byIndex := func(page func(first int) string) asker {
+		return func(ctx context.Context, r *realm, s side, _ int) (int, error) {
+			n := 0
+			for {
+				part, err := r.get(ctx, s, page(n))
+				if err != nil || part.count() == 0 {
+					return n, err
+				}
+				n += part.count()
+			}
+		}
+	}
+	byCursor := func(ctx context.Context, r *realm, s side, _ int) (int, error) {
+		n := 0
+		for cursor := ""; ; {
+			part, err := r.get(ctx, s, "/Users?count=1000&cursor="+cursor)
+			n += part.count()
+			if cursor = part.NextCursor; err != nil || cursor == "" {
+				return n, err
+			}
+		}
+	}
+	return question{"walk of all users", 1, -1, [sides]asker{
+		byCursor,
+		byIndex(func(first int) string { return fmt.Sprintf("/Users?count=100&startIndex=%d", first+1) }),
+		byIndex(func(first int) string {
+			return fmt.Sprintf("/users?first=%d&max=100&briefRepresentation=false", first)
+		}),
+	}}
+}
