@@ -65,10 +65,10 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 		f.at.Store(&now)
 		return true, nil
 	}
-	f.at.Store(nil)
-	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
+	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages, after which it goes on
 	case keycloak.Denied, keycloak.Invalid, keycloak.NotFound:
 		f.refusedAt = now
+		f.at.Store(nil)
 		return false, nil
 	}
 	return false, err

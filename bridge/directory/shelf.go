@@ -98,7 +98,7 @@ func (x *shelf) touch(ids []string, known bool) {
 		return // nothing is known that could be wrong
 	}
 	for _, id := range ids {
-		if !known || x.reads > 0 || x.table.Has(id) {
+		if id != "" && (!known || x.reads > 0 || x.table.Has(id)) {
 			x.writes++
 			x.last[id], x.dirty[id] = x.writes, true
 		}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 // other is somebody who changes a realm past the bridge, and knows what is in it.
@@ -266,5 +269,72 @@ func TestCallsWithAChangeFeed(t *testing.T) {
 		if diff := cmp.Diff(want, b.calls(c.work), equateEmpty()); diff != "" {
 			t.Errorf("%s: other calls (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+// TestAFeedThatFails: an outage is told, and then it goes on where it was; a feed that Keycloak
+// refuses is done without.
+func TestAFeedThatFails(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{testBridge: newBridgeOn(t, fake.Server(), nil, "--change-feed"), fake: fake}
+	b.pass(time.Millisecond)
+	createUsers(t, b.testBridge, 60)
+	const query, events = "/Users?sortBy=userName&filter=title+pr", "GET /admin-events"
+	b.must(t, http.MethodGet, query, "")
+	fake.Inject(keycloaktest.Fault{Op: events, Status: http.StatusServiceUnavailable})
+	_, err := b.send(t, http.MethodGet, query, "")
+	var e *client.Error
+	if !asClientError(err, &e) || e.Status != http.StatusServiceUnavailable {
+		t.Errorf("without an answer about events a search = %v, want 503", err)
+	}
+	fake.ClearFaults()
+	if got := b.calls(func() { b.must(t, http.MethodGet, query, "") }); len(got) != 3 { // events and two batches
+		t.Errorf("after the outage a search makes other calls: %v", got)
+	}
+	fake.Inject(keycloaktest.Fault{Op: events, Status: http.StatusForbidden, Body: `{"error":"HTTP 403 Forbidden"}`})
+	if _, err := b.admin.CreateUser(t.Context(), keycloak.NewUser{Username: "another", Enabled: true, Attributes: map[string][]string{}}); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(time.Hour) // the index is too old without a feed
+	if found := b.must(t, http.MethodGet, "/Users?sortBy=userName&filter=userName+co+%22a%22", ""); fmt.Sprint(found["totalResults"]) != "1" {
+		t.Errorf("without a feed %v users are found, want the one that somebody else made", found["totalResults"])
+	}
+}
+
+// TestAnIndexNamesWhoCannotBeRead: a user whose stored attributes are damaged is left out of no
+// answer without a word, and of none once it is mended.
+func TestAnIndexNamesWhoCannotBeRead(t *testing.T) {
+	t.Parallel()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	createUsers(t, b, 3)
+	text := b.create(t, "/Users", `{"userName":"damaged","phoneNumbers":[{"value":"1"}]}`)
+	id, err := keycloak.ParseUserID(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := b.admin.User(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(remainder []string) {
+		attributes := maps.Clone(user.Attributes)
+		attributes["scim.remainder"] = remainder
+		if err := b.admin.UpdateUser(t.Context(), id, keycloak.UserUpdate{
+			Username: &user.Username, Email: &user.Email, FirstName: &user.FirstName, LastName: &user.LastName, Attributes: attributes,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := user.Attributes["scim.remainder"]
+	write([]string{whole[0][:len(whole[0])-3]})
+	_, err = b.send(t, http.MethodGet, "/Users?filter=title+pr&sortBy=title", "")
+	var e *client.Error
+	if !asClientError(err, &e) || e.Status != http.StatusInternalServerError || !strings.Contains(e.Detail, text) {
+		t.Errorf("a search among users of whom one is damaged = %v, want 500 that names it", err)
+	}
+	write(whole)
+	if found := b.must(t, http.MethodGet, "/Users?filter=title+pr&sortBy=title", ""); fmt.Sprint(found["totalResults"]) != "3" {
+		t.Errorf("once it is mended %v users are found, want 3", found["totalResults"])
 	}
 }

@@ -59,20 +59,21 @@ func Values(p scim.AttrPath, object map[string]any) []any {
 		ext, _ := object[p.URN].(map[string]any)
 		object = ext
 	}
-	top := flatten(object[p.Name])
+	top := Elements(object[p.Name])
 	if p.Sub == "" {
 		return top
 	}
 	var out []any
 	for _, value := range top {
 		if complexValue, ok := value.(map[string]any); ok {
-			out = append(out, flatten(complexValue[p.Sub])...)
+			out = append(out, Elements(complexValue[p.Sub])...)
 		}
 	}
 	return out
 }
 
-func flatten(value any) []any {
+// Elements are the values of an attribute: those of a list, or the one that is no list.
+func Elements(value any) []any {
 	switch v := value.(type) {
 	case nil:
 		return nil
@@ -100,7 +101,7 @@ func present(list []any) bool {
 
 func presentObject(object map[string]any) bool {
 	for _, value := range object {
-		if present(flatten(value)) {
+		if present(Elements(value)) {
 			return true
 		}
 	}

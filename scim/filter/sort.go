@@ -75,7 +75,7 @@ func (s Sort) Value(object map[string]any) any {
 	if !isComplex {
 		return elements[i]
 	}
-	if list := flatten(complexValue[s.Path.Sub]); len(list) > 0 {
+	if list := Elements(complexValue[s.Path.Sub]); len(list) > 0 {
 		return list[0]
 	}
 	return nil

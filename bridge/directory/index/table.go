@@ -186,7 +186,7 @@ func (t *Table) write(row uint32, object map[string]any) (changed bool) {
 
 // add builds the cells of an attribute.
 func (t *Table) add(urn string, a *scim.Attribute, value any) {
-	for i, element := range flatten(value) {
+	for i, element := range filter.Elements(value) {
 		object, isObject := element.(map[string]any)
 		if !isObject {
 			t.cell(name{urn, a.Name, ""}, i, a, element)
@@ -194,7 +194,7 @@ func (t *Table) add(urn string, a *scim.Attribute, value any) {
 		}
 		for key, value := range object {
 			if sub := a.Sub(key); sub != nil {
-				t.cell(name{urn, a.Name, sub.Name}, i, sub, flatten(value)...)
+				t.cell(name{urn, a.Name, sub.Name}, i, sub, filter.Elements(value)...)
 			}
 		}
 	}
@@ -221,17 +221,6 @@ func (t *Table) cell(n name, i int, leaf *scim.Attribute, values ...any) {
 		t.columns[n] = c
 	}
 	c.next.element(i, keys...)
-}
-
-func flatten(value any) []any {
-	switch v := value.(type) {
-	case nil:
-		return nil
-	case []any:
-		return v
-	default:
-		return []any{v}
-	}
 }
 
 // computed reports whether an attribute follows from the id and the type.
