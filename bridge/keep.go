@@ -24,10 +24,7 @@ func (s *Service) KeepIndexes(ctx context.Context, tenants *tenant.Registry, war
 		if !warm {
 			s.directory.DropIdle()
 		}
-		began := s.directory.Now()
-		for _, t := range tenants.All() {
-			s.keep(ctx, t, began, warm)
-		}
+		s.keep(ctx, tenants.All(), warm)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -36,13 +33,23 @@ func (s *Service) KeepIndexes(ctx context.Context, tenants *tenant.Registry, war
 	}
 }
 
-func (s *Service) keep(ctx context.Context, t *tenant.Tenant, began time.Time, warm bool) {
-	f, client := t.Fitness(), s.realms.Client(t.Realm)
-	if f.Problem != "" || client == nil || t.Policy.Paused() {
-		return
-	}
-	view := directory.View{Tenant: t, Fitness: f, Source: guard.For(t, f, client), Events: client, Began: began}
-	if err := s.directory.Keep(ctx, view, warm); err != nil && ctx.Err() == nil {
-		s.options.Log.Warn("the admin events of the realm cannot be read", zap.String("tenant", t.Path), zap.Error(err))
+// keep looks at every tenant, and once at the feed of each realm.
+func (s *Service) keep(ctx context.Context, tenants []*tenant.Tenant, warm bool) {
+	followed, began := map[string]bool{}, s.directory.Now()
+	for _, t := range tenants {
+		f, client := t.Fitness(), s.realms.Client(t.Realm)
+		if f.Problem != "" || client == nil || t.Policy.Paused() {
+			continue
+		}
+		view := directory.View{Tenant: t, Fitness: f, Source: guard.For(t, f, client), Events: client, Began: began}
+		if !followed[t.Realm] && (warm || s.directory.Knows(t.Realm)) { // first: what is known is read again where a feed begins
+			followed[t.Realm] = true
+			if err := s.directory.Follow(ctx, view); err != nil && ctx.Err() == nil {
+				s.options.Log.Warn("the admin events of a realm cannot be read", zap.String("realm", t.Realm), zap.Error(err))
+			}
+		}
+		if warm {
+			s.directory.Warm(view)
+		}
 	}
 }

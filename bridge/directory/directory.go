@@ -240,23 +240,21 @@ func (d *Directory) DropIdle() {
 	}
 }
 
-// Keep follows the feed of a realm of which something is known. With warm it begins to make
-// the indexes of the tenant that are not there or grow old.
-func (d *Directory) Keep(ctx context.Context, v View, warm bool) error {
-	if warm {
-		for _, s := range []search{(users{v}).search(d), (groups{v}).search(d)} {
-			s.shelf.warm(s)
-		}
+// Warm begins to make the indexes of a tenant that are not there or grow old.
+func (d *Directory) Warm(v View) {
+	for _, s := range []search{(users{v}).search(d), (groups{v}).search(d)} {
+		s.shelf.warm(s)
 	}
-	if !d.knows(v.Tenant.Realm) {
-		return nil
-	}
+}
+
+// Follow applies what others wrote to a realm, where it has a feed.
+func (d *Directory) Follow(ctx context.Context, v View) error {
 	_, err := d.follow(ctx, v)
 	return err
 }
 
-// knows reports whether anything of a realm is in memory.
-func (d *Directory) knows(realm string) bool {
+// Knows reports whether anything of a realm is in memory.
+func (d *Directory) Knows(realm string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.tenants {
@@ -299,7 +297,7 @@ func (d *Directory) Feeds() map[string]time.Duration {
 	d.mu.Unlock()
 	out := map[string]time.Duration{}
 	for name, r := range realms {
-		if at := r.feed.polled(); !at.IsZero() && d.knows(name) {
+		if at := r.feed.polled(); !at.IsZero() && d.Knows(name) {
 			out[name] = d.options.Now().Sub(at)
 		}
 	}

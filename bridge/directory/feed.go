@@ -18,7 +18,7 @@ type Events interface {
 const (
 	// eventOverlap is how far back of the newest event a poll looks again: an event has its time
 	// before its transaction commits.
-	eventOverlap = 5 * time.Second
+	eventOverlap = 15 * time.Second
 	// skew is how much Keycloak's clock may be behind the bridge's.
 	skew = 5 * time.Minute
 	// maxGap is after how long without a poll the events of the time between are not asked
@@ -42,11 +42,12 @@ type feed struct {
 // follow applies the events that others left until now, unless that was done since a time. ok
 // is false when the realm has no feed.
 func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
-	if !v.Fitness.Feed {
-		return false, nil
-	}
 	r := d.realm(v.Tenant.Realm)
 	f := &r.feed
+	if !v.Fitness.Feed {
+		f.at.Store(nil) // what is written until there is one again, none will tell
+		return false, nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now, last := d.options.Now(), f.polled()
@@ -139,7 +140,7 @@ func (d *Directory) apply(realm string, r *realmState, e keycloak.AdminEvent) {
 	case eventOrganizationMembership:
 		d.touchMember(realm, organization, member, e.Username)
 		if gone {
-			r.members.touch(member)
+			r.members.leave(organization, member)
 		}
 	case eventOrganizationGroup:
 		d.touchRealm(realm, nil, []string{group})

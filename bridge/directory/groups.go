@@ -21,7 +21,9 @@ func (d *Directory) Groups(ctx context.Context, v View, q Query) (Found, error) 
 	if err := g.checkMembers(q.Filter); err != nil {
 		return Found{}, err
 	}
-	found, err := g.search(d).run(ctx, q)
+	s := g.search(d)
+	s.beside = mentions(q.Filter, scim.AttrMembers) > 0
+	found, err := s.run(ctx, q)
 	for i, r := range found.Resources {
 		found.Resources[i].Document = r.Document.Without(scim.AttrMembers)
 	}

@@ -31,7 +31,7 @@ func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([
 	if g := m.get(id.String(), d.options.Now()); g != nil {
 		return m.mended(ctx, v.Source, g)
 	}
-	g := m.begin(id.String())
+	g := m.begin(id)
 	list, err := ReadMembers(ctx, v.Source, id)
 	if g != nil {
 		m.end(id.String(), g, list, err == nil, d.options.Now())
@@ -93,8 +93,11 @@ type memberships struct {
 
 // group are the members of one group.
 type group struct {
-	names   map[string]string // user names by id
-	dirty   map[string]bool   // ids of members whose name may be another, or who may be gone
+	organization string            // the id of that whose group it is, "" for the realm
+	names        map[string]string // user names by id
+	// dirty are members whose name may be another, or who may be gone, until they were read
+	// again: the number of changes that were told of each.
+	dirty   map[string]int
 	readAt  time.Time
 	usedAt  time.Time
 	reading bool
@@ -111,15 +114,31 @@ type membership struct {
 func (m *memberships) change(id, user, name string, gone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	g, c := m.groups[id], membership{user, name, gone}
-	switch {
-	case g == nil:
-	case g.reading:
-		g.told = append(g.told, c)
-	default:
-		g.apply(c)
+	if g := m.groups[id]; g != nil {
+		g.tell(membership{user, name, gone})
 	}
 	m.account()
+}
+
+// leave says that a user left an organization, and with it all groups of it.
+func (m *memberships) leave(organization, user string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, g := range m.groups {
+		if g.organization == organization {
+			g.tell(membership{user: user, gone: true})
+		}
+	}
+	m.account()
+}
+
+// tell applies a change, or keeps it until the members are read.
+func (g *group) tell(c membership) {
+	if g.reading {
+		g.told = append(g.told, c)
+	} else {
+		g.apply(c)
+	}
 }
 
 func (g *group) apply(c membership) {
@@ -130,13 +149,13 @@ func (g *group) apply(c membership) {
 	}
 }
 
-// touch says that a user changed, or left.
+// touch says that a user changed, or is gone.
 func (m *memberships) touch(user string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, g := range m.groups {
 		if _, ok := g.names[user]; ok || g.reading {
-			g.dirty[user] = true
+			g.dirty[user]++
 		}
 	}
 }
@@ -187,14 +206,14 @@ func (m *memberships) get(id string, now time.Time) *group {
 
 // begin says that the members of a group are read from now on, nil when somebody reads them
 // already.
-func (m *memberships) begin(id string) *group {
+func (m *memberships) begin(id keycloak.GroupID) *group {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if g := m.groups[id]; g != nil && g.reading {
+	if g := m.groups[id.String()]; g != nil && g.reading {
 		return nil
 	}
-	g := &group{names: map[string]string{}, dirty: map[string]bool{}, reading: true}
-	m.groups[id] = g
+	g := &group{organization: id.Organization().String(), names: map[string]string{}, dirty: map[string]int{}, reading: true}
+	m.groups[id.String()] = g
 	return g
 }
 
@@ -222,23 +241,12 @@ func (m *memberships) end(id string, g *group, list []Member, ok bool, now time.
 // mended are the members of a group, once those who changed were read again.
 func (m *memberships) mended(ctx context.Context, src Source, g *group) ([]Member, error) {
 	m.mu.Lock()
-	var dirty []string
-	for id := range g.dirty {
-		if _, ok := g.names[id]; ok {
-			dirty = append(dirty, id)
-		}
-	}
-	clear(g.dirty)
+	dirty := maps.Clone(g.dirty)
 	m.mu.Unlock()
 	names := map[string]string{}
 	if len(dirty) > 0 {
-		users, err := src.UsersByID(ctx, dirty)
+		users, err := src.UsersByID(ctx, slices.Collect(maps.Keys(dirty)))
 		if err != nil {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			for _, id := range dirty {
-				g.dirty[id] = true
-			}
 			return nil, err
 		}
 		for _, u := range users {
@@ -247,11 +255,17 @@ func (m *memberships) mended(ctx context.Context, src Source, g *group) ([]Membe
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, id := range dirty {
-		if name, ok := names[id]; !ok {
-			delete(g.names, id)
-		} else if _, still := g.names[id]; still {
+	for id, told := range dirty {
+		name, found := names[id]
+		_, member := g.names[id]
+		switch {
+		case member && found:
 			g.names[id] = name
+		case member:
+			delete(g.names, id)
+		}
+		if g.dirty[id] == told {
+			delete(g.dirty, id)
 		}
 	}
 	out := make([]Member, 0, len(g.names))

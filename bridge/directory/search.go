@@ -43,6 +43,8 @@ type search struct {
 	read   func(ctx context.Context, first, limit int) ([]item, error)
 	byID   func(ctx context.Context, ids []string) ([]item, error)
 	byName func(ctx context.Context, name string) ([]item, error) // nil for groups
+	// beside says that the filter names what is in no document, so that no index has it.
+	beside bool
 }
 
 // run finds a page of what matches the filter; nil matches everything.
@@ -74,8 +76,13 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 	if q.Filter != nil {
 		if terms, ok := s.rank.lookups(q.Filter, scim.AttrPath{}); ok {
 			hits, err := s.all(ctx, q.Filter, terms)
-			if !tooMany(err) && !errors.Is(err, keycloak.ErrNotSearchable) {
+			switch unanswered := errors.Is(err, keycloak.ErrNotSearchable); {
+			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
+			case s.beside && unanswered:
+				return Found{}, scim.BadRequest(scim.InvalidFilter, "Keycloak cannot be asked for a value that ends in a backslash or holds a backslash before a quote beside members")
+			case s.beside:
+				return Found{}, err
 			}
 		}
 	}

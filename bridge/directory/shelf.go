@@ -25,6 +25,8 @@ const (
 	minAge = time.Second
 	// patience is how long a request waits for a scan.
 	patience = 20 * time.Second
+	// rereadAtOnce is how many resources are read before they are stored.
+	rereadAtOnce = 500
 	// refusedFor is how long an index that took too much memory is not tried again.
 	refusedFor = 10 * time.Minute
 )
@@ -226,8 +228,10 @@ func (x *shelf) fresh(ctx context.Context, s search) error {
 	x.protect(s.view.Fitness.Protected)
 	ids, names := slices.Sorted(maps.Keys(x.dirty)), slices.Sorted(maps.Keys(x.names))
 	x.mu.Unlock()
-	if _, err := x.reread(ctx, s, ids, map[string]scim.Resource{}); err != nil {
-		return err
+	for part := range slices.Chunk(ids, rereadAtOnce) { // what is read stays so if the time is over
+		if _, err := x.reread(ctx, s, part, map[string]scim.Resource{}); err != nil {
+			return err
+		}
 	}
 	for _, name := range names {
 		if err := x.readNamed(ctx, s, name); err != nil {

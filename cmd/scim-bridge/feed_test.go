@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -336,5 +338,87 @@ func TestAnIndexNamesWhoCannotBeRead(t *testing.T) {
 	write(whole)
 	if found := b.must(t, http.MethodGet, "/Users?filter=title+pr&sortBy=title", ""); fmt.Sprint(found["totalResults"]) != "3" {
 		t.Errorf("once it is mended %v users are found, want 3", found["totalResults"])
+	}
+}
+
+// TestWhoLeavesAnOrganizationLeavesItsGroups, also when somebody has them join again before
+// anybody asks.
+func TestWhoLeavesAnOrganizationLeavesItsGroups(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOther(t, start(t), true)
+			o.pass(time.Millisecond)
+			user, group := o.users[0], o.groups[0]
+			o.must(o.admin.AddMember(t.Context(), user, group))
+			o.members[group][user] = true
+			o.compare()
+			o.leaveOrJoin(user)
+			o.leaveOrJoin(user)
+			o.compare()
+		})
+	}
+}
+
+// TestAFeedThatWasOff tells nothing of the time between, so that all is read again.
+func TestAFeedThatWasOff(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	o := newOther(t, server, false)
+	o.pass(time.Millisecond)
+	o.compare()
+	adminPut(t, server, "/admin/realms/"+o.realm, `{"adminEventsEnabled":false}`)
+	o.app.watcher.Look(t.Context())
+	o.testBridge.must(t, http.MethodGet, "/Groups/"+o.groups[0].String(), "")
+	o.must(o.admin.AddMember(t.Context(), o.users[0], o.groups[0]))
+	o.members[o.groups[0]][o.users[0]] = true
+	o.newUser()
+	adminPut(t, server, "/admin/realms/"+o.realm, `{"adminEventsEnabled":true}`)
+	o.app.watcher.Look(t.Context())
+	o.compare()
+}
+
+// TestAMemberIsNoTermOfTheIndex: where Keycloak cannot look the other terms up, the filter is
+// refused and not answered without its members.
+func TestAMemberIsNoTermOfTheIndex(t *testing.T) {
+	t.Parallel()
+	b := newCallBridge(t)
+	user := b.create(t, "/Users", `{"userName":"jane"}`)
+	b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+user+`"}]}`)
+	for text, want := range map[string]string{
+		`members.value eq "` + user + `" or externalId eq "a"`:     "",
+		`members.value eq "` + user + `" or externalId eq "a\\"`:   "invalidFilter",
+		`members.value eq "` + user + `" and externalId eq "a\\"`:  "",
+		`not (members.value eq "` + user + `")`:                    "invalidFilter",
+		`members.value eq "` + user + `" or displayName co "team"`: "invalidFilter",
+	} {
+		_, err := b.send(t, http.MethodGet, "/Groups?filter="+url.QueryEscape(text), "")
+		var e *client.Error
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", text, err)
+		case want != "" && (!asClientError(err, &e) || e.Type != want):
+			t.Errorf("%s: %v, want 400 %s", text, err, want)
+		}
+	}
+}
+
+// TestAWarmIndexIsThereBeforeAnybodyAsks, and the feed of its realm is followed.
+func TestAWarmIndexIsThereBeforeAnybodyAsks(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{testBridge: newBridgeOn(t, fake.Server(), nil, "--change-feed"), fake: fake}
+	b.pass(time.Millisecond)
+	createUsers(t, b.testBridge, 3)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go b.app.service.KeepIndexes(ctx, b.app.watcher.Tenants, true)
+	for len(b.app.service.Directory().Status()) < 2 || len(b.app.service.Directory().Feeds()) == 0 {
+		runtime.Gosched() // until the users, the groups and the events were read
+	}
+	got := b.calls(func() { b.must(t, http.MethodGet, "/Users?sortBy=userName", "") })
+	if diff := cmp.Diff([]string{"GET /admin-events", "GET /users"}, got); diff != "" {
+		t.Errorf("the first search makes other calls (-want +got):\n%s", diff)
 	}
 }
