@@ -26,9 +26,10 @@ func main() {
 	sizes := flag.String("sizes", "1000,20000,100000", "users of each realm")
 	rounds := flag.Int("rounds", 7, "how often each question is asked of each, warm")
 	cold := flag.Int("cold", 5, "and cold")
+	only := flag.String("only", "", "ask the questions alone whose names hold this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *program, *sizes, *rounds, *cold)
+	err := run(ctx, *sizes, options{program: *program, only: *only, rounds: *rounds, cold: *cold})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scim-bench:", err)
@@ -36,21 +37,27 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, program, sizes string, rounds, cold int) error {
+// options are what the flags say.
+type options struct {
+	program, only string
+	rounds, cold  int
+}
+
+func run(ctx context.Context, sizes string, o options) error {
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < minUsers {
 			return fmt.Errorf("%q is no size of a realm, of at least %d users", text, minUsers)
 		}
-		if err := bench(ctx, program, n, rounds, cold); err != nil {
+		if err := bench(ctx, n, o); err != nil {
 			return fmt.Errorf("%d users: %w", n, err)
 		}
 	}
 	return nil
 }
 
-func bench(ctx context.Context, program string, n, rounds, cold int) (err error) {
-	r, err := newRealm(ctx, program, n)
+func bench(ctx context.Context, n int, o options) (err error) {
+	r, err := newRealm(ctx, o.program, n)
 	if err != nil {
 		return err
 	}
@@ -65,7 +72,7 @@ func bench(ctx context.Context, program string, n, rounds, cold int) (err error)
 	if err := r.warm(ctx); err != nil {
 		return err
 	}
-	report := &report{realm: r, rounds: rounds, cold: cold}
+	report := &report{options: o, realm: r}
 	err = report.measure(ctx)
 	report.print(os.Stdout) // as far as it came
 	return err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -44,6 +45,8 @@ type realm struct {
 	dir    string
 
 	bridgeURL, bridgeToken string
+	proxy                  *http.Server
+	proxyURL               string
 	ids                    []string // of some users
 	team, small            string   // ids of groups
 
@@ -88,6 +91,9 @@ func newRealm(ctx context.Context, program string, users int) (*realm, error) {
 		return nil, err
 	}
 	if err := r.nativeClient(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.forward(); err != nil {
 		return nil, err
 	}
 	if err := r.serve(ctx, program); err != nil {
@@ -199,6 +205,25 @@ func (r *realm) serve(ctx context.Context, program string) error {
 	return errors.New("the bridge does not answer")
 }
 
+// forward starts the proxy.
+func (r *realm) forward() error {
+	target, err := url.Parse(r.keycloak)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	r.proxyURL = "http://" + l.Addr().String()
+	r.proxy = &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{
+		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(target) },
+		Transport: &http.Transport{MaxIdleConnsPerHost: 2 * fillers, DisableCompression: true},
+	}}
+	go r.proxy.Serve(l) //nolint:errcheck // until it is closed
+	return nil
+}
+
 // unlimited lets one client ask as much as it can.
 func unlimited(file string) error {
 	data, err := os.ReadFile(file)
@@ -218,7 +243,7 @@ func (r *realm) remove(ctx context.Context) error {
 		_ = r.bridge.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = r.bridge.Wait()
 	}
-	return errors.Join(r.admin(ctx, http.MethodDelete, "", nil, nil), os.RemoveAll(r.dir))
+	return errors.Join(r.proxy.Close(), r.admin(ctx, http.MethodDelete, "", nil, nil), os.RemoveAll(r.dir))
 }
 
 // fill makes the users as a client of the bridge does, so that they have what it stores.
