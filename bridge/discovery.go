@@ -12,7 +12,10 @@ import (
 // base is the URL of a service root. t is its tenant, nil when nobody proved that there is
 // one: then the answer is that of a tenant without a mapping file.
 func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
-	f := scim.Features{MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords()}
+	f := scim.Features{
+		MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords(),
+		BulkOperations: s.options.BulkOperations, BulkPayload: s.options.BulkPayload,
+	}
 	if !s.options.HidePagination {
 		f.CursorTimeout = int(s.options.CursorTimeout.Seconds())
 	}

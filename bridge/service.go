@@ -24,6 +24,10 @@ import (
 type Options struct {
 	Log *zap.Logger // required
 
+	// BulkOperations are those of one bulk request, and BulkPayload its bytes, at most.
+	BulkOperations int
+	BulkPayload    int64
+
 	Directory  directory.Options
 	MaxResults int // resources on a page of a list at most
 	// CursorTimeout is how long a cursor is good.
@@ -43,6 +47,7 @@ type Service struct {
 	realms    *keycloak.Realms
 	directory *directory.Directory
 	applier   *apply.Applier
+	brake     *guard.Brake
 	options   Options
 	told      sync.Map // what the log says once
 }
@@ -52,13 +57,18 @@ func New(realms *keycloak.Realms, o Options) *Service {
 	if o.ObserveIgnored == nil {
 		o.ObserveIgnored = func(string, int) {}
 	}
-	return &Service{
+	s := &Service{
 		realms:    realms,
 		directory: directory.New(o.Directory),
 		applier:   &apply.Applier{Observe: o.ObserveStep},
 		options:   o,
 	}
+	s.brake = guard.NewBrake(s.directory.Now)
+	return s
 }
+
+// Brake holds mass removals of users.
+func (s *Service) Brake() *guard.Brake { return s.brake }
 
 // Directory is where the service finds resources.
 func (s *Service) Directory() *directory.Directory { return s.directory }
@@ -110,6 +120,8 @@ type current struct {
 type change struct {
 	plan  plan.Plan
 	after current
+	// ends says that a user loses the access it has.
+	ends bool
 }
 
 // kind is what a type of resource plugs into the pipeline.
@@ -308,7 +320,7 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.carryOut(ctx, r, ch, true)
+	return s.carryOut(ctx, r, cur, ch, true)
 }
 
 // Patch answers a PATCH: 200 with the resource, or 204 for a group, whose members
@@ -341,7 +353,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.carryOut(ctx, r, ch, answers)
+	return s.carryOut(ctx, r, cur, ch, answers)
 }
 
 // patchedBlind carries out a plan that was made without reading the resource.
@@ -377,10 +389,21 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	if _, err = s.apply(ctx, r, p); err != nil {
+	if err = s.ends(ctx, r, cur); err == nil {
+		_, err = s.apply(ctx, r, p)
+	}
+	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
 	return Answer{Status: http.StatusNoContent}, nil
+}
+
+// ends asks the removal brake whether a user may lose its access.
+func (s *Service) ends(ctx context.Context, r *request, cur current) error {
+	if cur.userID.IsZero() {
+		return nil
+	}
+	return s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
 }
 
 // writable reads a resource that is to be changed: one that SCIM may write and, when the
@@ -438,8 +461,15 @@ func (s *Service) lock(ctx context.Context, r *request, name string) error {
 }
 
 // carryOut applies a change and answers it.
-func (s *Service) carryOut(ctx context.Context, r *request, ch change, answers bool) (Answer, error) {
-	if _, err := s.apply(ctx, r, ch.plan); err != nil {
+func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change, answers bool) (Answer, error) {
+	var err error
+	if ch.ends {
+		err = s.ends(ctx, r, cur)
+	}
+	if err == nil {
+		_, err = s.apply(ctx, r, ch.plan)
+	}
+	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
 	if !answers {

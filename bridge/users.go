@@ -189,7 +189,18 @@ func managerOf(doc scim.Document) string {
 	return id
 }
 
+// change plans the new document of a user, and says whether the user is deactivated.
 func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	ch, err := k.plan(ctx, r, cur, doc)
+	ch.ends = deactivates(cur, doc)
+	return ch, err
+}
+
+func deactivates(cur current, doc scim.Document) bool {
+	return cur.resource.Document[scim.AttrActive] == true && doc[scim.AttrActive] == false
+}
+
+func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
@@ -223,7 +234,7 @@ func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc 
 	}
 	k.countPassword(doc, false)
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	if cur.resource.Document[scim.AttrActive] == true && doc[scim.AttrActive] == false {
+	if deactivates(cur, doc) {
 		leave, err := k.planLeave(ctx, r, cur.userID)
 		if err != nil {
 			return change{}, err

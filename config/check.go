@@ -21,6 +21,7 @@ type checker struct {
 func (k checker) config(c *Config) {
 	k.version(c.Version)
 	k.server(&c.Server)
+	k.bulk(&c.Bulk)
 	k.index(&c.Index)
 	if c.Admin.Listen.same(c.Server.Listen) {
 		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
@@ -83,6 +84,11 @@ func (k checker) server(s *Server) {
 		k.missing("server", "publicURL", "server.listen names no host and port that a client could call; write the URL that it calls")
 	}
 	s.PublicURL = base
+}
+
+func (k checker) bulk(b *Bulk) {
+	within(k, "bulk.maxOperations", b.MaxOperations, 1, 10_000)
+	within(k, "bulk.maxPayloadBytes", b.MaxPayloadBytes, 4<<10, 64<<20)
 }
 
 func (k checker) index(i *Index) {
@@ -161,7 +167,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	if o.Profile == "" {
 		o.Profile = ProfileTolerant
 	}
-	k.limits(path+".organizations", o.Limits)
+	k.limits(path+".organizations", o.Policies)
 	o.Policies = o.orDefault()
 	if o.Mapping != "" {
 		k.read(path+".organizations.mapping", &o.Mapping, false)
@@ -204,7 +210,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 // policies checks what only a tenant of an organization, or only one that shows what it owns,
 // can do.
 func (k checker) policies(path string, t *Tenant) {
-	k.limits(path, t.Limits)
+	k.limits(path, t.Policies)
 	t.Policies = t.orDefault()
 	if t.Organization != "" {
 		return
@@ -223,15 +229,21 @@ func (p Policies) orDefault() Policies {
 		UnknownMembers: cmp.Or(p.UnknownMembers, UnknownMembersRefuse), OnDelete: cmp.Or(p.OnDelete, OnDeleteDelete),
 		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified), Access: cmp.Or(p.Access, AccessFull),
 		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, 250), InFlight: cmp.Or(p.Limits.InFlight, 64)},
+		RemovalBrake: RemovalBrake{
+			Max: cmp.Or(p.RemovalBrake.Max, 20), Window: cmp.Or(p.RemovalBrake.Window, Duration(time.Hour)), Floor: cmp.Or(p.RemovalBrake.Floor, 20),
+		},
 	}
 }
 
 // limits checks those that are given.
-func (k checker) limits(path string, l Limits) {
-	for key, value := range map[string]int{"requestsPerSecond": l.RequestsPerSecond, "inFlight": l.InFlight} {
-		if here := path + ".limits." + key; k.given(here) && !k.failed(here) {
+func (k checker) limits(path string, p Policies) {
+	for key, value := range map[string]int{"limits.requestsPerSecond": p.Limits.RequestsPerSecond, "limits.inFlight": p.Limits.InFlight, "removalBrake.floor": p.RemovalBrake.Floor} {
+		if here := path + "." + key; k.given(here) && !k.failed(here) {
 			within(k, here, value, 1, 100_000)
 		}
+	}
+	if here := path + ".removalBrake.window"; k.given(here) && !k.failed(here) {
+		within(k, here, p.RemovalBrake.Window, Duration(time.Minute), Duration(7*24*time.Hour))
 	}
 }
 

@@ -23,6 +23,8 @@ type Config struct {
 	Log Log `json:"log"`
 	// Keycloak is `keycloak`: the server whose Admin API is called.
 	Keycloak Keycloak `json:"keycloak"`
+	// Bulk is `bulk`: the limits of bulk requests.
+	Bulk Bulk `json:"bulk"`
 	// Index is `index`: what answers filters and orders that Keycloak cannot.
 	Index Index `json:"index"`
 	// Realms is `realms`: Keycloak realm name to realm, required, never master.
@@ -67,6 +69,14 @@ type Server struct {
 	// than RFC 7643, out of the service provider configuration, for clients that refuse what
 	// they do not know; default false. Cursors work without it.
 	HidePagination bool `json:"hidePagination"`
+}
+
+// Bulk bounds a bulk request.
+type Bulk struct {
+	// MaxOperations is `maxOperations`: the most operations of one request, default 1000.
+	MaxOperations int `json:"maxOperations"`
+	// MaxPayloadBytes is `maxPayloadBytes`: the largest body of one, in bytes, default 4 MiB.
+	MaxPayloadBytes int64 `json:"maxPayloadBytes"`
 }
 
 // Index bounds the indexes of all tenants, which are in memory.
@@ -260,7 +270,25 @@ type Policies struct {
 	Access Access `json:"access"`
 	// Limits is `limits`.
 	Limits Limits `json:"limits"`
+	// RemovalBrake is `removalBrake`.
+	RemovalBrake RemovalBrake `json:"removalBrake"`
 }
+
+// RemovalBrake bounds how many users one tenant may remove or deactivate within a time.
+type RemovalBrake struct {
+	// Max is `max`: of the tenant's users, default 20%; 100% is no brake.
+	Max Percent `json:"max"`
+	// Window is `window`: within that time, default 1h.
+	Window Duration `json:"window"`
+	// Floor is `floor`: as many may go whatever Max says, for tenants with few users; default 20.
+	Floor int `json:"floor"`
+}
+
+// Off reports whether there is no brake.
+func (r RemovalBrake) Off() bool { return r.Max == All }
+
+// Most is how many of so many users may go within the window.
+func (r RemovalBrake) Most(users int) int { return max(r.Floor, (users*int(r.Max)+99)/100) }
 
 // Limits bound what one tenant may ask for; more is 429.
 type Limits struct {
@@ -336,6 +364,7 @@ func Default() Config {
 			MaxResults:        1000,
 			CursorTimeout:     Duration(time.Hour),
 		},
+		Bulk:  Bulk{MaxOperations: 1000, MaxPayloadBytes: 4 << 20},
 		Index: Index{MaxMemoryBytes: 256 << 20},
 		Admin: Admin{Listen: "127.0.0.1:9091"},
 		Log:   Log{Level: LevelInfo},

@@ -129,6 +129,29 @@ func (d Duration) String() string { return time.Duration(d).String() }
 // MarshalText returns what String returns.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// Percent is a whole number of hundredths, written like 20%.
+type Percent int
+
+// All is all of them.
+const All Percent = 100
+
+// UnmarshalText refuses what is not 1% to 100%.
+func (p *Percent) UnmarshalText(text []byte) error {
+	number, isPercent := strings.CutSuffix(string(text), "%")
+	n, err := strconv.Atoi(number)
+	if !isPercent || err != nil || n < 1 || n > int(All) {
+		return fault{"is not from 1% to 100%", "Write it like 20%"}
+	}
+	*p = Percent(n)
+	return nil
+}
+
+// String returns the percentage as it is written in the file.
+func (p Percent) String() string { return strconv.Itoa(int(p)) + "%" }
+
+// MarshalText returns what String returns.
+func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // Digest is a SHA-256.
 type Digest [sha256.Size]byte
 

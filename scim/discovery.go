@@ -2,22 +2,24 @@ package scim
 
 // Features are what a service provider can do beside what RFC 7644 asks of all.
 type Features struct {
-	MaxResults     int  // resources on a page at most
-	DefaultResults int  // without a count
-	ChangePassword bool // whether a password can be changed
+	MaxResults     int   // resources on a page at most
+	DefaultResults int   // without a count
+	ChangePassword bool  // whether a password can be changed
+	BulkOperations int   // of one bulk request at most
+	BulkPayload    int64 // bytes of one at most
 	// CursorTimeout is how long a cursor is good, in seconds; 0 leaves the attribute
 	// pagination out, which is younger than RFC 7643 (RFC 9865 section 4).
 	CursorTimeout int
 }
 
-// ServiceProviderConfig is the object of RFC 7643 section 5: PATCH, filters, sorting and
-// versions are there, bulk requests are not.
+// ServiceProviderConfig is the object of RFC 7643 section 5: PATCH, bulk requests, filters,
+// sorting and versions are there.
 func ServiceProviderConfig(base string, f Features) map[string]any {
 	yes := map[string]any{"supported": true}
 	out := map[string]any{
 		AttrSchemas:      []string{ServiceProviderConfigURN},
 		"patch":          yes,
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": f.BulkOperations, "maxPayloadSize": f.BulkPayload},
 		"filter":         map[string]any{"supported": true, "maxResults": f.MaxResults},
 		"changePassword": map[string]any{"supported": f.ChangePassword}, "sort": yes, "etag": yes,
 		"authenticationSchemes": []map[string]any{{

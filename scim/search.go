@@ -32,39 +32,36 @@ func DecodeSearch(p Profile, object map[string]any) (SearchRequest, error) {
 	if s.Excluded, err = textsOf(object, "excludedAttributes"); err != nil {
 		return s, err
 	}
-	if s.StartIndex, err = integerOf(object, "startIndex"); err != nil {
+	if s.StartIndex, err = Integer(object, "startIndex"); err != nil {
 		return s, err
 	}
-	if s.Count, err = integerOf(object, "count"); err != nil {
+	if s.Count, err = Integer(object, "count"); err != nil {
 		return s, err
 	}
-	var texts [4]*string
-	for i, name := range []string{"filter", "sortBy", "sortOrder", "cursor"} {
-		if texts[i], err = textOf(object, name); err != nil {
+	for name, to := range map[string]*string{"filter": &s.Filter, "sortBy": &s.SortBy, "sortOrder": &s.SortOrder} {
+		if *to, _, err = Text(object, name); err != nil {
 			return s, err
 		}
 	}
-	s.Filter, s.SortBy, s.SortOrder, s.Cursor = deref(texts[0]), deref(texts[1]), deref(texts[2]), texts[3]
-	return s, nil
+	cursor, given, err := Text(object, "cursor")
+	if given {
+		s.Cursor = &cursor
+	}
+	return s, err
 }
 
-func textOf(object map[string]any, name string) (*string, error) {
+// Text is a member of a message as a string; given is false when it is absent or null. One that
+// is no string is a 400 *Error with InvalidSyntax.
+func Text(object map[string]any, name string) (text string, given bool, err error) {
 	value, _ := Member(object, name)
 	if value == nil {
-		return nil, nil
+		return "", false, nil
 	}
-	text, ok := value.(string)
-	if !ok {
-		return nil, BadRequest(InvalidSyntax, "%s must be a string", name)
+	text, given = value.(string)
+	if !given {
+		return "", false, BadRequest(InvalidSyntax, "%s must be a string", name)
 	}
-	return &text, nil
-}
-
-func deref(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
+	return text, true, nil
 }
 
 func textsOf(object map[string]any, name string) ([]string, error) {
@@ -85,7 +82,9 @@ func textsOf(object map[string]any, name string) ([]string, error) {
 	return out, nil
 }
 
-func integerOf(object map[string]any, name string) (*int, error) {
+// Integer is a member of a message as a number, nil when it is absent. One that is no whole
+// number is a 400 *Error with InvalidSyntax; one out of 32 bits is the nearest that is in them.
+func Integer(object map[string]any, name string) (*int, error) {
 	value, _ := Member(object, name)
 	if value == nil {
 		return nil, nil

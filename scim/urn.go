@@ -15,6 +15,8 @@ const (
 	ListResponseURN  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchOpURN       = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 	SearchRequestURN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+	BulkRequestURN   = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	BulkResponseURN  = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 	ErrorURN         = "urn:ietf:params:scim:api:messages:2.0:Error"
 )
 

@@ -36,6 +36,7 @@ type Tenant struct {
 	Adopt          string   `json:"adopt"`
 	Access         string   `json:"access"`
 	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
+	RemovalBrake   string   `json:"removalBrake"`      // off, clear, holding or lifted, and why or until when
 	Tokens         []Token  `json:"tokens"`
 	Schemas        []string `json:"schemas"` // URNs
 }
@@ -86,6 +87,12 @@ func describe(t *tenant.Tenant) Tenant {
 // Adopt takes over accounts for a tenant and tells of each, as an object for JSON.
 type Adopt func(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(adoption any) error) error
 
+// Brake holds mass removals of users (guard.Brake).
+type Brake interface {
+	Lift(t *tenant.Tenant) time.Time
+	State(t *tenant.Tenant) string
+}
+
 // failure is the last line of an adoption that failed.
 type failure struct {
 	Error string `json:"error"`
@@ -94,9 +101,20 @@ type failure struct {
 // Handler answers GET /tenants with a list of Tenant, in the order of their paths, and POST
 // /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
 //
-// POST /look has look begin at once: a look at what is in Keycloak.
-func Handler(tenants *tenant.Registry, look func(), adopt Adopt) http.Handler {
+// POST /look has look begin at once: a look at what is in Keycloak. POST /lift?tenant=PATH lifts the
+// removal brake of a tenant, and answers how it stands then.
+func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /lift", func(w http.ResponseWriter, r *http.Request) {
+		t := tenants.ByPath(r.FormValue("tenant"))
+		if t == nil {
+			http.Error(w, "no such tenant", http.StatusNotFound)
+			return
+		}
+		brake.Lift(t)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(brake.State(t)) // who asked and went away is told nothing
+	})
 	mux.HandleFunc("POST /look", func(http.ResponseWriter, *http.Request) { look() })
 	mux.HandleFunc("POST /adopt", func(w http.ResponseWriter, r *http.Request) {
 		t := tenants.ByPath(r.FormValue("tenant"))
@@ -119,7 +137,9 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt) http.Handler {
 	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, _ *http.Request) {
 		out := []Tenant{}
 		for _, t := range tenants.All() {
-			out = append(out, describe(t))
+			described := describe(t)
+			described.RemovalBrake = brake.State(t)
+			out = append(out, described)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // who asked and went away is told nothing
@@ -174,6 +194,19 @@ func Look(ctx context.Context, socket string) error {
 		return err
 	}
 	return body.Close()
+}
+
+// Lift has the bridge on a socket lift the removal brake of the tenant at a path, and returns how it
+// stands then.
+func Lift(ctx context.Context, socket, path string) (string, error) {
+	body, err := ask(ctx, socket, http.MethodPost, "/lift?"+url.Values{"tenant": {path}}.Encode())
+	if err != nil {
+		return "", err
+	}
+	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	var stands string
+	err = json.NewDecoder(body).Decode(&stands)
+	return stands, err
 }
 
 // Adoptions has the bridge on a socket take over accounts for the tenant at a path, or say

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -50,7 +51,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	var looks atomic.Int64
-	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now)), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -65,10 +66,10 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	}
 	schemas := got[1].Schemas
 	want := []control.Tenant{
-		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", Tokens: []control.Token{}, Schemas: schemas},
+		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", RemovalBrake: "clear", Tokens: []control.Token{}, Schemas: schemas},
 		{
 			Path: "saas/organizations/acme", URL: acme.BaseURL, Realm: "saas", Organization: "acme", OrganizationID: "5f6f6a3e", Key: "5f6f6a3e", Scope: "organization",
-			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
+			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any", RemovalBrake: "clear", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(schemas) < 3 {

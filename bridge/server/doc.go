@@ -9,7 +9,8 @@
 //	/realms/{tenant}/scim/v2/Users    /Groups               GET POST
 //	/realms/{tenant}/scim/v2/Users/.search    /Groups/.search    POST
 //	/realms/{tenant}/scim/v2/Users/{id}    /Groups/{id}     GET PUT PATCH DELETE
-//	/realms/{tenant}/scim/v2/Me    /Bulk                    501
+//	/realms/{tenant}/scim/v2/Bulk                           POST
+//	/realms/{tenant}/scim/v2/Me                             501
 //
 // Handlers are thin: they read a request, call bridge.Service and return its
 // answer. Only echo.go knows Echo. Every answer, whatever went wrong, is

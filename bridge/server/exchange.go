@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -20,6 +21,8 @@ type exchange struct {
 	maxBody int64
 	params  url.Values
 	call    bridge.Call
+
+	principal tenant.Principal
 }
 
 // parseQuery reads the query string strictly: a semicolon or a bad escape would
@@ -108,7 +111,7 @@ func checkMedia(p scim.Profile, h http.Header) error {
 
 func bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes; send fewer values at once"}
+		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes (of a bulk request: maxPayloadSize), so nothing was done; send fewer values at once"}
 	}
 	return &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
 }

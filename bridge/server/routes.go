@@ -54,6 +54,8 @@ func routes() []route {
 	table := []route{
 		{http.MethodGet, "", "", tenant.UsersRead | tenant.GroupsRead, list},
 		{http.MethodPost, "/.search", "", tenant.UsersRead | tenant.GroupsRead, search},
+		{http.MethodPost, "/Bulk", "", tenant.Bulk, bulk},
+		{http.MethodPost, "/Users/Bulk", "", tenant.Bulk, bulk}, // where some clients send it
 		{http.MethodGet, "/ServiceProviderConfig", "", 0, serviceProviderConfig},
 		{http.MethodGet, "/ResourceTypes", "", 0, resourceTypes},
 		{http.MethodGet, "/ResourceTypes/:id", "", 0, resourceTypes},
@@ -75,7 +77,7 @@ func routes() []route {
 		)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		table = append(table, route{method, "/Me", "", 0, unsupported}, route{method, "/Bulk", "", tenant.Bulk, unsupported})
+		table = append(table, route{method, "/Me", "", 0, unsupported})
 	}
 	return table
 }
@@ -177,6 +179,27 @@ func patch(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 
 func remove(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 	return s.service.Delete(ctx, x.call)
+}
+
+// bulk has each operation do what the route of its own says, if the client may.
+func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+	x.maxBody = s.service.BulkPayload()
+	body, err := x.body()
+	if err != nil {
+		return bridge.Answer{}, err
+	}
+	return s.service.Bulk(ctx, x.call, body, func(method, endpoint string) error {
+		path := endpoint
+		if method != http.MethodPost {
+			path += "/:id"
+		}
+		for _, rt := range routes() {
+			if rt.method == method && rt.path == path && rt.endpoint == endpoint {
+				return s.permitted(x.principal, rt)
+			}
+		}
+		return scim.NotFound("Endpoint")
+	})
 }
 
 // unsupported answers what ServiceProviderConfig says is not there (RFC 7644

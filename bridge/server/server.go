@@ -79,7 +79,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if params.Has("filter") && r.Method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
 		return bridge.Answer{}, scim.BadRequest(scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
-	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params}
+	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal}
 	x.call = bridge.Call{
 		Tenant: t, Scopes: principal.Scopes, Endpoint: rt.endpoint,
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),

@@ -81,7 +81,8 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
 		ObserveIgnored: metrics.Ignored,
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
-		MaxResults:     c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
+		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
+		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	})
 	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) }, service.Directory().Feeds)
 	out := &app{

@@ -65,7 +65,7 @@ func badRequests() map[string]badRequest {
 		"a path of another API":            {"GET", "/..%2f..%2f..%2fadmin%2frealms", "", nil, 404, ""},
 		"a method in a header":             {"POST", "/Users/ID", "{}", map[string]string{"X-HTTP-Method-Override": "DELETE"}, 405, ""},
 		"a method in the query":            {"POST", "/Users/ID?_method=DELETE", "{}", nil, 405, ""},
-		"bulk":                             {"POST", "/Bulk", `{}`, nil, 501, ""},
+		"a bulk request that is none":      {"POST", "/Bulk", `{}`, nil, 400, "invalidSyntax"},
 		"me":                               {"GET", "/Me", "", nil, 501, ""},
 		"a filter of parentheses":          {"GET", "/Users?filter=" + strings.Repeat("(", 100_000), "", nil, 400, "invalidFilter"},
 		"a malformed filter":               {"GET", "/Users?filter=userName+zz", "", nil, 400, "invalidFilter"},

@@ -71,8 +71,7 @@ func TestConformanceIsListed(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("# Conformance\n\nWhat RFC 7643 and RFC 7644 ask of a service provider (M: must, S: should, O: optional, P: a choice that they\n" +
 		"leave), and what checks it: a check of `scim-bridge conformance`, run in both profiles against a real Keycloak by every\n" +
-		"`make test`, or a test of this repository. All pass. Bulk requests are\n" +
-		"not there yet; what is checked is that they are said to be absent.\n\n| | | source | duty or choice | checked by | result |\n| --- | --- | --- | --- | --- | --- |\n")
+		"`make test`, or a test of this repository. All pass.\n\n| | | source | duty or choice | checked by | result |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, item := range scimtest.Items() {
 		by := covered[item.Number]
 		if len(by) == 0 {

@@ -20,6 +20,7 @@ func rooms() map[string][]string {
 		"scim/filter":            {"scim"},
 		"scim/filter/filtertest": {"scim"},
 		"scim/patch":             {"scim", "scim/filter"},
+		"scim/bulk":              {"scim"},
 		"scim/client":            {"scim"},
 		"scim/scimtest":          {"scim"},
 		"scim/simulate":          {"scim", "scim/client"},

@@ -96,12 +96,12 @@ func (a *app) keepListeners(c *config.Config) []string {
 	for _, section := range []struct {
 		name    string
 		was, is any
-	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}, {"index", a.started.Index, c.Index}} {
+	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}, {"bulk", a.started.Bulk, c.Bulk}, {"index", a.started.Index, c.Index}} {
 		if !sameKeys(section.was, section.is) {
 			out = append(out, section.name)
 		}
 	}
-	c.Server, c.Admin, c.Log, c.Index, c.Keycloak = a.started.Server, a.started.Admin, a.started.Log, a.started.Index, a.started.Keycloak
+	c.Server, c.Admin, c.Log, c.Bulk, c.Index, c.Keycloak = a.started.Server, a.started.Admin, a.started.Log, a.started.Bulk, a.started.Index, a.started.Keycloak
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
 	}

@@ -152,12 +152,15 @@ var clocks sync.Map //nolint:gochecknoglobals // a test finds its own
 
 // pass lets so much time pass from now on between two looks at the clock: an hour makes every
 // index too old, a millisecond none.
-func (b testBridge) pass(step time.Duration) {
+func (b testBridge) pass(step time.Duration) { b.passFrom(0, step) }
+
+// passFrom is pass, after so much time at once.
+func (b testBridge) passFrom(later, step time.Duration) {
 	clock, _ := clocks.Load(b.app)
 	c := clock.(*testClock) //nolint:forcetypeassert // newTestApp stored it
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.time, c.step = time.Now(), step
+	c.time, c.step = time.Now().Add(later), step
 }
 
 // unlimited gives the tenants limits that no test reaches, where they have the defaults or were

@@ -18,7 +18,7 @@ import (
 
 func newTenantsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tenants", Short: "Ask a running bridge for its tenants, over admin.socket", Args: cobra.NoArgs}
-	cmd.AddCommand(newTenantsList(), newTenantsShow())
+	cmd.AddCommand(newTenantsList(), newTenantsShow(), newTenantsLift())
 	return cmd
 }
 
@@ -64,6 +64,35 @@ func newTenantsShow() *cobra.Command {
 	configFlag(cmd, &file)
 	tenantFlag(cmd, &path)
 	outputFlag(cmd, &output)
+	return cmd
+}
+
+func newTenantsLift() *cobra.Command {
+	var file, path string
+	cmd := &cobra.Command{
+		Use: "lift", Short: "Lift the removal brake of a tenant of a running bridge, for one window", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			socket, err := socketOf(cmd, file)
+			if err != nil {
+				return err
+			}
+			all, err := control.Tenants(cmd.Context(), socket)
+			if err != nil {
+				return err
+			}
+			t, err := findTenant(all, path)
+			if err != nil {
+				return err
+			}
+			stands, err := control.Lift(cmd.Context(), socket, t.Path)
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the removal brake of %s is %s\n", t.Path, stands)
+			}
+			return err
+		},
+	}
+	configFlag(cmd, &file)
+	tenantFlag(cmd, &path)
 	return cmd
 }
 
@@ -143,6 +172,7 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"on delete", t.OnDelete},
 		{"adopt", t.Adopt},
 		{"domains", t.Domains},
+		{"removal brake", t.RemovalBrake},
 		{"tokens", strings.Join(tokens, ", ")},
 		{"schemas", strings.Join(t.Schemas, " ")},
 		{"state", state(t)},

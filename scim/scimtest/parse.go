@@ -25,7 +25,7 @@ import (
 //	save id $.id            a variable for later steps
 //
 // Variables that are there from the start: name, which no other check uses, the URNs
-// User, Group, Enterprise, PatchOp and Search, and token.
+// User, Group, Enterprise, PatchOp, Search, BulkRequest and BulkResponse, and token.
 
 //go:embed checks/*.txt
 var checkFiles embed.FS

@@ -2,6 +2,7 @@ package scimtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,9 +21,8 @@ const maxAnswer = 32 << 20
 type Replayer struct {
 	Base string // URL of the service root, without a trailing slash
 	HTTP *http.Client
-	// Observe is told of every request and the status and Location of its answer; nil
-	// for nobody.
-	Observe func(r Request, status int, location string)
+	// Made is told where every resource is that an answer says was made; nil for nobody.
+	Made func(location string)
 }
 
 // Replay sends the requests of a sequence in order and returns what was not as
@@ -104,12 +104,33 @@ func (p Replayer) exchange(ctx context.Context, r Request, vars map[string]strin
 	if err != nil {
 		return answer{}, fmt.Errorf("read answer: %w", err)
 	}
-	if p.Observe != nil {
-		p.Observe(r, res.StatusCode, res.Header.Get("Location"))
-	}
 	got := answer{status: res.StatusCode, header: res.Header, raw: string(data)}
 	got.body, _ = decodeJSON(got.raw) // no JSON is a finding, see judge
+	if p.Made != nil {
+		for _, location := range got.made(r) {
+			p.Made(location)
+		}
+	}
 	return got, nil
+}
+
+// made are the locations of what a request made: a POST, or those of a bulk request.
+func (a answer) made(r Request) []string {
+	if r.Method == http.MethodPost && a.status == http.StatusCreated {
+		return []string{a.header.Get("Location")}
+	}
+	var out []string
+	var bulk struct {
+		Operations []struct{ Method, Status, Location string }
+	}
+	if json.Unmarshal([]byte(a.raw), &bulk) == nil {
+		for _, op := range bulk.Operations {
+			if op.Method == http.MethodPost && op.Status == "201" {
+				out = append(out, op.Location)
+			}
+		}
+	}
+	return out
 }
 
 // encodeQuery encodes the values of a query that was written to be read.

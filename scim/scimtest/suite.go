@@ -120,15 +120,12 @@ func (c Config) skips(check Check, features map[string]bool) string {
 // one carries out a check and removes what it made.
 func (c Config) one(ctx context.Context, check Check) []string {
 	var made []string
-	replayer := Replayer{Base: c.Base, HTTP: c.HTTP, Observe: func(r Request, status int, location string) {
-		if r.Method == http.MethodPost && status == http.StatusCreated {
-			made = append(made, location)
-		}
-	}}
+	replayer := Replayer{Base: c.Base, HTTP: c.HTTP, Made: func(location string) { made = append(made, location) }}
 	vars := map[string]string{
 		"token": c.Token, "name": "scimtest-" + strings.ToLower(rand.Text()[:10]),
 		"User": scim.UserURN, "Group": scim.GroupURN, "Enterprise": scim.EnterpriseUserURN,
 		"PatchOp": scim.PatchOpURN, "Search": scim.SearchRequestURN, "Error": scim.ErrorURN, "List": scim.ListResponseURN,
+		"BulkRequest": scim.BulkRequestURN, "BulkResponse": scim.BulkResponseURN,
 	}
 	failures, err := replayer.Replay(ctx, check.Sequence, maps.Clone(vars))
 	for i := range made {

@@ -1,0 +1,97 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/bulk"
+)
+
+// parallel is how many operations of one bulk request are under way at once.
+const parallel = 8
+
+// BulkPayload is how many bytes a bulk request may have.
+func (s *Service) BulkPayload() int64 { return s.options.BulkPayload }
+
+// Bulk answers a POST to /Bulk: 200 with what became of each operation, each of which goes the
+// way of a request of its own (RFC 7644 section 3.7). permit says whether the client may do one,
+// by its method and the endpoint of its resource type.
+func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any, permit func(method, endpoint string) error) (Answer, error) {
+	request, err := bulk.Decode(c.Tenant.Mapping.Profile(), body, s.options.BulkOperations)
+	if err != nil {
+		return Answer{}, err
+	}
+	operations := request.Run(ctx, parallel, func(ctx context.Context, op bulk.Operation) bulk.Result {
+		if op.Refused != nil {
+			return s.result(c, op, Answer{}, op.Refused)
+		}
+		if err := permit(op.Method, op.Endpoint); err != nil {
+			return s.result(c, op, Answer{}, err)
+		}
+		a, err := s.operation(ctx, c, op)
+		return s.result(c, op, a, err)
+	})
+	return Answer{Status: http.StatusOK, Body: map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations}}, nil
+}
+
+// operation carries out an operation. A panic of one is an error of this one.
+func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return Answer{}, &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
+			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
+		}
+	}
+	call := Call{Tenant: c.Tenant, Scopes: c.Scopes, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}}
+	switch op.Method {
+	case http.MethodPost:
+		return s.Create(ctx, call, op.Data)
+	case http.MethodPut:
+		return s.Replace(ctx, call, op.Data)
+	case http.MethodPatch:
+		return s.Patch(ctx, call, op.Data)
+	}
+	return s.Delete(ctx, call)
+}
+
+// result is what the client is told of an operation, and the log of one that failed within.
+func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Result {
+	if err == nil {
+		out := bulk.Result{Status: a.Status, ID: op.ID, Location: a.Location, Version: a.ETag}
+		if id, ok := a.Body[scim.AttrID].(string); ok {
+			out.ID = id
+		}
+		if out.Location == "" {
+			out.Location = s.location(c, op)
+		}
+		return out
+	}
+	told, ok := errors.AsType[*scim.Error](err)
+	if !ok {
+		told = &scim.Error{Status: http.StatusInternalServerError, Detail: "the operation failed inside the bridge; its log has the reason", Cause: err}
+	}
+	if told.Status >= http.StatusInternalServerError {
+		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))
+	}
+	return bulk.Result{Status: told.Status, Location: s.location(c, op), Err: told}
+}
+
+// location is where the resource is that an operation names; "" for none.
+func (s *Service) location(c Call, op bulk.Operation) string {
+	k := s.kindOf(op.Endpoint)
+	if k == nil || op.ID == "" {
+		return ""
+	}
+	return k.resourceType(c.Tenant).Location(c.Tenant.BaseURL, op.ID)
+}

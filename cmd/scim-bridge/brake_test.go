@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// removal takes the access of a user away, in one of the ways that count.
+type removal struct{ name, method, body string }
+
+// TestTheRemovalBrakeHoldsAMassDeprovisioning until an operator lifts it or its window passes.
+func TestTheRemovalBrakeHoldsAMassDeprovisioning(t *testing.T) {
+	t.Parallel()
+	c := newCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+		for _, r := range c.Realms {
+			for i := range r.Tenants {
+				r.Tenants[i].RemovalBrake = config.RemovalBrake{Max: 30, Window: config.Duration(time.Hour), Floor: 2}
+			}
+		}
+	})
+	file := c.realm.controlled(t)
+	ways := []removal{
+		{"delete", http.MethodDelete, ""},
+		{"deactivate by PATCH", http.MethodPatch, `{"Operations":[{"op":"replace","path":"active","value":false}]}`},
+		{"deactivate by PUT", http.MethodPut, `{"userName":"%s","active":false}`},
+	}
+	for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+		var ids, names []string
+		for i := range 12 {
+			names = append(names, fmt.Sprintf("%s-%02d", kind, i))
+			ids = append(ids, b.create(t, "/Users", `{"userName":"`+names[i]+`"}`))
+		}
+		remove := func(i int) error {
+			way := ways[i%len(ways)]
+			body := way.body
+			if way.method == http.MethodPut {
+				body = fmt.Sprintf(way.body, names[i])
+			}
+			_, err := b.send(t, way.method, "/Users/"+ids[i], body)
+			return err
+		}
+		b.passFrom(2*time.Hour, time.Millisecond) // they are older than the window
+		total := b.must(t, http.MethodGet, "/Users?count=0", "")["totalResults"]
+		var n int
+		if _, err := fmt.Sscan(fmt.Sprint(total), &n); err != nil {
+			t.Fatal(err)
+		}
+		most := (n*30 + 99) / 100
+		for i := range most {
+			if err := remove(i); err != nil {
+				t.Fatalf("%s: %d of %d: %v", kind, i, most, err)
+			}
+		}
+		for i := range len(ways) {
+			err := remove(most + i)
+			var e *client.Error
+			if !asClientError(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter < 50*time.Minute || !strings.Contains(e.Detail, "removal brake") {
+				t.Errorf("%s: %s past the brake = %v, want 503 that names it", kind, ways[(most+i)%len(ways)].name, err)
+			}
+			if user := b.must(t, http.MethodGet, "/Users/"+ids[most+i], ""); user["active"] != true {
+				t.Errorf("%s: a removal that was held changed the user: %v", kind, user)
+			}
+		}
+		b.must(t, http.MethodPatch, "/Users/"+ids[most], `{"Operations":[{"op":"replace","path":"title","value":"t"}]}`)
+		path := strings.TrimSuffix(strings.SplitN(b.Base, "/realms/", 2)[1], "/scim/v2")
+		if stands := brake(t, file, path); !strings.HasPrefix(stands, "holding") {
+			t.Errorf("%s: the brake is said to be %q", kind, stands)
+		}
+		if out, told, code := command(t, "", "tenants", "lift", "--config", file, "--tenant", path); code != 0 || !strings.Contains(out, "is lifted until 20") {
+			t.Errorf("%s: tenants lift = %d, %s%s", kind, code, out, told)
+		}
+		if err := remove(most); err != nil {
+			t.Errorf("%s: a removal after the brake was lifted: %v", kind, err)
+		}
+		b.passFrom(4*time.Hour, time.Millisecond)
+		if stands := brake(t, file, path); stands != "clear" {
+			t.Errorf("%s: after its window the brake is %q", kind, stands)
+		}
+		if err := remove(most + 1); err != nil {
+			t.Errorf("%s: a removal after the window: %v", kind, err)
+		}
+	}
+}
+
+// TestTheRemovalBrakeCountsOnce a user who is deactivated and then deleted, and nobody who was created within the window.
+func TestTheRemovalBrakeCountsOnce(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := callBridge{fake: fake, testBridge: newBridgeOn(t, fake.Server(), func(c *config.Config) {
+		for _, r := range c.Realms {
+			r.Tenants[0].RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 1}
+		}
+	})}
+	b.pass(time.Millisecond)
+	off := `{"Operations":[{"op":"replace","path":"active","value":false}]}`
+	old, other := b.create(t, "/Users", `{"userName":"old"}`), b.create(t, "/Users", `{"userName":"other"}`)
+	for i := range 5 {
+		b.must(t, http.MethodDelete, "/Users/"+b.create(t, "/Users", fmt.Sprintf(`{"userName":"young%d"}`, i)), "")
+	}
+	b.passFrom(2*time.Hour, time.Millisecond)
+	got := b.calls(func() { b.must(t, http.MethodPatch, "/Users/"+old, off) })
+	if n := strings.Count(strings.Join(got, "\n"), "GET /users/count"); n != 1 {
+		t.Errorf("the first of a window = %v, want one count", got)
+	}
+	b.must(t, http.MethodPatch, "/Users/"+old, strings.Replace(off, "false", "true", 1))
+	b.must(t, http.MethodPatch, "/Users/"+old, off)
+	b.must(t, http.MethodDelete, "/Users/"+old, "")
+	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+other, "")
+}
+
+// brake is how the removal brake of a tenant of a running bridge stands, as the command shows it.
+func brake(t *testing.T, file, path string) string {
+	t.Helper()
+	out, told, code := command(t, "", "tenants", "show", "--config", file, "--tenant", path, "--output", "json")
+	var shown control.Tenant
+	if err := json.Unmarshal([]byte(out), &shown); code != 0 || err != nil {
+		t.Fatalf("tenants show = %d, %v: %s", code, err, told)
+	}
+	return shown.RemovalBrake
+}

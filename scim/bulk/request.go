@@ -1,0 +1,161 @@
+package bulk
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Request is the body of a POST to /Bulk (RFC 7644 section 3.7).
+type Request struct {
+	// FailOnErrors is after how many errors nothing more is done; 0 for never.
+	FailOnErrors int
+	Operations   []Operation
+}
+
+// Operation is one member of "Operations".
+type Operation struct {
+	Method   string         // POST, PUT, PATCH or DELETE
+	BulkID   string         // "" when absent
+	Version  string         // of the resource that is to be changed, as If-Match takes it; "" for any
+	Endpoint string         // of the resource type: "/Users"
+	ID       string         // of the resource; "bulkId:" and a bulkId until it is resolved; "" for a POST
+	Data     map[string]any // of a POST, PUT and PATCH
+
+	// Refused is why the operation cannot be carried out, whatever the others do; nil mostly.
+	Refused *scim.Error
+}
+
+// prefix begins a reference to what another operation creates (RFC 7644 section 3.7.2).
+const prefix = "bulkId:"
+
+// Decode reads a BulkRequest of at most so many operations. A request that is none is a
+// *scim.Error: 413 for too many operations, else 400. An operation that is none is Refused.
+func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request, error) {
+	if err := p.CheckMessage(object, scim.BulkRequestURN); err != nil {
+		return nil, err
+	}
+	r := new(Request)
+	failOnErrors, err := scim.Integer(object, "failOnErrors")
+	if err != nil {
+		return nil, err
+	}
+	if failOnErrors != nil {
+		if r.FailOnErrors = *failOnErrors; r.FailOnErrors < 1 {
+			return nil, scim.BadRequest(scim.InvalidValue, "failOnErrors must be at least 1, or absent to go on after every error")
+		}
+	}
+	value, _ := scim.Member(object, "Operations")
+	elements, ok := value.([]any)
+	if !ok || len(elements) == 0 {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
+	}
+	if len(elements) > maxOperations {
+		return nil, &scim.Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("%d operations are more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
+		}
+	}
+	r.Operations = make([]Operation, len(elements))
+	for i, element := range elements {
+		op := &r.Operations[i]
+		object, ok := element.(map[string]any)
+		if !ok {
+			op.Refused = scim.BadRequest(scim.InvalidSyntax, "an operation must be an object")
+			continue
+		}
+		op.Refused, _ = errors.AsType[*scim.Error](op.decode(object))
+	}
+	r.check()
+	return r, nil
+}
+
+// decode reads the members of an operation.
+func (op *Operation) decode(object map[string]any) (err error) {
+	var path string
+	for name, to := range map[string]*string{"method": &op.Method, "bulkId": &op.BulkID, "version": &op.Version, "path": &path} {
+		if *to, _, err = scim.Text(object, name); err != nil {
+			return err
+		}
+	}
+	op.Method = strings.ToUpper(op.Method)
+	if err := op.decodePath(path); err != nil {
+		return err
+	}
+	data, _ := scim.Member(object, "data")
+	var ok bool
+	op.Data, ok = data.(map[string]any)
+	switch op.Method {
+	case http.MethodPost:
+		if op.BulkID == "" {
+			return scim.BadRequest(scim.InvalidSyntax, "a POST needs a bulkId")
+		}
+		if op.ID != "" {
+			return scim.BadRequest(scim.InvalidSyntax, "the path of a POST must be that of a resource type, as /Users")
+		}
+	case http.MethodPut, http.MethodPatch, http.MethodDelete:
+		if op.ID == "" {
+			return scim.BadRequest(scim.InvalidSyntax, "the path of a %s must be that of a resource, as /Users/{id}", op.Method)
+		}
+	default:
+		return scim.BadRequest(scim.InvalidSyntax, "method must be POST, PUT, PATCH or DELETE")
+	}
+	if !ok && op.Method != http.MethodDelete {
+		return scim.BadRequest(scim.InvalidSyntax, "a %s needs data, which is an object", op.Method)
+	}
+	if op.Version != "" && op.Method == http.MethodPost {
+		return scim.BadRequest(scim.InvalidSyntax, "a POST has no version: it makes the resource")
+	}
+	return nil
+}
+
+// decodePath reads a path relative to the service root: "/Users" or "/Users/{id}".
+func (op *Operation) decodePath(text string) error {
+	segments := strings.Split(strings.Trim(text, "/"), "/")
+	for i, segment := range segments {
+		plain, err := url.PathUnescape(segment)
+		if err != nil || plain == "" || strings.ContainsAny(plain, "/?#") || len(segments) > 2 {
+			return scim.BadRequest(scim.InvalidPath, "path must be that of a resource type or of a resource, as /Users or /Users/{id}")
+		}
+		segments[i] = plain
+	}
+	op.Endpoint = "/" + segments[0]
+	if len(segments) > 1 {
+		op.ID = segments[1]
+	}
+	return nil
+}
+
+// check refuses operations whose bulkId another one has too, and those that refer to what
+// nobody creates.
+func (r *Request) check() {
+	count := make(map[string]int)
+	for _, op := range r.Operations {
+		if op.Method == http.MethodPost {
+			count[op.BulkID]++
+		}
+	}
+	for i := range r.Operations {
+		op := &r.Operations[i]
+		if op.Refused != nil {
+			continue
+		}
+		if op.Method == http.MethodPost && count[op.BulkID] > 1 {
+			op.Refused = scim.BadRequest(scim.InvalidValue, "%d operations have this bulkId; give each POST one of its own", count[op.BulkID])
+			continue
+		}
+		for ref := range op.references() {
+			switch count[ref] {
+			case 1:
+			case 0:
+				op.Refused = scim.BadRequest(scim.InvalidValue, "a reference by bulkId names no POST of this request, so nothing was done")
+			default:
+				op.Refused = scim.BadRequest(scim.InvalidValue, "a reference by bulkId names several POSTs of this request, so nothing was done")
+			}
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package bulk
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Result is what became of an operation.
+type Result struct {
+	Status   int
+	ID       string // of the resource; "" for a POST that failed
+	Location string // "" for a POST that failed
+	Version  string // "" when there is none
+	Err      *scim.Error
+}
+
+// Do carries out one operation, whose references are resolved, or answers it with why it is Refused.
+type Do func(ctx context.Context, op Operation) Result
+
+// Run carries out a request, so many independent operations at once, and returns the members of
+// "Operations" of the BulkResponse, in the order of the request. With FailOnErrors the
+// operations are carried out one after the other, and those that were not are not answered.
+func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any {
+	if r.FailOnErrors > 0 {
+		parallel = 1
+	}
+	g := newGraph(r.Operations)
+	run := &run{
+		Request: r, graph: g, do: do, ids: make(map[string]string), results: make([]*Result, len(r.Operations)),
+		waits: make([]int, len(g.before)), behind: make([][]int, len(g.before)), raced: make([]bool, len(r.Operations)), retried: make([]bool, len(r.Operations)),
+		rest: make([][]any, len(r.Operations)), finished: make(chan outcome),
+	}
+	for node, before := range g.before {
+		run.waits[node] = len(before)
+		for _, b := range before {
+			run.behind[b] = append(run.behind[b], node)
+		}
+		if len(before) == 0 {
+			run.ready = append(run.ready, node)
+		}
+	}
+	run.all(ctx, parallel)
+	var out []map[string]any
+	for i, op := range r.Operations {
+		if result := run.results[i]; result != nil {
+			out = append(out, op.answer(*result))
+		}
+	}
+	return out
+}
+
+// answer is an operation of a BulkResponse. Its status is a string.
+func (op Operation) answer(r Result) map[string]any {
+	out := map[string]any{"method": op.Method, "status": strconv.Itoa(r.Status)}
+	for name, text := range map[string]string{"bulkId": op.BulkID, "location": r.Location, "version": r.Version} {
+		if text != "" {
+			out[name] = text
+		}
+	}
+	if r.Err != nil {
+		out["response"] = r.Err.Body()
+	}
+	return out
+}
+
+// run is a request under way. One goroutine has it; the operations have their own.
+type run struct {
+	*Request
+
+	graph    *graph
+	do       Do
+	ids      map[string]string // of what was made, by bulkId
+	results  []*Result         // nil as long as there is none
+	waits    []int             // how many nodes come before each and are not done
+	behind   [][]int           // what waits for each node
+	ready    []int             // nodes that may begin
+	again    []int             // operations to try once more when all others are done
+	raced    []bool            // see races
+	retried  []bool
+	rest     [][]any // what closes a circle, by its POST
+	errors   int
+	finished chan outcome
+}
+
+// outcome is what a node ends with: the results of some operations.
+type outcome struct {
+	node    int
+	results map[int]Result
+}
+
+func (r *run) all(ctx context.Context, parallel int) {
+	running := 0
+	for {
+		for running < parallel && len(r.ready) > 0 && !r.stopped() {
+			slices.Sort(r.ready)
+			node := r.ready[0]
+			r.ready = r.ready[1:]
+			running++
+			work := r.begin(node)
+			go func() { r.finished <- outcome{node, work(ctx)} }()
+		}
+		if running > 0 {
+			out := <-r.finished
+			running--
+			r.end(out)
+			continue
+		}
+		if len(r.again) == 0 || r.stopped() {
+			break
+		}
+		r.ready, r.again = r.again[:1], r.again[1:]
+	}
+	for c, posts := range r.graph.circles { // that failOnErrors left open
+		if node := r.graph.closing(c); r.waits[node] > 0 {
+			r.end(outcome{node, r.close(posts)(ctx)})
+		}
+	}
+}
+
+func (r *run) stopped() bool { return r.FailOnErrors > 0 && r.errors >= r.FailOnErrors }
+
+// begin prepares what a node does, which may go on beside others.
+func (r *run) begin(node int) func(context.Context) map[int]Result {
+	if node >= len(r.Operations) {
+		return r.close(r.graph.circles[node-len(r.Operations)])
+	}
+	op := r.Operations[node]
+	if op.Refused = cmp.Or(op.Refused, r.unmade(node)); op.Refused == nil {
+		r.raced[node] = !r.retried[node] && r.races(node)
+		op, r.rest[node] = op.resolve(r.ids, r.graph.later[node])
+	} else if strings.HasPrefix(op.ID, prefix) {
+		op.ID = "" // of nothing
+	}
+	return func(ctx context.Context) map[int]Result { return map[int]Result{node: r.do(ctx, op)} }
+}
+
+func failed(err *scim.Error) Result { return Result{Status: err.Status, Err: err} }
+
+// unmade refuses an operation that refers to what could not be made.
+func (r *run) unmade(node int) *scim.Error {
+	for _, maker := range r.graph.needs[node] {
+		if result := r.results[maker]; result != nil && result.Err != nil {
+			return &scim.Error{
+				Status: http.StatusConflict,
+				Detail: "nothing was done: what " + prefix + r.Operations[maker].BulkID + " refers to was not made",
+			}
+		}
+	}
+	return nil
+}
+
+// end takes the results of a node, and lets begin what waited for it.
+func (r *run) end(out outcome) {
+	for i, result := range out.results {
+		if r.raced[i] && result.Err != nil && result.Err.Type == scim.UniqueValue { // what has the value may be gone by now
+			r.again, r.retried[i] = append(r.again, i), true
+			return
+		}
+		if before := r.results[i]; result.Err != nil && (before == nil || before.Err == nil) {
+			r.errors++
+		}
+		r.results[i] = &result
+		if op := r.Operations[i]; op.Method == http.MethodPost && result.Err == nil {
+			r.ids[op.BulkID] = result.ID
+		}
+	}
+	for _, node := range r.behind[out.node] {
+		if r.waits[node]--; r.waits[node] == 0 {
+			r.ready = append(r.ready, node)
+		}
+	}
+}
+
+// races reports whether an operation may free a value that a later one claims, and is not done.
+func (r *run) races(i int) bool {
+	for j, op := range r.Operations[:i] {
+		if op.Method != http.MethodPost && op.Endpoint == r.Operations[i].Endpoint && r.results[j] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanupTime bounds how long a circle that cannot be closed is taken back, also when the request was
+// given up.
+const cleanupTime = 10 * time.Second
+
+// close ends a circle of POSTs: what they could not refer to yet is added to each. When one of
+// them failed, or this does, nothing of the circle stays.
+func (r *run) close(posts []int) func(context.Context) map[int]Result {
+	made := make(map[int]Result)
+	var because *scim.Error
+	for _, i := range posts {
+		switch result := r.results[i]; {
+		case result == nil: // nothing more is done
+			because = &scim.Error{Status: http.StatusConflict, Detail: "failOnErrors was reached"}
+		case result.Err != nil:
+			because = result.Err
+		default:
+			made[i] = *result
+		}
+	}
+	ids := maps.Clone(r.ids)
+	return func(ctx context.Context) map[int]Result {
+		for _, i := range slices.Sorted(maps.Keys(made)) {
+			if because != nil || r.rest[i] == nil {
+				continue
+			}
+			post := r.Operations[i]
+			result := r.do(ctx, Operation{
+				Method: http.MethodPatch, Endpoint: post.Endpoint, ID: made[i].ID,
+				Data: map[string]any{scim.AttrSchemas: []any{scim.PatchOpURN}, "Operations": r.rest[i]},
+			}.whole(ids))
+			if because = result.Err; because == nil && result.Version != "" {
+				result.Status, result.Location = made[i].Status, made[i].Location
+				made[i] = result
+			}
+		}
+		if because != nil {
+			r.takeBack(ctx, made, because)
+		}
+		return made
+	}
+}
+
+// takeBack deletes what was made of a circle that cannot be closed.
+func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.Error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	for i, result := range made {
+		err := &scim.Error{
+			Status: http.StatusConflict, Cause: because,
+			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
+		}
+		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Status != http.StatusNotFound {
+			err.Detail = "it was created and could not be removed again when an operation failed that refers to it: delete it before the next try"
+		}
+		made[i] = failed(err)
+	}
+}
