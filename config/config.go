@@ -284,8 +284,8 @@ type RemovalBrake struct {
 	Floor int `json:"floor"`
 }
 
-// Off reports whether there is no brake.
-func (r RemovalBrake) Off() bool { return r.Max == All }
+// Off reports whether there is no brake, as in the zero value.
+func (r RemovalBrake) Off() bool { return r.Max == 0 || r.Max == All }
 
 // Most is how many of so many users may go within the window.
 func (r RemovalBrake) Most(users int) int { return max(r.Floor, (users*int(r.Max)+99)/100) }
