@@ -35,15 +35,7 @@ func adopt(cmd *cobra.Command, file, path, output string, dryRun bool) error {
 	if err := checkOutput(output); err != nil {
 		return err
 	}
-	socket, err := socketOf(cmd, file)
-	if err != nil {
-		return err
-	}
-	all, err := control.Tenants(cmd.Context(), socket)
-	if err != nil {
-		return err
-	}
-	t, err := findTenant(all, path)
+	socket, t, err := runningTenant(cmd, file, path)
 	if err != nil {
 		return err
 	}

@@ -72,15 +72,7 @@ func newTenantsLift() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "lift", Short: "Lift the removal brake of a tenant of a running bridge, for one window", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			socket, err := socketOf(cmd, file)
-			if err != nil {
-				return err
-			}
-			all, err := control.Tenants(cmd.Context(), socket)
-			if err != nil {
-				return err
-			}
-			t, err := findTenant(all, path)
+			socket, t, err := runningTenant(cmd, file, path)
 			if err != nil {
 				return err
 			}
@@ -123,6 +115,19 @@ func findTenant(all []control.Tenant, path string) (control.Tenant, error) {
 		return control.Tenant{}, codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; scim-bridge tenants list shows them", path)}
 	}
 	return all[i], nil
+}
+
+// runningTenant is findTenant of the bridge that runs with a configuration, and its socket.
+func runningTenant(cmd *cobra.Command, file, path string) (socket string, t control.Tenant, err error) {
+	if socket, err = socketOf(cmd, file); err != nil {
+		return "", t, err
+	}
+	all, err := control.Tenants(cmd.Context(), socket)
+	if err != nil {
+		return "", t, err
+	}
+	t, err = findTenant(all, path)
+	return socket, t, err
 }
 
 // state is the one word about a tenant.
