@@ -51,12 +51,12 @@ type Token struct {
 }
 
 // describe is what the socket says of a tenant.
-func describe(t *tenant.Tenant) Tenant {
+func describe(t *tenant.Tenant, brake Brake) Tenant {
 	f := t.Fitness()
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Problem, Disabled: f.Disabled,
-		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access),
+		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), RemovalBrake: brake.State(t),
 		Tokens: []Token{},
 	}
 	switch {
@@ -89,7 +89,7 @@ type Adopt func(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(ad
 
 // Brake holds mass removals of users (guard.Brake).
 type Brake interface {
-	Lift(t *tenant.Tenant) time.Time
+	Lift(t *tenant.Tenant)
 	State(t *tenant.Tenant) string
 }
 
@@ -137,9 +137,7 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake) ht
 	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, _ *http.Request) {
 		out := []Tenant{}
 		for _, t := range tenants.All() {
-			described := describe(t)
-			described.RemovalBrake = brake.State(t)
-			out = append(out, described)
+			out = append(out, describe(t, brake))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // who asked and went away is told nothing

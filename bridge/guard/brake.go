@@ -111,14 +111,13 @@ func (e HeldError) Error() string {
 }
 
 // Lift lets a tenant remove whom it wants for one window.
-func (b *Brake) Lift(t *tenant.Tenant) (until time.Time) {
+func (b *Brake) Lift(t *tenant.Tenant) {
 	r := b.of(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.at)
 	r.holding = false
 	r.lifted = b.now().Add(time.Duration(t.Policy.RemovalBrake.Window))
-	return r.lifted
 }
 
 // State says in a word how the brake of a tenant stands.

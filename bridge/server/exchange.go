@@ -19,6 +19,7 @@ type exchange struct {
 	request *http.Request
 	writer  http.ResponseWriter
 	maxBody int64
+	limit   string // what the client knows maxBody as, for an error; "" for nothing
 	params  url.Values
 	call    bridge.Call
 
@@ -89,7 +90,7 @@ func (x *exchange) body() (map[string]any, error) {
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, x.maxBody))
 	if err != nil {
-		return nil, bodyError(err)
+		return nil, x.bodyError(err)
 	}
 	return scim.Decode(data)
 }
@@ -109,9 +110,9 @@ func checkMedia(p scim.Profile, h http.Header) error {
 	return nil
 }
 
-func bodyError(err error) error {
+func (x *exchange) bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes (of a bulk request: maxPayloadSize), so nothing was done; send fewer values at once"}
+		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
 	}
 	return &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
 }

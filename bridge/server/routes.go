@@ -183,17 +183,18 @@ func remove(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) 
 
 // bulk has each operation do what the route of its own says, if the client may.
 func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
-	x.maxBody = s.service.BulkPayload()
+	x.maxBody, x.limit = s.service.BulkPayload(), " (maxPayloadSize)"
 	body, err := x.body()
 	if err != nil {
 		return bridge.Answer{}, err
 	}
+	table := routes()
 	return s.service.Bulk(ctx, x.call, body, func(method, endpoint string) error {
 		path := endpoint
 		if method != http.MethodPost {
 			path += "/:id"
 		}
-		for _, rt := range routes() {
+		for _, rt := range table {
 			if rt.method == method && rt.path == path && rt.endpoint == endpoint {
 				return s.permitted(x.principal, rt)
 			}

@@ -3,7 +3,9 @@ package bulk_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +22,8 @@ const maxOperations = 1000
 type server struct {
 	mu   sync.Mutex
 	done []string
+	// unresolved are the operations that still had a reference.
+	unresolved []string
 	// fails are the errors of operations, by method and bulkId or id.
 	fails map[string]*scim.Error
 	// once are those that fail the first time only.
@@ -40,7 +44,10 @@ func (s *server) do(_ context.Context, op bulk.Operation) bulk.Result {
 	}
 	data, err := json.Marshal(op.Data)
 	if err != nil {
-		panic(err) //nolint:forbidigo // decoded JSON
+		data = []byte(err.Error())
+	}
+	if unresolved(op.ID) || unresolved(op.Data) {
+		s.unresolved = append(s.unresolved, name)
 	}
 	s.done = append(s.done, name+" "+string(data))
 	err1 := s.fails[key]
@@ -59,6 +66,19 @@ func (s *server) do(_ context.Context, op bulk.Operation) bulk.Result {
 		return bulk.Result{Status: http.StatusNoContent, ID: op.ID, Location: "/" + op.ID}
 	}
 	return bulk.Result{Status: http.StatusOK, ID: op.ID, Location: "/" + op.ID, Version: "2"}
+}
+
+// unresolved reports whether a value is, or holds, a reference.
+func unresolved(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.HasPrefix(v, "bulkId:")
+	case []any:
+		return slices.ContainsFunc(v, unresolved)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), unresolved)
+	}
+	return false
 }
 
 func decode(tb testing.TB, text string) map[string]any {
@@ -204,6 +224,14 @@ func TestRun(t *testing.T) {
 			want:       "400 400 400",
 			says:       []string{"one of its own", "several POSTs"},
 		},
+		"what_refers_to_a_POST_that_is_refused_unseen_is_not_done_without_it": {
+			operations: []string{
+				`{"method":"POST","path":"/Users","bulkId":"a"}`, post("/Users", "b", managed("a")), on("DELETE", "/Users/bulkId:a", ""),
+				post("/Groups", "g", `"members":[{"value":"bulkId:b"},{"value":"bulkId:nobody"}]`), on("PATCH", "/Groups/bulkId:g", `"path":"members[value eq \"bulkId:a\"]"`),
+			},
+			want: "400 409 409 400 409",
+			done: []string{},
+		},
 		"operations_on_one_resource_keep_their_order": {
 			operations: []string{on("PATCH", "/Users/x", `"n":1`), on("PUT", "/Users/x", `"n":2`), on("PATCH", "/Users/x", `"n":3`), on("DELETE", "/Users/x", "")},
 			done:       []string{`PATCH /Users x {"n":1}`, `PUT /Users x {"n":2}`, `PATCH /Users x {"n":3}`, `DELETE /Users x null`},
@@ -236,6 +264,15 @@ func TestRun(t *testing.T) {
 			operations: []string{on("PUT", "/Users", `"x":1`), post("/Users", "b", "")},
 			want:       "400",
 		},
+		"a_circle_that_is_made_is_closed_although_failOnErrors_is_reached": {
+			members:    `"failOnErrors":1,`,
+			operations: []string{post("/Users", "a", managed("a")), on("PUT", "/Users", ""), post("/Users", "c", "")},
+			done: []string{
+				`POST /Users a {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"d"}}`,
+				`PATCH /Users id-a {"Operations":[{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":{"value":"id-a"}}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}`,
+			},
+			want: "201 400",
+		},
 		"nothing_stays_of_a_circle_that_failOnErrors_leaves_open": {
 			members:    `"failOnErrors":1,`,
 			operations: []string{post("/Users", "a", managed("b")), on("PUT", "/Users", ""), post("/Users", "b", managed("a"))},
@@ -266,6 +303,9 @@ func TestRun(t *testing.T) {
 				results := request(t, c.members, c.operations...).Run(t.Context(), parallel, s.do)
 				if got := statuses(results); got != c.want {
 					t.Errorf("statuses = %s, want %s: %v", got, c.want, results)
+				}
+				if len(s.unresolved) > 0 {
+					t.Errorf("references are left in %v", s.unresolved)
 				}
 				if c.done != nil && !sameOrder(s.done, c.done, parallel) {
 					t.Errorf("done:\n%s\nwant:\n%s", strings.Join(s.done, "\n"), strings.Join(c.done, "\n"))
@@ -310,7 +350,7 @@ func TestDecode(t *testing.T) {
 	} {
 		_, err := bulk.Decode(scim.Strict, decode(t, text), maxOperations)
 		got := 0
-		if e, ok := err.(*scim.Error); ok { //nolint:errorlint // as documented
+		if e, ok := errors.AsType[*scim.Error](err); ok {
 			got = e.Status
 		}
 		if got != want {
@@ -345,6 +385,9 @@ func FuzzRun(f *testing.F) {
 		}
 		if made > len(r.Operations) {
 			t.Errorf("%d resources made by %d operations", made, len(r.Operations))
+		}
+		if len(s.unresolved) > 0 {
+			t.Errorf("references are left in %v", s.unresolved)
 		}
 	})
 }

@@ -30,11 +30,14 @@ func newGraph(ops []Operation) *graph {
 	g := &graph{ops: ops, needs: make([][]int, len(ops)), later: make([]map[string]bool, len(ops)), circle: slices.Repeat([]int{-1}, len(ops))}
 	makers := make(map[string]int)
 	for i, op := range ops {
-		if op.Method == http.MethodPost && op.Refused == nil {
+		if op.Method == http.MethodPost { // one that is refused fails what refers to it
 			makers[op.BulkID] = i
 		}
 	}
 	for i := range ops {
+		if ops[i].Refused != nil {
+			continue
+		}
 		seen := make(map[int]bool)
 		for ref := range ops[i].references() {
 			if maker, ok := makers[ref]; ok && !seen[maker] {

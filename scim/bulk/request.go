@@ -78,11 +78,15 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 func (op *Operation) decode(object map[string]any) (err error) {
 	var path string
 	for name, to := range map[string]*string{"method": &op.Method, "bulkId": &op.BulkID, "version": &op.Version, "path": &path} {
-		if *to, _, err = scim.Text(object, name); err != nil {
-			return err
+		var wrong error
+		if *to, _, wrong = scim.Text(object, name); wrong != nil { // the others are answered all the same
+			err = wrong
 		}
 	}
 	op.Method = strings.ToUpper(op.Method)
+	if err != nil {
+		return err
+	}
 	if err := op.decodePath(path); err != nil {
 		return err
 	}

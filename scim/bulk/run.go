@@ -36,7 +36,7 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 	run := &run{
 		Request: r, graph: g, do: do, ids: make(map[string]string), results: make([]*Result, len(r.Operations)),
 		waits: make([]int, len(g.before)), behind: make([][]int, len(g.before)), raced: make([]bool, len(r.Operations)), retried: make([]bool, len(r.Operations)),
-		rest: make([][]any, len(r.Operations)), finished: make(chan outcome),
+		rest: make([][]any, len(r.Operations)), closed: make([]bool, len(g.circles)), finished: make(chan outcome),
 	}
 	for node, before := range g.before {
 		run.waits[node] = len(before)
@@ -86,6 +86,7 @@ type run struct {
 	raced    []bool            // see races
 	retried  []bool
 	rest     [][]any // what closes a circle, by its POST
+	closed   []bool  // circles, by their numbers
 	errors   int
 	finished chan outcome
 }
@@ -119,8 +120,8 @@ func (r *run) all(ctx context.Context, parallel int) {
 		r.ready, r.again = r.again[:1], r.again[1:]
 	}
 	for c, posts := range r.graph.circles { // that failOnErrors left open
-		if node := r.graph.closing(c); r.waits[node] > 0 {
-			r.end(outcome{node, r.close(posts)(ctx)})
+		if !r.closed[c] {
+			r.end(outcome{r.graph.closing(c), r.close(c, posts)(ctx)})
 		}
 	}
 }
@@ -130,7 +131,8 @@ func (r *run) stopped() bool { return r.FailOnErrors > 0 && r.errors >= r.FailOn
 // begin prepares what a node does, which may go on beside others.
 func (r *run) begin(node int) func(context.Context) map[int]Result {
 	if node >= len(r.Operations) {
-		return r.close(r.graph.circles[node-len(r.Operations)])
+		c := node - len(r.Operations)
+		return r.close(c, r.graph.circles[c])
 	}
 	op := r.Operations[node]
 	if op.Refused = cmp.Or(op.Refused, r.unmade(node)); op.Refused == nil {
@@ -195,7 +197,8 @@ const cleanupTime = 10 * time.Second
 
 // close ends a circle of POSTs: what they could not refer to yet is added to each. When one of
 // them failed, or this does, nothing of the circle stays.
-func (r *run) close(posts []int) func(context.Context) map[int]Result {
+func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
+	r.closed[c] = true
 	made := make(map[int]Result)
 	var because *scim.Error
 	for _, i := range posts {
