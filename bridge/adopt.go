@@ -93,18 +93,19 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 		return "", err
 	}
 	p, attributes := r.Tenant.Party, list[0].Attributes
-	if p.Left(attributes) || p.Organization && p.Owns(attributes) || r.Tenant.Policy.Adopts() && mapping.Unowned(attributes) {
+	if p.Left(attributes) || p.HalfMade(attributes) || p.Organization && p.Owns(attributes) || r.Tenant.Policy.Adopts() && mapping.Unowned(attributes) {
 		return list[0].ID, nil
 	}
 	return "", nil
 }
 
-// restore plans that an account of the tenant's own that is not its user becomes one again, as
-// a document says.
+// restore plans that an account of the tenant's own that is not its user, or not whole, becomes
+// one, as a document says.
 func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (change, bool, error) {
-	p, left := r.Tenant.Party, r.Tenant.Party.Left(user.Attributes)
+	p := r.Tenant.Party
+	unfinished := p.Left(user.Attributes) || p.HalfMade(user.Attributes)
 	switch {
-	case left:
+	case unfinished:
 	case !p.Organization || !p.Owns(user.Attributes):
 		return change{}, false, nil
 	default:
@@ -120,18 +121,14 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	if err != nil {
 		return change{}, false, err
 	}
-	if left {
-		state = state.Adopted()
+	if unfinished {
+		state = state.Owned()
 	}
 	enabled := state.Enabled == nil || *state.Enabled
 	state.Enabled = &enabled
-	steps, after := plan.ForUser(p, id, user, state, time.Now())
-	steps = append(steps, plan.ForAdmitted(r.organization(), id, defaultGroups(r))...)
-	if len(steps) > 0 {
-		steps[0].Live = true // who it is may have changed while nobody of the tenant looked
-	}
-	roles, err := k.planRoles(ctx, r, id, doc)
-	return change{plan: append(steps, roles...), after: current{user: after, userID: id}}, true, err
+	joining, err := k.joining(ctx, r, id, doc)
+	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
+	return change{plan: steps, after: current{user: after, userID: id}}, true, err
 }
 
 // adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
@@ -156,13 +153,12 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 	if err != nil {
 		return change{}, "", err
 	}
-	organization := r.organization()
+	joining, err := k.joining(ctx, r, id, doc)
 	if eligible.Member {
-		organization = keycloak.OrganizationID{}
+		joining.Organization = keycloak.OrganizationID{}
 	}
-	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, organization, defaultGroups(r), time.Now())
-	roles, err := k.planRoles(ctx, r, id, doc)
-	return change{plan: append(p, roles...), after: current{user: after, userID: id}}, "", err
+	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, joining, time.Now())
+	return change{plan: p, after: current{user: after, userID: id}}, "", err
 }
 
 // keptState maps a document for an account that stays who it is.

@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
@@ -61,13 +64,13 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	p, after := plan.ForNewGroup(r.Tenant.Party.Key, state, r.wall.GroupParent(), idsOf(members), time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles)...)
 	roles, err := k.planRolesOf(ctx, r, regrouping{name: state.Name, add: idsOf(members)})
 	if err != nil {
 		return change{}, err
 	}
-	return change{plan: append(p, roles...), after: current{group: after, members: members, known: true}}, nil
+	roles = append(plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles), roles...)
+	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), roles, time.Now())
+	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
 
 func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
@@ -217,12 +220,16 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
+	halfMade := r.Tenant.Party.HalfMade(cur.group.Attributes)
+	if halfMade {
+		state = state.Owned()
+	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)...)
-	if members = append(members, roles...); group.Name != cur.group.Name && len(roles) > 0 {
-		p = append(members, p...) // the name comes last: by it a repetition sees what is left to do
+	own := plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)
+	if members = append(members, roles...); halfMade || group.Name != cur.group.Name && len(roles) > 0 {
+		p = slices.Concat(members, own, p) // the group comes last: by it a repetition sees what is left to do
 	} else {
-		p = append(p, members...)
+		p = slices.Concat(p, own, members)
 	}
 	return change{plan: p, after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
@@ -334,9 +341,46 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	return p, true, err
 }
 
-// resume: a group has no state between two calls.
-func (groupKind) resume(_ context.Context, _ *request, _ scim.Document, failure error) (change, bool, error) {
-	return change{}, false, failure
+// maxNamesakes are the groups of one name in any spelling that are looked at.
+const maxNamesakes = 100
+
+// resume takes up the group in the way of a creation that is the tenant's and whose own creation
+// broke off, and makes its members those of the document. Whatever else exists stays a conflict.
+func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
+	taken, isTaken := errors.AsType[takenError](failure)
+	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
+		return change{}, false, failure
+	}
+	r.end() // as for users
+	r.ID = taken.id
+	if !isTaken {
+		path, err := r.rt.Resolve(scim.AttrDisplayName)
+		if err != nil {
+			return change{}, false, err
+		}
+		found, err := k.find(ctx, r, directory.Query{
+			Filter: &filter.Compare{Path: path, Op: filter.Eq, Value: doc.String(scim.AttrDisplayName)}, Start: 1, Count: maxNamesakes,
+		})
+		at := slices.IndexFunc(found.Resources, func(g scim.Resource) bool {
+			return g.Document.String(scim.AttrDisplayName) == doc.String(scim.AttrDisplayName)
+		})
+		if err != nil || at < 0 {
+			return change{}, false, cmp.Or(err, failure)
+		}
+		r.ID = found.Resources[at].ID
+	}
+	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
+		return change{}, false, err
+	}
+	cur, err := k.read(ctx, r)
+	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.HalfMade(cur.group.Attributes) {
+		err = failure
+	}
+	if err != nil {
+		return change{}, false, err
+	}
+	ch, err := k.replace(ctx, r, cur, doc)
+	return ch, true, err
 }
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.

@@ -12,8 +12,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// planRoles plans that the user of a document has the roles that the rules give it.
-func (k userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (plan.Plan, error) {
+// planRoles plans that the user of a document has the roles that the rules give it, who is in its
+// groups and in some more.
+func (k userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document, more []string) (plan.Plan, error) {
 	var groups []keycloak.Group
 	if r.Tenant.Mapping.RolesFollowGroups() {
 		var err error
@@ -22,9 +23,9 @@ func (k userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID,
 			return nil, err
 		}
 	}
-	names := make([]string, len(groups))
-	for i, g := range groups {
-		names[i] = g.Name
+	names := slices.Clone(more)
+	for _, g := range groups {
+		names = append(names, g.Name)
 	}
 	return k.planRolesAmong(ctx, r, id, doc, names)
 }

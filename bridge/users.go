@@ -62,7 +62,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
-	roles, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
+	joining, err := k.joining(ctx, r, keycloak.UserID{}, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -72,9 +72,22 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 		}
 	}
 	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Party, state, r.organization(), defaultGroups(r), link, time.Now())
-	p = append(p, plan.ForRoles(plan.Holder{}, nil, roles, r.fitness.Resolved.Roles)...)
+	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
 	return change{plan: p, after: current{user: after}}, nil
+}
+
+// joining is what a user gets beside its account, who is not the tenant's yet; a zero id is one
+// that is to be created.
+func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (plan.Joining, error) {
+	j := plan.Joining{Organization: r.organization(), Groups: defaultGroups(r)}
+	if !id.IsZero() {
+		var err error
+		j.Roles, err = k.planRoles(ctx, r, id, doc, shownDefaultGroups(r))
+		return j, err
+	}
+	roles, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
+	j.Roles = plan.ForRoles(plan.Holder{}, nil, roles, r.fitness.Resolved.Roles)
+	return j, err
 }
 
 // organization is that of the tenant, zero for a tenant of the realm.
@@ -219,8 +232,14 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 		return change{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
+	if r.Tenant.Party.HalfMade(cur.user.Attributes) {
+		joining, err := k.joining(ctx, r, cur.userID, doc)
+		joining.Organization = keycloak.OrganizationID{} // whose user it is
+		p, after := plan.ForUnfinished(r.Tenant.Party, cur.userID, cur.user, state.Owned(), joining, time.Now())
+		return change{plan: p, after: current{user: after, userID: cur.userID}}, err
+	}
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	roles, err := k.planRoles(ctx, r, cur.userID, doc)
+	roles, err := k.planRoles(ctx, r, cur.userID, doc, nil)
 	return change{plan: append(p, roles...), after: current{user: after, userID: cur.userID}}, err
 }
 

@@ -179,6 +179,16 @@ type NewGroup struct {
 	Parent     GroupID // zero: a top-level group of the realm; see also TopLevel
 }
 
+// Made is the group once it was created with an id, as UpdateGroup takes it.
+func (g NewGroup) Made(id GroupID) Group {
+	made := Group{ID: id.String(), Name: g.Name, ParentID: g.Parent.String(), Attributes: g.Attributes, Organization: id.Organization()}
+	made.raw = make(map[string]jsontext.Value)
+	for name, text := range map[string]string{"id": made.ID, "name": made.Name} {
+		made.raw[name], _ = jsontext.AppendQuote(nil, text) // a name that is no UTF-8 was not created
+	}
+	return made
+}
+
 // CreateGroup creates a group. It is never repeated.
 func (c *Client) CreateGroup(ctx context.Context, g NewGroup) (GroupID, error) {
 	const op = "create group"

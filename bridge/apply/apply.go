@@ -134,7 +134,7 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 	case plan.CreateUser:
 		out.User, err = c.CreateUser(ctx, s.NewUser)
 	case plan.UpdateUser:
-		err = c.UpdateUser(ctx, s.User, s.UserUpdate)
+		err = c.UpdateUser(ctx, userOf(s, out), s.UserUpdate)
 	case plan.DeleteUser:
 		err = deleteUser(ctx, c, s.User)
 	case plan.EndSessions:
@@ -142,7 +142,7 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 	case plan.CreateGroup:
 		out.Group, err = c.CreateGroup(ctx, s.NewGroup)
 	case plan.UpdateGroup:
-		err = c.UpdateGroup(ctx, s.OldGroup, s.GroupUpdate)
+		err = c.UpdateGroup(ctx, oldGroupOf(s, out), s.GroupUpdate)
 	case plan.DeleteGroup:
 		err = c.DeleteGroup(ctx, s.Group)
 	case plan.AddMember:
@@ -177,6 +177,13 @@ func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
 		return out.Group
 	}
 	return s.Group
+}
+
+func oldGroupOf(s plan.Step, out *Outcome) keycloak.Group {
+	if s.OldGroup.ID == "" {
+		return s.NewGroup.Made(out.Group)
+	}
+	return s.OldGroup
 }
 
 // holderOf is whose roles a step changes.

@@ -17,6 +17,9 @@ type GroupState struct {
 	text       string   // of the remainder
 	Roles      Roles    // as in UserState
 	Dropped    []string // as in UserState
+
+	// owned says that the group becomes the tenant's own.
+	owned bool
 }
 
 // GroupState maps a document of a Group. What cannot be stored is a *scim.Error
@@ -82,12 +85,21 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 	setOrDelete(out, AttrRemainder, append(Party{Key: tenantKey}.foreign(current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
-		out[AttrOwner], out[AttrCreated] = []string{tenantKey}, out[AttrModified]
+		out[AttrCreated] = out[AttrModified]
+	}
+	if current == nil || s.owned {
+		out[AttrOwner] = []string{tenantKey}
 	}
 	return out
 }
 
+// Owned is the state of a group that becomes the tenant's own with it.
+func (s GroupState) Owned() GroupState {
+	s.owned = true
+	return s
+}
+
 // AttributesEqual reports whether a group's attributes hold the state already.
 func (s GroupState) AttributesEqual(tenantKey string, current map[string][]string) bool {
-	return attributesEqual(tenantKey, s.Attributes, s.text, current)
+	return !s.owned && attributesEqual(tenantKey, s.Attributes, s.text, current)
 }

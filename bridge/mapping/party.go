@@ -39,6 +39,23 @@ func (p Party) Left(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], leftMark+p.Key)
 }
 
+// halfMadeMark begins a second owner of a user or group whose creation is not over: what the
+// tenant's next creation of its name takes up, and its next change completes.
+const halfMadeMark = "making|"
+
+// HalfMade reports whether the party's creation of a user or group with some attributes broke
+// off.
+func (p Party) HalfMade(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], halfMadeMark+p.Key)
+}
+
+// HalfMake are the attributes of a new user or group as long as its creation goes on.
+func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
+	out := maps.Clone(attributes)
+	out[AttrOwner] = []string{p.Key, halfMadeMark + p.Key}
+	return out
+}
+
 // Leave are the attributes of an account of the party's own once it has left.
 func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)

@@ -33,8 +33,8 @@ type UserState struct {
 
 	// guest says that the account is not the tenant's own.
 	guest bool
-	// adopted says that the account becomes the tenant's own.
-	adopted bool
+	// owned says that the account becomes the tenant's own.
+	owned bool
 
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
@@ -246,15 +246,15 @@ func (s UserState) UserAttributes(p Party, current map[string][]string, stamp ti
 	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
 	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
-	if current == nil || s.adopted {
+	if current == nil || s.owned {
 		out[AttrOwner] = []string{p.Key}
 	}
 	return out
 }
 
-// Adopted is the state of an account that becomes the tenant's own with it.
-func (s UserState) Adopted() UserState {
-	s.adopted = true
+// Owned is the state of an account that becomes the tenant's own with it.
+func (s UserState) Owned() UserState {
+	s.owned = true
 	return s
 }
 
@@ -279,6 +279,6 @@ func without(values []string, gone string) []string {
 
 // AttributesEqual reports whether a user's attributes hold the state already.
 func (s UserState) AttributesEqual(p Party, current map[string][]string) bool {
-	return !s.adopted && slices.Contains(current[AttrGuest], p.Key) == s.guest && sameValues(p.own(current[AttrKey]), s.keys()) &&
+	return !s.owned && slices.Contains(current[AttrGuest], p.Key) == s.guest && sameValues(p.own(current[AttrKey]), s.keys()) &&
 		attributesEqual(p.Key, s.Attributes, s.text, current)
 }

@@ -157,7 +157,7 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, u := plan.ForNewUser(party(), s, keycloak.OrganizationID{}, nil, nil, now())
+	_, u := plan.ForNewUser(party(), s, plan.Joining{}, nil, now())
 	u.ID = "u1"
 	u.Attributes = reversed(u.Attributes)
 	fields := map[string]any{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName, "enabled": u.Enabled, "emailVerified": u.EmailVerified}
@@ -217,7 +217,7 @@ func (g *golden) group(t *testing.T, m *mapping.Mapping, sent []byte) {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, group := plan.ForNewGroup(key, s, keycloak.GroupID{}, nil, now())
+	_, group := plan.ForNewGroup(party(), s, keycloak.GroupID{}, nil, nil, now())
 	group.Attributes = reversed(group.Attributes)
 	g.held(t, map[string]any{"name": group.Name, "(roles)": s.Roles.Wanted}, group.Attributes, s.Remainder, s.Dropped)
 	back, err := m.GroupResource(key, group)

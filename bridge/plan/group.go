@@ -7,14 +7,21 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewGroup plans the creation of a group with its members and tells what
+// ForNewGroup plans the creation of a group with its members and roles and tells what
 // Keycloak will hold then, id aside. Members are added by id after the group:
 // Keycloak takes none with it. A zero parent is the top level.
-func ForNewGroup(tenantKey string, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, now time.Time) (Plan, keycloak.Group) {
-	attributes := s.GroupAttributes(tenantKey, nil, now)
-	p := Plan{{Kind: CreateGroup, NewGroup: keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}}}
-	p = append(p, ForMembers(keycloak.GroupID{}, members, nil)...)
-	return p, keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
+//
+// A group that needs more than its creation is marked until its last step, so that the next
+// creation of its name sees what is left to do if the bridge ends before.
+func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Plan, now time.Time) (Plan, keycloak.Group) {
+	attributes := s.GroupAttributes(party.Key, nil, now)
+	group := keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}
+	rest := append(ForMembers(keycloak.GroupID{}, members, nil), roles...)
+	if len(rest) > 0 {
+		rest = append(rest, Step{Kind: UpdateGroup, NewGroup: group, GroupUpdate: keycloak.GroupUpdate{Attributes: attributes}})
+		group.Attributes = party.HalfMake(attributes)
+	}
+	return append(Plan{{Kind: CreateGroup, NewGroup: group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
 
 // ForGroup plans the change of a group itself and tells what Keycloak will hold

@@ -33,8 +33,8 @@ const (
 // Step is one change. Which fields it uses follows from its kind.
 type Step struct {
 	Kind Kind
-	// User and Group are zero in AddMember and AdmitUser for the one that the plan creates. Changes of
-	// roles have one of the two, or none for what the plan creates.
+	// User and Group are zero for the one that the plan creates. Changes of roles have one of the
+	// two, or none for what the plan creates. The last step of a new group names it by NewGroup.
 	User  keycloak.UserID
 	Group keycloak.GroupID
 

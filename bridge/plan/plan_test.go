@@ -40,7 +40,7 @@ func state(t *testing.T, text string) mapping.UserState {
 // current is what Keycloak holds after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
-	_, user := plan.ForNewUser(party(), state(t, text), keycloak.OrganizationID{}, nil, nil, now())
+	_, user := plan.ForNewUser(party(), state(t, text), plan.Joining{}, nil, now())
 	user.ID = "u1"
 	return user
 }
@@ -58,7 +58,7 @@ func TestForUser(t *testing.T) {
 		"an attribute is a PUT of everything":      {`{"userName":"j"}`, `{"userName":"j","title":"t"}`, all},
 		"a rename":                                 {`{"userName":"j"}`, `{"userName":"k"}`, "update_user u1 [username]"},
 		"deactivation ends access whatever comes":  {`{"userName":"j"}`, `{"userName":"j","active":false}`, "update_user u1 [enabled]\nend_sessions u1"},
-		"activation":                               {`{"userName":"j","active":false}`, `{"userName":"j","active":true}`, "update_user u1 [enabled]"},
+		"activation ends what a deactivation left": {`{"userName":"j","active":false}`, `{"userName":"j","active":true}`, "end_sessions u1\nupdate_user u1 [enabled]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestForGroup(t *testing.T) {
 		}
 		return s
 	}
-	p, made := plan.ForNewGroup(key, group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, now())
+	p, made := plan.ForNewGroup(party(), group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, nil, now())
 	if len(p) != 1 {
 		t.Fatalf("plan = %q, want one step", p)
 	}
@@ -171,7 +171,7 @@ func TestForGroup(t *testing.T) {
 // TestAPlanShowsNoValues, so that it may be logged.
 func TestAPlanShowsNoValues(t *testing.T) {
 	t.Parallel()
-	p, _ := plan.ForNewUser(party(), state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), keycloak.OrganizationID{}, nil, nil, now())
+	p, _ := plan.ForNewUser(party(), state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), plan.Joining{}, nil, now())
 	if strings.Contains(p.String(), "secret") {
 		t.Errorf("plan = %q, which shows values", p)
 	}

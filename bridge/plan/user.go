@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -8,11 +9,38 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewUser plans the creation of a user in groups, who is admitted to an organization unless
-// it is zero, and linked to an identity provider unless link is nil. It tells what Keycloak
-// will hold then, id aside. The time of creation is sent along, so that nobody has to ask for it.
-// Groups are joined by id after it: a wrong path in the creation is a 500.
-func ForNewUser(party mapping.Party, s mapping.UserState, o keycloak.OrganizationID, groups []keycloak.GroupID, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
+// Joining is what a user of a tenant gets beside its account.
+type Joining struct {
+	Organization keycloak.OrganizationID // that admits the user; zero for none
+	Groups       []keycloak.GroupID
+	Roles        Plan // that grants them, and takes away what is not for the user
+}
+
+// within are the steps but the admission, for a user, or zero for the one that the plan creates.
+func (j Joining) within(user keycloak.UserID) Plan {
+	var p Plan
+	for _, group := range j.Groups {
+		p = append(p, Step{Kind: AddMember, Group: group, User: user})
+	}
+	return append(p, j.Roles...)
+}
+
+func (j Joining) admission(user keycloak.UserID) Plan {
+	if j.Organization.IsZero() {
+		return nil
+	}
+	return Plan{{Kind: AdmitUser, Organization: j.Organization, User: user}}
+}
+
+// ForNewUser plans the creation of a user, linked to an identity provider unless link is nil. It
+// tells what Keycloak will hold then, id aside. The time of creation is sent along, so that
+// nobody has to ask for it. Groups are joined by id after it: a wrong path in the creation is a
+// 500.
+//
+// Its last step makes the user the tenant's: the admission to an organization or, where there is
+// none, a change that takes away the mark of an account that is not whole yet. If the bridge
+// ends before, the next creation sees what is left to do.
+func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
 	attributes := s.UserAttributes(party, nil, now)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
@@ -25,20 +53,18 @@ func ForNewUser(party mapping.Party, s mapping.UserState, o keycloak.Organizatio
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
-	return append(Plan{step}, ForAdmitted(o, keycloak.UserID{}, groups)...), after
+	within, admission := j.within(keycloak.UserID{}), j.admission(keycloak.UserID{})
+	if len(within) > 0 && len(admission) == 0 {
+		step.NewUser.Attributes = party.HalfMake(attributes)
+		admission = Plan{{Kind: UpdateUser, UserUpdate: everything(after)}}
+	}
+	return slices.Concat(Plan{step}, within, admission), after
 }
 
-// ForAdmitted plans that a user joins an organization, unless it is zero, and groups. A zero
-// user is the one that the plan creates.
-func ForAdmitted(o keycloak.OrganizationID, user keycloak.UserID, groups []keycloak.GroupID) Plan {
-	var p Plan
-	if !o.IsZero() {
-		p = append(p, Step{Kind: AdmitUser, Organization: o, User: user})
-	}
-	for _, group := range groups {
-		p = append(p, Step{Kind: AddMember, Group: group, User: user})
-	}
-	return p
+// everything is an update that sets the attributes, with all fields: Keycloak clears those that
+// are missing then.
+func everything(u keycloak.User) keycloak.UserUpdate {
+	return keycloak.UserUpdate{Attributes: u.Attributes, Username: &u.Username, Email: &u.Email, FirstName: &u.FirstName, LastName: &u.LastName}
 }
 
 // ForUser plans the change of a user and tells what Keycloak will hold then.
@@ -54,12 +80,15 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 	}
 	cleared := update.Email != nil && *update.Email == "" // see keycloak.UserUpdate
 	if cleared || !s.AttributesEqual(party, current.Attributes) {
-		attributes := s.UserAttributes(party, orEmpty(current.Attributes), now)
-		update.Attributes, after.Attributes = attributes, attributes
-		update.Username, update.Email = &after.Username, &after.Email
-		update.FirstName, update.LastName = &after.FirstName, &after.LastName
+		after.Attributes = s.UserAttributes(party, orEmpty(current.Attributes), now)
+		all := everything(after)
+		all.EmailVerified, all.Enabled, all.Password = update.EmailVerified, update.Enabled, update.Password
+		update = all
 	}
 	var p Plan
+	if update.Enabled != nil && *update.Enabled { // a deactivation may have broken off before it ended them
+		p = append(p, Step{Kind: EndSessions, User: id})
+	}
 	if len(written(update)) > 0 {
 		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: identifies || !update.Password.IsZero()})
 	}
@@ -67,6 +96,16 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
 	}
 	return p, after
+}
+
+// ForUnfinished plans that an account of the tenant's own becomes its user, as a state says: one
+// that left, or whose creation broke off. It tells what Keycloak will hold then.
+func ForUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
+	p, after := ForUser(party, id, current, s, now)
+	for i := range p {
+		p[i].Live = true // who it is may have changed while nobody of the tenant looked
+	}
+	return slices.Concat(j.within(id), p, j.admission(id)), after
 }
 
 // changedFields compares the fields. Names of users of a federation keep their
@@ -98,16 +137,15 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 	return update, after
 }
 
-// ForAdopted plans that an account becomes the tenant's own: it is changed to a state, linked
-// to an identity provider unless link is nil, and joins an organization, unless it is zero,
-// and groups. It tells what Keycloak will hold then.
-func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, o keycloak.OrganizationID, groups []keycloak.GroupID, now time.Time) (Plan, keycloak.User) {
-	p, after := ForUser(party, id, current, s.Adopted(), now)
-	p[0].Live = true
+// ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
+// identity provider unless link is nil. It tells what Keycloak will hold then.
+func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
+	var p Plan
 	if link != nil {
 		p = append(p, Step{Kind: LinkUser, User: id, Link: *link, Live: true})
 	}
-	return append(p, ForAdmitted(o, id, groups)...), after
+	rest, after := ForUnfinished(party, id, current, s.Owned(), j, now)
+	return append(p, rest...), after
 }
 
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user:

@@ -416,7 +416,7 @@ func TestCallsForRolesAndLinks(t *testing.T) {
 	}{
 		{"create a user with a link and two roles", func() {
 			id = b.create(t, "/Users", `{"userName":"jane","`+hrURN+`":{"level":7}}`)
-		}, strings.Join([]string{composites, composites, "GET /users", "POST /users", "POST /users/{id}/role-mappings/clients/{client}", grant}, "; ")},
+		}, strings.Join([]string{composites, composites, "GET /users", "POST /users", "POST /users/{id}/role-mappings/clients/{client}", grant, "PUT /users/{id}"}, "; ")},
 		{
 			"change nothing", func() { b.must(t, http.MethodPut, "/Users/"+id, `{"userName":"jane","`+hrURN+`":{"level":7}}`) },
 			"GET /users/{id}; " + mappings,
@@ -427,7 +427,7 @@ func TestCallsForRolesAndLinks(t *testing.T) {
 		},
 		{
 			"create a group with a role", func() { id = b.create(t, "/Groups", `{"displayName":"Sales"}`) },
-			composites + "; POST /groups; POST /groups/{id}/role-mappings/clients/{client}",
+			composites + "; POST /groups; POST /groups/{id}/role-mappings/clients/{client}; PUT /groups/{id}",
 		},
 		{
 			"change nothing of a group", func() { b.must(t, http.MethodPut, "/Groups/"+id, `{"displayName":"Sales"}`) },

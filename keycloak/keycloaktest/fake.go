@@ -2,6 +2,7 @@ package keycloaktest
 
 import (
 	"crypto/rand"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +19,8 @@ import (
 // What it does not know it answers with 501 and a text that says so, so that no test
 // passes on a guess.
 type Fake struct {
+	Faults
+
 	server   *httptest.Server
 	routes   *http.ServeMux
 	password string
@@ -26,8 +29,6 @@ type Fake struct {
 	realms  map[string]*realm
 	tokens  map[string]*token // by their text
 	used    map[string]bool   // jti of client assertions
-	calls   []string
-	faults  []*injected
 	lastRow int // of attribute rows
 }
 
@@ -69,6 +70,40 @@ func (f *Fake) RevokeTokens() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	clear(f.tokens)
+}
+
+// ServeHTTP implements http.Handler.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.routes.ServeHTTP(w, r)
+}
+
+// serve wraps a handler with what all calls have in common.
+func (f *Fake) serve(handle func(*call) (reply, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		faults := f.arrive(operation(r))
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client is gone
+		}
+		if play(w, r, faults, Before, reply{}) {
+			return
+		}
+		answer := f.run(&call{f: f, r: r, body: body, faults: faults}, handle)
+		if !play(w, r, faults, After, answer) {
+			answer.write(w)
+		}
+	}
+}
+
+func (f *Fake) run(c *call, handle func(*call) (reply, error)) reply {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	answer, err := handle(c)
+	if err != nil {
+		return asReply(err)
+	}
+	c.record(answer)
+	return answer
 }
 
 // call is one request on its way through the fake, with the lock held.

@@ -3,7 +3,6 @@ package keycloaktest
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +26,7 @@ const (
 type Fault struct {
 	Op    string // as Calls writes it; "" for every operation
 	Nth   int    // which of those calls, from 1 and from Inject on; 0 for each
+	From  int    // the first of those calls, as Nth counts, of all that it strikes
 	Stage Stage  // Before: nothing happens in Keycloak; After: it has happened
 
 	Hold   <-chan struct{} // the call waits until this is closed
@@ -52,37 +52,61 @@ type injected struct {
 	reached chan struct{} // closed when it strikes first
 }
 
+// Faults strike calls, and know which there were. The zero value is ready.
+type Faults struct {
+	mu    sync.Mutex
+	calls []string
+	armed []*injected
+}
+
 // Inject arms a fault until ClearFaults. The channel is closed when a call reaches
 // it, before it waits for Hold.
-func (f *Fake) Inject(fault Fault) (reached <-chan struct{}) {
+func (f *Faults) Inject(fault Fault) (reached <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := &injected{Fault: fault, reached: make(chan struct{})}
-	f.faults = append(f.faults, i)
+	f.armed = append(f.armed, i)
 	return i.reached
 }
 
 // ClearFaults disarms all faults. Calls that are held stay so.
-func (f *Fake) ClearFaults() {
+func (f *Faults) ClearFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.faults = nil
+	f.armed = nil
 }
 
 // Calls are the calls since the last ResetCalls in the order of their arrival, as
 // "GET /users/{id}"; "POST /token" is the token endpoint, and a realm itself is
 // "GET /".
-func (f *Fake) Calls() []string {
+func (f *Faults) Calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
 }
 
 // ResetCalls forgets the calls so far.
-func (f *Fake) ResetCalls() {
+func (f *Faults) ResetCalls() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = nil
+}
+
+// arrive notes a call and finds its faults.
+func (f *Faults) arrive(op string) []*injected {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, op)
+	var hit []*injected
+	for _, i := range f.armed {
+		if i.Op != "" && i.Op != op {
+			continue
+		}
+		if i.seen++; i.Nth == i.seen || i.Nth == 0 && i.seen >= i.From {
+			hit = append(hit, i)
+		}
+	}
+	return hit
 }
 
 // operation names a route without what is the same in all.
@@ -110,23 +134,6 @@ func operation(r *http.Request) string {
 	return method + " " + path
 }
 
-// arrive notes a call and finds its faults.
-func (f *Fake) arrive(op string) []*injected {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls = append(f.calls, op)
-	var hit []*injected
-	for _, i := range f.faults {
-		if i.Op != "" && i.Op != op {
-			continue
-		}
-		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
-			hit = append(hit, i)
-		}
-	}
-	return hit
-}
-
 // wait tells that the fault was reached and holds the call.
 func (i *injected) wait(ctx context.Context) {
 	i.once.Do(func() { close(i.reached) })
@@ -137,40 +144,6 @@ func (i *injected) wait(ctx context.Context) {
 	case <-i.Hold:
 	case <-ctx.Done():
 	}
-}
-
-// ServeHTTP implements http.Handler.
-func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.routes.ServeHTTP(w, r)
-}
-
-// serve wraps a handler with what all calls have in common.
-func (f *Fake) serve(handle func(*call) (reply, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		faults := f.arrive(operation(r))
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return // the client is gone
-		}
-		if play(w, r, faults, Before, reply{}) {
-			return
-		}
-		answer := f.run(&call{f: f, r: r, body: body, faults: faults}, handle)
-		if !play(w, r, faults, After, answer) {
-			answer.write(w)
-		}
-	}
-}
-
-func (f *Fake) run(c *call, handle func(*call) (reply, error)) reply {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	answer, err := handle(c)
-	if err != nil {
-		return asReply(err)
-	}
-	c.record(answer)
-	return answer
 }
 
 // play lets the faults of a stage strike; done says that the client has its answer,

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+const crashMapping = `version: 1
+grantableRoles: [employee, { client: shop, role: editor }]
+users:
+  defaultGroups: [/everyone]
+  roles:
+    - grant: [employee, { client: shop, role: editor }]
+`
+
+const crashGroupMapping = crashMapping + `groups:
+  roles:
+    Staff: [employee]
+`
+
+// TestACreationThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls, as
+// a kill or an outage does, so that nothing can be taken back. The next creation finishes what is
+// there, and Keycloak holds what an undisturbed one makes.
+func TestACreationThatBreaksOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCrash(t, start(t))
+			acme, joins := c.of["acme"], func(string) string { return "" }
+			for name, probe := range map[string]crashProbe{
+				"a-user-of-the-realm":       {c.realm, "/Users", `{"userName":"NAME@acme.test","title":"T"}`, joins},
+				"a-user-of-an-organization": {acme, "/Users", `{"userName":"NAME@acme.test","title":"T"}`, joins},
+				"an-adoption": {acme, "/Users", `{"userName":"NAME","title":"T","emails":[{"value":"NAME@acme.test","primary":true}]}`, func(name string) string {
+					return acme.account(t, name, true).String()
+				}},
+				"a-group-of-the-realm":        {c.realm, "/Groups", `{"displayName":"NAME","members":[` + c.members + `]}`, joins},
+				"a-group-of-the-organization": {acme, "/Groups", `{"displayName":"NAME","members":[` + c.members + `]}`, joins},
+			} {
+				c.breakOff(t, name, probe)
+			}
+		})
+	}
+}
+
+// crash is a bridge behind a proxy that can cut it off.
+type crash struct {
+	customers
+
+	proxy   *keycloaktest.Proxy
+	members string // of groups, as JSON without the brackets
+}
+
+// crashProbe is a creation at a tenant. Its body has a place for a name, which prepare is told of.
+type crashProbe struct {
+	at             testBridge
+	endpoint, body string
+	prepare        func(name string) (id string)
+}
+
+func newCrash(t *testing.T, server keycloaktest.Server) crash {
+	t.Helper()
+	proxy := keycloaktest.NewProxy(t, server)
+	c := crash{proxy: proxy, customers: newCustomers(t, proxy.Server(), adoptUnowned)}
+	shop, err := c.realm.admin.CreateClient(t.Context(), "shop", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, role := range map[string]string{"/roles": "employee", "/clients/" + shop.String() + "/roles": "editor"} {
+		adminSend(t, server, http.MethodPost, "/admin/realms/"+c.realm.realm+path, `{"name":"`+role+`"}`)
+	}
+	c.realm.group(t, "everyone", keycloak.GroupID{})
+	c.realm.useMapping(t, c.realm.realm, crashGroupMapping)
+	c.realm.useMapping(t, tenant.OrganizationPath(c.realm.realm, "acme"), crashMapping)
+	var ids []string
+	for _, name := range []string{"one", "two", "three"} {
+		ids = append(ids, `{"value":"`+c.of["acme"].create(t, "/Users", `{"userName":"`+name+`@acme.test"}`)+`"}`)
+	}
+	c.members = strings.Join(ids, ",")
+	return c
+}
+
+func (c crash) breakOff(t *testing.T, name string, p crashProbe) {
+	t.Helper()
+	p.prepare(name)
+	want := c.shape(t, p, p.at.create(t, p.endpoint, strings.ReplaceAll(p.body, "NAME", name)), name)
+	finished := 0
+	for _, stage := range []keycloaktest.Stage{keycloaktest.Before, keycloaktest.After} {
+		for n := 1; ; n++ {
+			who := fmt.Sprintf("cut-%d-%d-%s", stage, n, name)
+			body := strings.ReplaceAll(p.body, "NAME", who)
+			prepared := p.prepare(who)
+			c.proxy.Inject(keycloaktest.Fault{Nth: n, Stage: stage, Drop: true})
+			c.proxy.Inject(keycloaktest.Fault{From: n + 1, Drop: true})
+			_, err := p.at.send(t, http.MethodPost, p.endpoint, body)
+			c.proxy.ClearFaults()
+			if err == nil {
+				break
+			}
+			checkFault(t, err, http.StatusServiceUnavailable, 1)
+			made, err := p.at.send(t, http.MethodPost, p.endpoint, body)
+			if err != nil {
+				// the last call was carried out, so that all of it is there
+				found, find := p.at.Find(t.Context(), p.endpoint, fmt.Sprintf(`%s sw "%s"`, map[string]string{"/Users": "userName", "/Groups": "displayName"}[p.endpoint], who), "")
+				if find != nil || len(found) != 1 || stage != keycloaktest.After {
+					t.Errorf("%s, cut off at call %d (%v): the next creation = %v, and there are %d, %v", name, n, stage, err, len(found), find)
+					continue
+				}
+				made = found[0]
+			} else {
+				finished++
+			}
+			id, _ := made["id"].(string)
+			if diff := cmp.Diff(want, c.shape(t, p, id, who)); diff != "" || prepared != "" && prepared != id {
+				t.Errorf("%s, cut off at call %d (%v), is otherwise than an undisturbed one (-want +got):\n%s", name, n, stage, diff)
+			}
+		}
+	}
+	if finished < 4 {
+		t.Errorf("%s was cut off and finished %d times, which proves little", name, finished)
+	}
+}
+
+// shape is what Keycloak holds of a resource, apart from ids and times.
+func (c crash) shape(t *testing.T, p crashProbe, id, name string) map[string]any {
+	t.Helper()
+	if p.endpoint == "/Groups" {
+		return c.shapeOfGroup(t, p, id, name)
+	}
+	user := p.at.user(t, id)
+	parsed, err := keycloak.ParseUserID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := p.at.admin.UserGroups(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	organizations, err := p.at.admin.OrganizationsOf(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"name": strings.ReplaceAll(user.Username, name, "NAME"), "email": strings.ReplaceAll(user.Email, name, "NAME"), "enabled": user.Enabled,
+		"attributes": shapeOfAttributes(user.Attributes, name), "groups": len(groups), "organizations": len(organizations), "roles": p.at.rolesOf(t, id),
+	}
+}
+
+func (c crash) shapeOfGroup(t *testing.T, p crashProbe, id, name string) map[string]any {
+	t.Helper()
+	parse := keycloak.ParseGroupID
+	if p.at.Base != c.realm.Base {
+		parse = c.ids["acme"].ParseGroupID
+	}
+	parsed, err := parse(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := p.at.admin.Group(t.Context(), parsed)
+	if keycloak.KindOf(err) == keycloak.NotFound { // a group of the realm below a parent, on older servers
+		if parsed, err = keycloak.ParseGroupID(id); err == nil {
+			group, err = p.at.admin.Group(t.Context(), parsed)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	members, err := p.at.admin.Members(t.Context(), parsed, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"name": strings.ReplaceAll(group.Name, name, "NAME"), "attributes": shapeOfAttributes(group.Attributes, name), "members": len(members), "roles": fmt.Sprint(group.Roles),
+	}
+}
+
+func shapeOfAttributes(attributes map[string][]string, name string) map[string][]string {
+	out := map[string][]string{}
+	for attribute, values := range attributes {
+		switch attribute {
+		case mapping.AttrModified, mapping.AttrCreated:
+			continue
+		case mapping.AttrRemainder: // its stamp differs
+			values = []string{strconv.Itoa(len(values))}
+		}
+		for _, value := range slices.Sorted(slices.Values(values)) {
+			out[attribute] = append(out[attribute], strings.ReplaceAll(value, name, "NAME"))
+		}
+	}
+	return out
+}
