@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ import (
 
 var (
 	ordeals    = flag.Int("faults", 160, "how many faults the fault suite injects")
+	kills      = flag.Int("kills", 10, "how many times the fault suite kills the bridge")
 	ordealSeed = flag.Uint64("faults-seed", 1, "the seed of the fault suite")
 )
 
@@ -36,11 +38,7 @@ func TestFaults(t *testing.T) {
 	})
 	all := 0
 	for i, at := range []testBridge{c.realm, c.of["acme"]} {
-		o := &ordeal{
-			testBridge: at, proxy: proxy, random: rand.New(rand.NewPCG(*ordealSeed, uint64(i))), //nolint:gosec // a test that can be repeated
-			prefix: []string{"r", "o"}[i], users: map[string]*ordealUser{}, groups: map[string]*ordealGroup{},
-			unhurt: c.realm.admin,
-		}
+		o := newOrdeal(t, at, proxy, []string{"r", "o"}[i])
 		o.suffer(t, *ordeals/2)
 		o.compare(t)
 		all += o.struck
@@ -49,6 +47,84 @@ func TestFaults(t *testing.T) {
 	if all < *ordeals {
 		t.Errorf("%d faults struck of %d", all, *ordeals)
 	}
+}
+
+// TestKills: the bridge is killed at any of its calls, and started again.
+func TestKills(t *testing.T) {
+	t.Parallel()
+	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
+	victim := newServed(t, proxy.Server(), replaced(t, "      - tokensFile:", "      - removalBrake: { max: 100% }\n        tokensFile:"))
+	o := newOrdeal(t, victim.testBridge, proxy, "k")
+	o.mortal, o.arm = true, func() func() bool {
+		struck := o.atCall(func() {
+			_ = victim.cmd.Process.Kill() // one that lives on would not free its port
+			victim.rest()
+			_ = victim.cmd.Wait()
+		})
+		return func() bool {
+			killed := struck()
+			if killed {
+				victim.start(t)
+			}
+			return killed
+		}
+	}
+	o.suffer(t, *kills)
+	o.compare(t)
+	t.Logf("killed %d times, with seed %d", o.struck, *ordealSeed)
+	if o.struck < *kills {
+		t.Errorf("killed %d times of %d", o.struck, *kills)
+	}
+}
+
+func newOrdeal(t *testing.T, at testBridge, proxy *keycloaktest.Proxy, prefix string) *ordeal {
+	t.Helper()
+	o := &ordeal{
+		testBridge: at, proxy: proxy, prefix: prefix, users: map[string]*ordealUser{}, groups: map[string]*ordealGroup{},
+		random: rand.New(rand.NewPCG(*ordealSeed, uint64(len(at.Base)))), //nolint:gosec // a test that can be repeated
+	}
+	o.arm = o.failCall
+	return o
+}
+
+// TestKeycloakIsRestarted: it is killed, stopped and paused in the middle of calls, and comes back.
+func TestKeycloakIsRestarted(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts a Keycloak")
+	}
+	server, err := keycloaktest.StartIn(t.Context(), keycloaktest.Version(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	proxy := keycloaktest.NewProxy(t, server.Server)
+	o := newOrdeal(t, newBridgeOn(t, proxy.Server(), func(c *config.Config) {
+		c.Server.RequestTimeout = config.Duration(2 * time.Second)
+	}), proxy, "s")
+	ways, next := []struct{ do, mend func() error }{
+		{server.Kill, func() error { return server.Restart(t.Context()) }},
+		{server.Pause, server.Resume},
+		{server.Stop, func() error { return server.Restart(t.Context()) }},
+		{server.Pause, server.Resume},
+	}, 0
+	o.arm = func() func() bool {
+		way := ways[next%len(ways)]
+		var err error
+		struck := o.atCall(func() { err = way.do() })
+		return func() bool {
+			if !struck() {
+				return false
+			}
+			next++
+			if err = errors.Join(err, way.mend()); err != nil {
+				t.Fatal(err)
+			}
+			return true
+		}
+	}
+	o.suffer(t, len(ways))
+	o.compare(t)
 }
 
 // ordealUser is a user as the client means it.
@@ -70,11 +146,15 @@ type ordeal struct {
 	proxy  *keycloaktest.Proxy
 	random *rand.Rand
 	prefix string
-	unhurt *keycloak.Client // past all faults but those of the proxy
 	users  map[string]*ordealUser
 	groups map[string]*ordealGroup
 	struck int
 	made   int
+	// arm arms a fault for the next request. The function disarms it, mends what it broke, and
+	// says whether it struck.
+	arm func() (struck func() bool)
+	// mortal says that the bridge may be killed: then there is no answer.
+	mortal bool
 }
 
 // suffer goes on until so many faults struck.
@@ -87,12 +167,9 @@ func (o *ordeal) suffer(t *testing.T, faults int) {
 	o.proxy.ClearFaults()
 }
 
-// hurt arms a fault. The function disarms it, and counts it if it struck.
-func (o *ordeal) hurt() (over func()) {
-	fault := keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: keycloaktest.Before}
-	if o.random.IntN(2) == 0 {
-		fault.Stage = keycloaktest.After
-	}
+// failCall is a fault of the network, or of what stands between the bridge and Keycloak.
+func (o *ordeal) failCall() (struck func() bool) {
+	fault := keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage()}
 	var held chan struct{}
 	switch o.random.IntN(12) {
 	case 0:
@@ -111,15 +188,60 @@ func (o *ordeal) hurt() (over func()) {
 	if o.random.IntN(3) == 0 { // and nothing comes through after it
 		o.proxy.Inject(keycloaktest.Fault{From: fault.Nth + 1, Drop: true})
 	}
-	return func() {
+	return func() bool {
 		o.proxy.ClearFaults()
 		if held != nil {
 			close(held)
 		}
 		select {
 		case <-reached:
-			o.struck++
+			return true
 		default:
+			return false
+		}
+	}
+}
+
+// atCall does something to a program in the middle of a call, by chance before or after Keycloak
+// did what it is asked. The function says whether it came to that.
+func (o *ordeal) atCall(do func()) (struck func() bool) {
+	held, idle, done := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
+	reached := o.proxy.Inject(keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage(), Hold: held, Drop: o.random.IntN(2) == 0})
+	go func() {
+		select {
+		case <-reached:
+		case <-idle:
+			select {
+			case <-reached:
+			default:
+				done <- false
+				return
+			}
+		}
+		do()
+		close(held)
+		done <- true
+	}()
+	return func() bool {
+		close(idle)
+		o.proxy.ClearFaults()
+		return <-done
+	}
+}
+
+func (o *ordeal) stage() keycloaktest.Stage {
+	if o.random.IntN(2) == 0 {
+		return keycloaktest.After
+	}
+	return keycloaktest.Before
+}
+
+// hurt arms a fault. The function disarms it, and counts it if it struck.
+func (o *ordeal) hurt() (over func()) {
+	disarm := o.arm()
+	return func() {
+		if disarm() {
+			o.struck++
 		}
 	}
 }
@@ -131,7 +253,7 @@ func (o *ordeal) once(t *testing.T, method, path, body string, truly ...int) (ma
 	over := o.hurt()
 	answer, err := o.send(t, method, path, body)
 	over()
-	if status := client.StatusOf(err); err != nil && status < http.StatusInternalServerError && !slices.Contains(truly, status) {
+	if status := client.StatusOf(err); err != nil && !(o.mortal && status == 0) && status < http.StatusInternalServerError && !slices.Contains(truly, status) {
 		t.Errorf("%s %s was told %v during a fault of %v", method, path, err, o.proxy.Calls())
 	}
 	return answer, err
@@ -365,7 +487,7 @@ func (o *ordeal) find(t *testing.T) {
 		over := o.hurt()
 		found, err := o.Find(t.Context(), "/Users", fmt.Sprintf(`userName eq "%s"`, name), "")
 		over()
-		if status := client.StatusOf(err); err == nil && (len(found) != 1 || found[0]["id"] != u.id) || err != nil && status < http.StatusInternalServerError {
+		if status := client.StatusOf(err); err == nil && (len(found) != 1 || found[0]["id"] != u.id) || err != nil && !(o.mortal && status == 0) && status < http.StatusInternalServerError {
 			t.Errorf("during a fault %s is found as %v, %v", name, found, err)
 		}
 	}
@@ -390,7 +512,7 @@ func (o *ordeal) compare(t *testing.T) {
 	}
 	byID := map[string]string{}
 	for first := 0; ; first += 100 {
-		users, err := o.unhurt.Users(t.Context(), keycloak.UserQuery{First: first, Max: 100})
+		users, err := o.admin.Users(t.Context(), keycloak.UserQuery{First: first, Max: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -329,7 +329,7 @@ func (l *busyClients) stop() {
 func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const applied = "the configuration was changed and is applied"
-	s := newServed(t, keycloaktest.NewFake(t))
+	s := newServed(t, keycloaktest.NewFake(t).Server())
 	testBridge{file: s.file}.write(t, "config.yaml", replaced(t, "      - tokensFile:", "      - limits: { requestsPerSecond: 100000 }\n        tokensFile:"))
 	s.await(t, applied)
 	l := newBusyClients(t, s.Base, s.Token, 4)

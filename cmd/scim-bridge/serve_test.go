@@ -19,11 +19,12 @@ import (
 
 // served is "scim-bridge serve" as a process.
 type served struct {
-	*client.Client
-	cmd   *exec.Cmd
-	file  string // config.yaml
-	admin string // URL of the admin listener
-	log   *logLines
+	testBridge
+
+	program  string
+	cmd      *exec.Cmd
+	listener string // URL of the admin one
+	log      *logLines
 }
 
 // logLines is a log that is read as it comes: one that nobody reads would stop the program.
@@ -55,11 +56,11 @@ func (l *logLines) add(line string, end bool) {
 	l.more.Broadcast()
 }
 
-// newServed sets a realm of a fake up, starts the program on the configuration that
-// setup wrote, and waits until it says that it is ready.
-func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
+// newServed sets a realm up, starts the program on the configuration that setup wrote, and
+// waits until it says that it is ready.
+func newServed(t *testing.T, server keycloaktest.Server, edits ...func(string) string) *served {
 	t.Helper()
-	realm, _ := newEmptyRealm(t, fake.Server())
+	realm, admin := newEmptyRealm(t, server)
 	listen, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
@@ -68,13 +69,24 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := runSetup(t, fake.Server(), realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
+	made := runSetup(t, server, realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
 	s := &served{
-		Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient},
-		cmd:    exec.CommandContext(t.Context(), buildProgram(t), "serve", "--config", made.Config),
-		file:   made.Config,
-		admin:  "http://" + adminListen,
+		testBridge: testBridge{Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, admin: admin, realm: realm, file: made.Config},
+		program:    buildProgram(t),
+		listener:   "http://" + adminListen,
 	}
+	wrote.secret(made.Token)
+	for _, edit := range edits {
+		s.write(t, "config.yaml", edit)
+	}
+	s.start(t)
+	return s
+}
+
+// start starts the program and waits until it says that it is ready.
+func (s *served) start(t *testing.T) {
+	t.Helper()
+	s.cmd = exec.CommandContext(t.Context(), s.program, "serve", "--config", s.file)
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -83,9 +95,7 @@ func newServed(t *testing.T, fake *keycloaktest.Fake) *served {
 		t.Fatal(err)
 	}
 	s.log = newLogLines(pipe)
-	wrote.secret(made.Token)
 	s.await(t, `"ready"`)
-	return s
 }
 
 // await reads the log up to a line that holds the text.
@@ -120,7 +130,7 @@ func (s *served) rest() string {
 // look reads a page of the admin listener.
 func (s *served) look(t *testing.T, path string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.listener+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +144,7 @@ func (s *served) look(t *testing.T, path string) (int, string) {
 func TestServeDrainsOnSIGTERM(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	s := newServed(t, fake)
+	s := newServed(t, fake.Server())
 	release := make(chan struct{})
 	reached := fake.Inject(keycloaktest.Fault{Op: "POST /users", Hold: release})
 	answered := make(chan error, 1)
@@ -170,7 +180,7 @@ func TestServeDrainsOnSIGTERM(t *testing.T) {
 func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	s := newServed(t, fake)
+	s := newServed(t, fake.Server())
 	body := `{"userName":"secretjane","externalId":"secretext","name":{"givenName":"Secretname"},"emails":[{"value":"secret@mail.test","primary":true}],"password":"secretpassword"}`
 	for range 2 { // the second is a conflict
 		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", jsonText(body))
@@ -222,7 +232,7 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 // TestEveryMetricIsDocumented compares the page with what is registered.
 func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
-	s := newServed(t, keycloaktest.NewFake(t))
+	s := newServed(t, keycloaktest.NewFake(t).Server())
 	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"jane","password":"x"}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // TestTenantsOfARunningBridge: the commands ask the process, and say so when there is none.
 func TestTenantsOfARunningBridge(t *testing.T) {
 	t.Parallel()
-	s := newServed(t, keycloaktest.NewFake(t))
+	s := newServed(t, keycloaktest.NewFake(t).Server())
 	out, told, code := command(t, "", "tenants", "list", "--config", s.file)
 	if code != 0 || !strings.HasPrefix(out, "TENANT ") || !strings.Contains(out, "  all    fit\n") {
 		t.Errorf("tenants list = %d, %s%s", code, out, told)

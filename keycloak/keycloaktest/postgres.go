@@ -14,8 +14,7 @@ import (
 	"time"
 )
 
-// postgres is a PostgreSQL of Debian's that belongs to one Keycloak. A nil one
-// stands for Keycloak's in-memory database.
+// postgres is a PostgreSQL of Debian's that belongs to one Keycloak.
 type postgres struct {
 	dir    string
 	port   string
@@ -23,29 +22,9 @@ type postgres struct {
 	done   chan struct{}
 }
 
-// startDatabase starts what KEYCLOAK_DB names.
-func startDatabase(ctx context.Context) (*postgres, error) {
-	switch name := os.Getenv("KEYCLOAK_DB"); name {
-	case "", "dev-mem":
-		return nil, nil
-	case "postgres":
-		return startPostgres(ctx)
-	default:
-		return nil, fmt.Errorf("KEYCLOAK_DB is %q; it can be dev-mem or postgres", name)
-	}
-}
-
-func (p *postgres) flavour() string {
-	if p == nil {
-		return "dev-mem"
-	}
-	return "postgres"
-}
+func (*postgres) flavour() string { return "postgres" }
 
 func (p *postgres) args() []string {
-	if p == nil {
-		return []string{"--db=dev-mem"}
-	}
 	return []string{
 		"--db=postgres", "--db-url=jdbc:postgresql://127.0.0.1:" + p.port + "/postgres",
 		"--db-username=keycloak", "--db-password=keycloak",
@@ -54,9 +33,6 @@ func (p *postgres) args() []string {
 
 // stop ends the server and removes its data.
 func (p *postgres) stop() error {
-	if p == nil {
-		return nil
-	}
 	p.cancel()
 	<-p.done
 	return os.RemoveAll(p.dir)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,9 +31,12 @@ type Process struct {
 	Version string
 	PID     int
 
+	command  func(life context.Context) (*exec.Cmd, error)
+	log      string // its file
+	health   string // URL
 	cancel   context.CancelFunc
 	done     chan struct{}
-	database *postgres
+	database database
 }
 
 // Start fetches and starts a Keycloak on free ports of loopback and waits until it
@@ -50,7 +54,13 @@ func Start(ctx context.Context, version string) (*Process, error) {
 	return p, nil
 }
 
-func start(ctx context.Context, version string, database *postgres) (*Process, error) {
+// StartIn is Start of a server that keeps its data in a directory, so that it can be stopped and
+// started again.
+func StartIn(ctx context.Context, version, dir string) (*Process, error) {
+	return start(ctx, version, files{dir})
+}
+
+func start(ctx context.Context, version string, database database) (*Process, error) {
 	features := os.Getenv("KEYCLOAK_FEATURES")
 	dir, err := fetch(ctx, version, database.flavour()+strings.Map(plain, features))
 	if err != nil {
@@ -62,19 +72,8 @@ func start(ctx context.Context, version string, database *postgres) (*Process, e
 	}
 	p := &Process{
 		Server:  Server{URL: "http://127.0.0.1:" + ports[0], Admin: "admin", Password: rand.Text()},
-		Version: version, done: make(chan struct{}), database: database,
+		Version: version, log: dir + ".log", health: "http://127.0.0.1:" + ports[1] + "/health/ready", database: database,
 	}
-	logFile, err := os.Create(dir + ".log")
-	if err != nil {
-		return nil, err
-	}
-	unlock, err := lock(dir + ".lock") // the first start of a flavour writes into its directory
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.cancel = cancel
 	args := append([]string{
 		"start-dev", "--http-host=127.0.0.1", "--http-port=" + ports[0],
 		"--health-enabled=true", "--http-management-port=" + ports[1],
@@ -82,17 +81,39 @@ func start(ctx context.Context, version string, database *postgres) (*Process, e
 	if features != "" {
 		args = append(args, "--features="+features)
 	}
-	cmd := exec.CommandContext(life, filepath.Join(dir, "bin", "kc.sh"), args...)
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP="+heap,
-		"KC_BOOTSTRAP_ADMIN_USERNAME="+p.Admin, "KC_BOOTSTRAP_ADMIN_PASSWORD="+p.Password)
-	if err := p.run(cmd); err != nil {
+	p.command = func(life context.Context) (*exec.Cmd, error) {
+		cmd := exec.CommandContext(life, filepath.Join(dir, "bin", "kc.sh"), args...)
+		cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP="+heap,
+			"KC_BOOTSTRAP_ADMIN_USERNAME="+p.Admin, "KC_BOOTSTRAP_ADMIN_PASSWORD="+p.Password)
+		logFile, err := os.Create(p.log)
+		cmd.Stdout, cmd.Stderr = logFile, logFile
+		return cmd, err
+	}
+	unlock, err := lock(dir + ".lock") // the first start of a flavour writes into its directory
+	if err != nil {
 		return nil, err
 	}
-	if err := p.await(ctx, "http://127.0.0.1:"+ports[1]+"/health/ready"); err != nil {
-		return nil, errors.Join(fmt.Errorf("start Keycloak %s: %w (log: %s.log)", version, err, dir), p.Stop())
+	defer unlock()
+	return p, p.boot(ctx)
+}
+
+// boot starts the server and waits until it is healthy.
+func (p *Process) boot(ctx context.Context) error {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.cancel, p.done = cancel, make(chan struct{})
+	cmd, err := p.command(life)
+	if err == nil {
+		err = p.run(cmd)
 	}
-	return p, nil
+	if err != nil {
+		cancel()
+		return err
+	}
+	if err := p.await(ctx, p.health); err != nil {
+		p.end()
+		return fmt.Errorf("start Keycloak %s: %w (log: %s)", p.Version, err, p.log)
+	}
+	return nil
 }
 
 // plain keeps what may stand in the name of a directory.
@@ -149,9 +170,36 @@ func healthy(ctx context.Context, url string) bool {
 
 // Stop ends the server by its pid, and its database.
 func (p *Process) Stop() error {
+	p.end()
+	return p.database.stop()
+}
+
+// end asks the server to end, and waits for that.
+func (p *Process) end() {
 	p.cancel()
 	<-p.done
-	return p.database.stop()
+}
+
+// Kill ends the server at once, whatever it does.
+func (p *Process) Kill() error {
+	err := p.signal(syscall.SIGKILL)
+	p.end()
+	return err
+}
+
+// Pause keeps the server from doing anything until Resume.
+func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s syscall.Signal) error { return syscall.Kill(-p.PID, s) }
+
+// Restart starts the server again, at its address, after it was ended if it runs. Only one of
+// StartIn and one with PostgreSQL knows then what it knew.
+func (p *Process) Restart(ctx context.Context) error {
+	p.end()
+	return p.boot(ctx)
 }
 
 // Done is closed when the server has ended.

@@ -1,0 +1,43 @@
+package keycloaktest
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// database is what a Keycloak keeps its data in.
+type database interface {
+	flavour() string // of the server that is built for it
+	args() []string  // of the server
+	stop() error
+}
+
+// startDatabase starts what KEYCLOAK_DB names.
+func startDatabase(ctx context.Context) (database, error) {
+	switch name := os.Getenv("KEYCLOAK_DB"); name {
+	case "", "dev-mem":
+		return memory{}, nil
+	case "postgres":
+		return startPostgres(ctx)
+	default:
+		return nil, fmt.Errorf("KEYCLOAK_DB is %q; it can be dev-mem or postgres", name)
+	}
+}
+
+// memory ends with the server.
+type memory struct{}
+
+func (memory) flavour() string { return "dev-mem" }
+func (memory) args() []string  { return []string{"--db=dev-mem"} }
+func (memory) stop() error     { return nil }
+
+// files are a database in a directory, which outlives the server.
+type files struct{ dir string }
+
+func (files) flavour() string { return "dev-file" }
+func (files) stop() error     { return nil }
+
+func (f files) args() []string {
+	return []string{"--db=dev-file", "--db-url=jdbc:h2:file:" + f.dir + "/keycloak;NON_KEYWORDS=VALUE;WRITE_DELAY=0"} // a kill loses nothing that was committed
+}
