@@ -148,10 +148,22 @@ func (p Profile) canonicalObject(prefix string, lookup func(string) *Attribute, 
 	return out, nil
 }
 
+// RefuseClear refuses to unassign an attribute that nobody can read, a password: no service can
+// do that, and Keycloak takes an empty one. It is nil for all others, and where none is taken.
+func (a *Attribute) RefuseClear(path string) error {
+	if a.Mutability != WriteOnly || a.Unpublished {
+		return nil
+	}
+	return BadRequest(InvalidValue, "%s cannot be empty or removed; leave it out to keep it as it is", path)
+}
+
 // CanonicalValue makes the value of an attribute of what a client sent; path
 // names the attribute in errors. nil means unassigned.
 func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, error) {
 	if IsEmpty(value) {
+		if value == "" {
+			return nil, a.RefuseClear(path)
+		}
 		return nil, nil
 	}
 	if a.MultiValued {

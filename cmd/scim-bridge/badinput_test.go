@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,9 @@ func badRequests() map[string]badRequest {
 		"a method in a header":             {"POST", "/Users/ID", "{}", map[string]string{"X-HTTP-Method-Override": "DELETE"}, 405, ""},
 		"a method in the query":            {"POST", "/Users/ID?_method=DELETE", "{}", nil, 405, ""},
 		"a bulk request that is none":      {"POST", "/Bulk", `{}`, nil, 400, "invalidSyntax"},
+		"a bulk request of 10,001":         {"POST", "/Bulk", bulkOf("", slices.Repeat([]string{bulkPost("/Users", "b", `{"userName":"bad1"}`)}, 10_001)...), nil, 413, ""},
+		"a deep bulk request":              {"POST", "/Bulk", bulkOf("", bulkPost("/Users", "b", `{"userName":"bad1","x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+`}`)), nil, 400, "invalidSyntax"},
+		"failOnErrors of nothing":          {"POST", "/Bulk", bulkOf(`"failOnErrors":0,`, bulkPost("/Users", "b", `{"userName":"bad1"}`)), nil, 400, "invalidValue"},
 		"me":                               {"GET", "/Me", "", nil, 501, ""},
 		"a filter of parentheses":          {"GET", "/Users?filter=" + strings.Repeat("(", 100_000), "", nil, 400, "invalidFilter"},
 		"a malformed filter":               {"GET", "/Users?filter=userName+zz", "", nil, 400, "invalidFilter"},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +13,7 @@ import (
 )
 
 // What Keycloak does that could hurt, and that users of the bridge do not feel. Others are
-// tests of their own: parallel changes of one user (TestParallelPatchesOfOneUserDoNotMix), a
+// tests of their own: parallel changes of one user (TestFiftyParallelPatchesOfOneUser), a
 // deactivation that the profile refuses (TestDeactivationThatTheProfileRefusesStillEndsAccess),
 // and that manage-users can take the realm over (TestSecurity_15, 16 and 17,
 // TestWhoBecameAnAdministratorMeanwhile).
@@ -76,8 +77,8 @@ func TestADeletionThatAnotherOvertook(t *testing.T) {
 	b.must(t, http.MethodDelete, "/Users/"+id, "")
 }
 
-// TestAnEmptyPassword counts as unassigned, as every empty text does, and never reaches
-// Keycloak, which would take it and fail at the next login.
+// TestAnEmptyPassword is refused where passwords are taken, and nothing else of the request is
+// done: Keycloak would take it and fail at the next login. Where passwords are ignored it is too.
 func TestAnEmptyPassword(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
@@ -89,17 +90,27 @@ func TestAnEmptyPassword(t *testing.T) {
 				return fmt.Sprintf(`{"userName":%q,"password":%q,"name":{"givenName":"J","familyName":"D"},"emails":[{"value":"%s@acme.test","primary":true}]}`, name, password, name)
 			}
 			id := b.create(t, "/Users", user("jane", "S3cret-of-jane"))
+			changed := strings.Replace(user("jane", ""), "{", `{"title":"changed",`, 1)
 			for _, w := range []attack{
 				{http.MethodPost, "/Users", user("joe", "")},
-				{http.MethodPut, "/Users/" + id, user("jane", "")},
+				{http.MethodPut, "/Users/" + id, changed},
+				{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"add","path":"title","value":"changed"},{"op":"remove","path":"password"}`)},
 				{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"replace","path":"password","value":""}`)},
 				{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"add","value":{"password":""}}`)},
 			} {
-				b.must(t, w.method, w.path, w.body)
+				if detail := b.refused(t, http.StatusBadRequest, w.method, w.path, w.body); !strings.Contains(detail, "password cannot be empty") {
+					t.Errorf("%s: the detail does not name the password: %s", w.method, detail)
+				}
 			}
-			if !b.canLogIn(t, server, "jane", "S3cret-of-jane") || b.canLogIn(t, server, "jane", "") || b.canLogIn(t, server, "joe", "") {
+			if !b.canLogIn(t, server, "jane", "S3cret-of-jane") || b.canLogIn(t, server, "jane", "") {
 				t.Error("an empty password was set")
 			}
+			if jane := b.must(t, http.MethodGet, "/Users/"+id, ""); jane["title"] != nil {
+				t.Errorf("a refused request changed the title to %v", jane["title"])
+			}
+			wantNames(t, "the users", b.names(t, "/Users"), "jane")
+			b.must(t, http.MethodPut, "/Users/"+id, strings.Replace(user("jane", "S3cret-of-jane"), `"S3cret-of-jane"`, "null", 1))
+			newBridgeOn(t, server, nil).create(t, "/Users", user("jim", ""))
 		})
 	}
 }

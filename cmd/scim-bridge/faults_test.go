@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -196,29 +195,6 @@ func TestAnInterruptedChangeSaysWhatWasDone(t *testing.T) {
 	got := b.must(t, http.MethodGet, "/Groups/"+group, "")
 	if members, _ := got["members"].([]any); len(members) != 3 {
 		t.Errorf("members = %v, want all three", got["members"])
-	}
-}
-
-// TestParallelPatchesOfOneUserDoNotMix: Keycloak would store a mixture of both.
-func TestParallelPatchesOfOneUserDoNotMix(t *testing.T) {
-	t.Parallel()
-	b := newCallBridge(t)
-	id := b.create(t, "/Users", createJane)
-	var wg sync.WaitGroup
-	for _, attribute := range []string{"title", "nickName", "userType", "locale", "timezone", "profileUrl"} {
-		wg.Go(func() {
-			body := `{"Operations":[{"op":"add","path":"` + attribute + `","value":"` + strings.Repeat(attribute, 300) + `"}]}`
-			if _, err := b.Do(t.Context(), http.MethodPatch, "/Users/"+id, jsonText(body)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	got := b.must(t, http.MethodGet, "/Users/"+id, "")
-	for _, attribute := range []string{"title", "nickName", "userType", "locale", "timezone", "profileUrl"} {
-		if got[attribute] != strings.Repeat(attribute, 300) {
-			t.Errorf("%s was lost", attribute)
-		}
 	}
 }
 

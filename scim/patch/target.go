@@ -69,7 +69,7 @@ func (t target) known() bool {
 func (t target) applySingle(op Operation) error {
 	if op.clears() {
 		delete(t.container, t.attr.Name)
-		return nil
+		return t.attr.RefuseClear(t.path.Attr.String())
 	}
 	replaces := op.Op == Replace && !t.profile.Takes(scim.MergeOnReplace)
 	if t.attr.Type == scim.TypeComplex && !replaces {
