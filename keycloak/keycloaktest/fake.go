@@ -29,7 +29,7 @@ type Fake struct {
 	realms  map[string]*realm
 	tokens  map[string]*token // by their text
 	used    map[string]bool   // jti of client assertions
-	lastRow int // of attribute rows
+	lastRow int               // of attribute rows
 }
 
 // NewFake starts a fake on loopback, which ends with the test. It holds the realm

@@ -17,7 +17,8 @@ type realm struct {
 	name     string
 	settings map[string]any // the modelled part of the RealmRepresentation
 	profile  profile
-	users    map[string]*user
+	users    map[string]*user // by id
+	named    map[string]*user // by user name
 	groups   map[string]*group
 	clients  map[string]*client
 	roles    []*role
@@ -102,7 +103,7 @@ func (f *Fake) addRealm(name string) *realm {
 			"adminEventsEnabled": false, "attributes": map[string]any{},
 			"accessTokenLifespan": json.Number("300"),
 		},
-		users: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},
+		users: map[string]*user{}, named: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},
 	}
 	r.defaultRoles()
 	for _, id := range []string{"account", "account-console", "broker", "security-admin-console"} {
@@ -139,7 +140,7 @@ func (r *realm) addUser(u *user) *user {
 	if u.created == 0 {
 		u.created = time.Now().UnixMilli()
 	}
-	r.users[u.id] = u
+	r.users[u.id], r.named[u.username] = u, u
 	return u
 }
 
@@ -152,18 +153,15 @@ func (r *realm) clientNamed(clientID string) *client {
 	return nil
 }
 
-func (r *realm) userNamed(username string) *user {
-	for _, u := range r.users {
-		if u.username == strings.ToLower(username) {
-			return u
-		}
-	}
-	return nil
-}
+func (r *realm) userNamed(username string) *user { return r.named[strings.ToLower(username)] }
 
 func (r *realm) userWithEmail(email string) *user {
+	if email == "" {
+		return nil
+	}
+	email = strings.ToLower(email)
 	for _, u := range r.users {
-		if email != "" && u.email == strings.ToLower(email) {
+		if u.email == email {
 			return u
 		}
 	}
@@ -213,6 +211,7 @@ func (r *realm) removeGroup(g *group) {
 
 func (r *realm) removeUser(u *user) {
 	delete(r.users, u.id)
+	delete(r.named, u.username)
 	for _, o := range r.organizations {
 		o.members = slices.DeleteFunc(o.members, func(id string) bool { return id == u.id })
 	}

@@ -204,7 +204,9 @@ func updateUser(c *call) (reply, error) {
 	if err := c.fill(u, object); err != nil {
 		return reply{}, err
 	}
+	delete(c.realm.named, u.username)
 	c.f.store(u, change, changed, doomed)
+	c.realm.named[u.username] = u
 	return done()
 }
 
