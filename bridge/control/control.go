@@ -102,9 +102,11 @@ type failure struct {
 // /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
 //
 // POST /look has look begin at once: a look at what is in Keycloak. POST /lift?tenant=PATH lifts the
-// removal brake of a tenant, and answers how it stands then.
-func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake) http.Handler {
+// removal brake of a tenant, and answers how it stands then. Below /scim are the SCIM endpoints, for
+// the operator.
+func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, operator http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/scim/", http.StripPrefix("/scim", operator))
 	mux.HandleFunc("POST /lift", func(w http.ResponseWriter, r *http.Request) {
 		t := tenants.ByPath(r.FormValue("tenant"))
 		if t == nil {
@@ -233,19 +235,29 @@ func Adoptions(ctx context.Context, socket, path string, dryRun bool, each func(
 	}
 }
 
-// ask is a request to the bridge on a socket; the caller closes the body.
-func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error) {
-	client := &http.Client{Transport: &http.Transport{
+// origin is the address of the bridge on a socket, whatever socket that is.
+const origin = "http://bridge"
+
+// Client speaks to the bridge on a socket.
+func Client(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 		DisableKeepAlives: true,
 	}}
-	req, err := http.NewRequestWithContext(ctx, method, "http://bridge"+path, http.NoBody)
+}
+
+// Root is the SCIM service root of the tenant at a path, for a Client.
+func Root(path string) string { return origin + "/scim/realms/" + path + "/scim/v2" }
+
+// ask is a request to the bridge on a socket; the caller closes the body.
+func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, origin+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	res, err := client.Do(req)
+	res, err := Client(socket).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("no bridge answers on %s: %w", socket, err)
 	}

@@ -39,6 +39,9 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	if seen := observe.FromContext(ctx); seen != nil {
 		seen.Tenant = t.Path // also of what is refused
 	}
+	if s.options.Operator {
+		return s.operator(t)
+	}
 	now := time.Now()
 	wait := s.limits.exhausted(address, now)
 	principal, err := s.credential(ctx, t, r.Header.Values("Authorization"), wait > 0)
@@ -61,6 +64,14 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 		params = "" // RFC 6750 section 3.1: no error where no credential was sent
 	}
 	return tenant.Principal{}, challenge{&scim.Error{Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
+}
+
+// operator is whom the handler of an operator answers.
+func (s *Server) operator(t *tenant.Tenant) (tenant.Principal, error) {
+	if t.Path == "" {
+		return tenant.Principal{}, scim.NotFound("Endpoint")
+	}
+	return tenant.Principal{Tenant: t, Name: "operator", Scopes: tenant.AllScopes}, nil
 }
 
 // retrySoon is when to come again after something that ends by itself, in seconds.

@@ -24,7 +24,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Options are what a Server needs besides the service; all but TrustedProxies are required.
+// Options are what a Server needs besides the service; TrustedProxies and Operator may be left out.
 type Options struct {
 	Tenants   *tenant.Registry
 	Auth      *auth.Authenticator
@@ -37,6 +37,10 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// FailuresPerMinute are the requests without a good credential that one address may send.
 	FailuresPerMinute int
+
+	// Operator says that whoever reaches the handler is the operator of the bridge, who needs no
+	// credential and may do all of it.
+	Operator bool
 }
 
 // Server answers SCIM requests over HTTP.

@@ -32,12 +32,13 @@ import (
 
 // app is the bridge, wired.
 type app struct {
-	service *bridge.Service
-	handler http.Handler
-	health  *observe.Health
-	watcher *realm.Watcher
-	log     *zap.Logger
-	metrics *observe.Metrics
+	service  *bridge.Service
+	handler  http.Handler
+	operator http.Handler // see server.Options
+	health   *observe.Health
+	watcher  *realm.Watcher
+	log      *zap.Logger
+	metrics  *observe.Metrics
 
 	transport http.RoundTripper // to Keycloak
 
@@ -85,14 +86,16 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	})
 	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) }, service.Directory().Feeds)
+	options := server.Options{
+		Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
+		Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
+		MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
+		TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
+	}
+	public := server.New(service, options)
+	options.Operator = true
 	out := &app{
-		service: service,
-		handler: server.New(service, server.Options{
-			Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
-			Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
-			MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
-			TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
-		}),
+		service: service, handler: public, operator: server.New(service, options),
 		watcher: &realm.Watcher{
 			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
 			Forget: func(path string) {

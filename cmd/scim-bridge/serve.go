@@ -68,7 +68,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { return listen(adminServer, adminListener) })
 	servers := []*http.Server{scimServer, adminServer}
 	if socket != nil {
-		controlServer := newServer(control.Handler(app.watcher.Tenants, app.watcher.Wake, app.adopt, app.service.Brake()), time.Minute)
+		controlServer := newServer(control.Handler(app.watcher.Tenants, app.watcher.Wake, app.adopt, app.service.Brake(), app.operator), time.Minute)
 		servers = append(servers, controlServer)
 		g.Go(func() error { return listen(controlServer, socket) })
 	}

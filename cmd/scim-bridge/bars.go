@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// bars shows progress: bars on a terminal, elsewhere a line when a provider ends.
+// bars shows progress: bars on a terminal, elsewhere a line now and then.
 type bars struct {
 	out    io.Writer
 	writer progress.Writer // nil where there is no terminal
@@ -30,14 +30,17 @@ func newBars(out io.Writer) *bars {
 	return b
 }
 
-// add makes the progress function of one provider.
+// often is after how many steps there is a line where there is no terminal.
+const often = 1000
+
+// add makes the progress function of one task.
 func (b *bars) add(name string) func(done, all int) {
 	tracker := &progress.Tracker{Message: name}
 	var shown atomic.Bool
 	return func(done, all int) {
 		if b.writer == nil {
-			if done == all {
-				fmt.Fprintf(b.out, "%s: %d steps done\n", name, all)
+			if done == all || done%often == 0 {
+				fmt.Fprintf(b.out, "%s: %d of %d done\n", name, done, all)
 			}
 			return
 		}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// operation is what is done for a row.
+type operation struct {
+	row    row
+	method string
+	path   string
+	id     string // of the resource, "" for a POST
+	data   map[string]any
+	later  string // row of the manager that is still missing; "" for none
+}
+
+// batch collects operations for bulk requests.
+type batch struct {
+	*importer
+
+	list []operation
+	size int // bytes
+}
+
+func (i *importer) newBatch() *batch { return &batch{importer: i} }
+
+// add sends what there is when there is no room for one more.
+func (b *batch) add(ctx context.Context, op operation) error {
+	data, err := scim.Encode(op.data)
+	if err != nil {
+		return err
+	}
+	size := len(data) + len(op.path) + len(op.method) + 60 //nolint:mnd // the names of its members
+	if size > b.payload {
+		b.fail(op.row, 0, fmt.Sprintf("it is larger than the %d bytes that a request may have", b.payload))
+		return nil
+	}
+	if len(b.list) == b.operations || b.size+size > b.payload {
+		if err := b.send(ctx); err != nil {
+			return err
+		}
+	}
+	b.list, b.size = append(b.list, op), b.size+size
+	return nil
+}
+
+const (
+	// tries is how often what fails for a reason that may pass is sent.
+	tries = 8
+	// longestWait is how long it is waited for the next of them.
+	longestWait = 30 * time.Second
+)
+
+// send sends what was collected, again as long as there are answers that may be others the next
+// time. An error is that nobody answers: what became of the last operations is not known then.
+func (b *batch) send(ctx context.Context) error {
+	list := b.list
+	b.list, b.size = nil, 0
+	unsure := b.journal.resumed // whether it may be done already
+	for try := 1; len(list) > 0; try++ {
+		results, err := b.request(ctx, list)
+		pause := time.Second << min(try-1, 4) //nolint:mnd // 16 s
+		switch {
+		case err == nil:
+			if list, err = b.take(ctx, list, results, unsure, try == tries); err != nil {
+				return err
+			}
+		case ctx.Err() != nil || !passes(client.StatusOf(err)) || try == tries:
+			return err
+		}
+		unsure = true
+		if e, ok := errors.AsType[*client.Error](err); ok {
+			pause = max(pause, e.RetryAfter)
+		}
+		if len(list) > 0 {
+			if err := b.wait(ctx, min(pause, longestWait)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// passes reports whether a status may be another one the next time; 0 is no answer.
+func passes(status int) bool {
+	return status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+}
+
+// bulkResult is what the bridge says of an operation.
+type bulkResult struct {
+	status int
+	id     string
+	detail string
+}
+
+func (b *batch) request(ctx context.Context, list []operation) ([]bulkResult, error) {
+	operations := make([]any, len(list))
+	for n, op := range list {
+		operations[n] = map[string]any{"method": op.method, "path": op.path, "bulkId": strconv.Itoa(n), "data": op.data}
+	}
+	answer, err := b.client.Do(ctx, http.MethodPost, "/Bulk", map[string]any{scim.AttrSchemas: []any{scim.BulkRequestURN}, "Operations": operations})
+	if err != nil {
+		return nil, err
+	}
+	elements, _ := answer["Operations"].([]any)
+	if len(elements) != len(list) {
+		return nil, fmt.Errorf("the bridge answers %d of %d operations", len(elements), len(list))
+	}
+	out := make([]bulkResult, len(list))
+	for n, element := range elements {
+		object, _ := element.(map[string]any)
+		text, _ := object["status"].(string)
+		location, _ := object["location"].(string)
+		response, _ := object["response"].(map[string]any)
+		out[n].detail, _ = response["detail"].(string)
+		out[n].id = location[strings.LastIndexByte(location, '/')+1:]
+		if out[n].status, err = strconv.Atoi(text); err != nil {
+			return nil, fmt.Errorf("the bridge answers an operation with the status %q", text)
+		}
+	}
+	return out, nil
+}
+
+// take notes what is done and what is not, and returns what to send again.
+func (b *batch) take(ctx context.Context, list []operation, results []bulkResult, unsure, last bool) (again []operation, err error) {
+	for n, op := range list {
+		result := results[n]
+		switch {
+		case result.status < http.StatusBadRequest:
+			err = b.finished(op, result.id)
+		case passes(result.status) && !last:
+			again = append(again, op)
+		case result.status == http.StatusConflict && op.method == http.MethodPost && (unsure || b.update):
+			var next *operation
+			if next, err = b.there(ctx, op, result); next != nil {
+				again = append(again, *next)
+			}
+		default:
+			b.fail(op.row, result.status, result.detail)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// finished notes a resource that is as its row says, or will be once it has its manager.
+func (b *batch) finished(op operation, id string) error {
+	if op.later != "" {
+		if op.row.id() != "" {
+			b.ids[op.row.id()] = id // others may name it
+		}
+		b.managers = append(b.managers, reference{op.row, id, op.later})
+		return nil
+	}
+	if err := b.journal.note(op.row.key, id); err != nil {
+		return err
+	}
+	b.succeed(op.row, id)
+	return nil
+}
+
+// there looks at a resource that is there already: one that this import made counts as done, and
+// another one is replaced if that is wanted.
+func (b *batch) there(ctx context.Context, op operation, result bulkResult) (replace *operation, err error) {
+	attribute, name := op.row.name()
+	found, err := b.client.Find(ctx, op.row.endpoint, attribute+" eq "+client.Quote(name), "excludedAttributes=members")
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		b.fail(op.row, result.status, result.detail)
+		return nil, nil
+	}
+	id, _ := found[0][scim.AttrID].(string)
+	meta, _ := found[0][scim.AttrMeta].(map[string]any)
+	text, _ := meta["created"].(string)
+	created, err := time.Parse(time.RFC3339Nano, text)
+	switch {
+	case err == nil && !created.Before(b.journal.began):
+		return nil, b.finished(op, id)
+	case b.update:
+		op.method, op.path, op.id = http.MethodPut, op.row.endpoint+"/"+id, id
+		return &op, nil
+	}
+	b.fail(op.row, result.status, result.detail)
+	return nil, nil
+}
