@@ -26,6 +26,10 @@ demo: build ## Run the main job against a real Keycloak and leave it running
 test: lint ## Run every test, the real Keycloak included
 	$(RUN) -- $(GO) test -race -shuffle=on -timeout 20m ./...
 
+.PHONY: faults
+faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about ten minutes
+	$(RUN) -- $(GO) test -timeout 30m ./cmd/scim-bridge -run 'TestFaults|TestKills|TestKeycloakIsRestarted|TestAnImportThatIsKilled' -v -args -faults 1200 -kills 100
+
 .PHONY: unit
 unit: ## Run the tests that need no Keycloak
 	$(GO) test -race -shuffle=on -short ./...

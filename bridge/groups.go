@@ -159,7 +159,11 @@ func (k groupKind) ignored(r *request, n int) {
 const maxNamed = 20
 
 func unknownMembers(ids []string) *scim.Error {
-	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s", len(ids), listed(ids))
+	hint := ""
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, patch.NoUser) }) {
+		hint = "; a group cannot be a member of another, as Keycloak's members do not pass to the group above"
+	}
+	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s%s", len(ids), listed(ids), hint)
 }
 
 // listed are ids for an error, some of them when there are many.
@@ -313,7 +317,8 @@ func proven(list []directory.Member) []guard.Member {
 }
 
 // patchesBlind takes operations on members alone, without a look at the group:
-// their cost does not depend on its size.
+// their cost does not depend on its size. Additions and removals need no lock: Keycloak keeps
+// each membership by itself.
 func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
 	m, ok, err := patch.OnlyMembers(r.rt, ops)
 	if !ok || err != nil {
@@ -322,6 +327,11 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
 		return nil, true, scim.NotFound(r.rt.Name)
+	}
+	if m.Replace || r.Tenant.Mapping.RolesFollowGroups() {
+		if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil {
+			return nil, true, err
+		}
 	}
 	if r.wall.ConfinesGroups() { // before the members, whose error would tell a foreign group from an absent one
 		if _, err := k.read(ctx, r); err != nil {

@@ -37,6 +37,8 @@ type Options struct {
 
 	// ObserveStep is told the outcome of every step of a plan; nil for none.
 	ObserveStep func(kind plan.Kind, err error)
+	// ObserveHeld is told of every removal that the brake of the tenant at a path held; nil for none.
+	ObserveHeld func(tenant string)
 	// ObserveIgnored is told of every value that a policy left out: "password",
 	// "members"; nil for none.
 	ObserveIgnored func(what string, n int)
@@ -54,6 +56,9 @@ type Service struct {
 
 // New makes a Service over the client of each realm, by the realm's name.
 func New(realms *keycloak.Realms, o Options) *Service {
+	if o.ObserveHeld == nil {
+		o.ObserveHeld = func(string) {}
+	}
 	if o.ObserveIgnored == nil {
 		o.ObserveIgnored = func(string, int) {}
 	}
@@ -141,8 +146,8 @@ type kind interface {
 	created(after current, out apply.Outcome) current
 	// resource is what the answer shows; it may read what the projection asks for.
 	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
-	// patchesBlind carries out operations that need no look at the resource; ok is
-	// false when these do.
+	// patchesBlind plans operations that need no look at the resource; ok is false when these
+	// do. It waits for the resource's lock where their order matters.
 	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
 	// patchAnswers says whether a PATCH is answered with the resource.
 	patchAnswers() bool
@@ -326,11 +331,14 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 // Patch answers a PATCH: 200 with the resource, or 204 for a group, whose members
 // cost more to read than to change, unless the client asks for attributes.
 func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
-	r, unlock, err := s.beginWrite(ctx, c)
+	r, err := s.begin(c)
+	if err == nil {
+		err = r.writes()
+	}
 	if err != nil {
 		return Answer{}, err
 	}
-	defer unlock()
+	defer r.end()
 	ops, err := patch.Decode(r.rt, body)
 	if err != nil {
 		return Answer{}, err
@@ -340,6 +348,9 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
 			return s.patchedBlind(ctx, r, p, err, answers)
 		}
+	}
+	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
+		return Answer{}, s.fail(r, err)
 	}
 	cur, err := r.writable(ctx)
 	if err != nil {
@@ -403,7 +414,11 @@ func (s *Service) ends(ctx context.Context, r *request, cur current) error {
 	if cur.userID.IsZero() {
 		return nil
 	}
-	return s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
+	err := s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
+	if _, held := errors.AsType[guard.HeldError](err); held {
+		s.options.ObserveHeld(r.Tenant.Path)
+	}
+	return err
 }
 
 // writable reads a resource that is to be changed: one that SCIM may write and, when the

@@ -107,6 +107,7 @@ func (k checker) keycloak(c *Keycloak) {
 	within(k, p+"connectTimeout", c.ConnectTimeout, Duration(100*time.Millisecond), Duration(time.Minute))
 	within(k, p+"responseTimeout", c.ResponseTimeout, Duration(100*time.Millisecond), Duration(5*time.Minute))
 	within(k, p+"maxInFlight", c.MaxInFlight, 1, 1000)
+	within(k, p+"breakerDelay", c.BreakerDelay, Duration(100*time.Millisecond), Duration(5*time.Minute))
 	if strings.HasPrefix(string(c.URL), "http:") {
 		for _, key := range []string{"caFile", "clientCertFile", "clientKeyFile"} {
 			if k.given(p + key) {

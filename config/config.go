@@ -124,6 +124,9 @@ type Keycloak struct {
 	ResponseTimeout Duration `json:"responseTimeout"`
 	// MaxInFlight is `maxInFlight`: the calls to Keycloak at one time, default 64.
 	MaxInFlight int `json:"maxInFlight"`
+	// BreakerDelay is `breakerDelay`: how long no call is made once Keycloak did not answer most
+	// of the last, default 5s.
+	BreakerDelay Duration `json:"breakerDelay"`
 
 	// RootCAs are the certificates of CAFile; nil means the system's.
 	RootCAs *x509.CertPool `json:"-"`
@@ -372,6 +375,7 @@ func Default() Config {
 			ConnectTimeout:  Duration(3 * time.Second),
 			ResponseTimeout: Duration(10 * time.Second),
 			MaxInFlight:     64,
+			BreakerDelay:    Duration(5 * time.Second),
 		},
 	}
 }

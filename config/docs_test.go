@@ -38,7 +38,7 @@ func TestReferencePageHasTheDefaults(t *testing.T) {
 		"server.requestTimeout": d.Server.RequestTimeout, "server.drainTimeout": d.Server.DrainTimeout,
 		"admin.listen": d.Admin.Listen, "log.level": d.Log.Level,
 		"keycloak.connectTimeout": d.Keycloak.ConnectTimeout, "keycloak.responseTimeout": d.Keycloak.ResponseTimeout,
-		"keycloak.maxInFlight": d.Keycloak.MaxInFlight, "server.failuresPerMinute": d.Server.FailuresPerMinute,
+		"keycloak.breakerDelay": d.Keycloak.BreakerDelay, "keycloak.maxInFlight": d.Keycloak.MaxInFlight, "server.failuresPerMinute": d.Server.FailuresPerMinute,
 	} {
 		if row := rows[key]; len(row) < 3 || row[2] != fmt.Sprintf("`%v`", v) {
 			t.Errorf("%s: row of %s = %q, want the default `%v`", page, key, row, v)

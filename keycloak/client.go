@@ -13,6 +13,7 @@ import (
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/budget"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-json-experiment/json"
 )
@@ -29,8 +30,15 @@ type Config struct {
 	Transport   http.RoundTripper // see NewTransport
 	MaxInFlight int               // calls under way at once; DefaultMaxInFlight
 
+	// BreakerDelay is how long no call is made once most of the last were not answered;
+	// DefaultBreakerDelay.
+	BreakerDelay time.Duration
+
 	// Observe is told of every call, tokens aside; nil for nobody.
 	Observe func(ctx context.Context, c Call)
+	// ObserveOutage is told when calls are not made any more, and when they are again; nil for
+	// nobody.
+	ObserveOutage func(outage bool)
 }
 
 // Call is one call that was made.
@@ -66,7 +74,11 @@ func New(c Config) (*Client, error) {
 	if c.Observe == nil {
 		c.Observe = func(context.Context, Call) {}
 	}
-	plain := &http.Client{Transport: newGuard(c.Transport, c.MaxInFlight)}
+	if c.ObserveOutage == nil {
+		c.ObserveOutage = func(bool) {}
+	}
+	breaker := newBreaker(orDefault(c.BreakerDelay, DefaultBreakerDelay), c.ObserveOutage)
+	plain := &http.Client{Transport: newGuard(c.Transport, c.MaxInFlight, breaker)}
 	return &Client{
 		realm:   c.Realm,
 		base:    base + "/admin/realms/" + c.Realm.escaped(),
@@ -93,6 +105,13 @@ func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 
+// Of the reads under way at once, so many may be repetitions, or a few whatever the others are:
+// repetitions by all are what keeps a server down that comes back.
+const (
+	retryShare = 0.2
+	retryFew   = 4
+)
+
 // readPolicy repeats reads that Keycloak did not answer, twice. Nothing else is
 // ever repeated.
 func readPolicy() retrypolicy.RetryPolicy[any] {
@@ -101,6 +120,7 @@ func readPolicy() retrypolicy.RetryPolicy[any] {
 		WithMaxRetries(2).
 		WithBackoff(50*time.Millisecond, 500*time.Millisecond).
 		WithJitterFactor(0.2).
+		WithBudget(budget.NewBuilder().WithMaxRate(retryShare).WithMinConcurrency(retryFew).Build()).
 		ReturnLastFailure().
 		Build()
 }
@@ -186,12 +206,18 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return named(op, c.retry.WithContext(ctx).Run(func() error {
-		return c.call(ctx, op, func(ctx context.Context, token string) error {
+	var last error
+	err := c.retry.WithContext(ctx).Run(func() error {
+		last = c.call(ctx, op, func(ctx context.Context, token string) error {
 			_, err := c.send(ctx, token, http.MethodGet, path, nil, out)
 			return torn(err)
 		})
-	}))
+		return last
+	})
+	if errors.Is(err, budget.ErrExceeded) {
+		err = last
+	}
+	return named(op, err)
 }
 
 // torn tells an answer that Keycloak could not finish from one about the request: it says that

@@ -16,17 +16,18 @@ const maxBody = 16 << 20
 
 // guard lets through what is a proper answer of Keycloak and makes an *Error of
 // everything else: no answer, a redirect, a page of HTML, a torn or endless body, a
-// status of failure. It bounds the calls that are under way.
+// status of failure. It bounds the calls that are under way, and makes none during an outage.
 type guard struct {
-	base  http.RoundTripper
-	slots chan struct{}
+	base    http.RoundTripper
+	slots   chan struct{}
+	breaker breaker
 }
 
-func newGuard(base http.RoundTripper, inFlight int) *guard {
+func newGuard(base http.RoundTripper, inFlight int, b breaker) *guard {
 	if inFlight <= 0 {
 		inFlight = DefaultMaxInFlight
 	}
-	return &guard{base: base, slots: make(chan struct{}, inFlight)}
+	return &guard{base: base, slots: make(chan struct{}, inFlight), breaker: b}
 }
 
 // captureKey is where the guard leaves its error for calls through gocloak, whose
@@ -54,6 +55,15 @@ func (g *guard) roundTrip(req *http.Request) (*http.Response, *Error) {
 	case <-req.Context().Done():
 		return nil, unavailable("wait for one of %d calls under way to end: %w", cap(g.slots), req.Context().Err())
 	}
+	if refused := g.breaker.admit(); refused != nil {
+		return nil, refused
+	}
+	res, err := g.exchange(req)
+	g.breaker.record(err)
+	return res, err
+}
+
+func (g *guard) exchange(req *http.Request) (*http.Response, *Error) {
 	res, err := g.base.RoundTrip(req)
 	if err != nil {
 		return nil, &Error{Kind: Unavailable, Err: hideURL(err)}

@@ -48,7 +48,7 @@ func newStub(tb testing.TB, handle http.HandlerFunc) *stub {
 	return s
 }
 
-func newClient(tb testing.TB, s *stub) *keycloak.Client {
+func newClient(tb testing.TB, s *stub, edits ...func(*keycloak.Config)) *keycloak.Client {
 	tb.Helper()
 	realm, err := keycloak.ParseRealm("acme")
 	if err != nil {
@@ -59,9 +59,13 @@ func newClient(tb testing.TB, s *stub) *keycloak.Client {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(transport.CloseIdleConnections)
-	c, err := keycloak.New(keycloak.Config{
+	config := keycloak.Config{
 		BaseURL: s.URL + "/", Realm: realm, Transport: transport, Credentials: keycloak.ClientSecret("bridge", "s%+cret:é"),
-	})
+	}
+	for _, edit := range edits {
+		edit(&config)
+	}
+	c, err := keycloak.New(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -307,6 +311,86 @@ func TestNoNewConnectionPerRequest(t *testing.T) {
 	burst()
 	if opened > 3*inFlight || s.connections.Load()-opened > inFlight {
 		t.Errorf("%d connections for 800 requests and %d more for 800 more", opened, s.connections.Load()-opened)
+	}
+}
+
+func groupID(tb testing.TB, text string) keycloak.GroupID {
+	tb.Helper()
+	id, err := keycloak.ParseGroupID(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return id
+}
+
+// outages records what a client tells of outages.
+type outages struct {
+	mu   sync.Mutex
+	seen []bool
+}
+
+func (o *outages) observe(outage bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen = append(o.seen, outage)
+}
+
+// TestDuringAnOutageNoCallIsMade: once most of the last calls were not answered, the others fail
+// at once and say when to come again.
+func TestDuringAnOutageNoCallIsMade(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	var told outages
+	c := newClient(t, s, func(c *keycloak.Config) { c.BreakerDelay, c.ObserveOutage = time.Hour, told.observe })
+	var last error
+	for range 40 {
+		last = c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g"))
+	}
+	var e *keycloak.Error
+	if !errors.As(last, &e) || e.Kind != keycloak.Unavailable || e.RetryAfter < time.Minute {
+		t.Errorf("a call during an outage = %v, want one that is unavailable for an hour", last)
+	}
+	if n := calls.Load(); n < 20 || n > 25 || !slices.Equal(told.seen, []bool{true}) {
+		t.Errorf("%d calls of 40 were made, and %v was told", n, told.seen)
+	}
+}
+
+// TestAnOutageEnds when a call is answered again. Answers that refuse are no outage.
+func TestAnOutageEnds(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		if down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		answer(w, http.StatusNotFound, `{"error":"User not found"}`)
+	})
+	var told outages
+	c := newClient(t, s, func(c *keycloak.Config) { c.BreakerDelay, c.ObserveOutage = time.Millisecond, told.observe })
+	add := func() keycloak.Kind { return keycloak.KindOf(c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g"))) }
+	for range 40 {
+		if kind := add(); kind != keycloak.NotFound {
+			t.Fatalf("an answer that refuses = %v", kind)
+		}
+	}
+	down.Store(true)
+	for range 40 {
+		if kind := add(); kind != keycloak.Unavailable {
+			t.Fatalf("no answer = %v", kind)
+		}
+	}
+	down.Store(false)
+	for tries := 0; add() != keycloak.NotFound; tries++ {
+		if tries > 100_000 {
+			t.Fatal("the outage does not end")
+		}
+	}
+	if n := len(told.seen); n < 2 || !told.seen[0] || told.seen[n-1] {
+		t.Errorf("told of outages: %v", told.seen)
 	}
 }
 

@@ -21,6 +21,8 @@ type Metrics struct {
 	reloads        *prometheus.CounterVec
 	refused        *prometheus.CounterVec
 	throttled      *prometheus.CounterVec
+	held           *prometheus.CounterVec
+	outage         *prometheus.GaugeVec
 	config         prometheus.Gauge
 	configReloads  *prometheus.CounterVec
 	scanSeconds    *prometheus.HistogramVec
@@ -62,7 +64,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.config, m.configReloads, m.scanSeconds, info)
+	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.held, m.outage, m.config, m.configReloads, m.scanSeconds, info)
 	return m
 }
 
@@ -77,6 +79,12 @@ func (m *Metrics) more() {
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "scim_bridge_credentials_refused_total", Help: "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.",
 	}, []string{"reason"})
+	m.outage = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "scim_bridge_keycloak_outage", Help: "Whether no calls of a realm are made, as Keycloak did not answer most of the last.",
+	}, []string{"realm"})
+	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_bridge_removals_held_total", Help: "Removals and deactivations of users that the removal brake of their tenant held.",
+	}, []string{"tenant"})
 	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "scim_bridge_throttled_total", Help: "Requests of clients beyond a limit of their tenant, by reason: rate or in_flight.",
 	}, []string{"tenant", "reason"})
@@ -146,6 +154,7 @@ func (m *Metrics) Tenant(tenant string) {
 	for _, reason := range []string{"rate", "in_flight"} {
 		m.throttled.WithLabelValues(tenant, reason)
 	}
+	m.held.WithLabelValues(tenant)
 }
 
 // Forget drops the metrics of a tenant that is gone.
@@ -155,6 +164,7 @@ func (m *Metrics) Forget(tenant string) {
 	m.mapping.Delete(label)
 	m.reloads.DeletePartialMatch(label)
 	m.throttled.DeletePartialMatch(label)
+	m.held.DeletePartialMatch(label)
 	m.scanSeconds.DeletePartialMatch(label)
 }
 
@@ -214,6 +224,18 @@ func (c indexCollector) Collect(to chan<- prometheus.Metric) {
 
 // Refused counts a request without a good credential.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Outage says whether calls of a realm are not made.
+func (m *Metrics) Outage(realm string, outage bool) {
+	value := 0.0
+	if outage {
+		value = 1
+	}
+	m.outage.WithLabelValues(realm).Set(value)
+}
+
+// Held counts a removal that the removal brake of a tenant held.
+func (m *Metrics) Held(tenant string) { m.held.WithLabelValues(tenant).Inc() }
 
 // Throttled counts a request beyond a limit of its tenant.
 func (m *Metrics) Throttled(tenant, reason string) { m.throttled.WithLabelValues(tenant, reason).Inc() }

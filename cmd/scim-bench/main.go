@@ -4,7 +4,7 @@
 //	scim-bench -program bin/scim-bridge -sizes 1000,20000
 //
 // The three answer the same questions in turn, round by round, so that what else the machine
-// does hits all of them; the table has medians and the ratios of throughput. Cold is right
+// does hits all of them; the tables of reads and of writes have medians and the ratios of throughput. Cold is right
 // after Keycloak's user cache was cleared. It finds the server in KEYCLOAK_URL, KEYCLOAK_ADMIN
 // and KEYCLOAK_ADMIN_PASSWORD (make bench starts one with PostgreSQL), makes a realm for each
 // size and removes it, and talks to loopback alone.
@@ -27,9 +27,10 @@ func main() {
 	rounds := flag.Int("rounds", 7, "how often each question is asked of each, warm")
 	cold := flag.Int("cold", 5, "and cold")
 	only := flag.String("only", "", "ask the questions alone whose names hold this")
+	writes := flag.Bool("writes", false, "measure writes alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *sizes, options{program: *program, only: *only, rounds: *rounds, cold: *cold})
+	err := run(ctx, *sizes, options{program: *program, only: *only, rounds: *rounds, cold: *cold, writes: *writes})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scim-bench:", err)
@@ -41,6 +42,7 @@ func main() {
 type options struct {
 	program, only string
 	rounds, cold  int
+	writes        bool
 }
 
 func run(ctx context.Context, sizes string, o options) error {
@@ -73,7 +75,12 @@ func bench(ctx context.Context, n int, o options) (err error) {
 		return err
 	}
 	report := &report{options: o, realm: r}
-	err = report.measure(ctx)
+	if !o.writes {
+		err = report.measure(ctx)
+	}
+	if err == nil {
+		err = report.measureWrites(ctx)
+	}
 	report.print(os.Stdout) // as far as it came
 	return err
 }

@@ -20,9 +20,10 @@ import (
 type report struct {
 	options
 
-	realm *realm
-	rows  []row
-	asked int
+	realm   *realm
+	rows    []row // of reads
+	written []row // of writes
+	asked   int
 }
 
 // row are the medians of one question, 0 where a side has no answer.
@@ -30,6 +31,8 @@ type row struct {
 	name       string
 	warm, cold [sides]time.Duration
 	rate       [sides]float64 // answers a second, asked by eight at once
+
+	unsupported bool // by Keycloak's own SCIM
 }
 
 // measure asks every question: by eight at once first, which also has the server compile what
@@ -190,22 +193,32 @@ func median[T cmp.Ordered](list []T) (none T) {
 }
 
 func (p *report) print(out io.Writer) {
+	p.table(out, "reads", p.rows)
+	p.table(out, "writes", p.written)
+	if mb, err := p.realm.memory(); err == nil {
+		fmt.Fprintf(out, "the bridge's process has %d MB\n", mb)
+	}
+}
+
+// table prints rows. A cell is empty where there is nothing to compare.
+func (p *report) table(out io.Writer, name string, rows []row) {
 	t := table.NewWriter()
 	t.SetOutputMirror(out)
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{
-		fmt.Sprintf("%d users", p.realm.users), "bridge", "native", "admin", "x native", "x admin", "x native, 8", "x admin, 8", "proxy x admin, 8", "cold", "native cold", "admin cold",
+		fmt.Sprintf("%s, %d users", name, p.realm.users), "bridge", "native", "admin", "x native", "x admin", "x native, 8", "x admin, 8", "proxy x admin, 8", "cold", "native cold", "admin cold",
 	})
-	for _, r := range p.rows {
+	for _, r := range rows {
+		own := text(r.warm[native])
+		if r.unsupported {
+			own = "not supported"
+		}
 		t.AppendRow(table.Row{
-			r.name, text(r.warm[bridge]), text(r.warm[native]), text(r.warm[admin]), ratio(r.warm[native], r.warm[bridge]), ratio(r.warm[admin], r.warm[bridge]),
+			r.name, text(r.warm[bridge]), own, text(r.warm[admin]), ratio(r.warm[native], r.warm[bridge]), ratio(r.warm[admin], r.warm[bridge]),
 			ratio(r.rate[bridge], r.rate[native]), ratio(r.rate[bridge], r.rate[admin]), ratio(r.rate[proxy], r.rate[admin]), text(r.cold[bridge]), text(r.cold[native]), text(r.cold[admin]),
 		})
 	}
 	t.Render()
-	if mb, err := p.realm.memory(); err == nil {
-		fmt.Fprintf(out, "the bridge's process has %d MB\n", mb)
-	}
 }
 
 func text(d time.Duration) string {

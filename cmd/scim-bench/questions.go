@@ -76,15 +76,7 @@ func (a answer) count() int {
 
 // get asks a side for a path below its root.
 func (r *realm) get(ctx context.Context, s side, path string) (answer, error) {
-	root, bearer := r.bridgeURL, r.bridgeToken
-	if s != bridge {
-		var err error
-		if bearer, err = r.native(ctx); err != nil {
-			return answer{}, err
-		}
-		root = map[side]string{native: r.nativeURL(), admin: r.keycloak + "/admin/realms/" + r.name, proxy: r.proxyURL + "/admin/realms/" + r.name}[s]
-	}
-	data, err := r.ask(ctx, http.MethodGet, root+path, bearer, nil)
+	data, err := r.send(ctx, s, http.MethodGet, path, nil)
 	if err != nil {
 		return answer{}, err
 	}

@@ -48,7 +48,10 @@ type realm struct {
 	proxy                  *http.Server
 	proxyURL               string
 	ids                    []string // of some users
-	team, small            string   // ids of groups
+	team, small, crowd     string   // ids of groups
+	management             string   // id of the client realm-management
+	sample                 string   // see takeSample
+	next                   int      // differs for every target of a write
 
 	mu     sync.Mutex
 	tokens map[string]token // by client
@@ -151,7 +154,8 @@ func (r *realm) nativeClient(ctx context.Context) error {
 	if err := r.admin(ctx, http.MethodGet, "/clients/"+clients[0].ID+"/service-account-user", nil, &account); err != nil {
 		return err
 	}
-	for _, name := range []string{"manage-users", "query-users", "query-groups"} {
+	r.management = management[0].ID
+	for _, name := range []string{"manage-users", "query-users", "query-groups", "view-clients"} {
 		if err := r.admin(ctx, http.MethodGet, "/clients/"+management[0].ID+"/roles/"+name, nil, &role); err != nil {
 			return err
 		}
@@ -277,7 +281,16 @@ func (r *realm) fill(ctx context.Context) error {
 	if r.team, err = r.group(ctx, "team", ids[:inGroup]); err != nil {
 		return err
 	}
-	r.small, err = r.group(ctx, "small", ids[:10])
+	if r.small, err = r.group(ctx, "small", ids[:10]); err != nil {
+		return err
+	}
+	if r.crowd, err = r.group(ctx, "crowd", nil); err != nil {
+		return err
+	}
+	const part = 500 // all at once would take longer than a request may
+	for begin := 0; begin < r.crowded() && err == nil; begin += part {
+		_, err = r.send(ctx, bridge, http.MethodPatch, "/Groups/"+r.crowd, patchOf("add", "members", memberValues(ids[begin:min(begin+part, r.crowded())])))
+	}
 	return err
 }
 

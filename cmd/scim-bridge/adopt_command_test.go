@@ -31,7 +31,7 @@ func (b testBridge) controlled(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(control.Handler(b.app.watcher.Tenants, b.app.watcher.Wake, b.app.adopt, b.app.service.Brake(), b.app.operator), adminTimeout)
+	server := newServer(b.app.control(), adminTimeout)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	text, err := os.ReadFile(b.file)

@@ -59,7 +59,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	if err != nil {
 		return nil, err
 	}
-	clients, err := newClients(c, transport, observer(metrics))
+	clients, err := newClients(c, transport, watchedBy(metrics, log))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	service := bridge.New(realms, bridge.Options{
 		Log:            log,
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
-		ObserveIgnored: metrics.Ignored,
+		ObserveIgnored: metrics.Ignored, ObserveHeld: metrics.Held,
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
@@ -156,18 +156,28 @@ func (a *app) warnOfExpiry(ctx context.Context) {
 	}
 }
 
-// newClients makes one client a realm over one transport. observe may be nil.
-func newClients(c config.Config, transport http.RoundTripper, observe func(context.Context, keycloak.Call)) (map[string]*keycloak.Client, error) {
+// watch is told what clients do; its zero value is nobody.
+type watch struct {
+	call   func(context.Context, keycloak.Call)
+	outage func(realm string, outage bool)
+}
+
+// newClients makes one client a realm over one transport.
+func newClients(c config.Config, transport http.RoundTripper, w watch) (map[string]*keycloak.Client, error) {
 	clients := make(map[string]*keycloak.Client, len(c.Realms))
 	for name, r := range c.Realms {
 		parsed, err := keycloak.ParseRealm(name)
 		if err != nil {
 			return nil, err
 		}
-		clients[name], err = keycloak.New(keycloak.Config{
+		settings := keycloak.Config{
 			BaseURL: string(c.Keycloak.URL), Realm: parsed, Credentials: credentials(r.Credentials),
-			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, Observe: observe,
-		})
+			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, BreakerDelay: time.Duration(c.Keycloak.BreakerDelay), Observe: w.call,
+		}
+		if w.outage != nil {
+			settings.ObserveOutage = func(outage bool) { w.outage(name, outage) }
+		}
+		clients[name], err = keycloak.New(settings)
 		if err != nil {
 			return nil, fmt.Errorf("realm %s: %w", name, err)
 		}
@@ -202,15 +212,25 @@ func credentials(c config.Credentials) keycloak.Credentials {
 	return keycloak.ClientSecret(c.ClientID, c.Secret.Reveal())
 }
 
-// observer counts calls, for the metrics and for the line of their request.
-func observer(metrics *observe.Metrics) func(context.Context, keycloak.Call) {
-	return func(ctx context.Context, c keycloak.Call) {
-		outcome := string(c.Kind)
-		if outcome == "" {
-			outcome = "ok"
-		}
-		metrics.Call(c.Op, outcome, c.Duration)
-		observe.CountCall(ctx)
+// watchedBy counts calls, for the metrics and for the line of their request, and tells of outages.
+func watchedBy(metrics *observe.Metrics, log *zap.Logger) watch {
+	return watch{
+		call: func(ctx context.Context, c keycloak.Call) {
+			outcome := string(c.Kind)
+			if outcome == "" {
+				outcome = "ok"
+			}
+			metrics.Call(c.Op, outcome, c.Duration)
+			observe.CountCall(ctx)
+		},
+		outage: func(realm string, outage bool) {
+			metrics.Outage(realm, outage)
+			if outage {
+				log.Error("Keycloak does not answer: no call is made for keycloak.breakerDelay, then one finds out", zap.String("realm", realm))
+			} else {
+				log.Info("Keycloak answers again", zap.String("realm", realm))
+			}
+		},
 	}
 }
 

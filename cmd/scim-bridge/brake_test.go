@@ -20,7 +20,17 @@ type removal struct{ name, method, body string }
 // TestTheRemovalBrakeHoldsAMassDeprovisioning until an operator lifts it or its window passes.
 func TestTheRemovalBrakeHoldsAMassDeprovisioning(t *testing.T) {
 	t.Parallel()
-	c := newCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			probeBrake(t, start(t))
+		})
+	}
+}
+
+func probeBrake(t *testing.T, server keycloaktest.Server) {
+	t.Helper()
+	c := newCustomers(t, server, func(c *config.Config) {
 		for _, r := range c.Realms {
 			for i := range r.Tenants {
 				r.Tenants[i].RemovalBrake = config.RemovalBrake{Max: 30, Window: config.Duration(time.Hour), Floor: 2}
@@ -77,6 +87,9 @@ func TestTheRemovalBrakeHoldsAMassDeprovisioning(t *testing.T) {
 		}
 		if out, told, code := command(t, "", "tenants", "lift", "--config", file, "--tenant", path); code != 0 || !strings.Contains(out, "is lifted until 20") {
 			t.Errorf("%s: tenants lift = %d, %s%s", kind, code, out, told)
+		}
+		if line := c.realm.metric(t, `scim_bridge_removals_held_total{tenant="`+path+`"}`); !strings.HasSuffix(line, " 3") {
+			t.Errorf("%s: of three removals that were held the metric says %q", kind, line)
 		}
 		if err := remove(most); err != nil {
 			t.Errorf("%s: a removal after the brake was lifted: %v", kind, err)

@@ -93,7 +93,7 @@ func tenantsOf(c config.Config, path string, transport http.RoundTripper) ([]*te
 	if len(list) == 0 {
 		return nil, nil, codedError{exitUsage, fmt.Errorf("the configuration has no tenant %q; it has %s", path, strings.Join(paths, ", "))}
 	}
-	clients, err := newClients(c, transport, nil)
+	clients, err := newClients(c, transport, watch{})
 	return list, clients, err
 }
 

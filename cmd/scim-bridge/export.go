@@ -39,7 +39,7 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 	}
 	out := cmd.OutOrStdout()
 	if name != "" {
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 		if err != nil {
 			return err
 		}

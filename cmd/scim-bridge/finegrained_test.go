@@ -89,7 +89,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 // secretClient is Keycloak as who holds the bridge's secret sees it.
 func (b testBridge) secretClient(t *testing.T) *keycloak.Client {
 	t.Helper()
-	clients, err := newClients(b.config, http.DefaultTransport, nil)
+	clients, err := newClients(b.config, http.DefaultTransport, watch{})
 	if err != nil {
 		t.Fatal(err)
 	}

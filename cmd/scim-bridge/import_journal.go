@@ -31,7 +31,7 @@ type journalLine struct {
 // openJournal reads the journal of an import into a tenant, or begins one.
 func openJournal(name, into string) (*journal, error) {
 	j := &journal{name: name, done: map[string]string{}, began: time.Now().Truncate(time.Millisecond)} // as times of creation are
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)                                       //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +54,11 @@ func (j *journal) read(into string) (good int64, err error) {
 	reader := bufio.NewReader(j.file)
 	for {
 		data, err := reader.ReadBytes('\n')
-		if err != nil {
-			return good, nil // an unfinished line is none
+		switch {
+		case errors.Is(err, io.EOF): // an unfinished line is none
+			return good, nil
+		case err != nil:
+			return 0, err
 		}
 		var line journalLine
 		if err := json.Unmarshal(data, &line); err != nil {

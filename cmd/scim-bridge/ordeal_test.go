@@ -81,7 +81,7 @@ func newOrdeal(t *testing.T, at testBridge, proxy *keycloaktest.Proxy, prefix st
 	t.Helper()
 	o := &ordeal{
 		testBridge: at, proxy: proxy, prefix: prefix, users: map[string]*ordealUser{}, groups: map[string]*ordealGroup{},
-		random: rand.New(rand.NewPCG(*ordealSeed, uint64(len(at.Base)))), //nolint:gosec // a test that can be repeated
+		random: rand.New(rand.NewPCG(*ordealSeed, uint64(len(at.Base)))),
 	}
 	o.arm = o.failCall
 	return o
@@ -155,6 +155,12 @@ type ordeal struct {
 	arm func() (struck func() bool)
 	// mortal says that the bridge may be killed: then there is no answer.
 	mortal bool
+}
+
+// lies reports whether an error is something else than an outage.
+func (o *ordeal) lies(err error) bool {
+	status := client.StatusOf(err)
+	return err != nil && status < http.StatusInternalServerError && (status != 0 || !o.mortal)
 }
 
 // suffer goes on until so many faults struck.
@@ -253,7 +259,7 @@ func (o *ordeal) once(t *testing.T, method, path, body string, truly ...int) (ma
 	over := o.hurt()
 	answer, err := o.send(t, method, path, body)
 	over()
-	if status := client.StatusOf(err); err != nil && !(o.mortal && status == 0) && status < http.StatusInternalServerError && !slices.Contains(truly, status) {
+	if o.lies(err) && !slices.Contains(truly, client.StatusOf(err)) {
 		t.Errorf("%s %s was told %v during a fault of %v", method, path, err, o.proxy.Calls())
 	}
 	return answer, err
@@ -487,7 +493,7 @@ func (o *ordeal) find(t *testing.T) {
 		over := o.hurt()
 		found, err := o.Find(t.Context(), "/Users", fmt.Sprintf(`userName eq "%s"`, name), "")
 		over()
-		if status := client.StatusOf(err); err == nil && (len(found) != 1 || found[0]["id"] != u.id) || err != nil && !(o.mortal && status == 0) && status < http.StatusInternalServerError {
+		if err == nil && (len(found) != 1 || found[0]["id"] != u.id) || o.lies(err) {
 			t.Errorf("during a fault %s is found as %v, %v", name, found, err)
 		}
 	}

@@ -8,18 +8,7 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
-
-// unlimitedRequests lets a tenant ask for as much as a test needs.
-func unlimitedRequests(c *config.Config) {
-	for _, r := range c.Realms {
-		for i := range r.Tenants {
-			r.Tenants[i].Limits = config.Limits{RequestsPerSecond: 10_000, InFlight: 1000}
-		}
-	}
-}
 
 // people makes so many users by bulk requests and returns their ids.
 func (b testBridge) people(t *testing.T, n int, prefix string) []string {
@@ -48,7 +37,7 @@ func TestTwoHundredParallelAdditionsToOneGroup(t *testing.T) {
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCustomers(t, start(t), unlimitedRequests)
+			c := newCustomers(t, start(t), nil)
 			for tenant, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
 				ids := b.people(t, 200, tenant)
 				group := "/Groups/" + b.create(t, "/Groups", `{"displayName":"`+tenant+`"}`)
@@ -89,7 +78,7 @@ func TestFiftyParallelPatchesOfOneUser(t *testing.T) {
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBridgeOn(t, start(t), unlimitedRequests)
+			b := newBridgeOn(t, start(t), nil)
 			id := b.create(t, "/Users", `{"userName":"jane"}`)
 			path, numbers := "/Users/"+id, make([]string, 50)
 			for i := range numbers {

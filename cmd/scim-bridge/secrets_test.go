@@ -166,6 +166,7 @@ func (b testBridge) passFrom(later, step time.Duration) {
 // unlimited gives the tenants limits that no test reaches, where they have the defaults or were
 // made without.
 func unlimited(c *config.Config) {
+	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // a test that ends an outage goes on at once
 	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {
 		c.Server.FailuresPerMinute = 1_000_000
 	}

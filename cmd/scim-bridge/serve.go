@@ -14,6 +14,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -68,7 +69,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { return listen(adminServer, adminListener) })
 	servers := []*http.Server{scimServer, adminServer}
 	if socket != nil {
-		controlServer := newServer(control.Handler(app.watcher.Tenants, app.watcher.Wake, app.adopt, app.service.Brake(), app.operator), time.Minute)
+		controlServer := newServer(app.control(), time.Minute)
 		servers = append(servers, controlServer)
 		g.Go(func() error { return listen(controlServer, socket) })
 	}
@@ -83,6 +84,24 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), servers...)
 	})
 	return g.Wait()
+}
+
+// control is what the commands of an operator reach.
+func (a *app) control() http.Handler {
+	return control.Handler(a.watcher.Tenants, a.watcher.Wake, a.adopt, audited{a.service.Brake(), a.log}, a.operator)
+}
+
+// audited is a brake that the log tells of when an operator lifts it.
+type audited struct {
+	control.Brake
+
+	log *zap.Logger
+}
+
+// Lift implements control.Brake.
+func (b audited) Lift(t *tenant.Tenant) {
+	b.Brake.Lift(t)
+	b.log.Warn("the operator lifted the removal brake", zap.String("tenant", t.Path), zap.String("brake", b.State(t)))
 }
 
 // maxHeader takes a filter that is too long, so that it gets a SCIM error.

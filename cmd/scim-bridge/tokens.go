@@ -114,7 +114,7 @@ func realmClient(c config.Config, realm string) (*keycloak.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients, err := newClients(c, transport, nil)
+	clients, err := newClients(c, transport, watch{})
 	return clients[realm], err
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,12 +227,29 @@ func TestSecurity_17_AGroupIsNoMember(t *testing.T) {
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			acme := newCustomers(t, start(t), nil).of["acme"]
+			c := newCustomers(t, start(t), func(c *config.Config) {
+				for _, r := range c.Realms {
+					for i := range r.Tenants {
+						if r.Tenants[i].Organization == "globex" {
+							r.Tenants[i].UnknownMembers = config.UnknownMembersIgnore
+						}
+					}
+				}
+			})
+			acme, globex := c.of["acme"], c.of["globex"]
 			one, two := acme.create(t, "/Groups", `{"displayName":"One"}`), acme.create(t, "/Groups", `{"displayName":"Two"}`)
 			for _, id := range []string{one, two} {
 				for _, kind := range []string{"", `,"type":"Group"`} {
-					acme.refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+one, patchBody(`{"op":"add","path":"members","value":[{"value":"`+id+`"`+kind+`}]}`))
+					detail := acme.refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+one, patchBody(`{"op":"add","path":"members","value":[{"value":"`+id+`"`+kind+`}]}`))
+					if kind != "" && !strings.Contains(detail, "a group cannot be a member") {
+						t.Errorf("the detail does not say that groups are no members: %s", detail)
+					}
 				}
+			}
+			gus := globex.create(t, "/Users", `{"userName":"gus"}`)
+			whole := globex.must(t, http.MethodPost, "/Groups?attributes=members", `{"displayName":"Whole","members":[{"value":"`+gus+`"},{"value":"`+gus+`","type":"Group"},{"value":"`+one+`","type":"Group"}]}`)
+			if got := memberIDs(whole); !slices.Equal(got, []string{gus}) {
+				t.Errorf("where the policy ignores them, groups as members leave %v", got)
 			}
 			wantNames(t, "the groups", acme.names(t, "/Groups"), "One", "Two")
 		})

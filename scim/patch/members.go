@@ -149,9 +149,9 @@ func selectedIDs(e filter.Expr, ids []string) ([]string, bool) {
 }
 
 // MemberIDs reads the ids of members in every shape that clients send: an array
-// of objects with a value, of strings, one of either, or {"members": …}. A
-// member of another type than User and one without a value are a *scim.Error
-// with InvalidValue.
+// of objects with a value, of strings, one of either, or {"members": …}. The id of a
+// member of another type than User has NoUser in front. One without a value is a
+// *scim.Error with InvalidValue.
 func MemberIDs(value any) ([]string, error) {
 	if wrapper, ok := value.(map[string]any); ok {
 		if inner, ok := scim.Member(wrapper, scim.AttrMembers); ok {
@@ -173,10 +173,14 @@ func MemberIDs(value any) ([]string, error) {
 	return ids, nil
 }
 
+// NoUser makes the id of a member that is no user, but a group, one that no user has.
+const NoUser = "group "
+
 func memberID(element any) (string, error) {
+	prefix := ""
 	if object, ok := element.(map[string]any); ok {
 		if kind, ok := scim.Member(object, scim.AttrType); ok && kind != nil && !isUser(kind) {
-			return "", scim.BadRequest(scim.InvalidValue, "members of a type other than User are not supported: Keycloak's members do not pass to the parent group")
+			prefix = NoUser
 		}
 		element, _ = scim.Member(object, scim.AttrValue)
 	}
@@ -184,7 +188,7 @@ func memberID(element any) (string, error) {
 	if !ok || id == "" {
 		return "", scim.BadRequest(scim.InvalidValue, "a member needs a \"value\" with the id of a user")
 	}
-	return id, nil
+	return prefix + id, nil
 }
 
 func isUser(kind any) bool {

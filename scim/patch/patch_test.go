@@ -264,7 +264,7 @@ func TestMembers(t *testing.T) {
 		}
 	}
 	for _, ops := range []string{
-		`{"op":"add","path":"members"}`, `{"op":"add","path":"members","value":[{"display":"x"}]}`, `{"op":"add","path":"members","value":[{"value":"g","type":"Group"}]}`,
+		`{"op":"add","path":"members"}`, `{"op":"add","path":"members","value":[{"display":"x"}]}`,
 		`{"op":"remove","path":"members","value":null}`, `{"op":"remove","path":"members[type eq \"User\"]"}`, `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`,
 	} {
 		if _, _, err := patch.OnlyMembers(scim.GroupType(), newOperations(t, ops)); err == nil {
