@@ -87,6 +87,11 @@ const batchSize = 50
 
 // UsersByID costs a call for every 50 ids.
 func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
+	return w.byID(ctx, ids, false)
+}
+
+// byID reads users by their ids; brief ones have no attributes, by which an owner is known.
+func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycloak.User, error) {
 	valid := keycloak.ParseUserIDs(ids)
 	batches := make([][]keycloak.User, (len(valid)+batchSize-1)/batchSize)
 	g, ctx := errgroup.WithContext(ctx)
@@ -94,7 +99,7 @@ func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.Use
 	for i := range batches {
 		g.Go(func() (err error) {
 			part := valid[i*batchSize : min((i+1)*batchSize, len(valid))]
-			users, err := w.c.Users(ctx, keycloak.UserQuery{IDs: part})
+			users, err := w.c.Users(ctx, keycloak.UserQuery{IDs: part, Brief: brief})
 			if err == nil {
 				batches[i], err = w.ownOnly(ctx, users)
 			}
@@ -107,7 +112,7 @@ func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.Use
 
 // Prove costs what UsersByID does.
 func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
-	found, err := w.UsersByID(ctx, ids)
+	found, err := w.byID(ctx, ids, w.owner == "")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -225,6 +225,9 @@ func (c indexCollector) Collect(to chan<- prometheus.Metric) {
 // Refused counts a request without a good credential.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
+// Realm makes the metrics of a realm.
+func (m *Metrics) Realm(realm string) { m.outage.WithLabelValues(realm) }
+
 // Outage says whether calls of a realm are not made.
 func (m *Metrics) Outage(realm string, outage bool) {
 	value := 0.0

@@ -288,7 +288,7 @@ func addAllBeneath(ctx context.Context, r *realm, s side, t target) error {
 	g.SetLimit(checks)
 	for part := range slices.Chunk(r.ids[:atOnce], batch) {
 		g.Go(func() error {
-			_, err := r.send(gctx, s, http.MethodGet, "/users?briefRepresentation=false&max=100&search=id:"+strings.Join(part, "+"), nil)
+			_, err := r.send(gctx, s, http.MethodGet, "/users?briefRepresentation=true&max=100&search=id:"+strings.Join(part, "+"), nil)
 			return err
 		})
 	}

@@ -59,7 +59,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	if err != nil {
 		return nil, err
 	}
-	clients, err := newClients(c, transport, watchedBy(metrics, log))
+	clients, err := watchedClients(c, transport, metrics, log)
 	if err != nil {
 		return nil, err
 	}
@@ -212,9 +212,13 @@ func credentials(c config.Credentials) keycloak.Credentials {
 	return keycloak.ClientSecret(c.ClientID, c.Secret.Reveal())
 }
 
-// watchedBy counts calls, for the metrics and for the line of their request, and tells of outages.
-func watchedBy(metrics *observe.Metrics, log *zap.Logger) watch {
-	return watch{
+// watchedClients are clients whose calls are counted, for the metrics and for the line of their
+// request, and whose outages are told.
+func watchedClients(c config.Config, transport http.RoundTripper, metrics *observe.Metrics, log *zap.Logger) (map[string]*keycloak.Client, error) {
+	for name := range c.Realms {
+		metrics.Realm(name)
+	}
+	return newClients(c, transport, watch{
 		call: func(ctx context.Context, c keycloak.Call) {
 			outcome := string(c.Kind)
 			if outcome == "" {
@@ -231,7 +235,7 @@ func watchedBy(metrics *observe.Metrics, log *zap.Logger) watch {
 				log.Info("Keycloak answers again", zap.String("realm", realm))
 			}
 		},
-	}
+	})
 }
 
 // newTenants makes the tenants of a configuration, and says by path what is wrong with the

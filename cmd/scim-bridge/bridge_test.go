@@ -57,7 +57,7 @@ func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 	}
 	b := testBridge{admin: admin, realm: realm, config: c, file: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	a := newTestApp(t, c)
-	a.started.Server = onDisk                                                        // reload shall find no change in it
+	a.started.Server, a.started.Keycloak = onDisk, c.Keycloak                        // reload shall find no change in it
 	if !a.watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
 	}

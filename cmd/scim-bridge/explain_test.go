@@ -103,7 +103,7 @@ func TestExplainOfAGroup(t *testing.T) {
 		groupURN + ":purpose attributes.scim.remainder ", "groups.roles role mappings shop/seller",
 	}
 	wantCalls := []string{
-		"GET /admin/realms/REALM/users?briefRepresentation=false&first=0&max=100&search=id:u1", "GET /admin/realms/REALM/roles-by-id/ID-OF-seller/composites",
+		"GET /admin/realms/REALM/users?briefRepresentation=true&first=0&max=100&search=id:u1", "GET /admin/realms/REALM/roles-by-id/ID-OF-seller/composites",
 		"POST /admin/realms/REALM/groups", "PUT /admin/realms/REALM/users/u1/groups/ID-OF-THE-NEW-GROUP",
 		"POST /admin/realms/REALM/groups/ID-OF-THE-NEW-GROUP/role-mappings/clients/ID-OF-shop",
 		"PUT /admin/realms/REALM/groups/ID-OF-THE-NEW-GROUP",

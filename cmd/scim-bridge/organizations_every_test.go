@@ -37,7 +37,7 @@ func newEvery(t *testing.T, server keycloaktest.Server) customers {
 	listener, onDisk := newListener(), c.Server
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 	a := newTestApp(t, c)
-	a.started.Server = onDisk // reload shall find no change in it
+	a.started.Server, a.started.Keycloak = onDisk, c.Keycloak // reload shall find no change in it
 	out.realm = testBridge{admin: admin, realm: realm, config: c, file: made.Config, app: a, Client: &client.Client{Base: string(c.Server.PublicURL) + "/realms/x", HTTP: http.DefaultClient}}
 	serveHandler(t, listener, a.handler, out.realm)
 	return out

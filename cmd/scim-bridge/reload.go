@@ -118,7 +118,7 @@ func sameKeys(a, b any) bool {
 // newClients makes the clients of realms that are new or have other credentials, and takes the
 // others as they are, with their tokens.
 func (a *app) newClients(c config.Config) (map[string]*keycloak.Client, error) {
-	out, err := newClients(c, a.transport, watchedBy(a.metrics, a.log))
+	out, err := watchedClients(c, a.transport, a.metrics, a.log)
 	for name := range out {
 		if old := a.watcher.Realms.Client(name); old != nil && reflect.DeepEqual(a.config.Realms[name].Credentials, c.Realms[name].Credentials) {
 			out[name] = old
