@@ -70,8 +70,15 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	}
 	roles = append(plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles), roles...)
 	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), roles, time.Now())
+	if len(p) > 1 { // as for users
+		if err := k.s.lock(ctx, r, displayNameLock(state.Name)); err != nil {
+			return change{}, err
+		}
+	}
 	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
 }
+
+func displayNameLock(name string) string { return " displayName " + name }
 
 func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
 	state, err := r.Tenant.Mapping.GroupState(doc)
@@ -209,6 +216,15 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 }
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+	if r.Tenant.Party.HalfMade(cur.group.Attributes) { // its creation may go on
+		err := k.s.lock(ctx, r, displayNameLock(cur.group.Name))
+		if err == nil {
+			cur, err = k.read(ctx, r)
+		}
+		if err != nil {
+			return change{}, err
+		}
+	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
 		return change{}, err
 	}

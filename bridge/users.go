@@ -66,13 +66,13 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
-	if !r.organization().IsZero() { // between its creation and its admission a user could be taken for a half-made one
-		if err := k.s.lock(ctx, r, userNameLock(state)); err != nil {
+	k.countPassword(doc, !state.Password.IsZero())
+	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
+	if len(p) > 1 { // until the last step others could take the user for a half-made one
+		if err := k.s.lock(ctx, r, userNameLock(state.Username)); err != nil {
 			return change{}, err
 		}
 	}
-	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
 	return change{plan: p, after: current{user: after}}, nil
 }
 
@@ -93,7 +93,7 @@ func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, d
 // organization is that of the tenant, zero for a tenant of the realm.
 func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organization.ID }
 
-func userNameLock(s mapping.UserState) string { return " userName " + s.Username }
+func userNameLock(stored string) string { return " userName " + stored }
 
 // link is the link of a new user to the mapping's identity provider, nil for none. One
 // that another user has is a takenError: Keycloak would give one identity to both. Nobody
@@ -214,6 +214,15 @@ func deactivates(cur current, doc scim.Document) bool {
 }
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	if r.Tenant.Party.HalfMade(cur.user.Attributes) { // its creation may go on
+		err := k.s.lock(ctx, r, userNameLock(cur.user.Username))
+		if err == nil {
+			cur, err = k.read(ctx, r)
+		}
+		if err != nil {
+			return change{}, err
+		}
+	}
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}

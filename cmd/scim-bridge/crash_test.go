@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,84 @@ func TestACreationThatBreaksOffAnywhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParallelCreationsOfWhatTakesSeveralCalls: one of them is made, and none of the others takes
+// for half-made what is being made.
+func TestParallelCreationsOfWhatTakesSeveralCalls(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCrash(t, start(t))
+			for tenant, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				for endpoint, body := range map[string]string{
+					"/Users": `{"userName":"` + tenant + `-several@acme.test"}`, "/Groups": `{"displayName":"` + tenant + `-several","members":[` + c.members + `]}`,
+				} {
+					if statuses := b.atOnce(t, 8, http.MethodPost, endpoint, body); statuses[http.StatusNoContent] != 1 || statuses[http.StatusConflict] != 7 {
+						t.Errorf("%s: eight creations at %s at once are %v", tenant, endpoint, statuses)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestAChangeOfWhatIsBeingMade waits for its creation, and neither loses the other.
+func TestAChangeOfWhatIsBeingMade(t *testing.T) {
+	t.Parallel()
+	c := newCrash(t, keycloaktest.NewFake(t).Server())
+	for endpoint, p := range map[string]struct{ create, change, last string }{
+		"/Users":  {`{"userName":"slow@acme.test","title":"T"}`, `{"op":"add","path":"nickName","value":"N"}`, "PUT /users/{id}"},
+		"/Groups": {`{"displayName":"slow","members":[` + c.members + `]}`, `{"op":"add","path":"externalId","value":"N"}`, "PUT /groups/{id}"},
+	} {
+		held, made := make(chan struct{}), make(chan map[string]any, 1)
+		reached := c.proxy.Inject(keycloaktest.Fault{Op: p.last, Nth: 1, Hold: held})
+		go func() {
+			answer, err := c.realm.send(t, http.MethodPost, endpoint, p.create)
+			if err != nil {
+				t.Errorf("%s: the creation: %v", endpoint, err)
+			}
+			made <- answer
+		}()
+		<-reached
+		id := c.idOf(t, endpoint)
+		changed := make(chan error, 1)
+		go func() {
+			_, err := c.realm.send(t, http.MethodPatch, endpoint+"/"+id, patchBody(p.change))
+			changed <- err
+		}()
+		for range 200_000 { // a change that does not wait ends meanwhile, and what it wrote is overwritten
+			if len(changed) > 0 {
+				break
+			}
+			runtime.Gosched()
+		}
+		close(held)
+		<-made
+		if err := <-changed; err != nil {
+			t.Errorf("%s: the change: %v", endpoint, err)
+		}
+		c.proxy.ClearFaults()
+		got := c.realm.must(t, http.MethodGet, endpoint+"/"+id, "")
+		if got["nickName"] == nil && got["externalId"] == nil {
+			t.Errorf("%s: the change is lost: %v", endpoint, got)
+		}
+		if endpoint == "/Groups" && len(memberIDs(got)) != 3 || endpoint == "/Users" && got["title"] != "T" {
+			t.Errorf("%s: a part of the creation is lost: %v", endpoint, got)
+		}
+	}
+}
+
+// idOf is the id of the resource that is being made.
+func (c crash) idOf(t *testing.T, endpoint string) string {
+	t.Helper()
+	filter := map[string]string{"/Users": `userName eq "slow@acme.test"`, "/Groups": `displayName eq "slow"`}[endpoint]
+	found, err := c.realm.Find(t.Context(), endpoint, filter, "excludedAttributes=members")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s is found as %v, %v", filter, found, err)
+	}
+	return found[0]["id"].(string)
 }
 
 // crash is a bridge behind a proxy that can cut it off.

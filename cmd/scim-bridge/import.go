@@ -180,6 +180,7 @@ type importer struct {
 	operations int // of one request
 	payload    int // bytes of one request
 	rows       int
+	lines      map[string]int    // of rows, by their ids and by the keys of their content
 	ids        map[string]string // of resources, by the ids of their rows; "" for one that is not there
 	managers   []reference       // that users get when all are there
 }
@@ -196,20 +197,19 @@ type source func(each func(row) error, bad func(line int, why error)) error
 
 // check finds the rows that are none, the ids that rows have, and how many there are.
 func (i *importer) check(read source) error {
-	i.ids = map[string]string{}
-	lines := map[string]int{}
+	i.ids, i.lines = map[string]string{}, map[string]int{}
 	return read(func(r row) error {
-		if at, twice := lines[r.key]; twice {
-			i.report.fail(failedRow{Line: r.line, Reason: fmt.Sprintf("it is the same as line %d", at)})
+		_, name := r.name()
+		if at, twice := i.lines[r.key]; twice {
+			i.report.fail(failedRow{Line: r.line, Name: name, Reason: fmt.Sprintf("it is the same as line %d", at)})
 			return nil
 		}
-		lines[r.key] = r.line
+		if at, twice := i.lines[idLine(r)]; twice && r.id() != "" {
+			i.report.fail(failedRow{Line: r.line, Name: name, Reason: fmt.Sprintf("line %d has the same id", at)})
+			return nil
+		}
+		i.lines[r.key], i.lines[idLine(r)] = r.line, r.line
 		if id := r.id(); id != "" {
-			if _, twice := i.ids[id]; twice {
-				_, name := r.name()
-				i.report.fail(failedRow{Line: r.line, Name: name, Reason: "another row has the same id"})
-				return nil
-			}
 			i.ids[id] = ""
 		}
 		i.rows++
@@ -218,6 +218,9 @@ func (i *importer) check(read source) error {
 		i.report.fail(failedRow{Line: line, Reason: reasonOf(why)})
 	})
 }
+
+// idLine is the id of a row in lines.
+func idLine(r row) string { return "id " + r.id() }
 
 // reasonOf is what is wrong with a row, without the wording for HTTP.
 func reasonOf(err error) string {
@@ -269,13 +272,10 @@ func (i *importer) learnLimits(ctx context.Context) error {
 // create makes the resources of one type.
 func (i *importer) create(ctx context.Context, read source, endpoint string) error {
 	b := i.newBatch()
-	seen := map[string]bool{}
-	taken := map[string]bool{}
 	err := read(func(r row) error {
-		if r.endpoint != endpoint || seen[r.key] || r.id() != "" && taken[r.id()] {
+		if r.endpoint != endpoint || i.lines[r.key] != r.line {
 			return nil // of another type, or reported
 		}
-		seen[r.key], taken[r.id()] = true, r.id() != ""
 		if id, done := i.journal.done[r.key]; done {
 			i.succeed(r, id)
 			return nil

@@ -71,10 +71,10 @@ func (b *batch) send(ctx context.Context) error {
 		pause := time.Second << min(try-1, 4) //nolint:mnd // 16 s
 		switch {
 		case err == nil:
-			if list, err = b.take(ctx, list, results, unsure, try == tries); err != nil {
+			if list, err = b.take(ctx, list, results, unsure, try >= tries); err != nil {
 				return err
 			}
-		case ctx.Err() != nil || !passes(client.StatusOf(err)) || try == tries:
+		case ctx.Err() != nil || !passes(client.StatusOf(err)) || try >= tries:
 			return err
 		}
 		unsure = true

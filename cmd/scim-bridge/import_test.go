@@ -146,15 +146,16 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		{`{"userName":"deep","x":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`, "line 6: "},
 		{`{"title":"nobody"}`, "line 7: it has no userName"},
 		{`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"]}`, "line 8: it has no displayName"},
-		{`{"userName":"good"}`, "line 9: it is the same as line 1"},
+		{`{"userName":"good"}`, `line 9 ("good"): it is the same as line 1`},
 		{`{"userName":"there","id":"t"}`, `line 10 ("there"): 409: userName is in use`},
 		{`{"userName":"bad","emails":[{"value":"no address","primary":true}]}`, `line 11 ("bad"): 400: `},
 		{`{"userName":"typed","active":"perhaps"}`, `line 12 ("typed"): 400: active`},
 		{`{"userName":"subordinate","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"t"}}}`, `line 13 ("subordinate"): the user is there without its manager t`},
 		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): its member t is a row that was not imported`},
 		{`{"displayName":"strangers","members":[{"value":"` + absentID + `"}]}`, `line 15 ("strangers"): 400: `},
-		{`{"userName":"twice","id":"t"}`, `line 16 ("twice"): another row has the same id`},
+		{`{"userName":"twice","id":"t"}`, `line 16 ("twice"): line 10 has the same id`},
 		{`{"userName":"last","title":"L"}`, ""},
+		{`{"displayName":"group","id":"t"}`, `line 18 ("group"): line 10 has the same id`},
 	}
 	text := ""
 	for _, r := range rows {
@@ -162,7 +163,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 	}
 	file := fileOf(t, "broken.jsonl", text)
 	lines, told, code := imported(t, config, b.realm, file)
-	if code != exitFailure || !strings.Contains(told, "2 rows are imported, 15 not") {
+	if code != exitFailure || !strings.Contains(told, "2 rows are imported, 16 not") {
 		t.Errorf("import ended with %d: %s", code, told)
 	}
 	for _, r := range rows {
@@ -171,6 +172,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		}
 	}
 	wantNames(t, "the users", b.names(t, "/Users"), "good", "last", "subordinate", "there")
+	wantNames(t, "the groups", b.names(t, "/Groups"))
 	mended := rows[0].text + "\n" + rows[12].text + "\n" + strings.Replace(rows[9].text, "there", "other", 1) + "\n" + rows[13].text + "\n" + rows[16].text + "\n"
 	if err := os.WriteFile(file, []byte(mended), 0o600); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 	g.Go(func() error { return listen(adminServer, adminListener) })
 	servers := []*http.Server{scimServer, adminServer}
 	if socket != nil {
-		controlServer := newServer(app.control(), time.Minute)
+		controlServer := newServer(app.control(), max(time.Minute, time.Duration(c.Server.RequestTimeout)))
 		servers = append(servers, controlServer)
 		g.Go(func() error { return listen(controlServer, socket) })
 	}
