@@ -110,7 +110,7 @@ func left(err error) string {
 	failed, ok := errors.AsType[*apply.Error](err)
 	switch {
 	case ok && failed.Left:
-		return "; it was created and could not be removed again: delete it before the next try"
+		return "; what was made of it could not be removed again, repeating the request finishes it"
 	case ok && failed.Done > 0:
 		return fmt.Sprintf("; %d of %d changes were made and stay, repeating the request makes the others", failed.Done, failed.All)
 	}

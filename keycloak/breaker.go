@@ -2,7 +2,6 @@ package keycloak
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -43,13 +42,13 @@ func (b breaker) admit() *Error {
 	return e
 }
 
-// record takes how a call ended. One that its caller gave up says nothing of Keycloak, but must not
-// be what closes the breaker.
-func (b breaker) record(e *Error) {
+// record takes how a call ended. One whose caller went away, or had no time left, says nothing of
+// Keycloak, which has a time of its own to answer, but must not be what closes the breaker.
+func (b breaker) record(ctx context.Context, e *Error) {
 	switch {
 	case e == nil || e.Kind != Unavailable:
 		b.RecordSuccess()
-	case !errors.Is(e, context.Canceled) || b.IsHalfOpen():
+	case ctx.Err() == nil || b.IsHalfOpen():
 		b.RecordFailure()
 	}
 }

@@ -55,11 +55,14 @@ func (g *guard) roundTrip(req *http.Request) (*http.Response, *Error) {
 	case <-req.Context().Done():
 		return nil, unavailable("wait for one of %d calls under way to end: %w", cap(g.slots), req.Context().Err())
 	}
+	if err := req.Context().Err(); err != nil { // thousands of calls may be left of a request without time
+		return nil, unavailable("the time of the request is over: %w", err)
+	}
 	if refused := g.breaker.admit(); refused != nil {
 		return nil, refused
 	}
 	res, err := g.exchange(req)
-	g.breaker.record(err)
+	g.breaker.record(req.Context(), err)
 	return res, err
 }
 

@@ -359,6 +359,27 @@ func TestDuringAnOutageNoCallIsMade(t *testing.T) {
 	}
 }
 
+// TestCallersWithoutTimeAreNoOutage: of a Keycloak that answers others.
+func TestCallersWithoutTimeAreNoOutage(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	var told outages
+	c := newClient(t, s, func(c *keycloak.Config) { c.BreakerDelay, c.ObserveOutage = time.Hour, told.observe })
+	if err := c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g")); err != nil { // with a token
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 40 {
+		if err := c.AddMember(ctx, userID(t, "u"), groupID(t, "g")); keycloak.KindOf(err) != keycloak.Unavailable {
+			t.Fatalf("a call without time = %v", err)
+		}
+	}
+	if err := c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g")); err != nil || len(told.seen) > 0 {
+		t.Errorf("a call after it = %v, and %v was told", err, told.seen)
+	}
+}
+
 // TestAnOutageEnds when a call is answered again. Answers that refuse are no outage.
 func TestAnOutageEnds(t *testing.T) {
 	t.Parallel()

@@ -74,7 +74,11 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, p plan.Plan) (O
 		return out, nil
 	}
 	failed.Done = carried
-	if undo, made := undoing(p[0], out); made {
+	undo, made := undoing(p[0], out)
+	if undo.Kind == plan.DeleteGroup && is(failed.Err, keycloak.Unavailable) {
+		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
+	}
+	if made {
 		failed.Left = !a.undo(ctx, c, undo)
 		failed.Done = 0
 	}

@@ -177,6 +177,31 @@ func TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain(t *testing.T) {
 	}
 }
 
+// TestAGroupThatTakesTooLong for one request is made by several: what was added stays, and the
+// next POST goes on.
+func TestAGroupThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	b := newCallBridge(t)
+	ids := b.people(t, 100, "p")
+	body := `{"displayName":"large","members":` + memberList(ids) + `}`
+	b.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", From: 85, Drop: true})
+	detail := b.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Groups", body)
+	if !strings.Contains(detail, "changes were made and stay, repeating the request makes the others") {
+		t.Errorf("the detail does not say what to do: %s", detail)
+	}
+	b.fake.ClearFaults()
+	var group map[string]any
+	joins := 0
+	for _, call := range b.calls(func() { group = b.must(t, http.MethodPost, "/Groups", body) }) {
+		if call == "PUT /users/{id}/groups/{group}" {
+			joins++
+		}
+	}
+	if joins == 0 || joins > 16 || len(memberIDs(group)) != 100 {
+		t.Errorf("the repetition added %d members, and %d are there", joins, len(memberIDs(group)))
+	}
+}
+
 // TestAnInterruptedChangeSaysWhatWasDone, and repeating it makes the rest.
 func TestAnInterruptedChangeSaysWhatWasDone(t *testing.T) {
 	t.Parallel()
