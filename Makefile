@@ -24,7 +24,7 @@ demo: build ## Run the main job against a real Keycloak and leave it running
 
 .PHONY: test
 test: lint ## Run every test, the real Keycloak included
-	$(RUN) -- $(GO) test -race -shuffle=on -timeout 20m ./...
+	$(RUN) -- $(GO) test -race -shuffle=on -timeout 40m ./...
 
 .PHONY: faults
 faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about ten minutes

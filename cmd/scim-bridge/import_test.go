@@ -280,11 +280,11 @@ func TestAnImportThatIsKilled(t *testing.T) {
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
 	victim := newServed(t, proxy.Server())
 	var text strings.Builder
-	for i := range 400 {
-		fmt.Fprintf(&text, `{"id":"%d","userName":"person%d","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"%d"}}}`+"\n", i, i, (i+1)%400)
+	for i := range 200 {
+		fmt.Fprintf(&text, `{"id":"%d","userName":"person%d","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"%d"}}}`+"\n", i, i, (i+1)%200)
 	}
 	for i := range 10 {
-		fmt.Fprintf(&text, `{"displayName":"group%d","members":[{"value":"%d"},{"value":"%d"}]}`+"\n", i, i, 399-i)
+		fmt.Fprintf(&text, `{"displayName":"group%d","members":[{"value":"%d"},{"value":"%d"}]}`+"\n", i, i, 199-i)
 	}
 	file := fileOf(t, "people.jsonl", text.String())
 	for kill := 0; ; kill++ {
@@ -330,12 +330,12 @@ func TestAnImportThatIsKilled(t *testing.T) {
 	}
 	list := victim.must(t, http.MethodGet, "/Users?count=0", "")
 	groups := victim.must(t, http.MethodGet, "/Groups?count=100", "")
-	if fmt.Sprintf("%v %v", list["totalResults"], groups["totalResults"]) != "400 10" {
-		t.Errorf("%v users and %v groups are there, want 400 and 10", list["totalResults"], groups["totalResults"])
+	if fmt.Sprintf("%v %v", list["totalResults"], groups["totalResults"]) != "200 10" {
+		t.Errorf("%v users and %v groups are there, want 200 and 10", list["totalResults"], groups["totalResults"])
 	}
 	got := exported(t, victim.file, victim.realm)
-	for i := range 400 {
-		if want := fmt.Sprintf(`"manager":{"value":"id-of-person%d"}`, (i+1)%400); !strings.Contains(got[fmt.Sprintf("id-of-person%d", i)], want) {
+	for i := range 200 {
+		if want := fmt.Sprintf(`"manager":{"value":"id-of-person%d"}`, (i+1)%200); !strings.Contains(got[fmt.Sprintf("id-of-person%d", i)], want) {
 			t.Errorf("person%d is %s, want %s", i, got[fmt.Sprintf("id-of-person%d", i)], want)
 		}
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 var (
-	ordeals    = flag.Int("faults", 160, "how many faults the fault suite injects")
-	kills      = flag.Int("kills", 10, "how many times the fault suite kills the bridge")
+	ordeals    = flag.Int("faults", 80, "how many faults the fault suite injects")
+	kills      = flag.Int("kills", 6, "how many times the fault suite kills the bridge")
 	ordealSeed = flag.Uint64("faults-seed", 1, "the seed of the fault suite")
 )
 

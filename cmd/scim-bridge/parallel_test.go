@@ -118,8 +118,7 @@ func TestTenThousandMembersOfWhichOneIsUnknown(t *testing.T) {
 	if !strings.Contains(detail, absentID) || len(calls) != 200 || slices.ContainsFunc(calls, func(call string) bool { return call != "GET /users" }) {
 		t.Errorf("%d calls and %q, want 200 looks and the id", len(calls), detail)
 	}
-	b.must(t, http.MethodPatch, group, patchBody(`{"op":"add","path":"members","value":`+memberList(ids)+`}`))
-	if got := memberIDs(b.must(t, http.MethodGet, group, "")); len(got) != len(ids) {
-		t.Errorf("%d members of %d are there", len(got), len(ids))
+	if got := memberIDs(b.must(t, http.MethodGet, group, "")); len(got) > 0 {
+		t.Errorf("%d members were added", len(got))
 	}
 }
