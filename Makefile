@@ -27,7 +27,7 @@ test: lint ## Run every test, the real Keycloak included
 	$(RUN) -- $(GO) test -race -shuffle=on -timeout 40m ./...
 
 .PHONY: faults
-faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about ten minutes
+faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six minutes
 	$(RUN) -- $(GO) test -timeout 30m ./cmd/scim-bridge -run 'TestFaults|TestKills|TestKeycloakIsRestarted|TestAnImportThatIsKilled' -v -args -faults 1200 -kills 100
 
 .PHONY: unit
