@@ -217,7 +217,7 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
 	if r.Tenant.Party.HalfMade(cur.group.Attributes) { // its creation may go on
-		err := k.s.lock(ctx, r, displayNameLock(cur.group.Name))
+		err := k.s.await(ctx, r, displayNameLock(cur.group.Name))
 		if err == nil {
 			cur, err = k.read(ctx, r)
 		}

@@ -475,6 +475,15 @@ func (s *Service) lock(ctx context.Context, r *request, name string) error {
 	return err
 }
 
+// await waits until nobody has a lock of the realm.
+func (s *Service) await(ctx context.Context, r *request, name string) error {
+	unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+name)
+	if err == nil {
+		unlock()
+	}
+	return err
+}
+
 // carryOut applies a change and answers it.
 func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change, answers bool) (Answer, error) {
 	var err error

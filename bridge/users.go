@@ -215,7 +215,7 @@ func deactivates(cur current, doc scim.Document) bool {
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
 	if r.Tenant.Party.HalfMade(cur.user.Attributes) { // its creation may go on
-		err := k.s.lock(ctx, r, userNameLock(cur.user.Username))
+		err := k.s.await(ctx, r, userNameLock(cur.user.Username))
 		if err == nil {
 			cur, err = k.read(ctx, r)
 		}

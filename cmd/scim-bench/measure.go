@@ -202,6 +202,9 @@ func (p *report) print(out io.Writer) {
 
 // table prints rows. A cell is empty where there is nothing to compare.
 func (p *report) table(out io.Writer, name string, rows []row) {
+	if len(rows) == 0 {
+		return
+	}
 	t := table.NewWriter()
 	t.SetOutputMirror(out)
 	t.SetStyle(table.StyleLight)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -109,11 +108,10 @@ func (e exporter) export(ctx context.Context, endpoint string, page int) error {
 func (e exporter) page(ctx context.Context, path string) (map[string]any, error) {
 	for try := 1; ; try++ {
 		answer, err := e.client.Do(ctx, http.MethodGet, path, nil)
-		failure, ok := errors.AsType[*client.Error](err)
-		if !ok || !passes(failure.Status) || try == tries {
-			return answer, err
+		if err == nil {
+			return answer, nil
 		}
-		if err := wait(ctx, min(max(failure.RetryAfter, time.Second), longestWait)); err != nil {
+		if err := waitFor(ctx, try, err); err != nil {
 			return nil, err
 		}
 	}

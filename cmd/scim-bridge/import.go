@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,7 +72,7 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 	if err != nil {
 		return err
 	}
-	i := &importer{client: operatorClient(socket, t), update: f.update, wait: wait, report: importReport{out: cmd.OutOrStdout(), json: f.output == "json"}}
+	i := &importer{client: operatorClient(socket, t), update: f.update, report: importReport{out: cmd.OutOrStdout(), json: f.output == "json"}}
 	read := func(each func(row) error, bad func(int, error)) error {
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return err
@@ -111,18 +110,6 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 // operatorClient speaks to a tenant of the bridge on a socket, as its operator.
 func operatorClient(socket string, t control.Tenant) *client.Client {
 	return &client.Client{Base: control.Root(t.Path), Agent: "scim-bridge", HTTP: control.Client(socket)}
-}
-
-// wait waits, unless the context ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // importReport prints the rows that are not imported.
@@ -170,7 +157,6 @@ type importer struct {
 	client  *client.Client
 	journal *journal
 	update  bool
-	wait    func(context.Context, time.Duration) error
 
 	advance func(done, all int) // shows how far it is
 	report  importReport
@@ -347,7 +333,7 @@ func (i *importer) appoint(ctx context.Context) error {
 		patch := map[string]any{scim.AttrSchemas: []any{scim.PatchOpURN}, "Operations": []any{map[string]any{
 			"op": "add", "path": scim.EnterpriseUserURN + ":" + scim.AttrManager, "value": map[string]any{scim.AttrValue: id},
 		}}}
-		if err := b.add(ctx, operation{row: m.of, method: http.MethodPatch, path: "/Users/" + m.id, id: m.id, data: patch}); err != nil {
+		if err := b.add(ctx, operation{row: m.of, method: http.MethodPatch, path: "/Users/" + m.id, data: patch}); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,7 +17,6 @@ type operation struct {
 	row    row
 	method string
 	path   string
-	id     string // of the resource, "" for a POST
 	data   map[string]any
 	later  string // row of the manager that is still missing; "" for none
 }
@@ -53,13 +51,6 @@ func (b *batch) add(ctx context.Context, op operation) error {
 	return nil
 }
 
-const (
-	// tries is how often what fails for a reason that may pass is sent.
-	tries = 8
-	// longestWait is how long it is waited for the next of them.
-	longestWait = 30 * time.Second
-)
-
 // send sends what was collected, again as long as there are answers that may be others the next
 // time. An error is that nobody answers: what became of the last operations is not known then.
 func (b *batch) send(ctx context.Context) error {
@@ -68,31 +59,20 @@ func (b *batch) send(ctx context.Context) error {
 	unsure := b.journal.resumed // whether it may be done already
 	for try := 1; len(list) > 0; try++ {
 		results, err := b.request(ctx, list)
-		pause := time.Second << min(try-1, 4) //nolint:mnd // 16 s
-		switch {
-		case err == nil:
-			if list, err = b.take(ctx, list, results, unsure, try >= tries); err != nil {
+		failed := err
+		if err == nil {
+			if list, failed, err = b.take(ctx, list, results, unsure, try >= tries); err != nil {
 				return err
 			}
-		case ctx.Err() != nil || !passes(client.StatusOf(err)) || try >= tries:
-			return err
+		}
+		if failed != nil {
+			if err := waitFor(ctx, try, failed); err != nil {
+				return err
+			}
 		}
 		unsure = true
-		if e, ok := errors.AsType[*client.Error](err); ok {
-			pause = max(pause, e.RetryAfter)
-		}
-		if len(list) > 0 {
-			if err := b.wait(ctx, min(pause, longestWait)); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
-}
-
-// passes reports whether a status may be another one the next time; 0 is no answer.
-func passes(status int) bool {
-	return status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
 // bulkResult is what the bridge says of an operation.
@@ -130,15 +110,16 @@ func (b *batch) request(ctx context.Context, list []operation) ([]bulkResult, er
 	return out, nil
 }
 
-// take notes what is done and what is not, and returns what to send again.
-func (b *batch) take(ctx context.Context, list []operation, results []bulkResult, unsure, last bool) (again []operation, err error) {
+// take notes what is done and what is not, and returns what to send again and, if that is because
+// something failed that may pass, why.
+func (b *batch) take(ctx context.Context, list []operation, results []bulkResult, unsure, last bool) (again []operation, failed, err error) {
 	for n, op := range list {
 		result := results[n]
 		switch {
 		case result.status < http.StatusBadRequest:
 			err = b.finished(op, result.id)
 		case passes(result.status) && !last:
-			again = append(again, op)
+			again, failed = append(again, op), &client.Error{Status: result.status, Detail: result.detail}
 		case result.status == http.StatusConflict && op.method == http.MethodPost && (unsure || b.update):
 			var next *operation
 			if next, err = b.there(ctx, op, result); next != nil {
@@ -148,10 +129,10 @@ func (b *batch) take(ctx context.Context, list []operation, results []bulkResult
 			b.fail(op.row, result.status, result.detail)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return again, nil
+	return again, failed, nil
 }
 
 // finished notes a resource that is as its row says, or will be once it has its manager.
@@ -190,7 +171,7 @@ func (b *batch) there(ctx context.Context, op operation, result bulkResult) (rep
 	case err == nil && !created.Before(b.journal.began):
 		return nil, b.finished(op, id)
 	case b.update:
-		op.method, op.path, op.id = http.MethodPut, op.row.endpoint+"/"+id, id
+		op.method, op.path = http.MethodPut, op.row.endpoint+"/"+id
 		return &op, nil
 	}
 	b.fail(op.row, result.status, result.detail)

@@ -44,6 +44,7 @@ func (r row) name() (attribute, value string) {
 
 // newRow takes an object for a user, or for a group if it says so or has a displayName alone.
 func newRow(line int, object map[string]any) (row, error) {
+	spell(object)
 	r := row{line: line, endpoint: "/Users", object: object}
 	schemas, _ := object[scim.AttrSchemas].([]any)
 	_, user := object[scim.AttrUserName].(string)
@@ -61,6 +62,33 @@ func newRow(line int, object map[string]any) (row, error) {
 	sum := sha256.Sum256(data)
 	r.key = hex.EncodeToString(sum[:16])
 	return r, nil
+}
+
+// spell gives what an import looks at the names that the RFCs write: names of attributes have no
+// case. No object has two that differ in it.
+func spell(object map[string]any) {
+	for _, name := range []string{
+		scim.AttrSchemas, scim.AttrID, scim.AttrMeta, scim.AttrGroups, scim.AttrUserName, scim.AttrDisplayName, scim.AttrMembers, scim.EnterpriseUserURN, scim.AttrManager, scim.AttrValue,
+	} {
+		for spelled, value := range object {
+			if spelled != name && strings.EqualFold(spelled, name) {
+				delete(object, spelled)
+				object[name] = value
+			}
+		}
+	}
+	for _, name := range []string{scim.AttrMembers, scim.EnterpriseUserURN, scim.AttrManager} {
+		switch value := object[name].(type) {
+		case map[string]any:
+			spell(value)
+		case []any:
+			for _, element := range value {
+				if inner, ok := element.(map[string]any); ok {
+					spell(inner)
+				}
+			}
+		}
+	}
 }
 
 // maxRow bounds a row, in bytes.
@@ -248,8 +276,12 @@ func (c column) value(cell string) (any, error) {
 			return nil, fmt.Errorf("%q is neither true nor false", cell)
 		}
 		return value, nil
-	case leaf != nil && leaf.Type == scim.TypeComplex: // an address in the column emails
+	case leaf != nil && leaf.Type == scim.TypeComplex && leaf.Sub(scim.AttrValue) == nil:
+		return nil, errors.New("it has parts: name one, as name.givenName")
+	case leaf != nil && leaf.Type == scim.TypeComplex && leaf.MultiValued: // an address in the column emails
 		return []any{map[string]any{scim.AttrValue: cell}}, nil
+	case leaf != nil && leaf.Type == scim.TypeComplex:
+		return map[string]any{scim.AttrValue: cell}, nil
 	case leaf != nil && leaf.MultiValued:
 		return []any{cell}, nil
 	}

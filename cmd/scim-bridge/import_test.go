@@ -84,8 +84,8 @@ func exported(t *testing.T, config, path string) map[string]string {
 const importedPeople = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"1","userName":"jane@acme.test","externalId":"x1","name":{"givenName":"Jane","familyName":"Doe"},"active":false,"emails":[{"value":"jane@acme.test","type":"work","primary":true},{"value":"j@acme.test","type":"home"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D","manager":{"value":"3"}}}
 
 {"id":"2","userName":"joe@acme.test","title":"Zoë \"quoted\" <b>","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"1"}},"meta":{"resourceType":"User"},"groups":[{"value":"g"}]}
-{"id":"3","userName":"jim@acme.test","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"1"}}}
-{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":"g","displayName":"Team","externalId":"xg","members":[{"value":"3"},{"value":"1"}]}
+{"ID":"3","username":"jim@acme.test","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"1"}}}
+{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":"g","displayName":"Team","externalId":"xg","Members":[{"Value":"3"},{"value":"1"}]}
 {"displayName":"Empty"}
 `
 
@@ -235,6 +235,7 @@ func TestAnImportOfCSV(t *testing.T) {
 		"userName,title\none,\"x\n":        "line 2",
 		"userName,active\nuser1,perhaps\n": `line 2: active: "perhaps" is neither true nor false`,
 		"userName,roles\nuser1,[nothing\n": "line 2: roles: it begins like JSON and is none",
+		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has parts",
 		"userName,title\n,nobody\n":        "line 2: it has no userName",
 	} {
 		lines, told, code := imported(t, config, b.realm, fileOf(t, "broken.csv", text))

@@ -81,7 +81,7 @@ func newOrdeal(t *testing.T, at testBridge, proxy *keycloaktest.Proxy, prefix st
 	t.Helper()
 	o := &ordeal{
 		testBridge: at, proxy: proxy, prefix: prefix, users: map[string]*ordealUser{}, groups: map[string]*ordealGroup{},
-		random: rand.New(rand.NewPCG(*ordealSeed, uint64(len(at.Base)))),
+		random: rand.New(rand.NewPCG(*ordealSeed, uint64(prefix[0]))),
 	}
 	o.arm = o.failCall
 	return o
@@ -125,6 +125,9 @@ func TestKeycloakIsRestarted(t *testing.T) {
 	}
 	o.suffer(t, len(ways))
 	o.compare(t)
+	if o.struck < len(ways) {
+		t.Errorf("Keycloak was hit %d times of %d", o.struck, len(ways))
+	}
 }
 
 // ordealUser is a user as the client means it.

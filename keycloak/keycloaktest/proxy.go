@@ -28,10 +28,9 @@ func NewProxy(tb testing.TB, s Server) *Proxy {
 		tb.Fatal(err)
 	}
 	p := &Proxy{server: s, to: to}
-	routes := newFake() // for the names of the calls
-	tb.Cleanup(routes.Close)
+	routes := new(Fake).mux() // for the names of the calls
 	p.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, r.Pattern = routes.routes.Handler(r)
+		_, r.Pattern = routes.Handler(r)
 		p.serve(w, r)
 	}))
 	tb.Cleanup(func() { p.front.CloseClientConnections(); p.front.Close() })
