@@ -209,7 +209,7 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	}
 	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
-		return change{}, false, scim.Forbidden("nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
+		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err

@@ -49,7 +49,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a A
 	}()
 	if err := ctx.Err(); err != nil {
 		return Answer{}, &scim.Error{
-			Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
+			Code: codeNoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Re
 	}
 	told, ok := errors.AsType[*scim.Error](err)
 	if !ok {
-		told = &scim.Error{Status: http.StatusInternalServerError, Detail: "the operation failed inside the bridge; its log has the reason", Cause: err}
+		told = &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the operation failed inside the bridge; its log has the reason", Cause: err}
 	}
 	if told.Status >= http.StatusInternalServerError {
 		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))

@@ -21,7 +21,7 @@ func (c Conditions) conditional() bool { return c != Conditions{} }
 func (c Conditions) check(version string) error {
 	if c.IfMatch != "" && !matches(c.IfMatch, version) || c.IfNoneMatch != "" && matches(c.IfNoneMatch, version) {
 		return &scim.Error{
-			Status: http.StatusPreconditionFailed,
+			Code: codeVersion, Status: http.StatusPreconditionFailed,
 			Detail: "the resource has another version than the request names, so nothing was changed; read it again",
 		}
 	}

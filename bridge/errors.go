@@ -33,7 +33,7 @@ func Unfit(problem string) error { return unfit(unfitError(problem)) }
 // unfit answers that the realm lacks what the tenant needs.
 func unfit(cause error) *scim.Error {
 	return &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
+		Code: codeUnfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
 		Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge doctor",
 	}
 }
@@ -45,7 +45,7 @@ func (s *Service) fail(r *request, err error) error {
 		return scimErr
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
-		return &scim.Error{Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
+		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
 	}
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return forbidden(protected)
@@ -61,12 +61,12 @@ func (s *Service) fail(r *request, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
 	}
-	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
 }
 
 // forbidden answers a write to who is protected.
 func forbidden(e guard.ProtectedError) *scim.Error {
-	out := scim.Forbidden("nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; leave them out, or have them changed in Keycloak",
+	out := scim.Forbidden(codeProtected, "nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; leave them out, or have them changed in Keycloak",
 		listed(e.IDs))
 	out.Cause = e
 	return out
@@ -74,7 +74,7 @@ func forbidden(e guard.ProtectedError) *scim.Error {
 
 func unavailable(retry int, cause error) *scim.Error {
 	return &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
+		Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
 		Detail: "Keycloak does not answer in time; try again later",
 	}
 }
@@ -92,17 +92,17 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	case keycloak.Invalid:
 		return r.invalid(e, err)
 	case keycloak.RateLimited:
-		return &scim.Error{Status: http.StatusTooManyRequests, RetryAfter: max(retry, 1), Cause: err, Detail: "Keycloak is busy; send fewer requests at once"}
+		return &scim.Error{Code: codeBusy, Status: http.StatusTooManyRequests, RetryAfter: max(retry, 1), Cause: err, Detail: "Keycloak is busy; send fewer requests at once"}
 	case keycloak.Unavailable:
 		return unavailable(retry, err)
 	case keycloak.Denied:
 		return &scim.Error{
-			Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
+			Code: codeDenied, Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
 			Detail: "Keycloak refuses the bridge's own credentials or rights; the operator finds the remedy with scim-bridge doctor",
 		}
 	case keycloak.Unknown:
 	}
-	return &scim.Error{Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request"}
+	return &scim.Error{Code: codeKeycloakFailed, Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request"}
 }
 
 // left says what a request that failed on its way left behind.
@@ -154,14 +154,14 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 		attribute = "userName"
 	}
 	return &scim.Error{
-		Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
+		Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
 		Detail: fmt.Sprintf("%s is in use by another %s of the realm", attribute, strings.ToLower(r.rt.Name)),
 	}
 }
 
 // invalid names the attributes that Keycloak refuses, and why.
 func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
-	out := &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
+	out := &scim.Error{Code: codeRefusedByRealm, Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
 	var texts []string
 	for _, f := range e.Fields {
 		name := scimName(f.Field)

@@ -51,7 +51,7 @@ func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (dir
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
 	if !r.wall.TakesGroups() {
-		return change{}, scim.Forbidden("this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
+		return change{}, scim.Forbidden(codeNoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return change{}, err
@@ -170,7 +170,7 @@ func unknownMembers(ids []string) *scim.Error {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, patch.NoUser) }) {
 		hint = "; a group cannot be a member of another, as Keycloak's members do not pass to the group above"
 	}
-	return scim.BadRequest(scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s%s", len(ids), listed(ids), hint)
+	return scim.BadRequest(codeUnknownMember, scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s%s", len(ids), listed(ids), hint)
 }
 
 // listed are ids for an error, some of them when there are many.
@@ -417,7 +417,7 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	}
 	if nested {
 		return nil, &scim.Error{
-			Status: http.StatusConflict,
+			Code: codeSubgroups, Status: http.StatusConflict,
 			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
 		}
 	}

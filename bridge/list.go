@@ -39,9 +39,9 @@ func (s *Service) page(q Query) (directory.Query, error) {
 	page := directory.Query{Start: 1, Count: s.defaultResults(), Cursor: q.Cursor != nil}
 	switch {
 	case page.Cursor && q.StartIndex != nil:
-		return page, scim.BadRequest(scim.InvalidValue, "a query has a startIndex or a cursor, not both")
+		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidValue, "a query has a startIndex or a cursor, not both")
 	case page.Cursor && q.Count != nil && *q.Count < 1:
-		return page, scim.BadRequest(scim.InvalidCount, "the count of a page by cursor is at least 1")
+		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidCount, "the count of a page by cursor is at least 1")
 	}
 	if q.StartIndex != nil {
 		page.Start = min(max(1, *q.StartIndex), maxStart)
@@ -129,9 +129,9 @@ func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 	at, err := directory.OpenCursor(c.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
 	switch {
 	case errors.Is(err, directory.ErrCursorExpired):
-		return at, scim.BadRequest(scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
+		return at, scim.BadRequest(codeCursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
 	case err != nil:
-		return at, scim.BadRequest(scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
+		return at, scim.BadRequest(codeCursor, scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
 	}
 	return at, nil
 }
@@ -147,7 +147,7 @@ type searched struct {
 func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 	endpoints, parse := []string{c.Endpoint}, filter.Parse
 	if c.Endpoint == "" && q.SortBy != "" {
-		return nil, scim.BadRequest(scim.InvalidValue, "resources of several types are not sorted together; sort /Users and /Groups each")
+		return nil, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "resources of several types are not sorted together; sort /Users and /Groups each")
 	}
 	if c.Endpoint == "" {
 		endpoints, parse = []string{endpointUsers, endpointGroups}, filter.ParseAtRoot

@@ -178,7 +178,7 @@ func (s *Service) begin(c Call) (*request, error) {
 	k, client := s.kindOf(c.Endpoint), s.realms.Client(c.Tenant.Realm)
 	nobodys := c.Tenant.Party.Organization && c.Tenant.Organization.ID.IsZero() // see tenant.EveryOrganization
 	if k == nil || client == nil || nobodys {
-		return nil, scim.NotFound("Endpoint")
+		return nil, scim.NoEndpoint()
 	}
 	rt := k.resourceType(c.Tenant)
 	projection, err := rt.NewProjection(c.Attributes, c.Excluded)
@@ -244,7 +244,7 @@ func (r *request) writes() error {
 	case p == nil || time.Since(p.At) > maxAge:
 		return Unfit("nobody could look for " + maxAge.String() + " who is protected, so nothing is written")
 	case r.fitness.Disabled:
-		return scim.Forbidden("the organization is disabled, so nothing was changed; enable it in Keycloak first")
+		return scim.Forbidden(codeOrganizationDisabled, "the organization is disabled, so nothing was changed; enable it in Keycloak first")
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		for _, other := range found.Resources {
 			if other.ID != r.ID {
 				return takenError{id: other.ID, told: &scim.Error{
-					Status: http.StatusConflict, Type: scim.UniqueValue,
+					Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
 				}}
 			}

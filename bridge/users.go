@@ -109,7 +109,7 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
 		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
-			Status: http.StatusConflict, Type: scim.UniqueValue,
+			Code: codeLinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
 		}}
 	}
@@ -125,7 +125,7 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 		err = guard.Address(r.Tenant, r.fitness, held, &state)
 	}
 	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
-		return state, scim.BadRequest(scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
+		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
 	return state, err
 }
@@ -178,7 +178,7 @@ func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim
 // and to guess which would enable or lock out somebody.
 func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
 	if result.Document[scim.AttrActive] == nil {
-		return change{}, scim.BadRequest(scim.MutabilityErr, "active cannot be removed; replace it with true or false")
+		return change{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
 	}
 	return k.change(ctx, r, cur, result.Document)
 }
@@ -191,7 +191,7 @@ func proveManager(ctx context.Context, r *request, before, after scim.Document) 
 	}
 	known, _, err := r.wall.Prove(ctx, []string{id})
 	if err == nil && len(known) == 0 {
-		return scim.BadRequest(scim.InvalidValue, "manager.value is no user's id, so nothing was changed")
+		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed")
 	}
 	return err
 }
@@ -308,11 +308,11 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !r.organization().IsZero():
 		return k.planExpulsion(ctx, r, cur, owns && !shared && policy.Disables())
 	case mapping.Unowned(cur.user.Attributes):
-		return nil, scim.Forbidden("nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator take such accounts over with scim-bridge adopt")
+		return nil, scim.Forbidden(codeNotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator take such accounts over with scim-bridge adopt")
 	case !owns:
-		return nil, scim.Forbidden("this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
+		return nil, scim.Forbidden(codeNotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
 	case !policy.OwnedOnly:
-		return nil, scim.Forbidden("nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
+		return nil, scim.Forbidden(codeSharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
 	}
 	return plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, policy.Disables() && !shared, true, time.Now()), nil
 }
@@ -330,7 +330,7 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 // planExpulsion plans that a user leaves the tenant's organization and its groups.
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
 	if cur.user.Managed {
-		return nil, scim.Forbidden("nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have an administrator of Keycloak delete it")
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have an administrator of Keycloak delete it")
 	}
 	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
 	groups, err := k.planLeave(ctx, r, cur.userID)

@@ -47,11 +47,11 @@ func (rt *ResourceType) checkSchemas(object map[string]any) error {
 		text, _ := urn.(string)
 		isBase := strings.EqualFold(text, rt.Schema.ID)
 		if base = base || isBase; !isBase && rt.Extension(text) == nil {
-			return BadRequest(InvalidSyntax, "\"schemas\" names %q, which is no schema of a %s", clip(text), rt.Name)
+			return BadRequest(CodeSchemas, InvalidSyntax, "\"schemas\" names %q, which is no schema of a %s", clip(text), rt.Name)
 		}
 	}
 	if !base {
-		return BadRequest(InvalidSyntax, "\"schemas\" must name %s", rt.Schema.ID)
+		return BadRequest(CodeSchemas, InvalidSyntax, "\"schemas\" must name %s", rt.Schema.ID)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, BadRequest(InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
 	}
 	if _, ok := object[AttrSchemas]; ok { // scim2-models repeats it in every object that has a schema
 		object = maps.Clone(object)
@@ -97,10 +97,10 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 // sends is dropped. Only its emptiness is normalised.
 func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 	if !p.Takes(UnknownAttributes) {
-		return BadRequest(InvalidSyntax, "no schema knows the attribute %q; GET /Schemas lists those that are", clip(name))
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "no schema knows the attribute %q; GET /Schemas lists those that are", clip(name))
 	}
 	if len(name) > maxName || name == "" {
-		return BadRequest(InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
 	}
 	if out := Opaque(value); !IsEmpty(out) {
 		doc[name] = out
@@ -154,7 +154,7 @@ func (a *Attribute) RefuseClear(path string) error {
 	if a.Mutability != WriteOnly || a.Unpublished {
 		return nil
 	}
-	return BadRequest(InvalidValue, "%s cannot be empty or removed; leave it out to keep it as it is", path)
+	return BadRequest(CodeNotEmptied, InvalidValue, "%s cannot be empty or removed; leave it out to keep it as it is", path)
 }
 
 // CanonicalValue makes the value of an attribute of what a client sent; path
@@ -181,7 +181,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 	case p.Takes(UnwrappedMulti):
 		elements = []any{value}
 	default:
-		return nil, BadRequest(InvalidValue, "%s takes an array", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes an array", path)
 	}
 	out := make([]any, 0, len(elements))
 	primary := false
@@ -195,7 +195,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 		}
 		if object, ok := kept.(map[string]any); ok && object[AttrPrimary] == true {
 			if primary && !p.Takes(ManyPrimaries) {
-				return nil, BadRequest(InvalidValue, "%s has several values with \"primary\": true; at most one may be primary", path)
+				return nil, BadRequest(CodePrimary, InvalidValue, "%s has several values with \"primary\": true; at most one may be primary", path)
 			}
 			object[AttrPrimary] = !primary
 			primary = true
@@ -234,7 +234,7 @@ func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, 
 func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, error) {
 	if array, ok := value.([]any); ok {
 		if len(array) != 1 || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(InvalidValue, "%s takes one value, not an array of %d", path, len(array))
+			return nil, BadRequest(CodeValue, InvalidValue, "%s takes one value, not an array of %d", path, len(array))
 		}
 		return p.CanonicalValue(a, path, array[0])
 	}
@@ -244,7 +244,7 @@ func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, err
 	if object, ok := value.(map[string]any); ok {
 		inner, has := Member(object, AttrValue)
 		if !has || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(InvalidValue, "%s takes a %s, not an object", path, a.Type)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s takes a %s, not an object", path, a.Type)
 		}
 		return p.CanonicalValue(a, path, inner)
 	}
@@ -271,7 +271,7 @@ func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, er
 	object, ok := value.(map[string]any)
 	if !ok {
 		if a.Sub(AttrValue) == nil || !p.Takes(BareComplex) {
-			return nil, BadRequest(InvalidValue, "%s takes an object", path)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s takes an object", path)
 		}
 		object = map[string]any{AttrValue: value}
 	}
@@ -315,7 +315,7 @@ func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, err
 	case TypeString, TypeReference, TypeDateTime, TypeBinary, TypeComplex:
 		return p.canonicalText(a, path, value)
 	}
-	return nil, BadRequest(InvalidValue, "%s has an unknown type", path)
+	return nil, BadRequest(CodeValue, InvalidValue, "%s has an unknown type", path)
 }
 
 // canonicalBoolean takes "True" and "False" in any case: Entra's default
@@ -323,7 +323,7 @@ func (p Profile) canonicalSimple(a *Attribute, path string, value any) (any, err
 func (p Profile) canonicalBoolean(path string, value any) (any, error) {
 	value = p.Boolean(value)
 	if _, ok := value.(bool); !ok {
-		return nil, BadRequest(InvalidValue, "%s takes true or false", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes true or false", path)
 	}
 	return value, nil
 }
@@ -351,10 +351,10 @@ func (p Profile) Boolean(value any) any {
 func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	number, ok := value.(json.Number)
 	if !ok {
-		return nil, BadRequest(InvalidValue, "%s takes a number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a number", path)
 	}
 	if a.Type == TypeInteger && strings.ContainsAny(number.String(), ".eE") {
-		return nil, BadRequest(InvalidValue, "%s takes a whole number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a whole number", path)
 	}
 	return number, nil
 }
@@ -362,15 +362,15 @@ func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 func (p Profile) canonicalText(a *Attribute, path string, value any) (any, error) {
 	text, ok := value.(string)
 	if !ok {
-		return nil, BadRequest(InvalidValue, "%s takes a string", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a string", path)
 	}
 	switch {
 	case a.Type == TypeBinary && !isBase64(text):
-		return nil, BadRequest(InvalidValue, "%s takes base64", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes base64", path)
 	case a.Type == TypeDateTime && !isDateTime(text):
-		return nil, BadRequest(InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
 	case a.form != nil && !p.Takes(a.form.unless) && !a.form.ok(text):
-		return nil, BadRequest(InvalidValue, "%s takes %s", path, a.form.text)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s takes %s", path, a.form.text)
 	}
 	return text, nil
 }
@@ -404,7 +404,7 @@ func (rt *ResourceType) Validate(doc Document) *Error {
 func lacking(prefix string, attributes []*Attribute, object map[string]any) *Error {
 	for _, a := range attributes {
 		if a.Required && IsEmpty(object[a.Name]) {
-			return BadRequest(InvalidValue, "%s%s is required", prefix, a.Name)
+			return BadRequest(CodeRequired, InvalidValue, "%s%s is required", prefix, a.Name)
 		}
 	}
 	return nil
@@ -453,7 +453,7 @@ func immutable(prefix string, attributes []*Attribute, before, after map[string]
 		switch {
 		case IsEmpty(had):
 		case a.Mutability == Immutable && !Equal(had, has):
-			return BadRequest(MutabilityErr, "%s%s is set and cannot be changed", prefix, a.Name)
+			return BadRequest(CodeImmutable, MutabilityErr, "%s%s is set and cannot be changed", prefix, a.Name)
 		case a.Type == TypeComplex && !a.MultiValued:
 			one, _ := had.(map[string]any)
 			two, _ := has.(map[string]any)

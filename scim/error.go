@@ -28,6 +28,7 @@ const (
 // shown to the client: it names the attribute and the remedy and holds no
 // internals. Cause goes to the log and never to the client.
 type Error struct {
+	Code       Code      // what docs/reference/errors.md explains
 	Status     int       // HTTP status, 400 to 599
 	Type       ErrorType // "" where table 9 has none
 	Detail     string    // for the client
@@ -37,7 +38,7 @@ type Error struct {
 
 // Error is the text for the log.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.Detail)
+	text := fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.told())
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()
 	}
@@ -47,13 +48,16 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// told is the detail with the code behind it.
+func (e *Error) told() string { return e.Detail + " [" + string(e.Code) + "]" }
+
 // Body is the error as the JSON object of RFC 7644 section 3.12; "status" is a
 // string there.
 func (e *Error) Body() map[string]any {
 	body := map[string]any{
 		AttrSchemas: []string{ErrorURN},
 		"status":    strconv.Itoa(e.Status),
-		"detail":    e.Detail,
+		"detail":    e.told(),
 	}
 	if e.Type != "" {
 		body["scimType"] = string(e.Type)
@@ -62,17 +66,22 @@ func (e *Error) Body() map[string]any {
 }
 
 // BadRequest is a 400 with a scimType; format and args make the detail.
-func BadRequest(t ErrorType, format string, args ...any) *Error {
-	return &Error{Status: http.StatusBadRequest, Type: t, Detail: fmt.Sprintf(format, args...)}
+func BadRequest(code Code, t ErrorType, format string, args ...any) *Error {
+	return &Error{Code: code, Status: http.StatusBadRequest, Type: t, Detail: fmt.Sprintf(format, args...)}
 }
 
 // Forbidden is the 403 for what a client may not change; format and args make the detail.
-func Forbidden(format string, args ...any) *Error {
-	return &Error{Status: http.StatusForbidden, Detail: fmt.Sprintf(format, args...)}
+func Forbidden(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Status: http.StatusForbidden, Detail: fmt.Sprintf(format, args...)}
 }
 
 // NotFound is the 404 for a resource of that type. It is the same for an absent
 // and a foreign resource, and does not repeat the id.
 func NotFound(resourceType string) *Error {
-	return &Error{Status: http.StatusNotFound, Detail: resourceType + " not found"}
+	return &Error{Code: CodeNotFound, Status: http.StatusNotFound, Detail: resourceType + " not found"}
+}
+
+// NoEndpoint is the 404 for a URL that leads nowhere, be it that of a tenant that does not exist.
+func NoEndpoint() *Error {
+	return &Error{Code: CodeNoEndpoint, Status: http.StatusNotFound, Detail: "Endpoint not found"}
 }

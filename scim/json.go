@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -45,10 +46,10 @@ func decode(body []byte, d decoder) (map[string]any, error) {
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, BadRequest(InvalidSyntax, "the body must be a JSON object")
+		return nil, BadRequest(CodeBody, InvalidSyntax, "the body must be a JSON object")
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, BadRequest(InvalidSyntax, "the body must end after one JSON object")
+		return nil, BadRequest(CodeBody, InvalidSyntax, "the body must end after one JSON object")
 	}
 	return object, nil
 }
@@ -66,7 +67,7 @@ func syntaxError(err error) error {
 	case strings.Contains(err.Error(), "UTF-8"), strings.Contains(err.Error(), "surrogate"):
 		detail = "the body holds text that is not valid Unicode"
 	}
-	return &Error{Status: 400, Type: InvalidSyntax, Detail: detail, Cause: err}
+	return &Error{Code: CodeBody, Status: http.StatusBadRequest, Type: InvalidSyntax, Detail: detail, Cause: err}
 }
 
 // decoders are there to be used again: each holds its stack of names.
@@ -83,7 +84,7 @@ type decoder struct {
 
 func (d decoder) value(depth int) (any, error) {
 	if depth > d.levels {
-		return nil, BadRequest(InvalidSyntax, "the body nests deeper than %d levels", d.levels)
+		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels", d.levels)
 	}
 	token, err := d.ReadToken()
 	if err != nil {
@@ -107,7 +108,7 @@ func (d decoder) value(depth int) (any, error) {
 
 func checkedString(text string) (string, error) {
 	if strings.ContainsRune(text, 0) {
-		return "", BadRequest(InvalidSyntax, "the body holds a NUL character, which cannot be stored")
+		return "", BadRequest(CodeBody, InvalidSyntax, "the body holds a NUL character, which cannot be stored")
 	}
 	return text, nil
 }
@@ -198,7 +199,7 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func givenTwice(name string) error {
-	return BadRequest(InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
+	return BadRequest(CodeBody, InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
 }
 
 func (d decoder) array(depth int) (any, error) {

@@ -61,7 +61,7 @@ func (p AttrPath) String() string {
 func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 	if rest, ok := rt.cutURN(text, rt.Schema.ID); ok {
 		if rest == "" {
-			return AttrPath{}, BadRequest(InvalidPath, "%q names the schema of the resource; name one of its attributes", text)
+			return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q names the schema of the resource; name one of its attributes", text)
 		}
 		return rt.resolveIn("", rt.Attribute, rest)
 	}
@@ -74,7 +74,7 @@ func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 		}
 	}
 	if strings.ContainsRune(text, ':') {
-		return AttrPath{}, BadRequest(InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
+		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
 	}
 	p, err := rt.resolveIn("", rt.Attribute, text)
 	if err != nil || p.Attr != nil || !rt.Profile.Takes(ShortExtensionPath) {
@@ -106,7 +106,7 @@ func (rt *ResourceType) cutURN(text, urn string) (rest string, ok bool) {
 func (rt *ResourceType) resolveIn(urn string, lookup func(string) *Attribute, text string) (AttrPath, error) {
 	name, sub, dotted := strings.Cut(text, ".")
 	if !ValidName(name) || dotted && !ValidName(sub) {
-		return AttrPath{}, BadRequest(InvalidPath, "%q is no attribute path", clip(text))
+		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q is no attribute path", clip(text))
 	}
 	p := AttrPath{URN: urn, Name: name, Sub: sub, Attr: lookup(name)}
 	if p.Attr == nil {

@@ -14,7 +14,7 @@ type Projection struct {
 // not know have no effect.
 func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection, error) {
 	if len(attributes) > 0 && len(excluded) > 0 {
-		return Projection{}, BadRequest(InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
 	}
 	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded)}, nil
 }

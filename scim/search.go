@@ -59,7 +59,7 @@ func Text(object map[string]any, name string) (text string, given bool, err erro
 	}
 	text, given = value.(string)
 	if !given {
-		return "", false, BadRequest(InvalidSyntax, "%s must be a string", name)
+		return "", false, BadRequest(CodeQuery, InvalidSyntax, "%s must be a string", name)
 	}
 	return text, true, nil
 }
@@ -77,7 +77,7 @@ func textsOf(object map[string]any, name string) ([]string, error) {
 		out = append(out, text)
 	}
 	if !ok {
-		return nil, BadRequest(InvalidSyntax, "%s must be an array of strings", name)
+		return nil, BadRequest(CodeQuery, InvalidSyntax, "%s must be an array of strings", name)
 	}
 	return out, nil
 }
@@ -92,7 +92,7 @@ func Integer(object map[string]any, name string) (*int, error) {
 	number, _ := value.(json.Number)
 	n, err := strconv.ParseFloat(number.String(), 64)
 	if err != nil || n != math.Trunc(n) {
-		return nil, BadRequest(InvalidSyntax, "%s must be a whole number", name)
+		return nil, BadRequest(CodeQuery, InvalidSyntax, "%s must be a whole number", name)
 	}
 	i := int(min(max(n, math.MinInt32), math.MaxInt32))
 	return &i, nil

@@ -90,7 +90,7 @@ func (p Profile) CheckMessage(object map[string]any, urn string) error {
 	value, _ := Member(object, AttrSchemas)
 	list, _ := value.([]any)
 	if len(list) != 1 || list[0] != any(urn) {
-		return BadRequest(InvalidSyntax, "\"schemas\" must be [%q]", urn)
+		return BadRequest(CodeSchemas, InvalidSyntax, "\"schemas\" must be [%q]", urn)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (g groups) checkMembers(e filter.Expr) error {
 		looked += count(t.path, scim.AttrMembers)
 	}
 	if looked != mentions(e, scim.AttrMembers) {
-		return scim.BadRequest(scim.InvalidFilter, "a filter can name one member by members.value eq, alone or joined to others by \"and\"")
+		return scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter can name one member by members.value eq, alone or joined to others by \"and\"")
 	}
 	return nil
 }

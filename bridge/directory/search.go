@@ -80,7 +80,7 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
 			case s.beside && unanswered:
-				return Found{}, scim.BadRequest(scim.InvalidFilter, "Keycloak cannot be asked for a value that ends in a backslash or holds a backslash before a quote beside members")
+				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "Keycloak cannot be asked for a value that ends in a backslash or holds a backslash before a quote beside members")
 			case s.beside:
 				return Found{}, err
 			}
@@ -268,6 +268,6 @@ func (s search) refuse() error {
 	if s.rt.Schema.ID == scim.GroupURN {
 		names = "id, displayName, externalId and members.value"
 	}
-	return scim.BadRequest(scim.TooMany,
+	return scim.BadRequest(codeIndexFull, scim.TooMany,
 		"so many resources cannot be sorted, walked by cursor or searched by any filter within the memory that the bridge may use; its operator can raise index.maxMemory. A filter with eq on one of %s, alone or joined to others by \"and\", always works", names)
 }

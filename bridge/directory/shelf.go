@@ -356,7 +356,7 @@ var ErrIndexing = errors.New("the index is being made")
 func (sc *scan) underWay() error {
 	const again = 15
 	return &scim.Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: again, Cause: ErrIndexing,
+		Code: codeIndexing, Status: http.StatusServiceUnavailable, RetryAfter: again, Cause: ErrIndexing,
 		Detail: fmt.Sprintf("the answer needs an index of all resources, which is being made: %d of %d are read; try again", sc.read.Load(), sc.total.Load()),
 	}
 }

@@ -20,7 +20,7 @@ type users struct{ View }
 func (d *Directory) Users(ctx context.Context, v View, q Query) (Found, error) {
 	u := users{v}
 	if mentions(q.Filter, scim.AttrGroups) > 0 {
-		return Found{}, scim.BadRequest(scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
+		return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
 	return u.search(d).run(ctx, q)
 }

@@ -52,5 +52,5 @@ func (w *walk) join(ids []string, last bool) (done bool) {
 
 // unsteady is what changed too much for an answer.
 func unsteady(why string) error {
-	return &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: 1, Detail: why + "; try again"}
+	return &scim.Error{Code: codeUnsteady, Status: http.StatusServiceUnavailable, RetryAfter: 1, Detail: why + "; try again"}
 }

@@ -46,7 +46,7 @@ func Address(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *mapping
 		}
 		for _, address := range []string{a.old, a.new} {
 			if domain := domainOf(address); strings.Contains(address, "@") && !slices.Contains(f.Domains, domain) {
-				return scim.Forbidden("nothing was changed: %s is in the domain %q, which is no verified domain of the organization; have it added and verified in Keycloak, or the operator allow any domain for this endpoint",
+				return scim.Forbidden(codeDomain, "nothing was changed: %s is in the domain %q, which is no verified domain of the organization; have it added and verified in Keycloak, or the operator allow any domain for this endpoint",
 					a.attribute, domain)
 			}
 		}

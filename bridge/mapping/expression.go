@@ -307,7 +307,7 @@ func (l *language) activation(doc scim.Document, groups []string) (interpreter.A
 func (e *expression) evaluate(in interpreter.Activation) (any, error) {
 	out, _, err := e.program.Eval(in)
 	if err != nil {
-		return nil, scim.BadRequest(scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
+		return nil, scim.BadRequest(codeRuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
 	}
 	return fromCEL(out), nil
 }

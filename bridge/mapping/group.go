@@ -33,13 +33,13 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	name := rest.String(scim.AttrDisplayName)
 	delete(rest, scim.AttrDisplayName)
 	if strings.TrimSpace(name) == "" {
-		return GroupState{}, scim.BadRequest(scim.InvalidValue, "displayName must not be blank")
+		return GroupState{}, scim.BadRequest(scim.CodeValue, scim.InvalidValue, "displayName must not be blank")
 	}
 	if length(name) > maxGroupValue {
-		return GroupState{}, scim.BadRequest(scim.InvalidValue, "displayName can have at most %d characters", maxGroupValue)
+		return GroupState{}, scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "displayName can have at most %d characters", maxGroupValue)
 	}
 	if length(rest.String(scim.AttrExternalID)) > maxGroupValue {
-		return GroupState{}, scim.BadRequest(scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
+		return GroupState{}, scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
 	}
 	s := GroupState{Name: name, Roles: m.rolesOfGroup(name), Attributes: map[string][]string{
 		m.groups.externalID: takeText(rest, scim.AttrExternalID),

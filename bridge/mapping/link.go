@@ -44,10 +44,10 @@ func (m *Mapping) Link(doc scim.Document) (*keycloak.Link, error) {
 	}
 	id := m.link.id.text(doc)
 	if id == "" {
-		return nil, scim.BadRequest(scim.InvalidValue, "%s is required: it is the id that links the user to the identity provider", m.link.id.path)
+		return nil, scim.BadRequest(scim.CodeRequired, scim.InvalidValue, "%s is required: it is the id that links the user to the identity provider", m.link.id.path)
 	}
 	if length(id) > maxGroupValue {
-		return nil, scim.BadRequest(scim.InvalidValue, "%s can have at most %d characters", m.link.id.path, maxGroupValue)
+		return nil, scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "%s can have at most %d characters", m.link.id.path, maxGroupValue)
 	}
 	return &keycloak.Link{IdentityProvider: m.link.provider, UserID: id, UserName: m.link.name.text(doc)}, nil
 }

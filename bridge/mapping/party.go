@@ -130,7 +130,7 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 }
 
 func notOwner(names []string) *scim.Error {
-	return scim.Forbidden("nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from",
+	return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from",
 		strings.Join(names, ", "))
 }
 

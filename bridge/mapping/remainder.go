@@ -222,6 +222,6 @@ func encodeRemainder(remainder map[string]any, limit int) (string, error) {
 			largest, size = name, len(part)
 		}
 	}
-	return "", scim.BadRequest(scim.InvalidValue,
+	return "", scim.BadRequest(scim.CodeTooLong, scim.InvalidValue,
 		"the attributes that have no place of their own in Keycloak take %d bytes, more than %d; the largest is %s: send less of it", len(text), limit, largest)
 }

@@ -108,7 +108,7 @@ func (r *rule) storable(values []string) (bool, error) {
 		case r.soft:
 			return false, nil
 		default:
-			return false, scim.BadRequest(scim.InvalidValue, "%s can have at most %d characters", r, r.limit)
+			return false, scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "%s can have at most %d characters", r, r.limit)
 		}
 	}
 	return true, nil
@@ -168,7 +168,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 			continue
 		}
 		if r.filter != nil && len(values) > 0 {
-			return nil, scim.BadRequest(scim.InvalidValue, "%s has several values where one fits", r)
+			return nil, scim.BadRequest(codeSeveralValues, scim.InvalidValue, "%s has several values where one fits", r)
 		}
 		stored, err := r.takeValue(object[r.leaf.Name])
 		if err != nil {
@@ -405,7 +405,7 @@ func (r *rule) encode(value any) (string, error) {
 		return v.String(), nil
 	}
 	if !r.json {
-		return "", scim.BadRequest(scim.InvalidValue, "%s takes a %s", r, r.leaf.Type)
+		return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes a %s", r, r.leaf.Type)
 	}
 	return encodeASCII(value)
 }
@@ -463,5 +463,5 @@ func (r *rule) decode(text string) (any, error) {
 
 // fault names the attribute in the error of a step.
 func (r *rule) fault(err error) error {
-	return scim.BadRequest(scim.InvalidValue, "%s %s", r, detail(err))
+	return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s %s", r, detail(err))
 }

@@ -93,7 +93,7 @@ func mapStep(pairs []config.Pair) *eachStep {
 		in: func(text string) (string, error) {
 			to, ok := in[text]
 			if !ok {
-				return "", scim.BadRequest(scim.InvalidValue, "takes one of %s", strings.Join(names, ", "))
+				return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "takes one of %s", strings.Join(names, ", "))
 			}
 			return to, nil
 		},
@@ -136,7 +136,7 @@ func joinStep(separator string) *allStep {
 		in: func(values []string) ([]string, error) {
 			for _, text := range values {
 				if strings.Contains(text, separator) {
-					return nil, scim.BadRequest(scim.InvalidValue, "takes no value that holds %q, as they are stored joined by it", separator)
+					return nil, scim.BadRequest(scim.CodeValue, scim.InvalidValue, "takes no value that holds %q, as they are stored joined by it", separator)
 				}
 			}
 			if len(values) == 0 {

@@ -95,7 +95,7 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 func (m *Mapping) takeUserName(rest scim.Document) (string, error) {
 	values, err := m.users.userName.in([]string{rest.String(scim.AttrUserName)})
 	if err != nil {
-		return "", scim.BadRequest(scim.InvalidValue, "%s %s", scim.AttrUserName, detail(err))
+		return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s %s", scim.AttrUserName, detail(err))
 	}
 	stored := scim.PrepareUserName(values[0])
 	spelled := m.shownUserName(values[0])
@@ -125,7 +125,7 @@ func (s *UserState) takeExternalID(p Party, attribute string, rest scim.Document
 	}
 	s.key = LookupKey(p.Key, id)
 	if len(s.key) > maxKey {
-		return scim.BadRequest(scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(p.Key)-2)
+		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(p.Key)-2)
 	}
 	return nil
 }

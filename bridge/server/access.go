@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
@@ -51,25 +52,26 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	case wait > 0:
 		s.options.Metrics.Refused("too many failures")
 		return tenant.Principal{}, &scim.Error{
-			Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
+			Code: codeTooManyFailures, Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
 			Detail: "too many requests without a good credential came from this address; correct the token and wait",
 		}
 	case errors.Is(err, auth.ErrUnavailable):
-		return tenant.Principal{}, &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
+		return tenant.Principal{}, &scim.Error{Code: codeKeysUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
 	}
 	s.limits.fail(address, now)
-	s.options.Metrics.Refused(reason(err))
+	code := refusal(err)
+	s.options.Metrics.Refused(strings.TrimPrefix(string(code), "credential-"))
 	params := `, error="invalid_token"`
 	if errors.Is(err, auth.ErrMissing) {
 		params = "" // RFC 6750 section 3.1: no error where no credential was sent
 	}
-	return tenant.Principal{}, challenge{&scim.Error{Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
+	return tenant.Principal{}, challenge{&scim.Error{Code: code, Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
 }
 
 // operator is whom the handler of an operator answers.
 func (s *Server) operator(t *tenant.Tenant) (tenant.Principal, error) {
 	if t.Path == "" {
-		return tenant.Principal{}, scim.NotFound("Endpoint")
+		return tenant.Principal{}, scim.NoEndpoint()
 	}
 	return tenant.Principal{Tenant: t, Name: "operator", Scopes: tenant.AllScopes}, nil
 }
@@ -89,14 +91,14 @@ func (s *Server) credential(ctx context.Context, t *tenant.Tenant, headers []str
 	return tenant.Principal{}, errSeveral
 }
 
-// reason is the label of a refusal.
-func reason(err error) string {
-	for known, label := range map[error]string{auth.ErrMissing: "missing", auth.ErrExpired: "expired", auth.ErrInvalid: "invalid"} {
+// refusal is the code of a credential's error.
+func refusal(err error) scim.Code {
+	for known, code := range map[error]scim.Code{auth.ErrMissing: codeMissing, auth.ErrExpired: codeExpired, auth.ErrInvalid: codeInvalid} {
 		if errors.Is(err, known) {
-			return label
+			return code
 		}
 	}
-	return "malformed"
+	return codeMalformed
 }
 
 // authorise refuses what the client may not do, or not now. It is the only place that looks at
@@ -108,7 +110,7 @@ func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) er
 	}
 	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
 		s.options.Metrics.Throttled(t.Path, why)
-		return &scim.Error{Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
+		return &scim.Error{Code: codeRateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
 	}
 	err := s.permitted(p, rt)
 	if err != nil {
@@ -121,15 +123,15 @@ func (s *Server) permitted(p tenant.Principal, rt route) error {
 	policy := p.Tenant.Policy
 	switch {
 	case policy.Paused():
-		return &scim.Error{Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator"}
+		return &scim.Error{Code: codePaused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator"}
 	case !p.Scopes.Has(rt.needs):
 		missing := (rt.needs &^ p.Scopes).String()
 		return challenge{
-			&scim.Error{Status: http.StatusForbidden, Detail: "the credential " + p.Name + " lacks the scope " + missing + "; ask the operator for one that has it"},
+			&scim.Error{Code: codeMissingScope, Status: http.StatusForbidden, Detail: "the credential " + p.Name + " lacks the scope " + missing + "; ask the operator for one that has it"},
 			`, error="insufficient_scope", scope="` + rt.needs.String() + `"`,
 		}
 	case policy.ReadOnly() && rt.needs&tenant.Writing != 0:
-		return &scim.Error{Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator"}
+		return &scim.Error{Code: codeReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator"}
 	}
 	return nil
 }

@@ -32,11 +32,11 @@ type exchange struct {
 func parseQuery(raw string) (url.Values, error) {
 	params, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "the query string is malformed: encode \";\" as %%3B and \"%%\" as %%25")
+		return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "the query string is malformed: encode \";\" as %%3B and \"%%\" as %%25")
 	}
 	for _, name := range []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes"} {
 		if len(params[name]) > 1 {
-			return nil, scim.BadRequest(scim.InvalidSyntax, "the query parameter %s is given %d times", name, len(params[name]))
+			return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "the query parameter %s is given %d times", name, len(params[name]))
 		}
 	}
 	return params, nil
@@ -53,7 +53,7 @@ func (x *exchange) query() (bridge.Query, error) {
 		q.Cursor = new(x.params.Get("cursor"))
 	}
 	if q.Count, err = x.integer("count"); err != nil && q.Cursor != nil {
-		err = scim.BadRequest(scim.InvalidCount, "count must be a whole number")
+		err = scim.BadRequest(scim.CodeQuery, scim.InvalidCount, "count must be a whole number")
 	}
 	return q, err
 }
@@ -67,7 +67,7 @@ func (x *exchange) integer(name string) (*int, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return nil, scim.BadRequest(scim.InvalidValue, "%s must be a whole number", name)
+		return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidValue, "%s must be a whole number", name)
 	}
 	value := int(n)
 	return &value, nil
@@ -97,7 +97,7 @@ func (x *exchange) body() (map[string]any, error) {
 
 func checkMedia(p scim.Profile, h http.Header) error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
+		return &scim.Error{Code: codeMediaType, Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
 	}
 	text := h.Get("Content-Type")
 	if text == "" && p.Takes(scim.NoContentType) {
@@ -105,14 +105,14 @@ func checkMedia(p scim.Profile, h http.Header) error {
 	}
 	media, _, err := mime.ParseMediaType(text)
 	if err != nil || media != scim.MediaType && media != "application/json" {
-		return &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: "the body must be application/scim+json or application/json"}
+		return &scim.Error{Code: codeMediaType, Status: http.StatusUnsupportedMediaType, Detail: "the body must be application/scim+json or application/json"}
 	}
 	return nil
 }
 
 func (x *exchange) bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
+		return &scim.Error{Code: codeTooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
 	}
-	return &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
+	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
 }

@@ -105,7 +105,7 @@ func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.An
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
 func filtersNot(x *exchange) error {
 	if x.params.Has("filter") {
-		return &scim.Error{Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
+		return &scim.Error{Code: codeDiscoveryFilter, Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
 	}
 	return nil
 }
@@ -199,12 +199,12 @@ func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 				return s.permitted(x.principal, rt)
 			}
 		}
-		return scim.NotFound("Endpoint")
+		return scim.NoEndpoint()
 	})
 }
 
 // unsupported answers what ServiceProviderConfig says is not there (RFC 7644
 // sections 3.7, 3.11 and 3.12).
 func unsupported(context.Context, *Server, *exchange) (bridge.Answer, error) {
-	return bridge.Answer{}, &scim.Error{Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
+	return bridge.Answer{}, &scim.Error{Code: codeUnsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
 }

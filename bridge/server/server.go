@@ -60,7 +60,7 @@ func New(service *bridge.Service, o Options) http.Handler {
 func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route) (bridge.Answer, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
-		return bridge.Answer{}, scim.NotFound("Endpoint")
+		return bridge.Answer{}, scim.NoEndpoint()
 	}
 	path := at.path(segments)
 	if rt.path == "/ServiceProviderConfig" && strings.Join(r.Header.Values("Authorization"), "") == "" {
@@ -81,7 +81,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return bridge.Answer{}, err
 	}
 	if params.Has("filter") && r.Method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
-		return bridge.Answer{}, scim.BadRequest(scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
+		return bridge.Answer{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal}
 	x.call = bridge.Call{
@@ -174,7 +174,9 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	}
 	data, err := scim.Encode(body)
 	if err != nil {
-		a.Status, data = http.StatusInternalServerError, []byte(`{"schemas":["`+scim.ErrorURN+`"],"status":"500","detail":"the answer cannot be encoded"}`)
+		failed := &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the answer cannot be encoded"}
+		a.Status = failed.Status
+		data, _ = scim.Encode(failed.Body()) // of texts
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
@@ -187,7 +189,7 @@ func asSCIM(err error) *scim.Error {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e
 	}
-	return &scim.Error{Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
 }
 
 // log writes the one line of a request, without personal data: neither path nor
@@ -204,7 +206,7 @@ func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, sta
 		return
 	}
 	e := asSCIM(err)
-	fields = append(fields, zap.String("scim_type", string(e.Type)))
+	fields = append(fields, zap.String("code", string(e.Code)), zap.String("scim_type", string(e.Type)))
 	if e.Status >= http.StatusInternalServerError {
 		s.options.Log.Error("request", append(fields, zap.NamedError("cause", e.Cause))...)
 		return

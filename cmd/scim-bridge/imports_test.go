@@ -16,6 +16,7 @@ func rooms() map[string][]string {
 		"config":                 {},
 		"keycloak":               {},
 		"bridge/observe":         {},
+		"docs":                   {},
 		"scim":                   {},
 		"scim/filter":            {"scim"},
 		"scim/filter/filtertest": {"scim"},

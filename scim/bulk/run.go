@@ -151,7 +151,7 @@ func (r *run) unmade(node int) *scim.Error {
 	for _, maker := range r.graph.needs[node] {
 		if result := r.results[maker]; result != nil && result.Err != nil {
 			return &scim.Error{
-				Status: http.StatusConflict,
+				Code: codeNotMade, Status: http.StatusConflict,
 				Detail: "nothing was done: what " + prefix + r.Operations[maker].BulkID + " refers to was not made",
 			}
 		}
@@ -204,7 +204,7 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	for _, i := range posts {
 		switch result := r.results[i]; {
 		case result == nil: // nothing more is done
-			because = &scim.Error{Status: http.StatusConflict, Detail: "failOnErrors was reached"}
+			because = &scim.Error{Code: codeStopped, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
 		case result.Err != nil:
 			because = result.Err
 		default:
@@ -240,7 +240,7 @@ func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.E
 	defer cancel()
 	for i, result := range made {
 		err := &scim.Error{
-			Status: http.StatusConflict, Cause: because,
+			Code: codeNotMade, Status: http.StatusConflict, Cause: because,
 			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
 		}
 		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Status != http.StatusNotFound {

@@ -56,7 +56,7 @@ func (p *parser) advance() { p.tok = p.lex.next() }
 
 // expected words a syntax error: where, and what should stand there.
 func (p *parser) expected(what string) error {
-	return scim.BadRequest(scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
+	return scim.BadRequest(codeMalformed, scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
 }
 
 // word takes the keyword if it is next.
@@ -121,7 +121,7 @@ func (p *parser) factor() (Expr, error) {
 
 func (p *parser) group() (Expr, error) {
 	if p.nesting++; p.nesting > maxNesting {
-		return nil, scim.BadRequest(scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
+		return nil, scim.BadRequest(codeTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
 	}
 	p.advance()
 	e, err := p.or()
@@ -139,7 +139,7 @@ func (p *parser) group() (Expr, error) {
 // term reads "path pr", "path op value" or "path[…]".
 func (p *parser) term() (Expr, error) {
 	if p.terms++; p.terms > maxTerms {
-		return nil, scim.BadRequest(scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
+		return nil, scim.BadRequest(codeTooLong, scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
 	}
 	path, err := p.path()
 	if err != nil {
@@ -178,7 +178,7 @@ func (p *parser) path() (scim.AttrPath, error) {
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
 	if path.Attr.Returned == scim.ReturnedNever {
-		return path, scim.BadRequest(scim.InvalidFilter, "%s cannot be filtered by", path)
+		return path, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "%s cannot be filtered by", path)
 	}
 	return path, nil
 }
@@ -203,13 +203,13 @@ func (p *parser) relative() (scim.AttrPath, error) {
 }
 
 func (p *parser) unknown(name, of string) error {
-	return scim.BadRequest(scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
+	return scim.BadRequest(codeAttribute, scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
 }
 
 // valuePath reads […] and what may stand behind it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 	if p.outer != nil || path.Sub != "" || path.Attr != nil && !path.Attr.MultiValued {
-		return nil, scim.BadRequest(scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
+		return nil, scim.BadRequest(codeMalformed, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
 	}
 	inner, err := p.brackets(path)
 	if err != nil {

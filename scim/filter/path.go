@@ -40,7 +40,7 @@ func ParsePath(text string, rt *scim.ResourceType) (Path, error) {
 		return Path{}, err
 	}
 	if attr.Attr == nil || !attr.Attr.MultiValued || attr.Sub != "" {
-		return Path{}, scim.BadRequest(scim.InvalidPath, "%s takes no filter in brackets: only a multi-valued attribute does", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s takes no filter in brackets: only a multi-valued attribute does", attr)
 	}
 	return parseFiltered(attr, text[open:], rt)
 }
@@ -58,10 +58,10 @@ func parseFiltered(attr scim.AttrPath, rest string, rt *scim.ResourceType) (Path
 	}
 	sub, dotted := strings.CutPrefix(p.tok.text, ".")
 	if p.tok.kind != tokenWord || !dotted || !scim.ValidName(sub) {
-		return Path{}, scim.BadRequest(scim.InvalidPath, "expected a dot and a sub-attribute behind the brackets of %s", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "expected a dot and a sub-attribute behind the brackets of %s", attr)
 	}
 	if p.advance(); p.tok.kind != tokenEnd {
-		return Path{}, scim.BadRequest(scim.InvalidPath, "the path of %s goes on where it must end", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "the path of %s goes on where it must end", attr)
 	}
 	path.Sub, path.SubAttr = sub, attr.Attr.Sub(sub)
 	if path.SubAttr != nil {

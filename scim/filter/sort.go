@@ -28,21 +28,21 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 	case strings.EqualFold(order, "descending"):
 		s.Descending = true
 	default:
-		return Sort{}, scim.BadRequest(scim.InvalidValue, "sortOrder is ascending or descending")
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortOrder is ascending or descending")
 	}
 	if by == "" {
 		return Sort{}, nil
 	}
 	path, err := rt.Resolve(strings.TrimSpace(by))
 	if err != nil || !path.Known() || path.Name == "" {
-		return Sort{}, scim.BadRequest(scim.InvalidValue, "sortBy: %s has no attribute %q; GET /Schemas lists them", rt.Name, clip(by))
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s has no attribute %q; GET /Schemas lists them", rt.Name, clip(by))
 	}
 	path = toValue(path)
 	switch {
 	case path.Leaf().Type == scim.TypeComplex:
-		return Sort{}, scim.BadRequest(scim.InvalidValue, "sortBy: %s is complex; name one of its sub-attributes", path)
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s is complex; name one of its sub-attributes", path)
 	case path.Attr.Returned == scim.ReturnedNever || derived(path):
-		return Sort{}, scim.BadRequest(scim.InvalidValue, "sortBy: nothing can be sorted by %s", path)
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: nothing can be sorted by %s", path)
 	}
 	s.Path = path
 	return s, nil

@@ -67,11 +67,11 @@ func (w *work) operation(op Operation) error {
 // repeats the id.
 func (w *work) pathless(op Operation) error {
 	if op.Op == Remove {
-		return scim.BadRequest(scim.NoTarget, "remove needs a path")
+		return scim.BadRequest(codeMalformed, scim.NoTarget, "remove needs a path")
 	}
 	object, ok := op.Value.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
+		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
 	}
 	for _, name := range scim.SortedNames(object) {
 		if err := w.member(op.Op, name, object[name]); err != nil {
@@ -109,7 +109,7 @@ func (w *work) opaque(name string, value any) error {
 // at carries out an operation with a path.
 func (w *work) at(op Operation, path filter.Path) error {
 	if op.Op != Remove && !op.HasValue {
-		return scim.BadRequest(scim.InvalidValue, "%s needs a value", op.Op)
+		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s needs a value", op.Op)
 	}
 	p := path.Attr
 	if p.Name == "" {
@@ -119,7 +119,7 @@ func (w *work) at(op Operation, path filter.Path) error {
 		return w.unknown(op, path)
 	}
 	if p.Attr.Mutability == scim.ReadOnly {
-		return scim.BadRequest(scim.MutabilityErr, "%s is read-only", p)
+		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only", p)
 	}
 	if w.hasMembers(p) {
 		return w.members.apply(op, path)
@@ -162,7 +162,7 @@ func (w *work) extension(op Operation, urn string) error {
 	}
 	object, ok := op.Value.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "%s takes an object of attributes", urn)
+		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes an object of attributes", urn)
 	}
 	for _, name := range scim.SortedNames(object) {
 		if strings.EqualFold(name, scim.AttrSchemas) {
@@ -180,7 +180,7 @@ func (w *work) extension(op Operation, urn string) error {
 func (w *work) unknown(op Operation, path filter.Path) error {
 	p := path.Attr
 	if p.Sub != "" || path.Filter != nil || p.URN != "" || !w.rt.Profile.Takes(scim.UnknownAttributes) {
-		return scim.BadRequest(scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
 	}
 	if op.Op == Remove {
 		deleteFold(w.doc, p.Name)

@@ -72,7 +72,7 @@ func set(list []string) map[string]bool {
 // apply carries out one operation whose path names members.
 func (m *Members) apply(op Operation, path filter.Path) error {
 	if path.Sub != "" {
-		return scim.BadRequest(scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
+		return scim.BadRequest(scim.CodeImmutable, scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
 	}
 	if path.Filter != nil {
 		return m.applyFiltered(op, path.Filter)
@@ -80,7 +80,7 @@ func (m *Members) apply(op Operation, path filter.Path) error {
 	switch op.Op {
 	case Add, Replace:
 		if !op.HasValue {
-			return scim.BadRequest(scim.InvalidValue, "%s of members needs a value", op.Op)
+			return scim.BadRequest(codeMember, scim.InvalidValue, "%s of members needs a value", op.Op)
 		}
 		ids, err := MemberIDs(op.Value)
 		if err != nil {
@@ -105,7 +105,7 @@ func (m *Members) removeListed(op Operation) error {
 		return nil
 	}
 	if op.Value == nil {
-		return scim.BadRequest(scim.InvalidValue, "remove of members with the value null is ambiguous; leave the value out to remove all members, or list those to remove")
+		return scim.BadRequest(codeMember, scim.InvalidValue, "remove of members with the value null is ambiguous; leave the value out to remove all members, or list those to remove")
 	}
 	ids, err := MemberIDs(op.Value)
 	if err == nil {
@@ -119,7 +119,7 @@ func (m *Members) removeListed(op Operation) error {
 func (m *Members) applyFiltered(op Operation, e filter.Expr) error {
 	ids, ok := selectedIDs(e, nil)
 	if !ok {
-		return scim.BadRequest(scim.InvalidFilter, "members can be selected by value eq only, joined by or")
+		return scim.BadRequest(codeMember, scim.InvalidFilter, "members can be selected by value eq only, joined by or")
 	}
 	switch op.Op {
 	case Remove:
@@ -186,7 +186,7 @@ func memberID(element any) (string, error) {
 	}
 	id, ok := element.(string)
 	if !ok || id == "" {
-		return "", scim.BadRequest(scim.InvalidValue, "a member needs a \"value\" with the id of a user")
+		return "", scim.BadRequest(codeMember, scim.InvalidValue, "a member needs a \"value\" with the id of a user")
 	}
 	return prefix + id, nil
 }

@@ -13,7 +13,7 @@ func (t target) applyMulti(op Operation) error {
 	var err error
 	switch {
 	case t.path.Filter != nil && t.sub() == "" && op.Op != Remove && !t.profile.Takes(scim.WholeElementPath):
-		err = scim.BadRequest(scim.InvalidPath, "the filter on %s must be followed by a sub-attribute", t.attr.Name)
+		err = scim.BadRequest(scim.CodePath, scim.InvalidPath, "the filter on %s must be followed by a sub-attribute", t.attr.Name)
 	case t.path.Filter != nil || t.sub() != "":
 		elements, err = t.selected(op, elements)
 	case op.Op == Remove:
@@ -197,7 +197,7 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	if t.path.Filter != nil {
 		var ok bool
 		if terms, ok = filter.EqualTerms(t.path.Filter); !ok || !t.profile.Takes(scim.CreateOnNoMatch) {
-			return nil, scim.BadRequest(scim.NoTarget, "no value of %s matches the filter of the path", t.attr.Name)
+			return nil, scim.BadRequest(codeNoMatch, scim.NoTarget, "no value of %s matches the filter of the path", t.attr.Name)
 		}
 	}
 	var element any
@@ -214,7 +214,7 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	}
 	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, changed) {
 		// Else every repetition would make another one.
-		return nil, scim.BadRequest(scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
+		return nil, scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
 	}
 	elements = append(elements, changed)
 	demoteOthers(elements, len(elements)-1)

@@ -34,16 +34,16 @@ func (t target) subAttr() *scim.Attribute {
 
 func (t target) apply(op Operation) error {
 	if !t.known() {
-		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
 	}
 	if a := t.subAttr(); a != nil && a.Mutability == scim.ReadOnly {
-		return scim.BadRequest(scim.MutabilityErr, "%s is read-only", t.path.Attr)
+		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only", t.path.Attr)
 	}
 	if t.attr.MultiValued {
 		return t.applyMulti(op)
 	}
 	if t.path.Filter != nil {
-		return scim.BadRequest(scim.InvalidPath, "%s has one value, which takes no filter", t.attr.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has one value, which takes no filter", t.attr.Name)
 	}
 	if t.sub() != "" {
 		return t.applySub(op)
@@ -135,7 +135,7 @@ func (t target) merge(current map[string]any, a *scim.Attribute, object map[stri
 // putOpaque keeps what no schema knows, where the profile takes it.
 func (t target) putOpaque(object map[string]any, name string, value any) error {
 	if !t.profile.Takes(scim.UnknownAttributes) {
-		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)
 	}
 	deleteFold(object, name)
 	if kept := scim.Opaque(value); !scim.IsEmpty(kept) {

@@ -1,0 +1,35 @@
+package bridge
+
+import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+
+// Codes of the errors that are about what a tenant may have and do.
+const (
+	codeCursor               scim.Code = "cursor-wrong"
+	codeCursorExpired        scim.Code = "cursor-expired"
+	codeVersion              scim.Code = "version-changed"
+	codeTaken                scim.Code = "value-taken"
+	codeLinkTaken            scim.Code = "link-taken"
+	codeRefusedByRealm       scim.Code = "value-refused-by-realm"
+	codeUserNameNotAddress   scim.Code = "user-name-not-address"
+	codeManager              scim.Code = "manager-unknown"
+	codeUnknownMember        scim.Code = "member-unknown"
+	codeNoGroups             scim.Code = "groups-not-offered"
+	codeSubgroups            scim.Code = "group-has-subgroups"
+	codeNotCreatedHere       scim.Code = "account-not-created-here"
+	codeSharedAccount        scim.Code = "account-shared"
+	codeManagedMember        scim.Code = "account-managed"
+	codeProtected            scim.Code = "account-protected"
+	codeAdoption             scim.Code = "account-adopted-in-parts"
+	codeOrganizationDisabled scim.Code = "organization-disabled"
+	codeNoTime               scim.Code = "bulk-out-of-time"
+)
+
+// Codes of the errors that an operator has to mend, or that pass.
+const (
+	codeUnfit          scim.Code = "realm-unfit"
+	codeDamaged        scim.Code = "stored-value-damaged"
+	codeOutage         scim.Code = "keycloak-unavailable"
+	codeBusy           scim.Code = "keycloak-busy"
+	codeDenied         scim.Code = "keycloak-denies"
+	codeKeycloakFailed scim.Code = "keycloak-failed"
+)

@@ -1,0 +1,10 @@
+package guard
+
+import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+
+// Codes of the errors that the walls answer.
+const (
+	codeHeld    scim.Code = "removal-held"
+	codeDomain  scim.Code = "domain-not-verified"
+	codeTooMany scim.Code = "filter-too-wide"
+)
