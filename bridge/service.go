@@ -37,6 +37,8 @@ type Options struct {
 
 	// ObserveStep is told the outcome of every step of a plan; nil for none.
 	ObserveStep func(kind plan.Kind, err error)
+	// ObserveWrite is told of every plan, once it was carried out or refused; nil for none.
+	ObserveWrite func(ctx context.Context, w Write)
 	// ObserveHeld is told of every removal that the brake of the tenant at a path held; nil for none.
 	ObserveHeld func(tenant string)
 	// ObserveIgnored is told of every value that a policy left out: "password",
@@ -58,6 +60,9 @@ type Service struct {
 func New(realms *keycloak.Realms, o Options) *Service {
 	if o.ObserveHeld == nil {
 		o.ObserveHeld = func(string) {}
+	}
+	if o.ObserveWrite == nil {
+		o.ObserveWrite = func(context.Context, Write) {}
 	}
 	if o.ObserveIgnored == nil {
 		o.ObserveIgnored = func(string, int) {}
@@ -506,9 +511,11 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
 	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
 	if err := guard.Allow(ctx, r.client, r.fitness, p); err != nil {
+		s.tellWrite(ctx, r, p, apply.Outcome{}, err)
 		return apply.Outcome{}, err
 	}
 	out, err := s.applier.Apply(ctx, r.client, p)
+	s.tellWrite(ctx, r, p, out, err)
 	users, groups := touched(p, out)
 	s.directory.Touch(r.Tenant, users, groups)
 	return out, err

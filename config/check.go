@@ -23,6 +23,7 @@ func (k checker) config(c *Config) {
 	k.server(&c.Server)
 	k.bulk(&c.Bulk)
 	k.index(&c.Index)
+	k.tracing(c.Tracing)
 	if c.Admin.Listen.same(c.Server.Listen) {
 		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
 	}
@@ -93,6 +94,15 @@ func (k checker) bulk(b *Bulk) {
 
 func (k checker) index(i *Index) {
 	within(k, "index.maxMemoryBytes", i.MaxMemoryBytes, 1<<20, 1<<32-1)
+}
+
+func (k checker) tracing(t Tracing) {
+	if t.Endpoint == "" && k.given("tracing.sample") {
+		k.add("tracing.sample", "does nothing without tracing.endpoint", "Add the URL of the collector, or remove the key")
+	}
+	if strings.HasSuffix(string(t.Endpoint), "/v1/traces") {
+		k.add("tracing.endpoint", "holds the path /v1/traces, which the bridge adds", "Remove it")
+	}
 }
 
 func (k checker) keycloak(c *Keycloak) {

@@ -21,6 +21,8 @@ type Config struct {
 	Admin Admin `json:"admin"`
 	// Log is `log`.
 	Log Log `json:"log"`
+	// Tracing is `tracing`: where traces go.
+	Tracing Tracing `json:"tracing"`
 	// Keycloak is `keycloak`: the server whose Admin API is called.
 	Keycloak Keycloak `json:"keycloak"`
 	// Bulk is `bulk`: the limits of bulk requests.
@@ -102,6 +104,16 @@ type Admin struct {
 type Log struct {
 	// Level is `level`: debug, info, warn or error, default info.
 	Level Level `json:"level"`
+}
+
+// Tracing says where the traces of requests go (OpenTelemetry).
+type Tracing struct {
+	// Endpoint is `endpoint`: the URL of a collector that takes OTLP over HTTP, without the path
+	// /v1/traces; "" sends nothing.
+	Endpoint URL `json:"endpoint,omitempty"`
+	// Sample is `sample`: the share of the traces that begin at the bridge which are sent, default
+	// 100%.
+	Sample Percent `json:"sample"`
 }
 
 // Keycloak is the server behind the bridge and how to reach it.
@@ -371,6 +383,8 @@ func Default() Config {
 		Index: Index{MaxMemoryBytes: 256 << 20},
 		Admin: Admin{Listen: "127.0.0.1:9091"},
 		Log:   Log{Level: LevelInfo},
+
+		Tracing: Tracing{Sample: All},
 		Keycloak: Keycloak{
 			ConnectTimeout:  Duration(3 * time.Second),
 			ResponseTimeout: Duration(10 * time.Second),

@@ -34,6 +34,9 @@ type Config struct {
 	// DefaultBreakerDelay.
 	BreakerDelay time.Duration
 
+	// Wrap goes around every exchange with Keycloak, that of a token too; nil for nothing. Op says
+	// what for, and its errors are *Error.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Observe is told of every call, tokens aside; nil for nobody.
 	Observe func(ctx context.Context, c Call)
 	// ObserveOutage is told when calls are not made any more, and when they are again; nil for
@@ -57,6 +60,7 @@ type Client struct {
 	cloak   *gocloak.GoCloak
 	retry   failsafe.Executor[any]
 	observe func(context.Context, Call)
+	breaker breaker
 }
 
 // New makes a client. It makes no call.
@@ -79,6 +83,9 @@ func New(c Config) (*Client, error) {
 	}
 	breaker := newBreaker(orDefault(c.BreakerDelay, DefaultBreakerDelay), c.ObserveOutage)
 	plain := &http.Client{Transport: newGuard(c.Transport, c.MaxInFlight, breaker)}
+	if c.Wrap != nil {
+		plain.Transport = c.Wrap(plain.Transport)
+	}
 	return &Client{
 		realm:   c.Realm,
 		base:    base + "/admin/realms/" + c.Realm.escaped(),
@@ -87,6 +94,7 @@ func New(c Config) (*Client, error) {
 		cloak:   newGocloak(base, plain.Transport),
 		retry:   failsafe.With(readPolicy()),
 		observe: c.Observe,
+		breaker: breaker,
 	}, nil
 }
 
@@ -132,12 +140,28 @@ func isOutage(err error) bool {
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
+type opKey struct{}
+
+func withOp(ctx context.Context, op string) context.Context {
+	return context.WithValue(ctx, opKey{}, op)
+}
+
+// Op is what an exchange with Keycloak is for, by the context of its request: "create user".
+func Op(ctx context.Context) string {
+	op, _ := ctx.Value(opKey{}).(string)
+	return op
+}
+
+// Outage reports whether no calls are made, as Keycloak did not answer most of the last.
+func (c *Client) Outage() bool { return c.breaker.IsOpen() }
+
 // Realm is the realm of the client.
 func (c *Client) Realm() Realm { return c.realm }
 
 // call runs one call with a token: again with a new one when Keycloak does not know
 // it any more, which it says before it does anything.
 func (c *Client) call(ctx context.Context, op string, try func(ctx context.Context, token string) error) error {
+	ctx = withOp(ctx, op)
 	token, err := c.tokens.get(ctx, "")
 	if err != nil {
 		return named(op, err)

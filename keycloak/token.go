@@ -135,7 +135,7 @@ func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
 	result := s.flight.DoChan("token", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 		defer cancel()
-		return s.fetch(ctx)
+		return s.fetch(withOp(ctx, "fetch token"))
 	})
 	select {
 	case r := <-result:

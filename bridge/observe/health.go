@@ -1,29 +1,12 @@
 package observe
 
 import (
-	"encoding/json"
 	"net/http"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// TenantStatus is one tenant on /statusz.
-type TenantStatus struct {
-	Tenant  string `json:"tenant"`
-	Realm   string `json:"realm"`
-	Fit     bool   `json:"fit"`
-	Problem string `json:"problem,omitempty"`
-	Mapping string `json:"mapping,omitempty"` // why the mapping file as it is now is not applied
-}
-
-// Status is what /statusz says.
-type Status struct {
-	// Config says why the configuration files as they are now are not applied, "" when they are.
-	Config  string         `json:"config,omitempty"`
-	Tenants []TenantStatus `json:"tenants"`
-}
 
 // Health answers the admin listener. /livez is the process; /readyz is this bridge
 // alone, neither Keycloak's health nor a tenant's fitness, because an unready
@@ -58,16 +41,6 @@ func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	say(w, http.StatusOK, "ok\n")
-}
-
-func (h *Health) status(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.MarshalIndent(h.look(), "", "  ")
-	if err != nil {
-		say(w, http.StatusInternalServerError, "status cannot be encoded\n")
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	say(w, http.StatusOK, string(body)+"\n")
 }
 
 // say answers a probe. A probe that went away is nobody's concern.

@@ -9,14 +9,38 @@ import (
 )
 
 // NewLog makes the JSON log on standard error. Nothing is sampled: every request
-// has its line. The levels are those of zap: debug, info, warn, error.
+// has its line. The levels are those of zap: debug, info, warn, error; audit records are
+// written at any.
 func NewLog(level string) (*zap.Logger, error) {
 	parsed, err := zapcore.ParseLevel(level)
 	if err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
+	return zap.New(newCore(zapcore.Lock(os.Stderr), parsed)), nil
+}
+
+func newCore(to zapcore.WriteSyncer, level zapcore.Level) zapcore.Core {
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.TimeKey, encoder.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(os.Stderr), parsed)
-	return zap.New(core), nil
+	return core{zapcore.NewCore(zapcore.NewJSONEncoder(encoder), to, min(level, zapcore.InfoLevel)), level}
+}
+
+// core has a level that does not hold for audit records, which are of the level info.
+type core struct {
+	zapcore.Core
+
+	level zapcore.Level
+}
+
+// With implements zapcore.Core.
+func (c core) With(fields []zapcore.Field) zapcore.Core {
+	return core{c.Core.With(fields), c.level}
+}
+
+// Check implements zapcore.Core.
+func (c core) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if e.LoggerName == auditName || e.Level >= c.level {
+		return c.Core.Check(e, to)
+	}
+	return to
 }

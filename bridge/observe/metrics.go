@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +13,9 @@ import (
 type Metrics struct {
 	requests       *prometheus.CounterVec
 	requestSeconds *prometheus.HistogramVec
-	inFlight       prometheus.Gauge
+	inFlight       *prometheus.GaugeVec
+	tenantRequests *prometheus.CounterVec
+	lastRequest    *prometheus.GaugeVec
 	calls          *prometheus.CounterVec
 	callSeconds    *prometheus.HistogramVec
 	steps          *prometheus.CounterVec
@@ -23,88 +27,113 @@ type Metrics struct {
 	throttled      *prometheus.CounterVec
 	held           *prometheus.CounterVec
 	outage         *prometheus.GaugeVec
-	config         prometheus.Gauge
+	config         *prometheus.GaugeVec
 	configReloads  *prometheus.CounterVec
 	scanSeconds    *prometheus.HistogramVec
+	spans          *prometheus.CounterVec
+
+	indexResources, indexBytes, indexAge, feedAge, tokenExpiry *prometheus.Desc
+
+	set set
+}
+
+// Metric is what docs/reference/metrics.md says of a metric.
+type Metric struct {
+	Name, Type string
+	Labels     []string
+	Help       string
+}
+
+// set registers metrics and keeps what they are.
+type set struct {
+	registry prometheus.Registerer
+	metrics  []Metric
+}
+
+func (s *set) add(kind, name, help string, labels []string) string {
+	name = "scim_bridge_" + name
+	s.metrics = append(s.metrics, Metric{Name: name, Type: kind, Labels: labels, Help: help})
+	return name
+}
+
+func (s *set) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: s.add("counter", name, help, labels), Help: help}, labels)
+	s.registry.MustRegister(v)
+	return v
+}
+
+func (s *set) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: s.add("gauge", name, help, labels), Help: help}, labels)
+	s.registry.MustRegister(v)
+	return v
+}
+
+func (s *set) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: s.add("histogram", name, help, labels), Help: help, Buckets: buckets}, labels)
+	s.registry.MustRegister(v)
+	return v
+}
+
+// shown is a gauge that is asked for whenever the metrics are read; see collector.
+func (s *set) shown(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(s.add("gauge", name, help, labels), help, labels, nil)
 }
 
 // NewMetrics registers the metrics. version is the bridge's own.
 func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
+	s := set{registry: registry}
 	m := &Metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "scim_bridge_requests_total", Help: "SCIM requests by route, method and status.",
-		}, []string{"route", "method", "status"}),
-		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "scim_bridge_request_seconds", Help: "Time from the first byte of a SCIM request to the last of its answer.",
-			Buckets: prometheus.ExponentialBuckets(0.002, 2, 15),
-		}, []string{"route", "method"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "scim_bridge_requests_in_flight", Help: "SCIM requests being answered now.",
-		}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "scim_bridge_keycloak_calls_total", Help: "Calls of Keycloak by operation and outcome: ok or the kind of the error.",
-		}, []string{"operation", "outcome"}),
-		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "scim_bridge_keycloak_call_seconds", Help: "Time of one call of Keycloak.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
-		}, []string{"operation"}),
-		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "scim_bridge_plan_steps_total", Help: "Steps of plans carried out, by kind and outcome: ok or failed.",
-		}, []string{"kind", "outcome"}),
-		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "scim_bridge_ignored_values_total", Help: "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule.",
-		}, []string{"attribute"}),
-		fit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "scim_bridge_tenant_fit", Help: "1 when the realm offers what the tenant needs, else 0.",
-		}, []string{"tenant"}),
+		requests:       s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
+		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
+		inFlight:       s.gauge("requests_in_flight", "SCIM requests being answered now."),
+		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Those without a good credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
+		lastRequest:    s.gauge("tenant_last_request_timestamp_seconds", "When a client of a tenant was last answered, in seconds since 1970; 0 for not since the start.", "tenant"),
+		calls:          s.counter("keycloak_calls_total", "Calls of Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
+		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call of Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
+		outage:         s.gauge("keycloak_outage", "1 while no calls of a realm are made, as Keycloak did not answer 20 of the last 25; see `keycloak.breakerDelay`.", "realm"),
+		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
+		ignored:        s.counter("ignored_values_total", "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule.", "attribute"),
+		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant held.", "tenant"),
+		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.", "reason"),
+		throttled:      s.counter("throttled_total", "Requests of clients beyond a limit of their tenant, by reason: rate or in_flight.", "tenant", "reason"),
+		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "When a static token that has an end ends, in seconds since 1970.", "tenant", "client", "key_id"),
+		fit:            s.gauge("tenant_fit", "1 when the realm offers what the tenant needs, else 0; one for all organizations that bring their own credentials.", "tenant"),
+		mapping:        s.gauge("mapping_applied", "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.", "tenant"),
+		reloads:        s.counter("mapping_reloads_total", "Changes of a mapping file, by tenant and outcome: applied or refused.", "tenant", "outcome"),
+		config:         s.gauge("config_applied", "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them."),
+		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
+		indexResources: s.shown("index_resources", "Resources in an index.", "tenant", "type"),
+		indexBytes:     s.shown("index_bytes", "Memory that an index takes, about.", "tenant", "type"),
+		indexAge:       s.shown("index_age_seconds", "Time since the last whole scan of an index began: what others write shows no later, unless a feed tells it.", "tenant", "type"),
+		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
+		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were read, of realms with a change feed of which something is known.", "realm"),
+		spans:          s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
 	}
-	m.more()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "scim_bridge_build_info", Help: "Always 1; the version of the bridge is a label.",
-		ConstLabels: prometheus.Labels{"version": version},
-	})
-	info.Set(1)
-	registry.MustRegister(m.requests, m.requestSeconds, m.inFlight, m.calls, m.callSeconds, m.steps, m.ignored, m.fit, m.mapping, m.reloads, m.refused, m.throttled, m.held, m.outage, m.config, m.configReloads, m.scanSeconds, info)
+	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
+	m.set = s
+	m.zero()
 	return m
 }
 
-// more makes the metrics of files, credentials and indexes.
-func (m *Metrics) more() {
-	m.mapping = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "scim_bridge_mapping_applied", Help: "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.",
-	}, []string{"tenant"})
-	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_bridge_mapping_reloads_total", Help: "Changes of a mapping file, by tenant and outcome: applied or refused.",
-	}, []string{"tenant", "outcome"})
-	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_bridge_credentials_refused_total", Help: "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.",
-	}, []string{"reason"})
-	m.outage = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "scim_bridge_keycloak_outage", Help: "Whether no calls of a realm are made, as Keycloak did not answer most of the last.",
-	}, []string{"realm"})
-	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_bridge_removals_held_total", Help: "Removals and deactivations of users that the removal brake of their tenant held.",
-	}, []string{"tenant"})
-	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_bridge_throttled_total", Help: "Requests of clients beyond a limit of their tenant, by reason: rate or in_flight.",
-	}, []string{"tenant", "reason"})
-	m.config = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "scim_bridge_config_applied", Help: "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them.",
-	})
-	m.config.Set(1)
+// zero makes the metrics whose labels are known beforehand, so that a first count shows as an
+// increase.
+func (m *Metrics) zero() {
+	m.inFlight.WithLabelValues()
+	m.config.WithLabelValues().Set(1)
 	for _, reason := range []string{"missing", "malformed", "invalid", "expired", "too many failures"} {
 		m.refused.WithLabelValues(reason)
 	}
-	m.configReloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_bridge_config_reloads_total", Help: "Changes of the configuration files, by outcome: applied or refused.",
-	}, []string{"outcome"})
 	for _, outcome := range []string{"applied", "refused"} {
 		m.configReloads.WithLabelValues(outcome)
 	}
-	m.scanSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "scim_bridge_index_scan_seconds", Help: "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.",
-		Buckets: prometheus.ExponentialBuckets(0.01, 4, 10), //nolint:mnd // up to about three quarters of an hour
-	}, []string{"tenant", "type", "outcome"})
+	for _, outcome := range []string{"sent", "lost"} {
+		m.spans.WithLabelValues(outcome)
+	}
+}
+
+// All are the metrics, by name.
+func (m *Metrics) All() []Metric {
+	return slices.SortedFunc(slices.Values(m.set.metrics), func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // Request counts an answered request. route is the pattern, never the path.
@@ -114,7 +143,7 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 }
 
 // InFlight changes the number of requests being answered.
-func (m *Metrics) InFlight(by float64) { m.inFlight.Add(by) }
+func (m *Metrics) InFlight(by float64) { m.inFlight.WithLabelValues().Add(by) }
 
 // Call counts a call of Keycloak; outcome is "ok" or the kind of the error.
 func (m *Metrics) Call(operation, outcome string, took time.Duration) {
@@ -155,6 +184,16 @@ func (m *Metrics) Tenant(tenant string) {
 		m.throttled.WithLabelValues(tenant, reason)
 	}
 	m.held.WithLabelValues(tenant)
+	m.lastRequest.WithLabelValues(tenant)
+	for _, class := range []string{"2xx", "3xx", "4xx", "5xx"} {
+		m.tenantRequests.WithLabelValues(tenant, class)
+	}
+}
+
+// Answered counts an answer to a client of a tenant, at a time.
+func (m *Metrics) Answered(tenant string, status int, at time.Time) {
+	m.tenantRequests.WithLabelValues(tenant, strconv.Itoa(status/100)+"xx").Inc() //nolint:mnd // the class of a status
+	m.lastRequest.WithLabelValues(tenant).Set(float64(at.Unix()))
 }
 
 // Forget drops the metrics of a tenant that is gone.
@@ -165,6 +204,8 @@ func (m *Metrics) Forget(tenant string) {
 	m.reloads.DeletePartialMatch(label)
 	m.throttled.DeletePartialMatch(label)
 	m.held.DeletePartialMatch(label)
+	m.lastRequest.Delete(label)
+	m.tenantRequests.DeletePartialMatch(label)
 	m.scanSeconds.DeletePartialMatch(label)
 }
 
@@ -177,53 +218,13 @@ func (m *Metrics) Scan(tenant, resourceType string, took time.Duration, err erro
 	m.scanSeconds.WithLabelValues(tenant, resourceType, outcome).Observe(took.Seconds())
 }
 
-// Index is an index of a tenant, as the metrics show it.
-type Index struct {
-	Tenant, Type string
-	Resources    int
-	Bytes        int
-	Age          time.Duration // since the last whole scan began
-}
-
-// Indexes shows the indexes, and by realm how long ago its feed was followed, as they are
-// whenever the metrics are read.
-func (m *Metrics) Indexes(registry prometheus.Registerer, indexes func() []Index, feeds func() map[string]time.Duration) {
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("scim_bridge_index_"+name, help, []string{"tenant", "type"}, nil)
-	}
-	registry.MustRegister(indexCollector{
-		indexes, feeds, desc("resources", "Resources in an index."), desc("bytes", "Memory that an index takes, about."),
-		desc("age_seconds", "Time since the last whole scan of an index began: what others write shows no later, unless a feed tells it."),
-		prometheus.NewDesc("scim_bridge_feed_age_seconds", "Time since the admin events of a realm were read of which something is known.", []string{"realm"}, nil),
-	})
-}
-
-type indexCollector struct {
-	indexes                     func() []Index
-	feeds                       func() map[string]time.Duration
-	resources, bytes, age, feed *prometheus.Desc
-}
-
-func (c indexCollector) Describe(to chan<- *prometheus.Desc) {
-	to <- c.resources
-	to <- c.bytes
-	to <- c.age
-	to <- c.feed
-}
-
-func (c indexCollector) Collect(to chan<- prometheus.Metric) {
-	for _, i := range c.indexes() {
-		to <- prometheus.MustNewConstMetric(c.resources, prometheus.GaugeValue, float64(i.Resources), i.Tenant, i.Type)
-		to <- prometheus.MustNewConstMetric(c.bytes, prometheus.GaugeValue, float64(i.Bytes), i.Tenant, i.Type)
-		to <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, i.Age.Seconds(), i.Tenant, i.Type)
-	}
-	for realm, age := range c.feeds() {
-		to <- prometheus.MustNewConstMetric(c.feed, prometheus.GaugeValue, age.Seconds(), realm)
-	}
-}
-
 // Refused counts a request without a good credential.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Spans counts spans of traces that were sent, or lost.
+func (m *Metrics) Spans(outcome string, n int) {
+	m.spans.WithLabelValues(outcome).Add(float64(n))
+}
 
 // Realm makes the metrics of a realm.
 func (m *Metrics) Realm(realm string) { m.outage.WithLabelValues(realm) }
@@ -250,40 +251,8 @@ func (m *Metrics) Config(applied bool) {
 	if applied {
 		value, outcome = 1, "applied"
 	}
-	m.config.Set(value)
+	m.config.WithLabelValues().Set(value)
 	m.configReloads.WithLabelValues(outcome).Inc()
-}
-
-// Token is a static token with an end, as the metrics show it.
-type Token struct {
-	Tenant, Name, KeyID string
-	Expires             time.Time
-}
-
-// Tokens shows the ends of the tokens that have one, as they are whenever the metrics are read.
-func (m *Metrics) Tokens(registry prometheus.Registerer, tokens func() []Token) {
-	registry.MustRegister(tokenCollector{tokens, prometheus.NewDesc(
-		"scim_bridge_token_expiry_timestamp_seconds", "When a static token ends, in seconds since 1970.", []string{"tenant", "client", "key_id"}, nil,
-	)})
-}
-
-type tokenCollector struct {
-	tokens func() []Token
-	desc   *prometheus.Desc
-}
-
-func (c tokenCollector) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
-
-func (c tokenCollector) Collect(to chan<- prometheus.Metric) {
-	shown := map[[3]string]bool{}
-	for _, t := range c.tokens() {
-		labels := [3]string{t.Tenant, t.Name, t.KeyID}
-		if shown[labels] {
-			continue // Prometheus would refuse all metrics for two of one name
-		}
-		shown[labels] = true
-		to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(t.Expires.Unix()), t.Tenant, t.Name, t.KeyID)
-	}
 }
 
 // Mapping records whether a tenant's mapping file is applied as it is now.

@@ -9,11 +9,12 @@ type key struct{}
 
 // Request is what a request gathers on its way for its line in the log.
 type Request struct {
-	ID     string // X-Request-Id
-	Tenant string // its path
-	Client string // the name of the credential
-	KeyID  string // of the credential, when it is a static token
-	calls  atomic.Int64
+	ID      string // X-Request-Id
+	TraceID string // of its trace, "" for none
+	Tenant  string // its path
+	Client  string // the name of the credential
+	KeyID   string // of the credential, when it is a static token
+	calls   atomic.Int64
 }
 
 // WithRequest puts the request into the context.

@@ -31,6 +31,8 @@ type Options struct {
 	PublicURL string // of the bridge, without a trailing slash
 	Log       *zap.Logger
 	Metrics   *observe.Metrics
+	Tracer    *observe.Tracer
+	Activity  *observe.Activity
 	MaxBody   int64         // bytes
 	Timeout   time.Duration // for one request, upstream calls included
 	// TrustedProxies are those whose X-Forwarded-For says who the client is.
@@ -118,14 +120,23 @@ func split(escaped string) (segments []string, ok bool) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context) (bridge.Answer, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
-	ctx := observe.WithRequest(r.Context(), seen)
+	ctx, traced := s.options.Tracer.Request(observe.WithRequest(r.Context(), seen), r.Header, knownMethod(r.Method), pattern)
 	s.options.Metrics.InFlight(1)
 	defer s.options.Metrics.InFlight(-1)
 	a, err := s.guarded(ctx, work)
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, a, err)
 	took := time.Since(start)
+	code := ""
+	if err != nil {
+		code = string(asSCIM(err).Code)
+	}
+	traced(seen, status, code)
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
+	if seen.Client != "" {
+		s.options.Metrics.Answered(seen.Tenant, status, start)
+		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: r.Method, Route: pattern, Status: status, Code: code})
+	}
 	s.log(seen, r, pattern, status, err, took)
 }
 
@@ -198,7 +209,7 @@ func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, sta
 	fields := []zap.Field{
 		zap.String("req_id", seen.ID), zap.String("tenant", seen.Tenant), zap.String("client", seen.Client), zap.String("key_id", seen.KeyID),
 		zap.String("method", r.Method), zap.String("route", pattern), zap.String("id", loggedID(r)),
-		zap.Int("status", status), zap.Int64("kc_calls", seen.Calls()),
+		zap.String("trace_id", seen.TraceID), zap.Int("status", status), zap.Int64("kc_calls", seen.Calls()),
 		zap.Float64("dur_ms", float64(took.Microseconds())/1000),
 	}
 	if err == nil {

@@ -29,11 +29,15 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tracer, err := observe.NewTracer(observe.TracerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &Server{
 		service: bridge.New(nil, bridge.Options{Log: zap.NewNop()}),
 		options: Options{
 			Tenants: tenants, Log: zap.NewNop(), Metrics: observe.NewMetrics(registry, "test"), MaxBody: 1000, Timeout: time.Minute,
-			Auth: auth.New(auth.Options{}),
+			Tracer: tracer, Activity: &observe.Activity{}, Auth: auth.New(auth.Options{}),
 		},
 		limits: newLimits(1000),
 	}, registry

@@ -40,8 +40,12 @@ type app struct {
 	log      *zap.Logger
 	metrics  *observe.Metrics
 
+	tracer   *observe.Tracer
+	activity *observe.Activity
+
 	transport http.RoundTripper // to Keycloak
 
+	began   time.Time
 	started config.Config // that it was made of: what of it needs a start stays in force
 
 	// What follows is for reload alone, which is not called twice at a time.
@@ -59,7 +63,13 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	if err != nil {
 		return nil, err
 	}
-	clients, err := watchedClients(c, transport, metrics, log)
+	tracer, err := observe.NewTracer(observe.TracerOptions{
+		Endpoint: string(c.Tracing.Endpoint), Sample: float64(c.Tracing.Sample) / float64(config.All), Version: buildVersion(), Log: log, Metrics: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	clients, err := watchedClients(c, transport, metrics, tracer, log)
 	if err != nil {
 		return nil, err
 	}
@@ -75,19 +85,16 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	for _, t := range list {
 		metrics.Tenant(t.Path)
 	}
-	metrics.Tokens(registry, func() []observe.Token { return endingTokens(tenants) })
 	realms := keycloak.NewRealms(clients)
-	service := bridge.New(realms, bridge.Options{
-		Log:            log,
-		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
-		ObserveIgnored: metrics.Ignored, ObserveHeld: metrics.Held,
-		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
-		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
-		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
+	service := bridge.New(realms, serviceOptions(c, log, metrics, now))
+	metrics.Show(observe.State{
+		Indexes: func() []observe.Index { return indexes(service.Directory()) },
+		Feeds:   service.Directory().Feeds,
+		Tokens:  func() []observe.Token { return endingTokens(tenants) },
 	})
-	metrics.Indexes(registry, func() []observe.Index { return indexes(service.Directory()) }, service.Directory().Feeds)
+	activity := &observe.Activity{}
 	options := server.Options{
-		Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics,
+		Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics, Tracer: tracer, Activity: activity,
 		Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
 		MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
 		TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
@@ -100,14 +107,27 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 			Tenants: tenants, Realms: realms, Log: log, Observe: metrics.Fit, ObserveMapping: metrics.Mapping,
 			Forget: func(path string) {
 				metrics.Forget(path)
+				activity.Forget(path)
 				service.Directory().Forget(path)
 			},
 			Organizations: organizationsOf(c, log),
 		},
-		log: log, metrics: metrics, transport: transport, started: c, config: c, mappings: compiled,
+		log: log, metrics: metrics, tracer: tracer, activity: activity, transport: transport, began: time.Now(), started: c, config: c, mappings: compiled,
 	}
 	out.health = observe.NewHealth(registry, out.status)
 	return out, nil
+}
+
+func serviceOptions(c config.Config, log *zap.Logger, metrics *observe.Metrics, now func() time.Time) bridge.Options {
+	return bridge.Options{
+		Log:            log,
+		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
+		ObserveIgnored: metrics.Ignored, ObserveHeld: metrics.Held,
+		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, log, w) },
+		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
+		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
+		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
+	}
 }
 
 // indexes are the indexes of all tenants for the metrics.
@@ -158,6 +178,7 @@ func (a *app) warnOfExpiry(ctx context.Context) {
 
 // watch is told what clients do; its zero value is nobody.
 type watch struct {
+	wrap   func(http.RoundTripper) http.RoundTripper
 	call   func(context.Context, keycloak.Call)
 	outage func(realm string, outage bool)
 }
@@ -172,7 +193,7 @@ func newClients(c config.Config, transport http.RoundTripper, w watch) (map[stri
 		}
 		settings := keycloak.Config{
 			BaseURL: string(c.Keycloak.URL), Realm: parsed, Credentials: credentials(r.Credentials),
-			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, BreakerDelay: time.Duration(c.Keycloak.BreakerDelay), Observe: w.call,
+			Transport: transport, MaxInFlight: c.Keycloak.MaxInFlight, BreakerDelay: time.Duration(c.Keycloak.BreakerDelay), Wrap: w.wrap, Observe: w.call,
 		}
 		if w.outage != nil {
 			settings.ObserveOutage = func(outage bool) { w.outage(name, outage) }
@@ -212,13 +233,16 @@ func credentials(c config.Credentials) keycloak.Credentials {
 	return keycloak.ClientSecret(c.ClientID, c.Secret.Reveal())
 }
 
-// watchedClients are clients whose calls are counted, for the metrics and for the line of their
-// request, and whose outages are told.
-func watchedClients(c config.Config, transport http.RoundTripper, metrics *observe.Metrics, log *zap.Logger) (map[string]*keycloak.Client, error) {
+// watchedClients are clients whose calls are traced and counted, for the metrics and for the line
+// of their request, and whose outages are told.
+func watchedClients(c config.Config, transport http.RoundTripper, metrics *observe.Metrics, tracer *observe.Tracer, log *zap.Logger) (map[string]*keycloak.Client, error) {
 	for name := range c.Realms {
 		metrics.Realm(name)
 	}
 	return newClients(c, transport, watch{
+		wrap: func(next http.RoundTripper) http.RoundTripper {
+			return tracer.Calls(next, keycloak.Op, func(err error) (int, string) { return keycloak.StatusOf(err), string(keycloak.KindOf(err)) })
+		},
 		call: func(ctx context.Context, c keycloak.Call) {
 			outcome := string(c.Kind)
 			if outcome == "" {
@@ -317,19 +341,6 @@ func accessTokens(c config.Config, realmName string, list []config.AccessToken) 
 			out[i].Issuer, out[i].OfRealm = cmp.Or(string(c.Realms[realmName].Issuer), realm), true
 			out[i].KeysURL = realm + "/protocol/openid-connect/certs"
 		}
-	}
-	return out
-}
-
-// status is what /statusz says.
-func (a *app) status() observe.Status {
-	out := observe.Status{Tenants: []observe.TenantStatus{}}
-	if problem := a.problem.Load(); problem != nil {
-		out.Config = *problem
-	}
-	for _, t := range a.watcher.Tenants.All() {
-		problem := t.Fitness().Problem
-		out.Tenants = append(out.Tenants, observe.TenantStatus{Tenant: t.Path, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied()})
 	}
 	return out
 }

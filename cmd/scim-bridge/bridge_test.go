@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/zap"
+	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -26,6 +28,7 @@ type testBridge struct {
 	config config.Config // that it was made of
 	file   string        // config.yaml, as setup wrote it
 	app    *app
+	lines  *logtest.ObservedLogs // of its log, from level info on
 }
 
 // newBridge sets a realm of the real Keycloak up and serves it on a socket until the
@@ -56,11 +59,13 @@ func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 		edit(&c)
 	}
 	b := testBridge{admin: admin, realm: realm, config: c, file: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
-	a := newTestApp(t, c)
+	core, lines := logtest.New(zap.InfoLevel)
+	a := newTestApp(t, c, core)
 	a.started.Server, a.started.Keycloak = onDisk, c.Keycloak                        // reload shall find no change in it
 	if !a.watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
 	}
+	b.lines = lines
 	b.app, b.Client = a, serveHandler(t, listener, a.handler, b)
 	return b
 }

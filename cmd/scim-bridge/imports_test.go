@@ -65,6 +65,8 @@ func libraries() map[string][]string {
 		"github.com/fsnotify/fsnotify":        {"config"},
 		"cel.dev/cel-go":                      {"bridge/mapping"},
 		"github.com/prometheus/client_golang": {"bridge/observe", "cmd/scim-bridge"},
+		"go.opentelemetry.io":                 {"bridge/observe"},
+		"google.golang.org/protobuf":          {"bridge/observe"},
 		"github.com/spf13/cobra":              {"cmd/scim-bridge"},
 		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge", "cmd/scim-bench"},
 		"github.com/go-json-experiment/json":  {"scim", "keycloak", "bridge/directory"},

@@ -96,12 +96,13 @@ func (a *app) keepListeners(c *config.Config) []string {
 	for _, section := range []struct {
 		name    string
 		was, is any
-	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}, {"bulk", a.started.Bulk, c.Bulk}, {"index", a.started.Index, c.Index}} {
+	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}, {"tracing", a.started.Tracing, c.Tracing}, {"bulk", a.started.Bulk, c.Bulk}, {"index", a.started.Index, c.Index}} {
 		if !sameKeys(section.was, section.is) {
 			out = append(out, section.name)
 		}
 	}
-	c.Server, c.Admin, c.Log, c.Bulk, c.Index, c.Keycloak = a.started.Server, a.started.Admin, a.started.Log, a.started.Bulk, a.started.Index, a.started.Keycloak
+	c.Server, c.Admin, c.Log, c.Tracing = a.started.Server, a.started.Admin, a.started.Log, a.started.Tracing
+	c.Bulk, c.Index, c.Keycloak = a.started.Bulk, a.started.Index, a.started.Keycloak
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
 	}
@@ -118,7 +119,7 @@ func sameKeys(a, b any) bool {
 // newClients makes the clients of realms that are new or have other credentials, and takes the
 // others as they are, with their tokens.
 func (a *app) newClients(c config.Config) (map[string]*keycloak.Client, error) {
-	out, err := watchedClients(c, a.transport, a.metrics, a.log)
+	out, err := watchedClients(c, a.transport, a.metrics, a.tracer, a.log)
 	for name := range out {
 		if old := a.watcher.Realms.Client(name); old != nil && reflect.DeepEqual(a.config.Realms[name].Credentials, c.Realms[name].Credentials) {
 			out[name] = old

@@ -81,9 +81,19 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 		<-gctx.Done()
 		app.health.Drain()
 		log.Info("draining")
+		defer app.stopTracing(context.WithoutCancel(ctx))
 		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), servers...)
 	})
 	return g.Wait()
+}
+
+// stopTracing sends the last spans. A collector that does not take them is no reason to fail.
+func (a *app) stopTracing(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := a.tracer.Stop(ctx); err != nil {
+		a.log.Warn("the last traces are lost", zap.Error(err))
+	}
 }
 
 // control is what the commands of an operator reach.

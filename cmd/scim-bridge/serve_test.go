@@ -240,14 +240,14 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, metrics := s.look(t, "/metrics")
-	page := readPage(t, "../../docs/reference/operations.md")
+	page := readPage(t, "../../docs/reference/metrics.md")
 	seen := 0
 	for line := range strings.Lines(metrics) {
 		if name, ok := strings.CutPrefix(line, "# TYPE scim_bridge_"); ok {
 			seen++
 			name = "scim_bridge_" + strings.Fields(name)[0]
 			if !strings.Contains(page, "`"+name+"`") {
-				t.Errorf("docs/reference/operations.md lacks %s", name)
+				t.Errorf("docs/reference/metrics.md lacks %s", name)
 			}
 		}
 	}

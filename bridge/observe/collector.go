@@ -1,0 +1,83 @@
+package observe
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+)
+
+// collectorClient sends spans as OTLP over HTTP. It is ours, as that of OpenTelemetry brings gRPC
+// into the program, a third of its size (docs/adr/0008-tracing.md). Spans that a collector does
+// not take are lost: they are counted, and the log says so once.
+type collectorClient struct {
+	url     string
+	log     *zap.Logger
+	metrics *Metrics
+	failing atomic.Bool
+}
+
+// Start implements otlptrace.Client.
+func (c *collectorClient) Start(context.Context) error { return nil }
+
+// Stop implements otlptrace.Client.
+func (c *collectorClient) Stop(context.Context) error { return nil }
+
+// UploadTraces implements otlptrace.Client.
+func (c *collectorClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	n := 0
+	for _, resource := range spans {
+		for _, scope := range resource.GetScopeSpans() {
+			n += len(scope.GetSpans())
+		}
+	}
+	err := c.send(ctx, spans)
+	outcome := "sent"
+	if err != nil {
+		outcome = "lost"
+	}
+	c.metrics.Spans(outcome, n)
+	switch was := c.failing.Swap(err != nil); {
+	case err != nil && !was:
+		c.log.Warn("traces are lost: tracing.endpoint does not take them", zap.Error(err))
+	case err == nil && was:
+		c.log.Info("traces are taken again")
+	}
+	return err
+}
+
+// collectorTimeout is how long a collector may take for a batch.
+const collectorTimeout = 10 * time.Second
+
+func (c *collectorClient) send(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	ctx, cancel := context.WithTimeout(ctx, collectorTimeout)
+	defer cancel()
+	// TracesData is on the wire what ExportTraceServiceRequest is (opentelemetry/proto/trace/v1).
+	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return fmt.Errorf("encode spans: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("send spans: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("send spans: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read
+	const most = 64 << 10  // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, most))
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("send spans: the collector answers %s", res.Status)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package observe
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Index is an index of a tenant, as the metrics show it.
+type Index struct {
+	Tenant, Type string
+	Resources    int
+	Bytes        int
+	Age          time.Duration // since the last whole scan began
+}
+
+// Token is a static token with an end, as the metrics show it.
+type Token struct {
+	Tenant, Name, KeyID string
+	Expires             time.Time
+}
+
+// State is what the metrics show as it is whenever they are read.
+type State struct {
+	Indexes func() []Index
+	// Feeds says by realm how long ago its admin events were read.
+	Feeds func() map[string]time.Duration
+	// Tokens are those that have an end.
+	Tokens func() []Token
+}
+
+// Show shows a state.
+func (m *Metrics) Show(s State) { m.set.registry.MustRegister(collector{m, s}) }
+
+type collector struct {
+	m     *Metrics
+	state State
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.feedAge, c.m.tokenExpiry} {
+		to <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	for _, i := range c.state.Indexes() {
+		gauge(c.m.indexResources, float64(i.Resources), i.Tenant, i.Type)
+		gauge(c.m.indexBytes, float64(i.Bytes), i.Tenant, i.Type)
+		gauge(c.m.indexAge, i.Age.Seconds(), i.Tenant, i.Type)
+	}
+	for realm, age := range c.state.Feeds() {
+		gauge(c.m.feedAge, age.Seconds(), realm)
+	}
+	seen := map[[3]string]bool{}
+	for _, t := range c.state.Tokens() {
+		labels := [3]string{t.Tenant, t.Name, t.KeyID}
+		if seen[labels] {
+			continue // Prometheus would refuse all metrics for two of one name
+		}
+		seen[labels] = true
+		gauge(c.m.tokenExpiry, float64(t.Expires.Unix()), t.Tenant, t.Name, t.KeyID)
+	}
+}

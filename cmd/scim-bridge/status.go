@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// status is what /statusz says.
+func (a *app) status() observe.Status {
+	out := observe.Status{Version: buildVersion(), Now: time.Now().UTC(), Started: a.began.UTC(), Realms: []observe.RealmStatus{}, Tenants: []observe.TenantStatus{}}
+	if problem := a.problem.Load(); problem != nil {
+		out.Config = *problem
+	}
+	feeds, all := a.service.Directory().Feeds(), a.watcher.Tenants.All()
+	realms, ofTenant := map[string]bool{}, indexesByTenant(a.service.Directory().Status())
+	for _, t := range all {
+		realms[t.Realm] = true
+		problem := t.Fitness().Problem
+		out.Tenants = append(out.Tenants, observe.TenantStatus{
+			Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied(),
+			Access: string(t.Policy.Access), Brake: a.service.Brake().State(t), Last: a.activity.Last(t.Path),
+			Credentials: credentialStatus(t, out.Now), Indexes: ofTenant[t.Path],
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(realms)) {
+		realm := observe.RealmStatus{Realm: name}
+		if client := a.watcher.Realms.Client(name); client != nil { // nil: it was taken out just now
+			realm.Outage = client.Outage()
+		}
+		if age, ok := feeds[name]; ok {
+			seconds := age.Seconds()
+			realm.FeedAge = &seconds
+		}
+		out.Realms = append(out.Realms, realm)
+	}
+	return out
+}
+
+func indexesByTenant(list []directory.Status) map[string][]observe.IndexStatus {
+	out := map[string][]observe.IndexStatus{}
+	for _, i := range list {
+		out[i.Tenant] = append(out[i.Tenant], observe.IndexStatus{Type: i.Type, Resources: i.Resources, Bytes: i.Bytes, Age: i.Age.Seconds()})
+	}
+	return out
+}
+
+// credentialStatus are the credentials of a tenant at a time, without any secret.
+func credentialStatus(t *tenant.Tenant, now time.Time) []observe.Credential {
+	out := []observe.Credential{}
+	for _, token := range t.Tokens {
+		c := observe.Credential{Name: token.Name, KeyID: token.KeyID, State: observe.Good}
+		if !token.Expires.IsZero() {
+			c.Expires = &token.Expires
+			switch left := token.Expires.Sub(now); {
+			case left <= 0:
+				c.State = observe.Expired
+			case left <= tenant.SoonExpires:
+				c.State = observe.Expires
+			}
+		}
+		out = append(out, c)
+	}
+	for _, accessToken := range t.AccessTokens {
+		out = append(out, observe.Credential{Name: accessToken.Name, State: observe.Good})
+	}
+	return out
+}
+
+// audit writes the record of a write.
+func audit(ctx context.Context, log *zap.Logger, w bridge.Write) {
+	steps := make([]string, len(w.Plan))
+	for i, step := range w.Plan {
+		steps[i] = step.String()
+	}
+	observe.Audit(ctx, log, observe.Write{
+		Tenant: w.Tenant, Resource: w.Resource, ID: w.ID, Plan: steps, Done: w.Done, Result: string(w.Result), Reason: w.Reason,
+	})
+}

@@ -1,0 +1,30 @@
+package docs
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+)
+
+// TestTheMetricsPageIsGenerated: every metric stands on it as the program has it.
+func TestTheMetricsPageIsGenerated(t *testing.T) {
+	t.Parallel()
+	all := observe.NewMetrics(prometheus.NewRegistry(), "").All()
+	if len(all) < 25 {
+		t.Errorf("there are %d metrics", len(all))
+	}
+	var b strings.Builder
+	b.WriteString("| metric | type | labels | says |\n| --- | --- | --- | --- |\n")
+	for _, m := range all {
+		labels := ""
+		if len(m.Labels) > 0 {
+			labels = "`" + strings.Join(m.Labels, "`, `") + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, labels, m.Help)
+	}
+	generated(t, "reference/metrics.md", b.String())
+}
