@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +15,9 @@ import (
 
 // conformanceFlags are the flags of conformance.
 type conformanceFlags struct {
-	url, token, tokenFile, profile, output string
+	endpointFlags
+
+	profile, output string
 }
 
 func newConformance() *cobra.Command {
@@ -35,22 +35,23 @@ when a check fails.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return conformance(cmd, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, as https://scim.example/realms/acme/scim/v2 (required)")
-	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment hides it better")
-	flags.StringVar(&f.tokenFile, "token-file", "", "a `file` that holds the token")
+	f.add(flags)
 	flags.StringVar(&f.profile, "profile", string(scim.Tolerant), "what to hold the endpoint to: tolerant or strict")
 	flags.StringVar(&f.output, "output", "text", "how to print the results: text or json, an object a line")
 	return cmd
 }
 
 func conformance(cmd *cobra.Command, f conformanceFlags) error {
-	token, err := f.read()
+	base, token, err := f.read()
+	if err == nil {
+		err = f.check()
+	}
 	if err != nil {
 		return codedError{exitUsage, err}
 	}
 	counts := map[scimtest.Outcome]int{}
 	err = scimtest.Run(cmd.Context(), scimtest.Config{
-		Base: strings.TrimRight(f.url, "/"), Token: token, Profile: f.profile, HTTP: &http.Client{Timeout: time.Minute},
+		Base: base, Token: token, Profile: f.profile, HTTP: &http.Client{Timeout: time.Minute},
 	}, func(r scimtest.Result) {
 		counts[r.Outcome]++
 		f.print(cmd, r)
@@ -66,25 +67,15 @@ func conformance(cmd *cobra.Command, f conformanceFlags) error {
 	return nil
 }
 
-// read checks the flags and finds the token.
-func (f conformanceFlags) read() (token string, err error) {
+// check looks at the flags that are its own.
+func (f conformanceFlags) check() error {
 	switch {
-	case f.url == "":
-		return "", errors.New("--url names the endpoint to check")
 	case f.profile != string(scim.Tolerant) && f.profile != string(scim.Strict):
-		return "", errors.New("--profile is tolerant or strict")
+		return errors.New("--profile is tolerant or strict")
 	case f.output != "text" && f.output != "json":
-		return "", errors.New("--output is text or json")
-	case f.tokenFile != "":
-		data, err := os.ReadFile(f.tokenFile)
-		return strings.TrimSpace(string(data)), err
-	case f.token != "":
-		return f.token, nil
+		return errors.New("--output is text or json")
 	}
-	if token = os.Getenv("SCIM_TOKEN"); token == "" {
-		return "", errors.New("give the endpoint's token by --token-file, --token or SCIM_TOKEN")
-	}
-	return token, nil
+	return nil
 }
 
 func (f conformanceFlags) print(cmd *cobra.Command, r scimtest.Result) {

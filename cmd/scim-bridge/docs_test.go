@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -121,5 +124,57 @@ func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 		if !there[match[1]] {
 			t.Errorf("the page names %s, which is no test", match[1])
 		}
+	}
+}
+
+// TestTheCommandPageIsGenerated: every command and flag stands on it as the program has it.
+func TestTheCommandPageIsGenerated(t *testing.T) {
+	t.Parallel()
+	compareGenerated(t, "../../docs/reference/cli.md", pageOfCommands(newRoot()))
+}
+
+// pageOfCommands is the reference of a command and those below it.
+func pageOfCommands(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# Commands\n\nGenerated from the program; `--help` of each command says the same, and `scim-bridge man` writes manual pages. The exit code is 0 when all went well, 1 for a failure,\n" +
+		"2 for a wrong usage, and 3 when a file has problems. `scim-bridge completion bash`, `zsh`, `fish` and `powershell` print a script that completes commands and flags.\n")
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Runnable() && !cmd.Hidden && cmd.Name() != "help" {
+			fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.UseLine(), cmp.Or(cmd.Long, cmd.Short+"."))
+			flags := "\n| flag | default | |\n| --- | --- | --- |\n"
+			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+				if f.Name == "help" {
+					return
+				}
+				name, usage := pflag.UnquoteUsage(f)
+				standard := ""
+				if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
+					standard = "`" + f.DefValue + "`"
+				}
+				b.WriteString(flags)
+				flags = ""
+				fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", strings.TrimSpace(f.Name+" "+name), standard, strings.ReplaceAll(usage, "|", "\\|"))
+			})
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return b.String()
+}
+
+// compareGenerated compares a page with what it should say, or writes it.
+func compareGenerated(t *testing.T, file, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if readPage(t, file) != want {
+		t.Errorf("%s is not what the program says: run go test ./cmd/scim-bridge -update -run Generated", file)
 	}
 }

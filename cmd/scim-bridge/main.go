@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -67,26 +66,9 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return codedError{exitUsage, err} })
-	root.AddCommand(newServe(), newCheck(), newValidate(), newMapping(), newSetup(), newDoctor(), newTenantsCommand(), newTokens(), newAdopt(), newUsers(), newGroups(), newImport(), newExport(), newExplain(), newDemo(), newConformance(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newValidate(), newMapping(), newSetup(), newDoctor(), newTenantsCommand(), newTokens(), newAdopt(), newUsers(), newGroups(), newImport(), newExport(), newExplain(), newDemo(), newConformance(), newSimulate(), newMan(root), newVersion())
+	root.InitDefaultCompletionCmd() // now, as its commands are looked for before the program runs
 	return root
-}
-
-func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), buildVersion()) },
-	}
-}
-
-// buildVersion is what the linker said, else what the module system knows.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }
 
 // hintFor is what to do about an error of Keycloak, for commands that an

@@ -88,15 +88,7 @@ func TestIdPTrafficIsListed(t *testing.T) {
 			fmt.Fprintf(&page, "| %s/%s | %s |\n", name, s.Name, result)
 		}
 	}
-	const path = "../../docs/reference/idp-traffic.md"
-	if *update {
-		if err := os.WriteFile(path, []byte(page.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if readPage(t, path) != page.String() {
-		t.Error("docs/reference/idp-traffic.md is not what the sequences say; run go test -update")
-	}
+	compareGenerated(t, "../../docs/reference/idp-traffic.md", page.String())
 }
 
 func readTraffic(t *testing.T, file string) traffic {

@@ -2,7 +2,9 @@ package simulate
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
+	"net/url"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
@@ -17,6 +19,11 @@ func Entra(ctx context.Context, c *client.Client, prefix string, size Size, prog
 type entra struct{}
 
 func (entra) name() string { return "entra" }
+
+// connection is a look for a user who cannot be there: Entra wants an empty list, not a 404.
+func (entra) connection() (string, bool) {
+	return "/Users?filter=" + url.QueryEscape("userName eq "+client.Quote(rand.Text())), true
+}
 
 func (entra) deletes() bool { return true }
 

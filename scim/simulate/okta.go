@@ -18,6 +18,8 @@ type okta struct{}
 
 func (okta) name() string { return "okta" }
 
+func (okta) connection() (string, bool) { return "/Users?startIndex=1&count=2", false }
+
 func (okta) deletes() bool { return false }
 
 func (okta) findUser(u *User) (string, string) {

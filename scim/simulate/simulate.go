@@ -55,6 +55,9 @@ type Directory struct {
 // provider is what tells one dialect from another.
 type provider interface {
 	name() string
+	// connection is what the provider's button to test the connection asks for, and whether that
+	// finds nothing.
+	connection() (path string, empty bool)
 	findUser(u *User) (filter, query string)
 	newUser(u *User) map[string]any
 	findGroup(g *Group) (filter, query string)
@@ -75,7 +78,10 @@ func run(ctx context.Context, c *client.Client, p provider, prefix string, size 
 	if p.deletes() {
 		r.all += size.Delete
 	}
-	err := r.provision(ctx, d)
+	err := r.connect(ctx)
+	if err == nil {
+		err = r.provision(ctx, d)
+	}
 	if err == nil {
 		err = r.maintain(ctx, d, size)
 	}
@@ -126,6 +132,21 @@ type runner struct {
 	done     atomic.Int64
 }
 
+// connect does what the provider's button to test the connection does.
+func (r *runner) connect(ctx context.Context) error {
+	path, empty := r.provider.connection()
+	return retry(ctx, func(ctx context.Context) error {
+		list, err := r.client.Do(ctx, http.MethodGet, path, nil)
+		if err != nil {
+			return fmt.Errorf("test connection: %w", err)
+		}
+		if total := fmt.Sprint(list["totalResults"]); empty && total != "0" {
+			return fmt.Errorf("test connection: a user that does not exist is found %s times", total)
+		}
+		return nil
+	})
+}
+
 // provision creates users, then groups, then memberships, as providers do.
 func (r *runner) provision(ctx context.Context, d Directory) error {
 	if err := each(ctx, r, d.Users, r.ensureUser); err != nil {
@@ -168,11 +189,19 @@ func (r *runner) disable(ctx context.Context, u *User) error {
 	return retry(ctx, func(ctx context.Context) error { return r.provider.disable(ctx, r.client, u) })
 }
 
-// remove disables and deletes; a second try may find the user gone.
+// remove deletes a user; a second try may find it gone.
 func (r *runner) remove(ctx context.Context, u *User) error {
 	u.Deleted = true
+	return r.delete(ctx, "/Users/"+u.id, u.id)
+}
+
+// delete deletes what a run made; id is "" when it was not made.
+func (r *runner) delete(ctx context.Context, path, id string) error {
+	if id == "" {
+		return nil
+	}
 	return retry(ctx, func(ctx context.Context) error {
-		_, err := r.client.Do(ctx, http.MethodDelete, "/Users/"+u.id, nil)
+		_, err := r.client.Do(ctx, http.MethodDelete, path, nil)
 		if client.StatusOf(err) == http.StatusNotFound {
 			return nil
 		}
@@ -244,6 +273,14 @@ const (
 	pause = 500 * time.Millisecond
 )
 
+// throttled is how long an endpoint wants fewer requests; providers keep to it.
+func throttled(err error) time.Duration {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusTooManyRequests {
+		return min(e.RetryAfter, time.Minute)
+	}
+	return 0
+}
+
 // retry repeats what an outage refused: a lost connection, 429 and 5xx.
 func retry(ctx context.Context, try func(context.Context) error) error {
 	for n := 1; ; n++ {
@@ -253,7 +290,7 @@ func retry(ctx context.Context, try func(context.Context) error) error {
 		if err == nil || final || n == tries || ctx.Err() != nil {
 			return err
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(max(pause, throttled(err)))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

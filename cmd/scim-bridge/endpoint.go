@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// endpointFlags name an endpoint and its token, for commands that are a client of it.
+type endpointFlags struct {
+	url, token, tokenFile string
+}
+
+func (f *endpointFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, as https://scim.example/realms/acme/scim/v2 (required)")
+	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment hides it better")
+	flags.StringVar(&f.tokenFile, "token-file", "", "a `file` that holds the token")
+}
+
+// read returns the URL of the service root and the token.
+func (f *endpointFlags) read() (base, token string, err error) {
+	base = strings.TrimRight(f.url, "/")
+	switch {
+	case base == "":
+		return "", "", errors.New("--url names the endpoint")
+	case f.tokenFile != "":
+		data, err := os.ReadFile(f.tokenFile)
+		return base, strings.TrimSpace(string(data)), err
+	case f.token != "":
+		return base, f.token, nil
+	}
+	if token = os.Getenv("SCIM_TOKEN"); token == "" {
+		return "", "", errors.New("give the endpoint's token by --token-file, --token or SCIM_TOKEN")
+	}
+	return base, token, nil
+}

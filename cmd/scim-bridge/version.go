@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// build is what the program was built from.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"` // absent when it was not built from a checkout
+	Time     string `json:"time,omitempty"`   // of the commit, RFC 3339
+	Modified bool   `json:"modified"`         // whether the checkout had changes that were not committed
+	Go       string `json:"go"`
+	Platform string `json:"platform"` // as linux/amd64
+}
+
+func newVersion() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version and what it was built from", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b := thisBuild()
+			switch output {
+			case "json":
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			case "text":
+				fmt.Fprintf(cmd.OutOrStdout(), "scim-bridge %s\n%s\n%s %s\n", b.Version, b.source(), b.Go, b.Platform)
+				return nil
+			}
+			return codedError{exitUsage, errors.New("--output is text or json")}
+		},
+	}
+	cmd.Flags().StringVar(&output, "output", "text", "how to print it: text or json")
+	return cmd
+}
+
+// buildVersion is what the linker said, else what the module system knows.
+func buildVersion() string { return thisBuild().Version }
+
+func thisBuild() build {
+	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			b.Version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.Commit = s.Value
+			case "vcs.time":
+				b.Time = s.Value
+			case "vcs.modified":
+				b.Modified = s.Value == "true"
+			}
+		}
+	}
+	if version != "" {
+		b.Version = version
+	}
+	return b
+}
+
+func (b build) source() string {
+	if b.Commit == "" {
+		return "not built from a checkout"
+	}
+	text := "commit " + b.Commit + " of " + b.Time
+	if b.Modified {
+		text += ", with changes"
+	}
+	return text
+}
