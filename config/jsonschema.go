@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -22,8 +23,14 @@ func MappingJSONSchema() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// JSONSchema is a JSON Schema of the configuration, made of the types as MappingJSONSchema is. The
+// Helm chart takes it for what stands in its values.
+func JSONSchema() map[string]any { return schemaOf(reflect.TypeFor[Config]()) }
+
 func schemaOf(t reflect.Type) map[string]any {
 	switch {
+	case t == reflect.TypeFor[Organizations]():
+		return map[string]any{"oneOf": []any{map[string]any{"const": "*"}, recordSchema(t)}}
 	case t == reflect.TypeFor[Transform]():
 		return transformSchema()
 	case t == reflect.TypeFor[RoleName]():
@@ -33,17 +40,20 @@ func schemaOf(t reflect.Type) map[string]any {
 	case strings.HasPrefix(t.Name(), "Table["):
 		value, _ := t.Elem().FieldByName("Value") // of an Entry
 		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": schemaOf(value.Type)}
+	case wordsOf(t) != nil:
+		return map[string]any{"enum": wordsOf(t)}
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return map[string]any{"type": "string", "minLength": 1}
 	case t.Kind() == reflect.Struct:
 		return recordSchema(t)
+	case t.Kind() == reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": schemaOf(t.Elem())}
 	case t.Kind() == reflect.Slice:
 		return map[string]any{"type": "array", "items": schemaOf(t.Elem())}
 	case t.Kind() == reflect.Bool:
 		return map[string]any{"type": "boolean"}
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return map[string]any{"type": "integer"}
-	}
-	if words := wordsOf(t); words != nil {
-		return map[string]any{"enum": words}
 	}
 	return map[string]any{"type": "string", "minLength": 1}
 }

@@ -50,6 +50,33 @@ func Render(d Draft) string {
 	w.line("admin: # health and metrics; keep it off the public network")
 	w.key(2, "listen", string(d.AdminListen))
 	w.key(2, "socket", d.Socket)
+	w.main(d)
+	return w.String()
+}
+
+// RenderValues returns the text of a values file for the Helm chart: what Render says, but for
+// the addresses, which are the chart's.
+func RenderValues(d Draft) string {
+	var w writer
+	w.main(d)
+	var out writer
+	out.line("# Values for the Helm chart keycloak-scim-bridge. Every key of config: docs/reference/configuration.md")
+	out.line("config:")
+	if d.PublicURL != "" {
+		out.line("  server:")
+		out.key(4, "publicURL", d.PublicURL)
+	}
+	for line := range strings.Lines(w.String()) {
+		if line != "\n" {
+			line = "  " + line
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// main writes Keycloak and the realm.
+func (w *writer) main(d Draft) {
 	w.line("keycloak:")
 	w.key(2, "url", d.KeycloakURL)
 	w.key(2, "caFile", d.CAFile)
@@ -64,7 +91,6 @@ func Render(d Draft) string {
 	} else {
 		w.tenant(d)
 	}
-	return w.String()
 }
 
 // Render returns the text of the file, which LoadTokens reads.

@@ -45,6 +45,8 @@ type setupFlags struct {
 	mapping               string
 	clientID, out, output string
 	listen, adminListen   string
+	publicURL             string
+	helm                  bool
 	yes, relax, usernames bool
 	feed                  bool
 
@@ -80,8 +82,10 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
-	flags.StringVar(&f.out, "out", "", "write config.yaml and the secret into this `directory`")
+	flags.StringVar(&f.out, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
 	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
+	flags.BoolVar(&f.helm, "helm", false, "with --out: also write values.yaml for the Helm chart")
+	flags.StringVar(&f.publicURL, "public-url", "", "the `URL` under which clients reach the bridge, for config.yaml; default: that of --listen")
 	flags.StringVar(&f.listen, "listen", "", "the SCIM `address` for config.yaml")
 	flags.StringVar(&f.adminListen, "admin-listen", "", "the health and metrics `address` for config.yaml")
 	return cmd
@@ -90,6 +94,9 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 func setup(cmd *cobra.Command, f setupFlags) error {
 	if f.realm == "" || f.realm == "master" {
 		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
+	}
+	if f.helm && f.out == "" {
+		return codedError{exitUsage, errors.New("--helm writes into the directory that --out names")}
 	}
 	if f.every && f.organization != "" {
 		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
@@ -256,6 +263,8 @@ type result struct {
 }
 
 const (
+	configName = "config.yaml"
+	valuesName = "values.yaml" // for the Helm chart
 	secretName = "secret"
 	// credentialKeyName is the file with which credentials of organizations are signed.
 	credentialKeyName = "credential-key" //nolint:gosec // the name of a file
@@ -285,9 +294,9 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		Organization: f.organization, OrganizationID: f.organizationID.String(),
 		CredentialKeyFile: key,
 		Mapping:           f.mapping, Socket: f.socket(),
-		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen),
+		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen), PublicURL: f.publicURL,
 	}
-	file := filepath.Join(f.out, "config.yaml")
+	file := filepath.Join(f.out, configName)
 	if _, err := os.Stat(file); err == nil {
 		draft.SecretFile += next
 		return result{Config: file, Kept: file + next}, f.writeDraft(draft, file+next, secret)
@@ -311,10 +320,14 @@ const next = ".new"
 
 // writeDraft writes a configuration and the secret that it names.
 func (f setupFlags) writeDraft(d config.Draft, file, secret string) error {
-	return errors.Join(
+	err := errors.Join(
 		os.WriteFile(filepath.Join(f.out, d.SecretFile), []byte(secret), 0o600),
 		os.WriteFile(file, []byte(config.Render(d)), 0o600),
 	)
+	if f.helm && err == nil {
+		err = os.WriteFile(filepath.Join(f.out, valuesName+strings.TrimPrefix(filepath.Base(file), configName)), []byte(config.RenderValues(d)), 0o600)
+	}
+	return err
 }
 
 // writeCredentials writes the key of organizations' credentials, or the tokens of the tenant.
@@ -361,10 +374,15 @@ func (f setupFlags) print(out io.Writer, r result) error {
 		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      scim-bridge serve --config %s\n          scim-bridge tokens new --config %s --organization ALIAS\n", r.BaseURL, r.Config, r.Config)
 		return err
 	}
+	next := "scim-bridge serve --config " + r.Config
+	if f.helm {
+		next = fmt.Sprintf("kubectl create secret generic scim-bridge --from-file=%s --from-file=%s, then install the chart with --values %s",
+			filepath.Join(f.out, secretName), filepath.Join(f.out, tokensName), filepath.Join(f.out, valuesName))
+	}
 	_, err := fmt.Fprintf(out, `SCIM URL  %s
 Token     %s   (shown once; good for %d months)
-Next      scim-bridge serve --config %s
-`, r.BaseURL, r.Token, tokenMonths, r.Config)
+Next      %s
+`, r.BaseURL, r.Token, tokenMonths, next)
 	return err
 }
 

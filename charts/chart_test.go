@@ -1,0 +1,265 @@
+package charts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// minimal are the fewest values that are enough, and more.
+func minimal(t *testing.T, more string) string {
+	t.Helper()
+	return readFile(t, filepath.Join(chart, "ci", "minimal-values.yaml")) + more
+}
+
+// TestTheLeastIsADeploymentAndNothingThatWasNotAskedFor.
+func TestTheLeastIsADeploymentAndNothingThatWasNotAskedFor(t *testing.T) {
+	t.Parallel()
+	objects := render(t, minimal(t, ""))
+	got := make([]string, 0, len(objects))
+	for key := range objects {
+		got = append(got, key)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"ConfigMap", "Deployment", "Pod -test", "Service", "ServiceAccount"}, got); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+	deployment := objects["Deployment"]
+	for path, want := range map[string]any{
+		"spec replicas": uint64(1), "spec strategy type": "Recreate",
+		"spec template spec automountServiceAccountToken": false, "spec template spec serviceAccountName": "keycloak-scim-bridge",
+		"spec template spec securityContext fsGroup": uint64(65532),
+	} {
+		steps := []any{}
+		for step := range strings.FieldsSeq(path) {
+			steps = append(steps, step)
+		}
+		if got := deployment.at(steps...); got != want {
+			t.Errorf("%s = %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestEveryPodIsRestricted: what the standard "restricted" of Kubernetes asks of a pod, and a root
+// file system that nobody can write to.
+func TestEveryPodIsRestricted(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]string{"minimal": minimal(t, ""), "everything": everything(t)} {
+		for key, o := range render(t, values) {
+			spec, ok := o.at("spec", "template", "spec").(map[string]any)
+			if !ok {
+				spec, ok = o.at("spec").(map[string]any)
+			}
+			if kind := o["kind"]; !ok || kind != "Pod" && kind != "Deployment" {
+				continue
+			}
+			pod := object(spec)
+			for path, want := range map[string]any{
+				"securityContext runAsNonRoot": true, "securityContext runAsUser": uint64(65532), "securityContext seccompProfile type": "RuntimeDefault",
+				"automountServiceAccountToken": false,
+			} {
+				if got := pod.at(fields(path)...); got != want {
+					t.Errorf("%s %s: %s = %v, want %v", name, key, path, got, want)
+				}
+			}
+			container := object{"c": pod.at("containers", 0, "securityContext")}
+			for path, want := range map[string]any{
+				"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"drop": []any{"ALL"}},
+			} {
+				if got := container.at("c", path); !reflect.DeepEqual(got, want) {
+					t.Errorf("%s %s: %s = %v, want %v", name, key, path, got, want)
+				}
+			}
+		}
+	}
+}
+
+func fields(path string) []any {
+	var out []any
+	for step := range strings.FieldsSeq(path) {
+		out = append(out, step)
+	}
+	return out
+}
+
+func everything(t *testing.T) string {
+	t.Helper()
+	return readFile(t, filepath.Join(chart, "ci", "everything-values.yaml"))
+}
+
+// TestTheBridgeTakesTheConfigurationThatTheChartRenders: the files of a pod, in one directory, have
+// no problem that scim-bridge check knows.
+func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
+	t.Parallel()
+	token := config.TokenList{Tokens: []config.Token{{Name: "idp", SHA256: config.Digest{1}}}}.Render()
+	for name, values := range map[string]string{"minimal": minimal(t, ""), "everything": everything(t)} {
+		dir := t.TempDir()
+		for key, o := range render(t, values) {
+			data, _ := o["data"].(map[string]any)
+			for file, text := range data {
+				if o["kind"] == "ConfigMap" && !strings.Contains(key, "dashboard") {
+					writeFile(t, filepath.Join(dir, file), fmt.Sprint(text))
+				}
+			}
+		}
+		writeFile(t, filepath.Join(dir, "secret"), "s3cret")
+		writeFile(t, filepath.Join(dir, "tokens.yaml"), token)
+		writeFile(t, filepath.Join(dir, "globex.yaml"), strings.Replace(token, "01", "02", 1))
+		c, problems := config.Load(filepath.Join(dir, "config.yaml"))
+		if len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
+		if c.Server.Listen != ":8081" || c.Admin.Listen != ":9091" || c.Admin.Socket != "/run/scim-bridge/control.sock" {
+			t.Errorf("%s: %+v %+v", name, c.Server, c.Admin)
+		}
+		if want := map[string]int64{"minimal": 2 << 20, "everything": 2097152}[name]; c.Server.MaxBodyBytes != want {
+			t.Errorf("%s: maxBodyBytes is %d", name, c.Server.MaxBodyBytes)
+		}
+	}
+}
+
+func writeFile(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestThePublicURL is what the values say, else follows from the way in.
+func TestThePublicURL(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]string{
+		"": "http://keycloak-scim-bridge.scim.svc:8081",
+		"\ningress: { enabled: true, host: scim.example }":                                        "https://scim.example",
+		"\nhttpRoute: { enabled: true, parentRefs: [{ name: g }], hostnames: [gateway.example] }": "https://gateway.example",
+		"\nservice: { port: 80 }": "http://keycloak-scim-bridge.scim.svc:80",
+	} {
+		text := fmt.Sprint(render(t, minimal(t, more))["ConfigMap"].at("data", "config.yaml"))
+		if !strings.Contains(text, `"publicURL": "`+want+`"`) {
+			t.Errorf("%q: the public URL is not %s:\n%s", more, want, text)
+		}
+	}
+	given := strings.Replace(minimal(t, "\ningress: { enabled: true, host: scim.example }"), "config:\n", "config:\n  server: { publicURL: \"https://given.example\" }\n", 1)
+	if text := fmt.Sprint(render(t, given)["ConfigMap"].at("data", "config.yaml")); !strings.Contains(text, `"publicURL": "https://given.example"`) {
+		t.Errorf("the public URL is not the given one:\n%s", text)
+	}
+}
+
+// TestOnlyWhatNeedsAStartRestartsTheBridge: the pod changes with what the bridge reads at its start,
+// and not with tenants, which it reads while it runs.
+func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
+	t.Parallel()
+	pod := func(values string) any { return render(t, values)["Deployment"].at("spec", "template") }
+	before := pod(minimal(t, ""))
+	tenants := strings.Replace(minimal(t, ""), "tokensFile: tokens.yaml", "tokensFile: tokens.yaml, path: other, bareToken: true", 1)
+	if diff := cmp.Diff(before, pod(tenants)); diff != "" {
+		t.Errorf("a change of a tenant changes the pod:\n%s", diff)
+	}
+	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }"} {
+		if cmp.Equal(before, pod(strings.Replace(minimal(t, ""), "config:\n", "config:\n  "+section+"\n", 1))) {
+			t.Errorf("%s does not change the pod", section)
+		}
+	}
+}
+
+// TestWrongValuesAreRefused with the key and the remedy.
+func TestWrongValuesAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ values, want string }{
+		"several replicas":            {minimal(t, "\nreplicaCount: 2"), "/replicaCount"},
+		"an unknown value":            {minimal(t, "\nreplicas: 1"), "additional properties 'replicas' not allowed"},
+		"an unknown key of config":    {strings.Replace(minimal(t, ""), "clientID", "clientId", 1), "additional properties 'clientId' not allowed"},
+		"an address, the chart's":     {strings.Replace(minimal(t, ""), "config:\n", "config:\n  server: { listen: \":1\" }\n", 1), "additional properties 'listen' not allowed"},
+		"a wrong type":                {minimal(t, "\nservice: { port: \"http\" }"), "/service/port"},
+		"a digest that is none":       {minimal(t, "\nimage: { digest: latest }"), "/image/digest"},
+		"no Keycloak":                 {"secrets: { existingSecret: s }", "config.keycloak.url: give the root of Keycloak"},
+		"no realm":                    {"config: { keycloak: { url: \"https://k\" } }\nsecrets: { existingSecret: s }", "config.realms: give the realms"},
+		"no secrets":                  {strings.Replace(minimal(t, ""), "secrets: { existingSecret: scim-bridge }", "", 1), "secrets: give existingSecret"},
+		"secrets twice":               {strings.Replace(minimal(t, ""), "existingSecret: scim-bridge", "existingSecret: s, inline: { secret: x }", 1), "secrets: give existingSecret or inline, not both"},
+		"mappings twice":              {minimal(t, "\nmappings: { existingConfigMap: m, inline: { m.yaml: x } }"), "mappings: give existingConfigMap or inline, not both"},
+		"a policy that lets none out": {minimal(t, "\nnetworkPolicy: { enabled: true }"), "networkPolicy.egress: give a rule"},
+		"an ingress without a host":   {minimal(t, "\ningress: { enabled: true }"), "ingress.host: give the host name"},
+		"a route without a gateway":   {minimal(t, "\nhttpRoute: { enabled: true }"), "httpRoute.parentRefs: name the gateway"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := runHelm(t.Context(), nil, c.values, "template", "x", chart, "--values", "-")
+			if err == nil || !strings.Contains(out, c.want) {
+				t.Errorf("helm says %v, want %q:\n%s", err, c.want, out)
+			}
+		})
+	}
+}
+
+// TestNotesSayTheURLAndWarn of what is unsafe.
+func TestNotesSayTheURLAndWarn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values  string
+		has, no []string
+	}{
+		"minimal": {minimal(t, ""), []string{
+			"http://keycloak-scim-bridge.scim.svc:8081/realms/acme/scim/v2", "scim-bridge doctor --config", "WARNING: the public URL is not https", "NOTE: every pod",
+		}, []string{"secrets.inline"}},
+		"everything": {everything(t), []string{
+			"https://scim.example/realms/acme/scim/v2", "https://scim.example/realms/acme/organizations/globex/scim/v2", "WARNING: secrets.inline",
+		}, []string{"not https", "NOTE: every pod"}},
+	} {
+		out, err := runHelm(t.Context(), nil, c.values, "install", "keycloak-scim-bridge", chart, "--namespace", "scim", "--values", "-", "--dry-run=client")
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		_, notes, _ := strings.Cut(out, "NOTES:")
+		for _, want := range c.has {
+			if !strings.Contains(notes, want) {
+				t.Errorf("%s: the notes lack %q:\n%s", name, want, notes)
+			}
+		}
+		for _, unwanted := range c.no {
+			if strings.Contains(notes, unwanted) {
+				t.Errorf("%s: the notes say %q:\n%s", name, unwanted, notes)
+			}
+		}
+	}
+}
+
+// TestEverything: each optional object is there, selects the bridge's pod and nothing else, and has
+// the labels that were asked for.
+func TestEverything(t *testing.T) {
+	t.Parallel()
+	objects := render(t, strings.Replace(everything(t), "fullnameOverride: bridge\n", "", 1))
+	selector := map[string]any{"app.kubernetes.io/name": "keycloak-scim-bridge", "app.kubernetes.io/instance": "keycloak-scim-bridge"}
+	for key, path := range map[string]string{
+		"Service": "spec selector", "Service -admin": "spec selector", "NetworkPolicy": "spec podSelector matchLabels",
+		"ServiceMonitor": "spec selector matchLabels", "PodDisruptionBudget": "spec selector matchLabels", "Deployment": "spec selector matchLabels",
+	} {
+		if diff := cmp.Diff(any(selector), objects[key].at(fields(path)...)); diff != "" {
+			t.Errorf("%s selects (-want +got):\n%s", key, diff)
+		}
+	}
+	for _, key := range []string{"Ingress", "HTTPRoute", "PrometheusRule", "ConfigMap -dashboard", "Secret", "ConfigMap extra"} {
+		if objects[key] == nil {
+			t.Errorf("there is no %s", key)
+		}
+	}
+	for key, o := range objects {
+		if key != "ConfigMap extra" && o.at("metadata", "labels", "team") != "identity" {
+			t.Errorf("%s lacks the common label", key)
+		}
+	}
+	container := object{"c": objects["Deployment"].at("spec", "template", "spec", "containers", 0)}
+	if image := fmt.Sprint(container.at("c", "image")); !strings.HasSuffix(image, "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") {
+		t.Errorf("the image is %s, want the digest", image)
+	}
+	if ports := objects["Service"].at("spec", "ports"); len(ports.([]any)) != 1 { //nolint:forcetypeassert // it is a list
+		t.Errorf("a Service that is seen outside of the cluster has the ports %v", ports)
+	}
+}

@@ -1,0 +1,84 @@
+{{/* The container: of the Deployment, and as the guide to the sidecar shows it. */}}
+{{- define "bridge.container" -}}
+name: scim-bridge
+image: {{ include "bridge.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - serve
+  - --config=/etc/scim-bridge/config.yaml
+  {{- with .Values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.extraEnv }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: scim
+    containerPort: 8081
+  - name: scim-admin
+    containerPort: 9091
+startupProbe:
+  httpGet: { path: /livez, port: scim-admin }
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: { path: /livez, port: scim-admin }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: { path: /readyz, port: scim-admin }
+  periodSeconds: 2
+  timeoutSeconds: 2
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+  seccompProfile:
+    type: RuntimeDefault
+volumeMounts:
+  - name: scim-bridge-config
+    mountPath: /etc/scim-bridge
+    readOnly: true
+  - name: scim-bridge-run
+    mountPath: /run/scim-bridge
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* The volumes of the container. Configuration, secrets and mappings are files of one directory. */}}
+{{- define "bridge.volumes" -}}
+- name: scim-bridge-config
+  projected:
+    defaultMode: 0440
+    sources:
+      - configMap:
+          name: {{ include "bridge.fullname" . }}
+      - secret:
+          name: {{ default (include "bridge.fullname" .) .Values.secrets.existingSecret }}
+      {{- with .Values.mappings.existingConfigMap }}
+      - configMap:
+          name: {{ . }}
+      {{- end }}
+- name: scim-bridge-run
+  emptyDir:
+    medium: Memory
+    sizeLimit: 1Mi
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

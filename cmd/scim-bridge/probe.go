@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newProbe() *cobra.Command {
+	var limit time.Duration
+	cmd := &cobra.Command{
+		Use:   "probe URL...",
+		Short: "Wait until URLs answer with a success",
+		Long: `Wait until each URL answers a GET with a success, and end with 1 when one does not in time. For
+where there is no shell, as in the image: the health check of a container runtime, which asks
+http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, urls []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
+			defer cancel()
+			for _, url := range urls {
+				if err := waitForURL(ctx, url); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), url, "answers")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&limit, "timeout", 30*time.Second, "how long to wait for all")
+	return cmd
+}
+
+// waitForURL asks until there is a success or no time left.
+func waitForURL(ctx context.Context, url string) error {
+	const pause = 500 * time.Millisecond
+	client := &http.Client{Timeout: 5 * time.Second}
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		last := askOnce(ctx, client, url)
+		if last == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", url, last)
+		}
+	}
+}
+
+func askOnce(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return codedError{exitUsage, err}
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := res.Body.Close(); err != nil {
+		return err
+	}
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return errors.New(res.Status)
+	}
+	return nil
+}
