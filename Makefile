@@ -10,7 +10,11 @@ RUN      = $(GO) run ./keycloak/keycloaktest/run
 LINT     = $(GO) tool -modfile=tools/go.mod golangci-lint
 SIZES   ?= 1000,20000,100000
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
+LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION)
+IMAGE   ?= ghcr.io/keycloak-scim-bridge/scim-bridge
+ENGINE  ?= docker
+DIST    ?= dist
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
 
@@ -34,6 +38,14 @@ faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six 
 unit: ## Run the tests that need no Keycloak
 	$(GO) test -race -shuffle=on -short ./...
 
+.PHONY: test-chart
+test-chart: ## Install, upgrade and roll the chart back on a real API server, as root
+	$(GO) test -timeout 40m ./charts -run TestChartOnAnAPIServer -v -args -cluster=api
+
+.PHONY: test-node
+test-node: ## Run the Helm guide on a real node, with the image, before a release, as root
+	$(RUN) -- $(GO) test -timeout 60m ./charts -run TestTheHelmGuideOnANode -v -args -cluster=node
+
 .PHONY: lint
 lint: ## Check formatting and the linters' rules
 	$(LINT) run ./...
@@ -41,6 +53,14 @@ lint: ## Check formatting and the linters' rules
 .PHONY: build
 build: ## Build the static binary bin/scim-bridge
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/scim-bridge ./cmd/scim-bridge
+
+.PHONY: image
+image: ## Build the image with docker (ENGINE=buildah or podman for another)
+	$(ENGINE) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
+
+.PHONY: release
+release: ## Build archives, SBOMs, the chart and their checksums into dist
+	tools/release/release.sh "$(DIST)" "$(VERSION)" "$(LDFLAGS)" $(PLATFORMS)
 
 .PHONY: bench
 bench: build ## Measure against Keycloak's own SCIM and the Admin API; takes an hour (SIZES=1000 for less)

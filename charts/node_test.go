@@ -187,9 +187,8 @@ func (n *onNode) upgrade(t *testing.T) {
 	result := make(chan string, 1)
 	go func() {
 		close(began)
-		cmd := exec.CommandContext(t.Context(), "scim-bridge", "simulate", "okta", "--url", n.url, "--token", n.token, "--users", "600", "--groups", "20", "--parallel", "2") //nolint:gosec // our own
+		cmd := exec.CommandContext(t.Context(), n.find("scim-bridge"), "simulate", "okta", "--url", n.url, "--token", n.token, "--users", "600", "--groups", "20", "--parallel", "2") //nolint:gosec // our own
 		cmd.Env = n.env
-		cmd.Path = n.find("scim-bridge")
 		out, err := cmd.CombinedOutput()
 		result <- fmt.Sprintf("%s\n%v", out, err)
 	}()

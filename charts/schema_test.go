@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -151,4 +152,15 @@ func schemaOf(value any, path string, all map[string]note) map[string]any {
 		out[key] = extra
 	}
 	return out
+}
+
+// TestTheReadmeIsGenerated: the table of values is what values.yaml says.
+func TestTheReadmeIsGenerated(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../tools/chart/go.mod", "helm-docs", "--dry-run", "--chart-search-root", chart)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGenerated(t, filepath.Join(chart, "README.md"), string(out))
 }

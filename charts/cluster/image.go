@@ -103,7 +103,7 @@ func (b builder) compiler(name string) {
 	b.tb.Helper()
 	container := b.buildah("from", "scratch")
 	for from, to := range map[string]string{
-		"/bin/busybox": "/bin/sh", goEnv(b.tb, "GOROOT"): "/usr/local/go", "/etc/ssl/certs/ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt",
+		b.tb.TempDir(): "/tmp", "/bin/busybox": "/bin/sh", goEnv(b.tb, "GOROOT"): "/usr/local/go", "/etc/ssl/certs/ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt",
 	} {
 		b.buildah("copy", container, from, to)
 	}

@@ -25,11 +25,23 @@ func (c *Cluster) AddNode(images ...string) {
 	c.tb.Cleanup(c.unmount)
 	c.daemon("kubelet", c.kube("kubelet"), "--config", c.path("kubelet.yaml"), "--kubeconfig", c.path("kubelet.conf"), "--hostname-override", nodeName, "--node-ip", NodeIP,
 		"--root-dir", c.path("kubelet"), "--cert-dir", c.path("kubelet-certs"))
-	c.tb.Cleanup(c.stopPods)
 	c.daemon("proxy", c.kube("kube-proxy"), "--config", c.path("proxy.yaml"), "--hostname-override", nodeName)
 	c.Eventually("the node is ready", func() bool {
 		out, err := c.TryKubectl("", "get", "node", nodeName, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
 		return err == nil && out == "True"
+	})
+	c.tb.Cleanup(c.removePods)
+}
+
+// removePods ends all pods while kubelet can take away what belongs to them.
+func (c *Cluster) removePods() {
+	_, err := c.TryKubectl("", "delete", "deployments,statefulsets,daemonsets,jobs,pods", "--all", "--all-namespaces", "--grace-period=5", "--timeout=60s")
+	if err != nil {
+		c.tb.Errorf("remove all pods: %v", err)
+	}
+	c.Eventually("no pod is left", func() bool {
+		out, err := c.ctr("tasks", "list", "-q")
+		return err == nil && out == ""
 	})
 }
 
@@ -46,8 +58,9 @@ func (c *Cluster) Names() {
 	c.write("hosts/services", hosts.String())
 }
 
+// ctr runs the client of containerd, at the end of a test too.
 func (c *Cluster) ctr(args ...string) (string, error) {
-	out, err := exec.CommandContext(c.tb.Context(), "ctr", append([]string{"--address", c.path("containerd.sock"), "--namespace", "k8s.io"}, args...)...).CombinedOutput()
+	out, err := exec.Command("ctr", append([]string{"--address", c.path("containerd.sock"), "--namespace", "k8s.io"}, args...)...).CombinedOutput() //nolint:noctx // as said
 	return string(out), err
 }
 
@@ -127,17 +140,6 @@ func (c *Cluster) pauseImage() string {
 		c.tb.Fatalf("build pause: %v\n%s", err, out)
 	}
 	return ScratchImage(c.tb, c.path("pause.tar"), pauseName, binary)
-}
-
-// stopPods ends what kubelet no longer looks after, so that nothing is left mounted or running.
-func (c *Cluster) stopPods() {
-	out, err := exec.Command("ctr", "--address", c.path("containerd.sock"), "--namespace", "k8s.io", "tasks", "list", "-q").Output() //nolint:noctx // at the end
-	if err != nil {
-		return
-	}
-	for id := range strings.FieldsSeq(string(out)) {
-		_ = exec.Command("ctr", "--address", c.path("containerd.sock"), "--namespace", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id).Run() //nolint:noctx // as said
-	}
 }
 
 // unmount unmounts the volumes and the file systems of pods.
