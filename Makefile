@@ -47,8 +47,10 @@ test-node: ## Run the Helm guide on a real node, with the image, before a releas
 	$(RUN) -- $(GO) test -timeout 60m ./charts -run TestTheHelmGuideOnANode -v -args -cluster=node
 
 .PHONY: lint
-lint: ## Check formatting and the linters' rules
+lint: ## Check formatting, the linters' rules, and that links, commands, flags, settings, metrics and errors of the docs are there
 	$(LINT) run ./...
+	$(GO) test ./docs ./config ./charts -run 'Link|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
+	$(GO) test ./bridge/server ./cmd/scim-bridge -short -run 'Documented|Generated|OfTheDocs'
 
 .PHONY: build
 build: ## Build the static binary bin/scim-bridge

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "helm")
 	if err == nil {
 		helm = filepath.Join(dir, "helm")
-		cmd := exec.Command("go", "build", "-C", "../tools/chart", "-o", helm, "helm.sh/helm/v4/cmd/helm") //nolint:noctx // before the tests
+		cmd := exec.Command("go", "build", "-C", "../tools/chart", "-o", helm, "helm.sh/helm/v4/cmd/helm")
 		cmd.Stderr = os.Stderr
 		err = cmd.Run()
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +113,7 @@ func (n *onNode) shell(commands string) string {
 	ctx, cancel := context.WithTimeout(n.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "set -m\n"+commands)
-	cmd.Dir, cmd.Env = n.dir, append(n.env, "TOKEN="+n.token)
+	cmd.Dir, cmd.Env = n.dir, append(slices.Clone(n.env), "TOKEN="+n.token)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
@@ -187,7 +188,7 @@ func (n *onNode) upgrade(t *testing.T) {
 	result := make(chan string, 1)
 	go func() {
 		close(began)
-		cmd := exec.CommandContext(t.Context(), n.find("scim-bridge"), "simulate", "okta", "--url", n.url, "--token", n.token, "--users", "600", "--groups", "20", "--parallel", "2") //nolint:gosec // our own
+		cmd := exec.CommandContext(t.Context(), n.find("scim-bridge"), "simulate", "okta", "--url", n.url, "--token", n.token, "--users", "600", "--groups", "20", "--parallel", "2")
 		cmd.Env = n.env
 		out, err := cmd.CombinedOutput()
 		result <- fmt.Sprintf("%s\n%v", out, err)

@@ -3,6 +3,7 @@ package charts
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestTheSchemaIsGenerated(t *testing.T) {
 func compareGenerated(t *testing.T, file, want string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -148,9 +149,7 @@ func schemaOf(value any, path string, all map[string]note) map[string]any {
 	if n.extra["$ref"] != nil {
 		return n.extra // beside a reference nothing counts in draft 7
 	}
-	for key, extra := range n.extra {
-		out[key] = extra
-	}
+	maps.Copy(out, n.extra)
 	return out
 }
 

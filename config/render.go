@@ -70,7 +70,7 @@ func RenderValues(d Draft) string {
 		if line != "\n" {
 			line = "  " + line
 		}
-		out.WriteString(line)
+		_, _ = out.WriteString(line)
 	}
 	return out.String()
 }

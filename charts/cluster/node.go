@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -60,16 +61,16 @@ func (c *Cluster) Names() {
 
 // ctr runs the client of containerd, at the end of a test too.
 func (c *Cluster) ctr(args ...string) (string, error) {
-	out, err := exec.Command("ctr", append([]string{"--address", c.path("containerd.sock"), "--namespace", "k8s.io"}, args...)...).CombinedOutput() //nolint:noctx // as said
+	out, err := exec.Command("ctr", append([]string{"--address", c.path("containerd.sock"), "--namespace", "k8s.io"}, args...)...).CombinedOutput()
 	return string(out), err
 }
 
 func (c *Cluster) write(name, text string) {
 	c.tb.Helper()
-	if err := os.MkdirAll(filepath.Dir(c.path(name)), 0o755); err != nil { //nolint:gosec // containers read some
+	if err := os.MkdirAll(filepath.Dir(c.path(name)), 0o755); err != nil {
 		c.tb.Fatal(err)
 	}
-	if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil { //nolint:gosec // as said
+	if err := os.WriteFile(c.path(name), []byte(text), 0o644); err != nil {
 		c.tb.Fatal(err)
 	}
 }
@@ -149,9 +150,9 @@ func (c *Cluster) unmount() {
 		return
 	}
 	lines := strings.Split(string(data), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		if fields := strings.Fields(lines[i]); len(fields) > 1 && strings.HasPrefix(fields[1], c.dir+"/") {
-			_ = exec.Command("umount", "--lazy", fields[1]).Run() //nolint:noctx // as said
+	for _, line := range slices.Backward(lines) {
+		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], c.dir+"/") {
+			_ = exec.Command("umount", "--lazy", fields[1]).Run()
 		}
 	}
 }

@@ -15,7 +15,7 @@ func (c *Cluster) daemon(name, program string, args ...string) {
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + c.ns, "--", program}, args...)...) //nolint:noctx // it is stopped by cleanup, in order
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + c.ns, "--", program}, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -56,7 +56,7 @@ func (c *Cluster) inside(program string, args ...string) {
 func (c *Cluster) network() {
 	c.tb.Helper()
 	c.run("ip", "netns", "add", c.ns)
-	c.tb.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", c.ns).Run() }) //nolint:noctx // at the end
+	c.tb.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", c.ns).Run() })
 	host := c.ns
 	c.run("ip", "link", "add", host, "type", "veth", "peer", "name", "eth0", "netns", c.ns)
 	c.run("ip", "address", "add", HostIP+"/24", "dev", host)

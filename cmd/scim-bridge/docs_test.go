@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,37 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-// pages are the documents of the repository, by their path from its root.
-func pages(t *testing.T) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	root := os.DirFS("../..")
-	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && path != "." && strings.HasPrefix(entry.Name(), ".") {
-			return fs.SkipDir
-		}
-		if filepath.Ext(path) == ".md" {
-			data, err := fs.ReadFile(root, path)
-			out[path] = string(data)
-			return err
-		}
-		return nil
-	})
-	if err != nil || len(out) < 10 {
-		t.Fatalf("%d pages were found: %v", len(out), err)
-	}
-	return out
-}
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
+)
 
 var (
 	commandText = regexp.MustCompile("(?m)(?:^|`)(?:bin/)?scim-bridge ([a-z][^`\n]*)")
 	makeText    = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
-	linkText    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 )
 
 // TestEveryCommandOfTheDocsExists: its name, its flags, its targets.
@@ -51,7 +26,11 @@ func TestEveryCommandOfTheDocsExists(t *testing.T) {
 	t.Parallel()
 	makefile := readPage(t, "../../Makefile")
 	seen := 0
-	for path, text := range pages(t) {
+	pages, err := docs.Pages(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range pages {
 		for _, m := range commandText.FindAllStringSubmatch(text, -1) {
 			seen++
 			cmd, args, err := newRoot().Find(strings.Fields(m[1]))
@@ -85,18 +64,6 @@ func flagsOnly(args []string) []string {
 		}
 	}
 	return args
-}
-
-// TestEveryLinkOfTheDocsLeadsSomewhere in the repository.
-func TestEveryLinkOfTheDocsLeadsSomewhere(t *testing.T) {
-	t.Parallel()
-	for path, text := range pages(t) {
-		for _, m := range linkText.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join("../..", filepath.Dir(path), m[1])); err != nil {
-				t.Errorf("%s links to %s: %v", path, m[1], err)
-			}
-		}
-	}
 }
 
 // TestEveryTestOfTheSecurityPageExists: what it says is tested, is.

@@ -1,0 +1,112 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	out, err := Pages(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var (
+	code    = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
+)
+
+// anchors are what a link to a page may have behind its #, as GitHub makes them.
+func anchors(text string) map[string]bool {
+	out := map[string]bool{}
+	for _, match := range heading.FindAllStringSubmatch(text, -1) {
+		name := strings.ToLower(match[1])
+		name = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(name, "$1")
+		name = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(name, "")
+		out[strings.ReplaceAll(name, " ", "-")] = true
+	}
+	for _, match := range anchor.FindAllStringSubmatch(text, -1) {
+		out[match[1]] = true
+	}
+	return out
+}
+
+// TestEveryLinkLeadsSomewhere in the repository: to a file that is there, and to a heading in it.
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	seen := 0
+	for page, text := range all {
+		prose := code.ReplaceAllString(text, "")
+		for _, match := range link.FindAllStringSubmatch(prose, -1) {
+			target, fragment, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, ":") {
+				continue // another server's: nothing is asked on the network
+			}
+			seen++
+			to := page
+			if target != "" {
+				to = filepath.Join(filepath.Dir(page), target)
+			}
+			if _, err := os.Stat(filepath.Join("..", to)); err != nil {
+				t.Errorf("%s links to %s: %v", page, match[1], err)
+			} else if fragment != "" && !anchors(all[to])[fragment] {
+				t.Errorf("%s links to %s, where there is no such heading", page, match[1])
+			}
+		}
+	}
+	if seen < 200 {
+		t.Errorf("only %d links were found", seen)
+	}
+}
+
+// TestEveryPageIsInTheIndex, or linked to by one that is.
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	linked := map[string]bool{}
+	for page, text := range all {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target, _, _ := strings.Cut(match[1], "#")
+			linked[filepath.Join(filepath.Dir(page), target)] = true
+		}
+	}
+	for page := range all {
+		inDirectory := linked[filepath.Dir(page)] // docs/adr
+		if strings.HasPrefix(page, "docs/") && page != "docs/README.md" && !linked[page] && !inDirectory {
+			t.Errorf("no page links to %s", page)
+		}
+	}
+}
+
+// TestEveryGuideToAProviderHasTheSameHeadings, so that a reader of one knows all.
+func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
+	t.Parallel()
+	want := []string{"Tested with", "Before you begin", "Bridge settings", "Steps", "Attributes", "Verify", "Quirks", "Troubleshooting", "Remove it"}
+	seen := 0
+	for page, text := range pages(t) {
+		if !strings.HasPrefix(page, "docs/guides/identity-providers/") {
+			continue
+		}
+		seen++
+		var got []string
+		for _, match := range heading.FindAllStringSubmatch(text, -1) {
+			got = append(got, match[1])
+		}
+		if len(got) == 0 || !slices.Equal(got[1:], want) {
+			t.Errorf("%s has the headings %q", page, got)
+		}
+	}
+	if seen < 11 {
+		t.Errorf("there are %d guides", seen)
+	}
+}
