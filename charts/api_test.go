@@ -69,7 +69,28 @@ func TestChartOnAnAPIServer(t *testing.T) {
 	for _, file := range files {
 		lifeOnAnAPIServer(t, c, file, run)
 	}
+	takesTheSidecar(t, c)
 	refusesUnrestricted(t, c)
+}
+
+// takesTheSidecar has the server judge the container that the guide to the sidecar shows, in a pod as
+// Keycloak's, beside it and as a native sidecar.
+func takesTheSidecar(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	_, rest, _ := strings.Cut(readFile(t, "../docs/guides/sidecar.md"), "```yaml\ncontainers:\n")
+	containers, rest, _ := strings.Cut(rest, "volumes:\n")
+	volumes, _, ended := strings.Cut(rest, "```")
+	if !ended {
+		t.Fatal("the guide to the sidecar shows no container")
+	}
+	indent := func(text string) string {
+		return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
+	}
+	native := strings.Replace(containers, "    name: scim-bridge\n", "    name: scim-bridge\n    restartPolicy: Always\n", 1)
+	for _, lists := range []string{"  containers:\n" + indent("  "+containers), "  initContainers:\n" + indent("  "+native) + "  containers: [{ name: keycloak, image: keycloak, securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: [ALL] } } }]\n"} {
+		pod := "apiVersion: v1\nkind: Pod\nmetadata: { name: keycloak }\nspec:\n  securityContext: { fsGroup: 65532, runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }\n" + lists + "  volumes:\n" + indent("  "+volumes)
+		c.Kubectl(pod, "apply", "--server-side", "--validate=strict", "--dry-run=server", "--namespace", "scim", "--filename", "-")
+	}
 }
 
 // lifeOnAnAPIServer installs, upgrades, rolls back and removes the chart with a set of values.

@@ -133,7 +133,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	}
 	traced(seen, status, code)
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
-	if seen.Client != "" {
+	if seen.Client != "" && !s.options.Operator {
 		s.options.Metrics.Answered(seen.Tenant, status, start)
 		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: r.Method, Route: pattern, Status: status, Code: code})
 	}

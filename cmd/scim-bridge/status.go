@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
 
-	"go.uber.org/zap"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -73,15 +69,4 @@ func credentialStatus(t *tenant.Tenant, now time.Time) []observe.Credential {
 		out = append(out, observe.Credential{Name: accessToken.Name, State: observe.Good})
 	}
 	return out
-}
-
-// audit writes the record of a write.
-func audit(ctx context.Context, log *zap.Logger, w bridge.Write) {
-	steps := make([]string, len(w.Plan))
-	for i, step := range w.Plan {
-		steps[i] = step.String()
-	}
-	observe.Audit(ctx, log, observe.Write{
-		Tenant: w.Tenant, Resource: w.Resource, ID: w.ID, Plan: steps, Done: w.Done, Result: string(w.Result), Reason: w.Reason,
-	})
 }
