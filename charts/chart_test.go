@@ -245,6 +245,15 @@ func TestEverything(t *testing.T) {
 			t.Errorf("%s selects (-want +got):\n%s", key, diff)
 		}
 	}
+	if labels, _ := objects["Pod -test"].at("metadata", "labels").(map[string]any); labels["app.kubernetes.io/name"] != "keycloak-scim-bridge-test" {
+		t.Errorf("what selects the bridge's pod selects that of helm test too: %v", labels)
+	}
+	args := fmt.Sprint(objects["Pod -test"].at("spec", "containers", 0, "args"))
+	for _, want := range []string{"http://keycloak-scim-bridge-admin.scim.svc:9091/readyz", "/realms/acme/scim/v2/ServiceProviderConfig", "/realms/acme/organizations/globex/scim/v2/ServiceProviderConfig"} {
+		if !strings.Contains(args, want) {
+			t.Errorf("helm test does not ask %s: %s", want, args)
+		}
+	}
 	for _, key := range []string{"Ingress", "HTTPRoute", "PrometheusRule", "ConfigMap -dashboard", "Secret", "ConfigMap extra"} {
 		if objects[key] == nil {
 			t.Errorf("there is no %s", key)

@@ -24,6 +24,12 @@ app.kubernetes.io/name: {{ include "bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* What selects the pod of helm test, and none of the bridge. */}}
+{{- define "bridge.testSelector" -}}
+app.kubernetes.io/name: {{ include "bridge.name" . | trunc 58 }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{/* The metadata of an object: a list of the root, the end of the name and further labels. */}}
 {{- define "bridge.metadata" -}}
 {{- $root := index . 0 -}}
@@ -31,7 +37,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 name: {{ include "bridge.fullname" $root }}{{ index . 1 }}
 namespace: {{ include "bridge.namespace" $root }}
 labels:
-  {{- include "bridge.selector" $root | nindent 2 }}
+  {{- include (ternary "bridge.testSelector" "bridge.selector" (eq (index . 1) "-test")) $root | nindent 2 }}
   app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
   app.kubernetes.io/managed-by: {{ $root.Release.Service }}
   helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
@@ -68,6 +74,11 @@ https://{{ first .Values.httpRoute.hostnames }}
 {{- else -}}
 http://{{ include "bridge.fullname" . }}.{{ include "bridge.namespace" . }}.svc:{{ .Values.service.port }}
 {{- end }}
+{{- end }}
+
+{{/* The name of the Service for health and metrics. */}}
+{{- define "bridge.adminService" -}}
+{{ include "bridge.fullname" . }}{{ ternary "" "-admin" (eq .Values.service.type "ClusterIP") }}
 {{- end }}
 
 {{/* The paths of the tenants, a line each. */}}
