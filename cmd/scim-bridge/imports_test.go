@@ -17,6 +17,8 @@ func rooms() map[string][]string {
 		"keycloak":               {},
 		"bridge/observe":         {},
 		"docs":                   {},
+		"charts":                 {},
+		"charts/cluster":         {},
 		"scim":                   {},
 		"scim/filter":            {"scim"},
 		"scim/filter/filtertest": {"scim"},
