@@ -88,7 +88,8 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 	}
 }
 
-// TestEveryGuideToAProviderHasTheSameHeadings, so that a reader of one knows all.
+// TestEveryGuideToAProviderHasTheSameHeadings, so that a reader of one knows all, and names files
+// of recorded requests that are there.
 func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 	t.Parallel()
 	want := []string{"Tested with", "Before you begin", "Bridge settings", "Steps", "Attributes", "Verify", "Quirks", "Troubleshooting", "Remove it"}
@@ -104,6 +105,11 @@ func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 		}
 		if len(got) == 0 || !slices.Equal(got[1:], want) {
 			t.Errorf("%s has the headings %q", page, got)
+		}
+		for _, file := range regexp.MustCompile("`(cmd/[^`]+)`").FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join("..", file[1])); err != nil {
+				t.Errorf("%s was tested with %v", page, err)
+			}
 		}
 	}
 	if seen < 11 {
