@@ -104,6 +104,9 @@ func unavailable(format string, args ...any) *Error {
 func fromStatus(status int, header http.Header, body []byte) *Error {
 	e := &Error{Kind: kindOf(status), Status: status, RetryAfter: retryAfter(header)}
 	e.parse(body)
+	if e.Kind == Invalid && e.Message == "Duplicate resource error" { // of parallel additions to a group of an organization (measured on 26.7.4)
+		e.Kind = Conflict
+	}
 	e.missing(strings.ToLower(e.Message))
 	return e
 }

@@ -142,6 +142,7 @@ func TestTheFourShapesOfErrors(t *testing.T) {
 		"error":             {404, `{"error":"User not found"}`, keycloak.Error{Kind: keycloak.NotFound, Message: "User not found", Missing: keycloak.MissingUser}},
 		"a missing group":   {404, `{"error":"Could not find group by id"}`, keycloak.Error{Kind: keycloak.NotFound, Message: "Could not find group by id", Missing: keycloak.MissingGroup}},
 		"error_description": {400, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`, keycloak.Error{Kind: keycloak.Invalid, Message: "unknown_error: Cannot parse the JSON"}},
+		"a conflict in a group of an organization": {400, `{"errorMessage":"Duplicate resource error"}`, keycloak.Error{Kind: keycloak.Conflict, Message: "Duplicate resource error"}},
 		"one field": {400, `{"field":"email","errorMessage":"error-invalid-email","params":["email","nope"]}`, keycloak.Error{
 			Kind: keycloak.Invalid, Message: "error-invalid-email", Fields: []keycloak.FieldError{{Field: "email", Code: "error-invalid-email", Params: []string{"email", "nope"}}},
 		}},
