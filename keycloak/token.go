@@ -125,14 +125,14 @@ type tokenSource struct {
 // get returns a token. stale is one that Keycloak refused, "" for none: another is
 // fetched then, unless somebody did so already.
 func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
-	s.mu.Lock()
-	token, fresh := s.token, time.Now().Before(s.renew)
-	s.mu.Unlock()
-	if fresh && token != stale {
+	if token := s.current(stale); token != "" {
 		return token, nil
 	}
 	// The fetch belongs to all who wait for it, so it outlives the one who began it.
 	result := s.flight.DoChan("token", func() (any, error) {
+		if token := s.current(stale); token != "" { // another fetch ended since the look above
+			return token, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 		defer cancel()
 		return s.fetch(withOp(ctx, "fetch token"))
@@ -144,6 +144,16 @@ func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
 	case <-ctx.Done():
 		return "", unavailable("wait for a token: %w", ctx.Err())
 	}
+}
+
+// current is the token that is good, "" for none; stale is not.
+func (s *tokenSource) current(stale string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == stale || !time.Now().Before(s.renew) {
+		return ""
+	}
+	return s.token
 }
 
 const (
