@@ -84,11 +84,11 @@ func takesTheSidecar(t *testing.T, c *cluster.Cluster) {
 		t.Fatal("the guide to the sidecar shows no container")
 	}
 	indent := func(text string) string {
-		return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
+		return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
 	}
 	native := strings.Replace(containers, "    name: scim-bridge\n", "    name: scim-bridge\n    restartPolicy: Always\n", 1)
-	for _, lists := range []string{"  containers:\n" + indent("  "+containers), "  initContainers:\n" + indent("  "+native) + "  containers: [{ name: keycloak, image: keycloak, securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: [ALL] } } }]\n"} {
-		pod := "apiVersion: v1\nkind: Pod\nmetadata: { name: keycloak }\nspec:\n  securityContext: { fsGroup: 65532, runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }\n" + lists + "  volumes:\n" + indent("  "+volumes)
+	for _, lists := range []string{"  containers:\n" + indent(containers), "  initContainers:\n" + indent(native) + "  containers: [{ name: keycloak, image: keycloak, securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: { drop: [ALL] } } }]\n"} {
+		pod := "apiVersion: v1\nkind: Pod\nmetadata: { name: keycloak }\nspec:\n  securityContext: { fsGroup: 65532, runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }\n" + lists + "  volumes:\n" + indent(volumes)
 		c.Kubectl(pod, "apply", "--server-side", "--validate=strict", "--dry-run=server", "--namespace", "scim", "--filename", "-")
 	}
 }

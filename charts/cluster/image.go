@@ -72,11 +72,17 @@ func BuildImage(tb testing.TB, name, version string) string {
 	b.compiler("docker.io/library/golang:1.26-alpine")
 	file := filepath.Join(dir, "image.tar")
 	b.buildah("bud", "--pull-never", "--timestamp", "0", "--format", "docker", "--build-arg", "VERSION="+version,
-		"--volume", goEnv(tb, "GOMODCACHE")+":/root/go/pkg/mod", "--volume", goEnv(tb, "GOCACHE")+":/root/.cache/go-build",
+		"--volume", goEnv(tb, "GOMODCACHE")+":"+modulesInImage, "--volume", goEnv(tb, "GOCACHE")+":"+buildsInImage,
 		"--tag", name, module("."))
 	b.buildah("push", name, "docker-archive:"+file+":"+name)
 	return file
 }
+
+// Where the image with the compiler has this machine's caches.
+const (
+	modulesInImage = "/cache/modules"
+	buildsInImage  = "/cache/builds"
+)
 
 // builder runs buildah with a storage of its own.
 type builder struct {
@@ -107,7 +113,7 @@ func (b builder) compiler(name string) {
 	} {
 		b.buildah("copy", container, from, to)
 	}
-	b.buildah("config", "--env", "PATH=/usr/local/go/bin:/bin", "--env", "GOTOOLCHAIN=local", container)
+	b.buildah("config", "--env", "PATH=/usr/local/go/bin:/bin", "--env", "GOTOOLCHAIN=local", "--env", "GOMODCACHE="+modulesInImage, "--env", "GOCACHE="+buildsInImage, container)
 	b.buildah("commit", "--quiet", container, name)
 }
 
