@@ -23,9 +23,12 @@ for platform in "$@"; do
   mkdir "$work/$name"
   CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go build -trimpath -ldflags "$ldflags" -o "$work/$name/scim-bridge" ./cmd/scim-bridge
   cp -r LICENSE README.md CHANGELOG.md "$work/man" "$work/completions" "$work/$name/"
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$work" -c "$name" | gzip -n >"$dist/$name.tar.gz"
+  tar --sort=name --mode=u=rwX,go=rX --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$work" -c "$name" | gzip -n >"$dist/$name.tar.gz"
   go tool -modfile=tools/release/go.mod cyclonedx-gomod bin -json -noserial -notimestamp -std -version "$version" -output "$dist/$name.cdx.json" "$work/$name/scim-bridge" 2>/dev/null
 done
-go tool -modfile=tools/chart/go.mod helm package "$chart" --destination "$dist" >/dev/null
+# Helm writes the files' times into the archive: a checkout's are of its day.
+cp -r "$chart" "$work/"
+find "$work/$(basename "$chart")" -exec touch --date=@0 {} +
+go tool -modfile=tools/chart/go.mod helm package "$work/$(basename "$chart")" --destination "$dist" >/dev/null
 (cd "$dist" && sha256sum -- * >SHA256SUMS)
 cat "$dist/SHA256SUMS"
