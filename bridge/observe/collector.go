@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -16,12 +17,14 @@ import (
 
 // collectorClient sends spans as OTLP over HTTP. It is ours, as that of OpenTelemetry brings gRPC
 // into the program, a third of its size (docs/adr/0008-tracing.md). Spans that a collector does
-// not take are lost: they are counted, and the log says so once.
+// not take are lost: they are counted, and the log says so once. So are those that it would take
+// too late, see queue.
 type collectorClient struct {
 	url     string
 	log     *zap.Logger
 	metrics *Metrics
 	failing atomic.Bool
+	waiting atomic.Int64 // spans
 }
 
 // Start implements otlptrace.Client.
@@ -38,6 +41,7 @@ func (c *collectorClient) UploadTraces(ctx context.Context, spans []*tracepb.Res
 			n += len(scope.GetSpans())
 		}
 	}
+	c.waiting.Add(-int64(n))
 	err := c.send(ctx, spans)
 	outcome := "sent"
 	if err != nil {
@@ -51,6 +55,24 @@ func (c *collectorClient) UploadTraces(ctx context.Context, spans []*tracepb.Res
 		c.log.Info("traces are taken again")
 	}
 	return err
+}
+
+// queue holds spans for a collector, at most sdk.DefaultMaxQueueSize. The SDK's own loses in silence
+// what is beyond that.
+type queue struct {
+	sdk.SpanProcessor
+
+	client *collectorClient
+}
+
+// OnEnd implements sdk.SpanProcessor.
+func (q queue) OnEnd(s sdk.ReadOnlySpan) {
+	if q.client.waiting.Add(1) > sdk.DefaultMaxQueueSize {
+		q.client.waiting.Add(-1)
+		q.client.metrics.Spans("lost", 1)
+		return
+	}
+	q.SpanProcessor.OnEnd(s)
 }
 
 // collectorTimeout is how long a collector may take for a batch.

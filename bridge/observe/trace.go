@@ -44,14 +44,14 @@ func NewTracer(o TracerOptions) (*Tracer, error) {
 	if o.Endpoint == "" {
 		return &Tracer{noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }}, nil
 	}
-	exporter := otlptrace.NewUnstarted(&collectorClient{url: strings.TrimRight(o.Endpoint, "/") + "/v1/traces", log: o.Log, metrics: o.Metrics})
+	client := &collectorClient{url: strings.TrimRight(o.Endpoint, "/") + "/v1/traces", log: o.Log, metrics: o.Metrics}
 	about, err := resource.New(context.Background(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "scim-bridge"), attribute.String("service.version", o.Version)), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // the exporter's client tells of them once
-	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))), sdk.WithBatcher(exporter))
+	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))), sdk.WithSpanProcessor(queue{sdk.NewBatchSpanProcessor(otlptrace.NewUnstarted(client), sdk.WithMaxQueueSize(sdk.DefaultMaxQueueSize)), client}))
 	return &Tracer{provider.Tracer("scim-bridge"), provider.Shutdown}, nil
 }
 
