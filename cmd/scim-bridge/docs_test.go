@@ -107,7 +107,7 @@ func pageOfCommands(root *cobra.Command) string {
 		"2 for a wrong usage, and 3 when a file has problems. `scim-bridge completion bash`, `zsh`, `fish` and `powershell` print a script that completes commands and flags.\n")
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		if cmd.Runnable() && !cmd.Hidden && cmd.Name() != "help" {
+		if !cmd.HasSubCommands() && !cmd.Hidden {
 			fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.UseLine(), cmp.Or(cmd.Long, cmd.Short+"."))
 			flags := "\n| flag | default | |\n| --- | --- | --- |\n"
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {

@@ -28,7 +28,7 @@ type importFlags struct {
 func newImport() *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Have a running bridge create the users and groups of a file", Args: cobra.ExactArgs(1),
+		Use: "import FILE", Short: "Have a running bridge create the users and groups of a file", Args: exactly("the file"),
 		Long: `Have a running bridge create the users and groups of a file, by bulk requests over
 admin.socket. A file of JSON lines holds a SCIM resource a line, as scim-bridge export
 writes it. A CSV file names attributes in its first line, as userName, name.givenName or

@@ -65,9 +65,10 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return codedError{exitUsage, err} })
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(newServe(), newCheck(), newValidate(), newMapping(), newSetup(), newDoctor(), newTenantsCommand(), newTokens(), newAdopt(), newUsers(), newGroups(), newImport(), newExport(), newExplain(), newDemo(), newConformance(), newSimulate(), newProbe(), newMan(root), newVersion())
 	root.InitDefaultCompletionCmd() // now, as its commands are looked for before the program runs
+	strict(root)
 	return root
 }
 

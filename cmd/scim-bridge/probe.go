@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,18 @@ where there is no shell, as in the image: the health check of a container runtim
 http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, urls []string) error {
+			for _, text := range urls {
+				if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+					return codedError{exitUsage, fmt.Errorf("%q is no URL of http or https", text)}
+				}
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 			defer cancel()
-			for _, url := range urls {
-				if err := waitForURL(ctx, url); err != nil {
+			for _, text := range urls {
+				if err := waitForURL(ctx, text); err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), url, "answers")
+				fmt.Fprintln(cmd.OutOrStdout(), text, "answers")
 			}
 			return nil
 		},
@@ -36,28 +42,28 @@ http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
 }
 
 // waitForURL asks until there is a success or no time left.
-func waitForURL(ctx context.Context, url string) error {
+func waitForURL(ctx context.Context, to string) error {
 	const pause = 500 * time.Millisecond
 	client := &http.Client{Timeout: 5 * time.Second}
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
-		last := askOnce(ctx, client, url)
+		last := askOnce(ctx, client, to)
 		if last == nil {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", url, last)
+			return fmt.Errorf("%s: %w", to, last)
 		}
 	}
 }
 
-func askOnce(ctx context.Context, client *http.Client, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func askOnce(ctx context.Context, client *http.Client, to string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
-		return codedError{exitUsage, err}
+		return err
 	}
 	res, err := client.Do(req)
 	if err != nil {

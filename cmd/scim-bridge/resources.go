@@ -82,7 +82,7 @@ or with --columns of those attributes.`,
 func newResourcesGet(k resourceKind) *cobra.Command {
 	var file, path string
 	cmd := &cobra.Command{
-		Use: "get ID|" + strings.ToUpper(k.named), Short: "Print one of the " + k.name + " of a tenant as JSON", Args: cobra.ExactArgs(1),
+		Use: "get ID|" + strings.ToUpper(k.named), Short: "Print one of the " + k.name + " of a tenant as JSON", Args: exactly("the id or the " + k.named),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newReader(cmd, k, file, path)
 			if err != nil {

@@ -56,7 +56,7 @@ had before. They stay at the endpoint unless --delete is given.
 
 The token comes from --token-file, else from --token, else from SCIM_TOKEN. Ends with 1
 when something is not as it was sent.`,
-		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: names,
+		Args: cobra.MatchAll(exactly(strings.Join(names, " or ")), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.provider = args[0]
 			return s.run(cmd)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -145,15 +144,6 @@ func newTokensRevoke() *cobra.Command {
 }
 
 // exactly takes one argument.
-func exactly(what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return codedError{exitUsage, errors.New("give " + what + " and nothing else")}
-		}
-		return nil
-	}
-}
-
 func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
 	p, err := f.one(cmd)
 	if err != nil {
