@@ -86,7 +86,7 @@ func TestUsersListSaysWhatIsWrong(t *testing.T) {
 		{[]string{"users", "list", "--tenant", "nobody"}, `the configuration has no tenant "nobody"`},
 		{[]string{"users", "get", "nobody"}, `has none of the id or userName "nobody"`},
 		{[]string{"groups", "get", "nobody"}, `has none of the id or displayName "nobody"`},
-		{[]string{"users", "get"}, "accepts 1 arg"},
+		{[]string{"users", "get"}, "give the id or the userName and nothing else"},
 	} {
 		out, told, code := command(t, "", append(tt.args, "--config", b.file)...)
 		if code == 0 || !strings.Contains(told, tt.want) || out != "" {
