@@ -38,11 +38,7 @@ func TestTheLeastIsADeploymentAndNothingThatWasNotAskedFor(t *testing.T) {
 		"spec template spec automountServiceAccountToken": false, "spec template spec serviceAccountName": "keycloak-scim-bridge",
 		"spec template spec securityContext fsGroup": uint64(65532),
 	} {
-		steps := []any{}
-		for step := range strings.FieldsSeq(path) {
-			steps = append(steps, step)
-		}
-		if got := deployment.at(steps...); got != want {
+		if got := deployment.at(fields(path)...); got != want {
 			t.Errorf("%s = %v, want %v", path, got, want)
 		}
 	}
@@ -82,6 +78,7 @@ func TestEveryPodIsRestricted(t *testing.T) {
 	}
 }
 
+// fields are the steps of a path for object.at.
 func fields(path string) []any {
 	var out []any
 	for step := range strings.FieldsSeq(path) {
@@ -120,7 +117,7 @@ func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
 		if c.Server.Listen != ":8081" || c.Admin.Listen != ":9091" || c.Admin.Socket != "/run/scim-bridge/control.sock" {
 			t.Errorf("%s: %+v %+v", name, c.Server, c.Admin)
 		}
-		if want := map[string]int64{"minimal": 2 << 20, "everything": 2097152}[name]; c.Server.MaxBodyBytes != want {
+		if want := map[string]int64{"minimal": 2 << 20, "everything": 3145728}[name]; c.Server.MaxBodyBytes != want {
 			t.Errorf("%s: maxBodyBytes is %d", name, c.Server.MaxBodyBytes)
 		}
 	}

@@ -3,8 +3,10 @@ package charts
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,8 +83,10 @@ func render(t *testing.T, values string) map[string]object {
 	decoder := yaml.NewDecoder(strings.NewReader(out))
 	for {
 		var o object
-		if err := decoder.Decode(&o); err != nil {
+		if err := decoder.Decode(&o); errors.Is(err, io.EOF) {
 			break
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
 		if o == nil {
 			continue

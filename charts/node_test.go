@@ -27,7 +27,6 @@ const imageName = "ghcr.io/keycloak-scim-bridge/scim-bridge:"
 type onNode struct {
 	*cluster.Cluster
 
-	t     *testing.T
 	env   []string
 	dir   string // where the commands run
 	realm string
@@ -56,13 +55,13 @@ func TestTheHelmGuideOnANode(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })
-	n := &onNode{Cluster: c, t: t, dir: t.TempDir(), realm: realm, admin: admin}
+	n := &onNode{Cluster: c, dir: t.TempDir(), realm: realm, admin: admin}
 	absolute, err := filepath.Abs(chart)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.env = path(t, c, "KEYCLOAK_URL="+server.URL, "REALM="+realm, "KEYCLOAK_ADMIN="+server.Admin, "KEYCLOAK_ADMIN_PASSWORD="+server.Password, "CHART="+absolute)
-	n.guide()
+	n.guide(t)
 	n.url = "http://" + c.Kubectl("", "-n", "scim", "get", "service", "keycloak-scim-bridge", "-o", "jsonpath={.spec.clusterIP}") + ":8081/realms/" + realm + "/scim/v2"
 	t.Run("the image runs as nobody with a read-only root", n.process)
 	t.Run("nothing is lost in an upgrade and a rollback", n.upgrade)
@@ -108,9 +107,9 @@ func pipe(from net.Conn, target string) {
 }
 
 // shell runs commands as they stand, and returns what they print.
-func (n *onNode) shell(commands string) string {
-	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), 5*time.Minute)
+func (n *onNode) shell(t *testing.T, commands string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "set -m\n"+commands)
 	cmd.Dir, cmd.Env = n.dir, append(slices.Clone(n.env), "TOKEN="+n.token)
@@ -118,7 +117,7 @@ func (n *onNode) shell(commands string) string {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		n.t.Fatalf("%s\n%v\n%s\n%s", commands, err, out.String(), n.state())
+		t.Fatalf("%s\n%v\n%s\n%s", commands, err, out.String(), n.state())
 	}
 	return out.String()
 }
@@ -131,26 +130,26 @@ func (n *onNode) state() string {
 }
 
 // guide runs the blocks of the guide that are commands.
-func (n *onNode) guide() {
-	n.t.Helper()
+func (n *onNode) guide(t *testing.T) {
+	t.Helper()
 	began := time.Now()
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readFile(n.t, "../docs/guides/install-helm.md"), -1)
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readFile(t, "../docs/guides/install-helm.md"), -1)
 	if len(blocks) != 4 {
-		n.t.Fatalf("the guide has %d blocks of commands", len(blocks))
+		t.Fatalf("the guide has %d blocks of commands", len(blocks))
 	}
 	for _, block := range blocks {
-		out := n.shell(block[1])
-		n.t.Logf("%s\n%s", block[1], out)
+		out := n.shell(t, block[1])
+		t.Logf("%s\n%s", block[1], out)
 		if token := regexp.MustCompile(`Token\s+(\S+)`).FindStringSubmatch(out); token != nil {
 			n.token = token[1]
 		}
 		n.Names()
 	}
-	users, err := n.admin.Users(n.t.Context(), keycloak.UserQuery{Username: "jane@acme.example"})
+	users, err := n.admin.Users(t.Context(), keycloak.UserQuery{Username: "jane@acme.example"})
 	if err != nil || len(users) != 1 || users[0].FirstName != "Jane" {
-		n.t.Fatalf("Keycloak has %v: %v", users, err)
+		t.Fatalf("Keycloak has %v: %v", users, err)
 	}
-	n.t.Logf("from nothing to the first user in %s", time.Since(began).Round(time.Second))
+	t.Logf("from nothing to the first user in %s", time.Since(began).Round(time.Second))
 }
 
 // process looks at the bridge's process from outside.
@@ -184,26 +183,23 @@ func (n *onNode) process(t *testing.T) {
 
 // upgrade provisions as Okta does while the release is upgraded and rolled back.
 func (n *onNode) upgrade(t *testing.T) {
-	began := make(chan struct{})
 	result := make(chan string, 1)
 	go func() {
-		close(began)
-		cmd := exec.CommandContext(t.Context(), n.find("scim-bridge"), "simulate", "okta", "--url", n.url, "--token", n.token, "--users", "600", "--groups", "20", "--parallel", "2")
-		cmd.Env = n.env
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", "exec scim-bridge simulate okta --users 600 --groups 20 --parallel 2 --url "+n.url)
+		cmd.Env = append(slices.Clone(n.env), "SCIM_TOKEN="+n.token)
 		out, err := cmd.CombinedOutput()
 		result <- fmt.Sprintf("%s\n%v", out, err)
 	}()
-	<-began
 	n.Eventually("Okta has made some users", func() bool {
 		users, err := n.admin.Users(t.Context(), keycloak.UserQuery{Max: 20})
 		return err == nil && len(users) == 20
 	})
 	pod := n.Kubectl("", "-n", "scim", "get", "pods", "-o", "jsonpath={.items[*].metadata.name}")
-	n.shell(`helm upgrade keycloak-scim-bridge "$CHART" --namespace scim --values "$REALM/values.yaml" --set secrets.existingSecret=scim-bridge --set config.log.level=debug --wait`)
+	n.shell(t, `helm upgrade keycloak-scim-bridge "$CHART" --namespace scim --values "$REALM/values.yaml" --set secrets.existingSecret=scim-bridge --set config.log.level=debug --wait`)
 	if now := n.Kubectl("", "-n", "scim", "get", "pods", "-o", "jsonpath={.items[*].metadata.name}"); now == pod {
 		t.Errorf("the upgrade left the pod %s", pod)
 	}
-	n.shell(`helm rollback keycloak-scim-bridge 1 --namespace scim --wait`)
+	n.shell(t, `helm rollback keycloak-scim-bridge 1 --namespace scim --wait`)
 	select {
 	case out := <-result:
 		t.Error("Okta was done before the rollback was: nothing is shown\n" + out)
@@ -218,19 +214,6 @@ func (n *onNode) upgrade(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^│.*│ +[1-9][0-9]* │ +[0-9.]+ │ +[0-9.]+ │$`).MatchString(out) {
 		t.Error("no request failed in the gap: nothing is shown")
 	}
-}
-
-func (n *onNode) find(program string) string {
-	for _, entry := range n.env {
-		if dirs, ok := strings.CutPrefix(entry, "PATH="); ok {
-			for dir := range strings.SplitSeq(dirs, string(os.PathListSeparator)) {
-				if _, err := os.Stat(filepath.Join(dir, program)); err == nil {
-					return filepath.Join(dir, program)
-				}
-			}
-		}
-	}
-	return program
 }
 
 // rotate changes the Secret as the guide to rotation says.
@@ -254,7 +237,7 @@ func (n *onNode) rotate(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("the guide has %d blocks of commands", len(blocks))
 	}
-	out := n.shell(blocks[0][1])
+	out := n.shell(t, blocks[0][1])
 	token := regexp.MustCompile(`Token\s+(\S+)`).FindStringSubmatch(out)
 	if token == nil {
 		t.Fatalf("no token was printed:\n%s", out)
@@ -264,7 +247,7 @@ func (n *onNode) rotate(t *testing.T) {
 		t.Errorf("the old token is answered with %d before it is revoked", status)
 	}
 	n.env = append(n.env, "OLD="+strings.Split(old, "_")[1])
-	n.shell(blocks[1][1])
+	n.shell(t, blocks[1][1])
 	n.Eventually("the old token is refused", func() bool { return answers(old) == http.StatusUnauthorized })
 	if restarts := n.Kubectl("", "-n", "scim", "get", "pods", "-o", "jsonpath={.items[*].status.containerStatuses[*].restartCount}"); restarts != "0" {
 		t.Errorf("restarts: %s", restarts)

@@ -13,9 +13,12 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
-var update = flag.Bool("update", false, "write values.schema.json and README.md of the chart")
+var update = flag.Bool("update", false, "write values.schema.json and README.md of the chart, and the container of the guide to the sidecar")
+
+const updateCommand = "go test ./charts -update"
 
 const chart = "keycloak-scim-bridge"
 
@@ -33,14 +36,8 @@ func TestTheSchemaIsGenerated(t *testing.T) {
 // compareGenerated compares a file with what it should hold, or writes it.
 func compareGenerated(t *testing.T, file, want string) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if readFile(t, file) != want {
-		t.Errorf("%s is not what it is made of: run go test ./charts -update", file)
+	if err := docs.Generated(file, want, *update, updateCommand); err != nil {
+		t.Error(err)
 	}
 }
 

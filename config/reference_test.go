@@ -4,38 +4,24 @@ import (
 	"bytes"
 	"flag"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
-	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
-var update = flag.Bool("update", false, "write the generated part of the mapping's reference page")
+var update = flag.Bool("update", false, "write what is generated of the mapping's reference, its page and its JSON Schema")
+
+const updateCommand = "go test ./config -update"
 
 // TestMappingReferencePageIsGenerated: what stands between the marks of the page is what
 // the types say.
 func TestMappingReferencePageIsGenerated(t *testing.T) {
 	t.Parallel()
-	const page, begin, end = "../docs/reference/mapping.md", "<!-- generated from the types -->\n", "<!-- end of what is generated -->"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(data), begin)
-	shown, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no marks", page)
-	}
-	if *update {
-		if err := os.WriteFile(page, []byte(before+begin+MappingReference()+"\n"+end+after), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(MappingReference()+"\n", shown); diff != "" {
-		t.Errorf("%s (-types +page), write it with go test ./config -update:\n%s", page, diff)
+	if err := docs.GeneratedPart("../docs/reference/mapping.md", MappingReference()+"\n", *update, updateCommand); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -48,15 +34,8 @@ func TestMappingJSONSchemaIsGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(schemaFile, want, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(schemaFile)
-	if diff := cmp.Diff(string(want), string(got)); err != nil || diff != "" {
-		t.Errorf("%s (-types +file), write it with go test ./config -update: %v\n%s", schemaFile, err, diff)
+	if err := docs.Generated(schemaFile, string(want), *update, updateCommand); err != nil {
+		t.Error(err)
 	}
 }
 

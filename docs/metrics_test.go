@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 )
+
+var update = flag.Bool("update", false, "write what is generated into the pages")
 
 // TestTheMetricsPageIsGenerated: every metric stands on it as the program has it.
 func TestTheMetricsPageIsGenerated(t *testing.T) {
@@ -26,5 +29,7 @@ func TestTheMetricsPageIsGenerated(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, labels, m.Help)
 	}
-	generated(t, "reference/metrics.md", b.String())
+	if err := GeneratedPart("reference/metrics.md", b.String(), *update, "go test ./docs -update"); err != nil {
+		t.Error(err)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	gotoken "go/token"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -62,10 +61,10 @@ func conforms(t *testing.T, server keycloaktest.Server, profile config.Profile) 
 	}
 }
 
-// TestConformanceIsListed keeps the page of the checklist and what covers each item;
+// TestTheConformancePageIsGenerated keeps the page of the checklist and what covers each item;
 // go test -update writes it. That a check passes is what TestConformance is for, and a
 // test function what running it is.
-func TestConformanceIsListed(t *testing.T) {
+func TestTheConformancePageIsGenerated(t *testing.T) {
 	t.Parallel()
 	covered := coverage(t)
 	var page strings.Builder
@@ -83,15 +82,7 @@ func TestConformanceIsListed(t *testing.T) {
 	for number := range covered {
 		t.Errorf("%v speak of item %d, which the checklist does not have", covered[number], number)
 	}
-	const path = "../../docs/reference/conformance.md"
-	if *update {
-		if err := os.WriteFile(path, []byte(page.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if readPage(t, path) != page.String() {
-		t.Error("docs/reference/conformance.md is not what the checks say; run go test -update")
-	}
+	compareGenerated(t, "../../docs/reference/conformance.md", page.String())
 }
 
 // coverage is what checks each item: checks of the suite by name, and test functions.

@@ -68,9 +68,9 @@ func TestIdPTraffic(t *testing.T) {
 	}
 }
 
-// TestIdPTrafficIsListed keeps the page of sequences and results; go test -update
+// TestTheIdPTrafficPageIsGenerated keeps the page of sequences and results; go test -update
 // writes it. That a result is true is what TestIdPTraffic is for.
-func TestIdPTrafficIsListed(t *testing.T) {
+func TestTheIdPTrafficPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/idp-traffic/*.json")
 	if err != nil {

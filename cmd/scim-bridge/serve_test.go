@@ -56,19 +56,25 @@ func (l *logLines) add(line string, end bool) {
 	l.more.Broadcast()
 }
 
+// freeAddresses are those of the two listeners.
+func freeAddresses(t *testing.T) (listen, adminListen string) {
+	t.Helper()
+	listen, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if adminListen, err = freeAddress(); err != nil {
+		t.Fatal(err)
+	}
+	return listen, adminListen
+}
+
 // newServed sets a realm up, starts the program on the configuration that setup wrote, and
 // waits until it says that it is ready.
 func newServed(t *testing.T, server keycloaktest.Server, edits ...func(string) string) *served {
 	t.Helper()
 	realm, admin := newEmptyRealm(t, server)
-	listen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	adminListen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	listen, adminListen := freeAddresses(t)
 	made := runSetup(t, server, realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
 	s := &served{
 		testBridge: testBridge{Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, admin: admin, realm: realm, file: made.Config},

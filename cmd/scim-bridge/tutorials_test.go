@@ -34,14 +34,7 @@ func tutorial(t *testing.T, page string, blocks int) (out string, admin *keycloa
 		}
 		script.WriteString(command)
 	}
-	listen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	adminListen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
+	listen, adminListen := freeAddresses(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())

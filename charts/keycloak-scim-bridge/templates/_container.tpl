@@ -6,9 +6,6 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   - serve
   - --config=/etc/scim-bridge/config.yaml
-  {{- with .Values.extraArgs }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
 {{- with .Values.extraEnv }}
 env:
   {{- toYaml . | nindent 2 }}
