@@ -1,9 +1,8 @@
 # Targets for people and for CI. Keycloak is fetched with Maven into a cache
 # outside the checkout and started on loopback.
 
-KEYCLOAK_VERSION ?= 26.7.4
-KEYCLOAK_DB      ?= dev-mem
-export KEYCLOAK_VERSION KEYCLOAK_DB
+# KEYCLOAK_VERSION=26.6.4 and KEYCLOAK_DB=postgres choose another one than the default, which
+# keycloak/keycloaktest/versions.go names.
 
 GO      ?= go
 RUN      = $(GO) run ./keycloak/keycloaktest/run
@@ -29,6 +28,13 @@ demo: build ## Run the main job against a real Keycloak and leave it running
 .PHONY: test
 test: lint ## Run every test, the real Keycloak included
 	$(RUN) -- $(GO) test -race -shuffle=on -timeout 40m ./...
+
+.PHONY: test-versions
+test-versions: lint ## Run every test on every supported Keycloak, before a release; takes two hours
+	@set -e; for version in $$($(RUN) -versions); do \
+	  echo "Keycloak $$version"; \
+	  KEYCLOAK_VERSION=$$version $(RUN) -- $(GO) test -race -shuffle=on -timeout 40m ./...; \
+	done
 
 .PHONY: faults
 faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six minutes

@@ -59,7 +59,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	add("/permission/scope", map[string]any{"name": "users", "resourceType": "Users", "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{is}})
 	add("/permission/scope", map[string]any{"name": "groups", "resourceType": "Groups", "scopes": []string{"view", "manage", "view-members", "manage-members", "manage-membership"}, "policies": []string{is}})
 	add("/permission/scope", map[string]any{"name": "administrators", "resourceType": "Users", "resources": []string{boss.String()}, "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{isNot}})
-	if keycloaktest.Version() == "26.4.7" { // it does not let the account see itself
+	if keycloaktest.OlderThan("26.6") { // it does not let the account see itself
 		b.app.watcher.Look(t.Context())
 		b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 		return

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Fake is the Admin API of Keycloak 26.7.4 in memory, as far as package keycloak
+// Fake is the Admin API of the newest Keycloak of Versions in memory, as far as package keycloak
 // calls it: realms, user profiles, users, groups, memberships, clients, tokens. It
 // has the traps of the real one, which the parity suite proves, and faults on
 // demand (Inject).

@@ -23,7 +23,7 @@ const (
 	realmAdmin    = "realm-admin"
 )
 
-// managementRoles gives realm-management the roles of 26.7.4. Composites hold others.
+// managementRoles gives realm-management the roles of 26.7. Composites hold others.
 func (c *client) managementRoles() {
 	for _, name := range []string{
 		"create-client", "impersonation", "manage-authorization", manageClients, "manage-events",

@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// The members that 26.7.4 knows. One more is a 400.
+// The members that 26.7 knows. One more is a 400.
 const (
 	userFields = " id username firstName lastName email emailVerified attributes userProfileMetadata enabled self origin" +
 		" createdTimestamp totp federationLink serviceAccountClientId credentials disableableCredentialTypes requiredActions" +

@@ -40,7 +40,7 @@ const (
 	attributeFields = " name displayName validations annotations required permissions selector group multivalued defaultValue "
 )
 
-// stockProfile is that of a new realm of 26.7.4, as it answers.
+// stockProfile is that of a new realm of 26.7, as it answers.
 const stockProfile = `{"attributes":[
 {"name":"username","displayName":"${username}","validations":{"length":{"min":3,"max":255},"username-prohibited-characters":{},"up-username-not-idn-homograph":{}},"permissions":{"view":["admin","user"],"edit":["admin","user"]},"multivalued":false},
 {"name":"email","displayName":"${email}","validations":{"email":{},"length":{"max":255}},"required":{"roles":["user"]},"permissions":{"view":["admin","user"],"edit":["admin","user"]},"multivalued":false},

@@ -44,7 +44,7 @@ func validator(name string, config json.RawMessage) (validate, error) {
 	return nil, errors.New("unknown")
 }
 
-// What 26.7.4 refuses in user names and in names of people.
+// What 26.7 refuses in user names and in names of people.
 var (
 	usernameCharacters = regexp.MustCompile("^[^<>&\"'\\s\\v\u00a0\u0085\u2028\u2029$%!#?§,;:*~/\\\\|^=\\[\\]{}()`[:cntrl:]]+$")
 	personCharacters   = regexp.MustCompile("^[^<>&\"\\v\\n\\f\\r\u0085\u2028\u2029$%!#?§;*~/\\\\|^=\\[\\]{}()[:cntrl:]]+$")

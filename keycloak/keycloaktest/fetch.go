@@ -14,18 +14,7 @@ import (
 	"syscall"
 )
 
-// DefaultVersion is the Keycloak of a run that names none.
-const DefaultVersion = "26.7.4"
-
 var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
-
-// Version is the Keycloak that KEYCLOAK_VERSION names.
-func Version() string {
-	if v := os.Getenv("KEYCLOAK_VERSION"); v != "" {
-		return v
-	}
-	return DefaultVersion
-}
 
 // cacheDir is where distributions live: SCIM_BRIDGE_CACHE, else the user's cache.
 func cacheDir() (string, error) {
@@ -66,7 +55,7 @@ func needed() error {
 // flavour keeps apart what servers started with other options leave behind in it.
 func fetch(ctx context.Context, version, flavour string) (string, error) {
 	if !versionText.MatchString(version) {
-		return "", fmt.Errorf("KEYCLOAK_VERSION is %q; it must look like %s", version, DefaultVersion)
+		return "", fmt.Errorf("KEYCLOAK_VERSION is %q; it must look like %s", version, Versions()[0])
 	}
 	if err := needed(); err != nil {
 		return "", err

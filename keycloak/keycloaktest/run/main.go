@@ -3,6 +3,7 @@
 //	run -- go test ./...     the command finds the server in its environment
 //	run -up                  start one and leave it running, for development
 //	run -down                stop that one
+//	run -versions            print the versions that the tests run on, the default first
 //
 // KEYCLOAK_VERSION and KEYCLOAK_DB say which. The server ends with the command, and
 // also when this process is interrupted or killed.
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,7 +28,12 @@ func main() {
 	up := flag.Bool("up", false, "start a server and leave it running")
 	down := flag.Bool("down", false, "stop the server that -up started")
 	serve := flag.Bool("serve", false, "start a server, print its environment and wait for a signal")
+	versions := flag.Bool("versions", false, "print the versions that the tests run on, the default first")
 	flag.Parse()
+	if *versions {
+		fmt.Println(strings.Join(keycloaktest.Versions(), "\n"))
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	code, err := dispatch(ctx, *up, *down, *serve, flag.Args())
