@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -61,6 +62,7 @@ type Client struct {
 	retry   failsafe.Executor[any]
 	observe func(context.Context, Call)
 	breaker breaker
+	own     sync.Mutex // see ChangeOwnValues
 }
 
 // New makes a client. It makes no call.

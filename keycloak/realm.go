@@ -263,17 +263,9 @@ func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
 // nobody's in particular: itself. With fine-grained admin permissions no role says so.
 func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
 	const op = "get own account"
-	token, err := c.tokens.get(ctx, "")
+	id, err := c.OwnAccount(ctx)
 	if err != nil {
-		return false, named(op, err)
-	}
-	claims, err := claimsOf(token)
-	if err != nil {
-		return false, named(op, err)
-	}
-	id, err := ParseUserID(claims.Subject)
-	if err != nil {
-		return false, &Error{Op: op, Kind: Unavailable, Err: err}
+		return false, err
 	}
 	var answer struct {
 		Access map[string]bool `json:"access"`

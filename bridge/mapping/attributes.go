@@ -19,6 +19,8 @@ const (
 	AttrGuest       = "scim.guest"     // users: the keys of tenants that keep something of another's account
 	AttrModified    = "scim.modified"  // users and groups: RFC 3339, milliseconds, UTC
 	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
+	AttrRevoked     = "scim.revoked"   // the bridge's own service account: see bridge/realm, Remember
+	AttrProtected   = "scim.protected" // the bridge's own service account: see bridge/realm, Remember
 )
 
 // Fields of a user that a rule can name as its target, beside attributes.
@@ -57,6 +59,16 @@ type Declaration struct {
 	Name        string
 	MultiValued bool
 	DisplayName string // for the admin console
+}
+
+// AccountDeclarations are the attributes of the bridge's own service account. Keycloak keeps
+// those undeclared, too (keycloak-measured), but its console drops them when somebody saves the
+// account there.
+func AccountDeclarations() []Declaration {
+	return []Declaration{
+		{Name: AttrRevoked, MultiValued: true, DisplayName: "SCIM: revoked tokens"},
+		{Name: AttrProtected, MultiValued: true, DisplayName: "SCIM: what the configuration protects"},
+	}
 }
 
 // Declarations are the user attributes that the mapping writes. Group attributes need

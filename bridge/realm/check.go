@@ -376,6 +376,11 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 	if declared {
 		r.pass("user profile", "all %d attributes that the bridge writes are kept", len(declarations))
 	}
+	for _, d := range mapping.AccountDeclarations() {
+		if faultOf(p, d) != "" {
+			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup does it: what the bridge remembers there, in its own service account, is lost when somebody saves that account in Keycloak's console", d.Name)
+		}
+	}
 	for _, v := range strict(p) {
 		r.warn("validators", fixRelax, "the validator %q of %s refuses common values such as o'neil@example.com", v.validator, v.attribute)
 	}

@@ -193,7 +193,7 @@ func (s *Setup) planProfile() (Change, bool) {
 	profile := s.profile
 	profile.Attributes = slices.Clone(s.profile.Attributes)
 	var texts []string
-	for _, d := range s.mapping.Declarations() {
+	for _, d := range append(s.mapping.Declarations(), mapping.AccountDeclarations()...) {
 		if faultOf(profile, d) == "" {
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -17,7 +19,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	b := newBridgeOn(t, server, nil)
-	realm := "/admin/realms/" + b.realm
+	at := "/admin/realms/" + b.realm
 	boss := b.account(t, "boss", true)
 	b.grant(t, boss, b.known(t, right("realm-admin")))
 	bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
@@ -28,7 +30,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adminSend(t, server, http.MethodPut, realm, `{"adminPermissionsEnabled":true}`)
+	adminSend(t, server, http.MethodPut, at, `{"adminPermissionsEnabled":true}`)
 	p := patient{b, server}
 	p.right(t, "manage-users", false)
 	p.right(t, "query-users", true)
@@ -41,7 +43,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := realm + "/clients/" + permissions.String() + "/authz/resource-server"
+	at += "/clients/" + permissions.String() + "/authz/resource-server"
 	add := func(path string, body map[string]any) string {
 		t.Helper()
 		data, err := json.Marshal(body)
@@ -65,6 +67,10 @@ func TestFineGrainedPermissions(t *testing.T) {
 		return
 	}
 	b.look(t)
+	remembers := func([]string) ([]string, error) { return []string{"kept"}, nil }
+	if err := realm.Remember(t.Context(), b.app.watcher.Realms.Client(b.realm), mapping.AttrRevoked, remembers); err != nil {
+		t.Errorf("the bridge cannot remember: %v", err)
+	}
 	jane := b.create(t, "/Users", `{"userName":"jane","externalId":"J","title":"t"}`)
 	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
 	b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"replace","path":"title","value":"t2"},{"op":"replace","path":"active","value":false}`))

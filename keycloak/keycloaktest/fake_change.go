@@ -24,6 +24,7 @@ var (
 // draft collects a change and the complaints about it.
 type draft struct {
 	realm    *realm
+	profile  *profile
 	old      *user // nil for a creation
 	given    map[string]string
 	input    map[string][]string // nil when the body has no attributes
@@ -32,7 +33,7 @@ type draft struct {
 
 // prepare makes a change of a body, or the error that Keycloak answers.
 func (r *realm) prepare(old *user, object map[string]any) (change, error) {
-	d := &draft{realm: r, old: old, given: map[string]string{}, input: userAttributes(object)}
+	d := &draft{realm: r, profile: r.profileOf(old), old: old, given: map[string]string{}, input: userAttributes(object)}
 	for _, name := range fieldNames {
 		value, ok, err := text(object, name)
 		if err != nil {
@@ -73,7 +74,7 @@ func (d *draft) field(name string) string {
 	if blank(value) {
 		value = ""
 	}
-	if declared := d.realm.profile.declared(name); declared != nil && !declared.writable() {
+	if declared := d.profile.declared(name); declared != nil && !declared.writable() {
 		if given && d.old != nil && !strings.EqualFold(value, old) {
 			d.complain(complaint(name, "error-user-attribute-read-only"))
 		}
@@ -137,18 +138,18 @@ func (d *draft) attributes(out *change) {
 	}
 	out.attributes = map[string][]string{}
 	for name, values := range d.input {
-		switch declared := d.realm.profile.declared(name); {
-		case d.realm.profile.writable(name):
+		switch declared := d.profile.declared(name); {
+		case d.profile.writable(name):
 			out.attributes[name] = values
 		case declared != nil && d.old != nil && !sameValues(old[name], values):
 			d.complain(complaint(name, "error-user-attribute-read-only"))
 		}
-		if d.realm.profile.writes() && slices.Contains(reserved, strings.ToLower(name)) {
+		if d.profile.writes() && slices.Contains(reserved, strings.ToLower(name)) {
 			d.complain(complaint(name, "updateReadOnlyAttributesRejectedMessage"))
 		}
 	}
 	for name := range old {
-		if d.realm.profile.writable(name) {
+		if d.profile.writable(name) {
 			out.replaced = append(out.replaced, name)
 		}
 	}
@@ -186,8 +187,8 @@ func (d *draft) validate(out change) {
 		values = d.old.values()
 	}
 	fields := map[string]string{"username": out.username, "email": out.email, "firstName": out.first, "lastName": out.last}
-	for i := range d.realm.profile.Attributes {
-		a := &d.realm.profile.Attributes[i]
+	for i := range d.profile.Attributes {
+		a := &d.profile.Attributes[i]
 		if field, ok := fields[a.Name]; ok {
 			d.complain(a.check(slices.DeleteFunc([]string{field}, blank))...)
 		} else if a.writable() {
@@ -195,7 +196,7 @@ func (d *draft) validate(out change) {
 		}
 	}
 	for name, list := range values {
-		if d.realm.profile.declared(name) == nil && d.realm.profile.writes() {
+		if d.profile.declared(name) == nil && d.profile.writes() {
 			undeclared := declared{Name: name, MultiValued: true}
 			d.complain(undeclared.check(list)...)
 		}
@@ -214,7 +215,7 @@ func (d *draft) verdict() error {
 		return fail(http.StatusBadRequest, map[string]any{"errors": d.problems})
 	}
 	for name := range d.input {
-		if d.realm.profile.writable(name) && units(name) > maxColumn {
+		if d.profile.writable(name) && units(name) > maxColumn {
 			return broke()
 		}
 	}

@@ -102,6 +102,17 @@ func (p *profile) visible(name string) bool {
 	return p.shows()
 }
 
+// profileOf is the profile that holds for a user, nil for one to come: a service account keeps
+// undeclared attributes whatever the policy is.
+func (r *realm) profileOf(u *user) *profile {
+	if u == nil || u.serviceOf == "" {
+		return &r.profile
+	}
+	out := r.profile
+	out.Policy = "ENABLED"
+	return &out
+}
+
 func readProfile(c *call) (reply, error) { return found(c.realm.profile.raw) }
 
 func writeProfile(c *call) (reply, error) {

@@ -27,7 +27,7 @@ func (r *realm) show(u *user, brief bool, access map[string]bool) map[string]any
 	out["requiredActions"] = append([]string{}, u.actions...)
 	attributes := u.values()
 	for name := range attributes {
-		if !r.profile.visible(name) {
+		if !r.profileOf(u).visible(name) {
 			delete(attributes, name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,6 +23,7 @@ func realmScenarios() []scenario {
 	return []scenario{
 		{"realm and clients", kct.RealmOptions{}, realmAndClients},
 		{"user profile", kct.RealmOptions{}, userProfile},
+		{"own account", kct.RealmOptions{Attributes: declaredAttributes()}, ownAccount},
 		{"rights", kct.RealmOptions{}, rights},
 		{"tokens", kct.RealmOptions{}, tokens},
 		{"sessions", kct.RealmOptions{}, sessions},
@@ -94,6 +96,50 @@ func realmAndClients(p *probe) {
 	p.err("a call in a realm that is gone", err)
 	_, err = gone.Admin.CountUsers(p.ctx)
 	p.err("the administrator's call there", err)
+}
+
+// ownAccount is what a client keeps with its own service account.
+func ownAccount(p *probe) {
+	id, err := p.admin.CreateClient(p.ctx, "svc", "")
+	p.know(id.String(), "svc")
+	p.err("CreateClient", err)
+	account, err := p.admin.ServiceAccount(p.ctx, id)
+	p.know(account.String(), "account")
+	p.err("ServiceAccount", err)
+	all, _, err := p.admin.ManagementRoles(p.ctx, account)
+	p.err("ManagementRoles", err)
+	p.err("GrantRoles", p.admin.GrantRoles(p.ctx, account, slices.DeleteFunc(all, func(r keycloak.Role) bool { return r.Name != "manage-users" })))
+	secret, err := p.admin.ClientSecret(p.ctx, id)
+	p.err("ClientSecret", err)
+	c := p.r.As(p.t, keycloak.ClientSecret("svc", secret))
+	own, err := c.OwnAccount(p.ctx)
+	p.got("OwnAccount", own.String(), err)
+	set := func(label, name string, wanted ...string) {
+		values, err := c.ChangeOwnValues(p.ctx, name, func(had []string) ([]string, error) {
+			p.got("ChangeOwnValues "+label+", from", append([]string{}, had...), nil)
+			return wanted, nil
+		})
+		p.got("ChangeOwnValues "+label, append([]string{}, values...), err)
+		p.state(label, account)
+	}
+	set("of another attribute", "dept", "kept")
+	set("to three", "tags", "c", "a", "b", "a")
+	set("to one", "tags", "b")
+	set("to the same", "tags", "b")
+	set("of one that is not declared", "free", "v")
+	set("of one that is not declared, too long", "free", strings.Repeat("v", 2049))
+	set("of a long value", "tags", strings.Repeat("v", 2048))
+	set("of one that is too long", "tags", strings.Repeat("v", 2049))
+	var many []string
+	for i := range 400 {
+		many = append(many, fmt.Sprintf("%08d|1900000000", i))
+	}
+	set("of many", "tags", many...)
+	set("to none", "tags")
+	values, err := c.OwnValues(p.ctx, "dept")
+	p.got("OwnValues", values, err)
+	_, granted, err := p.admin.ManagementRoles(p.ctx, account)
+	p.got("ManagementRoles afterwards", roleNames(granted), err)
 }
 
 func roleNames(roles []keycloak.Role) []string {

@@ -1,0 +1,68 @@
+package realm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"unicode/utf16"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// What the bridge must remember and nobody may undo who administers less than all users of the
+// realm lies in attributes of the bridge's own service account, declared by setup:
+// mapping.AttrRevoked and mapping.AttrProtected. No client of SCIM reaches that account.
+const (
+	// maxRemembered is how many values one attribute may have, so that the account stays small.
+	maxRemembered = 400
+	// maxRememberedLength is what Keycloak takes of one value.
+	maxRememberedLength = 2048
+)
+
+// Remembered are the values of an attribute of the bridge's own account, sorted.
+func Remembered(ctx context.Context, c *keycloak.Client, attribute string) ([]string, error) {
+	values, err := c.OwnValues(ctx, attribute)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of the bridge's own account: %w", attribute, err)
+	}
+	return values, nil
+}
+
+// Remember changes the values of an attribute of the bridge's own account: change gets those
+// that are there, sorted and each once, and returns those that shall be, or an error when it
+// gives up. Equal ones cost no write. On success Keycloak has them.
+//
+// Changes in one process never mix, as every realm has one client. Keycloak has no conditional
+// write, so that of two processes at the same moment one may undo the other's change.
+func Remember(ctx context.Context, c *keycloak.Client, attribute string, change func(values []string) ([]string, error)) error {
+	var wanted []string
+	kept, err := c.ChangeOwnValues(ctx, attribute, func(values []string) ([]string, error) {
+		var err error
+		if wanted, err = change(values); err == nil {
+			err = rememberable(wanted)
+		}
+		return wanted, err
+	})
+	if err != nil {
+		return fmt.Errorf("write %s of the bridge's own account: %w", attribute, err)
+	}
+	for _, value := range wanted {
+		if !slices.Contains(kept, value) {
+			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run scim-bridge setup --realm %s again, which declares it", attribute, c.Realm())
+		}
+	}
+	return nil
+}
+
+// rememberable says what is wrong with values, before Keycloak refuses or changes them.
+func rememberable(values []string) error {
+	if len(values) > maxRemembered {
+		return fmt.Errorf("it would have %d values, and more than %d are not kept there", len(values), maxRemembered)
+	}
+	for _, value := range values {
+		if value == "" || len(utf16.Encode([]rune(value))) > maxRememberedLength {
+			return fmt.Errorf("a value has no or more than %d characters", maxRememberedLength)
+		}
+	}
+	return nil
+}
