@@ -93,7 +93,11 @@ type Brake interface {
 	State(t *tenant.Tenant) string
 }
 
-// failure is the last line of an adoption that failed.
+// Revoker remembers that a token of an organization was taken back, by the text of
+// realm.Revocation.
+type Revoker func(ctx context.Context, realm, revocation string) error
+
+// failure is the last line of an adoption that failed, and the answer to a revocation that did.
 type failure struct {
 	Error string `json:"error"`
 }
@@ -102,9 +106,10 @@ type failure struct {
 // /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
 //
 // POST /look has look begin at once: a look at what is in Keycloak. POST /lift?tenant=PATH lifts the
-// removal brake of a tenant, and answers how it stands then. Below /scim are the SCIM endpoints, for
+// removal brake of a tenant, and answers how it stands then. POST /revoke?realm=NAME&revocation=TEXT
+// takes a token of an organization back, and answers with a failure where that fails. Below /scim are the SCIM endpoints, for
 // the operator.
-func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, operator http.Handler) http.Handler {
+func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, revoke Revoker, operator http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/scim/", http.StripPrefix("/scim", operator))
 	mux.HandleFunc("POST /lift", func(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +121,14 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, op
 		brake.Lift(t)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(brake.State(t)) // who asked and went away is told nothing
+	})
+	mux.HandleFunc("POST /revoke", func(w http.ResponseWriter, r *http.Request) {
+		var answer failure
+		if err := revoke(r.Context(), r.FormValue("realm"), r.FormValue("revocation")); err != nil {
+			answer.Error = err.Error()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer) // who asked and went away is told nothing
 	})
 	mux.HandleFunc("POST /look", func(http.ResponseWriter, *http.Request) { look() })
 	mux.HandleFunc("POST /adopt", func(w http.ResponseWriter, r *http.Request) {
@@ -209,6 +222,20 @@ func Lift(ctx context.Context, socket, path string) (string, error) {
 	return stands, err
 }
 
+// Revoke has the bridge on a socket take a token of an organization back.
+func Revoke(ctx context.Context, socket, realm, revocation string) error {
+	body, err := ask(ctx, socket, http.MethodPost, "/revoke?"+url.Values{"realm": {realm}, "revocation": {revocation}}.Encode())
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	var answer failure
+	if err = json.NewDecoder(body).Decode(&answer); err == nil && answer.Error != "" {
+		err = errors.New(answer.Error)
+	}
+	return err
+}
+
 // Adoptions has the bridge on a socket take over accounts for the tenant at a path, or say
 // what it would do; each is given every adoption as it comes.
 func Adoptions(ctx context.Context, socket, path string, dryRun bool, each func(adoption json.RawMessage) error) error {
@@ -251,6 +278,9 @@ func Client(socket string) *http.Client {
 // Root is the SCIM service root of the tenant at a path, for a Client.
 func Root(path string) string { return origin + "/scim/realms/" + path + "/scim/v2" }
 
+// ErrAbsent says that no bridge answers on a socket.
+var ErrAbsent = errors.New("no bridge answers")
+
 // ask is a request to the bridge on a socket; the caller closes the body.
 func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, origin+path, http.NoBody)
@@ -259,7 +289,7 @@ func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error
 	}
 	res, err := Client(socket).Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no bridge answers on %s: %w", socket, err)
+		return nil, fmt.Errorf("%w on %s: %w", ErrAbsent, socket, err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.Join(fmt.Errorf("the bridge on %s answers %s", socket, res.Status), res.Body.Close())

@@ -51,7 +51,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	var looks atomic.Int64
-	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now), http.NotFoundHandler()), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now), revokeNone, http.NotFoundHandler()), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -82,6 +82,15 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	}
 	if err := control.Adoptions(t.Context(), path, "nope", true, nil); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("Adoptions() of no tenant = %v", err)
+	}
+	if err := control.Revoke(t.Context(), path, "saas", "a|b&c"); err == nil || err.Error() != "saas has no room for a|b&c" {
+		t.Errorf("Revoke() = %v", err)
+	}
+	if err := control.Revoke(t.Context(), path, "", ""); err != nil {
+		t.Errorf("Revoke() = %v", err)
+	}
+	if err := control.Revoke(t.Context(), path+"x", "", ""); !errors.Is(err, control.ErrAbsent) {
+		t.Errorf("Revoke() where no bridge runs = %v, want ErrAbsent", err)
 	}
 	if _, err := control.Listen(t.Context(), path); !errors.Is(err, control.ErrInUse) {
 		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
@@ -120,6 +129,13 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("Listen() on a file = %v", err)
 	}
+}
+
+func revokeNone(_ context.Context, realm, revocation string) error {
+	if realm == "" {
+		return nil
+	}
+	return errors.New(realm + " has no room for " + revocation)
 }
 
 // adoptSome tells of two accounts and fails at a third, of the tenant saas.

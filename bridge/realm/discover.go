@@ -12,7 +12,8 @@ import (
 )
 
 // discover finds the organizations of a realm that have credentials, and makes their tenants:
-// with a call for every hundred organizations, and none for each.
+// with a call for every hundred organizations, none for each, and one for the tokens that were
+// taken back.
 func (w *Watcher) discover(ctx context.Context, realm string, makes Organizations, replaced int) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
@@ -32,6 +33,11 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		w.tellOf(like, found, "the organizations cannot be listed", zap.Error(err))
 		return false
 	}
+	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
+	if err != nil {
+		w.tellOf(like, found, "the revoked tokens of the organizations cannot be read", zap.Error(err))
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.replaced != replaced {
@@ -45,7 +51,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	}
 	seen := map[string]bool{}
 	for _, o := range list {
-		t := makes(o, like)
+		t := makes(o, like, revoked)
 		if t == nil || named[o.ID] {
 			continue
 		}

@@ -49,8 +49,8 @@ type Watcher struct {
 }
 
 // Organizations makes the tenant of an organization that nobody named: like another one, with
-// the organization's own credentials; nil for one without a credential.
-type Organizations func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant
+// the organization's own credentials but those that are revoked; nil for one without a credential.
+type Organizations func(o keycloak.Organization, like *tenant.Tenant, revoked Revoked) *tenant.Tenant
 
 // Replace makes the tenants that are named, and where others are found, be those that are
 // given. One that was there before keeps its fitness, and its mapping until the realm is found

@@ -43,31 +43,40 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 		if r.Organizations.All {
 			key := []byte(r.CredentialKey.Reveal())
 			told := map[string]bool{} // of the one watcher
-			warn := func(organization string) {
-				if !told[organization] {
-					log.Warn("a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key", zap.String("organization", organization))
+			warn := func(organization, why string) {
+				if !told[organization+why] {
+					log.Warn(why, zap.String("organization", organization))
 				}
-				told[organization] = true
+				told[organization+why] = true
 			}
-			out[name] = func(o keycloak.Organization, like *tenant.Tenant) *tenant.Tenant {
-				return foundTenant(o, like, tokensOf(o, key, warn), string(c.Server.PublicURL))
+			out[name] = func(o keycloak.Organization, like *tenant.Tenant, revoked realm.Revoked) *tenant.Tenant {
+				return foundTenant(o, like, tokensOf(o, key, revoked, warn), string(c.Server.PublicURL))
 			}
 		}
 	}
 	return out
 }
 
+// What tokensOf tells of a credential that it leaves out.
+const (
+	voidCredential    = "a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key"
+	revokedCredential = "a credential in the attributes of an organization is void: it was revoked, and somebody wrote it again"
+)
+
 // tokensOf are the credentials in the attributes of an organization. What the bridge did not
-// make is left out and told.
-func tokensOf(o keycloak.Organization, key []byte, warn func(organization string)) []tenant.Token {
+// make, and what it took back, is left out and told.
+func tokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn func(organization, why string)) []tenant.Token {
 	var out []tenant.Token
 	for _, text := range o.Attributes[auth.AttrCredentials] {
 		token, err := auth.ReadEntry(key, o.ID, text)
-		if err != nil {
-			warn(o.ID)
-			continue
+		switch {
+		case err != nil:
+			warn(o.ID, voidCredential)
+		case revoked.Has(o.ID, token):
+			warn(o.ID, revokedCredential)
+		default:
+			out = append(out, token)
 		}
-		out = append(out, token)
 	}
 	return out
 }

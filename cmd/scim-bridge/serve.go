@@ -14,6 +14,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
@@ -98,7 +99,22 @@ func (a *app) stopTracing(ctx context.Context) {
 
 // control is what the commands of an operator reach.
 func (a *app) control() http.Handler {
-	return control.Handler(a.watcher.Tenants, a.watcher.Wake, a.adopt, audited{a.service.Brake(), a.log}, a.operator)
+	return control.Handler(a.watcher.Tenants, a.watcher.Wake, a.adopt, audited{a.service.Brake(), a.log}, a.revoke, a.operator)
+}
+
+// revoke takes a token of an organization back, and has the next look, which voids it, begin at
+// once.
+func (a *app) revoke(ctx context.Context, name, revocation string) error {
+	client := a.watcher.Realms.Client(name)
+	if client == nil {
+		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
+	}
+	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil {
+		return err
+	}
+	a.log.Warn("the operator revoked a token of an organization", zap.String("realm", name), zap.String("revocation", revocation))
+	a.watcher.Wake()
+	return nil
 }
 
 // audited is a brake that the log tells of when an operator lifts it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -82,22 +83,26 @@ func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
 
 // organizationPlace is that of an organization that brings its own credentials.
 func (f tokensFlags) organizationPlace(cmd *cobra.Command, c config.Config) (place, error) {
-	realm, err := f.servedRealm(c)
+	name, err := f.servedRealm(c)
 	if err != nil {
 		return nil, err
 	}
-	client, err := realmClient(c, realm)
+	client, err := realmClient(c, name)
 	if err != nil {
 		return nil, err
 	}
 	o, found, err := client.FindOrganization(cmd.Context(), f.organization)
 	switch {
 	case err != nil:
-		return nil, refusedAccount(realm, err)
+		return nil, refusedAccount(name, err)
 	case !found:
 		return nil, fmt.Errorf("no organization has the alias %q", f.organization)
 	}
-	return newOrganizationPlace(c, realm, client, o)
+	revoked, err := realm.ReadRevoked(cmd.Context(), client)
+	if err != nil {
+		return nil, refusedAccount(name, err)
+	}
+	return newOrganizationPlace(c, name, client, o, revoked)
 }
 
 // refusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.

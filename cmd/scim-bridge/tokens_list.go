@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -82,20 +83,24 @@ func (f tokensFlags) places(cmd *cobra.Command, c config.Config) ([]place, error
 }
 
 // organizationPlaces are those of all organizations of a realm.
-func organizationPlaces(ctx context.Context, c config.Config, realm string) ([]place, error) {
-	client, err := realmClient(c, realm)
+func organizationPlaces(ctx context.Context, c config.Config, name string) ([]place, error) {
+	client, err := realmClient(c, name)
 	if err != nil {
 		return nil, err
 	}
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
 		return client.Organizations(ctx, first, keycloak.MaxPage)
 	})
+	var revoked realm.Revoked
+	if err == nil {
+		revoked, err = realm.ReadRevoked(ctx, client)
+	}
 	if err != nil {
-		return nil, refusedAccount(realm, err)
+		return nil, refusedAccount(name, err)
 	}
 	out := make([]place, len(list))
 	for i, o := range list {
-		if out[i], err = newOrganizationPlace(c, realm, client, o); err != nil {
+		if out[i], err = newOrganizationPlace(c, name, client, o, revoked); err != nil {
 			return nil, err
 		}
 	}
@@ -137,6 +142,10 @@ func newTokensRevoke() *cobra.Command {
 	var f tokensFlags
 	cmd := &cobra.Command{
 		Use: "revoke CLIENT|KEYID", Short: "Take a token back, by the name of its client or its key id", Args: exactly("the name or the key id of the token"),
+		Long: `Take a token back. Of a tenant of the configuration it is removed from its tokensFile. Of an
+organization that is served by organizations: "*" it is also remembered, by its hash, in
+scim.revoked of the bridge's own service account until the token would have ended: who may
+edit organizations cannot bring it back.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return revokeToken(cmd, f, args[0]) },
 	}
 	f.add(cmd)

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -113,16 +115,18 @@ type organizationPlace struct {
 	organization keycloak.Organization
 	id           keycloak.OrganizationID
 	key          []byte
+	revoked      realm.Revoked
+	realm        string
 	socket       string
 	tenantPath   string
 	base         string
 }
 
-func newOrganizationPlace(c config.Config, realm string, client *keycloak.Client, o keycloak.Organization) (organizationPlace, error) {
+func newOrganizationPlace(c config.Config, name string, client *keycloak.Client, o keycloak.Organization, revoked realm.Revoked) (organizationPlace, error) {
 	id, err := keycloak.ParseOrganizationID(o.ID)
-	path := tenant.OrganizationPath(realm, o.Alias)
+	path := tenant.OrganizationPath(name, o.Alias)
 	return organizationPlace{
-		client: client, organization: o, id: id, key: []byte(c.Realms[realm].CredentialKey.Reveal()), socket: c.Admin.Socket,
+		client: client, organization: o, id: id, key: []byte(c.Realms[name].CredentialKey.Reveal()), revoked: revoked, realm: name, socket: c.Admin.Socket,
 		tenantPath: path, base: tenant.BaseURL(string(c.Server.PublicURL), path),
 	}, err
 }
@@ -132,16 +136,18 @@ func (p organizationPlace) url() string  { return p.base }
 
 func (p organizationPlace) tokens() []config.Token {
 	var out []config.Token
-	for _, t := range tokensOf(p.organization, p.key, func(string) {}) {
+	for _, t := range tokensOf(p.organization, p.key, p.revoked, func(string, string) {}) {
 		out = append(out, config.Token{Name: t.Name, KeyID: config.KeyID(t.KeyID), SHA256: t.SHA256, Expires: config.Expiry{Time: t.Expires}, Scopes: t.Scopes.Names()})
 	}
 	return out
 }
 
 func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo string, err error) {
-	entry, err := auth.Entry(p.key, p.organization.ID, tenant.Token{
-		Name: t.Name, KeyID: string(t.KeyID), SHA256: t.SHA256, Expires: t.Expires.Time, Scopes: tenant.ScopesOf(t.Scopes),
-	})
+	token := tokenOf(t)
+	if p.revoked.Has(p.organization.ID, token) {
+		return "", "", codedError{exitUsage, errors.New("that token was revoked for this organization and stays so: make another one")}
+	}
+	entry, err := auth.Entry(p.key, p.organization.ID, token)
 	if err != nil {
 		return "", "", codedError{exitUsage, err}
 	}
@@ -149,11 +155,31 @@ func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo
 	return taken, "", err
 }
 
+func tokenOf(t config.Token) tenant.Token {
+	return tenant.Token{Name: t.Name, KeyID: string(t.KeyID), SHA256: t.SHA256, Expires: t.Expires.Time, Scopes: tenant.ScopesOf(t.Scopes)}
+}
+
+// remove revokes the token first: its entry alone could be written again by who may edit the
+// organization.
 func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, error) {
+	if err := p.revoke(ctx, realm.Revocation(p.id, tokenOf(t))); err != nil {
+		return "", err
+	}
 	return p.set(ctx, slices.DeleteFunc(slices.Clone(p.organization.Attributes[auth.AttrCredentials]), func(text string) bool {
 		entry, err := auth.ReadEntry(p.key, p.organization.ID, text)
 		return err == nil && entry.SHA256 == t.SHA256
 	}))
+}
+
+// revoke has the bridge that runs here remember it, where one runs, so that what it remembers
+// otherwise at the same time does not get lost.
+func (p organizationPlace) revoke(ctx context.Context, revocation string) error {
+	if p.socket != "" {
+		if err := control.Revoke(ctx, p.socket, p.realm, revocation); !errors.Is(err, control.ErrAbsent) {
+			return err
+		}
+	}
+	return realm.Revoke(ctx, p.client, revocation, time.Now())
 }
 
 // set writes the credentials, and tells the bridge that runs here.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// TestSecurity_44_ARevokedTokenStaysRevoked when somebody who may edit organizations writes its
+// signed entry again, at once, after a restart, with other scopes, at another organization, and
+// at one that has the alias now.
+func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newEvery(t, start(t))
+			acme, kept := c.token(t, "acme"), c.token(t, "acme")
+			old := c.entries(t, "acme")
+			revoked, ours := old[0], sha256.Sum256([]byte(acme.Token))
+			if !strings.Contains(revoked, hex.EncodeToString(ours[:])) {
+				revoked = old[1]
+			}
+			key := []byte(c.realm.config.Realms[c.realm.realm].CredentialKey.Reveal())
+			token, err := auth.ReadEntry(key, c.ids["acme"].String(), revoked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.look(t)
+			acme.must(t, http.MethodGet, "/Users", "")
+			if out, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--organization", "acme", token.KeyID); code != 0 {
+				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
+			}
+			c.look(t)
+			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+
+			c.write(t, "acme", old...)
+			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			kept.must(t, http.MethodGet, "/Users", "")
+			token.Scopes, token.Expires = tenant.UsersRead, time.Now().AddDate(9, 0, 0) // another entry of the token
+			other, err := auth.Entry(key, c.ids["acme"].String(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(t, "acme", other, revoked)
+			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			c.write(t, "globex", old...)
+			acme.at(c.realm.realm+"/organizations/globex").refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			c.write(t, "acme", old...)
+			again := newTestApp(t, c.realm.config) // a restart
+			again.watcher.Look(t.Context())
+			if got := again.watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
+				t.Errorf("after a restart the tenant is %+v, want one with the other token", got)
+			}
+			args := []string{"--config", c.realm.file, "--organization", "acme"}
+			if out, told, code := command(t, "", append([]string{"tokens", "list"}, args...)...); code != 0 || strings.Contains(out, token.KeyID) {
+				t.Errorf("tokens list = %d, %s%s, want it without the revoked one", code, out, told)
+			}
+			sum := hex.EncodeToString(token.SHA256[:])
+			if _, told, code := command(t, "", append([]string{"tokens", "new", "--sha256", sum}, args...)...); code != exitUsage || !strings.Contains(told, "was revoked") {
+				t.Errorf("tokens new of the revoked one = %d, %s", code, told)
+			}
+			if err := c.realm.admin.DeleteOrganization(t.Context(), c.ids["acme"]); err != nil {
+				t.Fatal(err)
+			}
+			c.add(t, c.realm.admin, "acme")
+			c.write(t, "acme", old...)
+			for _, client := range []testBridge{acme, kept} {
+				client.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			}
+		})
+	}
+}
+
+// TestSecurity_44_ARevocationIsBounded: those of tokens that ended go, the others stay, and what
+// has no room is refused with a remedy, and leaves the token as it is.
+func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newEvery(t, start(t))
+			acme := c.token(t, "acme")
+			c.look(t)
+			own := c.realm.app.watcher.Realms.Client(c.realm.realm)
+			var others []string
+			for i := range 400 {
+				others = append(others, realm.Revocation(c.ids["globex"], tenant.Token{SHA256: [32]byte{byte(i), byte(i >> 8)}}))
+			}
+			remember := func(values ...string) {
+				t.Helper()
+				if err := realm.Remember(t.Context(), own, mapping.AttrRevoked, func([]string) ([]string, error) { return values, nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			remember(others...)
+			id, err := auth.KeyID(acme.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"tokens", "revoke", "--config", c.realm.file, "--organization", "acme", id}
+			if out, told, code := command(t, "", args...); code != exitFailure || !strings.Contains(told, "there is room for no more") || !strings.Contains(told, "credentialKeyFile") || out != "" {
+				t.Errorf("a revocation too many = %d, %s%s", code, out, told)
+			}
+			c.look(t)
+			acme.must(t, http.MethodGet, "/Users", "")
+			ended := realm.Revocation(c.ids["acme"], tenant.Token{KeyID: "ended", Expires: time.Now().AddDate(0, 0, -2)})
+			endless := realm.Revocation(c.ids["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // of another server
+			remember(append([]string{ended, endless, "not ours"}, others[:397]...)...)
+			if out, told, code := command(t, "", args...); code != 0 {
+				t.Errorf("a revocation in the place of one that ended = %d, %s%s", code, out, told)
+			}
+			values, err := realm.Remembered(t.Context(), own, mapping.AttrRevoked)
+			if err != nil || slices.Contains(values, ended) || !slices.Contains(values, endless) || !slices.Contains(values, "not ours") || len(values) != 400 {
+				t.Errorf("then %d values are remembered, %v: %v", len(values), err, values)
+			}
+			c.look(t)
+			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+		})
+	}
+}
+
+// TestSecurity_44_ARunningBridgeRevokes, so that changes of what it remembers do not mix.
+func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newEvery(t, start(t))
+			file := c.realm.controlled(t)
+			acme := c.token(t, "acme")
+			old := c.entries(t, "acme")
+			id, err := auth.KeyID(acme.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "takes it at once") {
+				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
+			}
+			c.write(t, "acme", old...)
+			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			revocation := realm.Revocation(c.ids["acme"], tenant.Token{})
+			for _, bad := range [][2]string{{"nope", revocation}, {c.realm.realm, "x"}, {c.realm.realm, revocation + "|"}} {
+				if err := c.realm.app.revoke(t.Context(), bad[0], bad[1]); err == nil {
+					t.Errorf("Revoke(%q) was done", bad)
+				}
+			}
+		})
+	}
+}
+
+// entries are the credentials in the attributes of an organization.
+func (c customers) entries(t *testing.T, alias string) []string {
+	t.Helper()
+	o, err := c.realm.admin.Organization(t.Context(), c.ids[alias])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Attributes[auth.AttrCredentials]
+}
+
+// write is what somebody does who may edit organizations, until the bridge looked.
+func (c customers) write(t *testing.T, alias string, entries ...string) {
+	t.Helper()
+	if err := c.realm.admin.SetOrganizationAttribute(t.Context(), c.ids[alias], auth.AttrCredentials, entries); err != nil {
+		t.Fatal(err)
+	}
+	c.look(t)
+}
+
