@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/bulk"
 )
@@ -90,7 +91,7 @@ func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Re
 // location is where the resource is that an operation names; "" for none.
 func (s *Service) location(c Call, op bulk.Operation) string {
 	k := s.kindOf(op.Endpoint)
-	if k == nil || op.ID == "" {
+	if _, err := keycloak.ParseUserID(op.ID); k == nil || err != nil { // what can be no id is not repeated
 		return ""
 	}
 	return k.resourceType(c.Tenant).Location(c.Tenant.BaseURL, op.ID)

@@ -179,10 +179,7 @@ func listed(ids []string) string {
 	if len(ids) > maxNamed {
 		text += " and others"
 	}
-	if len(text) > maxNamed*64 {
-		text = text[:maxNamed*64] + "…"
-	}
-	return strings.ToValidUTF8(text, "")
+	return strings.ToValidUTF8(scim.Clip(text, maxNamed*48), "") // as many of Keycloak's ids
 }
 
 func idsOf(members []guard.Member) []keycloak.UserID {

@@ -49,7 +49,26 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // told is the detail with the code behind it.
-func (e *Error) told() string { return e.Detail + " [" + string(e.Code) + "]" }
+func (e *Error) told() string { return Clip(e.Detail, maxDetail) + " [" + string(e.Code) + "]" }
+
+// Details repeat what a client sent, to say what is wrong with it. These bound how much of it.
+const (
+	maxRepeated = 1 << 10 // bytes of one value
+	maxDetail   = 2 << 10
+)
+
+// detail is fmt.Sprintf with bounded texts.
+func detail(format string, args []any) string {
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			args[i] = Clip(v, maxRepeated)
+		case error:
+			args[i] = Clip(v.Error(), maxRepeated)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
 
 // Body is the error as the JSON object of RFC 7644 section 3.12; "status" is a
 // string there.
@@ -67,12 +86,12 @@ func (e *Error) Body() map[string]any {
 
 // BadRequest is a 400 with a scimType; format and args make the detail.
 func BadRequest(code Code, t ErrorType, format string, args ...any) *Error {
-	return &Error{Code: code, Status: http.StatusBadRequest, Type: t, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Status: http.StatusBadRequest, Type: t, Detail: detail(format, args)}
 }
 
 // Forbidden is the 403 for what a client may not change; format and args make the detail.
 func Forbidden(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Status: http.StatusForbidden, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Status: http.StatusForbidden, Detail: detail(format, args)}
 }
 
 // NotFound is the 404 for a resource of that type. It is the same for an absent

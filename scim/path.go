@@ -143,8 +143,13 @@ func ValidName(name string) bool {
 // clip bounds client text that an error repeats.
 func clip(text string) string {
 	const limit = 100
-	if len(text) <= limit {
+	return Clip(text, limit)
+}
+
+// Clip is a text for people of at most so many bytes. What is cut off shows as "…".
+func Clip(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

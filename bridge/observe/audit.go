@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 )
@@ -20,13 +21,32 @@ type Write struct {
 	Reason   string   // of a failure, without personal data
 }
 
-// Audit writes the record of a write, whatever the level of the log. Who wrote is the client of
+// maxSteps are those of one record.
+const maxSteps = 100
+
+// Audit writes the record of a write, whatever the level of the log: several of a long plan, as
+// nothing of it is left out. Who wrote is the client of
 // the context's request, or the operator when there is none.
 func Audit(ctx context.Context, log *zap.Logger, w Write) {
 	r := FromContext(ctx)
 	if r == nil {
 		r = &Request{Client: "operator"}
 	}
+	parts := slices.Collect(slices.Chunk(w.Plan, maxSteps))
+	if len(parts) == 0 {
+		parts = [][]string{nil}
+	}
+	for i, plan := range parts {
+		w.Plan = plan
+		var part []zap.Field
+		if len(parts) > 1 {
+			part = []zap.Field{zap.Int("part", i+1), zap.Int("parts", len(parts))}
+		}
+		record(log, r, w, part)
+	}
+}
+
+func record(log *zap.Logger, r *Request, w Write, part []zap.Field) {
 	fields := []zap.Field{
 		zap.String("req_id", r.ID), zap.String("tenant", w.Tenant), zap.String("client", r.Client), zap.String("key_id", r.KeyID),
 		zap.String("resource", w.Resource), zap.String("id", w.ID), zap.Strings("plan", w.Plan), zap.Int("done", w.Done), zap.String("result", w.Result),
@@ -37,5 +57,5 @@ func Audit(ctx context.Context, log *zap.Logger, w Write) {
 	if r.TraceID != "" {
 		fields = append(fields, zap.String("trace_id", r.TraceID))
 	}
-	log.Named(auditName).Info("write", fields...)
+	log.Named(auditName).Info("write", append(fields, part...)...)
 }

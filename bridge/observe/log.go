@@ -9,7 +9,7 @@ import (
 )
 
 // NewLog makes the JSON log on standard error. Nothing is sampled: every request
-// has its line. The levels are those of zap: debug, info, warn, error; audit records are
+// has its line, whose values are bounded (see Bound). The levels are those of zap: debug, info, warn, error; audit records are
 // written at any.
 func NewLog(level string) (*zap.Logger, error) {
 	parsed, err := zapcore.ParseLevel(level)
@@ -22,7 +22,7 @@ func NewLog(level string) (*zap.Logger, error) {
 func newCore(to zapcore.WriteSyncer, level zapcore.Level) zapcore.Core {
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.TimeKey, encoder.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	return core{zapcore.NewCore(zapcore.NewJSONEncoder(encoder), to, min(level, zapcore.InfoLevel)), level}
+	return core{Bound(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), to, min(level, zapcore.InfoLevel))), level}
 }
 
 // core has a level that does not hold for audit records, which are of the level info.

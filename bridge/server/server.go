@@ -135,7 +135,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
 	if seen.Client != "" && !s.options.Operator {
 		s.options.Metrics.Answered(seen.Tenant, status, start)
-		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: r.Method, Route: pattern, Status: status, Code: code})
+		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: code})
 	}
 	s.log(seen, r, pattern, status, err, took)
 }
@@ -208,7 +208,7 @@ func asSCIM(err error) *scim.Error {
 func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, status int, err error, took time.Duration) {
 	fields := []zap.Field{
 		zap.String("req_id", seen.ID), zap.String("tenant", seen.Tenant), zap.String("client", seen.Client), zap.String("key_id", seen.KeyID),
-		zap.String("method", r.Method), zap.String("route", pattern), zap.String("id", loggedID(r)),
+		zap.String("method", observe.Method(r.Method)), zap.String("route", pattern), zap.String("id", loggedID(r)),
 		zap.String("trace_id", seen.TraceID), zap.Int("status", status), zap.Int64("kc_calls", seen.Calls()),
 		zap.Float64("dur_ms", float64(took.Microseconds())/1000),
 	}

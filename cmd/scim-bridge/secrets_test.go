@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -104,7 +105,7 @@ func TestMain(m *testing.M) {
 
 // recordingLog is a log that writes to wrote.
 func recordingLog() *zap.Logger {
-	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(&wrote)), zap.DebugLevel))
+	return zap.New(observe.Bound(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(&wrote)), zap.DebugLevel)))
 }
 
 // newTestApp makes a bridge with limits that no test reaches, which is looked at by TestMain.
@@ -112,6 +113,9 @@ func recordingLog() *zap.Logger {
 // makes the same calls.
 func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	t.Helper()
+	for i, core := range logs {
+		logs[i] = observe.Bound(core)
+	}
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
 	clock := &testClock{time: time.Now(), step: time.Hour}

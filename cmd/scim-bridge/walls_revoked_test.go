@@ -176,4 +176,3 @@ func (c customers) write(t *testing.T, alias string, entries ...string) {
 	}
 	c.look(t)
 }
-

@@ -262,8 +262,5 @@ func (p *parser) behind(v *ValuePath) (Expr, error) {
 // clip bounds client text that an error repeats.
 func clip(text string) string {
 	const limit = 100
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
+	return scim.Clip(text, limit)
 }
