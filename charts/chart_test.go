@@ -114,8 +114,16 @@ func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
 		if len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
-		if c.Server.Listen != ":8081" || c.Admin.Listen != ":9091" || c.Admin.Socket != "/run/scim-bridge/control.sock" {
+		if c.Server.Listen != ":8081" || c.Admin.Listen != ":9091" || c.Admin.Socket != "/run/scim-bridge/own/control.sock" {
 			t.Errorf("%s: %+v %+v", name, c.Server, c.Admin)
+		}
+		service := map[string]config.HostName{"minimal": "keycloak-scim-bridge", "everything": "bridge-admin"}[name]
+		hosts := []config.HostName{service, service + ".scim", service + ".scim.svc", service + ".scim.svc.cluster.local"}
+		if name == "everything" {
+			hosts = append(hosts, "bridge.monitoring.example")
+		}
+		if !slices.Equal(c.Admin.Hosts, hosts) {
+			t.Errorf("%s: the names of the listener for metrics are %q, want %q", name, c.Admin.Hosts, hosts)
 		}
 		if want := map[string]int64{"minimal": 2 << 20, "everything": 3145728}[name]; c.Server.MaxBodyBytes != want {
 			t.Errorf("%s: maxBodyBytes is %d", name, c.Server.MaxBodyBytes)

@@ -33,8 +33,9 @@ func (k checker) config(c *Config) {
 	k.realms(c.Realms)
 }
 
-// MaxSocket is the longest path of admin.socket, in bytes: what every system takes.
-const MaxSocket = 100
+// MaxSocket is the longest path of admin.socket, in bytes: every system takes that, and the
+// directory beside it in which the socket is made.
+const MaxSocket = 90
 
 func (k checker) socket(a *Admin) {
 	if a.Socket == "" {

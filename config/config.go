@@ -95,6 +95,9 @@ type Index struct {
 type Admin struct {
 	// Listen is `listen`: the address to listen at, default 127.0.0.1:9091.
 	Listen Address `json:"listen"`
+	// Hosts is `hosts`: the names by which browsers and Prometheus call the listener, beside its
+	// addresses, localhost and the name in listen.
+	Hosts []HostName `json:"hosts,omitempty"`
 	// Socket is `socket`: the Unix socket for operators' commands, relative to the
 	// directory of the file; "" for none.
 	Socket string `json:"socket,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,27 @@ func (a Address) base() (URL, bool) {
 // same reports whether two listeners would collide.
 func (a Address) same(b Address) bool {
 	return a == b && !strings.HasSuffix(string(a), ":0")
+}
+
+// HostName is the name of a machine, in lower case and without a port.
+type HostName string
+
+// UnmarshalText refuses what is no name.
+func (h *HostName) UnmarshalText(text []byte) error {
+	name := strings.TrimSuffix(strings.ToLower(string(text)), ".")
+	if !hostName.MatchString(name) {
+		return fault{"is no name of a machine", "Write the name alone, without scheme, port and wildcard, as scim-bridge.monitoring.svc"}
+	}
+	*h = HostName(name)
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9._-]{0,252})$`)
+
+// Host is the host of an address, "" for none.
+func (a Address) Host() string {
+	host, _, _ := net.SplitHostPort(string(a))
+	return strings.ToLower(host)
 }
 
 // URL is an absolute http or https URL without user, query, fragment and trailing

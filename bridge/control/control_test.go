@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -102,11 +103,11 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "control.sock")
-	first, err := control.Listen(t.Context(), path)
+	first, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, ok := first.(interface{ SetUnlinkOnClose(unlink bool) }); ok {
+	if u, ok := first.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // as a process that was killed
 	}
 	if err := first.Close(); err != nil {
@@ -121,6 +122,9 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	}
 	if err := second.Close(); err != nil {
 		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("what is left is %v, %v", left, err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {

@@ -15,6 +15,16 @@ type Request struct {
 	Client  string // the name of the credential
 	KeyID   string // of the credential, when it is a static token
 	calls   atomic.Int64
+	traced  func(context.Context) context.Context // nil without a Tracer
+}
+
+// Traced begins the span of the request, whose client is known by its credential: calls in the
+// context that it returns are of the client's trace.
+func (r *Request) Traced(ctx context.Context) context.Context {
+	if r.traced == nil {
+		return ctx
+	}
+	return r.traced(ctx)
 }
 
 // WithRequest puts the request into the context.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,7 +25,7 @@ type TracerOptions struct {
 	// sends nothing.
 	Endpoint string
 	// Sample is the share of the traces that begin here which are sent, from 0 to 1. Those that
-	// began at the client are sent as it says.
+	// began at a client with a good credential are sent as it says.
 	Sample  float64
 	Version string // of the bridge
 	Log     *zap.Logger
@@ -58,15 +59,34 @@ func NewTracer(o TracerOptions) (*Tracer, error) {
 // Stop sends what is left, until the context ends.
 func (t *Tracer) Stop(ctx context.Context) error { return t.stop(ctx) }
 
-// Request begins the span of a SCIM request, whose route is a pattern. The function ends it, with
-// the status and the code of the error, "" for none.
-func (t *Tracer) Request(ctx context.Context, header http.Header, method, route string) (context.Context, func(r *Request, status int, code string)) {
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
-	ctx, span := t.tracer.Start(ctx, method+" "+route, trace.WithSpanKind(trace.SpanKindServer))
-	if r := FromContext(ctx); r != nil && span.SpanContext().IsValid() {
-		r.TraceID = span.SpanContext().TraceID().String()
+// maxState is how much of a client's tracestate is passed on, in bytes: what W3C Trace Context
+// asks for. Keycloak refuses headers that are much longer.
+const maxState = 512
+
+// Request prepares the span of a SCIM request that began at start, whose route is a pattern. It
+// belongs to the client's trace, and is sent as that says, once the client is known (see
+// Request.Traced); that of anybody else is a trace of its own, of which Sample decides. The
+// function ends the span, with the status and the code of the error, "" for none.
+func (t *Tracer) Request(r *Request, header http.Header, method, route string, start time.Time) (end func(status int, code string)) {
+	var span trace.Span
+	begin := func(ctx context.Context) context.Context {
+		ctx, span = t.tracer.Start(ctx, method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(start))
+		if span.SpanContext().IsValid() {
+			r.TraceID = span.SpanContext().TraceID().String()
+		}
+		return ctx
 	}
-	return ctx, func(r *Request, status int, code string) {
+	r.traced = func(ctx context.Context) context.Context {
+		of := propagation.MapCarrier{traceParent: header.Get(traceParent)}
+		if state := header.Get(traceState); len(state) <= maxState {
+			of[traceState] = state
+		}
+		return begin(propagation.TraceContext{}.Extract(ctx, of))
+	}
+	return func(status int, code string) {
+		if span == nil {
+			begin(context.Background())
+		}
 		if span.IsRecording() {
 			span.SetAttributes(
 				attribute.String("http.request.method", method), attribute.String("http.route", route), attribute.Int("http.response.status_code", status),
@@ -77,6 +97,12 @@ func (t *Tracer) Request(ctx context.Context, header http.Header, method, route 
 		span.End()
 	}
 }
+
+// The headers of W3C Trace Context.
+const (
+	traceParent = "traceparent"
+	traceState  = "tracestate"
+)
 
 // fault says why a span is none of a success; only what is the server's is an error of its span.
 func fault(span trace.Span, status int, code string) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -25,8 +26,7 @@ func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
 	const most = sdk.DefaultMaxQueueSize + sdk.DefaultMaxExportBatchSize // that wait or are on their way
 	const ended, beyond = most + 100, 100
 	for range ended {
-		_, end := tracer.Request(t.Context(), http.Header{}, http.MethodGet, "/Users")
-		end(&Request{}, http.StatusOK, "")
+		tracer.Request(&Request{}, http.Header{}, http.MethodGet, "/Users", time.Now())(http.StatusOK, "")
 	}
 	close(answer)
 	if err := tracer.Stop(t.Context()); err != nil {

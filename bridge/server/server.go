@@ -71,6 +71,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	principal, err := s.authenticate(ctx, path, r, address)
 	if err == nil {
+		ctx = observe.FromContext(ctx).Traced(ctx)
 		err = s.authorise(ctx, principal, rt)
 	}
 	if err != nil {
@@ -120,10 +121,10 @@ func split(escaped string) (segments []string, ok bool) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context) (bridge.Answer, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
-	ctx, traced := s.options.Tracer.Request(observe.WithRequest(r.Context(), seen), r.Header, knownMethod(r.Method), pattern)
+	traced := s.options.Tracer.Request(seen, r.Header, knownMethod(r.Method), pattern, start)
 	s.options.Metrics.InFlight(1)
 	defer s.options.Metrics.InFlight(-1)
-	a, err := s.guarded(ctx, work)
+	a, err := s.guarded(observe.WithRequest(r.Context(), seen), work)
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, a, err)
 	took := time.Since(start)
@@ -131,7 +132,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	if err != nil {
 		code = string(asSCIM(err).Code)
 	}
-	traced(seen, status, code)
+	traced(status, code)
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
 	if seen.Client != "" && !s.options.Operator {
 		s.options.Metrics.Answered(seen.Tenant, status, start)

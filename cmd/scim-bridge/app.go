@@ -114,8 +114,20 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		},
 		log: log, metrics: metrics, tracer: tracer, activity: activity, transport: transport, began: time.Now(), started: c, config: c, mappings: compiled,
 	}
-	out.health = observe.NewHealth(registry, out.status)
+	out.health = observe.NewHealth(registry, out.status, adminHosts(c.Admin)...)
 	return out, nil
+}
+
+// adminHosts are the names of the listener for health and metrics.
+func adminHosts(a config.Admin) []string {
+	var out []string
+	if host := a.Listen.Host(); host != "" {
+		out = append(out, host)
+	}
+	for _, h := range a.Hosts {
+		out = append(out, string(h))
+	}
+	return out
 }
 
 func serviceOptions(c config.Config, log *zap.Logger, metrics *observe.Metrics, now func() time.Time) bridge.Options {

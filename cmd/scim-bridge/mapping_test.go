@@ -258,7 +258,7 @@ func (b testBridge) waitForMapping(t *testing.T, want string) {
 	defer tick.Stop()
 	for {
 		w := httptest.NewRecorder()
-		b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/statusz", nil))
+		b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
 		said := strings.Contains(w.Body.String(), `"mapping":`)
 		if want == "" && !said || want != "" && said && strings.Contains(w.Body.String(), want) {
 			return

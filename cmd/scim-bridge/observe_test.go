@@ -304,7 +304,7 @@ func TestTheStatusPageIsForPeople(t *testing.T) {
 		t.Fatal("a filter that is none was taken")
 	}
 	page := func(accept string) *httptest.ResponseRecorder {
-		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/statusz", nil)
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil)
 		r.Header.Set("Accept", accept)
 		b.app.health.Handler().ServeHTTP(w, r)
 		return w

@@ -47,7 +47,7 @@ func replaced(t *testing.T, old, next string) func(string) string {
 func (b testBridge) statusz(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/statusz", nil))
+	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
 	var page struct{ Config string }
 	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func (b testBridge) statusz(t *testing.T) string {
 func (b testBridge) metric(t *testing.T, begin string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.HasPrefix(line, begin) {
 			return strings.TrimSpace(line)

@@ -130,7 +130,7 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	t.Cleanup(func() {
 		for _, page := range []string{"/metrics", "/statusz"} {
 			w := httptest.NewRecorder()
-			a.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, page, nil))
+			a.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
 			_, _ = wrote.Write(w.Body.Bytes())
 		}
 	})
