@@ -460,10 +460,11 @@ func memberObjects(r *request, list []guard.Member) []any {
 	out := make([]any, len(list))
 	for i, m := range list {
 		id := m.ID.String()
-		out[i] = map[string]any{
-			scim.AttrValue: id, scim.AttrDisplay: m.Username, scim.AttrType: "User",
-			scim.AttrRef: r.Tenant.Mapping.User.Location(r.Tenant.BaseURL, id),
+		object := map[string]any{scim.AttrValue: id, scim.AttrType: "User", scim.AttrRef: r.Tenant.Mapping.User.Location(r.Tenant.BaseURL, id)}
+		if r.sees(endpointUsers) {
+			object[scim.AttrDisplay] = m.Username
 		}
+		out[i] = object
 	}
 	return out
 }

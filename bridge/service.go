@@ -174,6 +174,18 @@ func (s *Service) kindOf(endpoint string) kind {
 	return nil
 }
 
+// sees reports whether the client may see what resources of a type hold. It is the one rule of what
+// is shown: of a resource that it writes, and of those that another one names.
+func (c Call) sees(endpoint string) bool {
+	switch endpoint {
+	case endpointUsers:
+		return c.Scopes.Has(tenant.UsersRead)
+	case endpointGroups:
+		return c.Scopes.Has(tenant.GroupsRead)
+	}
+	return false
+}
+
 // begin checks what every request must pass.
 func (s *Service) begin(c Call) (*request, error) {
 	fitness := c.Tenant.Fitness() // once: the wall is that of a tenant which is fit
@@ -189,6 +201,9 @@ func (s *Service) begin(c Call) (*request, error) {
 	projection, err := rt.NewProjection(c.Attributes, c.Excluded)
 	if err != nil {
 		return nil, err
+	}
+	if !c.sees(c.Endpoint) {
+		projection = rt.Hidden(projection)
 	}
 	return &request{Call: c, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(c.Tenant, fitness, client), projection: projection, began: s.directory.Now()}, nil
 }
@@ -551,10 +566,13 @@ func (s *Service) render(ctx context.Context, r *request, status int, cur curren
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return Answer{
+	out := Answer{
 		Status:   status,
 		Body:     r.rt.Project(r.rt.Object(resource, r.Tenant.BaseURL), r.projection),
 		Location: r.rt.Location(r.Tenant.BaseURL, resource.ID),
-		ETag:     resource.Version(),
-	}, nil
+	}
+	if r.sees(r.Endpoint) {
+		out.ETag = resource.Version()
+	}
+	return out, nil
 }

@@ -360,10 +360,11 @@ func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Res
 func groupsOf(r *request, groups []keycloak.Group) []any {
 	out := make([]any, len(groups))
 	for i, g := range groups {
-		out[i] = map[string]any{
-			scim.AttrValue: g.ID, scim.AttrDisplay: g.Name, scim.AttrType: "direct",
-			scim.AttrRef: r.Tenant.Mapping.Group.Location(r.Tenant.BaseURL, g.ID),
+		object := map[string]any{scim.AttrValue: g.ID, scim.AttrType: "direct", scim.AttrRef: r.Tenant.Mapping.Group.Location(r.Tenant.BaseURL, g.ID)}
+		if r.sees(endpointGroups) {
+			object[scim.AttrDisplay] = g.Name
 		}
+		out[i] = object
 	}
 	return out
 }

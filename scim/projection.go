@@ -7,6 +7,7 @@ import "strings"
 type Projection struct {
 	only    []AttrPath // attributes=
 	without []AttrPath // excludedAttributes=
+	asked   bool       // whether attributes= was given
 }
 
 // NewProjection reads the names of "attributes" and "excludedAttributes", of
@@ -16,7 +17,13 @@ func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection
 	if len(attributes) > 0 && len(excluded) > 0 {
 		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
 	}
-	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded)}, nil
+	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes) > 0}, nil
+}
+
+// Hidden is what a client is shown that may not read a resource, whatever it asks for: which
+// resource it is, and nothing of what it holds. Its version is made of that.
+func (rt *ResourceType) Hidden(p Projection) Projection {
+	return Projection{only: rt.resolveAll([]string{"meta.resourceType", "meta.location", "meta.created", "meta.lastModified"}), asked: p.asked}
 }
 
 func (rt *ResourceType) resolveAll(names []string) []AttrPath {
@@ -34,7 +41,7 @@ func (rt *ResourceType) resolveAll(names []string) []AttrPath {
 
 // Asked reports whether the client named attributes, so that the response must
 // have a body (RFC 7644 section 3.5.2).
-func (p Projection) Asked() bool { return p.only != nil }
+func (p Projection) Asked() bool { return p.asked }
 
 // Wants reports whether a response under this projection holds the attribute of
 // the base schema, so that reading it is worth its calls.

@@ -41,9 +41,11 @@ func (g groups) search(d *Directory) search {
 // documents that it is checked against hold no other members than those.
 func (g groups) checkMembers(e filter.Expr) error {
 	looked := 0
-	terms, _ := ranking(g.rank).lookups(e, scim.AttrPath{})
+	terms, ok := ranking(g.rank).lookups(e, scim.AttrPath{})
 	for _, t := range terms {
-		looked += count(t.path, scim.AttrMembers)
+		if ok {
+			looked += count(t.path, scim.AttrMembers)
+		}
 	}
 	if looked != mentions(e, scim.AttrMembers) {
 		return scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter can name one member by members.value eq, alone or joined to others by \"and\"")
@@ -87,6 +89,8 @@ func (g groups) rank(p scim.AttrPath) (int, bool) {
 	case p.URN != "":
 	case p.Name == scim.AttrMembers && (p.Sub == scim.AttrValue || p.Sub == ""):
 		return -100, true
+	case p.Name == scim.AttrMembers: // of the document no member has it
+		return 0, false
 	case p.Name == scim.AttrID:
 		return 0, true
 	case p.Name == scim.AttrDisplayName:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -135,7 +136,7 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	if k.endpoint != rt.Endpoint {
 		rt = t.Mapping.Group
 	}
-	return reader{k, bridge.Call{Tenant: t, Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
+	return reader{k, bridge.Call{Tenant: t, Scopes: tenant.AllScopes, Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
 }
 
 var errSeveral = codedError{exitUsage, errors.New("the configuration has several tenants: say which with --tenant")}
