@@ -33,12 +33,25 @@ type ClientInfo struct {
 
 // Clients lists the clients of the realm.
 func (c *Client) Clients(ctx context.Context, first, limit int) ([]ClientInfo, error) {
+	return c.listClients(ctx, page(first, limit))
+}
+
+// findClients lists those whose clientId has a text in it, without regard to case. % and _
+// stand for other characters too (measured).
+func (c *Client) findClients(ctx context.Context, text string, first int) ([]ClientInfo, error) {
+	v := page(first, MaxPage)
+	v.Set("clientId", text)
+	v.Set("search", "true")
+	return c.listClients(ctx, v)
+}
+
+func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, error) {
 	var list []struct {
 		ID       string `json:"id"`
 		ClientID string `json:"clientId"`
 		Service  bool   `json:"serviceAccountsEnabled"`
 	}
-	if err := c.get(ctx, "list clients", "/clients", page(first, limit), &list); err != nil {
+	if err := c.get(ctx, "list clients", "/clients", v, &list); err != nil {
 		return nil, err
 	}
 	out := make([]ClientInfo, len(list))

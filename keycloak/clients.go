@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
 )
@@ -68,6 +69,37 @@ func (c *Client) ClientSecret(ctx context.Context, id ClientUUID) (string, error
 	}
 	err := c.get(ctx, "get client secret", "/clients/"+id.escaped()+"/client-secret", nil, &answer)
 	return answer.Value, err
+}
+
+// ServiceAccountPrefix starts the name of the user that a client is; the client's id in lower
+// case follows.
+const ServiceAccountPrefix = "service-account-"
+
+// IsServiceAccount reports whether a user is the service account of a client. No
+// representation says so (measured). What follows the prefix of the name only finds the client,
+// which tells the id of its account: a normal user may be called as one.
+func (c *Client) IsServiceAccount(ctx context.Context, u User) (bool, error) {
+	clientID, ok := strings.CutPrefix(strings.ToLower(u.Username), ServiceAccountPrefix)
+	if !ok || clientID == "" || unheld(clientID) {
+		return false, nil
+	}
+	clients, err := Everything(func(first int) ([]ClientInfo, error) { return c.findClients(ctx, clientID, first) })
+	if err != nil {
+		return false, err
+	}
+	for _, client := range clients {
+		if !client.ServiceAccount || !strings.EqualFold(client.ClientID, clientID) {
+			continue
+		}
+		account, err := c.ServiceAccount(ctx, client.UUID)
+		switch kind := KindOf(err); {
+		case err == nil && account.String() == u.ID:
+			return true, nil
+		case err != nil && kind != NotFound && kind != Invalid: // the client is gone, or has no account any more
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // ServiceAccount is the user that a client is.

@@ -104,6 +104,9 @@ func unavailable(format string, args ...any) *Error {
 func fromStatus(status int, header http.Header, body []byte) *Error {
 	e := &Error{Kind: kindOf(status), Status: status, RetryAfter: retryAfter(header)}
 	e.parse(body)
+	if status == http.StatusRequestURITooLong || status == http.StatusRequestHeaderFieldsTooLarge { // of a proxy that takes less than maxPath
+		e.Kind, e.Err = Invalid, ErrNotSearchable
+	}
 	if e.Kind == Invalid && e.Message == "Duplicate resource error" { // of parallel additions to a group of an organization (measured on 26.7.4)
 		e.Kind = Conflict
 	}

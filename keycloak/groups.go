@@ -138,6 +138,8 @@ func (c *Client) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 	v.Set("briefRepresentation", "false")
 	v.Set("populateHierarchy", "false")
 	switch {
+	case unheld(q.Search), q.Attribute != nil && unheld(q.Attribute.Value):
+		return nil, nil
 	case q.Attribute != nil:
 		text, err := q.Attribute.q()
 		if err != nil {

@@ -110,6 +110,9 @@ func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, firs
 // FindOrganizationMembers lists the members whose user name, address, first or last name is
 // a text, without regard to case, by user name with their attributes.
 func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, text string, first, limit int) ([]User, error) {
+	if unheld(text) {
+		return nil, nil
+	}
 	v := page(first, limit)
 	v.Set("briefRepresentation", "false")
 	v.Set("search", text)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/go-json-experiment/json"
@@ -88,10 +89,17 @@ type AttributeQuery struct {
 	Value string
 }
 
-// ErrNotSearchable says that Keycloak's query language cannot ask for a value: one
-// that ends in a backslash or holds a backslash before a quote, or a name that is
-// not searchable.
+// ErrNotSearchable says that Keycloak cannot be asked for a value: one that ends in a
+// backslash or holds a backslash before a quote, a name that is not searchable, or more than
+// a URL can hold.
 var ErrNotSearchable = errors.New("the value cannot be asked for")
+
+// maxColumn is what Keycloak's columns hold, in characters: no user name, address, name of a
+// group or value of a group's attribute is longer.
+const maxColumn = 255
+
+// unheld reports whether a text is too long for a column, so that nobody can have it.
+func unheld(text string) bool { return utf8.RuneCountInString(text) > maxColumn }
 
 var searchableName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
@@ -133,6 +141,9 @@ type UserQuery struct {
 
 // Users lists users, with their attributes unless the query is Brief. An id that does not exist is left out.
 func (c *Client) Users(ctx context.Context, q UserQuery) ([]User, error) {
+	if unheld(q.Username) || unheld(q.Email) {
+		return nil, nil
+	}
 	v, err := q.values()
 	if err != nil {
 		return nil, err
@@ -199,25 +210,6 @@ func (c *Client) CountUsers(ctx context.Context, attributes ...AttributeQuery) (
 	var n int
 	err := c.get(ctx, "count users", "/users/count", v, &n)
 	return n, err
-}
-
-// IsServiceAccount reports whether the user of that name is a service account. No
-// representation says so; a search in quotes finds equal names of normal users
-// only (measured on 26.4, 26.6 and 26.7).
-func (c *Client) IsServiceAccount(ctx context.Context, username string) (bool, error) {
-	v := page(0, 2)
-	v.Set("search", `"`+username+`"`)
-	v.Set("briefRepresentation", "true")
-	var list []userJSON
-	if err := c.get(ctx, "look for a service account", "/users", v, &list); err != nil {
-		return false, err
-	}
-	for _, u := range list {
-		if strings.EqualFold(u.Username, username) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // Link says who a user is at an identity provider of the realm, so that a login there is

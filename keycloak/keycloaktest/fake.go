@@ -72,9 +72,19 @@ func (f *Fake) RevokeTokens() {
 	clear(f.tokens)
 }
 
+// maxURL is the longest path with its query that Keycloak reads.
+const maxURL = 32766
+
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.routes.ServeHTTP(w, r)
+	switch {
+	case len(r.RequestURI) > maxURL:
+		w.WriteHeader(http.StatusRequestURITooLong)
+	case strings.Contains(r.URL.RawQuery, "%00"):
+		reply{status: http.StatusBadRequest, body: errorText{"Blocking invalid query parameter value"}}.write(w)
+	default:
+		f.routes.ServeHTTP(w, r)
+	}
 }
 
 // serve wraps a handler with what all calls have in common.

@@ -75,6 +75,9 @@ func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (r
 			return reply{}, refuse(http.StatusNotFound, "Realm not found.")
 		}
 		c.caller = t.caller(c.realm)
+		if slices.ContainsFunc([]string{"id", "group", "member", "below", "second", "third"}, func(name string) bool { return brokenID(c.path(name)) }) {
+			return reply{}, broke()
+		}
 		if c.path("group") != "" && c.path("id") == "" && c.realm.groups[c.path("group")] == nil {
 			if c.realm.organizationGroup(c.path("group")) {
 				return reply{}, message(http.StatusBadRequest, "Cannot manage organization related group via non Organization API.")
@@ -92,6 +95,13 @@ func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (r
 		}
 		return handle(c)
 	}
+}
+
+// brokenID is an id that names a federation and nobody of it, at which Keycloak throws an
+// exception.
+func brokenID(id string) bool {
+	rest, federated := strings.CutPrefix(id, "f:")
+	return federated && !strings.Contains(rest, ":")
 }
 
 // authenticate finds the token. That of a disabled client or user is good no more.

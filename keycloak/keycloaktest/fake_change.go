@@ -114,7 +114,7 @@ func (d *draft) username(email string) (string, error) {
 		return email, nil
 	case given && blank(name), !given && d.old == nil, !given && editable && d.input != nil:
 		return "", missing
-	case !given:
+	case !given, d.old != nil && d.old.serviceOf != "":
 		return d.old.username, nil
 	case !editable && name != d.old.username:
 		if d.realm.userNamed(name) != nil {

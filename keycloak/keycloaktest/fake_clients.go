@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 func (c *call) clientByID() (*client, error) {
@@ -16,8 +17,10 @@ func (c *call) clientByID() (*client, error) {
 }
 
 func listClients(c *call) (reply, error) {
-	wanted := c.r.URL.Query().Get("clientId")
-	clients, err := c.clientsPage(filter(slices.Collect(maps.Values(c.realm.clients)), func(cl *client) bool { return wanted == "" || cl.clientID == wanted }))
+	wanted, search := c.r.URL.Query().Get("clientId"), c.r.URL.Query().Get("search") == "true"
+	clients, err := c.clientsPage(filter(slices.Collect(maps.Values(c.realm.clients)), func(cl *client) bool {
+		return wanted == "" || cl.clientID == wanted || search && like("%"+strings.ToLower(wanted)+"%", strings.ToLower(cl.clientID))
+	}))
 	if err != nil {
 		return reply{}, err
 	}
@@ -45,7 +48,8 @@ func createClient(c *call) (reply, error) {
 	if err := json.Unmarshal(c.body, &body); err != nil {
 		return reply{}, notJSON("unknown_error")
 	}
-	if body.ClientID != "" && c.realm.clientNamed(body.ClientID) != nil {
+	taken := c.realm.clientNamed(body.ClientID) != nil || body.ServiceAccountsEnabled && c.realm.userNamed(serviceAccountName(body.ClientID)) != nil
+	if body.ClientID != "" && taken {
 		return reply{}, message(http.StatusConflict, "Client "+body.ClientID+" already exists")
 	}
 	cl := c.realm.addClient(&client{

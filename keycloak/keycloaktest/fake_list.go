@@ -81,6 +81,9 @@ func (c *call) search() (users []*user, whole bool, err error) {
 		}
 	}
 	if text, ok := c.query("search"); ok {
+		if ids, ok := strings.CutPrefix(text, "id:"); ok && slices.ContainsFunc(strings.Fields(ids), brokenID) {
+			return nil, false, notJSON("unknown_error")
+		}
 		if users, ok := c.realm.lookUp(text); ok {
 			return users, true, nil
 		}

@@ -131,7 +131,11 @@ func (r *realm) addClient(c *client) *client {
 }
 
 func (r *realm) addServiceAccount(c *client) *user {
-	return r.addUser(&user{username: "service-account-" + strings.ToLower(c.clientID), enabled: true, serviceOf: c.id})
+	return r.addUser(&user{username: serviceAccountName(c.clientID), enabled: true, serviceOf: c.id})
+}
+
+func serviceAccountName(clientID string) string {
+	return "service-account-" + strings.ToLower(clientID)
 }
 
 func (r *realm) addUser(u *user) *user {

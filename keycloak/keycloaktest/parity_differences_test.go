@@ -32,6 +32,7 @@ func differences() []difference {
 			"GET /groups?search=be*a&populateHierarchy=false", "GET /groups?search=*&populateHierarchy=false",
 			"GET /groups?search=*&populateHierarchy=false&first=2&max=3", "GET /groups/count?search=* ",
 		}, "the wildcard * came with 26.6"},
+		{"", "26.6", "service accounts", []string{"GET /users/<account of Shop> "}, "before 26.6 a service account could be renamed"},
 		{"", "26.6", "undeclared attributes", []string{"write under ADMIN_VIEW, then"}, "before 26.6 ADMIN_VIEW did not keep administrators from writing"},
 		{"", "26.6", "values of attributes", []string{`after an update to ["a" "a" "b"], then`}, "before 26.6 an update that only repeats other values is lost"},
 		{"", "26.6", "tokens", []string{"wrong credentials 2"}, "a wrong password was a 401 before 26.6"},

@@ -1,10 +1,13 @@
 package keycloaktest_test
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -16,6 +19,8 @@ func listScenarios() []scenario {
 		{"lists of users", edit, userLists},
 		{"searches for users", edit, userSearches},
 		{"q", edit, userQueries},
+		{"service accounts", kct.RealmOptions{UnmanagedPolicy: "ADMIN_EDIT", EditUsername: true}, serviceAccounts},
+		{"ids and values that are none", edit, nobodys},
 	}
 }
 
@@ -88,10 +93,6 @@ func userLists(p *probe) {
 	p.got("what a list shows", full, err)
 	n, err := p.c.CountUsers(p.ctx)
 	p.got("CountUsers", n, err)
-	for _, name := range []string{"service-account-scim-bridge", "service-account-fake", "SERVICE-ACCOUNT-FAKE"} {
-		is, err := p.c.IsServiceAccount(p.ctx, name)
-		p.got("IsServiceAccount "+name, is, err)
-	}
 	for _, id := range []string{"bjensen", "zoe"} {
 		p.raw("GET", "/users?username="+id+"&exact=true", "")
 		p.raw("GET", "/users?username="+id+"&exact=true&briefRepresentation=true", "")
@@ -164,4 +165,92 @@ func (p *probe) has(label string) bool {
 		}
 	}
 	return false
+}
+
+// serviceAccounts asks who is one: nothing in a representation tells.
+func serviceAccounts(p *probe) {
+	profile, err := p.admin.UserProfile(p.ctx)
+	if err != nil {
+		p.t.Fatalf("UserProfile() = %v", err)
+	}
+	profile.Attribute("username").Validations = map[string]jsontext.Value{"length": jsontext.Value(`{"min":1,"max":255}`)}
+	p.err("UpdateUserProfile", p.admin.UpdateUserProfile(p.ctx, profile))
+	is := func(label string, id keycloak.UserID) {
+		u, err := p.admin.User(p.ctx, id)
+		p.got("User "+label, u, err)
+		is, err := p.admin.IsServiceAccount(p.ctx, u)
+		p.got("IsServiceAccount "+label, is, err)
+	}
+	for _, clientID := range []string{"Shop", "Ünï", "A B", "a%b", `x"\y`, "tab\tbed", " lead"} {
+		client, err := p.admin.CreateClient(p.ctx, clientID, "")
+		if err != nil {
+			p.t.Fatalf("CreateClient(%q) = %v", clientID, err)
+		}
+		account, err := p.admin.ServiceAccount(p.ctx, client)
+		if err != nil {
+			p.t.Fatalf("ServiceAccount(%q) = %v", clientID, err)
+		}
+		p.know(account.String(), "account of "+clientID)
+		is("of "+clientID, account)
+	}
+	for _, name := range []string{
+		"service-account-x b", "service-account-x\tb", "service-account-x\nb", "service-account-%", "service-account-_hop", `service-account-x"`, `"service-account-shop"`, `service-account-\`,
+		"service-account-*", "SERVICE-ACCOUNT-É", "service-account-", "service-account-shop ", "service-account-sho", "service-account-taken",
+	} {
+		is("of somebody called "+name, p.user(keycloak.NewUser{Username: name}))
+	}
+	_, err = p.admin.CreateClient(p.ctx, "Taken", "")
+	p.err("CreateClient whose account's name is taken", err)
+	for _, q := range []string{"clientId=shop", "clientId=shop&search=true", "clientId=HO&search=true", "clientId=_hop&search=true", "clientId=SHOP+&search=true", "clientId=taken&search=true", "clientId=%25&search=true&max=3&first=1"} {
+		p.rawNames("/clients?"+q, "clientId")
+	}
+	u, err := p.admin.Users(p.ctx, keycloak.UserQuery{Username: "service-account-shop"})
+	if err != nil || len(u) != 1 {
+		p.t.Fatalf("Users() = %v, %v", u, err)
+	}
+	p.raw("PUT", "/users/"+u[0].ID, `{"username":"robot"}`)
+	p.raw("GET", "/users/"+u[0].ID, "")
+}
+
+// nobodys asks for what nobody can have, and what Keycloak fails at.
+func nobodys(p *probe) {
+	u := p.user(keycloak.NewUser{Username: "jane"})
+	g := p.group(keycloak.NewGroup{Name: "team"})
+	for _, id := range []string{"f:", "f:abc", "f:abc:", "f::", "f:abc:def", "f::x", "F:abc", "a.b", "a..b", "...", "a:b", "null", "-1", strings.Repeat("x", 255), strings.Repeat("%C3%A9", 127)} {
+		send := func(method, path string) {
+			path = strings.Replace(path, "ID", id, 1)
+			p.rawAs(fmt.Sprint(method, " ", strings.Replace(path, id, id[:min(len(id), 9)], 1)), method, path, "", "")
+		}
+		for _, path := range []string{"/users/ID", "/users/ID/groups", "/groups/ID", "/groups/ID/members", "/groups/ID/children", "/users?search=id:ID"} {
+			send("GET", path)
+		}
+		for _, path := range []string{"/users/ID/groups/" + g.String(), "/users/" + u.String() + "/groups/ID"} {
+			send("PUT", path)
+			send("DELETE", path)
+		}
+	}
+	for _, path := range []string{"/users/count", "/groups/count", "/users?username=%00", "/users?q=a:%00", "/groups?search=a%00b"} {
+		p.raw("GET", path, "")
+	}
+	for _, text := range []string{strings.Repeat("é", 256), strings.Repeat("é", 4000), strings.Repeat("é", 6000)} {
+		for _, path := range []string{"/users?exact=true&username=", "/users?exact=true&email=", "/users?q=a:", "/groups?search=", "/groups?q=a:", "/users?search=id:"} {
+			p.rawAs(fmt.Sprint("GET ", path, len(text)), "GET", path+url.QueryEscape(text), "", "")
+		}
+		users, err := p.c.Users(p.ctx, keycloak.UserQuery{Username: text})
+		p.got(fmt.Sprint("Users by a name of ", len(text)), users, err)
+		users, err = p.c.Users(p.ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: "a", Value: text}}})
+		p.got(fmt.Sprint("Users by an attribute of ", len(text)), users, err)
+	}
+	var long []keycloak.UserID
+	for i := range 40 {
+		id, err := keycloak.ParseUserID(strings.Repeat("é", 120) + fmt.Sprint(i))
+		if err != nil {
+			p.t.Fatalf("ParseUserID() = %v", err)
+		}
+		long = append(long, id)
+	}
+	for i, batch := range keycloak.Batches(append(long, u), 50) {
+		users, err := p.c.Users(p.ctx, keycloak.UserQuery{IDs: batch})
+		p.got(fmt.Sprint("batch ", i), userNames(users), err)
+	}
 }
