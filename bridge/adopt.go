@@ -116,7 +116,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	}
 	state, err := r.Tenant.Mapping.UserState(p, doc)
 	if err == nil {
-		err = guard.Address(r.Tenant, r.fitness, &user, &state)
+		err = guard.Identifiers(r.Tenant, r.fitness, &user, &state)
 	}
 	if err != nil {
 		return change{}, false, err

@@ -122,7 +122,7 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	k.s.dropped(r, state.Dropped)
 	if err == nil {
-		err = guard.Address(r.Tenant, r.fitness, held, &state)
+		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)
 	}
 	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
