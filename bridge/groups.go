@@ -138,7 +138,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	var out []keycloak.UserID
 	var protected []string
 	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
-		if r.wall.ProtectsUser(id.String()) {
+		if r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String()) {
 			protected = append(protected, id.String())
 		} else {
 			out = append(out, id)

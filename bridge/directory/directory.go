@@ -43,8 +43,9 @@ type Source interface {
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
 	UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error)
-	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
+	ListUsers(ctx context.Context, first, limit int) (list []keycloak.User, all []string, err error)
 	CountUsers(ctx context.Context) (int, error)
+	MixesUsers() bool
 
 	GroupID(text string) (keycloak.GroupID, error)
 	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
@@ -53,9 +54,10 @@ type Source interface {
 	CountGroups(ctx context.Context) (int, error)
 	Listed(g keycloak.Group) bool
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
-	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, more bool, err error)
+	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, all []string, err error)
 	RefusesStrangers() bool
 	ProtectsGroup(id string) bool
+	ServiceAccount(id string) bool
 }
 
 // View is what a request sees.

@@ -53,9 +53,10 @@ func (g groups) checkMembers(e filter.Expr) error {
 	return nil
 }
 
-func (g groups) read(ctx context.Context, first, limit int) ([]item, error) {
+func (g groups) read(ctx context.Context, first, limit int) (part, error) {
 	list, err := g.Source.ListGroups(ctx, first, limit)
-	return g.items(list), err
+	items := g.items(list)
+	return part{items, idsOf(items)}, err
 }
 
 // byIDs costs a call for every id: Keycloak looks no groups up by theirs.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,24 +54,20 @@ const (
 func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member, error) {
 	var out []Member
 	w := newWalk(membersPage)
-	if !src.RefusesStrangers() {
-		w.overlap = 0 // a page may show none of its members
-	}
 	for {
-		page, more, err := src.GroupMembers(ctx, id, w.first, membersPage)
+		page, all, err := src.GroupMembers(ctx, id, w.first, membersPage)
 		if err != nil {
 			return nil, err
 		}
-		ids := make([]string, len(page))
-		for i, u := range page {
-			if ids[i] = u.ID; !w.seen(u.ID) {
+		for _, u := range page {
+			if !w.seen(u.ID) {
 				out = append(out, Member{u.ID, u.Username})
 			}
 		}
-		if w.join(ids, !more) {
+		if w.join(all, len(all) < membersPage) {
 			return byUsername(out), nil
 		}
-		if w.steps > maxSteps+len(out) {
+		if w.steps > maxSteps+w.len() {
 			return nil, unsteady("members were removed faster than they could be read")
 		}
 	}
@@ -144,8 +141,11 @@ func (g *group) tell(c membership) {
 func (g *group) apply(c membership) {
 	if c.gone {
 		delete(g.names, c.user)
-	} else {
-		g.names[c.user] = c.name
+		return
+	}
+	g.names[c.user] = c.name
+	if strings.HasPrefix(c.name, keycloak.ServiceAccountPrefix) { // an event does not tell whether it is one
+		g.dirty[c.user]++
 	}
 }
 
@@ -270,7 +270,9 @@ func (m *memberships) mended(ctx context.Context, src Source, g *group) ([]Membe
 	}
 	out := make([]Member, 0, len(g.names))
 	for id, name := range g.names {
-		out = append(out, Member{id, name})
+		if !src.ServiceAccount(id) {
+			out = append(out, Member{id, name})
+		}
 	}
 	return byUsername(out), nil
 }

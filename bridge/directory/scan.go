@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +93,7 @@ func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 		}
 		for _, part := range parts {
 			before := w.first
-			if w.join(idsOf(part), len(part) < scanPage) {
+			if w.join(part.all, len(part.all) < scanPage) {
 				return w, nil
 			}
 			if w.first < before {
@@ -122,7 +121,7 @@ func idsOf(items []item) []string {
 
 // readParts reads the next page of a walk, and those behind it when somebody waits for them
 // and there are so many, and stores what they hold.
-func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([][]item, error) {
+func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]part, error) {
 	step := w.page - w.overlap
 	x.mu.Lock()
 	if x.dropped {
@@ -134,7 +133,7 @@ func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]
 		width = min(parallel, max(1, (total-w.first+step-1)/step))
 	}
 	x.mu.Unlock()
-	parts := make([][]item, width)
+	parts := make([]part, width)
 	began := x.begin()
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range parts {
@@ -147,7 +146,11 @@ func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]
 		x.abandon()
 		return nil, err
 	}
-	x.put(began, nil, slices.Concat(parts...))
+	var items []item
+	for _, p := range parts {
+		items = append(items, p.items...)
+	}
+	x.put(began, nil, items)
 	if x.d.used.Load() > x.d.options.MaxMemory {
 		return nil, s.refuse()
 	}

@@ -31,6 +31,13 @@ type item struct {
 	err      error
 }
 
+// part is a page of Keycloak's list: what a tenant may see of it, and the ids of all that is on
+// it, by which offsets are counted.
+type part struct {
+	items []item
+	all   []string
+}
+
 // search is one query: how to look up terms of one type of resource, and how to read
 // all there is.
 type search struct {
@@ -40,9 +47,12 @@ type search struct {
 	shelf  *shelf
 	lookUp func(context.Context, term) ([]item, error)
 	count  func(context.Context) (int, error)
-	read   func(ctx context.Context, first, limit int) ([]item, error)
+	read   func(ctx context.Context, first, limit int) (part, error)
 	byID   func(ctx context.Context, ids []string) ([]item, error)
 	byName func(ctx context.Context, name string) ([]item, error) // nil for groups
+	// mixed says that read and count are also about what nobody may see, so that no page can
+	// be counted by them.
+	mixed bool
 	// beside says that the filter names what is in no document, so that no index has it.
 	beside bool
 }
@@ -57,8 +67,11 @@ func (s search) run(ctx context.Context, q Query) (Found, error) {
 			return Found{}, nil
 		}
 	}
-	if q.Filter == nil && q.Sort.Path.Attr == nil && !q.Cursor {
-		return s.page(ctx, q)
+	if q.Filter == nil && q.Sort.Path.Attr == nil && !q.Cursor && !s.mixed {
+		found, pure, err := s.page(ctx, q)
+		if pure || err != nil {
+			return found, err
+		}
 	}
 	found, err := s.filtered(ctx, q)
 	if err != nil || found.Total > 0 || q.Filter == nil || !s.rt.Profile.Takes(scim.EncodedTwice) {
@@ -80,7 +93,7 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
 			case s.beside && unanswered:
-				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "Keycloak cannot be asked for a value that ends in a backslash or holds a backslash before a quote beside members")
+				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "Keycloak cannot be asked beside members for a value that ends in a backslash, holds a backslash before a quote, or is that long")
 			case s.beside:
 				return Found{}, err
 			}
@@ -186,30 +199,37 @@ func decodedTwice(e filter.Expr) (filter.Expr, bool) {
 	return out, changed
 }
 
-// page reads a page of all there is, and counts it, at once.
-func (s search) page(ctx context.Context, q Query) (Found, error) {
-	var found Found
+// page reads a page of all there is, and counts it, at once. It is pure when nothing is on it
+// that nobody may see.
+func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		found.Total, err = s.count(ctx)
 		return err
 	})
 	g.Go(func() error {
-		items, err := pages(ctx, q.first(), q.Count, s.read)
+		parts, err := pages(ctx, q.first(), q.Count, s.read)
 		if err != nil {
 			return err
 		}
-		found.Resources, err = resources(items)
-		return err
+		pure = !slices.ContainsFunc(parts, func(p part) bool { return len(p.items) < len(p.all) })
+		for _, p := range parts {
+			list, err := resources(p.items)
+			if err != nil {
+				return err
+			}
+			found.Resources = append(found.Resources, list...)
+		}
+		return nil
 	})
-	err := g.Wait()
-	return found, err
+	err = g.Wait()
+	return found, pure, err
 }
 
 // pages reads pages of upstreamPage at once from first, count of them in all,
-// several in parallel, and joins them in order.
-func pages[T any](ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) ([]T, error)) ([]T, error) {
-	parts := make([][]T, (count+upstreamPage-1)/upstreamPage)
+// several in parallel, in order.
+func pages(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
+	parts := make([]part, (count+upstreamPage-1)/upstreamPage)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i := range parts {
@@ -220,7 +240,7 @@ func pages[T any](ctx context.Context, first, count int, read func(ctx context.C
 		})
 	}
 	err := g.Wait()
-	return slices.Concat(parts...), err
+	return parts, err
 }
 
 // indexTries bounds how often the index proposes another page because Keycloak has other

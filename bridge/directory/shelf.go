@@ -268,9 +268,9 @@ func (x *shelf) protect(now *tenant.Protected) {
 		return
 	}
 	for _, pair := range [][2]*tenant.Protected{{before, now}, {now, before}} {
-		for _, ids := range []map[string]bool{pair[0].Users, pair[0].Groups} {
+		for _, ids := range []map[string]bool{pair[0].Users, pair[0].Groups, pair[0].ServiceAccounts} {
 			for id := range ids {
-				if !pair[1].User(id) && !pair[1].Group(id) && x.table.Has(id) {
+				if !pair[1].User(id) && !pair[1].Group(id) && !pair[1].ServiceAccount(id) && x.table.Has(id) {
 					x.dirty[id] = true
 				}
 			}

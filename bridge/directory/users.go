@@ -29,6 +29,7 @@ func (u users) search(d *Directory) search {
 	return search{
 		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: d.shelvesOf(u.Tenant).users,
 		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
+		mixed: u.Source.MixesUsers(),
 	}
 }
 
@@ -37,9 +38,9 @@ func (u users) byName(ctx context.Context, name string) ([]item, error) {
 	return u.items(list), err
 }
 
-func (u users) read(ctx context.Context, first, limit int) ([]item, error) {
-	list, err := u.Source.ListUsers(ctx, first, limit)
-	return u.items(list), err
+func (u users) read(ctx context.Context, first, limit int) (part, error) {
+	list, all, err := u.Source.ListUsers(ctx, first, limit)
+	return part{u.items(list), all}, err
 }
 
 func (u users) byIDs(ctx context.Context, ids []string) ([]item, error) {
@@ -87,7 +88,11 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case t.path.Name == scim.AttrUserName:
 		return u.Source.FindUsers(ctx, keycloak.UserQuery{Username: u.Tenant.Mapping.StoredUserName(t.text)}, maxHits)
 	case t.path.Name == scim.AttrExternalID:
-		return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: mapping.LookupKey(u.Tenant.Party.Key, t.text)})
+		key, ok := mapping.LookupKey(u.Tenant.Party.Key, t.text)
+		if !ok {
+			return nil, nil
+		}
+		return u.byAttributes(ctx, keycloak.AttributeQuery{Name: mapping.AttrKey, Value: key})
 	case t.path.Name == scim.AttrEmails:
 		return u.byEmail(ctx, t.text)
 	}

@@ -20,11 +20,11 @@ type Eligibility struct {
 // keeps its password; and another organization must not own the account.
 func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
 	refuse := func(why string) (Eligibility, error) { return Eligibility{Refusal: why}, nil }
-	user, err := visible(ctx, c, u)
+	user, err := people{c, f.Protected}.has(ctx, u)
 	switch {
 	case err != nil:
 		return Eligibility{}, err
-	case !user || f.Protected.ServiceAccount(u.ID):
+	case !user:
 		return refuse("it is a service account")
 	case f.Protected.User(u.ID):
 		return refuse("it is protected")

@@ -30,8 +30,8 @@ func (noGroups) HasSubGroups(context.Context, keycloak.Group) (bool, error) { re
 
 func (noGroups) GroupsOf(context.Context, keycloak.UserID) ([]keycloak.Group, error) { return nil, nil }
 
-func (noGroups) GroupMembers(context.Context, keycloak.GroupID, int, int) ([]keycloak.User, bool, error) {
-	return nil, false, noGroup()
+func (noGroups) GroupMembers(context.Context, keycloak.GroupID, int, int) ([]keycloak.User, []string, error) {
+	return nil, nil, noGroup()
 }
 
 func (noGroups) ConfinesGroups() bool          { return true }

@@ -10,7 +10,8 @@ import (
 // organizationUsers are the members of an organization but service accounts. Keycloak
 // answers for no member as for nobody, so that each read is the proof.
 type organizationUsers struct {
-	c  *keycloak.Client
+	people
+
 	id keycloak.OrganizationID
 }
 
@@ -19,7 +20,7 @@ func (w organizationUsers) User(ctx context.Context, id keycloak.UserID) (keyclo
 	if err != nil {
 		return keycloak.User{}, err
 	}
-	seen, err := visible(ctx, w.c, user)
+	seen, err := w.has(ctx, user)
 	if err == nil && !seen {
 		err = noUser("get member of organization")
 	}
@@ -50,23 +51,22 @@ func (w organizationUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, 
 	users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {
 		return w.c.FindOrganizationMembers(ctx, w.id, text, first, limit)
 	})
-	users = keep(users, func(u keycloak.User) bool { return strings.EqualFold(of(u), text) })
-	var out []keycloak.User
-	for _, u := range users {
-		seen, err := visible(ctx, w.c, u)
-		if err != nil {
-			return nil, err
-		}
-		if seen {
-			out = append(out, u)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	return w.among(ctx, keep(users, func(u keycloak.User) bool { return strings.EqualFold(of(u), text) }))
 }
 
-func (w organizationUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-	return w.c.OrganizationMembers(ctx, w.id, first, limit)
+func (w organizationUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, []string, error) {
+	list, err := w.c.OrganizationMembers(ctx, w.id, first, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	members, err := w.among(ctx, list)
+	return members, ids(list), err
 }
+
+func (w organizationUsers) MixesUsers() bool { return w.protected.Mixes(w.id.String()) }
 
 func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountOrganizationMembers(ctx, w.id)
@@ -94,7 +94,8 @@ func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Mem
 // organizationGroups are the top-level groups of an organization. Its calls reach more: the
 // groups below those, and the root above them, which holds them all and can be deleted.
 type organizationGroups struct {
-	c  *keycloak.Client
+	people
+
 	id keycloak.OrganizationID
 }
 
@@ -154,12 +155,19 @@ func (w organizationGroups) HasSubGroups(ctx context.Context, g keycloak.Group) 
 
 func (w organizationGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
 	groups, err := w.c.OrganizationGroupsOf(ctx, w.id, id)
+	if err == nil && w.protected.ServiceAccount(id.String()) {
+		return nil, noUser("list groups of user")
+	}
 	return keep(groups, w.Listed), err
 }
 
-func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, bool, error) {
-	members, err := w.c.Members(ctx, id, first, limit)
-	return members, len(members) == limit, err
+func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {
+	list, err := w.c.Members(ctx, id, first, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	members, err := w.among(ctx, list)
+	return members, ids(list), err
 }
 
 func (organizationGroups) ConfinesGroups() bool            { return true }

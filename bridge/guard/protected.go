@@ -48,9 +48,9 @@ func (w shownUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most in
 	return each(list, w.shown), err
 }
 
-func (w shownUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-	list, err := w.Users.ListUsers(ctx, first, limit)
-	return each(list, w.shown), err
+func (w shownUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, []string, error) {
+	list, all, err := w.Users.ListUsers(ctx, first, limit)
+	return each(list, w.shown), all, err
 }
 
 func (w shownUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
@@ -100,9 +100,9 @@ func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 	return each(list, w.shown), err
 }
 
-func (w shownGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, bool, error) {
+func (w shownGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {
 	if w.protected.Group(id.String()) {
-		return nil, false, nil
+		return nil, nil, nil
 	}
 	return w.Groups.GroupMembers(ctx, id, first, limit)
 }

@@ -11,7 +11,8 @@ import (
 
 // realmUsers are all users of a realm but service accounts, or those that one tenant owns.
 type realmUsers struct {
-	c     *keycloak.Client
+	people
+
 	owner string // the tenant's key; "" for everybody
 }
 
@@ -20,8 +21,8 @@ func (w realmUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User
 	if err != nil {
 		return keycloak.User{}, err
 	}
-	own, err := w.own(ctx, user)
-	if err == nil && !own {
+	own, err := w.ownOnly(ctx, []keycloak.User{user})
+	if err == nil && len(own) == 0 {
 		err = noUser("get user")
 	}
 	if err != nil {
@@ -30,26 +31,9 @@ func (w realmUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User
 	return user, nil
 }
 
-func (w realmUsers) own(ctx context.Context, u keycloak.User) (bool, error) {
-	if w.owner != "" && !isOwnedBy(w.owner, u) {
-		return false, nil
-	}
-	return visible(ctx, w.c, u)
-}
-
 // ownOnly are the users of a list that are the tenant's, in their order.
-func (w realmUsers) ownOnly(ctx context.Context, users []keycloak.User) ([]keycloak.User, error) {
-	out := make([]keycloak.User, 0, len(users))
-	for _, u := range users {
-		own, err := w.own(ctx, u)
-		if err != nil {
-			return nil, err
-		}
-		if own {
-			out = append(out, u)
-		}
-	}
-	return out, nil
+func (w realmUsers) ownOnly(ctx context.Context, list []keycloak.User) ([]keycloak.User, error) {
+	return w.among(ctx, keep(list, func(u keycloak.User) bool { return w.owner == "" || isOwnedBy(w.owner, u) }))
 }
 
 func (w realmUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
@@ -73,9 +57,17 @@ func (w realmUsers) criteria() []keycloak.AttributeQuery {
 	return []keycloak.AttributeQuery{ownedBy(w.owner)}
 }
 
-func (w realmUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error) {
-	return w.c.Users(ctx, keycloak.UserQuery{Attributes: w.criteria(), First: first, Max: limit})
+func (w realmUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, []string, error) {
+	list, err := w.c.Users(ctx, keycloak.UserQuery{Attributes: w.criteria(), First: first, Max: limit})
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := w.ownOnly(ctx, list)
+	return own, ids(list), err
 }
+
+// MixesUsers: Keycloak lists no service accounts of its own accord, and owns none to a tenant.
+func (realmUsers) MixesUsers() bool { return false }
 
 func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountUsers(ctx, w.criteria()...)
@@ -92,22 +84,21 @@ func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.Use
 
 // byID reads users by their ids; brief ones have no attributes, by which an owner is known.
 func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycloak.User, error) {
-	valid := keycloak.ParseUserIDs(ids)
-	batches := make([][]keycloak.User, (len(valid)+batchSize-1)/batchSize)
+	batches := keycloak.Batches(keycloak.ParseUserIDs(ids), batchSize)
+	found := make([][]keycloak.User, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for i := range batches {
+	for i, batch := range batches {
 		g.Go(func() (err error) {
-			part := valid[i*batchSize : min((i+1)*batchSize, len(valid))]
-			users, err := w.c.Users(ctx, keycloak.UserQuery{IDs: part, Brief: brief})
+			users, err := w.c.Users(ctx, keycloak.UserQuery{IDs: batch, Brief: brief})
 			if err == nil {
-				batches[i], err = w.ownOnly(ctx, users)
+				found[i], err = w.ownOnly(ctx, users)
 			}
 			return err
 		})
 	}
 	err := g.Wait()
-	return slices.Concat(batches...), err
+	return slices.Concat(found...), err
 }
 
 // Prove costs what UsersByID does.
@@ -122,7 +113,8 @@ func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, un
 
 // realmGroups are groups of a realm.
 type realmGroups struct {
-	c        *keycloak.Client
+	people
+
 	parent   keycloak.GroupID // below which the tenant's groups live; zero for the top level
 	confined bool             // whether the tenant has a parent
 	users    Users            // whose memberships are the tenant's; nil for everybody's
@@ -185,16 +177,22 @@ func (w realmGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 		}
 	}
 	groups, err := w.c.UserGroups(ctx, id)
+	if err == nil && w.protected.ServiceAccount(id.String()) {
+		return nil, noUser("list groups of user")
+	}
 	return keep(groups, w.inScope), err
 }
 
-func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, bool, error) {
-	members, err := w.c.Members(ctx, id, first, limit)
-	more := len(members) == limit
+func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {
+	list, err := w.c.Members(ctx, id, first, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	members, err := w.among(ctx, list)
 	if err == nil && w.users != nil {
 		members, err = proved(ctx, w.users, members)
 	}
-	return members, more, err
+	return members, ids(list), err
 }
 
 func (w realmGroups) ConfinesGroups() bool          { return w.confined }

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,10 +22,13 @@ type Users interface {
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
 	// UsersByID reads users by their ids, in no order; those that are none are left out.
 	UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error)
-	// ListUsers reads a page of all users in Keycloak's order, by user name.
-	ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, error)
-	// CountUsers counts those that ListUsers lists.
+	// ListUsers reads a page of Keycloak's list of users, by user name: the users on it, and the
+	// ids of all who are, service accounts among them, by which offsets are counted.
+	ListUsers(ctx context.Context, first, limit int) (list []keycloak.User, all []string, err error)
+	// CountUsers counts all who are on the pages of ListUsers.
 	CountUsers(ctx context.Context) (int, error)
+	// MixesUsers reports whether there are others than users among those.
+	MixesUsers() bool
 	// Prove finds out which ids are those of users, in their order, and which are not.
 	Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error)
 }
@@ -50,10 +52,10 @@ type Groups interface {
 	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
-	// GroupMembers reads a page of the members of a group by user name, and whether there
-	// may be more. It does not ask whose the group is: its id must be one that Group or a
-	// list gave, unless ConfinesGroups is false.
-	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, more bool, err error)
+	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name: the
+	// users on it, and the ids of all who are. It does not ask whose the group is: its id must
+	// be one that Group or a list gave, unless ConfinesGroups is false.
+	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, all []string, err error)
 	// ConfinesGroups reports whether the tenant's groups are only some of those that its
 	// calls reach by id.
 	ConfinesGroups() bool
@@ -95,21 +97,22 @@ func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 
 // reach is what a tenant reaches, protected or not.
 func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (Users, Groups) {
-	groups := realmGroups{c: c, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
+	p := people{c, f.Protected}
+	groups := realmGroups{people: p, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
 	o := t.Organization.ID
 	switch {
 	case !o.IsZero() && f.OrganizationGroups:
-		return organizationUsers{c, o}, organizationGroups{c, o}
+		return organizationUsers{p, o}, organizationGroups{p, o}
 	case !o.IsZero() && groups.parent.IsZero():
-		return organizationUsers{c, o}, noGroups{}
+		return organizationUsers{p, o}, noGroups{}
 	case !o.IsZero():
-		groups.users, groups.confined = organizationUsers{c, o}, true
+		groups.users, groups.confined = organizationUsers{p, o}, true
 		return groups.users, groups
 	case t.Policy.OwnedOnly:
-		groups.users = realmUsers{c, t.Party.Key}
+		groups.users = realmUsers{p, t.Party.Key}
 		return groups.users, groups
 	}
-	return realmUsers{c: c}, groups
+	return realmUsers{people: p}, groups
 }
 
 // Member is a user that may be a member of a group.
@@ -204,18 +207,47 @@ func sorted(ids []string, found []keycloak.User) (known []Member, unknown []stri
 	return known, unknown
 }
 
-// serviceAccountPrefix starts the name of every service account. A normal user may
-// have such a name too, so that the name alone proves nothing.
-const serviceAccountPrefix = "service-account-"
+// people tells the users of a realm from the service accounts of its clients, which no tenant
+// sees: by their ids, as a person may have any name.
+type people struct {
+	c         *keycloak.Client
+	protected *tenant.Protected
+}
 
-// visible reports whether SCIM may see the user. It costs a call only for users
-// whose name looks like a service account's: no representation marks them.
-func visible(ctx context.Context, c *keycloak.Client, u keycloak.User) (bool, error) {
-	if !strings.HasPrefix(u.Username, serviceAccountPrefix) {
+// has reports whether an account is a user. It costs calls only for an account that is called
+// like a service account, was made lately, and is not known to be one.
+func (p people) has(ctx context.Context, u keycloak.User) (bool, error) {
+	switch {
+	case p.protected.ServiceAccount(u.ID):
+		return false, nil
+	case p.protected.Covers(u.Created):
 		return true, nil
 	}
-	service, err := c.IsServiceAccount(ctx, u.Username)
+	service, err := p.c.IsServiceAccount(ctx, u)
 	return !service, err
+}
+
+// among are the users of a list, in their order.
+func (p people) among(ctx context.Context, list []keycloak.User) ([]keycloak.User, error) {
+	out := make([]keycloak.User, 0, len(list))
+	for _, u := range list {
+		user, err := p.has(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		if user {
+			out = append(out, u)
+		}
+	}
+	return out, nil
+}
+
+func ids(list []keycloak.User) []string {
+	out := make([]string, len(list))
+	for i, u := range list {
+		out[i] = u.ID
+	}
+	return out
 }
 
 // ownedBy is the criterion of what a tenant created.

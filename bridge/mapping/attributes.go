@@ -121,8 +121,9 @@ func storable(text string) bool {
 // escaped externalId, padded beyond the length from which Keycloak searches by an
 // index, so that a look-up costs the same in a realm of any size. The escaping
 // leaves nothing that a "q" search cannot ask for; case does not matter there, so
-// the caller compares the externalId of a hit.
-func LookupKey(tenantKey, externalID string) string {
-	key := tenantKey + "|" + url.QueryEscape(externalID) + "|"
-	return key + strings.Repeat("-", max(0, indexedLength+1-len(key)))
+// the caller compares the externalId of a hit. ok is false for one that is too long, so that
+// nobody has it.
+func LookupKey(tenantKey, externalID string) (key string, ok bool) {
+	key = tenantKey + "|" + url.QueryEscape(externalID) + "|"
+	return key + strings.Repeat("-", max(0, indexedLength+1-len(key))), len(key) <= maxKey
 }

@@ -423,8 +423,8 @@ func TestLookupKeyIsFoundByTheIndex(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, id := range []string{"a", "A", "a-", "a|", `a\`, `a"`, "", "日", strings.Repeat("x", 400)} {
-		k := mapping.LookupKey(key, id)
-		if len(k) <= 255 {
+		k, ok := mapping.LookupKey(key, id)
+		if len(k) <= 255 || !ok {
 			t.Errorf("LookupKey(%q) has %d characters, Keycloak's index begins at 256", id, len(k))
 		}
 		if strings.ContainsAny(k, "\"\\ \n") {
@@ -434,5 +434,8 @@ func TestLookupKeyIsFoundByTheIndex(t *testing.T) {
 			t.Errorf("LookupKey(%q) = LookupKey(%q)", id, other)
 		}
 		seen[k] = id
+	}
+	if _, ok := mapping.LookupKey(key, strings.Repeat("é", 400)); ok {
+		t.Error("an externalId that nobody can have has a key")
 	}
 }

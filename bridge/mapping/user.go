@@ -123,8 +123,8 @@ func (s *UserState) takeExternalID(p Party, attribute string, rest scim.Document
 	if id == "" {
 		return nil
 	}
-	s.key = LookupKey(p.Key, id)
-	if len(s.key) > maxKey {
+	var ok bool
+	if s.key, ok = LookupKey(p.Key, id); !ok {
 		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(p.Key)-2)
 	}
 	return nil

@@ -31,15 +31,16 @@ type Protector func(context.Context) (Protection, error)
 // ProtectorOf looks at the realm of a tenant: who administers it, by which roles and groups,
 // and what is listed. It needs view-realm and view-clients.
 func ProtectorOf(c *keycloak.Client, t *tenant.Tenant) Protector {
-	return func(ctx context.Context) (Protection, error) { return protect(ctx, c, t.Policy.Protected) }
+	return func(ctx context.Context) (Protection, error) { return protect(ctx, c, t.Policy) }
 }
 
 // protector is one look.
 type protector struct {
 	Report
 
-	c      *keycloak.Client
-	listed tenant.Listed
+	c             *keycloak.Client
+	listed        tenant.Listed
+	organizations bool // whether the realm has tenants of organizations
 
 	mu        sync.Mutex // of what follows, and of the report
 	roles     map[string]keycloak.Role
@@ -47,11 +48,13 @@ type protector struct {
 	protected *tenant.Protected
 }
 
-func protect(ctx context.Context, c *keycloak.Client, listed tenant.Listed) (Protection, error) {
+func protect(ctx context.Context, c *keycloak.Client, policy tenant.Policy) (Protection, error) {
 	p := &protector{
-		Report: newReport(c), c: c, listed: listed,
+		Report: newReport(c), c: c, listed: policy.Protected, organizations: policy.Organizations,
 		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{},
-		protected: &tenant.Protected{At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}},
+		protected: &tenant.Protected{
+			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{},
+		},
 	}
 	for _, look := range []func(context.Context) error{p.clients, p.composites, p.holders, p.defaults, p.list} {
 		if err := look(ctx); err != nil {
@@ -83,9 +86,8 @@ func (p *protector) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		account := keycloak.UserID{}
 		if c.ServiceAccount {
-			if account, err = p.c.ServiceAccount(ctx, c.UUID); err != nil {
+			if err := p.serviceAccount(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -94,11 +96,32 @@ func (p *protector) clients(ctx context.Context) error {
 		for _, r := range roles {
 			p.roles[r.ID] = r
 		}
-		if c.ServiceAccount {
-			p.protected.ServiceAccounts[account.String()] = true
-		}
 		return nil
 	})
+}
+
+// serviceAccount reads which user a client is, and of which organizations that is a member.
+func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) error {
+	account, err := p.c.ServiceAccount(ctx, c.UUID)
+	if err != nil {
+		return err
+	}
+	var organizations []keycloak.Organization
+	if p.organizations {
+		organizations, err = p.c.OrganizationsOf(ctx, account)
+	}
+	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
+	case "", keycloak.NotFound, keycloak.NoOrganization, keycloak.Denied: // of what the tenants of organizations lack their own checks tell
+	default:
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.protected.ServiceAccounts[account.String()] = true
+	for _, o := range organizations {
+		p.protected.Mixed[o.ID] = true
+	}
+	return nil
 }
 
 // composites reads what the roles contain, and keeps those that contain a right however deep.

@@ -22,6 +22,7 @@ type Protected struct {
 	Users           map[string]bool
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
+	Mixed           map[string]bool // organizations, by their ids, of which a service account is a member
 }
 
 // User reports whether a user is protected.
@@ -32,3 +33,15 @@ func (p *Protected) Group(id string) bool { return p != nil && p.Groups[id] }
 
 // ServiceAccount reports whether an id is that of a service account.
 func (p *Protected) ServiceAccount(id string) bool { return p != nil && p.ServiceAccounts[id] }
+
+// Mixes reports whether Keycloak counts a service account among the members of an organization.
+func (p *Protected) Mixes(organization string) bool { return p != nil && p.Mixed[organization] }
+
+// clockSkew is how far Keycloak's clock may be from the bridge's.
+const clockSkew = 5 * time.Minute
+
+// Covers reports whether the look knows all service accounts that were made at a time of
+// Keycloak's clock, zero for one that is not known.
+func (p *Protected) Covers(made time.Time) bool {
+	return p != nil && !made.IsZero() && made.Before(p.At.Add(-clockSkew))
+}

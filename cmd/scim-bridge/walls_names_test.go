@@ -1,0 +1,577 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// robot makes a client with a service account.
+func (b testBridge) robot(t *testing.T, clientID string) keycloak.UserID {
+	t.Helper()
+	made, err := b.admin.CreateClient(t.Context(), clientID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := b.admin.ServiceAccount(t.Context(), made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account
+}
+
+// rename gives an account another name, as its holder does.
+func (b testBridge) rename(t *testing.T, id, name string) {
+	t.Helper()
+	if err := b.admin.UpdateUser(t.Context(), userID(t, id), keycloak.UserUpdate{Username: &name}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// takeAnyName has the realm take every user name, as those of people who write no Latin.
+func (b testBridge) takeAnyName(t *testing.T) {
+	t.Helper()
+	profile, err := b.admin.UserProfile(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile.Attribute("username").Validations = map[string]jsontext.Value{"length": jsontext.Value(`{"min":1,"max":255}`)}
+	if err := b.admin.UpdateUserProfile(t.Context(), profile); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quoted is a text as JSON.
+func quoted(t *testing.T, text string) string {
+	t.Helper()
+	data, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestSecurity_41_NobodyLeavesByAName: an account holder who takes a name like a service
+// account's stays in reach, of every request and at every kind of tenant.
+func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			c.realm.takeAnyName(t)
+			c.realm.robot(t, "x")
+			c.realm.robot(t, "Shop")
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				group := b.create(t, "/Groups", `{"displayName":"Team `+kind+`"}`)
+				for i, taken := range []string{
+					"service-account-x KIND", "service-account-x\tKIND", "service-account-x\nKIND", "service-account-% KIND", "service-account-KIND_", `service-account-KIND"`, `"service-account-KIND"`,
+					`service-account-KIND\`, "service-account-*KIND", "service-account-é-KIND", "SERVICE-ACCOUNT-KIND", "service-account-KIND ", " service-account-KIND", "service-account-shop\u200bKIND", "service-account-\u202eKIND", "service-account-sho KIND",
+				} {
+					taken = strings.ReplaceAll(taken, "KIND", kind)
+					id := b.create(t, "/Users", fmt.Sprintf(`{"userName":"%s-%d","externalId":"X-%s-%d"}`, kind, i, kind, i))
+					b.rename(t, id, taken)
+					b.inReach(t, id, strings.ToLower(taken), fmt.Sprintf("X-%s-%d", kind, i), group)
+				}
+			}
+		})
+	}
+}
+
+// inReach checks that every request reaches a user, and ends it.
+func (b testBridge) inReach(t *testing.T, id, userName, externalID, group string) {
+	t.Helper()
+	path := "/Users/" + id
+	if got := b.must(t, http.MethodGet, path, ""); got["userName"] != userName {
+		t.Errorf("%q: the user shows %v", userName, got)
+	}
+	if all := b.names(t, "/Users?count=500"); !slices.Contains(all, userName) {
+		t.Errorf("%q is not among %q", userName, all)
+	}
+	for _, filter := range []string{"userName eq " + quoted(t, userName), "externalId eq " + quoted(t, externalID), "id eq " + quoted(t, id), "userName co " + quoted(t, userName[:20])} {
+		found, err := b.Find(t.Context(), "/Users", filter, "")
+		if err != nil || !slices.ContainsFunc(found, func(u map[string]any) bool { return u["id"] == id }) {
+			t.Errorf("%q: %s = %v, %v", userName, filter, found, err)
+		}
+	}
+	b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`))
+	if members := memberIDs(b.must(t, http.MethodGet, "/Groups/"+group, "")); !slices.Contains(members, id) {
+		t.Errorf("%q is no member: %v", userName, members)
+	}
+	b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":false}`))
+	if b.user(t, id).Enabled {
+		t.Errorf("%q is not deactivated", userName)
+	}
+	b.must(t, http.MethodPut, path, `{"userName":`+quoted(t, userName)+`,"title":"t","active":true}`)
+	if u := b.user(t, id); !u.Enabled || u.Username != userName {
+		t.Errorf("%q is %+v after a PUT", userName, u)
+	}
+	b.must(t, http.MethodDelete, path, "")
+	if _, err := b.admin.User(t.Context(), userID(t, id)); keycloak.KindOf(err) != keycloak.NotFound {
+		t.Errorf("%q is not deleted: %v", userName, err)
+	}
+}
+
+// TestSecurity_41_ANameCostsNothing once the look at the realm is younger than the account: a
+// list of a thousand such names is no thousand calls.
+func TestSecurity_41_ANameCostsNothing(t *testing.T) {
+	t.Parallel()
+	b := newCallBridge(t)
+	id := b.create(t, "/Users", `{"userName":"jane"}`)
+	b.rename(t, id, "service-account-x b")
+	get := func() { b.must(t, http.MethodGet, "/Users/"+id, "") }
+	if got := b.calls(get); !slices.Equal(got, []string{"GET /clients", "GET /users/{id}"}) {
+		t.Errorf("before the look, a GET makes the calls %v", got)
+	}
+	for _, of := range b.app.watcher.Tenants.All() {
+		f := of.Fitness()
+		later := *f.Protected
+		later.At = time.Now().Add(time.Hour)
+		f.Protected = &later
+		of.SetFitness(f)
+	}
+	if got := b.calls(get); !slices.Equal(got, []string{"GET /users/{id}"}) {
+		t.Errorf("after the look, a GET makes the calls %v", got)
+	}
+}
+
+// TestSecurity_46_AServiceAccountIsNobody: its id answers as nobody's wherever it stands, be it a
+// member of the organization and of a group, and made before the look at the realm or since.
+func TestSecurity_46_AServiceAccountIsNobody(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			admin, acme := c.realm.admin, c.of["acme"]
+			early := c.realm.robot(t, "Early")
+			join := func(id keycloak.UserID) {
+				t.Helper()
+				if err := admin.AddOrganizationMember(t.Context(), c.ids["acme"], id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			join(early)
+			c.realm.look(t)
+			late := c.realm.robot(t, "Late")
+			join(late)
+			var names []string
+			for i := range 9 {
+				names = append(names, fmt.Sprintf("%c-user", 'p'+i)) // some before and some behind the service accounts
+				acme.create(t, "/Users", `{"userName":"`+names[i]+`"}`)
+			}
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": acme} {
+				text := b.create(t, "/Groups", `{"displayName":"Team of `+kind+`"}`)
+				group, err := keycloak.ParseGroupID(text)
+				if _, none := admin.OrganizationGroups(t.Context(), c.ids["acme"], 0, 1); kind == "organization" && none == nil {
+					group, err = c.ids["acme"].ParseGroupID(text)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for what, id := range map[string]keycloak.UserID{"early": early, "late": late} {
+					if err := admin.AddMember(t.Context(), id, group); err != nil {
+						t.Fatal(err)
+					}
+					b.nobodys(t, kind+" "+what, id.String(), text, "service-account-"+what)
+				}
+				b.must(t, http.MethodPut, "/Groups/"+text, `{"displayName":"Team of `+kind+`","members":[]}`)
+				for what, id := range map[string]keycloak.UserID{"early": early, "late": late} {
+					members, err := admin.Members(t.Context(), group, 0, 10)
+					if err != nil || !slices.ContainsFunc(members, func(u keycloak.User) bool { return u.ID == id.String() }) {
+						t.Errorf("%s: the service account made %s is no member any more: %v, %v", kind, what, members, err)
+					}
+				}
+			}
+			acme.walksAll(t, names)
+		})
+	}
+}
+
+// nobodys checks that the id of a service account answers as that of nobody.
+func (b testBridge) nobodys(t *testing.T, what, id, group, userName string) {
+	t.Helper()
+	early := strings.HasSuffix(what, "early")
+	attacks := []attack{
+		{http.MethodGet, "/Users/$ID", ""}, {http.MethodDelete, "/Users/$ID", ""}, {http.MethodPut, "/Users/$ID", `{"userName":"mine"}`},
+		{http.MethodPatch, "/Users/$ID", patchBody(`{"op":"replace","path":"active","value":false}`)},
+		{http.MethodGet, "/Users?filter=" + url.QueryEscape(`id eq "$ID"`), ""},
+		{http.MethodGet, "/Groups/" + group, ""},
+	}
+	if early {
+		attacks = append(attacks,
+			attack{http.MethodGet, "/Groups?filter=" + url.QueryEscape(`members.value eq "$ID"`), ""},
+			attack{http.MethodPatch, "/Groups/" + group, patchBody(`{"op":"add","path":"members","value":[{"value":"$ID"}]}`)},
+			attack{http.MethodPatch, "/Groups/" + group, patchBody(`{"op":"remove","path":"members[value eq \"$ID\"]"}`)},
+			attack{http.MethodPatch, "/Groups/" + group, patchBody(`{"op":"remove","path":"members","value":[{"value":"$ID"}]}`)},
+		)
+	}
+	for _, a := range attacks {
+		send := func(id string) string {
+			in := strings.NewReplacer("$ID", id, url.QueryEscape("$ID"), id)
+			return answerOf(t, b, a.method, in.Replace(a.path), in.Replace(a.body), id)
+		}
+		if got, want := send(id), send(absentID); got != want {
+			t.Errorf("%s: %s %s %s\n = %s\nof nobody\n = %s", what, a.method, a.path, a.body, got, want)
+		}
+	}
+	for _, filter := range []string{`userName eq "` + userName + `"`, `userName sw "service-account-"`, `not (title pr) and userName co "account"`} {
+		if found, err := b.Find(t.Context(), "/Users", filter, ""); err != nil || len(found) > 0 {
+			t.Errorf("%s: %s = %v, %v", what, filter, found, err)
+		}
+	}
+}
+
+// walksAll checks that every way to list the users of a tenant shows some and nobody else.
+func (b testBridge) walksAll(t *testing.T, want []string) {
+	t.Helper()
+	for _, query := range []string{"/Users?count=100", "/Users?sortBy=userName&count=100", "/Users?cursor=&count=100", "/Users?filter=" + url.QueryEscape("userName pr")} {
+		answer := b.must(t, http.MethodGet, query, "")
+		wantNames(t, query, b.names(t, query), want...)
+		if total, has := answer["totalResults"]; has && fmt.Sprint(total) != fmt.Sprint(len(want)) {
+			t.Errorf("%s: totalResults = %v, want %d", query, total, len(want))
+		}
+	}
+	for size := 1; size <= 4; size++ {
+		var got []string
+		for start := 1; start <= len(want); start += size {
+			answer := b.must(t, http.MethodGet, fmt.Sprintf("/Users?startIndex=%d&count=%d", start, size), "")
+			list, _ := answer["Resources"].([]any)
+			for _, u := range list {
+				got = append(got, fmt.Sprint(u.(map[string]any)["userName"]))
+			}
+		}
+		slices.Sort(got)
+		wantNames(t, fmt.Sprintf("pages of %d", size), got, want...)
+	}
+}
+
+// TestSecurity_46_AServiceAccountThatJoinsAGroup beside the bridge does not show in members
+// that are kept in memory.
+func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBridgeOn(t, start(t), nil, "--change-feed")
+			early := b.robot(t, "early")
+			b.look(t)
+			jane, john := b.create(t, "/Users", `{"userName":"jane"}`), b.create(t, "/Users", `{"userName":"john"}`)
+			b.rename(t, john, "service-account-x b")
+			group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
+			id, err := keycloak.ParseGroupID(group)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.must(t, http.MethodGet, "/Groups/"+group, "") // the members are in memory from now on
+			for _, user := range []keycloak.UserID{early, b.robot(t, "late"), userID(t, john)} {
+				if err := b.admin.AddMember(t.Context(), user, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := []string{jane, john}
+			slices.Sort(want)
+			if got := memberIDs(b.must(t, http.MethodGet, "/Groups/"+group, "")); !slices.Equal(got, want) {
+				t.Errorf("the members are %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// writes of a user name, in every form. $NAME is the name and $ID the user.
+func userNameWrites() []attack {
+	return []attack{
+		{http.MethodPost, "/Users", `{"userName":$NAME}`},
+		{http.MethodPut, "/Users/$ID", `{"userName":$NAME}`},
+		{http.MethodPatch, "/Users/$ID", patchBody(`{"op":"replace","path":"userName","value":$NAME}`)},
+		{http.MethodPatch, "/Users/$ID", patchBody(`{"op":"add","value":{"userName":$NAME,"active":false}}`)},
+	}
+}
+
+// refusesName checks that no write gives an account a name, and says why by a code.
+func (b testBridge) refusesName(t *testing.T, id, name, code string) {
+	t.Helper()
+	in := strings.NewReplacer("$NAME", quoted(t, name), "$ID", id)
+	for _, w := range userNameWrites() {
+		if detail := b.refused(t, http.StatusBadRequest, w.method, in.Replace(w.path), in.Replace(w.body)); !strings.Contains(detail, "["+code+"]") {
+			t.Errorf("%q by %s says %q", name, w.method, detail)
+		}
+	}
+	for i, result := range b.bulk(t, "", bulkPost("/Users", "1", in.Replace(`{"userName":$NAME}`)), in.Replace(`{"method":"PUT","path":"/Users/$ID","data":{"userName":$NAME}}`)) {
+		if fmt.Sprint(result["status"]) != "400" {
+			t.Errorf("%q: bulk operation %d = %v", name, i, result)
+		}
+	}
+}
+
+// TestSecurity_50_NamesThatLookLikeOthers are given to nobody, and keep nobody who has one from
+// any other change.
+func TestSecurity_50_NamesThatLookLikeOthers(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			c.realm.takeAnyName(t)
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				id := b.create(t, "/Users", `{"userName":"jane-`+kind+`"}`)
+				unclear := []string{
+					" ceo", "ceo ", "\u00a0ceo", "ceo\u3000", "ce\no", "ce\ro", "ceo\n", "ce\to", "ce\u2028o", "ce\u2029o", "ce\u0085o", "ce\u007fo", "ce\u0001o", "ce\u200bo", "ce\u00ado", "ce\u2060o", "ce\ufeffo", "ce\u034fo", "ce\u115fo",
+					"ce\u3164o", "ce\ufe0fo", "ce\U000e0041o", "\u202eoec", "ce\u202do", "ce\u2066o", "ce\u200eo", "ce\u061co", "\u200cceo", "ceo\u200d", "ce\u200c\u200do", "1\u200d2", "ce\u200co",
+				}
+				addresses := []string{"ceo@beta.example@acme.test", `"x@beta.example"@acme.test`, `"a b"@acme.test`, `x"y@acme.test`, "ceo＠beta.example@acme.test"}
+				if kind == "organization" {
+					unclear = append(unclear, addresses...)
+				} else {
+					for i, name := range addresses[1:4] {
+						b.create(t, "/Users", fmt.Sprintf(`{"userName":%s,"externalId":"%d"}`, quoted(t, name), i))
+					}
+				}
+				for _, bad := range unclear {
+					b.refusesName(t, id, bad, "name-unclear")
+				}
+				for _, bad := range []string{`"x@beta.example"@acme.test`, "ce\u200bo@acme.test", "c\u202eeo@acme.test", "ce\u00ado@acme.test"} {
+					if kind == "realm" && strings.HasPrefix(bad, `"`) {
+						continue
+					}
+					in := `[{"value":` + quoted(t, bad) + `,"primary":true}]`
+					b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"mail-`+kind+`","emails":`+in+`}`)
+					b.refused(t, http.StatusBadRequest, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"emails","value":`+in+`}`))
+				}
+				if u := b.user(t, id); u.Username != "jane-"+kind || u.Email != "" || !u.Enabled {
+					t.Errorf("%s: the account is %+v", kind, u)
+				}
+				for _, held := range append(unclear, "ceo\u200b\u0065\u0301") {
+					held = "\u200b" + kind + held
+					other := b.create(t, "/Users", `{"userName":"before-`+kind+`"}`)
+					b.rename(t, other, held)
+					b.keepsItsName(t, other, strings.ToLower(held))
+				}
+			}
+		})
+	}
+}
+
+// keepsItsName checks that an account that has a name may be changed otherwise, and deletes it.
+func (b testBridge) keepsItsName(t *testing.T, id, name string) {
+	t.Helper()
+	path := "/Users/" + id
+	for _, body := range []string{
+		patchBody(`{"op":"replace","path":"active","value":false}`), patchBody(`{"op":"add","path":"title","value":"t"}`), patchBody(`{"op":"add","path":"name.givenName","value":"g"}`),
+		patchBody(`{"op":"replace","path":"userName","value":` + quoted(t, name) + `}`), patchBody(`{"op":"replace","value":{"userName":` + quoted(t, name) + `,"active":true}}`),
+	} {
+		b.must(t, http.MethodPatch, path, body)
+	}
+	b.must(t, http.MethodPut, path, `{"userName":`+quoted(t, name)+`,"active":false}`)
+	if u := b.user(t, id); u.Enabled {
+		t.Errorf("%q is active: %+v", name, u)
+	}
+	b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"userName","value":"another"}`))
+	b.must(t, http.MethodDelete, path, "")
+}
+
+// TestNamesOfAllScripts are names, at every kind of tenant.
+func TestNamesOfAllScripts(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			c.realm.takeAnyName(t)
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				for _, name := range []string{
+					"דוד כהן", "مُحَمَّد", "محمد‌رضا", "می‌خواهم", "نامه‌ای", "王小明", "佐藤さん", "김철수", "สมชาย", "राम", "क्‍षत्रिय", "श्रीमान्‌जी", "ශ්‍රී", "Ωνάσης", "Ёжик", "François", "Jürgen", "İbrahim", "Đặng Thị",
+					"o'neil", `DOMAIN\user`, "John Smith", "jane_acme.test#EXT#@acme.test", "o'neil@acme.test", "user&co@acme.test", "jane+tag@acme.test", "a.b-c_d", "jane@acme.test", "👩", "service account", "my-service-account-x", "service-accounts",
+				} {
+					text := name
+					if kind == "organization" {
+						text = strings.Replace(name, "@", ".org@", 1)
+						if text == name {
+							text += " org"
+						}
+					}
+					id := b.create(t, "/Users", `{"userName":`+quoted(t, text)+`}`)
+					if got := b.must(t, http.MethodGet, "/Users/"+id, ""); got["userName"] != text {
+						t.Errorf("%q is shown as %q", text, got["userName"])
+					}
+					found, err := b.Find(t.Context(), "/Users", "userName eq "+quoted(t, text), "")
+					if err != nil || len(found) != 1 || found[0]["id"] != id {
+						t.Errorf("%q finds %v, %v", text, found, err)
+					}
+					b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":false}`))
+				}
+			}
+		})
+	}
+}
+
+// TestSecurity_51_NamesOfServiceAccounts are given to nobody, in any spelling, so that nobody
+// stands in the way of a client to come.
+func TestSecurity_51_NamesOfServiceAccounts(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), func(c *config.Config) { takeAnyDomain(c); adoptUnowned(c) })
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				id := b.create(t, "/Users", `{"userName":"jane-`+kind+`"}`)
+				for _, bad := range []string{"service-account-shop", "Service-Account-Shop", "SERVICE-ACCOUNT-", "service-account-x y", "service-account-@acme.test", "ｓｅｒｖｉｃｅ-account-shop"} {
+					b.refusesName(t, id, bad, "name-reserved")
+				}
+				there, err := b.admin.CreateUser(t.Context(), keycloak.NewUser{Username: "service-account-" + kind, Enabled: true, Email: kind + "@acme.test", EmailVerified: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if kind == "organization" {
+					if err := b.admin.AddOrganizationMember(t.Context(), c.ids["acme"], there); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.must(t, http.MethodPatch, "/Users/"+there.String(), patchBody(`{"op":"replace","path":"active","value":false}`))
+				if u := b.user(t, there.String()); u.Enabled {
+					t.Errorf("%s: who was there with such a name is not deactivated: %+v", kind, u)
+				}
+			}
+			c.realm.robot(t, "Shop")
+		})
+	}
+}
+
+// TestSecurity_52_IdsThatAreNone: ids at which Keycloak itself fails, or that mean something
+// else to it, are nobody's.
+func TestSecurity_52_IdsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			for _, b := range []testBridge{c.realm, c.of["acme"]} {
+				own := b.create(t, "/Users", `{"userName":"own-`+fmt.Sprint(len(b.Base))+`"}`)
+				group := b.create(t, "/Groups", `{"displayName":"Team `+fmt.Sprint(len(b.Base))+`","members":[{"value":"`+own+`"}]}`)
+				for _, id := range []string{
+					"count", "profile", "metadata", "members", "children", "groups", "invite-user", "f:", "f:abc", "f:" + absentID, "f::", "f:abc:", "f:abc:def", "f:" + absentID + ":jane", "F:abc", "id:x",
+					"null", "-1", "a.b", "a..b", "...", "a;b", "a%b", "a%2fb", "a\\b", "a b", "a\tb", "a\x7fb", "*", `"x"`, "\u202ex", "\ufffd", strings.Repeat("x", 255), strings.Repeat("é", 127), strings.Repeat("x", 5000),
+				} {
+					b.isNobodys(t, id, own, group)
+				}
+			}
+		})
+	}
+}
+
+// isNobodys checks that a text answers as an id that nobody has.
+func (b testBridge) isNobodys(t *testing.T, id, own, group string) {
+	t.Helper()
+	in := strings.NewReplacer("$ID", url.PathEscape(id), "$TEXT", quoted(t, id))
+	for _, a := range []attack{
+		{http.MethodGet, "/Users/$ID", ""}, {http.MethodGet, "/Users/$ID?attributes=groups", ""}, {http.MethodDelete, "/Users/$ID", ""}, {http.MethodPut, "/Users/$ID", `{"userName":"mine"}`},
+		{http.MethodPatch, "/Users/$ID", patchBody(`{"op":"replace","path":"active","value":false}`)},
+		{http.MethodGet, "/Groups/$ID", ""}, {http.MethodDelete, "/Groups/$ID", ""}, {http.MethodPut, "/Groups/$ID", `{"displayName":"mine"}`},
+		{http.MethodPatch, "/Groups/$ID", patchBody(`{"op":"add","path":"members","value":[{"value":"` + own + `"}]}`)},
+		{http.MethodPatch, "/Groups/$ID", patchBody(`{"op":"replace","path":"displayName","value":"mine"}`)},
+	} {
+		b.refused(t, http.StatusNotFound, a.method, in.Replace(a.path), a.body)
+	}
+	for _, filter := range []string{"id eq ", "id eq " + quoted(t, own) + " and id eq "} {
+		for _, endpoint := range []string{"/Users", "/Groups"} {
+			if found, err := b.Find(t.Context(), endpoint, filter+quoted(t, id), ""); err != nil || len(found) > 0 {
+				t.Errorf("%s: %s%q = %v, %v", endpoint, filter, id, found, err)
+			}
+		}
+	}
+	if found, err := b.Find(t.Context(), "/Groups", "members.value eq "+quoted(t, id), ""); err != nil || len(found) > 0 {
+		t.Errorf("members.value eq %q = %v, %v", id, found, err)
+	}
+	for _, list := range []string{`[{"value":$TEXT}]`, `[{"value":$TEXT},{"value":"` + own + `"}]`} {
+		b.refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":`+in.Replace(list)+`}`))
+		b.refused(t, http.StatusBadRequest, http.MethodPut, "/Groups/"+group, `{"displayName":"Other","members":`+in.Replace(list)+`}`)
+	}
+	b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(in.Replace(`{"op":"remove","path":"members","value":[{"value":$TEXT}]}`)))
+}
+
+// TestSecurity_52_ValuesThatFitInNoURL: nobody has them, or the index finds who has.
+func TestSecurity_52_ValuesThatFitInNoURL(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			for _, b := range []testBridge{c.realm, c.of["acme"]} {
+				kind := fmt.Sprint(len(b.Base))
+				b.create(t, "/Users", `{"userName":"own-`+kind+`","title":"t","emails":[{"value":"own-`+kind+`@acme.test"}]}`)
+				group := b.create(t, "/Groups", `{"displayName":"Team `+kind+`"}`)
+				for _, text := range []string{strings.Repeat("é", 256), strings.Repeat("é", 4000), strings.Repeat(" x", 3500), strings.Repeat("日", 2500)} {
+					for endpoint, attributes := range map[string][]string{"/Users": {"id", "userName", "externalId", "emails.value", "displayName", "title"}, "/Groups": {"id", "displayName", "externalId", "members.value"}} {
+						for _, attribute := range attributes {
+							if found, err := b.search(t, endpoint, attribute+" eq "+client.Quote(text)); err != nil || len(found) > 0 {
+								t.Errorf("%s eq a text of %d bytes at %s = %v, %v", attribute, len(text), endpoint, found, err)
+							}
+						}
+					}
+				}
+				var members []string
+				for i := range 50 {
+					members = append(members, fmt.Sprintf(`{"value":"%s%d"}`, strings.Repeat("é", 120), i))
+				}
+				list := "[" + strings.Join(members, ",") + "]"
+				b.refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":`+list+`}`))
+				b.refused(t, http.StatusBadRequest, http.MethodPost, "/Groups", `{"displayName":"Other","members":`+list+`}`)
+				b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"remove","path":"members","value":`+list+`}`))
+			}
+		})
+	}
+}
+
+// TestAValueThatFitsInNoURL is found by the index.
+func TestAValueThatFitsInNoURL(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBridgeWith(t, start(t), "version: 1\nusers: { attributes: { title: { keycloak: job_title } } }\n")
+			long := strings.Repeat("é", 2000)
+			user := b.create(t, "/Users", `{"userName":"jane","title":"`+long+`"}`)
+			found, err := b.search(t, "/Users", `title eq "`+long+`"`)
+			if err != nil || len(found) != 1 || found[0].(map[string]any)["id"] != user {
+				t.Errorf("a long title finds %v, %v", found, err)
+			}
+		})
+	}
+}
+
+// search asks by POST, so that no URL of the bridge itself is too long.
+func (b testBridge) search(t *testing.T, endpoint, filter string) ([]any, error) {
+	t.Helper()
+	answer, err := b.send(t, http.MethodPost, endpoint+"/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":`+quoted(t, filter)+`}`)
+	list, _ := answer["Resources"].([]any)
+	return list, err
+}
+
+// TestAProxyThatTakesShortURLsAlone in front of Keycloak is no outage.
+func TestAProxyThatTakesShortURLsAlone(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := newBridgeOn(t, fake.Server(), nil)
+	value := strings.Repeat("x", 500)
+	user := b.create(t, "/Users", `{"userName":"jane","externalId":"`+value+`"}`)
+	for _, status := range []int{http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge} {
+		fake.Inject(keycloaktest.Fault{Op: "GET /users", Status: status, Nth: 1})
+		found, err := b.search(t, "/Users", `externalId eq "`+value+`"`)
+		if err != nil || len(found) != 1 || found[0].(map[string]any)["id"] != user {
+			t.Errorf("a look-up that is answered with %d finds %v, %v", status, found, err)
+		}
+		fake.ClearFaults()
+	}
+}
