@@ -15,6 +15,7 @@ const (
 	codeUnknownMember        scim.Code = "member-unknown"
 	codeNoGroups             scim.Code = "groups-not-offered"
 	codeSubgroups            scim.Code = "group-has-subgroups"
+	codeGroupKept            scim.Code = "group-kept"
 	codeNotCreatedHere       scim.Code = "account-not-created-here"
 	codeSharedAccount        scim.Code = "account-shared"
 	codeManagedMember        scim.Code = "account-managed"

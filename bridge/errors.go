@@ -50,6 +50,11 @@ func (s *Service) fail(r *request, err error) error {
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return forbidden(protected)
 	}
+	if kept, ok := errors.AsType[guard.KeptError](err); ok {
+		out := scim.Forbidden(codeGroupKept, "nothing was changed: the group %s must keep its name and its place, since the operator's configuration names it or one below it; its members can be changed, all else in Keycloak", kept.ID)
+		out.Cause = kept
+		return out
+	}
 	if role, ok := errors.AsType[guard.RoleError](err); ok {
 		return unfit(role)
 	}
@@ -123,6 +128,8 @@ func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 	switch {
 	case failed == nil:
 	case failed.Step.ChangesRoles() && e.Missing == "": // a role was deleted, or made anew
+		return unfit(err)
+	case failed.Step.Kind == plan.CreateGroup: // the group below which it shall be is gone
 		return unfit(err)
 	case failed.Step.Kind == plan.AdmitUser: // the user was deleted meanwhile
 		return unavailable(0, err)

@@ -133,23 +133,29 @@ func (k groupKind) refuse(r *request, members []guard.Member) error {
 }
 
 // removable are the ids of members that may go. Those of protected users may not; one that is
-// no user of the tenant is left out, as nobody's.
+// no user of the tenant is left out, as nobody's. Where all members are its users, only the
+// protected are looked up.
 func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([]keycloak.UserID, error) {
 	var out []keycloak.UserID
-	var protected []string
+	var asked []string
 	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
-		if r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String()) {
-			protected = append(protected, id.String())
+		if text := id.String(); r.wall.ProtectsUser(text) || r.wall.ServiceAccount(text) || !r.wall.RefusesStrangers() {
+			asked = append(asked, text)
 		} else {
 			out = append(out, id)
 		}
 	}
-	if len(protected) == 0 {
+	if len(asked) == 0 {
 		return out, nil
 	}
-	known, _, err := r.wall.Prove(ctx, protected)
+	known, _, err := r.wall.Prove(ctx, asked)
 	if err == nil {
 		err = k.refuse(r, known)
+	}
+	for _, m := range known {
+		if !r.wall.ProtectsUser(m.ID.String()) {
+			out = append(out, m.ID)
+		}
 	}
 	return out, err
 }
@@ -408,6 +414,9 @@ func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, fa
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
 func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
+	if r.wall.KeepsGroup(cur.groupID.String()) { // whether it has sub-groups or not
+		return nil, guard.KeptError{ID: cur.groupID.String()}
+	}
 	nested, err := r.wall.HasSubGroups(ctx, cur.group)
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func shownDefaultGroups(r *request) []string {
 	var out []string
 	if !r.wall.ConfinesGroups() {
 		for _, group := range r.Tenant.Mapping.DefaultGroups {
-			out = append(out, path.Base(group))
+			out = append(out, path.Base(r.fitness.Resolved.GroupNames[group]))
 		}
 	}
 	return out

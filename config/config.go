@@ -174,10 +174,10 @@ type Realm struct {
 
 // Protected names users and groups that SCIM shows by their names alone and never changes.
 type Protected struct {
-	// Users is `users`: their user names.
+	// Users is `users`: their user names, or their ids behind "id:".
 	Users []string `json:"users,omitempty"`
-	// Groups is `groups`: the paths of groups, which are protected with all groups below them
-	// and their members.
+	// Groups is `groups`: the paths of groups, or their ids behind "id:", which are protected with
+	// all groups below them and their members.
 	Groups []GroupPath `json:"groups,omitempty"`
 }
 

@@ -89,7 +89,7 @@ type UserMapping struct {
 	Attributes    Table[Rule] `json:"attributes" doc:"Rules by the path of the attribute: title, name.formatted, phoneNumbers[type eq \"work\"].value, or with the URN of an extension and a colon in front."`
 	Unmapped      Unmapped    `json:"unmapped" doc:"What happens to attributes that no rule and no field holds: keep (default), refuse (400) or drop (counted and logged). /Schemas does not offer them unless they are kept."`
 	Password      Password    `json:"password" doc:"What happens to a password that the client sends: ignore (default; counted), accept (set, whenever it is sent), or initial (set when the user is created, who must change it at the first login; later ones are ignored and counted). Accepted passwords must meet the realm's password policy."`
-	DefaultGroups []GroupPath `json:"defaultGroups" doc:"Groups that every user joins when it is created, by their paths in Keycloak, as /everyone. They must exist."`
+	DefaultGroups []GroupPath `json:"defaultGroups" doc:"Groups that every user joins when it is created, by their paths in Keycloak, as /everyone, or their ids, as id:0d9f…. They must exist."`
 	EmailVerified bool        `json:"emailVerified" doc:"Whether an e-mail address that the client sets counts as verified in Keycloak; default false."`
 	Roles         []RoleRule  `json:"roles" doc:"Roles that users get; see Roles."`
 	Link          Link        `json:"link" doc:"The identity provider to which a user is linked when it is created; see Linking."`
@@ -113,7 +113,7 @@ type Link struct {
 type GroupMapping struct {
 	Attributes Table[Rule]       `json:"attributes" doc:"Rules by the path of the attribute, as for users."`
 	Unmapped   Unmapped          `json:"unmapped" doc:"As for users."`
-	Parent     GroupPath         `json:"parent" doc:"The group below which this endpoint's groups live, by its path in Keycloak, as /scim. It must exist; default: the top level. Groups elsewhere are not there for the client."`
+	Parent     GroupPath         `json:"parent" doc:"The group below which this endpoint's groups live, by its path in Keycloak, as /scim, or its id, as id:0d9f…. It must exist; default: the top level. Groups elsewhere are not there for the client. Where several tenants have groups of the realm, each needs one of its own."`
 	Roles      Table[[]RoleName] `json:"roles" doc:"Roles of groups by their displayName, each one of grantableRoles; see Roles."`
 }
 

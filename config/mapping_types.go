@@ -97,18 +97,32 @@ func (v *Password) words() []string {
 	return wordList(PasswordIgnore, PasswordAccept, PasswordInitial)
 }
 
-// GroupPath is the path of a group in Keycloak: names, each with a slash in front.
+// GroupPath names a group of Keycloak: by its path, names each with a slash in front, or by its
+// id behind "id:", which stays with the group whatever it is called.
 type GroupPath string
 
-// UnmarshalText refuses what is no such path.
+const (
+	// NamedByID begins a name that is an id.
+	NamedByID = "id:"
+	// maxGroupPath is what fits into one value of an attribute with what the bridge adds.
+	maxGroupPath = 1024
+)
+
+// UnmarshalText refuses what is neither.
 func (v *GroupPath) UnmarshalText(text []byte) error {
 	const hint = "Write it as Keycloak's console shows it, like /everyone or /scim/acme"
 	path := string(text)
+	id, byID := strings.CutPrefix(path, NamedByID)
 	switch {
+	case byID && (id == "" || len(id) > maxTenantKey || !only(id, "-")):
+		return fault{"is no id of a group", "Write the UUID that Keycloak gave the group behind id:"}
+	case byID:
 	case !strings.HasPrefix(path, "/"):
-		return fault{"must begin with a slash", hint}
+		return fault{"must begin with a slash", hint + ", or the group's id behind id:"}
 	case strings.Contains(path+"/", "//") || path == "/":
 		return fault{"has an empty name", hint}
+	case len(path) > maxGroupPath:
+		return fault{fmt.Sprintf("is longer than %d bytes", maxGroupPath), "Name the group by its id: id: and the UUID that Keycloak gave it"}
 	}
 	*v = GroupPath(path)
 	return nil

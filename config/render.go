@@ -26,7 +26,12 @@ type Draft struct {
 	PublicURL         string  // "" for the one that Listen gives
 	AdminListen       Address // "" for the default
 	Socket            string  // for operators' commands; "" for none
+	// ProtectedUsers and ProtectedGroups are what SCIM shall never change.
+	ProtectedUsers, ProtectedGroups []Identified
 }
+
+// Identified is a user or a group by its id, with the name that an operator knows.
+type Identified struct{ ID, Name string }
 
 // Render returns the text of a config.yaml with a comment for each section. Values
 // are quoted and not checked: Load does that, and finds no problem in the text when
@@ -86,6 +91,11 @@ func (w *writer) main(d Draft) {
 	w.line("    credentials: # the bridge's service account")
 	w.key(6, "clientID", d.ClientID)
 	w.key(6, "clientSecretFile", d.SecretFile)
+	if len(d.ProtectedUsers)+len(d.ProtectedGroups) > 0 {
+		w.line("    protected: # what clients shall never change, whatever it is called")
+		w.identified("users", d.ProtectedUsers)
+		w.identified("groups", d.ProtectedGroups)
+	}
 	if d.CredentialKeyFile != "" {
 		w.organizations(d)
 	} else {
@@ -132,6 +142,17 @@ type writer struct{ strings.Builder }
 
 func (w *writer) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format+"\n", args...)
+}
+
+// identified writes a list of ids, each with its name in a comment.
+func (w *writer) identified(key string, list []Identified) {
+	if len(list) == 0 {
+		return
+	}
+	w.line("      %s:", key)
+	for _, one := range list {
+		w.line("        - %s # %s", strconv.Quote(NamedByID+one.ID), strconv.Quote(one.Name))
+	}
 }
 
 // organizations writes that every organization is served.

@@ -256,8 +256,8 @@ func (x *shelf) readNamed(ctx context.Context, s search, name string) error {
 	return nil
 }
 
-// protect has read again who became protected, and who no longer is: of them the wall shows
-// another thing. x.mu is held.
+// protect has read again who became protected, and who no longer is, and likewise the parents of
+// tenants: of them the wall shows another thing. x.mu is held.
 func (x *shelf) protect(now *tenant.Protected) {
 	before := x.protected
 	if now == before {
@@ -273,6 +273,11 @@ func (x *shelf) protect(now *tenant.Protected) {
 				if !pair[1].User(id) && !pair[1].Group(id) && !pair[1].ServiceAccount(id) && x.table.Has(id) {
 					x.dirty[id] = true
 				}
+			}
+		}
+		for id := range pair[0].Parents {
+			if _, both := pair[1].Parents[id]; !both && x.table.Has(id) {
+				x.dirty[id] = true
 			}
 		}
 	}

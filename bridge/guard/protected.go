@@ -31,6 +31,15 @@ func ProtectedUsers(ids ...string) error { return ProtectedError{"user", ids, wh
 // ProtectedGroup refuses a write to such a group.
 func ProtectedGroup(id string) error { return ProtectedError{"group", []string{id}, why} }
 
+// KeptError is a change of the name of a group, or its deletion, that would take something away
+// from where the configuration has it: nothing was changed.
+type KeptError struct{ ID string }
+
+// Error is for the log.
+func (e KeptError) Error() string {
+	return "a rename or deletion of the group " + e.ID + ", which the configuration names or which stands above a group that it names, that is protected or has rights"
+}
+
 // shownUsers shows of a protected user who it is and whether it is active, and nothing else.
 type shownUsers struct {
 	Users
@@ -116,6 +125,8 @@ func (w shownGroups) shown(g keycloak.Group) keycloak.Group {
 
 func (w shownGroups) ProtectsGroup(id string) bool { return w.protected.Group(id) }
 
+func (w shownGroups) KeepsGroup(id string) bool { return w.protected.Keeps(id) }
+
 func each[T any](list []T, of func(T) T) []T {
 	for i := range list {
 		list[i] = of(list[i])
@@ -123,8 +134,8 @@ func each[T any](list []T, of func(T) T) []T {
 	return list
 }
 
-// Allow refuses a plan that writes to who is protected, with a ProtectedError, or would make
-// an administrator, with a RoleError. Every plan passes it before it is carried out.
+// Allow refuses a plan that writes to who is protected, with a ProtectedError, takes a group away
+// that must stay, with a KeptError, or would make an administrator, with a RoleError. Every plan passes it before it is carried out.
 //
 // What a look at the realm found serves ordinary steps. Before those that could take an
 // account over or destroy it, who has it is looked at again, as are the contents of roles
@@ -143,6 +154,8 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			return ProtectedGroup(group)
 		case f.Protected.Group(step.NewGroup.Parent.String()):
 			return ProtectedGroup(step.NewGroup.Parent.String())
+		case f.Protected.Keeps(group) && (step.Kind == plan.DeleteGroup || step.GroupUpdate.Name != nil):
+			return KeptError{group}
 		case !step.Live || step.User == looked:
 			continue
 		}

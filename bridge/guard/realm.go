@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -113,11 +114,12 @@ func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, un
 
 // realmGroups are groups of a realm.
 type realmGroups struct {
-	people
+	people // who also know the parents of other tenants
 
-	parent   keycloak.GroupID // below which the tenant's groups live; zero for the top level
-	confined bool             // whether the tenant has a parent
-	users    Users            // whose memberships are the tenant's; nil for everybody's
+	tenant string           // its path
+	parent keycloak.GroupID // below which the tenant's groups live; zero for the top level
+	named  bool             // whether the tenant's mapping names a parent
+	users  Users            // whose memberships are the tenant's; nil for everybody's
 }
 
 func (realmGroups) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
@@ -142,6 +144,16 @@ func (w realmGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most
 }
 
 func (w realmGroups) ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+	if w.hidden() == 0 {
+		return w.level(ctx, first, limit)
+	}
+	all, err := drain(math.MaxInt, func(first, limit int) ([]keycloak.Group, error) { return w.level(ctx, first, limit) })
+	all = keep(all, w.Listed)
+	return all[min(first, len(all)):min(first+limit, len(all))], err
+}
+
+// level reads a page of what Keycloak has at the tenant's level.
+func (w realmGroups) level(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
 	if w.parent.IsZero() {
 		return w.c.TopGroups(ctx, first, limit)
 	}
@@ -150,21 +162,54 @@ func (w realmGroups) ListGroups(ctx context.Context, first, limit int) ([]keyclo
 
 func (w realmGroups) CountGroups(ctx context.Context) (int, error) {
 	if w.parent.IsZero() {
-		return w.c.CountTopGroups(ctx)
+		n, err := w.c.CountTopGroups(ctx)
+		return max(0, n-w.hidden()), err
 	}
 	parent, err := w.c.Group(ctx, w.parent)
-	return parent.SubGroupCount, err
+	return max(0, parent.SubGroupCount-w.hidden()), err
+}
+
+// hidden counts the groups of the tenant's level that are the parents of other tenants: the
+// configuration is refused then, yet somebody may have moved a group.
+func (w realmGroups) hidden() int {
+	if w.protected == nil {
+		return 0
+	}
+	n := 0
+	for _, p := range w.protected.Parents {
+		above := ""
+		if len(p.Above) > 0 {
+			above = p.Above[0]
+		}
+		if above == w.parent.String() && p.Others(w.tenant) {
+			n++
+		}
+	}
+	return n
 }
 
 // Listed: with a parent, the groups right below it, else those of the top level; none when a
-// parent is meant and not known.
+// parent is meant and not known; never the parent of another tenant.
 func (w realmGroups) Listed(g keycloak.Group) bool {
-	return g.ParentID == w.parent.String() && w.confined != w.parent.IsZero()
+	return g.ParentID == w.parent.String() && w.named != w.parent.IsZero() && !w.protected.OthersParent(g.ID, w.tenant)
 }
 
-// inScope: with a parent, the groups right below it; else all, though a list shows the top
-// level alone.
-func (w realmGroups) inScope(g keycloak.Group) bool { return !w.confined || w.Listed(g) }
+// inScope: who has the realm's groups alone has those of all levels, though a list shows the
+// top level. Another tenant's groups are at no level of others.
+func (w realmGroups) inScope(g keycloak.Group) bool { return !w.ConfinesGroups() || w.Listed(g) }
+
+// beside reports whether other tenants have groups of the realm below parents of theirs.
+func (w realmGroups) beside() bool {
+	if w.protected == nil {
+		return false
+	}
+	for _, p := range w.protected.Parents {
+		if p.Others(w.tenant) {
+			return true
+		}
+	}
+	return false
+}
 
 func (realmGroups) HasSubGroups(_ context.Context, g keycloak.Group) (bool, error) {
 	return g.SubGroupCount > 0, nil
@@ -195,7 +240,7 @@ func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, firs
 	return members, ids(list), err
 }
 
-func (w realmGroups) ConfinesGroups() bool          { return w.confined }
+func (w realmGroups) ConfinesGroups() bool          { return w.named || w.beside() }
 func (w realmGroups) RefusesStrangers() bool        { return w.users == nil }
 func (realmGroups) TakesGroups() bool               { return true }
 func (w realmGroups) GroupParent() keycloak.GroupID { return w.parent }

@@ -72,6 +72,9 @@ type Groups interface {
 type Protection interface {
 	ProtectsUser(id string) bool
 	ProtectsGroup(id string) bool
+	// KeepsGroup reports whether a group must keep its name and its place. Its members may
+	// change.
+	KeepsGroup(id string) bool
 	// ServiceAccount reports whether an id is that of a service account, which is no user.
 	ServiceAccount(id string) bool
 }
@@ -98,15 +101,15 @@ func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 // reach is what a tenant reaches, protected or not.
 func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (Users, Groups) {
 	p := people{c, f.Protected}
-	groups := realmGroups{people: p, parent: f.Resolved.Groups[t.Mapping.GroupParent], confined: t.Mapping.GroupParent != ""}
+	groups := realmGroups{people: p, tenant: t.Path, parent: f.Resolved.Groups[t.Mapping.GroupParent], named: t.Mapping.GroupParent != ""}
 	o := t.Organization.ID
 	switch {
 	case !o.IsZero() && f.OrganizationGroups:
 		return organizationUsers{p, o}, organizationGroups{p, o}
-	case !o.IsZero() && groups.parent.IsZero():
+	case !o.IsZero() && (groups.parent.IsZero() || t.Found): // who was found shares its mapping with others
 		return organizationUsers{p, o}, noGroups{}
 	case !o.IsZero():
-		groups.users, groups.confined = organizationUsers{p, o}, true
+		groups.users = organizationUsers{p, o}
 		return groups.users, groups
 	case t.Policy.OwnedOnly:
 		groups.users = realmUsers{p, t.Party.Key}

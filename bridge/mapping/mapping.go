@@ -19,10 +19,10 @@ type Mapping struct {
 	// EmailVerified says whether an address that a client sets counts as verified.
 	EmailVerified bool
 
-	// DefaultGroups are the paths of the groups that a new user joins.
+	// DefaultGroups are the groups that a new user joins, by paths or ids (config.GroupPath).
 	DefaultGroups []string
-	// GroupParent is the path of the group below which the tenant's groups live; "" for
-	// the top level.
+	// GroupParent is the group below which the tenant's groups live, as such; "" for the top
+	// level.
 	GroupParent string
 
 	users  kind
@@ -43,11 +43,13 @@ type Mapping struct {
 // Resolved is what a realm has under the names of a mapping, as far as the last look at it
 // found (bridge/realm).
 type Resolved struct {
-	Groups map[string]keycloak.GroupID // by path
-	Roles  map[keycloak.RoleName]keycloak.Role
+	Groups map[string]keycloak.GroupID // by what the mapping calls them
+	// GroupNames are the paths of those groups as they are now, which the mapping need not know.
+	GroupNames map[string]string
+	Roles      map[keycloak.RoleName]keycloak.Role
 }
 
-// Groups are the paths of all groups that must exist.
+// Groups are all groups that must exist, as the mapping calls them.
 func (m *Mapping) Groups() []string {
 	if m.GroupParent == "" {
 		return m.DefaultGroups

@@ -1,8 +1,10 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +12,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
+
+// checkGroups is the check of the groups that mappings name.
+const checkGroups = "groups"
 
 const (
 	viewClients = "view-clients"
@@ -200,9 +205,10 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	if err := r.checkOrganization(ctx, c, n, settings.OrganizationsEnabled); err != nil {
 		return Report{}, err
 	}
-	if err := r.resolve(ctx, c, m); err != nil {
+	if err := r.resolve(ctx, c, m, protection.names); err != nil {
 		return Report{}, err
 	}
+	r.neighbours(t, m)
 	if err := r.ownProvider(ctx, c, n); err != nil {
 		return Report{}, err
 	}
@@ -270,12 +276,12 @@ func (n need) look(ctx context.Context, c *keycloak.Client, protect Protector) (
 }
 
 // resolve looks up what the mapping names.
-func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping) error {
+func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping, names *resolver) error {
 	paths := m.Groups()
 	if r.OrganizationGroups { // the organization has groups of its own
 		paths = m.DefaultGroups
 	}
-	if err := r.resolveGroups(ctx, c, paths); err != nil {
+	if err := r.resolveGroups(ctx, names, paths); err != nil {
 		return err
 	}
 	if err := r.resolveRoles(ctx, c, m.Roles()); err != nil {
@@ -297,27 +303,55 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 	return nil
 }
 
-func (r *Report) resolveGroups(ctx context.Context, c *keycloak.Client, paths []string) error {
-	r.Resolved.Groups = make(map[string]keycloak.GroupID)
-	for _, path := range paths {
-		group, err := c.GroupByPath(ctx, path)
-		if keycloak.KindOf(err) == keycloak.NotFound {
-			r.fail("groups", fixMissing, "the group %q of the mapping does not exist", path)
-			continue
-		}
+func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []string) error {
+	r.Resolved.Groups, r.Resolved.GroupNames = make(map[string]keycloak.GroupID), make(map[string]string)
+	for _, name := range list {
+		group, err := names.group(ctx, name)
 		if err != nil {
-			return fmt.Errorf("find group %q: %w", path, err)
+			return err
 		}
-		if r.Resolved.Groups[path], err = keycloak.ParseGroupID(group.ID); err != nil {
-			return fmt.Errorf("find group %q: %w", path, err)
-		}
-		if r.Protected.Group(group.ID) {
-			r.fail("groups", "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or is protected by the configuration: nobody becomes an administrator by SCIM", path)
+		if group.problem != "" {
+			r.fail(checkGroups, cmp.Or(group.fix, fixMissing), "the group %q of the mapping %s", name, group.problem)
 			continue
 		}
-		r.pass("groups", "%q exists", path)
+		if r.Resolved.Groups[name], err = keycloak.ParseGroupID(group.id); err != nil {
+			return fmt.Errorf("find group %q: %w", name, err)
+		}
+		r.Resolved.GroupNames[name] = group.name
+		switch {
+		case r.Protected.Group(group.id):
+			r.fail(checkGroups, "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or is protected by the configuration: nobody becomes an administrator by SCIM", name)
+		case group.warning != "":
+			r.warn(checkGroups, group.fix, "the group %q of the mapping %s", name, group.warning)
+		default:
+			r.pass(checkGroups, "%q exists", name)
+		}
 	}
 	return nil
+}
+
+// neighbours looks whether the groups of the tenant are apart from those of the realm's other
+// tenants. The configuration is checked for that by names; in Keycloak groups can be moved.
+func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
+	const fix = "name another group in groups.parent of the mapping, or move the groups apart in Keycloak"
+	if !t.Organization.ID.IsZero() && (r.OrganizationGroups || m.GroupParent == "") || t.Party.Organization && t.Organization.ID.IsZero() {
+		return // it has no groups of the realm
+	}
+	own := r.Resolved.Groups[m.GroupParent].String()
+	for _, id := range slices.Sorted(maps.Keys(r.Protected.Parents)) {
+		parent := r.Protected.Parents[id]
+		if !parent.Others(t.Path) {
+			continue
+		}
+		switch others := strings.Join(without(parent.Tenants, []string{t.Path}), ", "); {
+		case m.GroupParent == "":
+			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the tenant has no groups.parent beside %s, so that it has the top level of the realm's groups alone", others)
+		case id == own:
+			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
+		case slices.Contains(parent.Above, own) || slices.Contains(r.Protected.Parents[own].Above, id):
+			r.warn(checkGroups, fix, "the groups of the tenant and of %s live below groups of which one stands above the other", others)
+		}
+	}
 }
 
 func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []keycloak.RoleName) error {

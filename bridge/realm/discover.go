@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -30,12 +31,12 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		return client.Organizations(ctx, first, keycloak.MaxPage)
 	})
 	if err != nil {
-		w.tellOf(like, found, "the organizations cannot be listed", zap.Error(err))
+		w.tellOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
 		return false
 	}
 	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
 	if err != nil {
-		w.tellOf(like, found, "the revoked tokens of the organizations cannot be read", zap.Error(err))
+		w.tellOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
 		return false
 	}
 	w.mu.Lock()
@@ -65,7 +66,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 			w.remove(t, "the organization has no credential any more, so its tenant is gone")
 		}
 	})
-	w.tellOf(like, found, "the organizations with credentials are served", zap.Int("tenants", len(seen)))
+	w.tellOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
 	return true
 }
 

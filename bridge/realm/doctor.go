@@ -18,16 +18,16 @@ const (
 // checkRights is the check on whose failure the others depend.
 const checkRights = "rights"
 
-// Doctor looks at everything that Check does, and at what an operator should know beside
-// it. It writes nothing.
-func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) []Finding {
+// Doctor looks at everything that Check does about a tenant beside the others of its realm, and at
+// what an operator should know beside it. It writes nothing.
+func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) []Finding {
 	r := newReport(c)
 	r.tokens(t, time.Now())
 	if !r.reach(ctx, c) || !r.account(ctx, c) {
 		return r.Findings
 	}
 	r.excess(ctx, c, t)
-	if r.fit(ctx, c, t) {
+	if r.fit(ctx, c, t, others) {
 		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
@@ -66,8 +66,8 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 }
 
 // fit takes over what Check finds; false says that the account cannot look at more.
-func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) bool {
-	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t))
+func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
+	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)

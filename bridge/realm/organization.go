@@ -130,17 +130,17 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 	_, err := c.OrganizationGroups(ctx, id, 0, 1)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
-		r.warn("groups", "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6", "this Keycloak has no groups of organizations, so that the tenant has no groups")
+		r.warn(checkGroups, "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6", "this Keycloak has no groups of organizations, so that the tenant has no groups")
 	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
-		r.fail("groups", "remove groups.parent from the mapping, or name the organizations in tenants, each with a mapping and a parent of its own", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
+		r.fail(checkGroups, "remove groups.parent from the mapping, or name the organizations in tenants, each with a mapping and a parent of its own", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		r.pass("groups", "they are groups of the realm below %q", n.mapping.GroupParent)
+		r.pass(checkGroups, "they are groups of the realm below %q", n.mapping.GroupParent)
 	case err != nil:
 		return fmt.Errorf("list groups of organization: %w", err)
 	default:
 		r.OrganizationGroups = true
 		if n.mapping.GrantsGroupRoles() {
-			r.fail("groups", "grant the roles by users.roles", "groups.roles of the mapping has no effect in Keycloak on groups of an organization")
+			r.fail(checkGroups, "grant the roles by users.roles", "groups.roles of the mapping has no effect in Keycloak on groups of an organization")
 		}
 	}
 	return nil

@@ -1,14 +1,19 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -19,52 +24,97 @@ const (
 	protectParallel = 4
 )
 
-// Protection is what one look found of who is protected in a realm.
+// Protection is what one look found of who is protected in a realm, and of what its tenants
+// name there.
 type Protection struct {
 	protected *tenant.Protected
 	findings  []Finding
+	names     *resolver
 }
 
 // Protector looks who is protected in a realm.
 type Protector func(context.Context) (Protection, error)
 
-// ProtectorOf looks at the realm of a tenant: who administers it, by which roles and groups,
-// and what is listed. It needs view-realm and view-clients.
-func ProtectorOf(c *keycloak.Client, t *tenant.Tenant) Protector {
-	return func(ctx context.Context) (Protection, error) { return protect(ctx, c, t.Policy) }
+// ProtectorOf looks at the realm of a tenant and of others there: who administers it, by which
+// roles and groups, what is listed, and which groups must stay where they are. It needs view-realm
+// and view-clients. It writes nothing.
+func ProtectorOf(c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) Protector {
+	return subject{policy: t.Policy, tenants: append([]*tenant.Tenant{t}, others...), known: &Known{}}.protector(c)
+}
+
+// subject is what a look at a realm is about.
+type subject struct {
+	policy   tenant.Policy
+	tenants  []*tenant.Tenant // all of the realm but those that were found
+	proposed []*mapping.Mapping
+	known    *Known
+}
+
+func (s subject) protector(c *keycloak.Client) Protector {
+	return func(ctx context.Context) (Protection, error) { return protect(ctx, c, s) }
+}
+
+// mappings are all whose groups are looked up.
+func (s subject) mappings() []*mapping.Mapping {
+	out := slices.Clone(s.proposed)
+	for _, t := range s.tenants {
+		out = append(out, t.Mapping)
+	}
+	return out
 }
 
 // protector is one look.
 type protector struct {
 	Report
 
-	c             *keycloak.Client
-	listed        tenant.Listed
-	organizations bool // whether the realm has tenants of organizations
+	subject
+
+	c     *keycloak.Client
+	names *resolver
 
 	mu        sync.Mutex // of what follows, and of the report
 	roles     map[string]keycloak.Role
 	within    map[string][]keycloak.Role // what a role contains, by its id
 	protected *tenant.Protected
+	parents   map[string]string // the group above one, by ids, as far as it was read; "" for the top level
 }
 
-func protect(ctx context.Context, c *keycloak.Client, policy tenant.Policy) (Protection, error) {
+func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, error) {
 	p := &protector{
-		Report: newReport(c), c: c, listed: policy.Protected, organizations: policy.Organizations,
-		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{},
+		Report: newReport(c), c: c, subject: s, names: newResolver(c, s.known),
+		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{}, parents: map[string]string{},
 		protected: &tenant.Protected{
 			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{},
+			Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
 		},
 	}
-	for _, look := range []func(context.Context) error{p.clients, p.composites, p.holders, p.defaults, p.list} {
+	for _, look := range []func(context.Context) error{p.remember, p.clients, p.composites, p.holders, p.defaults, p.list, p.places} {
 		if err := look(ctx); err != nil {
 			return Protection{}, fmt.Errorf("look who is protected: %w", err)
 		}
 	}
+	p.forget(ctx)
 	if len(p.Findings) == 0 {
 		p.pass(checkProtected, "%d users and %d groups are, and %d service accounts", len(p.protected.Users), len(p.protected.Groups), len(p.protected.ServiceAccounts))
 	}
-	return Protection{p.protected, p.Findings}, nil
+	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
+		p.pass(checkProtected, "by the configuration: %s", strings.Join(ids, ", "))
+	}
+	return Protection{p.protected, p.Findings, p.names}, nil
+}
+
+// remember reads what the names of the configuration meant before the bridge was started. Without
+// that nobody knows what is protected, so that the look fails when it cannot be read.
+func (p *protector) remember(ctx context.Context) error { return p.known.load(ctx, p.c) }
+
+// forget has Keycloak keep what the names mean. When it does not, the bridge still knows until it
+// is started again.
+func (p *protector) forget(ctx context.Context) {
+	err := p.known.keep(ctx, p.c, wanted(p.policy.Protected.Users, p.policy.Protected.Groups, p.mappings()))
+	if err != nil {
+		p.warn(checkProtected, "see that the bridge may write its own service account, or name groups and users by their ids",
+			"after a start the names of the configuration could mean other groups and users than now: %v", err)
+	}
 }
 
 // clients reads the roles of the realm and of its clients, and the service accounts.
@@ -107,7 +157,7 @@ func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) e
 		return err
 	}
 	var organizations []keycloak.Organization
-	if p.organizations {
+	if p.policy.Organizations {
 		organizations, err = p.c.OrganizationsOf(ctx, account)
 	}
 	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
@@ -198,12 +248,20 @@ func (p *protector) holders(ctx context.Context) error {
 			return err
 		}
 		for _, g := range groups {
+			p.place(g.ID, g.ParentID)
 			if err := p.group(ctx, g.ID); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// place notes where a group is.
+func (p *protector) place(id, parent string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parents[id] = parent
 }
 
 func (p *protector) users(users []keycloak.User) {
@@ -254,29 +312,96 @@ func (p *protector) defaults(ctx context.Context) error {
 
 // list looks up what the operator listed.
 func (p *protector) list(ctx context.Context) error {
-	for _, name := range p.listed.Users {
-		users, err := p.c.Users(ctx, keycloak.UserQuery{Username: name, Max: 1})
+	for _, name := range p.policy.Protected.Users {
+		user, err := p.names.user(ctx, name)
 		if err != nil {
 			return err
 		}
-		if p.users(users); len(users) == 0 {
-			p.warn(checkProtected, "correct the name in protected.users, or remove it", "no user is called %q", name)
+		if p.judge(user, "correct the name in protected.users, or remove it", "the user %q of protected.users", name); user.id != "" {
+			p.users([]keycloak.User{{ID: user.id}})
 		}
 	}
-	for _, path := range p.listed.Groups {
-		group, err := p.c.GroupByPath(ctx, path)
-		switch {
-		case keycloak.KindOf(err) == keycloak.NotFound:
-			p.warn(checkProtected, "correct the path in protected.groups, or remove it", "no group has the path %q", path)
-		case err != nil:
+	for _, name := range p.policy.Protected.Groups {
+		group, err := p.names.group(ctx, name)
+		if err != nil {
 			return err
-		default:
-			if err := p.group(ctx, group.ID); err != nil {
-				return err
-			}
+		}
+		if p.judge(group, "correct the path in protected.groups, or remove it", "the group %q of protected.groups", name); group.id == "" {
+			continue
+		}
+		p.place(group.id, group.parent)
+		if err := p.group(ctx, group.id); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// judge says what is wrong with a name that is listed.
+func (p *protector) judge(n named, fix, format, name string) {
+	what := fmt.Sprintf(format, name)
+	switch {
+	case n.problem != "":
+		p.fail(checkProtected, cmp.Or(n.fix, fix), "%s %s", what, n.problem)
+	case n.warning != "":
+		p.warn(checkProtected, n.fix, "%s %s", what, n.warning)
+	}
+}
+
+// places finds the groups that must stay where they are: what mappings name, and all that stands
+// above it or above what is protected. It needs a call for each of those groups. What a mapping
+// names in vain is a finding about its tenant.
+func (p *protector) places(ctx context.Context) error {
+	for _, t := range p.tenants {
+		for _, name := range t.Mapping.Groups() {
+			group, err := p.names.group(ctx, name)
+			if err != nil {
+				return err
+			}
+			if group.id == "" {
+				continue
+			}
+			p.place(group.id, group.parent)
+			p.protected.Kept[group.id] = true
+			if name == t.Mapping.GroupParent {
+				parent := p.protected.Parents[group.id]
+				parent.Tenants = append(parent.Tenants, t.Path)
+				p.protected.Parents[group.id] = parent
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.parents)) {
+		above, err := p.above(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, higher := range above {
+			p.protected.Kept[higher] = true
+		}
+		if parent, is := p.protected.Parents[id]; is {
+			parent.Above = above
+			p.protected.Parents[id] = parent
+		}
+	}
+	return nil
+}
+
+// above are the groups above one, the nearest first. A group that is moved meanwhile could go
+// round in a circle.
+func (p *protector) above(ctx context.Context, id string) ([]string, error) {
+	var out []string
+	for id = p.parents[id]; id != "" && !slices.Contains(out, id); id = p.parents[id] {
+		out = append(out, id)
+		if _, known := p.parents[id]; known {
+			continue
+		}
+		group, err := p.names.groupByID(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		p.parents[id] = group.parent
+	}
+	return out, nil
 }
 
 // each does something with every item, some at once.

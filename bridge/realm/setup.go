@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -93,8 +94,31 @@ func (s *Setup) Apply(ctx context.Context, changes []Change) error {
 // provider have a meaning that only the operator knows.
 func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	r := newReport(s.admin)
-	err := r.resolve(ctx, s.admin, s.mapping)
+	err := r.resolve(ctx, s.admin, s.mapping, newResolver(s.admin, &Known{}))
 	return r.Problems(), err
+}
+
+// Identify looks up the users and the groups that an operator names: a configuration with their ids
+// stays with them, whatever they are called later.
+func Identify(ctx context.Context, admin *keycloak.Client, users, groups []string) (u, g []config.Identified, err error) {
+	names := newResolver(admin, &Known{})
+	identify := func(kind string, list []string, find func(context.Context, string) (named, error)) (out []config.Identified, err error) {
+		for _, name := range list {
+			found, err := find(ctx, name)
+			if err == nil && found.problem != "" {
+				err = fmt.Errorf("realm %s: the %s %q %s", admin.Realm(), kind, name, found.problem)
+			}
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, config.Identified{ID: found.id, Name: found.name})
+		}
+		return out, nil
+	}
+	if u, err = identify(kindUser, users, names.user); err == nil {
+		g, err = identify(kindGroup, groups, names.group)
+	}
+	return u, g, err
 }
 
 // Secret reads the client's secret, once the client exists.

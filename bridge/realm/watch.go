@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -40,7 +41,8 @@ type Watcher struct {
 	// Forget is told of a tenant that is gone; may be nil.
 	Forget func(tenant string)
 
-	last map[string]string // by tenant and subject: what the log said
+	last  map[string]string // by tenant and subject: what the log said
+	known map[string]*Known // by realm
 
 	mu       sync.Mutex
 	proposed map[string]*mapping.Mapping // by tenant
@@ -182,7 +184,7 @@ func (w *Watcher) Look(ctx context.Context) bool {
 	}
 	for _, t := range w.Tenants.All() {
 		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // else the configuration changes just now
-			fit = w.one(ctx, c, t, protectOnce(c, t, seen)) && fit
+			fit = w.one(ctx, c, t, protectOnce(t.Realm, seen, w.subject(t).protector(c))) && fit
 		}
 	}
 	organizations, replaced := w.sources()
@@ -199,18 +201,40 @@ func (w *Watcher) sources() (map[string]Organizations, int) {
 	return w.Organizations, w.replaced
 }
 
-// protectOnce looks who is protected in the realm of a tenant, once for all of its tenants.
-func protectOnce(c *keycloak.Client, t *tenant.Tenant, seen map[string]Protection) Protector {
+// protectOnce looks who is protected in a realm, once for all of its tenants.
+func protectOnce(realm string, seen map[string]Protection, protect Protector) Protector {
 	return func(ctx context.Context) (Protection, error) {
-		if p, ok := seen[t.Realm]; ok {
+		if p, ok := seen[realm]; ok {
 			return p, nil
 		}
-		p, err := ProtectorOf(c, t)(ctx)
+		p, err := protect(ctx)
 		if err == nil {
-			seen[t.Realm] = p
+			seen[realm] = p
 		}
 		return p, err
 	}
+}
+
+// subject is what a look at the realm of a tenant is about.
+func (w *Watcher) subject(of *tenant.Tenant) subject {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.known == nil {
+		w.known = map[string]*Known{}
+	}
+	if w.known[of.Realm] == nil {
+		w.known[of.Realm] = &Known{writes: true}
+	}
+	out := subject{policy: of.Policy, known: w.known[of.Realm]}
+	for _, t := range w.Tenants.All() {
+		if t.Realm == of.Realm && !t.Found {
+			out.tenants = append(out.tenants, t)
+			if m := w.proposed[t.Path]; m != nil {
+				out.proposed = append(out.proposed, m)
+			}
+		}
+	}
+	return out
 }
 
 func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, protect Protector) bool {
@@ -222,7 +246,7 @@ func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
-		w.tell(t, "Keycloak cannot be looked at", zap.Error(err))
+		w.tell(t, zapcore.WarnLevel, "Keycloak cannot be looked at", nil, zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
 	}
 	return w.record(t, report) && proposed == nil
@@ -282,31 +306,35 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 		w.Observe(t.Path, problem == "")
 	}
 	if problem != "" {
-		w.tell(t, "the realm is not fit, so the tenant answers 503",
+		w.tell(t, zapcore.ErrorLevel, "the realm is not fit, so the tenant answers 503", report.Problems(),
 			zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		return false
 	}
-	w.tell(t, "the realm is fit", zap.Strings("warnings", report.Warnings()))
+	warnings, level := report.Warnings(), zapcore.InfoLevel
+	if len(warnings) > 0 {
+		level = zapcore.WarnLevel
+	}
+	w.tell(t, level, "the realm is fit", warnings, zap.Strings("warnings", warnings))
 	return true
 }
 
 // fix is the command that says what to do about a tenant.
 func fix(t *tenant.Tenant) string { return "scim-bridge doctor --tenant " + t.Path }
 
-// tell logs what changed since the last look.
-func (w *Watcher) tell(t *tenant.Tenant, text string, fields ...zap.Field) {
-	w.tellOf(t, "", text, fields...)
+// tell logs what a look at a tenant found, unless the last one found the same.
+func (w *Watcher) tell(t *tenant.Tenant, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
+	w.tellOf(t, "", level, text, findings, fields...)
 }
 
 // tellOf is tell about one subject of several.
-func (w *Watcher) tellOf(t *tenant.Tenant, subject, text string, fields ...zap.Field) {
+func (w *Watcher) tellOf(t *tenant.Tenant, subject string, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
 	if w.last == nil {
 		w.last = make(map[string]string)
 	}
-	key := t.Path + " " + subject
-	if w.last[key] == text {
+	key, said := t.Path+" "+subject, strings.Join(append([]string{text}, findings...), "\n")
+	if w.last[key] == said {
 		return
 	}
-	w.last[key] = text
-	w.Log.Info(text, append(fields, zap.String("tenant", t.Path), zap.String("realm", t.Realm))...)
+	w.last[key] = said
+	w.Log.Log(level, text, append(fields, zap.String("tenant", t.Path), zap.String("realm", t.Realm))...)
 }

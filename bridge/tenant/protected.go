@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -8,8 +9,8 @@ import (
 
 // Listed names what the operator protects in a realm beside its administrators.
 type Listed struct {
-	Users  []string // user names
-	Groups []string // paths; their members are protected too
+	Users  []string // user names, or ids behind config.NamedByID
+	Groups []string // paths, or such ids; their members are protected too
 }
 
 // Protected is what SCIM may not write in a realm, as of one look at it: by the ids of those
@@ -23,7 +24,30 @@ type Protected struct {
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
 	Mixed           map[string]bool // organizations, by their ids, of which a service account is a member
+
+	// Kept are the groups that are neither renamed nor deleted, while their members may change:
+	// what mappings name, and whatever stands above that or above what is protected.
+	Kept map[string]bool
+	// Parents are the groups below which tenants have theirs.
+	Parents map[string]Parent
 }
+
+// Parent is a group below which tenants have their groups.
+type Parent struct {
+	Tenants []string // paths; one, but for a mistake
+	Above   []string // the ids of the groups above it, the nearest first
+}
+
+// Others reports whether a tenant that is not at path has its groups there.
+func (p Parent) Others(path string) bool {
+	return slices.ContainsFunc(p.Tenants, func(t string) bool { return t != path })
+}
+
+// Keeps reports whether a group must keep its name and its place.
+func (p *Protected) Keeps(id string) bool { return p != nil && p.Kept[id] }
+
+// OthersParent reports whether a tenant that is not at path has its groups below a group.
+func (p *Protected) OthersParent(id, path string) bool { return p != nil && p.Parents[id].Others(path) }
 
 // User reports whether a user is protected.
 func (p *Protected) User(id string) bool { return p != nil && p.Users[id] }

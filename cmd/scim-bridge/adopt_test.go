@@ -113,7 +113,7 @@ func TestSecurity_7_NobodyElsesAccountIsAdopted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			c := newCustomers(t, server, func(c *config.Config) { adoptUnowned(c); protectListed(c) })
+			c := newCustomers(t, server, adoptUnowned)
 			b, admin := c.of["acme"], c.realm.admin
 			victims := map[string]keycloak.UserID{"admin": b.account(t, "admin", true), "listed": b.account(t, "the-list", true), "fresh": b.account(t, "fresh", true)}
 			victims["globex"] = userID(t, c.of["globex"].create(t, "/Users", `{"userName":"gus","emails":[{"value":"gus@globex.test"}]}`))
@@ -136,7 +136,8 @@ func TestSecurity_7_NobodyElsesAccountIsAdopted(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.grant(t, victims["admin"], b.known(t, right("view-users")))
-			b.look(t)
+			b.group(t, "listed", keycloak.GroupID{})
+			b.reconfigure(t, protectListed)
 			b.grant(t, victims["fresh"], b.known(t, right("view-users"))) // since the look
 			c.stealFrom(t, b, victims)
 			for _, what := range []string{"unverified", "domain", "no address"} { // which a tenant of the realm may take over

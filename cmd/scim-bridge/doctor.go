@@ -56,32 +56,32 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	tenants, clients, err := tenantsOf(c, path, transport)
+	tenants, all, clients, err := tenantsOf(c, path, transport)
 	if err != nil {
 		return err
 	}
-	var all []diagnosis
+	var found []diagnosis
 	for _, t := range tenants {
-		all = append(all, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), clients[t.Realm], t)})
+		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), clients[t.Realm], t, besides(t, all)...)})
 	}
 	if output == "json" {
-		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": all})
+		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": found})
 	} else {
-		printDiagnoses(cmd.OutOrStdout(), all)
+		printDiagnoses(cmd.OutOrStdout(), found)
 	}
-	if err == nil && slices.ContainsFunc(all, func(d diagnosis) bool { return d.count(realm.Fail) > 0 }) {
+	if err == nil && slices.ContainsFunc(found, func(d diagnosis) bool { return d.count(realm.Fail) > 0 }) {
 		return codedError{code: exitFailure}
 	}
 	return err
 }
 
-// tenantsOf are the tenants of a configuration, one of them or with "" all, sorted by path,
-// and the clients of their realms.
-func tenantsOf(c config.Config, path string, transport http.RoundTripper) ([]*tenant.Tenant, map[string]*keycloak.Client, error) {
-	list, err := allTenants(c, mappings{})
-	if err != nil {
-		return nil, nil, err
+// tenantsOf are the tenants of a configuration that a command is about, one of them or with ""
+// all, sorted by path, all of them, and the clients of their realms.
+func tenantsOf(c config.Config, path string, transport http.RoundTripper) (list, all []*tenant.Tenant, clients map[string]*keycloak.Client, err error) {
+	if list, err = allTenants(c, mappings{}); err != nil {
+		return nil, nil, nil, err
 	}
+	all = slices.Clone(list)
 	slices.SortFunc(list, func(a, b *tenant.Tenant) int { return strings.Compare(a.Path, b.Path) })
 	var paths []string
 	for _, t := range list {
@@ -91,10 +91,15 @@ func tenantsOf(c config.Config, path string, transport http.RoundTripper) ([]*te
 		list = slices.DeleteFunc(list, func(t *tenant.Tenant) bool { return t.Path != path })
 	}
 	if len(list) == 0 {
-		return nil, nil, codedError{exitUsage, fmt.Errorf("the configuration has no tenant %q; it has %s", path, strings.Join(paths, ", "))}
+		return nil, nil, nil, codedError{exitUsage, fmt.Errorf("the configuration has no tenant %q; it has %s", path, strings.Join(paths, ", "))}
 	}
-	clients, err := newClients(c, transport, watch{})
-	return list, clients, err
+	clients, err = newClients(c, transport, watch{})
+	return list, all, clients, err
+}
+
+// besides are the other tenants of a tenant's realm.
+func besides(t *tenant.Tenant, all []*tenant.Tenant) []*tenant.Tenant {
+	return slices.DeleteFunc(slices.Clone(all), func(other *tenant.Tenant) bool { return other.Realm != t.Realm || other.Path == t.Path })
 }
 
 func (d diagnosis) count(s realm.Severity) int {

@@ -162,7 +162,7 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 			return stage{}, err
 		}
 	}
-	tenants, clients, err := tenantsOf(c, f.tenant, rehearsal)
+	tenants, all, clients, err := tenantsOf(c, f.tenant, rehearsal)
 	if err != nil {
 		return stage{}, err
 	}
@@ -187,16 +187,16 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 			Resolved: imagined(t.Mapping), OrganizationGroups: true,
 			Protected: &tenant.Protected{At: time.Now(), Management: management},
 		})
-	} else if err := look(cmd.Context(), t, clients[t.Realm]); err != nil {
+	} else if err := look(cmd.Context(), t, besides(t, all), clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
 	return stage{t, bridge.New(keycloak.NewRealms(clients), bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
 }
 
-// look finds out what the realm has under the names of the mapping.
-func look(ctx context.Context, t *tenant.Tenant, c *keycloak.Client) error {
-	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t))
+// look finds out what the realm of a tenant and of others has under the names of the mapping.
+func look(ctx context.Context, t *tenant.Tenant, others []*tenant.Tenant, c *keycloak.Client) error {
+	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, others...))
 	if err != nil {
 		return fmt.Errorf("look at the realm: %w", err)
 	}
@@ -218,10 +218,14 @@ func emptyConfig() config.Config {
 
 // imagined are ids for what the mapping names: the names themselves.
 func imagined(m *mapping.Mapping) mapping.Resolved {
-	out := mapping.Resolved{Groups: map[string]keycloak.GroupID{}, Roles: map[keycloak.RoleName]keycloak.Role{}}
-	for _, path := range m.Groups() {
-		if id, err := keycloak.ParseGroupID("ID-OF" + strings.ReplaceAll(path, "/", "-")); err == nil {
-			out.Groups[path] = id
+	out := mapping.Resolved{Groups: map[string]keycloak.GroupID{}, GroupNames: map[string]string{}, Roles: map[keycloak.RoleName]keycloak.Role{}}
+	for _, name := range m.Groups() {
+		text, byID := strings.CutPrefix(name, config.NamedByID)
+		if !byID {
+			text = "ID-OF" + strings.ReplaceAll(name, "/", "-")
+		}
+		if id, err := keycloak.ParseGroupID(text); err == nil {
+			out.Groups[name], out.GroupNames[name] = id, name
 		}
 	}
 	for _, name := range m.Roles() {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -58,38 +60,82 @@ func mappingProblems(c config.Config) []config.Problem {
 	return out
 }
 
-// places are where the tenants of a realm store what is theirs, with the paths of their
-// entries. Two with one place would overwrite each other's values, and see each other's
-// groups.
-type places struct{ parents, userIDs map[string]string }
+// places are where the tenants of a realm store what is theirs. Two with one place would
+// overwrite each other's values, and reach each other's groups.
+type places struct {
+	taken   []territory
+	userIDs map[string]string // the paths of the entries of tenants
+}
 
-// take takes the places of a tenant. An organization's own groups have none.
+// territory is that of one tenant.
+type territory struct {
+	where  config.Problem // its entry
+	groups bool           // whether it has groups of the realm; an organization may have its own
+	parent string         // of those groups; "" for the top level
+	joined []string       // the groups that its new users join
+}
+
+// take takes the places of a tenant.
 func (p *places) take(t config.Tenant, m *mapping.Mapping) []config.Problem {
-	if p.parents == nil {
-		p.parents, p.userIDs = map[string]string{}, map[string]string{}
-	}
+	here := territory{t.Where, t.Organization == "" || m.GroupParent != "", m.GroupParent, m.DefaultGroups}
 	var out []config.Problem
-	add := func(text, hint string) {
-		problem := t.Where
-		problem.Text, problem.Hint = text, hint
-		out = append(out, problem)
+	for _, there := range p.taken {
+		out = append(out, here.meets(there)...)
+		out = append(out, here.joins(there)...)
+		out = append(out, there.joins(here)...)
 	}
-	parent, where := m.GroupParent, "below "+m.GroupParent
-	if parent == "" {
-		where = "at the top level of the realm"
-	}
-	if first, twice := p.parents[parent]; twice && (t.Organization == "" || parent != "") {
-		add("has its groups "+where+", as "+first+" has", "Name another group in groups.parent of the mapping of one of them")
-	} else if t.Organization == "" || parent != "" {
-		p.parents[parent] = t.Where.Path
-	}
+	p.taken = append(p.taken, here)
 	if t.Organization != "" {
 		return out
 	}
 	if first, twice := p.userIDs[m.UserExternalID()]; twice {
-		add("stores the externalId of users in the attribute "+m.UserExternalID()+", as "+first+" does", "Name another one for externalId in the mapping of one of them")
-	} else {
-		p.userIDs[m.UserExternalID()] = t.Where.Path
+		return append(out, here.problem("Name another one for externalId in the mapping of one of them", "stores the externalId of users in the attribute %s, as %s does", m.UserExternalID(), first))
+	}
+	if p.userIDs == nil {
+		p.userIDs = map[string]string{}
+	}
+	p.userIDs[m.UserExternalID()] = t.Where.Path
+	return out
+}
+
+// meets finds out whether one of two tenants would reach groups of the other.
+func (p territory) meets(other territory) []config.Problem {
+	const own = "Name another group in groups.parent of the mapping of one of them"
+	switch {
+	case !p.groups || !other.groups:
+		return nil
+	case p.parent == "" && other.parent == "":
+		return []config.Problem{p.problem(own, "has its groups at the top level of the realm, as %s has", other.where.Path)}
+	case p.parent == other.parent:
+		return []config.Problem{p.problem(own, "has its groups below %s, as %s has", p.parent, other.where.Path)}
+	case p.parent == "":
+		return []config.Problem{p.problem("Name a group in groups.parent of its mapping: where several tenants share a realm, each needs one of its own",
+			"has no groups.parent, so that it would reach the groups of %s, which live below %s", other.where.Path, other.parent)}
+	case other.parent == "" || isBelow(other.parent, p.parent):
+		return other.meets(p)
+	case isBelow(p.parent, other.parent):
+		return []config.Problem{p.problem(own, "has its groups below %s, which is among the groups of %s, below %s", p.parent, other.where.Path, other.parent)}
+	}
+	return nil
+}
+
+// joins finds out whether users of a tenant would join groups of another one.
+func (p territory) joins(other territory) []config.Problem {
+	var out []config.Problem
+	for _, group := range p.joined {
+		if other.groups && other.parent != "" && (group == other.parent || isBelow(group, other.parent)) {
+			out = append(out, p.problem("Name a group that no tenant has in users.defaultGroups of its mapping",
+				"has the default group %s, which is among the groups of %s, at or below %s", group, other.where.Path, other.parent))
+		}
 	}
 	return out
 }
+
+func (p territory) problem(hint, format string, args ...any) config.Problem {
+	out := p.where
+	out.Text, out.Hint = fmt.Sprintf(format, args...), hint
+	return out
+}
+
+// isBelow compares paths; what is named by its id is looked at in Keycloak (bridge/realm).
+func isBelow(path, above string) bool { return strings.HasPrefix(path, above+"/") }

@@ -41,7 +41,7 @@ func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 		}
 		out.ids[alias] = id
 	}
-	parents := parentsWithout(t, admin, out.ids)
+	parents := parentsWithout(t, admin, slices.Sorted(maps.Keys(out.ids)), out.ids["acme"])
 	flags := append([]string{"--organization", "acme", "--allow-manage-realm"}, setup...)
 	if parents["acme"] != "" {
 		flags = append(flags, "--mapping", parents["acme"])
@@ -52,7 +52,7 @@ func newCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 		globex.Organization, globex.OrganizationID, globex.Key = "globex", out.ids["globex"].String(), out.ids["globex"].String()
 		globex.Path, globex.Mapping = realm+"/organizations/globex", parents["globex"]
 		globex.Tokens = []config.Token{{Name: "globex", SHA256: sha256.Sum256([]byte("token-of-globex"))}}
-		all := config.Tenant{Path: realm, Key: "realm", Profile: config.ProfileTolerant, Tokens: []config.Token{{Name: "all", SHA256: sha256.Sum256([]byte("token-of-realm"))}}}
+		all := config.Tenant{Path: realm, Key: "realm", Mapping: parents["realm"], Profile: config.ProfileTolerant, Tokens: []config.Token{{Name: "all", SHA256: sha256.Sum256([]byte("token-of-realm"))}}}
 		r.Tenants = append(r.Tenants, globex, all)
 		c.Realms[realm] = r
 		if edit != nil {
@@ -78,19 +78,19 @@ func takeAnyDomain(c *config.Config) {
 	}
 }
 
-// parentsWithout are mapping files that name a group of the realm for each organization, where
-// the server has no groups of organizations.
-func parentsWithout(t *testing.T, admin *keycloak.Client, ids map[string]keycloak.OrganizationID) map[string]string {
+// parentsWithout are mapping files that name a group of the realm for each organization, and for
+// the tenant of the realm, where the server has no groups of organizations, of which one is told.
+func parentsWithout(t *testing.T, admin *keycloak.Client, aliases []string, id keycloak.OrganizationID) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for alias, id := range ids {
-		_, err := admin.OrganizationGroups(t.Context(), id, 0, 1)
-		if err == nil {
-			return nil
-		}
-		if keycloak.KindOf(err) != keycloak.NotFound {
-			t.Fatal(err)
-		}
+	_, err := admin.OrganizationGroups(t.Context(), id, 0, 1)
+	if err == nil {
+		return nil
+	}
+	if keycloak.KindOf(err) != keycloak.NotFound {
+		t.Fatal(err)
+	}
+	for _, alias := range append(aliases, "realm") {
 		if _, err := admin.CreateGroup(t.Context(), keycloak.NewGroup{Name: "of-" + alias}); err != nil {
 			t.Fatal(err)
 		}

@@ -113,8 +113,23 @@ func promote(t *testing.T, server keycloaktest.Server, b testBridge) protectedTh
 		}
 		out.groups[why] = group.String()
 	}
-	b.look(t)
+	b.reconfigure(t, protectListed)
 	return out
+}
+
+// reconfigure changes the configuration of a bridge that runs, and looks.
+func (b testBridge) reconfigure(t *testing.T, edit func(*config.Config)) {
+	t.Helper()
+	c := b.config
+	c.Realms = maps.Clone(c.Realms)
+	edit(&c)
+	unlimited(&c)
+	list, err := allTenants(c, b.app.mappings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.app.watcher.Replace(list, organizationsOf(c, b.app.log))
+	b.look(t)
 }
 
 func (b testBridge) look(t *testing.T) {
@@ -141,12 +156,12 @@ func TestSecurity_17_ProtectedUsers(t *testing.T) {
 			server := start(t)
 			t.Run("realm", func(t *testing.T) {
 				t.Parallel()
-				b := newBridgeOn(t, server, protectListed)
+				b := newBridgeOn(t, server, nil)
 				b.probeProtected(t, promote(t, server, b))
 			})
 			t.Run("organization", func(t *testing.T) {
 				t.Parallel()
-				c := newCustomers(t, server, protectListed)
+				c := newCustomers(t, server, nil)
 				b := c.of["acme"]
 				b.probeProtected(t, promote(t, server, b))
 			})
@@ -232,7 +247,7 @@ func TestSecurity_15_GroupsOfAdministrators(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			b := newBridgeOn(t, server, protectListed)
+			b := newBridgeOn(t, server, nil)
 			p := promote(t, server, b)
 			own := b.create(t, "/Users", `{"userName":"own"}`)
 			member := `[{"value":"` + own + `"}]`
@@ -481,26 +496,27 @@ func TestCallsOfTheLookAtWhoIsProtected(t *testing.T) {
 	}
 }
 
-// TestProtectedNamesThatAreWrong are told by doctor, and keep nothing from working.
+// TestProtectedNamesThatAreWrong are told by doctor, with the ids of those that are right, which
+// an operator may write in their place.
 func TestProtectedNamesThatAreWrong(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), protectListed)
-	warnings := []string{}
-	report := b.app.watcher.Tenants.All()[0]
-	b.look(t)
-	if problem := report.Fitness().Problem; problem != "" {
-		t.Errorf("the tenant is unfit: %s", problem)
-	}
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	patient{b, keycloaktest.Server{}}.write(t, "config.yaml", func(text string) string {
-		return strings.Replace(text, "    tenants:\n", "    protected:\n      users: [nobody]\n      groups: [/nowhere/at-all]\n    tenants:\n", 1)
+		return strings.Replace(text, "    tenants:\n", "    protected:\n      users: [nobody, boss]\n      groups: [/nowhere/at-all, /admins]\n    tenants:\n", 1)
 	})
-	ill, code := patient{testBridge: b}.diagnose(t)
-	for _, f := range ill {
-		warnings = append(warnings, string(f.Severity)+" "+f.Text)
+	boss, admins := b.account(t, "boss", true), b.group(t, "admins", keycloak.GroupID{})
+	findings := []string{}
+	report, code := patient{testBridge: b}.diagnose(t)
+	for _, f := range report {
+		findings = append(findings, string(f.Severity)+" "+f.Text)
 	}
-	want := []string{`WARN no user is called "nobody"`, `WARN no group has the path "/nowhere/at-all"`}
-	if code != 0 || !slices.Equal(warnings, want) {
-		t.Errorf("doctor ends with %d and says %v, want %v", code, warnings, want)
+	want := []string{`FAIL the user "nobody" of protected.users does not exist`, `FAIL the group "/nowhere/at-all" of protected.groups does not exist`}
+	if code != exitFailure || !slices.Equal(findings, want) {
+		t.Errorf("doctor ends with %d and says %v, want %v", code, findings, want)
+	}
+	out, _, _ := command(t, "", "doctor", "--config", b.file)
+	if want := "by the configuration: boss is id:" + boss.String() + ", /admins is id:" + admins.String(); !strings.Contains(out, want) {
+		t.Errorf("doctor says\n%s\nwant %s", out, want)
 	}
 }
 

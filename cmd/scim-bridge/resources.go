@@ -118,7 +118,7 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	if err != nil {
 		return reader{}, err
 	}
-	tenants, clients, err := tenantsOf(c, path, transport)
+	tenants, all, clients, err := tenantsOf(c, path, transport)
 	if err != nil {
 		return reader{}, err
 	}
@@ -126,7 +126,7 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 		return reader{}, errSeveral
 	}
 	t := tenants[0]
-	if err := look(cmd.Context(), t, clients[t.Realm]); err != nil {
+	if err := look(cmd.Context(), t, besides(t, all), clients[t.Realm]); err != nil {
 		return reader{}, err
 	}
 	service := bridge.New(keycloak.NewRealms(clients), bridge.Options{

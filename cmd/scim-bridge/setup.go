@@ -50,6 +50,10 @@ type setupFlags struct {
 	yes, relax, usernames bool
 	feed                  bool
 
+	protectUsers  []string            // user names
+	protectGroups []string            // paths
+	users, groups []config.Identified // those, once they were looked up
+
 	organization   string // alias
 	every          bool
 	manageRealm    bool
@@ -81,6 +85,8 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
+	flags.StringArrayVar(&f.protectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")
+	flags.StringArrayVar(&f.protectGroups, "protect-group", nil, "with --out: the `path` of a group that clients shall never change, with its members; may be repeated")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
 	flags.StringVar(&f.out, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
 	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
@@ -97,6 +103,9 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	}
 	if f.helm && f.out == "" {
 		return codedError{exitUsage, errors.New("--helm writes into the directory that --out names")}
+	}
+	if f.out == "" && len(f.protectUsers)+len(f.protectGroups) > 0 {
+		return codedError{exitUsage, errors.New("--protect-user and --protect-group write into the configuration that --out names")}
 	}
 	if f.every && f.organization != "" {
 		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
@@ -115,6 +124,9 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	if err := f.findOrganization(ctx, admin); err != nil {
+		return err
+	}
+	if f.users, f.groups, err = realm.Identify(ctx, admin, f.protectUsers, f.protectGroups); err != nil {
 		return err
 	}
 	s, changes, err := f.plan(ctx, in, admin, m)
@@ -292,8 +304,8 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
 		TokensFile:   tokensName,
 		Organization: f.organization, OrganizationID: f.organizationID.String(),
-		CredentialKeyFile: key,
-		Mapping:           f.mapping, Socket: f.socket(),
+		CredentialKeyFile: key, ProtectedUsers: f.users, ProtectedGroups: f.groups,
+		Mapping: f.mapping, Socket: f.socket(),
 		Listen: config.Address(f.listen), AdminListen: config.Address(f.adminListen), PublicURL: f.publicURL,
 	}
 	file := filepath.Join(f.out, configName)

@@ -32,8 +32,8 @@ func (b testBridge) robot(t *testing.T, clientID string) keycloak.UserID {
 	return account
 }
 
-// rename gives an account another name, as its holder does.
-func (b testBridge) rename(t *testing.T, id, name string) {
+// renameUser gives an account another name, as its holder does.
+func (b testBridge) renameUser(t *testing.T, id, name string) {
 	t.Helper()
 	if err := b.admin.UpdateUser(t.Context(), userID(t, id), keycloak.UserUpdate{Username: &name}); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
 				} {
 					taken = strings.ReplaceAll(taken, "KIND", kind)
 					id := b.create(t, "/Users", fmt.Sprintf(`{"userName":"%s-%d","externalId":"X-%s-%d"}`, kind, i, kind, i))
-					b.rename(t, id, taken)
+					b.renameUser(t, id, taken)
 					b.inReach(t, id, strings.ToLower(taken), fmt.Sprintf("X-%s-%d", kind, i), group)
 				}
 			}
@@ -130,7 +130,7 @@ func TestSecurity_41_ANameCostsNothing(t *testing.T) {
 	t.Parallel()
 	b := newCallBridge(t)
 	id := b.create(t, "/Users", `{"userName":"jane"}`)
-	b.rename(t, id, "service-account-x b")
+	b.renameUser(t, id, "service-account-x b")
 	get := func() { b.must(t, http.MethodGet, "/Users/"+id, "") }
 	if got := b.calls(get); !slices.Equal(got, []string{"GET /clients", "GET /users/{id}"}) {
 		t.Errorf("before the look, a GET makes the calls %v", got)
@@ -269,7 +269,7 @@ func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
 			early := b.robot(t, "early")
 			b.look(t)
 			jane, john := b.create(t, "/Users", `{"userName":"jane"}`), b.create(t, "/Users", `{"userName":"john"}`)
-			b.rename(t, john, "service-account-x b")
+			b.renameUser(t, john, "service-account-x b")
 			group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
 			id, err := keycloak.ParseGroupID(group)
 			if err != nil {
@@ -356,7 +356,7 @@ func TestSecurity_50_NamesThatLookLikeOthers(t *testing.T) {
 				for _, held := range append(unclear, "ceo\u200b\u0065\u0301") {
 					held = "\u200b" + kind + held
 					other := b.create(t, "/Users", `{"userName":"before-`+kind+`"}`)
-					b.rename(t, other, held)
+					b.renameUser(t, other, held)
 					b.keepsItsName(t, other, strings.ToLower(held))
 				}
 			}
