@@ -436,3 +436,49 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 		}
 	}
 }
+
+// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm removes its own members alone from them, before
+// Keycloak has groups of organizations.
+func TestSecurity_43_AnOrganizationWithGroupsOfTheRealm(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T) keycloaktest.Server{
+		"fake": func(t *testing.T) keycloaktest.Server {
+			t.Helper()
+			fake := keycloaktest.NewFake(t)
+			fake.Inject(keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound})
+			return fake.Server()
+		},
+		"real": bothServers()["real"],
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			acme := c.of["acme"]
+			if acme.app.watcher.Tenants.ByPath(acme.realm + "/organizations/acme").Fitness().OrganizationGroups {
+				t.Skip("this Keycloak has groups of organizations")
+			}
+			own, foreign := acme.create(t, "/Users", `{"userName":"own@acme.test"}`), c.of["globex"].create(t, "/Users", `{"userName":"foreign@globex.test"}`)
+			group := acme.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+own+`"}]}`)
+			id, _ := keycloak.ParseGroupID(group)
+			if err := acme.admin.AddMember(t.Context(), userID(t, foreign), id); err != nil {
+				t.Fatal(err)
+			}
+			remove := func(who string) string {
+				return answerOf(t, acme, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"remove","path":"members[value eq \"`+who+`\"]"}`), who)
+			}
+			if got, want := remove(foreign), remove(absentID); got != want {
+				t.Errorf("the removal of another organization's member = %s, of nobody %s", got, want)
+			}
+			acme.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"remove","path":"members[value eq \"`+own+`\"]"}`))
+			if members, err := acme.admin.Members(t.Context(), id, 0, 10); err != nil || len(members) != 1 || members[0].ID != foreign {
+				t.Errorf("the members are %v, %v, want the one whom another organization has", members, err)
+			}
+			for what, at := range map[string]testBridge{"another organization": c.of["globex"], "the realm": c.realm} {
+				at.refused(t, http.StatusNotFound, http.MethodGet, "/Groups/"+group, "")
+				if found, err := at.Find(t.Context(), "/Groups", `displayName eq "Team"`, ""); err != nil || len(found) > 0 {
+					t.Errorf("%s finds %v, %v", what, found, err)
+				}
+			}
+		})
+	}
+}

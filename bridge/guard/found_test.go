@@ -1,0 +1,31 @@
+package guard_test
+
+import (
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// TestSecurity_43_OrganizationsThatWereFoundShareNoGroups of the realm: they have one mapping, and so
+// would have one parent. A look that saw no organization yet does not know where groups live.
+func TestSecurity_43_OrganizationsThatWereFoundShareNoGroups(t *testing.T) {
+	t.Parallel()
+	organization, err := keycloak.ParseOrganizationID("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, err := keycloak.ParseGroupID("scim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fitness := tenant.Fitness{Resolved: mapping.Resolved{Groups: map[string]keycloak.GroupID{"/scim": parent}}}
+	for _, found := range []bool{false, true} {
+		of := &tenant.Tenant{Organization: tenant.Organization{ID: organization}, Mapping: &mapping.Mapping{GroupParent: "/scim"}, Found: found}
+		if got := guard.For(of, fitness, nil).TakesGroups(); got == found {
+			t.Errorf("found: %t has groups of the realm: %t", found, got)
+		}
+	}
+}
