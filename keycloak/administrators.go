@@ -29,6 +29,7 @@ type ClientInfo struct {
 	UUID           ClientUUID
 	ClientID       string
 	ServiceAccount bool // whether it has one
+	Authorization  bool // whether it has policies and permissions
 }
 
 // Clients lists the clients of the realm.
@@ -50,6 +51,7 @@ func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, e
 		ID       string `json:"id"`
 		ClientID string `json:"clientId"`
 		Service  bool   `json:"serviceAccountsEnabled"`
+		Policies bool   `json:"authorizationServicesEnabled"`
 	}
 	if err := c.get(ctx, "list clients", "/clients", v, &list); err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, e
 		if err != nil {
 			return nil, &Error{Op: "list clients", Kind: Unavailable, Err: err}
 		}
-		out[i] = ClientInfo{id, j.ClientID, j.Service}
+		out[i] = ClientInfo{id, j.ClientID, j.Service, j.Policies}
 	}
 	return out, nil
 }

@@ -26,6 +26,10 @@ type RealmSettings struct {
 	// AdminPermissionsEnabled says that fine-grained admin permissions decide for who has none
 	// of the roles about users (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
+	// AdminPermissionsClient is whose policies and permissions they are.
+	AdminPermissionsClient struct {
+		ID string `json:"id"`
+	} `json:"adminPermissionsClient"`
 }
 
 // RealmSettings reads the settings; it needs view-realm, without which Keycloak

@@ -83,7 +83,7 @@ type Severity string
 const (
 	Pass Severity = "PASS"
 	Warn Severity = "WARN" // requests that identity providers commonly send are refused, or the account may do more than it needs
-	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer
+	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer, unless the finding is beside that
 )
 
 // Finding is one thing that was looked at.
@@ -92,6 +92,9 @@ type Finding struct {
 	Check    string   `json:"check"`         // what was looked at, in a word
 	Text     string   `json:"text"`          // what was found
 	Fix      string   `json:"fix,omitempty"` // what to do about it; "" of a Pass
+	// Beside says of a Fail that the tenant answers nevertheless: the realm is in danger by others, or
+	// nothing is written (see tenant.Protected).
+	Beside bool `json:"-"`
 }
 
 // Report is what a look at a realm found.
@@ -123,26 +126,36 @@ func (r *Report) pass(check, format string, args ...any) {
 }
 
 func (r *Report) warn(check, fix, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{Warn, check, fmt.Sprintf(format, args...), r.fix(fix)})
+	r.Findings = append(r.Findings, Finding{Severity: Warn, Check: check, Text: fmt.Sprintf(format, args...), Fix: r.fix(fix)})
 }
 
 func (r *Report) fail(check, fix, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{Fail, check, fmt.Sprintf(format, args...), r.fix(fix)})
+	r.Findings = append(r.Findings, Finding{Severity: Fail, Check: check, Text: fmt.Sprintf(format, args...), Fix: r.fix(fix)})
+}
+
+// failBeside is fail where the tenant answers nevertheless.
+func (r *Report) failBeside(check, fix, format string, args ...any) {
+	r.fail(check, fix, format, args...)
+	r.Findings[len(r.Findings)-1].Beside = true
 }
 
 // fix names the realm in a command.
 func (r *Report) fix(command string) string { return strings.ReplaceAll(command, "REALM", r.realm) }
 
 // Problems are the texts of what failed: the tenant must not answer.
-func (r *Report) Problems() []string { return r.texts(Fail) }
+func (r *Report) Problems() []string {
+	return r.texts(func(f Finding) bool { return f.Severity == Fail && !f.Beside })
+}
 
-// Warnings are the texts of the warnings.
-func (r *Report) Warnings() []string { return r.texts(Warn) }
+// Warnings are the texts of what the tenant answers with nevertheless.
+func (r *Report) Warnings() []string {
+	return r.texts(func(f Finding) bool { return f.Severity == Warn || f.Beside })
+}
 
-func (r *Report) texts(s Severity) []string {
+func (r *Report) texts(wanted func(Finding) bool) []string {
 	var out []string
 	for _, f := range r.Findings {
-		if f.Severity == s {
+		if wanted(f) {
 			out = append(out, f.Text)
 		}
 	}

@@ -69,8 +69,9 @@ type protector struct {
 
 	subject
 
-	c     *keycloak.Client
-	names *resolver
+	c        *keycloak.Client
+	names    *resolver
+	settings keycloak.RealmSettings
 
 	mu        sync.Mutex // of what follows, and of the report
 	roles     map[string]keycloak.Role
@@ -88,7 +89,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 			Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
 		},
 	}
-	for _, look := range []func(context.Context) error{p.remember, p.clients, p.composites, p.holders, p.defaults, p.list, p.places} {
+	for _, look := range []func(context.Context) error{p.remember, p.read, p.clients, p.permissions, p.composites, p.holders, p.defaults, p.list, p.places} {
 		if err := look(ctx); err != nil {
 			return Protection{}, fmt.Errorf("look who is protected: %w", err)
 		}
@@ -115,6 +116,12 @@ func (p *protector) forget(ctx context.Context) {
 		p.warn(checkProtected, "see that the bridge may write its own service account, or name groups and users by their ids",
 			"after a start the names of the configuration could mean other groups and users than now: %v", err)
 	}
+}
+
+// read reads the settings of the realm.
+func (p *protector) read(ctx context.Context) (err error) {
+	p.settings, err = p.c.RealmSettings(ctx)
+	return err
 }
 
 // clients reads the roles of the realm and of its clients, and the service accounts.
@@ -219,11 +226,7 @@ func (p *protector) administers(id string, seen map[string]bool) bool {
 
 // holders reads who has a role that administers, by itself or by a group.
 func (p *protector) holders(ctx context.Context) error {
-	settings, err := p.c.RealmSettings(ctx)
-	if err != nil {
-		return err
-	}
-	if everybody, administers := p.roles[settings.DefaultRole.ID]; administers {
+	if everybody, administers := p.roles[p.settings.DefaultRole.ID]; administers {
 		p.fail(checkProtected, "take that out of the role", "every user of the realm is an administrator: the role %q, which each has, contains a right of realm-management", everybody.Name)
 		delete(p.roles, everybody.ID)
 	}

@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -19,7 +22,6 @@ func TestFineGrainedPermissions(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	b := newBridgeOn(t, server, nil)
-	at := "/admin/realms/" + b.realm
 	boss := b.account(t, "boss", true)
 	b.grant(t, boss, b.known(t, right("realm-admin")))
 	bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
@@ -30,7 +32,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adminSend(t, server, http.MethodPut, at, `{"adminPermissionsEnabled":true}`)
+	adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":true}`)
 	p := patient{b, server}
 	p.right(t, "manage-users", false)
 	p.right(t, "query-users", true)
@@ -39,28 +41,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, "lacks the realm-management role manage-users, and no fine-grained permission") {
 		t.Errorf("without permissions the look finds %q", problem)
 	}
-	permissions, _, err := b.admin.FindClient(t.Context(), "admin-permissions")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at += "/clients/" + permissions.String() + "/authz/resource-server"
-	add := func(path string, body map[string]any) string {
-		t.Helper()
-		data, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var made struct{ ID string }
-		if err := json.Unmarshal([]byte(adminCall(t, server, http.MethodPost, at+path, string(data))), &made); err != nil {
-			t.Fatal(err)
-		}
-		return made.ID
-	}
-	is := add("/policy/user", map[string]any{"name": "the bridge", "users": []string{account.String()}})
-	isNot := add("/policy/user", map[string]any{"name": "not the bridge", "users": []string{account.String()}, "logic": "NEGATIVE"})
-	add("/permission/scope", map[string]any{"name": "users", "resourceType": "Users", "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{is}})
-	add("/permission/scope", map[string]any{"name": "groups", "resourceType": "Groups", "scopes": []string{"view", "manage", "view-members", "manage-members", "manage-membership"}, "policies": []string{is}})
-	add("/permission/scope", map[string]any{"name": "administrators", "resourceType": "Users", "resources": []string{boss.String()}, "scopes": []string{"view", "manage", "manage-group-membership"}, "policies": []string{isNot}})
+	b.permit(t, server, account, boss)
 	if keycloaktest.OlderThan("26.6") { // it does not let the account see itself
 		b.app.watcher.Look(t.Context())
 		b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
@@ -75,7 +56,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
 	b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"replace","path":"title","value":"t2"},{"op":"replace","path":"active","value":false}`))
 	b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"remove","path":"members[value eq \"`+jane+`\"]"}`))
-	wantNames(t, "users", b.names(t, "/Users"), "jane")
+	wantNames(t, "users", b.names(t, "/Users"), "boss", "jane") // Keycloak lists whom it lets nobody read
 	if found, err := b.Find(t.Context(), "/Users", `externalId eq "J"`, ""); err != nil || len(found) != 1 {
 		t.Errorf("jane is found as %v, %v", found, err)
 	}
@@ -90,6 +71,187 @@ func TestFineGrainedPermissions(t *testing.T) {
 	b.refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"boss"}`)
 	b.must(t, http.MethodDelete, "/Groups/"+group, "")
 	b.must(t, http.MethodDelete, "/Users/"+jane, "")
+}
+
+// permit gives the bridge's account what docs/explanation/security.md says, and takes an
+// administrator out of its reach.
+func (b testBridge) permit(t *testing.T, server keycloaktest.Server, account, admin keycloak.UserID) {
+	t.Helper()
+	nobody := b.role(t, server, "", "nobody")
+	is := b.policy(t, server, "user", `"name":"the bridge","users":["`+account.String()+`"]`)
+	isNobody := b.policy(t, server, "role", `"name":"nobody","roles":[{"id":"`+nobody.ID+`"}]`)
+	b.permission(t, server, `"name":"users","resourceType":"Users","scopes":["view","manage","manage-group-membership"]`, is)
+	b.permission(t, server, `"name":"groups","resourceType":"Groups","scopes":["view","manage","view-members","manage-members","manage-membership"]`, is)
+	b.permission(t, server, `"name":"administrators","resourceType":"Users","resources":["`+admin.String()+`"],"scopes":`+userScopes, isNobody)
+}
+
+// userScopes are all that a permission gives on a user.
+const userScopes = `["view","manage","manage-group-membership","map-roles","impersonate","reset-password"]`
+
+// policy makes a policy of the realm's fine-grained permissions and returns its id.
+func (b testBridge) policy(t *testing.T, server keycloaktest.Server, kind, members string) string {
+	t.Helper()
+	return b.authorize(t, server, "/policy/"+kind, "{"+members+"}")
+}
+
+// permission makes a permission that is given by policies, and returns its id.
+func (b testBridge) permission(t *testing.T, server keycloaktest.Server, members string, policies ...string) string {
+	t.Helper()
+	data, err := json.Marshal(append([]string{}, policies...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.authorize(t, server, "/permission/scope", "{"+members+`,"policies":`+string(data)+"}")
+}
+
+func (b testBridge) authorize(t *testing.T, server keycloaktest.Server, path, body string) (id string) {
+	t.Helper()
+	var made struct{ ID string }
+	if err := json.Unmarshal([]byte(adminCall(t, server, http.MethodPost, b.authorization(t)+path, body)), &made); err != nil {
+		t.Fatal(err)
+	}
+	return made.ID
+}
+
+// authorization is where the realm's fine-grained permissions are.
+func (b testBridge) authorization(t *testing.T) string {
+	t.Helper()
+	client, _, err := b.admin.FindClient(t.Context(), "admin-permissions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "/admin/realms/" + b.realm + "/clients/" + client.String() + "/authz/resource-server"
+}
+
+// callsOn are the calls of the Admin API that read or change a user.
+func callsOn(user, group string) []attack {
+	at := "/users/" + user
+	return []attack{
+		{http.MethodGet, at, ""},
+		{http.MethodPut, at, `{"firstName":"mine"}`},
+		{http.MethodPut, at, `{"enabled":false}`},
+		{http.MethodPut, at + "/reset-password", `{"type":"password","value":"Mine-of-the-attacker-1","temporary":false}`},
+		{http.MethodPut, at + "/reset-password-email", ""},
+		{http.MethodPut, at + "/execute-actions-email", `["UPDATE_PASSWORD"]`},
+		{http.MethodPut, at + "/send-verify-email", ""},
+		{http.MethodPut, at + "/disable-credential-types", `["password"]`},
+		{http.MethodGet, at + "/credentials", ""},
+		{http.MethodGet, at + "/sessions", ""},
+		{http.MethodPost, at + "/logout", ""},
+		{http.MethodPost, at + "/impersonation", "{}"},
+		{http.MethodGet, at + "/groups", ""},
+		{http.MethodPut, at + "/groups/" + group, "{}"},
+		{http.MethodDelete, at + "/groups/" + group, ""},
+		{http.MethodGet, at + "/role-mappings", ""},
+		{http.MethodPost, at + "/role-mappings/realm", "[]"},
+		{http.MethodGet, at + "/federated-identity", ""},
+		{http.MethodPost, at + "/federated-identity/mine", `{"userId":"mine","userName":"mine"}`},
+		{http.MethodGet, at + "/consents", ""},
+		{http.MethodDelete, at, ""},
+	}
+}
+
+// TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut: what the documents say keeps
+// who has the bridge's secret away from an administrator, and lets nobody else at it. With a policy
+// of the logic Negative in its place every user of the realm could reset the administrator's
+// password.
+func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	b := newBridgeOn(t, server, nil)
+	boss := b.account(t, "boss", true)
+	b.grant(t, boss, b.known(t, right("realm-admin")))
+	b.account(t, "ordinary", true)
+	group := b.group(t, "team", keycloak.GroupID{})
+	bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := b.admin.ServiceAccount(t.Context(), bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":true}`)
+	p := patient{b, server}
+	p.right(t, "manage-users", false)
+	p.right(t, "query-users", true)
+	p.right(t, "query-groups", true)
+	b.permit(t, server, account, boss)
+	secret := b.config.Realms[b.realm].Credentials.Secret.Reveal()
+	for who, form := range map[string]url.Values{
+		"an ordinary user": {"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"ordinary"}, "password": {passwordBefore}},
+		"the bridge":       {"grant_type": {"client_credentials"}, "client_id": {"scim-bridge"}, "client_secret": {secret}},
+	} {
+		for _, call := range callsOn(boss.String(), group.String()) {
+			if got := b.adminAs(t, server, form, call); got != http.StatusForbidden {
+				t.Errorf("%s: %s %s of the administrator = %d, want 403", who, call.method, call.path, got)
+			}
+		}
+	}
+	if !b.canLogIn(t, server, "boss", passwordBefore) {
+		t.Error("the administrator's password was changed")
+	}
+}
+
+// TestSecurity_38_DoctorFindsNegativePolicies: a permission with one alone is for every user of the
+// realm, and one that has another policy too is near to that.
+func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			p := patient{b, server}
+			p.set(t, `{"adminPermissionsEnabled":true}`)
+			user := b.account(t, "helper", true).String()
+			is := b.policy(t, server, "user", `"name":"is","users":["`+user+`"]`)
+			isNot := b.policy(t, server, "user", `"name":"is not","logic":"NEGATIVE","users":["`+user+`"]`)
+			look := func(when string, want ...string) {
+				t.Helper()
+				var got []string
+				ill, code := p.diagnose(t)
+				for _, f := range ill {
+					got = append(got, string(f.Severity)+" "+f.Check+" "+f.Text)
+				}
+				if diff := cmp.Diff(want, got); diff != "" || (code != 0) != strings.HasPrefix(strings.Join(want, ""), "FAIL") {
+					t.Errorf("%s: doctor ends with %d: (-want +got)\n%s", when, code, diff)
+				}
+			}
+			look("without a permission", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			both := b.permission(t, server, `"name":"both","resourceType":"Users","scopes":["view"]`, isNot, is)
+			look("beside a positive one", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			b.permission(t, server, `"name":"alone","resourceType":"Users","resources":["`+user+`"],"scopes":["view"]`, isNot)
+			look("alone", `FAIL permissions the permission "alone" is for every user of the realm but those of a policy: its policy "is not" has the logic Negative`)
+			b.must(t, http.MethodGet, "/Users", "")
+			adminSend(t, server, http.MethodDelete, b.authorization(t)+"/permission/scope/"+both, "")
+			adminSend(t, server, http.MethodDelete, b.authorization(t)+"/policy/user/"+isNot, "")
+			look("gone")
+			if name == "real" && keycloaktest.Version() == "26.4.7" { // once they are off it lists no clients to an account without manage-clients
+				return
+			}
+			b.permission(t, server, `"name":"off","resourceType":"Users","scopes":["manage"]`, b.policy(t, server, "user", `"name":"off for","logic":"NEGATIVE","users":["`+user+`"]`))
+			p.set(t, `{"adminPermissionsEnabled":false}`)
+			look("switched off")
+		})
+	}
+}
+
+// adminAs is the status of a call of the Admin API with a token of its caller's own.
+func (b testBridge) adminAs(t *testing.T, server keycloaktest.Server, form url.Values, call attack) int {
+	t.Helper()
+	status, answer := token(t, server, b.realm, form)
+	if status != http.StatusOK {
+		t.Fatalf("no token: %v", answer)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), call.method, server.URL+"/admin/realms/"+b.realm+call.path, strings.NewReader(call.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+answer["access_token"].(string))
+	req.Header.Set("Content-Type", "application/json")
+	status, _, _ = exchange(t, req)
+	return status
 }
 
 // secretClient is Keycloak as who holds the bridge's secret sees it.

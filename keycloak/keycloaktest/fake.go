@@ -30,6 +30,8 @@ type Fake struct {
 	tokens  map[string]*token // by their text
 	used    map[string]bool   // jti of client assertions
 	lastRow int               // of attribute rows
+
+	firstPermissions bool // see FirstPermissions
 }
 
 // NewFake starts a fake on loopback, which ends with the test. It holds the realm
@@ -151,7 +153,11 @@ func (c *call) between() {
 	}
 }
 
-const adminPrefix = "/admin/realms/{realm}"
+const (
+	adminPrefix = "/admin/realms/{realm}"
+	// authorizationPath is where the realm's fine-grained permissions are.
+	authorizationPath = "/clients/{client}/authz/resource-server"
+)
 
 // route is a call of the Admin API below a realm.
 type route struct {
@@ -261,6 +267,15 @@ func realmRoutes() []route {
 		{"GET /clients/{client}/roles/{role}", []string{viewClients, manageClients}, readRole},
 		{"GET /clients/{client}/roles/{role}/users", []string{viewClients, manageClients}, listUsersOfRole},
 		{"GET /clients/{client}/roles/{role}/groups", []string{viewClients, manageClients}, listGroupsOfRole},
+		{"GET /users-management-permissions", []string{viewUsers, manageUsers}, readFirstPermissions},
+		{"GET " + authorizationPath + "/permission", []string{viewRealm}, listPermissions},
+		{"GET " + authorizationPath + "/policy", []string{viewRealm}, listPolicies},
+		{"GET " + authorizationPath + "/policy/{policy}/scopes", []string{viewRealm}, listPermissionScopes},
+		{"GET " + authorizationPath + "/policy/{policy}/associatedPolicies", []string{viewRealm}, listPermissionPolicies},
+		{"POST " + authorizationPath + "/policy/{kind}", []string{manageRealm}, createPolicy},
+		{"POST " + authorizationPath + "/permission/scope", []string{manageRealm}, createPermission},
+		{"DELETE " + authorizationPath + "/policy/{kind}/{policy}", []string{manageRealm}, deletePolicy},
+		{"DELETE " + authorizationPath + "/permission/scope/{policy}", []string{manageRealm}, deletePolicy},
 		{"GET ", nil, readRealm},
 		{"PUT ", []string{manageRealm}, writeRealm},
 		{"DELETE ", []string{manageRealm}, deleteRealm},

@@ -26,10 +26,14 @@ func listClients(c *call) (reply, error) {
 	}
 	out := []any{}
 	for _, cl := range clients {
-		out = append(out, map[string]any{
+		shown := map[string]any{
 			"id": cl.id, "clientId": cl.clientID, "description": cl.description, "enabled": cl.enabled,
 			"publicClient": cl.public, "serviceAccountsEnabled": cl.service, "secret": cl.secret,
-		})
+		}
+		if cl.authorization {
+			shown["authorizationServicesEnabled"] = true
+		}
+		out = append(out, shown)
 	}
 	return found(out)
 }

@@ -47,6 +47,7 @@ func (r *realm) set(object map[string]any) error {
 	delete(object, "realm")
 	delete(object, "id")
 	maps.Copy(r.settings, object)
+	r.permit()
 	return nil
 }
 

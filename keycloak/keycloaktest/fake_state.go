@@ -30,6 +30,8 @@ type realm struct {
 	// defaultGroups are the ids of those that a new user joins.
 	defaultGroups []string
 	events        []event
+	// policies are those of the fine-grained admin permissions, with the permissions.
+	policies []*policy
 	// firstActions are the required actions that every new user gets.
 	firstActions []string
 }
@@ -82,9 +84,11 @@ type client struct {
 	id, clientID, description, secret string
 
 	enabled, public, directGrants, service bool
-	authenticator                          string // "client-secret" or "client-jwt"
-	attributes                             map[string]string
-	roles                                  []*role
+
+	authorization bool   // whether it has policies and permissions
+	authenticator string // "client-secret" or "client-jwt"
+	attributes    map[string]string
+	roles         []*role
 }
 
 func newID() string {
@@ -100,7 +104,7 @@ func (f *Fake) addRealm(name string) *realm {
 		settings: map[string]any{
 			"enabled": true, "editUsernameAllowed": false, "registrationEmailAsUsername": false,
 			"loginWithEmailAllowed": true, "duplicateEmailsAllowed": false, "registrationAllowed": false, "organizationsEnabled": false,
-			"adminEventsEnabled": false, "attributes": map[string]any{},
+			"adminEventsEnabled": false, "adminPermissionsEnabled": false, "attributes": map[string]any{},
 			"accessTokenLifespan": json.Number("300"),
 		},
 		users: map[string]*user{}, named: map[string]*user{}, groups: map[string]*group{}, clients: map[string]*client{}, organizations: map[string]*organization{},
@@ -208,6 +212,7 @@ func (r *realm) removeGroup(g *group) {
 		r.removeGroup(child)
 	}
 	delete(r.groups, g.id)
+	r.forget(g.id)
 	for _, u := range r.users {
 		u.groups = slices.DeleteFunc(u.groups, func(id string) bool { return id == g.id })
 	}
@@ -215,6 +220,7 @@ func (r *realm) removeGroup(g *group) {
 
 func (r *realm) removeUser(u *user) {
 	delete(r.users, u.id)
+	r.forget(u.id)
 	delete(r.named, u.username)
 	for _, o := range r.organizations {
 		o.members = slices.DeleteFunc(o.members, func(id string) bool { return id == u.id })
