@@ -334,7 +334,7 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, di
 	}
 	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
 	groups, err := k.planLeave(ctx, r, cur.userID)
-	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID}), err
+	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
 }
 
 func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

@@ -48,8 +48,8 @@ type Step struct {
 	Roles       []keycloak.Role // all of the realm or all of one client
 	Link        keycloak.Link
 
-	// Live says that the step could take the user's account over or destroys it: who has it is
-	// looked at before.
+	// Live says that the step could take the user's account over, ends or gives its access, or
+	// destroys it: who has it is looked at before.
 	Live bool
 	// Always says that the step is carried out even when one before it failed:
 	// access is ended also when Keycloak refuses to disable the user.

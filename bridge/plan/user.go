@@ -90,7 +90,7 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 		p = append(p, Step{Kind: EndSessions, User: id})
 	}
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: identifies || !update.Password.IsZero()})
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: identifies || update.Enabled != nil || !update.Password.IsZero()})
 	}
 	if update.Enabled != nil && !*update.Enabled {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})

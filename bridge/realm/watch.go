@@ -41,8 +41,9 @@ type Watcher struct {
 	// Forget is told of a tenant that is gone; may be nil.
 	Forget func(tenant string)
 
-	last  map[string]string // by tenant and subject: what the log said
-	known map[string]*Known // by realm
+	last      map[string]string    // by tenant and subject: what the log said
+	known     map[string]*Known    // by realm
+	followers map[string]*follower // by realm
 
 	mu       sync.Mutex
 	proposed map[string]*mapping.Mapping // by tenant

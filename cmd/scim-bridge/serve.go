@@ -75,6 +75,7 @@ func serve(ctx context.Context, c config.Config, log *zap.Logger) error {
 		g.Go(func() error { return listen(controlServer, socket) })
 	}
 	g.Go(func() error { app.watcher.Run(gctx); return nil })
+	g.Go(func() error { app.watcher.Follow(gctx); return nil })
 	g.Go(func() error { return app.watchFiles(gctx) })
 	g.Go(func() error { app.warnOfExpiry(gctx); return nil })
 	g.Go(func() error { app.service.KeepIndexes(gctx, app.watcher.Tenants, c.Index.Warm); return nil })

@@ -53,7 +53,8 @@ func (c *client) role(name string) *role {
 
 // caller is who sent a call.
 type caller struct {
-	super  bool // the administrator of realm master
+	id     string // of the user
+	super  bool   // the administrator of realm master
 	rights []string
 }
 
@@ -123,12 +124,12 @@ func (f *Fake) authenticate(r *http.Request) (*token, error) {
 func (t *token) caller(r *realm) caller {
 	u := t.realm.users[t.user]
 	if t.realm.name == masterRealm {
-		return caller{super: u.username == "admin"}
+		return caller{id: u.id, super: u.username == "admin"}
 	}
 	if t.realm != r {
-		return caller{}
+		return caller{id: u.id}
 	}
-	return caller{rights: r.effective(u)}
+	return caller{id: u.id, rights: r.effective(u)}
 }
 
 // effective are the roles of realm-management that a user holds, composites

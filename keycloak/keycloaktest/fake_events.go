@@ -16,6 +16,7 @@ type event struct {
 	time                      int64 // ms
 	operation, resource, path string
 	username                  string
+	by                        string // the id of who called
 }
 
 // eventRule says which event a call leaves. A path takes its ids from the call's own, new
@@ -35,6 +36,18 @@ func eventRules() []eventRule {
 		{"POST /groups/{group}/children", "CREATE", "GROUP", "groups/{group}/children"},
 		{"PUT /groups/{group}", "UPDATE", "GROUP", "groups/{group}"},
 		{"DELETE /groups/{group}", "DELETE", "GROUP", "groups/{group}"},
+		{"POST /users/{id}/role-mappings/realm", "CREATE", "REALM_ROLE_MAPPING", "users/{id}/role-mappings/realm"},
+		{"DELETE /users/{id}/role-mappings/realm", "DELETE", "REALM_ROLE_MAPPING", "users/{id}/role-mappings/realm"},
+		{"POST /users/{id}/role-mappings/clients/{client}", "CREATE", "CLIENT_ROLE_MAPPING", "users/{id}/role-mappings/clients/{client}"},
+		{"DELETE /users/{id}/role-mappings/clients/{client}", "DELETE", "CLIENT_ROLE_MAPPING", "users/{id}/role-mappings/clients/{client}"},
+		{"POST /groups/{group}/role-mappings/realm", "CREATE", "REALM_ROLE_MAPPING", "groups/{group}/role-mappings/realm"},
+		{"DELETE /groups/{group}/role-mappings/realm", "DELETE", "REALM_ROLE_MAPPING", "groups/{group}/role-mappings/realm"},
+		{"POST /groups/{group}/role-mappings/clients/{client}", "CREATE", "CLIENT_ROLE_MAPPING", "groups/{group}/role-mappings/clients/{client}"},
+		{"DELETE /groups/{group}/role-mappings/clients/{client}", "DELETE", "CLIENT_ROLE_MAPPING", "groups/{group}/role-mappings/clients/{client}"},
+		{"POST /roles", "CREATE", "REALM_ROLE", "roles/new"},
+		{"POST /roles-by-id/{byID}/composites", "CREATE", "REALM_ROLE", "roles-by-id/{byID}/composites"},
+		{"DELETE /roles-by-id/{byID}/composites", "DELETE", "REALM_ROLE", "roles-by-id/{byID}/composites"},
+		{"PUT /default-groups/{group}", "CREATE", "GROUP", "default-groups/{group}"},
 		{"POST /organizations/{organization}/members", "CREATE", "ORGANIZATION_MEMBERSHIP", member},
 		{"DELETE /organizations/{organization}/members/{member}", "DELETE", "ORGANIZATION_MEMBERSHIP", member + "/{member}"},
 		{"POST /organizations/{organization}/groups", "CREATE", "ORGANIZATION_GROUP", group},
@@ -66,7 +79,7 @@ func (c *call) record(answer reply) {
 		}
 	}
 	c.realm.events = append(c.realm.events, event{
-		id: newID(), time: time.Now().UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(),
+		id: newID(), time: time.Now().UnixMilli(), operation: rule.operation, resource: rule.resource, path: strings.Join(segments, "/"), username: c.memberName(), by: c.caller.id,
 	})
 }
 
@@ -83,19 +96,30 @@ func (c *call) memberName() string {
 func listEvents(c *call) (reply, error) {
 	from, _ := c.query("dateFrom")
 	since, err := strconv.ParseInt(from, 10, 64)
-	if direction, _ := c.query("direction"); err != nil || direction != "asc" {
-		return reply{}, notModelled("admin events without dateFrom in ms and direction asc")
+	direction, _ := c.query("direction")
+	if err != nil || direction != "asc" && direction != "desc" {
+		return reply{}, notModelled("admin events without dateFrom in ms and a direction")
 	}
-	out := []map[string]any{}
+	types, out := c.r.URL.Query()["resourceTypes"], []map[string]any{}
+	for _, name := range types {
+		if !slices.ContainsFunc(eventRules(), func(r eventRule) bool { return r.resource == name }) && !strings.HasPrefix(name, "CLIENT_ROLE") && name != "AUTHORIZATION_POLICY" {
+			return reply{}, broke()
+		}
+	}
 	for _, e := range c.realm.events {
-		if e.time < since {
+		if e.time < since || len(types) > 0 && !slices.Contains(types, e.resource) {
 			continue
 		}
-		object := map[string]any{"id": e.id, "time": e.time, "operationType": e.operation, "resourceType": e.resource, "resourcePath": e.path}
+		object := map[string]any{
+			"id": e.id, "time": e.time, "operationType": e.operation, "resourceType": e.resource, "resourcePath": e.path, "authDetails": map[string]any{"userId": e.by},
+		}
 		if e.username != "" && strings.HasSuffix(e.resource, "MEMBERSHIP") {
 			object["details"] = map[string]any{"username": e.username}
 		}
 		out = append(out, object)
+	}
+	if direction == "desc" {
+		slices.Reverse(out)
 	}
 	list, err := page(c, out, keycloak.MaxPage)
 	if err != nil {

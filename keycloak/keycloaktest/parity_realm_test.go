@@ -412,6 +412,48 @@ func adminEvents(p *probe) {
 	p.err("DeleteUser", p.c.DeleteUser(p.ctx, user))
 	p.err("DeleteUser again", p.c.DeleteUser(p.ctx, user))
 	p.events(watcher, start)
+	p.rightsEvents(watcher, start, quiet)
+}
+
+// rightsEvents are those by which somebody may become an administrator, and who made them.
+func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user keycloak.UserID) {
+	holder := p.group(keycloak.NewGroup{Name: "holder"})
+	p.raw(http.MethodPost, "/roles", `{"name":"composite"}`)
+	realm, err := p.admin.FindRole(p.ctx, keycloak.RoleName{Name: "composite"})
+	p.err("FindRole", err)
+	right, err := p.admin.FindRole(p.ctx, keycloak.RoleName{Client: keycloak.RealmManagement, Name: "view-events"})
+	p.err("FindRole of a client", err)
+	p.know(realm.ID, "role")
+	p.know(right.ID, "right")
+	p.know(right.ContainerID, "management")
+	p.raw(http.MethodPost, "/roles-by-id/"+realm.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q,"clientRole":true,"containerId":%q}]`, right.ID, right.Name, right.ContainerID))
+	for i, h := range []keycloak.RoleHolder{user, holder} {
+		for _, r := range []keycloak.Role{realm, right} {
+			p.err(fmt.Sprint("GrantRoles ", i, r.Name), p.admin.GrantRoles(p.ctx, h, []keycloak.Role{r}))
+			p.err(fmt.Sprint("RevokeRoles ", i, r.Name), p.admin.RevokeRoles(p.ctx, h, []keycloak.Role{r}))
+		}
+	}
+	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY"}
+	list, err := watcher.LatestAdminEvents(p.ctx, start, 100, types...)
+	p.err("LatestAdminEvents", err)
+	for i, e := range list {
+		p.got(fmt.Sprint("latest event ", i), []any{e.Operation, e.Resource, e.Path}, nil)
+	}
+	list, err = watcher.LatestAdminEvents(p.ctx, start, 2, "REALM_ROLE_MAPPING")
+	p.got("LatestAdminEvents, two of one type", len(list), err)
+	_, err = watcher.LatestAdminEvents(p.ctx, start, 2, "NOPE")
+	p.err("LatestAdminEvents of no type", err)
+	own, err := p.c.OwnAccount(p.ctx)
+	p.err("OwnAccount", err)
+	all, err := watcher.AdminEvents(p.ctx, start, 0)
+	p.err("AdminEvents by all", err)
+	mine := 0
+	for _, e := range all {
+		if e.By == own.String() {
+			mine++
+		}
+	}
+	p.got("events by this client, and by others", []any{mine > 3, mine < len(all)}, nil)
 }
 
 // events writes down the admin events about users, groups and memberships.

@@ -1,0 +1,110 @@
+package realm
+
+import (
+	"context"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+const (
+	// followEvery is how often the events of a realm are asked for by which somebody may become an
+	// administrator.
+	followEvery = time.Second
+	// wakeEvery is how often they have a look begin at most: where roles are given all the time,
+	// looks would be all that the bridge does.
+	wakeEvery = 10 * time.Second
+	// followEvents are those of one call. Where there are more, some are not seen, and a look begins.
+	followEvents = 200
+	// eventOverlap is how far back of the newest event is looked again, as an event has its time
+	// before its transaction commits; eventSkew is how much Keycloak's clock may be behind.
+	eventOverlap = 15 * time.Second
+	eventSkew    = 5 * time.Minute
+)
+
+// rightsEvents are the types of resources by whose change somebody may become an administrator: by
+// a role, what a role contains, a group's place, a fine-grained permission. Memberships are not
+// among them: there is one for every member that anybody adds.
+func rightsEvents() []string {
+	return []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY"}
+}
+
+// follower knows which events of a realm were seen.
+type follower struct {
+	newest  time.Time // event, by Keycloak's clock
+	seen    map[string]bool
+	woken   time.Time
+	waiting bool // something was changed since
+}
+
+// Follow has a look begin about a second after somebody else changed what makes administrators, in
+// realms with a change feed, until the context ends. Elsewhere the next look finds it.
+func (w *Watcher) Follow(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			w.FollowOnce(ctx, time.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// FollowOnce asks every realm with a feed once, and reports whether it has a look begin. It is not
+// called twice at a time.
+func (w *Watcher) FollowOnce(ctx context.Context, now time.Time) bool {
+	fed := map[string]bool{}
+	for _, t := range w.Tenants.All() {
+		fed[t.Realm] = fed[t.Realm] || t.Fitness().Feed
+	}
+	wake := false
+	for realm, c := range w.Realms.All() {
+		if !fed[realm] {
+			delete(w.followers, realm)
+			continue
+		}
+		f := w.followers[realm]
+		if f == nil {
+			f = &follower{newest: now.Add(-eventSkew)}
+			if w.followers == nil {
+				w.followers = map[string]*follower{}
+			}
+			w.followers[realm] = f
+		}
+		if changed, err := f.poll(ctx, c); err == nil && changed { // an outage is no news, and what it hides comes after it
+			f.waiting = true
+		}
+		if f.waiting && now.Sub(f.woken) >= wakeEvery {
+			f.waiting, f.woken, wake = false, now, true
+		}
+	}
+	if wake {
+		w.Wake()
+	}
+	return wake
+}
+
+// poll reports whether somebody else changed something since the poll before.
+func (f *follower) poll(ctx context.Context, c *keycloak.Client) (changed bool, err error) {
+	own, err := c.OwnAccount(ctx)
+	if err != nil {
+		return false, err
+	}
+	list, err := c.LatestAdminEvents(ctx, f.newest.Add(-eventOverlap), followEvents, rightsEvents()...)
+	if err != nil {
+		return false, err
+	}
+	seen := make(map[string]bool, len(list))
+	changed = len(list) == followEvents
+	for _, e := range list {
+		seen[e.ID] = true
+		changed = changed || !f.seen[e.ID] && e.By != own.String()
+		if e.Time.After(f.newest) {
+			f.newest = e.Time
+		}
+	}
+	f.seen = seen
+	return changed, nil
+}
