@@ -50,6 +50,8 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound: // deleted meanwhile
 		return change{}, false, failure
+	case err == nil && !r.mayTakeUp(user):
+		return change{}, false, failure
 	case err == nil:
 		err = k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc)
 	}
@@ -57,7 +59,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 		return change{}, false, err
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
-	if !ok && err == nil && r.Tenant.Policy.Adopts() && mapping.Unowned(user.Attributes) {
+	if !ok && err == nil && r.mayAdopt(user) {
 		ch, ok, err = k.adopt(ctx, r, id, user, doc)
 	}
 	if err == nil && !ok {
@@ -92,11 +94,22 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 	if err != nil || len(list) != 1 {
 		return "", err
 	}
-	p, attributes := r.Tenant.Party, list[0].Attributes
-	if p.Left(attributes) || p.HalfMade(attributes) || p.Organization && p.Owns(attributes) || r.Tenant.Policy.Adopts() && mapping.Unowned(attributes) {
-		return list[0].ID, nil
+	if !r.mayTakeUp(list[0]) {
+		return "", nil
 	}
-	return "", nil
+	return list[0].ID, nil
+}
+
+// mayTakeUp reports whether an account in the way of a creation may be the tenant's, as far as can be
+// told without a call: of all others, whosever they are, nothing more is asked.
+func (r *request) mayTakeUp(u keycloak.User) bool {
+	p := r.Tenant.Party
+	return p.Left(u.Attributes) || p.HalfMade(u.Attributes) || p.Organization && p.Owns(u.Attributes) || r.mayAdopt(u)
+}
+
+// mayAdopt is mayTakeUp for an account that no tenant owns.
+func (r *request) mayAdopt(u keycloak.User) bool {
+	return r.Tenant.Policy.Adopts() && guard.RefusesAdoption(r.Tenant, r.fitness, u) == ""
 }
 
 // restore plans that an account of the tenant's own that is not its user, or not whole, becomes

@@ -19,25 +19,17 @@ type Eligibility struct {
 // be in a verified domain of it and itself verified, since whoever registered the account
 // keeps its password; and another organization must not own the account.
 func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
-	refuse := func(why string) (Eligibility, error) { return Eligibility{Refusal: why}, nil }
+	if why := RefusesAdoption(t, f, u); why != "" {
+		return Eligibility{Refusal: why}, nil
+	}
 	user, err := people{c, f.Protected}.has(ctx, u)
 	switch {
 	case err != nil:
 		return Eligibility{}, err
 	case !user:
-		return refuse("it is a service account")
-	case f.Protected.User(u.ID):
-		return refuse("it is protected")
-	case !mapping.Unowned(u.Attributes):
-		return refuse("a tenant owns it")
-	case u.FederationLink != "":
-		return refuse("a user federation keeps it")
+		return Eligibility{Refusal: serviceAccount}, nil
 	case t.Organization.ID.IsZero():
 		return Eligibility{}, nil
-	case u.Email == "" || !IsVerified(f, u.Email):
-		return refuse("its address is in no verified domain of the organization")
-	case !u.EmailVerified:
-		return refuse("its address is not verified")
 	}
 	_, err = c.OrganizationMember(ctx, t.Organization.ID, id)
 	if keycloak.KindOf(err) != keycloak.NotFound {
@@ -45,9 +37,33 @@ func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tena
 	}
 	managed, err := managedElsewhere(ctx, c, id)
 	if err == nil && managed {
-		return refuse("it belongs to another organization")
+		return Eligibility{Refusal: "it belongs to another organization"}, nil
 	}
 	return Eligibility{}, err
+}
+
+const serviceAccount = "it is a service account"
+
+// RefusesAdoption says why a tenant may not take over an account, as far as its representation and
+// the last look at the realm tell, "" for nothing. It comes before every call about the account, so
+// that the number of calls does not tell whose a name is.
+func RefusesAdoption(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) string {
+	switch {
+	case f.Protected.ServiceAccount(u.ID):
+		return serviceAccount
+	case f.Protected.User(u.ID):
+		return "it is protected"
+	case !mapping.Unowned(u.Attributes):
+		return "a tenant owns it"
+	case u.FederationLink != "":
+		return "a user federation keeps it"
+	case t.Organization.ID.IsZero():
+	case u.Email == "" || !IsVerified(f, u.Email):
+		return "its address is in no verified domain of the organization"
+	case !u.EmailVerified:
+		return "its address is not verified"
+	}
+	return ""
 }
 
 // managedElsewhere reports whether an account is that of an organization of which its user is

@@ -436,9 +436,12 @@ func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user key
 	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY"}
 	list, err := watcher.LatestAdminEvents(p.ctx, start, 100, types...)
 	p.err("LatestAdminEvents", err)
-	for i, e := range list {
-		p.got(fmt.Sprint("latest event ", i), []any{e.Operation, e.Resource, e.Path}, nil)
+	events := []string{} // those of one millisecond have no order
+	for _, e := range list {
+		events = append(events, strings.NewReplacer(p.names...).Replace(e.Operation+" "+e.Resource+" "+e.Path))
 	}
+	slices.Sort(events)
+	p.got("the latest events", events, nil)
 	list, err = watcher.LatestAdminEvents(p.ctx, start, 2, "REALM_ROLE_MAPPING")
 	p.got("LatestAdminEvents, two of one type", len(list), err)
 	_, err = watcher.LatestAdminEvents(p.ctx, start, 2, "NOPE")
