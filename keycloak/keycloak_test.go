@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -585,5 +586,35 @@ func TestAListThatKeycloakCouldNotFinishIsReadAgain(t *testing.T) {
 	list, err := newClient(t, s).OrganizationMembers(t.Context(), o, 0, 50)
 	if err != nil || len(list) != 1 || n.Load() != 2 {
 		t.Errorf("members = %v, %v after %d calls, want one after two", list, err, n.Load())
+	}
+}
+
+// TestBatches hold all ids in their order, and each fits in a URL.
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{1, 36, 80} {
+		for _, n := range []int{0, 1, 49, 50, 51, 150} {
+			var ids, got []keycloak.UserID
+			for i := range n {
+				id, err := keycloak.ParseUserID(strings.Repeat("é", length) + fmt.Sprint(i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, id)
+			}
+			for _, batch := range keycloak.Batches(ids, 50) {
+				size := 0
+				for _, id := range batch {
+					size += len(url.QueryEscape(id.String()))
+				}
+				if len(batch) == 0 || len(batch) > 50 || size > 4<<10 {
+					t.Errorf("a batch of %d ids has %d bytes", len(batch), size)
+				}
+				got = append(got, batch...)
+			}
+			if !slices.Equal(ids, got) {
+				t.Errorf("of %d ids of %d characters the batches hold %d", n, length, len(got))
+			}
+		}
 	}
 }

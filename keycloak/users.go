@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -186,7 +187,8 @@ func page(first, limit int) url.Values {
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
 	}
-	return url.Values{"first": {strconv.Itoa(max(0, first))}, "max": {strconv.Itoa(limit)}}
+	first = min(max(0, first), math.MaxInt32) // a number beyond is a 404 (measured)
+	return url.Values{"first": {strconv.Itoa(first)}, "max": {strconv.Itoa(limit)}}
 }
 
 func joinIDs(ids []UserID) string {

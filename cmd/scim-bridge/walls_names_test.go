@@ -471,6 +471,27 @@ func TestSecurity_52_IdsThatAreNone(t *testing.T) {
 	}
 }
 
+// TestAPageFarBehindTheEnd is empty, whatever number Keycloak could read.
+func TestAPageFarBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			for _, b := range []testBridge{c.realm, c.of["acme"]} {
+				for _, endpoint := range []string{"/Users", "/Groups"} {
+					for _, first := range []string{"2147483647", "2147483648", "9223372036854775807", "9223372036854775808"} {
+						answer := b.must(t, http.MethodGet, endpoint+"?count=500&startIndex="+first, "")
+						if list, _ := answer["Resources"].([]any); len(list) > 0 {
+							t.Errorf("%s from %s on = %v", endpoint, first, list)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 // isNobodys checks that a text answers as an id that nobody has.
 func (b testBridge) isNobodys(t *testing.T, id, own, group string) {
 	t.Helper()
