@@ -13,8 +13,9 @@ import (
 // realm lies in attributes of the bridge's own service account, declared by setup:
 // mapping.AttrRevoked and mapping.AttrProtected. No client of SCIM reaches that account.
 const (
-	// maxRemembered is how many values one attribute may have, so that the account stays small.
-	maxRemembered = 400
+	// maxRemembered is how many values one attribute may have: enough for a thousand customers
+	// whose tokens are rotated several times a year, and Keycloak 26.7.5 writes as many in a second.
+	maxRemembered = 5000
 	// maxRememberedLength is what Keycloak takes of one value.
 	maxRememberedLength = 2048
 )
@@ -47,7 +48,7 @@ func Remember(ctx context.Context, c *keycloak.Client, attribute string, change 
 		return fmt.Errorf("write %s of the bridge's own account: %w", attribute, err)
 	}
 	for _, value := range wanted {
-		if !slices.Contains(kept, value) {
+		if _, found := slices.BinarySearch(kept, value); !found {
 			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run scim-bridge setup --realm %s again, which declares it", attribute, c.Realm())
 		}
 	}

@@ -60,7 +60,7 @@ func TestWhatTheBridgeRemembers(t *testing.T) {
 			want(mapping.AttrRevoked, added...)
 			for name, values := range map[string][]string{
 				"a value that is too long": {strings.Repeat("x", 2049)}, "an empty value": {""}, "too many": slices.Collect(func(yield func(string) bool) {
-					for i := range 401 {
+					for i := range 5001 {
 						_ = yield(fmt.Sprint(i))
 					}
 				}),
