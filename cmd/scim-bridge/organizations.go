@@ -59,8 +59,8 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 
 // What tokensOf tells of a credential that it leaves out.
 const (
-	voidCredential    = "a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key"
-	revokedCredential = "a credential in the attributes of an organization is void: it was revoked, and somebody wrote it again"
+	voidCredential    = "a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key" //nolint:gosec // a text for people
+	revokedCredential = "a credential in the attributes of an organization is void: it was revoked, and somebody wrote it again"              //nolint:gosec // a text for people
 )
 
 // tokensOf are the credentials in the attributes of an organization. What the bridge did not

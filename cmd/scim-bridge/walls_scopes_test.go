@@ -21,7 +21,7 @@ func TestSecurity_53_AScopeShowsWhatItSays(t *testing.T) {
 			t.Parallel()
 			b := newBridgeOn(t, start(t), func(c *config.Config) {
 				for realm, r := range c.Realms {
-					r.Tenants[0].Policies.Adopt = config.AdoptUnowned
+					r.Tenants[0].Adopt = config.AdoptUnowned
 					for _, scopes := range []string{"users:write", "groups:write", "groups:read", "users:read", "users:write bulk", "groups:read groups:write", "users:read users:write"} {
 						token := config.Token{Name: strings.NewReplacer(":", "-", " ", "-").Replace(scopes), SHA256: sha256.Sum256([]byte(tokenFor(scopes)))}
 						for scope := range strings.FieldsSeq(scopes) {
@@ -104,8 +104,14 @@ func TestSecurity_53_AScopeShowsWhatItSays(t *testing.T) {
 				}
 			}
 			for _, c := range [][2]string{
-				{"groups:read", "/Groups?filter=members.display+eq+%22jane%22"}, {"groups:read", "/Groups?filter=members+pr"}, {"groups:read", "/Groups?filter=members.value+ne+%22jane%22"}, {"groups:read", "/Groups?filter=members.value+sw+%22a%22"}, {"groups:read", "/Groups?sortBy=members.display"},
-				{"users:read", "/Users?filter=groups.display+eq+%22Secret+Team%22"}, {"users:read", "/Users?filter=groups+pr"}, {"users:read", "/Users?sortBy=groups.display"},
+				{"groups:read", "/Groups?filter=members.display+eq+%22jane%22"},
+				{"groups:read", "/Groups?filter=members+pr"},
+				{"groups:read", "/Groups?filter=members.value+ne+%22jane%22"},
+				{"groups:read", "/Groups?filter=members.value+sw+%22a%22"},
+				{"groups:read", "/Groups?sortBy=members.display"},
+				{"users:read", "/Users?filter=groups.display+eq+%22Secret+Team%22"},
+				{"users:read", "/Users?filter=groups+pr"},
+				{"users:read", "/Users?sortBy=groups.display"},
 			} {
 				b.with(tokenFor(c[0])).refused(t, http.StatusBadRequest, http.MethodGet, c[1], "")
 			}
