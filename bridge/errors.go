@@ -71,8 +71,12 @@ func (s *Service) fail(r *request, err error) error {
 
 // forbidden answers a write to who is protected.
 func forbidden(e guard.ProtectedError) *scim.Error {
-	out := scim.Forbidden(codeProtected, "nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; leave them out, or have them changed in Keycloak",
-		listed(e.IDs))
+	remedy := "leave them out, or have them changed in Keycloak"
+	if e.Delegate {
+		remedy = "have it changed in Keycloak, or deactivate it with a request that changes active alone"
+	}
+	out := scim.Forbidden(codeProtected, "nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; %s",
+		listed(e.IDs), remedy)
 	out.Cause = e
 	return out
 }

@@ -263,6 +263,8 @@ func (r *request) writes() error {
 	switch p := r.fitness.Protected; {
 	case p == nil || time.Since(p.At) > maxAge:
 		return Unfit("nobody could look for " + maxAge.String() + " who is protected, so nothing is written")
+	case p.Unknown != "":
+		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:
 		return scim.Forbidden(codeOrganizationDisabled, "the organization is disabled, so nothing was changed; enable it in Keycloak first")
 	}
@@ -460,7 +462,7 @@ func (r *request) writable(ctx context.Context) (current, error) {
 // protects refuses to write to a protected resource.
 func (r *request) protects(cur current) error {
 	switch user, group := cur.userID.String(), cur.groupID.String(); {
-	case r.wall.ProtectsUser(user):
+	case r.wall.ProtectsUser(user) && !r.wall.Deactivates(user): // else its plan says what is done
 		return guard.ProtectedUsers(user)
 	case r.wall.ProtectsGroup(group):
 		return guard.ProtectedGroup(group)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -213,7 +214,38 @@ func deactivates(cur current, doc scim.Document) bool {
 	return cur.resource.Document[scim.AttrActive] == true && doc[scim.AttrActive] == false
 }
 
+// deactivation plans that a user is deactivated who may not be changed otherwise, by a document that
+// says the same as the stored one but for active. Not even what the bridge would mend is written.
+func (userKind) deactivation(r *request, cur current, doc scim.Document) (change, error) {
+	refused := guard.Delegate(cur.userID.String())
+	if doc[scim.AttrActive] != false || !r.Tenant.Party.Owns(cur.user.Attributes) {
+		return change{}, refused
+	}
+	held, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
+	if err != nil {
+		return change{}, err
+	}
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	if err != nil {
+		return change{}, err
+	}
+	held.Enabled, state.Enabled = nil, nil
+	held.Dropped, state.Dropped = nil, nil
+	switch {
+	case !reflect.DeepEqual(held, state):
+		return change{}, refused
+	case !mapping.Enabled(cur.user):
+		return change{after: cur}, nil
+	}
+	after := cur.user
+	after.Enabled, after.Attributes = false, mapping.WithoutLock(after.Attributes)
+	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, true, false, time.Now()), after: current{user: after, userID: cur.userID}}, nil
+}
+
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	if r.wall.Deactivates(cur.userID.String()) {
+		return k.deactivation(r, cur, doc)
+	}
 	if r.Tenant.Party.HalfMade(cur.user.Attributes) { // its creation may go on
 		err := k.s.await(ctx, r, userNameLock(cur.user.Username))
 		if err == nil {
@@ -296,6 +328,9 @@ func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (
 // remove takes a user away from the tenant. An account of its own goes with the user or stays,
 // as the policy says, and stays while an organization has the user too.
 func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
+	if r.wall.Deactivates(cur.userID.String()) {
+		return nil, guard.Delegate(cur.userID.String())
+	}
 	owns := r.Tenant.Party.Owns(cur.user.Attributes) && !mapping.Unowned(cur.user.Attributes)
 	shared, err := k.shared(ctx, r, cur, owns)
 	if err != nil {

@@ -172,13 +172,19 @@ type Realm struct {
 	CredentialKey Secret `json:"-"`
 }
 
-// Protected names users and groups that SCIM shows by their names alone and never changes.
+// Protected names users and groups that SCIM shows by their names alone and never changes, and says
+// how others who administer the realm are treated.
 type Protected struct {
 	// Users is `users`: their user names, or their ids behind "id:".
 	Users []string `json:"users,omitempty"`
 	// Groups is `groups`: the paths of groups, or their ids behind "id:", which are protected with
 	// all groups below them and their members.
 	Groups []GroupPath `json:"groups,omitempty"`
+	// Delegated is `delegated`: deactivate or refuse, default deactivate; for those who administer
+	// the realm by a fine-grained permission.
+	Delegated Delegated `json:"delegated,omitempty"`
+	// Policies is `policies`: read or listed, default read; how it is known who they are.
+	Policies PermissionPolicies `json:"policies,omitempty"`
 }
 
 // Organizations says what holds for the organizations of a realm that bring their own

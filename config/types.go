@@ -414,6 +414,35 @@ func (d *Domains) UnmarshalText(text []byte) error {
 	return oneOf(d, text, DomainsVerified, DomainsAny)
 }
 
+// Delegated says what SCIM may do to those who administer a realm by a fine-grained permission and
+// by no role of realm-management.
+type Delegated string
+
+// The values of Delegated.
+const (
+	DelegatedDeactivate Delegated = "deactivate" // nothing else
+	DelegatedRefuse     Delegated = "refuse"
+)
+
+// UnmarshalText refuses other values.
+func (d *Delegated) UnmarshalText(text []byte) error {
+	return oneOf(d, text, DelegatedDeactivate, DelegatedRefuse)
+}
+
+// PermissionPolicies says how it is known whom fine-grained permissions are given to.
+type PermissionPolicies string
+
+// The values of PermissionPolicies.
+const (
+	PoliciesRead   PermissionPolicies = "read"   // by policies that name people; others stop writes
+	PoliciesListed PermissionPolicies = "listed" // others stop nothing: the operator listed the people
+)
+
+// UnmarshalText refuses other values.
+func (p *PermissionPolicies) UnmarshalText(text []byte) error {
+	return oneOf(p, text, PoliciesRead, PoliciesListed)
+}
+
 func oneOf[T ~string](to *T, text []byte, valid ...T) error {
 	return oneWord(to, text, wordList(valid...))
 }

@@ -101,8 +101,8 @@ func (c *Client) ofPermission(ctx context.Context, op string, of ClientUUID, p P
 	return c.get(ctx, op, authorization(of)+"/policy/"+id.escaped()+what, nil, out)
 }
 
-// Policies lists the policies, with the people that they name. Keycloak takes a user, a group or a
-// role that is deleted out of them (measured on 26.4, 26.6 and 26.7).
+// Policies lists the policies, with the people that they name. Users, groups and roles that were
+// deleted stay among them (measured on 26.4, 26.6 and 26.7).
 func (c *Client) Policies(ctx context.Context, of ClientUUID, first, limit int) ([]Policy, error) {
 	const op = "list policies"
 	v := page(first, limit)

@@ -74,27 +74,27 @@ func (c *Client) FindRole(ctx context.Context, n RoleName) (Role, error) {
 }
 
 // Administers finds the first of some roles that makes an administrator of who has it, and
-// the role of realm-management by which it does: itself or one that it contains, however
-// deep. ok is false when none does. management is what ManagementClient found. The caller
-// needs view-realm and view-clients: without the second, Keycloak leaves the roles of
-// clients out of what a role contains (measured on 26.7). An error is about the role.
-func (c *Client) Administers(ctx context.Context, management ClientUUID, roles []Role) (role Role, right string, ok bool, err error) {
+// the role by which it does: itself or one that it contains, however deep, of which administers
+// says so. ok is false when none does. The caller needs view-realm and view-clients: without the
+// second, Keycloak leaves the roles of clients out of what a role contains (measured on 26.7). An
+// error is about the role.
+func (c *Client) Administers(ctx context.Context, administers func(Role) bool, roles []Role) (role, by Role, ok bool, err error) {
 	for _, r := range roles {
-		if right, err = c.rightWithin(ctx, r, management); err != nil || right != "" {
-			return r, right, right != "", err
+		if by, ok, err = c.roleWithin(ctx, r, administers); err != nil || ok {
+			return r, by, ok, err
 		}
 	}
-	return Role{}, "", false, nil
+	return Role{}, Role{}, false, nil
 }
 
-// rightWithin is a role of a client that a role is or contains, "" for none.
-func (c *Client) rightWithin(ctx context.Context, r Role, client ClientUUID) (string, error) {
+// roleWithin is the first role of some kind that a role is or contains.
+func (c *Client) roleWithin(ctx context.Context, r Role, wanted func(Role) bool) (Role, bool, error) {
 	seen := map[string]bool{}
 	for todo := []Role{r}; len(todo) > 0; {
 		next := todo[0]
 		todo = todo[1:]
-		if next.ContainerID == client.String() {
-			return next.Name, nil
+		if wanted(next) {
+			return next, true, nil
 		}
 		if seen[next.ID] {
 			continue
@@ -102,11 +102,11 @@ func (c *Client) rightWithin(ctx context.Context, r Role, client ClientUUID) (st
 		seen[next.ID] = true
 		within, err := c.Composites(ctx, next)
 		if err != nil {
-			return "", err
+			return Role{}, false, err
 		}
 		todo = append(todo, within...)
 	}
-	return "", nil
+	return Role{}, false, nil
 }
 
 // UserRoles are the names of the roles that a user has directly, sorted. Roles of clients

@@ -51,7 +51,7 @@ func RefusesAdoption(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) string
 	switch {
 	case f.Protected.ServiceAccount(u.ID):
 		return serviceAccount
-	case f.Protected.User(u.ID):
+	case f.Protected.User(u.ID) || f.Protected.Delegate(u.ID):
 		return "it is protected"
 	case !mapping.Unowned(u.Attributes):
 		return "a tenant owns it"

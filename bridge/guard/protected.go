@@ -15,6 +15,8 @@ type ProtectedError struct {
 	Resource string   // "user" or "group"
 	IDs      []string // which the client may know
 	Why      string   // for the log
+	// Delegate says that the user can be deactivated nevertheless.
+	Delegate bool
 }
 
 // Error is for the log.
@@ -26,10 +28,17 @@ func (e ProtectedError) Error() string {
 const why = "administers the realm or is protected by the configuration"
 
 // ProtectedUsers refuses a write to users that the last look at the realm found protected.
-func ProtectedUsers(ids ...string) error { return ProtectedError{"user", ids, why} }
+func ProtectedUsers(ids ...string) error { return ProtectedError{Resource: "user", IDs: ids, Why: why} }
+
+// Delegate refuses another write than a deactivation to a user who administers by a permission.
+func Delegate(id string) error {
+	return ProtectedError{Resource: "user", IDs: []string{id}, Why: "administers the realm by a fine-grained permission, so that SCIM may deactivate it and do nothing else", Delegate: true}
+}
 
 // ProtectedGroup refuses a write to such a group.
-func ProtectedGroup(id string) error { return ProtectedError{"group", []string{id}, why} }
+func ProtectedGroup(id string) error {
+	return ProtectedError{Resource: "group", IDs: []string{id}, Why: why}
+}
 
 // KeptError is a change of the name of a group, or its deletion, that would take something away
 // from where the configuration has it: nothing was changed.
@@ -74,7 +83,11 @@ func (w shownUsers) shown(u keycloak.User) keycloak.User {
 	return keycloak.User{ID: u.ID, Username: u.Username, Enabled: mapping.Enabled(u), Created: u.Created}
 }
 
-func (w shownUsers) ProtectsUser(id string) bool { return w.protected.User(id) }
+func (w shownUsers) ProtectsUser(id string) bool {
+	return w.protected.User(id) || w.protected.Delegate(id)
+}
+
+func (w shownUsers) Deactivates(id string) bool { return w.protected.Delegate(id) }
 
 func (w shownUsers) ServiceAccount(id string) bool { return w.protected.ServiceAccount(id) }
 
@@ -139,7 +152,8 @@ func each[T any](list []T, of func(T) T) []T {
 //
 // What a look at the realm found serves ordinary steps. Before those that could take an
 // account over or destroy it, who has it is looked at again, as are the contents of roles
-// that are granted.
+// that are granted. Who was given a fine-grained permission since the last look, as a member of a
+// group or a holder of a role, is found by the next one: to ask costs a call for each policy.
 func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
@@ -150,6 +164,8 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 		switch {
 		case f.Protected.User(user) || f.Protected.ServiceAccount(user):
 			return ProtectedUsers(user)
+		case f.Protected.Delegate(user) && !step.Deactivates():
+			return Delegate(user)
 		case f.Protected.Group(group):
 			return ProtectedGroup(group)
 		case f.Protected.Group(step.NewGroup.Parent.String()):
@@ -164,7 +180,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			return err
 		}
 		if len(rights) > 0 {
-			return ProtectedError{"user", []string{user}, "has rights of realm-management since the last look: " + strings.Join(rights, ", ")}
+			return ProtectedError{Resource: "user", IDs: []string{user}, Why: "has rights of realm-management since the last look: " + strings.Join(rights, ", ")}
 		}
 		looked = step.User
 	}

@@ -29,10 +29,10 @@ func grants(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pl
 	if len(granted) == 0 {
 		return nil
 	}
-	role, right, ok, err := c.Administers(ctx, f.Protected.Management, granted)
+	role, by, ok, err := c.Administers(ctx, f.Protected.Administers, granted)
 	switch {
 	case ok:
-		return RoleError{role.String(), "contains the right " + right + " of realm-management: nobody becomes an administrator by SCIM"}
+		return RoleError{role.String(), "contains " + f.Protected.NameOf(by) + ": nobody becomes an administrator by SCIM"}
 	case keycloak.KindOf(err) == keycloak.NotFound:
 		return RoleError{role.String(), "does not exist any more"}
 	}

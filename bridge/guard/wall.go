@@ -71,6 +71,8 @@ type Groups interface {
 // Protection says what SCIM may not write, as of the last look at the realm.
 type Protection interface {
 	ProtectsUser(id string) bool
+	// Deactivates reports whether a protected user can be deactivated nevertheless.
+	Deactivates(id string) bool
 	ProtectsGroup(id string) bool
 	// KeepsGroup reports whether a group must keep its name and its place. Its members may
 	// change.

@@ -109,6 +109,9 @@ func (p *page) state(t TenantStatus) {
 	case !t.Fit:
 		p.say(bad, "answers nothing:")
 		p.text(t.Problem)
+	case t.Problem != "":
+		p.say(bad, "answers reads alone:")
+		p.text(t.Problem)
 	case t.Access != "full":
 		p.say(soon, "%s", t.Access)
 	default:

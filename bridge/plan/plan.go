@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -58,6 +59,12 @@ type Step struct {
 
 // ChangesRoles reports whether the step grants or revokes roles.
 func (s Step) ChangesRoles() bool { return s.Kind == GrantRoles || s.Kind == RevokeRoles }
+
+// Deactivates reports whether the step takes its access from a user, or a part of that, and does
+// nothing else.
+func (s Step) Deactivates() bool {
+	return s.Kind == EndSessions || s.Kind == UpdateUser && slices.Equal(written(s.UserUpdate), []string{"enabled"}) && !*s.UserUpdate.Enabled
+}
 
 // Plan is a list of steps. They are carried out in order, consecutive changes of
 // memberships in parallel.

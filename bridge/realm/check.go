@@ -333,7 +333,7 @@ func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []stri
 		r.Resolved.GroupNames[name] = group.name
 		switch {
 		case r.Protected.Group(group.id):
-			r.fail(checkGroups, "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or is protected by the configuration: nobody becomes an administrator by SCIM", name)
+			r.fail(checkGroups, "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or of a permission, or is protected by the configuration: nobody becomes an administrator by SCIM", name)
 		case group.warning != "":
 			r.warn(checkGroups, group.fix, "the group %q of the mapping %s", name, group.warning)
 		default:
@@ -385,16 +385,12 @@ func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []k
 		r.Resolved.Roles[name] = role
 		found = append(found, role)
 	}
-	management, err := c.ManagementClient(ctx)
-	if err != nil {
-		return fmt.Errorf("find realm-management: %w", err)
-	}
-	role, right, ok, err := c.Administers(ctx, management, found)
+	role, by, ok, err := c.Administers(ctx, r.Protected.Administers, found)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read what role %q contains: %w", role, err)
 	case ok:
-		r.fail("roles", "take that out of the role, or the role out of the mapping", "the role %q of the mapping contains the right %s of realm-management: nobody becomes an administrator by SCIM", role, right)
+		r.fail("roles", "take that out of the role, or the role out of the mapping", "the role %q of the mapping contains %s: nobody becomes an administrator by SCIM", role, r.Protected.NameOf(by))
 	case len(found) == len(names):
 		r.pass("roles", "all %d roles of the mapping exist, and none administers the realm", len(names))
 	}

@@ -2,8 +2,10 @@ package realm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -14,15 +16,68 @@ const (
 	maxPolicies = 200
 )
 
-// permission is a fine-grained admin permission, with whom it is given to.
+// delegation is who administers a realm by its fine-grained admin permissions.
+type delegation struct {
+	circle
+
+	// first says that the realm has permissions of the first version.
+	first bool
+	// What policies name: users and roles by their ids, and groups.
+	named    []keycloak.User
+	roles    map[string]bool
+	policies []keycloak.PolicyGroup
+}
+
+func newDelegation() delegation {
+	return delegation{circle: circle{map[string]bool{}, map[string]bool{}}, roles: map[string]bool{}}
+}
+
+// permission is a fine-grained admin permission, with what it gives and to whom.
 type permission struct {
 	keycloak.Permission
 
+	scopes   []string
 	policies []keycloak.Policy
+}
+
+// administers reports whether the permission lets change something: every scope but "view" and
+// "view-members" does, also one that a later Keycloak brings.
+func (p permission) administers() bool {
+	return slices.ContainsFunc(p.scopes, func(s string) bool { return !strings.HasPrefix(s, "view") })
+}
+
+// isForEverybodyElse reports whether a Negative policy alone lets users in: it has no other, or
+// does not ask all of them.
+func (p permission) isForEverybodyElse() bool {
+	return slices.ContainsFunc(p.policies, isNegative) && (!p.Unanimous || !slices.ContainsFunc(p.policies, isPositive))
+}
+
+// isConfined reports whether all whom the permission is given to are among those whom a policy
+// names that can be read.
+func (p permission) isConfined() bool {
+	return p.Unanimous && !p.Negative && slices.ContainsFunc(p.policies, namesPeople)
+}
+
+func isNegative(p keycloak.Policy) bool { return p.Negative }
+func isPositive(p keycloak.Policy) bool { return !p.Negative }
+
+// namesPeople reports whether a policy is for those whom it names. One by a claim of a token is for
+// whom the token says.
+func namesPeople(p keycloak.Policy) bool {
+	return !p.Negative && p.GroupsClaim == "" && slices.Contains([]string{"user", "group", "role"}, p.Type)
 }
 
 // permissions reads the realm's fine-grained admin permissions, where they are on.
 func (p *protector) permissions(ctx context.Context) error {
+	if p.delegated.first {
+		first, err := p.c.FirstPermissions(ctx)
+		if err != nil {
+			return err
+		}
+		if first {
+			p.unknown("start Keycloak without the feature admin-fine-grained-authz:v1; "+fixListed, "the realm has permissions of the first version of fine-grained admin permissions, which the bridge cannot read")
+		}
+	}
 	if !p.settings.AdminPermissionsEnabled {
 		return nil
 	}
@@ -43,45 +98,124 @@ func (p *protector) permissions(ctx context.Context) error {
 		return err
 	}
 	if len(list) > maxPolicies || len(policies) > maxPolicies {
-		p.fail(checkPermissions, "take out those that nobody needs", "the realm has more than %d fine-grained permissions or policies, which nobody can look through every minute", maxPolicies)
+		p.unknown("take out those that nobody needs; "+fixListed, "the realm has more than %d fine-grained permissions or policies, and the bridge reads no more", maxPolicies)
 		return nil
 	}
+	permissions, err := p.whole(ctx, client, list, policies)
+	if err != nil {
+		return err
+	}
+	for _, permission := range permissions {
+		p.weigh(permission)
+	}
+	p.negative(permissions, policies)
+	return nil
+}
+
+// whole reads what each permission gives and to whom, with two calls for each.
+func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list []keycloak.Permission, policies []keycloak.Policy) ([]permission, error) {
 	byID := map[string]keycloak.Policy{}
 	for _, policy := range policies {
 		byID[policy.ID] = policy
 	}
-	permissions := make([]permission, len(list))
-	err = each(ctx, indexes(list), func(ctx context.Context, i int) error {
-		permissions[i].Permission = list[i]
+	out := make([]permission, len(list))
+	indexes := make([]int, len(list))
+	for i := range indexes {
+		indexes[i] = i
+	}
+	err := each(ctx, indexes, func(ctx context.Context, i int) (err error) {
+		one := permission{Permission: list[i]}
+		if one.scopes, err = p.c.PermissionScopes(ctx, client, list[i]); err != nil {
+			return err
+		}
 		ids, err := p.c.PermissionPolicies(ctx, client, list[i])
 		for _, id := range ids {
 			if policy, ok := byID[id]; ok { // else it was made just now, and the next look has it
-				permissions[i].policies = append(permissions[i].policies, policy)
+				one.policies = append(one.policies, policy)
 			}
 		}
+		out[i] = one
 		return err
 	})
-	if err != nil {
-		return err
+	return out, err
+}
+
+// weigh notes whom a permission is given to, as far as that can be told.
+func (p *protector) weigh(one permission) {
+	if !one.administers() {
+		return
 	}
-	p.negative(permissions, policies)
-	return nil
+	for _, policy := range one.policies {
+		if namesPeople(policy) {
+			for _, id := range policy.Users {
+				p.delegated.named = append(p.delegated.named, keycloak.User{ID: id})
+			}
+			for _, id := range policy.Roles {
+				p.delegated.roles[id] = true
+			}
+			p.delegated.policies = append(p.delegated.policies, policy.Groups...)
+			continue
+		}
+		kind := "the type " + policy.Type
+		if policy.GroupsClaim != "" {
+			kind = "a claim of the token in place of groups"
+		}
+		switch {
+		case policy.Negative && one.isConfined(): // see negative
+		case policy.Negative:
+			p.stop(fmt.Sprintf("the permission %q lets change the realm, and its policy %q has the logic Negative", one.Name, policy.Name))
+		case one.isConfined():
+			p.warn(checkPermissions, fixPolicies, "the permission %q has a policy %q with %s, which the bridge cannot read: all whom its other policies name count as administrators", one.Name, policy.Name, kind)
+		default:
+			p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: its policy %q has %s", one.Name, policy.Name, kind)
+		}
+	}
+	if one.Negative {
+		p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: it has the logic Negative itself", one.Name)
+	}
+}
+
+const (
+	fixPolicies = "let policies of the types user, group and role, with the logic Positive, say whom the permission is for"
+	fixListed   = "or list the people in protected.users or protected.groups and write protected.policies: listed"
+)
+
+// unknown says that nobody can tell who administers the realm, so that nothing is written, unless
+// the operator listed the people.
+func (p *protector) unknown(fix, format string, args ...any) {
+	if p.policy.Protected.Policies {
+		p.warn(checkPermissions, "see that protected.users and protected.groups list these people", format, args...)
+		return
+	}
+	p.failBeside(checkPermissions, fix, format+"; nothing is written", args...)
+	p.stop(fmt.Sprintf(format, args...))
+}
+
+// stop has nothing written, unless the operator listed the people.
+func (p *protector) stop(why string) {
+	switch {
+	case p.policy.Protected.Policies:
+	case p.protected.Unknown == "":
+		p.protected.Unknown = why
+	default:
+		p.protected.Unknown += "; " + why
+	}
 }
 
 // negative looks for policies that name whom a permission is not for. Such a permission is for
 // everybody else: Keycloak gives it to each user of the realm (measured on 26.4, 26.6 and 26.7).
 func (p *protector) negative(permissions []permission, policies []keycloak.Policy) {
 	failed := map[string]bool{}
-	for _, permission := range permissions {
-		if !permission.isForEverybodyElse() {
+	for _, one := range permissions {
+		if !one.isForEverybodyElse() {
 			continue
 		}
-		for _, policy := range permission.policies {
+		for _, policy := range one.policies {
 			if policy.Negative {
 				failed[policy.ID] = true
+				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative", one.Name, policy.Name)
 			}
 		}
-		p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative", permission.Name, negativeOf(permission.policies).Name)
 	}
 	for _, policy := range policies {
 		if policy.Negative && !failed[policy.ID] {
@@ -92,17 +226,48 @@ func (p *protector) negative(permissions []permission, policies []keycloak.Polic
 
 const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has"
 
-// isForEverybodyElse reports whether a Negative policy alone lets users in: it has no other, or
-// does not ask all of them.
-func (p permission) isForEverybodyElse() bool {
-	return slices.ContainsFunc(p.policies, isNegative) && (!p.Unanimous || !slices.ContainsFunc(p.policies, isPositive))
+// isDelegated reports whether a policy names a role.
+func (p *protector) isDelegated(r keycloak.Role) bool { return p.delegated.roles[r.ID] }
+
+// circleOf is where the holders of a role belong.
+func (p *protector) circleOf(r keycloak.Role) circle {
+	if p.protected.Roles[r.ID] {
+		return p.delegated.circle
+	}
+	return p.all()
 }
 
-func isNegative(p keycloak.Policy) bool { return p.Negative }
-func isPositive(p keycloak.Policy) bool { return !p.Negative }
+// delegates reads who is in the groups of policies, which may name groups that are gone.
+func (p *protector) delegates(ctx context.Context) error {
+	p.take(p.delegated.circle, p.delegated.named)
+	return each(ctx, p.delegated.policies, func(ctx context.Context, g keycloak.PolicyGroup) error {
+		err := p.enter(ctx, p.delegated.circle, g.ID, g.Children)
+		if err == nil {
+			var at entity
+			at, err = p.names.groupByID(ctx, g.ID)
+			p.place(g.ID, at.parent)
+		}
+		if keycloak.KindOf(err) == keycloak.NotFound || errors.Is(err, keycloak.ErrInvalidID) {
+			return nil
+		}
+		return err
+	})
+}
 
-func negativeOf(policies []keycloak.Policy) keycloak.Policy {
-	return policies[slices.IndexFunc(policies, isNegative)]
+// delegate adds who administers by permissions to what is protected.
+func (p *protector) delegate() {
+	for id := range p.delegated.groups {
+		p.protected.Groups[id] = true
+	}
+	for id := range p.delegated.users {
+		switch {
+		case p.protected.Users[id], p.protected.ServiceAccounts[id]:
+		case p.policy.Protected.Delegated:
+			p.protected.Users[id] = true
+		default:
+			p.protected.Delegates[id] = true
+		}
+	}
 }
 
 // bounded reads pages of a list, and not much more of it than maxPolicies.
@@ -118,12 +283,4 @@ func bounded[T any](read func(first int) ([]T, error)) ([]T, error) {
 		}
 	}
 	return out, nil
-}
-
-func indexes[T any](list []T) []int {
-	out := make([]int, len(list))
-	for i := range list {
-		out[i] = i
-	}
-	return out
 }

@@ -78,6 +78,7 @@ type protector struct {
 	within    map[string][]keycloak.Role // what a role contains, by its id
 	protected *tenant.Protected
 	parents   map[string]string // the group above one, by ids, as far as it was read; "" for the top level
+	delegated delegation
 }
 
 func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, error) {
@@ -86,17 +87,19 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{}, parents: map[string]string{},
 		protected: &tenant.Protected{
 			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{},
-			Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
+			Delegates: map[string]bool{}, Roles: map[string]bool{}, Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
 		},
+		delegated: newDelegation(),
 	}
-	for _, look := range []func(context.Context) error{p.remember, p.read, p.clients, p.permissions, p.composites, p.holders, p.defaults, p.list, p.places} {
+	for _, look := range []func(context.Context) error{p.remember, p.read, p.clients, p.permissions, p.composites, p.holders, p.delegates, p.defaults, p.list, p.places} {
 		if err := look(ctx); err != nil {
 			return Protection{}, fmt.Errorf("look who is protected: %w", err)
 		}
 	}
+	p.delegate()
 	p.forget(ctx)
 	if len(p.Findings) == 0 {
-		p.pass(checkProtected, "%d users and %d groups are, and %d service accounts", len(p.protected.Users), len(p.protected.Groups), len(p.protected.ServiceAccounts))
+		p.pass(checkProtected, "%d users and %d groups are, and %d service accounts", len(p.protected.Users)+len(p.protected.Delegates), len(p.protected.Groups), len(p.protected.ServiceAccounts))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
 		p.pass(checkProtected, "by the configuration: %s", strings.Join(ids, ", "))
@@ -132,7 +135,7 @@ func (p *protector) clients(ctx context.Context) error {
 	}
 	for _, c := range clients {
 		if c.ClientID == keycloak.RealmManagement {
-			p.protected.Management = c.UUID
+			p.protected.Management, p.delegated.first = c.UUID, c.Authorization
 		}
 	}
 	if p.protected.Management.IsZero() {
@@ -200,7 +203,11 @@ func (p *protector) composites(ctx context.Context) error {
 		return err
 	}
 	for id := range p.roles {
-		if !p.administers(id, map[string]bool{}) {
+		switch {
+		case p.contains(id, p.isRight, map[string]bool{}):
+		case p.contains(id, p.isDelegated, map[string]bool{}):
+			p.protected.Roles[id] = true
+		default:
 			delete(p.roles, id)
 		}
 	}
@@ -211,13 +218,14 @@ func (p *protector) isRight(r keycloak.Role) bool {
 	return r.ContainerID == p.protected.Management.String()
 }
 
-func (p *protector) administers(id string, seen map[string]bool) bool {
-	if p.isRight(p.roles[id]) {
+// contains reports whether a role is one of some kind or contains one.
+func (p *protector) contains(id string, wanted func(keycloak.Role) bool, seen map[string]bool) bool {
+	if wanted(p.roles[id]) {
 		return true
 	}
 	seen[id] = true
 	for _, r := range p.within[id] {
-		if p.isRight(r) || !seen[r.ID] && p.administers(r.ID, seen) {
+		if wanted(r) || !seen[r.ID] && p.contains(r.ID, wanted, seen) {
 			return true
 		}
 	}
@@ -227,7 +235,7 @@ func (p *protector) administers(id string, seen map[string]bool) bool {
 // holders reads who has a role that administers, by itself or by a group.
 func (p *protector) holders(ctx context.Context) error {
 	if everybody, administers := p.roles[p.settings.DefaultRole.ID]; administers {
-		p.fail(checkProtected, "take that out of the role", "every user of the realm is an administrator: the role %q, which each has, contains a right of realm-management", everybody.Name)
+		p.fail(checkProtected, "take that out of the role", "every user of the realm is an administrator: the role %q, which each has, contains a right of realm-management or is one of a permission", everybody.Name)
 		delete(p.roles, everybody.ID)
 	}
 	var roles []keycloak.Role
@@ -239,20 +247,21 @@ func (p *protector) holders(ctx context.Context) error {
 		if errors.Is(err, keycloak.ErrInvalidID) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.fail(checkProtected, "give the role another name", "nobody can find out who has the role %q, which contains a right of realm-management: Keycloak looks no such name up", r)
+			p.fail(checkProtected, "give the role another name", "nobody can find out who has the role %q, which contains a right of realm-management or is one of a permission: Keycloak looks no such name up", r)
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		p.users(users)
+		c := p.circleOf(r)
+		p.take(c, users)
 		groups, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.RoleGroups(ctx, r, first, keycloak.MaxPage) })
 		if err != nil {
 			return err
 		}
 		for _, g := range groups {
 			p.place(g.ID, g.ParentID)
-			if err := p.group(ctx, g.ID); err != nil {
+			if err := p.enter(ctx, c, g.ID, true); err != nil {
 				return err
 			}
 		}
@@ -267,21 +276,35 @@ func (p *protector) place(id, parent string) {
 	p.parents[id] = parent
 }
 
-func (p *protector) users(users []keycloak.User) {
+// circle are users and groups that are protected alike. The value of a group says whether those
+// below it are in the circle too.
+type circle struct{ users, groups map[string]bool }
+
+// all are those whom SCIM may not write at all.
+func (p *protector) all() circle { return circle{p.protected.Users, p.protected.Groups} }
+
+func (p *protector) users(users []keycloak.User) { p.take(p.all(), users) }
+
+func (p *protector) take(c circle, users []keycloak.User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, u := range users {
-		p.protected.Users[u.ID] = true
+		c.users[u.ID] = true
 	}
 }
 
 // group protects a group with its members, and all groups below it, which have its roles.
 func (p *protector) group(ctx context.Context, text string) error {
+	return p.enter(ctx, p.all(), text, true)
+}
+
+// enter takes a group into a circle with its members and, when below says so, all groups below it.
+func (p *protector) enter(ctx context.Context, c circle, text string, below bool) error {
 	p.mu.Lock()
-	known := p.protected.Groups[text]
-	p.protected.Groups[text] = true
+	was, known := c.groups[text]
+	c.groups[text] = was || below
 	p.mu.Unlock()
-	if known {
+	if known && (was || !below) {
 		return nil
 	}
 	id, err := keycloak.ParseGroupID(text)
@@ -292,11 +315,14 @@ func (p *protector) group(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	p.users(members)
-	below, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.Children(ctx, id, first, keycloak.MaxPage) })
-	for _, g := range below {
+	p.take(c, members)
+	if !below {
+		return nil
+	}
+	children, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.Children(ctx, id, first, keycloak.MaxPage) })
+	for _, g := range children {
 		if err == nil {
-			err = p.group(ctx, g.ID)
+			err = p.enter(ctx, c, g.ID, true)
 		}
 	}
 	return err
@@ -306,8 +332,8 @@ func (p *protector) group(ctx context.Context, text string) error {
 func (p *protector) defaults(ctx context.Context) error {
 	groups, err := p.c.DefaultGroups(ctx)
 	for _, g := range groups {
-		if p.protected.Groups[g.ID] {
-			p.fail(checkProtected, "take it out of the default groups, or the role out of it", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management", g.Path)
+		if _, delegated := p.delegated.groups[g.ID]; delegated || p.protected.Groups[g.ID] {
+			p.fail(checkProtected, "take it out of the default groups, or the role or permission out of it", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management or of a permission", g.Path)
 		}
 	}
 	return err

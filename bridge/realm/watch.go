@@ -311,11 +311,14 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 			zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		return false
 	}
-	warnings, level := report.Warnings(), zapcore.InfoLevel
+	warnings, level, text := report.Warnings(), zapcore.InfoLevel, "the realm is fit"
 	if len(warnings) > 0 {
 		level = zapcore.WarnLevel
 	}
-	w.tell(t, level, "the realm is fit", warnings, zap.Strings("warnings", warnings))
+	if f.Trouble() != "" {
+		level, text = zapcore.ErrorLevel, "the realm is fit for reading, and the tenant answers writes with 503"
+	}
+	w.tell(t, level, text, warnings, zap.Strings("warnings", warnings))
 	return true
 }
 

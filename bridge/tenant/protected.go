@@ -11,11 +11,16 @@ import (
 type Listed struct {
 	Users  []string // user names, or ids behind config.NamedByID
 	Groups []string // paths, or such ids; their members are protected too
+
+	// Policies says that they are among these whom policies of permissions name that nobody can read.
+	Policies bool
+	// Delegated says that who administers by a permission is not even deactivated.
+	Delegated bool
 }
 
 // Protected is what SCIM may not write in a realm, as of one look at it: by the ids of those
-// who hold a right of the Admin API by any way or are listed, and of the groups by which one
-// becomes such a user. It is fixed once it is made; nil protects nothing.
+// who hold a right of the Admin API by any way, by a role or by a fine-grained permission, or are
+// listed, and of the groups by which one becomes such a user. It is fixed once it is made; nil protects nothing.
 type Protected struct {
 	At         time.Time           // of the look
 	Management keycloak.ClientUUID // whose roles are the rights of the Admin API
@@ -24,6 +29,14 @@ type Protected struct {
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
 	Mixed           map[string]bool // organizations, by their ids, of which a service account is a member
+
+	// Delegates are those who administer by a permission alone. They can be deactivated.
+	Delegates map[string]bool
+	// Roles are the ids of those by which one becomes a delegate.
+	Roles map[string]bool
+	// Unknown says why nobody can tell who administers the realm, "" where that is known. Nothing is
+	// written then.
+	Unknown string
 
 	// Kept are the groups that are neither renamed nor deleted, while their members may change:
 	// what mappings name, and whatever stands above that or above what is protected.
@@ -49,11 +62,27 @@ func (p *Protected) Keeps(id string) bool { return p != nil && p.Kept[id] }
 // OthersParent reports whether a tenant that is not at path has its groups below a group.
 func (p *Protected) OthersParent(id, path string) bool { return p != nil && p.Parents[id].Others(path) }
 
-// User reports whether a user is protected.
+// User reports whether a user is protected altogether.
 func (p *Protected) User(id string) bool { return p != nil && p.Users[id] }
+
+// Delegate reports whether a user can be deactivated, and nothing else.
+func (p *Protected) Delegate(id string) bool { return p != nil && p.Delegates[id] }
+
+// Administers reports whether a role itself makes an administrator of who has it.
+func (p *Protected) Administers(r keycloak.Role) bool {
+	return p != nil && (r.ContainerID == p.Management.String() || p.Roles[r.ID])
+}
 
 // Group reports whether a group is protected.
 func (p *Protected) Group(id string) bool { return p != nil && p.Groups[id] }
+
+// NameOf is how a role that administers is told of.
+func (p *Protected) NameOf(r keycloak.Role) string {
+	if p != nil && p.Roles[r.ID] {
+		return "the role " + r.Name + " of a fine-grained permission"
+	}
+	return "the right " + r.Name + " of realm-management"
+}
 
 // ServiceAccount reports whether an id is that of a service account.
 func (p *Protected) ServiceAccount(id string) bool { return p != nil && p.ServiceAccounts[id] }

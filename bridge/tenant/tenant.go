@@ -141,6 +141,14 @@ type Fitness struct {
 	Feed bool
 }
 
+// Trouble says why the tenant answers nothing, or writes nothing; "" when it does both.
+func (f Fitness) Trouble() string {
+	if f.Problem == "" && f.Protected != nil && f.Protected.Unknown != "" {
+		return "nothing is written: " + f.Protected.Unknown
+	}
+	return f.Problem
+}
+
 // Fitness returns the last finding. Before the first look it is a problem, so that
 // nothing is written into a realm that nobody looked at.
 func (t *Tenant) Fitness() Fitness {

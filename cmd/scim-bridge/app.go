@@ -308,8 +308,9 @@ func allTenants(c config.Config, compiled mappings) ([]*tenant.Tenant, error) {
 }
 
 func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Mapping) (*tenant.Tenant, error) {
-	protected := tenant.Listed{Users: c.Realms[realmName].Protected.Users}
-	for _, path := range c.Realms[realmName].Protected.Groups {
+	of := c.Realms[realmName].Protected
+	protected := tenant.Listed{Users: of.Users, Policies: of.Policies == config.PoliciesListed, Delegated: of.Delegated == config.DelegatedRefuse}
+	for _, path := range of.Groups {
 		protected.Groups = append(protected.Groups, string(path))
 	}
 	tokens := make([]tenant.Token, len(t.Tokens))

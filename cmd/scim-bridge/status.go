@@ -20,9 +20,9 @@ func (a *app) status() observe.Status {
 	realms, ofTenant := map[string]bool{}, indexesByTenant(a.service.Directory().Status())
 	for _, t := range all {
 		realms[t.Realm] = true
-		problem := t.Fitness().Problem
+		fitness := t.Fitness()
 		out.Tenants = append(out.Tenants, observe.TenantStatus{
-			Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: problem == "", Problem: problem, Mapping: t.Unapplied(),
+			Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: fitness.Problem == "", Problem: fitness.Trouble(), Mapping: t.Unapplied(),
 			Access: string(t.Policy.Access), Brake: a.service.Brake().State(t), Last: a.activity.Last(t.Path),
 			Credentials: credentialStatus(t, out.Now), Indexes: ofTenant[t.Path],
 		})

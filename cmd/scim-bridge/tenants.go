@@ -135,6 +135,8 @@ func state(t control.Tenant) string {
 	switch {
 	case !t.Fit:
 		return "unfit: " + t.Problem
+	case t.Problem != "":
+		return "read-only: " + t.Problem
 	case t.Access == string(config.AccessPaused):
 		return "paused"
 	case t.Access == string(config.AccessReadOnly):

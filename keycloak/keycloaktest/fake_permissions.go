@@ -77,11 +77,7 @@ func (p *policy) show() map[string]any {
 	}
 	for name, list := range map[string]any{"user": p.users, "group": p.groups, "role": roles} {
 		if p.kind == name {
-			data, err := json.Marshal(list)
-			if err != nil {
-				panic(err) // of strings
-			}
-			config[name+"s"] = string(data)
+			config[name+"s"] = string(reply{body: list}.bytes())
 		}
 	}
 	if p.claim != "" {
@@ -224,15 +220,6 @@ func deletePolicy(c *call) (reply, error) {
 		return p == gone || had > 0 && len(p.policies) == 0
 	})
 	return done()
-}
-
-// forget takes who or what is deleted out of the policies.
-func (r *realm) forget(id string) {
-	for _, p := range r.policies {
-		is := func(one string) bool { return one == id }
-		p.users, p.roles = slices.DeleteFunc(p.users, is), slices.DeleteFunc(p.roles, is)
-		p.groups = slices.DeleteFunc(p.groups, func(g policyGroup) bool { return g.ID == id })
-	}
 }
 
 // readFirstPermissions answers as a server without the first version of the permissions.

@@ -212,7 +212,6 @@ func (r *realm) removeGroup(g *group) {
 		r.removeGroup(child)
 	}
 	delete(r.groups, g.id)
-	r.forget(g.id)
 	for _, u := range r.users {
 		u.groups = slices.DeleteFunc(u.groups, func(id string) bool { return id == g.id })
 	}
@@ -220,7 +219,6 @@ func (r *realm) removeGroup(g *group) {
 
 func (r *realm) removeUser(u *user) {
 	delete(r.users, u.id)
-	r.forget(u.id)
 	delete(r.named, u.username)
 	for _, o := range r.organizations {
 		o.members = slices.DeleteFunc(o.members, func(id string) bool { return id == u.id })

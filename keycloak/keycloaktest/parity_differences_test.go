@@ -15,6 +15,7 @@ func differences() []difference {
 		{"", "26.7", "realm and clients", []string{"ManagementRoles"}, "the roles about organizations came with 26.7"},
 		{"", "26.7", "roles", []string{"UserRoles without view-clients", "Group without view-clients", "Administers outer without view-clients"}, "before 26.7 the roles of clients were shown also without view-clients"},
 		{"", "26.7", "administrators", []string{"EffectiveRoles without view-clients"}, "before 26.7 they were shown also without view-clients"},
+		{"", "26.6", "permissions", []string{"Permissions without view-clients"}, "before 26.6 they were read with view-clients, and not with view-realm"},
 		{"", "26.7", "organizations", []string{"AddOrganizationMember nobody"}, "before 26.7 a user who does not exist was a 400"},
 		{"", "26.6", "groups of organizations", []string{"OrganizationGroups, none yet"}, "groups of organizations came with 26.6"},
 		{"26.6", "26.7", "groups of organizations", []string{`POST /organizations/<acme>/groups/<team>/children {"name":"team of one"}`}, "roles of groups of organizations came with 26.7"},

@@ -29,6 +29,7 @@ func realmScenarios() []scenario {
 		{"sessions", kct.RealmOptions{}, sessions},
 		{"roles", kct.RealmOptions{}, roles},
 		{"administrators", kct.RealmOptions{}, administrators},
+		{"permissions", kct.RealmOptions{}, permissions},
 		{"links", kct.RealmOptions{}, links},
 		{"admin events", kct.RealmOptions{}, adminEvents},
 		{"admin events of organizations", kct.RealmOptions{}, organizationEvents},

@@ -48,6 +48,7 @@ func roles(p *probe) {
 	management, err := p.admin.ManagementClient(p.ctx)
 	p.know(management.String(), "realm-management")
 	p.got("ManagementClient", management.String(), err)
+	administers := func(r keycloak.Role) bool { return r.ContainerID == management.String() }
 	for _, name := range []string{"app user", "outer", "inner"} {
 		p.make("/roles", map[string]string{"name": name})
 	}
@@ -69,9 +70,9 @@ func roles(p *probe) {
 	p.make("/roles-by-id/"+inner.ID+"/composites", []keycloak.Role{outer, admin}) // in a circle
 	caller := p.clientsCaller()
 	for _, r := range []keycloak.Role{app, editor, outer, inner, admin} {
-		role, right, ok, err := caller.Administers(p.ctx, management, []keycloak.Role{app, r})
+		role, right, ok, err := caller.Administers(p.ctx, administers, []keycloak.Role{app, r})
 		p.got("Administers "+r.Name, []any{role.Name, right, ok}, err)
-		_, _, _, err = p.c.Administers(p.ctx, management, []keycloak.Role{r})
+		_, _, _, err = p.c.Administers(p.ctx, administers, []keycloak.Role{r})
 		p.err("Administers "+r.Name+" without view-clients", err)
 	}
 	user, group := p.user(keycloak.NewUser{Username: "jdoe"}), p.group(keycloak.NewGroup{Name: "group"})

@@ -1,0 +1,714 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// usersOf is the permission of a helpdesk, of the kind of which every user of the realm is a
+// resource.
+const usersOf = `"name":"helpdesk","resourceType":"Users","scopes":["view","manage","manage-group-membership"]`
+
+// permitting has fine-grained permissions decide in the realm.
+func (b testBridge) permitting(t *testing.T, server keycloaktest.Server) {
+	t.Helper()
+	adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":true}`)
+}
+
+// groupPolicy makes a policy that names the members of a group.
+func (b testBridge) groupPolicy(t *testing.T, server keycloaktest.Server, name string, group keycloak.GroupID, children bool) string {
+	t.Helper()
+	return b.policy(t, server, "group", fmt.Sprintf(`"name":%q,"groups":[{"id":%q,"extendChildren":%t}]`, name, group, children))
+}
+
+func (b testBridge) userPolicy(t *testing.T, server keycloaktest.Server, name, user string) string {
+	t.Helper()
+	return b.policy(t, server, "user", fmt.Sprintf(`"name":%q,"users":[%q]`, name, user))
+}
+
+func (b testBridge) rolePolicy(t *testing.T, server keycloaktest.Server, name, role string) string {
+	t.Helper()
+	return b.policy(t, server, "role", fmt.Sprintf(`"name":%q,"roles":[{"id":%q}]`, name, role))
+}
+
+// TestSecurity_39_NobodyJoinsAGroupOfAPermission: who pushes the group whose members administer
+// the realm by a permission puts nobody into it, who could then reset an administrator's password.
+func TestSecurity_39_NobodyJoinsAGroupOfAPermission(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.permitting(t, server)
+			boss := b.account(t, "boss", true)
+			b.grant(t, boss, b.known(t, right("realm-admin")))
+			mallory := b.account(t, "mallory", true).String()
+			helpdesk := b.create(t, "/Groups", `{"displayName":"helpdesk"}`)
+			group, err := keycloak.ParseGroupID(helpdesk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			below := b.group(t, "night shift", group).String()
+			b.permission(t, server, usersOf, b.groupPolicy(t, server, "members", group, true))
+			b.look(t)
+			member := `[{"value":"` + mallory + `"}]`
+			for _, id := range []string{helpdesk, below} {
+				path := "/Groups/" + id
+				for _, w := range []attack{
+					{http.MethodPatch, path, patchBody(`{"op":"add","path":"members","value":` + member + `}`)},
+					{http.MethodPatch, path, patchBody(`{"op":"add","value":{"externalId":"G","members":` + member + `}}`)},
+					{http.MethodPut, path, `{"displayName":"helpdesk","members":` + member + `}`},
+					{http.MethodPatch, path, patchBody(`{"op":"replace","path":"displayName","value":"mine"}`)},
+					{http.MethodDelete, path, ""},
+				} {
+					if detail := b.refused(t, http.StatusForbidden, w.method, w.path, w.body); !strings.Contains(detail, id) {
+						t.Errorf("%s %s says %q", w.method, w.path, detail)
+					}
+				}
+			}
+			groups, err := b.admin.UserGroups(t.Context(), userID(t, mallory))
+			if err != nil || len(groups) > 0 {
+				t.Errorf("mallory is in %v, %v", groups, err)
+			}
+			if name == "fake" { // it decides nothing by permissions
+				return
+			}
+			form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"mallory"}, "password": {passwordBefore}}
+			reset := attack{http.MethodPut, "/users/" + boss.String() + "/reset-password", `{"type":"password","value":"Mine-of-the-attacker-1","temporary":false}`}
+			if got := b.adminAs(t, server, form, reset); got != http.StatusForbidden {
+				t.Errorf("mallory resets the administrator's password: %d", got)
+			}
+			if err := b.admin.AddMember(t.Context(), userID(t, mallory), group); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.adminAs(t, server, form, reset); got != http.StatusNoContent {
+				t.Errorf("a member of the helpdesk cannot reset a password: %d, so that the test shows nothing", got)
+			}
+		})
+	}
+}
+
+// TestSecurity_39_ADelegateIsNotTakenOver, neither by a client of an organization nor by one of the
+// realm that may adopt accounts and set passwords.
+func TestSecurity_39_ADelegateIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, adoptUnowned)
+			c.realm.permitting(t, server)
+			for _, path := range []string{c.realm.realm, c.realm.realm + "/organizations/acme"} {
+				c.realm.useMapping(t, path, "version: 1\nusers: { password: accept }\n")
+			}
+			helpdesk := c.realm.group(t, "helpdesk", keycloak.GroupID{})
+			c.realm.permission(t, server, usersOf, c.realm.groupPolicy(t, server, "members", helpdesk, false))
+			for of, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				id := b.account(t, of+"-helper", true)
+				if err := b.admin.AddMember(t.Context(), id, helpdesk); err != nil {
+					t.Fatal(err)
+				}
+				member := b.account(t, of+"-member", true)
+				c.admit(t, member.String(), "acme")
+				if err := b.admin.AddMember(t.Context(), member, helpdesk); err != nil {
+					t.Fatal(err)
+				}
+				b.look(t)
+				before := []keycloak.User{b.user(t, id.String()), b.user(t, member.String())}
+				body := fmt.Sprintf(`{"userName":"%[1]s-helper","password":"Mine-of-the-attacker-1","emails":[{"value":"%[1]s-helper@acme.test","primary":true}]}`, of)
+				b.refused(t, http.StatusConflict, http.MethodPost, "/Users", body)
+				for _, w := range []attack{
+					{http.MethodPatch, "/Users/" + member.String(), patchBody(`{"op":"add","path":"password","value":"Mine-of-the-attacker-1"}`)},
+					{http.MethodPatch, "/Users/" + member.String(), patchBody(`{"op":"add","path":"title","value":"mine"}`)},
+					{http.MethodDelete, "/Users/" + member.String(), ""},
+				} {
+					b.refused(t, http.StatusForbidden, w.method, w.path, w.body)
+				}
+				if diff := cmp.Diff(before, []keycloak.User{b.user(t, id.String()), b.user(t, member.String())}); diff != "" {
+					t.Errorf("%s: delegates were changed:\n%s", of, diff)
+				}
+				for _, user := range []string{"-helper", "-member"} {
+					if !b.canLogIn(t, server, of+user, passwordBefore) {
+						t.Errorf("%s: the password of %s was changed", of, user)
+					}
+				}
+			}
+			// A guest's account is not the organization's to disable.
+			c.of["acme"].refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+memberNamed(t, c.of["acme"], "organization-member"), patchBody(`{"op":"replace","path":"active","value":false}`))
+		})
+	}
+}
+
+func memberNamed(t *testing.T, b testBridge, name string) string {
+	t.Helper()
+	found, err := b.Find(t.Context(), "/Users", `userName eq "`+name+`"`, "")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s is found as %v, %v", name, found, err)
+	}
+	return found[0]["id"].(string)
+}
+
+// TestSecurity_39_WhoAdministersByAPermission: whatever it gives, and however its policy names
+// them, they are protected. Who may only look is not.
+func TestSecurity_39_WhoAdministersByAPermission(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.permitting(t, server)
+			users := map[string]string{}
+			join := func(who string, group keycloak.GroupID) {
+				t.Helper()
+				if err := b.admin.AddMember(t.Context(), userID(t, users[who]), group); err != nil {
+					t.Fatal(err)
+				}
+			}
+			user := func(who string) string {
+				t.Helper()
+				users[who] = b.create(t, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":"X-%s","title":"Chief"}`, strings.ReplaceAll(who, " ", "-"), who))
+				return users[who]
+			}
+			one := b.account(t, "one", true).String()
+			for i, c := range []struct{ what, of, scopes, who string }{
+				{"", "Users", `"manage"`, "who manages users"},
+				{one, "Users", `"manage"`, "who manages one user"},
+				{one, "Users", `"reset-password"`, "who resets a password"},
+				{"", "Users", `"view","impersonate"`, "who impersonates"},
+				{"", "Users", `"map-roles"`, "who maps roles"},
+				{"", "Users", `"manage-group-membership"`, "who manages group membership"},
+				{b.group(t, "some", keycloak.GroupID{}).String(), "Groups", `"manage-members"`, "who manages the members of a group"},
+				{"", "Groups", `"manage-membership"`, "who manages membership"},
+				{"", "Groups", `"manage-membership-of-members"`, "who manages membership of members"},
+				{"", "Groups", `"impersonate-members"`, "who impersonates members"},
+				{"", "Groups", `"manage"`, "who manages groups"},
+				{"", "Roles", `"map-role"`, "who maps a role"},
+				{"", "Roles", `"map-role-composite"`, "who maps a role into others"},
+				{"", "Clients", `"manage"`, "who manages clients"},
+				{"", "Clients", `"map-roles"`, "who maps the roles of clients"},
+				{"", "Organizations", `"manage"`, "who manages organizations"},
+				{"", "Users", `"view"`, "nobody who views users"},
+				{"", "Groups", `"view","view-members"`, "nobody who views groups"},
+				{"", "Clients", `"view"`, "nobody who views clients"},
+			} {
+				if name == "real" && !knowsScope(c.of, c.scopes) {
+					continue
+				}
+				resources := ""
+				if c.what != "" {
+					resources = `,"resources":["` + c.what + `"]`
+				}
+				b.permission(t, server, fmt.Sprintf(`"name":"permission %d","resourceType":%q,"scopes":[%s]%s`, i, c.of, c.scopes, resources),
+					b.userPolicy(t, server, fmt.Sprintf("policy %d", i), user(c.who)))
+			}
+			groups := map[string]string{}
+			group := func(name string, parent keycloak.GroupID) keycloak.GroupID {
+				t.Helper()
+				id := b.group(t, name, parent)
+				groups[name] = id.String()
+				return id
+			}
+			desk := group("desk", keycloak.GroupID{})
+			night := group("night", desk)
+			closed := group("closed", keycloak.GroupID{})
+			open := group("nobody below closed", closed)
+			held := group("held", keycloak.GroupID{})
+			under := group("under held", held)
+			boss := b.role(t, server, "", "boss")
+			b.permission(t, server, `"name":"by groups","resourceType":"Users","scopes":["view","manage"]`, b.groupPolicy(t, server, "desk", desk, true))
+			b.permission(t, server, `"name":"by a group alone","resourceType":"Users","scopes":["view","reset-password"]`, b.groupPolicy(t, server, "closed", closed, false))
+			b.permission(t, server, `"name":"by a role","resourceType":"Clients","scopes":["manage"]`, b.rolePolicy(t, server, "boss", boss.ID))
+			within := b.role(t, server, "shop", "manager", keycloak.RoleName{Name: "boss"})
+			for who, in := range map[string]keycloak.GroupID{"a member": desk, "a member below": night, "a member of a closed group": closed, "nobody below a closed group": open, "a holder by a group": held, "a holder by a group above": under} {
+				user(who)
+				join(who, in)
+			}
+			b.grant(t, userID(t, user("a holder")), boss)
+			b.grant(t, userID(t, user("a holder within another role")), within)
+			b.grant(t, held, within)
+			b.look(t)
+			team := b.create(t, "/Groups", `{"displayName":"Team"}`)
+			for who, id := range users {
+				if strings.HasPrefix(who, "nobody") {
+					b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"title","value":"t"}`))
+					continue
+				}
+				b.probeDelegate(t, who, id, team)
+			}
+			for name, id := range groups {
+				join := patchBody(`{"op":"add","path":"members","value":[{"value":"` + one + `"}]}`)
+				if strings.HasPrefix(name, "nobody") {
+					b.must(t, http.MethodPatch, "/Groups/"+id, join)
+					continue
+				}
+				b.refused(t, http.StatusForbidden, http.MethodPatch, "/Groups/"+id, join)
+				b.refused(t, http.StatusForbidden, http.MethodDelete, "/Groups/"+id, "")
+			}
+		})
+	}
+}
+
+// knowsScope reports whether the real server has permissions of a kind.
+func knowsScope(of, scopes string) bool {
+	version := keycloaktest.Version()
+	switch {
+	case of == "Organizations":
+		return strings.HasPrefix(version, "26.7.")
+	case strings.Contains(scopes, "membership-of-members"):
+		return !strings.HasPrefix(version, "26.4.")
+	}
+	return true
+}
+
+// probeDelegate: a delegate is seen as it is, and can be deactivated and nothing else.
+func (b testBridge) probeDelegate(t *testing.T, who, id, team string) {
+	t.Helper()
+	path := "/Users/" + id
+	got := b.must(t, http.MethodGet, path, "")
+	if got["title"] != "Chief" {
+		t.Errorf("%s shows %v", who, got)
+	}
+	before := b.user(t, id)
+	for _, w := range protectedWrites(id, fmt.Sprint(got["userName"]), team) {
+		if strings.Contains(w.body, `"active","value":false`) {
+			continue
+		}
+		if detail := b.refused(t, http.StatusForbidden, w.method, w.path, w.body); !strings.Contains(detail, "nothing was changed") || !strings.Contains(detail, id) {
+			t.Errorf("%s: %s %s says %q", who, w.method, w.path, detail)
+		}
+	}
+	off := `{"op":"replace","path":"active","value":false}`
+	for _, more := range []string{`{"op":"add","path":"title","value":"x"}`, `{"op":"replace","path":"userName","value":"mine"}`, `{"op":"add","path":"nickName","value":"n"}`} {
+		b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(off+","+more))
+	}
+	if diff := cmp.Diff(before, b.user(t, id)); diff != "" {
+		t.Errorf("%s was changed:\n%s", who, diff)
+	}
+	if answer := b.must(t, http.MethodPatch, path, patchBody(off)); answer["active"] != false {
+		t.Errorf("%s is shown as %v after the deactivation", who, answer)
+	}
+	after := b.user(t, id)
+	if after.Enabled {
+		t.Errorf("%s is enabled after the deactivation", who)
+	}
+	after.Enabled = true
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("%s: more than its access was changed:\n%s", who, diff)
+	}
+	b.must(t, http.MethodPatch, path, patchBody(off))
+	b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":true}`))
+	b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"add","path":"title","value":"x"}`))
+}
+
+// TestSecurity_39_ADelegateThatLeaves loses its sessions with a PUT or a PATCH, at the tenant that
+// owns the account, and an account that no tenant made too.
+func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			c := newCustomers(t, server, nil)
+			acme, realm := c.of["acme"], c.realm
+			realm.permitting(t, server)
+			document := `{"userName":"%s@acme.test","externalId":"X-%[1]s","title":"Chief","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"%[1]s@acme.test","type":"work","primary":true}],"phoneNumbers":[{"value":"1","type":"home"}],"active":%s}`
+			helpdesk := realm.group(t, "helpdesk", keycloak.GroupID{})
+			leavers := map[string]string{}
+			for _, name := range []string{"put", "patch"} {
+				leavers[name] = acme.create(t, "/Users", fmt.Sprintf(document, name, "true"))
+			}
+			leavers["unowned"] = realm.account(t, "unowned", true).String()
+			for _, id := range leavers {
+				if name == "real" {
+					adminPut(t, server, "/admin/realms/"+realm.realm+"/users/"+id+"/reset-password", `{"type":"password","temporary":false,"value":"`+passwordBefore+`"}`)
+				}
+				if err := realm.admin.AddMember(t.Context(), userID(t, id), helpdesk); err != nil {
+					t.Fatal(err)
+				}
+			}
+			realm.permission(t, server, usersOf, realm.groupPolicy(t, server, "members", helpdesk, true))
+			realm.look(t)
+			session := url.Values{}
+			if name == "real" {
+				status, answer := token(t, server, realm.realm, url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"patch@acme.test"}, "password": {passwordBefore}})
+				if status != http.StatusOK {
+					t.Fatalf("no session: %v", answer)
+				}
+				session = url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {answer["refresh_token"].(string)}}
+			}
+			off := patchBody(`{"op":"replace","path":"active","value":false}`)
+			acme.refused(t, http.StatusForbidden, http.MethodPut, "/Users/"+leavers["put"], strings.Replace(fmt.Sprintf(document, "put", "false"), "Chief", "Other", 1))
+			acme.must(t, http.MethodPut, "/Users/"+leavers["put"], fmt.Sprintf(document, "put", "false"))
+			acme.must(t, http.MethodPatch, "/Users/"+leavers["patch"], off)
+			realm.must(t, http.MethodPatch, "/Users/"+leavers["unowned"], off)
+			for who, id := range leavers {
+				if realm.user(t, id).Enabled {
+					t.Errorf("%s is enabled", who)
+				}
+			}
+			adminPut(t, server, "/admin/realms/"+realm.realm+"/users/"+leavers["patch"], `{"enabled":true}`)
+			if name == "real" {
+				if status, answer := token(t, server, realm.realm, session); status == http.StatusOK {
+					t.Errorf("a session outlives the deactivation: %v", answer)
+				}
+			}
+			realm.grant(t, userID(t, leavers["patch"]), realm.known(t, right("view-users")))
+			realm.look(t)
+			acme.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+leavers["patch"], off)
+		})
+	}
+}
+
+// TestSecurity_39_PermissionsChange: who gets one or loses it is found by the next look. A service
+// account that has one is none of the users.
+func TestSecurity_39_PermissionsChange(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.permitting(t, server)
+			helpdesk := b.group(t, "helpdesk", keycloak.GroupID{})
+			id := b.create(t, "/Users", `{"userName":"helper"}`)
+			change := func() (string, string, string) {
+				return http.MethodPatch, "/Users/" + id, patchBody(`{"op":"replace","path":"title","value":"t` + fmt.Sprint(len(b.lines.All())) + `"}`)
+			}
+			may := func(when string, want bool) {
+				t.Helper()
+				b.look(t)
+				method, path, body := change()
+				if _, err := b.send(t, method, path, body); (err == nil) != want {
+					t.Errorf("%s: a change is %v", when, err)
+				}
+			}
+			may("without a permission", true)
+			if err := b.admin.AddMember(t.Context(), userID(t, id), helpdesk); err != nil {
+				t.Fatal(err)
+			}
+			permission := b.permission(t, server, usersOf, b.groupPolicy(t, server, "members", helpdesk, false))
+			may("with one", false)
+			adminPut(t, server, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":false}`)
+			if name == "fake" || keycloaktest.Version() != "26.4.7" { // it lists no clients then
+				may("while they are off", true)
+			}
+			b.permitting(t, server)
+			may("on again", false)
+			if err := b.admin.RemoveMember(t.Context(), userID(t, id), helpdesk); err != nil {
+				t.Fatal(err)
+			}
+			may("out of the group", true)
+			adminSend(t, server, http.MethodDelete, b.authorization(t)+"/permission/scope/"+permission, "")
+			b.permission(t, server, `"name":"one","resourceType":"Users","scopes":["manage"]`, b.userPolicy(t, server, "helper", id))
+			may("by name", false)
+			b.permission(t, server, usersOf, b.groupPolicy(t, server, "of a group that goes", b.group(t, "goes", helpdesk), true))
+			if err := b.admin.DeleteGroup(t.Context(), helpdesk); err != nil {
+				t.Fatal(err)
+			}
+			may("by name, beside a policy of a group that is gone", false)
+			bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
+			if err != nil {
+				t.Fatal(err)
+			}
+			account, err := b.admin.ServiceAccount(t.Context(), bridge)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.permission(t, server, `"name":"of a service","resourceType":"Users","scopes":["manage"]`, b.userPolicy(t, server, "service", account.String()))
+			b.look(t)
+			b.refused(t, http.StatusNotFound, http.MethodPatch, "/Users/"+account.String(), patchBody(`{"op":"replace","path":"active","value":false}`))
+		})
+	}
+}
+
+// TestSecurity_39_DelegatesThatMayNotBeDeactivated, where the configuration says so, are shown and
+// refused as other administrators.
+func TestSecurity_39_DelegatesThatMayNotBeDeactivated(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	b := newBridgeOn(t, server, func(c *config.Config) {
+		for name, r := range c.Realms {
+			r.Protected.Delegated = config.DelegatedRefuse
+			c.Realms[name] = r
+		}
+	})
+	b.permitting(t, server)
+	id := b.create(t, "/Users", `{"userName":"helper","title":"Chief"}`)
+	b.permission(t, server, usersOf, b.userPolicy(t, server, "helper", id))
+	b.look(t)
+	if got := b.must(t, http.MethodGet, "/Users/"+id, ""); got["title"] != nil {
+		t.Errorf("it shows %v", got)
+	}
+	b.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":false}`))
+}
+
+// TestSecurity_39_ADelegateInAGroupPush is passed over where the policy says so.
+func TestSecurity_39_ADelegateInAGroupPush(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	b := newBridgeOn(t, server, func(c *config.Config) {
+		for _, r := range c.Realms {
+			r.Tenants[0].UnknownMembers = config.UnknownMembersIgnore
+		}
+	})
+	b.permitting(t, server)
+	own, helper := b.create(t, "/Users", `{"userName":"own"}`), b.create(t, "/Users", `{"userName":"helper"}`)
+	b.permission(t, server, usersOf, b.userPolicy(t, server, "helper", helper))
+	b.look(t)
+	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+own+`"},{"value":"`+helper+`"}]}`)
+	b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"add","path":"members","value":[{"value":"`+helper+`"}]}`))
+	if got := fmt.Sprint(b.must(t, http.MethodGet, "/Groups/"+group, "")["members"]); strings.Contains(got, helper) || !strings.Contains(got, own) {
+		t.Errorf("the members are %s", got)
+	}
+}
+
+// TestSecurity_39_PoliciesThatCannotBeRead: where nobody can tell whom a permission lets change
+// the realm nothing is written, and doctor names the policy; reading goes on. The operator can list
+// the people instead.
+func TestSecurity_39_PoliciesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.permitting(t, server)
+			p := patient{b, server}
+			helper := b.create(t, "/Users", `{"userName":"helper"}`)
+			group := b.group(t, "helpdesk", keycloak.GroupID{}).String()
+			shop, err := b.admin.CreateClient(t.Context(), "shop", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			policies := map[string]string{ // by what doctor says of the policy
+				"the type time":                           b.policy(t, server, "time", `"name":"p0","notOnOrAfter":"2099-01-01 00:00:00"`),
+				"the type client":                         b.policy(t, server, "client", `"name":"p1","clients":["`+shop.String()+`"]`),
+				"the type regex":                          b.policy(t, server, "regex", `"name":"p2","targetClaim":"email","pattern":".*"`),
+				"the logic Negative":                      b.policy(t, server, "user", `"name":"p4","logic":"NEGATIVE","users":["`+helper+`"]`),
+				"a claim of the token in place of groups": b.policy(t, server, "group", `"name":"p5","groupsClaim":"groups","groups":[{"id":"`+group+`"}]`),
+			}
+			named := b.userPolicy(t, server, "named", helper)
+			policies["the type aggregate"] = b.policy(t, server, "aggregate", `"name":"p3","policies":["`+named+`"]`)
+			for what, policy := range policies {
+				look := func(when string, severity, write string) {
+					t.Helper()
+					b.look(t)
+					ill, code := p.diagnose(t)
+					var worst []string
+					for _, f := range ill {
+						if f.Check == "permissions" && strings.Contains(f.Text, "permission \"q\"") {
+							worst = append(worst, string(f.Severity))
+							if !strings.Contains(f.Text, `policy "p`) || !strings.Contains(f.Text, what) {
+								t.Errorf("%s, %s: doctor says %q", what, when, f.Text)
+							}
+						}
+					}
+					want := []string{severity}
+					if severity == "" {
+						want = nil
+					}
+					if !slices.Equal(worst, want) || (code != 0) != slices.Contains(worst, "FAIL") {
+						t.Errorf("%s, %s: doctor ends with %d and says %v", what, when, code, ill)
+					}
+					b.must(t, http.MethodGet, "/Users", "")
+					_, err := b.send(t, http.MethodPatch, "/Users/"+helper, patchBody(`{"op":"replace","path":"nickName","value":"`+what+when+`"}`))
+					if got := fmt.Sprint(err); write == "" && err != nil || write != "" && !strings.Contains(got, write) {
+						t.Errorf("%s, %s: a change is %v, want %q", what, when, err, write)
+					}
+				}
+				negative := what == "the logic Negative"
+				only := func(negativeSeverity, severity string) string {
+					if negative {
+						return negativeSeverity
+					}
+					return severity
+				}
+				permission := b.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view"]`, policy)
+				look("to view", only("FAIL", ""), "")
+				b.drop(t, server, permission)
+				permission = b.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view","reset-password"]`, policy)
+				look("to administer", "FAIL", "503")
+				b.drop(t, server, permission)
+				permission = b.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view","manage"]`, policy, named)
+				look("with a policy that names people", only("", "WARN"), "403")
+				b.drop(t, server, permission)
+			}
+		})
+	}
+}
+
+// drop deletes a permission.
+func (b testBridge) drop(t *testing.T, server keycloaktest.Server, permission string) {
+	t.Helper()
+	adminSend(t, server, http.MethodDelete, b.authorization(t)+"/permission/scope/"+permission, "")
+}
+
+// TestSecurity_39_ListedPolicies: the operator says that the people of policies that nobody can
+// read are listed, so that the tenant writes.
+func TestSecurity_39_ListedPolicies(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	b := newBridgeOn(t, server, func(c *config.Config) {
+		for name, r := range c.Realms {
+			r.Protected.Policies = config.PoliciesListed
+			c.Realms[name] = r
+		}
+	})
+	b.permitting(t, server)
+	b.permission(t, server, usersOf, b.policy(t, server, "time", `"name":"hours","notOnOrAfter":"2099-01-01 00:00:00"`))
+	b.look(t)
+	b.create(t, "/Users", `{"userName":"jane"}`)
+	p := patient{b, server}
+	p.write(t, "config.yaml", func(text string) string {
+		return strings.Replace(text, "    tenants:\n", "    protected:\n      policies: listed\n    tenants:\n", 1)
+	})
+	ill, code := p.diagnose(t)
+	if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Text, `its policy "hours" has the type time`) {
+		t.Errorf("doctor ends with %d and says %v", code, ill)
+	}
+}
+
+// TestSecurity_39_MorePoliciesThanAreRead: a look is bounded, and beyond the bound nothing is
+// written.
+func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	server := fake.Server()
+	b := callBridge{testBridge: newBridgeOn(t, server, nil), fake: fake}
+	helper := b.create(t, "/Users", `{"userName":"helper"}`)
+	before := len(b.calls(func() { b.look(t) }))
+	b.permitting(t, server)
+	policy := b.userPolicy(t, server, "policy", helper)
+	for i := range 200 {
+		b.permission(t, server, fmt.Sprintf(`"name":"permission %d","resourceType":"Users","scopes":["manage"]`, i), policy)
+	}
+	b.look(t) // the client of the permissions has its own calls
+	if got := len(b.calls(func() { b.look(t) })); got < 400 || got > before+2*200+3+1+2 {
+		t.Errorf("with 200 permissions the look is %d calls, before %d: want two for each, three pages of them, one of policies, and the client's", got, before)
+	}
+	b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+helper, "")
+	b.permission(t, server, `"name":"one more","resourceType":"Users","scopes":["manage"]`, policy)
+	b.look(t)
+	b.must(t, http.MethodGet, "/Users", "")
+	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+helper, "")
+	if got := b.app.watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
+		t.Errorf("the tenant says %q", got)
+	}
+}
+
+// TestSecurity_39_TheFirstVersionOfPermissions cannot be read, so that nothing is written where a
+// realm has some.
+func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T) (keycloaktest.Server, func(testBridge)){
+		"fake": func(t *testing.T) (keycloaktest.Server, func(testBridge)) {
+			t.Helper()
+			fake := keycloaktest.NewFake(t)
+			return fake.Server(), func(b testBridge) { fake.FirstPermissions(b.realm) }
+		},
+		"real": func(t *testing.T) (keycloaktest.Server, func(testBridge)) {
+			t.Helper()
+			server := keycloaktest.Real(t)
+			return server, func(b testBridge) {
+				if b.adminStatus(t, server, http.MethodPut, "/admin/realms/"+b.realm+"/users-management-permissions", `{"enabled":true}`) == http.StatusNotImplemented {
+					t.Skip("the server is not started with the feature admin-fine-grained-authz:v1")
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, use := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.create(t, "/Users", `{"userName":"jane"}`)
+			use(b)
+			b.look(t)
+			b.must(t, http.MethodGet, "/Users", "")
+			b.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"joe"}`)
+			ill, code := patient{b, server}.diagnose(t)
+			if code == 0 || len(ill) != 1 || ill[0].Severity != "FAIL" || !strings.Contains(ill[0].Fix, "admin-fine-grained-authz:v1") {
+				t.Errorf("doctor ends with %d and says %v", code, ill)
+			}
+		})
+	}
+}
+
+// adminStatus is the status of a call as Keycloak's administrator.
+func (b testBridge) adminStatus(t *testing.T, server keycloaktest.Server, method, path, body string) int {
+	t.Helper()
+	_, admin := token(t, server, "master", url.Values{
+		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
+	})
+	req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
+	req.Header.Set("Content-Type", "application/json")
+	status, _, _ := exchange(t, req)
+	return status
+}
+
+// TestSecurity_39_NoMappingMakesADelegate: by a role, a default group or a parent; nor does a role
+// that was put into another one since the last look.
+func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			b.permitting(t, server)
+			helpdesk := b.group(t, "helpdesk", keycloak.GroupID{})
+			helper := b.role(t, server, "", "helper")
+			b.role(t, server, "", "manager", keycloak.RoleName{Name: "helper"})
+			clerk := b.role(t, server, "", "clerk")
+			b.permission(t, server, usersOf, b.groupPolicy(t, server, "members", helpdesk, false))
+			b.permission(t, server, `"name":"by role","resourceType":"Users","scopes":["reset-password"]`, b.rolePolicy(t, server, "helper", helper.ID))
+			b.look(t)
+			for rules, want := range map[string]string{
+				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
+				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
+				"grantableRoles: [helper]\nusers: { roles: [{ grant: [helper] }] }": `the role "helper" of the mapping contains the role helper of a fine-grained permission`,
+				"grantableRoles: [manager]\ngroups: { roles: { X: [manager] } }":    `the role "manager" of the mapping contains the role manager of a fine-grained permission`,
+			} {
+				if got := b.propose(t, b.realm, "version: 1\n"+rules+"\n"); !strings.Contains(got, want) {
+					t.Errorf("%s: the look finds %q", rules, got)
+				}
+			}
+			b.useMapping(t, b.realm, "version: 1\ngrantableRoles: [clerk]\nusers: { roles: [{ grant: [clerk] }] }\n")
+			b.create(t, "/Users", `{"userName":"before"}`)
+			b.compose(t, server, clerk, keycloak.RoleName{Name: "helper"})
+			b.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"after"}`)
+			everybody := b.known(t, keycloak.RoleName{Name: "default-roles-" + b.realm})
+			composite, err := json.Marshal([]keycloak.Role{helper})
+			if err != nil {
+				t.Fatal(err)
+			}
+			adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
+			b.app.watcher.Look(t.Context())
+			if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, "every user of the realm is an administrator") {
+				t.Errorf("the look finds %q", got)
+			}
+			adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
+			adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm+"/default-groups/"+helpdesk.String(), "")
+			b.app.watcher.Look(t.Context())
+			if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `every new user of the realm becomes an administrator: the default group "/helpdesk"`) {
+				t.Errorf("the look finds %q", got)
+			}
+		})
+	}
+}
