@@ -28,7 +28,8 @@ func (c *Client) EffectiveRoles(ctx context.Context, user UserID, client ClientU
 type ClientInfo struct {
 	UUID           ClientUUID
 	ClientID       string
-	ServiceAccount bool // whether it has one
+	ServiceAccount bool // whether it may use one
+	Public         bool // so that it has none
 	Authorization  bool // whether it has policies and permissions
 }
 
@@ -52,6 +53,7 @@ func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, e
 		ClientID string `json:"clientId"`
 		Service  bool   `json:"serviceAccountsEnabled"`
 		Policies bool   `json:"authorizationServicesEnabled"`
+		Public   bool   `json:"publicClient"`
 	}
 	if err := c.get(ctx, "list clients", "/clients", v, &list); err != nil {
 		return nil, err
@@ -62,7 +64,7 @@ func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, e
 		if err != nil {
 			return nil, &Error{Op: "list clients", Kind: Unavailable, Err: err}
 		}
-		out[i] = ClientInfo{id, j.ClientID, j.Service, j.Policies}
+		out[i] = ClientInfo{id, j.ClientID, j.Service, j.Public, j.Policies}
 	}
 	return out, nil
 }

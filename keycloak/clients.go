@@ -88,7 +88,7 @@ func (c *Client) IsServiceAccount(ctx context.Context, u User) (bool, error) {
 		return false, err
 	}
 	for _, client := range clients {
-		if !client.ServiceAccount || !strings.EqualFold(client.ClientID, clientID) {
+		if client.Public || !strings.EqualFold(client.ClientID, clientID) {
 			continue
 		}
 		account, err := c.ServiceAccount(ctx, client.UUID)
@@ -102,7 +102,8 @@ func (c *Client) IsServiceAccount(ctx context.Context, u User) (bool, error) {
 	return false, nil
 }
 
-// ServiceAccount is the user that a client is.
+// ServiceAccount is the user that a client is. A client that may use none can have one, when
+// its realm was imported; one that has none is Invalid.
 func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, error) {
 	var u userJSON
 	if err := c.get(ctx, "get service account", "/clients/"+id.escaped()+"/service-account-user", nil, &u); err != nil {

@@ -225,7 +225,7 @@ func (p people) has(ctx context.Context, u keycloak.User) (bool, error) {
 	switch {
 	case p.protected.ServiceAccount(u.ID):
 		return false, nil
-	case p.protected.Covers(u.Created):
+	case p.protected.Covers(u):
 		return true, nil
 	}
 	service, err := p.c.IsServiceAccount(ctx, u)

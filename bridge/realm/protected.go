@@ -86,7 +86,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 		Report: newReport(c), c: c, subject: s, names: newResolver(c, s.known),
 		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{}, parents: map[string]string{},
 		protected: &tenant.Protected{
-			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{},
+			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{}, Dormant: map[string]bool{},
 			Delegates: map[string]bool{}, Roles: map[string]bool{}, Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
 		},
 		delegated: newDelegation(),
@@ -155,6 +155,9 @@ func (p *protector) clients(ctx context.Context) error {
 		defer p.mu.Unlock()
 		for _, r := range roles {
 			p.roles[r.ID] = r
+		}
+		if !c.ServiceAccount && !c.Public {
+			p.protected.Dormant[keycloak.ServiceAccountPrefix+strings.ToLower(c.ClientID)] = true
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -29,6 +30,9 @@ type Protected struct {
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
 	Mixed           map[string]bool // organizations, by their ids, of which a service account is a member
+	// Dormant are the names that the accounts of clients have, if they have any, which may use
+	// none: of an imported realm some have.
+	Dormant map[string]bool
 
 	// Delegates are those who administer by a permission alone. They can be deactivated.
 	Delegates map[string]bool
@@ -93,8 +97,9 @@ func (p *Protected) Mixes(organization string) bool { return p != nil && p.Mixed
 // clockSkew is how far Keycloak's clock may be from the bridge's.
 const clockSkew = 5 * time.Minute
 
-// Covers reports whether the look knows all service accounts that were made at a time of
-// Keycloak's clock, zero for one that is not known.
-func (p *Protected) Covers(made time.Time) bool {
-	return p != nil && !made.IsZero() && made.Before(p.At.Add(-clockSkew))
+// Covers reports whether the look would have found that a user is a service account: the user was
+// made before it, by Keycloak's clock, and is not called like the account of a client that was
+// not asked.
+func (p *Protected) Covers(u keycloak.User) bool {
+	return p != nil && !u.Created.IsZero() && u.Created.Before(p.At.Add(-clockSkew)) && !p.Dormant[strings.ToLower(u.Username)]
 }

@@ -258,6 +258,25 @@ func (b testBridge) walksAll(t *testing.T, want []string) {
 	}
 }
 
+// TestSecurity_46_AnImportedServiceAccount whose client may not use it is nobody too. The fake
+// imports nothing.
+func TestSecurity_46_AnImportedServiceAccount(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	b := newBridgeOn(t, server, nil)
+	adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/partialImport", `{"ifResourceExists":"FAIL","clients":[{"clientId":"Old","publicClient":false,"serviceAccountsEnabled":false}],
+		"users":[{"username":"service-account-old","enabled":true,"serviceAccountClientId":"Old","createdTimestamp":1000000000000}]}`)
+	b.look(t)
+	found, err := b.admin.Users(t.Context(), keycloak.UserQuery{Username: "service-account-old"})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("Users() = %v, %v", found, err)
+	}
+	b.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+found[0].ID, "")
+	if got, err := b.Find(t.Context(), "/Users", `userName eq "service-account-old"`, ""); err != nil || len(got) > 0 {
+		t.Errorf("it is found as %v, %v", got, err)
+	}
+}
+
 // TestSecurity_46_AServiceAccountThatJoinsAGroup beside the bridge does not show in members
 // that are kept in memory.
 func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
