@@ -173,7 +173,7 @@ func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) e
 	if p.policy.Organizations {
 		organizations, err = p.c.OrganizationsOf(ctx, account)
 	}
-	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages
+	switch keycloak.KindOf(err) {
 	case "", keycloak.NotFound, keycloak.NoOrganization, keycloak.Denied: // of what the tenants of organizations lack their own checks tell
 	default:
 		return err
