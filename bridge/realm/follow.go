@@ -23,10 +23,10 @@ const (
 )
 
 // rightsEvents are the types of resources by whose change somebody may become an administrator: by
-// a role, what a role contains, a group's place, a fine-grained permission. Memberships are not
-// among them: there is one for every member that anybody adds.
+// a role, what a role contains, a group's place, a fine-grained permission. A client brings a service
+// account. Memberships are not among them: there is one for every member that anybody adds.
 func rightsEvents() []string {
-	return []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY"}
+	return []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
 }
 
 // follower knows which events of a realm were seen.

@@ -132,6 +132,9 @@ func TestSecurity_47_OwnChangesWakeNobody(t *testing.T) {
 			step("later", 7*time.Second, false)
 			step("after ten seconds", time.Second, true)
 			step("nothing", time.Minute, false)
+			b.robot(t, "robot")
+			step("a client, which has a service account", time.Minute, true)
+			step("nothing", time.Minute, false)
 		})
 	}
 }

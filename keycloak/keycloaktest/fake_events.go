@@ -47,6 +47,7 @@ func eventRules() []eventRule {
 		{"POST /roles", "CREATE", "REALM_ROLE", "roles/new"},
 		{"POST /roles-by-id/{byID}/composites", "CREATE", "REALM_ROLE", "roles-by-id/{byID}/composites"},
 		{"DELETE /roles-by-id/{byID}/composites", "DELETE", "REALM_ROLE", "roles-by-id/{byID}/composites"},
+		{"POST /clients", "CREATE", "CLIENT", "clients/new"},
 		{"PUT /default-groups/{group}", "CREATE", "GROUP", "default-groups/{group}"},
 		{"POST /organizations/{organization}/members", "CREATE", "ORGANIZATION_MEMBERSHIP", member},
 		{"DELETE /organizations/{organization}/members/{member}", "DELETE", "ORGANIZATION_MEMBERSHIP", member + "/{member}"},

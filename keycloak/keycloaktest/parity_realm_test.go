@@ -434,7 +434,10 @@ func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user key
 			p.err(fmt.Sprint("RevokeRoles ", i, r.Name), p.admin.RevokeRoles(p.ctx, h, []keycloak.Role{r}))
 		}
 	}
-	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY"}
+	made, err := p.admin.CreateClient(p.ctx, "robot", "")
+	p.err("CreateClient", err)
+	p.know(made.String(), "robot")
+	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
 	list, err := watcher.LatestAdminEvents(p.ctx, start, 100, types...)
 	p.err("LatestAdminEvents", err)
 	events := []string{} // those of one millisecond have no order
