@@ -26,6 +26,7 @@ func rooms() map[string][]string {
 		"scim/bulk":              {"scim"},
 		"scim/client":            {"scim"},
 		"scim/scimtest":          {"scim"},
+		"scim/growth":            {}, // for tests
 		"scim/simulate":          {"scim", "scim/client"},
 		"bridge/mapping":         {"config", "scim", "scim/filter", "keycloak"},
 		"bridge/tenant":          {"bridge/mapping", "config", "keycloak"},
