@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -108,19 +109,35 @@ func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 	return nil
 }
 
-// Opaque copies a value that no schema describes, without its nulls.
+// Opaque is a value that no schema describes, without its nulls. What has none is shared, not
+// copied: nobody changes such values, and they may be all of a large body.
 func Opaque(value any) any {
+	kept, _ := opaque(value)
+	return kept
+}
+
+func opaque(value any) (kept any, changed bool) {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return CloneValue(value)
+		return value, false
 	}
-	out := make(map[string]any, len(object))
+	var out map[string]any
 	for name, member := range object {
-		if kept := Opaque(member); !IsEmpty(kept) {
-			out[name] = kept
+		kept, changed := opaque(member)
+		if !changed && !IsEmpty(kept) {
+			continue
+		}
+		if out == nil {
+			out = maps.Clone(object)
+		}
+		if out[name] = kept; IsEmpty(kept) {
+			delete(out, name)
 		}
 	}
-	return out
+	if out == nil {
+		return object, false
+	}
+	return out, true
 }
 
 // canonicalObject canonicalises the members of a complex value or an extension.
@@ -172,6 +189,19 @@ func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, erro
 	return p.canonicalSingle(a, path, value)
 }
 
+// MaxValues bounds the values of a multi-valued attribute, the members of a group apart. Keycloak
+// keeps each in a row of its own, which it reads with the user, and what has no attribute there
+// fits no more than about as many.
+const MaxValues = 1000
+
+// CheckSize refuses more values of the attribute than it may have; path names it in the error.
+func (a *Attribute) CheckSize(path string, values int) error {
+	if a.Unbounded || values <= MaxValues {
+		return nil
+	}
+	return BadRequest(CodeTooManyValues, InvalidValue, "%s would have %d values, more than the %d that an attribute may have; send fewer", path, values, MaxValues)
+}
+
 // canonicalValues takes a single value for an array of one (OneLogin sends
 // emails as an object).
 func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, error) {
@@ -183,14 +213,17 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 	default:
 		return nil, BadRequest(CodeValue, InvalidValue, "%s takes an array", path)
 	}
+	if err := a.CheckSize(path, len(elements)); err != nil {
+		return nil, err
+	}
 	out := make([]any, 0, len(elements))
-	primary := false
+	primary, seen := false, keys{}
 	for _, element := range elements {
 		kept, err := p.CanonicalElement(a, path, element)
 		if err != nil {
 			return nil, err
 		}
-		if kept == nil || containsValue(out, kept) {
+		if kept == nil || !a.Unbounded && seen.in(out, kept) { // whoever reads members takes each once
 			continue
 		}
 		if object, ok := kept.(map[string]any); ok && object[AttrPrimary] == true {
@@ -198,6 +231,9 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 				return nil, BadRequest(CodePrimary, InvalidValue, "%s has several values with \"primary\": true; at most one may be primary", path)
 			}
 			object[AttrPrimary] = !primary
+			if primary && seen.in(out, kept) {
+				continue
+			}
 			primary = true
 		}
 		out = append(out, kept)
@@ -208,13 +244,30 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 	return out, nil
 }
 
-func containsValue(values []any, value any) bool {
-	for _, v := range values {
-		if Equal(v, value) {
-			return true
-		}
+// fewValues is the number up to which values are compared one by one.
+const fewValues = 8
+
+// keys are those of a list of values that grows.
+type keys struct {
+	known  map[string]bool
+	read   int // so many of the list are known
+	buffer []byte
+}
+
+// in reports whether a value is in the list.
+func (k *keys) in(list []any, value any) bool {
+	if len(list) <= fewValues {
+		return slices.ContainsFunc(list, func(v any) bool { return Equal(v, value) })
 	}
-	return false
+	if k.known == nil {
+		k.known = make(map[string]bool, 2*fewValues)
+	}
+	for ; k.read < len(list); k.read++ {
+		k.buffer = AppendKey(k.buffer[:0], list[k.read])
+		k.known[string(k.buffer)] = true
+	}
+	k.buffer = AppendKey(k.buffer[:0], value)
+	return k.known[string(k.buffer)]
 }
 
 // CanonicalElement makes one value of a multi-valued attribute of what a client
@@ -285,6 +338,9 @@ func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, er
 	return out, nil
 }
 
+// maxRoleValues bounds the JSON of a role: an id, its value and a name are meant.
+const maxRoleValues = 20
+
 // roleFromText reads the JSON document that Entra's app role mapping puts into
 // the value of a role by PATCH, so that it equals the plain role of its POST.
 func roleFromText(object map[string]any) map[string]any {
@@ -293,7 +349,7 @@ func roleFromText(object map[string]any) map[string]any {
 	if !ok || !strings.HasPrefix(text, "{") {
 		return object
 	}
-	role, err := Decode([]byte(text))
+	role, err := decode([]byte(text), decoder{levels: 1, values: maxRoleValues})
 	if err != nil || role[AttrValue] == nil {
 		return object
 	}

@@ -8,11 +8,12 @@ type Code string
 
 // What is wrong with a request as such.
 const (
-	CodeBody     Code = "body-malformed"
-	CodeQuery    Code = "query-malformed"
-	CodeSchemas  Code = "schemas-wrong"
-	CodePath     Code = "path-wrong"
-	CodeInternal Code = "internal"
+	CodeBody       Code = "body-malformed"
+	CodeBodyValues Code = "body-too-many-values"
+	CodeQuery      Code = "query-malformed"
+	CodeSchemas    Code = "schemas-wrong"
+	CodePath       Code = "path-wrong"
+	CodeInternal   Code = "internal"
 )
 
 // What does not exist.
@@ -31,6 +32,7 @@ const (
 	CodeValue            Code = "value-wrong"
 	CodeTooLong          Code = "value-too-long"
 	CodePrimary          Code = "primary-twice"
+	CodeTooManyValues    Code = "value-too-many"
 )
 
 // What is wrong with a query.

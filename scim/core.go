@@ -183,7 +183,7 @@ func GroupSchema() *Schema {
 			Description: "The name of the group, stored as the name of a Keycloak group.",
 		},
 		&Attribute{
-			Name: AttrMembers, Type: TypeComplex, MultiValued: true, Description: "The direct members of the group.",
+			Name: AttrMembers, Type: TypeComplex, MultiValued: true, Unbounded: true, Description: "The direct members of the group.",
 			SubAttributes: []*Attribute{
 				{Name: AttrValue, Type: TypeString, CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
 				{Name: AttrRef, Type: TypeReference, CaseExact: true, Mutability: Immutable, ReferenceTypes: []string{"User"}, Description: "The URI of the member; not read from a client, which says the value."},

@@ -46,7 +46,8 @@ func CloneValue(value any) any {
 	}
 }
 
-// Equal reports whether two values of documents are the same.
+// Equal reports whether two values of documents are the same. It is for two: who looks for one
+// among many compares keys, see AppendKey.
 func Equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 // String is the string attribute with that name, or "".

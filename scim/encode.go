@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -17,6 +18,13 @@ func Encode(value any) ([]byte, error) {
 	return appendValue(make([]byte, 0, 1024), value)
 }
 
+// AppendKey appends a text that is the same for values of documents that are Equal, and for no
+// others.
+func AppendKey(b []byte, value any) []byte {
+	b, _ = appendValue(b, value) // a document always encodes
+	return b
+}
+
 func appendValue(b []byte, value any) ([]byte, error) {
 	switch v := value.(type) {
 	case nil:
@@ -27,6 +35,11 @@ func appendValue(b []byte, value any) ([]byte, error) {
 		return strconv.AppendInt(b, int64(v), 10), nil
 	case string:
 		return appendText(b, v), nil
+	case json.Number:
+		if isPlain(v) {
+			return append(b, v...), nil
+		}
+		return appendOther(b, v)
 	case map[string]any:
 		return appendObject(b, v)
 	case Document:
@@ -37,7 +50,7 @@ func appendValue(b []byte, value any) ([]byte, error) {
 		return appendArray(b, v)
 	case []map[string]any:
 		return appendArray(b, v)
-	default: // numbers as they were written, and what is no part of a document
+	default: // what is no part of a document
 		return appendOther(b, v)
 	}
 }
@@ -45,6 +58,12 @@ func appendValue(b []byte, value any) ([]byte, error) {
 func appendText(b []byte, text string) []byte {
 	b, _ = jsontext.AppendQuote(b, text) // its error tells of bytes that it replaced
 	return b
+}
+
+// isPlain reports whether a number has only what numbers of JSON have: what the mapping computes
+// may be none.
+func isPlain(n json.Number) bool {
+	return n != "" && strings.Trim(string(n), "+-.0123456789eE") == ""
 }
 
 func appendOther(b []byte, value any) ([]byte, error) {

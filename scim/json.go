@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,23 +14,30 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
-// PATCH with a complex value, needs eight levels.
-const MaxDepth = 32
+const (
+	// MaxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
+	// PATCH with a complex value, needs eight levels.
+	MaxDepth = 32
+	// MaxBodyValues bounds the JSON values of a body, each object, array, string, number,
+	// boolean and null being one. In memory a value of a few bytes takes hundreds. A list of
+	// members that fills the largest body has fewer.
+	MaxBodyValues = 100_000
+)
 
 // Decode reads one JSON object strictly: no second value behind it, no
 // duplicate names (names are compared without case, RFC 7643 section 2.1), no
 // invalid UTF-8, no lone surrogate and no NUL (which PostgreSQL cannot store),
 // at most 32 levels. Values are string, bool, json.Number, nil,
-// map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax.
+// map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax, and one of
+// more values than MaxBodyValues a 413.
 func Decode(body []byte) (map[string]any, error) {
-	return decode(body, decoder{levels: MaxDepth})
+	return decode(body, decoder{levels: MaxDepth, values: MaxBodyValues})
 }
 
 // DecodeStored is Decode of what Encode wrote, up to a number of levels. It takes the last
 // of two members whose names differ in case only.
 func DecodeStored(text []byte, levels int) (map[string]any, error) {
-	return decode(text, decoder{levels: levels, trusted: true})
+	return decode(text, decoder{levels: levels, values: math.MaxInt, trusted: true})
 }
 
 func decode(body []byte, d decoder) (map[string]any, error) {
@@ -79,12 +88,19 @@ var nothing = strings.NewReader("")
 type decoder struct {
 	*jsontext.Decoder
 	levels  int
+	values  int // that may still come
 	trusted bool
 }
 
-func (d decoder) value(depth int) (any, error) {
+func (d *decoder) value(depth int) (any, error) {
 	if depth > d.levels {
 		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels", d.levels)
+	}
+	if d.values--; d.values < 0 {
+		return nil, &Error{
+			Code: CodeBodyValues, Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("the body holds more than %d JSON values, so nothing was done; send fewer values at once", MaxBodyValues),
+		}
 	}
 	token, err := d.ReadToken()
 	if err != nil {
@@ -113,7 +129,7 @@ func checkedString(text string) (string, error) {
 	return text, nil
 }
 
-func (d decoder) object(depth int) (any, error) {
+func (d *decoder) object(depth int) (any, error) {
 	object := make(map[string]any)
 	var folded map[string]bool
 	for d.PeekKind() != '}' {
@@ -135,7 +151,7 @@ func (d decoder) object(depth int) (any, error) {
 }
 
 // name reads the name of a member. Those of common attributes cost no allocation.
-func (d decoder) name() (string, error) {
+func (d *decoder) name() (string, error) {
 	raw, err := d.ReadValue()
 	if err != nil {
 		return "", err
@@ -184,10 +200,10 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	if folded == nil {
 		folded = make(map[string]bool, 2*fewMembers)
 		for other := range object {
-			folded[fold(other)] = true
+			folded[FoldName(other)] = true
 		}
 	}
-	key := fold(name)
+	key := FoldName(name)
 	if folded[key] {
 		return nil, givenTwice(name)
 	}
@@ -195,14 +211,15 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	return folded, nil
 }
 
-// fold is one form of all names that strings.EqualFold takes for one.
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+// FoldName is one form of all names of attributes that are one, as they are compared without case
+// (RFC 7643 section 2.1).
+func FoldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func givenTwice(name string) error {
 	return BadRequest(CodeBody, InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
 }
 
-func (d decoder) array(depth int) (any, error) {
+func (d *decoder) array(depth int) (any, error) {
 	array := []any{}
 	for d.PeekKind() != ']' {
 		value, err := d.value(depth + 1)

@@ -5,10 +5,54 @@ import "strings"
 // Projection says which attributes a response holds (RFC 7644 section 3.9). The
 // zero value asks for the default ones.
 type Projection struct {
-	only    []AttrPath // attributes=
-	without []AttrPath // excludedAttributes=
-	asked   bool       // whether attributes= was given
+	only    named // attributes=; nil when absent
+	without named // excludedAttributes=
+	asked   bool  // whether attributes= was given
 }
+
+// named are the attributes that a list of paths names, by the URN and the folded name: the list
+// is a client's and may be long, and every attribute of every resource is looked up in it.
+type named map[[2]string]*part
+
+// part is what is named of an attribute.
+type part struct {
+	whole bool
+	subs  map[string]bool // folded
+}
+
+func (n named) add(p AttrPath) {
+	key := [2]string{p.URN, FoldName(p.Name)}
+	at := n[key]
+	if at == nil {
+		at = &part{}
+		n[key] = at
+	}
+	switch {
+	case p.Sub == "":
+		at.whole = true
+	case at.subs == nil:
+		at.subs = map[string]bool{FoldName(p.Sub): true}
+	default:
+		at.subs[FoldName(p.Sub)] = true
+	}
+}
+
+// of is what is named of an attribute, nil for nothing.
+func (n named) of(urn, name string) *part {
+	if len(n) == 0 {
+		return nil
+	}
+	return n[[2]string{urn, FoldName(name)}]
+}
+
+// whole reports whether the attribute as a whole, not a part of it, is named.
+func (n named) whole(urn, name string) bool {
+	at := n.of(urn, name)
+	return at != nil && at.whole
+}
+
+// maxNames bounds the names of one request: no schemas have so many attributes.
+const maxNames = 1000
 
 // NewProjection reads the names of "attributes" and "excludedAttributes", of
 // which only one may be given (RFC 7644 section 3.9). Names that the schemas do
@@ -16,6 +60,9 @@ type Projection struct {
 func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection, error) {
 	if len(attributes) > 0 && len(excluded) > 0 {
 		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
+	}
+	if n := max(len(attributes), len(excluded)); n > maxNames {
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name at most %d attributes, not %d; leave them out for the usual ones", maxNames, n)
 	}
 	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes) > 0}, nil
 }
@@ -26,17 +73,17 @@ func (rt *ResourceType) Hidden(p Projection) Projection {
 	return Projection{only: rt.resolveAll([]string{"meta.resourceType", "meta.location", "meta.created", "meta.lastModified"}), asked: p.asked}
 }
 
-func (rt *ResourceType) resolveAll(names []string) []AttrPath {
-	var paths []AttrPath
+func (rt *ResourceType) resolveAll(names []string) named {
+	if len(names) == 0 {
+		return nil
+	}
+	out := named{} // also when no name is known: it was asked for
 	for _, name := range names {
 		if p, err := rt.Resolve(strings.TrimSpace(name)); err == nil {
-			paths = append(paths, p)
+			out.add(p)
 		}
 	}
-	if len(names) > 0 && paths == nil {
-		paths = []AttrPath{} // asked for, though nothing known: not the default
-	}
-	return paths
+	return out
 }
 
 // Asked reports whether the client named attributes, so that the response must
@@ -53,28 +100,9 @@ func (p Projection) Wants(a *Attribute) bool {
 		return true
 	}
 	if p.only != nil {
-		return names(p.only, "", a.Name)
+		return p.only.of("", a.Name) != nil
 	}
-	return a.Returned != ReturnedRequest && !excludes(p.without, "", a.Name)
-}
-
-func names(paths []AttrPath, urn, name string) bool {
-	for _, p := range paths {
-		if p.URN == urn && strings.EqualFold(p.Name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// excludes reports whether the attribute as a whole, not a part of it, is named.
-func excludes(paths []AttrPath, urn, name string) bool {
-	for _, p := range paths {
-		if p.URN == urn && strings.EqualFold(p.Name, name) && p.Sub == "" {
-			return true
-		}
-	}
-	return false
+	return a.Returned != ReturnedRequest && !p.without.whole("", a.Name)
 }
 
 // Project applies the projection to the JSON object of a resource. The object
@@ -97,10 +125,10 @@ func (rt *ResourceType) Project(object map[string]any, p Projection) map[string]
 
 func (p Projection) projectExtension(ext *Schema, value any) any {
 	object, ok := value.(map[string]any)
-	if !ok || excludes(p.without, ext.ID, "") {
+	if !ok || p.without.whole(ext.ID, "") {
 		return nil
 	}
-	if p.only != nil && excludes(p.only, ext.ID, "") {
+	if p.only.whole(ext.ID, "") {
 		return object
 	}
 	out := make(map[string]any, len(object))
@@ -125,59 +153,30 @@ func (p Projection) projectMember(a *Attribute, urn, name string, value any) (an
 	case returned == ReturnedAlways:
 		return value, true
 	case p.only != nil:
-		return keepSubs(p.only, urn, name, value)
+		return keepSubs(p.only.of(urn, name), value)
 	case returned == ReturnedRequest:
 		return nil, false
 	}
-	return dropSubs(p.without, urn, name, value)
+	return dropSubs(p.without.of(urn, name), value)
 }
 
 // keepSubs returns what "attributes" names of a value: the whole, or only the
 // sub-attributes named.
-func keepSubs(paths []AttrPath, urn, name string, value any) (any, bool) {
-	var subs []string
-	for _, p := range paths {
-		if p.URN != urn || !strings.EqualFold(p.Name, name) {
-			continue
-		}
-		if p.Sub == "" {
-			return value, true
-		}
-		subs = append(subs, p.Sub)
+func keepSubs(at *part, value any) (any, bool) {
+	if at == nil || at.whole {
+		return value, at != nil
 	}
-	if subs == nil {
-		return nil, false
-	}
-	kept := filterSubs(value, func(sub string) bool { return containsFold(subs, sub) })
+	kept := filterSubs(value, func(sub string) bool { return at.subs[FoldName(sub)] })
 	return kept, !IsEmpty(kept)
 }
 
 // dropSubs returns what "excludedAttributes" leaves of a value.
-func dropSubs(paths []AttrPath, urn, name string, value any) (any, bool) {
-	var subs []string
-	for _, p := range paths {
-		if p.URN != urn || !strings.EqualFold(p.Name, name) {
-			continue
-		}
-		if p.Sub == "" {
-			return nil, false
-		}
-		subs = append(subs, p.Sub)
+func dropSubs(at *part, value any) (any, bool) {
+	if at == nil || at.whole {
+		return value, at == nil
 	}
-	if subs == nil {
-		return value, true
-	}
-	kept := filterSubs(value, func(sub string) bool { return !containsFold(subs, sub) })
+	kept := filterSubs(value, func(sub string) bool { return !at.subs[FoldName(sub)] })
 	return kept, !IsEmpty(kept)
-}
-
-func containsFold(list []string, name string) bool {
-	for _, s := range list {
-		if strings.EqualFold(s, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // filterSubs keeps sub-attributes of a complex value, or of each of several.

@@ -71,6 +71,9 @@ type Attribute struct {
 	// govern it, but that no schema offers: the password.
 	Unpublished bool
 
+	// Unbounded marks an attribute that may have any number of values: the members of a group.
+	Unbounded bool
+
 	form   *form
 	byName map[string]*Attribute
 }
