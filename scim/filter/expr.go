@@ -29,6 +29,11 @@ type Compare struct {
 	Path  scim.AttrPath
 	Op    Op
 	Value any
+
+	// key is the Key of Value when keyed says so, for one that is compared with many: the text of a
+	// filter may be long.
+	key   string
+	keyed bool
 }
 
 // Present is "path pr".
@@ -153,7 +158,7 @@ func MapText(e Expr, change func(string) string) Expr {
 		return &ValuePath{Path: e.Path, Filter: MapText(e.Filter, change)}
 	case *Compare:
 		if text, ok := e.Value.(string); ok {
-			return &Compare{Path: e.Path, Op: e.Op, Value: change(text)}
+			return (&Compare{Path: e.Path, Op: e.Op, Value: change(text)}).withKey()
 		}
 	}
 	return e
@@ -165,6 +170,29 @@ func mapAll(terms []Expr, change func(string) string) []Expr {
 		out[i] = MapText(term, change)
 	}
 	return out
+}
+
+// Terms counts the comparisons of an expression, which each value it is held against costs.
+func Terms(e Expr) int {
+	switch e := e.(type) {
+	case *And:
+		return termsOf(e.Terms)
+	case *Or:
+		return termsOf(e.Terms)
+	case *Not:
+		return Terms(e.Expr)
+	case *ValuePath:
+		return Terms(e.Filter)
+	}
+	return 1
+}
+
+func termsOf(exprs []Expr) int {
+	n := 0
+	for _, e := range exprs {
+		n += Terms(e)
+	}
+	return n
 }
 
 // EqualTerms are the sub-attributes and values of a filter that is a conjunction

@@ -114,23 +114,37 @@ func (e *Compare) match(list []any) bool {
 	if e.Value == nil {
 		return present(list) == (e.Op == Ne)
 	}
+	if len(list) == 0 { // also of an attribute that the type does not have
+		return e.Op == Ne
+	}
+	want, ok := e.want()
+	if !ok {
+		return e.Op == Ne
+	}
 	op := e.Op
 	if op == Ne {
 		op = Eq
 	}
 	for _, value := range list {
-		if e.matchOne(op, value) {
+		if key, ok := Key(e.Path.Leaf(), value); ok && op.Holds(key, want) {
 			return e.Op != Ne
 		}
 	}
 	return e.Op == Ne
 }
 
-func (e *Compare) matchOne(op Op, value any) bool {
-	want, ok := Key(e.Path.Leaf(), e.Value)
-	if !ok {
-		return false
+// withKey prepares a comparison that is made with many values.
+func (e *Compare) withKey() *Compare {
+	if e.Path.Attr != nil && e.Value != nil {
+		e.key, e.keyed = Key(e.Path.Leaf(), e.Value)
 	}
-	key, ok := Key(e.Path.Leaf(), value)
-	return ok && op.Holds(key, want)
+	return e
+}
+
+// want is the key of what is compared with; ok is false for what equals nothing.
+func (e *Compare) want() (key string, ok bool) {
+	if e.keyed {
+		return e.key, true
+	}
+	return Key(e.Path.Leaf(), e.Value)
 }

@@ -29,7 +29,7 @@ func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
 	if err := allowed(leaf, path, op, value); err != nil {
 		return nil, err
 	}
-	return &Compare{Path: path, Op: op, Value: value}, nil
+	return (&Compare{Path: path, Op: op, Value: value}).withKey(), nil
 }
 
 // toValue takes a complex attribute for its "value" (emails eq "x", manager eq
