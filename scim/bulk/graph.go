@@ -94,7 +94,10 @@ func (g *graph) findCircles() {
 		if low[i] != index[i] {
 			return
 		}
-		at := slices.Index(stack, i)
+		at := len(stack) - 1
+		for stack[at] != i { // what is looked at here is taken off
+			at--
+		}
 		posts := slices.Sorted(slices.Values(stack[at:]))
 		stack = stack[:at]
 		for _, j := range posts {

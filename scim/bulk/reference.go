@@ -65,7 +65,7 @@ func walk(name string, value any, yield func(name, text string) bool) bool {
 	return true
 }
 
-// resolve puts ids in the place of references, in a copy. What refers to one of later is left
+// resolve puts ids in the place of references. What refers to one of later is left
 // out: an element of an array, or else the whole attribute; rest are the operations of a PATCH that adds it.
 func (op Operation) resolve(ids map[string]string, later map[string]bool) (resolved Operation, rest []any) {
 	if id, ok := strings.CutPrefix(op.ID, prefix); ok {
@@ -94,13 +94,17 @@ func (s substitution) attributes(object map[string]any, urn string) (out map[str
 	if object == nil {
 		return nil, nil
 	}
+	if len(s.later) == 0 {
+		s.value("", object)
+		return object, nil
+	}
 	out = make(map[string]any, len(object))
 	add := func(name string, value any) {
 		rest = append(rest, map[string]any{"op": "add", "path": urn + name, "value": value})
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		value := object[name]
-		if len(s.later) == 0 || !s.refersLater(value) {
+		if !s.refersLater(value) {
 			out[name] = s.value(name, value)
 			continue
 		}
@@ -142,22 +146,20 @@ func (s substitution) refersLater(value any) bool {
 	return false
 }
 
+// value resolves references where they stand: a copy may be all of a large body, and what is
+// resolved once is not asked for as it was.
 func (s substitution) value(name string, value any) any {
 	switch v := value.(type) {
 	case string:
 		return s.text(name, v)
 	case []any:
-		out := make([]any, len(v))
 		for i, element := range v {
-			out[i] = s.value(name, element)
+			v[i] = s.value(name, element)
 		}
-		return out
 	case map[string]any:
-		out := make(map[string]any, len(v))
 		for name, member := range v {
-			out[name] = s.value(name, member)
+			v[name] = s.value(name, member)
 		}
-		return out
 	}
 	return value
 }

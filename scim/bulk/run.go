@@ -25,7 +25,7 @@ type Result struct {
 // Do carries out one operation, whose references are resolved, or answers it with why it is Refused.
 type Do func(ctx context.Context, op Operation) Result
 
-// Run carries out a request, so many independent operations at once, and returns the members of
+// Run carries out a request once, so many independent operations at once, and returns the members of
 // "Operations" of the BulkResponse, in the order of the request. With FailOnErrors the
 // operations are carried out one after the other, and those that were not are not answered.
 func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any {
@@ -37,6 +37,12 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 		Request: r, graph: g, do: do, ids: make(map[string]string), results: make([]*Result, len(r.Operations)),
 		waits: make([]int, len(g.before)), behind: make([][]int, len(g.before)), raced: make([]bool, len(r.Operations)), retried: make([]bool, len(r.Operations)),
 		rest: make([][]any, len(r.Operations)), closed: make([]bool, len(g.circles)), finished: make(chan outcome),
+		freeing: make(map[string][]int),
+	}
+	for i, op := range r.Operations {
+		if op.Method != http.MethodPost {
+			run.freeing[op.Endpoint] = append(run.freeing[op.Endpoint], i)
+		}
 	}
 	for node, before := range g.before {
 		run.waits[node] = len(before)
@@ -81,8 +87,9 @@ type run struct {
 	results  []*Result         // nil as long as there is none
 	waits    []int             // how many nodes come before each and are not done
 	behind   [][]int           // what waits for each node
-	ready    []int             // nodes that may begin
+	ready    []int             // nodes that may begin, ascending
 	again    []int             // operations to try once more when all others are done
+	freeing  map[string][]int  // by endpoint: what may free a value and is not done, see races
 	raced    []bool            // see races
 	retried  []bool
 	rest     [][]any // what closes a circle, by its POST
@@ -101,7 +108,6 @@ func (r *run) all(ctx context.Context, parallel int) {
 	running := 0
 	for {
 		for running < parallel && len(r.ready) > 0 && !r.stopped() {
-			slices.Sort(r.ready)
 			node := r.ready[0]
 			r.ready = r.ready[1:]
 			running++
@@ -138,6 +144,9 @@ func (r *run) begin(node int) func(context.Context) map[int]Result {
 	if op.Refused = cmp.Or(op.Refused, r.unmade(node)); op.Refused == nil {
 		r.raced[node] = !r.retried[node] && r.races(node)
 		op, r.rest[node] = op.resolve(r.ids, r.graph.later[node])
+		if !r.raced[node] {
+			r.Operations[node].Data = nil // nobody asks for it again, and all of them are a large body
+		}
 	} else if strings.HasPrefix(op.ID, prefix) {
 		op.ID = "" // of nothing
 	}
@@ -176,19 +185,21 @@ func (r *run) end(out outcome) {
 	}
 	for _, node := range r.behind[out.node] {
 		if r.waits[node]--; r.waits[node] == 0 {
-			r.ready = append(r.ready, node)
+			at, _ := slices.BinarySearch(r.ready, node)
+			r.ready = slices.Insert(r.ready, at, node)
 		}
 	}
 }
 
 // races reports whether an operation may free a value that a later one claims, and is not done.
 func (r *run) races(i int) bool {
-	for j, op := range r.Operations[:i] {
-		if op.Method != http.MethodPost && op.Endpoint == r.Operations[i].Endpoint && r.results[j] == nil {
-			return true
-		}
+	endpoint := r.Operations[i].Endpoint
+	open := r.freeing[endpoint]
+	for len(open) > 0 && r.results[open[0]] != nil {
+		open = open[1:]
 	}
-	return false
+	r.freeing[endpoint] = open
+	return len(open) > 0 && open[0] < i
 }
 
 // cleanupTime bounds how long a circle that cannot be closed is taken back, also when the request was
@@ -211,17 +222,21 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 			made[i] = *result
 		}
 	}
-	ids := maps.Clone(r.ids)
-	return func(ctx context.Context) map[int]Result {
-		for _, i := range slices.Sorted(maps.Keys(made)) {
-			if because != nil || r.rest[i] == nil {
-				continue
-			}
-			post := r.Operations[i]
-			result := r.do(ctx, Operation{
-				Method: http.MethodPatch, Endpoint: post.Endpoint, ID: made[i].ID,
+	rest := make(map[int]Operation)
+	for i, result := range made {
+		if r.rest[i] != nil {
+			rest[i] = Operation{
+				Method: http.MethodPatch, Endpoint: r.Operations[i].Endpoint, ID: result.ID,
 				Data: map[string]any{scim.AttrSchemas: []any{scim.PatchOpURN}, "Operations": r.rest[i]},
-			}.whole(ids))
+			}.whole(r.ids)
+		}
+	}
+	return func(ctx context.Context) map[int]Result {
+		for _, i := range slices.Sorted(maps.Keys(rest)) {
+			if because != nil {
+				break
+			}
+			result := r.do(ctx, rest[i])
 			if because = result.Err; because == nil && result.Version != "" {
 				result.Status, result.Location = made[i].Status, made[i].Location
 				made[i] = result
