@@ -339,7 +339,7 @@ func proven(list []directory.Member) []guard.Member {
 // their cost does not depend on its size. Additions and removals need no lock: Keycloak keeps
 // each membership by itself.
 func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
-	m, ok, err := patch.OnlyMembers(r.rt, ops)
+	m, ok, err := patch.OnlyMembers(ctx, r.rt, ops)
 	if !ok || err != nil {
 		return nil, ok, err
 	}

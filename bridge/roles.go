@@ -56,13 +56,26 @@ type regrouping struct {
 	remove, all []keycloak.UserID
 }
 
+// sides are who comes into a group and who leaves it.
+type sides struct{ add, remove map[keycloak.UserID]bool }
+
+func (g regrouping) sides() sides { return sides{setOf(g.add), setOf(g.remove)} }
+
+func setOf(ids []keycloak.UserID) map[keycloak.UserID]bool {
+	out := make(map[keycloak.UserID]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out
+}
+
 // after are the names of a user's groups afterwards.
-func (g regrouping) after(user keycloak.UserID, before []keycloak.Group) []string {
+func (g regrouping) after(s sides, user keycloak.UserID, before []keycloak.Group) []string {
 	var names []string
-	in := slices.Contains(g.add, user)
+	in := s.add[user]
 	for _, group := range before {
 		if group.ID == g.id.String() {
-			in = in || !slices.Contains(g.remove, user)
+			in = in || !s.remove[user]
 		} else {
 			names = append(names, group.Name)
 		}
@@ -90,12 +103,12 @@ func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (p
 			return nil, err
 		}
 	}
-	plans := make([]plan.Plan, len(affected))
+	plans, sides := make([]plan.Plan, len(affected)), g.sides()
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(rolesParallel)
 	for i, id := range affected {
 		tasks.Go(func() (err error) {
-			plans[i], err = k.planRolesOfMember(ctx, r, id, g)
+			plans[i], err = k.planRolesOfMember(ctx, r, id, g, sides)
 			return err
 		})
 	}
@@ -105,7 +118,7 @@ func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (p
 
 // planRolesOfMember is about one user. Of a guest, and of one who is protected or gone, roles
 // stay as they are.
-func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloak.UserID, g regrouping) (plan.Plan, error) {
+func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloak.UserID, g regrouping, s sides) (plan.Plan, error) {
 	user, err := r.wall.User(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound:
@@ -123,7 +136,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	if err != nil {
 		return nil, err
 	}
-	return userKind(k).planRolesAmong(ctx, r, id, resource.Document, g.after(id, groups))
+	return userKind(k).planRolesAmong(ctx, r, id, resource.Document, g.after(s, id, groups))
 }
 
 // allMembers are the ids of the members of a group, where roles depend on it.

@@ -223,7 +223,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 		return Answer{}, err
 	}
 	defer r.end()
-	doc, err := s.document(r, body)
+	doc, err := s.document(ctx, r, body)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -272,7 +272,10 @@ func (r *request) writes() error {
 }
 
 // document reads a whole resource from a body.
-func (s *Service) document(r *request, body map[string]any) (scim.Document, error) {
+func (s *Service) document(ctx context.Context, r *request, body map[string]any) (scim.Document, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, s.fail(r, err)
+	}
 	doc, err := r.rt.Canonical(body)
 	if err != nil {
 		return nil, err
@@ -289,8 +292,9 @@ const otherAttribute = "other"
 
 // dropped counts what the mapping leaves out, and logs each attribute of a tenant once.
 func (s *Service) dropped(r *request, names []string) {
+	core := scim.UserType()
 	for _, name := range names {
-		if path, err := scim.UserType().Resolve(name); err != nil || !path.Known() {
+		if path, err := core.Resolve(name); err != nil || !path.Known() {
 			name = otherAttribute
 		}
 		s.options.ObserveIgnored(name, 1)
@@ -326,7 +330,7 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 		return Answer{}, err
 	}
 	defer unlock()
-	doc, err := s.document(r, body)
+	doc, err := s.document(ctx, r, body)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -378,9 +382,9 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	result, err := patch.Apply(r.rt, cur.resource.Document, ops)
+	result, err := patch.Apply(ctx, r.rt, cur.resource.Document, ops)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, s.fail(r, err)
 	}
 	ch, err := r.kind.patch(ctx, r, cur, result)
 	if err != nil {
@@ -545,7 +549,7 @@ func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
 		switch step.Kind {
 		case plan.AddMember, plan.RemoveMember: // no document has them
 		case plan.UpdateGroup:
-			groups = appendID(groups, step.OldGroup.ID)
+			groups = appendID(groups, step.ChangedGroup())
 		case plan.DeleteGroup:
 			groups = appendID(groups, step.Group.String())
 		default:

@@ -136,17 +136,17 @@ func (a *Applier) step(ctx context.Context, c *keycloak.Client, s plan.Step, out
 func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
 	switch s.Kind {
 	case plan.CreateUser:
-		out.User, err = c.CreateUser(ctx, s.NewUser)
+		out.User, err = c.CreateUser(ctx, *s.NewUser)
 	case plan.UpdateUser:
-		err = c.UpdateUser(ctx, userOf(s, out), s.UserUpdate)
+		err = c.UpdateUser(ctx, userOf(s, out), *s.UserUpdate)
 	case plan.DeleteUser:
 		err = deleteUser(ctx, c, s.User)
 	case plan.EndSessions:
 		err = endSessions(ctx, c, s.User)
 	case plan.CreateGroup:
-		out.Group, err = c.CreateGroup(ctx, s.NewGroup)
+		out.Group, err = c.CreateGroup(ctx, *s.NewGroup)
 	case plan.UpdateGroup:
-		err = c.UpdateGroup(ctx, oldGroupOf(s, out), s.GroupUpdate)
+		err = c.UpdateGroup(ctx, oldGroupOf(s, out), *s.GroupUpdate)
 	case plan.DeleteGroup:
 		err = c.DeleteGroup(ctx, s.Group)
 	case plan.AddMember:
@@ -184,10 +184,10 @@ func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
 }
 
 func oldGroupOf(s plan.Step, out *Outcome) keycloak.Group {
-	if s.OldGroup.ID == "" {
+	if s.OldGroup == nil {
 		return s.NewGroup.Made(out.Group)
 	}
-	return s.OldGroup
+	return *s.OldGroup
 }
 
 // holderOf is whose roles a step changes.

@@ -110,8 +110,12 @@ func tooMany(err error) bool {
 // all looks up the terms and keeps what matches the whole filter, each once.
 func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Resource, error) {
 	var hits []scim.Resource
-	seen := map[string]bool{}
+	seen, looked := map[string]bool{}, map[term]bool{}
 	for _, t := range terms {
+		if looked[t] {
+			continue
+		}
+		looked[t] = true
 		items, err := s.lookUp(ctx, t)
 		var found []scim.Resource
 		if err == nil {
@@ -121,6 +125,9 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 			return nil, err
 		}
 		for _, r := range found {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.view.Tenant.BaseURL)) {
 				seen[r.ID] = true
 				hits = append(hits, r)

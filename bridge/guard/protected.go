@@ -157,9 +157,9 @@ func each[T any](list []T, of func(T) T) []T {
 func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
-		user, group := step.User.String(), step.Group.String()
-		if step.Kind == plan.UpdateGroup {
-			group = step.OldGroup.ID
+		user, group, parent := step.User.String(), step.ChangedGroup(), ""
+		if step.NewGroup != nil {
+			parent = step.NewGroup.Parent.String()
 		}
 		switch {
 		case f.Protected.User(user) || f.Protected.ServiceAccount(user):
@@ -168,9 +168,9 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			return Delegate(user)
 		case f.Protected.Group(group):
 			return ProtectedGroup(group)
-		case f.Protected.Group(step.NewGroup.Parent.String()):
-			return ProtectedGroup(step.NewGroup.Parent.String())
-		case f.Protected.Keeps(group) && (step.Kind == plan.DeleteGroup || step.GroupUpdate.Name != nil):
+		case f.Protected.Group(parent):
+			return ProtectedGroup(parent)
+		case f.Protected.Keeps(group) && (step.Kind == plan.DeleteGroup || step.GroupUpdate != nil && step.GroupUpdate.Name != nil):
 			return KeptError{group}
 		case !step.Live || step.User == looked:
 			continue

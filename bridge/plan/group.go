@@ -18,10 +18,10 @@ func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.Grou
 	group := keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}
 	rest := append(ForMembers(keycloak.GroupID{}, members, nil), roles...)
 	if len(rest) > 0 {
-		rest = append(rest, Step{Kind: UpdateGroup, NewGroup: group, GroupUpdate: keycloak.GroupUpdate{Attributes: attributes}})
+		rest = append(rest, Step{Kind: UpdateGroup, NewGroup: new(group), GroupUpdate: &keycloak.GroupUpdate{Attributes: attributes}})
 		group.Attributes = party.HalfMake(attributes)
 	}
-	return append(Plan{{Kind: CreateGroup, NewGroup: group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
+	return append(Plan{{Kind: CreateGroup, NewGroup: &group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
 
 // ForGroup plans the change of a group itself and tells what Keycloak will hold
@@ -40,7 +40,7 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 	if update.Attributes == nil {
 		return nil, after
 	}
-	return Plan{{Kind: UpdateGroup, OldGroup: current, GroupUpdate: update}}, after
+	return Plan{{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}}, after
 }
 
 // orEmpty keeps a resource without attributes apart from a new one.

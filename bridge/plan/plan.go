@@ -41,11 +41,12 @@ type Step struct {
 
 	Organization keycloak.OrganizationID
 
-	NewUser     keycloak.NewUser
-	UserUpdate  keycloak.UserUpdate
-	NewGroup    keycloak.NewGroup
-	OldGroup    keycloak.Group
-	GroupUpdate keycloak.GroupUpdate
+	// Pointers, nil where the kind has none: a plan may be of many thousand memberships.
+	NewUser     *keycloak.NewUser
+	UserUpdate  *keycloak.UserUpdate
+	NewGroup    *keycloak.NewGroup
+	OldGroup    *keycloak.Group
+	GroupUpdate *keycloak.GroupUpdate
 	Roles       []keycloak.Role // all of the realm or all of one client
 	Link        keycloak.Link
 
@@ -57,13 +58,21 @@ type Step struct {
 	Always bool
 }
 
+// ChangedGroup is the id of the group that is changed, "" for one that the plan creates.
+func (s Step) ChangedGroup() string {
+	if s.Kind == UpdateGroup && s.OldGroup != nil {
+		return s.OldGroup.ID
+	}
+	return s.Group.String()
+}
+
 // ChangesRoles reports whether the step grants or revokes roles.
 func (s Step) ChangesRoles() bool { return s.Kind == GrantRoles || s.Kind == RevokeRoles }
 
 // Deactivates reports whether the step takes its access from a user, or a part of that, and does
 // nothing else.
 func (s Step) Deactivates() bool {
-	return s.Kind == EndSessions || s.Kind == UpdateUser && slices.Equal(written(s.UserUpdate), []string{"enabled"}) && !*s.UserUpdate.Enabled
+	return s.Kind == EndSessions || s.Kind == UpdateUser && slices.Equal(written(*s.UserUpdate), []string{"enabled"}) && !*s.UserUpdate.Enabled
 }
 
 // Plan is a list of steps. They are carried out in order, consecutive changes of
@@ -90,13 +99,13 @@ func (s Step) String() string {
 		}
 		return text
 	case UpdateUser:
-		return fmt.Sprintf("%s %s %v", s.Kind, s.User, written(s.UserUpdate))
+		return fmt.Sprintf("%s %s %v", s.Kind, s.User, written(*s.UserUpdate))
 	case DeleteUser, EndSessions:
 		return fmt.Sprintf("%s %s", s.Kind, s.User)
 	case CreateGroup:
 		return fmt.Sprintf("%s attributes=%v", s.Kind, scim.SortedNames(s.NewGroup.Attributes))
 	case UpdateGroup:
-		return fmt.Sprintf("%s %s name=%t attributes=%t", s.Kind, s.OldGroup.ID, s.GroupUpdate.Name != nil, s.GroupUpdate.Attributes != nil)
+		return fmt.Sprintf("%s %s name=%t attributes=%t", s.Kind, s.ChangedGroup(), s.GroupUpdate.Name != nil, s.GroupUpdate.Attributes != nil)
 	case DeleteGroup:
 		return fmt.Sprintf("%s %s", s.Kind, s.Group)
 	case AddMember, RemoveMember:

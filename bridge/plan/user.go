@@ -49,14 +49,14 @@ func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycl
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
 	}
-	step := Step{Kind: CreateUser, NewUser: keycloak.NewUser{
+	step := Step{Kind: CreateUser, NewUser: &keycloak.NewUser{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
 	within, admission := j.within(keycloak.UserID{}), j.admission(keycloak.UserID{})
 	if len(within) > 0 && len(admission) == 0 {
 		step.NewUser.Attributes = party.HalfMake(attributes)
-		admission = Plan{{Kind: UpdateUser, UserUpdate: everything(after)}}
+		admission = Plan{{Kind: UpdateUser, UserUpdate: new(everything(after))}}
 	}
 	return slices.Concat(Plan{step}, within, admission), after
 }
@@ -90,7 +90,7 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 		p = append(p, Step{Kind: EndSessions, User: id})
 	}
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: identifies || update.Enabled != nil || !update.Password.IsZero()})
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &update, Live: identifies || update.Enabled != nil || !update.Password.IsZero()})
 	}
 	if update.Enabled != nil && !*update.Enabled {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
@@ -163,7 +163,7 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	}
 	var p Plan
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: update, Live: true})
+		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &update, Live: true})
 	}
 	if disable {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})

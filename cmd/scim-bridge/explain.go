@@ -331,7 +331,7 @@ func (s stage) patched(ctx context.Context, call bridge.Call, object map[string]
 	if err != nil {
 		return nil, err
 	}
-	result, err := patch.Apply(rt, doc, ops)
+	result, err := patch.Apply(ctx, rt, doc, ops)
 	return result.Document, err
 }
 

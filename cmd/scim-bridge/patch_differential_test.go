@@ -154,7 +154,7 @@ func (c patchCase) patched(t *testing.T, profile scim.Profile) (map[string]any, 
 	if err != nil {
 		return nil, err
 	}
-	result, err := patch.Apply(rt, doc, ops)
+	result, err := patch.Apply(t.Context(), rt, doc, ops)
 	return result.Document, err
 }
 

@@ -1,7 +1,7 @@
 package patch
 
 import (
-	"maps"
+	"context"
 	"strconv"
 	"strings"
 
@@ -18,9 +18,9 @@ type Result struct {
 // Apply carries out the operations in order on a copy of the document and
 // checks that the result still has the required attributes. Any error leaves
 // the document as it was (RFC 7644 section 3.5.2) and is a *scim.Error that
-// says which operation failed.
-func Apply(rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, error) {
-	w := work{rt: rt, doc: doc.Clone()}
+// says which operation failed, or that of the context, which is looked at before each.
+func Apply(ctx context.Context, rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, error) {
+	w := newWork(ctx, rt, doc.Clone())
 	for i, op := range ops {
 		if err := w.operation(op); err != nil {
 			return Result{}, located(err, i)
@@ -33,7 +33,7 @@ func Apply(rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, e
 	if err := rt.CheckImmutable(doc, w.doc); err != nil {
 		return Result{}, err
 	}
-	return Result{Document: w.doc, Members: w.members}, nil
+	return Result{Document: w.doc, Members: w.members.result()}, nil
 }
 
 func located(err error, i int) error {
@@ -43,14 +43,10 @@ func located(err error, i int) error {
 	return err
 }
 
-// work is a PATCH under way.
-type work struct {
-	rt      *scim.ResourceType
-	doc     scim.Document
-	members Members
-}
-
 func (w *work) operation(op Operation) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
 	if op.Path == "" {
 		return w.pathless(op)
 	}
@@ -101,9 +97,19 @@ func (w *work) opaque(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	deleteFold(w.doc, name)
-	maps.Copy(w.doc, doc)
+	w.forget(name)
+	for name, value := range doc {
+		w.names.set(w.doc, name, value)
+	}
 	return nil
+}
+
+// forget removes an attribute that no schema knows.
+func (w *work) forget(name string) {
+	if w.names == nil {
+		w.names = foldedNames(w.doc)
+	}
+	w.names.remove(w.doc, name)
 }
 
 // at carries out an operation with a path.
@@ -125,7 +131,7 @@ func (w *work) at(op Operation, path filter.Path) error {
 		return w.members.apply(op, path)
 	}
 	return w.inContainer(p.URN, func(container map[string]any) error {
-		t := target{profile: w.rt.Profile, attr: p.Attr, path: path, container: container}
+		t := target{work: w, profile: w.rt.Profile, attr: p.Attr, path: path, container: container}
 		return t.apply(op)
 	})
 }
@@ -183,7 +189,7 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
 	}
 	if op.Op == Remove {
-		deleteFold(w.doc, p.Name)
+		w.forget(p.Name)
 		return nil
 	}
 	return w.opaque(p.Name, op.Value)
@@ -191,8 +197,8 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 
 // OnlyMembers reports what the operations do to members when they touch nothing
 // else, so that the group itself need not be read; ok is false when they do.
-func OnlyMembers(rt *scim.ResourceType, ops []Operation) (members Members, ok bool, err error) {
-	w := work{rt: rt, doc: scim.Document{}}
+func OnlyMembers(ctx context.Context, rt *scim.ResourceType, ops []Operation) (members Members, ok bool, err error) {
+	w := newWork(ctx, rt, scim.Document{})
 	for i, op := range ops {
 		if !w.touchesMembersOnly(op) {
 			return Members{}, false, nil
@@ -201,7 +207,7 @@ func OnlyMembers(rt *scim.ResourceType, ops []Operation) (members Members, ok bo
 			return Members{}, true, located(err, i)
 		}
 	}
-	return w.members, true, nil
+	return w.members.result(), true, nil
 }
 
 func (w *work) touchesMembersOnly(op Operation) bool {

@@ -23,54 +23,70 @@ func (m Members) IsEmpty() bool {
 	return !m.Replace && len(m.Add) == 0 && len(m.Remove) == 0
 }
 
-func (m *Members) add(ids []string) {
-	m.Remove = subtract(m.Remove, ids)
-	m.Add = union(m.Add, ids)
+// memberDelta is what the operations so far do to members.
+type memberDelta struct {
+	replace      bool
+	adds, leaves ordered
 }
 
-func (m *Members) remove(ids []string) {
-	m.Add = subtract(m.Add, ids)
-	if !m.Replace {
-		m.Remove = union(m.Remove, ids)
+func (m *memberDelta) add(ids []string) {
+	for _, id := range ids {
+		m.leaves.remove(id)
+		m.adds.add(id)
 	}
 }
 
-func (m *Members) replace(ids []string) {
-	*m = Members{Replace: true, Add: union(nil, ids)}
-}
-
-func union(list, more []string) []string {
-	seen := set(list)
-	for _, id := range more {
-		if !seen[id] {
-			seen[id] = true
-			list = append(list, id)
+func (m *memberDelta) remove(ids []string) {
+	for _, id := range ids {
+		if m.adds.remove(id); !m.replace {
+			m.leaves.add(id)
 		}
 	}
-	return list
 }
 
-func subtract(list, less []string) []string {
-	gone := set(less)
-	var kept []string
-	for _, id := range list {
-		if !gone[id] {
-			kept = append(kept, id)
-		}
+func (m *memberDelta) become(ids []string) {
+	*m = memberDelta{replace: true}
+	m.add(ids)
+}
+
+func (m *memberDelta) result() Members {
+	return Members{Replace: m.replace, Add: m.adds.list(), Remove: m.leaves.list()}
+}
+
+// ordered are ids, each once, in the order of their addition.
+type ordered struct {
+	at  map[string]int // places in ids
+	ids []string       // also those that are gone
+}
+
+func (o *ordered) add(id string) {
+	if _, ok := o.at[id]; ok {
+		return
 	}
-	return kept
+	if o.at == nil {
+		o.at = map[string]int{}
+	}
+	o.at[id] = len(o.ids)
+	o.ids = append(o.ids, id)
 }
 
-func set(list []string) map[string]bool {
-	out := make(map[string]bool, len(list))
-	for _, id := range list {
-		out[id] = true
+func (o *ordered) remove(id string) { delete(o.at, id) }
+
+func (o *ordered) list() []string {
+	if len(o.at) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(o.at))
+	for i, id := range o.ids {
+		if at, ok := o.at[id]; ok && at == i {
+			out = append(out, id)
+		}
 	}
 	return out
 }
 
 // apply carries out one operation whose path names members.
-func (m *Members) apply(op Operation, path filter.Path) error {
+func (m *memberDelta) apply(op Operation, path filter.Path) error {
 	if path.Sub != "" {
 		return scim.BadRequest(scim.CodeImmutable, scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
 	}
@@ -89,7 +105,7 @@ func (m *Members) apply(op Operation, path filter.Path) error {
 		if op.Op == Add {
 			m.add(ids)
 		} else {
-			m.replace(ids)
+			m.become(ids)
 		}
 	case Remove:
 		return m.removeListed(op)
@@ -99,9 +115,9 @@ func (m *Members) apply(op Operation, path filter.Path) error {
 
 // removeListed removes the members in the value, as Entra and others write it;
 // only without a value does "remove members" mean all (RFC 7644 section 3.5.2.2).
-func (m *Members) removeListed(op Operation) error {
+func (m *memberDelta) removeListed(op Operation) error {
 	if !op.HasValue {
-		m.replace(nil)
+		m.become(nil)
 		return nil
 	}
 	if op.Value == nil {
@@ -116,7 +132,7 @@ func (m *Members) removeListed(op Operation) error {
 
 // applyFiltered takes members[value eq "a" or value eq "b"]; ConnId sends a
 // value besides, which says the same again.
-func (m *Members) applyFiltered(op Operation, e filter.Expr) error {
+func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	ids, ok := selectedIDs(e, nil)
 	if !ok {
 		return scim.BadRequest(codeMember, scim.InvalidFilter, "members can be selected by value eq only, joined by or")
@@ -197,4 +213,10 @@ func isUser(kind any) bool {
 }
 
 // Distinct are the ids, each once, in the order of their first mention.
-func Distinct(ids []string) []string { return union(nil, ids) }
+func Distinct(ids []string) []string {
+	var o ordered
+	for _, id := range ids {
+		o.add(id)
+	}
+	return o.ids
+}

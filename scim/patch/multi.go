@@ -9,9 +9,11 @@ import (
 
 // applyMulti carries out an operation on a multi-valued attribute.
 func (t target) applyMulti(op Operation) error {
-	elements, _ := t.container[t.attr.Name].([]any)
-	var err error
+	before, _ := t.container[t.attr.Name].([]any)
+	elements := before
+	err := t.work.spend(weightOf(before) * (1 + t.terms()))
 	switch {
+	case err != nil:
 	case t.path.Filter != nil && t.sub() == "" && op.Op != Remove && !t.profile.Takes(scim.WholeElementPath):
 		err = scim.BadRequest(scim.CodePath, scim.InvalidPath, "the filter on %s must be followed by a sub-attribute", t.attr.Name)
 	case t.path.Filter != nil || t.sub() != "":
@@ -23,6 +25,9 @@ func (t target) applyMulti(op Operation) error {
 	default:
 		elements, err = t.addAll(op.Value, elements)
 	}
+	if err == nil && len(elements) > len(before) { // what has too many already may still be changed
+		err = t.attr.CheckSize(t.path.Attr.String(), len(elements))
+	}
 	if err != nil {
 		return err
 	}
@@ -32,6 +37,14 @@ func (t target) applyMulti(op Operation) error {
 		t.container[t.attr.Name] = elements
 	}
 	return nil
+}
+
+// terms are those of the path's filter.
+func (t target) terms() int {
+	if t.path.Filter == nil {
+		return 0
+	}
+	return filter.Terms(t.path.Filter)
 }
 
 func (t target) replaceAll(value any) ([]any, error) {
@@ -50,9 +63,10 @@ func (t target) removeListed(op Operation, elements []any) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	gone := places{attr: t.attr}
 	var kept []any
 	for _, element := range elements {
-		if indexOf(t.attr, listed, element) < 0 {
+		if gone.find(listed, element) < 0 {
 			kept = append(kept, element)
 		}
 	}
@@ -60,21 +74,29 @@ func (t target) removeListed(op Operation, elements []any) ([]any, error) {
 }
 
 // addAll adds values as to a set: one that is there already, by its value and
-// type, is merged, as clients repeat an add until they see it.
+// type, is merged, as clients repeat an add until they see it. The newest primary value
+// stays the only one (RFC 7644 section 3.5.2).
 func (t target) addAll(value any, elements []any) ([]any, error) {
 	added, err := t.replaceAll(value)
 	if err != nil {
 		return nil, err
 	}
+	known, newest := places{attr: t.attr}, -1
 	for _, element := range added {
-		i := indexOf(t.attr, elements, element)
+		i := known.find(elements, element)
 		if i < 0 {
+			i = len(elements)
 			elements = append(elements, element)
-			i = len(elements) - 1
 		} else if object, ok := element.(map[string]any); ok {
+			known.typed(i, element)
 			mergeCanonical(elements[i], object)
 		}
-		demoteOthers(elements, i)
+		if isPrimary(elements[i]) {
+			newest = i
+		}
+	}
+	if newest >= 0 {
+		demoteOthers(elements, newest)
 	}
 	return elements, nil
 }
@@ -85,33 +107,10 @@ func mergeCanonical(element any, object map[string]any) {
 	}
 }
 
-// indexOf finds the element that stands for the same as the given one: equal, or
-// of equal value and no other type.
-func indexOf(a *scim.Attribute, elements []any, element any) int {
-	text, hasText := textOf(a, element)
-	for i, e := range elements {
-		if scim.Equal(e, element) {
-			return i
-		}
-		if other, ok := textOf(a, e); hasText && ok && other == text && sameType(e, element) {
-			return i
-		}
-	}
-	return -1
-}
-
-func sameType(a, b any) bool {
-	first, _ := a.(map[string]any)
-	second, _ := b.(map[string]any)
-	one, two := first[scim.AttrType], second[scim.AttrType]
-	return one == nil || two == nil || one == two
-}
-
 // demoteOthers keeps at most one primary value: the newest (RFC 7644 section
 // 3.5.2).
 func demoteOthers(elements []any, newest int) {
-	object, ok := elements[newest].(map[string]any)
-	if !ok || object[scim.AttrPrimary] != true {
+	if !isPrimary(elements[newest]) {
 		return
 	}
 	for i, element := range elements {
@@ -121,15 +120,25 @@ func demoteOthers(elements []any, newest int) {
 	}
 }
 
+func isPrimary(element any) bool {
+	object, _ := element.(map[string]any)
+	return object[scim.AttrPrimary] == true
+}
+
 // selected carries out an operation on the elements that the path selects: by a
 // filter, or all of them for a sub-attribute of the whole attribute.
 func (t target) selected(op Operation, elements []any) ([]any, error) {
 	var kept []any
-	matched, newest := false, -1
+	matched, newest, copying := false, -1, copied*weight(op.Value)
 	for _, element := range elements {
 		if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
 			kept = append(kept, element)
 			continue
+		}
+		if matched { // the first is what the body holds
+			if err := t.work.spend(copying); err != nil {
+				return nil, err
+			}
 		}
 		matched = true
 		changed, err := t.changeElement(op, element)

@@ -146,7 +146,7 @@ func TestApply(t *testing.T) {
 			t.Parallel()
 			before := newDocument(t, c.before)
 			kept := before.Clone()
-			got, err := patch.Apply(scim.UserType(), before, newOperations(t, c.ops))
+			got, err := patch.Apply(t.Context(), scim.UserType(), before, newOperations(t, c.ops))
 			if err != nil {
 				t.Fatalf("Apply(%s): %v", c.ops, err)
 			}
@@ -186,7 +186,7 @@ func TestApplyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := patch.Apply(scim.UserType(), newDocument(t, `{"userName":"u","emails":[{"value":"a","type":"work"}]}`), newOperations(t, c.ops))
+			_, err := patch.Apply(t.Context(), scim.UserType(), newDocument(t, `{"userName":"u","emails":[{"value":"a","type":"work"}]}`), newOperations(t, c.ops))
 			var e *scim.Error
 			if !errors.As(err, &e) || e.Status != 400 || e.Type != c.want {
 				t.Errorf("Apply(%s) = %v, want 400 %s", c.ops, err, c.want)
@@ -247,7 +247,7 @@ func TestMembers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok, err := patch.OnlyMembers(scim.GroupType(), newOperations(t, c.ops))
+			got, ok, err := patch.OnlyMembers(t.Context(), scim.GroupType(), newOperations(t, c.ops))
 			if err != nil || !ok {
 				t.Fatalf("OnlyMembers(%s) = %t, %v", c.ops, ok, err)
 			}
@@ -259,7 +259,7 @@ func TestMembers(t *testing.T) {
 	for _, ops := range []string{
 		`{"op":"replace","path":"displayName","value":"x"}`, `{"op":"replace","value":{"displayName":"x","members":[]}}`, `{"op":"remove"}`,
 	} {
-		if _, ok, _ := patch.OnlyMembers(scim.GroupType(), newOperations(t, ops)); ok {
+		if _, ok, _ := patch.OnlyMembers(t.Context(), scim.GroupType(), newOperations(t, ops)); ok {
 			t.Errorf("OnlyMembers(%s) is ok, though it touches more", ops)
 		}
 	}
@@ -267,7 +267,7 @@ func TestMembers(t *testing.T) {
 		`{"op":"add","path":"members"}`, `{"op":"add","path":"members","value":[{"display":"x"}]}`,
 		`{"op":"remove","path":"members","value":null}`, `{"op":"remove","path":"members[type eq \"User\"]"}`, `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`,
 	} {
-		if _, _, err := patch.OnlyMembers(scim.GroupType(), newOperations(t, ops)); err == nil {
+		if _, _, err := patch.OnlyMembers(t.Context(), scim.GroupType(), newOperations(t, ops)); err == nil {
 			t.Errorf("OnlyMembers(%s) succeeds, want a refusal", ops)
 		}
 	}
@@ -289,7 +289,7 @@ func TestALongPatchIsLinear(t *testing.T) {
 	allocs := func(n int) float64 {
 		doc, ops := newLong(t, n)
 		return testing.AllocsPerRun(10, func() {
-			if _, err := patch.Apply(scim.UserType(), doc, ops); err != nil {
+			if _, err := patch.Apply(t.Context(), scim.UserType(), doc, ops); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -305,7 +305,7 @@ func BenchmarkApply100(b *testing.B) {
 	doc, ops := newLong(b, 100)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := patch.Apply(scim.UserType(), doc, ops); err != nil {
+		if _, err := patch.Apply(b.Context(), scim.UserType(), doc, ops); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -328,11 +328,11 @@ func FuzzApply(f *testing.F) {
 			return
 		}
 		doc := newDocument(t, `{"userName":"u","emails":[{"value":"a","type":"work","primary":true}],"title":"t"}`)
-		once, err := patch.Apply(scim.UserType(), doc, ops)
+		once, err := patch.Apply(t.Context(), scim.UserType(), doc, ops)
 		if err != nil || len(ops) != 1 || ops[0].Op != patch.Replace {
 			return
 		}
-		twice, err := patch.Apply(scim.UserType(), once.Document, ops)
+		twice, err := patch.Apply(t.Context(), scim.UserType(), once.Document, ops)
 		if err != nil {
 			return // a filter may select nothing in its own result
 		}
@@ -351,7 +351,7 @@ func staysStrict(t *testing.T, object map[string]any) {
 		return
 	}
 	doc := newDocument(t, `{"userName":"u","emails":[{"value":"a","type":"work","primary":true}],"title":"t"}`)
-	result, err := patch.Apply(strict, doc, ops)
+	result, err := patch.Apply(t.Context(), strict, doc, ops)
 	if err != nil {
 		return
 	}
@@ -391,7 +391,7 @@ func TestApplyToSeveralSimpleValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
-			result, err := patch.Apply(rt, before, ops)
+			result, err := patch.Apply(t.Context(), rt, before, ops)
 			if err != nil {
 				got = strings.SplitN(err.Error(), ":", 2)[0]
 			} else if badges := result.Document.Object("urn:acme:hr")["badges"]; badges != nil {

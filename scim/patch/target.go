@@ -10,6 +10,7 @@ import (
 // target is what a path points at: an attribute that the schemas know, in the
 // object that holds it.
 type target struct {
+	work      *work
 	profile   scim.Profile
 	attr      *scim.Attribute
 	path      filter.Path
@@ -114,10 +115,14 @@ func (t target) mergeSingle(value any) error {
 // merge writes the members of an object as a client sent it into a complex
 // value; read-only ones are ignored.
 func (t target) merge(current map[string]any, a *scim.Attribute, object map[string]any) error {
+	var names folded
 	for name, value := range object {
 		sub := a.Sub(name)
 		if sub == nil {
-			if err := t.putOpaque(current, name, value); err != nil {
+			if names == nil {
+				names = foldedNames(current)
+			}
+			if err := t.putOpaque(current, names, name, value); err != nil {
 				return err
 			}
 			continue
@@ -133,25 +138,16 @@ func (t target) merge(current map[string]any, a *scim.Attribute, object map[stri
 }
 
 // putOpaque keeps what no schema knows, where the profile takes it.
-func (t target) putOpaque(object map[string]any, name string, value any) error {
+func (t target) putOpaque(object map[string]any, names folded, name string, value any) error {
 	if !t.profile.Takes(scim.UnknownAttributes) {
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)
 	}
-	deleteFold(object, name)
-	if kept := scim.Opaque(value); !scim.IsEmpty(kept) {
-		object[name] = kept
+	if kept := scim.Opaque(value); scim.IsEmpty(kept) {
+		names.remove(object, name)
+	} else {
+		names.set(object, name, kept)
 	}
 	return nil
-}
-
-// deleteFold removes a member that no schema knows whatever its case: an object
-// never holds two names that differ in case only.
-func deleteFold(object map[string]any, name string) {
-	for key := range object {
-		if strings.EqualFold(key, name) {
-			delete(object, key)
-		}
-	}
 }
 
 // applySub sets or removes a sub-attribute of a complex attribute, which is made
@@ -172,11 +168,11 @@ func (t target) putSub(object map[string]any, op Operation) error {
 	case op.Op == Remove && a != nil:
 		delete(object, a.Name)
 	case op.Op == Remove:
-		deleteFold(object, name)
+		foldedNames(object).remove(object, name)
 	case a != nil:
 		return t.put(object, a, t.attr.Name+"."+a.Name, op.Value)
 	default:
-		return t.putOpaque(object, name, op.Value)
+		return t.putOpaque(object, foldedNames(object), name, op.Value)
 	}
 	return nil
 }
