@@ -154,7 +154,7 @@ func TransformDocs() []TransformDoc {
 		{"map", "table", "replaces the value by its entry in the table; refuses a value that has none", "the entry that it came from; a value that has none is shown as it is stored"},
 		{"default", "text", "takes the text when the client sends no value", asStored},
 		{"constant", "text", "takes the text whatever the client sends", asStored},
-		{"split", "text", "splits one value at the text into several, whose blanks at both ends are removed", "joins them with the text, in the order in which they were sent"},
+		{"split", "text", "splits one value at the text into several, 1,000 at most, whose blanks at both ends are removed", "joins them with the text, in the order in which they were sent"},
 		{"join", "text", "joins several values with the text into one; refuses a value that holds the text", "splits it at the text"},
 		{"json", "", "writes a complex value as JSON text", "reads the JSON text"},
 	}

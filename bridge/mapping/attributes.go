@@ -108,7 +108,11 @@ func length(text string) int {
 	if len(text) <= maxGroupValue {
 		return len(text) // an upper bound that is small enough for every use
 	}
-	return len(utf16.Encode([]rune(text)))
+	n := 0
+	for _, r := range text {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
 }
 
 // storable reports whether Keycloak keeps a value of a user attribute as it is:

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -35,10 +34,11 @@ type emailState struct {
 	primary string   // the field email, in lower case
 	further []string // scim.emails
 	entries []any    // for the remainder; nil when not needed
+	seen    texts    // of further
 }
 
 func splitEmails(emails []any) emailState {
-	var s emailState
+	s := emailState{seen: texts{}}
 	primary := primaryEmail(emails)
 	if primary >= 0 {
 		s.primary = strings.ToLower(address(emails[primary]))
@@ -65,10 +65,9 @@ func (s *emailState) place(text string) string {
 	case strings.ToLower(text) == s.primary:
 		return atPrimary
 	}
-	if slices.Contains(s.further, text) {
-		return hash(text)
+	if s.seen.add(text) {
+		s.further = append(s.further, text)
 	}
-	s.further = append(s.further, text)
 	return hash(text)
 }
 

@@ -20,6 +20,7 @@ import (
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
 // Expressions are CEL. They see the document as the client sent it, typed by the
@@ -53,6 +54,9 @@ const (
 	// Sizes that the estimate takes for values of a document.
 	assumedElements = 100
 	assumedLength   = 256
+	// What CEL's costs leave out: a text that a step reads, in bytes, and those of a result.
+	maxInput  = 8 << 10
+	maxResult = 1 << 20
 )
 
 // language compiles the expressions of one type of resource.
@@ -148,7 +152,7 @@ func (p *provider) field(path string, a *scim.Attribute) *types.FieldType {
 			if object[a.Name] == nil {
 				return whole, nil
 			}
-			return native(object[a.Name], element), nil
+			return native(object[a.Name], element)
 		},
 	}
 	if a.MultiValued {
@@ -172,24 +176,33 @@ func (p *provider) single(path string, a *scim.Attribute) (*types.Type, any) {
 	}
 }
 
+// errLong is about a text that is longer than any that can be stored as a value.
+var errLong = fmt.Errorf("it reads a text of more than %d bytes", maxInput)
+
 // native is a value of a document for CEL; zero is one of its type.
-func native(value, zero any) any {
+func native(value, zero any) (any, error) {
 	switch v := value.(type) {
 	case json.Number:
 		if i, err := v.Int64(); err == nil && zero != 0.0 {
-			return i
+			return i, nil
 		}
 		f, _ := v.Float64() // a number of JSON
-		return f
+		return f, nil
+	case string:
+		if len(v) > maxInput {
+			return nil, errLong
+		}
 	case []any:
 		out := make([]any, len(v))
 		for i, element := range v {
-			out[i] = native(element, zero)
+			var err error
+			if out[i], err = native(element, zero); err != nil {
+				return nil, err
+			}
 		}
-		return out
-	default:
-		return value
+		return out, nil
 	}
+	return value, nil
 }
 
 // FindStructType implements types.Provider.
@@ -306,10 +319,18 @@ func (l *language) activation(doc scim.Document, groups []string) (interpreter.A
 // names the rule.
 func (e *expression) evaluate(in interpreter.Activation) (any, error) {
 	out, _, err := e.program.Eval(in)
-	if err != nil {
-		return nil, scim.BadRequest(codeRuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
+	if err == nil {
+		value, size := fromCEL(out), 0
+		for _, element := range filter.Elements(value) {
+			text, _ := element.(string)
+			size += len(text)
+		}
+		if size <= maxResult {
+			return value, nil
+		}
+		err = fmt.Errorf("it gives more than %d bytes", maxResult)
 	}
-	return fromCEL(out), nil
+	return nil, scim.BadRequest(codeRuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
 }
 
 // reason is the text of an error of CEL without its numbers.

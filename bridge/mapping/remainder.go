@@ -81,10 +81,15 @@ func encodeASCII(value any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode remainder: %w", err)
 	}
-	if plainASCII(data) {
-		return string(data), nil
+	return escapeASCII(data), nil
+}
+
+func escapeASCII(data []byte) string {
+	size := escaped(data)
+	if size == len(data) {
+		return string(data)
 	}
-	out := make([]byte, 0, len(data)*5/4) // most texts have few blanks
+	out := make([]byte, 0, size)
 	for _, r := range string(data) {
 		switch {
 		case r > ' ' && r < 0x7f:
@@ -96,22 +101,27 @@ func encodeASCII(value any) (string, error) {
 			out = appendEscape(appendEscape(out, high), low)
 		}
 	}
-	return string(out), nil
+	return string(out)
+}
+
+// escaped is how many bytes JSON takes in ASCII.
+func escaped(data []byte) int {
+	const unit = len(`\u0000`)
+	n := 0
+	for _, r := range string(data) {
+		if r > ' ' && r < 0x7f {
+			n++
+		} else {
+			n += unit * max(1, utf16.RuneLen(r))
+		}
+	}
+	return n
 }
 
 // appendEscape writes a UTF-16 unit as JSON escapes it.
 func appendEscape(b []byte, unit rune) []byte {
 	const digits = "0123456789abcdef"
 	return append(b, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
-}
-
-func plainASCII(data []byte) bool {
-	for _, c := range data {
-		if c <= ' ' || c >= 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // version is one set of pieces: those of one writing.
@@ -208,20 +218,21 @@ func encodeRemainder(remainder map[string]any, limit int) (string, error) {
 	if len(remainder) == 0 {
 		return "", nil
 	}
-	text, err := encodeASCII(remainder)
-	if err != nil || len(text) <= limit {
-		return text, err
+	data, err := scim.Encode(remainder)
+	if err != nil {
+		return "", fmt.Errorf("encode remainder: %w", err)
 	}
-	largest, size := "", 0
+	size := escaped(data)
+	if size <= limit {
+		return escapeASCII(data), nil
+	}
+	largest, most := "", 0
 	for _, name := range scim.SortedNames(remainder) {
-		part, err := encodeASCII(remainder[name])
-		if err != nil {
-			return "", err
-		}
-		if len(part) > size {
-			largest, size = name, len(part)
+		data = scim.AppendKey(data[:0], remainder[name])
+		if part := escaped(data); part > most {
+			largest, most = name, part
 		}
 	}
 	return "", scim.BadRequest(scim.CodeTooLong, scim.InvalidValue,
-		"the attributes that have no place of their own in Keycloak take %d bytes, more than %d; the largest is %s: send less of it", len(text), limit, largest)
+		"the attributes that have no place of their own in Keycloak take %d bytes, more than %d; the largest is %s: send less of it", size, limit, largest)
 }

@@ -118,7 +118,7 @@ func (r *rule) storable(values []string) (bool, error) {
 // reading in the order of the values gives the same.
 func (r *rule) takeList(rest scim.Document, elements []any) (values []string, err error) {
 	left := make([]any, 0, len(elements))
-	literal := false
+	literal, seen := false, texts{}
 	for _, element := range elements {
 		stored, err := r.takeValue(element)
 		if err != nil {
@@ -128,7 +128,7 @@ func (r *rule) takeList(rest scim.Document, elements []any) (values []string, er
 		case stored == "":
 			literal = true
 			left = append(left, element)
-		case !slices.Contains(values, stored):
+		case seen.add(stored):
 			values = append(values, stored)
 			left = append(left, mark(stored))
 		}
@@ -162,6 +162,7 @@ func (r *rule) takeValue(value any) (string, error) {
 // takeElements takes the values of elements, each marked where it stood.
 func (r *rule) takeElements(elements []any) ([]string, error) {
 	var values []string
+	seen := texts{}
 	for _, element := range elements {
 		object, ok := element.(map[string]any)
 		if _, marked := marks(object[r.leaf.Name]); !ok || marked || !r.selects(object) || object[r.leaf.Name] == nil {
@@ -178,7 +179,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 			continue
 		}
 		object[r.leaf.Name] = mark(stored)
-		if !slices.Contains(values, stored) {
+		if seen.add(stored) {
 			values = append(values, stored)
 		}
 	}
@@ -222,26 +223,105 @@ func (r *rule) give(doc scim.Document, stored []string) error {
 	return err
 }
 
+// texts are those that were seen.
+type texts map[string]bool
+
+// add reports whether a text is new.
+func (t texts) add(text string) bool {
+	if t[text] {
+		return false
+	}
+	t[text] = true
+	return true
+}
+
+// held are the values of an attribute of Keycloak, each once and sorted, to be found by their
+// hashes.
+type held struct {
+	texts  []string
+	taken  []bool
+	least  int            // none before it is left
+	byHash map[string]int // places in texts; nil until somebody asks
+	same   []int          // by place: the next one of the same hash, -1 for none
+}
+
+func newHeld(stored []string) *held {
+	texts := slices.Clone(stored)
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
+	return &held{texts: texts, taken: make([]bool, len(texts))}
+}
+
+// find is the place of the value with a hash, -1 for none.
+func (h *held) find(wanted string) int {
+	if h.byHash == nil {
+		h.byHash, h.same = make(map[string]int, len(h.texts)), make([]int, len(h.texts))
+		for i, text := range slices.Backward(h.texts) {
+			key, before := hash(text), -1
+			if j, ok := h.byHash[key]; ok {
+				before = j
+			}
+			h.byHash[key], h.same[i] = i, before
+		}
+	}
+	if i, ok := h.byHash[wanted]; ok {
+		return i
+	}
+	return -1
+}
+
+// pop takes the value with a hash away, and is its place; -1 for none that is left.
+func (h *held) pop(wanted string) int {
+	i := h.find(wanted)
+	for i >= 0 && h.taken[i] {
+		i = h.same[i]
+	}
+	if i >= 0 {
+		h.taken[i], h.byHash[wanted] = true, i
+	}
+	return i
+}
+
+// first is the place of the first value that is left, -1 for none.
+func (h *held) first() int {
+	for h.least < len(h.texts) && h.taken[h.least] {
+		h.least++
+	}
+	if h.least == len(h.texts) {
+		return -1
+	}
+	return h.least
+}
+
+// left are the values that nobody took.
+func (h *held) left() []string {
+	var out []string
+	for i, text := range h.texts {
+		if !h.taken[i] {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // inOrder are the values in the order of their hashes, then those that have none, in
 // their own order.
 func inOrder(stored, hashes []string) []string {
-	out := make([]string, 0, len(stored))
-	left := slices.Clone(stored)
-	for _, h := range hashes {
-		if i := slices.IndexFunc(left, func(text string) bool { return hash(text) == h }); i >= 0 {
-			out = append(out, left[i])
-			left = slices.Delete(left, i, i+1)
+	h := newHeld(stored)
+	out := make([]string, 0, len(h.texts))
+	for _, wanted := range hashes {
+		if i := h.pop(wanted); i >= 0 {
+			out = append(out, h.texts[i])
 		}
 	}
-	slices.Sort(left)
-	return append(out, slices.Compact(left)...)
+	return append(out, h.left()...)
 }
 
 func (r *rule) giveList(doc scim.Document, entries []any, stored []string) error {
 	if len(entries) == 0 && len(stored) == 0 {
 		return nil
 	}
-	left := inOrder(stored, nil)
+	h := newHeld(stored)
 	var out []any
 	for _, entry := range entries {
 		hashes, marked := marks(entry)
@@ -249,16 +329,22 @@ func (r *rule) giveList(doc scim.Document, entries []any, stored []string) error
 			out = append(out, entry)
 			continue
 		}
-		value, text, err := r.found(left, hashes)
+		i := -1
+		if len(hashes) == 1 {
+			i = h.pop(hashes[0])
+		}
+		if i < 0 {
+			continue // it is gone
+		}
+		value, err := r.show(h.texts[i])
 		if err != nil {
 			return err
 		}
 		if value != nil {
 			out = append(out, value)
-			left = slices.DeleteFunc(left, func(t string) bool { return t == text })
 		}
 	}
-	for _, text := range left {
+	for _, text := range h.left() {
 		value, err := r.show(text)
 		if err != nil {
 			return err
@@ -277,17 +363,6 @@ func (r *rule) setOrRemove(doc scim.Document, values []any) {
 	}
 }
 
-// found is the value that a mark names, nil when it is gone.
-func (r *rule) found(stored, hashes []string) (value any, text string, err error) {
-	for _, text := range stored {
-		if len(hashes) == 1 && hash(text) == hashes[0] {
-			value, err = r.show(text)
-			return value, text, err
-		}
-	}
-	return nil, "", nil
-}
-
 // show is the value of the attribute that is stored as the text.
 func (r *rule) show(text string) (any, error) {
 	if len(r.steps) == 0 {
@@ -303,7 +378,7 @@ func (r *rule) giveElements(doc scim.Document, entries []any, stored []string) e
 	if len(entries) == 0 && len(stored) == 0 {
 		return nil
 	}
-	left := inOrder(stored, nil)
+	h := newHeld(stored)
 	var out []any
 	for _, entry := range entries {
 		element, _ := entry.(map[string]any)
@@ -312,12 +387,18 @@ func (r *rule) giveElements(doc scim.Document, entries []any, stored []string) e
 			out = append(out, entry)
 			continue
 		}
-		if r.filter != nil && len(left) > 0 {
-			hashes = []string{hash(left[0])}
+		i := -1
+		if first := h.first(); r.filter != nil && first >= 0 {
+			i = first
+		} else if len(hashes) == 1 {
+			i = h.find(hashes[0])
 		}
-		value, _, err := r.found(inOrder(stored, nil), hashes)
-		if err != nil {
-			return err
+		var value any
+		if i >= 0 {
+			var err error
+			if value, err = r.show(h.texts[i]); err != nil {
+				return err
+			}
 		}
 		if value == nil {
 			if delete(element, r.leaf.Name); !r.onlyLabels(element) {
@@ -327,9 +408,9 @@ func (r *rule) giveElements(doc scim.Document, entries []any, stored []string) e
 		}
 		element[r.leaf.Name] = value
 		out = append(out, element)
-		left = slices.DeleteFunc(left, func(t string) bool { return hash(t) == hashes[0] })
+		h.taken[i] = true
 	}
-	out, err := r.addElements(out, left)
+	out, err := r.addElements(out, h.left())
 	r.setOrRemove(doc, out)
 	return err
 }

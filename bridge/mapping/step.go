@@ -106,16 +106,21 @@ func mapStep(pairs []config.Pair) *eachStep {
 	}
 }
 
-// splitStep leaves out blanks and repetitions, which Keycloak would not keep.
+// splitStep leaves out blanks and repetitions, which Keycloak would not keep. It makes no more
+// values than a client may send as such.
 func splitStep(separator string) *allStep {
 	return &allStep{
 		splits: true,
 		in: func(values []string) ([]string, error) {
 			var parts []string
+			seen := texts{}
 			for _, text := range values {
 				for part := range strings.SplitSeq(text, separator) {
-					if part = strings.TrimSpace(part); part != "" && !slices.Contains(parts, part) {
+					if part = strings.TrimSpace(part); part != "" && seen.add(part) {
 						parts = append(parts, part)
+					}
+					if len(parts) > scim.MaxValues {
+						return nil, scim.BadRequest(scim.CodeTooManyValues, scim.InvalidValue, "takes at most %d values between %q", scim.MaxValues, separator)
 					}
 				}
 			}

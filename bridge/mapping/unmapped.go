@@ -16,9 +16,20 @@ func (k kind) judge(rest scim.Document) (dropped []string, err error) {
 	}
 	dropped = k.strip(rest)
 	if k.unmapped == config.UnmappedRefuse && len(dropped) > 0 {
-		return nil, scim.BadRequest(codeNotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or have its operator add a rule to the mapping", strings.Join(dropped, ", "))
+		return nil, scim.BadRequest(codeNotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or have its operator add a rule to the mapping", listed(dropped))
 	}
 	return dropped, nil
+}
+
+// maxNamed bounds the names that an error repeats, as a client chose them.
+const maxNamed = 20
+
+func listed(names []string) string {
+	text := strings.Join(names[:min(len(names), maxNamed)], ", ")
+	if len(names) > maxNamed {
+		text += " and others"
+	}
+	return text
 }
 
 // keeps reports whether what no rule holds is kept.
@@ -84,8 +95,9 @@ func (k kind) prune(object map[string]any, member, path string) []string {
 }
 
 func (k kind) pruneElements(elements []any, path string) (kept []any, dropped []string) {
+	seen := texts{}
 	drop := func(name string) {
-		if !slices.Contains(dropped, name) {
+		if seen.add(name) {
 			dropped = append(dropped, name)
 		}
 	}
