@@ -24,13 +24,13 @@ func TestSecurity_39_AllowADelegate(t *testing.T) {
 		step    plan.Step
 		allowed bool
 	}{
-		"deactivate":            {plan.Step{Kind: plan.UpdateUser, UserUpdate: keycloak.UserUpdate{Enabled: &off}}, true},
+		"deactivate":            {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off}}, true},
 		"end its sessions":      {plan.Step{Kind: plan.EndSessions}, true},
-		"activate":              {plan.Step{Kind: plan.UpdateUser, UserUpdate: keycloak.UserUpdate{Enabled: &on}}, false},
-		"deactivate and rename": {plan.Step{Kind: plan.UpdateUser, UserUpdate: keycloak.UserUpdate{Enabled: &off, Username: &name}}, false},
-		"deactivate and write":  {plan.Step{Kind: plan.UpdateUser, UserUpdate: keycloak.UserUpdate{Enabled: &off, Attributes: map[string][]string{}}}, false},
-		"set a password":        {plan.Step{Kind: plan.UpdateUser, UserUpdate: keycloak.UserUpdate{Password: keycloak.NewUserPassword("mine", false)}}, false},
-		"nothing":               {plan.Step{Kind: plan.UpdateUser}, false},
+		"activate":              {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &on}}, false},
+		"deactivate and rename": {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off, Username: &name}}, false},
+		"deactivate and write":  {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off, Attributes: map[string][]string{}}}, false},
+		"set a password":        {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Password: keycloak.NewUserPassword("mine", false)}}, false},
+		"nothing":               {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{}}, false},
 		"delete":                {plan.Step{Kind: plan.DeleteUser}, false},
 		"join a group":          {plan.Step{Kind: plan.AddMember}, false},
 		"leave a group":         {plan.Step{Kind: plan.RemoveMember}, false},

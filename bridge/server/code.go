@@ -19,4 +19,5 @@ const (
 	codeDiscoveryFilter  scim.Code = "discovery-takes-no-filter"
 	codeMediaType        scim.Code = "media-type"
 	codeTooLarge         scim.Code = "body-too-large"
+	codeBodies           scim.Code = "bodies-under-way"
 )

@@ -23,15 +23,15 @@ func newEcho(s *Server) http.Handler {
 	for _, at := range roots() {
 		for _, rt := range routes() {
 			e.Add(rt.method, at.pattern+rt.path, func(c echo.Context) error {
-				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context) (bridge.Answer, error) {
-					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt)
+				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context, memory *share) (bridge.Answer, error) {
+					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt, memory)
 				})
 				return nil
 			})
 		}
 	}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		s.answer(c.Response(), c.Request(), "unknown", func(context.Context) (bridge.Answer, error) {
+		s.answer(c.Response(), c.Request(), "unknown", func(context.Context, *share) (bridge.Answer, error) {
 			return bridge.Answer{}, routingError(err)
 		})
 	}

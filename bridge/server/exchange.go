@@ -22,6 +22,7 @@ type exchange struct {
 	limit   string // what the client knows maxBody as, for an error; "" for nothing
 	params  url.Values
 	call    bridge.Call
+	memory  *share // for the body
 
 	principal tenant.Principal
 }
@@ -88,11 +89,41 @@ func (x *exchange) body() (map[string]any, error) {
 	if err := checkMedia(x.call.Tenant.Mapping.Profile(), x.request.Header); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, x.maxBody))
+	data, err := x.read()
+	if err != nil {
+		return nil, err
+	}
+	if err := x.memory.grow(x.call.Tenant.Path, footprint(data)); err != nil {
+		return nil, err
+	}
+	return scim.Decode(data)
+}
+
+// read reads the body. Room for all that the client says, or may say, is reserved before.
+func (x *exchange) read() ([]byte, error) {
+	size := x.request.ContentLength
+	if size > x.maxBody {
+		return nil, x.bodyError(&http.MaxBytesError{Limit: x.maxBody})
+	}
+	known := size >= 0
+	if !known { // it comes in chunks
+		size = x.maxBody
+	}
+	if err := x.memory.grow(x.call.Tenant.Path, size); err != nil {
+		return nil, err
+	}
+	var data []byte
+	var err error
+	if known {
+		data = make([]byte, size)
+		_, err = io.ReadFull(x.request.Body, data)
+	} else {
+		data, err = io.ReadAll(http.MaxBytesReader(x.writer, x.request.Body, x.maxBody))
+	}
 	if err != nil {
 		return nil, x.bodyError(err)
 	}
-	return scim.Decode(data)
+	return data, nil
 }
 
 func checkMedia(p scim.Profile, h http.Header) error {

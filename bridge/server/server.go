@@ -39,6 +39,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// FailuresPerMinute are the requests without a good credential that one address may send.
 	FailuresPerMinute int
+	// Bodies is the budget of memory for the bodies of requests, of several handlers maybe.
+	Bodies *Bodies
 
 	// Operator says that whoever reaches the handler is the operator of the bridge, who needs no
 	// credential and may do all of it.
@@ -59,7 +61,7 @@ func New(service *bridge.Service, o Options) http.Handler {
 
 // serve answers a request on a route. The tenant is looked up, the credential checked and what
 // it may do before anything else is read. address is the client's.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route) (bridge.Answer, error) {
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, memory *share) (bridge.Answer, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
 		return bridge.Answer{}, scim.NoEndpoint()
@@ -86,7 +88,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if params.Has("filter") && r.Method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
 		return bridge.Answer{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
-	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal}
+	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal, memory: memory}
 	x.call = bridge.Call{
 		Tenant: t, Scopes: principal.Scopes, Endpoint: rt.endpoint,
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),
@@ -118,19 +120,25 @@ func split(escaped string) (segments []string, ok bool) {
 
 // answer runs work, which may panic, and writes what it returns; it is the only
 // place that writes a response.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context) (bridge.Answer, error)) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *share) (bridge.Answer, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
 	traced := s.options.Tracer.Request(seen, r.Header, knownMethod(r.Method), pattern, start)
 	s.options.Metrics.InFlight(1)
 	defer s.options.Metrics.InFlight(-1)
-	a, err := s.guarded(observe.WithRequest(r.Context(), seen), work)
+	memory := &share{of: s.options.Bodies}
+	defer memory.release()
+	ctx := observe.WithRequest(r.Context(), seen)
+	a, err := s.guarded(func() (bridge.Answer, error) { return work(ctx, memory) })
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, a, err)
 	took := time.Since(start)
 	code := ""
 	if err != nil {
 		code = string(asSCIM(err).Code)
+	}
+	if code == string(codeBodies) {
+		s.options.Metrics.Throttled(seen.Tenant, "memory")
 	}
 	traced(status, code)
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
@@ -151,13 +159,13 @@ func knownMethod(method string) string {
 }
 
 // guarded turns a panic into an error: a single request cannot end the process.
-func (s *Server) guarded(ctx context.Context, work func(context.Context) (bridge.Answer, error)) (a bridge.Answer, err error) {
+func (s *Server) guarded(work func() (bridge.Answer, error)) (a bridge.Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return work(ctx)
+	return work()
 }
 
 // write sends an answer or an error and returns its status.

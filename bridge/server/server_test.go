@@ -37,7 +37,7 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 		service: bridge.New(nil, bridge.Options{Log: zap.NewNop()}),
 		options: Options{
 			Tenants: tenants, Log: zap.NewNop(), Metrics: observe.NewMetrics(registry, "test"), MaxBody: 1000, Timeout: time.Minute,
-			Tracer: tracer, Activity: &observe.Activity{}, Auth: auth.New(auth.Options{}),
+			Tracer: tracer, Activity: &observe.Activity{}, Auth: auth.New(auth.Options{}), Bodies: NewBodies(),
 		},
 		limits: newLimits(1000),
 	}, registry
@@ -48,18 +48,18 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 func TestWhateverHappensIsASCIMError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		work   func(context.Context) (bridge.Answer, error)
+		work   func() (bridge.Answer, error)
 		status int
 	}{
-		"a panic": {func(context.Context) (bridge.Answer, error) {
+		"a panic": {func() (bridge.Answer, error) {
 			routes()[len(routes())].path = "secret"
 			return bridge.Answer{}, nil
 		}, 500},
-		"an unexpected error": {func(context.Context) (bridge.Answer, error) { return bridge.Answer{}, errors.New("secret") }, 500},
-		"a cause": {func(context.Context) (bridge.Answer, error) {
+		"an unexpected error": {func() (bridge.Answer, error) { return bridge.Answer{}, errors.New("secret") }, 500},
+		"a cause": {func() (bridge.Answer, error) {
 			return bridge.Answer{}, &scim.Error{Status: 503, Detail: "later", RetryAfter: 7, Cause: errors.New("secret")}
 		}, 503},
-		"a body that cannot be encoded": {func(context.Context) (bridge.Answer, error) {
+		"a body that cannot be encoded": {func() (bridge.Answer, error) {
 			return bridge.Answer{Status: 200, Body: map[string]any{"secret": func() {}}}, nil
 		}, 500},
 	} {
@@ -67,7 +67,7 @@ func TestWhateverHappensIsASCIMError(t *testing.T) {
 			t.Parallel()
 			s, _ := newServer(t)
 			w := httptest.NewRecorder()
-			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", c.work)
+			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(context.Context, *share) (bridge.Answer, error) { return c.work() })
 			var e struct{ Status, Detail string }
 			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != c.status || e.Detail == "" {
 				t.Errorf("answer = %d %s, %v, want %d with a detail", w.Code, w.Body, err, c.status)

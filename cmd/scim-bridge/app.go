@@ -97,7 +97,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics, Tracer: tracer, Activity: activity,
 		Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
 		MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
-		TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute,
+		TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute, Bodies: server.NewBodies(),
 	}
 	public := server.New(service, options)
 	options.Operator = true
