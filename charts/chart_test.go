@@ -175,6 +175,25 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	}
 }
 
+// TestTheMemoryLimitIsThatOfThePod, unless the values give another one or none.
+func TestTheMemoryLimitIsThatOfThePod(t *testing.T) {
+	t.Parallel()
+	ofThePod := map[string]any{"name": "GOMEMLIMIT", "valueFrom": map[string]any{"resourceFieldRef": map[string]any{"resource": "limits.memory"}}}
+	tags := map[string]any{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"}
+	for more, want := range map[string]any{
+		"":                              []any{ofThePod},
+		"\nresources: { limits: null }": nil,
+		"\nextraEnv: [{ name: OTEL_RESOURCE_ATTRIBUTES, value: a=b }]":       []any{ofThePod, tags},
+		"\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]":                  []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
+		"\nresources: null\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]": []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
+	} {
+		container := object{"c": render(t, minimal(t, more))["Deployment"].at("spec", "template", "spec", "containers", 0)}
+		if got := container.at("c", "env"); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: the environment is %v, want %v", more, got, want)
+		}
+	}
+}
+
 // TestWrongValuesAreRefused with the key and the remedy.
 func TestWrongValuesAreRefused(t *testing.T) {
 	t.Parallel()

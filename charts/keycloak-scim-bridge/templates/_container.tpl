@@ -6,9 +6,9 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   - serve
   - --config=/etc/scim-bridge/config.yaml
-{{- with .Values.extraEnv }}
+{{- with include "bridge.env" . }}
 env:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.extraEnvFrom }}
 envFrom:
@@ -55,6 +55,21 @@ volumeMounts:
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Environment variables: the memory that Go keeps to, and that the bridge divides among the bodies of requests, is that of the pod. */}}
+{{- define "bridge.env" -}}
+{{- $names := list }}
+{{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end }}
+{{- if and (dig "limits" "memory" "" (default dict .Values.resources)) (not (has "GOMEMLIMIT" $names)) -}}
+- name: GOMEMLIMIT
+  valueFrom:
+    resourceFieldRef:
+      resource: limits.memory
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* The volumes of the container. Configuration, secrets and mappings are files of one directory. */}}
