@@ -14,6 +14,7 @@ func groupScenarios() []scenario {
 		{"group life", kct.RealmOptions{}, groupLife},
 		{"lists of groups", kct.RealmOptions{}, groupLists},
 		{"bodies of groups", kct.RealmOptions{}, groupBodies},
+		{"moves of groups", kct.RealmOptions{}, movedGroups},
 		{"members", kct.RealmOptions{}, members},
 	}
 }
@@ -175,6 +176,32 @@ func groupBodies(p *probe) {
 	p.raw(http.MethodPost, "/groups/nope/children", `{"name":"x"}`)
 	p.raw(http.MethodDelete, "/groups/nope", ``)
 	p.raw(http.MethodGet, "/groups/nope/members", ``)
+}
+
+// movedGroups are moves of groups, which no client of SCIM makes.
+func movedGroups(p *probe) {
+	a := p.group(keycloak.NewGroup{Name: "a", Attributes: map[string][]string{"k": {"v"}}})
+	b := p.group(keycloak.NewGroup{Name: "b"})
+	c := p.group(keycloak.NewGroup{Name: "a", Parent: b})
+	d := p.group(keycloak.NewGroup{Name: "d", Attributes: map[string][]string{"k": {"v"}}})
+	moves := 0
+	move := func(what keycloak.GroupID, below, name string) {
+		moves++
+		label := fmt.Sprint("move ", moves)
+		p.rawAs(label, http.MethodPost, "/groups"+below, `{"id":"`+what.String()+`","name":"`+name+`"}`, "application/json")
+		p.rawAs(label+", then", http.MethodGet, "/groups/"+what.String(), "", "")
+	}
+	into := "/" + b.String() + "/children"
+	move(d, into, "d")
+	move(a, into, "a")
+	move(d, into, "another")
+	move(b, "/"+d.String()+"/children", "b")
+	move(b, into, "b")
+	move(d, "", "d")
+	move(c, "", "a")
+	p.raw(http.MethodPost, "/groups", `{"id":"nope","name":"x"}`)
+	p.raw(http.MethodPost, "/groups"+into, `{"id":"nope","name":"x"}`)
+	p.raw(http.MethodPost, "/groups"+into, `{"id":"`+d.String()+`"}`)
 }
 
 func members(p *probe) {
