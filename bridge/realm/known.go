@@ -178,9 +178,9 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 		out.problem = fmt.Sprintf("is another %s now, %s: the one that it was, %s, %s", kind, now.id, first, stays)
 		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %s%s or %s%s", kind, config.NamedByID, first, config.NamedByID, now.id)
 	case held.id == "":
-		out.problem = fmt.Sprintf("does not exist any more: it was %s", first)
+		out.problem = "does not exist any more: it was " + first
 	default:
-		out.warning = fmt.Sprintf("%s: the bridge stays with it, by its id", stays)
+		out.warning = stays + ": the bridge stays with it, by its id"
 		out.fix = fmt.Sprintf("write its id in place of its name, %s%s", config.NamedByID, first)
 	}
 	return out, err

@@ -115,11 +115,11 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			ops := v.create(t, "/Groups", `{"displayName":"ops"}`)
 			parsed, _ := keycloak.ParseGroupID(ops)
 			impostor := v.group(t, "admins", parsed)
-			for when, v := range map[string]vault{"": v, " after a start": v.again(t, nil)} {
+			for when, v := range map[string]vault{"at once": v, "after a start": v.again(t, nil)} {
 				v.app.watcher.Look(t.Context())
 				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is another group now, %s: the one that it was, %s, is called "/operations/admins" now`, impostor, v.admins)
 				if got := v.problem(); got != want {
-					t.Errorf("with another group in its place the look%s finds %q, want %q", when, got, want)
+					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
 				}
 				v.refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+v.admins.String(), patchBody(`{"op":"remove","path":"members"}`))
 			}
