@@ -13,13 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
-// numbered are so many parts; # is their number.
-func numbered(n int, part string) string {
-	out := make([]string, n)
-	for i := range out {
-		out[i] = strings.ReplaceAll(part, "#", fmt.Sprintf("%06d", i))
-	}
-	return strings.Join(out, ",")
+// joined are so many parts; # is their number.
+func joined(n int, part string) string {
+	return strings.Join(numbered(n, strings.ReplaceAll(part, "#", "%06[1]d")), ",")
 }
 
 // TestSecurity_40_ManyValuesAreRefusedByName: in every form of a write, before Keycloak is asked for
@@ -32,15 +28,15 @@ func TestSecurity_40_ManyValuesAreRefusedByName(t *testing.T) {
 			b := newBridgeOn(t, start(t), nil)
 			id := b.create(t, "/Users", `{"userName":"victim","phoneNumbers":[{"value":"1"}]}`)
 			before := b.must(t, http.MethodGet, "/Users/"+id, "")
-			many := `[` + numbered(4000, `{"value":"#"}`) + `]`
+			many := `[` + joined(4000, `{"value":"#"}`) + `]`
 			for path, bodies := range map[string][]string{
-				"POST /Users":      {`{"userName":"many","phoneNumbers":` + many + `}`, `{"userName":"many","emails":[` + numbered(4000, `{"value":"#@acme.test"}`) + `]}`},
+				"POST /Users":      {`{"userName":"many","phoneNumbers":` + many + `}`, `{"userName":"many","emails":[` + joined(4000, `{"value":"#@acme.test"}`) + `]}`},
 				"PUT /Users/" + id: {`{"userName":"victim","phoneNumbers":` + many + `}`},
 				"PATCH /Users/" + id: {
 					patchBody(`{"op":"add","path":"phoneNumbers","value":` + many + `}`), patchBody(`{"op":"replace","value":{"phoneNumbers":` + many + `}}`),
-					patchBody(fmt.Sprintf(`{"op":"add","path":"phoneNumbers","value":[%s]},{"op":"add","path":"phoneNumbers","value":[%s]}`, numbered(600, `{"value":"x#"}`), numbered(600, `{"value":"y#"}`))),
-					patchBody(`{"op":"add","path":"phoneNumbers","value":[` + numbered(999, `{"value":"a#"}`) + `]},` + numbered(900, `{"op":"add","path":"phoneNumbers[value eq \"b#\"].type","value":"work"}`)),
-					patchBody(`{"op":"add","path":"phoneNumbers","value":[` + numbered(999, `{"value":"a#"}`) + `]},` + numbered(990, `{"op":"replace","path":"phoneNumbers[value co \"#\" or type co \"#\"].type","value":"work"}`)),
+					patchBody(fmt.Sprintf(`{"op":"add","path":"phoneNumbers","value":[%s]},{"op":"add","path":"phoneNumbers","value":[%s]}`, joined(600, `{"value":"x#"}`), joined(600, `{"value":"y#"}`))),
+					patchBody(`{"op":"add","path":"phoneNumbers","value":[` + joined(999, `{"value":"a#"}`) + `]},` + joined(900, `{"op":"add","path":"phoneNumbers[value eq \"b#\"].type","value":"work"}`)),
+					patchBody(`{"op":"add","path":"phoneNumbers","value":[` + joined(999, `{"value":"a#"}`) + `]},` + joined(990, `{"op":"replace","path":"phoneNumbers[value co \"#\" or type co \"#\"].type","value":"work"}`)),
 				},
 			} {
 				method, path, _ := strings.Cut(path, " ")
@@ -59,8 +55,8 @@ func TestSecurity_40_ManyValuesAreRefusedByName(t *testing.T) {
 			if after := b.must(t, http.MethodGet, "/Users/"+id, ""); fmt.Sprint(after) != fmt.Sprint(before) {
 				t.Errorf("the user is %.300v, before %v", after, before)
 			}
-			b.must(t, http.MethodPost, "/Users", `{"userName":"thousand","phoneNumbers":[`+numbered(scim.MaxValues, `{"value":"#"}`)+`]}`)
-			b.must(t, http.MethodPatch, "/Users/"+id, patchBody(numbered(500, `{"op":"add","path":"roles","value":[{"value":"#"}]}`)))
+			b.must(t, http.MethodPost, "/Users", `{"userName":"thousand","phoneNumbers":[`+joined(scim.MaxValues, `{"value":"#"}`)+`]}`)
+			b.must(t, http.MethodPatch, "/Users/"+id, patchBody(joined(500, `{"op":"add","path":"roles","value":[{"value":"#"}]}`)))
 		})
 	}
 }
@@ -80,19 +76,19 @@ func TestSecurity_40_TwiceTheInputIsTwiceTheWork(t *testing.T) {
 		body func(n int) attack
 	}{
 		"values": {400, func(n int) attack {
-			return attack{"POST", "/Users", `{"userName":"x","phoneNumbers":[` + numbered(n, `{"value":"#"}`) + `]}`}
+			return attack{"POST", "/Users", `{"userName":"x","phoneNumbers":[` + joined(n, `{"value":"#"}`) + `]}`}
 		}},
 		"too many values": {10_000, func(n int) attack {
-			return attack{"POST", "/Users", `{"userName":"x","phoneNumbers":[` + numbered(n, `{"value":"#"}`) + `]}`}
+			return attack{"POST", "/Users", `{"userName":"x","phoneNumbers":[` + joined(n, `{"value":"#"}`) + `]}`}
 		}},
 		"unknown attributes": {10_000, func(n int) attack {
-			return attack{"PATCH", "/Users/" + id, patchBody(`{"op":"add","value":{` + numbered(n, `"a#":1`) + `}}`)}
+			return attack{"PATCH", "/Users/" + id, patchBody(`{"op":"add","value":{` + joined(n, `"a#":1`) + `}}`)}
 		}},
 		"operations on values": {450, func(n int) attack {
-			return attack{"PATCH", "/Users/" + id, patchBody(`{"op":"add","path":"phoneNumbers","value":[` + numbered(20, `{"value":"#"}`) + `]},` + numbered(n, `{"op":"replace","path":"phoneNumbers[value eq \"000001\"].type","value":"#"}`) + `,{"op":"replace","path":"active","value":"x"}`)}
+			return attack{"PATCH", "/Users/" + id, patchBody(`{"op":"add","path":"phoneNumbers","value":[` + joined(20, `{"value":"#"}`) + `]},` + joined(n, `{"op":"replace","path":"phoneNumbers[value eq \"000001\"].type","value":"#"}`) + `,{"op":"replace","path":"active","value":"x"}`)}
 		}},
 		"names of a search": {10_000, func(n int) attack {
-			return attack{"POST", "/Users/.search", `{"count":1,"attributes":[` + numbered(n, `"a#"`) + `]}`}
+			return attack{"POST", "/Users/.search", `{"count":1,"attributes":[` + joined(n, `"a#"`) + `]}`}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
