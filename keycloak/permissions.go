@@ -117,11 +117,14 @@ func (c *Client) Policies(ctx context.Context, of ClientUUID, first, limit int) 
 		var roles []struct {
 			ID string `json:"id"`
 		}
-		for text, to := range map[string]any{j.Config.Users: &out[i].Users, j.Config.Groups: &out[i].Groups, j.Config.Roles: &roles} {
-			if text == "" {
+		for _, people := range []struct {
+			text string // "" where the type has none
+			to   any
+		}{{j.Config.Users, &out[i].Users}, {j.Config.Groups, &out[i].Groups}, {j.Config.Roles, &roles}} {
+			if people.text == "" {
 				continue
 			}
-			if err := json.Unmarshal([]byte(text), to); err != nil {
+			if err := json.Unmarshal([]byte(people.text), people.to); err != nil {
 				return nil, &Error{Op: op, Kind: Unavailable, Err: err}
 			}
 		}
