@@ -22,7 +22,7 @@ import (
 )
 
 // TestSecurity_56_TheWallHoldsOverHistories: whatever administrators do beside the bridge (groups,
-// parents, renames, moves, roles, grants and revocations), and whatever several tenants send, no
+// parents, renames, moves, roles, grants, permissions and revocations), and whatever several tenants send, no
 // tenant changes an account or a group that was protected at the last look or is another tenant's.
 //
 // The oracle is a model of its own: what Keycloak holds before and after each request is compared,
@@ -104,6 +104,9 @@ type wallWorld struct {
 	lastUsers    map[string]bool
 	lastGroups   map[string]bool
 	lastKept     map[string]bool
+	lastAble     map[string]bool // who administered by a permission alone, and may be deactivated
+	permits      []wallPermit
+	permitted    int      // permissions that were made
 	knownGroups  []string // ids, in the order in which they came
 	knownUsers   []string
 	organization map[string]keycloak.OrganizationID
@@ -405,6 +408,7 @@ func (w *wallWorld) look() {
 			w.lastUsers[member] = true
 		}
 	}
+	w.lookAtPermits(s)
 	for _, id := range slices.Concat(slices.Collect(maps.Keys(w.lastGroups)), w.named) {
 		if slices.Contains(w.named, id) {
 			w.lastKept[id] = true
@@ -414,6 +418,58 @@ func (w *wallWorld) look() {
 		}
 	}
 	w.app.watcher.Look(w.t.Context())
+}
+
+// wallPermit is a permission to manage users, and what its policy names.
+type wallPermit struct {
+	permission, id string
+	group, below   bool // a group, and those below it too
+}
+
+// permit gives a user, or the members of a group, a fine-grained permission. Groups that mappings
+// name stay out of it: who comes into one by a mapping would be an administrator, so that nothing
+// could be written any more.
+func (w *wallWorld) permit() {
+	p := wallPermit{id: w.drawUser("user"), group: rapid.Bool().Draw(w.rt, "of a group")}
+	kind, members := "user", `"users":["`+p.id+`"]`
+	if p.group {
+		p.id, p.below = w.drawPlace("group"), rapid.Bool().Draw(w.rt, "those below too")
+		kind, members = "group", fmt.Sprintf(`"groups":[{"id":%q,"extendChildren":%t}]`, p.id, p.below)
+		for _, named := range w.named {
+			if p.id == named || slices.Contains(w.now.above(named), p.id) {
+				return
+			}
+		}
+	}
+	if p.id == "" || p.id == w.account {
+		return
+	}
+	if w.permitted == 0 {
+		adminSend(w.t, w.server, http.MethodPut, "/admin/realms/"+w.realm, `{"adminPermissionsEnabled":true}`)
+	}
+	w.permitted++
+	policy := w.policy(w.t, w.server, kind, fmt.Sprintf(`"name":"policy %d",%s`, w.permitted, members))
+	p.permission = w.permission(w.t, w.server, fmt.Sprintf(`"name":"permission %d","resourceType":"Users","scopes":["manage"]`, w.permitted), policy)
+	w.permits = append(w.permits, p)
+	w.beside("permit "+p.id, nil)
+}
+
+// lookAtPermits finds out who administers by a permission, and by which groups.
+func (w *wallWorld) lookAtPermits(s wallState) {
+	w.lastAble = map[string]bool{}
+	for _, p := range w.permits {
+		if !p.group {
+			w.lastAble[p.id] = true
+			continue
+		}
+		for id, g := range s.groups {
+			if id == p.id || p.below && slices.Contains(s.above(id), p.id) {
+				w.lastGroups[id] = true
+				maps.Copy(w.lastAble, g.members)
+			}
+		}
+	}
+	maps.DeleteFunc(w.lastAble, func(id string, _ bool) bool { return w.lastUsers[id] })
 }
 
 // territory reports whether a group is a tenant's: where its groups live, and nobody else's do.
@@ -508,8 +564,8 @@ func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []st
 				if !mine && !slices.Contains(w.named, id) {
 					say("made a user who is in the group %s", id)
 				}
-			case !mine || protected || w.lastUsers[user] || !w.sees(of, before, user) && !w.sees(of, after, user):
-				say("changed the membership of %s in %s (its own: %t, group protected: %t, user protected: %t, seen: %t)", user, id, mine, protected, w.lastUsers[user], w.sees(of, before, user))
+			case !mine || protected || w.lastUsers[user] || w.lastAble[user] || !w.sees(of, before, user) && !w.sees(of, after, user):
+				say("changed the membership of %s in %s (its own: %t, group protected: %t, user protected: %t, seen: %t)", user, id, mine, protected, w.lastUsers[user] || w.lastAble[user], w.sees(of, before, user))
 			}
 		}
 	}
@@ -522,13 +578,14 @@ func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []st
 		is, stays := after.users[id]
 		owner := was.Attributes[mapping.AttrOwner]
 		owns := slices.Contains(owner, of.partyKey()) || len(owner) == 0
-		seen, protected := w.sees(of, before, id) || w.sees(of, after, id), w.lastUsers[id]
+		seen, protected := w.sees(of, before, id) || w.sees(of, after, id), w.lastUsers[id] || w.lastAble[id]
 		identity := func(u keycloak.User) string {
 			return fmt.Sprint(u.Username, u.Email, u.FirstName, u.LastName, u.Enabled)
 		}
 		switch {
 		case !stays && (!slices.Contains(owner, of.partyKey()) || protected):
 			say("deleted the user %s (owner %v, protected: %t)", id, owner, protected)
+		case stays && w.lastAble[id] && seen && owns && fmt.Sprint(was.Attributes) == fmt.Sprint(is.Attributes) && !is.Enabled && identity(disabled(was)) == identity(is): // a leaver
 		case stays && identity(was) != identity(is) && (!seen || !owns || protected):
 			say("changed who %s is (seen: %t, owner %v, protected: %t)", id, seen, owner, protected)
 		case stays && fmt.Sprint(was.Attributes) != fmt.Sprint(is.Attributes) && (!seen || protected):
@@ -544,6 +601,12 @@ func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []st
 	}
 	slices.Sort(wrong)
 	return wrong
+}
+
+// disabled is a user without access.
+func disabled(u keycloak.User) keycloak.User {
+	u.Enabled = false
+	return u
 }
 
 // symmetric is what is in one of two sets alone.
@@ -718,6 +781,17 @@ func (w *wallWorld) actions() map[string]func(*rapid.T) {
 		"beside: leave": func() {
 			user, group := w.drawUser("user"), w.drawGroup("group")
 			w.beside(user+" leaves "+group, admin.RemoveMember(ctx, userID(w.t, user), w.groupIDOf(group)))
+		},
+		"beside: permit": func() { w.permit() },
+		"beside: forbid": func() {
+			if len(w.permits) == 0 {
+				return
+			}
+			i := rapid.IntRange(0, len(w.permits)-1).Draw(w.rt, "permission")
+			adminSend(w.t, w.server, http.MethodDelete, w.authorization(w.t)+"/permission/scope/"+w.permits[i].permission, "")
+			id := w.permits[i].id
+			w.permits = slices.Delete(w.permits, i, i+1)
+			w.beside("forbid "+id, nil)
 		},
 		"beside: grant":  func() { w.changeRights("grant", admin.GrantRoles) },
 		"beside: revoke": func() { w.changeRights("revoke", admin.RevokeRoles) },
