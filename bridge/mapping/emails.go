@@ -38,7 +38,7 @@ type emailState struct {
 }
 
 func splitEmails(emails []any) emailState {
-	s := emailState{seen: texts{}}
+	var s emailState
 	primary := primaryEmail(emails)
 	if primary >= 0 {
 		s.primary = strings.ToLower(address(emails[primary]))
@@ -65,7 +65,7 @@ func (s *emailState) place(text string) string {
 	case strings.ToLower(text) == s.primary:
 		return atPrimary
 	}
-	if s.seen.add(text) {
+	if !s.seen.in(s.further, text) {
 		s.further = append(s.further, text)
 	}
 	return hash(text)

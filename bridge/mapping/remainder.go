@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -108,12 +109,20 @@ func escapeASCII(data []byte) string {
 func escaped(data []byte) int {
 	const unit = len(`\u0000`)
 	n := 0
-	for _, r := range string(data) {
-		if r > ' ' && r < 0x7f {
-			n++
-		} else {
+	for i := 0; i < len(data); {
+		c := data[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRune(data[i:])
 			n += unit * max(1, utf16.RuneLen(r))
+			i += size
+			continue
+		case c > ' ' && c < 0x7f:
+			n++
+		default:
+			n += unit
 		}
+		i++
 	}
 	return n
 }

@@ -128,7 +128,7 @@ func (r *rule) takeList(rest scim.Document, elements []any) (values []string, er
 		case stored == "":
 			literal = true
 			left = append(left, element)
-		case seen.add(stored):
+		case !seen.in(values, stored):
 			values = append(values, stored)
 			left = append(left, mark(stored))
 		}
@@ -179,7 +179,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 			continue
 		}
 		object[r.leaf.Name] = mark(stored)
-		if seen.add(stored) {
+		if !seen.in(values, stored) {
 			values = append(values, stored)
 		}
 	}
@@ -223,16 +223,27 @@ func (r *rule) give(doc scim.Document, stored []string) error {
 	return err
 }
 
-// texts are those that were seen.
-type texts map[string]bool
+// fewTexts is the number up to which texts are compared one by one.
+const fewTexts = 8
 
-// add reports whether a text is new.
-func (t texts) add(text string) bool {
-	if t[text] {
-		return false
+// texts are those of a list that grows.
+type texts struct {
+	known map[string]bool
+	read  int // so many of the list are known
+}
+
+// in reports whether a text is in the list.
+func (t *texts) in(list []string, text string) bool {
+	if len(list) <= fewTexts {
+		return slices.Contains(list, text)
 	}
-	t[text] = true
-	return true
+	if t.known == nil {
+		t.known = make(map[string]bool, 2*fewTexts)
+	}
+	for ; t.read < len(list); t.read++ {
+		t.known[list[t.read]] = true
+	}
+	return t.known[text]
 }
 
 // held are the values of an attribute of Keycloak, each once and sorted, to be found by their

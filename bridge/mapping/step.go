@@ -116,7 +116,7 @@ func splitStep(separator string) *allStep {
 			seen := texts{}
 			for _, text := range values {
 				for part := range strings.SplitSeq(text, separator) {
-					if part = strings.TrimSpace(part); part != "" && seen.add(part) {
+					if part = strings.TrimSpace(part); part != "" && !seen.in(parts, part) {
 						parts = append(parts, part)
 					}
 					if len(parts) > scim.MaxValues {

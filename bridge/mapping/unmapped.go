@@ -97,7 +97,7 @@ func (k kind) prune(object map[string]any, member, path string) []string {
 func (k kind) pruneElements(elements []any, path string) (kept []any, dropped []string) {
 	seen := texts{}
 	drop := func(name string) {
-		if seen.add(name) {
+		if !seen.in(dropped, name) {
 			dropped = append(dropped, name)
 		}
 	}
