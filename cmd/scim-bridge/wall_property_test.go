@@ -33,7 +33,7 @@ func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:parallel
 	for _, run := range []struct {
 		server        string
 		checks, steps string
-	}{{"fake", "50", "80"}, {"real", "4", "25"}} {
+	}{{"fake", "50", "80"}, {"real", "2", "15"}} {
 		t.Run(run.server, func(t *testing.T) { //nolint:paralleltest // as above
 			server := bothServers()[run.server]
 			if run.server == "real" {
