@@ -65,6 +65,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	if err == nil && !ok {
 		err = failure
 	}
+	ch.ends = mapping.Enabled(user) && doc[scim.AttrActive] == false
 	return ch, ok, err
 }
 

@@ -241,6 +241,9 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 // something. That somebody is protected is told to nobody who does not see the user.
 func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Answer, error) {
 	ch, ok, err := r.kind.resume(ctx, r, doc, failure)
+	if ok && err == nil && ch.ends {
+		err = s.ends(ctx, r, ch.after)
+	}
 	if ok && err == nil {
 		_, err = s.apply(ctx, r, ch.plan)
 	}

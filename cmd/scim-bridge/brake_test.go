@@ -130,6 +130,47 @@ func TestTheRemovalBrakeCountsOnce(t *testing.T) {
 	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+other, "")
 }
 
+// TestTheRemovalBrakeHoldsCreationsThatDeactivate accounts which are there: who takes accounts over
+// deactivates them by POST too.
+func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), func(c *config.Config) {
+				adoptUnowned(c)
+				for _, r := range c.Realms {
+					for i := range r.Tenants {
+						r.Tenants[i].RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 2}
+					}
+				}
+			})
+			for kind, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
+				var ids []string
+				body := func(i int, active bool) string {
+					return fmt.Sprintf(`{"userName":"%s-%d","emails":[{"value":"%[1]s-%[2]d@acme.test","primary":true}],"active":%t}`, kind, i, active)
+				}
+				for i := range 4 {
+					id := b.account(t, fmt.Sprintf("%s-%d", kind, i), true).String()
+					if kind == "organization" {
+						c.admit(t, id, "acme")
+					}
+					ids = append(ids, id)
+				}
+				b.passFrom(2*time.Hour, time.Millisecond) // they are older than the window
+				for i := range 2 {
+					b.must(t, http.MethodPost, "/Users", body(i, false))
+				}
+				b.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", body(2, false))
+				if user := b.user(t, ids[2]); !user.Enabled || len(user.Attributes["scim.owner"]) > 0 {
+					t.Errorf("%s: what was held changed the account: %+v", kind, user)
+				}
+				b.must(t, http.MethodPost, "/Users", body(3, true))
+			}
+		})
+	}
+}
+
 // brake is how the removal brake of a tenant of a running bridge stands, as the command shows it.
 func brake(t *testing.T, file, path string) string {
 	t.Helper()
