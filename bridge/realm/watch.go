@@ -44,6 +44,7 @@ type Watcher struct {
 	last      map[string]string    // by tenant and subject: what the log said
 	known     map[string]*Known    // by realm
 	followers map[string]*follower // by realm
+	applied   bool                 // whether the look that goes on gave a tenant another mapping
 
 	mu       sync.Mutex
 	proposed map[string]*mapping.Mapping // by tenant
@@ -179,18 +180,28 @@ func (w *Watcher) Run(ctx context.Context) {
 // that was proposed. A realm that cannot be looked at keeps what was found before: an
 // outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
-	fit, seen := true, map[string]Protection{}
 	for _, c := range w.Realms.All() {
 		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
 	}
-	for _, t := range w.Tenants.All() {
-		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // else the configuration changes just now
-			fit = w.one(ctx, c, t, protectOnce(t.Realm, seen, w.subject(t).protector(c))) && fit
-		}
+	w.applied = false
+	fit := w.named(ctx)
+	if w.applied { // the groups of a tenant live elsewhere now, which those before and after it must know
+		fit = w.named(ctx)
 	}
 	organizations, replaced := w.sources()
 	for _, realm := range slices.Sorted(maps.Keys(organizations)) {
 		fit = w.discover(ctx, realm, organizations[realm], replaced) && fit
+	}
+	return fit
+}
+
+// named is Look for the tenants that are named.
+func (w *Watcher) named(ctx context.Context) bool {
+	fit, seen := true, map[string]Protection{}
+	for _, t := range w.Tenants.All() {
+		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // else the configuration changes just now
+			fit = w.one(ctx, c, t, protectOnce(t.Realm, seen, w.subject(t).protector(c))) && fit
+		}
 	}
 	return fit
 }
@@ -279,6 +290,7 @@ func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	if !w.apply(t, m, report.Fitness()) {
 		return false
 	}
+	w.applied = true
 	w.observeMapping(t.Path, true)
 	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
 	return true

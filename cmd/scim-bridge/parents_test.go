@@ -310,6 +310,40 @@ func (b testBridge) warnings(t *testing.T, path string) string {
 	return out
 }
 
+// TestSecurity_43_AMappingThatIsAppliedIsKnownToAll: from the look on that gives a tenant another
+// parent, in the place of a group that another tenant had, the group is none of that one's.
+func TestSecurity_43_AMappingThatIsAppliedIsKnownToAll(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNeighbours(t, start(t), nil)
+			for _, of := range []struct{ tenant, other testBridge }{{n.testBridge, n.other}, {n.other, n.testBridge}} { // they are looked at in the order of their paths
+				key, others := "one", "two"
+				if of.tenant.Base == n.other.Base {
+					key, others = others, key
+				}
+				parent := n.group(t, "new parent", n.parents[others])
+				path := "/Groups/" + parent.String()
+				of.other.must(t, http.MethodGet, path, "")
+				m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, neighbourMapping(key, "parent: id:"+parent.String())), Profile: config.ProfileTolerant})
+				if len(problems) > 0 {
+					t.Fatal(problems)
+				}
+				proposeMapping(n.app.watcher, key, m)
+				if !n.app.watcher.Look(t.Context()) || n.app.watcher.Tenants.ByPath(key).Mapping != m {
+					t.Fatalf("%s has not the new mapping", key)
+				}
+				for method, body := range map[string]string{http.MethodGet: "", http.MethodPatch: patchBody(`{"op":"replace","path":"displayName","value":"mine"}`), http.MethodDelete: ""} {
+					of.other.refused(t, http.StatusNotFound, method, path, body)
+				}
+				of.tenant.create(t, "/Groups", `{"displayName":"Own"}`)
+				n.parents[key] = parent
+			}
+		})
+	}
+}
+
 // TestSecurity_43_OneParentForTwo makes both tenants unfit, and one above the other hides what is
 // the other's.
 func TestSecurity_43_OneParentForTwo(t *testing.T) {
