@@ -324,3 +324,41 @@ func digest(t *testing.T, text string) Digest {
 	}
 	return d
 }
+
+// TestASocketWhereEverybodyMayWrite is named with its line before the bridge is started, also as a
+// relative path; in a directory that the bridge makes it is none.
+func TestASocketWhereEverybodyMayWrite(t *testing.T) {
+	t.Parallel()
+	for _, relative := range []bool{true, false} {
+		file := newDir(t, "")
+		dir := filepath.Dir(file)
+		public := filepath.Join(dir, "public")
+		if err := os.Mkdir(public, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(public, 0o777|os.ModeSticky); err != nil { //nolint:gosec // that is what is looked for
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{
+			"s":     "config.yaml:2: admin.socket: is in " + public + ", into which everybody may write, and so put another socket there. Name one in a directory of its own, which the bridge makes, as " + filepath.Join(public, "own", "s"),
+			"own/s": "",
+		} {
+			at := filepath.Join(public, path)
+			if relative {
+				at = "public/" + path
+			}
+			text := strings.Replace(readGood(t, "minimal.yaml"), "version: 1\n", "version: 1\nadmin: { socket: "+at+" }\n", 1)
+			write(t, file, text, 0o600)
+			_, problems := load(file, testEnv)
+			got := ""
+			for _, text := range texts(problems) {
+				if strings.Contains(text, "admin.socket") {
+					got = strings.TrimPrefix(text, dir+"/")
+				}
+			}
+			if got != want {
+				t.Errorf("%s: %q, want %q", at, got, want)
+			}
+		}
+	}
+}
