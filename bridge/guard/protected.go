@@ -8,6 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // ProtectedError is a write to users or groups that SCIM may not write: nothing was changed.
@@ -147,6 +148,22 @@ func each[T any](list []T, of func(T) T) []T {
 	return list
 }
 
+// pathAfter is the path that a step gives a group of the realm, "" for none.
+func pathAfter(f tenant.Fitness, step plan.Step) string {
+	switch {
+	case step.Kind == plan.CreateGroup && step.NewGroup.Parent.Organization().IsZero():
+		for name, id := range f.Resolved.Groups {
+			if id == step.NewGroup.Parent {
+				return f.Resolved.GroupNames[name] + "/" + step.NewGroup.Name
+			}
+		}
+		return "/" + step.NewGroup.Name
+	case step.Kind == plan.UpdateGroup && step.GroupUpdate.Name != nil && step.OldGroup.Organization.IsZero():
+		return strings.TrimSuffix(step.OldGroup.Path, step.OldGroup.Name) + *step.GroupUpdate.Name
+	}
+	return ""
+}
+
 // Allow refuses a plan that writes to who is protected, with a ProtectedError, takes a group away
 // that must stay, with a KeptError, or would make an administrator, with a RoleError. Every plan passes it before it is carried out.
 //
@@ -172,6 +189,9 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			return ProtectedGroup(parent)
 		case f.Protected.Keeps(group) && (step.Kind == plan.DeleteGroup || step.GroupUpdate != nil && step.GroupUpdate.Name != nil):
 			return KeptError{group}
+		case f.Protected.Takes(pathAfter(f, step)):
+			return scim.BadRequest(codeReservedName, scim.InvalidValue,
+				"nothing was changed: displayName gives the group a path by which Keycloak takes its members for administrators of the realm, as a fine-grained permission says; send another one")
 		case !step.Live || step.User == looked:
 			continue
 		}

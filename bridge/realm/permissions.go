@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -22,6 +23,8 @@ type delegation struct {
 
 	// first says that the realm has permissions of the first version.
 	first bool
+	// recent says that Keycloak is 26.7 or newer.
+	recent bool
 	// What policies name: users and roles by their ids, and groups.
 	named    []keycloak.User
 	roles    map[string]bool
@@ -246,12 +249,37 @@ func (p *protector) delegates(ctx context.Context) error {
 			var at entity
 			at, err = p.names.groupByID(ctx, g.ID)
 			p.place(g.ID, at.parent)
+			if err == nil {
+				err = p.lookalikes(ctx, g, at.name)
+			}
 		}
 		if keycloak.KindOf(err) == keycloak.NotFound || errors.Is(err, keycloak.ErrInvalidID) {
 			return nil
 		}
 		return err
 	})
+}
+
+// lookalikes takes into the circle the groups that Keycloak takes for one of a policy. It compares
+// paths as texts, and a name may hold slashes: a group "ops/helpdesk" of the top level has the path of
+// the group "helpdesk" below "ops" (measured on 26.4, 26.6 and 26.7). Where the groups below are meant
+// too, all count whose path begins with that, before 26.7 without a slash behind it: the members of
+// /helpdesk-berlin are of /helpdesk then.
+func (p *protector) lookalikes(ctx context.Context, g keycloak.PolicyGroup, path string) error {
+	alike := tenant.Alike{Path: path, Below: g.Children, Prefix: g.Children && !p.delegated.recent}
+	p.mu.Lock()
+	p.protected.Alike = append(p.protected.Alike, alike)
+	p.mu.Unlock()
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) {
+		return p.c.Groups(ctx, keycloak.GroupQuery{Search: path[strings.LastIndex(path, "/")+1:], First: first})
+	})
+	for _, other := range list {
+		if err == nil && other.ID != g.ID && alike.Has(other.Path) {
+			p.place(other.ID, other.ParentID)
+			err = p.enter(ctx, p.delegated.circle, other.ID, g.Children)
+		}
+	}
+	return err
 }
 
 // delegate adds who administers by permissions to what is protected.

@@ -155,6 +155,7 @@ func (p *protector) clients(ctx context.Context) error {
 		defer p.mu.Unlock()
 		for _, r := range roles {
 			p.roles[r.ID] = r
+			p.delegated.recent = p.delegated.recent || r.Name == manageOrganizations && p.isRight(r)
 		}
 		if !c.ServiceAccount && !c.Public {
 			p.protected.Dormant[keycloak.ServiceAccountPrefix+strings.ToLower(c.ClientID)] = true

@@ -38,6 +38,8 @@ type Protected struct {
 	Delegates map[string]bool
 	// Roles are the ids of those by which one becomes a delegate.
 	Roles map[string]bool
+	// Alike are the paths by which a group counts as one of a permission.
+	Alike []Alike
 	// Unknown says why nobody can tell who administers the realm, "" where that is known. Nothing is
 	// written then.
 	Unknown string
@@ -102,4 +104,21 @@ const clockSkew = 5 * time.Minute
 // not asked.
 func (p *Protected) Covers(u keycloak.User) bool {
 	return p != nil && !u.Created.IsZero() && u.Created.Before(p.At.Add(-clockSkew)) && !p.Dormant[strings.ToLower(u.Username)]
+}
+
+// Alike is the path of a group of a permission, and which other paths Keycloak takes for it.
+type Alike struct {
+	Path   string
+	Below  bool // those that go on with a slash
+	Prefix bool // those that go on with anything
+}
+
+// Has reports whether Keycloak takes a path for that of the group.
+func (a Alike) Has(path string) bool {
+	return path == a.Path || a.Below && strings.HasPrefix(path, a.Path+"/") || a.Prefix && strings.HasPrefix(path, a.Path)
+}
+
+// Takes reports whether the members of a group with a path would administer the realm by a permission.
+func (p *Protected) Takes(path string) bool {
+	return p != nil && slices.ContainsFunc(p.Alike, func(a Alike) bool { return a.Has(path) })
 }
