@@ -28,7 +28,7 @@ import (
 // The oracle is a model of its own: what Keycloak holds before and after each request is compared,
 // and who is protected is found out by each user's effective roles, which the bridge does not read.
 // A failure prints its seed and the shortest history that rapid finds; -rapid.seed repeats it,
-// -rapid.checks and -rapid.steps make more of them.
+// make walls makes a thousand.
 func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:paralleltest // the flags of rapid are global
 	for _, run := range []struct {
 		server        string
