@@ -225,6 +225,7 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	if err != nil {
 		return change{}, err
 	}
+	keepCase(cur.resource.Document, doc)
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return change{}, err
@@ -240,6 +241,26 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	after := cur.user
 	after.Enabled, after.Attributes = false, mapping.WithoutLock(after.Attributes)
 	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, true, false, time.Now()), after: current{user: after, userID: cur.userID}}, nil
+}
+
+// keepCase gives the user name and the addresses of a document the letter case that the stored ones
+// have, of which clients keep none: a PUT with another case changes nobody.
+func keepCase(held, doc scim.Document) {
+	same := func(was, is map[string]any, name string) {
+		if text, ok := was[name].(string); ok && is != nil {
+			if other, _ := is[name].(string); strings.EqualFold(text, other) {
+				is[name] = text
+			}
+		}
+	}
+	same(held, doc, scim.AttrUserName)
+	was, _ := held[scim.AttrEmails].([]any)
+	is, _ := doc[scim.AttrEmails].([]any)
+	for i := range min(len(was), len(is)) {
+		before, _ := was[i].(map[string]any)
+		after, _ := is[i].(map[string]any)
+		same(before, after, scim.AttrValue)
+	}
 }
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {

@@ -118,7 +118,8 @@ func (a Alike) Has(path string) bool {
 	return path == a.Path || a.Below && strings.HasPrefix(path, a.Path+"/") || a.Prefix && strings.HasPrefix(path, a.Path)
 }
 
-// Takes reports whether the members of a group with a path would administer the realm by a permission.
+// Takes reports whether the members of a group with a path would administer the realm by a permission,
+// or those of a group below it: it would stand where a group above that of the permission does.
 func (p *Protected) Takes(path string) bool {
-	return p != nil && slices.ContainsFunc(p.Alike, func(a Alike) bool { return a.Has(path) })
+	return p != nil && path != "" && slices.ContainsFunc(p.Alike, func(a Alike) bool { return a.Has(path) || strings.HasPrefix(a.Path, path+"/") })
 }

@@ -152,7 +152,8 @@ edit organizations cannot bring it back.`,
 	return cmd
 }
 
-// exactly takes one argument.
+// revokeToken takes the one token back that a name or a key id stands for. An organization may have
+// several entries of one token.
 func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
 	p, err := f.one(cmd)
 	if err != nil {
@@ -160,7 +161,8 @@ func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
 	}
 	var found []config.Token
 	for _, t := range p.tokens() {
-		if t.Name == which || string(t.KeyID) == which {
+		same := func(other config.Token) bool { return other.SHA256 == t.SHA256 }
+		if (t.Name == which || string(t.KeyID) == which) && !slices.ContainsFunc(found, same) {
 			found = append(found, t)
 		}
 	}

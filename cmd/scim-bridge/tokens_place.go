@@ -162,13 +162,19 @@ func tokenOf(t config.Token) tenant.Token {
 // remove revokes the token first: its entry alone could be written again by who may edit the
 // organization.
 func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, error) {
-	if err := p.revoke(ctx, realm.Revocation(p.id, tokenOf(t))); err != nil {
+	revoked := tokenOf(t)
+	kept := slices.DeleteFunc(slices.Clone(p.organization.Attributes[auth.AttrCredentials]), func(text string) bool {
+		entry, err := auth.ReadEntry(p.key, p.organization.ID, text)
+		same := err == nil && entry.SHA256 == t.SHA256
+		if same && !revoked.Expires.IsZero() && (entry.Expires.IsZero() || entry.Expires.After(revoked.Expires)) {
+			revoked.Expires = entry.Expires // a token may have several entries, each of which could be written again
+		}
+		return same
+	})
+	if err := p.revoke(ctx, realm.Revocation(p.id, revoked)); err != nil {
 		return "", err
 	}
-	return p.set(ctx, slices.DeleteFunc(slices.Clone(p.organization.Attributes[auth.AttrCredentials]), func(text string) bool {
-		entry, err := auth.ReadEntry(p.key, p.organization.ID, text)
-		return err == nil && entry.SHA256 == t.SHA256
-	}))
+	return p.set(ctx, kept)
 }
 
 // revoke has the bridge that runs here remember it, where one runs, so that what it remembers

@@ -13,6 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
 // TestSecurity_44_ARevokedTokenStaysRevoked when somebody who may edit organizations writes its
@@ -175,4 +176,33 @@ func (c customers) write(t *testing.T, alias string, entries ...string) {
 		t.Fatal(err)
 	}
 	c.look(t)
+}
+
+// TestSecurity_44_ARevocationLastsAsLongAsEveryEntry: a token may have several signed entries with
+// other ends, and each could be written again.
+func TestSecurity_44_ARevocationLastsAsLongAsEveryEntry(t *testing.T) {
+	t.Parallel()
+	c := newEvery(t, keycloaktest.NewFake(t).Server())
+	acme := c.token(t, "acme")
+	key := []byte(c.realm.config.Realms[c.realm.realm].CredentialKey.Reveal())
+	first := c.entries(t, "acme")[0]
+	token, err := auth.ReadEntry(key, c.ids["acme"].String(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := token
+	later.Expires = token.Expires.AddDate(5, 0, 0).Truncate(time.Second)
+	second, err := auth.Entry(key, c.ids["acme"].String(), later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write(t, "acme", first, second)
+	acme.must(t, http.MethodGet, "/Users", "")
+	if _, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--organization", "acme", token.KeyID); code != 0 {
+		t.Fatalf("tokens revoke = %d, %s", code, told)
+	}
+	values, err := realm.Remembered(t.Context(), c.realm.app.watcher.Realms.Client(c.realm.realm), mapping.AttrRevoked)
+	if want := realm.Revocation(c.ids["acme"], later); err != nil || !slices.Equal(values, []string{want}) {
+		t.Errorf("remembered is %q, %v, want %q", values, err, want)
+	}
 }
