@@ -336,7 +336,7 @@ func TestASocketWhereEverybodyMayWrite(t *testing.T) {
 		if err := os.Mkdir(public, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(public, 0o777|os.ModeSticky); err != nil { //nolint:gosec // that is what is looked for
+		if err := os.Chmod(public, 0o777|os.ModeSticky); err != nil {
 			t.Fatal(err)
 		}
 		for path, want := range map[string]string{
