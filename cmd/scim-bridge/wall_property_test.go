@@ -30,16 +30,18 @@ import (
 // A failure prints its seed and the shortest history that rapid finds; -rapid.seed repeats it,
 // make walls makes a thousand.
 func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:paralleltest // the flags of rapid are global
+	given := map[string]bool{} // flags, before this test sets any
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, run := range []struct {
 		server        string
 		checks, steps string
-	}{{"fake", "12", "80"}, {"real", "2", "15"}} {
+	}{{"fake", "20", "80"}, {"real", "3", "20"}} {
 		t.Run(run.server, func(t *testing.T) { //nolint:paralleltest // as above
 			server := bothServers()[run.server]
 			if run.server == "real" {
 				keycloaktest.Real(t) // or skips
 			}
-			rapidFlags(t, map[string]string{"rapid.checks": run.checks, "rapid.steps": run.steps, "rapid.nofailfile": "true"})
+			rapidFlags(t, given, map[string]string{"rapid.checks": run.checks, "rapid.steps": run.steps, "rapid.nofailfile": "true"})
 			rapid.Check(t, func(rt *rapid.T) {
 				kind := rapid.SampledFrom(slices.Sorted(maps.Keys(wallKinds()))).Draw(rt, "tenants")
 				w := newWallWorld(t, server(t), kind)
@@ -50,11 +52,13 @@ func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:parallel
 	}
 }
 
-// rapidFlags sets those that nobody gave, until the test ends.
-func rapidFlags(t *testing.T, values map[string]string) {
+// rapidFlags sets those that were not given, until the test ends.
+func rapidFlags(t *testing.T, given map[string]bool, values map[string]string) {
 	t.Helper()
-	flag.Visit(func(f *flag.Flag) { delete(values, f.Name) })
 	for name, value := range values {
+		if given[name] {
+			continue
+		}
 		before := flag.Lookup(name).Value.String()
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
