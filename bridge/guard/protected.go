@@ -165,7 +165,8 @@ func pathAfter(f tenant.Fitness, step plan.Step) string {
 }
 
 // Allow refuses a plan that writes to who is protected, with a ProtectedError, takes a group away
-// that must stay, with a KeptError, or would make an administrator, with a RoleError. Every plan passes it before it is carried out.
+// that must stay, with a KeptError, or would make an administrator, with a RoleError. Every plan passes
+// it before it is carried out.
 //
 // What a look at the realm found serves ordinary steps. Before those that could take an
 // account over or destroy it, who has it is looked at again, as are the contents of roles

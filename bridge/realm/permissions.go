@@ -35,7 +35,7 @@ func newDelegation() delegation {
 	return delegation{circle: circle{map[string]bool{}, map[string]bool{}}, roles: map[string]bool{}}
 }
 
-// permission is a fine-grained admin permission, with what it gives and to whom.
+// permission is a fine-grained admin permission, with its scopes and its policies.
 type permission struct {
 	keycloak.Permission
 
@@ -55,8 +55,8 @@ func (p permission) isForEverybodyElse() bool {
 	return slices.ContainsFunc(p.policies, isNegative) && (!p.Unanimous || !slices.ContainsFunc(p.policies, isPositive))
 }
 
-// isConfined reports whether all whom the permission is given to are among those whom a policy
-// names that can be read.
+// isConfined reports whether a policy that the bridge can read bounds the permission: nobody has the
+// permission whom that policy does not name.
 func (p permission) isConfined() bool {
 	return p.Unanimous && !p.Negative && slices.ContainsFunc(p.policies, namesPeople)
 }
@@ -64,8 +64,8 @@ func (p permission) isConfined() bool {
 func isNegative(p keycloak.Policy) bool { return p.Negative }
 func isPositive(p keycloak.Policy) bool { return !p.Negative }
 
-// namesPeople reports whether a policy is for those whom it names. One by a claim of a token is for
-// whom the token says.
+// namesPeople reports whether a policy names its people itself. A policy with a groups claim does not:
+// the token names the groups.
 func namesPeople(p keycloak.Policy) bool {
 	return !p.Negative && p.GroupsClaim == "" && slices.Contains([]string{"user", "group", "role"}, p.Type)
 }
@@ -115,7 +115,7 @@ func (p *protector) permissions(ctx context.Context) error {
 	return nil
 }
 
-// whole reads what each permission gives and to whom, with two calls for each.
+// whole reads the scopes and the policies of each permission, with two calls for each permission.
 func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list []keycloak.Permission, policies []keycloak.Policy) ([]permission, error) {
 	byID := map[string]keycloak.Policy{}
 	for _, policy := range policies {
@@ -143,7 +143,8 @@ func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list 
 	return out, err
 }
 
-// weigh notes whom a permission is given to, as far as that can be told.
+// weigh notes the users, groups and roles that a permission is given to. Where a policy does not name
+// them, it records a finding.
 func (p *protector) weigh(one permission) {
 	if !one.administers() {
 		return
