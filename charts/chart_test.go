@@ -183,9 +183,10 @@ func TestTheMemoryLimitIsThatOfThePod(t *testing.T) {
 	for more, want := range map[string]any{
 		"":                              []any{ofThePod},
 		"\nresources: { limits: null }": nil,
-		"\nextraEnv: [{ name: OTEL_RESOURCE_ATTRIBUTES, value: a=b }]":       []any{ofThePod, tags},
-		"\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]":                  []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
-		"\nresources: null\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]": []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
+		"\nresources: { limits: { cpu: 0.5, memory: 512Mi, ephemeral-storage: 1Gi }, requests: { cpu: 1 } }": []any{ofThePod},
+		"\nextraEnv: [{ name: OTEL_RESOURCE_ATTRIBUTES, value: a=b }]":                                       []any{ofThePod, tags},
+		"\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]":                                                  []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
+		"\nresources: null\nextraEnv: [{ name: GOMEMLIMIT, value: 300MiB }]":                                 []any{map[string]any{"name": "GOMEMLIMIT", "value": "300MiB"}},
 	} {
 		container := object{"c": render(t, minimal(t, more))["Deployment"].at("spec", "template", "spec", "containers", 0)}
 		if got := container.at("c", "env"); !reflect.DeepEqual(got, want) {
@@ -203,6 +204,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"an unknown key of config":    {strings.Replace(minimal(t, ""), "clientID", "clientId", 1), "additional properties 'clientId' not allowed"},
 		"an address, the chart's":     {strings.Replace(minimal(t, ""), "config:\n", "config:\n  server: { listen: \":1\" }\n", 1), "additional properties 'listen' not allowed"},
 		"a wrong type":                {minimal(t, "\nservice: { port: \"http\" }"), "/service/port"},
+		"a limit that is none":        {minimal(t, "\nresources: { limits: { memory: [512] } }"), "/resources/limits/memory"},
 		"a digest that is none":       {minimal(t, "\nimage: { digest: latest }"), "/image/digest"},
 		"no Keycloak":                 {"secrets: { existingSecret: s }", "config.keycloak.url: give the root of Keycloak"},
 		"no realm":                    {"config: { keycloak: { url: \"https://k\" } }\nsecrets: { existingSecret: s }", "config.realms: give the realms"},
