@@ -139,8 +139,8 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	var out []keycloak.UserID
 	var asked []string
 	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
-		if text := id.String(); r.wall.ProtectsUser(text) || r.wall.ServiceAccount(text) || !r.wall.RefusesStrangers() {
-			asked = append(asked, text)
+		if asks(r, id.String()) {
+			asked = append(asked, id.String())
 		} else {
 			out = append(out, id)
 		}
@@ -159,6 +159,17 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	}
 	return out, err
 }
+
+// asks reports whether a member's id must be looked up, and not Keycloak's answer to the change of
+// the membership be the check.
+func asks(r *request, id string) bool {
+	return !r.wall.RefusesStrangers() || r.wall.ProtectsUser(id) || r.wall.ServiceAccount(id) || capitals(id)
+}
+
+// capitals reports whether an id has capital letters. A database that ignores case, as MySQL's
+// default, finds by it what has the id in small ones, while nobody else knows that they are the same:
+// it is read, for the answer shows the true id.
+func capitals(id string) bool { return id != strings.ToLower(id) }
 
 // ignored records members that the policy leaves as they are: counted and logged, never
 // silent.
@@ -267,7 +278,7 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() && r.wall.RefusesStrangers() && !r.wall.ProtectsUser(m.Add[0]) && !r.wall.ServiceAccount(m.Add[0]) {
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() && !asks(r, m.Add[0]) {
 		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
 		}
@@ -352,7 +363,8 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 			return nil, true, err
 		}
 	}
-	if r.wall.ConfinesGroups() { // before the members, whose error would tell a foreign group from an absent one
+	reads := r.wall.ConfinesGroups() || capitals(id.String())
+	if reads { // before the members, whose error would tell a foreign group from an absent one
 		if _, err := k.read(ctx, r); err != nil {
 			return nil, true, err
 		}
@@ -364,7 +376,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err == nil && r.Tenant.Mapping.RolesFollowGroups() {
 		p, err = k.withRoles(ctx, r, id, p)
 	}
-	if err == nil && len(p) == 0 && !m.Replace && !r.wall.ConfinesGroups() { // nothing to do is still a 404 when there is no group
+	if err == nil && len(p) == 0 && !m.Replace && !reads { // nothing to do is still a 404 when there is no group
 		_, err = k.read(ctx, r)
 	}
 	return p, true, err

@@ -132,6 +132,19 @@ func (e *Error) missing(text string) {
 	}
 }
 
+// sameID refuses an answer about something else than was asked for. Ids are compared with case; a
+// database that ignores it, as MySQL's default, has what is asked for under another id.
+func sameID(op, missing string, asked segment, answered string) error {
+	switch {
+	case answered == asked.text:
+		return nil
+	case strings.EqualFold(answered, asked.text):
+		return &Error{Op: op, Kind: NotFound, Missing: missing, Err: errors.New("the id has other letters")}
+	default:
+		return &Error{Op: op, Kind: Unavailable, Err: errors.New("the answer has another id")}
+	}
+}
+
 func kindOf(status int) Kind {
 	switch status {
 	case http.StatusNotFound:

@@ -68,8 +68,8 @@ func (c *Client) Group(ctx context.Context, id GroupID) (Group, error) {
 	if err := c.get(ctx, "get group", id.path(), nil, &g); err != nil {
 		return Group{}, err
 	}
-	if g.ID != id.String() {
-		return Group{}, &Error{Op: "get group", Kind: Unavailable, Err: errors.New("the answer is about another group")}
+	if err := sameID("get group", MissingGroup, id.segment, g.ID); err != nil {
+		return Group{}, err
 	}
 	g.Organization = id.Organization()
 	return g, nil

@@ -131,6 +131,29 @@ func TestAnIDNeverChangesThePath(t *testing.T) {
 	}
 }
 
+// TestAnAnswerWithAnotherIDIsNone: a database that ignores case finds a resource by its id in other
+// letters, which nothing else knows.
+func TestAnAnswerWithAnotherIDIsNone(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, `{"id":"ab-1"}`) })
+	c := newClient(t, s)
+	for id, want := range map[string]keycloak.Kind{"ab-1": "", "AB-1": keycloak.NotFound, "aB-1": keycloak.NotFound, "ab-2": keycloak.Unavailable} {
+		organization, err := keycloak.ParseOrganizationID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, user := c.User(t.Context(), userID(t, id))
+		_, group := c.Group(t.Context(), groupID(t, id))
+		_, member := c.OrganizationMember(t.Context(), organization, userID(t, id))
+		_, none := c.Organization(t.Context(), organization)
+		for what, err := range map[string]error{"user": user, "group": group, "member": member, "organization": none} {
+			if got := keycloak.KindOf(err); got != want {
+				t.Errorf("%s %s: %q (%v), want %q", what, id, got, err, want)
+			}
+		}
+	}
+}
+
 // TestTheFourShapesOfErrors: each keeps its field names.
 func TestTheFourShapesOfErrors(t *testing.T) {
 	t.Parallel()

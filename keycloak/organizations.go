@@ -2,7 +2,6 @@ package keycloak
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -37,8 +36,8 @@ func (c *Client) Organization(ctx context.Context, id OrganizationID) (Organizat
 	if err := c.get(ctx, "get organization", id.path(), nil, &o); err != nil {
 		return Organization{}, err
 	}
-	if o.ID != id.String() {
-		return Organization{}, &Error{Op: "get organization", Kind: Unavailable, Err: errors.New("the answer is about another organization")}
+	if err := sameID("get organization", "", id.segment, o.ID); err != nil {
+		return Organization{}, err
 	}
 	return o, nil
 }
@@ -89,8 +88,8 @@ func (c *Client) OrganizationMember(ctx context.Context, o OrganizationID, user 
 	if err := c.get(ctx, "get member of organization", o.member(user), nil, &j); err != nil {
 		return User{}, err
 	}
-	if j.ID != user.String() {
-		return User{}, &Error{Op: "get member of organization", Kind: Unavailable, Err: errors.New("the answer is about another user")}
+	if err := sameID("get member of organization", MissingUser, user.segment, j.ID); err != nil {
+		return User{}, err
 	}
 	return j.user(), nil
 }

@@ -76,8 +76,8 @@ func (c *Client) User(ctx context.Context, id UserID) (User, error) {
 	if err := c.get(ctx, "get user", "/users/"+id.escaped(), nil, &j); err != nil {
 		return User{}, err
 	}
-	if j.ID != id.String() {
-		return User{}, &Error{Op: "get user", Kind: Unavailable, Err: errors.New("the answer is about another user")}
+	if err := sameID("get user", MissingUser, id.segment, j.ID); err != nil {
+		return User{}, err
 	}
 	return j.user(), nil
 }

@@ -176,12 +176,12 @@ func (w realmGroups) hidden() int {
 		return 0
 	}
 	n := 0
-	for _, p := range w.protected.Parents {
-		above := ""
-		if len(p.Above) > 0 {
-			above = p.Above[0]
+	for id, p := range w.protected.Parents {
+		level := "" // the top one
+		if above := w.protected.Above[id]; len(above) > 0 {
+			level = above[0]
 		}
-		if above == w.parent.String() && p.Others(w.tenant) {
+		if level == w.parent.String() && p.Others(w.tenant) {
 			n++
 		}
 	}

@@ -347,6 +347,14 @@ func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []stri
 // tenants. The configuration is checked for that by names; in Keycloak groups can be moved.
 func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 	const fix = "name another group in groups.parent of the mapping, or move the groups apart in Keycloak"
+	for _, name := range m.DefaultGroups {
+		group := r.Resolved.Groups[name].String()
+		for _, id := range append([]string{group}, r.Protected.Above[group]...) {
+			if others := without(r.Protected.Parents[id].Tenants, []string{t.Path}); len(others) > 0 {
+				r.fail(checkGroups, "name a group that no tenant has in users.defaultGroups of the mapping", "the group %q, which every new user joins, is among the groups of %s", name, strings.Join(others, ", "))
+			}
+		}
+	}
 	if !t.Organization.ID.IsZero() && (r.OrganizationGroups || m.GroupParent == "") || t.Party.Organization && t.Organization.ID.IsZero() {
 		return // it has no groups of the realm
 	}
@@ -361,7 +369,7 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the tenant has no groups.parent beside %s, so that it has the top level of the realm's groups alone", others)
 		case id == own:
 			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
-		case slices.Contains(parent.Above, own) || slices.Contains(r.Protected.Parents[own].Above, id):
+		case slices.Contains(r.Protected.Above[id], own) || slices.Contains(r.Protected.Above[own], id):
 			r.warn(checkGroups, fix, "the groups of the tenant and of %s live below groups of which one stands above the other", others)
 		}
 	}

@@ -87,7 +87,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{}, parents: map[string]string{},
 		protected: &tenant.Protected{
 			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{}, Dormant: map[string]bool{},
-			Delegates: map[string]bool{}, Roles: map[string]bool{}, Kept: map[string]bool{}, Parents: map[string]tenant.Parent{},
+			Delegates: map[string]bool{}, Roles: map[string]bool{}, Kept: map[string]bool{}, Parents: map[string]tenant.Parent{}, Above: map[string][]string{},
 		},
 		delegated: newDelegation(),
 	}
@@ -403,17 +403,23 @@ func (p *protector) places(ctx context.Context) error {
 			}
 		}
 	}
+	for _, m := range p.proposed { // for what the look at its tenant finds
+		for _, name := range m.Groups() {
+			if group, err := p.names.group(ctx, name); err != nil {
+				return err
+			} else if group.id != "" {
+				p.place(group.id, group.parent)
+			}
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(p.parents)) {
 		above, err := p.above(ctx, id)
 		if err != nil {
 			return err
 		}
+		p.protected.Above[id] = above
 		for _, higher := range above {
 			p.protected.Kept[higher] = true
-		}
-		if parent, is := p.protected.Parents[id]; is {
-			parent.Above = above
-			p.protected.Parents[id] = parent
 		}
 	}
 	return nil

@@ -49,12 +49,13 @@ type Protected struct {
 	Kept map[string]bool
 	// Parents are the groups below which tenants have theirs.
 	Parents map[string]Parent
+	// Above are the ids of the groups above one that a mapping names, the nearest first.
+	Above map[string][]string
 }
 
 // Parent is a group below which tenants have their groups.
 type Parent struct {
 	Tenants []string // paths; one, but for a mistake
-	Above   []string // the ids of the groups above it, the nearest first
 }
 
 // Others reports whether a tenant that is not at path has its groups there.

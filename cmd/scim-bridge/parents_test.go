@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,16 +61,16 @@ func newNeighbours(t *testing.T, server keycloaktest.Server, edit func(*config.T
 	return out
 }
 
-// neighbourMapping is the mapping of one of several tenants of a realm.
-func neighbourMapping(key, groups string) string {
-	return "version: 1\nusers: { attributes: { externalId: { keycloak: ext_" + key + " } } }\ngroups: { " + groups + " }\n"
+// neighbourMapping is the mapping of one of several tenants of a realm, whose users join groups.
+func neighbourMapping(key, groups string, joined ...string) string {
+	return "version: 1\nusers: { defaultGroups: [" + strings.Join(joined, ", ") + "], attributes: { externalId: { keycloak: ext_" + key + " } } }\ngroups: { " + groups + " }\n"
 }
 
 // remap gives the first tenant another mapping past the check of the configuration, as it may have
 // one for a time while a changed configuration is applied, and looks.
-func (n neighbours) remap(t *testing.T, groups string) {
+func (n neighbours) remap(t *testing.T, groups string, joined ...string) {
 	t.Helper()
-	file := config.Tenant{Mapping: mappingFile(t, neighbourMapping("one", groups)), Profile: config.ProfileTolerant}
+	file := config.Tenant{Mapping: mappingFile(t, neighbourMapping("one", groups, joined...)), Profile: config.ProfileTolerant}
 	m, problems := loadMapping(file)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -372,6 +373,32 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 			}
 			if got := n.warnings(t, "two"); !strings.Contains(got, "below groups of which one stands above the other") {
 				t.Errorf("the log warns of %q", got)
+			}
+		})
+	}
+}
+
+// TestSecurity_43_ADefaultGroupAmongThoseOfAnother makes the tenant unfit, by whatever name or id the
+// mapping has it.
+func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNeighbours(t, start(t), nil)
+			team := n.other.create(t, "/Groups", `{"displayName":"Team"}`)
+			id, _ := keycloak.ParseGroupID(team)
+			deeper := n.group(t, "deeper", id)
+			for what, group := range map[string]string{"the parent": n.parents["two"].String(), "a group": team, "one below it": deeper.String()} {
+				n.remap(t, "parent: /scim/one", strconv.Quote("id:"+group))
+				if got := n.app.watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, `which every new user joins, is among the groups of two`) {
+					t.Errorf("%s: the look finds %q", what, got)
+				}
+			}
+			own := n.group(t, "own", n.parents["one"])
+			n.remap(t, "parent: /scim/one", strconv.Quote("id:"+own.String()))
+			if got := n.app.watcher.Tenants.ByPath("one").Fitness().Problem; got != "" {
+				t.Errorf("with one of its own the look finds %q", got)
 			}
 		})
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -620,5 +622,52 @@ func TestAProxyThatTakesShortURLsAlone(t *testing.T) {
 			t.Errorf("a look-up that is answered with %d finds %v, %v", status, found, err)
 		}
 		fake.ClearFaults()
+	}
+}
+
+// TestSecurity_43_AnIdInCapitalsIsNobodys where the database of Keycloak ignores case, as MySQL's
+// default does: it finds a group by such an id, and nobody else knows that it is the protected one.
+func TestSecurity_43_AnIdInCapitalsIsNobodys(t *testing.T) {
+	t.Parallel()
+	fake, capitals := keycloaktest.NewFake(t), regexp.MustCompile(`[0-9A-F-]{36}`)
+	ignoresCase := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path, r.URL.RawPath = capitals.ReplaceAllStringFunc(r.URL.Path, strings.ToLower), ""
+		fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(ignoresCase.Close)
+	server := fake.Server()
+	server.URL = ignoresCase.URL
+	realm, admin := newEmptyRealm(t, server)
+	admins := testBridge{admin: admin, realm: realm}.group(t, "listed", keycloak.GroupID{})
+	b := newBridgeIn(t, server, realm, admin, func(c *config.Config) {
+		r := c.Realms[realm]
+		r.Protected.Groups = []config.GroupPath{"/listed"}
+		c.Realms[realm] = r
+	})
+	user, own := b.create(t, "/Users", `{"userName":"ann"}`), b.create(t, "/Groups", `{"displayName":"Own"}`)
+	for _, group := range []string{admins.String(), own} {
+		for method, body := range map[string]string{
+			http.MethodGet: "", http.MethodDelete: "", http.MethodPut: `{"displayName":"Own"}`,
+			http.MethodPatch: patchBody(`{"op":"add","path":"members","value":[{"value":"` + user + `"}]}`),
+		} {
+			b.refused(t, http.StatusNotFound, method, "/Groups/"+strings.ToUpper(group), body)
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		b.refused(t, http.StatusNotFound, method, "/Users/"+strings.ToUpper(user), "")
+	}
+	b.refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+own, patchBody(`{"op":"add","path":"members","value":[{"value":"`+strings.ToUpper(user)+`"}]}`))
+	root := b.account(t, "root", true)
+	b.grant(t, root, b.known(t, right("realm-admin")))
+	ownID, _ := keycloak.ParseGroupID(own)
+	if err := admin.AddMember(t.Context(), root, ownID); err != nil {
+		t.Fatal(err)
+	}
+	b.look(t)
+	b.must(t, http.MethodPatch, "/Groups/"+own, patchBody(`{"op":"remove","path":"members","value":[{"value":"`+strings.ToUpper(root.String())+`"}]}`))
+	for id, want := range map[keycloak.GroupID]int{admins: 0, ownID: 1} {
+		if members, err := admin.Members(t.Context(), id, 0, 10); err != nil || len(members) != want {
+			t.Errorf("%s has the members %v, %v", id, members, err)
+		}
 	}
 }
