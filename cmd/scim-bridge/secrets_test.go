@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,9 +29,11 @@ import (
 // went through them: TestMain looks at the end whether the one holds any of the other.
 var wrote recorder //nolint:gochecknoglobals // it outlives every test
 
+// recorder keeps the text, of some hundred megabytes, in a file: memory is measured meanwhile.
 type recorder struct {
 	mu      sync.Mutex
-	text    bytes.Buffer
+	file    *os.File // without a name; nil before the first text
+	lines   int
 	secrets map[string]bool
 }
 
@@ -41,7 +44,18 @@ const minSecret = 8
 func (r *recorder) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.text.Write(p)
+	if r.file == nil {
+		file, err := os.CreateTemp("", "scim-bridge-wrote-")
+		if err == nil {
+			err = os.Remove(file.Name())
+		}
+		if err != nil {
+			return 0, err
+		}
+		r.file = file
+	}
+	r.lines += bytes.Count(p, []byte("\n"))
+	return r.file.Write(p)
 }
 
 func (r *recorder) secret(texts ...string) {
@@ -58,18 +72,24 @@ func (r *recorder) secret(texts ...string) {
 }
 
 // found are the secrets in what was written, with what stands around them.
-func (r *recorder) found() []string {
+func (r *recorder) found() ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.file == nil {
+		return nil, nil
+	}
 	var out []string
-	text := r.text.Bytes()
+	text, err := io.ReadAll(io.NewSectionReader(r.file, 0, math.MaxInt64))
+	if err != nil {
+		return nil, err
+	}
 	show := func(at, length int) {
 		out = append(out, string(text[max(0, at-200):min(len(text), at+length+20)]))
 	}
 	for _, at := range regexp.MustCompile(auth.TokenPattern+`|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}`).FindAllIndex(text, -1) {
 		show(at[0], at[1]-at[0])
 	}
-	// One pass over some hundred megabytes, for all secrets at once: by their first eight bytes.
+	// One pass for all secrets at once: by their first eight bytes.
 	begins := map[uint64][]string{}
 	var maybe [1 << 16]bool // by the last two of the eight, as a map is slow for every byte
 	for secret := range r.secrets {
@@ -92,7 +112,7 @@ func (r *recorder) found() []string {
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // TestMain runs the suites, and then looks for every token, client secret and password that
@@ -100,7 +120,11 @@ func (r *recorder) found() []string {
 // of every error, the metrics and /statusz (security plan 25).
 func TestMain(m *testing.M) {
 	code := m.Run()
-	found := wrote.found()
+	found, err := wrote.found()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "what was written cannot be read:", err)
+		code = 1
+	}
 	for _, text := range found {
 		fmt.Fprintf(os.Stderr, "a secret was written: …%s…\n", text)
 	}
@@ -109,13 +133,12 @@ func TestMain(m *testing.M) {
 	}
 	all := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
 	if fuzz := flag.Lookup("test.fuzzworker"); all && fuzz.Value.String() == "false" && flag.Lookup("test.fuzz").Value.String() == "" {
-		lines := bytes.Count(wrote.text.Bytes(), []byte("\n"))
-		fmt.Fprintf(os.Stderr, "looked for %d secrets in %d lines\n", len(wrote.secrets), lines)
+		fmt.Fprintf(os.Stderr, "looked for %d secrets in %d lines\n", len(wrote.secrets), wrote.lines)
 		least := 500
 		if testing.Short() { // without a real Keycloak
 			least = 300
 		}
-		if lines < 10_000 || len(wrote.secrets) < least { //nolint:mnd // a full run has many more
+		if wrote.lines < 10_000 || len(wrote.secrets) < least { //nolint:mnd // a full run has many more
 			fmt.Fprintln(os.Stderr, "that is too little for a full run: something does not write what it should")
 			code = 1
 		}
@@ -274,10 +297,10 @@ func TestEverySecretThatWasWrittenIsFound(t *testing.T) {
 	var r recorder
 	r.secret("s3cret-one", "s3cret-one-longer", "s3cret-two", "8 bytes!", "never-written", "short")
 	_, _ = r.Write([]byte(`8 bytes!{"a":"s3cret-one-longer"} s3cret-on short s3cret-two`))
-	if got := r.found(); len(got) != 4 {
-		t.Errorf("found() = %q, want the four that are there", got)
+	if got, err := r.found(); len(got) != 4 || err != nil {
+		t.Errorf("found() = %q, %v, want the four that are there", got, err)
 	}
-	if got := (&recorder{}).found(); len(got) != 0 {
-		t.Errorf("found() of nothing = %q", got)
+	if got, err := new(recorder).found(); len(got) != 0 || err != nil {
+		t.Errorf("found() of nothing = %q, %v", got, err)
 	}
 }
