@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,8 +42,7 @@ type Options struct {
 	ObserveWrite func(ctx context.Context, w Write)
 	// ObserveHeld is told of every removal that the brake of the tenant at a path held; nil for none.
 	ObserveHeld func(tenant string)
-	// ObserveIgnored is told of every value that a policy left out: "password",
-	// "members"; nil for none.
+	// ObserveIgnored is told of every value that was left out, by its attribute or "other"; nil for none.
 	ObserveIgnored func(what string, n int)
 }
 
@@ -295,17 +295,24 @@ const otherAttribute = "other"
 
 // dropped counts what the mapping leaves out, and logs each attribute of a tenant once.
 func (s *Service) dropped(r *request, names []string) {
-	core := scim.UserType()
-	for _, name := range names {
-		if path, err := core.Resolve(name); err != nil || !path.Known() {
-			name = otherAttribute
-		}
-		s.options.ObserveIgnored(name, 1)
+	for _, name := range s.ignored(names) {
 		if _, told := s.told.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
 			s.options.Log.Warn("an attribute without a rule is left out from now on, as the mapping's unmapped: drop says",
 				zap.String("tenant", r.Tenant.Path), zap.String("attribute", name))
 		}
 	}
+}
+
+// ignored counts attributes whose values are left out, and returns the names under which it does.
+func (s *Service) ignored(names []string) []string {
+	core, out := scim.UserType(), slices.Clone(names)
+	for i, name := range out {
+		if path, err := core.Resolve(name); err != nil || !path.Known() {
+			out[i] = otherAttribute
+		}
+		s.options.ObserveIgnored(out[i], 1)
+	}
+	return out
 }
 
 // Get answers a GET of one resource: 200.

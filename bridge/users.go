@@ -2,12 +2,15 @@ package bridge
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"path"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
@@ -172,7 +175,34 @@ func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim
 	if !r.Tenant.Party.Owns(cur.user.Attributes) {
 		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
+	if r.wall.Deactivates(cur.userID.String()) && doc[scim.AttrActive] == false {
+		doc = k.leaving(r, cur, doc)
+	}
 	return k.change(ctx, r, cur, doc)
+}
+
+// leaving has a PUT that deactivates a user who may not be changed otherwise say nothing else. A client
+// that sends whole users could not deactivate one of whom an earlier change was refused.
+func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Document {
+	out := maps.Clone(cur.resource.Document)
+	out[scim.AttrActive] = false
+	var left []string
+	for name, value := range doc {
+		if !reflect.DeepEqual(value, out[name]) {
+			left = append(left, name)
+		}
+	}
+	for name := range out {
+		if _, given := doc[name]; !given {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		k.s.ignored(left)
+		k.s.options.Log.Warn("a PUT deactivates a user who administers the realm by a fine-grained permission; what else it changes is left as it is",
+			zap.String("tenant", r.Tenant.Path), zap.String("user", cur.userID.String()), zap.Int("attributes", len(left)))
+	}
+	return out
 }
 
 // patch refuses to leave active unassigned: a user of Keycloak is enabled or it is not,
@@ -225,7 +255,6 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	if err != nil {
 		return change{}, err
 	}
-	keepCase(cur.resource.Document, doc)
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return change{}, err
@@ -241,26 +270,6 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	after := cur.user
 	after.Enabled, after.Attributes = false, mapping.WithoutLock(after.Attributes)
 	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, true, false, time.Now()), after: current{user: after, userID: cur.userID}}, nil
-}
-
-// keepCase gives the user name and the addresses of a document the letter case that the stored ones
-// have, of which clients keep none: a PUT with another case changes nobody.
-func keepCase(held, doc scim.Document) {
-	same := func(was, is map[string]any, name string) {
-		if text, ok := was[name].(string); ok && is != nil {
-			if other, _ := is[name].(string); strings.EqualFold(text, other) {
-				is[name] = text
-			}
-		}
-	}
-	same(held, doc, scim.AttrUserName)
-	was, _ := held[scim.AttrEmails].([]any)
-	is, _ := doc[scim.AttrEmails].([]any)
-	for i := range min(len(was), len(is)) {
-		before, _ := was[i].(map[string]any)
-		after, _ := is[i].(map[string]any)
-		same(before, after, scim.AttrValue)
-	}
 }
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {

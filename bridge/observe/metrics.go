@@ -92,7 +92,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call of Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
 		outage:         s.gauge("keycloak_outage", "1 while no calls of a realm are made, as Keycloak did not answer 20 of the last 25; see `keycloak.breakerDelay`.", "realm"),
 		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
-		ignored:        s.counter("ignored_values_total", "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule.", "attribute"),
+		ignored:        s.counter("ignored_values_total", "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule, further changes of a PUT that deactivates an administrator by permission.", "attribute"),
 		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant held.", "tenant"),
 		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.", "reason"),
 		throttled:      s.counter("throttled_total", "Requests of clients beyond a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),

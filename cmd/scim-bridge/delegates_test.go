@@ -283,7 +283,7 @@ func (b testBridge) probeDelegate(t *testing.T, who, id, team string) {
 	}
 	before := b.user(t, id)
 	for _, w := range protectedWrites(id, fmt.Sprint(got["userName"]), team) {
-		if strings.Contains(w.body, `"active","value":false`) {
+		if strings.Contains(w.body, `"active","value":false`) || w.method == http.MethodPut && strings.Contains(w.body, `"active":false`) {
 			continue
 		}
 		if detail := b.refused(t, http.StatusForbidden, w.method, w.path, w.body); !strings.Contains(detail, "nothing was changed") || !strings.Contains(detail, id) {
@@ -350,9 +350,23 @@ func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
 				session = url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {answer["refresh_token"].(string)}}
 			}
 			off := patchBody(`{"op":"replace","path":"active","value":false}`)
-			acme.refused(t, http.StatusForbidden, http.MethodPut, "/Users/"+leavers["put"], strings.Replace(fmt.Sprintf(document, "put", "false"), "Chief", "Other", 1))
-			otherCase := strings.ReplaceAll(fmt.Sprintf(document, "put", "false"), "put@acme.test", "Put@Acme.test")
-			acme.must(t, http.MethodPut, "/Users/"+leavers["put"], otherCase)
+			before := acme.user(t, leavers["put"])
+			drifted := strings.NewReplacer("Chief", "Other", "put@acme.test", "Put.Renamed@acme.test", `"phoneNumbers":[{"value":"1","type":"home"}],`, `"nickName":"n","password":"Another-0ne!",`).Replace(fmt.Sprintf(document, "put", "true"))
+			acme.refused(t, http.StatusForbidden, http.MethodPut, "/Users/"+leavers["put"], drifted)
+			if got := acme.must(t, http.MethodPut, "/Users/"+leavers["put"], strings.Replace(drifted, `"active":true`, `"active":false`, 1)); got["active"] != false || got["title"] != "Chief" || got["nickName"] != nil {
+				t.Errorf("a PUT that deactivates is answered %v", got)
+			}
+			acme.must(t, http.MethodPut, "/Users/"+leavers["put"], strings.Replace(drifted, `"active":true`, `"active":false`, 1))
+			after := acme.user(t, leavers["put"])
+			after.Enabled = true
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("the PUT changed more than its access:\n%s", diff)
+			}
+			for _, attribute := range []string{"title", "userName", "emails", "phoneNumbers", "nickName", "password"} {
+				if got := acme.metric(t, `scim_bridge_ignored_values_total{attribute="`+attribute+`"}`); got == "" {
+					t.Errorf("%s is left out and not counted", attribute)
+				}
+			}
 			acme.must(t, http.MethodPatch, "/Users/"+leavers["patch"], off)
 			realm.must(t, http.MethodPatch, "/Users/"+leavers["unowned"], off)
 			for who, id := range leavers {
