@@ -48,14 +48,14 @@ func (k checker) socket(a *Admin) {
 	if len(a.Socket) > MaxSocket {
 		k.add("admin.socket", fmt.Sprintf("is longer than %d bytes, with the directory", MaxSocket), "Take a shorter path, as /run/scim-bridge/control.sock")
 	}
-	if dir := filepath.Dir(a.Socket); public(dir) {
+	if dir := filepath.Dir(a.Socket); Public(dir) {
 		k.add("admin.socket", "is in "+dir+", into which everybody may write, and so put another socket there", "Name one in a directory of its own, which the bridge makes, as "+filepath.Join(dir, "own", filepath.Base(a.Socket)))
 	}
 }
 
-// public reports whether everybody may write into a directory, where the bridge makes no socket (see
-// control.Listen). One that is not there is not public: the bridge makes it.
-func public(dir string) bool {
+// Public reports whether everybody may write into a directory, where the bridge makes no socket (see
+// control.Listen) and setup no configuration. One that is not there is not public: they make it.
+func Public(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && info.Mode().Perm()&0o002 != 0
 }

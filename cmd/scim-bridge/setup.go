@@ -110,6 +110,9 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	if f.every && f.organization != "" {
 		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
 	}
+	if f.out != "" && config.Public(f.out) {
+		return codedError{exitUsage, fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", f.out)}
+	}
 	if err := checkOutput(f.output); err != nil {
 		return err
 	}

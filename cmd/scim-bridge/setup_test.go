@@ -107,11 +107,16 @@ func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
 func TestSetupRefusesWithAReason(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
+	public := t.TempDir()
+	if err := os.Chmod(public, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		text string
 	}{
+		"a public place":   {[]string{"--realm", "x", "--out", public}, exitUsage, "everybody may write into it"},
 		"no realm":         {nil, exitUsage, "--realm"},
 		"master":           {[]string{"--realm", "master"}, exitUsage, "master"},
 		"a wrong output":   {[]string{"--realm", "x", "--output", "xml"}, exitUsage, "--output"},
