@@ -34,6 +34,8 @@ test-versions: lint ## Run every test on every supported Keycloak, before a rele
 	@set -e; for version in $$($(RUN) -versions); do \
 	  echo "Keycloak $$version"; \
 	  KEYCLOAK_VERSION=$$version $(RUN) -- $(GO) test -race -shuffle=on -timeout 40m ./...; \
+	  KEYCLOAK_VERSION=$$version KEYCLOAK_FEATURES=admin-fine-grained-authz:v1 $(RUN) -- \
+	    $(GO) test -race ./cmd/scim-bridge -run TestSecurity_39_TheFirstVersionOfPermissions; \
 	done
 
 .PHONY: faults
