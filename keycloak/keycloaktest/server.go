@@ -23,6 +23,10 @@ const (
 	stopTime = 20 * time.Second
 	// heap is enough for thousands of users; CI has little.
 	heap = "-Xms256m -Xmx1200m"
+	// realmsCache is for hundreds of realms, of which tests leave their own behind. An administrator of
+	// master who grants a role has Keycloak look through the roles of all realms: where the cache does
+	// not hold them (10,000 entries by default), one grant reads them one by one, for half a minute.
+	realmsCache = "200000"
 )
 
 // Process is a server that this process started.
@@ -77,6 +81,7 @@ func start(ctx context.Context, version string, database database) (*Process, er
 	args := append([]string{
 		"start-dev", "--http-host=127.0.0.1", "--http-port=" + ports[0],
 		"--health-enabled=true", "--http-management-port=" + ports[1],
+		"--cache-embedded-realms-max-count=" + realmsCache,
 	}, database.args()...)
 	if features != "" {
 		args = append(args, "--features="+features)
