@@ -37,12 +37,27 @@ func readGroup(c *call) (reply, error) {
 
 // readGroupByPath takes the names of a path with or without a slash in front.
 func readGroupByPath(c *call) (reply, error) {
-	for _, g := range c.realm.groups {
-		if c.realm.groupPath(g) == "/"+c.path("path") {
-			return found(c.showGroup(g, true, true, nil))
-		}
+	if g := c.realm.groupAt("", strings.Split(c.path("path"), "/")); g != nil {
+		return found(c.showGroup(g, true, true, nil))
 	}
 	return reply{}, refuse(http.StatusNotFound, "Group path does not exist")
+}
+
+// groupAt follows a path as Keycloak does, nil for nothing there: a name may hold slashes, and the
+// shortest name that a group has is taken, wherever that leads.
+func (r *realm) groupAt(parent string, names []string) *group {
+	for i := range names {
+		for _, g := range r.children(parent) {
+			switch {
+			case g.name != strings.Join(names[:i+1], "/"):
+			case i+1 == len(names):
+				return g
+			default:
+				return r.groupAt(g.id, names[i+1:])
+			}
+		}
+	}
+	return nil
 }
 
 // listGroups lists the top level without a criterion, else matches of all levels:

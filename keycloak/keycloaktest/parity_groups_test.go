@@ -59,6 +59,13 @@ func groupLife(p *probe) {
 		p.know(g.String(), "CREATED")
 		p.got("CreateGroup "+short(name), g.String(), err)
 	}
+	for _, name := range []string{"alpha/child", "alpha/other", "slashed/child"} {
+		p.group(keycloak.NewGroup{Name: name})
+	}
+	for _, path := range []string{"/a/b", "/a", "/alpha/child", "/alpha/other", "/slashed/child", "/slashed"} {
+		g, err := p.c.GroupByPath(p.ctx, path)
+		p.got("GroupByPath over a name with a slash "+path, []string{g.ID, g.Name, g.ParentID}, err)
+	}
 	_, err = p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "child", Parent: id})
 	p.err("CreateGroup of a sibling's name", err)
 	_, err = p.c.CreateGroup(p.ctx, keycloak.NewGroup{Name: "n\x00"})
