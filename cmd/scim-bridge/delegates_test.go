@@ -663,22 +663,6 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 	}
 }
 
-// adminStatus is the status of a call as Keycloak's administrator.
-func (b testBridge) adminStatus(t *testing.T, server keycloaktest.Server, method, path, body string) int {
-	t.Helper()
-	_, admin := token(t, server, "master", url.Values{
-		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
-	})
-	req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
-	req.Header.Set("Content-Type", "application/json")
-	status, _, _ := exchange(t, req)
-	return status
-}
-
 // TestSecurity_39_NoMappingMakesADelegate: by a role, a default group or a parent; nor does a role
 // that was put into another one since the last look.
 func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {

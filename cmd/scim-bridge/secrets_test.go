@@ -95,13 +95,13 @@ func (r *recorder) found() ([]string, error) {
 	for secret := range r.secrets {
 		begin := binary.BigEndian.Uint64([]byte(secret[:minSecret]))
 		begins[begin] = append(begins[begin], secret)
-		maybe[uint16(begin)] = true //nolint:gosec // the last two bytes
+		maybe[uint16(begin)] = true
 	}
 	shown := map[string]bool{}
 	var last uint64
 	for end, b := range text {
 		last = last<<8 | uint64(b)
-		if !maybe[uint16(last)] { //nolint:gosec // the last two bytes
+		if !maybe[uint16(last)] {
 			continue
 		}
 		for _, secret := range begins[last] {

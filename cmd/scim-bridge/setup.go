@@ -98,22 +98,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 }
 
 func setup(cmd *cobra.Command, f setupFlags) error {
-	if f.realm == "" || f.realm == "master" {
-		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
-	}
-	if f.helm && f.out == "" {
-		return codedError{exitUsage, errors.New("--helm writes into the directory that --out names")}
-	}
-	if f.out == "" && len(f.protectUsers)+len(f.protectGroups) > 0 {
-		return codedError{exitUsage, errors.New("--protect-user and --protect-group write into the configuration that --out names")}
-	}
-	if f.every && f.organization != "" {
-		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
-	}
-	if f.out != "" && config.Public(f.out) {
-		return codedError{exitUsage, fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", f.out)}
-	}
-	if err := checkOutput(f.output); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
@@ -159,6 +144,26 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	return f.print(cmd.OutOrStdout(), r)
+}
+
+// check refuses flags that name nothing good or do not go together, before anything is asked or changed.
+func (f setupFlags) check() error {
+	if f.realm == "" || f.realm == "master" {
+		return codedError{exitUsage, errors.New("--realm names the realm to make fit; it cannot be master")}
+	}
+	if f.helm && f.out == "" {
+		return codedError{exitUsage, errors.New("--helm writes into the directory that --out names")}
+	}
+	if f.out == "" && len(f.protectUsers)+len(f.protectGroups) > 0 {
+		return codedError{exitUsage, errors.New("--protect-user and --protect-group write into the configuration that --out names")}
+	}
+	if f.every && f.organization != "" {
+		return codedError{exitUsage, errors.New("--organization is for one, --all-organizations for every one")}
+	}
+	if f.out != "" && config.Public(f.out) {
+		return codedError{exitUsage, fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", f.out)}
+	}
+	return checkOutput(f.output)
 }
 
 // admin makes a client with the administrator's credentials.
