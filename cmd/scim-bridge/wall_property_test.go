@@ -35,7 +35,7 @@ func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:parallel
 	for _, run := range []struct {
 		server        string
 		checks, steps string
-	}{{"fake", "20", "80"}, {"real", "3", "20"}} {
+	}{{"fake", "8", "60"}, {"real", "2", "20"}} {
 		t.Run(run.server, func(t *testing.T) { //nolint:paralleltest // as above
 			server := bothServers()[run.server]
 			if run.server == "real" {
