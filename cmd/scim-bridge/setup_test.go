@@ -58,7 +58,7 @@ func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := admin.CreateRealm(t.Context()); err != nil {
+	if err := admin.CreateRealmOfTests(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })

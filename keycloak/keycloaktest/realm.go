@@ -40,7 +40,7 @@ func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	r := &Realm{Server: s, Name: name, ClientID: "scim-bridge"}
 	r.Admin = s.AdminClient(tb, name)
 	ctx := tb.Context()
-	if err := r.Admin.CreateRealm(ctx); err != nil {
+	if err := r.Admin.CreateRealmOfTests(ctx); err != nil {
 		tb.Fatalf("CreateRealm() = %v", err)
 	}
 	tb.Cleanup(func() { RemoveRealm(tb, r.Admin) })
