@@ -115,7 +115,7 @@ func (v *GroupPath) UnmarshalText(text []byte) error {
 	id, byID := strings.CutPrefix(path, NamedByID)
 	switch {
 	case byID && (id == "" || len(id) > maxTenantKey || !only(id, "-")):
-		return fault{"is no id of a group", "Write the UUID that Keycloak gave the group behind id:"}
+		return fault{"is no id of a group", "Write the UUID that Keycloak gave the group behind id:, without a blank between, as \"id:0d9f6f5e-6d3a-4c0e-9a57-0f6e3b7d2c11\""}
 	case byID:
 	case !strings.HasPrefix(path, "/"):
 		return fault{"must begin with a slash", hint + ", or the group's id behind id:"}

@@ -55,6 +55,7 @@ type Call struct {
 // Client calls the Admin API of one realm. It is safe for concurrent use.
 type Client struct {
 	realm   Realm
+	url     string // the root of Keycloak
 	base    string // …/admin/realms/{realm}
 	http    *http.Client
 	tokens  *tokenSource
@@ -90,6 +91,7 @@ func New(c Config) (*Client, error) {
 	}
 	return &Client{
 		realm:   c.Realm,
+		url:     base,
 		base:    base + "/admin/realms/" + c.Realm.escaped(),
 		http:    plain,
 		tokens:  &tokenSource{http: plain, realmURL: base + "/realms/" + c.TokenRealm.escaped(), credentials: c.Credentials},
@@ -156,6 +158,9 @@ func Op(ctx context.Context) string {
 
 // Outage reports whether no calls are made, as Keycloak did not answer most of the last.
 func (c *Client) Outage() bool { return c.breaker.IsOpen() }
+
+// URL is the root of Keycloak, without a slash at its end.
+func (c *Client) URL() string { return c.url }
 
 // Realm is the realm of the client.
 func (c *Client) Realm() Realm { return c.realm }

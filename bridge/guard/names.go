@@ -26,7 +26,7 @@ func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *map
 	if held != nil {
 		was = *held
 	}
-	for _, c := range []change{{scim.AttrUserName, was.Username, s.Username}, {scim.AttrEmails, was.Email, s.Email}} {
+	for _, c := range []change{{scim.AttrUserName, was.Username, s.Username}, {emailsValue, was.Email, s.Email}} {
 		if c.unchanged() {
 			continue
 		}
@@ -43,6 +43,8 @@ func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *map
 
 // change is that of an identifier.
 type change struct{ attribute, old, new string }
+
+const emailsValue = scim.AttrEmails + "." + scim.AttrValue
 
 // unchanged reports whether the identifier stays: the bridge writes a user name in one form,
 // whatever form the account has it in.

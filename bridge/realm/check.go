@@ -115,11 +115,11 @@ type Report struct {
 	// Feed says that the realm stores admin events and that the account may read them.
 	Feed bool
 
-	realm string
+	realm, url string
 }
 
 // newReport is an empty report of a client's realm.
-func newReport(c *keycloak.Client) Report { return Report{realm: c.Realm().String()} }
+func newReport(c *keycloak.Client) Report { return Report{realm: c.Realm().String(), url: c.URL()} }
 
 func (r *Report) pass(check, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Severity: Pass, Check: check, Text: fmt.Sprintf(format, args...)})
@@ -140,7 +140,9 @@ func (r *Report) failBeside(check, fix, format string, args ...any) {
 }
 
 // fix names the realm in a command.
-func (r *Report) fix(command string) string { return strings.ReplaceAll(command, "REALM", r.realm) }
+func (r *Report) fix(command string) string {
+	return strings.ReplaceAll(command, "--realm REALM", "--realm "+r.realm+" --url "+r.url)
+}
 
 // Problems are the texts of what failed: the tenant must not answer.
 func (r *Report) Problems() []string {

@@ -176,7 +176,10 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 	case err != nil, now.id != "" && now.id == held.id:
 	case now.id != "":
 		out.problem = fmt.Sprintf("is another %s now, %s: the one that it was, %s, %s", kind, now.id, first, stays)
-		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %s%s or %s%s", kind, config.NamedByID, first, config.NamedByID, now.id)
+		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %s%s", kind, config.NamedByID, now.id)
+		if held.id != "" {
+			out.fix += " or " + config.NamedByID + first
+		}
 	case held.id == "":
 		out.problem = "does not exist any more: it was " + first
 	default:

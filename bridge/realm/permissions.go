@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -29,6 +30,8 @@ type delegation struct {
 	named    []keycloak.User
 	roles    map[string]bool
 	policies []keycloak.PolicyGroup
+	// permissions are the quoted names of those that make administrators.
+	permissions []string
 }
 
 func newDelegation() delegation {
@@ -112,6 +115,9 @@ func (p *protector) permissions(ctx context.Context) error {
 		p.weigh(permission)
 	}
 	p.negative(permissions, policies)
+	if len(p.delegated.permissions) > 0 {
+		p.pass(checkPermissions, "who administers by %s is protected", strings.Join(p.delegated.permissions, ", "))
+	}
 	return nil
 }
 
@@ -149,6 +155,7 @@ func (p *protector) weigh(one permission) {
 	if !one.administers() {
 		return
 	}
+	p.delegated.permissions = append(p.delegated.permissions, strconv.Quote(one.Name))
 	for _, policy := range one.policies {
 		if namesPeople(policy) {
 			for _, id := range policy.Users {
@@ -217,7 +224,7 @@ func (p *protector) negative(permissions []permission, policies []keycloak.Polic
 		for _, policy := range one.policies {
 			if policy.Negative {
 				failed[policy.ID] = true
-				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative", one.Name, policy.Name)
+				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative%s", one.Name, policy.Name, p.stopped(one))
 			}
 		}
 	}
@@ -226,6 +233,14 @@ func (p *protector) negative(permissions []permission, policies []keycloak.Polic
 			p.warn(checkPermissions, fixNegative, "the policy %q has the logic Negative: a permission with no other policy is for every user of the realm but those that it names", policy.Name)
 		}
 	}
+}
+
+// stopped says what weigh did about a permission with a policy that names nobody.
+func (p *protector) stopped(one permission) string {
+	if one.administers() && !p.policy.Protected.Policies {
+		return "; nothing is written"
+	}
+	return ""
 }
 
 const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has"

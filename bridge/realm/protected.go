@@ -99,7 +99,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	p.delegate()
 	p.forget(ctx)
 	if len(p.Findings) == 0 {
-		p.pass(checkProtected, "%d users and %d groups are, and %d service accounts", len(p.protected.Users)+len(p.protected.Delegates), len(p.protected.Groups), len(p.protected.ServiceAccounts))
+		p.pass(checkProtected, "users that are protected: %d; groups: %d; service accounts, which no tenant has: %d", len(p.protected.Users)+len(p.protected.Delegates), len(p.protected.Groups), len(p.protected.ServiceAccounts))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
 		p.pass(checkProtected, "by the configuration: %s", strings.Join(ids, ", "))
@@ -350,7 +350,7 @@ func (p *protector) list(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.judge(user, "correct the name in protected.users, or remove it", "the user %q of protected.users", name); user.id != "" {
+		if p.judge(user, "correct the entry of protected.users, or remove it", "the user %q of protected.users", name); user.id != "" {
 			p.users([]keycloak.User{{ID: user.id}})
 		}
 	}
@@ -359,7 +359,7 @@ func (p *protector) list(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.judge(group, "correct the path in protected.groups, or remove it", "the group %q of protected.groups", name); group.id == "" {
+		if p.judge(group, "correct the entry of protected.groups, or remove it", "the group %q of protected.groups", name); group.id == "" {
 			continue
 		}
 		p.place(group.id, group.parent)

@@ -30,6 +30,16 @@ func Revocation(organization keycloak.OrganizationID, t tenant.Token) string {
 	return strings.Join([]string{organization.String(), hex.EncodeToString(t.SHA256[:]), end, t.KeyID}, "|")
 }
 
+// DescribeRevocation says of a text of Revocation which organization's token it takes back, by its id, and by
+// which key id its owner knows the token; "" for what is none.
+func DescribeRevocation(text string) (organization, keyID string) {
+	parts := revocation.FindStringSubmatch(text)
+	if parts == nil {
+		return "", ""
+	}
+	return parts[1], parts[4]
+}
+
 var revocation = regexp.MustCompile(`^([^|]{1,64})\|([0-9a-f]{64})\|([0-9]{0,12})\|([0-9A-Za-z]{0,64})$`)
 
 // ErrRevocation says that a text is none that Revocation makes.

@@ -324,13 +324,15 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 		return false
 	}
 	warnings, level, text := report.Warnings(), zapcore.InfoLevel, "the realm is fit"
+	fields := []zap.Field{zap.Strings("warnings", warnings)}
 	if len(warnings) > 0 {
 		level = zapcore.WarnLevel
 	}
 	if f.Trouble() != "" {
 		level, text = zapcore.ErrorLevel, "the realm is fit for reading, and the tenant answers writes with 503"
+		fields = append(fields, zap.String("fix", fix(t)))
 	}
-	w.tell(t, level, text, warnings, zap.Strings("warnings", warnings))
+	w.tell(t, level, text, warnings, fields...)
 	return true
 }
 

@@ -131,7 +131,7 @@ func faults() []fault {
 				admin := []string{"admin"}
 				u.Attributes = append(u.Attributes, keycloak.ProfileAttribute{Name: "cost_center", View: admin, Edit: admin})
 			})
-		}, realm.Fail, "user profile", `user attribute "cost_center" is not declared in the user profile, so that Keycloak drops it`, "scim-bridge setup --realm "},
+		}, realm.Fail, "user profile", `user attribute "cost_center" is not declared in the user profile, so that Keycloak drops it`, " --url http://127.0.0.1:"},
 		{"a wrong secret", func(t *testing.T, p patient) {
 			t.Helper()
 			p.write(t, "secret", func(s string) string { secret = s; return "not-the-secret" })

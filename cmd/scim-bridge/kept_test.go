@@ -187,7 +187,8 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := newVault(t, start(t))
+			server := start(t)
+			v := newVault(t, server)
 			if err := v.admin.DeleteGroup(t.Context(), v.ops); err != nil {
 				t.Fatal(err)
 			}
@@ -201,10 +202,15 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			if len(lines) != 1 || lines[0].Level.String() != "error" || fmt.Sprint(lines[0].ContextMap()["problems"]) != "["+want+"]" {
 				t.Errorf("the log has %v, want one error with the problem", lines)
 			}
-			v.group(t, "admins", v.group(t, "ops", keycloak.GroupID{}))
+			made := v.group(t, "admins", v.group(t, "ops", keycloak.GroupID{}))
 			v.app.watcher.Look(t.Context())
 			if got := v.problem(); !strings.Contains(got, "is another group now") || !strings.Contains(got, "is gone") {
 				t.Errorf("with a new group the look finds %q", got)
+			}
+			v.write(t, "config.yaml", replaced(t, "    tenants:\n", "    protected: { groups: [/ops/admins] }\n    tenants:\n"))
+			ill, _ := patient{v.testBridge, server}.diagnose(t)
+			if want := "write the id of the group that is meant in place of its name, id:" + made.String(); len(ill) != 1 || ill[0].Fix != want {
+				t.Errorf("doctor says %v, want the fix %q", ill, want)
 			}
 			if lines := v.lines.FilterMessage("the realm is not fit, so the tenant answers 503").Len(); lines != 2 {
 				t.Errorf("the log has %d lines about two problems, want one each", lines)

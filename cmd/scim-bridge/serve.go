@@ -113,7 +113,8 @@ func (a *app) revoke(ctx context.Context, name, revocation string) error {
 	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil {
 		return err
 	}
-	a.log.Warn("the operator revoked a token of an organization", zap.String("realm", name), zap.String("revocation", revocation))
+	organization, keyID := realm.DescribeRevocation(revocation)
+	a.log.Warn("the operator revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
 	a.watcher.Wake()
 	return nil
 }

@@ -134,9 +134,9 @@ func runningTenant(cmd *cobra.Command, file, path string) (socket string, t cont
 func state(t control.Tenant) string {
 	switch {
 	case !t.Fit:
-		return "unfit: " + t.Problem
+		return "unfit: " + t.Problem + "; scim-bridge doctor says what to do"
 	case t.Problem != "":
-		return "read-only: " + t.Problem
+		return "read-only: " + t.Problem + "; scim-bridge doctor says what to do"
 	case t.Access == string(config.AccessPaused):
 		return "paused"
 	case t.Access == string(config.AccessReadOnly):

@@ -194,7 +194,7 @@ func (p organizationPlace) set(ctx context.Context, entries []string) (taken str
 		return "", err
 	}
 	if p.socket != "" && control.Look(ctx, p.socket) == nil {
-		return "the bridge that runs here takes it at once, another one within a minute", nil
+		return "the bridge that runs here takes it within a second or two, another one within a minute", nil
 	}
 	return "a running bridge takes it within a minute", nil
 }

@@ -144,7 +144,7 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "takes it at once") {
+			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "takes it within a second or two") {
 				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
 			}
 			c.write(t, "acme", old...)
