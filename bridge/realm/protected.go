@@ -98,7 +98,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	}
 	p.delegate()
 	p.forget(ctx)
-	if len(p.Findings) == 0 {
+	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity != Pass }) {
 		p.pass(checkProtected, "users that are protected: %d; groups: %d; service accounts, which no tenant has: %d", len(p.protected.Users)+len(p.protected.Delegates), len(p.protected.Groups), len(p.protected.ServiceAccounts))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {

@@ -49,7 +49,8 @@ type Protected struct {
 	Kept map[string]bool
 	// Parents are the groups below which tenants have theirs.
 	Parents map[string]Parent
-	// Above are the ids of the groups above one that a mapping names, the nearest first.
+	// Above are the ids of the groups above one that a mapping names or that is protected, the nearest
+	// first.
 	Above map[string][]string
 }
 
