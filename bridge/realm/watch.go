@@ -19,8 +19,8 @@ import (
 const (
 	// every is how often a fit realm is looked at.
 	every = time.Minute
-	// soon is how often one is that was not found fit yet, so that a repair or a
-	// Keycloak that comes up takes effect at once.
+	// soon is how often one is that was not found fit yet, or of which nobody can tell who
+	// administers it, so that a repair or a Keycloak that comes up takes effect at once.
 	soon = 2 * time.Second
 	// lookTime bounds one look, whose calls grow with the clients and administrators of the
 	// realm.
@@ -160,7 +160,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	w.mu.Unlock()
 	for {
 		pause := every
-		if !w.Look(ctx) {
+		if !w.Look(ctx) || w.troubled() {
 			pause = soon
 		}
 		timer := time.NewTimer(pause)
@@ -174,6 +174,11 @@ func (w *Watcher) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// troubled reports whether a tenant answers nothing or writes nothing, as a look found.
+func (w *Watcher) troubled() bool {
+	return slices.ContainsFunc(w.Tenants.All(), func(t *tenant.Tenant) bool { return t.Fitness().Trouble() != "" })
 }
 
 // Look checks every tenant once and reports whether all are fit and have the mapping

@@ -1,0 +1,71 @@
+package realm_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// closed is a Keycloak that gives nobody a token, so that a look finds nothing new.
+type closed struct{ calls int }
+
+func (c *closed) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.calls++
+	return &http.Response{
+		StatusCode: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(`{"error":"unauthorized_client"}`)), Request: r,
+	}, nil
+}
+
+// TestARealmOfWhichNothingIsWrittenIsLookedAtSoon, as one that is not fit is: what an operator mends
+// takes effect at once.
+func TestARealmOfWhichNothingIsWrittenIsLookedAtSoon(t *testing.T) {
+	t.Parallel()
+	name, err := keycloak.ParseRealm("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := func(f tenant.Fitness) (n int) {
+		synctest.Test(t, func(t *testing.T) {
+			server := &closed{}
+			c, err := keycloak.New(keycloak.Config{BaseURL: "http://keycloak.test", Realm: name, Credentials: keycloak.ClientSecret("id", "secret"), Transport: server})
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := &tenant.Tenant{Path: "acme", Realm: "acme", Mapping: &mapping.Mapping{}}
+			one.SetFitness(f)
+			registry, err := tenant.NewRegistry(one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
+			defer cancel()
+			(&realm.Watcher{Tenants: registry, Realms: keycloak.NewRealms(map[string]*keycloak.Client{"acme": c}), Log: zap.NewNop()}).Run(ctx)
+			n = server.calls
+		})
+		return n
+	}
+	once := calls(tenant.Fitness{Protected: &tenant.Protected{}})
+	if once == 0 {
+		t.Fatal("nobody looked")
+	}
+	for what, f := range map[string]tenant.Fitness{
+		"one that is not fit":             {Problem: "a right is missing"},
+		"one of which nothing is written": {Protected: &tenant.Protected{Unknown: "a policy cannot be read"}},
+	} {
+		if got, want := calls(f), 30*once; got != want {
+			t.Errorf("looks at %s take %d calls in a minute, want %d: thirty times those of one", what, got, want)
+		}
+	}
+}
