@@ -102,6 +102,9 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 		return change{}, err
 	}
 	user, err := r.client.User(ctx, id)
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // whom a permission keeps from the bridge
+		err = guard.ProtectedUsers(r.ID)
+	}
 	if err != nil {
 		return change{}, err
 	}

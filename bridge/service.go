@@ -461,6 +461,9 @@ func (s *Service) ends(ctx context.Context, r *request, cur current) error {
 // client says so, that is as the client saw it.
 func (r *request) writable(ctx context.Context) (current, error) {
 	cur, err := r.kind.read(ctx, r)
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // and no list tells more
+		return current{}, guard.ProtectedUsers(r.ID)
+	}
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return current{}, err
 	}

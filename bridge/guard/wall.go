@@ -111,11 +111,13 @@ func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (Users, Group
 	case !o.IsZero() && (groups.parent.IsZero() || t.Found): // who was found shares its mapping with others
 		return organizationUsers{p, o}, noGroups{}
 	case !o.IsZero():
-		groups.users = organizationUsers{p, o}
-		return groups.users, groups
+		users := organizationUsers{p, o}
+		groups.users = shownUsers{users, f.Protected}
+		return users, groups
 	case t.Policy.OwnedOnly:
-		groups.users = realmUsers{p, t.Party.Key}
-		return groups.users, groups
+		users := realmUsers{p, t.Party.Key}
+		groups.users = shownUsers{users, f.Protected}
+		return users, groups
 	}
 	return realmUsers{people: p}, groups
 }

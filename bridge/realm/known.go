@@ -167,9 +167,15 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 		return named{entity: held}, err
 	}
 	now, err := byName(ctx, name)
+	if held.name == "" && now.id == held.id {
+		held = now
+	}
 	out := named{entity: held}
 	stays := "is gone"
-	if held.id != "" {
+	switch {
+	case held.id != "" && held.name == "":
+		stays = "has another name now"
+	case held.id != "":
 		stays = fmt.Sprintf("is called %q now", held.name)
 	}
 	switch {
@@ -216,6 +222,9 @@ func (r *resolver) userByID(ctx context.Context, text string) (entity, error) {
 	u, err := r.c.User(ctx, id)
 	if keycloak.KindOf(err) == keycloak.NotFound {
 		return entity{}, nil
+	}
+	if keycloak.KindOf(err) == keycloak.Denied { // by a permission: somebody has the id, and lists alone tell the name
+		return entity{id: id.String()}, nil
 	}
 	return entity{id: u.ID, name: u.Username}, err
 }

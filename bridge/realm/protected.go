@@ -123,6 +123,13 @@ func (p *protector) forget(ctx context.Context) {
 
 // read reads the settings of the realm.
 func (p *protector) read(ctx context.Context) (err error) {
+	granted, err := p.c.OwnRoles(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(granted, manageUsers) {
+		p.protected.Names = map[string]string{}
+	}
 	p.settings, err = p.c.RealmSettings(ctx)
 	return err
 }
@@ -294,6 +301,9 @@ func (p *protector) take(c circle, users []keycloak.User) {
 	defer p.mu.Unlock()
 	for _, u := range users {
 		c.users[u.ID] = true
+		if p.protected.Names != nil && u.Username != "" {
+			p.protected.Names[u.ID] = u.Username
+		}
 	}
 }
 
@@ -351,7 +361,7 @@ func (p *protector) list(ctx context.Context) error {
 			return err
 		}
 		if p.judge(user, "correct the entry of protected.users, or remove it", "the user %q of protected.users", name); user.id != "" {
-			p.users([]keycloak.User{{ID: user.id}})
+			p.users([]keycloak.User{{ID: user.id, Username: user.name}})
 		}
 	}
 	for _, name := range p.policy.Protected.Groups {

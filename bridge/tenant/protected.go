@@ -29,7 +29,10 @@ type Protected struct {
 	Users           map[string]bool
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
-	Mixed           map[string]bool // organizations, by their ids, of which a service account is a member
+	// Names are the user names of those who are protected, where the bridge does without
+	// manage-users: Keycloak may keep somebody from it by a permission, and lists him by his name.
+	Names map[string]string
+	Mixed map[string]bool // organizations, by their ids, of which a service account is a member
 	// Dormant are the names that the accounts of clients have, if they have any, which may use
 	// none: of an imported realm some have.
 	Dormant map[string]bool
@@ -72,6 +75,15 @@ func (p *Protected) OthersParent(id, path string) bool { return p != nil && p.Pa
 
 // User reports whether a user is protected altogether.
 func (p *Protected) User(id string) bool { return p != nil && p.Users[id] }
+
+// Name is by what Keycloak lists a protected user whom it may show by the id to nobody, "" where it
+// shows everybody.
+func (p *Protected) Name(id string) string {
+	if p.User(id) || p.Delegate(id) {
+		return p.Names[id]
+	}
+	return ""
+}
 
 // Delegate reports whether a user can be deactivated, and nothing else.
 func (p *Protected) Delegate(id string) bool { return p != nil && p.Delegates[id] }
