@@ -113,14 +113,14 @@ func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, err
 }
 
 // ManagementRoles are all rights of the Admin API of the realm, and those that a
-// user has directly.
+// user has by any way.
 func (c *Client) ManagementRoles(ctx context.Context, user UserID) (all, granted []Role, err error) {
 	id, err := c.ManagementClient(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err = c.get(ctx, "list roles", "/clients/"+id.escaped()+"/roles", nil, &all); err == nil {
-		err = c.get(ctx, "list granted roles", "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped(), nil, &granted)
+		err = c.get(ctx, "list granted roles", "/users/"+user.escaped()+"/role-mappings/clients/"+id.escaped()+"/composite", nil, &granted)
 	}
 	return all, granted, err
 }

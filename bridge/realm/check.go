@@ -3,6 +3,7 @@ package realm
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ const checkGroups = "groups"
 const (
 	viewClients = "view-clients"
 	manageUsers = "manage-users"
+	viewUsers   = "view-users"
 	// The rights to list what fine-grained permissions show.
 	queryUsers  = "query-users"
 	queryGroups = "query-groups"
@@ -49,14 +51,28 @@ const (
 
 // lacking are the rights that are not among those granted.
 func (n need) lacking(granted []string) []string {
-	out := without(n.rights(), granted)
-	if len(without([]string{queryUsers, queryGroups}, granted)) == 0 { // with permissions to go with them, see fineGrained
-		out = without(out, []string{manageUsers})
-	}
+	out := missing(n.rights(), granted)
 	if slices.Contains(granted, manageRealm) {
 		out = without(out, []string{manageOrganizations})
 	}
 	return out
+}
+
+// missing are the roles among those wanted that are not granted; manage-users is none where the
+// account shall do without it.
+func missing(wanted, granted []string) []string {
+	out := without(wanted, granted)
+	if permitted(granted) {
+		out = without(out, []string{manageUsers})
+	}
+	return out
+}
+
+// permitted reports whether an account lists users and groups by permissions, which stand in the
+// place of manage-users: with view-users, which contains the roles for that, no permission would
+// keep anybody from it.
+func permitted(granted []string) bool {
+	return len(without([]string{queryUsers, queryGroups}, granted)) == 0 && !slices.Contains(granted, viewUsers)
 }
 
 // rights are the roles of realm-management that the service account needs for a mapping:
@@ -188,16 +204,15 @@ const fixMissing = "create it in Keycloak, or change the mapping"
 // An error is one of the look itself, not of the realm.
 func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
-	lacking, protection, err := n.look(ctx, c, protect)
-	if len(lacking) > 0 || keycloak.KindOf(err) == keycloak.Denied { // rights may have come and gone since the token was issued
-		if _, err = c.RenewToken(ctx); err == nil {
-			lacking, protection, err = n.look(ctx, c, protect)
-		}
+	r := newReport(c)
+	lacking, protection, err := n.lookAnew(ctx, c, protect)
+	if errors.Is(err, errNotPermitted) {
+		r.notPermitted()
+		return r, nil
 	}
 	if err != nil {
 		return Report{}, err
 	}
-	r := newReport(c)
 	if len(lacking) > 0 {
 		r.fail(checkRights, n.fixRights(), "the service account lacks the realm-management roles %s", strings.Join(lacking, ", "))
 		return r, nil
@@ -240,7 +255,7 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 }
 
 // fineGrained looks whether permissions stand for the role manage-users, which an account
-// without it needs: Keycloak would answer with empty lists.
+// without it needs, see look.
 func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s keycloak.RealmSettings) error {
 	granted, err := c.OwnRoles(ctx)
 	if err != nil {
@@ -251,16 +266,22 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 		r.pass(checkRights, "the service account has %s", strings.Join(n.rights(), ", "))
 		return nil
 	}
-	manages, err := c.ManagesUsers(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read own account: %w", err)
-	case !s.AdminPermissionsEnabled || !manages:
-		r.fail(checkRights, n.fixRights(), "the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
-	default:
-		r.pass(checkRights, "the service account has %s, and permissions in place of %s", strings.Join(without(n.rights(), []string{manageUsers}), ", "), manageUsers)
+	if !s.AdminPermissionsEnabled {
+		r.notPermitted()
+		return nil
 	}
+	r.pass(checkRights, "the service account has %s, and permissions in place of %s", strings.Join(without(n.rights(), []string{manageUsers}), ", "), manageUsers)
 	return nil
+}
+
+// errNotPermitted says that an account without manage-users has no permissions in its place.
+var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
+
+// notPermitted says what to do then: setup would leave the account as it is.
+func (r *Report) notPermitted() {
+	r.fail(checkRights, "give the account the permissions of step 4 of \"Keeping administrators away from the secret too\" in docs/explanation/security.md, on Keycloak 26.6 or newer; "+
+		"or take query-users and query-groups from it, and scim-bridge setup --realm REALM grants "+manageUsers,
+		"the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
 }
 
 // changeFeed says whether the bridge sees what others change.
@@ -277,6 +298,17 @@ func (r *Report) changeFeed(stored, readable bool) {
 	}
 }
 
+// lookAnew is look, once more where rights may have come and gone since the token was issued.
+func (n need) lookAnew(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
+	lacking, p, err = n.look(ctx, c, protect)
+	if len(lacking) > 0 || keycloak.KindOf(err) == keycloak.Denied || errors.Is(err, errNotPermitted) {
+		if _, err = c.RenewToken(ctx); err == nil {
+			lacking, p, err = n.look(ctx, c, protect)
+		}
+	}
+	return lacking, p, err
+}
+
 // look finds the rights that the account lacks and, when there are none, who is protected.
 func (n need) look(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
 	granted, err := c.OwnRoles(ctx)
@@ -285,6 +317,15 @@ func (n need) look(ctx context.Context, c *keycloak.Client, protect Protector) (
 	}
 	if lacking = n.lacking(granted); len(lacking) > 0 {
 		return lacking, Protection{}, nil
+	}
+	if !slices.Contains(granted, manageUsers) { // Keycloak would refuse the look, or show it empty lists
+		manages, err := c.ManagesUsers(ctx)
+		if err == nil && !manages {
+			err = errNotPermitted
+		}
+		if err != nil {
+			return nil, Protection{}, fmt.Errorf("read own account: %w", err)
+		}
 	}
 	p, err = protect(ctx)
 	return nil, p, err

@@ -117,6 +117,17 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	if !r.could(err, "privileges") {
 		return
 	}
+	if slices.Contains(granted, manageUsers) && permitted(granted) {
+		s, err := c.RealmSettings(ctx)
+		if !r.could(err, "privileges") {
+			return
+		}
+		if s.AdminPermissionsEnabled {
+			r.warn("privileges", "take manage-users from the service account, where permissions stand in its place; setup leaves it out then. Where none do, take query-users and query-groups",
+				"the account has manage-users beside query-users and query-groups: whoever has its secret could set an administrator's password, whatever permission keeps the account from him")
+			return
+		}
+	}
 	needed := needOf(t, t.Mapping).rights()
 	if t.Party.Organization && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
 		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then run setup again and take manage-realm from the service account",

@@ -157,22 +157,32 @@ func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find client: %w", err)
 	}
-	text := "grant it the realm-management roles " + strings.Join(s.wanted, " and ")
-	if slices.Contains(s.wanted, manageRealm) {
-		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
-	}
-	text += "; it needs " + viewClients + " to see who administers the realm, whom it must never change, and that shows it the secrets of the realm's clients"
-	grant := Change{Text: text, do: s.grant}
 	if !exists {
 		create := Change{Text: fmt.Sprintf("create the confidential client %q with a service account", s.options.ClientID), do: s.create}
-		return []Change{create, grant}, nil
+		return []Change{create, s.granting(s.wanted)}, nil
 	}
 	s.client = id
 	lacking, err := s.lackingRoles(ctx)
 	if err != nil || len(lacking) == 0 {
 		return nil, err
 	}
-	return []Change{grant}, nil
+	names := make([]string, len(lacking))
+	for i, role := range lacking {
+		names[i] = role.Name
+	}
+	return []Change{s.granting(names)}, nil
+}
+
+// granting is the change that grants roles.
+func (s *Setup) granting(names []string) Change {
+	text := "grant it the realm-management roles " + strings.Join(names, " and ")
+	if slices.Contains(names, manageRealm) {
+		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
+	}
+	if slices.Contains(names, viewClients) {
+		text += "; it needs " + viewClients + " to see who administers the realm, whom it must never change, and that shows it the secrets of the realm's clients"
+	}
+	return Change{Text: text, do: s.grant}
 }
 
 func (s *Setup) create(ctx context.Context) (err error) {
@@ -192,7 +202,7 @@ func (s *Setup) grant(ctx context.Context) error {
 	return s.admin.GrantRoles(ctx, user, lacking)
 }
 
-// lackingRoles are the roles that the client's service account does not have.
+// lackingRoles are the roles that the client's service account does not have and needs.
 func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	user, err := s.admin.ServiceAccount(ctx, s.client)
 	if err != nil {
@@ -202,13 +212,12 @@ func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []keycloak.Role
-	for _, role := range all {
-		if slices.Contains(s.wanted, role.Name) && !slices.Contains(granted, role) {
-			out = append(out, role)
-		}
+	var has []string
+	for _, role := range granted {
+		has = append(has, role.Name)
 	}
-	return out, nil
+	lacking := missing(s.wanted, has)
+	return slices.DeleteFunc(all, func(r keycloak.Role) bool { return !slices.Contains(lacking, r.Name) }), nil
 }
 
 // planProfile is one change of the user profile: what it declares, what it mends,

@@ -2,15 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -24,19 +28,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	b := newBridgeOn(t, server, nil)
 	boss := b.account(t, "boss", true)
 	b.grant(t, boss, b.known(t, right("realm-admin")))
-	bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := b.admin.ServiceAccount(t.Context(), bridge)
-	if err != nil {
-		t.Fatal(err)
-	}
-	adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":true}`)
-	p := patient{b, server}
-	p.right(t, "manage-users", false)
-	p.right(t, "query-users", true)
-	p.right(t, "query-groups", true)
+	account := b.withoutManageUsers(t, server)
 	b.app.watcher.Look(t.Context())
 	if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, "lacks the realm-management role manage-users, and no fine-grained permission") {
 		t.Errorf("without permissions the look finds %q", problem)
@@ -73,16 +65,38 @@ func TestFineGrainedPermissions(t *testing.T) {
 	b.must(t, http.MethodDelete, "/Users/"+jane, "")
 }
 
-// permit gives the bridge's account what docs/explanation/security.md says, and takes an
-// administrator out of its reach.
-func (b testBridge) permit(t *testing.T, server keycloaktest.Server, account, admin keycloak.UserID) {
+// permit gives the bridge's account what docs/explanation/security.md says, and takes
+// administrators out of its reach.
+func (b testBridge) permit(t *testing.T, server keycloaktest.Server, account keycloak.UserID, admins ...keycloak.UserID) {
 	t.Helper()
+	var names []string
+	for _, id := range admins {
+		names = append(names, id.String())
+	}
 	nobody := b.role(t, server, "", "nobody")
 	is := b.policy(t, server, "user", `"name":"the bridge","users":["`+account.String()+`"]`)
 	isNobody := b.policy(t, server, "role", `"name":"nobody","roles":[{"id":"`+nobody.ID+`"}]`)
 	b.permission(t, server, `"name":"users","resourceType":"Users","scopes":["view","manage","manage-group-membership"]`, is)
 	b.permission(t, server, `"name":"groups","resourceType":"Groups","scopes":["view","manage","view-members","manage-members","manage-membership"]`, is)
-	b.permission(t, server, `"name":"administrators","resourceType":"Users","resources":["`+admin.String()+`"],"scopes":`+userScopes, isNobody)
+	b.permission(t, server, `"name":"administrators","resourceType":"Users","resources":["`+strings.Join(names, `","`)+`"],"scopes":`+userScopes, isNobody)
+}
+
+// withoutManageUsers switches permissions on and takes the role from the bridge's account.
+func (b testBridge) withoutManageUsers(t *testing.T, server keycloaktest.Server) (account keycloak.UserID) {
+	t.Helper()
+	client, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
+	if err == nil {
+		account, err = b.admin.ServiceAccount(t.Context(), client)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := patient{b, server}
+	p.set(t, `{"adminPermissionsEnabled":true}`)
+	p.right(t, "manage-users", false)
+	p.right(t, "query-users", true)
+	p.right(t, "query-groups", true)
+	return account
 }
 
 // userScopes are all that a permission gives on a user.
@@ -163,19 +177,7 @@ func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing
 	b.grant(t, boss, b.known(t, right("realm-admin")))
 	b.account(t, "ordinary", true)
 	group := b.group(t, "team", keycloak.GroupID{})
-	bridge, _, err := b.admin.FindClient(t.Context(), "scim-bridge")
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := b.admin.ServiceAccount(t.Context(), bridge)
-	if err != nil {
-		t.Fatal(err)
-	}
-	adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm, `{"adminPermissionsEnabled":true}`)
-	p := patient{b, server}
-	p.right(t, "manage-users", false)
-	p.right(t, "query-users", true)
-	p.right(t, "query-groups", true)
+	account := b.withoutManageUsers(t, server)
 	b.permit(t, server, account, boss)
 	secret := b.config.Realms[b.realm].Credentials.Secret.Reveal()
 	for who, form := range map[string]url.Values{
@@ -268,4 +270,197 @@ func (b testBridge) secretClient(t *testing.T) *keycloak.Client {
 		t.Fatal(err)
 	}
 	return clients[b.realm]
+}
+
+// TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers: run again, it does not give back what was
+// taken, nor what else is there, and doctor finds it when somebody gave it back. What doctor says of
+// an account that has no permissions yet helps.
+func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			b := newBridgeOn(t, server, nil)
+			p := patient{b, server}
+			boss := b.account(t, "boss", true)
+			b.grant(t, boss, b.known(t, right("realm-admin")))
+			account := b.withoutManageUsers(t, server)
+			setup := func() string {
+				t.Helper()
+				_, told, code := command(t, "", "setup", "--url", server.URL, "--realm", b.realm, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes", "--allow-username-changes")
+				if code != 0 {
+					t.Fatalf("setup ended with %d: %s", code, told)
+				}
+				return told
+			}
+			has := func(role string) bool {
+				t.Helper()
+				roles, err := b.admin.EffectiveRoles(t.Context(), account, b.management(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return slices.Contains(roles, role)
+			}
+			found := func(check string) (text, fix string) {
+				t.Helper()
+				ill, _ := p.diagnose(t)
+				for _, f := range ill {
+					if f.Check == check {
+						return string(f.Severity) + " " + f.Text, f.Fix
+					}
+				}
+				return fmt.Sprint(ill), ""
+			}
+
+			text, fix := found("rights")
+			if !strings.Contains(text, "FAIL the service account lacks the realm-management role manage-users, and no fine-grained permission") ||
+				!strings.Contains(fix, "the permissions of step 4") || !strings.Contains(fix, "take query-users and query-groups from it, and scim-bridge setup --realm "+b.realm+" grants manage-users") {
+				t.Errorf("without permissions doctor says %s, and to %s", text, fix)
+			}
+			if told := setup(); !strings.Contains(told, "nothing to change") || has("manage-users") {
+				t.Errorf("setup says %s, and the account has manage-users: %t", told, has("manage-users"))
+			}
+			recent := name == "real" && !keycloaktest.OlderThan("26.6")
+			if recent { // the first remedy
+				b.permit(t, server, account, boss)
+				if ill, code := p.diagnose(t); len(ill) > 0 || code != 0 {
+					t.Errorf("with the permissions doctor ends with %d: %+v", code, ill)
+				}
+				form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"scim-bridge"}, "client_secret": {b.config.Realms[b.realm].Credentials.Secret.Reveal()}}
+				reset := attack{http.MethodPut, "/users/" + boss.String() + "/reset-password", `{"type":"password","value":"Mine-of-the-attacker-1","temporary":false}`}
+				setup()
+				if got := b.adminAs(t, server, form, reset); got != http.StatusForbidden {
+					t.Errorf("after setup the bridge's secret sets an administrator's password: %d", got)
+				}
+			}
+
+			p.right(t, "view-realm", false)
+			if told := setup(); !strings.Contains(told, "grant it the realm-management roles view-realm\n") || !has("view-realm") || has("manage-users") {
+				t.Errorf("setup of an account that lacks view-realm says %s", told)
+			}
+
+			p.right(t, "manage-users", true)
+			text, fix = found("privileges")
+			if !strings.Contains(text, "WARN the account has manage-users beside query-users and query-groups") || !strings.Contains(fix, "take manage-users from the service account") {
+				t.Errorf("with manage-users again doctor says %s, and to %s", text, fix)
+			}
+			p.right(t, "manage-users", false)
+			if ill, _ := p.diagnose(t); slices.ContainsFunc(ill, func(f realm.Finding) bool { return f.Check == "privileges" }) || recent && len(ill) > 0 {
+				t.Errorf("without it doctor says %+v", ill)
+			}
+
+			p.right(t, "query-users", false) // the second remedy
+			p.right(t, "query-groups", false)
+			if told := setup(); !strings.Contains(told, "grant it the realm-management roles manage-users\n") {
+				t.Errorf("setup of an account that lacks manage-users says %s", told)
+			}
+			if ill, code := p.diagnose(t); len(ill) > 0 || code != 0 {
+				t.Errorf("with manage-users alone doctor ends with %d: %+v", code, ill)
+			}
+			p.right(t, "manage-users", false)
+			p.right(t, "view-users", true) // which contains both, and asks no permission
+			if setup(); !has("manage-users") {
+				t.Error("setup takes view-users for permissions")
+			}
+		})
+	}
+}
+
+// TestSecurity_38_WhomAPermissionKeepsFromTheBridge is answered as any other protected user, whatever
+// Keycloak says of him.
+func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	if keycloaktest.OlderThan("26.6") {
+		t.Skip("the permissions do not serve the bridge")
+	}
+	b := newBridgeOn(t, server, nil)
+	reconfigure := func(edit func(*config.Tenant)) {
+		t.Helper()
+		b.reconfigure(t, func(c *config.Config) {
+			for name, r := range c.Realms {
+				r.Protected.Users = []string{"listed"}
+				c.Realms[name] = r
+				edit(&r.Tenants[0])
+			}
+		})
+	}
+	boss, listed, helper := b.account(t, "boss", true), b.account(t, "listed", true), b.account(t, "helper", true)
+	free, named, nobodys := b.account(t, "free", true), b.account(t, "named", true), b.account(t, "nobodys", true)
+	b.grant(t, boss, b.known(t, right("realm-admin")))
+	helpers, team := b.group(t, "helpers", keycloak.GroupID{}), b.group(t, "team", keycloak.GroupID{})
+	for user, group := range map[keycloak.UserID]keycloak.GroupID{helper: helpers, boss: team} {
+		if err := b.admin.AddMember(t.Context(), user, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.permit(t, server, b.withoutManageUsers(t, server), boss, listed, helper, named, nobodys)
+	b.permission(t, server, `"name":"helpdesk","resourceType":"Users","resources":["`+free.String()+`"],"scopes":["reset-password"]`,
+		b.policy(t, server, "group", `"name":"helpers","groups":[{"id":"`+helpers.String()+`"}]`))
+	b.permission(t, server, `"name":"another helpdesk","resourceType":"Users","resources":["`+free.String()+`"],"scopes":["manage"]`,
+		b.policy(t, server, "user", `"name":"named","users":["`+named.String()+`"]`))
+	reconfigure(func(*config.Tenant) {})
+	b.look(t) // by what it remembers
+	if ill, code := (patient{b, server}).diagnose(t); code != 0 {
+		t.Errorf("doctor ends with %d: %+v", code, ill)
+	}
+	own := b.create(t, "/Users", `{"userName":"own","externalId":"O"}`)
+	member := func(ids ...string) string {
+		var out []string
+		for _, id := range ids {
+			out = append(out, `{"value":"`+id+`"}`)
+		}
+		return "[" + strings.Join(out, ",") + "]"
+	}
+	off := patchBody(`{"op":"replace","path":"active","value":false}`)
+	for name, id := range map[string]string{"boss": boss.String(), "listed": listed.String(), "helper": helper.String()} {
+		at := "/Users/" + id
+		shown := b.must(t, http.MethodGet, at, "")
+		if shown["id"] != id || shown["userName"] != name || shown["active"] != true || (shown["emails"] != nil) != (name == "helper") {
+			t.Errorf("%s shows %v", name, shown)
+		}
+		for _, filter := range []string{`id eq "` + id + `"`, `userName eq "` + name + `"`, `userName sw "` + name + `"`} {
+			if got, err := b.Find(t.Context(), "/Users", filter, ""); err != nil || len(got) != 1 || got[0]["id"] != id {
+				t.Errorf("%s finds %v, %v", filter, got, err)
+			}
+		}
+		for _, call := range []attack{
+			{http.MethodPatch, at, off},
+			{http.MethodPut, at, `{"userName":"` + name + `","active":false}`},
+			{http.MethodDelete, at, ""},
+			{http.MethodPost, "/Groups", `{"displayName":"New","members":` + member(own, id) + `}`},
+			{http.MethodPatch, "/Groups/" + team.String(), patchBody(`{"op":"add","path":"members","value":` + member(own, id) + `}`)},
+			{http.MethodPatch, "/Groups/" + team.String(), patchBody(`{"op":"remove","path":"members","value":` + member(id) + `}`)},
+		} {
+			if detail := b.refused(t, http.StatusForbidden, call.method, call.path, call.body); !strings.Contains(detail, id) {
+				t.Errorf("%s: %s %s says %q", name, call.method, call.path, detail)
+			}
+		}
+		b.must(t, http.MethodPatch, "/Users/"+own, patchBody(`{"op":"replace","path":"manager","value":{"value":"`+id+`"}}`))
+	}
+	b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+named.String(), "") // nothing tells its name
+	b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+named.String(), "")
+	b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+nobodys.String(), "") // nobody says that it is protected
+	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+nobodys.String(), "")
+	if err := b.admin.DeleteUser(t.Context(), nobodys); err != nil {
+		t.Fatal(err)
+	}
+	file := b.controlled(t)
+	adoptions := b.adoptions(t, file, b.app.watcher.Tenants.All()[0].Path, "--dry-run")
+	for name, want := range map[string]bridge.Outcome{"boss": bridge.Refused, "listed": bridge.Refused, "helper": bridge.Refused, "free": bridge.Adopted} {
+		if got := adoptions[name]; got.Outcome != want {
+			t.Errorf("adopt says of %s %+v, want %s", name, got, want)
+		}
+	}
+	reconfigure(func(t *config.Tenant) { t.UnknownMembers = config.UnknownMembersIgnore })
+	group := b.create(t, "/Groups", `{"displayName":"New","members":`+member(own, boss.String())+`}`)
+	if got := b.must(t, http.MethodGet, "/Groups/"+group, ""); len(got["members"].([]any)) != 1 {
+		t.Errorf("the group has %v", got["members"])
+	}
+	b.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+absentID, "")
+	reconfigure(func(t *config.Tenant) { t.Scope = config.ScopeOwned })
+	b.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+boss.String(), "")
+	b.refused(t, http.StatusNotFound, http.MethodDelete, "/Users/"+boss.String(), "")
+	b.must(t, http.MethodGet, "/Groups/"+team.String(), "")
 }
