@@ -502,7 +502,8 @@ func (b testBridge) useMapping(t *testing.T, path, text string) {
 func (b testBridge) propose(t *testing.T, path, text string) string {
 	t.Helper()
 	if parent := b.app.watcher.Tenants.ByPath(path).Mapping.GroupParent; parent != "" {
-		text += "groups: { parent: " + parent + " }\n"
+		before, more, _ := strings.Cut(text, "groups:\n")
+		text = before + "groups:\n  parent: " + parent + "\n" + more
 	}
 	m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, text), Profile: config.ProfileTolerant})
 	if len(problems) > 0 {
