@@ -102,7 +102,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 		return change{}, err
 	}
 	user, err := r.client.User(ctx, id)
-	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // whom a permission keeps from the bridge
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // a permission forbids the bridge to read the user
 		err = guard.ProtectedUsers(r.ID)
 	}
 	if err != nil {

@@ -139,7 +139,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	var out []keycloak.UserID
 	var asked []string
 	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
-		if asks(r, id.String()) {
+		if asks(r, id) {
 			asked = append(asked, id.String())
 		} else {
 			out = append(out, id)
@@ -160,16 +160,11 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	return out, err
 }
 
-// asks reports whether a member's id must be looked up, and not Keycloak's answer to the change of
-// the membership be the check.
-func asks(r *request, id string) bool {
-	return !r.wall.RefusesStrangers() || r.wall.ProtectsUser(id) || r.wall.ServiceAccount(id) || capitals(id)
+// asks reports whether a member's id must be looked up. Else the change of the membership is the
+// check: Keycloak answers 404 to an id of nobody.
+func asks(r *request, id keycloak.UserID) bool {
+	return !id.IsCanonical() || !r.wall.RefusesStrangers() || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
 }
-
-// capitals reports whether an id has capital letters. A database that ignores case, as MySQL's
-// default, finds by it what has the id in small ones, while nobody else knows that they are the same:
-// it is read, for the answer shows the true id.
-func capitals(id string) bool { return id != strings.ToLower(id) }
 
 // ignored records members that the policy leaves as they are: counted and logged, never
 // silent.
@@ -278,11 +273,10 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() && !asks(r, m.Add[0]) {
-		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil {
-			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil // Keycloak's 404 is the check
+	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() {
+		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil && !asks(r, user) {
+			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil
 		}
-		return nil, nil, unknownMembers(m.Add)
 	}
 	add, err := k.prove(ctx, r, m.Add)
 	return plan.ForMembers(id, idsOf(add), remove), nil, err
@@ -363,7 +357,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 			return nil, true, err
 		}
 	}
-	reads := r.wall.ConfinesGroups() || capitals(id.String())
+	reads := r.wall.ConfinesGroups() || !id.IsCanonical()
 	if reads { // before the members, whose error would tell a foreign group from an absent one
 		if _, err := k.read(ctx, r); err != nil {
 			return nil, true, err

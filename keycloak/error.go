@@ -132,14 +132,14 @@ func (e *Error) missing(text string) {
 	}
 }
 
-// sameID refuses an answer about something else than was asked for. Ids are compared with case; a
-// database that ignores it, as MySQL's default, has what is asked for under another id.
+// sameID refuses an answer about something else than was asked for: it is NotFound when the id is one
+// that only a loose comparison finds (see segment.IsCanonical).
 func sameID(op, missing string, asked segment, answered string) error {
 	switch {
 	case answered == asked.text:
 		return nil
-	case strings.EqualFold(answered, asked.text):
-		return &Error{Op: op, Kind: NotFound, Missing: missing, Err: errors.New("the id has other letters")}
+	case !asked.IsCanonical():
+		return &Error{Op: op, Kind: NotFound, Missing: missing, Err: errors.New("the resource has another id")}
 	default:
 		return &Error{Op: op, Kind: Unavailable, Err: errors.New("the answer has another id")}
 	}

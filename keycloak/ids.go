@@ -25,6 +25,15 @@ func (s segment) String() string { return s.text }
 // IsZero reports whether nothing was parsed.
 func (s segment) IsZero() bool { return s.text == "" }
 
+// IsCanonical reports whether the text is a UUID in small letters, as Keycloak makes ids. A database
+// that compares loosely finds a resource by other texts too: MySQL's default ignores case and accents,
+// and takes a full-width digit for a digit. Nothing else knows the resource by such a text, so that it
+// has to be read: the answer has the true id.
+func (s segment) IsCanonical() bool {
+	const length = 36
+	return len(s.text) == length && strings.Trim(s.text, "0123456789abcdef-") == ""
+}
+
 // escaped is the text for a URL.
 func (s segment) escaped() string { return url.PathEscape(s.text) }
 

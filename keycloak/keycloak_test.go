@@ -131,13 +131,18 @@ func TestAnIDNeverChangesThePath(t *testing.T) {
 	}
 }
 
-// TestAnAnswerWithAnotherIDIsNone: a database that ignores case finds a resource by its id in other
-// letters, which nothing else knows.
+// TestAnAnswerWithAnotherIDIsNone: a database that compares loosely finds a resource by its id in
+// other letters, which nothing else knows.
 func TestAnAnswerWithAnotherIDIsNone(t *testing.T) {
 	t.Parallel()
-	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, `{"id":"ab-1"}`) })
+	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, `{"id":"5f3c0d0e-4f2b-4c5e-9d3a-000000000001"}`)
+	})
 	c := newClient(t, s)
-	for id, want := range map[string]keycloak.Kind{"ab-1": "", "AB-1": keycloak.NotFound, "aB-1": keycloak.NotFound, "ab-2": keycloak.Unavailable} {
+	for id, want := range map[string]keycloak.Kind{
+		"5f3c0d0e-4f2b-4c5e-9d3a-000000000001": "", "5F3C0D0E-4F2B-4C5E-9D3A-000000000001": keycloak.NotFound, "５f3c0d0e-4f2b-4c5e-9d3a-000000000001": keycloak.NotFound,
+		"5f3c0d0e-4f2b-4c5e-9d3a-000000000002": keycloak.Unavailable,
+	} {
 		organization, err := keycloak.ParseOrganizationID(id)
 		if err != nil {
 			t.Fatal(err)

@@ -51,10 +51,11 @@ func (e KeptError) Error() string {
 	return "a rename or deletion of the group " + e.ID + ", which the configuration names or which stands above a group that it names, that is protected or has rights"
 }
 
-// shownUsers shows of a protected user who it is and whether it is active, and nothing else. One whom
-// a fine-grained permission of Keycloak keeps from the bridge is found by the name that the last look
-// saw: Keycloak refuses to read him by his id and leaves him out where several ids are asked for, and
-// lists him by his name all the same (measured on 26.6 and 26.7).
+// shownUsers shows the id, the name and the state of a protected user, and nothing else.
+//
+// A fine-grained permission can forbid the bridge to read such a user. Keycloak then refuses a read by
+// the id, and leaves the user out of a search for several ids. A search for the user name finds the
+// user all the same (measured on 26.6 and 26.7). The last look at the realm knows the name.
 type shownUsers struct {
 	Users
 
@@ -75,7 +76,7 @@ func (w shownUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User
 	return w.shown(u), err
 }
 
-// kept are those among some ids who are protected, as Keycloak lists them by their names.
+// kept finds the protected users among some ids by their names, with a call for each.
 func (w shownUsers) kept(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	var out []keycloak.User
 	for _, id := range ids {
@@ -254,7 +255,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			continue
 		}
 		rights, err := c.EffectiveRoles(ctx, step.User, f.Protected.Management)
-		if keycloak.KindOf(err) == keycloak.Denied && f.Protected.Delegate(user) { // whom a permission keeps from the bridge
+		if keycloak.KindOf(err) == keycloak.Denied && f.Protected.Delegate(user) { // a permission forbids the bridge to read the user
 			return ProtectedUsers(user)
 		}
 		if err != nil {

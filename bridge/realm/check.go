@@ -58,8 +58,8 @@ func (n need) lacking(granted []string) []string {
 	return out
 }
 
-// missing are the roles among those wanted that are not granted; manage-users is none where the
-// account shall do without it.
+// missing returns the wanted roles that are not granted. It leaves manage-users out when permissions
+// stand in its place.
 func missing(wanted, granted []string) []string {
 	out := without(wanted, granted)
 	if permitted(granted) {
@@ -68,9 +68,9 @@ func missing(wanted, granted []string) []string {
 	return out
 }
 
-// permitted reports whether an account lists users and groups by permissions, which stand in the
-// place of manage-users: with view-users, which contains the roles for that, no permission would
-// keep anybody from it.
+// permitted reports whether permissions stand in the place of manage-users: the account has the two
+// roles that let it list what permissions show. The role view-users contains both and shows all users,
+// so that permissions decide nothing for an account that has it.
 func permitted(granted []string) bool {
 	return len(without([]string{queryUsers, queryGroups}, granted)) == 0 && !slices.Contains(granted, viewUsers)
 }

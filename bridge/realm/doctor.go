@@ -124,7 +124,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 		if s.AdminPermissionsEnabled {
 			r.warn("privileges", "take manage-users from the service account, where permissions stand in its place; setup leaves it out then. Where none do, take query-users and query-groups",
-				"the account has manage-users beside query-users and query-groups: whoever has its secret could set an administrator's password, whatever permission keeps the account from him")
+				"the account has manage-users beside query-users and query-groups: whoever has its secret could set the password of every administrator, also of one whom a permission protects from the account")
 			return
 		}
 	}

@@ -30,7 +30,7 @@ type delegation struct {
 	named    []keycloak.User
 	roles    map[string]bool
 	policies []keycloak.PolicyGroup
-	// permissions are the quoted names of those that make administrators.
+	// permissions are the quoted names of those that make administrators whom the bridge knows.
 	permissions []string
 }
 
@@ -58,8 +58,8 @@ func (p permission) isForEverybodyElse() bool {
 	return slices.ContainsFunc(p.policies, isNegative) && (!p.Unanimous || !slices.ContainsFunc(p.policies, isPositive))
 }
 
-// isConfined reports whether a policy that the bridge can read bounds the permission: nobody has the
-// permission whom that policy does not name.
+// isConfined reports whether a policy that the bridge can read bounds the permission: only people whom
+// that policy names have the permission.
 func (p permission) isConfined() bool {
 	return p.Unanimous && !p.Negative && slices.ContainsFunc(p.policies, namesPeople)
 }
@@ -116,7 +116,7 @@ func (p *protector) permissions(ctx context.Context) error {
 	}
 	p.negative(permissions, policies)
 	if len(p.delegated.permissions) > 0 {
-		p.pass(checkPermissions, "who administers by %s is protected", strings.Join(p.delegated.permissions, ", "))
+		p.pass(checkPermissions, "these permissions make administrators, who are protected: %s", strings.Join(p.delegated.permissions, ", "))
 	}
 	return nil
 }
@@ -155,7 +155,9 @@ func (p *protector) weigh(one permission) {
 	if !one.administers() {
 		return
 	}
-	p.delegated.permissions = append(p.delegated.permissions, strconv.Quote(one.Name))
+	if one.isConfined() || !one.Negative && !slices.ContainsFunc(one.policies, func(p keycloak.Policy) bool { return !namesPeople(p) }) {
+		p.delegated.permissions = append(p.delegated.permissions, strconv.Quote(one.Name))
+	}
 	for _, policy := range one.policies {
 		if namesPeople(policy) {
 			for _, id := range policy.Users {

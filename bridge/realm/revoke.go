@@ -30,8 +30,8 @@ func Revocation(organization keycloak.OrganizationID, t tenant.Token) string {
 	return strings.Join([]string{organization.String(), hex.EncodeToString(t.SHA256[:]), end, t.KeyID}, "|")
 }
 
-// DescribeRevocation says of a text of Revocation which organization's token it takes back, by its id, and by
-// which key id its owner knows the token; "" for what is none.
+// DescribeRevocation reads a text that Revocation made. It returns the id of the organization and the
+// key id of the token, or "" and "" for another text.
 func DescribeRevocation(text string) (organization, keyID string) {
 	parts := revocation.FindStringSubmatch(text)
 	if parts == nil {

@@ -180,7 +180,7 @@ func (s *Setup) granting(names []string) Change {
 		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
 	}
 	if slices.Contains(names, viewClients) {
-		text += "; it needs " + viewClients + " to see who administers the realm, whom it must never change, and that shows it the secrets of the realm's clients"
+		text += "; the bridge never changes who administers the realm, and needs " + viewClients + " to see who that is; the role also shows it the secrets of the realm's clients"
 	}
 	return Change{Text: text, do: s.grant}
 }

@@ -29,8 +29,8 @@ type Protected struct {
 	Users           map[string]bool
 	Groups          map[string]bool
 	ServiceAccounts map[string]bool // which no tenant has as users
-	// Names are the user names of those who are protected, where the bridge does without
-	// manage-users: Keycloak may keep somebody from it by a permission, and lists him by his name.
+	// Names are the user names of protected users, by id, where permissions stand in the place of
+	// manage-users: one may forbid the bridge to read a user by the id, who is found by the name then.
 	Names map[string]string
 	Mixed map[string]bool // organizations, by their ids, of which a service account is a member
 	// Dormant are the names that the accounts of clients have, if they have any, which may use
@@ -76,8 +76,7 @@ func (p *Protected) OthersParent(id, path string) bool { return p != nil && p.Pa
 // User reports whether a user is protected altogether.
 func (p *Protected) User(id string) bool { return p != nil && p.Users[id] }
 
-// Name is by what Keycloak lists a protected user whom it may show by the id to nobody, "" where it
-// shows everybody.
+// Name is the user name of a protected user, where Names has it; else "".
 func (p *Protected) Name(id string) string {
 	if p.User(id) || p.Delegate(id) {
 		return p.Names[id]

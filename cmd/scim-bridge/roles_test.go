@@ -308,7 +308,7 @@ func TestSetupTellsWhatItCannotMake(t *testing.T) {
 	_, told, code := command(t, "", "setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
 		"--yes", "--mapping", "testdata/mapping.yaml")
 	for _, want := range []string{
-		"manage-users and view-realm and view-clients and view-identity-providers; it needs view-clients to see who administers the realm, whom it must never change, and that shows it the secrets of the realm's clients",
+		"manage-users and view-realm and view-clients and view-identity-providers; the bridge never changes who administers the realm, and needs view-clients to see who that is; the role also shows it the secrets of the realm's clients",
 		`left for you: the role "employee" of the mapping does not exist`, `left for you: the role "shop/editor" of the mapping does not exist`,
 		`left for you: the identity provider "corp" of the mapping does not exist`,
 	} {
