@@ -105,7 +105,7 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 // told without a call: of all others, whosever they are, nothing more is asked.
 func (r *request) mayTakeUp(u keycloak.User) bool {
 	p := r.Tenant.Party
-	return p.Left(u.Attributes) || p.HalfMade(u.Attributes) || p.Organization && p.Owns(u.Attributes) || r.mayAdopt(u)
+	return p.Left(u.Attributes) || p.HalfMade(u.Attributes) || p.Organization && p.Owns(u) || r.mayAdopt(u)
 }
 
 // mayAdopt is mayTakeUp for an account that no tenant owns.
@@ -120,7 +120,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	unfinished := p.Left(user.Attributes) || p.HalfMade(user.Attributes)
 	switch {
 	case unfinished:
-	case !p.Organization || !p.Owns(user.Attributes):
+	case !p.Organization || !p.Owns(user):
 		return change{}, false, nil
 	default:
 		_, err := r.client.OrganizationMember(ctx, r.organization(), id)

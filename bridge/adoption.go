@@ -72,7 +72,7 @@ func (r *request) everybody(ctx context.Context, first int) ([]keycloak.User, er
 // adoptOne adopts one account, which is locked and read again for it.
 func (s *Service) adoptOne(ctx context.Context, t *tenant.Tenant, u keycloak.User, dryRun bool) (Adoption, error) {
 	out := Adoption{ID: u.ID, UserName: u.Username}
-	if t.Party.Owns(u.Attributes) && !mapping.Unowned(u.Attributes) {
+	if t.Party.Owns(u) && !mapping.Unowned(u.Attributes) {
 		out.Outcome = Own
 		return out, nil
 	}

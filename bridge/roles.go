@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -125,7 +126,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case r.wall.ProtectsUser(user.ID) || !r.Tenant.Party.Owns(user.Attributes):
+	case r.wall.ProtectsUser(user.ID) || r.Tenant.Party.Standing(user) == mapping.Guest:
 		return nil, nil
 	}
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)

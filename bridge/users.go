@@ -172,7 +172,7 @@ func (userKind) created(after current, out apply.Outcome) current {
 // replace keeps what says who a user is when the account is somebody else's and the client
 // leaves it out.
 func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
-	if !r.Tenant.Party.Owns(cur.user.Attributes) {
+	if !r.Tenant.Party.Owns(cur.user) {
 		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
 	if r.wall.Deactivates(cur.userID.String()) && doc[scim.AttrActive] == false {
@@ -248,7 +248,7 @@ func deactivates(cur current, doc scim.Document) bool {
 // says the same as the stored one but for active. Not even what the bridge would mend is written.
 func (userKind) deactivation(r *request, cur current, doc scim.Document) (change, error) {
 	refused := guard.Delegate(cur.userID.String())
-	if doc[scim.AttrActive] != false || !r.Tenant.Party.Owns(cur.user.Attributes) {
+	if doc[scim.AttrActive] != false || !r.Tenant.Party.Owns(cur.user) {
 		return change{}, refused
 	}
 	held, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
@@ -291,14 +291,20 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
-	if !r.Tenant.Party.Owns(cur.user.Attributes) {
+	standing := r.Tenant.Party.Standing(cur.user)
+	if standing != mapping.Owner {
 		ch, ok, err := k.takeOver(ctx, r, cur, doc)
 		if ok || err != nil {
 			return ch, err
 		}
+	}
+	if standing == mapping.Guest {
 		return k.changeGuest(ctx, r, cur, doc)
 	}
 	state, err := k.state(r, &cur.user, doc)
+	if err == nil && standing == mapping.Managed {
+		err = mapping.KeepsIdentifiers(cur.user, state)
+	}
 	if err != nil {
 		return change{}, err
 	}
@@ -361,7 +367,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	if r.wall.Deactivates(cur.userID.String()) {
 		return nil, guard.Delegate(cur.userID.String())
 	}
-	owns := r.Tenant.Party.Owns(cur.user.Attributes) && !mapping.Unowned(cur.user.Attributes)
+	owns := r.Tenant.Party.Owns(cur.user) && !mapping.Unowned(cur.user.Attributes)
 	shared, err := k.shared(ctx, r, cur, owns)
 	if err != nil {
 		return nil, err
@@ -395,7 +401,7 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 // planExpulsion plans that a user leaves the tenant's organization and its groups.
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
 	if cur.user.Managed {
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have an administrator of Keycloak delete it")
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator take the account over with scim-bridge adopt, and delete it then")
 	}
 	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
 	groups, err := k.planLeave(ctx, r, cur.userID)

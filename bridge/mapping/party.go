@@ -19,16 +19,40 @@ type Party struct {
 	Shared       bool   // whether other tenants have users of the realm
 }
 
-// Owns reports whether an account with some attributes is the party's own. One without an
-// owner is that of every tenant of the whole realm.
-func (p Party) Owns(attributes map[string][]string) bool {
-	owners := attributes[AttrOwner]
+// Standing is what a party may change of an account.
+type Standing int
+
+const (
+	// Guest: the account is not the party's. The party keeps a record of its own beside the account.
+	Guest Standing = iota
+	// Managed: no tenant owns the account, and Keycloak says that it belongs to the party's
+	// organization (a member of the type MANAGED, which a first login through the organization's
+	// identity provider or an invitation makes). The party changes the account, but not its user name,
+	// its address or its password: Keycloak marks older accounts too, which a first login linked.
+	Managed
+	// Owner: the party created the account or took it over.
+	Owner
+)
+
+// Standing is that of the party to an account. An account without an owner is that of every tenant of
+// the whole realm.
+func (p Party) Standing(u keycloak.User) Standing {
 	switch {
-	case !p.Shared && !p.Organization, slices.Contains(owners, p.Key):
-		return true
+	case !p.Shared && !p.Organization, slices.Contains(u.Attributes[AttrOwner], p.Key):
+		return Owner
+	case !Unowned(u.Attributes):
+		return Guest
+	case !p.Organization:
+		return Owner
+	case u.Managed:
+		return Managed
 	}
-	return Unowned(attributes) && !p.Organization
+	return Guest
 }
+
+// Owns reports whether the party created an account or took it over, or may do with it whatever it
+// may do with such a one.
+func (p Party) Owns(u keycloak.User) bool { return p.Standing(u) == Owner }
 
 // leftMark begins the owner of an account that left the tenant whose key follows: it is
 // nobody's else, and the tenant's next creation of its user name takes it up again.
@@ -112,7 +136,7 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 		differing = append(differing, scim.AttrActive)
 	}
 	if len(differing) > 0 {
-		return UserState{}, notOwner(differing)
+		return UserState{}, notOwner(u, differing)
 	}
 	rest, err := m.guestRemainder(p, s)
 	if err != nil {
@@ -129,9 +153,24 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 	return out, err
 }
 
-func notOwner(names []string) *scim.Error {
-	return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from",
-		strings.Join(names, ", "))
+// notOwner refuses a change of an account that is not the party's.
+func notOwner(u keycloak.User, names []string) *scim.Error {
+	list := strings.Join(names, ", ")
+	switch {
+	case !Unowned(u.Attributes):
+		return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
+	case u.Managed:
+		return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator take the account over with scim-bridge adopt first", list)
+	}
+	return scim.Forbidden(codeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator take the account over with scim-bridge adopt first", list)
+}
+
+// KeepsIdentifiers refuses a state that would change who the account of a Managed party belongs to.
+func KeepsIdentifiers(u keycloak.User, s UserState) error {
+	if differing := Identifiers(u, s); len(differing) > 0 {
+		return notOwner(u, differing)
+	}
+	return nil
 }
 
 // KeepIdentifiers puts what is shown of some attributes in the place of what a document says,
@@ -195,11 +234,15 @@ func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 
 // guestFlag says whether the user is inactive for the guest alone; was, whether that was so
 // before. Sending what is shown changes nothing. ok is false for what would enable an account
-// that is disabled.
+// that is disabled, and for what would leave open an account that nobody answers for.
 func guestFlag(u keycloak.User, was bool, active *bool) (flag, ok bool) {
+	was = was && !Unowned(u.Attributes)
 	shown := Enabled(u) && !was
-	if active == nil || *active == shown {
+	switch {
+	case active == nil || *active == shown:
 		return was, true
+	case Unowned(u.Attributes):
+		return false, false
 	}
 	return !*active, !*active || Enabled(u)
 }

@@ -151,8 +151,9 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 // UserResource maps a user of Keycloak to a resource, as the party sees it. A remainder that
 // cannot be read whole is a *DamagedError.
 func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) {
+	standing := p.Standing(u)
 	k, further, active := m.users, u.Attributes[AttrEmails], Enabled(u)
-	if !p.Owns(u.Attributes) {
+	if standing == Guest {
 		k, further = m.guests, nil
 	}
 	doc, err := k.rest(p.Key, u.ID, u.Attributes[AttrRemainder])
@@ -162,7 +163,10 @@ func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) 
 	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
 		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	doc[scim.AttrActive] = active && doc[scim.AttrActive] != false // a guest has a flag of its own
+	if standing == Guest && !Unowned(u.Attributes) { // a guest has a flag of its own
+		active = active && doc[scim.AttrActive] != false
+	}
+	doc[scim.AttrActive] = active
 	entries := doc.Values(scim.AttrEmails)
 	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries))
 	if k.externalID != "" && !p.Organization {

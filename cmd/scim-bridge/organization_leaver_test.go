@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// sessions are those of an account, which its logins began.
+func (c customers) sessions(t *testing.T, id string) int {
+	t.Helper()
+	var list []json.RawMessage
+	if err := json.Unmarshal([]byte(adminGet(t, c.server, "/admin/realms/"+c.realm.realm+"/users/"+id+"/sessions")), &list); err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestALeaverWhoseAccountALoginMade: a MANAGED member, whose address nobody verified. Its
+// organization ends its access, whether the tenant may adopt or not.
+func TestALeaverWhoseAccountALoginMade(t *testing.T) {
+	t.Parallel()
+	for what, edit := range map[string]func(*config.Config){"never": nil, "unowned": adoptUnowned} {
+		for _, method := range []string{http.MethodPatch, http.MethodPut} {
+			t.Run(what+" "+method, func(t *testing.T) {
+				t.Parallel()
+				c := newCustomers(t, keycloaktest.Real(t), edit)
+				b := c.of["acme"]
+				b.useMapping(t, tenant.OrganizationPath(b.realm, "acme"), "version: 1\nusers: { password: accept }\n")
+				const name = "mia@acme.test"
+				id := c.brokeredUnverified(t, "acme", name).String()
+				path := "/Users/" + id
+				if c.sessions(t, id) == 0 {
+					t.Fatal("the login left no session")
+				}
+				for _, op := range []string{
+					`{"op":"replace","path":"userName","value":"eve@acme.test"}`, `{"op":"replace","path":"emails","value":[{"value":"eve@acme.test"}]}`,
+					`{"op":"replace","path":"password","value":"Taken-over-1"}`, `{"op":"replace","path":"active","value":false},{"op":"replace","path":"userName","value":"eve@acme.test"}`,
+				} {
+					if got := b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(op)); !strings.Contains(got, "scim-bridge adopt") {
+						t.Errorf("%s says %q", op, got)
+					}
+				}
+				got := b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","value":{"externalId":"M-1","title":"Nurse","name":{"familyName":"New"}}}`))
+				if user := b.user(t, id); user.LastName != "New" || user.Username != name || len(user.Attributes["scim.owner"]) != 0 {
+					t.Errorf("after a change of the name the account = %+v, the answer %v", user, got)
+				}
+				if method == http.MethodPatch {
+					got = b.must(t, method, path, patchBody(`{"op":"replace","path":"active","value":false}`))
+				} else {
+					got = b.must(t, method, path, fmt.Sprintf(`{"userName":%q,"active":false}`, name))
+				}
+				user := b.user(t, id)
+				if got["active"] != false || user.Enabled || c.sessions(t, id) != 0 {
+					t.Errorf("after active: false the answer is %v, the account enabled=%t with %d sessions", got["active"], user.Enabled, c.sessions(t, id))
+				}
+				if user.Username != name || user.Email != name || len(user.Attributes["scim.owner"]) != 0 {
+					t.Errorf("the leaver's account = %+v", user)
+				}
+				if got := b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""); !strings.Contains(got, "scim-bridge adopt") {
+					t.Errorf("DELETE says %q", got)
+				}
+				b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":true}`))
+				if !b.user(t, id).Enabled {
+					t.Error("the account that came back is disabled")
+				}
+			})
+		}
+	}
+}
+
+// TestALeaverWhomNobodyOwns is a member whom an administrator added. To deactivate such a user
+// is refused, as the account would stay open, and the remedies of the refusal work.
+func TestALeaverWhomNobodyOwns(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			b := c.of["acme"]
+			ids := map[string]string{}
+			for _, who := range []string{"removed", "adopted"} {
+				ids[who] = b.account(t, who, true).String()
+				c.admit(t, ids[who], "acme")
+				got := b.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+ids[who], patchBody(`{"op":"replace","path":"active","value":false}`))
+				if !strings.Contains(got, "active") || !strings.Contains(got, "DELETE") || !strings.Contains(got, "scim-bridge adopt") {
+					t.Errorf("the refusal says %q", got)
+				}
+				b.refused(t, http.StatusForbidden, http.MethodPut, "/Users/"+ids[who], fmt.Sprintf(`{"userName":%q,"active":false}`, who))
+				if got := b.must(t, http.MethodGet, "/Users/"+ids[who], ""); got["active"] != true {
+					t.Errorf("the member whose account is enabled is shown as %v", got)
+				}
+			}
+			b.must(t, http.MethodDelete, "/Users/"+ids["removed"], "")
+			if _, err := b.admin.OrganizationMember(t.Context(), c.ids["acme"], userID(t, ids["removed"])); keycloak.KindOf(err) != keycloak.NotFound {
+				t.Errorf("the membership stays: %v", err)
+			}
+			if !b.user(t, ids["removed"]).Enabled {
+				t.Error("the account of a member who left is disabled")
+			}
+			b.adoptions(t, b.controlled(t), tenant.OrganizationPath(b.realm, "acme"))
+			b.must(t, http.MethodPatch, "/Users/"+ids["adopted"], patchBody(`{"op":"replace","path":"active","value":false}`))
+			if b.user(t, ids["adopted"]).Enabled {
+				t.Error("the adopted member is enabled still")
+			}
+		})
+	}
+}
+
+// TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled: an account that another tenant owns stays
+// as it is, be it that a login made it a MANAGED member since.
+func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
+	t.Parallel()
+	c := newCustomers(t, keycloaktest.Real(t), nil)
+	const name = "mia@acme.test"
+	b := c.of["acme"]
+	id := c.brokeredUnverified(t, "acme", name).String()
+	path := "/Users/" + id
+	user := b.user(t, id)
+	attributes := map[string][]string{"scim.owner": {"realm"}}
+	if err := b.admin.UpdateUser(t.Context(), userID(t, id), keycloak.UserUpdate{
+		Username: &user.Username, Email: &user.Email, FirstName: &user.FirstName, LastName: &user.LastName, Attributes: attributes,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"name.familyName","value":"Taken"}`))
+	b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":false}`))
+	if !b.user(t, id).Enabled {
+		t.Error("an organization disabled another tenant's account")
+	}
+}
