@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.mayAdopt(user) {
-		ch, ok, err = k.adopt(ctx, r, id, user, doc)
+		ch, ok, err = k.adopt(ctx, r, id, user, doc, nil)
 	}
 	if err == nil && !ok {
 		err = failure
@@ -146,47 +145,57 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 }
 
 // adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
-// user would be; ok is false when it may not.
-func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (ch change, ok bool, err error) {
-	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
-	if err == nil && refusal == "" {
-		ch, refusal, err = k.adoptLinked(ctx, r, id, user, doc, link)
-	}
-	return ch, refusal == "" && err == nil, err
-}
-
-// adoptLinked plans that an account which no tenant owns becomes the tenant's own, as a
-// document says: all but who the account is, which no adoption changes. link is the one that
-// it gets, nil for none. refusal is why it may not, for the operator.
-func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, link *keycloak.Link) (ch change, refusal string, err error) {
+// user would be; ok is false when it may not. seen is what the client was shown of the account
+// before, nil for nothing.
+func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, seen scim.Document) (ch change, ok bool, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
-		return change{}, eligible.Refusal, err
+		return change{}, false, err
 	}
-	state, err := k.keptState(r, user, doc)
+	whole, err := asOwner(r, user)
 	if err != nil {
-		return change{}, "", err
+		return change{}, false, err
+	}
+	doc = doc.Clone()
+	mapping.Merge(doc, mapping.Unseen(whole, seen))
+	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
+	if err != nil || refusal != "" {
+		return change{}, false, err
+	}
+	ch, err = k.adoptLinked(ctx, r, id, user, doc, whole, link, eligible.Member)
+	return ch, err == nil, err
+}
+
+// asOwner is what a user is shown as to the tenant that owns the account.
+func asOwner(r *request, user keycloak.User) (scim.Document, error) {
+	resource, err := r.Tenant.Mapping.UserResource(mapping.Party{Key: r.Tenant.Party.Key}, user)
+	return resource.Document, err
+}
+
+// adoptLinked plans that an account which may be taken over becomes the tenant's own, as a
+// document says: all but who the account is, which no adoption changes. whole is what an owner is
+// shown of the account, link the one that it gets, nil for none.
+func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, whole scim.Document, link *keycloak.Link, member bool) (change, error) {
+	state, err := k.keptState(r, user, doc, whole)
+	if err != nil {
+		return change{}, err
 	}
 	joining, err := k.joining(ctx, r, id, doc)
-	if eligible.Member {
+	if member {
 		joining.Organization = keycloak.OrganizationID{}
 	}
 	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, joining, time.Now())
-	return change{plan: p, after: current{user: after, userID: id}}, "", err
+	return change{plan: p, after: current{user: after, userID: id}}, err
 }
 
-// keptState maps a document for an account that stays who it is.
-func (k userKind) keptState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
+// keptState maps a document for an account that stays who it is, as whole shows it.
+func (k userKind) keptState(r *request, user keycloak.User, doc, whole scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
 		return state, err
 	}
-	shown, err := r.Tenant.Mapping.UserResource(mapping.Party{Key: r.Tenant.Party.Key}, user)
-	if err != nil {
-		return state, err
-	}
 	k.countPassword(doc, false)
-	mapping.KeepIdentifiers(mapping.Identifiers(user, state), shown.Document, doc)
+	mapping.KeepIdentifiers(mapping.Identifiers(user, state), whole, doc)
 	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 }
 
@@ -221,7 +230,7 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	if err != nil {
 		return change{}, false, err
 	}
-	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, maps.Clone(doc))
+	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, cur.resource.Document)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
 		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these",
 			strings.Join(differing, ", "))

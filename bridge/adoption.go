@@ -108,19 +108,23 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	if err != nil {
 		return change{}, err
 	}
-	shown, err := r.Tenant.Mapping.UserResource(mapping.Party{Key: r.Tenant.Party.Key}, user)
+	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil {
 		return change{}, err
 	}
-	link, reason, err := k.linkAsItIs(ctx, r, id, shown.Document)
-	if err != nil {
-		return change{}, err
-	}
-	ch, refusal, err := k.adoptLinked(ctx, r, id, user, shown.Document, link)
-	if refusal != "" {
-		out.Outcome, out.Reason = Refused, refusal
+	if eligible.Refusal != "" {
+		out.Outcome, out.Reason = Refused, eligible.Refusal
 		return change{}, nil
 	}
+	whole, err := asOwner(r, user)
+	if err != nil {
+		return change{}, err
+	}
+	link, reason, err := k.linkAsItIs(ctx, r, id, whole)
+	if err != nil {
+		return change{}, err
+	}
+	ch, err := k.adoptLinked(ctx, r, id, user, whole.Clone(), whole, link, eligible.Member)
 	out.Outcome, out.Linked, out.Reason = Adopted, reason == "" && r.Tenant.Mapping.IdentityProvider() != "", reason
 	return ch, err
 }
