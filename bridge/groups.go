@@ -238,6 +238,9 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 		return change{}, err
 	}
 	state, err := k.state(r, result.Document)
+	if err == nil {
+		state, err = ownedState(r, cur.group, state)
+	}
 	if err != nil {
 		return change{}, err
 	}
@@ -249,13 +252,9 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
-	halfMade := r.Tenant.Party.HalfMade(cur.group.Attributes)
-	if halfMade {
-		state = state.Owned()
-	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
 	own := plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)
-	if members = append(members, roles...); halfMade || group.Name != cur.group.Name && len(roles) > 0 {
+	if members = append(members, roles...); state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0 {
 		p = slices.Concat(members, own, p) // the group comes last: by it a repetition sees what is left to do
 	} else {
 		p = slices.Concat(p, own, members)
@@ -357,7 +356,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 			return nil, true, err
 		}
 	}
-	reads := r.wall.ConfinesGroups() || !id.IsCanonical()
+	reads := r.wall.ConfinesGroups() || r.wall.HidesLeft() || !id.IsCanonical()
 	if reads { // before the members, whose error would tell a foreign group from an absent one
 		if _, err := k.read(ctx, r); err != nil {
 			return nil, true, err
@@ -379,8 +378,9 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 // maxNamesakes are the groups of one name in any spelling that are looked at.
 const maxNamesakes = 100
 
-// resume takes up the group in the way of a creation that is the tenant's and whose own creation
-// broke off, and makes its members those of the document. Whatever else exists stays a conflict.
+// resume takes up the group in the way of a creation: one of the tenant's that left it or whose creation
+// broke off, whose members become those of the document, or one that it adopts. Whatever else exists
+// stays a conflict.
 func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
 	taken, isTaken := errors.AsType[takenError](failure)
 	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
@@ -389,6 +389,9 @@ func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, fa
 	r.end() // as for users
 	r.ID = taken.id
 	if !isTaken {
+		if ch, ok, err := k.comeBack(ctx, r, doc); ok || err != nil {
+			return ch, ok, err
+		}
 		path, err := r.rt.Resolve(scim.AttrDisplayName)
 		if err != nil {
 			return change{}, false, err
@@ -408,20 +411,31 @@ func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, fa
 		return change{}, false, err
 	}
 	cur, err := k.read(ctx, r)
-	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.HalfMade(cur.group.Attributes) {
-		err = failure
-	}
-	if err != nil {
+	switch party := r.Tenant.Party; {
+	case keycloak.KindOf(err) == keycloak.NotFound:
+		return change{}, false, failure
+	case err != nil:
 		return change{}, false, err
+	case party.HalfMade(cur.group.Attributes):
+		ch, err := k.replace(ctx, r, cur, doc)
+		return ch, true, err
+	case !isTaken && r.adoptsGroup(cur.group):
+		ch, err := k.adopt(ctx, r, cur, doc)
+		return ch, true, err
 	}
-	ch, err := k.replace(ctx, r, cur, doc)
-	return ch, true, err
+	return change{}, false, failure
 }
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
 func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
 	if r.wall.KeepsGroup(cur.groupID.String()) { // whether it has sub-groups or not
 		return nil, guard.KeptError{ID: cur.groupID.String()}
+	}
+	if party := r.Tenant.Party; !party.OwnsGroup(cur.group) && !party.Left(cur.group.Attributes) {
+		return nil, notCreatedHere(cur.group, "delete it")
+	}
+	if refused := r.protects(cur); refused != nil { // before its members are looked at
+		return nil, refused
 	}
 	nested, err := r.wall.HasSubGroups(ctx, cur.group)
 	if err != nil {
@@ -433,13 +447,22 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
 		}
 	}
+	if !r.Tenant.Policy.Leaves() { // else nobody loses a membership
+		if err := k.refuseProtectedMembers(ctx, r, cur.groupID); err != nil {
+			return nil, err
+		}
+	}
 	all, err := k.allMembers(ctx, r, cur.groupID)
 	if err != nil {
 		return nil, err
 	}
 	// before the deletion: nobody could repeat it
 	roles, err := k.planRolesOf(ctx, r, regrouping{id: cur.groupID, all: all})
-	return append(roles, plan.ForDeletedGroup(cur.groupID)...), err
+	if err != nil {
+		return nil, err
+	}
+	rest, err := k.planEnd(ctx, r, cur)
+	return append(roles, rest...), err
 }
 
 func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

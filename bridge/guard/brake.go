@@ -50,12 +50,12 @@ func (b *Brake) of(t *tenant.Tenant) *removals {
 }
 
 // Remove counts that a tenant takes its access from a user, or is a *scim.Error with 503. One
-// who is younger than the window does not count, nor does one twice. count counts the users of the
+// whom the tenant made within the window does not count, nor does one twice. count counts the users of the
 // tenant, once a window.
 func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	window := time.Duration(policy.Window)
-	if policy.Off() || now.Sub(user.Created) < window {
+	if policy.Off() || t.Party.Made(user.Attributes) && now.Sub(user.Created) < window {
 		return nil
 	}
 	r := b.of(t)

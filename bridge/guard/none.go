@@ -38,3 +38,10 @@ func (noGroups) ConfinesGroups() bool          { return true }
 func (noGroups) RefusesStrangers() bool        { return false }
 func (noGroups) TakesGroups() bool             { return false }
 func (noGroups) GroupParent() keycloak.GroupID { return keycloak.GroupID{} }
+
+// LeftGroup: no group is told from the others, see presentGroups.
+func (noGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+	return keycloak.Group{}, false, nil
+}
+
+func (noGroups) HidesLeft() bool { return false }

@@ -174,3 +174,10 @@ func (organizationGroups) ConfinesGroups() bool            { return true }
 func (organizationGroups) RefusesStrangers() bool          { return true }
 func (organizationGroups) TakesGroups() bool               { return true }
 func (w organizationGroups) GroupParent() keycloak.GroupID { return w.id.TopLevel() }
+
+// LeftGroup: no group is told from the others, see presentGroups.
+func (organizationGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+	return keycloak.Group{}, false, nil
+}
+
+func (organizationGroups) HidesLeft() bool { return false }

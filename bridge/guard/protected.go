@@ -152,6 +152,7 @@ type shownGroups struct {
 	Groups
 
 	protected *tenant.Protected
+	c         *keycloak.Client
 }
 
 func (w shownGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
@@ -179,6 +180,11 @@ func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 		return nil, err
 	}
 	return each(list, w.shown), err
+}
+
+func (w shownGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
+	g, ok, err := w.Groups.LeftGroup(ctx, name)
+	return w.shown(g), ok, err
 }
 
 func (w shownGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {

@@ -244,3 +244,10 @@ func (w realmGroups) ConfinesGroups() bool          { return w.named || w.beside
 func (w realmGroups) RefusesStrangers() bool        { return w.users == nil }
 func (realmGroups) TakesGroups() bool               { return true }
 func (w realmGroups) GroupParent() keycloak.GroupID { return w.parent }
+
+// LeftGroup: no group is told from the others, see presentGroups.
+func (realmGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+	return keycloak.Group{}, false, nil
+}
+
+func (realmGroups) HidesLeft() bool { return false }

@@ -50,6 +50,11 @@ type Groups interface {
 	Listed(g keycloak.Group) bool
 	// HasSubGroups reports whether there are groups below a group that was read.
 	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
+	// LeftGroup finds the group of a name that left the tenant; ok is false when there is none.
+	LeftGroup(ctx context.Context, name string) (g keycloak.Group, ok bool, err error)
+	// HidesLeft reports whether groups that left the tenant are none of its groups. Else none leaves,
+	// and one that left before is a group as any.
+	HidesLeft() bool
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
 	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name: the
@@ -77,6 +82,9 @@ type Protection interface {
 	// KeepsGroup reports whether a group must keep its name and its place. Its members may
 	// change.
 	KeepsGroup(id string) bool
+	// ProtectedMembers are the ids of members of a group whom SCIM may not write, whether the tenant
+	// sees them or not; none when there are none.
+	ProtectedMembers(ctx context.Context, id keycloak.GroupID) ([]string, error)
 	// ServiceAccount reports whether an id is that of a service account, which is no user.
 	ServiceAccount(id string) bool
 }
@@ -97,7 +105,10 @@ type wall struct {
 // For is the wall of a tenant that was found fit, over its realm's client.
 func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	users, groups := reach(t, f, c)
-	return wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected}}
+	if !t.Policy.Deletes() {
+		groups = presentGroups{groups, t.Party}
+	}
+	return wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected, c}}
 }
 
 // reach is what a tenant reaches, protected or not.

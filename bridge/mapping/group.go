@@ -18,8 +18,8 @@ type GroupState struct {
 	Roles      Roles    // as in UserState
 	Dropped    []string // as in UserState
 
-	// owned says that the group becomes the tenant's own.
-	owned bool
+	// owned and adopted are as in UserState.
+	owned, adopted bool
 }
 
 // GroupState maps a document of a Group. What cannot be stored is a *scim.Error
@@ -88,7 +88,7 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 		out[AttrCreated] = out[AttrModified]
 	}
 	if current == nil || s.owned {
-		out[AttrOwner] = []string{tenantKey}
+		out[AttrOwner] = Party{Key: tenantKey}.owners(current, s.adopted)
 	}
 	return out
 }
@@ -96,6 +96,15 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 // Owned is the state of a group that becomes the tenant's own with it.
 func (s GroupState) Owned() GroupState {
 	s.owned = true
+	return s
+}
+
+// BecomesOwned reports whether the group becomes the tenant's own with the state.
+func (s GroupState) BecomesOwned() bool { return s.owned }
+
+// Adopted is the state of a group that the tenant takes over with it.
+func (s GroupState) Adopted() GroupState {
+	s.owned, s.adopted = true, true
 	return s
 }
 

@@ -54,11 +54,45 @@ func (p Party) Standing(u keycloak.User) Standing {
 // may do with such a one.
 func (p Party) Owns(u keycloak.User) bool { return p.Standing(u) == Owner }
 
-// leftMark begins the owner of an account that left the tenant whose key follows: it is
-// nobody's else, and the tenant's next creation of its user name takes it up again.
+// OwnsGroup reports whether the party made a group or took it over. A group without an owner is not
+// even that of a tenant of the whole realm.
+func (p Party) OwnsGroup(g keycloak.Group) bool {
+	return slices.Contains(g.Attributes[AttrOwner], p.Key) || !p.Shared && !p.Organization && !Unowned(g.Attributes)
+}
+
+// Made reports whether the party made a user or a group with some attributes, and did not take it over.
+func (p Party) Made(attributes map[string][]string) bool {
+	owners := attributes[AttrOwner]
+	return slices.Contains(owners, p.Key) && !slices.Contains(owners, adoptedMark+p.Key)
+}
+
+// adoptedMark begins a second owner of what the tenant whose key follows took over, by which that
+// can be undone.
+const adoptedMark = "adopted|"
+
+// Adopted reports whether the party took over a user or a group with some attributes.
+func (p Party) Adopted(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], adoptedMark+p.Key)
+}
+
+// owners are the values of the owner of what becomes the party's own: adopted, or as it was.
+func (p Party) owners(current map[string][]string, adopted bool) []string {
+	return p.marked(current, p.Key, adopted)
+}
+
+// marked is an owner, beside which it stays known that the party took something over.
+func (p Party) marked(current map[string][]string, owner string, adopted bool) []string {
+	if adopted || p.Adopted(current) {
+		return []string{owner, adoptedMark + p.Key}
+	}
+	return []string{owner}
+}
+
+// leftMark begins the owner of what left the tenant whose key follows: it is nobody's else, and the
+// tenant's next creation of its name takes it up again.
 const leftMark = "left|"
 
-// Left reports whether an account with some attributes left the party.
+// Left reports whether a user or group with some attributes left the party.
 func (p Party) Left(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], leftMark+p.Key)
 }
@@ -80,15 +114,15 @@ func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-// Leave are the attributes of an account of the party's own once it has left.
+// Leave are the attributes of a user or group of the party's own once it has left.
 func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
-	out[AttrOwner], out[AttrModified] = []string{leftMark + p.Key}, []string{stamp.UTC().Format(stampFormat)}
+	out[AttrOwner], out[AttrModified] = p.marked(attributes, leftMark+p.Key, false), []string{stamp.UTC().Format(stampFormat)}
 	return out
 }
 
-// Unowned reports whether an account with some attributes is no tenant's.
+// Unowned reports whether a user or group with some attributes is no tenant's.
 func Unowned(attributes map[string][]string) bool { return len(attributes[AttrOwner]) == 0 }
 
 // own are the values that are the party's.

@@ -33,8 +33,8 @@ type UserState struct {
 
 	// guest says that the account is not the tenant's own.
 	guest bool
-	// owned says that the account becomes the tenant's own.
-	owned bool
+	// owned says that the account becomes the tenant's own, adopted that nobody owned it before.
+	owned, adopted bool
 
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
@@ -251,7 +251,7 @@ func (s UserState) UserAttributes(p Party, current map[string][]string, stamp ti
 	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil || s.owned {
-		out[AttrOwner] = []string{p.Key}
+		out[AttrOwner] = p.owners(current, s.adopted)
 	}
 	return out
 }
@@ -259,6 +259,12 @@ func (s UserState) UserAttributes(p Party, current map[string][]string, stamp ti
 // Owned is the state of an account that becomes the tenant's own with it.
 func (s UserState) Owned() UserState {
 	s.owned = true
+	return s
+}
+
+// Adopted is the state of an account that the tenant takes over with it.
+func (s UserState) Adopted() UserState {
+	s.owned, s.adopted = true, true
 	return s
 }
 

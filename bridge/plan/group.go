@@ -64,6 +64,13 @@ func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 	return p
 }
 
+// ForLeavingGroup plans that a group of the tenant's own stays in Keycloak, without those who remove
+// names, and is no longer the tenant's.
+func ForLeavingGroup(party mapping.Party, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
+	update := keycloak.GroupUpdate{Attributes: party.Leave(current.Attributes, now)}
+	return append(ForMembers(id, nil, remove), Step{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update})
+}
+
 // ForDeletedGroup plans the deletion of a group.
 func ForDeletedGroup(id keycloak.GroupID) Plan {
 	return Plan{{Kind: DeleteGroup, Group: id}}

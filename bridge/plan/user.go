@@ -144,7 +144,7 @@ func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	if link != nil {
 		p = append(p, Step{Kind: LinkUser, User: id, Link: *link, Live: true})
 	}
-	rest, after := ForUnfinished(party, id, current, s.Owned(), j, now)
+	rest, after := ForUnfinished(party, id, current, s.Adopted(), j, now)
 	return append(p, rest...), after
 }
 

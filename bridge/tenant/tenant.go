@@ -44,10 +44,13 @@ func (p Policy) Paused() bool { return p.Access == config.AccessPaused }
 // ReadOnly reports whether the tenant changes nothing.
 func (p Policy) ReadOnly() bool { return p.Access == config.AccessReadOnly }
 
-// Deletes reports whether an account goes with its user; else it leaves the tenant.
-func (p Policy) Deletes() bool { return !p.Disables() && p.OnDelete != config.OnDeleteLeave }
+// Deletes reports whether an account goes with its user, and a group for good; else it leaves the tenant.
+func (p Policy) Deletes() bool { return !p.Disables() && !p.Leaves() }
 
-// Disables reports whether an account that leaves is disabled.
+// Leaves reports whether what leaves stays as it is.
+func (p Policy) Leaves() bool { return p.OnDelete == config.OnDeleteLeave }
+
+// Disables reports whether an account that leaves is disabled, and a group loses its members.
 func (p Policy) Disables() bool { return p.OnDelete == config.OnDeleteDisable }
 
 // Tenant is one SCIM endpoint: of a realm, or of an organization of one. All but its

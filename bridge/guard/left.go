@@ -1,0 +1,67 @@
+package guard
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// presentGroups are groups without those that left the tenant, of one whose policy lets groups leave.
+// Keycloak counts and lists those too, so that a count or a page costs reading the groups of the
+// tenant's level, a call for every hundred.
+type presentGroups struct {
+	Groups
+
+	party mapping.Party
+}
+
+func (w presentGroups) present(g keycloak.Group) bool { return !w.party.Left(g.Attributes) }
+
+func (w presentGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
+	g, err := w.Groups.Group(ctx, id)
+	if err == nil && !w.present(g) {
+		return keycloak.Group{}, noGroup()
+	}
+	return g, err
+}
+
+func (w presentGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error) {
+	list, err := w.Groups.FindGroups(ctx, q, most)
+	return keep(list, w.present), err
+}
+
+func (w presentGroups) ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
+	all, err := w.all(ctx)
+	return all[min(first, len(all)):min(first+limit, len(all))], err
+}
+
+func (w presentGroups) CountGroups(ctx context.Context) (int, error) {
+	all, err := w.all(ctx)
+	return len(all), err
+}
+
+func (w presentGroups) all(ctx context.Context) ([]keycloak.Group, error) {
+	all, err := drain(math.MaxInt, func(first, limit int) ([]keycloak.Group, error) { return w.Groups.ListGroups(ctx, first, limit) })
+	return keep(all, w.present), err
+}
+
+func (w presentGroups) Listed(g keycloak.Group) bool { return w.present(g) && w.Groups.Listed(g) }
+
+func (w presentGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
+	list, err := w.Groups.GroupsOf(ctx, id)
+	return keep(list, w.present), err
+}
+
+func (w presentGroups) HidesLeft() bool { return true }
+
+func (w presentGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
+	list, err := w.Groups.FindGroups(ctx, keycloak.GroupQuery{Search: name}, math.MaxInt)
+	i := slices.IndexFunc(list, func(g keycloak.Group) bool { return g.Name == name && !w.present(g) })
+	if err != nil || i < 0 {
+		return keycloak.Group{}, false, err
+	}
+	return list[i], true, nil
+}
