@@ -3,53 +3,103 @@ package bridge
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Adoption is what became of one account when a tenant took over those that were there.
+// Adoption is what became of one account or group when a tenant took over those that were there, or
+// gave them back.
 type Adoption struct {
-	ID       string  `json:"id"`
-	UserName string  `json:"userName"`
-	Outcome  Outcome `json:"outcome"`
-	Linked   bool    `json:"linked"`           // to the identity provider of the mapping
-	Reason   string  `json:"reason,omitempty"` // why it is refused, or not linked
+	Type    string   `json:"type"` // "User" or "Group"
+	ID      string   `json:"id"`
+	Name    string   `json:"name"` // userName or displayName
+	Outcome Outcome  `json:"outcome"`
+	Linked  bool     `json:"linked,omitempty"`  // to the identity provider of the mapping
+	Changes []string `json:"changes,omitempty"` // beside the owner, without values
+	Reason  string   `json:"reason,omitempty"`  // why it is refused, or not linked
 }
 
 // Outcome is what an adoption comes to.
 type Outcome string
 
-// The outcomes.
+// Types of what is adopted.
 const (
-	Adopted Outcome = "adopted"
-	Own     Outcome = "own" // the tenant's already
-	Refused Outcome = "refused"
+	typeUser  = "User"
+	typeGroup = "Group"
 )
 
-// Adopt takes over the accounts that no tenant owns: of all users of the realm or, for a
-// tenant of an organization, of its members. Who the accounts are stays as it is. each is told
-// of every account, in the order of the user names. With dryRun nothing is written.
-func (s *Service) Adopt(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(Adoption) error) error {
-	r, err := s.begin(Call{Tenant: t, Endpoint: endpointUsers})
-	if err == nil {
-		err = r.writes()
+// The outcomes.
+const (
+	Adopted  Outcome = "adopted"
+	Own      Outcome = "own" // the tenant's already
+	Refused  Outcome = "refused"
+	Released Outcome = "released" // no tenant's any more
+)
+
+// AdoptOptions say what Adopt does.
+type AdoptOptions struct {
+	DryRun bool // writes nothing
+	Undo   bool // gives back what the tenant took over
+}
+
+// Adopt takes over what no tenant owns: the accounts of all users of the realm or, for a tenant of an
+// organization, of its members, and the groups of the tenant. Who the accounts are and what the groups
+// are called stays as it is. With Undo what the tenant took over is nobody's again, and stays as it is.
+// each is told of every account, in the order of the user names, and then of every group.
+func (s *Service) Adopt(ctx context.Context, t *tenant.Tenant, o AdoptOptions, each func(Adoption) error) error {
+	for _, endpoint := range []string{endpointUsers, endpointGroups} {
+		r, err := s.begin(Call{Tenant: t, Endpoint: endpoint})
+		if err == nil {
+			err = r.writes()
+		}
+		if err != nil {
+			return err
+		}
+		a := adopter{s: s, t: t, o: o, each: each}
+		switch {
+		case o.Undo:
+			err = a.undo(ctx, r)
+		case endpoint == endpointUsers:
+			err = a.users(ctx, r)
+		default:
+			err = a.groups(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// adopter is one run of Adopt.
+type adopter struct {
+	s    *Service
+	t    *tenant.Tenant
+	o    AdoptOptions
+	each func(Adoption) error
+}
+
+// users takes over accounts.
+func (a adopter) users(ctx context.Context, r *request) error {
 	for first := 0; ; first += keycloak.MaxPage {
 		list, err := r.everybody(ctx, first)
 		if err != nil {
 			return err
 		}
 		for _, u := range list {
-			adoption, err := s.adoptOne(ctx, t, u, dryRun)
+			out := Adoption{Type: typeUser, ID: u.ID, Name: u.Username, Outcome: Own}
+			if !a.t.Party.Owns(u) || mapping.Unowned(u.Attributes) {
+				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
+			}
 			if err == nil {
-				err = each(adoption)
+				err = a.each(out)
 			}
 			if err != nil {
 				return err
@@ -69,42 +119,55 @@ func (r *request) everybody(ctx context.Context, first int) ([]keycloak.User, er
 	return r.client.Users(ctx, keycloak.UserQuery{First: first})
 }
 
-// adoptOne adopts one account, which is locked and read again for it.
-func (s *Service) adoptOne(ctx context.Context, t *tenant.Tenant, u keycloak.User, dryRun bool) (Adoption, error) {
-	out := Adoption{ID: u.ID, UserName: u.Username}
-	if t.Party.Owns(u) && !mapping.Unowned(u.Attributes) {
-		out.Outcome = Own
-		return out, nil
+// groups takes over groups.
+func (a adopter) groups(ctx context.Context, r *request) error {
+	for first := 0; ; first += keycloak.MaxPage {
+		list, err := r.wall.ListGroups(ctx, first, keycloak.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, g := range list {
+			out := Adoption{Type: typeGroup, ID: g.ID, Name: g.Name, Outcome: Own}
+			if r.wall.ProtectsGroup(g.ID) || !a.t.Party.OwnsGroup(g) {
+				out, err = a.one(ctx, endpointGroups, out, groupKind{a.s}.adoptAsItIs)
+			}
+			if err == nil {
+				err = a.each(out)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(list) < keycloak.MaxPage {
+			return nil
+		}
 	}
-	r, unlock, err := s.beginWrite(ctx, Call{Tenant: t, Endpoint: endpointUsers, ID: u.ID})
+}
+
+// one adopts one account or group, which is locked and read again for it.
+func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (change, error)) (Adoption, error) {
+	r, unlock, err := a.s.beginWrite(ctx, Call{Tenant: a.t, Endpoint: endpoint, ID: out.ID})
 	if err != nil {
 		return out, err
 	}
 	defer unlock()
-	ch, err := userKind{s}.adoptAsItIs(ctx, r, &out)
+	ch, err := of(ctx, r, &out)
 	switch {
 	case err != nil:
-	case dryRun:
+	case a.o.DryRun:
 		err = guard.Allow(ctx, r.client, r.fitness, ch.plan)
 	default:
-		_, err = s.apply(ctx, r, ch.plan)
+		_, err = a.s.apply(ctx, r, ch.plan)
 	}
 	if refused, ok := refusalOf(err); ok {
-		return Adoption{ID: u.ID, UserName: u.Username, Outcome: Refused, Reason: refused}, nil
+		return Adoption{Type: out.Type, ID: out.ID, Name: out.Name, Outcome: Refused, Reason: refused}, nil
 	}
 	return out, err
 }
 
 // adoptAsItIs plans the adoption of the request's account as it is now.
 func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (change, error) {
-	id, err := keycloak.ParseUserID(r.ID)
-	if err != nil {
-		return change{}, err
-	}
-	user, err := r.client.User(ctx, id)
-	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // a permission forbids the bridge to read the user
-		err = guard.ProtectedUsers(r.ID)
-	}
+	id, user, err := r.account(ctx)
 	if err != nil {
 		return change{}, err
 	}
@@ -126,7 +189,162 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	}
 	ch, err := k.adoptLinked(ctx, r, id, user, whole.Clone(), whole, link, eligible.Member)
 	out.Outcome, out.Linked, out.Reason = Adopted, reason == "" && r.Tenant.Mapping.IdentityProvider() != "", reason
+	out.Changes = append(changedFields(user, ch.after.user), changedBeside(ch.plan)...)
 	return ch, err
+}
+
+// account reads the account of the request, whoever owns it.
+func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, error) {
+	id, err := keycloak.ParseUserID(r.ID)
+	if err != nil {
+		return id, keycloak.User{}, err
+	}
+	user, err := r.client.User(ctx, id)
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // a permission forbids the bridge to read the user
+		err = guard.ProtectedUsers(r.ID)
+	}
+	return id, user, err
+}
+
+// adoptAsItIs plans the adoption of the request's group as it is now.
+func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (change, error) {
+	r.adopting = true
+	cur, err := r.writable(ctx)
+	switch {
+	case err != nil:
+		return change{}, err
+	case !mapping.Unowned(cur.group.Attributes):
+		out.Outcome, out.Reason = Refused, "a tenant owns it"
+		return change{}, nil
+	}
+	ch, err := k.adopt(ctx, r, cur, scim.Document{})
+	out.Outcome, out.Changes = Adopted, changedBeside(ch.plan)
+	return ch, err
+}
+
+// changedFields names the fields and attributes of an account that a change writes, without those of the
+// bridge itself.
+func changedFields(before, after keycloak.User) []string {
+	var out []string
+	for name, differs := range map[string]bool{
+		"username": before.Username != after.Username, "email": before.Email != after.Email,
+		"firstName": before.FirstName != after.FirstName, "lastName": before.LastName != after.LastName, "enabled": before.Enabled != after.Enabled,
+	} {
+		if differs {
+			out = append(out, name)
+		}
+	}
+	for _, name := range slices.Concat(scim.SortedNames(before.Attributes), scim.SortedNames(after.Attributes)) {
+		if !strings.HasPrefix(name, mapping.OwnPrefix) && !slices.Equal(before.Attributes[name], after.Attributes[name]) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// changedBeside tells of the steps of a plan that change something beside an account or group itself.
+func changedBeside(p plan.Plan) []string {
+	var out []string
+	for _, step := range p {
+		switch step.Kind {
+		case plan.AddMember:
+			out = append(out, "joins the group "+step.Group.String())
+		case plan.AdmitUser:
+			out = append(out, "joins the organization")
+		case plan.GrantRoles, plan.RevokeRoles:
+			for _, role := range step.Roles {
+				out = append(out, map[plan.Kind]string{plan.GrantRoles: "gets the role ", plan.RevokeRoles: "loses the role "}[step.Kind]+role.String())
+			}
+		}
+	}
+	return out
+}
+
+// undo gives back what the tenant took over, wherever it is now: of the request's type.
+func (a adopter) undo(ctx context.Context, r *request) error {
+	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: a.t.Party.AdoptedMark()}
+	list, err := r.marked(ctx, query)
+	if err != nil {
+		return err
+	}
+	for _, out := range list {
+		of := userKind{a.s}.release
+		if r.Endpoint == endpointGroups {
+			of = groupKind{a.s}.release
+		}
+		out, err := a.one(ctx, r.Endpoint, out, of)
+		if err == nil {
+			err = a.each(out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marked are the accounts or groups that have an attribute. All are read before one is changed, as it is
+// on no page then.
+func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adoption, error) {
+	var out []Adoption
+	for first := 0; ; first += keycloak.MaxPage {
+		n := 0
+		if r.Endpoint == endpointGroups {
+			list, err := r.client.Groups(ctx, keycloak.GroupQuery{Attribute: &q, In: r.groupsOf(), First: first})
+			if err != nil {
+				return nil, err
+			}
+			for _, g := range list {
+				out = append(out, Adoption{Type: typeGroup, ID: g.ID, Name: g.Name})
+			}
+			n = len(list)
+		} else {
+			list, err := r.client.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{q}, First: first})
+			if err != nil {
+				return nil, err
+			}
+			for _, u := range list {
+				out = append(out, Adoption{Type: typeUser, ID: u.ID, Name: u.Username})
+			}
+			n = len(list)
+		}
+		if n < keycloak.MaxPage {
+			return out, nil
+		}
+	}
+}
+
+// groupsOf is the organization that has the tenant's groups, zero for the realm.
+func (r *request) groupsOf() keycloak.OrganizationID {
+	if r.fitness.OrganizationGroups {
+		return r.organization()
+	}
+	return keycloak.OrganizationID{}
+}
+
+// release plans that the request's account is no tenant's any more.
+func (userKind) release(ctx context.Context, r *request, out *Adoption) (change, error) {
+	id, user, err := r.account(ctx)
+	if err != nil || !r.Tenant.Party.Adopted(user.Attributes) {
+		return change{}, err
+	}
+	out.Outcome = Released
+	return change{plan: plan.ForReleasedUser(id, user)}, nil
+}
+
+// release plans that the request's group is no tenant's any more.
+func (groupKind) release(ctx context.Context, r *request, out *Adoption) (change, error) {
+	id, err := r.wall.GroupID(r.ID)
+	if err != nil {
+		return change{}, err
+	}
+	group, err := r.client.Group(ctx, id)
+	if err != nil || !r.Tenant.Party.Adopted(group.Attributes) {
+		return change{}, err
+	}
+	out.Outcome = Released
+	return change{plan: plan.ForReleasedGroup(group)}, nil
 }
 
 // linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.

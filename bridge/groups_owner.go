@@ -22,7 +22,7 @@ func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 
 // adoptsGroup reports whether the tenant may take over a group: one that no tenant owns.
 func (r *request) adoptsGroup(g keycloak.Group) bool {
-	return r.Tenant.Policy.Adopts() && mapping.Unowned(g.Attributes)
+	return (r.adopting || r.Tenant.Policy.Adopts()) && mapping.Unowned(g.Attributes)
 }
 
 // ownedState is the state of a group with its change. The first change of a group that the tenant may

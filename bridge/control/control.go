@@ -85,8 +85,14 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 	return out
 }
 
-// Adopt takes over accounts for a tenant and tells of each, as an object for JSON.
-type Adopt func(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(adoption any) error) error
+// AdoptMode says what an adoption does.
+type AdoptMode struct {
+	DryRun bool // writes nothing
+	Undo   bool // gives back what was taken over
+}
+
+// Adopt takes over accounts and groups for a tenant and tells of each, as an object for JSON.
+type Adopt func(ctx context.Context, t *tenant.Tenant, mode AdoptMode, each func(adoption any) error) error
 
 // Brake holds mass removals of users (guard.Brake).
 type Brake interface {
@@ -104,7 +110,7 @@ type failure struct {
 }
 
 // Handler answers GET /tenants with a list of Tenant, in the order of their paths, and POST
-// /adopt?tenant=PATH&dryRun=BOOL with an adoption a line, and a failure last when it broke off.
+// /adopt?tenant=PATH&dryRun=BOOL&undo=BOOL with an adoption a line, and a failure last when it broke off.
 //
 // POST /look has look begin at once: a look at what is in Keycloak. POST /lift?tenant=PATH lifts the
 // removal brake of a tenant, and answers how it stands then. POST /revoke?realm=NAME&revocation=TEXT
@@ -142,7 +148,8 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, re
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		err := control.SetWriteDeadline(time.Time{}) // it takes as long as there are accounts
 		if err == nil {
-			err = adopt(r.Context(), t, r.FormValue("dryRun") != "false", func(adoption any) error {
+			mode := AdoptMode{DryRun: r.FormValue("dryRun") != "false", Undo: r.FormValue("undo") == "true"}
+			err = adopt(r.Context(), t, mode, func(adoption any) error {
 				return errors.Join(lines.Encode(adoption), control.Flush())
 			})
 		}
@@ -275,10 +282,10 @@ func Revoke(ctx context.Context, socket, realm, revocation string) error {
 	return err
 }
 
-// Adoptions has the bridge on a socket take over accounts for the tenant at a path, or say
-// what it would do; each is given every adoption as it comes.
-func Adoptions(ctx context.Context, socket, path string, dryRun bool, each func(adoption json.RawMessage) error) error {
-	query := url.Values{"tenant": {path}, "dryRun": {strconv.FormatBool(dryRun)}}
+// Adoptions has the bridge on a socket take over accounts and groups for the tenant at a path, give them
+// back, or say what it would do; each is given every adoption as it comes.
+func Adoptions(ctx context.Context, socket, path string, mode AdoptMode, each func(adoption json.RawMessage) error) error {
+	query := url.Values{"tenant": {path}, "dryRun": {strconv.FormatBool(mode.DryRun)}, "undo": {strconv.FormatBool(mode.Undo)}}
 	body, err := ask(ctx, socket, http.MethodPost, "/adopt?"+query.Encode())
 	if err != nil {
 		return err

@@ -77,11 +77,11 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 		t.Errorf("Tenants() (-want +got):\n%s", diff)
 	}
 	var lines []string
-	err = control.Adoptions(t.Context(), path, "saas", true, func(line json.RawMessage) error { lines = append(lines, string(line)); return nil })
-	if err == nil || err.Error() != "Keycloak is away" || !slices.Equal(lines, []string{`{"dryRun":true,"tenant":"saas","userName":"one"}`, `{"dryRun":true,"tenant":"saas","userName":"two"}`}) {
+	err = control.Adoptions(t.Context(), path, "saas", control.AdoptMode{DryRun: true, Undo: true}, func(line json.RawMessage) error { lines = append(lines, string(line)); return nil })
+	if err == nil || err.Error() != "Keycloak is away" || !slices.Equal(lines, []string{`{"dryRun":true,"tenant":"saas","undo":true,"userName":"one"}`, `{"dryRun":true,"tenant":"saas","undo":true,"userName":"two"}`}) {
 		t.Errorf("Adoptions() = %v, %v", lines, err)
 	}
-	if err := control.Adoptions(t.Context(), path, "nope", true, nil); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := control.Adoptions(t.Context(), path, "nope", control.AdoptMode{}, nil); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("Adoptions() of no tenant = %v", err)
 	}
 	if err := control.Revoke(t.Context(), path, "saas", "a|b&c"); err == nil || err.Error() != "saas has no room for a|b&c" {
@@ -143,9 +143,9 @@ func revokeNone(_ context.Context, realm, revocation string) error {
 }
 
 // adoptSome tells of two accounts and fails at a third, of the tenant saas.
-func adoptSome(_ context.Context, t *tenant.Tenant, dryRun bool, each func(any) error) error {
+func adoptSome(_ context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
 	for _, name := range []string{"one", "two"} {
-		if err := each(map[string]any{"userName": name, "tenant": t.Path, "dryRun": dryRun}); err != nil {
+		if err := each(map[string]any{"userName": name, "tenant": t.Path, "dryRun": mode.DryRun, "undo": mode.Undo}); err != nil {
 			return err
 		}
 	}

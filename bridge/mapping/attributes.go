@@ -23,6 +23,9 @@ const (
 	AttrProtected   = "scim.protected" // the bridge's own service account: see bridge/realm, Remember
 )
 
+// OwnPrefix begins the names of attributes that are the bridge's own, in lower case.
+const OwnPrefix = "scim."
+
 // Fields of a user that a rule can name as its target, beside attributes.
 const (
 	FieldFirstName = "firstName"
@@ -35,7 +38,7 @@ func isField(name string) bool { return name == FieldFirstName || name == FieldL
 // that no rule may write it.
 func isReserved(name string) bool {
 	switch lower := strings.ToLower(name); {
-	case strings.HasPrefix(lower, "scim."), strings.HasPrefix(lower, "saml.persistent.name.id.for."), strings.HasPrefix(lower, "kc."):
+	case strings.HasPrefix(lower, OwnPrefix), strings.HasPrefix(lower, "saml.persistent.name.id.for."), strings.HasPrefix(lower, "kc."):
 		return true
 	default:
 		return slices.Contains(reservedNames(), lower)

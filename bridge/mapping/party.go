@@ -63,16 +63,26 @@ func (p Party) OwnsGroup(g keycloak.Group) bool {
 // Made reports whether the party made a user or a group with some attributes, and did not take it over.
 func (p Party) Made(attributes map[string][]string) bool {
 	owners := attributes[AttrOwner]
-	return slices.Contains(owners, p.Key) && !slices.Contains(owners, adoptedMark+p.Key)
+	return slices.Contains(owners, p.Key) && !p.Adopted(attributes)
 }
 
 // adoptedMark begins a second owner of what the tenant whose key follows took over, by which that
 // can be undone.
 const adoptedMark = "adopted|"
 
+// AdoptedMark is the owner by which Keycloak finds what the party took over.
+func (p Party) AdoptedMark() string { return adoptedMark + p.Key }
+
 // Adopted reports whether the party took over a user or a group with some attributes.
 func (p Party) Adopted(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], adoptedMark+p.Key)
+	return slices.Contains(attributes[AttrOwner], p.AdoptedMark())
+}
+
+// Release are the attributes of a user or group that is no tenant's any more.
+func Release(attributes map[string][]string) map[string][]string {
+	out := WithoutLock(attributes)
+	delete(out, AttrOwner)
+	return out
 }
 
 // owners are the values of the owner of what becomes the party's own: adopted, or as it was.
@@ -83,7 +93,7 @@ func (p Party) owners(current map[string][]string, adopted bool) []string {
 // marked is an owner, beside which it stays known that the party took something over.
 func (p Party) marked(current map[string][]string, owner string, adopted bool) []string {
 	if adopted || p.Adopted(current) {
-		return []string{owner, adoptedMark + p.Key}
+		return []string{owner, p.AdoptedMark()}
 	}
 	return []string{owner}
 }

@@ -71,6 +71,12 @@ func ForLeavingGroup(party mapping.Party, id keycloak.GroupID, current keycloak.
 	return append(ForMembers(id, nil, remove), Step{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update})
 }
 
+// ForReleasedGroup plans that a group is no tenant's any more.
+func ForReleasedGroup(current keycloak.Group) Plan {
+	update := keycloak.GroupUpdate{Attributes: mapping.Release(current.Attributes)}
+	return Plan{{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}}
+}
+
 // ForDeletedGroup plans the deletion of a group.
 func ForDeletedGroup(id keycloak.GroupID) Plan {
 	return Plan{{Kind: DeleteGroup, Group: id}}

@@ -171,6 +171,12 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	return p
 }
 
+// ForReleasedUser plans that an account is no tenant's any more.
+func ForReleasedUser(id keycloak.UserID, current keycloak.User) Plan {
+	current.Attributes = mapping.Release(current.Attributes)
+	return Plan{{Kind: UpdateUser, User: id, UserUpdate: new(everything(current))}}
+}
+
 // ForDeletedUser plans the deletion of a user.
 func ForDeletedUser(id keycloak.UserID) Plan {
 	return Plan{{Kind: DeleteUser, User: id, Live: true}}

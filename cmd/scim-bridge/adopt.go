@@ -1,64 +1,99 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
+// adoptFlags are the flags of adopt.
+type adoptFlags struct {
+	file, path, output string
+	mode               control.AdoptMode
+	yes                bool
+}
+
 func newAdopt() *cobra.Command {
-	var file, path, output string
-	var dryRun bool
+	var f adoptFlags
 	cmd := &cobra.Command{
-		Use: "adopt", Short: "Take over the accounts that were there before a tenant, or say what that would do", Args: cobra.NoArgs,
-		Long: `Have a running bridge take over, for a tenant, the accounts that no tenant owns: of all users
-of the realm or, for a tenant of an organization, of its members. Names, addresses and
-passwords stay as they are. Prints what becomes of each account and why, and with --dry-run
-what would; nothing is written then. It can be repeated: what is adopted stays so.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return adopt(cmd, file, path, output, dryRun) },
+		Use: "adopt", Short: "Take over the accounts and groups that were there before a tenant, or give them back", Args: cobra.NoArgs,
+		Long: `Have a running bridge take over, for a tenant, what no tenant owns: the accounts of all users
+of the realm or, for a tenant of an organization, of its members, and the groups of the tenant.
+Names, addresses, passwords, roles and members stay as they are. Says first what the identity
+provider may do with them from then on, and asks. Prints what becomes of each account and group,
+what else changes, and why; with --dry-run what would, and nothing is written then.
+
+It can be repeated: what is adopted stays so. With --undo what the tenant took over is nobody's
+again, and stays as it is.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return adopt(cmd, f) },
 	}
-	configFlag(cmd, &file)
-	tenantFlag(cmd, &path)
-	outputFlag(cmd, &output)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "write nothing, and say what would be done")
+	configFlag(cmd, &f.file)
+	tenantFlag(cmd, &f.path)
+	outputFlag(cmd, &f.output)
+	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and say what would be done")
+	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do it without asking")
 	return cmd
 }
 
-func adopt(cmd *cobra.Command, file, path, output string, dryRun bool) error {
-	if err := checkOutput(output); err != nil {
+func adopt(cmd *cobra.Command, f adoptFlags) error {
+	if err := checkOutput(f.output); err != nil {
 		return err
 	}
-	socket, t, err := runningTenant(cmd, file, path)
+	socket, t, err := runningTenant(cmd, f.file, f.path)
 	if err != nil {
 		return err
 	}
+	if !f.mode.DryRun && !f.yes {
+		in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
+		fmt.Fprintln(in.out, opens(t, f.mode))
+		if !in.yes("Do this?") {
+			return errors.New("nothing was changed; --dry-run says what would be done to each")
+		}
+	}
 	var sum adoptions
-	err = control.Adoptions(cmd.Context(), socket, t.Path, dryRun, func(line json.RawMessage) error {
-		return sum.add(cmd.OutOrStdout(), line, output)
+	err = control.Adoptions(cmd.Context(), socket, t.Path, f.mode, func(line json.RawMessage) error {
+		return sum.add(cmd.OutOrStdout(), line, f.output)
 	})
-	if output == "text" {
-		sum.print(cmd.OutOrStdout(), dryRun)
+	if f.output == "text" {
+		sum.print(cmd.OutOrStdout(), f.mode)
 	}
 	return err
 }
 
-// adoptions counts what became of accounts.
-type adoptions struct{ adopted, linked, refused, own int }
+// opens says what the tenant's client may do from an adoption on, or may not any more.
+func opens(t control.Tenant, mode control.AdoptMode) string {
+	ends := map[string]string{
+		string(config.OnDeleteDelete):  "delete the accounts and the groups",
+		string(config.OnDeleteDisable): "disable the accounts, and empty the groups, by deleting them",
+		string(config.OnDeleteLeave):   "give the accounts and the groups up by deleting them, which leaves them as they are",
+	}[t.OnDelete]
+	if mode.Undo {
+		return fmt.Sprintf("The tenant %s gives back the accounts and groups that it took over. Its client can no longer %s, nor rename the groups. What it did before stays.", t.Path, ends)
+	}
+	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
+}
 
-// add counts an adoption and prints it, but for an account that was the tenant's already.
+// adoptions counts what became of accounts and groups.
+type adoptions struct{ adopted, linked, refused, own, released int }
+
+// add counts an adoption and prints it, but for what was the tenant's already.
 func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) error {
 	var a bridge.Adoption
 	if err := json.Unmarshal(line, &a); err != nil {
 		return err
 	}
-	outcome := string(a.Outcome)
 	switch a.Outcome {
 	case bridge.Own:
 		s.own++
@@ -66,33 +101,50 @@ func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) erro
 		s.refused++
 	case bridge.Adopted:
 		s.adopted++
+	case bridge.Released:
+		s.released++
 	}
 	if a.Linked {
 		s.linked++
-		outcome += ", linked"
 	}
 	var err error
 	switch {
 	case output == "json":
 		_, err = fmt.Fprintln(out, string(line))
-	case a.Outcome == bridge.Own:
-	case a.Reason != "":
-		_, err = fmt.Fprintf(out, "%s  %s: %s: %s\n", a.ID, a.UserName, outcome, a.Reason)
-	default:
-		_, err = fmt.Fprintf(out, "%s  %s: %s\n", a.ID, a.UserName, outcome)
+	case a.Outcome != bridge.Own:
+		_, err = fmt.Fprintln(out, lineOf(a))
 	}
 	return err
 }
 
-func (s *adoptions) print(out io.Writer, dryRun bool) {
+// lineOf is an adoption for people.
+func lineOf(a bridge.Adoption) string {
+	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
+	if a.Linked {
+		text += ", linked"
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	if len(a.Changes) > 0 {
+		text += "; changes: " + strings.Join(a.Changes, ", ")
+	}
+	return text
+}
+
+func (s *adoptions) print(out io.Writer, mode control.AdoptMode) {
 	note := ""
-	if dryRun {
+	if mode.DryRun {
 		note = "; nothing was changed"
+	}
+	if mode.Undo {
+		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
+		return
 	}
 	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.adopted, s.linked, s.refused, s.own, note)
 }
 
 // adopt is what a running bridge does for the command.
-func (a *app) adopt(ctx context.Context, t *tenant.Tenant, dryRun bool, each func(any) error) error {
-	return a.service.Adopt(ctx, t, dryRun, func(one bridge.Adoption) error { return each(one) })
+func (a *app) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
+	return a.service.Adopt(ctx, t, bridge.AdoptOptions(mode), func(one bridge.Adoption) error { return each(one) })
 }

@@ -50,7 +50,7 @@ func (b testBridge) controlled(t *testing.T) string {
 // adoptions runs the command and returns what it says of each account, by its user name.
 func (b testBridge) adoptions(t *testing.T, file, path string, more ...string) map[string]bridge.Adoption {
 	t.Helper()
-	out, told, code := command(t, "", append([]string{"adopt", "--config", file, "--tenant", path, "--output", "json"}, more...)...)
+	out, told, code := command(t, "", append([]string{"adopt", "--yes", "--config", file, "--tenant", path, "--output", "json"}, more...)...)
 	if code != 0 {
 		t.Fatalf("adopt ended with %d: %s%s", code, out, told)
 	}
@@ -60,7 +60,7 @@ func (b testBridge) adoptions(t *testing.T, file, path string, more ...string) m
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
 			t.Fatal(err)
 		}
-		all[a.UserName] = a
+		all[a.Name] = a
 	}
 	return all
 }
@@ -139,7 +139,7 @@ func TestAdoptCommand(t *testing.T) {
 			b.must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant's own now
 			b.must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
-			if code != 0 || !strings.Contains(out, "admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
+			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
 			}
 		})
@@ -183,14 +183,14 @@ func TestAdoptCommandOfNothing(t *testing.T) {
 	t.Parallel()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	file := b.controlled(t)
-	if _, told, code := command(t, "", "adopt", "--config", file, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
+	if _, told, code := command(t, "", "adopt", "--yes", "--config", file, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
 		t.Errorf("adopt of another tenant ended with %d: %s", code, told)
 	}
 	of := b.app.watcher.Tenants.All()[0]
 	f := of.Fitness()
 	f.Problem = "broken"
 	of.SetFitness(f)
-	if _, told, code := command(t, "", "adopt", "--config", file); code != exitFailure || !strings.Contains(told, "does not offer what this endpoint needs") {
+	if _, told, code := command(t, "", "adopt", "--yes", "--config", file); code != exitFailure || !strings.Contains(told, "does not offer what this endpoint needs") {
 		t.Errorf("adopt of an unfit tenant ended with %d: %s", code, told)
 	}
 }
