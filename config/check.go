@@ -253,7 +253,7 @@ func (p Policies) orDefault() Policies {
 		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified), Access: cmp.Or(p.Access, AccessFull),
 		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, 250), InFlight: cmp.Or(p.Limits.InFlight, 64)},
 		RemovalBrake: RemovalBrake{
-			Max: cmp.Or(p.RemovalBrake.Max, 20), Window: cmp.Or(p.RemovalBrake.Window, Duration(time.Hour)), Floor: cmp.Or(p.RemovalBrake.Floor, 20),
+			Max: cmp.Or(p.RemovalBrake.Max, 20), Window: cmp.Or(p.RemovalBrake.Window, Duration(time.Hour)), Floor: cmp.Or(p.RemovalBrake.Floor, 3),
 		},
 	}
 }

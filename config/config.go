@@ -304,7 +304,7 @@ type RemovalBrake struct {
 	Max Percent `json:"max"`
 	// Window is `window`: within that time, default 1h.
 	Window Duration `json:"window"`
-	// Floor is `floor`: as many may go whatever Max says, for tenants with few users; default 20.
+	// Floor is `floor`: as many may go whatever Max says, for tenants with few users; default 3.
 	Floor int `json:"floor"`
 }
 

@@ -181,3 +181,43 @@ func brake(t *testing.T, file, path string) string {
 	}
 	return shown.RemovalBrake
 }
+
+// TestTheRemovalBrakeInARealmWithUsers: accounts that SCIM did not make count however young they are,
+// taken over or not, and a realm of few users loses few of them.
+func TestTheRemovalBrakeInARealmWithUsers(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBridgeOn(t, start(t), func(c *config.Config) {
+				for _, r := range c.Realms {
+					r.Tenants[0].RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(2 * time.Hour), Floor: 3}
+				}
+			})
+			b.passFrom(time.Minute, time.Millisecond)
+			var ids []string
+			for i := range 20 {
+				ids = append(ids, b.account(t, fmt.Sprintf("user-%02d", i), true).String())
+			}
+			b.adoptions(t, b.controlled(t), b.realm)
+			for i := range 20 {
+				ids = append(ids, b.account(t, fmt.Sprintf("later-%02d", i), true).String())
+			}
+			mine := b.create(t, "/Users", `{"userName":"mine"}`)
+			gone := 0
+			for i := range ids {
+				id := ids[(i*7)%len(ids)]
+				_, err := b.send(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":false}`))
+				if err == nil {
+					gone++
+				} else if client.StatusOf(err) != http.StatusServiceUnavailable {
+					t.Fatal(err)
+				}
+			}
+			if gone != 9 { // a fifth of 41
+				t.Errorf("of 41 users %d went", gone)
+			}
+			b.must(t, http.MethodDelete, "/Users/"+mine, "") // whom the tenant made just now
+		})
+	}
+}

@@ -219,7 +219,7 @@ func unlimited(c *config.Config) {
 	}
 	plenty := config.Limits{RequestsPerSecond: 100_000, InFlight: 1000}
 	usual := config.Limits{RequestsPerSecond: 250, InFlight: 64}
-	brake := config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 20}
+	brake := config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 3}
 	realms := map[string]config.Realm{}
 	for name, r := range c.Realms {
 		r.Tenants = append([]config.Tenant(nil), r.Tenants...)
