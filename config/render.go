@@ -21,6 +21,8 @@ type Draft struct {
 	// are served then in place of a tenant; "" for none.
 	CredentialKeyFile string
 	TokensFile        string  // name of the tenant's file of tokens, relative to config.yaml
+	Scope             Scope   // "" for the default
+	Adopt             Adopt   // "" for the default
 	Mapping           string  // the mapping file, "" for the built-in mapping
 	Listen            Address // "" for the default
 	PublicURL         string  // "" for the one that Listen gives
@@ -158,11 +160,12 @@ func (w *writer) identified(key string, list []Identified) {
 // organizations writes that every organization is served.
 func (w *writer) organizations(d Draft) {
 	w.line("    # Every organization that scim-bridge tokens new made a credential for.")
-	if d.Mapping == "" {
+	if d.Mapping == "" && d.Adopt == "" {
 		w.line("    organizations: \"*\"")
 	} else {
 		w.line("    organizations:")
 		w.key(6, "mapping", d.Mapping)
+		w.key(6, "adopt", string(d.Adopt))
 	}
 	w.key(4, "credentialKeyFile", d.CredentialKeyFile)
 }
@@ -175,6 +178,12 @@ func (w *writer) tenant(d Draft) {
 	w.key(8, "organizationID", d.OrganizationID)
 	w.key(8, "path", d.Path)
 	w.key(8, "mapping", d.Mapping)
+	if d.Scope != "" {
+		w.line("        scope: %s # the client does not see users that no endpoint made", d.Scope)
+	}
+	if d.Adopt != "" {
+		w.line("        adopt: %s # the client takes over users and groups that no endpoint made", d.Adopt)
+	}
 	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
 	w.line("        # bareToken: true")
 	w.line("        # unknownMembers: ignore")

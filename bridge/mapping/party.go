@@ -102,9 +102,12 @@ func (p Party) marked(current map[string][]string, owner string, adopted bool) [
 // tenant's next creation of its name takes it up again.
 const leftMark = "left|"
 
+// LeftMark is the owner by which Keycloak finds what left the party.
+func (p Party) LeftMark() string { return leftMark + p.Key }
+
 // Left reports whether a user or group with some attributes left the party.
 func (p Party) Left(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], leftMark+p.Key)
+	return slices.Contains(attributes[AttrOwner], p.LeftMark())
 }
 
 // halfMadeMark begins a second owner of a user or group whose creation is not over: what the
@@ -128,7 +131,7 @@ func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
 func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
-	out[AttrOwner], out[AttrModified] = p.marked(attributes, leftMark+p.Key, false), []string{stamp.UTC().Format(stampFormat)}
+	out[AttrOwner], out[AttrModified] = p.marked(attributes, p.LeftMark(), false), []string{stamp.UTC().Format(stampFormat)}
 	return out
 }
 

@@ -31,6 +31,9 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
+		if len(r.Problems()) == 0 {
+			r.existing(ctx, c, t, others)
+		}
 	}
 	return r.Findings
 }
@@ -69,6 +72,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
 	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
+	r.Resolved, r.OrganizationGroups, r.Protected = report.Resolved, report.OrganizationGroups, report.Protected
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
 }

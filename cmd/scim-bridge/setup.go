@@ -49,6 +49,7 @@ type setupFlags struct {
 	helm                  bool
 	yes, relax, usernames bool
 	feed                  bool
+	existing              string // see existingChoices
 
 	protectUsers  []string            // user names
 	protectGroups []string            // paths
@@ -87,6 +88,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.StringArrayVar(&f.protectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")
 	flags.StringArrayVar(&f.protectGroups, "protect-group", nil, "with --out: the `path` of a group that clients shall never change, with its members; may be repeated")
+	flags.StringVar(&f.existing, "existing", "", "with --out: what the client may do with users that are there already, manage, leave or adopt; default: asks, with --yes manage")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
 	flags.StringVar(&f.out, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
 	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
@@ -115,6 +117,9 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	if f.users, f.groups, err = realm.Identify(ctx, admin, f.protectUsers, f.protectGroups); err != nil {
+		return err
+	}
+	if err := f.chooseExisting(ctx, in, admin); err != nil {
 		return err
 	}
 	s, changes, err := f.plan(ctx, in, admin, m)
@@ -163,7 +168,7 @@ func (f setupFlags) check() error {
 	if f.out != "" && config.Public(f.out) {
 		return codedError{exitUsage, fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", f.out)}
 	}
-	return checkOutput(f.output)
+	return errors.Join(f.checkExisting(), checkOutput(f.output))
 }
 
 // admin makes a client with the administrator's credentials.
@@ -308,7 +313,9 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	if f.every {
 		key = credentialKeyName
 	}
+	scope, adopt := f.decided()
 	draft := config.Draft{
+		Scope: scope, Adopt: adopt,
 		KeycloakURL: f.url, Realm: f.realm, ClientID: f.clientID, SecretFile: secretName,
 		TokensFile:   tokensName,
 		Organization: f.organization, OrganizationID: f.organizationID.String(),

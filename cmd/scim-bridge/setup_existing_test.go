@@ -1,0 +1,129 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// TestSetupAsksWhatShallHoldForWhoIsThere, in words that say what the client may do, and writes the
+// answer. Nobody who agreed to everything is asked, and nobody in an empty realm.
+func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	name, admin := newEmptyRealm(t, server)
+	args := func(more ...string) []string {
+		return append([]string{
+			"setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password,
+			"--relax-validators", "--allow-username-changes", "--change-feed", "--out", t.TempDir(),
+		}, more...)
+	}
+	if _, told, code := command(t, "y\n", args()...); code != 0 || strings.Contains(told, "already") {
+		t.Errorf("setup of an empty realm = %d, %s", code, told)
+	}
+	b := testBridge{admin: admin, realm: name}
+	b.account(t, "jane", true)
+	b.account(t, "joe", true)
+	b.group(t, "crew", keycloak.GroupID{})
+	for answers, want := range map[string][2]string{
+		"\n": {"all", "never"}, "manage\n": {"all", "never"}, "leave\n": {"owned", "never"}, "nonsense\nADOPT\n": {"all", "unowned"},
+	} {
+		list := args()
+		_, told, code := command(t, answers, list...)
+		if code != 0 || !strings.Contains(told, "There are 2 users and 1 groups already.") || !strings.Contains(told, "changes and disables these users") {
+			t.Fatalf("setup answered %q = %d:\n%s", answers, code, told)
+		}
+		wantPolicy(t, list, want)
+	}
+	for _, answers := range []string{"", "nonsense"} {
+		if _, told, code := command(t, answers, args()...); code == 0 || !strings.Contains(told, "nothing was changed") {
+			t.Errorf("setup answered %q = %d, %s", answers, code, told)
+		}
+	}
+	list := args("--yes")
+	if _, told, code := command(t, "", list...); code != 0 || !strings.Contains(told, "Written is manage; --existing chooses another one.") {
+		t.Errorf("setup --yes = %d, %s", code, told)
+	}
+	wantPolicy(t, list, [2]string{"all", "never"})
+	list = args("--yes", "--existing", "leave")
+	if _, told, code := command(t, "", list...); code != 0 || strings.Contains(told, "Written is") {
+		t.Errorf("setup --existing leave = %d, %s", code, told)
+	}
+	wantPolicy(t, list, [2]string{"owned", "never"})
+	for _, wrong := range [][]string{{"--existing", "delete"}, {"--existing", "leave", "--organization", "acme"}, {"--existing", "leave", "--all-organizations"}} {
+		if _, told, code := command(t, "", args(wrong...)...); code != exitUsage || !strings.Contains(told, "--existing must be ") {
+			t.Errorf("setup %v = %d, %s", wrong, code, told)
+		}
+	}
+}
+
+// wantPolicy compares what setup wrote.
+func wantPolicy(t *testing.T, args []string, want [2]string) {
+	t.Helper()
+	c, problems := config.Load(filepath.Join(args[slices.Index(args, "--out")+1], configName))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, r := range c.Realms {
+		if got := [2]string{string(r.Tenants[0].Scope), string(r.Tenants[0].Adopt)}; got != want {
+			t.Errorf("scope and adopt are %v, want %v", got, want)
+		}
+	}
+}
+
+// TestDoctorTellsOfWhoIsThere: how many there are whom no endpoint made, and what the client may do with
+// them; the remedies of its warnings end them.
+func TestDoctorTellsOfWhoIsThere(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			for of, b := range c.bothTenants() {
+				b.create(t, "/Users", `{"userName":"made-`+of+`"}`)
+				b.create(t, "/Groups", `{"displayName":"made-`+of+`"}`)
+				c.member(t, of, b.account(t, "there-"+of, true).String())
+				c.consoleGroup(t, of, "crew-"+of)
+			}
+			for of, b := range c.bothTenants() {
+				text := map[string]string{"realm": "2 users and 1 groups that no endpoint made", "organization": "1 users and 1 groups that no endpoint made"}[of]
+				if of == "realm" && !c.of["acme"].organizationGroups(t) {
+					text = "2 users and 1 groups that no endpoint made"
+				}
+				found := c.existing(t, b)
+				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "scim-bridge adopt --tenant "+b.path(t)) {
+					t.Errorf("%s: doctor finds %+v, want %q", of, found, text)
+				}
+			}
+			for _, of := range []string{"organization", "realm"} {
+				b := c.bothTenants()[of]
+				b.adoptions(t, b.controlled(t), b.path(t))
+			}
+			for of, b := range c.bothTenants() {
+				if found := c.existing(t, b); found.Severity != realm.Pass {
+					t.Errorf("%s: after the adoption doctor finds %+v", of, found)
+				}
+			}
+		})
+	}
+}
+
+// existing is what doctor finds of what was there before a tenant.
+func (c customers) existing(t *testing.T, b testBridge) realm.Finding {
+	t.Helper()
+	mine := b.app.watcher.Tenants.ByPath(b.path(t))
+	others := slices.DeleteFunc(slices.Clone(b.app.watcher.Tenants.All()), func(other *tenant.Tenant) bool { return other == mine })
+	found := realm.Doctor(t.Context(), b.app.watcher.Realms.Client(b.realm), mine, others...)
+	i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == "existing" })
+	if i < 0 {
+		t.Fatalf("doctor finds %v", found)
+	}
+	return found[i]
+}
