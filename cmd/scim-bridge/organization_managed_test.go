@@ -17,8 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// provider makes an identity provider, which is another realm of the server, with a user, and
-// returns the user's id there. It is an organization's unless alias is "".
+// provider makes the identity provider "idp" with a user, and returns the user's id there. It is an
+// organization's unless alias is "".
 func (c customers) provider(t *testing.T, alias, name string) (sub string) {
 	t.Helper()
 	return c.providerThat(t, alias, name, true)
@@ -27,24 +27,38 @@ func (c customers) provider(t *testing.T, alias, name string) (sub string) {
 // providerThat is provider that says whether the realm takes its addresses for verified ones.
 func (c customers) providerThat(t *testing.T, alias, name string, trusted bool) (sub string) {
 	t.Helper()
-	provider, there := newEmptyRealm(t, c.server)
-	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+provider+"/users", fmt.Sprintf(
-		`{"username":%q,"email":%q,"emailVerified":true,"firstName":"F","lastName":"L","enabled":true,"credentials":[{"type":"password","value":"pw"}]}`, name, name))
-	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+provider+"/clients",
-		`{"clientId":"app-of-idp","secret":"s","publicClient":false,"standardFlowEnabled":true,"redirectUris":["`+c.server.URL+`/*"]}`)
-	oidc := c.server.URL + "/realms/" + provider + "/protocol/openid-connect"
-	realm := "/admin/realms/" + c.realm.realm
-	adminSend(t, c.server, http.MethodPost, realm+"/identity-provider/instances",
-		`{"alias":"idp","providerId":"oidc","enabled":true,"trustEmail":`+strconv.FormatBool(trusted)+`,"config":{"clientId":"app-of-idp","clientSecret":"s","authorizationUrl":"`+oidc+`/auth","tokenUrl":"`+oidc+`/token","userInfoUrl":"`+oidc+`/userinfo","clientAuthMethod":"client_secret_post","kc.org.domain":"`+alias+`.test"}}`)
-	if alias != "" {
-		adminSend(t, c.server, http.MethodPost, realm+"/organizations/"+c.ids[alias].String()+"/identity-providers", `"idp"`)
-	}
-	adminSend(t, c.server, http.MethodPost, realm+"/clients", `{"clientId":"app","publicClient":true,"standardFlowEnabled":true,"redirectUris":["http://app.test/*"]}`)
+	there := c.identityProvider(t, "idp", alias, trusted)
+	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+c.realm.realm+"/clients", `{"clientId":"app","publicClient":true,"standardFlowEnabled":true,"redirectUris":["http://app.test/*"]}`)
+	c.personAt(t, there, name)
 	list, err := there.Users(t.Context(), keycloak.UserQuery{Username: name})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("the users of the identity provider are %v, %v", list, err)
 	}
 	return list[0].ID
+}
+
+// personAt makes a user of an identity provider.
+func (c customers) personAt(t *testing.T, there *keycloak.Client, name string) {
+	t.Helper()
+	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+there.Realm().String()+"/users", fmt.Sprintf(
+		`{"username":%q,"email":%q,"emailVerified":true,"firstName":"F","lastName":"L","enabled":true,"credentials":[{"type":"password","value":"pw"}]}`, name, name))
+}
+
+// identityProvider makes an identity provider of the realm, which is another realm of the server. It is
+// an organization's unless of is "".
+func (c customers) identityProvider(t *testing.T, alias, of string, trusted bool) *keycloak.Client {
+	t.Helper()
+	provider, there := newEmptyRealm(t, c.server)
+	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+provider+"/clients",
+		`{"clientId":"app-of-idp","secret":"s","publicClient":false,"standardFlowEnabled":true,"redirectUris":["`+c.server.URL+`/*"]}`)
+	oidc := c.server.URL + "/realms/" + provider + "/protocol/openid-connect"
+	realm := "/admin/realms/" + c.realm.realm
+	adminSend(t, c.server, http.MethodPost, realm+"/identity-provider/instances",
+		`{"alias":"`+alias+`","providerId":"oidc","enabled":true,"trustEmail":`+strconv.FormatBool(trusted)+`,"config":{"clientId":"app-of-idp","clientSecret":"s","authorizationUrl":"`+oidc+`/auth","tokenUrl":"`+oidc+`/token","userInfoUrl":"`+oidc+`/userinfo","clientAuthMethod":"client_secret_post","kc.org.domain":"`+of+`.test"}}`)
+	if of != "" {
+		adminSend(t, c.server, http.MethodPost, realm+"/organizations/"+c.ids[of].String()+"/identity-providers", `"`+alias+`"`)
+	}
+	return there
 }
 
 // logIn is a login through the identity provider that ends in the application: no other form
@@ -59,9 +73,14 @@ func (c customers) logIn(t *testing.T, name string) {
 // tryLogIn is logIn that may end elsewhere.
 func (c customers) tryLogIn(t *testing.T, name string) (last string) {
 	t.Helper()
-	return login(t, c.server.URL+"/realms/"+c.realm.realm+"/protocol/openid-connect/auth?"+url.Values{
-		"client_id": {"app"}, "redirect_uri": {"http://app.test/done"}, "response_type": {"code"}, "scope": {"openid"}, "kc_idp_hint": {"idp"},
-	}.Encode(), name, "pw")
+	return login(t, c.authURL("auth", "idp"), url.Values{"username": {name}, "password": {"pw"}})
+}
+
+// authURL begins a login by an identity provider, or a registration.
+func (c customers) authURL(endpoint, hint string) string {
+	return c.server.URL + "/realms/" + c.realm.realm + "/protocol/openid-connect/" + endpoint + "?" + url.Values{
+		"client_id": {"app"}, "redirect_uri": {"http://app.test/done"}, "response_type": {"code"}, "scope": {"openid"}, "kc_idp_hint": {hint},
+	}.Encode()
 }
 
 // brokered makes a member whose account belongs to an organization, by a first login.
@@ -96,9 +115,9 @@ func (c customers) firstLogin(t *testing.T, name string) keycloak.UserID {
 
 var formAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
 
-// login walks through a login as a browser does. last is the page at which it ends when it is
+// login opens a page and sends its form as a browser does. last is the page at which it ends when it is
 // not led to the application.
-func login(t *testing.T, target, name, password string) (last string) {
+func login(t *testing.T, target string, form url.Values) (last string) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -121,7 +140,6 @@ func login(t *testing.T, target, name, password string) (last string) {
 	if action == nil {
 		t.Fatalf("no form to log in:\n%s", page)
 	}
-	form := url.Values{"username": {name}, "password": {password}}
 	req, err = http.NewRequestWithContext(t.Context(), http.MethodPost, html.UnescapeString(action[1]), strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)

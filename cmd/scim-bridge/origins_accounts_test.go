@@ -1,0 +1,348 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// foundAccount is an account that is there before the client asks for it.
+type foundAccount struct {
+	id, userName, email, externalID string // "" for no externalId
+}
+
+// accountOrigins are the ways in which accounts come to be, each with what makes one.
+func accountOrigins() ([]string, map[string]func(*testing.T, *walk) foundAccount) {
+	names := []string{
+		"this endpoint made", "another endpoint made", "an administrator made in the console", "a person made by registering",
+		"a first login through the organization's identity provider made", "a first login through another identity provider made", "another SCIM server made",
+	}
+	return names, map[string]func(*testing.T, *walk) foundAccount{
+		names[0]: func(t *testing.T, w *walk) foundAccount { return w.scimAccount(t, w.b) },
+		names[1]: func(t *testing.T, w *walk) foundAccount {
+			other := w.of["globex"]
+			if w.column.of == "realm" {
+				other = w.of["acme"]
+			}
+			return w.member(t, w.scimAccount(t, other))
+		},
+		names[2]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.consoleAccount(t, true, nil)) },
+		names[3]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.registered(t)) },
+		names[4]: func(t *testing.T, w *walk) foundAccount { return w.loggedIn(t, &w.managed, "managed", "acme") },
+		names[5]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.loggedIn(t, &w.other, "other", "")) },
+		names[6]: func(t *testing.T, w *walk) foundAccount {
+			return w.member(t, w.consoleAccount(t, false, map[string][]string{"externalId": {w.name("ext")}}))
+		},
+	}
+}
+
+// member makes an account a member of the organization, where the tenant is one's.
+func (w *walk) member(t *testing.T, a foundAccount) foundAccount {
+	t.Helper()
+	w.customers.member(t, w.column.of, a.id)
+	return a
+}
+
+func (w *walk) scimAccount(t *testing.T, b testBridge) foundAccount {
+	t.Helper()
+	name := w.name("scim")
+	a := foundAccount{userName: name, email: name + "@" + strings.TrimSuffix(domainOf(w, b), "."), externalID: "x-" + name}
+	a.id = b.create(t, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":%q,"name":{"givenName":"F","familyName":"L"},"emails":[{"value":%q,"primary":true}]}`, a.userName, a.externalID, a.email))
+	if b.Base != w.b.Base { // the values of another endpoint are not this one's
+		a.externalID = ""
+	}
+	return a
+}
+
+// domainOf is the one in which a tenant may give addresses.
+func domainOf(w *walk, b testBridge) string {
+	if b.Base == w.of["globex"].Base {
+		return "globex.test"
+	}
+	return "acme.test"
+}
+
+func (w *walk) consoleAccount(t *testing.T, verified bool, attributes map[string][]string) foundAccount {
+	t.Helper()
+	a := foundAccount{userName: w.name("console")}
+	a.email = a.userName + "@acme.test"
+	if ids := attributes["externalId"]; len(ids) > 0 {
+		a.externalID = ids[0]
+	}
+	id, err := w.b.admin.CreateUser(t.Context(), keycloak.NewUser{
+		Username: a.userName, Email: a.email, EmailVerified: verified, FirstName: "F", LastName: "L", Enabled: true, Attributes: attributes,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.id = id.String()
+	return a
+}
+
+// registered is an account whose owner registered.
+func (w *walk) registered(t *testing.T) foundAccount {
+	t.Helper()
+	adminSend(t, w.server, http.MethodPut, "/admin/realms/"+w.b.realm, `{"registrationAllowed":true}`)
+	name := w.name("person")
+	form := url.Values{"username": {name}, "email": {name + "@acme.test"}, "firstName": {"F"}, "lastName": {"L"}, "password": {"pw"}, "password-confirm": {"pw"}}
+	if last := login(t, w.authURL("registrations", ""), form); last != "" {
+		t.Fatalf("the registration of %s ends at:\n%s", name, last)
+	}
+	return w.known(t, name)
+}
+
+// loggedIn is an account that a first login made, by an identity provider with an alias, of an
+// organization unless of is "". Keycloak does not take its addresses for verified ones.
+func (w *walk) loggedIn(t *testing.T, there **keycloak.Client, alias, of string) foundAccount {
+	t.Helper()
+	if *there == nil {
+		*there = w.identityProvider(t, alias, of, false)
+	}
+	name := w.name("login") + "@acme.test"
+	w.personAt(t, *there, name)
+	if last := login(t, w.authURL("auth", alias), url.Values{"username": {name}, "password": {"pw"}}); last != "" {
+		t.Fatalf("the login of %s ends at:\n%s", name, last)
+	}
+	return w.known(t, name)
+}
+
+// known is the account with a user name.
+func (w *walk) known(t *testing.T, name string) foundAccount {
+	t.Helper()
+	list, err := w.b.admin.Users(t.Context(), keycloak.UserQuery{Username: name})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("the users %s are %v, %v", name, list, err)
+	}
+	return foundAccount{id: list[0].ID, userName: list[0].Username, email: list[0].Email}
+}
+
+// accountVerbs are what a client does with an account, and how the cell comes about. changed says that
+// the account is not what it was any more.
+func accountVerbs() ([]string, map[string]func(*testing.T, *walk, foundAccount) (cell string, changed bool)) {
+	names := []string{
+		"reads it", "finds it by `userName`", "finds it by its address", "finds it by `externalId`", "creates it again (POST)", "changes its name", "changes an attribute", "replaces it (PUT)",
+		"changes its address", "changes its `userName`", "sets its password", "deactivates it", "adds it to a group", "takes it out of a group", "deletes it",
+	}
+	patched := func(op string, effect func(before, after keycloak.User) bool) func(*testing.T, *walk, foundAccount) (string, bool) {
+		return func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			t.Helper()
+			return w.changes(t, a, http.MethodPatch, patchBody(strings.ReplaceAll(op, "$", w.name("new"))), effect)
+		}
+	}
+	return names, map[string]func(*testing.T, *walk, foundAccount) (string, bool){
+		names[0]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.reads(t, a) },
+		names[1]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "userName", a.userName, a) },
+		names[2]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "emails.value", a.email, a) },
+		names[3]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "externalId", a.externalID, a) },
+		names[4]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.postsAgain(t, a) },
+		names[5]: patched(`{"op":"replace","path":"name.familyName","value":"$"}`, func(before, after keycloak.User) bool { return before.LastName != after.LastName }),
+		names[6]: patched(`{"op":"replace","path":"title","value":"$"}`, func(_, after keycloak.User) bool { return len(after.Attributes["job_title"]) == 1 }),
+		names[7]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			body := fmt.Sprintf(`{"userName":%q,"active":true,"title":"Put","name":{"givenName":"F","familyName":"L"},"emails":[{"value":%q,"primary":true}]}`, a.userName, a.email)
+			return w.changes(t, a, http.MethodPut, body, func(_, after keycloak.User) bool { return slices.Equal(after.Attributes["job_title"], []string{"Put"}) })
+		},
+		names[8]: patched(`{"op":"replace","path":"emails","value":[{"value":"$@acme.test","primary":true}]}`, func(before, after keycloak.User) bool { return before.Email != after.Email }),
+		names[9]: patched(`{"op":"replace","path":"userName","value":"$"}`, func(before, after keycloak.User) bool { return before.Username != after.Username }),
+		names[10]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			const password = "Set-by-the-client-1"
+			effect := func(keycloak.User, keycloak.User) bool { return w.b.canLogIn(t, w.server, a.userName, password) }
+			return w.changes(t, a, http.MethodPatch, patchBody(`{"op":"replace","path":"password","value":"`+password+`"}`), effect)
+		},
+		names[11]: patched(`{"op":"replace","path":"active","value":false}`, func(_, after keycloak.User) bool { return !after.Enabled }),
+		names[12]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.joins(t, a) },
+		names[13]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.parts(t, a) },
+		names[14]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.deletes(t, a) },
+	}
+}
+
+func (w *walk) reads(t *testing.T, a foundAccount) (string, bool) {
+	t.Helper()
+	status, got := w.answer(t, http.MethodGet, "/Users/"+a.id, "")
+	switch {
+	case status != http.StatusOK:
+		return refusal(status), false
+	case got["userName"] != a.userName || got["active"] != true:
+		t.Errorf("%v: %+v is shown as %v", w.column, a, got)
+	}
+	return "yes", false
+}
+
+func (w *walk) finds(t *testing.T, attribute, value string, a foundAccount) (string, bool) {
+	t.Helper()
+	if value == "" {
+		return "it has none", false
+	}
+	found, err := w.b.Find(t.Context(), "/Users", attribute+` eq "`+value+`"`, "")
+	switch {
+	case err != nil || len(found) > 1 || len(found) == 1 && found[0]["id"] != a.id:
+		t.Errorf("%v: %s eq %s finds %v, %v", w.column, attribute, value, found, err)
+	case len(found) == 0:
+		return "no", false
+	}
+	return "yes", false
+}
+
+// changes sends a change of an account, and says what Keycloak has of it.
+func (w *walk) changes(t *testing.T, a foundAccount, method, body string, effect func(before, after keycloak.User) bool) (string, bool) {
+	t.Helper()
+	before := w.b.user(t, a.id)
+	status, got := w.answer(t, method, "/Users/"+a.id, body)
+	after := w.b.user(t, a.id)
+	if got == nil {
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%v: %s %s is %d and changed the account:\n%s", w.column, method, body, status, diff)
+		}
+		return refusal(status), false
+	}
+	text := "yes"
+	switch {
+	case effect(before, after):
+	case !sameValues(before.Attributes["scim.remainder"], after.Attributes["scim.remainder"]):
+		text = "in a record of its own"
+	default:
+		t.Errorf("%v: %s %s succeeds and Keycloak has\n%+v", w.column, method, body, after)
+	}
+	if got["active"] != after.Enabled && text == "yes" {
+		t.Errorf("%v: %s %s answers %v of an account with enabled: %t", w.column, method, body, got, after.Enabled)
+	}
+	if !after.Enabled && w.sessions(t, a.id) > 0 {
+		t.Errorf("%v: %s %s leaves sessions", w.column, method, body)
+	}
+	return text + tookOver(before.Attributes, after.Attributes), true
+}
+
+// tookOver says that a request made something the tenant's.
+func tookOver(before, after map[string][]string) string {
+	if len(before["scim.owner"]) == 0 && len(after["scim.owner"]) > 0 {
+		return ", takes it over"
+	}
+	return ""
+}
+
+func (w *walk) postsAgain(t *testing.T, a foundAccount) (string, bool) {
+	t.Helper()
+	before := w.b.user(t, a.id)
+	external := w.name("again")
+	status, got := w.answer(t, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":%q,"title":"Posted"}`, a.userName, external))
+	after := w.b.user(t, a.id)
+	if got == nil {
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%v: POST is %d and changed the account:\n%s", w.column, status, diff)
+		}
+		return refusal(status), false
+	}
+	if got["id"] != a.id || after.FirstName != "F" || after.LastName != "L" || after.Email != before.Email || !slices.Equal(after.Attributes["job_title"], []string{"Posted"}) {
+		t.Errorf("%v: POST answers %v and the account is %+v, before %+v", w.column, got, after, before)
+	}
+	if cell, _ := w.finds(t, "externalId", external, a); cell != "yes" {
+		t.Errorf("%v: the account that a POST took over is not found by its externalId", w.column)
+	}
+	return "takes it over", true
+}
+
+// team is a group that the tenant made.
+func (w *walk) team(t *testing.T) (id keycloak.GroupID) {
+	t.Helper()
+	return w.groupID(t, w.column.of, w.b.create(t, "/Groups", `{"displayName":"`+w.name("team")+`"}`))
+}
+
+func (w *walk) isIn(t *testing.T, group keycloak.GroupID, a foundAccount) bool {
+	t.Helper()
+	list, err := w.b.admin.Members(t.Context(), group, 0, keycloak.MaxPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(list, func(u keycloak.User) bool { return u.ID == a.id })
+}
+
+func (w *walk) joins(t *testing.T, a foundAccount) (string, bool) {
+	t.Helper()
+	return w.memberships(t, a, `{"op":"add","path":"members","value":[{"value":"`+a.id+`"}]}`, false)
+}
+
+func (w *walk) parts(t *testing.T, a foundAccount) (string, bool) {
+	t.Helper()
+	return w.memberships(t, a, `{"op":"remove","path":"members[value eq \"`+a.id+`\"]"}`, true)
+}
+
+// memberships changes whether an account is in a group. Where the client does not see the user nobody
+// leaves a group, as of a user that there is not (RFC 7644 section 3.5.2.2).
+func (w *walk) memberships(t *testing.T, a foundAccount, op string, in bool) (string, bool) {
+	t.Helper()
+	group := w.team(t)
+	if in {
+		if err := w.b.admin.AddMember(t.Context(), userID(t, a.id), group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.b.send(t, http.MethodPatch, "/Groups/"+group.String(), patchBody(op))
+	now := w.isIn(t, group, a)
+	seen, _ := w.reads(t, a)
+	switch {
+	case err != nil && now == in:
+		return refusal(client.StatusOf(err)), false
+	case err == nil && now != in:
+		return "yes", false
+	case err == nil && seen != "yes" && in:
+		return "no: it sees no such member", false
+	}
+	t.Errorf("%v: %s ends with %v, and in the group is %t", w.column, op, err, now)
+	return "", false
+}
+
+func (w *walk) deletes(t *testing.T, a foundAccount) (string, bool) {
+	t.Helper()
+	before := w.b.user(t, a.id)
+	_, err := w.b.send(t, http.MethodDelete, "/Users/"+a.id, "")
+	after, gone := w.b.admin.User(t.Context(), userID(t, a.id))
+	if err != nil {
+		if diff := cmp.Diff(before, after); diff != "" || gone != nil {
+			t.Errorf("%v: DELETE fails and changed the account: %v\n%s", w.column, gone, diff)
+		}
+		return refusal(client.StatusOf(err)), false
+	}
+	if keycloak.KindOf(gone) == keycloak.NotFound {
+		return "yes", true
+	}
+	_, member := w.b.admin.OrganizationMember(t.Context(), w.ids["acme"], userID(t, a.id))
+	if w.column.of != "organization" || keycloak.KindOf(member) != keycloak.NotFound {
+		t.Errorf("%v: DELETE succeeds and the account is %+v", w.column, after)
+	}
+	return "ends the membership", true
+}
+
+const accountsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsForAccounts"
+
+// TestWhatHoldsForAccounts of every origin at every kind of tenant: a success has its effect in Keycloak, a
+// refusal has none, and the page says what was found.
+func TestWhatHoldsForAccounts(t *testing.T) {
+	t.Parallel()
+	origins, makes := accountOrigins()
+	verbs, does := accountVerbs()
+	walkTable(t, accountsCommand, "An account", origins, verbs, func(t *testing.T, w *walk) cells {
+		t.Helper()
+		found := cells{}
+		for _, origin := range origins {
+			var a foundAccount
+			for _, verb := range verbs {
+				if a.id == "" {
+					a = makes[origin](t, w)
+				}
+				cell, changed := does[verb](t, w, a)
+				found.set(origin, verb, cell)
+				if changed {
+					a = foundAccount{}
+				}
+			}
+		}
+		return found
+	})
+}

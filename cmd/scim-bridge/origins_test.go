@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// tenantKind is a kind of tenant of the table: who a client is to what was there before.
+type tenantKind struct {
+	of    string // "realm" or "organization"
+	scope config.Scope
+	adopt config.Adopt
+}
+
+// columns are all of them, in the order of the page.
+func columns() []tenantKind {
+	return []tenantKind{
+		{"realm", config.ScopeAll, config.AdoptNever}, {"realm", config.ScopeAll, config.AdoptUnowned},
+		{"realm", config.ScopeOwned, config.AdoptNever}, {"realm", config.ScopeOwned, config.AdoptUnowned},
+		{"organization", config.ScopeAll, config.AdoptNever}, {"organization", config.ScopeAll, config.AdoptUnowned},
+	}
+}
+
+// String is the head of the column.
+func (c tenantKind) String() string {
+	if c.of == "organization" {
+		return "organization, `adopt: " + string(c.adopt) + "`"
+	}
+	return "realm, `scope: " + string(c.scope) + "`, `adopt: " + string(c.adopt) + "`"
+}
+
+// walk goes down a column of the table in a realm of its own.
+type walk struct {
+	customers
+
+	column tenantKind
+	b      testBridge // the tenant's
+	made   int        // accounts and groups so far
+
+	managed, other *keycloak.Client // the identity providers of the organization and of the realm, once made
+}
+
+const mappingOfOrigins = "version: 1\nusers:\n  attributes: { title: { keycloak: job_title } }\n  password: accept\n"
+
+func newWalk(t *testing.T, c tenantKind) *walk {
+	t.Helper()
+	all := newCustomers(t, keycloaktest.Real(t), func(conf *config.Config) {
+		for _, r := range conf.Realms {
+			for i := range r.Tenants {
+				r.Tenants[i].Adopt = c.adopt
+				if r.Tenants[i].Organization == "" {
+					r.Tenants[i].Scope = c.scope
+				}
+			}
+		}
+	})
+	realm := all.realm.realm
+	runSetup(t, all.server, realm, "--mapping", mappingFile(t, mappingOfOrigins))
+	for _, path := range []string{realm, tenant.OrganizationPath(realm, "acme")} {
+		all.realm.useMapping(t, path, mappingOfOrigins)
+	}
+	adminSend(t, all.server, http.MethodPost, "/admin/realms/"+realm+"/clients", `{"clientId":"app","publicClient":true,"standardFlowEnabled":true,"redirectUris":["http://app.test/*"]}`)
+	return &walk{customers: all, column: c, b: all.bothTenants()[c.of]}
+}
+
+// name is one that nobody has.
+func (w *walk) name(of string) string {
+	w.made++
+	return fmt.Sprintf("%s-%03d", of, w.made)
+}
+
+// answer sends a request and returns the status and the answer's object.
+func (w *walk) answer(t *testing.T, method, path, body string) (int, map[string]any) {
+	t.Helper()
+	object, err := w.b.send(t, method, path, body)
+	if err == nil {
+		return http.StatusOK, object
+	}
+	status := client.StatusOf(err)
+	if status == 0 || status >= http.StatusInternalServerError {
+		t.Errorf("%v: %s %s %s: %v", w.column, method, path, body, err)
+	}
+	return status, nil
+}
+
+// refusal is the cell of a request that was refused.
+func refusal(status int) string { return fmt.Sprintf("no: %d", status) }
+
+// cells are the results of a walk by origin and verb.
+type cells map[string]map[string]string
+
+func (c cells) set(origin, verb, text string) {
+	if c[origin] == nil {
+		c[origin] = map[string]string{}
+	}
+	c[origin][verb] = text
+}
+
+// walkedTable is what all columns found.
+type walkedTable struct {
+	mu      sync.Mutex
+	columns map[tenantKind]cells
+}
+
+// render writes a table for all origins with the same results: a row for each verb, a column for each
+// kind of tenant.
+func (tb *walkedTable) render(origins, verbs []string, kind string) string {
+	var out strings.Builder
+	written := map[string]bool{}
+	for _, origin := range origins {
+		if written[origin] {
+			continue
+		}
+		rows := tb.rows(origin, verbs)
+		var same []string
+		for _, other := range origins {
+			if tb.rows(other, verbs) == rows {
+				same, written[other] = append(same, other), true
+			}
+		}
+		fmt.Fprintf(&out, "%s that %s:\n\n| the client |", kind, strings.Join(same, ", or that "))
+		for _, c := range columns() {
+			fmt.Fprintf(&out, " %s |", c)
+		}
+		fmt.Fprintf(&out, "\n|%s\n%s\n", strings.Repeat(" --- |", 1+len(columns())), rows)
+	}
+	return out.String()
+}
+
+func (tb *walkedTable) rows(origin string, verbs []string) string {
+	var out strings.Builder
+	for _, verb := range verbs {
+		fmt.Fprintf(&out, "| %s |", verb)
+		for _, c := range columns() {
+			fmt.Fprintf(&out, " %s |", tb.columns[c][origin][verb])
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+const accountsPage = "../../docs/guides/accounts.md"
+
+// walkTable runs all columns and compares the page with what they found.
+func walkTable(t *testing.T, command, kind string, origins, verbs []string, run func(*testing.T, *walk) cells) {
+	t.Helper()
+	tb := &walkedTable{columns: map[tenantKind]cells{}}
+	t.Run("walks", func(t *testing.T) {
+		for _, c := range columns() {
+			t.Run(strings.ReplaceAll(c.String(), "`", ""), func(t *testing.T) {
+				t.Parallel()
+				found := run(t, newWalk(t, c))
+				tb.mu.Lock()
+				defer tb.mu.Unlock()
+				tb.columns[c] = found
+			})
+		}
+	})
+	for c, found := range tb.columns {
+		for _, origin := range origins {
+			for _, verb := range verbs {
+				if found[origin][verb] == "" {
+					t.Errorf("%v: %s: %s has no result", c, origin, verb)
+				}
+			}
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	if err := docs.GeneratedPart(accountsPage, "\n"+tb.render(origins, verbs, kind), *update, command); err != nil {
+		t.Error(err)
+	}
+}
+
+// sameValues compares values without regard to their order.
+func sameValues(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
