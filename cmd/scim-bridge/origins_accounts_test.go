@@ -22,23 +22,24 @@ type foundAccount struct {
 // accountOrigins are the ways in which accounts come to be, each with what makes one.
 func accountOrigins() ([]string, map[string]func(*testing.T, *walk) foundAccount) {
 	names := []string{
-		"this endpoint made", "another endpoint made", "an administrator made in the console", "a person made by registering",
-		"a first login through the organization's identity provider made", "a first login through another identity provider made", "another SCIM server made",
+		"an administrator made in the console", "a person made by registering", "a first login through the organization's identity provider made",
+		"an invitation of the organization made", "a first login through another identity provider made", "another SCIM server made", "another endpoint made", "this endpoint made",
 	}
 	return names, map[string]func(*testing.T, *walk) foundAccount{
-		names[0]: func(t *testing.T, w *walk) foundAccount { return w.scimAccount(t, w.b) },
-		names[1]: func(t *testing.T, w *walk) foundAccount {
+		names[7]: func(t *testing.T, w *walk) foundAccount { return w.scimAccount(t, w.b) },
+		names[6]: func(t *testing.T, w *walk) foundAccount {
 			other := w.of["globex"]
 			if w.column.of == "realm" {
 				other = w.of["acme"]
 			}
 			return w.member(t, w.scimAccount(t, other))
 		},
-		names[2]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.consoleAccount(t, true, nil)) },
-		names[3]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.registered(t)) },
-		names[4]: func(t *testing.T, w *walk) foundAccount { return w.loggedIn(t, &w.managed, "managed", "acme") },
-		names[5]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.loggedIn(t, &w.other, "other", "")) },
-		names[6]: func(t *testing.T, w *walk) foundAccount {
+		names[0]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.consoleAccount(t, true, nil)) },
+		names[1]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.registered(t)) },
+		names[2]: func(t *testing.T, w *walk) foundAccount { return w.loggedIn(t, &w.managed, "managed", "acme") },
+		names[3]: func(t *testing.T, w *walk) foundAccount { return w.invited(t) },
+		names[4]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.loggedIn(t, &w.other, "other", "")) },
+		names[5]: func(t *testing.T, w *walk) foundAccount {
 			return w.member(t, w.consoleAccount(t, false, map[string][]string{"externalId": {w.name("ext")}}))
 		},
 	}
@@ -74,7 +75,7 @@ func (w *walk) consoleAccount(t *testing.T, verified bool, attributes map[string
 	t.Helper()
 	a := foundAccount{userName: w.name("console")}
 	a.email = a.userName + "@acme.test"
-	if ids := attributes["externalId"]; len(ids) > 0 {
+	if ids := attributes["externalId"]; len(ids) > 0 && w.column.of == "realm" { // that of an organization's tenant is its own
 		a.externalID = ids[0]
 	}
 	id, err := w.b.admin.CreateUser(t.Context(), keycloak.NewUser{
@@ -97,6 +98,27 @@ func (w *walk) registered(t *testing.T) foundAccount {
 		t.Fatalf("the registration of %s ends at:\n%s", name, last)
 	}
 	return w.known(t, name)
+}
+
+// invited is an account of one whom an administrator invited to the organization, by mail.
+func (w *walk) invited(t *testing.T) foundAccount {
+	t.Helper()
+	if w.box.port == 0 {
+		w.box = newMailbox(t)
+		adminSend(t, w.server, http.MethodPut, "/admin/realms/"+w.b.realm, fmt.Sprintf(`{"smtpServer":{"host":"127.0.0.1","port":"%d","from":"realm@acme.test"}}`, w.box.port))
+	}
+	name := w.name("invited")
+	w.invite(t, name+"@acme.test")
+	form := url.Values{"username": {name}, "email": {name + "@acme.test"}, "firstName": {"F"}, "lastName": {"L"}, "password": {"pw"}, "password-confirm": {"pw"}}
+	login(t, w.box.link(t), form) // ends at the page of the account
+	return w.known(t, name)
+}
+
+// invite has Keycloak send the mail.
+func (w *walk) invite(t *testing.T, address string) {
+	t.Helper()
+	at := "/admin/realms/" + w.b.realm + "/organizations/" + w.ids["acme"].String() + "/members/invite-user"
+	adminForm(t, w.server, at, url.Values{"email": {address}, "firstName": {"F"}, "lastName": {"L"}})
 }
 
 // loggedIn is an account that a first login made, by an identity provider with an alias, of an
@@ -139,9 +161,15 @@ func accountVerbs() ([]string, map[string]func(*testing.T, *walk, foundAccount) 
 	}
 	return names, map[string]func(*testing.T, *walk, foundAccount) (string, bool){
 		names[0]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.reads(t, a) },
-		names[1]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "userName", a.userName, a) },
-		names[2]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "emails.value", a.email, a) },
-		names[3]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.finds(t, "externalId", a.externalID, a) },
+		names[1]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			return w.finds(t, "userName", a.userName, a)
+		},
+		names[2]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			return w.finds(t, "emails.value", a.email, a)
+		},
+		names[3]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
+			return w.finds(t, "externalId", a.externalID, a)
+		},
 		names[4]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.postsAgain(t, a) },
 		names[5]: patched(`{"op":"replace","path":"name.familyName","value":"$"}`, func(before, after keycloak.User) bool { return before.LastName != after.LastName }),
 		names[6]: patched(`{"op":"replace","path":"title","value":"$"}`, func(_, after keycloak.User) bool { return len(after.Attributes["job_title"]) == 1 }),

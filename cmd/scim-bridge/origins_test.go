@@ -48,6 +48,7 @@ type walk struct {
 	b      testBridge // the tenant's
 	made   int        // accounts and groups so far
 
+	box            mailbox          // of the realm, once made
 	managed, other *keycloak.Client // the identity providers of the organization and of the realm, once made
 }
 

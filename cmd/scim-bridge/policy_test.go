@@ -160,8 +160,19 @@ func adminSend(t *testing.T, server keycloaktest.Server, method, path, body stri
 	adminCall(t, server, method, path, body)
 }
 
+// adminForm posts a form.
+func adminForm(t *testing.T, server keycloaktest.Server, path string, form url.Values) {
+	t.Helper()
+	adminRequest(t, server, http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode())
+}
+
 // adminCall is adminSend that returns the answer.
 func adminCall(t *testing.T, server keycloaktest.Server, method, path, body string) string {
+	t.Helper()
+	return adminRequest(t, server, method, path, "application/json", body)
+}
+
+func adminRequest(t *testing.T, server keycloaktest.Server, method, path, contentType, body string) string {
 	t.Helper()
 	_, admin := token(t, server, "master", url.Values{
 		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {server.Admin}, "password": {server.Password},
@@ -171,7 +182,7 @@ func adminCall(t *testing.T, server keycloaktest.Server, method, path, body stri
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", fmt.Sprint("Bearer ", admin["access_token"]))
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	status, _, answer := exchange(t, req)
 	if status >= http.StatusMultipleChoices {
 		t.Fatalf("%s %s = %d %s", method, path, status, answer)
