@@ -372,7 +372,7 @@ func (m *UnknownMembers) UnmarshalText(text []byte) error {
 	return oneOf(m, text, UnknownMembersRefuse, UnknownMembersIgnore)
 }
 
-// OnDelete says what becomes of an account when its owner deletes the user.
+// OnDelete says what becomes of an account or a group when its owner deletes it.
 type OnDelete string
 
 // What becomes of it. After each of them the user is gone for the tenant, and a later creation
@@ -388,7 +388,7 @@ func (o *OnDelete) UnmarshalText(text []byte) error {
 	return oneOf(o, text, OnDeleteDelete, OnDeleteDisable, OnDeleteLeave)
 }
 
-// Adopt says which accounts that exist a tenant may take over.
+// Adopt says which accounts and groups that exist a tenant may take over.
 type Adopt string
 
 // The values of Adopt.

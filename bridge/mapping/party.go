@@ -200,6 +200,13 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 	return out, err
 }
 
+// LeftOpen reports whether the party's client deactivated the user of an account that no tenant owns, and
+// that is enabled: versions before this one took that for a flag of the party alone.
+func (p Party) LeftOpen(u keycloak.User) bool {
+	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
+	return err == nil && stored[scim.AttrActive] == false && Unowned(u.Attributes) && Enabled(u)
+}
+
 // notOwner refuses a change of an account that is not the party's.
 func notOwner(u keycloak.User, names []string) *scim.Error {
 	list := strings.Join(names, ", ")

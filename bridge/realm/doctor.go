@@ -33,6 +33,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 		r.firstLogin(ctx, c)
 		if len(r.Problems()) == 0 {
 			r.existing(ctx, c, t, others)
+			r.leavers(ctx, c, t)
 		}
 	}
 	return r.Findings

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -140,6 +141,38 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them", found)
 	}
 }
+
+// leavers looks for users whom a client deactivated and whose accounts are open.
+func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+	if !t.Party.Organization || t.Organization.ID.IsZero() {
+		return
+	}
+	var open []string
+	for first := 0; ; first += keycloak.MaxPage {
+		q := keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrGuest, Value: t.Party.Key}}, First: first}
+		list, err := c.Users(ctx, q)
+		if !r.could(err, checkLeavers) {
+			return
+		}
+		for _, u := range list {
+			if t.Party.LeftOpen(u) {
+				open = append(open, u.ID)
+			}
+		}
+		if len(list) < keycloak.MaxPage {
+			break
+		}
+	}
+	if len(open) == 0 {
+		r.pass(checkLeavers, "no account is open whose user the client deactivated")
+		return
+	}
+	r.fail(checkLeavers, "disable these accounts in Keycloak, or have the client deactivate their users again", "%d users whom the client deactivated have accounts that are enabled: %s", len(open), strings.Join(open, ", "))
+	r.Findings[len(r.Findings)-1].Beside = true
+}
+
+// checkLeavers is the check of users who were deactivated by an earlier version.
+const checkLeavers = "leavers"
 
 // checkExisting is the check of what was there before the tenant.
 const checkExisting = "existing"

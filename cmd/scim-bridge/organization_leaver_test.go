@@ -1,12 +1,15 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -134,5 +137,46 @@ func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
 	b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":false}`))
 	if !b.user(t, id).Enabled {
 		t.Error("an organization disabled another tenant's account")
+	}
+}
+
+// TestDoctorFindsLeaversWithOpenAccounts: earlier versions answered 200 to a deactivation that left the
+// account open.
+func TestDoctorFindsLeaversWithOpenAccounts(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, start(t), nil)
+			b := c.of["acme"]
+			id := b.account(t, "leaver", true).String()
+			c.admit(t, id, "acme")
+			b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"add","path":"title","value":"t"}`))
+			if found := c.finding(t, b, "leavers"); found.Severity != realm.Pass {
+				t.Errorf("doctor finds %+v", found)
+			}
+			user := b.user(t, id)
+			key := c.ids["acme"].String()
+			sum := sha256.Sum256([]byte(`{"active":false}`))
+			user.Attributes["scim.remainder"] = []string{fmt.Sprintf("%s|a|1/1|%s|%s", key, hex.EncodeToString(sum[:8]), `{"active":false}`)}
+			write := func(enabled bool) {
+				if err := b.admin.UpdateUser(t.Context(), userID(t, id), keycloak.UserUpdate{
+					Username: &user.Username, Email: &user.Email, FirstName: &user.FirstName, LastName: &user.LastName, Attributes: user.Attributes, Enabled: &enabled,
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(true)
+			if found := c.finding(t, b, "leavers"); found.Severity != realm.Fail || !strings.Contains(found.Text, id) || !strings.Contains(found.Fix, "disable these accounts in Keycloak") {
+				t.Errorf("doctor finds %+v", found)
+			}
+			if got := b.must(t, http.MethodGet, "/Users/"+id, ""); got["active"] != true {
+				t.Errorf("the leaver is shown as %v", got)
+			}
+			write(false)
+			if found := c.finding(t, b, "leavers"); found.Severity != realm.Pass {
+				t.Errorf("after the remedy doctor finds %+v", found)
+			}
+		})
 	}
 }

@@ -97,7 +97,7 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 				if of == "realm" && !c.of["acme"].organizationGroups(t) {
 					text = "2 users and 1 groups that no endpoint made"
 				}
-				found := c.existing(t, b)
+				found := c.finding(t, b, "existing")
 				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "scim-bridge adopt --tenant "+b.path(t)) {
 					t.Errorf("%s: doctor finds %+v, want %q", of, found, text)
 				}
@@ -107,7 +107,7 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 				b.adoptions(t, b.controlled(t), b.path(t))
 			}
 			for of, b := range c.bothTenants() {
-				if found := c.existing(t, b); found.Severity != realm.Pass {
+				if found := c.finding(t, b, "existing"); found.Severity != realm.Pass {
 					t.Errorf("%s: after the adoption doctor finds %+v", of, found)
 				}
 			}
@@ -115,13 +115,13 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 	}
 }
 
-// existing is what doctor finds of what was there before a tenant.
-func (c customers) existing(t *testing.T, b testBridge) realm.Finding {
+// finding is what a check of doctor finds about a tenant.
+func (c customers) finding(t *testing.T, b testBridge, check string) realm.Finding {
 	t.Helper()
 	mine := b.app.watcher.Tenants.ByPath(b.path(t))
 	others := slices.DeleteFunc(slices.Clone(b.app.watcher.Tenants.All()), func(other *tenant.Tenant) bool { return other == mine })
 	found := realm.Doctor(t.Context(), b.app.watcher.Realms.Client(b.realm), mine, others...)
-	i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == "existing" })
+	i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == check })
 	if i < 0 {
 		t.Fatalf("doctor finds %v", found)
 	}
