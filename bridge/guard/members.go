@@ -12,9 +12,13 @@ import (
 )
 
 // ProtectedMembers costs a call for a group of less than a hundred members, and beyond that one for each
-// protected user of the realm. Where a permission keeps the groups of such a user from the bridge, it
+// protected user of the realm; none where there are no such users. Where a permission keeps the groups of such a user from the bridge, it
 // costs one for every hundred members.
 func (w shownGroups) ProtectedMembers(ctx context.Context, id keycloak.GroupID) ([]string, error) {
+	users := w.protectedUsers()
+	if len(users) == 0 {
+		return nil, nil
+	}
 	list, err := w.c.Members(ctx, id, 0, page)
 	found := w.protectedAmong(list)
 	if err != nil || len(list) < page || len(found) > 0 {
@@ -23,7 +27,7 @@ func (w shownGroups) ProtectedMembers(ctx context.Context, id keycloak.GroupID) 
 	var mu sync.Mutex
 	g, tasks := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for _, user := range w.protectedUsers() {
+	for _, user := range users {
 		g.Go(func() error {
 			in, err := w.isMember(tasks, id, user)
 			if in {
@@ -46,12 +50,13 @@ func (w shownGroups) protectedAmong(list []keycloak.User) []string {
 	return ids(keep(list, func(u keycloak.User) bool { return w.protected.User(u.ID) || w.protected.Delegate(u.ID) }))
 }
 
-// protectedUsers are all of the realm, in no order.
+// protectedUsers are all of the realm but service accounts, in no order.
 func (w shownGroups) protectedUsers() []keycloak.UserID {
 	if w.protected == nil {
 		return nil
 	}
-	return keycloak.ParseUserIDs(slices.AppendSeq(slices.Collect(maps.Keys(w.protected.Users)), maps.Keys(w.protected.Delegates)))
+	ids := slices.AppendSeq(slices.Collect(maps.Keys(w.protected.Users)), maps.Keys(w.protected.Delegates))
+	return keycloak.ParseUserIDs(slices.DeleteFunc(ids, w.protected.ServiceAccount))
 }
 
 func (w shownGroups) isMember(ctx context.Context, id keycloak.GroupID, user keycloak.UserID) (bool, error) {

@@ -1,13 +1,13 @@
 package mapping_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
 func decoded(t *testing.T, text string) scim.Document {
@@ -73,15 +73,11 @@ func TestUnseenIsWhatMergeAdds(t *testing.T) {
 
 // TestMergeIsLinear in the values of both lists.
 func TestMergeIsLinear(t *testing.T) {
-	t.Parallel()
-	cost := func(n int) float64 {
-		a, b := make([]any, n), make([]any, n)
-		for i := range n {
-			a[i], b[i] = fmt.Sprint(i), fmt.Sprint(i+n/2)
+	growth.Linear(t, 3000, func(n int) func() {
+		doc, more := scim.Document{"x": objects(values(n, "a#"), "value")}, scim.Document{"x": objects(values(n, "b#"), "value")}
+		return func() {
+			rest := mapping.Unseen(more, doc)
+			mapping.Merge(doc.Clone(), rest)
 		}
-		return testing.AllocsPerRun(1, func() { mapping.Merge(scim.Document{"x": a}, scim.Document{"x": b}) })
-	}
-	if small, large := cost(1000), cost(4000); large > 5*small {
-		t.Errorf("four times the values take %.0f allocations in place of %.0f", large, small)
-	}
+	})
 }
