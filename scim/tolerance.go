@@ -31,6 +31,7 @@ const (
 	ShortExtensionPath Tolerance = "short-extension-path"
 	DotAfterURN        Tolerance = "dot-after-urn"
 	PathlessPatch      Tolerance = "pathless-patch"
+	LoneUntyped        Tolerance = "lone-untyped"
 	CreateOnNoMatch    Tolerance = "create-on-no-match"
 	WholeElementPath   Tolerance = "whole-element-path"
 	MergeOnReplace     Tolerance = "merge-on-replace"
@@ -72,6 +73,7 @@ func Tolerances() []ToleranceRule {
 		{PathlessPatch, "operations without a path, whose members may be paths themselves", "400 invalidSyntax", "Okta, Entra with aadOptscim062020; interop profile section 8"},
 		{ShortExtensionPath, "an attribute of an extension without its URN, where the core has no such name", "400 invalidPath or invalidFilter", "Entra's manager"},
 		{DotAfterURN, "a dot for the colon behind a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
+		{LoneUntyped, `[type eq "work"] or [primary eq true] that no value of emails, phoneNumbers or addresses meets, in a path or in a filter that finds nobody: the one value without a type, or without primary`, "400 noTarget to replace; nothing is removed or found", `Entra's emails[type eq "work"].value, for users whose address came without a type`},
 		{CreateOnNoMatch, "add or replace on a filter of eq terms that nothing matches: makes the value", "400 noTarget", `Entra's emails[type eq "work"].value; erratum 8097`},
 		{WholeElementPath, "add or replace on a filter without a sub-attribute", "400 invalidPath", "RFC 7644 section 3.5.2.3; refused by the interop profile section 8"},
 		{MergeOnReplace, "replace of a complex attribute keeps the sub-attributes that are not named", "the whole value is replaced", "RFC 7644 section 3.5.2.3; the interop profile section 8 replaces"},

@@ -39,6 +39,8 @@ const (
 	AttrFamilyName   = "familyName"
 	AttrActive       = "active"
 	AttrEmails       = "emails"
+	AttrPhoneNumbers = "phoneNumbers"
+	AttrAddresses    = "addresses"
 	AttrGroups       = "groups"
 	AttrMembers      = "members"
 	AttrPassword     = "password"

@@ -27,6 +27,12 @@ func (r ranking) lookups(e filter.Expr, outer scim.AttrPath) (terms []term, ok b
 		return []term{{path: path, text: text}}, found && isText && text != "" && e.Op == filter.Eq
 	case *filter.ValuePath:
 		return r.lookups(e.Filter, e.Path)
+	case *filter.Lone:
+		rest := make([]filter.Expr, len(e.Rest))
+		for i, term := range e.Rest {
+			rest[i] = term
+		}
+		return r.cheapest(rest, e.Path)
 	case *filter.And:
 		return r.cheapest(e.Terms, outer)
 	case *filter.Or:

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -84,11 +85,18 @@ func (s search) run(ctx context.Context, q Query) (Found, error) {
 	return found, nil
 }
 
-// filtered is by look-ups where there are some that find no more than they may.
+// filtered is by look-ups where there are some that find no more than they may. What nobody
+// matches is asked for loosely (scim.LoneUntyped), among the same.
 func (s search) filtered(ctx context.Context, q Query) (Found, error) {
-	if q.Filter != nil {
-		if terms, ok := s.rank.lookups(q.Filter, scim.AttrPath{}); ok {
-			hits, err := s.all(ctx, q.Filter, terms)
+	exact, loose := q.Filter, filter.Expr(nil)
+	if exact != nil && s.rt.Profile.Takes(scim.LoneUntyped) {
+		if e, ok := filter.Loosen(exact); ok {
+			loose = e
+		}
+	}
+	if exact != nil {
+		if terms, ok := s.rank.lookups(cmp.Or(loose, exact), scim.AttrPath{}); ok {
+			hits, err := s.all(ctx, exact, loose, terms)
 			switch unanswered := errors.Is(err, keycloak.ErrNotSearchable); {
 			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
@@ -99,7 +107,12 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 			}
 		}
 	}
-	return s.indexed(ctx, q)
+	found, err := s.indexed(ctx, q)
+	if err == nil && found.Total == 0 && loose != nil {
+		q.Filter = loose
+		return s.indexed(ctx, q)
+	}
+	return found, err
 }
 
 func tooMany(err error) bool {
@@ -107,9 +120,10 @@ func tooMany(err error) bool {
 	return ok && e.Type == scim.TooMany
 }
 
-// all looks up the terms and keeps what matches the whole filter, each once.
-func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Resource, error) {
-	var hits []scim.Resource
+// all looks up the terms and keeps what matches the whole filter, each once; without any, what
+// matches the loose one, which is nil for none.
+func (s search) all(ctx context.Context, exact, loose filter.Expr, terms []term) ([]scim.Resource, error) {
+	var hits, others []scim.Resource
 	seen, looked := map[string]bool{}, map[term]bool{}
 	for _, t := range terms {
 		if looked[t] {
@@ -128,11 +142,21 @@ func (s search) all(ctx context.Context, e filter.Expr, terms []term) ([]scim.Re
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if !seen[r.ID] && filter.Match(e, s.rt.Object(r, s.view.Tenant.BaseURL)) {
+			if seen[r.ID] {
+				continue
+			}
+			switch object := s.rt.Object(r, s.view.Tenant.BaseURL); {
+			case filter.Match(exact, object):
 				seen[r.ID] = true
 				hits = append(hits, r)
+			case loose != nil && filter.Match(loose, object):
+				seen[r.ID] = true
+				others = append(others, r)
 			}
 		}
+	}
+	if len(hits) == 0 {
+		return others, nil
 	}
 	return hits, nil
 }

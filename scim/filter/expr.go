@@ -8,7 +8,7 @@ import (
 )
 
 // Expr is a filter: *And, *Or, *Not, *Compare, *Present,
-// *ValuePath, or *Constant, which Simplify makes.
+// *ValuePath, or *Constant and *Lone, which Simplify and Loosen make.
 type Expr interface {
 	isExpr()
 	write(b *strings.Builder, within precedence)
@@ -183,6 +183,8 @@ func Terms(e Expr) int {
 		return Terms(e.Expr)
 	case *ValuePath:
 		return Terms(e.Filter)
+	case *Lone:
+		return len(e.Assumed) + len(e.Rest)
 	}
 	return 1
 }

@@ -30,6 +30,9 @@ func Match(e Expr, object map[string]any) bool {
 		return present(Values(e.Path, object))
 	case *Constant:
 		return e.Value
+	case *Lone:
+		i, _ := e.Find(Values(e.Path, object))
+		return i >= 0
 	case *ValuePath:
 		for _, element := range Values(e.Path, object) {
 			if MatchElement(e.Filter, element) {

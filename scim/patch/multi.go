@@ -153,6 +153,11 @@ func (t target) selected(op Operation, elements []any) ([]any, error) {
 	if newest >= 0 {
 		demoteOthers(kept, newest)
 	}
+	if !matched && t.path.Filter != nil && t.profile.Takes(scim.LoneUntyped) {
+		if changed, ok, err := t.changeLone(op, kept); ok || err != nil {
+			return changed, err
+		}
+	}
 	if matched || op.Op == Remove || scim.IsEmpty(op.Value) {
 		return kept, nil
 	}
@@ -221,9 +226,8 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, changed) {
-		// Else every repetition would make another one.
-		return nil, scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
+	if err := t.checkMatches(changed); err != nil { // else every repetition would make another one
+		return nil, err
 	}
 	elements = append(elements, changed)
 	demoteOthers(elements, len(elements)-1)

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"slices"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -28,6 +30,8 @@ func (t *Table) compile(e filter.Expr, within *scim.AttrPath) matcher {
 		return t.present(e.Path, within)
 	case *filter.ValuePath:
 		return t.valuePath(e)
+	case *filter.Lone:
+		return t.lone(e)
 	case *filter.Constant:
 		return constant(e.Value)
 	}
@@ -110,23 +114,49 @@ func (t *Table) parts(n name, a *scim.Attribute) []name {
 }
 
 func (t *Table) valuePath(e *filter.ValuePath) matcher {
-	var parts []func(row uint32) cell
-	for _, n := range t.parts(nameOf(e.Path), e.Path.Attr) {
-		if cells := t.cells(n); cells != nil {
-			parts = append(parts, cells)
-		}
-	}
-	m := t.compile(e.Filter, &e.Path)
+	elements, m := t.elements(e.Path), t.compile(e.Filter, &e.Path)
 	return func(row uint32, _ int) bool {
-		elements := 0
-		for _, cells := range parts {
-			elements = max(elements, cells(row).elements())
-		}
-		for i := range elements {
+		for i := range elements(row) {
 			if m(row, i) {
 				return true
 			}
 		}
 		return false
+	}
+}
+
+// elements counts the elements of an attribute.
+func (t *Table) elements(p scim.AttrPath) func(row uint32) int {
+	var parts []func(row uint32) cell
+	for _, n := range t.parts(nameOf(p), p.Attr) {
+		if cells := t.cells(n); cells != nil {
+			parts = append(parts, cells)
+		}
+	}
+	return func(row uint32) int {
+		elements := 0
+		for _, cells := range parts {
+			elements = max(elements, cells(row).elements())
+		}
+		return elements
+	}
+}
+
+func (t *Table) lone(e *filter.Lone) matcher {
+	elements, isPrimary := t.elements(e.Path), constant(false)
+	fits, has := map[*filter.Compare]matcher{}, map[*filter.Compare]matcher{}
+	for _, c := range slices.Concat(e.Assumed, e.Rest) {
+		fits[c], has[c] = t.compare(c, &e.Path), t.present(c.Path, &e.Path)
+	}
+	if cells := t.cells(name{e.Path.URN, e.Path.Name, scim.AttrPrimary}); cells != nil {
+		key, _ := filter.Key(e.Path.Attr.Sub(scim.AttrPrimary), true)
+		isPrimary = func(row uint32, i int) bool { return cells(row).holds(i, filter.Eq, key) }
+	}
+	return func(row uint32, _ int) bool {
+		i, _ := e.Choose(elements(row),
+			func(i int, c *filter.Compare) bool { return fits[c](row, i) },
+			func(i int, c *filter.Compare) bool { return !has[c](row, i) },
+			func(i int) bool { return isPrimary(row, i) })
+		return i >= 0
 	}
 }

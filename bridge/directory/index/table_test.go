@@ -109,6 +109,9 @@ func query(t *testing.T, r *rand.Rand, rt *scim.ResourceType, table *index.Table
 			if q.Filter, err = filter.Parse(text, rt); err != nil {
 				t.Fatalf("filter %s: %v", text, err)
 			}
+			if loose, ok := filter.Loosen(q.Filter); ok && r.IntN(3) > 0 {
+				q.Filter, text = loose, text+" loosely"
+			}
 		}
 		if q.Sort, err = filter.ParseSort(by, order, rt); err != nil {
 			t.Fatalf("sort by %s: %v", by, err)

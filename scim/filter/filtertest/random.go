@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,7 +81,7 @@ func expression(r *rand.Rand, all, plural []leaf, depth int) string {
 		return comparison(r, all[r.IntN(len(all))])
 	}
 	inner := func() string { return expression(r, all, plural, depth-1) }
-	switch r.IntN(7) {
+	switch r.IntN(8) {
 	case 0:
 		return inner() + " and " + inner()
 	case 1:
@@ -93,8 +94,22 @@ func expression(r *rand.Rand, all, plural []leaf, depth int) string {
 	case 4:
 		of := plural[r.IntN(len(plural))]
 		return of.path + "[" + expression(r, within(of.attr), nil, 0) + " or " + expression(r, within(of.attr), nil, 0) + "]"
+	case 5:
+		if slices.ContainsFunc(plural, func(l leaf) bool { return l.path == scim.AttrEmails }) {
+			return meant(r)
+		}
 	}
 	return comparison(r, all[r.IntN(len(all))])
+}
+
+// meant is about the value that is the work or the primary one, of attributes of users.
+func meant(r *rand.Rand) string {
+	of := []string{scim.AttrEmails, scim.AttrPhoneNumbers, scim.AttrAddresses}[r.IntN(3)]                   //nolint:mnd // one of them
+	which := []string{`type eq "work"`, `primary eq true`, `type eq "Work" and primary eq true`}[r.IntN(3)] //nolint:mnd // likewise
+	if of != scim.AttrAddresses && r.IntN(2) == 0 {
+		which += ` and value eq ` + strconv.Quote([]string{"a", "b", "jane"}[r.IntN(3)]) //nolint:mnd // likewise
+	}
+	return of + "[" + which + "]"
 }
 
 func within(a *scim.Attribute) []leaf {

@@ -1,0 +1,68 @@
+package patch
+
+import (
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// changeLone changes the one element that does not say whether it is the work or the primary one
+// that the path asks for, and has it say so from then on, so that a later filter finds it. ok is
+// false when there is none. Which of several addresses is meant is not guessed, as Keycloak has
+// one: a further one would look like a success.
+func (t target) changeLone(op Operation, elements []any) (changed []any, ok bool, err error) {
+	lones := filter.Lones(t.path.Attr, t.path.Filter)
+	if len(lones) == 0 {
+		return nil, false, nil
+	}
+	if err := t.work.spend(len(lones) * weightOf(elements)); err != nil {
+		return nil, false, err
+	}
+	unclear := false
+	for _, l := range lones {
+		i, several := l.Find(elements)
+		if i >= 0 {
+			changed, err := t.changeAt(op, elements, i, l.Assumed)
+			return changed, true, err
+		}
+		unclear = unclear || several
+	}
+	if unclear && t.attr.Name == scim.AttrEmails {
+		return nil, false, scim.BadRequest(codeNoMatch, scim.NoTarget,
+			"several values of %s say no %s, so which of them the path means is not told, and nothing was changed; send %[1]s as a whole, each value with its %[2]s", t.attr.Name, lones[0].Assumed[0].Path.Name)
+	}
+	return nil, false, nil
+}
+
+// changeAt changes the element at a place, of which some terms are assumed. What is taken from it
+// leaves it without them.
+func (t target) changeAt(op Operation, elements []any, i int, assumed []*filter.Compare) ([]any, error) {
+	object, _ := elements[i].(map[string]any) // of a complex attribute
+	takes := op.Op == Remove || scim.IsEmpty(op.Value)
+	if !takes {
+		for _, term := range assumed {
+			object[term.Path.Name] = term.Value
+		}
+	}
+	changed, err := t.changeElement(op, object)
+	switch {
+	case err != nil:
+		return nil, err
+	case scim.IsEmpty(changed):
+		return slices.Delete(elements, i, i+1), nil
+	case !takes:
+		err = t.checkMatches(changed)
+	}
+	elements[i] = changed
+	demoteOthers(elements, i)
+	return elements, err
+}
+
+// checkMatches refuses an element that the path's filter does not find.
+func (t target) checkMatches(element any) error {
+	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
+		return scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
+	}
+	return nil
+}
