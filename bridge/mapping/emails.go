@@ -18,14 +18,17 @@ import (
 //	{"at": "", "e": {"value": " ", "display": "x"}}           address that Keycloak cannot hold
 //
 // "e" holds the value only where its spelling differs from what is stored. One
-// address that is just {value, primary: true} needs no entry: it is what a user
-// made in the console shows.
+// address needs no entry where it is what is shown without one: {value, primary: true}
+// of an account that a client of the tenant wrote, and {value, type: work, primary: true}
+// of any other (see Party.wrote), as identity providers look for a type. So a value from
+// the console is never stored because it was read and sent back.
 
 const (
 	emailAt    = "at"
 	emailRest  = "e"
 	atPrimary  = "p"
 	atNowhere  = ""
+	typeWork   = "work"
 	hashLength = 4 // bytes
 )
 
@@ -51,10 +54,15 @@ func splitEmails(emails []any) emailState {
 		at := s.place(address(object))
 		s.entries = append(s.entries, entry(at, object))
 	}
-	if len(emails) == 1 && isPlainEmail(emails[0], s.primary) {
-		s.entries = nil
-	}
 	return s
+}
+
+// entriesFor are the entries that e-mails need in an account that is written, or is not.
+func (s emailState) entriesFor(emails []any, written bool) []any {
+	if len(emails) == 1 && scim.Equal(emails[0], shownEmail(s.primary, written)) {
+		return nil
+	}
+	return s.entries
 }
 
 // place says where an address is stored, and stores it.
@@ -102,8 +110,9 @@ func primaryEmail(emails []any) int {
 
 // joinEmails is the reverse of splitEmails, for what Keycloak holds by now: an
 // address changed in the console shows in place of the old one, an address
-// removed there takes its entry along, one added there comes last.
-func joinEmails(primary string, further []string, entries []any) []any {
+// removed there takes its entry along, one added there comes last. written says that
+// a client of the tenant wrote the account.
+func joinEmails(primary string, further []string, entries []any, written bool) []any {
 	unseen := make(map[string]string, len(further))
 	for _, text := range further {
 		unseen[hash(text)] = text
@@ -122,7 +131,7 @@ func joinEmails(primary string, further []string, entries []any) []any {
 		emails = append(emails, email)
 	}
 	if primary != "" && !primarySeen {
-		emails = append(emails, addedPrimary(primary, emails))
+		emails = append(emails, addedPrimary(primary, emails, written))
 	}
 	return appendAdded(emails, further, entries)
 }
@@ -149,13 +158,13 @@ func joinEmail(at string, rest map[string]any, primary string, further map[strin
 
 // addedPrimary is an address that appeared in the field email behind our back; it
 // is primary unless the client said that another one is.
-func addedPrimary(primary string, emails []any) map[string]any {
+func addedPrimary(primary string, emails []any, written bool) map[string]any {
 	for _, email := range emails {
 		if object, ok := email.(map[string]any); ok && object[scim.AttrPrimary] == true {
 			return map[string]any{scim.AttrValue: primary}
 		}
 	}
-	return plainEmail(primary)
+	return shownEmail(primary, written)
 }
 
 // appendAdded adds the addresses of scim.emails that no entry speaks of.
@@ -175,14 +184,13 @@ func appendAdded(emails []any, further []string, entries []any) []any {
 	return emails
 }
 
-func plainEmail(text string) map[string]any {
-	return map[string]any{scim.AttrValue: text, scim.AttrPrimary: true}
-}
-
-// isPlainEmail reports whether an e-mail is plainEmail of the address.
-func isPlainEmail(email any, text string) bool {
-	object, _ := email.(map[string]any)
-	return len(object) == 2 && object[scim.AttrValue] == text && object[scim.AttrPrimary] == true
+// shownEmail is the address of an account of which nothing is stored beside it.
+func shownEmail(text string, written bool) map[string]any {
+	out := map[string]any{scim.AttrValue: text, scim.AttrPrimary: true}
+	if !written {
+		out[scim.AttrType] = typeWork
+	}
+	return out
 }
 
 func address(email any) string {

@@ -299,7 +299,7 @@ func TestAChangeInTheConsoleShows(t *testing.T) {
 func TestAUserOfTheConsoleIsReadable(t *testing.T) {
 	t.Parallel()
 	got := read(t, keycloak.User{ID: "1", Username: "bob", Email: "bob@a.b", FirstName: "Bob", Enabled: true})
-	want := newDocument(t, `{"userName":"bob","active":true,"name":{"givenName":"Bob"},"emails":[{"value":"bob@a.b","primary":true}]}`)
+	want := newDocument(t, `{"userName":"bob","active":true,"name":{"givenName":"Bob"},"emails":[{"value":"bob@a.b","type":"work","primary":true}]}`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("differs (-want +got):\n%s", diff)
 	}

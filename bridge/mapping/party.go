@@ -138,6 +138,16 @@ func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string
 // Unowned reports whether a user or group with some attributes is no tenant's.
 func Unowned(attributes map[string][]string) bool { return len(attributes[AttrOwner]) == 0 }
 
+// wrote reports whether a client of the party wrote an account with some attributes: the account
+// is its own, or holds something that it sent.
+func (p Party) wrote(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], p.Key) || p.hasOwn(attributes[AttrRemainder]) || p.hasOwn(attributes[AttrKey])
+}
+
+func (p Party) hasOwn(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, p.Key+"|") })
+}
+
 // own are the values that are the party's.
 func (p Party) own(values []string) []string { return p.split(values, true) }
 
@@ -194,9 +204,10 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 	}
 	out := UserState{
 		Username: strings.ToLower(u.Username), Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
-		Dropped: s.Dropped, Remainder: rest, key: s.key, guest: true,
+		Dropped: s.Dropped, key: s.key, guest: true,
 	}
-	out.text, err = encodeRemainder(rest, maxUserRemainder)
+	emails := rest.Values(scim.AttrEmails)
+	err = out.keep(rest, emails, guestEmails(emails, s.Email))
 	return out, err
 }
 
@@ -319,23 +330,19 @@ func (m *Mapping) guestRemainder(p Party, s UserState) (scim.Document, error) {
 	for _, r := range m.guests.rules {
 		r.at.remove(rest)
 	}
-	putOrDelete(rest, scim.AttrEmails, guestEmails(rest.Values(scim.AttrEmails), s.Email))
 	return rest, nil
 }
 
-// guestEmails are entries for the remainder that hold all addresses but the account's.
-func guestEmails(emails []any, primary string) []any {
-	if len(emails) == 1 && isPlainEmail(emails[0], primary) {
-		return nil
-	}
-	var out []any
+// guestEmails are all addresses, with entries for the remainder that hold all but the account's.
+func guestEmails(emails []any, primary string) emailState {
+	s := emailState{primary: primary}
 	for _, email := range emails {
 		object, _ := email.(map[string]any)
 		at := atNowhere
 		if primary != "" && strings.ToLower(address(object)) == primary {
 			at = atPrimary
 		}
-		out = append(out, entry(at, object))
+		s.entries = append(s.entries, entry(at, object))
 	}
-	return out
+	return s
 }

@@ -29,6 +29,7 @@ type UserState struct {
 	Attributes map[string][]string
 	Remainder  map[string]any
 	text       string // of the remainder
+	unwritten  string // likewise, in an account that no client of the tenant wrote
 	key        string // the look-up key of the externalId; "" for none
 
 	// guest says that the account is not the tenant's own.
@@ -63,9 +64,10 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 		s.Enabled = &active
 		delete(rest, scim.AttrActive)
 	}
-	emails := splitEmails(rest.Values(scim.AttrEmails))
+	sent := rest.Values(scim.AttrEmails)
+	emails := splitEmails(sent)
 	s.Email, s.Attributes[AttrEmails] = emails.primary, emails.further
-	putOrDelete(rest, scim.AttrEmails, emails.entries)
+	delete(rest, scim.AttrEmails)
 	if err := s.takeExternalID(p, m.users.externalID, rest); err != nil {
 		return UserState{}, err
 	}
@@ -86,9 +88,36 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 	if s.Dropped, err = m.users.judge(rest); err != nil {
 		return UserState{}, err
 	}
-	s.Remainder = rest
-	s.text, err = encodeRemainder(rest, maxUserRemainder)
+	err = s.keep(rest, sent, emails)
 	return s, err
+}
+
+// keep has a state keep the rest of a document, with the entries of its e-mails. An account that
+// no client wrote needs other entries than one that a client did, and is one that a client wrote
+// when it gets something of the rest.
+func (s *UserState) keep(rest scim.Document, sent []any, emails emailState) error {
+	delete(rest, scim.AttrEmails)
+	written := emails.entriesFor(sent, true)
+	others := emails.entriesFor(sent, len(rest) > 0 || s.key != "")
+	putOrDelete(rest, scim.AttrEmails, others)
+	var err error
+	if s.unwritten, err = encodeRemainder(rest, maxUserRemainder); err != nil {
+		return err
+	}
+	putOrDelete(rest, scim.AttrEmails, written)
+	s.Remainder, s.text = rest, s.unwritten
+	if len(written) != len(others) {
+		s.text, err = encodeRemainder(rest, maxUserRemainder)
+	}
+	return err
+}
+
+// textIn is the text of the remainder in an account with some attributes.
+func (s UserState) textIn(p Party, attributes map[string][]string) string {
+	if s.owned || slices.Contains(attributes[AttrOwner], p.Key) {
+		return s.text
+	}
+	return s.unwritten
 }
 
 // takeUserName leaves the spelling in the rest where Keycloak would lose it.
@@ -168,7 +197,7 @@ func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) 
 	}
 	doc[scim.AttrActive] = active
 	entries := doc.Values(scim.AttrEmails)
-	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries))
+	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries, p.wrote(u.Attributes)))
 	if k.externalID != "" && !p.Organization {
 		giveText(doc, scim.AttrExternalID, u.Attributes[k.externalID])
 	}
@@ -246,13 +275,13 @@ func latest(created time.Time, values []string) time.Time {
 func (s UserState) UserAttributes(p Party, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	delete(out, attrDisabledReason)
-	setOrDelete(out, AttrRemainder, append(p.foreign(current[AttrRemainder]), pieces(p.Key, s.text, stamp, maxUserValue)...))
-	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
-	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p)...))
-	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil || s.owned {
 		out[AttrOwner] = p.owners(current, s.adopted)
 	}
+	setOrDelete(out, AttrRemainder, append(p.foreign(current[AttrRemainder]), pieces(p.Key, s.textIn(p, out), stamp, maxUserValue)...))
+	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
+	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p, current)...))
+	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	return out
 }
 
@@ -275,9 +304,10 @@ func (s UserState) keys() []string {
 	return []string{s.key}
 }
 
-// marks say that the party keeps something of an account that is not its own.
-func (s UserState) marks(p Party) []string {
-	if !s.guest {
+// marks say that the party keeps something of an account that is not its own, or did.
+func (s UserState) marks(p Party, current map[string][]string) []string {
+	keeps := s.key != "" || s.textIn(p, current) != ""
+	if !s.guest || !keeps && !slices.Contains(current[AttrGuest], p.Key) {
 		return nil
 	}
 	return []string{p.Key}
@@ -289,6 +319,7 @@ func without(values []string, gone string) []string {
 
 // AttributesEqual reports whether a user's attributes hold the state already.
 func (s UserState) AttributesEqual(p Party, current map[string][]string) bool {
-	return !s.owned && slices.Contains(current[AttrGuest], p.Key) == s.guest && sameValues(p.own(current[AttrKey]), s.keys()) &&
-		attributesEqual(p.Key, s.Attributes, s.text, current)
+	marked := slices.Contains(current[AttrGuest], p.Key)
+	return !s.owned && marked == (len(s.marks(p, current)) > 0) && sameValues(p.own(current[AttrKey]), s.keys()) &&
+		attributesEqual(p.Key, s.Attributes, s.textIn(p, current), current)
 }

@@ -70,6 +70,7 @@ func strays() map[scim.Tolerance]stray {
 		scim.PathlessPatch:      patch(`{"op":"replace","value":{"name.givenName":"G2"}}`, `"givenName":"G2"`, "invalidSyntax"),
 		scim.ShortExtensionPath: patch(`{"op":"add","path":"department","value":"d"}`, `"department":"d"`, "invalidPath"),
 		scim.DotAfterURN:        patch(`{"op":"add","path":"`+enterprise+`.department","value":"d"}`, `"department":"d"`, "invalidPath"),
+		scim.LoneUntyped:        patch(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`, `"phoneNumbers":[{"type":"work","value":"9"}]`, "noTarget"),
 		scim.CreateOnNoMatch:    patch(`{"op":"add","path":"phoneNumbers[type eq \"fax\"].value","value":"9"}`, `{"type":"fax","value":"9"}`, "noTarget"),
 		scim.WholeElementPath:   patch(`{"op":"replace","path":"emails[type eq \"work\"]","value":{"display":"d"}}`, `"display":"d"`, "invalidPath"),
 		scim.MergeOnReplace:     merge,
@@ -115,7 +116,7 @@ func (c stray) send(t *testing.T, profile config.Profile) (int, string) {
 			realm.Tenants[0].Profile = profile
 		}
 	})
-	user, err := b.send(t, http.MethodPost, "/Users", `{`+coreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}]}`)
+	user, err := b.send(t, http.MethodPost, "/Users", `{`+coreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}],"phoneNumbers":[{"value":"1"}]}`)
 	group, err2 := b.send(t, http.MethodPost, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":%q}]}`, user["id"]))
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
