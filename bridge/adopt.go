@@ -139,7 +139,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	}
 	enabled := state.Enabled == nil || *state.Enabled
 	state.Enabled = &enabled
-	joining, err := k.joining(ctx, r, id, doc)
+	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
 	return change{plan: steps, after: current{user: after, userID: id}}, true, err
 }
@@ -180,7 +180,7 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 	if err != nil {
 		return change{}, err
 	}
-	joining, err := k.joining(ctx, r, id, doc)
+	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	if member {
 		joining.Organization = keycloak.OrganizationID{}
 	}

@@ -68,8 +68,8 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (c
 	if err != nil {
 		return change{}, err
 	}
-	roles = append(plan.ForRoles(plan.Holder{}, nil, state.Roles, r.fitness.Resolved.Roles), roles...)
-	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), roles, time.Now())
+	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
+	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), own, roles, time.Now())
 	if len(p) > 1 { // as for users
 		if err := k.s.lock(ctx, r, displayNameLock(state.Name)); err != nil {
 			return change{}, err
@@ -253,12 +253,9 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 		return change{}, err
 	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
-	own := plan.ForRoles(plan.Holder{Group: cur.groupID}, cur.group.Roles, state.Roles, r.fitness.Resolved.Roles)
-	if members = append(members, roles...); state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0 {
-		p = slices.Concat(members, own, p) // the group comes last: by it a repetition sees what is left to do
-	} else {
-		p = slices.Concat(p, own, members)
-	}
+	own := plan.Roles{Has: cur.group.Roles, Rules: state.Roles, Known: r.fitness.Resolved.Roles}
+	last := state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0
+	p, group = plan.ForGroupRoles(r.Tenant.Party, cur.groupID, cur.group, p, group, own, append(members, roles...), last)
 	return change{plan: p, after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
 

@@ -13,38 +13,35 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// planRoles plans that the user of a document has the roles that the rules give it, who is in its
-// groups and in some more.
-func (k userKind) planRoles(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document, more []string) (plan.Plan, error) {
+// rolesOf are the roles of the user of a document, who has some attributes and is in its groups and
+// in some more, with those that the rules give it.
+func (k userKind) rolesOf(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, more []string) (plan.Roles, error) {
 	var groups []keycloak.Group
 	if r.Tenant.Mapping.RolesFollowGroups() {
 		var err error
 		groups, err = r.wall.GroupsOf(ctx, id)
 		if err != nil && keycloak.KindOf(err) != keycloak.NotFound { // groups of an organization are those of members alone
-			return nil, err
+			return plan.Roles{}, err
 		}
 	}
 	names := slices.Clone(more)
 	for _, g := range groups {
 		names = append(names, g.Name)
 	}
-	return k.planRolesAmong(ctx, r, id, doc, names)
+	return k.rolesAmong(ctx, r, id, attributes, doc, names)
 }
 
-// planRolesAmong is planRoles for a user who is in groups of some names.
-func (userKind) planRolesAmong(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document, groups []string) (plan.Plan, error) {
-	if !r.Tenant.Mapping.ManagesUserRoles() {
-		return nil, nil
+// rolesAmong is rolesOf for a user who is in groups of some names.
+func (userKind) rolesAmong(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, groups []string) (plan.Roles, error) {
+	if !r.Tenant.Mapping.ManagesUserRoles(r.Tenant.Party, attributes) {
+		return plan.Roles{}, nil
 	}
-	roles, err := r.Tenant.Mapping.UserRoles(doc, groups)
+	rules, err := r.Tenant.Mapping.UserRoles(doc, groups)
 	if err != nil {
-		return nil, err
+		return plan.Roles{}, err
 	}
 	has, err := r.client.UserRoles(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return plan.ForRoles(plan.Holder{User: id}, has, roles, r.fitness.Resolved.Roles), nil
+	return plan.Roles{Has: has, Rules: rules, Known: r.fitness.Resolved.Roles}, err
 }
 
 // regrouping is what a change of a group does to the groups of users.
@@ -137,7 +134,12 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	if err != nil {
 		return nil, err
 	}
-	return userKind(k).planRolesAmong(ctx, r, id, resource.Document, g.after(s, id, groups))
+	roles, err := userKind(k).rolesAmong(ctx, r, id, user.Attributes, resource.Document, g.after(s, id, groups))
+	if err != nil {
+		return nil, err
+	}
+	p, _ := plan.ForUserRoles(r.Tenant.Party, id, nil, user, roles)
+	return p, nil
 }
 
 // allMembers are the ids of the members of a group, where roles depend on it.

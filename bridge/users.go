@@ -66,7 +66,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err != nil {
 		return change{}, err
 	}
-	joining, err := k.joining(ctx, r, keycloak.UserID{}, doc)
+	joining, err := k.joining(ctx, r, keycloak.UserID{}, nil, doc)
 	if err != nil {
 		return change{}, err
 	}
@@ -80,17 +80,17 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	return change{plan: p, after: current{user: after}}, nil
 }
 
-// joining is what a user gets beside its account, who is not the tenant's yet; a zero id is one
-// that is to be created.
-func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (plan.Joining, error) {
+// joining is what a user with some attributes gets beside its account, who is not the tenant's yet; a
+// zero id is one that is to be created.
+func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document) (plan.Joining, error) {
 	j := plan.Joining{Organization: r.organization(), Groups: defaultGroups(r)}
 	if !id.IsZero() {
 		var err error
-		j.Roles, err = k.planRoles(ctx, r, id, doc, shownDefaultGroups(r))
+		j.Roles, err = k.rolesOf(ctx, r, id, attributes, doc, shownDefaultGroups(r))
 		return j, err
 	}
-	roles, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
-	j.Roles = plan.ForRoles(plan.Holder{}, nil, roles, r.fitness.Resolved.Roles)
+	rules, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
+	j.Roles = plan.Roles{Rules: rules, Known: r.fitness.Resolved.Roles}
 	return j, err
 }
 
@@ -310,14 +310,18 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	if r.Tenant.Party.HalfMade(cur.user.Attributes) {
-		joining, err := k.joining(ctx, r, cur.userID, doc)
+		joining, err := k.joining(ctx, r, cur.userID, cur.user.Attributes, doc)
 		joining.Organization = keycloak.OrganizationID{} // whose user it is
 		p, after := plan.ForUnfinished(r.Tenant.Party, cur.userID, cur.user, state.Owned(), joining, time.Now())
 		return change{plan: p, after: current{user: after, userID: cur.userID}}, err
 	}
+	roles, err := k.rolesOf(ctx, r, cur.userID, cur.user.Attributes, doc, nil)
+	if err != nil {
+		return change{}, err
+	}
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	roles, err := k.planRoles(ctx, r, cur.userID, doc, nil)
-	return change{plan: append(p, roles...), after: current{user: after, userID: cur.userID}}, err
+	p, after = plan.ForUserRoles(r.Tenant.Party, cur.userID, p, after, roles)
+	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
 // changeGuest changes what the tenant keeps of somebody else's account. A user whom it

@@ -12,7 +12,8 @@ type Mapping struct {
 	Users   UserMapping   `json:"users" doc:"How users are stored."`
 	Groups  GroupMapping  `json:"groups" doc:"How groups are stored."`
 
-	GrantableRoles []RoleName `json:"grantableRoles" doc:"All roles of Keycloak that rules of this file may grant: the name of a role of the realm, or { client: shop, role: editor } for a role of a client. Roles that administer the realm cannot be among them."`
+	GrantableRoles []RoleName `json:"grantableRoles" doc:"All roles of Keycloak that rules of this file may grant: the name of a role of the realm, or { client: shop, role: editor } for a role of a client. What a rule granted is taken back when none does any more; what a person granted stays. Roles that administer the realm cannot be among them."`
+	ManagedRoles   []RoleName `json:"managedRoles" doc:"Roles that belong to this file, written like those of grantableRoles: rules may grant them, and they are taken from every user and group of the tenant to which no rule grants them, whoever gave them."`
 }
 
 // Table is a mapping of the file in the order of the file: names and what belongs to
@@ -98,7 +99,7 @@ type UserMapping struct {
 // RoleRule grants roles to users.
 type RoleRule struct {
 	When  Expression `json:"when" doc:"A CEL expression: the users for which it is true have the roles; default: all."`
-	Grant []RoleName `json:"grant" doc:"The roles, each one of grantableRoles. Required."`
+	Grant []RoleName `json:"grant" doc:"The roles, each one of grantableRoles or managedRoles. Required."`
 }
 
 // Link says how a new user is linked to an identity provider of the realm. The zero Link
@@ -114,7 +115,7 @@ type GroupMapping struct {
 	Attributes Table[Rule]       `json:"attributes" doc:"Rules by the path of the attribute, as for users."`
 	Unmapped   Unmapped          `json:"unmapped" doc:"As for users."`
 	Parent     GroupPath         `json:"parent" doc:"The group below which this endpoint's groups live, by its path in Keycloak, as /scim, or its id, as id:0d9f…. It must exist; default: the top level. Groups elsewhere are not there for the client. Where several tenants have groups of the realm, each needs one of its own."`
-	Roles      Table[[]RoleName] `json:"roles" doc:"Roles of groups by their displayName, each one of grantableRoles; see Roles."`
+	Roles      Table[[]RoleName] `json:"roles" doc:"Roles of groups by their displayName, each one of grantableRoles or managedRoles; see Roles."`
 }
 
 // RoleName names a role of the realm or of a client.

@@ -17,6 +17,7 @@ const (
 	AttrRemainder   = "scim.remainder" // users and groups: see remainder.go
 	AttrOwner       = "scim.owner"     // users and groups: the key of the tenant that created it
 	AttrGuest       = "scim.guest"     // users: the keys of tenants that keep something of another's account
+	AttrRoles       = "scim.roles"     // users and groups: see granted.go
 	AttrModified    = "scim.modified"  // users and groups: RFC 3339, milliseconds, UTC
 	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
 	AttrRevoked     = "scim.revoked"   // the bridge's own service account: see bridge/realm, Remember
@@ -85,6 +86,9 @@ func (m *Mapping) Declarations() []Declaration {
 		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner"},
 		{Name: AttrGuest, MultiValued: true, DisplayName: "SCIM: guests"},
 		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
+	}
+	if m.grantsUserRoles() {
+		declared = append(declared, Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted"})
 	}
 	for _, r := range m.users.rules {
 		if !r.field {

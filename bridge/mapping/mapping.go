@@ -31,11 +31,10 @@ type Mapping struct {
 
 	userRoles   []roleRule
 	groupRoles  map[string][]keycloak.RoleName // by displayName
-	userManaged []keycloak.RoleName            // all that userRoles grant
+	listedRoles []keycloak.RoleName            // all that the file may grant: grantableRoles and managedRoles
+	ownedRoles  []keycloak.RoleName            // of those, managedRoles
 	// roleLanguage is that of userRoles; nil when none has a condition.
 	roleLanguage *language
-	// groupManaged are all that groupRoles grant.
-	groupManaged []keycloak.RoleName
 
 	link *link // nil for none
 }

@@ -17,9 +17,11 @@ import (
 // Roles say which roles of Keycloak a user or a group shall have.
 type Roles struct {
 	Wanted []keycloak.RoleName
-	// Managed are all that the rules speak of: one that is not wanted is taken away. Roles
-	// that no rule names are left alone.
-	Managed []keycloak.RoleName
+	// Listed are all that the file may grant: of those, one that the bridge granted and that is not
+	// wanted is taken away. Others are left alone.
+	Listed []keycloak.RoleName
+	// Owned are those of Listed that are taken away whoever granted them.
+	Owned []keycloak.RoleName
 }
 
 // roleRule grants roles to the users for which an expression is true; nil is all.
@@ -28,13 +30,17 @@ type roleRule struct {
 	grant []keycloak.RoleName
 }
 
-// Roles are the names of all roles that the mapping grants; they must exist.
-func (m *Mapping) Roles() []keycloak.RoleName {
-	return distinct(append(slices.Clone(m.userManaged), m.groupManaged...))
+// Roles are the names of all roles that the mapping may grant; they must exist.
+func (m *Mapping) Roles() []keycloak.RoleName { return m.listedRoles }
+
+// ManagesUserRoles reports whether a user with some attributes may gain or lose a role: by a rule,
+// because the file owns roles, or because the bridge granted the user one.
+func (m *Mapping) ManagesUserRoles(p Party, attributes map[string][]string) bool {
+	return m.grantsUserRoles() || p.granted(attributes, m.listedRoles)
 }
 
-// ManagesUserRoles reports whether rules speak of roles of users.
-func (m *Mapping) ManagesUserRoles() bool { return len(m.userManaged) > 0 }
+// grantsUserRoles reports whether that may be so of a user whom the bridge granted none.
+func (m *Mapping) grantsUserRoles() bool { return len(m.userRoles) > 0 || len(m.ownedRoles) > 0 }
 
 // GrantsGroupRoles reports whether rules grant roles to groups.
 func (m *Mapping) GrantsGroupRoles() bool { return len(m.groupRoles) > 0 }
@@ -47,8 +53,8 @@ func (m *Mapping) RolesFollowGroups() bool {
 // UserRoles are the roles that the rules give to the user of a document who is in groups of
 // some names. A rule that cannot be computed is a *scim.Error.
 func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
-	roles := Roles{Managed: m.userManaged}
-	if !m.ManagesUserRoles() {
+	roles := m.noRoles()
+	if len(m.userRoles) == 0 {
 		return roles, nil
 	}
 	doc = m.users.copied(doc)
@@ -79,8 +85,12 @@ func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 
 // rolesOfGroup are those of the group with a name, which Keycloak compares by case.
 func (m *Mapping) rolesOfGroup(name string) Roles {
-	return Roles{Wanted: m.groupRoles[name], Managed: m.groupManaged}
+	roles := m.noRoles()
+	roles.Wanted = m.groupRoles[name]
+	return roles
 }
+
+func (m *Mapping) noRoles() Roles { return Roles{Listed: m.listedRoles, Owned: m.ownedRoles} }
 
 // distinct are the names sorted, each once.
 func distinct(names []keycloak.RoleName) []keycloak.RoleName {
@@ -94,15 +104,17 @@ const defaultRoles = "default-roles-"
 // roles compiles what the file says of roles.
 func (c compiler) roles(m *Mapping, file config.Mapping) {
 	grantable := map[keycloak.RoleName]bool{}
-	for i, r := range file.GrantableRoles {
-		where := config.Where("").Key("grantableRoles").Item(i)
-		switch {
-		case r.Client == keycloak.RealmManagement:
-			c.Add(where, "administers the realm", "Remove it: nobody becomes an administrator by SCIM")
-		case r.Client == "" && strings.HasPrefix(r.Role, defaultRoles):
-			c.Add(where, "is the role that every user of a realm has", "Remove it: a rule could only take it away")
+	for key, list := range map[string][]config.RoleName{"grantableRoles": file.GrantableRoles, "managedRoles": file.ManagedRoles} {
+		for i, r := range list {
+			where := config.Where("").Key(key).Item(i)
+			switch {
+			case r.Client == keycloak.RealmManagement:
+				c.Add(where, "administers the realm", "Remove it: nobody becomes an administrator by SCIM")
+			case r.Client == "" && strings.HasPrefix(r.Role, defaultRoles):
+				c.Add(where, "is the role that every user of a realm has", "Remove it: a rule could only take it away")
+			}
+			grantable[roleName(r)] = true
 		}
-		grantable[roleName(r)] = true
 	}
 	users, groups := config.Where("users").Key("roles"), config.Where("groups").Key("roles")
 	for i, r := range file.Users.Roles {
@@ -112,7 +124,6 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 			rule.when = c.compile(&m.roleLanguage, m.User, true, string(where), where, string(r.When), cel.BoolType)
 		}
 		m.userRoles = append(m.userRoles, rule)
-		m.userManaged = append(m.userManaged, rule.grant...)
 	}
 	m.groupRoles = map[string][]keycloak.RoleName{}
 	for _, e := range file.Groups.Roles {
@@ -121,15 +132,39 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 			c.Add(groups.Key(e.Name), "grants nothing", "List the roles of the group, or remove it")
 		}
 		m.groupRoles[e.Name] = distinct(grant)
-		m.groupManaged = append(m.groupManaged, grant...)
 	}
-	for name := range grantable { // what no rule grants any more is taken away
-		if !slices.Contains(m.userManaged, name) && !slices.Contains(m.groupManaged, name) {
-			m.userManaged, m.groupManaged = append(m.userManaged, name), append(m.groupManaged, name)
+	m.listedRoles = distinct(slices.Collect(maps.Keys(grantable)))
+	for _, r := range file.ManagedRoles {
+		m.ownedRoles = append(m.ownedRoles, roleName(r))
+	}
+	m.ownedRoles = distinct(m.ownedRoles)
+}
+
+// Takes says what the file takes from users and groups that nobody granted by it, a sentence for
+// each role of managedRoles that no rule grants to one of the two.
+func (m *Mapping) Takes() []string {
+	var ofUsers, ofGroups []keycloak.RoleName
+	for _, r := range m.userRoles {
+		ofUsers = append(ofUsers, r.grant...)
+	}
+	for _, grant := range m.groupRoles {
+		ofGroups = append(ofGroups, grant...)
+	}
+	var out []string
+	for _, name := range m.ownedRoles {
+		toUsers, toGroups := slices.Contains(ofUsers, name), slices.Contains(ofGroups, name)
+		which, from := "which no rule grants", "every group and user"
+		switch {
+		case toUsers && toGroups:
+			continue
+		case toUsers:
+			which, from = "which no rule grants to a group", "every group"
+		case toGroups:
+			which, from = "which no rule grants to a user", "every user"
 		}
+		out = append(out, "managedRoles has "+name.String()+", "+which+": it is taken from "+from+" at the next write")
 	}
-	m.userManaged = distinct(m.userManaged)
-	m.groupManaged = distinct(m.groupManaged)
+	return out
 }
 
 func roleName(r config.RoleName) keycloak.RoleName {

@@ -217,7 +217,7 @@ func (g *golden) group(t *testing.T, m *mapping.Mapping, sent []byte) {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, group := plan.ForNewGroup(party(), s, keycloak.GroupID{}, nil, nil, now())
+	_, group := plan.ForNewGroup(party(), s, keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
 	group.Attributes = reversed(group.Attributes)
 	g.held(t, map[string]any{"name": group.Name, "(roles)": s.Roles.Wanted}, group.Attributes, s.Remainder, s.Dropped)
 	back, err := m.GroupResource(key, group)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -9,14 +10,15 @@ import (
 
 // ForNewGroup plans the creation of a group with its members and roles and tells what
 // Keycloak will hold then, id aside. Members are added by id after the group:
-// Keycloak takes none with it. A zero parent is the top level.
+// Keycloak takes none with it. A zero parent is the top level. others are the roles of members.
 //
 // A group that needs more than its creation is marked until its last step, so that the next
 // creation of its name sees what is left to do if the bridge ends before.
-func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Plan, now time.Time) (Plan, keycloak.Group) {
-	attributes := s.GroupAttributes(party.Key, nil, now)
+func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Roles, others Plan, now time.Time) (Plan, keycloak.Group) {
+	own := roles.of(party, Holder{}, nil)
+	attributes := mapping.WithRoles(s.GroupAttributes(party.Key, nil, now), own.after)
 	group := keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}
-	rest := append(ForMembers(keycloak.GroupID{}, members, nil), roles...)
+	rest := slices.Concat(ForMembers(keycloak.GroupID{}, members, nil), own.steps, others)
 	if len(rest) > 0 {
 		rest = append(rest, Step{Kind: UpdateGroup, NewGroup: new(group), GroupUpdate: &keycloak.GroupUpdate{Attributes: attributes}})
 		group.Attributes = party.HalfMake(attributes)
@@ -41,6 +43,21 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 		return nil, after
 	}
 	return Plan{{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}}, after
+}
+
+// ForGroupRoles adds the change of a group's roles, and others of its members, to the plan of a
+// change after which Keycloak holds the group. last says that the group itself comes last, so that a
+// repetition sees by it what is left to do. It tells what Keycloak will hold then.
+func ForGroupRoles(party mapping.Party, id keycloak.GroupID, current keycloak.Group, p Plan, after keycloak.Group, roles Roles, others Plan, last bool) (Plan, keycloak.Group) {
+	c := roles.of(party, Holder{Group: id}, current.Attributes)
+	if last {
+		first, _ := recordGroup(current, nil, current, c.before)
+		p, after = recordGroup(current, p, after, c.after)
+		return slices.Concat(first, others, c.steps, p), after
+	}
+	p, after = recordGroup(current, p, after, c.before)
+	rest, after := recordGroup(current, nil, after, c.after)
+	return slices.Concat(p, c.steps, rest, others), after
 }
 
 // orEmpty keeps a resource without attributes apart from a new one.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -144,7 +145,7 @@ func TestForGroup(t *testing.T) {
 		}
 		return s
 	}
-	p, made := plan.ForNewGroup(party(), group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, nil, now())
+	p, made := plan.ForNewGroup(party(), group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
 	if len(p) != 1 {
 		t.Fatalf("plan = %q, want one step", p)
 	}
@@ -177,9 +178,10 @@ func TestAPlanShowsNoValues(t *testing.T) {
 	}
 }
 
-// TestForRoles plans the difference, one step for the realm and for each client, and
-// touches no role that no rule speaks of.
-func TestForRoles(t *testing.T) {
+// TestForUserRoles plans the difference, one step for the realm and for each client. What is granted is
+// recorded before, and what was taken is forgotten afterwards; only what is recorded or owned by the
+// file is taken.
+func TestForUserRoles(t *testing.T) {
 	t.Parallel()
 	realm := func(name string) keycloak.RoleName { return keycloak.RoleName{Name: name} }
 	shop := func(name string) keycloak.RoleName { return keycloak.RoleName{Client: "shop", Name: name} }
@@ -189,25 +191,48 @@ func TestForRoles(t *testing.T) {
 		known[n] = keycloak.Role{Client: n.Client, Name: n.Name}
 	}
 	list := func(names ...keycloak.RoleName) []keycloak.RoleName { return names }
+	recorded := func(names ...keycloak.RoleName) (out []string) {
+		for _, n := range names {
+			out = append(out, key+"|"+n.String())
+		}
+		return out
+	}
+	const put = "update_user u [username email firstName lastName attributes]"
 	for name, c := range map[string]struct {
-		has, wanted, managed []keycloak.RoleName
-		want                 string
+		has, wanted, listed, owned []keycloak.RoleName
+		recorded                   []string
+		want                       string
+		after                      []string
 	}{
-		"nothing managed":    {has: all},
-		"as it is":           {has: all, wanted: all, managed: all},
-		"all":                {wanted: all, managed: all, want: "grant_roles g [a b]\ngrant_roles g [app/a]\ngrant_roles g [shop/a shop/b]"},
-		"none":               {has: all, managed: all, want: "revoke_roles g [a b]\nrevoke_roles g [app/a]\nrevoke_roles g [shop/a shop/b]"},
-		"revoke, then grant": {has: list(realm("a")), wanted: list(shop("b")), managed: all, want: "revoke_roles g [a]\ngrant_roles g [shop/b]"},
-		"one of a name":      {has: list(realm("a"), shop("a")), wanted: list(realm("a")), managed: list(realm("a"), shop("a")), want: "revoke_roles g [shop/a]"},
-		"one by hand":        {has: list(realm("b")), managed: list(realm("a"))},
+		"nothing listed":            {has: all},
+		"as it is, by hand":         {has: all, wanted: all, listed: all},
+		"as it is, granted":         {has: all, wanted: all, listed: all, recorded: recorded(all...), after: recorded(all...)},
+		"all":                       {wanted: all, listed: all, want: put + "\ngrant_roles u [a b]\ngrant_roles u [app/a]\ngrant_roles u [shop/a shop/b]", after: recorded(all...)},
+		"broken off":                {wanted: all[:2], listed: all, recorded: recorded(all[:2]...), want: "grant_roles u [a b]", after: recorded(all[:2]...)},
+		"none, granted":             {has: all, listed: all, recorded: recorded(all...), want: "revoke_roles u [a b]\nrevoke_roles u [app/a]\nrevoke_roles u [shop/a shop/b]\n" + put},
+		"none, by hand":             {has: all, listed: all},
+		"none, owned":               {has: all, listed: all, owned: all[:2], want: "revoke_roles u [a b]"},
+		"taken, not yet forgotten":  {listed: all, recorded: recorded(all...), want: put},
+		"taken by hand, and wanted": {wanted: all[:1], listed: all, recorded: recorded(all[:1]...), want: "grant_roles u [a]", after: recorded(all[:1]...)},
+		"revoke, then grant": {
+			has: list(realm("a")), wanted: list(shop("b")), listed: all, recorded: recorded(realm("a")),
+			want: put + "\nrevoke_roles u [a]\ngrant_roles u [shop/b]\n" + put, after: recorded(shop("b")),
+		},
+		"one of a name":          {has: list(realm("a"), shop("a")), wanted: list(realm("a")), listed: list(realm("a"), shop("a")), recorded: recorded(shop("a")), want: "revoke_roles u [shop/a]\n" + put},
+		"of a list that lost it": {has: list(realm("b")), listed: list(realm("a")), recorded: recorded(realm("b")), after: recorded(realm("b"))},
+		"of another tenant":      {has: list(realm("a")), listed: all, recorded: []string{"other|a"}, after: []string{"other|a"}},
 	} {
-		group, err := keycloak.ParseGroupID("g")
+		id, err := keycloak.ParseUserID("u")
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := plan.ForRoles(plan.Holder{Group: group}, c.has, mapping.Roles{Wanted: c.wanted, Managed: c.managed}, known).String()
-		if got != c.want {
+		user := keycloak.User{ID: "u", Username: "u", Attributes: map[string][]string{mapping.AttrRoles: c.recorded}}
+		got, after := plan.ForUserRoles(party(), id, nil, user, plan.Roles{Has: c.has, Rules: mapping.Roles{Wanted: c.wanted, Listed: c.listed, Owned: c.owned}, Known: known})
+		if got.String() != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if diff := cmp.Diff(c.after, after.Attributes[mapping.AttrRoles], cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: recorded is another (-want +got):\n%s", name, diff)
 		}
 	}
 }

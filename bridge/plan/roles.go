@@ -14,21 +14,69 @@ type Holder struct {
 	Group keycloak.GroupID
 }
 
-// ForRoles plans the difference between the roles that a holder has and those it shall
-// have. Each step is a call: one for the realm and one for each client. known are the
-// realm's roles by their names.
-func ForRoles(h Holder, has []keycloak.RoleName, roles mapping.Roles, known map[keycloak.RoleName]keycloak.Role) Plan {
-	var revoke, grant []keycloak.RoleName
-	for _, n := range roles.Managed {
-		wanted, held := slices.Contains(roles.Wanted, n), slices.Contains(has, n)
-		switch {
-		case wanted && !held:
-			grant = append(grant, n)
-		case held && !wanted:
-			revoke = append(revoke, n)
-		}
+// Roles are those that a holder has, and what the rules say of them. The zero value changes none.
+type Roles struct {
+	Has   []keycloak.RoleName
+	Rules mapping.Roles
+	Known map[keycloak.RoleName]keycloak.Role // the realm's roles by their names
+}
+
+// roleChange is what is planned of the roles of a holder.
+type roleChange struct {
+	steps         Plan     // a call for the realm and one for each client
+	before, after []string // what is recorded before and after them
+}
+
+// of plans the change for a holder with some attributes.
+func (r Roles) of(party mapping.Party, h Holder, attributes map[string][]string) roleChange {
+	c := r.Rules.Change(party, r.Has, attributes)
+	return roleChange{steps: append(h.steps(RevokeRoles, c.Revoke, r.Known), h.steps(GrantRoles, c.Grant, r.Known)...), before: c.Before, after: c.After}
+}
+
+// ForUserRoles adds the change of a user's roles to a plan after which Keycloak holds the user. What
+// is granted is recorded before, with the rest of the plan, and what was taken is forgotten behind
+// it. It tells what Keycloak will hold then.
+func ForUserRoles(party mapping.Party, id keycloak.UserID, p Plan, after keycloak.User, roles Roles) (Plan, keycloak.User) {
+	c := roles.of(party, Holder{User: id}, after.Attributes)
+	p, after = recordUser(id, p, after, c.before)
+	last, after := recordUser(id, nil, after, c.after)
+	return slices.Concat(p, c.steps, last), after
+}
+
+// recordUser has a plan store values of scim.roles.
+func recordUser(id keycloak.UserID, p Plan, after keycloak.User, values []string) (Plan, keycloak.User) {
+	if mapping.HoldsRoles(after.Attributes, values) {
+		return p, after
 	}
-	return append(h.steps(RevokeRoles, revoke, known), h.steps(GrantRoles, grant, known)...)
+	after.Attributes = mapping.WithRoles(after.Attributes, values)
+	all := everything(after)
+	all.Attributes = mapping.WithoutLock(all.Attributes)
+	at := slices.IndexFunc(p, func(s Step) bool { return s.Kind == UpdateUser })
+	if at < 0 {
+		return append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &all}), after
+	}
+	update := p[at].UserUpdate
+	all.EmailVerified, all.Enabled, all.Password = update.EmailVerified, update.Enabled, update.Password
+	p[at].UserUpdate = &all
+	return p, after
+}
+
+// recordGroup is recordUser for a group, which is called what it will be by then.
+func recordGroup(current keycloak.Group, p Plan, after keycloak.Group, values []string) (Plan, keycloak.Group) {
+	if mapping.HoldsRoles(after.Attributes, values) {
+		return p, after
+	}
+	after.Attributes = mapping.WithRoles(after.Attributes, values)
+	update := keycloak.GroupUpdate{Attributes: after.Attributes}
+	if after.Name != current.Name {
+		update.Name = &after.Name
+	}
+	step := Step{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}
+	if len(p) > 0 {
+		p[0] = step
+		return p, after
+	}
+	return Plan{step}, after
 }
 
 // steps are the calls for names, which are sorted by their clients.

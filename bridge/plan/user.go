@@ -13,16 +13,16 @@ import (
 type Joining struct {
 	Organization keycloak.OrganizationID // that admits the user; zero for none
 	Groups       []keycloak.GroupID
-	Roles        Plan // that grants them, and takes away what is not for the user
+	Roles        Roles
 }
 
 // within are the steps but the admission, for a user, or zero for the one that the plan creates.
-func (j Joining) within(user keycloak.UserID) Plan {
+func (j Joining) within(user keycloak.UserID, roles Plan) Plan {
 	var p Plan
 	for _, group := range j.Groups {
 		p = append(p, Step{Kind: AddMember, Group: group, User: user})
 	}
-	return append(p, j.Roles...)
+	return append(p, roles...)
 }
 
 func (j Joining) admission(user keycloak.UserID) Plan {
@@ -41,7 +41,8 @@ func (j Joining) admission(user keycloak.UserID) Plan {
 // none, a change that takes away the mark of an account that is not whole yet. If the bridge
 // ends before, the next creation sees what is left to do.
 func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
-	attributes := s.UserAttributes(party, nil, now)
+	roles := j.Roles.of(party, Holder{}, nil)
+	attributes := mapping.WithRoles(s.UserAttributes(party, nil, now), roles.after)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
 	created := now.Truncate(time.Millisecond)
@@ -53,7 +54,7 @@ func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycl
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
-	within, admission := j.within(keycloak.UserID{}), j.admission(keycloak.UserID{})
+	within, admission := j.within(keycloak.UserID{}, roles.steps), j.admission(keycloak.UserID{})
 	if len(within) > 0 && len(admission) == 0 {
 		step.NewUser.Attributes = party.HalfMake(attributes)
 		admission = Plan{{Kind: UpdateUser, UserUpdate: new(everything(after))}}
@@ -101,11 +102,16 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 // ForUnfinished plans that an account of the tenant's own becomes its user, as a state says: one
 // that left, or whose creation broke off. It tells what Keycloak will hold then.
 func ForUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
+	roles := j.Roles.of(party, Holder{User: id}, current.Attributes)
+	first, current := recordUser(id, nil, current, roles.before)
 	p, after := ForUser(party, id, current, s, now)
-	for i := range p {
-		p[i].Live = true // who it is may have changed while nobody of the tenant looked
+	p, after = recordUser(id, p, after, roles.after)
+	for _, part := range []Plan{first, p} {
+		for i := range part {
+			part[i].Live = true // who it is may have changed while nobody of the tenant looked
+		}
 	}
-	return slices.Concat(j.within(id), p, j.admission(id)), after
+	return slices.Concat(first, j.within(id, roles.steps), p, j.admission(id)), after
 }
 
 // changedFields compares the fields. Names of users of a federation keep their

@@ -343,6 +343,9 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 	if err := r.resolveRoles(ctx, c, m.Roles()); err != nil {
 		return err
 	}
+	for _, text := range m.Takes() {
+		r.warn("roles", "list the role in grantableRoles instead where persons shall grant it too, or have a rule grant it", "%s", text)
+	}
 	alias := m.IdentityProvider()
 	if alias == "" {
 		return nil

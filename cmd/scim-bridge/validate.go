@@ -15,7 +15,8 @@ func newValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "validate", Short: "Check a mapping file and print every problem", Args: cobra.NoArgs,
 		Long: `Check a mapping file and print every problem with its line, column and remedy. Ends
-with 3 when there are any. It needs no Keycloak.`,
+with 3 when there are any. It also says which roles the file takes from whom no rule gives
+them (managedRoles). It needs no Keycloak.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, file, output) },
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "mapping.yaml", "the mapping `file`")
@@ -39,13 +40,20 @@ func validate(cmd *cobra.Command, file, output string) error {
 	if err := checkOutput(output); err != nil {
 		return err
 	}
-	_, problems := loadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
+	m, problems := loadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
+	takes := []string{}
+	if m != nil {
+		takes = append(takes, m.Takes()...)
+	}
 	switch {
 	case output == "json":
-		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"file": file, "problems": append([]config.Problem{}, problems...)}); err != nil {
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"file": file, "problems": append([]config.Problem{}, problems...), "warnings": takes}); err != nil {
 			return err
 		}
 	case len(problems) == 0:
+		for _, text := range takes {
+			fmt.Fprintln(cmd.OutOrStdout(), file+": "+text)
+		}
 		fmt.Fprintln(cmd.OutOrStdout(), file+": no problem")
 	default:
 		printProblems(cmd.OutOrStdout(), problems)
