@@ -75,6 +75,20 @@ func AccountDeclarations() []Declaration {
 	}
 }
 
+// SetUp are the declarations that setup makes: those of the mapping, of the bridge's own service
+// account, and that of the roles that rules grant, so that such a rule can come later.
+func (m *Mapping) SetUp() []Declaration {
+	declared := m.Declarations()
+	if !m.grantsUserRoles() {
+		declared = append(declared, rolesDeclaration())
+	}
+	return append(declared, AccountDeclarations()...)
+}
+
+func rolesDeclaration() Declaration {
+	return Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted"}
+}
+
 // Declarations are the user attributes that the mapping writes. Group attributes need
 // none.
 func (m *Mapping) Declarations() []Declaration {
@@ -88,7 +102,7 @@ func (m *Mapping) Declarations() []Declaration {
 		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
 	}
 	if m.grantsUserRoles() {
-		declared = append(declared, Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted"})
+		declared = append(declared, rolesDeclaration())
 	}
 	for _, r := range m.users.rules {
 		if !r.field {

@@ -226,7 +226,7 @@ func (s *Setup) planProfile() (Change, bool) {
 	profile := s.profile
 	profile.Attributes = slices.Clone(s.profile.Attributes)
 	var texts []string
-	for _, d := range append(s.mapping.Declarations(), mapping.AccountDeclarations()...) {
+	for _, d := range s.mapping.SetUp() {
 		if faultOf(profile, d) == "" {
 			continue
 		}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -267,4 +271,94 @@ groups: { roles: { Sales: [{ client: shop, role: seller }, { client: shop, role:
 	if out, _, code := command(t, "", "validate", "--file", mappingFile(t, listedRoles)); code != 0 || !strings.Contains(out, "no problem") || strings.Contains(out, "taken") {
 		t.Errorf("validate of a file that takes nothing ends with %d: %s", code, out)
 	}
+}
+
+// TestAChangeOfRolesThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls. A
+// repetition leaves the roles and the record of an undisturbed change, and what a person gave.
+func TestAChangeOfRolesThatBreaksOffAnywhere(t *testing.T) {
+	t.Parallel()
+	const rules = `version: 1
+grantableRoles: [employee, extra, { client: shop, role: editor }]
+users:
+  roles:
+    - when: '"Editor" in groups'
+      grant: [extra]
+    - when: resource.title == "Clerk"
+      grant: [employee]
+    - when: resource.title == "Editor"
+      grant: [{ client: shop, role: editor }]
+groups:
+  roles:
+    Clerk: [employee]
+    Editor: [{ client: shop, role: editor }]
+`
+	for server, start := range bothServers() {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			c := newCrash(t, start(t))
+			b := c.realm
+			b.addRole(t, c.server, "boss")
+			b.addRole(t, c.server, "extra")
+			b.useMapping(t, b.realm, rules)
+			for endpoint, attribute := range map[string]string{"/Users": "title", "/Groups": "displayName"} {
+				held := func(id string) (roles string, record []string) {
+					if endpoint == "/Users" {
+						return b.rolesOf(t, id), b.user(t, id).Attributes[mapping.AttrRoles]
+					}
+					parsed, err := keycloak.ParseGroupID(id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					group, err := b.admin.Group(t.Context(), parsed)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return b.rolesOfGroup(t, id), group.Attributes[mapping.AttrRoles]
+				}
+				cut := 0
+				for _, stage := range []keycloaktest.Stage{keycloaktest.Before, keycloaktest.After} {
+					for n := 1; ; n++ {
+						name := strings.Join([]string{endpoint[1:], fmt.Sprint(stage), fmt.Sprint(n)}, "-")
+						user := b.create(t, "/Users", `{"userName":"`+name+`@acme.test","title":"Clerk"}`)
+						id := user
+						if endpoint == "/Groups" {
+							id = b.create(t, endpoint, `{"displayName":"Clerk","members":[{"value":"`+user+`"}]}`)
+						}
+						b.byHand(t, endpoint, id, "boss")
+						change := patchBody(`{"op":"replace","path":"` + attribute + `","value":"Editor"}`)
+						c.proxy.Inject(keycloaktest.Fault{Nth: n, Stage: stage, Drop: true})
+						c.proxy.Inject(keycloaktest.Fault{From: n + 1, Drop: true})
+						_, err := b.send(t, http.MethodPatch, endpoint+"/"+id, change)
+						c.proxy.ClearFaults()
+						if err != nil {
+							cut++
+							b.must(t, http.MethodPatch, endpoint+"/"+id, change)
+						}
+						roles, record := held(id)
+						if diff := cmp.Diff([]string{"realm|shop/editor"}, record); diff != "" || roles != "boss shop/editor" {
+							t.Errorf("%s, cut off at call %d (%v): the roles are %q, and recorded is another (-want +got):\n%s", endpoint, n, stage, roles, diff)
+						}
+						if endpoint == "/Groups" { // the next one has its name
+							if got := b.rolesOf(t, user); got != "employee extra" {
+								t.Errorf("cut off at call %d (%v): the roles of its member are %q", n, stage, got)
+							}
+							b.must(t, http.MethodDelete, endpoint+"/"+id, "")
+						}
+						if err == nil {
+							break
+						}
+					}
+				}
+				if cut < 8 {
+					t.Errorf("%s was cut off %d times, which proves little", endpoint, cut)
+				}
+			}
+		})
+	}
+}
+
+// addRole makes a role of the realm.
+func (b testBridge) addRole(t *testing.T, server keycloaktest.Server, name string) {
+	t.Helper()
+	adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles", `{"name":"`+name+`"}`)
 }
