@@ -261,3 +261,26 @@ func TestAFilterForTheWorkAddressFindsAUserWithoutOne(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAdoptedAddressIsShownAsBefore: an operator's command is no client's word about an address, and
+// sending it back afterwards writes nothing either.
+func TestAnAdoptedAddressIsShownAsBefore(t *testing.T) {
+	t.Parallel()
+	for server, start := range bothServers() {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			b := newBridgeOn(t, start(t), nil)
+			id := b.fromConsole(t, "jane")
+			before := b.emailsOf(t, id)
+			b.adoptions(t, b.controlled(t), b.realm)
+			if got := b.emailsOf(t, id); got != before || !strings.Contains(got, `"type":"work"`) {
+				t.Errorf("shown are %s, and before %s", got, before)
+			}
+			b.echo(t, id)
+			b.must(t, http.MethodPatch, "/Users/"+id, replaceWork("new@acme.test"))
+			if u := b.user(t, id); u.Email != "new@acme.test" {
+				t.Errorf("Keycloak's address is %q", u.Email)
+			}
+		})
+	}
+}
