@@ -67,6 +67,7 @@ func TestCallsPerOperation(t *testing.T) {
 		{"filter by id", "GET", `/Users?filter=id+eq+%22` + user + `%22`, "", []string{get}},
 		{"filter by id and more", "GET", `/Users?filter=title+eq+%22t%22+and+id+eq+%22` + user + `%22`, "", []string{get}},
 		{"filter by e-mail", "GET", `/Users?filter=emails.value+eq+%22j2@acme.test%22`, "", []string{look, look}},
+		{"filter by the work e-mail, no hit", "GET", `/Users?filter=emails[type+eq+%22work%22+and+value+eq+%22nobody@acme.test%22]`, "", []string{look, look}},
 		{"list", "GET", "/Users?count=50", "", []string{look, "GET /users/count"}},
 		{"list nothing", "GET", "/Users?count=0", "", []string{"GET /users/count"}},
 		{"POST user", "POST", "/Users", `{"userName":"new1","externalId":"N1","title":"t"}`, []string{"POST /users"}},
