@@ -16,7 +16,7 @@ const (
 	codeNoGroups             scim.Code = "groups-not-offered"
 	codeSubgroups            scim.Code = "group-has-subgroups"
 	codeGroupKept            scim.Code = "group-kept"
-	codeGroupNotCreatedHere scim.Code = "group-not-created-here"
+	codeGroupNotCreatedHere  scim.Code = "group-not-created-here"
 	codeNotCreatedHere       scim.Code = "account-not-created-here"
 	codeSharedAccount        scim.Code = "account-shared"
 	codeManagedMember        scim.Code = "account-managed"

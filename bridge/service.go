@@ -112,7 +112,7 @@ type request struct {
 	fitness    tenant.Fitness // of the tenant when the request began
 	projection scim.Projection
 	began      time.Time
-	adopting   bool // whether the operator has what no tenant owns taken over, whatever the policy says
+	adopting   bool     // whether the operator has what no tenant owns taken over, whatever the policy says
 	atEnd      []func() // what is released when the request ends
 }
 
