@@ -157,6 +157,8 @@ func TestARoleThatAPersonGaveAGroupStays(t *testing.T) {
 			b.byHand(t, "/Groups", console, "shop/seller")
 			write(console, "externalId", "g1")
 			expect(console, "of a group of the console", "boss shop/seller")
+			b.adoptions(t, b.controlled(t), b.realm) // else it keeps its name
+			expect(console, "of a group that was taken over", "boss shop/seller")
 			write(console, "displayName", "Sales")
 			expect(console, "under a name that has a rule", "boss employee shop/seller")
 			write(console, "displayName", "console")
