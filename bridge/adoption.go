@@ -247,12 +247,12 @@ func changedFields(before, after keycloak.User) []string {
 func changedBeside(p plan.Plan) []string {
 	var out []string
 	for _, step := range p {
-		switch step.Kind {
-		case plan.AddMember:
+		switch {
+		case step.Kind == plan.AddMember:
 			out = append(out, "joins the group "+step.Group.String())
-		case plan.AdmitUser:
+		case step.Kind == plan.AdmitUser:
 			out = append(out, "joins the organization")
-		case plan.GrantRoles, plan.RevokeRoles:
+		case step.ChangesRoles():
 			for _, role := range step.Roles {
 				out = append(out, map[plan.Kind]string{plan.GrantRoles: "gets the role ", plan.RevokeRoles: "loses the role "}[step.Kind]+role.String())
 			}

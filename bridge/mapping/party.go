@@ -23,14 +23,14 @@ type Party struct {
 type Standing int
 
 const (
-	// Guest: the account is not the party's. The party keeps a record of its own beside the account.
+	// Guest says that the account is not the party's. The party keeps a record of its own beside the account.
 	Guest Standing = iota
-	// Managed: no tenant owns the account, and Keycloak says that it belongs to the party's
+	// Managed says that no tenant owns the account, and that it belongs in Keycloak to the party's
 	// organization (a member of the type MANAGED, which a first login through the organization's
 	// identity provider or an invitation makes). The party changes the account, but not its user name,
 	// its address or its password: Keycloak marks older accounts too, which a first login linked.
 	Managed
-	// Owner: the party created the account or took it over.
+	// Owner says that the party created the account or took it over.
 	Owner
 )
 

@@ -51,13 +51,13 @@ func TestAnAdoptionClearsNothing(t *testing.T) {
 			}
 			for of, b := range map[string]testBridge{"realm": c.realm, "organization": c.of["acme"]} {
 				for what, adopt := range map[string]func(name, id string){
-					"bare": func(name, id string) {
+					"bare": func(name, _ string) {
 						b.must(t, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":"X","active":true}`, name))
 					},
-					"some": func(name, id string) {
+					"some": func(name, _ string) {
 						b.must(t, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":"X","name":{"givenName":"New"},"emails":[{"value":%q,"type":"work","primary":true}],"urn:acme:2.0:User":{"badges":["three"]},"phoneNumbers":[{"type":"mobile","value":"+1 2"}]}`, name, name+"@acme.test"))
 					},
-					"patch": func(name, id string) {
+					"patch": func(_, id string) {
 						c.member(t, of, id)
 						b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"add","path":"externalId","value":"X"}`))
 					},

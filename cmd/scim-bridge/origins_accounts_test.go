@@ -19,30 +19,42 @@ type foundAccount struct {
 	id, userName, email, externalID string // "" for no externalId
 }
 
-// accountOrigins are the ways in which accounts come to be, each with what makes one.
-func accountOrigins() ([]string, map[string]func(*testing.T, *walk) foundAccount) {
-	names := []string{
-		"an administrator made in the console", "a person made by registering", "a first login through the organization's identity provider made",
-		"an invitation of the organization made", "a first login through another identity provider made", "another SCIM server made", "another endpoint made", "this endpoint made",
+// The ways in which accounts come to be.
+const (
+	byConsole      = "an administrator made in the console"
+	byRegistration = "a person made by registering"
+	byOwnLogin     = "a first login through the organization's identity provider made"
+	byInvitation   = "an invitation of the organization made"
+	byOtherLogin   = "a first login through another identity provider made"
+	byOtherSCIM    = "another SCIM server made"
+	byOther        = "another endpoint made"
+	byThis         = "this endpoint made"
+)
+
+// account makes an account of an origin, who is a member where the tenant is an organization's.
+func (w *walk) account(t *testing.T, origin string) foundAccount {
+	t.Helper()
+	switch origin {
+	case byConsole:
+		return w.member(t, w.consoleAccount(t, true, nil))
+	case byRegistration:
+		return w.member(t, w.registered(t))
+	case byOwnLogin:
+		return w.loggedIn(t, &w.managed, "managed", "acme")
+	case byInvitation:
+		return w.invited(t)
+	case byOtherLogin:
+		return w.member(t, w.loggedIn(t, &w.other, "other", ""))
+	case byOtherSCIM:
+		return w.member(t, w.consoleAccount(t, false, map[string][]string{"externalId": {w.name("ext")}}))
+	case byOther:
+		other := w.of["globex"]
+		if w.column.of == "realm" {
+			other = w.of["acme"]
+		}
+		return w.member(t, w.scimAccount(t, other))
 	}
-	return names, map[string]func(*testing.T, *walk) foundAccount{
-		names[7]: func(t *testing.T, w *walk) foundAccount { return w.scimAccount(t, w.b) },
-		names[6]: func(t *testing.T, w *walk) foundAccount {
-			other := w.of["globex"]
-			if w.column.of == "realm" {
-				other = w.of["acme"]
-			}
-			return w.member(t, w.scimAccount(t, other))
-		},
-		names[0]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.consoleAccount(t, true, nil)) },
-		names[1]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.registered(t)) },
-		names[2]: func(t *testing.T, w *walk) foundAccount { return w.loggedIn(t, &w.managed, "managed", "acme") },
-		names[3]: func(t *testing.T, w *walk) foundAccount { return w.invited(t) },
-		names[4]: func(t *testing.T, w *walk) foundAccount { return w.member(t, w.loggedIn(t, &w.other, "other", "")) },
-		names[5]: func(t *testing.T, w *walk) foundAccount {
-			return w.member(t, w.consoleAccount(t, false, map[string][]string{"externalId": {w.name("ext")}}))
-		},
-	}
+	return w.scimAccount(t, w.b)
 }
 
 // member makes an account a member of the organization, where the tenant is one's.
@@ -146,76 +158,92 @@ func (w *walk) known(t *testing.T, name string) foundAccount {
 	return foundAccount{id: list[0].ID, userName: list[0].Username, email: list[0].Email}
 }
 
-// accountVerbs are what a client does with an account, and how the cell comes about. changed says that
-// the account is not what it was any more.
-func accountVerbs() ([]string, map[string]func(*testing.T, *walk, foundAccount) (cell string, changed bool)) {
-	names := []string{
-		"reads it", "finds it by `userName`", "finds it by its address", "finds it by `externalId`", "creates it again (POST)", "changes its name", "changes an attribute", "replaces it (PUT)",
-		"changes its address", "changes its `userName`", "sets its password", "deactivates it", "adds it to a group", "takes it out of a group", "deletes it",
+// What a client does with an account.
+const (
+	reads         = "reads it"
+	findsByName   = "finds it by `userName`"
+	findsByEmail  = "finds it by its address"
+	findsByKey    = "finds it by `externalId`"
+	creates       = "creates it again (POST)"
+	changesName   = "changes its name"
+	changesTitle  = "changes an attribute"
+	replaces      = "replaces it (PUT)"
+	changesEmail  = "changes its address"
+	changesUser   = "changes its `userName`"
+	setsPassword  = "sets its password"
+	deactivatesIt = "deactivates it"
+	joinsGroup    = "adds it to a group"
+	partsGroup    = "takes it out of a group"
+	deletesIt     = "deletes it"
+)
+
+// does has the client do something with an account, and returns the cell. changed says that the account is
+// not what it was any more.
+func (w *walk) does(t *testing.T, verb string, a foundAccount) (cell string, changed bool) {
+	t.Helper()
+	patched := func(op string, effect func(before, after keycloak.User) bool) (string, bool) {
+		return w.changes(t, a, http.MethodPatch, patchBody(strings.ReplaceAll(op, "$", w.name("new"))), effect)
 	}
-	patched := func(op string, effect func(before, after keycloak.User) bool) func(*testing.T, *walk, foundAccount) (string, bool) {
-		return func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			t.Helper()
-			return w.changes(t, a, http.MethodPatch, patchBody(strings.ReplaceAll(op, "$", w.name("new"))), effect)
-		}
+	switch verb {
+	case reads:
+		return w.reads(t, a), false
+	case findsByName:
+		return w.finds(t, "userName", a.userName, a), false
+	case findsByEmail:
+		return w.finds(t, "emails.value", a.email, a), false
+	case findsByKey:
+		return w.finds(t, "externalId", a.externalID, a), false
+	case creates:
+		return w.postsAgain(t, a)
+	case changesName:
+		return patched(`{"op":"replace","path":"name.familyName","value":"$"}`, func(before, after keycloak.User) bool { return before.LastName != after.LastName })
+	case changesTitle:
+		return patched(`{"op":"replace","path":"title","value":"$"}`, func(_, after keycloak.User) bool { return len(after.Attributes["job_title"]) == 1 })
+	case replaces:
+		body := fmt.Sprintf(`{"userName":%q,"active":true,"title":"Put","name":{"givenName":"F","familyName":"L"},"emails":[{"value":%q,"primary":true}]}`, a.userName, a.email)
+		return w.changes(t, a, http.MethodPut, body, func(_, after keycloak.User) bool { return slices.Equal(after.Attributes["job_title"], []string{"Put"}) })
+	case changesEmail:
+		return patched(`{"op":"replace","path":"emails","value":[{"value":"$@acme.test","primary":true}]}`, func(before, after keycloak.User) bool { return before.Email != after.Email })
+	case changesUser:
+		return patched(`{"op":"replace","path":"userName","value":"$"}`, func(before, after keycloak.User) bool { return before.Username != after.Username })
+	case setsPassword:
+		const password = "Set-by-the-client-1"
+		return patched(`{"op":"replace","path":"password","value":"`+password+`"}`, func(keycloak.User, keycloak.User) bool { return w.b.canLogIn(t, w.server, a.userName, password) })
+	case deactivatesIt:
+		return patched(`{"op":"replace","path":"active","value":false}`, func(_, after keycloak.User) bool { return !after.Enabled })
+	case joinsGroup:
+		return w.memberships(t, a, `{"op":"add","path":"members","value":[{"value":"`+a.id+`"}]}`, false), false
+	case partsGroup:
+		return w.memberships(t, a, `{"op":"remove","path":"members[value eq \"`+a.id+`\"]"}`, true), false
 	}
-	return names, map[string]func(*testing.T, *walk, foundAccount) (string, bool){
-		names[0]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.reads(t, a) },
-		names[1]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			return w.finds(t, "userName", a.userName, a)
-		},
-		names[2]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			return w.finds(t, "emails.value", a.email, a)
-		},
-		names[3]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			return w.finds(t, "externalId", a.externalID, a)
-		},
-		names[4]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.postsAgain(t, a) },
-		names[5]: patched(`{"op":"replace","path":"name.familyName","value":"$"}`, func(before, after keycloak.User) bool { return before.LastName != after.LastName }),
-		names[6]: patched(`{"op":"replace","path":"title","value":"$"}`, func(_, after keycloak.User) bool { return len(after.Attributes["job_title"]) == 1 }),
-		names[7]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			body := fmt.Sprintf(`{"userName":%q,"active":true,"title":"Put","name":{"givenName":"F","familyName":"L"},"emails":[{"value":%q,"primary":true}]}`, a.userName, a.email)
-			return w.changes(t, a, http.MethodPut, body, func(_, after keycloak.User) bool { return slices.Equal(after.Attributes["job_title"], []string{"Put"}) })
-		},
-		names[8]: patched(`{"op":"replace","path":"emails","value":[{"value":"$@acme.test","primary":true}]}`, func(before, after keycloak.User) bool { return before.Email != after.Email }),
-		names[9]: patched(`{"op":"replace","path":"userName","value":"$"}`, func(before, after keycloak.User) bool { return before.Username != after.Username }),
-		names[10]: func(t *testing.T, w *walk, a foundAccount) (string, bool) {
-			const password = "Set-by-the-client-1"
-			effect := func(keycloak.User, keycloak.User) bool { return w.b.canLogIn(t, w.server, a.userName, password) }
-			return w.changes(t, a, http.MethodPatch, patchBody(`{"op":"replace","path":"password","value":"`+password+`"}`), effect)
-		},
-		names[11]: patched(`{"op":"replace","path":"active","value":false}`, func(_, after keycloak.User) bool { return !after.Enabled }),
-		names[12]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.joins(t, a) },
-		names[13]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.parts(t, a) },
-		names[14]: func(t *testing.T, w *walk, a foundAccount) (string, bool) { return w.deletes(t, a) },
-	}
+	return w.deletes(t, a)
 }
 
-func (w *walk) reads(t *testing.T, a foundAccount) (string, bool) {
+func (w *walk) reads(t *testing.T, a foundAccount) string {
 	t.Helper()
 	status, got := w.answer(t, http.MethodGet, "/Users/"+a.id, "")
 	switch {
 	case status != http.StatusOK:
-		return refusal(status), false
+		return refusal(status)
 	case got["userName"] != a.userName || got["active"] != true:
 		t.Errorf("%v: %+v is shown as %v", w.column, a, got)
 	}
-	return "yes", false
+	return "yes"
 }
 
-func (w *walk) finds(t *testing.T, attribute, value string, a foundAccount) (string, bool) {
+func (w *walk) finds(t *testing.T, attribute, value string, a foundAccount) string {
 	t.Helper()
 	if value == "" {
-		return "it has none", false
+		return "it has none"
 	}
 	found, err := w.b.Find(t.Context(), "/Users", attribute+` eq "`+value+`"`, "")
 	switch {
 	case err != nil || len(found) > 1 || len(found) == 1 && found[0]["id"] != a.id:
 		t.Errorf("%v: %s eq %s finds %v, %v", w.column, attribute, value, found, err)
 	case len(found) == 0:
-		return "no", false
+		return "no"
 	}
-	return "yes", false
+	return "yes"
 }
 
 // changes sends a change of an account, and says what Keycloak has of it.
@@ -270,7 +298,7 @@ func (w *walk) postsAgain(t *testing.T, a foundAccount) (string, bool) {
 	if got["id"] != a.id || after.FirstName != "F" || after.LastName != "L" || after.Email != before.Email || !slices.Equal(after.Attributes["job_title"], []string{"Posted"}) {
 		t.Errorf("%v: POST answers %v and the account is %+v, before %+v", w.column, got, after, before)
 	}
-	if cell, _ := w.finds(t, "externalId", external, a); cell != "yes" {
+	if w.finds(t, "externalId", external, a) != "yes" {
 		t.Errorf("%v: the account that a POST took over is not found by its externalId", w.column)
 	}
 	return "takes it over", true
@@ -291,19 +319,9 @@ func (w *walk) isIn(t *testing.T, group keycloak.GroupID, a foundAccount) bool {
 	return slices.ContainsFunc(list, func(u keycloak.User) bool { return u.ID == a.id })
 }
 
-func (w *walk) joins(t *testing.T, a foundAccount) (string, bool) {
-	t.Helper()
-	return w.memberships(t, a, `{"op":"add","path":"members","value":[{"value":"`+a.id+`"}]}`, false)
-}
-
-func (w *walk) parts(t *testing.T, a foundAccount) (string, bool) {
-	t.Helper()
-	return w.memberships(t, a, `{"op":"remove","path":"members[value eq \"`+a.id+`\"]"}`, true)
-}
-
 // memberships changes whether an account is in a group. Where the client does not see the user nobody
 // leaves a group, as of a user that there is not (RFC 7644 section 3.5.2.2).
-func (w *walk) memberships(t *testing.T, a foundAccount, op string, in bool) (string, bool) {
+func (w *walk) memberships(t *testing.T, a foundAccount, op string, in bool) string {
 	t.Helper()
 	group := w.team(t)
 	if in {
@@ -313,17 +331,17 @@ func (w *walk) memberships(t *testing.T, a foundAccount, op string, in bool) (st
 	}
 	_, err := w.b.send(t, http.MethodPatch, "/Groups/"+group.String(), patchBody(op))
 	now := w.isIn(t, group, a)
-	seen, _ := w.reads(t, a)
+	seen := w.reads(t, a)
 	switch {
 	case err != nil && now == in:
-		return refusal(client.StatusOf(err)), false
+		return refusal(client.StatusOf(err))
 	case err == nil && now != in:
-		return "yes", false
+		return "yes"
 	case err == nil && seen != "yes" && in:
-		return "no: it sees no such member", false
+		return "no: it sees no such member"
 	}
 	t.Errorf("%v: %s ends with %v, and in the group is %t", w.column, op, err, now)
-	return "", false
+	return ""
 }
 
 func (w *walk) deletes(t *testing.T, a foundAccount) (string, bool) {
@@ -353,24 +371,14 @@ const accountsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsFor
 // refusal has none, and the page says what was found.
 func TestWhatHoldsForAccounts(t *testing.T) {
 	t.Parallel()
-	origins, makes := accountOrigins()
-	verbs, does := accountVerbs()
+	origins := []string{byConsole, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byThis}
+	verbs := []string{
+		reads, findsByName, findsByEmail, findsByKey, creates, changesName, changesTitle, replaces, changesEmail, changesUser, setsPassword, deactivatesIt, joinsGroup, partsGroup, deletesIt,
+	}
 	walkTable(t, accountsCommand, "An account", origins, verbs, func(t *testing.T, w *walk) cells {
 		t.Helper()
-		found := cells{}
-		for _, origin := range origins {
-			var a foundAccount
-			for _, verb := range verbs {
-				if a.id == "" {
-					a = makes[origin](t, w)
-				}
-				cell, changed := does[verb](t, w, a)
-				found.set(origin, verb, cell)
-				if changed {
-					a = foundAccount{}
-				}
-			}
-		}
-		return found
+		return walkDown(origins, verbs,
+			func(origin string) foundAccount { return w.account(t, origin) },
+			func(verb string, a foundAccount) (string, bool) { return w.does(t, verb, a) })
 	})
 }

@@ -20,29 +20,34 @@ type foundGroup struct {
 	member string // id
 }
 
-// groupOrigins are as accountOrigins.
-func groupOrigins() ([]string, map[string]func(*testing.T, *walk) foundGroup) {
-	names := []string{"an administrator made in the console", "stands above another one", "has an administrator of the realm as a member", "another endpoint made", "this endpoint made"}
-	return names, map[string]func(*testing.T, *walk) foundGroup{
-		names[0]: func(t *testing.T, w *walk) foundGroup { return w.consoleGroup(t) },
-		names[1]: func(t *testing.T, w *walk) foundGroup {
-			g := w.consoleGroup(t)
-			w.b.group(t, w.name("below"), g.id)
-			return g
-		},
-		names[2]: func(t *testing.T, w *walk) foundGroup {
-			g := w.scimGroup(t, w.b)
-			admin := w.scimAccount(t, w.b)
-			w.b.grant(t, userID(t, admin.id), w.b.known(t, right("view-users")))
-			w.b.look(t)
-			if err := w.b.admin.AddMember(t.Context(), userID(t, admin.id), g.id); err != nil {
-				t.Fatal(err)
-			}
-			return g
-		},
-		names[3]: func(t *testing.T, w *walk) foundGroup { return w.foreignGroup(t) },
-		names[4]: func(t *testing.T, w *walk) foundGroup { return w.scimGroup(t, w.b) },
+// The ways in which groups come to be that accounts do not.
+const (
+	aboveOther = "stands above another one"
+	withAdmin  = "has an administrator of the realm as a member"
+)
+
+// newGroup makes a group of an origin.
+func (w *walk) newGroup(t *testing.T, origin string) foundGroup {
+	t.Helper()
+	switch origin {
+	case byConsole:
+		return w.consoleGroup(t)
+	case aboveOther:
+		g := w.consoleGroup(t)
+		w.b.group(t, w.name("below"), g.id)
+		return g
+	case withAdmin:
+		g, admin := w.scimGroup(t), w.scimAccount(t, w.b)
+		w.b.grant(t, userID(t, admin.id), w.b.known(t, right("view-users")))
+		w.b.look(t)
+		if err := w.b.admin.AddMember(t.Context(), userID(t, admin.id), g.id); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	case byOther:
+		return w.foreignGroup(t)
 	}
+	return w.scimGroup(t)
 }
 
 // consoleGroup has a role, where a role of a group has an effect in Keycloak.
@@ -62,10 +67,10 @@ func (w *walk) withMember(t *testing.T, g foundGroup) foundGroup {
 	return g
 }
 
-func (w *walk) scimGroup(t *testing.T, b testBridge) foundGroup {
+func (w *walk) scimGroup(t *testing.T) foundGroup {
 	t.Helper()
 	g := foundGroup{name: w.name("scim")}
-	g.id = w.groupID(t, w.column.of, b.create(t, "/Groups", `{"displayName":"`+g.name+`"}`))
+	g.id = w.groupID(t, w.column.of, w.b.create(t, "/Groups", `{"displayName":"`+g.name+`"}`))
 	return w.withMember(t, g)
 }
 
@@ -83,51 +88,48 @@ func (w *walk) foreignGroup(t *testing.T) foundGroup {
 	return g
 }
 
-// groupVerbs are as accountVerbs.
-func groupVerbs() ([]string, map[string]func(*testing.T, *walk, foundGroup) (cell string, changed bool)) {
-	names := []string{
-		"reads it", "finds it by `displayName`", "creates it again (POST)", "changes an attribute", "renames it", "adds a member", "removes a member", "replaces it with no members (PUT)", "deletes it",
-	}
-	type verb = func(*testing.T, *walk, foundGroup) (string, bool)
-	patched := func(op string, effect func(before, after keycloak.Group) bool) verb {
-		return func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			t.Helper()
-			return w.changesGroup(t, g, http.MethodPatch, patchBody(fmt.Sprintf(op, w.name("new"))), effect)
+// What a client does with a group and not with an account.
+const (
+	findsByDisplay = "finds it by `displayName`"
+	renames        = "renames it"
+	addsMember     = "adds a member"
+	removesMember  = "removes a member"
+	empties        = "replaces it with no members (PUT)"
+)
+
+// doesGroup is does for a group.
+func (w *walk) doesGroup(t *testing.T, verb string, g foundGroup) (cell string, changed bool) {
+	t.Helper()
+	switch verb {
+	case reads:
+		if status, got := w.answer(t, http.MethodGet, "/Groups/"+g.id.String(), ""); got == nil {
+			return refusal(status), false
 		}
-	}
-	return names, map[string]verb{
-		names[0]: func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			status, got := w.answer(t, http.MethodGet, "/Groups/"+g.id.String(), "")
-			if got == nil {
-				return refusal(status), false
-			}
-			return "yes", false
-		},
-		names[1]: func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			found, err := w.b.Find(t.Context(), "/Groups", `displayName eq "`+g.name+`"`, "")
-			if err != nil || len(found) != 1 || found[0]["id"] != g.id.String() {
-				t.Errorf("%v: %s is found as %v, %v", w.column, g.name, found, err)
-			}
-			return "yes", false
-		},
-		names[2]: func(t *testing.T, w *walk, g foundGroup) (string, bool) { return w.postsGroupAgain(t, g) },
-		names[3]: patched(`{"op":"add","path":"externalId","value":"%s"}`, func(before, after keycloak.Group) bool {
+		return "yes", false
+	case findsByDisplay:
+		found, err := w.b.Find(t.Context(), "/Groups", `displayName eq "`+g.name+`"`, "")
+		if err != nil || len(found) != 1 || found[0]["id"] != g.id.String() {
+			t.Errorf("%v: %s is found as %v, %v", w.column, g.name, found, err)
+		}
+		return "yes", false
+	case creates:
+		return w.postsGroupAgain(t, g)
+	case changesTitle:
+		return w.changesGroup(t, g, "externalId", func(before, after keycloak.Group) bool {
 			return !slices.Equal(before.Attributes["externalId"], after.Attributes["externalId"])
-		}),
-		names[4]: patched(`{"op":"replace","path":"displayName","value":"%s"}`, func(before, after keycloak.Group) bool { return before.Name != after.Name }),
-		names[5]: func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			joins := w.scimAccount(t, w.b)
-			return w.changesMembers(t, g, http.MethodPatch, patchBody(`{"op":"add","path":"members","value":[{"value":"`+joins.id+`"}]}`), joins.id, true)
-		},
-		names[6]: func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			return w.changesMembers(t, g, http.MethodPatch, patchBody(`{"op":"remove","path":"members[value eq \"`+g.member+`\"]"}`), g.member, false)
-		},
-		names[7]: func(t *testing.T, w *walk, g foundGroup) (string, bool) {
-			w.withMember(t, g)
-			return w.changesMembers(t, g, http.MethodPut, `{"displayName":"`+g.name+`"}`, g.member, false)
-		},
-		names[8]: func(t *testing.T, w *walk, g foundGroup) (string, bool) { return w.deletesGroup(t, g) },
+		})
+	case renames:
+		return w.changesGroup(t, g, "displayName", func(before, after keycloak.Group) bool { return before.Name != after.Name })
+	case addsMember:
+		joins := w.scimAccount(t, w.b)
+		return w.changesMembers(t, g, http.MethodPatch, patchBody(`{"op":"add","path":"members","value":[{"value":"`+joins.id+`"}]}`), joins.id, true)
+	case removesMember:
+		return w.changesMembers(t, g, http.MethodPatch, patchBody(`{"op":"remove","path":"members[value eq \"`+g.member+`\"]"}`), g.member, false)
+	case empties:
+		w.withMember(t, g)
+		return w.changesMembers(t, g, http.MethodPut, `{"displayName":"`+g.name+`"}`, g.member, false)
 	}
+	return w.deletesGroup(t, g)
 }
 
 // heldGroup reads a group past the bridge.
@@ -148,16 +150,17 @@ func (w *walk) unchanged(t *testing.T, g foundGroup, before keycloak.Group) {
 	}
 }
 
-func (w *walk) changesGroup(t *testing.T, g foundGroup, method, body string, effect func(before, after keycloak.Group) bool) (string, bool) {
+func (w *walk) changesGroup(t *testing.T, g foundGroup, attribute string, effect func(before, after keycloak.Group) bool) (string, bool) {
 	t.Helper()
 	before := w.heldGroup(t, g)
-	if _, err := w.b.send(t, method, "/Groups/"+g.id.String(), body); err != nil {
+	body := patchBody(`{"op":"replace","path":"` + attribute + `","value":"` + w.name("new") + `"}`)
+	if _, err := w.b.send(t, http.MethodPatch, "/Groups/"+g.id.String(), body); err != nil {
 		w.unchanged(t, g, before)
 		return refusal(client.StatusOf(err)), false
 	}
 	after := w.heldGroup(t, g)
 	if !effect(before, after) || !slices.Equal(before.Roles, after.Roles) {
-		t.Errorf("%v: %s %s succeeds and Keycloak has %+v, before %+v", w.column, method, body, after, before)
+		t.Errorf("%v: PATCH %s succeeds and Keycloak has %+v, before %+v", w.column, body, after, before)
 	}
 	return "yes" + tookOver(before.Attributes, after.Attributes), true
 }
@@ -214,24 +217,12 @@ const groupsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsForGr
 // TestWhatHoldsForGroups is TestWhatHoldsForAccounts for groups.
 func TestWhatHoldsForGroups(t *testing.T) {
 	t.Parallel()
-	origins, makes := groupOrigins()
-	verbs, does := groupVerbs()
+	origins := []string{byConsole, aboveOther, withAdmin, byOther, byThis}
+	verbs := []string{reads, findsByDisplay, creates, changesTitle, renames, addsMember, removesMember, empties, deletesIt}
 	walkTable(t, groupsCommand, "A group", origins, verbs, func(t *testing.T, w *walk) cells {
 		t.Helper()
-		found := cells{}
-		for _, origin := range origins {
-			var g foundGroup
-			for _, verb := range verbs {
-				if g.name == "" {
-					g = makes[origin](t, w)
-				}
-				cell, changed := does[verb](t, w, g)
-				found.set(origin, verb, cell)
-				if changed {
-					g = foundGroup{}
-				}
-			}
-		}
-		return found
+		return walkDown(origins, verbs,
+			func(origin string) foundGroup { return w.newGroup(t, origin) },
+			func(verb string, g foundGroup) (string, bool) { return w.doesGroup(t, verb, g) })
 	})
 }

@@ -26,9 +26,12 @@ type tenantKind struct {
 // columns are all of them, in the order of the page.
 func columns() []tenantKind {
 	return []tenantKind{
-		{"realm", config.ScopeAll, config.AdoptNever}, {"realm", config.ScopeAll, config.AdoptUnowned},
-		{"realm", config.ScopeOwned, config.AdoptNever}, {"realm", config.ScopeOwned, config.AdoptUnowned},
-		{"organization", config.ScopeAll, config.AdoptNever}, {"organization", config.ScopeAll, config.AdoptUnowned},
+		{"realm", config.ScopeAll, config.AdoptNever},
+		{"realm", config.ScopeAll, config.AdoptUnowned},
+		{"realm", config.ScopeOwned, config.AdoptNever},
+		{"realm", config.ScopeOwned, config.AdoptUnowned},
+		{"organization", config.ScopeAll, config.AdoptNever},
+		{"organization", config.ScopeAll, config.AdoptUnowned},
 	}
 }
 
@@ -101,11 +104,21 @@ func refusal(status int) string { return fmt.Sprintf("no: %d", status) }
 // cells are the results of a walk by origin and verb.
 type cells map[string]map[string]string
 
-func (c cells) set(origin, verb, text string) {
-	if c[origin] == nil {
-		c[origin] = map[string]string{}
+// walkDown fills the cells of a column. A new one of an origin is made when the one before is not what it
+// was any more.
+func walkDown[T any](origins, verbs []string, newOne func(origin string) T, does func(verb string, one T) (cell string, changed bool)) cells {
+	out := cells{}
+	for _, origin := range origins {
+		out[origin] = map[string]string{}
+		one, changed := newOne(origin), false
+		for _, verb := range verbs {
+			if changed {
+				one = newOne(origin)
+			}
+			out[origin][verb], changed = does(verb, one)
+		}
 	}
-	c[origin][verb] = text
+	return out
 }
 
 // walkedTable is what all columns found.
