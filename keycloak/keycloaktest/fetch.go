@@ -45,7 +45,7 @@ func lock(path string) (unlock func(), err error) {
 func needed() error {
 	for tool, packages := range map[string]string{"java": "openjdk-17-jre-headless", "mvn": "maven"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("%s is needed to run a real Keycloak (on Debian: apt-get install %s)", tool, packages)
+			return fmt.Errorf("%s is needed to run a real Keycloak or directory (on Debian: apt-get install %s)", tool, packages)
 		}
 	}
 	return nil
@@ -61,7 +61,7 @@ func fetch(ctx context.Context, version, flavour string) (string, error) {
 		return "", err
 	}
 	return Cached("keycloak-"+version+"-"+flavour, func(dir string) error {
-		archive, err := download(ctx, filepath.Dir(dir), version)
+		archive, err := download(ctx, filepath.Dir(dir), "org.keycloak", "keycloak-quarkus-dist", version, "zip")
 		if err != nil {
 			return err
 		}
@@ -91,9 +91,10 @@ func Cached(name string, build func(dir string) error) (string, error) {
 	return dir, nil
 }
 
-// download lets Maven fetch the archive, which keeps it in its own repository too.
-func download(ctx context.Context, cache, version string) (string, error) {
-	name := "keycloak-quarkus-dist-" + version + ".zip"
+// download lets Maven fetch an artifact of a group into the cache; Maven keeps it in its own
+// repository too.
+func download(ctx context.Context, cache, group, artifact, version, extension string) (string, error) {
+	name := artifact + "-" + version + "." + extension
 	archive := filepath.Join(cache, name)
 	if _, err := os.Stat(archive); err == nil {
 		return archive, nil
@@ -104,9 +105,9 @@ func download(ctx context.Context, cache, version string) (string, error) {
 	}
 	defer os.RemoveAll(partial) //nolint:errcheck // a left-over costs space and nothing else
 	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy",
-		"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+version+":zip", "-DoutputDirectory="+partial)
+		"-Dartifact="+group+":"+artifact+":"+version+":"+extension, "-DoutputDirectory="+partial)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch Keycloak %s with Maven: %w\n%s", version, err, out)
+		return "", fmt.Errorf("fetch %s %s with Maven: %w\n%s", artifact, version, err, out)
 	}
 	return archive, os.Rename(filepath.Join(partial, name), archive)
 }

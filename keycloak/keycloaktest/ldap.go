@@ -1,0 +1,206 @@
+package keycloaktest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The directory server is that of UnboundID's LDAP SDK: one jar without dependencies, which holds a
+// server in memory and the tools to ask and change it. It needs the Java and the Maven that Keycloak
+// needs, and starts in a second.
+const (
+	ldapGroup    = "com.unboundid"
+	ldapArtifact = "unboundid-ldapsdk"
+	ldapVersion  = "7.0.2"
+
+	ldapServer = "com.unboundid.ldap.listener.InMemoryDirectoryServerTool"
+	ldapSearch = "com.unboundid.ldap.sdk.unboundidds.tools.LDAPSearch"
+)
+
+// Where the entries of an LDAP are, and who may change them.
+const (
+	ldapBase     = "dc=example,dc=org"
+	ldapPeople   = "ou=people," + ldapBase
+	ldapGroups   = "ou=groups," + ldapBase
+	ldapManager  = "cn=manager"
+	ldapPassword = "manager"
+)
+
+// LDAP is a directory server on loopback that belongs to one test, with people and groups.
+type LDAP struct {
+	URL string
+
+	dir    string // with its log
+	jar    string
+	port   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Person is an entry of an LDAP.
+type Person struct{ UID, GivenName, Surname, Mail, Department string }
+
+func (p Person) dn() string { return "uid=" + escapeDN(p.UID) + "," + ldapPeople }
+
+// escapeDN writes a value of a name of an entry (RFC 4514 section 2.4).
+func escapeDN(value string) string {
+	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`, `"`, `\"`, `<`, `\<`, `>`, `\>`, `;`, `\;`, `#`, `\#`).Replace(value)
+}
+
+// entry is the person in LDIF.
+func (p Person) entry() string {
+	var b strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	line("dn", p.dn())
+	line("objectClass", "inetOrgPerson")
+	line("uid", p.UID)
+	line("cn", strings.TrimSpace(p.GivenName+" "+p.Surname))
+	line("givenName", p.GivenName)
+	line("sn", p.Surname)
+	line("mail", p.Mail)
+	line("departmentNumber", p.Department)
+	line("userPassword", LDAPUserPassword)
+	return b.String() + "\n"
+}
+
+// LDAPUserPassword is the password of every person of an LDAP.
+const LDAPUserPassword = "Of-the-directory-1"
+
+// StartLDAP starts a directory with people, and with groups of them by their names and the uids of
+// their members. It ends with the test.
+func StartLDAP(tb testing.TB, people []Person, groups map[string][]string) *LDAP {
+	tb.Helper()
+	l := &LDAP{dir: tb.TempDir()}
+	if err := l.boot(tb.Context(), ldif(people, groups)); err != nil {
+		tb.Fatalf("start a directory: %v", err)
+	}
+	tb.Cleanup(l.Stop)
+	return l
+}
+
+// ldif is what the directory begins with.
+func ldif(people []Person, groups map[string][]string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "dn: %s\nobjectClass: domain\ndc: example\n\n", ldapBase)
+	for _, unit := range []string{"people", "groups"} {
+		fmt.Fprintf(&b, "dn: ou=%s,%s\nobjectClass: organizationalUnit\nou: %s\n\n", unit, ldapBase, unit)
+	}
+	for _, p := range people {
+		b.WriteString(p.entry())
+	}
+	for name, members := range groups {
+		fmt.Fprintf(&b, "dn: cn=%s,%s\nobjectClass: groupOfNames\ncn: %s\n", name, ldapGroups, name)
+		for _, uid := range members {
+			fmt.Fprintf(&b, "member: %s\n", Person{UID: uid}.dn())
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (l *LDAP) boot(ctx context.Context, content string) error {
+	err := needed()
+	if err == nil {
+		l.jar, err = ldapJar(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	ports, err := freePorts(1)
+	if err != nil {
+		return err
+	}
+	l.port = ports[0]
+	l.URL = "ldap://127.0.0.1:" + l.port
+	file := filepath.Join(l.dir, "content.ldif")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		return err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l.cancel, l.done = cancel, make(chan struct{})
+	cmd := exec.CommandContext(life, "java", "-Xmx256m", "-cp", l.jar, ldapServer,
+		"--baseDN", ldapBase, "--port", l.port, "--ldifFile", file, "--useDefaultSchema",
+		"--additionalBindDN", ldapManager, "--additionalBindPassword", ldapPassword,
+		"--equalityIndex", "uid", "--equalityIndex", "entryUUID", "--equalityIndex", "mail")
+	log, err := os.Create(filepath.Join(l.dir, "server.log"))
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	started := make(chan error, 1)
+	go superviseProcess(cmd, started, l.done)
+	if err := <-started; err != nil {
+		return err
+	}
+	return l.await(ctx)
+}
+
+// await waits until the directory takes connections.
+func (l *LDAP) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.Stop()
+			return ctx.Err()
+		case <-l.done:
+			log, _ := os.ReadFile(filepath.Join(l.dir, "server.log"))
+			return fmt.Errorf("it ended while starting:\n%s", log)
+		case <-tick.C:
+			var dialer net.Dialer
+			if conn, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:"+l.port); err == nil {
+				return conn.Close()
+			}
+		}
+	}
+}
+
+// Stop ends the directory by its pid.
+func (l *LDAP) Stop() {
+	l.cancel()
+	<-l.done
+}
+
+// ldapJar is the jar in the cache.
+func ldapJar(ctx context.Context) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(cache, ldapArtifact+".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return download(ctx, cache, ldapGroup, ldapArtifact, ldapVersion, "jar")
+}
+
+// Holds reports whether the entry of a person, by the uid, has a value now; the value "" asks for the entry
+// itself.
+func (l *LDAP) Holds(tb testing.TB, uid, attribute, value string) bool {
+	tb.Helper()
+	out, err := exec.CommandContext(tb.Context(), "java", "-cp", l.jar, ldapSearch,
+		"--hostname", "127.0.0.1", "--port", l.port, "--bindDN", ldapManager, "--bindPassword", ldapPassword,
+		"--baseDN", ldapPeople, "--outputFormat", "LDIF", "(uid="+uid+")", attribute).Output()
+	if err != nil {
+		tb.Fatalf("search the directory: %v", err)
+	}
+	if value == "" {
+		return strings.Contains(string(out), "dn: ")
+	}
+	return strings.Contains(string(out), attribute+": "+value+"\n")
+}
