@@ -21,6 +21,7 @@ const (
 	codeSharedAccount        scim.Code = "account-shared"
 	codeManagedMember        scim.Code = "account-managed"
 	codeProtected            scim.Code = "account-protected"
+	codeFederated            scim.Code = "account-federated"
 	codeAdoption             scim.Code = "account-adopted-in-parts"
 	codeOrganizationDisabled scim.Code = "organization-disabled"
 	codeNoTime               scim.Code = "bulk-out-of-time"

@@ -111,7 +111,7 @@ func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard
 	if err := k.refuse(r, known); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(known, func(m guard.Member) bool { return r.wall.ProtectsUser(m.ID.String()) }), nil
+	return k.federatedMembers(r, slices.DeleteFunc(known, func(m guard.Member) bool { return r.wall.ProtectsUser(m.ID.String()) }))
 }
 
 // refuse refuses, or counts as ignored, those of some members whom SCIM may not write.

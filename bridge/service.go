@@ -242,6 +242,9 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 // something. That somebody is protected is told to nobody who does not see the user.
 func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Answer, error) {
 	ch, ok, err := r.kind.resume(ctx, r, doc, failure)
+	if ok && err == nil {
+		err = s.federated(ctx, r, ch.after, ch)
+	}
 	if ok && err == nil && ch.ends {
 		err = s.ends(ctx, r, ch.after)
 	}
@@ -253,7 +256,7 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = failure
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Answer{}, s.fail(r, s.federatedTaken(ctx, r, doc, err))
 	}
 	return s.render(ctx, r, http.StatusCreated, ch.after)
 }
@@ -434,7 +437,7 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
 	}
 	p, err := r.kind.remove(ctx, r, cur)
-	if err != nil {
+	if err = r.federatedRemoval(cur, p, err); err != nil {
 		return Answer{}, s.fail(r, err)
 	}
 	if err = s.ends(ctx, r, cur); err == nil {
@@ -526,8 +529,8 @@ func (s *Service) await(ctx context.Context, r *request, name string) error {
 
 // carryOut applies a change and answers it.
 func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change, answers bool) (Answer, error) {
-	var err error
-	if ch.ends {
+	err := s.federated(ctx, r, cur, ch)
+	if err == nil && ch.ends {
 		err = s.ends(ctx, r, cur)
 	}
 	if err == nil {

@@ -175,7 +175,7 @@ func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim
 	if !r.Tenant.Party.Owns(cur.user) {
 		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
-	if r.wall.Deactivates(cur.userID.String()) && doc[scim.AttrActive] == false {
+	if doc[scim.AttrActive] == false && (r.wall.Deactivates(cur.userID.String()) || guard.KeepsAllBut(r.fitness, cur.user)) {
 		doc = k.leaving(r, cur, doc)
 	}
 	return k.change(ctx, r, cur, doc)
@@ -199,7 +199,7 @@ func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Docum
 	}
 	if len(left) > 0 {
 		k.s.ignored(left)
-		k.s.options.Log.Warn("a PUT deactivates a user who administers the realm by a fine-grained permission; what else it changes is left as it is",
+		k.s.options.Log.Warn("a PUT deactivates a user who may be changed in no other way, as an administrator by a fine-grained permission or one of a user federation; what else it changes is left as it is",
 			zap.String("tenant", r.Tenant.Path), zap.String("user", cur.userID.String()), zap.Int("attributes", len(left)))
 	}
 	return out

@@ -53,13 +53,21 @@ func parseSegment(text string) (segment, error) {
 // parseID is parseSegment for the id of a user or group. Two words have another meaning where
 // the Admin API takes an id: GET /users/count is a number, and PUT /users/profile would be the
 // user profile of the realm. An id that begins with "f:" names a federation behind it, up to a
-// second colon, without which Keycloak answers 500 (measured).
+// second colon, without which Keycloak answers 500 (measured). Behind that is the user's id in the
+// federation, for LDAP the user name, which may hold blanks: they are escaped.
 func parseID(text string) (segment, error) {
-	federated, ok := strings.CutPrefix(text, "f:")
+	federated, ok := strings.CutPrefix(text, federatedMark)
+	plain := text
+	if ok {
+		plain = strings.ReplaceAll(text, " ", "-")
+	}
 	if text == "count" || text == "profile" || ok && !strings.Contains(federated, ":") {
 		return segment{}, ErrInvalidID
 	}
-	return parseSegment(text)
+	if _, err := parseSegment(plain); err != nil {
+		return segment{}, err
+	}
+	return segment{text: text}, nil
 }
 
 // UserID is the id of a user.
@@ -87,6 +95,10 @@ func ParseUserID(text string) (UserID, error) {
 	s, err := parseID(text)
 	return UserID{s}, err
 }
+
+// IsListed reports whether a UserQuery can ask for the id beside others: Keycloak takes them apart at
+// blanks.
+func (id UserID) IsListed() bool { return !strings.Contains(id.text, " ") }
 
 // ParseUserIDs makes ids of hostile texts and leaves out what can be none.
 func ParseUserIDs(texts []string) []UserID {

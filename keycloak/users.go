@@ -56,7 +56,7 @@ func (j userJSON) user() User {
 		Enabled: j.Enabled, EmailVerified: j.EmailVerified, Attributes: j.Attributes, FederationLink: j.FederationLink,
 		Managed: j.MembershipType == "MANAGED",
 	}
-	if j.CreatedTimestamp > 0 {
+	if j.CreatedTimestamp > 0 && !strings.HasPrefix(j.ID, federatedMark) { // of a user whom it does not keep Keycloak says when it read the user
 		u.Created = time.UnixMilli(j.CreatedTimestamp).UTC()
 	}
 	return u

@@ -86,7 +86,7 @@ func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
 func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 	const each = 4 // a page may move a few times
 	w, total := newWalk(scanPage), 0
-	for w.steps < maxSteps+each*total/scanPage {
+	for w.steps < maxSteps+each*max(total, w.len())/scanPage {
 		parts, err := x.readParts(ctx, s, w, total)
 		if err != nil {
 			return nil, err

@@ -54,6 +54,8 @@ type search struct {
 	// mixed says that read and count are also about what nobody may see, so that no page can
 	// be counted by them.
 	mixed bool
+	// federated says that read goes on behind what count counts, to users whom Keycloak does not keep.
+	federated bool
 	// beside says that the filter names what is in no document, so that no index has it.
 	beside bool
 }
@@ -69,7 +71,11 @@ func (s search) run(ctx context.Context, q Query) (Found, error) {
 		}
 	}
 	if q.Filter == nil && q.Sort.Path.Attr == nil && !q.Cursor && !s.mixed {
-		found, pure, err := s.page(ctx, q)
+		read := s.page
+		if s.federated {
+			read = s.federatedPage
+		}
+		found, pure, err := read(ctx, q)
 		if pure || err != nil {
 			return found, err
 		}
@@ -243,17 +249,14 @@ func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err 
 		if err != nil {
 			return err
 		}
-		pure = !slices.ContainsFunc(parts, func(p part) bool { return len(p.items) < len(p.all) })
-		for _, p := range parts {
-			list, err := resources(p.items)
-			if err != nil {
-				return err
-			}
-			found.Resources = append(found.Resources, list...)
-		}
-		return nil
+		items, whole := joined(parts)
+		pure = whole
+		found.Resources, err = resources(items)
+		return err
 	})
-	err = g.Wait()
+	if err = g.Wait(); err == nil {
+		found.Total = max(found.Total, q.first()+len(found.Resources)) // somebody may have come between the two
+	}
 	return found, pure, err
 }
 

@@ -29,7 +29,7 @@ func (u users) search(d *Directory) search {
 	return search{
 		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: d.shelvesOf(u.Tenant).users,
 		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
-		mixed: u.Source.MixesUsers(),
+		mixed: u.Source.MixesUsers(), federated: len(u.Fitness.Federations) > 0 && u.Tenant.Organization.ID.IsZero(),
 	}
 }
 

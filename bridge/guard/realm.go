@@ -78,28 +78,40 @@ func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 // faster than its size on a cold cache of Keycloak.
 const batchSize = 50
 
-// UsersByID costs a call for every 50 ids.
+// UsersByID costs a call for every 50 ids, and one for each user of a directory whose id holds a blank.
 func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	return w.byID(ctx, ids, false)
 }
 
 // byID reads users by their ids; brief ones have no attributes, by which an owner is known.
 func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycloak.User, error) {
-	batches := keycloak.Batches(keycloak.ParseUserIDs(ids), batchSize)
+	var together []keycloak.UserID
+	var single []keycloak.User
+	for _, id := range keycloak.ParseUserIDs(ids) {
+		if id.IsListed() {
+			together = append(together, id)
+		} else {
+			single = append(single, keycloak.User{ID: id.String()})
+		}
+	}
+	batches := keycloak.Batches(together, batchSize)
 	found := make([][]keycloak.User, len(batches))
-	g, ctx := errgroup.WithContext(ctx)
+	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, batch := range batches {
 		g.Go(func() (err error) {
-			users, err := w.c.Users(ctx, keycloak.UserQuery{IDs: batch, Brief: brief})
+			users, err := w.c.Users(within, keycloak.UserQuery{IDs: batch, Brief: brief})
 			if err == nil {
-				found[i], err = w.ownOnly(ctx, users)
+				found[i], err = w.ownOnly(within, users)
 			}
 			return err
 		})
 	}
 	err := g.Wait()
-	return slices.Concat(found...), err
+	if err == nil {
+		single, err = proved(ctx, w, single)
+	}
+	return append(slices.Concat(found...), single...), err
 }
 
 // Prove costs what UsersByID does.

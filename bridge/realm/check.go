@@ -130,6 +130,8 @@ type Report struct {
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the account may read them.
 	Feed bool
+	// Federations are the providers of the realm's user federation, by their ids.
+	Federations map[string]keycloak.Federation
 
 	realm, url string
 }
@@ -185,6 +187,7 @@ func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
 		Protected: r.Protected, Domains: r.Domains, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed,
+		Federations: r.Federations,
 	}
 }
 
@@ -240,6 +243,9 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	}
 	r.neighbours(t, m)
 	if err := r.ownProvider(ctx, c, n); err != nil {
+		return Report{}, err
+	}
+	if err := r.federations(ctx, c); err != nil {
 		return Report{}, err
 	}
 	switch {

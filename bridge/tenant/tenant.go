@@ -142,6 +142,8 @@ type Fitness struct {
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the bridge may read them.
 	Feed bool
+	// Federations are the providers of the realm's user federation, by their ids.
+	Federations map[string]keycloak.Federation
 }
 
 // Trouble says why the tenant answers nothing, or writes nothing; "" when it does both.

@@ -1,0 +1,276 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// federated refuses a change of a user that the user's federation would not take, before anything of it is
+// written. A deactivation that it does not take ends the sessions nevertheless, and the refusal says so:
+// it is all that Keycloak can do.
+func (s *Service) federated(ctx context.Context, r *request, cur current, ch change) error {
+	refused, ok := errors.AsType[guard.FederatedError](guard.Federated(r.fitness, cur.user, ch.plan))
+	if !ok {
+		return nil
+	}
+	ended := ""
+	if sessions := sessionsOf(ch.plan); ch.ends && len(sessions) > 0 && slices.Contains(refused.Refused, guard.KeepsEnabled) {
+		err := s.ends(ctx, r, cur)
+		if err == nil {
+			_, err = s.apply(ctx, r, sessions)
+		}
+		if err != nil {
+			return err
+		}
+		ended = "the user's sessions were ended, and the user can log in again until the directory refuses it; "
+	}
+	return r.federationKeeps(refused, r.keptNames(refused, cur, ch), ended)
+}
+
+// sessionsOf are the steps of a plan that end sessions.
+func sessionsOf(p plan.Plan) plan.Plan {
+	return slices.DeleteFunc(slices.Clone(p), func(s plan.Step) bool { return s.Kind != plan.EndSessions })
+}
+
+// federatedRemoval is why a user of a federation cannot be deleted; err is what was found so far.
+func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
+	federation, ok := r.fitness.Federations[cur.user.FederationLink]
+	told, refused := errors.AsType[*scim.Error](err)
+	switch {
+	case !ok || err != nil && !refused:
+		return err
+	case refused && told.Code == codeNotCreatedHere && r.organization().IsZero():
+		return r.federationKeeps(guard.FederatedError{ID: cur.user.ID, Federation: federation, Refused: []guard.Refusal{guard.KeepsAccount}}, nil, "")
+	case refused:
+		return err
+	}
+	kept, ok := errors.AsType[guard.FederatedError](guard.Federated(r.fitness, cur.user, p))
+	if !ok {
+		return nil
+	}
+	return r.federationKeeps(kept, r.keptNames(kept, cur, change{after: cur}), "")
+}
+
+// federationKeeps words a refusal. names are the attributes that cannot be changed, none where it is about
+// something else; ended is what was done nevertheless, "" for nothing.
+func (r *request) federationKeeps(e guard.FederatedError, names []string, ended string) *scim.Error {
+	what, remedies, out := "be deleted", []string{"delete it in the directory"}, &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: e}
+	kept := func(of ...guard.Refusal) bool {
+		return slices.ContainsFunc(of, func(r guard.Refusal) bool { return slices.Contains(e.Refused, r) })
+	}
+	writes := kept(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName, guard.KeepsAttributes, guard.KeepsPassword)
+	switch {
+	case len(names) > 0:
+		what, remedies = "have its "+strings.Join(names, ", ")+" changed over SCIM", []string{"change it in the directory"}
+		out.Status, out.Type = http.StatusBadRequest, scim.MutabilityErr
+	case kept(guard.KeepsGroups):
+		what, remedies = "be a member of a group of Keycloak's", nil
+	case kept(guard.KeepsMembership):
+		what, remedies = "be a member of an organization", nil
+	case kept(guard.KeepsRoles):
+		what, remedies = "have roles of Keycloak's", nil
+	case e.Federation.Enabled && e.Federation.Imports:
+		remedies = append(remedies, "deactivate the user")
+	}
+	var settings []string
+	switch {
+	case !e.Federation.Enabled:
+		settings = []string{"switch the provider on"}
+	case e.Federation.LDAP:
+		if writes && e.Federation.EditMode == keycloak.EditReadOnly {
+			settings = append(settings, "set the provider's edit mode to WRITABLE or UNSYNCED")
+		}
+		if !e.Federation.Imports && !slices.Equal(e.Refused, []guard.Refusal{guard.KeepsAccount}) && kept(guard.KeepsEnabled, guard.KeepsUsername, guard.KeepsEmail, guard.KeepsAttributes, guard.KeepsGroups, guard.KeepsMembership, guard.KeepsRoles) {
+			settings = append(settings, "switch its Import users on")
+		}
+	}
+	if len(settings) > 0 {
+		remedies = append(remedies, "have the operator "+strings.Join(settings, " and ")+" in Keycloak")
+	}
+	if ended == "" {
+		ended = "nothing was changed: "
+	}
+	out.Detail = ended + "the account comes from " + r.federationName(e.Federation) + " and cannot " + what + "; " + strings.Join(remedies, ", or ")
+	return out
+}
+
+// federationName names a provider to a client of the realm. To a customer's it is nobody's business.
+func (r *request) federationName(f keycloak.Federation) string {
+	if !r.organization().IsZero() {
+		return "a user federation of the realm"
+	}
+	return fmt.Sprintf("the user federation %q", f.Name)
+}
+
+// keptNames are the attributes that a change would have given other values, and that the federation keeps.
+func (r *request) keptNames(e guard.FederatedError, cur current, ch change) []string {
+	var out []string
+	for _, refused := range e.Refused {
+		switch refused {
+		case guard.KeepsUsername:
+			out = append(out, scim.AttrUserName)
+		case guard.KeepsEmail:
+			out = append(out, scim.AttrEmails)
+		case guard.KeepsFirstName:
+			out = append(out, scimName("firstName"))
+		case guard.KeepsLastName:
+			out = append(out, scimName("lastName"))
+		case guard.KeepsEnabled:
+			out = append(out, scim.AttrActive)
+		case guard.KeepsPassword:
+			out = append(out, scim.AttrPassword)
+		case guard.KeepsAttributes:
+			out = append(out, r.differing(cur, ch.after)...)
+		case guard.KeepsAccount, guard.KeepsGroups, guard.KeepsMembership, guard.KeepsRoles:
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// differing are the attributes of a user beside its fields that a change gives other values.
+func (r *request) differing(before, after current) []string {
+	shown, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, after.user)
+	if err != nil {
+		return nil
+	}
+	old, now := flat(before.resource.Document), flat(shown.Document)
+	var out []string
+	for _, values := range []map[string]any{old, now} {
+		for name := range values {
+			field := name == scim.AttrUserName || name == scim.AttrActive || name == scim.AttrName+".givenName" || name == scim.AttrName+".familyName"
+			if !field && !reflect.DeepEqual(old[name], now[name]) {
+				out = append(out, name)
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = []string{"attributes"}
+	}
+	return out
+}
+
+// flat are the values of a document by their paths, extensions and parts of complex attributes each.
+func flat(doc scim.Document) map[string]any {
+	out := map[string]any{}
+	for name, value := range doc {
+		object, complex := value.(map[string]any)
+		separator := "."
+		if strings.Contains(name, ":") {
+			separator = ":"
+		}
+		if !complex {
+			out[name] = value
+		}
+		for part, inner := range object {
+			out[name+separator+part] = inner
+		}
+	}
+	return out
+}
+
+// federatedMembers are those of some members that can be written. Others are refused, or left out, as the
+// tenant's policy says of members that SCIM may not write.
+func (k groupKind) federatedMembers(r *request, members []guard.Member) ([]guard.Member, error) {
+	var first *guard.FederatedError
+	var ids []string
+	out := slices.DeleteFunc(members, func(m guard.Member) bool {
+		refused, ok := errors.AsType[guard.FederatedError](guard.FederatedMember(r.fitness, m.ID))
+		if !ok {
+			return false
+		}
+		if first == nil {
+			first = &refused
+		}
+		ids = append(ids, refused.ID)
+		return true
+	})
+	switch {
+	case first == nil:
+	case r.Tenant.Policy.IgnoresUnknownMembers():
+		k.ignored(r, len(ids))
+	default:
+		told := r.federationKeeps(*first, nil, "")
+		told.Detail += ": " + listed(ids)
+		return nil, told
+	}
+	return out, nil
+}
+
+// federatedTaken says of a creation that met a user of a federation what helps. Only a tenant that sees all
+// users of the realm is told.
+func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Document, failure error) error {
+	sees := r.organization().IsZero() && !r.Tenant.Policy.OwnedOnly
+	if len(r.fitness.Federations) == 0 || !sees || r.Endpoint != endpointUsers || keycloak.KindOf(failure) != keycloak.Conflict {
+		return failure
+	}
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	if err != nil {
+		return failure
+	}
+	queries := []struct {
+		attribute string
+		query     keycloak.UserQuery
+	}{
+		{scim.AttrUserName, keycloak.UserQuery{Username: state.Username}},
+		{"the primary e-mail address", keycloak.UserQuery{Email: state.Email}},
+	}
+	for _, q := range queries {
+		if q.query.Username == "" && q.query.Email == "" {
+			continue
+		}
+		list, err := r.client.Users(ctx, q.query)
+		if err != nil || len(list) != 1 {
+			continue
+		}
+		if federation, ok := r.fitness.Federations[list[0].FederationLink]; ok {
+			return &scim.Error{
+				Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
+				Detail: fmt.Sprintf("%s is that of the user %s, who comes from %s and is a user of this endpoint already; find the user by a filter on %s and use that id, or send another value",
+					q.attribute, list[0].ID, r.federationName(federation), scim.AttrUserName),
+			}
+		}
+	}
+	return failure
+}
+
+// federatedFailure words a refusal of Keycloak's that comes from the federation of a user, nil for any
+// other: where the federation is none that could be asked before, or is another one since the last look.
+func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
+	failed, _ := errors.AsType[*apply.Error](err)
+	if failed == nil {
+		if id, parsed := keycloak.ParseUserID(r.ID); parsed == nil && e.Kind == keycloak.Unknown && r.Endpoint == endpointUsers && id.Federation() != "" {
+			out := unavailable(0, err)
+			out.Detail = "Keycloak cannot read the user, who is in a directory alone: the directory does not answer; try again later"
+			return out
+		}
+		return nil
+	}
+	joins := failed.Step.Kind == plan.AddMember || failed.Step.Kind == plan.RemoveMember
+	const origin = "the account comes from a user federation of the realm, which"
+	switch {
+	case keycloak.FederationAway(err):
+		out := unavailable(0, err)
+		out.Detail = origin + " does not answer, so that Keycloak writes nothing to it; try again later"
+		return out
+	case keycloak.ReadOnlyFederation(err):
+		return &scim.Error{Code: codeFederated, Status: http.StatusBadRequest, Type: scim.MutabilityErr, Cause: err, Detail: origin + " does not let Keycloak write this; change it there"}
+	case joins && strings.Contains(e.Message, "LDAP group mappings"):
+		return &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err, Detail: "the directory has the membership of the user " + failed.Step.User.String() +
+			", and does not let Keycloak end it; remove the member in the directory, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY or IMPORT"}
+	case joins && e.Kind == keycloak.Unknown && failed.Step.User.Federation() != "":
+		return &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err, Detail: origin + " has no place for memberships of groups of Keycloak's; have the operator import its users: " + failed.Step.User.String()}
+	}
+	return nil
+}

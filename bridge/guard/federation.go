@@ -1,0 +1,152 @@
+package guard
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// FederatedError is a write to a user of a user federation that the federation does not take: nothing was
+// changed.
+type FederatedError struct {
+	ID         string // of the user
+	Federation keycloak.Federation
+	// Refused is what of the plan is not taken.
+	Refused []Refusal
+}
+
+// Refusal is a part of a user that a federation keeps.
+type Refusal string
+
+// What a federation may keep.
+const (
+	KeepsUsername   Refusal = "user name"
+	KeepsEmail      Refusal = "email"
+	KeepsFirstName  Refusal = "first name"
+	KeepsLastName   Refusal = "last name"
+	KeepsEnabled    Refusal = "enabled"
+	KeepsAttributes Refusal = "attributes"
+	KeepsPassword   Refusal = "password"
+	KeepsAccount    Refusal = "account" // which cannot be deleted for good
+	KeepsGroups     Refusal = "groups"
+	KeepsMembership Refusal = "membership" // of an organization
+	KeepsRoles      Refusal = "roles"
+)
+
+// Error is for the log.
+func (e FederatedError) Error() string {
+	return fmt.Sprintf("the user federation %q (%s) of the user %s does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.ID, e.Refused)
+}
+
+// Deactivation reports whether all that is not taken is that the user is disabled.
+func (e FederatedError) Deactivation() bool {
+	return slices.Equal(e.Refused, []Refusal{KeepsEnabled})
+}
+
+// Federated refuses a plan about a user as it was read, with a FederatedError, where the user's federation
+// would not take all of it. What an LDAP takes is measured (docs/guides/user-federation.md); every other
+// provider has to be asked by the write.
+//
+// Keycloak answers 204 to some of these, and changes nothing for good.
+func Federated(f tenant.Fitness, u keycloak.User, p plan.Plan) error {
+	federation, ok := f.Federations[u.FederationLink]
+	if !ok || federation.Enabled && !federation.LDAP {
+		return nil
+	}
+	t := takes{federation, u}
+	var refused []Refusal
+	for _, step := range p {
+		for _, r := range t.refuses(step) {
+			if !slices.Contains(refused, r) {
+				refused = append(refused, r)
+			}
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return FederatedError{ID: u.ID, Federation: federation, Refused: refused}
+}
+
+// FederatedMember refuses a member of a group of whom Keycloak has no copy to which it could write the
+// membership, with a FederatedError. The id alone tells.
+func FederatedMember(f tenant.Fitness, id keycloak.UserID) error {
+	federation, ok := f.Federations[id.Federation()]
+	if !ok || !federation.LDAP || federation.Joins {
+		return nil
+	}
+	return FederatedError{ID: id.String(), Federation: federation, Refused: []Refusal{KeepsGroups}}
+}
+
+// takes is what the provider of a user lets Keycloak write.
+type takes struct {
+	keycloak.Federation
+
+	user keycloak.User
+}
+
+// fields: what the directory has.
+func (t takes) fields() bool { return t.Enabled && t.EditMode != keycloak.EditReadOnly }
+
+// copies: what Keycloak keeps in its copy of the user alone.
+func (t takes) copies() bool { return t.Enabled && t.Imports }
+
+func (t takes) refuses(s plan.Step) []Refusal {
+	kept := func(taken bool, what Refusal) []Refusal {
+		if taken {
+			return nil
+		}
+		return []Refusal{what}
+	}
+	switch s.Kind {
+	case plan.UpdateUser:
+		return t.keeps(*s.UserUpdate)
+	case plan.DeleteUser: // in the other modes the next look finds the user again, with another id
+		return kept(t.copies() && t.EditMode == keycloak.EditWritable, KeepsAccount)
+	case plan.AddMember:
+		return kept(t.copies() || t.Enabled && t.Joins, KeepsGroups)
+	case plan.AdmitUser:
+		return kept(t.copies(), KeepsMembership)
+	case plan.GrantRoles, plan.RevokeRoles:
+		return kept(t.copies(), KeepsRoles)
+	case plan.CreateUser, plan.EndSessions, plan.CreateGroup, plan.UpdateGroup, plan.DeleteGroup, plan.RemoveMember, plan.ExpelUser, plan.LinkUser:
+	}
+	return nil
+}
+
+// keeps is what of an update is not taken. Attributes always change with the time of the change, which no
+// directory has, so that they need both the copy and the right to write; with them all fields are sent,
+// changed or not. A user name is in the id of a user without a copy, who would be another one then.
+func (t takes) keeps(u keycloak.UserUpdate) []Refusal {
+	var out []Refusal
+	field := func(sent *string, held string, taken bool, what Refusal) {
+		if sent != nil && *sent != held && !taken {
+			out = append(out, what)
+		}
+	}
+	field(u.Username, t.user.Username, t.fields() && t.copies(), KeepsUsername)
+	field(u.FirstName, t.user.FirstName, t.fields(), KeepsFirstName)
+	field(u.LastName, t.user.LastName, t.fields(), KeepsLastName)
+	field(u.Email, t.user.Email, t.fields() && (t.copies() || u.EmailVerified == nil || *u.EmailVerified == t.user.EmailVerified), KeepsEmail)
+	for what, asked := range map[Refusal]bool{
+		KeepsEnabled:    u.Enabled != nil && !t.copies(),
+		KeepsAttributes: u.Attributes != nil && !(t.fields() && t.copies()),
+		KeepsPassword:   !u.Password.IsZero() && !t.fields(),
+	} {
+		if asked {
+			out = append(out, what)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// KeepsAllBut reports whether the federation of a user takes no change of attributes, so that a client that
+// sends whole users could deactivate none.
+func KeepsAllBut(f tenant.Fitness, u keycloak.User) bool {
+	federation, ok := f.Federations[u.FederationLink]
+	return ok && federation.LDAP && (!federation.Imports || federation.EditMode == keycloak.EditReadOnly)
+}

@@ -1,0 +1,44 @@
+package realm
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// checkFederation is the check of where the realm has users from.
+const checkFederation = "user federation"
+
+// federations looks where the realm has users from, and says what SCIM cannot do with them.
+func (r *Report) federations(ctx context.Context, c *keycloak.Client) error {
+	list, err := c.Federations(ctx)
+	if err != nil {
+		return fmt.Errorf("list user federations: %w", err)
+	}
+	r.Federations = make(map[string]keycloak.Federation, len(list))
+	for _, f := range list {
+		r.Federations[f.ID] = f
+		r.federation(f)
+	}
+	return nil
+}
+
+// federation says what one provider means for clients.
+func (r *Report) federation(f keycloak.Federation) {
+	switch {
+	case !f.Enabled:
+		r.warn(checkFederation, "switch the provider on, or remove it with its users, in User federation of Keycloak's console",
+			"%q is switched off: its users are shown as inactive, and every change of them is refused", f.Name)
+	case !f.LDAP:
+		r.pass(checkFederation, "%q is no LDAP: its users are changed as far as it lets Keycloak", f.Name)
+	case !f.Imports:
+		r.warn(checkFederation, "switch Import users on for the provider, and synchronise all users",
+			"%q does not import its users: SCIM can neither deactivate them nor store anything beside their names, and the total of a list is not known before its end", f.Name)
+	case f.EditMode == keycloak.EditReadOnly:
+		r.warn(checkFederation, "set the edit mode of the provider to WRITABLE, or to UNSYNCED, if SCIM shall change its users; docs/guides/user-federation.md says what each means",
+			"%q is READ_ONLY: SCIM can deactivate its users and make them members of groups, and every other change is refused", f.Name)
+	default:
+		r.pass(checkFederation, "%q imports its users, and its edit mode %s lets SCIM change them", f.Name, f.EditMode)
+	}
+}

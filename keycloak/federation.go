@@ -1,0 +1,120 @@
+package keycloak
+
+import (
+	"context"
+	"net/url"
+	"strings"
+)
+
+// Federation is a provider of a realm's user federation: where Keycloak has users from that it does not
+// keep itself.
+type Federation struct {
+	ID   string // of the component, which FederationLink of a User names
+	Name string // as the administrator called it
+	LDAP bool   // else Keycloak's Kerberos, or a provider that somebody wrote
+	// Enabled says that the provider is switched on. Keycloak shows imported users of one that is not as
+	// disabled, lets nobody write to them, and knows the others no more.
+	Enabled  bool
+	EditMode string // of LDAP: EditReadOnly, EditWritable or EditUnsynced
+	// Imports says of LDAP that Keycloak keeps a copy of each user ("Import users"). Users without one have
+	// ids that begin with "f:", and no more than the directory has of them.
+	Imports bool
+	// Joins says that groups are written to the directory, so that users without a copy can be members.
+	Joins bool
+}
+
+// The edit modes of a provider of LDAP.
+const (
+	EditReadOnly = "READ_ONLY"
+	EditWritable = "WRITABLE"
+	EditUnsynced = "UNSYNCED"
+)
+
+const (
+	storageType     = "org.keycloak.storage.UserStorageProvider"
+	ldapMapperType  = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
+	ldapProvider    = "ldap"
+	ldapGroupMapper = "group-ldap-mapper"
+)
+
+// component is the wire form of a component of a realm.
+type component struct {
+	ID         string              `json:"id"`
+	Name       string              `json:"name"`
+	ProviderID string              `json:"providerId"`
+	Config     map[string][]string `json:"config"`
+}
+
+// is reports whether a setting has a value, or is not set and has it by default.
+func (c component) is(setting, value, standard string) bool {
+	if values := c.Config[setting]; len(values) > 0 {
+		standard = values[0]
+	}
+	return strings.EqualFold(value, standard)
+}
+
+func (c component) federation() Federation {
+	f := Federation{ID: c.ID, Name: c.Name, LDAP: c.ProviderID == ldapProvider, Enabled: c.is("enabled", "true", "true"), Imports: c.is("importEnabled", "true", "true")}
+	for _, mode := range []string{EditReadOnly, EditWritable, EditUnsynced} {
+		if f.LDAP && c.is("editMode", mode, EditReadOnly) {
+			f.EditMode = mode
+		}
+	}
+	return f
+}
+
+// Federations are the providers of the realm's user federation, none for most realms. One call, and one
+// more for each provider of LDAP that does not import its users. Needs view-realm.
+func (c *Client) Federations(ctx context.Context) ([]Federation, error) {
+	list, err := c.components(ctx, url.Values{"type": {storageType}})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Federation, len(list))
+	for i, provider := range list {
+		out[i] = provider.federation()
+		if !out[i].LDAP || out[i].Imports {
+			continue
+		}
+		mappers, err := c.components(ctx, url.Values{"type": {ldapMapperType}, "parent": {provider.ID}})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range mappers {
+			out[i].Joins = out[i].Joins || m.ProviderID == ldapGroupMapper && m.is("mode", "LDAP_ONLY", "")
+		}
+	}
+	return out, nil
+}
+
+func (c *Client) components(ctx context.Context, q url.Values) ([]component, error) {
+	var list []component
+	err := c.get(ctx, "list components", "/components", q, &list)
+	return list, err
+}
+
+// federatedMark begins the id of a user of whom Keycloak has no copy: "f:", the id of the component, ":"
+// and the user's id in the federation, for LDAP the user name.
+const federatedMark = "f:"
+
+// Federation is the component that an id names, "" for a user of whom Keycloak has a copy.
+func (id UserID) Federation() string {
+	rest, federated := strings.CutPrefix(id.text, federatedMark)
+	if !federated {
+		return ""
+	}
+	component, _, _ := strings.Cut(rest, ":")
+	return component
+}
+
+// ReadOnlyFederation reports whether Keycloak refused a write because the federation of the user takes
+// none (measured on 26.4 to 26.7).
+func ReadOnlyFederation(err error) bool {
+	text := MessageOf(err)
+	return strings.Contains(text, "user is read-only") || strings.Contains(text, "Federated storage is not writable") || strings.Contains(text, "account is read only")
+}
+
+// FederationAway reports whether Keycloak refused a write because it cannot reach the user's directory.
+func FederationAway(err error) bool {
+	return strings.Contains(MessageOf(err), "is currently unavailable")
+}
