@@ -243,6 +243,8 @@ func realmRoutes() []route {
 	return []route{
 		{"GET /authentication/required-actions", []string{viewRealm, manageRealm, viewUsers, queryUsers}, listRequiredActions},
 		{"PUT /authentication/required-actions/{alias}", []string{manageRealm}, writeRequiredAction},
+		{"GET /components", []string{viewRealm, manageRealm}, listComponents},
+		{"POST /components", []string{manageRealm}, createComponent},
 		{"GET /default-groups", []string{viewRealm, manageRealm}, listDefaultGroups},
 		{"PUT /default-groups/{group}", []string{manageRealm}, addDefaultGroup},
 		{"DELETE /default-groups/{group}", []string{manageRealm}, removeDefaultGroup},

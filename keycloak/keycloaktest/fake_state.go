@@ -27,6 +27,8 @@ type realm struct {
 	sessions      []*session
 	// providers are the aliases of the identity providers.
 	providers []string
+	// components are those of the user federation, with their mappers.
+	components []component
 	// defaultGroups are the ids of those that a new user joins.
 	defaultGroups []string
 	events        []event

@@ -31,6 +31,7 @@ func realmScenarios() []scenario {
 		{"administrators", kct.RealmOptions{}, administrators},
 		{"permissions", kct.RealmOptions{}, permissions},
 		{"links", kct.RealmOptions{}, links},
+		{"user federation", kct.RealmOptions{}, userFederation},
 		{"admin events", kct.RealmOptions{}, adminEvents},
 		{"admin events of organizations", kct.RealmOptions{}, organizationEvents},
 		{"organizations", kct.RealmOptions{}, organizations},
@@ -212,7 +213,7 @@ func rights(p *probe) {
 		for _, name := range []string{
 			"Users", "CountUsers", "User", "User of nobody", "CreateUser", "UpdateUser", "DeleteUser of nobody", "LogoutUser", "UserProfile",
 			"TopGroups", "CountTopGroups", "Group", "Group of nothing", "CreateGroup", "DeleteGroup of nothing", "Members", "AddMember", "RemoveMember",
-			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient", "FindRole", "UserRoles", "GrantRoles", "HasIdentityProvider", "RequiredActions",
+			"UserGroups", "OfflineClients", "RealmSettings", "FindClient", "CreateClient", "FindRole", "UserRoles", "GrantRoles", "HasIdentityProvider", "RequiredActions", "Federations",
 		} {
 			p.err(fmt.Sprint(roles, " ", name), calls[name]())
 		}
@@ -255,6 +256,7 @@ func rightsCalls(p *probe, c *keycloak.Client, user keycloak.UserID, group keycl
 			return errors.Join(err, c.GrantRoles(p.ctx, user, []keycloak.Role{r}))
 		},
 		"RequiredActions":     func() error { return second(c.RequiredActions(p.ctx)) },
+		"Federations":         func() error { return second(c.Federations(p.ctx)) },
 		"HasIdentityProvider": func() error { return second(c.HasIdentityProvider(p.ctx, "corp")) },
 		"CreateClient":        func() error { return second(c.CreateClient(p.ctx, "scim-bridge", "")) },
 	}
