@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
@@ -25,6 +26,7 @@ type federated struct {
 	server   keycloaktest.Server
 	ldap     *keycloaktest.LDAP
 	provider *keycloaktest.Federation
+	writable bool // whether the directory has what is written
 }
 
 const (
@@ -53,7 +55,7 @@ func newFederated(t *testing.T, people []keycloaktest.Person, groups map[string]
 	t.Helper()
 	server := keycloaktest.Real(t)
 	realm, admin := newEmptyRealm(t, server)
-	f := federated{server: server, ldap: keycloaktest.StartLDAP(t, people, groups)}
+	f := federated{server: server, ldap: keycloaktest.StartLDAP(t, people, groups), writable: o.EditMode == keycloak.EditWritable}
 	o.Name = corp
 	f.provider = f.ldap.Federate(t, server, realm, o)
 	mapping := mappingFile(t, departmentRule)
@@ -114,11 +116,12 @@ type federationKind struct {
 type federationRow struct {
 	uid, text string
 	method    string
-	path      string // below the user; "" for the user
-	body      string
+	path      string // "" for the user's
+	body      string // $ID is the user's id
 	holds     func(before, after keycloak.User) bool // what a 2xx says
+	seen      func(t *testing.T, f federated, u keycloak.User) bool
+	ends      bool // sessions, whatever the answer is
 }
-
 
 func replaceBody(path, value string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"` + strings.ReplaceAll(path, `"`, `\"`) + `","value":` + value + `}]}`
@@ -126,15 +129,48 @@ func replaceBody(path, value string) string {
 
 func federationRows() []federationRow {
 	return []federationRow{
-		{uid: "same", text: "PUT of what is shown", method: http.MethodPut, holds: func(a, b keycloak.User) bool { return cmp.Equal(a, b) }},
-		{uid: "given", text: "names", method: http.MethodPatch, body: replaceBody("name.givenName", `"Zoe"`), holds: func(_, b keycloak.User) bool { return b.FirstName == "Zoe" }},
-		{uid: "named", text: "`userName`", method: http.MethodPatch, body: replaceBody("userName", `"renamed"`), holds: func(a, b keycloak.User) bool { return b.Username == "renamed" && a.ID == b.ID }},
-		{uid: "mailed", text: "the primary address", method: http.MethodPatch, body: replaceBody("emails", `[{"value":"other@acme.test","primary":true}]`), holds: func(_, b keycloak.User) bool { return b.Email == "other@acme.test" }},
-		{uid: "mapped", text: "an attribute of the mapping that the directory has", method: http.MethodPatch, body: replaceBody(departmentOf, `"Tours"`), holds: func(_, b keycloak.User) bool { return slices.Equal(b.Attributes["department"], []string{"Tours"}) }},
-		{uid: "extern", text: "`externalId`, and all else that Keycloak has no field for", method: http.MethodPatch, body: replaceBody("externalId", `"E-1"`), holds: func(_, b keycloak.User) bool { return len(b.Attributes["externalId"]) == 1 }},
-		{uid: "passed", text: "`password`", method: http.MethodPatch, body: replaceBody("password", `"Another-1-of-them"`)},
-		{uid: "active", text: "`active: false`", method: http.MethodPatch, body: replaceBody("active", "false"), holds: func(_, b keycloak.User) bool { return !b.Enabled }},
+		{
+			uid: "found", text: "GET, and filters by `id`, `userName` and `emails.value`", method: http.MethodGet,
+			seen: func(t *testing.T, f federated, u keycloak.User) bool {
+				t.Helper()
+				for _, filter := range []string{"id eq %[1]q", "userName eq %[2]q", "emails.value eq %[3]q", "emails.value eq %[3]q and active eq true"} {
+					if found, err := f.Find(t.Context(), "/Users", fmt.Sprintf("("+filter+")", u.ID, u.Username, u.Email), ""); err != nil || len(found) != 1 || found[0]["id"] != u.ID {
+						return false
+					}
+				}
+				return true
+			},
+		},
+		{uid: "met", text: "POST with the `userName`", method: http.MethodPost, path: "/Users", body: `{"userName":"met","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"met2@acme.test","primary":true}]}`},
+		{uid: "mailmet", text: "POST with the address", method: http.MethodPost, path: "/Users", body: `{"userName":"somebody","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"mailmet@acme.test","primary":true}]}`},
+		{uid: "same", text: "PUT of what is shown", method: http.MethodPut, holds: func(a, b keycloak.User) bool { return gocmp.Equal(a, b) }},
+		{uid: "given", text: "`name.familyName`", method: http.MethodPatch, body: replaceBody("name.familyName", `"Zoe"`), holds: func(_, b keycloak.User) bool { return b.LastName == "Zoe" }, seen: inDirectory("sn", "Zoe")},
+		{uid: "named", text: "`userName`", method: http.MethodPatch, body: replaceBody("userName", `"renamed"`), holds: func(a, b keycloak.User) bool { return b.Username == "renamed" && a.ID == b.ID }, seen: inDirectory("uid", "renamed")},
+		{uid: "mailed", text: "the primary address", method: http.MethodPatch, body: replaceBody("emails", `[{"value":"other@acme.test","primary":true}]`), holds: func(_, b keycloak.User) bool { return b.Email == "other@acme.test" }, seen: inDirectory("mail", "other@acme.test")},
+		{uid: "mapped", text: "an attribute that the mapping and a mapper of the provider have", method: http.MethodPatch, body: replaceBody(departmentOf, `"Tours"`), holds: func(_, b keycloak.User) bool { return slices.Equal(b.Attributes["department"], []string{"Tours"}) }, seen: inDirectory("departmentNumber", "Tours")},
+		{uid: "extern", text: "`externalId`, and all else that is kept in Keycloak", method: http.MethodPatch, body: replaceBody("externalId", `"E-1"`), holds: func(_, b keycloak.User) bool { return len(b.Attributes["externalId"]) == 1 }},
+		{uid: "passed", text: "`password`", method: http.MethodPatch, body: replaceBody("password", `"Another-1-of-them"`), seen: func(t *testing.T, f federated, u keycloak.User) bool {
+			t.Helper()
+			return f.canLogIn(t, f.server, u.Username, "Another-1-of-them")
+		}},
+		{uid: "active", text: "`active: false` by a PATCH", method: http.MethodPatch, body: replaceBody("active", "false"), holds: isDisabled, ends: true},
+		{uid: "put", text: "`active: false` by a PUT that changes more", method: http.MethodPut, body: `{"userName":"put","externalId":"E-2","name":{"givenName":"Else","familyName":"Else"},"active":false}`, holds: isDisabled, ends: true},
+		{uid: "member", text: "member of a group", method: http.MethodPost, path: "/Groups", body: `{"displayName":"team","members":[{"value":"$ID"}]}`, seen: func(t *testing.T, f federated, u keycloak.User) bool {
+			t.Helper()
+			found, err := f.Find(t.Context(), "/Groups", `displayName eq "team"`, "")
+			return err == nil && len(found) == 1 && strings.Contains(fmt.Sprint(found[0]["members"]), u.ID)
+		}},
 		{uid: "deleted", text: "DELETE", method: http.MethodDelete},
+	}
+}
+
+func isDisabled(_, after keycloak.User) bool { return !after.Enabled }
+
+// inDirectory reports whether an entry has a value, where it is written there.
+func inDirectory(attribute, value string) func(*testing.T, federated, keycloak.User) bool {
+	return func(t *testing.T, f federated, u keycloak.User) bool {
+		t.Helper()
+		return f.writable == f.ldap.Holds(t, attribute, value)
 	}
 }
 
@@ -142,27 +178,60 @@ func federationRows() []federationRow {
 // federation and what to do, and nothing was changed. The page about it has the table that this finds.
 func TestUsersOfADirectory(t *testing.T) {
 	t.Parallel()
-	table := map[string]map[string]string{} // by row and kind
 	var uids []string
 	for _, row := range federationRows() {
-		uids, table[row.text] = append(uids, row.uid), map[string]string{}
+		uids = append(uids, row.uid)
 	}
+	table := map[string]string{} // by kind and row
 	for _, kind := range federationKinds() {
 		f := newFederated(t, persons(uids...), nil, kind.options, nil)
+		held := map[string]keycloak.User{}
 		for _, row := range federationRows() {
-			table[row.text][kind.name] = f.probe(t, kind.name, row)
+			held[row.uid] = f.named(t, row.uid)
+			table[kind.name+row.text] = f.probe(t, kind.name, row)
+		}
+		f.provider.Sync()
+		for _, row := range federationRows() {
+			if table[kind.name+row.text] != done || row.holds == nil {
+				continue
+			}
+			if after, err := f.admin.User(t.Context(), mustUserID(t, held[row.uid].ID)); err != nil || !row.holds(held[row.uid], after) {
+				table[kind.name+row.text] = doneForNow
+			}
 		}
 	}
-	_ = docs.GeneratedPart
+	var b strings.Builder
+	b.WriteString("| |")
+	for _, kind := range federationKinds() {
+		b.WriteString(" " + kind.name + " |")
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(federationKinds())) + "\n")
+	for _, row := range federationRows() {
+		b.WriteString("| " + row.text + " |")
+		for _, kind := range federationKinds() {
+			b.WriteString(" " + table[kind.name+row.text] + " |")
+		}
+		b.WriteString("\n")
+	}
+	if err := docs.GeneratedPart("../../docs/guides/user-federation.md", b.String(), *update, "go test ./cmd/scim-bridge -update -run TestUsersOfADirectory"); err != nil {
+		t.Error(err)
+	}
 }
+
+// What becomes of a request about a user of a directory.
+const (
+	done       = "yes"
+	doneForNow = "until the next synchronisation"
+	notDone    = "no"
+)
 
 // probe sends the request of a row, and reads back.
 func (f federated) probe(t *testing.T, kind string, row federationRow) string {
 	t.Helper()
 	what := kind + ", " + row.text
 	before := f.named(t, row.uid)
-	path, body := "/Users/"+before.ID, row.body
-	if row.method == http.MethodPut {
+	path, body := cmp.Or(row.path, "/Users/"+before.ID), strings.ReplaceAll(row.body, "$ID", before.ID)
+	if row.uid == "same" {
 		data, err := json.Marshal(f.must(t, http.MethodGet, path, ""))
 		if err != nil {
 			t.Fatal(err)
@@ -171,31 +240,39 @@ func (f federated) probe(t *testing.T, kind string, row federationRow) string {
 	}
 	session := f.session(t, row.uid)
 	_, err := f.send(t, row.method, path, body)
-	t.Logf("%s: %v", what, err)
 	after, look := f.admin.User(t.Context(), mustUserID(t, before.ID))
-	switch {
-	case err == nil && row.holds != nil && !row.holds(before, after):
-		t.Errorf("%s: a 2xx without effect: %+v -> %+v", what, before, after)
-	case err == nil:
-		if look != nil {
-			t.Errorf("%s: %v", what, look)
-		}
-		return "yes"
+	if look != nil {
+		t.Errorf("%s: the user is %v", what, look)
 	}
-	var told *client.Error
-	if !asClientError(err, &told) || told.Status >= 500 || !strings.Contains(told.Detail, "[account-federated]") || !strings.Contains(told.Detail, corp) {
-		t.Errorf("%s: %v, want a refusal that names the federation", what, err)
-	}
-	if strings.Contains(fmt.Sprint(err), "scim.") || strings.Contains(fmt.Sprint(err), "adopt") || strings.Contains(fmt.Sprint(err), "profile") || strings.Contains(fmt.Sprint(err), "changes were made") {
-		t.Errorf("%s: %v misleads", what, err)
-	}
-	if !cmp.Equal(before, after) {
-		t.Errorf("%s: refused, and changed: %s", what, cmp.Diff(before, after))
-	}
-	if row.uid == "active" && f.refreshes(t, session) {
+	if row.ends && f.refreshes(t, session) {
 		t.Errorf("%s: the session lives", what)
 	}
-	return "no"
+	if err == nil {
+		if row.holds != nil && !row.holds(before, after) || row.seen != nil && !row.seen(t, f, after) {
+			t.Errorf("%s: a 2xx without effect: %+v became %+v", what, before, after)
+		}
+		return done
+	}
+	status, code := http.StatusBadRequest, "[account-federated]"
+	switch {
+	case row.path == "/Users":
+		status, code = http.StatusConflict, "[value-taken]"
+	case row.method == http.MethodDelete || row.path != "":
+		status = http.StatusForbidden
+	}
+	told := &client.Error{}
+	if !asClientError(err, &told) || told.Status != status || !strings.Contains(told.Detail, code) || !strings.Contains(told.Detail, fmt.Sprintf("%q", corp)) {
+		t.Errorf("%s: %v, want %d that names the federation", what, err, status)
+	}
+	for _, misleading := range []string{"scim.", "adopt", "profile", "changes were made", "setup"} {
+		if strings.Contains(told.Detail, misleading) {
+			t.Errorf("%s: %v misleads by %q", what, err, misleading)
+		}
+	}
+	if diff := gocmp.Diff(before, after); diff != "" {
+		t.Errorf("%s: refused, and changed: %s", what, diff)
+	}
+	return notDone
 }
 
 func mustUserID(t *testing.T, text string) keycloak.UserID {
