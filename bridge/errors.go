@@ -59,10 +59,10 @@ func (s *Service) fail(r *request, err error) error {
 		return unfit(role)
 	}
 	if kcErr, ok := errors.AsType[*keycloak.Error](err); ok {
-		out := r.federatedFailure(kcErr, err)
-		if out == nil {
-			out = r.translate(kcErr, err)
+		if out := r.federatedFailure(kcErr, err); out != nil {
+			return out
 		}
+		out := r.translate(kcErr, err)
 		out.Detail += left(err)
 		return out
 	}

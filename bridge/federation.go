@@ -38,6 +38,23 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 	return r.federationKeeps(refused, r.keptNames(refused, cur, ch), ended)
 }
 
+// federatedCreation refuses a new user whom Keycloak would write to a directory and not keep: nothing but
+// the names would be stored, not whose the account is nor that it is inactive (measured on 26.7.5).
+func (r *request) federatedCreation() error {
+	if r.Endpoint != endpointUsers {
+		return nil
+	}
+	for _, f := range r.fitness.Federations {
+		if f.LDAP && f.Enabled && f.Registers && !f.Imports {
+			return &scim.Error{
+				Code: codeFederated, Status: http.StatusForbidden, Cause: guard.FederatedError{Federation: f, Refused: []guard.Refusal{guard.KeepsAttributes, guard.KeepsEnabled}},
+				Detail: "nothing was changed: new users of the realm are kept by " + r.federationName(f) + " alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
+			}
+		}
+	}
+	return nil
+}
+
 // sessionsOf are the steps of a plan that end sessions.
 func sessionsOf(p plan.Plan) plan.Plan {
 	return slices.DeleteFunc(slices.Clone(p), func(s plan.Step) bool { return s.Kind != plan.EndSessions })
@@ -69,7 +86,6 @@ func (r *request) federationKeeps(e guard.FederatedError, names []string, ended 
 	kept := func(of ...guard.Refusal) bool {
 		return slices.ContainsFunc(of, func(r guard.Refusal) bool { return slices.Contains(e.Refused, r) })
 	}
-	writes := kept(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName, guard.KeepsAttributes, guard.KeepsPassword)
 	switch {
 	case len(names) > 0:
 		what, remedies = "have its "+strings.Join(names, ", ")+" changed over SCIM", []string{"change it in the directory"}
@@ -88,7 +104,10 @@ func (r *request) federationKeeps(e guard.FederatedError, names []string, ended 
 	case !e.Federation.Enabled:
 		settings = []string{"switch the provider on"}
 	case e.Federation.LDAP:
-		if writes && e.Federation.EditMode == keycloak.EditReadOnly {
+		switch readOnly := e.Federation.EditMode == keycloak.EditReadOnly; {
+		case readOnly && kept(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName): // a synchronisation undoes UNSYNCED
+			settings = append(settings, "set the provider's edit mode to WRITABLE")
+		case readOnly && kept(guard.KeepsAttributes, guard.KeepsPassword):
 			settings = append(settings, "set the provider's edit mode to WRITABLE or UNSYNCED")
 		}
 		if !e.Federation.Imports && !slices.Equal(e.Refused, []guard.Refusal{guard.KeepsAccount}) && kept(guard.KeepsEnabled, guard.KeepsUsername, guard.KeepsEmail, guard.KeepsAttributes, guard.KeepsGroups, guard.KeepsMembership, guard.KeepsRoles) {
@@ -246,31 +265,63 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 }
 
 // federatedFailure words a refusal of Keycloak's that comes from the federation of a user, nil for any
-// other: where the federation is none that could be asked before, or is another one since the last look.
+// other: where the federation is none that could be asked before, is away, or is another one since the last
+// look.
 func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	failed, _ := errors.AsType[*apply.Error](err)
 	if failed == nil {
-		if id, parsed := keycloak.ParseUserID(r.ID); parsed == nil && e.Kind == keycloak.Unknown && r.Endpoint == endpointUsers && id.Federation() != "" {
-			out := unavailable(0, err)
-			out.Detail = "Keycloak cannot read the user, who is in a directory alone: the directory does not answer; try again later"
-			return out
-		}
-		return nil
+		return r.federatedAway(e, err)
 	}
 	joins := failed.Step.Kind == plan.AddMember || failed.Step.Kind == plan.RemoveMember
-	const origin = "the account comes from a user federation of the realm, which"
+	const origin = "the account comes from a user federation of the realm, which "
+	out := &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err}
 	switch {
 	case keycloak.FederationAway(err):
-		out := unavailable(0, err)
-		out.Detail = origin + " does not answer, so that Keycloak writes nothing to it; try again later"
-		return out
+		out = unavailable(0, err)
+		out.Detail = origin + "does not answer, so that Keycloak writes nothing of it; try again later"
 	case keycloak.ReadOnlyFederation(err):
-		return &scim.Error{Code: codeFederated, Status: http.StatusBadRequest, Type: scim.MutabilityErr, Cause: err, Detail: origin + " does not let Keycloak write this; change it there"}
+		out.Status, out.Type = http.StatusBadRequest, scim.MutabilityErr
+		out.Detail = origin + "does not let Keycloak write this; change it there"
 	case joins && strings.Contains(e.Message, "LDAP group mappings"):
-		return &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err, Detail: "the directory has the membership of the user " + failed.Step.User.String() +
-			", and does not let Keycloak end it; remove the member in the directory, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY or IMPORT"}
+		out.Detail = "the directory has the membership of the user " + failed.Step.User.String() + " and does not let Keycloak end it; " +
+			"remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY"
 	case joins && e.Kind == keycloak.Unknown && failed.Step.User.Federation() != "":
-		return &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err, Detail: origin + " has no place for memberships of groups of Keycloak's; have the operator import its users: " + failed.Step.User.String()}
+		out.Detail = origin + "has no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: " + failed.Step.User.String()
+	case joins && e.Kind == keycloak.Unknown && r.switchedOff() != "":
+		out.Detail = "Keycloak cannot make the user " + failed.Step.User.String() + " a member; if the user comes from " + r.switchedOff() + ", which is switched off, have the operator switch the provider on in Keycloak"
+	case e.Kind == keycloak.Unknown && failed.Step.User.Federation() != "":
+		out = unavailable(0, err)
+		out.Detail = origin + "does not answer; try again later"
+	default:
+		return nil
 	}
-	return nil
+	switch {
+	case failed.Done > 0 && failed.Step.Kind == plan.UpdateUser:
+		out.Detail += "; the user's sessions were ended"
+	case failed.Done > 0:
+		out.Detail += "; the other changes of the request were made"
+	}
+	return out
+}
+
+// switchedOff names a provider that is, "" for none.
+func (r *request) switchedOff() string {
+	for _, f := range r.fitness.Federations {
+		if !f.Enabled {
+			return r.federationName(f)
+		}
+	}
+	return ""
+}
+
+// federatedAway is a read of a user whom Keycloak does not keep that failed, nil for another error: Keycloak
+// answers 500 when the directory does not answer.
+func (r *request) federatedAway(e *keycloak.Error, err error) *scim.Error {
+	id, parsed := keycloak.ParseUserID(r.ID)
+	if parsed != nil || r.Endpoint != endpointUsers || e.Kind != keycloak.Unknown || id.Federation() == "" {
+		return nil
+	}
+	out := unavailable(0, err)
+	out.Detail = "Keycloak cannot read the user, whom a directory alone has: the directory does not answer; try again later"
+	return out
 }

@@ -230,6 +230,9 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	}
 	ch, err := r.kind.create(ctx, r, doc)
 	if err == nil {
+		err = r.federatedCreation()
+	}
+	if err == nil {
 		var out apply.Outcome
 		if out, err = s.apply(ctx, r, ch.plan); err == nil {
 			return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,11 @@ type Federation struct {
 	// Imports says of LDAP that Keycloak keeps a copy of each user ("Import users"). Users without one have
 	// ids that begin with "f:", and no more than the directory has of them.
 	Imports bool
+	// Registers says that new accounts of the realm become entries of the directory ("Sync Registrations").
+	Registers bool
+	// ReadOnly are the fields of an account whose mappers write nothing to the directory, whatever the edit mode is:
+	// those that were made while it was READ_ONLY.
+	ReadOnly []string
 	// Joins says that groups are written to the directory, so that users without a copy can be members.
 	Joins bool
 }
@@ -31,10 +37,11 @@ const (
 )
 
 const (
-	storageType     = "org.keycloak.storage.UserStorageProvider"
-	ldapMapperType  = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
-	ldapProvider    = "ldap"
-	ldapGroupMapper = "group-ldap-mapper"
+	storageType         = "org.keycloak.storage.UserStorageProvider"
+	ldapMapperType      = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
+	ldapProvider        = "ldap"
+	ldapGroupMapper     = "group-ldap-mapper"
+	ldapAttributeMapper = "user-attribute-ldap-mapper"
 )
 
 // component is the wire form of a component of a realm.
@@ -54,7 +61,7 @@ func (c component) is(setting, value, standard string) bool {
 }
 
 func (c component) federation() Federation {
-	f := Federation{ID: c.ID, Name: c.Name, LDAP: c.ProviderID == ldapProvider, Enabled: c.is("enabled", "true", "true"), Imports: c.is("importEnabled", "true", "true")}
+	f := Federation{ID: c.ID, Name: c.Name, LDAP: c.ProviderID == ldapProvider, Enabled: c.is("enabled", "true", "true"), Imports: c.is("importEnabled", "true", "true"), Registers: c.is("syncRegistrations", "true", "false")}
 	for _, mode := range []string{EditReadOnly, EditWritable, EditUnsynced} {
 		if f.LDAP && c.is("editMode", mode, EditReadOnly) {
 			f.EditMode = mode
@@ -63,8 +70,25 @@ func (c component) federation() Federation {
 	return f
 }
 
+// readMappers takes over what its mappers say of a provider.
+func (f *Federation) readMappers(mappers []component) {
+	for _, m := range mappers {
+		switch m.ProviderID {
+		case ldapGroupMapper:
+			f.Joins = f.Joins || m.is("mode", "LDAP_ONLY", "")
+		case ldapAttributeMapper:
+			for _, field := range []string{"username", "email", "firstName", "lastName"} {
+				if m.is("user.model.attribute", field, "") && m.is("read.only", "true", "false") {
+					f.ReadOnly = append(f.ReadOnly, field)
+				}
+			}
+		}
+	}
+	slices.Sort(f.ReadOnly)
+}
+
 // Federations are the providers of the realm's user federation, none for most realms. One call, and one
-// more for each provider of LDAP that does not import its users. Needs view-realm.
+// more for each provider of LDAP. Needs view-realm.
 func (c *Client) Federations(ctx context.Context) ([]Federation, error) {
 	list, err := c.components(ctx, url.Values{"type": {storageType}})
 	if err != nil {
@@ -73,16 +97,14 @@ func (c *Client) Federations(ctx context.Context) ([]Federation, error) {
 	out := make([]Federation, len(list))
 	for i, provider := range list {
 		out[i] = provider.federation()
-		if !out[i].LDAP || out[i].Imports {
+		if !out[i].LDAP {
 			continue
 		}
 		mappers, err := c.components(ctx, url.Values{"type": {ldapMapperType}, "parent": {provider.ID}})
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range mappers {
-			out[i].Joins = out[i].Joins || m.ProviderID == ldapGroupMapper && m.is("mode", "LDAP_ONLY", "")
-		}
+		out[i].readMappers(mappers)
 	}
 	return out, nil
 }

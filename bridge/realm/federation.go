@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -32,12 +33,21 @@ func (r *Report) federation(f keycloak.Federation) {
 			"%q is switched off: its users are shown as inactive, and every change of them is refused", f.Name)
 	case !f.LDAP:
 		r.pass(checkFederation, "%q is no LDAP: its users are changed as far as it lets Keycloak", f.Name)
+	case f.Registers && !f.Imports:
+		r.warn(checkFederation, "switch Import users on, or Sync Registrations off, for the provider",
+			"%q takes new users and keeps no copy in Keycloak: SCIM can create nobody, neither deactivate its users nor store anything beside their names", f.Name)
 	case !f.Imports:
 		r.warn(checkFederation, "switch Import users on for the provider, and synchronise all users",
 			"%q does not import its users: SCIM can neither deactivate them nor store anything beside their names, and the total of a list is not known before its end", f.Name)
 	case f.EditMode == keycloak.EditReadOnly:
 		r.warn(checkFederation, "set the edit mode of the provider to WRITABLE, or to UNSYNCED, if SCIM shall change its users; docs/guides/user-federation.md says what each means",
 			"%q is READ_ONLY: SCIM can deactivate its users and make them members of groups, and every other change is refused", f.Name)
+	case f.EditMode == keycloak.EditWritable && len(f.ReadOnly) > 0:
+		r.warn(checkFederation, "switch Read Only off in those mappers of the provider, which have it since the edit mode was READ_ONLY",
+			"%q is WRITABLE and its mappers of %s are read-only: what SCIM writes there does not reach the directory, and the next synchronisation overwrites it", f.Name, strings.Join(f.ReadOnly, ", "))
+	case f.EditMode == keycloak.EditUnsynced:
+		r.warn(checkFederation, "set the edit mode of the provider to WRITABLE, so that the directory has the changes, or map to the directory's attributes nothing that the identity provider sends",
+			"%q is UNSYNCED: names, addresses and all else that the directory has too are as SCIM wrote them until the next synchronisation, which overwrites them", f.Name)
 	default:
 		r.pass(checkFederation, "%q imports its users, and its edit mode %s lets SCIM change them", f.Name, f.EditMode)
 	}
