@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// TestMembersOfAnOrganizationFromADirectory: a user of LDAP whom Keycloak imports can be a member. What the organization's client asks for is done, or
+// refused without a word about whose directory it is; the membership ends with a DELETE, and the account stays. Keycloak takes
+// nobody as a member whom it does not keep.
+func TestMembersOfAnOrganizationFromADirectory(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{keycloak.EditReadOnly, keycloak.EditWritable, keycloak.EditUnsynced} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			server := keycloaktest.Real(t)
+			c := newCustomers(t, server, adoptUnowned)
+			provider := keycloaktest.StartLDAP(t, persons("ann", "bob"), nil).Federate(t, server, c.realm.realm, keycloaktest.FederationOptions{Name: corp, EditMode: mode, Imports: true})
+			c.realm.app.watcher.Look(t.Context())
+			acme, ann := c.of["acme"], c.realm.named(t, "ann").ID
+			told := func(detail string, wanted ...string) {
+				t.Helper()
+				for _, text := range append(wanted, "nothing was changed") {
+					if !strings.Contains(detail, text) {
+						t.Errorf("%q lacks %q", detail, text)
+					}
+				}
+				if strings.Contains(detail, corp) || strings.Contains(detail, "changes were made") {
+					t.Errorf("a customer is told %q", detail)
+				}
+			}
+			if detail := acme.refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"ann","emails":[{"value":"ann@acme.test","primary":true}]}`); strings.Contains(detail, corp) || strings.Contains(detail, ann) {
+				t.Errorf("a customer is told %q", detail)
+			}
+			acme.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+ann, "")
+			c.admit(t, ann, "acme")
+			wantNames(t, "the members", acme.names(t, "/Users"), "ann")
+			for _, filter := range []string{`userName eq "ann"`, `emails.value eq "ann@acme.test"`, fmt.Sprintf("id eq %q", ann)} {
+				if found, err := acme.Find(t.Context(), "/Users", filter, ""); err != nil || len(found) != 1 {
+					t.Errorf("%s finds %v, %v", filter, found, err)
+				}
+			}
+			if mode == keycloak.EditReadOnly {
+				told(acme.refused(t, http.StatusBadRequest, http.MethodPatch, "/Users/"+ann, replaceBody("externalId", `"A"`)), "[account-federated]", "externalId", "a user federation of the realm")
+			} else {
+				acme.must(t, http.MethodPatch, "/Users/"+ann, replaceBody("externalId", `"A"`))
+				if shown := acme.must(t, http.MethodGet, "/Users/"+ann, ""); shown["externalId"] != "A" {
+					t.Errorf("the member is %v", shown)
+				}
+			}
+			told(acme.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+ann, replaceBody("name.familyName", `"Zoe"`)), "where the account comes from")
+			acme.must(t, http.MethodDelete, "/Users/"+ann, "")
+			acme.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+ann, "")
+			if after := c.realm.named(t, "ann"); after.ID != ann || !after.Enabled {
+				t.Errorf("after the membership the account is %+v", after)
+			}
+			if mode != keycloak.EditUnsynced {
+				provider.Set("importEnabled", "false")
+				bob := mustUserID(t, c.realm.named(t, "bob").ID)
+				if err := c.realm.admin.AddOrganizationMember(t.Context(), c.ids["acme"], bob); err == nil || bob.Federation() == "" {
+					t.Errorf("Keycloak takes %s as a member", bob)
+				}
+			}
+		})
+	}
+}
