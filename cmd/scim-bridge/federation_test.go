@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -116,8 +117,8 @@ type federationKind struct {
 type federationRow struct {
 	uid, text string
 	method    string
-	path      string // "" for the user's
-	body      string // $ID is the user's id
+	path      string                                 // "" for the user's
+	body      string                                 // $ID is the user's id
 	holds     func(before, after keycloak.User) bool // what a 2xx says
 	seen      func(t *testing.T, f federated, u keycloak.User) bool
 	ends      bool // sessions, whatever the answer is
@@ -130,7 +131,7 @@ func replaceBody(path, value string) string {
 func federationRows() []federationRow {
 	return []federationRow{
 		{
-			uid: "found", text: "GET, and filters by `id`, `userName` and `emails.value`", method: http.MethodGet,
+			uid: "found", text: "GET, and filters by `id`, `userName`, `emails.value` and mapped attributes", method: http.MethodGet,
 			seen: func(t *testing.T, f federated, u keycloak.User) bool {
 				t.Helper()
 				for _, filter := range []string{"id eq %[1]q", "userName eq %[2]q", "emails.value eq %[3]q", "emails.value eq %[3]q and active eq true"} {
@@ -138,7 +139,10 @@ func federationRows() []federationRow {
 						return false
 					}
 				}
-				return true
+				sales, err1 := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales" and userName eq "found"`, "")
+				all, err2 := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales"`, "")
+				nobody, err3 := f.Find(t.Context(), "/Users", `externalId eq "nobodys"`, "")
+				return errors.Join(err1, err2, err3) == nil && len(sales) == 1 && len(all) == len(federationRows()) && len(nobody) == 0
 			},
 		},
 		{uid: "met", text: "POST with the `userName`", method: http.MethodPost, path: "/Users", body: `{"userName":"met","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"met2@acme.test","primary":true}]}`},
@@ -148,7 +152,11 @@ func federationRows() []federationRow {
 		{uid: "named", text: "`userName`", method: http.MethodPatch, body: replaceBody("userName", `"renamed"`), holds: func(a, b keycloak.User) bool { return b.Username == "renamed" && a.ID == b.ID }, seen: inDirectory("uid", "renamed")},
 		{uid: "mailed", text: "the primary address", method: http.MethodPatch, body: replaceBody("emails", `[{"value":"other@acme.test","primary":true}]`), holds: func(_, b keycloak.User) bool { return b.Email == "other@acme.test" }, seen: inDirectory("mail", "other@acme.test")},
 		{uid: "mapped", text: "an attribute that the mapping and a mapper of the provider have", method: http.MethodPatch, body: replaceBody(departmentOf, `"Tours"`), holds: func(_, b keycloak.User) bool { return slices.Equal(b.Attributes["department"], []string{"Tours"}) }, seen: inDirectory("departmentNumber", "Tours")},
-		{uid: "extern", text: "`externalId`, and all else that is kept in Keycloak", method: http.MethodPatch, body: replaceBody("externalId", `"E-1"`), holds: func(_, b keycloak.User) bool { return len(b.Attributes["externalId"]) == 1 }},
+		{uid: "extern", text: "`externalId`, and all else that is kept in Keycloak", method: http.MethodPatch, body: replaceBody("externalId", `"E-1"`), holds: func(_, b keycloak.User) bool { return len(b.Attributes["externalId"]) == 1 }, seen: func(t *testing.T, f federated, u keycloak.User) bool {
+			t.Helper()
+			found, err := f.Find(t.Context(), "/Users", `externalId eq "E-1"`, "")
+			return err == nil && len(found) == 1 && found[0]["id"] == u.ID
+		}},
 		{uid: "passed", text: "`password`", method: http.MethodPatch, body: replaceBody("password", `"Another-1-of-them"`), seen: func(t *testing.T, f federated, u keycloak.User) bool {
 			t.Helper()
 			return f.canLogIn(t, f.server, u.Username, "Another-1-of-them")

@@ -484,7 +484,7 @@ func TestSecurity_52_IdsThatAreNone(t *testing.T) {
 				own := b.create(t, "/Users", `{"userName":"own-`+fmt.Sprint(len(b.Base))+`"}`)
 				group := b.create(t, "/Groups", `{"displayName":"Team `+fmt.Sprint(len(b.Base))+`","members":[{"value":"`+own+`"}]}`)
 				for _, id := range []string{
-					"count", "profile", "metadata", "members", "children", "groups", "invite-user", "f:", "f:abc", "f:" + absentID, "f::", "f:abc:", "f:abc:def", "f:" + absentID + ":jane", "F:abc", "id:x",
+					"count", "profile", "metadata", "members", "children", "groups", "invite-user", "f:", "f:abc", "f:" + absentID, "f::", "f:abc:", "f:abc:def", "f:" + absentID + ":jane", "f:" + absentID + ":jane doe", "F:abc", "id:x",
 					"null", "-1", "a.b", "a..b", "...", "a;b", "a%b", "a%2fb", "a\\b", "a b", "a\tb", "a\x7fb", "*", `"x"`, "\u202ex", "\ufffd", strings.Repeat("x", 255), strings.Repeat("é", 127), strings.Repeat("x", 5000),
 				} {
 					b.isNobodys(t, id, own, group)

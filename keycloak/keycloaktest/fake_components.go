@@ -2,6 +2,7 @@ package keycloaktest
 
 import (
 	"encoding/json"
+	"strconv"
 )
 
 // component is a provider of user federation, or a mapper of one. The fake reads no directory: nobody comes
@@ -15,7 +16,7 @@ type component struct {
 	Config       map[string][]string `json:"config"`
 }
 
-// createComponent makes no mappers of its own accord, as Keycloak does for an LDAP.
+// createComponent makes those mappers of an LDAP that Keycloak makes for fields of an account.
 func createComponent(c *call) (reply, error) {
 	var body component
 	if json.Unmarshal(c.body, &body) != nil || body.ProviderType != storageType && body.ProviderType != mapperType {
@@ -25,6 +26,15 @@ func createComponent(c *call) (reply, error) {
 		body.ParentID = c.realm.id
 	}
 	c.realm.components = append(c.realm.components, body)
+	if body.ProviderType == storageType && body.ProviderID == "ldap" {
+		readOnly := strconv.FormatBool(len(body.Config["editMode"]) == 0 || body.Config["editMode"][0] != "WRITABLE")
+		for _, field := range []string{"username", "email", "firstName", "lastName"} {
+			c.realm.components = append(c.realm.components, component{
+				ID: newID(), Name: field, ProviderID: "user-attribute-ldap-mapper", ProviderType: mapperType, ParentID: body.ID,
+				Config: map[string][]string{"user.model.attribute": {field}, "read.only": {readOnly}},
+			})
+		}
+	}
 	return created(c.f.server.URL+c.r.URL.EscapedPath()+"/"+body.ID, nil)
 }
 

@@ -223,7 +223,7 @@ func TestWhatTheFakeDoesNotKnowIsNotImplemented(t *testing.T) {
 	fake := kct.NewFake(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for _, path := range []string{"/admin/serverinfo", "/admin/realms/master/components"} {
+	for _, path := range []string{"/admin/serverinfo", "/admin/realms/master/keys"} {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fake.Server().URL+path, http.NoBody)
 		if err != nil {
 			t.Fatalf("NewRequest() = %v", err)

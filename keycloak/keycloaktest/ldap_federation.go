@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,4 +154,23 @@ func (f *Federation) send(method, target string, body io.Reader, authorization, 
 		err = fmt.Errorf("%d %s", res.StatusCode, data)
 	}
 	return res.Header, data, err
+}
+
+// WriteFields switches Read Only off in the mappers of an account's fields, which have it when they were made
+// for a provider that was not WRITABLE.
+func (f *Federation) WriteFields() {
+	f.tb.Helper()
+	_, data := f.call(http.MethodGet, "/components?parent="+f.ID+"&type="+mapperType, nil)
+	var mappers []map[string]any
+	if err := json.Unmarshal(data, &mappers); err != nil {
+		f.tb.Fatal(err)
+	}
+	for _, m := range mappers {
+		config, _ := m["config"].(map[string]any)
+		field := fmt.Sprint(config["user.model.attribute"])
+		if slices.Contains([]string{"[username]", "[email]", "[firstName]", "[lastName]"}, field) {
+			config["read.only"] = []string{"false"}
+			f.call(http.MethodPut, "/components/"+fmt.Sprint(m["id"]), m)
+		}
+	}
 }

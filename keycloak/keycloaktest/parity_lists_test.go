@@ -216,7 +216,7 @@ func serviceAccounts(p *probe) {
 func nobodys(p *probe) {
 	u := p.user(keycloak.NewUser{Username: "jane"})
 	g := p.group(keycloak.NewGroup{Name: "team"})
-	for _, id := range []string{"f:", "f:abc", "f:abc:", "f::", "f:abc:def", "f::x", "F:abc", "a.b", "a..b", "...", "a:b", "null", "-1", strings.Repeat("x", 255), strings.Repeat("%C3%A9", 127)} {
+	for _, id := range []string{"f:", "f:abc", "f:abc:", "f::", "f:abc:def", "f:abc:d%20e", "f::x", "F:abc", "a.b", "a..b", "...", "a:b", "null", "-1", strings.Repeat("x", 255), strings.Repeat("%C3%A9", 127)} {
 		send := func(method, path string) {
 			path = strings.Replace(path, "ID", id, 1)
 			p.rawAs(fmt.Sprint(method, " ", strings.Replace(path, id, id[:min(len(id), 9)], 1)), method, path, "", "")
