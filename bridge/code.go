@@ -22,6 +22,7 @@ const (
 	codeManagedMember        scim.Code = "account-managed"
 	codeProtected            scim.Code = "account-protected"
 	codeFederated            scim.Code = "account-federated"
+	codeFederationKeeps      scim.Code = "federation-keeps"
 	codeAdoption             scim.Code = "account-adopted-in-parts"
 	codeOrganizationDisabled scim.Code = "organization-disabled"
 	codeNoTime               scim.Code = "bulk-out-of-time"

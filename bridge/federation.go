@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 		return nil
 	}
 	ended := ""
-	if sessions := sessionsOf(ch.plan); ch.ends && len(sessions) > 0 && slices.Contains(refused.Refused, guard.KeepsEnabled) {
+	if sessions := sessionsOf(ch.plan); ch.ends && len(sessions) > 0 && refused.Keeps(guard.KeepsEnabled) {
 		err := s.ends(ctx, r, cur)
 		if err == nil {
 			_, err = s.apply(ctx, r, sessions)
@@ -46,10 +47,8 @@ func (r *request) federatedCreation() error {
 	}
 	for _, f := range r.fitness.Federations {
 		if f.LDAP && f.Enabled && f.Registers && !f.Imports {
-			return &scim.Error{
-				Code: codeFederated, Status: http.StatusForbidden, Cause: guard.FederatedError{Federation: f, Refused: []guard.Refusal{guard.KeepsAttributes, guard.KeepsEnabled}},
-				Detail: "nothing was changed: new users of the realm are kept by " + r.federationName(f) + " alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
-			}
+			return scim.Forbidden(codeFederationKeeps, "nothing was changed: new users of the realm are kept by %s alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
+				r.federationName(f))
 		}
 	}
 	return nil
@@ -82,46 +81,57 @@ func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 // federationKeeps words a refusal. names are the attributes that cannot be changed, none where it is about
 // something else; ended is what was done nevertheless, "" for nothing.
 func (r *request) federationKeeps(e guard.FederatedError, names []string, ended string) *scim.Error {
-	what, remedies, out := "be deleted", []string{"delete it in the directory"}, &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: e}
-	kept := func(of ...guard.Refusal) bool {
-		return slices.ContainsFunc(of, func(r guard.Refusal) bool { return slices.Contains(e.Refused, r) })
+	origin := cmp.Or(ended, "nothing was changed: ") + "the account comes from " + r.federationName(e.Federation) + " and cannot "
+	var out *scim.Error
+	if len(names) > 0 {
+		out = scim.BadRequest(codeFederated, scim.MutabilityErr, "%shave its %s changed over SCIM; %s", origin, strings.Join(names, ", "), remedies(e, "change it in the directory"))
+	} else {
+		what, remedy := elsewhere(e)
+		out = scim.Forbidden(codeFederationKeeps, "%s%s; %s", origin, what, remedies(e, remedy))
 	}
+	out.Cause = e
+	return out
+}
+
+// elsewhere is what cannot be done beside changes of attributes, and the remedy outside of Keycloak, "" for
+// none.
+func elsewhere(e guard.FederatedError) (what, remedy string) {
 	switch {
-	case len(names) > 0:
-		what, remedies = "have its "+strings.Join(names, ", ")+" changed over SCIM", []string{"change it in the directory"}
-		out.Status, out.Type = http.StatusBadRequest, scim.MutabilityErr
-	case kept(guard.KeepsGroups):
-		what, remedies = "be a member of a group of Keycloak's", nil
-	case kept(guard.KeepsMembership):
-		what, remedies = "be a member of an organization", nil
-	case kept(guard.KeepsRoles):
-		what, remedies = "have roles of Keycloak's", nil
+	case e.Keeps(guard.KeepsGroups):
+		return "be a member of a group of Keycloak's", ""
+	case e.Keeps(guard.KeepsMembership):
+		return "be a member of an organization", ""
+	case e.Keeps(guard.KeepsRoles):
+		return "have roles of Keycloak's", ""
 	case e.Federation.Enabled && e.Federation.Imports:
-		remedies = append(remedies, "deactivate the user")
+		return "be deleted", "delete it in the directory, or deactivate the user"
 	}
-	var settings []string
+	return "be deleted", "delete it in the directory"
+}
+
+// remedies adds to one what the operator can set.
+func remedies(e guard.FederatedError, remedy string) string {
+	var settings, out []string
+	readOnly := e.Federation.LDAP && e.Federation.EditMode == keycloak.EditReadOnly
+	copied := e.Keeps(guard.KeepsEnabled, guard.KeepsUsername, guard.KeepsEmail, guard.KeepsAttributes, guard.KeepsGroups, guard.KeepsMembership, guard.KeepsRoles)
 	switch {
 	case !e.Federation.Enabled:
-		settings = []string{"switch the provider on"}
-	case e.Federation.LDAP:
-		switch readOnly := e.Federation.EditMode == keycloak.EditReadOnly; {
-		case readOnly && kept(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName): // a synchronisation undoes UNSYNCED
-			settings = append(settings, "set the provider's edit mode to WRITABLE")
-		case readOnly && kept(guard.KeepsAttributes, guard.KeepsPassword):
-			settings = append(settings, "set the provider's edit mode to WRITABLE or UNSYNCED")
-		}
-		if !e.Federation.Imports && !slices.Equal(e.Refused, []guard.Refusal{guard.KeepsAccount}) && kept(guard.KeepsEnabled, guard.KeepsUsername, guard.KeepsEmail, guard.KeepsAttributes, guard.KeepsGroups, guard.KeepsMembership, guard.KeepsRoles) {
-			settings = append(settings, "switch its Import users on")
-		}
+		settings = append(settings, "switch the provider on")
+	case readOnly && e.Keeps(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName): // a synchronisation undoes UNSYNCED
+		settings = append(settings, "set the provider's edit mode to WRITABLE")
+	case readOnly && e.Keeps(guard.KeepsAttributes, guard.KeepsPassword):
+		settings = append(settings, "set the provider's edit mode to WRITABLE or UNSYNCED")
+	}
+	if e.Federation.Enabled && e.Federation.LDAP && !e.Federation.Imports && copied {
+		settings = append(settings, "switch its Import users on")
+	}
+	if remedy != "" {
+		out = append(out, remedy)
 	}
 	if len(settings) > 0 {
-		remedies = append(remedies, "have the operator "+strings.Join(settings, " and ")+" in Keycloak")
+		out = append(out, "have the operator "+strings.Join(settings, " and ")+" in Keycloak")
 	}
-	if ended == "" {
-		ended = "nothing was changed: "
-	}
-	out.Detail = ended + "the account comes from " + r.federationName(e.Federation) + " and cannot " + what + "; " + strings.Join(remedies, ", or ")
-	return out
+	return strings.Join(out, ", or ")
 }
 
 // federationName names a provider to a client of the realm. To a customer's it is nobody's business.
@@ -274,27 +284,24 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	}
 	joins := failed.Step.Kind == plan.AddMember || failed.Step.Kind == plan.RemoveMember
 	const origin = "the account comes from a user federation of the realm, which "
-	out := &scim.Error{Code: codeFederated, Status: http.StatusForbidden, Cause: err}
+	user := failed.Step.User
+	var out *scim.Error
 	switch {
-	case keycloak.FederationAway(err):
+	case keycloak.FederationAway(err), !joins && e.Kind == keycloak.Unknown && user.Federation() != "":
 		out = unavailable(0, err)
 		out.Detail = origin + "does not answer, so that Keycloak writes nothing of it; try again later"
 	case keycloak.ReadOnlyFederation(err):
-		out.Status, out.Type = http.StatusBadRequest, scim.MutabilityErr
-		out.Detail = origin + "does not let Keycloak write this; change it there"
+		out = scim.BadRequest(codeFederated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it there", origin)
 	case joins && strings.Contains(e.Message, "LDAP group mappings"):
-		out.Detail = "the directory has the membership of the user " + failed.Step.User.String() + " and does not let Keycloak end it; " +
-			"remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY"
-	case joins && e.Kind == keycloak.Unknown && failed.Step.User.Federation() != "":
-		out.Detail = origin + "has no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: " + failed.Step.User.String()
+		out = scim.Forbidden(codeFederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", user)
+	case joins && e.Kind == keycloak.Unknown && user.Federation() != "":
+		out = scim.Forbidden(codeFederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, user)
 	case joins && e.Kind == keycloak.Unknown && r.switchedOff() != "":
-		out.Detail = "Keycloak cannot make the user " + failed.Step.User.String() + " a member; if the user comes from " + r.switchedOff() + ", which is switched off, have the operator switch the provider on in Keycloak"
-	case e.Kind == keycloak.Unknown && failed.Step.User.Federation() != "":
-		out = unavailable(0, err)
-		out.Detail = origin + "does not answer; try again later"
+		out = scim.Forbidden(codeFederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", user, r.switchedOff())
 	default:
 		return nil
 	}
+	out.Cause = err
 	switch {
 	case failed.Done > 0 && failed.Step.Kind == plan.UpdateUser:
 		out.Detail += "; the user's sessions were ended"

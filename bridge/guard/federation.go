@@ -41,9 +41,9 @@ func (e FederatedError) Error() string {
 	return fmt.Sprintf("the user federation %q (%s) of the user %s does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.ID, e.Refused)
 }
 
-// Deactivation reports whether all that is not taken is that the user is disabled.
-func (e FederatedError) Deactivation() bool {
-	return slices.Equal(e.Refused, []Refusal{KeepsEnabled})
+// Keeps reports whether one of some parts is not taken.
+func (e FederatedError) Keeps(parts ...Refusal) bool {
+	return slices.ContainsFunc(parts, func(r Refusal) bool { return slices.Contains(e.Refused, r) })
 }
 
 // Federated refuses a plan about a user as it was read, with a FederatedError, where the user's federation

@@ -77,7 +77,7 @@ func (f federated) probeGroups(t *testing.T, mode string) {
 	if !joins {
 		local := f.create(t, "/Users", `{"userName":"local","name":{"givenName":"L","familyName":"O"},"emails":[{"value":"local@acme.test","primary":true}]}`)
 		for _, ids := range [][]string{{carl}, {local, carl}} {
-			if detail := f.refused(t, http.StatusForbidden, http.MethodPatch, "/Groups/"+staff, addMembers(ids...)); !strings.Contains(detail, "[account-federated]") || !strings.Contains(detail, carl) || !strings.Contains(detail, "Import users") {
+			if detail := f.refused(t, http.StatusForbidden, http.MethodPatch, "/Groups/"+staff, addMembers(ids...)); !strings.Contains(detail, "[federation-keeps]") || !strings.Contains(detail, carl) || !strings.Contains(detail, "Import users") {
 				t.Errorf("a member whom Keycloak does not keep = %q", detail)
 			}
 		}
@@ -99,7 +99,7 @@ func (f federated) probeGroups(t *testing.T, mode string) {
 	}
 	for method, body := range map[string]string{http.MethodPatch: removeMember(ann), http.MethodPut: `{"displayName":"staff","members":[]}`} {
 		detail := f.refused(t, http.StatusForbidden, method, "/Groups/"+staff, body)
-		if !strings.Contains(detail, "[account-federated]") || !strings.Contains(detail, "LDAP_ONLY") || strings.Contains(detail, "stay") {
+		if !strings.Contains(detail, "[federation-keeps]") || !strings.Contains(detail, "LDAP_ONLY") || strings.Contains(detail, "stay") {
 			t.Errorf("%s of a member whom the directory has = %q", method, detail)
 		}
 	}

@@ -266,7 +266,7 @@ func (f federated) probe(t *testing.T, kind string, row federationRow) string {
 	case row.path == "/Users":
 		status, code = http.StatusConflict, "[value-taken]"
 	case row.method == http.MethodDelete || row.path != "":
-		status = http.StatusForbidden
+		status, code = http.StatusForbidden, "[federation-keeps]"
 	}
 	told := &client.Error{}
 	if !asClientError(err, &told) || told.Status != status || !strings.Contains(told.Detail, code) || !strings.Contains(told.Detail, fmt.Sprintf("%q", corp)) {
