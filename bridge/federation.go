@@ -194,12 +194,12 @@ func (r *request) differing(before, after current) []string {
 func flat(doc scim.Document) map[string]any {
 	out := map[string]any{}
 	for name, value := range doc {
-		object, complex := value.(map[string]any)
+		object, parts := value.(map[string]any)
 		separator := "."
 		if strings.Contains(name, ":") {
 			separator = ":"
 		}
-		if !complex {
+		if !parts {
 			out[name] = value
 		}
 		for part, inner := range object {
@@ -324,8 +324,8 @@ func (r *request) switchedOff() string {
 // federatedAway is a read of a user whom Keycloak does not keep that failed, nil for another error: Keycloak
 // answers 500 when the directory does not answer.
 func (r *request) federatedAway(e *keycloak.Error, err error) *scim.Error {
-	id, parsed := keycloak.ParseUserID(r.ID)
-	if parsed != nil || r.Endpoint != endpointUsers || e.Kind != keycloak.Unknown || id.Federation() == "" {
+	id, _ := keycloak.ParseUserID(r.ID) // else zero, of no federation
+	if r.Endpoint != endpointUsers || e.Kind != keycloak.Unknown || id.Federation() == "" {
 		return nil
 	}
 	out := unavailable(0, err)

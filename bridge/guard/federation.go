@@ -133,7 +133,7 @@ func (t takes) keeps(u keycloak.UserUpdate) []Refusal {
 	field(u.Email, t.user.Email, t.fields() && (t.copies() || u.EmailVerified == nil || *u.EmailVerified == t.user.EmailVerified), KeepsEmail)
 	for what, asked := range map[Refusal]bool{
 		KeepsEnabled:    u.Enabled != nil && !t.copies(),
-		KeepsAttributes: u.Attributes != nil && !(t.fields() && t.copies()),
+		KeepsAttributes: u.Attributes != nil && (!t.fields() || !t.copies()),
 		KeepsPassword:   !u.Password.IsZero() && !t.fields(),
 	} {
 		if asked {

@@ -117,12 +117,12 @@ func TestNewUsersOfADirectory(t *testing.T) {
 		t.Error("the directory has the user still")
 	}
 	for _, settings := range []map[string]string{{"editMode": keycloak.EditUnsynced}, {"editMode": keycloak.EditWritable, "importEnabled": "false"}} {
-		id := f.create(t, "/Users", body)
+		f.create(t, "/Users", body)
 		for name, value := range settings {
 			f.provider.Set(name, value)
 		}
 		f.look(t)
-		if id = f.named(t, "new").ID; settings["importEnabled"] == "" {
+		if id := f.named(t, "new").ID; settings["importEnabled"] == "" {
 			f.says(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, "", "delete it in the directory")
 			f.provider.Set("editMode", keycloak.EditWritable)
 			f.look(t)

@@ -176,7 +176,7 @@ func isDisabled(_, after keycloak.User) bool { return !after.Enabled }
 
 // inDirectory reports whether an entry has a value, where it is written there.
 func inDirectory(attribute, value string) func(*testing.T, federated, keycloak.User) bool {
-	return func(t *testing.T, f federated, u keycloak.User) bool {
+	return func(t *testing.T, f federated, _ keycloak.User) bool {
 		t.Helper()
 		return f.writable == f.ldap.Holds(t, attribute, value)
 	}
