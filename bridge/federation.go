@@ -36,7 +36,11 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 		}
 		ended = "the user's sessions were ended, and the user can log in again until the directory refuses it; "
 	}
-	return r.federationKeeps(refused, r.keptNames(refused, cur, ch), ended)
+	out := r.federationKeeps(refused, r.keptNames(refused, cur, ch), ended)
+	if ch.ends && !refused.Keeps(guard.KeepsEnabled) {
+		out.Detail += "; to deactivate the user, send a change of active alone"
+	}
+	return out
 }
 
 // federatedCreation refuses a new user whom Keycloak would write to a directory and not keep: nothing but

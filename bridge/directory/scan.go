@@ -105,8 +105,8 @@ func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 			if total, err = s.count(ctx); err != nil {
 				return nil, err
 			}
-			sc.total.Store(int64(total))
 		}
+		sc.total.Store(int64(max(total, w.len()))) // Keycloak counts nobody of a directory whom it does not keep
 	}
 	return nil, unsteady("resources were deleted faster than they could be searched")
 }

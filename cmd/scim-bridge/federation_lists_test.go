@@ -27,7 +27,7 @@ func crowd(n int) []keycloaktest.Person {
 func (b testBridge) walked(t *testing.T, query string, count int) (names []string, totals []int) {
 	t.Helper()
 	for start := 1; ; {
-		list := b.must(t, http.MethodGet, fmt.Sprintf("/Users?startIndex=%d&count=%d%s", start, count, query), "")
+		list := b.indexed(t, fmt.Sprintf("/Users?startIndex=%d&count=%d%s", start, count, query))
 		resources, _ := list["Resources"].([]any)
 		for _, r := range resources {
 			names = append(names, fmt.Sprint(r.(map[string]any)["userName"]))
@@ -38,6 +38,23 @@ func (b testBridge) walked(t *testing.T, query string, count int) (names []strin
 			return names, totals
 		}
 	}
+}
+
+// indexed is a list, which is asked for again while the index of it is made.
+func (b testBridge) indexed(t *testing.T, path string) map[string]any {
+	t.Helper()
+	const tries = 20 // each waits for the index itself
+	for range tries {
+		list, err := b.send(t, http.MethodGet, path, "")
+		if err == nil {
+			return list
+		}
+		if !strings.Contains(err.Error(), "[index-being-made]") {
+			t.Fatalf("GET %s: %v", path, err)
+		}
+	}
+	t.Fatalf("GET %s: the index is never made", path)
+	return nil
 }
 
 // total is what a list says of itself.
@@ -91,7 +108,7 @@ func TestALargeDirectoryIsWalked(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for cursor := ""; ; {
-		list := f.must(t, http.MethodGet, "/Users?count=500&cursor="+url.QueryEscape(cursor), "")
+		list := f.indexed(t, "/Users?count=500&cursor="+url.QueryEscape(cursor))
 		for _, r := range list["Resources"].([]any) {
 			seen[fmt.Sprint(r.(map[string]any)["id"])] = true
 		}

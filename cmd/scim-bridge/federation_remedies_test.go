@@ -44,6 +44,7 @@ func TestTheRemediesOfAFederation(t *testing.T) {
 	f.says(t, http.StatusForbidden, http.MethodDelete, ann, "", "deactivate the user")
 
 	f.says(t, http.StatusBadRequest, http.MethodPatch, ann, replaceBody("name.familyName", `"Zoe"`), "set the provider's edit mode to WRITABLE in Keycloak")
+	f.says(t, http.StatusBadRequest, http.MethodPatch, ann, patchBody(`{"op":"replace","value":{"active":false,"name":{"familyName":"Zoe"}}}`), "send a change of active alone")
 	f.says(t, http.StatusBadRequest, http.MethodPatch, ann, replaceBody("externalId", `"E"`), "set the provider's edit mode to WRITABLE or UNSYNCED in Keycloak")
 	f.provider.Set("editMode", keycloak.EditUnsynced)
 	f.look(t)
