@@ -36,9 +36,9 @@ const (
 	KeepsRoles      Refusal = "roles"
 )
 
-// Error is for the log.
+// Error is for the log, without the id, which may hold the user name.
 func (e FederatedError) Error() string {
-	return fmt.Sprintf("the user federation %q (%s) of the user %s does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.ID, e.Refused)
+	return fmt.Sprintf("the user federation %q (%s) does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.Refused)
 }
 
 // Keeps reports whether one of some parts is not taken.
