@@ -23,7 +23,7 @@ type Adoption struct {
 	Outcome Outcome  `json:"outcome"`
 	Linked  bool     `json:"linked,omitempty"`  // to the identity provider of the mapping
 	Changes []string `json:"changes,omitempty"` // beside the owner, without values
-	Reason  string   `json:"reason,omitempty"`  // why it is refused, or not linked
+	Reason  string   `json:"reason,omitempty"`  // why it is refused, or not linked, or what the tenant's own gets
 }
 
 // Outcome is what an adoption comes to.
@@ -97,6 +97,8 @@ func (a adopter) users(ctx context.Context, r *request) error {
 			out := Adoption{Type: typeUser, ID: u.ID, Name: u.Username, Outcome: Own}
 			if !a.t.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
+			} else {
+				out.Reason, err = a.s.keyOwn(ctx, a.t, u, a.o.DryRun)
 			}
 			if err == nil {
 				err = a.each(out)

@@ -94,6 +94,7 @@ type Directory struct {
 type realmState struct {
 	feed    feed
 	members memberships
+	former  chan struct{} // has room for the one search for former values
 }
 
 func (d *Directory) realm(name string) *realmState {
@@ -101,7 +102,7 @@ func (d *Directory) realm(name string) *realmState {
 	defer d.mu.Unlock()
 	r := d.realms[name]
 	if r == nil {
-		r = &realmState{members: memberships{d: d, groups: map[string]*group{}}}
+		r = &realmState{members: memberships{d: d, groups: map[string]*group{}}, former: make(chan struct{}, 1)}
 		d.realms[name] = r
 	}
 	return r
@@ -244,7 +245,7 @@ func (d *Directory) DropIdle() {
 
 // Warm begins to make the indexes of a tenant that are not there or grow old.
 func (d *Directory) Warm(v View) {
-	for _, s := range []search{(users{v}).search(d), (groups{v}).search(d)} {
+	for _, s := range []search{(users{v, d}).search(), (groups{v}).search(d)} {
 		s.shelf.warm(s)
 	}
 }
@@ -290,6 +291,9 @@ type Status struct {
 	Resources    int
 	Bytes        int
 	Age          time.Duration // since the last whole scan began
+	// WithoutKey are the users who have no look-up key of their externalId, and SharedID those
+	// whose externalId another one has too.
+	WithoutKey, SharedID int
 }
 
 // Feeds are the realms whose admin events are followed, with the time since they last were.

@@ -28,6 +28,7 @@ type scan struct {
 func newScan(x *shelf, s search) *scan {
 	sc := &scan{done: make(chan struct{})}
 	began, table, outdated := x.d.options.Now(), x.table, x.outdated
+	x.searches = 0
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), scanTime)
 		defer cancel()

@@ -30,6 +30,7 @@ const (
 type item struct {
 	resource scim.Resource
 	err      error
+	unkeyed  bool // see former.go
 }
 
 // part is a page of Keycloak's list: what a tenant may see of it, and the ids of all that is on

@@ -48,6 +48,7 @@ type shelf struct {
 	scan      *scan     // under way, nil for none
 	waiting   int       // requests that wait for it
 	usedAt    time.Time // by a query
+	searches  int       // for former values since a scan began, see former.go
 	protected *tenant.Protected
 
 	writes uint64
@@ -89,7 +90,11 @@ func (x *shelf) account() {
 func (x *shelf) status() (Status, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return Status{Type: x.rt.Name, Resources: x.table.Len(), Bytes: x.size, Age: x.d.options.Now().Sub(x.scannedAt)}, !x.scannedAt.IsZero()
+	out := Status{Type: x.rt.Name, Resources: x.table.Len(), Bytes: x.size, Age: x.d.options.Now().Sub(x.scannedAt)}
+	if path, ok := x.externalID(); ok {
+		out.WithoutKey, out.SharedID = x.table.Marks(), x.table.Shared(path)
+	}
+	return out, !x.scannedAt.IsZero()
 }
 
 // touch says that resources were written; of those alone that are known, if it says so.
@@ -151,7 +156,7 @@ func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
 		case i.err != nil:
 			x.dirty[id] = true // until it can be mapped
 		default:
-			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base)})
+			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base), Mark: i.unkeyed})
 			delete(x.dirty, id)
 		}
 	}

@@ -12,22 +12,26 @@ import (
 )
 
 // users searches the users of one tenant.
-type users struct{ View }
+type users struct {
+	View
+
+	d *Directory
+}
 
 // Users finds users: all in Keycloak's order, by user name, when there is neither a filter nor
 // an order, else those that match. Refusals are *scim.Error with InvalidFilter or TooMany; a
 // user whose stored attributes cannot be read is a *mapping.DamagedError.
 func (d *Directory) Users(ctx context.Context, v View, q Query) (Found, error) {
-	u := users{v}
+	u := users{v, d}
 	if mentions(q.Filter, scim.AttrGroups) > 0 {
 		return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "users cannot be filtered by their groups; read the members of the group")
 	}
-	return u.search(d).run(ctx, q)
+	return u.search().run(ctx, q)
 }
 
-func (u users) search(d *Directory) search {
+func (u users) search() search {
 	return search{
-		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: d.shelvesOf(u.Tenant).users,
+		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: u.d.shelvesOf(u.Tenant).users,
 		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
 		mixed: u.Source.MixesUsers(), federated: len(u.Fitness.Federations) > 0 && u.Tenant.Organization.ID.IsZero(),
 	}
@@ -53,6 +57,7 @@ func (u users) items(list []keycloak.User) []item {
 	for i, user := range list {
 		out[i].resource, out[i].err = u.Tenant.Mapping.UserResource(u.Tenant.Party, user)
 		out[i].resource.ID = user.ID
+		out[i].unkeyed = out[i].err == nil && !u.Tenant.Party.Keyed(out[i].resource.Document, user)
 	}
 	return out
 }
@@ -77,7 +82,12 @@ func (u users) rank(p scim.AttrPath) (int, bool) {
 
 func (u users) lookUp(ctx context.Context, t term) ([]item, error) {
 	list, err := u.find(ctx, t)
-	return u.items(list), err
+	found := u.items(list)
+	if err != nil || !isExternalID(t.path) {
+		return found, err
+	}
+	former, err := u.former(ctx, t, found)
+	return append(found, former...), err
 }
 
 func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
@@ -87,7 +97,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 		return u.byID(ctx, t.text)
 	case t.path.Name == scim.AttrUserName:
 		return u.Source.FindUsers(ctx, keycloak.UserQuery{Username: u.Tenant.Mapping.StoredUserName(t.text)}, maxHits)
-	case t.path.Name == scim.AttrExternalID:
+	case isExternalID(t.path):
 		key, ok := mapping.LookupKey(u.Tenant.Party.Key, t.text)
 		if !ok {
 			return nil, nil

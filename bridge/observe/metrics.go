@@ -32,7 +32,7 @@ type Metrics struct {
 	scanSeconds    *prometheus.HistogramVec
 	spans          *prometheus.CounterVec
 
-	indexResources, indexBytes, indexAge, feedAge, tokenExpiry *prometheus.Desc
+	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry *prometheus.Desc
 
 	set set
 }
@@ -106,6 +106,8 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		indexBytes:     s.shown("index_bytes", "Memory that an index takes, about.", "tenant", "type"),
 		indexAge:       s.shown("index_age_seconds", "Time since the last whole scan of an index began: what others write shows no later, unless a feed tells it.", "tenant", "type"),
 		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
+		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, as another SCIM server or somebody in Keycloak wrote it: look-ups take longer, until a write or `scim-bridge adopt` gives the user one. Known while the tenant has an index of its users.", "tenant"),
+		sharedIDs:      s.shown("external_ids_shared", "Users whose externalId another user of the tenant has too. Known while the tenant has an index of its users.", "tenant"),
 		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were read, of realms with a change feed of which something is known.", "realm"),
 		spans:          s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
 	}

@@ -12,6 +12,8 @@ type Index struct {
 	Resources    int
 	Bytes        int
 	Age          time.Duration // since the last whole scan began
+	// WithoutKey and SharedID are of users alone, see the metrics.
+	WithoutKey, SharedID int
 }
 
 // Token is a static token with an end, as the metrics show it.
@@ -32,6 +34,9 @@ type State struct {
 // Show shows a state.
 func (m *Metrics) Show(s State) { m.set.registry.MustRegister(collector{m, s}) }
 
+// usersType is the Type of an index of users.
+const usersType = "User"
+
 type collector struct {
 	m     *Metrics
 	state State
@@ -39,7 +44,7 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.feedAge, c.m.tokenExpiry} {
+	for _, desc := range []*prometheus.Desc{c.m.indexResources, c.m.indexBytes, c.m.indexAge, c.m.withoutKey, c.m.sharedIDs, c.m.feedAge, c.m.tokenExpiry} {
 		to <- desc
 	}
 }
@@ -53,6 +58,10 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(c.m.indexResources, float64(i.Resources), i.Tenant, i.Type)
 		gauge(c.m.indexBytes, float64(i.Bytes), i.Tenant, i.Type)
 		gauge(c.m.indexAge, i.Age.Seconds(), i.Tenant, i.Type)
+		if i.Type == usersType {
+			gauge(c.m.withoutKey, float64(i.WithoutKey), i.Tenant)
+			gauge(c.m.sharedIDs, float64(i.SharedID), i.Tenant)
+		}
 	}
 	for realm, age := range c.state.Feeds() {
 		gauge(c.m.feedAge, age.Seconds(), realm)

@@ -111,7 +111,7 @@ func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) erro
 	switch {
 	case output == "json":
 		_, err = fmt.Fprintln(out, string(line))
-	case a.Outcome != bridge.Own:
+	case a.Outcome != bridge.Own || a.Reason != "":
 		_, err = fmt.Fprintln(out, lineOf(a))
 	}
 	return err

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/bits-and-blooms/bitset"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -18,7 +20,10 @@ type Table struct {
 	free    []uint32 // rows without a resource
 	columns map[name]*column
 	byID    *order
-	orders  []*order // others that were asked for, the last used last
+	orders  []*order       // others that were asked for, the last used last
+	marks   *bitset.BitSet // by row
+	changes int            // how often resources were put or deleted
+	counted shared
 }
 
 // name is an attribute or a sub-attribute.
@@ -28,7 +33,7 @@ func nameOf(p scim.AttrPath) name { return name{p.URN, p.Name, p.Sub} }
 
 // New makes an empty table; base is the URL of the service root.
 func New(rt *scim.ResourceType, base string) *Table {
-	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, byID: &order{}}
+	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, byID: &order{}, marks: &bitset.BitSet{}, changes: 1}
 }
 
 // Resource is what a Table takes of a resource: its object as scim.ResourceType.Object makes
@@ -36,6 +41,7 @@ func New(rt *scim.ResourceType, base string) *Table {
 type Resource struct {
 	ID     string
 	Object map[string]any
+	Mark   bool // see Marked
 }
 
 // Len is how many resources the table has.
@@ -84,9 +90,11 @@ func (t *Table) Has(id string) bool {
 func (t *Table) Put(resources ...Resource) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.changes++
 	var added, moved []uint32
 	for _, r := range resources {
 		row, isNew := t.take(r.ID, added)
+		t.marks.SetTo(uint(row), r.Mark)
 		differs := t.write(row, r.Object)
 		switch {
 		case isNew:
@@ -139,7 +147,9 @@ func (t *Table) Delete(ids ...string) (changed bool) {
 	for _, o := range t.orders {
 		o.remove(gone)
 	}
+	t.changes++
 	for _, row := range gone {
+		t.marks.Clear(uint(row))
 		t.ids.set(row, nil)
 		for _, c := range t.columns {
 			c.set(row, nil)

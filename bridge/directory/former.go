@@ -1,0 +1,113 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// A former value is an externalId that an account is shown with and that no look-up key finds
+// (mapping.Party.Keyed): another SCIM server wrote it, or somebody in Keycloak. The bridge's next
+// write of the account gives it a key. Until then
+//
+//	the index    knows who has none, and proposes them: no call when nobody matches
+//	a search     for the attribute, where there is no index that is fresh enough and nobody was
+//	             found by the key: Keycloak reads every value of the attribute for it, a second
+//	             for 100,000 users, so that there is one at a time in a realm
+//
+// formerSearches is after how many searches an index is made: whatever the size of the realm, a
+// scan costs Keycloak about as much as some hundreds of them.
+const formerSearches = 100
+
+func isExternalID(p scim.AttrPath) bool { return p.URN == "" && p.Name == scim.AttrExternalID }
+
+// externalID is the path of the attribute; ok is false for another type than users.
+func (x *shelf) externalID() (path scim.AttrPath, ok bool) {
+	return scim.AttrPath{Name: scim.AttrExternalID, Attr: x.rt.Attribute(scim.AttrExternalID)}, x.rt.Schema.ID == scim.UserURN
+}
+
+// former are those who have an externalId and no key of it, beside those whom the key found.
+func (u users) former(ctx context.Context, t term, found []item) ([]item, error) {
+	s := u.search()
+	ids, known := s.shelf.former(u.eq(s, t), u.follows())
+	if known {
+		ids = slices.DeleteFunc(ids, func(id string) bool {
+			return slices.ContainsFunc(found, func(i item) bool { return i.resource.ID == id })
+		})
+		if len(ids) == 0 {
+			return nil, nil
+		}
+		return u.byIDs(ctx, ids)
+	}
+	shows := func(i item) bool { return i.err == nil && i.resource.Document.String(scim.AttrExternalID) == t.text }
+	if u.Tenant.Party.Organization || slices.ContainsFunc(found, shows) { // an organization's values are in no attribute of their own
+		return nil, nil
+	}
+	return u.searchFormer(ctx, s, t)
+}
+
+// eq is the filter that a term is.
+func (users) eq(s search, t term) filter.Expr {
+	path, _ := s.shelf.externalID()
+	return &filter.Compare{Path: path, Op: filter.Eq, Value: t.text}
+}
+
+// follows reports whether a feed tells of changes, without asking it.
+func (u users) follows() bool {
+	polled := u.d.realm(u.Tenant.Realm).feed.polled()
+	return u.Fitness.Feed && !polled.IsZero() && u.d.options.Now().Sub(polled) <= maxGap
+}
+
+// searchFormer asks Keycloak for the attribute, when no other such search of the realm is under way.
+func (u users) searchFormer(ctx context.Context, s search, t term) ([]item, error) {
+	turn := u.d.realm(u.Tenant.Realm).former
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other searches: %w", ctx.Err())
+	}
+	defer func() { <-turn }()
+	list, err := u.byAttributes(ctx, keycloak.AttributeQuery{Name: u.Tenant.Mapping.UserExternalID(), Value: t.text})
+	if !errors.Is(err, keycloak.ErrNotSearchable) { // then the index is made, and answers
+		s.shelf.searched(s)
+	}
+	found := slices.DeleteFunc(u.items(list), func(i item) bool { return !i.unkeyed })
+	return found, err
+}
+
+// former are the ids of those without a key who match, as far as the index knows; known is false
+// when it is older than an answer may be.
+func (x *shelf) former(e filter.Expr, follows bool) (ids []string, known bool) {
+	x.mu.Lock()
+	table, now, most := x.table, x.d.options.Now(), x.mostAge()
+	if follows {
+		most *= feedFactor
+	}
+	known = !x.scannedAt.IsZero() && now.Sub(x.scannedAt) <= most
+	if known {
+		x.usedAt = now
+	}
+	x.mu.Unlock()
+	if !known {
+		return nil, false
+	}
+	return table.Marked(e), true
+}
+
+// searched counts a search, and has the index be made when there were many.
+func (x *shelf) searched(s search) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.searches++; x.searches < formerSearches || x.scan != nil {
+		return
+	}
+	now := x.d.options.Now()
+	if x.searches = 0; x.refusedAt.IsZero() || now.Sub(x.refusedAt) >= refusedFor {
+		x.usedAt, x.scan = now, newScan(x, s)
+	}
+}

@@ -1,0 +1,50 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// keyOwn gives an account of the tenant's own the look-up key of the externalId that it shows, when it
+// lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
+// when the account lacks nothing. With dryRun nothing is written.
+func (s *Service) keyOwn(ctx context.Context, t *tenant.Tenant, u keycloak.User, dryRun bool) (string, error) {
+	shown, err := t.Mapping.UserResource(t.Party, u)
+	if err != nil || t.Party.Keyed(shown.Document, u) {
+		return "", nil //nolint:nilerr // a damaged account has no externalId to look up
+	}
+	r, unlock, err := s.beginWrite(ctx, Call{Tenant: t, Endpoint: endpointUsers, ID: u.ID})
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if r.wall.ProtectsUser(u.ID) { // is shown by its name alone
+		return "", nil
+	}
+	if !dryRun {
+		err = s.writeKey(ctx, r)
+	}
+	if refused, ok := refusalOf(err); ok {
+		return "its externalId gets no look-up key: " + refused, nil
+	}
+	return "its externalId gets a look-up key", err
+}
+
+// writeKey writes the request's account as it shows itself.
+func (s *Service) writeKey(ctx context.Context, r *request) error {
+	cur, err := userKind{s}.read(ctx, r)
+	if err != nil {
+		return err
+	}
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
+	if err != nil {
+		return err
+	}
+	p, _ := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
+	_, err = s.apply(ctx, r, p)
+	return err
+}
