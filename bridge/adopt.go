@@ -20,6 +20,8 @@ type takenError struct {
 	told *scim.Error
 	id   string // of the other
 	link bool   // whether it is a link to the identity provider
+
+	externalID bool // whether it is the externalId, see rehire.go
 }
 
 // Error is what the client is told.
@@ -33,10 +35,13 @@ func (e takenError) Unwrap() error { return e.told }
 // owns. Whatever else exists stays a conflict, in the words of failure.
 func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
 	taken, isTaken := errors.AsType[takenError](failure)
-	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict || isTaken && !r.Tenant.Policy.Adopts() {
+	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict || isTaken && taken.link && !r.Tenant.Policy.Adopts() {
 		return change{}, false, failure
 	}
 	r.end() // a change of an account locks it before its values and its link, and so does what follows
+	if ch, ok, err := k.revive(ctx, r, doc, taken, failure); ok || err != nil {
+		return ch, ok, err
+	}
 	id, err := k.obstacle(ctx, r, doc, taken)
 	if err != nil || id.IsZero() {
 		return change{}, false, cmp.Or(err, failure)
@@ -52,7 +57,7 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	case err == nil && !r.mayTakeUp(user):
 		return change{}, false, failure
 	case err == nil:
-		err = k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc)
+		err = k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc)
 	}
 	if err != nil {
 		return change{}, false, err

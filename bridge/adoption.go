@@ -185,6 +185,13 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	if err != nil {
 		return change{}, err
 	}
+	before, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	if err == nil { // what the tenant shows already is no reason, a duplicate that it would show is one
+		err = k.s.checkUnique(ctx, r, r.uniqueOfUsers(), before.Document, whole)
+	}
+	if err != nil {
+		return change{}, err
+	}
 	link, reason, err := k.linkAsItIs(ctx, r, id, whole)
 	if err != nil {
 		return change{}, err

@@ -9,6 +9,7 @@ const (
 	codeVersion              scim.Code = "version-changed"
 	codeTaken                scim.Code = "value-taken"
 	codeLinkTaken            scim.Code = "link-taken"
+	codeExternalIDTaken      scim.Code = "external-id-taken"
 	codeRefusedByRealm       scim.Code = "value-refused-by-realm"
 	codeUserNameNotAddress   scim.Code = "user-name-not-address"
 	codeManager              scim.Code = "manager-unknown"

@@ -28,7 +28,11 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 			return err
 		}
 		for _, other := range found.Resources {
-			if other.ID != r.ID {
+			switch {
+			case other.ID == r.ID:
+			case u.IsExternalID():
+				return r.externalIDTaken(other)
+			default:
 				return takenError{id: other.ID, told: &scim.Error{
 					Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
@@ -37,6 +41,24 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 		}
 	}
 	return nil
+}
+
+// uniqueOfUsers are the attributes whose values only one user of the tenant may have.
+func (r *request) uniqueOfUsers() []mapping.Unique {
+	out := r.Tenant.Mapping.UserUnique()
+	if r.Tenant.Policy.OneExternalID() {
+		out = append(out, r.Tenant.Mapping.ExternalIDUnique())
+	}
+	return out
+}
+
+// externalIDTaken refuses the externalId of another user.
+func (r *request) externalIDTaken(other scim.Resource) error {
+	detail := "another user has this externalId, and each user of this endpoint has one of its own; send another externalId, or change that of the other user first"
+	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
+		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator set rehire: revive"
+	}
+	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }
 
 // end releases what the request holds.

@@ -55,7 +55,10 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (ch
 	if err := proveManager(ctx, r, nil, doc); err != nil {
 		return change{}, err
 	}
-	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), nil, doc); err != nil {
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
+		return change{}, err
+	}
+	if err := k.departed(ctx, r, doc); err != nil {
 		return change{}, err
 	}
 	state, err := k.state(r, nil, doc)
@@ -288,7 +291,7 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
-	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.UserUnique(), cur.resource.Document, doc); err != nil {
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), cur.resource.Document, doc); err != nil {
 		return change{}, err
 	}
 	standing := r.Tenant.Party.Standing(cur.user)

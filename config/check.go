@@ -191,6 +191,7 @@ func (k checker) organizations(path string, realm *Realm) {
 		o.Profile = ProfileTolerant
 	}
 	k.limits(path+".organizations", o.Policies)
+	k.rehire(path+".organizations", o.Policies)
 	o.Policies = o.orDefault()
 	if o.Mapping != "" {
 		k.read(path+".organizations.mapping", &o.Mapping, false)
@@ -234,6 +235,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 // can do.
 func (k checker) policies(path string, t *Tenant) {
 	k.limits(path, t.Policies)
+	k.rehire(path, t.Policies)
 	t.Policies = t.orDefault()
 	if t.Organization != "" {
 		return
@@ -250,6 +252,7 @@ func (k checker) policies(path string, t *Tenant) {
 func (p Policies) orDefault() Policies {
 	return Policies{
 		UnknownMembers: cmp.Or(p.UnknownMembers, UnknownMembersRefuse), OnDelete: cmp.Or(p.OnDelete, OnDeleteDelete),
+		ExternalID: cmp.Or(p.ExternalID, ExternalIDShared), Rehire: cmp.Or(p.Rehire, RehireRefuse),
 		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified), Access: cmp.Or(p.Access, AccessFull),
 		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, 250), InFlight: cmp.Or(p.Limits.InFlight, 64)},
 		RemovalBrake: RemovalBrake{

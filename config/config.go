@@ -288,6 +288,10 @@ type Policies struct {
 	OnDelete OnDelete `json:"onDelete"`
 	// Adopt is `adopt`: never or unowned, default never.
 	Adopt Adopt `json:"adopt"`
+	// ExternalID is `externalId`: shared or unique, default shared.
+	ExternalID ExternalID `json:"externalId"`
+	// Rehire is `rehire`: refuse or revive, default refuse; revive needs a unique externalId.
+	Rehire Rehire `json:"rehire"`
 	// Domains is `domains`: verified or any, of a tenant of an organization; default verified.
 	Domains Domains `json:"domains"`
 	// Access is `access`: full, read-only or paused, default full.

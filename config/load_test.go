@@ -141,7 +141,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 		},
 		Tenants: []Tenant{{
 			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{
-				UnknownMembers: "refuse", OnDelete: "delete", Adopt: "never", Domains: "verified", Access: "full", Limits: Limits{RequestsPerSecond: 250, InFlight: 64},
+				UnknownMembers: "refuse", OnDelete: "delete", Adopt: "never", ExternalID: "shared", Rehire: "refuse", Domains: "verified", Access: "full", Limits: Limits{RequestsPerSecond: 250, InFlight: 64},
 				RemovalBrake: RemovalBrake{Max: 20, Window: Duration(time.Hour), Floor: 3},
 			},
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},

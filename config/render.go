@@ -187,6 +187,8 @@ func (w *writer) tenant(d Draft) {
 	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
 	w.line("        # bareToken: true")
 	w.line("        # unknownMembers: ignore")
+	w.line("        # For Okta, JumpCloud and Google, whose ids are of one person each:")
+	w.line("        # externalId: unique")
 }
 
 // key writes a key with a quoted value, and nothing when there is no value.

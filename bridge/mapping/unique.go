@@ -6,8 +6,16 @@ import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 type Unique struct {
 	Path scim.AttrPath
 
-	rule *rule
+	rule *rule // nil of externalId
 }
+
+// ExternalIDUnique is that of a tenant whose users have each externalId once.
+func (m *Mapping) ExternalIDUnique() Unique {
+	return Unique{Path: scim.AttrPath{Name: scim.AttrExternalID, Attr: m.User.Attribute(scim.AttrExternalID)}}
+}
+
+// IsExternalID reports whether it is that of externalId.
+func (u Unique) IsExternalID() bool { return u.rule == nil }
 
 // UserUnique are those of users.
 func (m *Mapping) UserUnique() []Unique { return m.users.unique() }
@@ -28,6 +36,9 @@ func (k kind) unique() []Unique {
 // Value is the attribute of a document as it will be shown once it is stored, "" when
 // there is none.
 func (u Unique) Value(doc scim.Document) string {
+	if u.rule == nil {
+		return doc.String(scim.AttrExternalID)
+	}
 	text, _ := u.rule.at.get(doc).(string)
 	if text == "" {
 		return ""

@@ -154,6 +154,17 @@ func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	return append(p, rest...), after
 }
 
+// ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
+// again, as ForAdopted does. It leaves groups that it was in, and no session of the time before goes on.
+func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
+	p := slices.Clone(leave)
+	if mapping.Enabled(current) { // else they end when it is enabled
+		p = append(p, Step{Kind: EndSessions, User: id})
+	}
+	rest, after := ForAdopted(party, id, current, s, link, j, now)
+	return append(p, rest...), after
+}
+
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user:
 // disabled, and its sessions ended, when disable says so. leave says that it is marked as one
 // that left.

@@ -34,6 +34,13 @@ func (p Policy) IgnoresUnknownMembers() bool {
 // Adopts reports whether the tenant may take over accounts that no tenant owns.
 func (p Policy) Adopts() bool { return p.Adopt == config.AdoptUnowned }
 
+// OneExternalID reports whether no two users of the tenant may get the same externalId.
+func (p Policy) OneExternalID() bool { return p.ExternalID == config.ExternalIDUnique }
+
+// Revives reports whether a creation takes up the account of the same externalId that the tenant
+// deactivated, or that left it.
+func (p Policy) Revives() bool { return p.OneExternalID() && p.Rehire == config.RehireRevive }
+
 // TakesAnyDomain reports whether a tenant of an organization may give its users addresses
 // outside the verified domains of the organization.
 func (p Policy) TakesAnyDomain() bool { return p.Domains == config.DomainsAny }

@@ -274,6 +274,9 @@ func shapeOfAttributes(attributes map[string][]string, name string) map[string][
 			values = []string{strconv.Itoa(len(values))}
 		}
 		for _, value := range slices.Sorted(slices.Values(values)) {
+			if attribute == mapping.AttrKey { // is filled up to a length
+				value = strings.TrimRight(value, "-")
+			}
 			out[attribute] = append(out[attribute], strings.ReplaceAll(value, name, "NAME"))
 		}
 	}

@@ -1,0 +1,192 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// A person who comes back is created again by the identity provider, often under another name, and
+// with the externalId of before. Where the policy says rehire: revive, the creation takes up the
+// account that the tenant deactivated, or that left it, under its old id:
+//
+//	create   finds the externalId: at a user whom the tenant sees (checkUnique), or at an account
+//	         that left it (departed), and fails with a takenError
+//	resume   asks revive, which locks that account, reads it again, and plans what becomes of it
+//
+// An account of another tenant, one without an owner and a protected one are never taken up.
+
+// departed fails a creation when one account has its externalId that left the tenant and that could be
+// taken up again. It costs a call, where accounts can leave the tenant.
+func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) error {
+	if !r.Tenant.Policy.Revives() || !r.Tenant.Policy.OwnedOnly && r.organization().IsZero() || doc.String(scim.AttrExternalID) == "" {
+		return nil
+	}
+	list, err := k.holders(ctx, r, doc)
+	if err != nil || len(list) != 1 {
+		return err
+	}
+	return takenError{id: list[0].ID, externalID: true, told: &scim.Error{
+		Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
+		Detail: "the account with this externalId left this endpoint, and could not be taken up again; repeat the request, or have the operator look at the account in Keycloak",
+	}}
+}
+
+// holders are the accounts that could be taken up with the externalId of a document, be they the
+// tenant's users or not: by the key of it, which says it to the letter.
+func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]keycloak.User, error) {
+	key, ok := mapping.LookupKey(r.Tenant.Party.Key, doc.String(scim.AttrExternalID))
+	if !ok {
+		return nil, nil
+	}
+	list, err := r.client.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrKey, Value: key}}})
+	return slices.DeleteFunc(list, func(u keycloak.User) bool {
+		return !slices.Contains(u.Attributes[mapping.AttrKey], key) || !r.mayRevive(u)
+	}), err
+}
+
+// mayRevive reports whether an account could be taken up again, as far as can be told without a call.
+func (r *request) mayRevive(u keycloak.User) bool {
+	p := r.Tenant.Party
+	switch {
+	case r.wall.ProtectsUser(u.ID) || r.wall.ServiceAccount(u.ID) || u.FederationLink != "":
+		return false
+	case p.Left(u.Attributes):
+		return true
+	}
+	return slices.Contains(u.Attributes[mapping.AttrOwner], p.Key) && (p.Organization || !mapping.Enabled(u))
+}
+
+// revive plans that the account whose externalId stands in the way of a creation becomes the tenant's
+// user again, as the document says; ok is false when it may not. The account is locked then until
+// the request ends.
+func (k userKind) revive(ctx context.Context, r *request, doc scim.Document, taken takenError, failure error) (ch change, ok bool, err error) {
+	if !taken.externalID || !r.Tenant.Policy.Revives() {
+		return change{}, false, nil
+	}
+	id, err := keycloak.ParseUserID(taken.id)
+	if err != nil {
+		return change{}, false, err
+	}
+	r.ID = taken.id
+	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil {
+		return change{}, false, err
+	}
+	ch, ok, err = k.reviveLocked(ctx, r, id, doc)
+	if !ok && err == nil { // whoever else stands in the way is locked before its values, too
+		r.end()
+		r.ID = ""
+	}
+	if _, again := errors.AsType[takenError](err); again {
+		err = failure
+	}
+	return ch, ok, err
+}
+
+func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (change, bool, error) {
+	user, err := r.client.User(ctx, id)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound, err == nil && !r.mayRevive(user):
+		return change{}, false, nil
+	case err != nil:
+		return change{}, false, err
+	}
+	away, err := r.isAway(ctx, id, user)
+	if err != nil || !away && mapping.Enabled(user) {
+		return change{}, false, err
+	}
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
+		return change{}, false, err
+	}
+	others, err := k.holders(ctx, r, doc)
+	if err != nil || slices.ContainsFunc(others, func(u keycloak.User) bool { return u.ID != user.ID }) {
+		return change{}, false, err // it cannot be told whose account is meant
+	}
+	ch, err := k.planRevival(ctx, r, id, user, doc, away)
+	if _, refused := errors.AsType[linkRefused](err); refused {
+		return change{}, false, nil
+	}
+	return ch, err == nil, err
+}
+
+// isAway reports whether an account of the tenant's own is not its user.
+func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
+	if r.organization().IsZero() {
+		return r.Tenant.Party.Left(u.Attributes), nil
+	}
+	_, err := r.client.OrganizationMember(ctx, r.organization(), id)
+	if keycloak.KindOf(err) == keycloak.NotFound {
+		return true, nil
+	}
+	return false, err
+}
+
+// linkRefused is that an account is linked to the identity provider as somebody else.
+type linkRefused string
+
+func (e linkRefused) Error() string { return string(e) }
+
+// planRevival plans that an account becomes the tenant's user again: with the groups and roles of a
+// new user, and as the document says.
+func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, away bool) (change, error) {
+	state, err := k.state(r, &user, doc)
+	if err != nil {
+		return change{}, err
+	}
+	enabled := state.Enabled == nil || *state.Enabled
+	state.Enabled = &enabled
+	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
+	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
+	if refusal != "" {
+		err = linkRefused(refusal)
+	}
+	if err != nil {
+		return change{}, err
+	}
+	leave, err := k.planLeaveAll(ctx, r, id)
+	if err != nil {
+		return change{}, err
+	}
+	joining := plan.Joining{Groups: defaultGroups(r)}
+	if away {
+		joining.Organization = r.organization()
+	}
+	if joining.Roles, err = k.rolesAmong(ctx, r, id, user.Attributes, doc, shownDefaultGroups(r)); err != nil {
+		return change{}, err
+	}
+	p, after := plan.ForRehired(r.Tenant.Party, id, user, state, link, leave, joining, time.Now())
+	return change{plan: p, after: current{user: after, userID: id}, ends: mapping.Enabled(user) && !enabled}, nil
+}
+
+// planLeaveAll plans that an account leaves all groups that the tenant shows of its users, but for those
+// that a new user joins.
+func (userKind) planLeaveAll(ctx context.Context, r *request, id keycloak.UserID) (plan.Plan, error) {
+	groups, err := r.wall.GroupsOf(ctx, id)
+	if keycloak.KindOf(err) == keycloak.NotFound { // it is no user of the tenant now
+		groups, err = r.client.UserGroups(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var p plan.Plan
+	for _, g := range groups {
+		if r.wall.ConfinesGroups() && !r.wall.Listed(g) {
+			continue
+		}
+		group, err := r.wall.GroupID(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(defaultGroups(r), group) {
+			p = append(p, plan.ForMembers(group, nil, []keycloak.UserID{id})...)
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,37 @@
+package config
+
+// ExternalID says whether users of one tenant may have the same externalId.
+type ExternalID string
+
+// The values of ExternalID.
+const (
+	ExternalIDShared ExternalID = "shared" // as RFC 7643 section 3.1 leaves it to the client
+	ExternalIDUnique ExternalID = "unique" // a second one is 409
+)
+
+// UnmarshalText refuses other values.
+func (e *ExternalID) UnmarshalText(text []byte) error {
+	return oneOf(e, text, ExternalIDShared, ExternalIDUnique)
+}
+
+// Rehire says what becomes of a creation with the externalId of an account that the tenant
+// deactivated, or that left it.
+type Rehire string
+
+// The values of Rehire.
+const (
+	RehireRefuse Rehire = "refuse"
+	RehireRevive Rehire = "revive" // the account is taken up again, whatever its user name was
+)
+
+// UnmarshalText refuses other values.
+func (r *Rehire) UnmarshalText(text []byte) error {
+	return oneOf(r, text, RehireRefuse, RehireRevive)
+}
+
+// rehire checks that it is known whose account a creation means.
+func (k checker) rehire(path string, p Policies) {
+	if p.Rehire == RehireRevive && p.ExternalID != ExternalIDUnique {
+		k.add(path+".rehire", "cannot be revive while two users may have one externalId", "Add externalId: unique, which says whose account is meant")
+	}
+}
