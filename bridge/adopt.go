@@ -35,7 +35,7 @@ func (e takenError) Unwrap() error { return e.told }
 // owns. Whatever else exists stays a conflict, in the words of failure.
 func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
 	taken, isTaken := errors.AsType[takenError](failure)
-	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict || isTaken && taken.link && !r.Tenant.Policy.Adopts() {
+	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
 		return change{}, false, failure
 	}
 	r.end() // a change of an account locks it before its values and its link, and so does what follows
@@ -74,15 +74,16 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 }
 
 // obstacle is the account that stands in the way of a creation and could be taken up, zero for
-// none: the one that is linked as the new user, else the one of its name or address.
+// none: the one that is linked as the new user, else the one of its name or address. Without
+// adoption the one that is linked has to have the name: its own creation broke off.
 func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, taken takenError) (keycloak.UserID, error) {
 	text := taken.id
-	if !taken.link {
+	if !taken.link || !r.Tenant.Policy.Adopts() {
 		state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
 		if err == nil {
 			text, err = k.namesake(ctx, r, state)
 		}
-		if err != nil || text == "" {
+		if err != nil || text == "" || taken.link && text != taken.id {
 			return keycloak.UserID{}, err
 		}
 	}

@@ -136,6 +136,22 @@ func TestACreationThatBreaksOffIsFinished(t *testing.T) {
 	}
 }
 
+// TestACreationWithALinkThatBreaksOffIsFinished: the link that it left behind is its own.
+func TestACreationWithALinkThatBreaksOffIsFinished(t *testing.T) {
+	t.Parallel()
+	c := newCrash(t, keycloaktest.NewFake(t).Server())
+	c.realm.reconfigure(t, eachTenant(func(t *config.Tenant) { t.Adopt = config.AdoptNever }))
+	adminSend(t, c.server, http.MethodPost, "/admin/realms/"+c.realm.realm+"/identity-provider/instances", `{"alias":"idp","providerId":"oidc","enabled":true}`)
+	patient{c.realm, c.server}.right(t, "view-identity-providers", true)
+	c.realm.useMapping(t, c.realm.realm, "version: 1\nusers: { defaultGroups: [/everyone], link: { identityProvider: idp, userId: externalId } }\n")
+	joins := func(string) string { return "" }
+	c.breakOff(t, "a-user-of-the-realm", crashProbe{c.realm, "/Users", `{"userName":"NAME@acme.test","title":"T","externalId":"X-NAME"}`, joins})
+	c.realm.create(t, "/Users", `{"userName":"one@acme.test2","externalId":"L"}`)
+	for _, body := range []string{`{"userName":"other","externalId":"L"}`, `{"userName":"one@acme.test2","externalId":"L"}`} {
+		c.realm.refused(t, http.StatusConflict, http.MethodPost, "/Users", body)
+	}
+}
+
 // TestAdoptionMakesNoDuplicates: an account whose value another user of the tenant has is refused, and stays as it is.
 func TestAdoptionMakesNoDuplicates(t *testing.T) {
 	t.Parallel()
