@@ -35,6 +35,8 @@ type Tenant struct {
 	UnknownMembers string   `json:"unknownMembers"`     // these as in the configuration
 	OnDelete       string   `json:"onDelete"`
 	Adopt          string   `json:"adopt"`
+	ExternalID     string   `json:"externalId"`
+	Rehire         string   `json:"rehire"`
 	Access         string   `json:"access"`
 	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
 	RemovalBrake   string   `json:"removalBrake"`      // off, clear, holding or lifted, and why or until when
@@ -58,7 +60,7 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), RemovalBrake: brake.State(t),
-		Tokens: []Token{},
+		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), Tokens: []Token{},
 	}
 	switch {
 	case t.Party.Organization:

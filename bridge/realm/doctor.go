@@ -35,6 +35,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 			r.existing(ctx, c, t, others)
 			r.leavers(ctx, c, t)
 		}
+		r.externalIDs(ctx, c, t)
 	}
 	return r.Findings
 }

@@ -62,7 +62,7 @@ func TestCallsPerOperation(t *testing.T) {
 		{"GET user with groups", "GET", "/Users/" + user + "?attributes=groups", "", []string{get, "GET /users/{id}/groups"}},
 		{"filter by userName", "GET", `/Users?filter=userName+eq+%22jane@acme.test%22`, "", []string{look}},
 		{"filter by externalId", "GET", `/Users?filter=externalId+eq+%22X1%22`, "", []string{look}},
-		{"filter by externalId, no hit", "GET", `/Users?filter=externalId+eq+%22nobody%22`, "", []string{look}},
+		{"filter by externalId, no hit", "GET", `/Users?filter=externalId+eq+%22nobody%22`, "", []string{look, look}}, // there is no index: TestCallsOfFormerValues
 		{"filter by displayName", "GET", `/Users?filter=displayName+eq+%22J%22`, "", []string{look}},
 		{"filter by id", "GET", `/Users?filter=id+eq+%22` + user + `%22`, "", []string{get}},
 		{"filter by id and more", "GET", `/Users?filter=title+eq+%22t%22+and+id+eq+%22` + user + `%22`, "", []string{get}},

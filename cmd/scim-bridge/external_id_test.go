@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -81,6 +83,33 @@ func TestAnExternalIDIsSharedByDefault(t *testing.T) {
 	b.must(t, http.MethodPatch, "/Users/"+one, patchBody(`{"op":"replace","path":"title","value":"T"}`)) // it has the value already
 	b.must(t, http.MethodPut, "/Users/"+one, `{"userName":"one","externalId":"X","active":false}`)
 	b.wantTaken(t, http.MethodPost, "/Users", `{"userName":"three","externalId":"X"}`)
+}
+
+// TestCallsOfUniqueExternalIDs: a creation looks the value up once where an index knows who has no key, and once
+// more where the account of before can have left the tenant.
+func TestCallsOfUniqueExternalIDs(t *testing.T) {
+	t.Parallel()
+	const look, post = "GET /users", "POST /users"
+	b := newCallBridge(t)
+	calls := func(what string, want ...string) {
+		t.Helper()
+		b.finds(t, `title pr`)   // makes the index
+		b.pass(time.Microsecond) // which stays fresh
+		body := fmt.Sprintf(`{"userName":%q,"externalId":%q}`, "of "+what, "of "+what)
+		if got := b.calls(func() { b.create(t, "/Users", body) }); !slices.Equal(got, want) {
+			t.Errorf("%s: a creation calls %v, want %v", what, got, want)
+		}
+	}
+	calls("shared", post)
+	b.reconfigure(t, eachTenant(uniqueIDs))
+	calls("unique", look, post)
+	b.reconfigure(t, eachTenant(reviving))
+	calls("reviving", look, post)
+	b.reconfigure(t, eachTenant(func(t *config.Tenant) {
+		t.Scope = config.ScopeOwned
+		reviving(t)
+	}))
+	calls("reviving, owned", look, look, post)
 }
 
 // TestParallelCreationsOfOneExternalID: one is made, whoever is created, by single requests and in bulk.

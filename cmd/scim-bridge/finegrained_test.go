@@ -206,7 +206,7 @@ func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 			b := newBridgeOn(t, server, nil)
 			p := patient{b, server}
 			p.set(t, `{"adminPermissionsEnabled":true}`)
-			user := b.account(t, "helper", true).String()
+			user := b.create(t, "/Users", `{"userName":"helper"}`)
 			is := b.policy(t, server, "user", `"name":"is","users":["`+user+`"]`)
 			isNot := b.policy(t, server, "user", `"name":"is not","logic":"NEGATIVE","users":["`+user+`"]`)
 			look := func(when string, want ...string) {

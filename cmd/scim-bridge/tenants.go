@@ -178,6 +178,8 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"unknown members", t.UnknownMembers},
 		{"on delete", t.OnDelete},
 		{"adopt", t.Adopt},
+		{"externalId", t.ExternalID},
+		{"rehire", t.Rehire},
 		{"domains", t.Domains},
 		{"removal brake", t.RemovalBrake},
 		{"tokens", strings.Join(tokens, ", ")},

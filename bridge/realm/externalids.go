@@ -1,0 +1,119 @@
+package realm
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+const (
+	checkExternalIDs = "externalId"
+	// maxLooked bounds the users whose externalIds are looked at: reading them takes Keycloak half
+	// a minute. The metrics know of all.
+	maxLooked = 20_000
+	// pagesAtOnce are read in parallel.
+	pagesAtOnce = 4
+)
+
+// externalIDs counts the users of a tenant whose externalId has no look-up key, and those who share
+// one.
+func (r *Report) externalIDs(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+	if t.Party.Organization && t.Organization.ID.IsZero() { // of each organization it is another
+		return
+	}
+	looked, withoutKey := 0, 0
+	values := map[string]int{}
+	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
+		list, err := readUsers(ctx, c, t, first)
+		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // which is told already
+			return
+		}
+		looked += len(list)
+		for _, u := range list {
+			id, keyed := r.externalID(t, u)
+			if id != "" {
+				values[id]++
+			}
+			if !keyed {
+				withoutKey++
+			}
+		}
+		if len(list) < pagesAtOnce*keycloak.MaxPage {
+			break
+		}
+	}
+	r.tellExternalIDs(t, looked, withoutKey, shared(values))
+}
+
+// readUsers reads some pages of the users of a tenant.
+func readUsers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, first int) ([]keycloak.User, error) {
+	pages := make([][]keycloak.User, pagesAtOnce)
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range pages {
+		g.Go(func() (err error) {
+			first := first + i*keycloak.MaxPage
+			switch {
+			case t.Party.Organization:
+				pages[i], err = c.OrganizationMembers(ctx, t.Organization.ID, first, keycloak.MaxPage)
+			case t.Policy.OwnedOnly:
+				pages[i], err = c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrOwner, Value: t.Party.Key}}, First: first})
+			default:
+				pages[i], err = c.Users(ctx, keycloak.UserQuery{First: first})
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	return slices.Concat(pages...), err
+}
+
+// externalID is that of a user as the tenant shows it, "" for none, and whether a look-up finds it by
+// its key.
+func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed bool) {
+	if r.Protected.User(u.ID) || r.Protected.ServiceAccount(u.ID) {
+		return "", true
+	}
+	shown, err := t.Mapping.UserResource(t.Party, u)
+	if err != nil {
+		return "", true
+	}
+	return shown.Document.String(scim.AttrExternalID), t.Party.Keyed(shown.Document, u)
+}
+
+// shared counts the users who have a value that another one has too.
+func shared(values map[string]int) int {
+	n := 0
+	for _, users := range values {
+		if users > 1 {
+			n += users
+		}
+	}
+	return n
+}
+
+func (r *Report) tellExternalIDs(t *tenant.Tenant, looked, withoutKey, shared int) {
+	of := "users"
+	if looked >= maxLooked {
+		of = "users that were looked at; the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all"
+	}
+	if withoutKey > 0 {
+		r.warn(checkExternalIDs, "the next change of each by its client writes the key, as does scim-bridge adopt --config FILE --tenant "+t.Path+", which also takes over the accounts that nobody owns: see --dry-run first",
+			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: each is found, and a look-up of it takes longer", withoutKey, looked, of)
+	}
+	if shared > 0 {
+		fix := "see who they are, side by side, with scim-bridge users list --config FILE --tenant " + t.Path + " --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id; correct them at the identity provider"
+		if !t.Policy.OneExternalID() {
+			fix += ", and write externalId: unique where its ids are of one person each"
+		}
+		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another one, so that a client that looks one up finds several, and Entra ID then stops with this user", shared, looked, of)
+	}
+	if withoutKey+shared == 0 {
+		r.pass(checkExternalIDs, "each is of one user, and has its look-up key")
+	}
+}
