@@ -146,12 +146,16 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 // ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
 // identity provider unless link is nil. It tells what Keycloak will hold then.
 func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
-	var p Plan
-	if link != nil {
-		p = append(p, Step{Kind: LinkUser, User: id, Link: *link, Live: true})
-	}
 	rest, after := ForUnfinished(party, id, current, s.Adopted(), j, now)
-	return append(p, rest...), after
+	return append(linking(id, link), rest...), after
+}
+
+// linking links a user to an identity provider, unless link is nil.
+func linking(id keycloak.UserID, link *keycloak.Link) Plan {
+	if link == nil {
+		return nil
+	}
+	return Plan{{Kind: LinkUser, User: id, Link: *link, Live: true}}
 }
 
 // ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
@@ -161,8 +165,8 @@ func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	if mapping.Enabled(current) { // else they end when it is enabled
 		p = append(p, Step{Kind: EndSessions, User: id})
 	}
-	rest, after := ForAdopted(party, id, current, s, link, j, now)
-	return append(p, rest...), after
+	rest, after := ForUnfinished(party, id, current, s.Owned(), j, now)
+	return slices.Concat(p, linking(id, link), rest), after
 }
 
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user:

@@ -207,3 +207,22 @@ func TestAdoptionMakesNoDuplicates(t *testing.T) {
 		})
 	}
 }
+
+// TestRecommendedPoliciesFitTheRecordedRequests of the identity providers whose guides say externalId: unique.
+func TestRecommendedPoliciesFitTheRecordedRequests(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"okta", "jumpcloud", "google-workspace"} {
+		for _, s := range readTraffic(t, "testdata/idp-traffic/"+name+".json").Sequences {
+			t.Run(name+"/"+s.Name, func(t *testing.T) {
+				t.Parallel()
+				b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), eachTenant(func(t *config.Tenant) {
+					t.BareToken = true
+					reviving(t)
+				}))
+				for _, f := range b.replay(t, s) {
+					t.Error(f)
+				}
+			})
+		}
+	}
+}
