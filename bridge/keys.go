@@ -13,9 +13,8 @@ import (
 // lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
 // when the account lacks nothing. With dryRun nothing is written.
 func (s *Service) keyOwn(ctx context.Context, t *tenant.Tenant, u keycloak.User, dryRun bool) (string, error) {
-	shown, err := t.Mapping.UserResource(t.Party, u)
-	if err != nil || t.Party.Keyed(shown.Document, u) {
-		return "", nil //nolint:nilerr // a damaged account has no externalId to look up
+	if _, keyed := t.Mapping.ShownExternalID(t.Party, u); keyed {
+		return "", nil
 	}
 	r, unlock, err := s.beginWrite(ctx, Call{Tenant: t, Endpoint: endpointUsers, ID: u.ID})
 	if err != nil {

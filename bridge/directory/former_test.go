@@ -31,7 +31,7 @@ func (s slowSource) FindUsers(_ context.Context, q keycloak.UserQuery, _ int) ([
 	}
 	s.most.Store(max(s.most.Load(), s.running.Add(1)))
 	s.searches.Add(1)
-	time.Sleep(time.Second)
+	<-time.After(time.Second) // of the bubble
 	s.running.Add(-1)
 	return nil, nil
 }
@@ -66,7 +66,7 @@ func TestSearchesForFormerValuesAreOneAtATimeInARealm(t *testing.T) {
 		if err := look(hasty, "tenant0"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("who gives up is told %v", err)
 		}
-		time.Sleep(8 * time.Second)
+		<-time.After(8 * time.Second) // of the bubble
 		synctest.Wait()
 		if done.Load() != 8 || source.searches.Load() != 8 || source.most.Load() != 1 {
 			t.Errorf("%d look-ups ended after %d searches, %d at once; want 8, 8, 1", done.Load(), source.searches.Load(), source.most.Load())

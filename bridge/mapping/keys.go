@@ -18,3 +18,13 @@ func (p Party) Keyed(shown scim.Document, u keycloak.User) bool {
 	key, ok := LookupKey(p.Key, id)
 	return ok && slices.Contains(u.Attributes[AttrKey], key)
 }
+
+// ShownExternalID is the externalId with which the party shows a user, "" for none and for a user who
+// cannot be read whole, and whether the user is Keyed.
+func (m *Mapping) ShownExternalID(p Party, u keycloak.User) (id string, keyed bool) {
+	shown, err := m.UserResource(p, u)
+	if err != nil {
+		return "", true
+	}
+	return shown.Document.String(scim.AttrExternalID), p.Keyed(shown.Document, u)
+}

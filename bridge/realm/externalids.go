@@ -9,7 +9,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 const (
@@ -79,11 +78,7 @@ func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed
 	if r.Protected.User(u.ID) || r.Protected.ServiceAccount(u.ID) {
 		return "", true
 	}
-	shown, err := t.Mapping.UserResource(t.Party, u)
-	if err != nil {
-		return "", true
-	}
-	return shown.Document.String(scim.AttrExternalID), t.Party.Keyed(shown.Document, u)
+	return t.Mapping.ShownExternalID(t.Party, u)
 }
 
 // shared counts the users who have a value that another one has too.

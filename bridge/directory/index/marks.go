@@ -30,7 +30,7 @@ func (t *Table) Marked(e filter.Expr) []string {
 func (t *Table) Marks() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return int(t.marks.Count()) //nolint:gosec // as many as rows at most
+	return int(t.marks.Count())
 }
 
 // shared is a count of Shared, and the change of the table for which it holds.
