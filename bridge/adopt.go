@@ -133,10 +133,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 			return change{}, false, err
 		}
 	}
-	state, err := r.Tenant.Mapping.UserState(p, doc)
-	if err == nil {
-		err = guard.Identifiers(r.Tenant, r.fitness, &user, &state)
-	}
+	state, err := k.restoredState(r, user, doc)
 	if err != nil {
 		return change{}, false, err
 	}
@@ -148,6 +145,25 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
 	return change{plan: steps, after: current{user: after, userID: id}}, true, err
+}
+
+// restoredState maps a document for an account of the tenant's own that becomes its user. One whose
+// adoption broke off is adopted still: it keeps who it is, and what the document does not say.
+func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
+	if p := r.Tenant.Party; p.Adopted(user.Attributes) && !p.Left(user.Attributes) {
+		whole, err := asOwner(r, user)
+		if err != nil {
+			return mapping.UserState{}, err
+		}
+		doc = doc.Clone()
+		mapping.Merge(doc, whole)
+		return k.keptState(r, user, doc, whole)
+	}
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	if err == nil {
+		err = guard.Identifiers(r.Tenant, r.fitness, &user, &state)
+	}
+	return state, err
 }
 
 // adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
@@ -172,7 +188,9 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	return ch, err == nil, err
 }
 
-// asOwner is what a user is shown as to the tenant that owns the account.
+// asOwner is what a user is shown as to the tenant that owns the account. Of an account that no tenant
+// owns it has the externalId that somebody wrote in Keycloak, also for an organization, whose users have
+// theirs elsewhere.
 func asOwner(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.UserResource(mapping.Party{Key: r.Tenant.Party.Key}, user)
 	return resource.Document, err
