@@ -160,41 +160,12 @@ func (k checker) realms(realms map[string]Realm) {
 		for i := range realm.Tenants {
 			k.organization(item(path+".tenants", i), &realm.Tenants[i])
 			k.tenantKey(item(path+".tenants", i), &realm.Tenants[i], keys)
-			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths)
+			k.tenant(item(path+".tenants", i), name, &realm.Tenants[i], paths, realm.Organizations.All)
+		}
+		for i := range realm.Organizations.Overrides {
+			k.override(item(path+".organizations.overrides", i), name, &realm.Organizations, i, keys, paths)
 		}
 		realms[name] = realm
-	}
-}
-
-// minKey is the least that a secret for signing must have, in bytes.
-const minKey = 32
-
-// organizations checks what holds for the organizations that bring their own credentials.
-func (k checker) organizations(path string, realm *Realm) {
-	const key = ".credentialKeyFile"
-	if !k.given(path + ".organizations") {
-		if k.given(path + key) {
-			k.add(path+key, "does nothing without organizations", `Add organizations: "*", or remove it`)
-		}
-		return
-	}
-	k.missing(path, "credentialKeyFile", "Name a file with a random text of 32 characters or more, as scim-bridge setup --all-organizations writes it")
-	if realm.CredentialKeyFile != "" {
-		realm.CredentialKey = k.secretFile(path+key, &realm.CredentialKeyFile)
-		if n := len(realm.CredentialKey.Reveal()); 0 < n && n < minKey {
-			k.add(path+key, fmt.Sprintf("has %d characters, which can be guessed", n), "Make one of 32 or more: openssl rand -hex 32")
-		}
-	}
-	o := &realm.Organizations
-	o.Where = Problem{File: k.file, Line: k.position(path + ".organizations").line, Path: path + ".organizations"}
-	if o.Profile == "" {
-		o.Profile = ProfileTolerant
-	}
-	k.limits(path+".organizations", o.Policies)
-	k.rehire(path+".organizations", o.Policies)
-	o.Policies = o.orDefault()
-	if o.Mapping != "" {
-		k.read(path+".organizations.mapping", &o.Mapping, false)
 	}
 }
 
@@ -207,7 +178,7 @@ func (k checker) none(parent, key string, absent bool, hint string) {
 	k.add(join(parent, key), "has no entry", hint)
 }
 
-func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) {
+func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string, every bool) {
 	t.Where = Problem{File: k.file, Line: k.position(path).line, Path: path}
 	if t.Profile == "" {
 		t.Profile = ProfileTolerant
@@ -221,7 +192,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string) 
 	k.policies(path, t)
 	k.tenantPath(path, realm, t, paths)
 	if len(t.Tokens) == 0 && !k.given(path+".tokensFile") && !k.given(path+".accessTokens") {
-		k.none(path, "tokens", t.Tokens == nil, "Add a token; without one no client can call")
+		k.none(path, "tokens", t.Tokens == nil, tokenHint(t, every))
 	}
 	named := names{}
 	k.tokens(path+".tokens", t.Tokens, named)
@@ -250,13 +221,23 @@ func (k checker) policies(path string, t *Tenant) {
 
 // orDefault gives the policies that are not said their defaults.
 func (p Policies) orDefault() Policies {
+	return p.or(Policies{
+		UnknownMembers: UnknownMembersRefuse, OnDelete: OnDeleteDelete, Adopt: AdoptNever, Domains: DomainsVerified, Access: AccessFull,
+		ExternalID: ExternalIDShared, Rehire: RehireRefuse,
+		Limits:       Limits{RequestsPerSecond: 250, InFlight: 64},
+		RemovalBrake: RemovalBrake{Max: 20, Window: Duration(time.Hour), Floor: 3},
+	})
+}
+
+// or gives the policies that are not said those of others.
+func (p Policies) or(others Policies) Policies {
 	return Policies{
-		UnknownMembers: cmp.Or(p.UnknownMembers, UnknownMembersRefuse), OnDelete: cmp.Or(p.OnDelete, OnDeleteDelete),
-		ExternalID: cmp.Or(p.ExternalID, ExternalIDShared), Rehire: cmp.Or(p.Rehire, RehireRefuse),
-		Adopt: cmp.Or(p.Adopt, AdoptNever), Domains: cmp.Or(p.Domains, DomainsVerified), Access: cmp.Or(p.Access, AccessFull),
-		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, 250), InFlight: cmp.Or(p.Limits.InFlight, 64)},
+		UnknownMembers: cmp.Or(p.UnknownMembers, others.UnknownMembers), OnDelete: cmp.Or(p.OnDelete, others.OnDelete),
+		ExternalID: cmp.Or(p.ExternalID, others.ExternalID), Rehire: cmp.Or(p.Rehire, others.Rehire),
+		Adopt: cmp.Or(p.Adopt, others.Adopt), Domains: cmp.Or(p.Domains, others.Domains), Access: cmp.Or(p.Access, others.Access),
+		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, others.Limits.RequestsPerSecond), InFlight: cmp.Or(p.Limits.InFlight, others.Limits.InFlight)},
 		RemovalBrake: RemovalBrake{
-			Max: cmp.Or(p.RemovalBrake.Max, 20), Window: cmp.Or(p.RemovalBrake.Window, Duration(time.Hour)), Floor: cmp.Or(p.RemovalBrake.Floor, 3),
+			Max: cmp.Or(p.RemovalBrake.Max, others.RemovalBrake.Max), Window: cmp.Or(p.RemovalBrake.Window, others.RemovalBrake.Window), Floor: cmp.Or(p.RemovalBrake.Floor, others.RemovalBrake.Floor),
 		},
 	}
 }
@@ -278,13 +259,18 @@ func (k checker) organization(path string, t *Tenant) {
 	if !k.given(path+".organization") && !k.given(path+".organizationID") {
 		return
 	}
-	k.missing(path, "organization", "Give the alias of the organization, which is part of the URL")
-	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with it, whoever gets the alias")
+	k.identity(path, t)
 	for _, key := range []string{"path", "key", "scope"} {
 		if k.given(path + "." + key) {
 			k.add(path+"."+key, "is for a tenant of the realm", "Remove it: the URL, the key and the users of this tenant are those of the organization")
 		}
 	}
+}
+
+// identity checks which organization is meant.
+func (k checker) identity(path string, t *Tenant) {
+	k.missing(path, "organization", "Give the alias of the organization, which is part of the URL")
+	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with it, whoever gets the alias")
 	if t.Organization != "" && (len(t.Organization) > 255 || !only(t.Organization, "._~-") || strings.Trim(t.Organization, ".") == "") {
 		k.add(path+".organization", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Organization)), "Give the organization's alias, of letters, digits, '-', '.', '_' or '~'")
 	}

@@ -197,8 +197,32 @@ type Organizations struct {
 
 	Policies
 
+	// Overrides is `overrides`: what holds for some of them instead, each with the tokens that it has.
+	Overrides []Override `json:"overrides,omitempty"`
+
 	// All says that they are served.
 	All bool `json:"-"`
+	// Where is as in Tenant.
+	Where Problem `json:"-"`
+}
+
+// Override says what holds for one organization in the place of what Organizations says. Its tokens are
+// those in its attributes, and its URL and key those that it has without.
+type Override struct {
+	// Organization is `organization`: its alias, as in Tenant.
+	Organization string `json:"organization"`
+	// OrganizationID is `organizationID`: its id, required. The override is for the organization with
+	// the id, whoever has the alias.
+	OrganizationID string `json:"organizationID"`
+	// These are as in Organizations, and one that is not given is what that says.
+	BareToken bool    `json:"bareToken"`
+	Profile   Profile `json:"profile"`
+	Mapping   string  `json:"mapping,omitempty"`
+
+	Policies
+
+	// SharesMapping says that Mapping is that of Organizations.
+	SharesMapping bool `json:"-"`
 	// Where is as in Tenant.
 	Where Problem `json:"-"`
 }
@@ -275,6 +299,10 @@ type Tenant struct {
 
 	Policies
 
+	// OfOrganization says that the tenant is made of an Override: its tokens are those in the attributes of
+	// its organization. SharesMapping is as there.
+	OfOrganization bool `json:"-"`
+	SharesMapping  bool `json:"-"`
 	// Where is where the tenant stands in the file: a Problem without a text, for those that
 	// are found later.
 	Where Problem `json:"-"`

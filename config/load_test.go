@@ -189,6 +189,41 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 }
 
+// TestAnOverrideHasWhatItDoesNotSay from what holds for all organizations.
+func TestAnOverrideHasWhatItDoesNotSay(t *testing.T) {
+	t.Parallel()
+	c, problems := load(newDir(t, `version: 1
+keycloak: { url: "http://127.0.0.1:8080" }
+realms:
+  acme:
+    credentials: { clientID: scim-bridge, clientSecretFile: secret }
+    credentialKeyFile: credential.key
+    organizations:
+      mapping: mapping.yaml
+      profile: strict
+      bareToken: true
+      access: paused
+      limits: { requestsPerSecond: 5, inFlight: 1 }
+      overrides:
+        - { organization: initech, organizationID: "1", profile: tolerant, adopt: unowned, limits: { inFlight: 2 } }
+        - { organization: hooli, organizationID: "2", mapping: mapping.yaml, bareToken: false }
+`), testEnv)
+	if len(problems) > 0 {
+		t.Fatal(texts(problems))
+	}
+	all := c.Realms["acme"].Organizations
+	initech, hooli := all.Overrides[0], all.Overrides[1]
+	if initech.Profile != ProfileTolerant || initech.Adopt != AdoptUnowned || initech.Limits.InFlight != 2 {
+		t.Errorf("the override does not have what it says: %+v", initech)
+	}
+	if !initech.BareToken || initech.Access != AccessPaused || initech.Limits.RequestsPerSecond != 5 || initech.RemovalBrake != all.RemovalBrake || initech.Mapping != all.Mapping || !initech.SharesMapping {
+		t.Errorf("the override does not have what it does not say: %+v", initech)
+	}
+	if hooli.BareToken || hooli.Profile != ProfileStrict || hooli.SharesMapping {
+		t.Errorf("the override has what it says otherwise: %+v", hooli)
+	}
+}
+
 // keysWithZero lists the keys of the structs that no realm, tenant or token of the
 // file sets, so that a new key can't be left out of full.yaml.
 func keysWithZero(path string, v reflect.Value) []string {

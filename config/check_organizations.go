@@ -1,0 +1,79 @@
+package config
+
+import "fmt"
+
+// minKey is the least that a secret for signing must have, in bytes.
+const minKey = 32
+
+// organizations checks what holds for the organizations that bring their own credentials.
+func (k checker) organizations(path string, realm *Realm) {
+	const key = ".credentialKeyFile"
+	if !k.given(path + ".organizations") {
+		if k.given(path + key) {
+			k.add(path+key, "does nothing without organizations", `Add organizations: "*", or remove it`)
+		}
+		return
+	}
+	k.missing(path, "credentialKeyFile", "Name a file with a random text of 32 characters or more, as scim-bridge setup --all-organizations writes it")
+	if realm.CredentialKeyFile != "" {
+		realm.CredentialKey = k.secretFile(path+key, &realm.CredentialKeyFile)
+		if n := len(realm.CredentialKey.Reveal()); 0 < n && n < minKey {
+			k.add(path+key, fmt.Sprintf("has %d characters, which can be guessed", n), "Make one of 32 or more: openssl rand -hex 32")
+		}
+	}
+	o := &realm.Organizations
+	o.Where = Problem{File: k.file, Line: k.position(path + ".organizations").line, Path: path + ".organizations"}
+	if o.Profile == "" {
+		o.Profile = ProfileTolerant
+	}
+	k.limits(path+".organizations", o.Policies)
+	k.rehire(path+".organizations", o.Policies)
+	o.Policies = o.orDefault()
+	if o.Mapping != "" {
+		k.read(path+".organizations.mapping", &o.Mapping, false)
+	}
+}
+
+// override checks the entry for one organization, and fills in what holds for all of them. keys and
+// paths are those of the tenants before, with where they stand.
+func (k checker) override(path, realm string, all *Organizations, i int, keys, paths map[string]string) {
+	o := &all.Overrides[i]
+	o.Where = Problem{File: k.file, Line: k.position(path).line, Path: path}
+	t := Tenant{Organization: o.Organization, OrganizationID: o.OrganizationID}
+	k.identity(path, &t)
+	k.tenantKey(path, &t, keys)
+	k.tenantPath(path, realm, &t, paths)
+	k.limits(path, o.Policies)
+	o.Policies = o.or(all.Policies)
+	k.rehire(path, o.Policies)
+	if !k.given(path + ".bareToken") {
+		o.BareToken = all.BareToken
+	}
+	if o.Profile == "" {
+		o.Profile = all.Profile
+	}
+	if o.SharesMapping = !k.given(path + ".mapping"); o.SharesMapping {
+		o.Mapping = all.Mapping
+	} else if o.Mapping != "" {
+		k.read(path+".mapping", &o.Mapping, false)
+	}
+}
+
+// tokenHint is what to do about a tenant without a token. every says that the organizations of its realm
+// bring their own.
+func tokenHint(t *Tenant, every bool) string {
+	if every && t.Organization != "" {
+		return "Move the entry to organizations.overrides, where the organization keeps the tokens that it has; or add a token"
+	}
+	return "Add a token; without one no client can call"
+}
+
+// Of are the policies for the organization with an id.
+func (o Organizations) Of(id string) Policies {
+	for _, one := range o.Overrides {
+		if one.OrganizationID == id {
+			return one.Policies
+		}
+	}
+	return o.Policies
+}
