@@ -20,7 +20,7 @@ import (
 //
 // The HMAC is over the organization's id and the entry, by a key that the bridge alone has:
 // who may edit an organization must not thereby become able to write users.
-const AttrCredentials = "scim.credentials"
+const AttrCredentials = tenant.AttrCredentials
 
 // entryName is what the name of a credential may be: an entry has to fit into 255 characters.
 var entryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)

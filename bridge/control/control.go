@@ -31,6 +31,8 @@ type Tenant struct {
 	Fit            bool     `json:"fit"`
 	Problem        string   `json:"problem,omitempty"`  // why it is not fit
 	Disabled       bool     `json:"disabled,omitempty"` // whether its organization is, so that writes are refused
+	Warning        string   `json:"warning,omitempty"`  // why it refuses users though it is fit
+	Fix            string   `json:"fix,omitempty"`      // what to do about a problem or a warning
 	Mapping        string   `json:"mapping,omitempty"`  // why the mapping file as it is now is not applied
 	UnknownMembers string   `json:"unknownMembers"`     // these as in the configuration
 	OnDelete       string   `json:"onDelete"`
@@ -61,6 +63,9 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), RemovalBrake: brake.State(t),
 		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), Tokens: []Token{},
+	}
+	if out.Warning, out.Fix = t.NoDomain(); out.Problem != "" {
+		out.Fix = t.Command("doctor")
 	}
 	switch {
 	case t.Party.Organization:

@@ -67,7 +67,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	}
 	schemas := got[1].Schemas
 	want := []control.Tenant{
-		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", RemovalBrake: "off", Tokens: []control.Token{}, Schemas: schemas},
+		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", Fix: "scim-bridge doctor --tenant saas", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", RemovalBrake: "off", Tokens: []control.Token{}, Schemas: schemas},
 		{
 			Path: "saas/organizations/acme", URL: acme.BaseURL, Realm: "saas", Organization: "acme", OrganizationID: "5f6f6a3e", Key: "5f6f6a3e", Scope: "organization",
 			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any", RemovalBrake: "off", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,

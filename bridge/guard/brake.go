@@ -84,7 +84,7 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 		}
 	}
 	return &scim.Error{
-		Code: codeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(window).Sub(now).Seconds()) + 1, Cause: HeldError{t.Path, most, r.users},
+		Code: codeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(window).Sub(now).Seconds()) + 1, Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.users},
 		Detail: fmt.Sprintf("nothing was changed: %d users of this endpoint were removed or deactivated within %s, as many as it lets go in that time, lest a mistake removes all; "+
 			"repeat the request later, or have the operator look and lift the removal brake", len(r.at), policy.Window),
 	}
@@ -102,12 +102,13 @@ func (r *removals) forget(before time.Time) {
 // HeldError is why a removal was held, for the log.
 type HeldError struct {
 	Tenant      string // path
+	Lift        string // the command that lifts it
 	Most, Users int
 }
 
 // Error names the remedy.
 func (e HeldError) Error() string {
-	return fmt.Sprintf("the removal brake holds: more than %d of %d users would go within its window; lift it with: scim-bridge tenants lift --tenant %s", e.Most, e.Users, e.Tenant)
+	return fmt.Sprintf("the removal brake holds: more than %d of %d users would go within its window; lift it with: %s", e.Most, e.Users, e.Lift)
 }
 
 // Lift lets a tenant remove whom it wants for one window.
@@ -133,7 +134,7 @@ func (b *Brake) State(t *tenant.Tenant) string {
 	case now.Before(r.lifted):
 		return "lifted until " + r.lifted.UTC().Format(time.RFC3339)
 	case r.holding && len(r.at) >= policy.Most(r.users):
-		return fmt.Sprintf("holding: %d users were removed within %s; lift it with scim-bridge tenants lift", len(r.at), policy.Window)
+		return fmt.Sprintf("holding: %d users were removed within %s; lift it with: %s", len(r.at), policy.Window, t.Command("tenants", "lift"))
 	}
 	return "clear"
 }

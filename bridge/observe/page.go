@@ -117,9 +117,18 @@ func (p *page) state(t TenantStatus) {
 	default:
 		p.say(good, "answers")
 	}
+	if t.Warning != "" {
+		p.say(soon, "refuses users:")
+		p.text(t.Warning)
+	}
 	if t.Mapping != "" {
 		p.say(bad, "mapping file not applied:")
 		p.text(t.Mapping)
+	}
+	if t.Fix != "" {
+		p.out.WriteString("<br><small>")
+		p.text("fix: " + t.Fix)
+		p.out.WriteString("</small>")
 	}
 }
 
@@ -137,7 +146,7 @@ func (p *page) last(r *LastRequest, now time.Time) {
 }
 
 func (p *page) credentials(list []Credential) {
-	if len(list) == 0 {
+	if list != nil && len(list) == 0 {
 		p.say(bad, "none")
 	}
 	for i, c := range list {

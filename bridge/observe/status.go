@@ -35,12 +35,29 @@ type TenantStatus struct {
 	Realm       string        `json:"realm"`
 	Fit         bool          `json:"fit"`
 	Problem     string        `json:"problem,omitempty"` // why it is not fit
+	Warning     string        `json:"warning,omitempty"` // why it refuses users though it is fit
+	Fix         string        `json:"fix,omitempty"`     // what to do about a problem or a warning
 	Mapping     string        `json:"mapping,omitempty"` // why the mapping file as it is now is not applied
 	Access      string        `json:"access"`            // full, read-only or paused
 	Brake       string        `json:"removalBrake"`      // off, clear, holding or lifted, and why or until when
 	Last        *LastRequest  `json:"lastRequest,omitempty"`
-	Credentials []Credential  `json:"credentials"`
+	Credentials []Credential  `json:"credentials"` // null of what has none by its kind
 	Indexes     []IndexStatus `json:"indexes,omitempty"`
+}
+
+// Trouble is the greater, the more the tenant needs somebody: 0 for one that answers everything.
+func (t TenantStatus) Trouble() int {
+	switch {
+	case !t.Fit:
+		return 4 //nolint:mnd // the order of these
+	case t.Problem != "":
+		return 3 //nolint:mnd // the order of these
+	case t.Mapping != "":
+		return 2 //nolint:mnd // the order of these
+	case t.Warning != "" || t.Credentials != nil && len(t.Credentials) == 0:
+		return 1
+	}
+	return 0
 }
 
 // Credential is one of a tenant on /statusz.

@@ -36,10 +36,12 @@ type need struct {
 	// it has no id, of all.
 	organizations bool
 	anyDomain     bool // whether addresses outside the organization's verified domains are taken
+	// passesBy says that tokens in the organization's attributes are not taken, where others are.
+	passesBy bool
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain()}
+	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the
@@ -124,6 +126,8 @@ type Report struct {
 	Protected *tenant.Protected
 	// Domains are the verified domains of the tenant's organization, in lower case.
 	Domains []string
+	// Unverified are its other domains.
+	Unverified []string
 	// Disabled says that the tenant's organization is.
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations.
@@ -186,7 +190,7 @@ func (r *Report) texts(wanted func(Finding) bool) []string {
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
-		Protected: r.Protected, Domains: r.Domains, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed,
+		Protected: r.Protected, Domains: r.Domains, Unverified: r.Unverified, Disabled: r.Disabled, OrganizationGroups: r.OrganizationGroups, Feed: r.Feed,
 		Federations: r.Federations,
 	}
 }

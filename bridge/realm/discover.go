@@ -22,10 +22,12 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	if client == nil || like == nil {
 		return false // the configuration changes just now
 	}
-	fitness := like.Fitness()
+	fitness, tokens := like.Fitness(), w.awaiting(realm)
 	if fitness.Problem != "" {
 		w.eachFound(realm, func(t *tenant.Tenant) { t.SetFitness(fitness) })
-		return false
+		if len(tokens) == 0 {
+			return false
+		}
 	}
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
 		return client.Organizations(ctx, first, keycloak.MaxPage)
@@ -44,13 +46,21 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	if w.replaced != replaced {
 		return true // what was looked for is not what is wanted any more, and a look is waiting
 	}
+	for _, o := range list {
+		if tokens[o.ID] {
+			w.giveTokens(realm, o, makes(o, like, revoked))
+		}
+	}
+	if fitness.Problem != "" {
+		return false
+	}
 	named := map[string]bool{}
 	for _, t := range w.Tenants.All() {
 		if t.Realm == realm && !t.Found {
 			named[t.Organization.ID.String()] = true
 		}
 	}
-	seen := map[string]bool{}
+	seen, refusing := map[string]bool{}, []string{}
 	for _, o := range list {
 		t := makes(o, like, revoked)
 		if t == nil || named[o.ID] {
@@ -58,8 +68,12 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		}
 		seen[t.Path] = true
 		f := fitness
-		f.Disabled, f.Domains = !o.Enabled, verifiedDomains(o)
+		f.Disabled = !o.Enabled
+		f.Domains, f.Unverified = domainsOf(o)
 		w.keep(t, f)
+		if len(f.Domains) == 0 && !t.Policy.TakesAnyDomain() {
+			refusing = append(refusing, t.Path)
+		}
 	}
 	w.eachFound(realm, func(t *tenant.Tenant) {
 		if !seen[t.Path] {
@@ -67,7 +81,45 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 		}
 	})
 	w.tellOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
+	w.tellOf(like, "domains", domainsLevel(refusing), "organizations without a verified domain refuse every user with an address", refusing,
+		zap.Int("organizations", len(refusing)), zap.Strings("tenants", refusing[:min(len(refusing), maxNamed)]), zap.String("fix", fix(like)))
 	return true
+}
+
+// maxNamed bounds how many a text names of many.
+const maxNamed = 10
+
+// domainsLevel is that of what the log says of organizations without a domain; nothing is news of a kind.
+func domainsLevel(refusing []string) zapcore.Level {
+	if len(refusing) == 0 {
+		return zapcore.DebugLevel
+	}
+	return zapcore.WarnLevel
+}
+
+// awaiting are the organizations, by their ids, whose tenants are named and have their tokens.
+func (w *Watcher) awaiting(realm string) map[string]bool {
+	out := map[string]bool{}
+	for _, t := range w.Tenants.All() {
+		if t.Realm == realm && t.OfOrganization {
+			out[t.Organization.ID.String()] = true
+		}
+	}
+	return out
+}
+
+// giveTokens gives the tenant that is named for an organization the tokens of the one that would be found,
+// nil for one without. An organization that is gone gives none, so that its tenant answers as an unfit one.
+func (w *Watcher) giveTokens(realm string, o keycloak.Organization, made *tenant.Tenant) {
+	var tokens []tenant.Token
+	if made != nil {
+		tokens = made.Tokens
+	}
+	for _, t := range w.Tenants.All() {
+		if t.Realm == realm && t.OfOrganization && t.Organization.ID.String() == o.ID && (t.Tokens == nil || !slices.Equal(t.Tokens, tokens)) {
+			w.Tenants.Swap(t, t.WithTokens(tokens))
+		}
+	}
 }
 
 // found is the subject of what the log says about organizations that were found.
@@ -80,7 +132,7 @@ func (w *Watcher) keep(t *tenant.Tenant, f tenant.Fitness) {
 	if old != nil && !old.Found {
 		return
 	}
-	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) && reflect.DeepEqual(old.Policy, t.Policy) {
+	if old != nil && old.Organization == t.Organization && old.Mapping == t.Mapping && slices.Equal(old.Tokens, t.Tokens) && reflect.DeepEqual(old.Policy, t.Policy) && old.Entry == t.Entry {
 		old.SetFitness(f)
 		return
 	}

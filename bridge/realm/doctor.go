@@ -36,6 +36,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 			r.leavers(ctx, c, t)
 		}
 		r.externalIDs(ctx, c, t)
+		r.refusing(ctx, c, t)
 	}
 	return r.Findings
 }

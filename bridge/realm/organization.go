@@ -49,8 +49,13 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 		r.fail(checkOrganizations, "write the alias or the id that is meant into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
 		return nil
 	}
-	if r.Domains = verifiedDomains(o); len(r.Domains) == 0 && !n.anyDomain {
-		r.warn(checkOrganizations, "have a domain of it verified by Keycloak's Admin API, or write domains: any", "%q has no verified domain, so that users with addresses are refused", alias)
+	r.Domains, r.Unverified = domainsOf(o)
+	if text, fix := tenant.NoDomain(r.realm, o); text != "" && !n.anyDomain {
+		r.warn(checkOrganizations, fix, "%s", text)
+	}
+	if n.passesBy && len(o.Attributes[tenant.AttrCredentials]) > 0 {
+		r.warn(checkOrganizations, "move the entry from tenants to organizations.overrides, where the organization keeps the tokens that it has; or remove the attribute "+tenant.AttrCredentials+" of the organization",
+			"%q has tokens in its attributes, and this endpoint, which stands in tenants, does not take them", alias)
 	}
 	if r.Disabled = !o.Enabled; r.Disabled {
 		r.warn(checkOrganizations, "enable the organization in Keycloak", "%q is disabled, so that writes are refused", alias)
@@ -60,15 +65,17 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 	return r.organizationGroups(ctx, c, n, id)
 }
 
-// verifiedDomains are those in lower case, as two spellings are one domain.
-func verifiedDomains(o keycloak.Organization) []string {
-	var out []string
+// domainsOf are the verified domains of an organization and its others, in lower case, as two spellings
+// are one domain.
+func domainsOf(o keycloak.Organization) (verified, others []string) {
 	for _, d := range o.Domains {
-		if d.Verified {
-			out = append(out, strings.ToLower(d.Name))
+		if name := strings.ToLower(d.Name); d.Verified {
+			verified = append(verified, name)
+		} else {
+			others = append(others, name)
 		}
 	}
-	return out
+	return verified, others
 }
 
 // everyOrganization looks at what holds for all organizations, by one of them.
@@ -87,6 +94,32 @@ func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n ne
 		return fmt.Errorf("list organizations: %w", err)
 	}
 	return r.organizationGroups(ctx, c, n, id)
+}
+
+// refusing looks, for all organizations with their own tokens, which of them refuse users for want of a
+// verified domain.
+func (r *Report) refusing(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+	if t.Organization.Alias != tenant.EveryOrganization || t.Policy.TakesAnyDomain() {
+		return
+	}
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) { return c.Organizations(ctx, first, keycloak.MaxPage) })
+	if !r.could(err, checkOrganizations) {
+		return
+	}
+	var commands []string
+	n := 0
+	for _, o := range list {
+		if text, _ := tenant.NoDomain(r.realm, o); text == "" || len(o.Attributes[tenant.AttrCredentials]) == 0 {
+			continue
+		}
+		if n++; n <= maxNamed {
+			one := tenant.Tenant{Path: tenant.OrganizationPath(t.Realm, o.Alias), Entry: t.Entry}
+			commands = append(commands, one.Command("doctor"))
+		}
+	}
+	if n > 0 {
+		r.warn(checkOrganizations, "doctor of each says what to do:\n"+strings.Join(commands, "\n"), "organizations with a token and without a verified domain refuse every user with an address: %d", n)
+	}
 }
 
 // lostOrganization says what has become of an organization.
@@ -112,7 +145,7 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	case !n.organizations || alias == "":
 		return nil
 	case n.organization.ID.IsZero():
-		r.fail(checkProvider, "remove users.link from the mapping, or name the organizations in tenants, each with a mapping of its own", "the identity provider %q of the mapping can be that of one organization alone, and all would share it", alias)
+		r.fail(checkProvider, "remove users.link from the mapping, or give each organization a mapping of its own in organizations.overrides", "the identity provider %q of the mapping can be that of one organization alone, and all would share it", alias)
 		return nil
 	}
 	own, err := c.OrganizationHasProvider(ctx, n.organization.ID, alias)
@@ -132,7 +165,7 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
 		r.warn(checkGroups, "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6", "this Keycloak has no groups of organizations, so that the tenant has no groups")
 	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
-		r.fail(checkGroups, "remove groups.parent from the mapping, or name the organizations in tenants, each with a mapping and a parent of its own", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
+		r.fail(checkGroups, "remove groups.parent from the mapping, or give each organization a mapping with a parent of its own in organizations.overrides", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:
 		r.pass(checkGroups, "they are groups of the realm below %q", n.mapping.GroupParent)
 	case err != nil:

@@ -72,6 +72,9 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 		w.Tenants.Put(w.succeed(w.Tenants.ByPath(t.Path), t))
 	}
 	for _, t := range w.Tenants.All() {
+		if t.OfOrganization && !named[t.Path] && organizations[t.Realm] != nil { // it is found again
+			t = w.unnamed(t)
+		}
 		if t.Found && organizations[t.Realm] == nil || !t.Found && !named[t.Path] {
 			w.remove(t, "the configuration does not name the tenant any more, so that it is gone")
 		}
@@ -79,14 +82,32 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 	w.awake()
 }
 
-// succeed is the tenant in the place of an old one.
+// unnamed is the tenant of an organization as one that was found: the look makes it like the others.
+func (w *Watcher) unnamed(t *tenant.Tenant) *tenant.Tenant {
+	out := t.WithMapping(t.Mapping, t.Fitness())
+	out.Found, out.OfOrganization = true, false
+	w.Tenants.Put(out)
+	delete(w.proposed, t.Path)
+	return out
+}
+
+// succeed is the tenant in the place of an old one. One of an organization that is named from now on, or
+// whose name stands elsewhere, goes on with what was found, and with its tokens.
 func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
-	if old == nil || old.Found || old.Realm != t.Realm || old.Organization != t.Organization || old.Party.Key != t.Party.Key {
+	if old == nil || old.Found && !t.OfOrganization || old.Realm != t.Realm || old.Organization != t.Organization || old.Party.Key != t.Party.Key {
 		delete(w.proposed, t.Path)
 		w.Log.Info("a tenant was added", zap.String("tenant", t.Path))
 		return t
 	}
-	out := t.WithMapping(old.Mapping, old.Fitness())
+	fitness := old.Fitness()
+	if old.Found { // it shared its mapping with others, and so has no group of the realm
+		fitness.Resolved.Groups = maps.Clone(fitness.Resolved.Groups)
+		delete(fitness.Resolved.Groups, old.Mapping.GroupParent)
+	}
+	out := t.WithMapping(old.Mapping, fitness)
+	if t.OfOrganization && (old.Found || old.OfOrganization) {
+		out.Tokens = old.Tokens
+	}
 	if t.Mapping == old.Mapping {
 		delete(w.proposed, t.Path)
 		if old.Unapplied() != "" {
@@ -342,7 +363,7 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 }
 
 // fix is the command that says what to do about a tenant.
-func fix(t *tenant.Tenant) string { return "scim-bridge doctor --tenant " + t.Path }
+func fix(t *tenant.Tenant) string { return t.Command("doctor") }
 
 // tell logs what a look at a tenant found, unless the last one found the same.
 func (w *Watcher) tell(t *tenant.Tenant, level zapcore.Level, text string, findings []string, fields ...zap.Field) {

@@ -43,6 +43,9 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	if s.options.Operator {
 		return s.operator(t)
 	}
+	if t.AwaitsTokens() {
+		return tenant.Principal{}, bridge.Unfit("the tokens of the organization were not read yet")
+	}
 	now := time.Now()
 	wait := s.limits.exhausted(address, now)
 	principal, err := s.credential(ctx, t, r.Header.Values("Authorization"), wait > 0)

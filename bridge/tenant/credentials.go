@@ -68,6 +68,10 @@ func (s Scopes) String() string {
 	return strings.Join(texts, " ")
 }
 
+// AttrCredentials is the attribute of an organization that holds the credentials of its tenant, see
+// auth.AttrCredentials.
+const AttrCredentials = "scim.credentials"
+
 // SoonExpires is how long before its end a token is spoken of.
 const SoonExpires = 30 * 24 * time.Hour
 

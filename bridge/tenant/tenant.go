@@ -76,6 +76,10 @@ type Tenant struct {
 	// Found says that the organization was found with its credentials, and that nobody named
 	// the tenant.
 	Found bool
+	// OfOrganization says that the configuration names the tenant, and that its tokens are those in the
+	// attributes of its organization: nil as long as nobody read them.
+	OfOrganization bool
+	Entry          Entry
 
 	fitness   atomic.Pointer[Fitness]
 	unapplied atomic.Pointer[string]
@@ -107,13 +111,25 @@ func Every(path string) string {
 
 const organizationSegment = "/organizations/"
 
+// AwaitsTokens reports whether nobody knows yet who may call.
+func (t *Tenant) AwaitsTokens() bool { return t.OfOrganization && t.Tokens == nil }
+
 // WithMapping is the tenant with another mapping, which the realm was found fit for.
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
 		Mapping: m, Tokens: t.Tokens, AccessTokens: t.AccessTokens, CursorKey: t.CursorKey, Policy: t.Policy, Found: t.Found,
+		OfOrganization: t.OfOrganization, Entry: t.Entry,
 	}
 	out.SetFitness(f)
+	return out
+}
+
+// WithTokens is the tenant with the tokens that were found in the attributes of its organization.
+func (t *Tenant) WithTokens(tokens []Token) *Tenant {
+	out := t.WithMapping(t.Mapping, t.Fitness())
+	out.Tokens = append([]Token{}, tokens...)
+	out.SetUnapplied(t.Unapplied())
 	return out
 }
 
@@ -144,6 +160,8 @@ type Fitness struct {
 	Disabled bool
 	// Domains are the verified domains of the tenant's organization, in lower case.
 	Domains []string
+	// Unverified are its other domains.
+	Unverified []string
 	// OrganizationGroups says that the server has groups of organizations; else an
 	// organization's tenant has groups of the realm, below the mapping's parent.
 	OrganizationGroups bool

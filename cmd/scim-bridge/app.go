@@ -331,6 +331,10 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 			Policies: t.Policies, BareToken: t.BareToken, OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,
 			Organizations: hasOrganizations(c.Realms[realmName]),
 		},
+		OfOrganization: t.OfOrganization, Entry: tenant.Entry{File: c.File, Mapping: t.Mapping, ClientID: c.Realms[realmName].Credentials.ClientID, Every: c.Realms[realmName].Organizations.All},
+	}
+	if out.OfOrganization {
+		out.Tokens = nil // nobody read them yet
 	}
 	if t.OrganizationID != "" {
 		id, err := keycloak.ParseOrganizationID(t.OrganizationID)

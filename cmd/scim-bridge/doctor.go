@@ -4,16 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 func newDoctor() *cobra.Command {
@@ -34,7 +30,7 @@ something failed, with 3 when the configuration has a problem.`,
 
 // tenantFlag says which tenant of the configuration a command is about.
 func tenantFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "tenant", "", "the `path` of the tenant in the configuration; default: all, or the only one")
+	cmd.Flags().StringVar(path, "tenant", "", "the `path` of the tenant: of one in the configuration or, as REALM/organizations/ALIAS, of an organization that is served with its own tokens; default: all, or the only one")
 }
 
 // diagnosis is what doctor prints of a tenant.
@@ -56,13 +52,14 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	tenants, all, clients, err := tenantsOf(c, path, transport)
+	s, err := meantBy(cmd.Context(), c, path, transport)
 	if err != nil {
 		return err
 	}
 	var found []diagnosis
-	for _, t := range tenants {
-		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), clients[t.Realm], t, besides(t, all)...)})
+	for _, t := range s.list {
+		t = s.readTokens(cmd.Context(), c, t)
+		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), s.clients[t.Realm], t, s.beside(t)...)})
 	}
 	if output == "json" {
 		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": found})
@@ -73,33 +70,6 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 		return codedError{code: exitFailure}
 	}
 	return err
-}
-
-// tenantsOf are the tenants of a configuration that a command is about, one of them or with ""
-// all, sorted by path, all of them, and the clients of their realms.
-func tenantsOf(c config.Config, path string, transport http.RoundTripper) (list, all []*tenant.Tenant, clients map[string]*keycloak.Client, err error) {
-	if list, err = allTenants(c, mappings{}); err != nil {
-		return nil, nil, nil, err
-	}
-	all = slices.Clone(list)
-	slices.SortFunc(list, func(a, b *tenant.Tenant) int { return strings.Compare(a.Path, b.Path) })
-	var paths []string
-	for _, t := range list {
-		paths = append(paths, t.Path)
-	}
-	if path != "" {
-		list = slices.DeleteFunc(list, func(t *tenant.Tenant) bool { return t.Path != path })
-	}
-	if len(list) == 0 {
-		return nil, nil, nil, codedError{exitUsage, fmt.Errorf("the configuration has no tenant %q; it has %s", path, strings.Join(paths, ", "))}
-	}
-	clients, err = newClients(c, transport, watch{})
-	return list, all, clients, err
-}
-
-// besides are the other tenants of a tenant's realm.
-func besides(t *tenant.Tenant, all []*tenant.Tenant) []*tenant.Tenant {
-	return slices.DeleteFunc(slices.Clone(all), func(other *tenant.Tenant) bool { return other.Realm != t.Realm || other.Path == t.Path })
 }
 
 func (d diagnosis) count(s realm.Severity) int {
@@ -118,7 +88,7 @@ func printDiagnoses(out io.Writer, all []diagnosis) {
 		for _, f := range d.Findings {
 			fmt.Fprintf(out, "%s  %-17s %s\n", f.Severity, f.Check, f.Text)
 			if f.Fix != "" {
-				fmt.Fprintf(out, "      fix: %s\n", f.Fix)
+				fmt.Fprintf(out, "      fix: %s\n", strings.ReplaceAll(f.Fix, "\n", "\n           "))
 			}
 		}
 		fmt.Fprintf(out, "%d passed, %d warnings, %d failed\n", d.count(realm.Pass), d.count(realm.Warn), d.count(realm.Fail))

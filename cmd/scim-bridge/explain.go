@@ -162,14 +162,14 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 			return stage{}, err
 		}
 	}
-	tenants, all, clients, err := tenantsOf(c, f.tenant, rehearsal)
+	s, err := meantBy(cmd.Context(), c, f.tenant, rehearsal)
 	if err != nil {
 		return stage{}, err
 	}
-	if len(tenants) > 1 {
-		return stage{}, errSeveral
+	t, err := s.one()
+	if err != nil {
+		return stage{}, err
 	}
-	t := tenants[0]
 	if f.mapping != "" {
 		m, problems := loadMapping(config.Tenant{Mapping: f.mapping, Profile: config.Profile(t.Mapping.Profile())})
 		if len(problems) > 0 {
@@ -187,11 +187,11 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 			Resolved: imagined(t.Mapping), OrganizationGroups: true,
 			Protected: &tenant.Protected{At: time.Now(), Management: management},
 		})
-	} else if err := look(cmd.Context(), t, besides(t, all), clients[t.Realm]); err != nil {
+	} else if err := look(cmd.Context(), t, s.beside(t), s.clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
-	return stage{t, bridge.New(keycloak.NewRealms(clients), bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
+	return stage{t, bridge.New(keycloak.NewRealms(s.clients), bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
 }
 
 // look finds out what the realm of a tenant and of others has under the names of the mapping.

@@ -75,8 +75,11 @@ type territory struct {
 	joined []string       // the groups that its new users join
 }
 
-// take takes the places of a tenant.
+// take takes the places of a tenant. What shares the mapping of all organizations has their places.
 func (p *places) take(t config.Tenant, m *mapping.Mapping) []config.Problem {
+	if t.SharesMapping {
+		return nil
+	}
 	here := territory{t.Where, t.Organization == "" || m.GroupParent != "", m.GroupParent, m.DefaultGroups}
 	var out []config.Problem
 	for _, there := range p.taken {

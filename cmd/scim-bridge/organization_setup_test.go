@@ -90,7 +90,7 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			adminSend(t, server, http.MethodPut, organization, about("false"))
 			expect("the organization disabled", realm.Warn, "is disabled, so that writes are refused")
 			adminSend(t, server, http.MethodPut, organization, strings.ReplaceAll(about("true"), `"verified":true`, `"verified":false`))
-			expect("a domain that nobody verified", realm.Warn, `"acme" has no verified domain, so that users with addresses are refused`)
+			expect("a domain that nobody verified", realm.Warn, `"acme" has no verified domain, so that every user with an address, or with an address as user name, is refused`)
 			adminSend(t, server, http.MethodPut, organization, about("true"))
 			expect("mended", realm.Pass, "")
 			if err := c.realm.admin.DeleteOrganization(t.Context(), c.ids["acme"]); err != nil {

@@ -23,7 +23,7 @@ func hasOrganizations(r config.Realm) bool {
 }
 
 // tenantsOfRealm are the tenants that the configuration names, and with organizations the one
-// that says what holds for all others.
+// that says what holds for all others, and those of its overrides.
 func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	out := r.Tenants
 	if o := r.Organizations; o.All {
@@ -31,6 +31,13 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 			Organization: tenant.EveryOrganization, Path: tenant.OrganizationPath(name, tenant.EveryOrganization),
 			BareToken: o.BareToken, Profile: o.Profile, Mapping: o.Mapping, Policies: o.Policies, Where: o.Where,
 		})
+		for _, one := range o.Overrides {
+			out = append(out, config.Tenant{
+				Organization: one.Organization, OrganizationID: one.OrganizationID, Key: one.OrganizationID, Path: tenant.OrganizationPath(name, one.Organization),
+				BareToken: one.BareToken, Profile: one.Profile, Mapping: one.Mapping, Policies: one.Policies, Where: one.Where,
+				OfOrganization: true, SharesMapping: one.SharesMapping,
+			})
+		}
 	}
 	return out
 }
@@ -84,14 +91,22 @@ func tokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn f
 // foundTenant is the tenant of an organization, nil when it has no credential or an alias that
 // cannot stand in a URL.
 func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
+	if len(tokens) == 0 {
+		return nil
+	}
+	return organizationTenant(o, like, tokens, publicURL)
+}
+
+// organizationTenant is foundTenant also without a credential.
+func organizationTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
 	id, err := keycloak.ParseOrganizationID(o.ID)
-	if err != nil || len(tokens) == 0 || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == tenant.EveryOrganization {
+	if err != nil || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == tenant.EveryOrganization {
 		return nil
 	}
 	path := tenant.OrganizationPath(like.Realm, o.Alias)
 	return &tenant.Tenant{
 		Path: path, Realm: like.Realm, Organization: tenant.Organization{ID: id, Alias: o.Alias},
 		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
-		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, CursorKey: like.CursorKey, Policy: like.Policy, Found: true,
+		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, CursorKey: like.CursorKey, Policy: like.Policy, Found: true, Entry: like.Entry,
 	}
 }

@@ -118,18 +118,18 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	if err != nil {
 		return reader{}, err
 	}
-	tenants, all, clients, err := tenantsOf(c, path, transport)
+	s, err := meantBy(cmd.Context(), c, path, transport)
 	if err != nil {
 		return reader{}, err
 	}
-	if len(tenants) > 1 {
-		return reader{}, errSeveral
-	}
-	t := tenants[0]
-	if err := look(cmd.Context(), t, besides(t, all), clients[t.Realm]); err != nil {
+	t, err := s.one()
+	if err != nil {
 		return reader{}, err
 	}
-	service := bridge.New(keycloak.NewRealms(clients), bridge.Options{
+	if err := look(cmd.Context(), t, s.beside(t), s.clients[t.Realm]); err != nil {
+		return reader{}, err
+	}
+	service := bridge.New(keycloak.NewRealms(s.clients), bridge.Options{
 		Log: zap.NewNop(), MaxResults: commandPage, CursorTimeout: time.Hour, Directory: directory.Options{MaxMemory: c.Index.MaxMemoryBytes},
 	})
 	rt := t.Mapping.User
@@ -138,8 +138,6 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	}
 	return reader{k, bridge.Call{Tenant: t, Scopes: tenant.AllScopes, Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
 }
-
-var errSeveral = codedError{exitUsage, errors.New("the configuration has several tenants: say which with --tenant")}
 
 // get prints the resource with an id, or else the one with a name.
 func (r reader) get(ctx context.Context, out io.Writer, text string) error {

@@ -20,13 +20,14 @@ func (a *app) status() observe.Status {
 	realms, ofTenant := map[string]bool{}, indexesByTenant(a.service.Directory().Status())
 	for _, t := range all {
 		realms[t.Realm] = true
-		fitness := t.Fitness()
-		out.Tenants = append(out.Tenants, observe.TenantStatus{
-			Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: fitness.Problem == "", Problem: fitness.Trouble(), Mapping: t.Unapplied(),
-			Access: string(t.Policy.Access), Brake: a.service.Brake().State(t), Last: a.activity.Last(t.Path),
-			Credentials: credentialStatus(t, out.Now), Indexes: ofTenant[t.Path],
-		})
+		if row := a.tenantStatus(t); t.Organization.Alias != tenant.EveryOrganization {
+			row.Credentials, row.Indexes = credentialStatus(t, out.Now), ofTenant[t.Path]
+			out.Tenants = append(out.Tenants, row)
+		} else if row.Problem+row.Mapping != "" { // it is no endpoint; its trouble is that of all that were found
+			out.Tenants = append(out.Tenants, row)
+		}
 	}
+	slices.SortStableFunc(out.Tenants, func(a, b observe.TenantStatus) int { return b.Trouble() - a.Trouble() })
 	for _, name := range slices.Sorted(maps.Keys(realms)) {
 		realm := observe.RealmStatus{Realm: name}
 		if client := a.watcher.Realms.Client(name); client != nil { // nil: it was taken out just now
@@ -37,6 +38,19 @@ func (a *app) status() observe.Status {
 			realm.FeedAge = &seconds
 		}
 		out.Realms = append(out.Realms, realm)
+	}
+	return out
+}
+
+// tenantStatus is the row of a tenant, but for its credentials and its indexes.
+func (a *app) tenantStatus(t *tenant.Tenant) observe.TenantStatus {
+	fitness := t.Fitness()
+	out := observe.TenantStatus{
+		Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: fitness.Problem == "", Problem: fitness.Trouble(), Mapping: t.Unapplied(),
+		Access: string(t.Policy.Access), Brake: a.service.Brake().State(t), Last: a.activity.Last(t.Path),
+	}
+	if out.Warning, out.Fix = t.NoDomain(); out.Problem+out.Mapping != "" {
+		out.Fix = t.Command("doctor")
 	}
 	return out
 }

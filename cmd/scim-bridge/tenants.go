@@ -134,9 +134,9 @@ func runningTenant(cmd *cobra.Command, file, path string) (socket string, t cont
 func state(t control.Tenant) string {
 	switch {
 	case !t.Fit:
-		return "unfit: " + t.Problem + "; scim-bridge doctor says what to do"
+		return "unfit: " + t.Problem
 	case t.Problem != "":
-		return "read-only: " + t.Problem + "; scim-bridge doctor says what to do"
+		return "read-only: " + t.Problem
 	case t.Access == string(config.AccessPaused):
 		return "paused"
 	case t.Access == string(config.AccessReadOnly):
@@ -145,6 +145,8 @@ func state(t control.Tenant) string {
 		return "read-only: the organization is disabled"
 	case t.Mapping != "":
 		return "fit; the changed mapping file is not applied: " + t.Mapping
+	case t.Warning != "":
+		return "fit; " + t.Warning
 	}
 	return "fit"
 }
@@ -189,6 +191,9 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		if line[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 		}
+	}
+	if t.Fix != "" {
+		fmt.Fprintf(w, "fix\t%s\n", strings.ReplaceAll(t.Fix, "\n", "\n\t"))
 	}
 	return w.Flush()
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -75,6 +74,10 @@ func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
 	case f.organization != "":
 		return f.organizationPlace(cmd, c)
 	}
+	if realm, alias, ok := organizationOf(c, f.tenant); ok {
+		f.realm, f.organization = realm, alias
+		return f.organizationPlace(cmd, c)
+	}
 	if len(paths) == 0 {
 		return nil, codedError{exitUsage, errors.New("--organization says which organization is meant")}
 	}
@@ -91,26 +94,11 @@ func (f tokensFlags) organizationPlace(cmd *cobra.Command, c config.Config) (pla
 	if err != nil {
 		return nil, err
 	}
-	o, found, err := client.FindOrganization(cmd.Context(), f.organization)
-	switch {
-	case err != nil:
-		return nil, refusedAccount(name, err)
-	case !found:
-		return nil, fmt.Errorf("no organization has the alias %q", f.organization)
-	}
-	revoked, err := realm.ReadRevoked(cmd.Context(), client)
+	o, revoked, err := findOrganization(cmd.Context(), c, name, f.organization, client)
 	if err != nil {
-		return nil, refusedAccount(name, err)
+		return nil, err
 	}
 	return newOrganizationPlace(c, name, client, o, revoked)
-}
-
-// refusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.
-func refusedAccount(realm string, err error) error {
-	if keycloak.KindOf(err) == keycloak.Denied {
-		return fmt.Errorf("the bridge's own account or its rights are refused by Keycloak; scim-bridge doctor --tenant %s says what is wrong", tenant.OrganizationPath(realm, tenant.EveryOrganization))
-	}
-	return err
 }
 
 // realmClient is the bridge's client of a realm.

@@ -96,7 +96,7 @@ func organizationPlaces(ctx context.Context, c config.Config, name string) ([]pl
 		revoked, err = realm.ReadRevoked(ctx, client)
 	}
 	if err != nil {
-		return nil, refusedAccount(name, err)
+		return nil, refusedAccount(c, name, err)
 	}
 	out := make([]place, len(list))
 	for i, o := range list {
@@ -168,7 +168,7 @@ func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
 	}
 	switch {
 	case len(found) == 0:
-		return codedError{exitUsage, fmt.Errorf("the tenant %s has no token %q; scim-bridge tokens list shows them", p.path(), which)}
+		return codedError{exitUsage, fmt.Errorf("the tenant %s has no token %q; this shows them: %s", p.path(), which, tenant.CommandLine("scim-bridge", "tokens", "list", "--config", f.file, "--tenant", p.path()))}
 	case len(found) > 1:
 		return codedError{exitUsage, fmt.Errorf("%d tokens are called %q: give the key id", len(found), which)}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +49,10 @@ type issued struct {
 	Name  string `json:"name"`
 	KeyID string `json:"keyID,omitempty"`
 	Todo  string `json:"todo,omitempty"` // what the operator has to do
+
+	// Warning says why the endpoint refuses users nevertheless, and Fix what to do.
+	Warning string `json:"warning,omitempty"`
+	Fix     string `json:"fix,omitempty"`
 }
 
 func makeToken(cmd *cobra.Command, f newTokenFlags) error {
@@ -67,8 +72,9 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
+	warning, fix := p.warn()
 	if f.output == "json" {
-		return json.NewEncoder(out).Encode(issued{result{BaseURL: p.url(), Token: text, Config: f.file}, token.Name, string(token.KeyID), todo})
+		return json.NewEncoder(out).Encode(issued{result{BaseURL: p.url(), Token: text, Config: f.file}, token.Name, string(token.KeyID), todo, warning, fix})
 	}
 	fmt.Fprintf(out, "SCIM URL  %s\n", p.url())
 	if text != "" {
@@ -76,6 +82,9 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	}
 	if fmt.Fprintf(out, "Client    %s\n", token.Name); todo == "" {
 		todo = taken + "\n"
+	}
+	if warning != "" {
+		todo += fmt.Sprintf("Warning   %s\n          %s\n", warning, strings.ReplaceAll(fix, "\n", "\n          "))
 	}
 	_, err = fmt.Fprint(out, todo)
 	return err

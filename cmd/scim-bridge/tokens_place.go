@@ -26,6 +26,8 @@ type place interface {
 	// add keeps one more token. When this cannot be done from here, todo says what the operator
 	// has to do. taken is when a running bridge takes it.
 	add(ctx context.Context, t config.Token) (taken, todo string, err error)
+	// warn says why the tenant refuses users whatever token a client has, and the remedy; "" and "" when it does not.
+	warn() (text, fix string)
 	// remove forgets a token.
 	remove(ctx context.Context, t config.Token) (taken string, err error)
 }
@@ -42,6 +44,9 @@ const withinASecond = "a running bridge that reads the file takes it within a se
 func (p filePlace) path() string           { return p.Path }
 func (p filePlace) url() string            { return p.base }
 func (p filePlace) tokens() []config.Token { return p.Tokens }
+
+// warn implements place. What is wrong with a tenant of the configuration says doctor.
+func (p filePlace) warn() (text, fix string) { return "", "" }
 
 func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, err error) {
 	if p.TokensFile == "" {
@@ -115,6 +120,7 @@ type organizationPlace struct {
 	organization keycloak.Organization
 	id           keycloak.OrganizationID
 	key          []byte
+	anyDomain    bool
 	revoked      realm.Revoked
 	realm        string
 	socket       string
@@ -126,13 +132,20 @@ func newOrganizationPlace(c config.Config, name string, client *keycloak.Client,
 	id, err := keycloak.ParseOrganizationID(o.ID)
 	path := tenant.OrganizationPath(name, o.Alias)
 	return organizationPlace{
-		client: client, organization: o, id: id, key: []byte(c.Realms[name].CredentialKey.Reveal()), revoked: revoked, realm: name, socket: c.Admin.Socket,
+		client: client, organization: o, id: id, key: []byte(c.Realms[name].CredentialKey.Reveal()), anyDomain: c.Realms[name].Organizations.Of(o.ID).Domains == config.DomainsAny, revoked: revoked, realm: name, socket: c.Admin.Socket,
 		tenantPath: path, base: tenant.BaseURL(string(c.Server.PublicURL), path),
 	}, err
 }
 
 func (p organizationPlace) path() string { return p.tenantPath }
 func (p organizationPlace) url() string  { return p.base }
+
+func (p organizationPlace) warn() (text, fix string) {
+	if p.anyDomain {
+		return "", ""
+	}
+	return tenant.NoDomain(p.realm, p.organization)
+}
 
 func (p organizationPlace) tokens() []config.Token {
 	var out []config.Token
