@@ -157,7 +157,11 @@ func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 // text says nothing about the resource that has the value.
 func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	attribute := "userName or an e-mail address"
+	_, both := errors.AsType[bothTaken](err)
+	verb := "is"
 	switch {
+	case both:
+		attribute, verb = bothText, "are"
 	case r.rt.Schema.ID == scim.GroupURN:
 		attribute = "displayName"
 	case !r.organization().IsZero(): // which of the two would tell of somebody else
@@ -169,7 +173,7 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	}
 	return &scim.Error{
 		Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
-		Detail: fmt.Sprintf("%s is in use by another %s of the realm", attribute, strings.ToLower(r.rt.Name)),
+		Detail: fmt.Sprintf("%s %s in use by another %s of the realm", attribute, verb, strings.ToLower(r.rt.Name)),
 	}
 }
 
@@ -182,7 +186,7 @@ func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 		if f.Code == codeReadOnly {
 			out.Type = scim.MutabilityErr
 		}
-		texts = append(texts, name+" "+reason(name, f))
+		texts = append(texts, name+" "+reason(name, f, refusedValue(err, f.Field)))
 	}
 	if policy, ok := strings.CutPrefix(e.Message, passwordPolicy); ok {
 		_, rule, _ := strings.Cut(policy, "Invalid password: ")
@@ -216,16 +220,17 @@ const passwordPolicy = "invalidPassword"
 
 const codeReadOnly = "error-user-attribute-read-only"
 
-// reason words a message key of Keycloak's user profile validators.
-func reason(name string, f keycloak.FieldError) string {
+// reason words a message key of Keycloak's user profile validators. value is what it refuses, "" when that is
+// unknown.
+func reason(name string, f keycloak.FieldError, value string) string {
 	switch f.Code {
 	case codeReadOnly:
 		if name == scim.AttrUserName {
-			return "cannot be changed: the realm does not allow changes of user names, which scim-bridge setup offers to allow"
+			return "cannot be changed: the realm does not allow changes of user names; its operator allows them with scim-bridge setup --allow-username-changes"
 		}
 		return "cannot be changed: the realm's user profile does not let administrators edit it"
-	case "error-username-invalid-character", "error-person-name-invalid-character":
-		return "holds a character that the realm's user profile refuses, which scim-bridge setup offers to relax"
+	case codeUsernameCharacter, codePersonCharacter:
+		return characters(f.Code, value)
 	case "error-invalid-email":
 		return "is not an e-mail address to Keycloak"
 	case "error-user-attribute-required":

@@ -259,7 +259,7 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = failure
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, s.federatedTaken(ctx, r, doc, err))
+		return Answer{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
 	}
 	return s.render(ctx, r, http.StatusCreated, ch.after)
 }
@@ -540,7 +540,7 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 		_, err = s.apply(ctx, r, ch.plan)
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Answer{}, s.fail(r, r.taken(ctx, err))
 	}
 	if !answers {
 		return Answer{Status: http.StatusNoContent}, nil

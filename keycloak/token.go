@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -227,10 +228,26 @@ func (s *tokenSource) exchange(ctx context.Context, method, path string, body io
 	return nil
 }
 
+// NoRealm is Keycloak's text about a realm that does not exist.
+const NoRealm = "Realm does not exist"
+
+// What is wrong when the token endpoint is not there.
+var (
+	ErrNoRealm    = errors.New("the realm of the account does not exist")
+	ErrNoKeycloak = errors.New("there is no Keycloak at this address, or it is below another path")
+)
+
 // tokenError marks every refusal of the token endpoint as one of the credentials:
 // a 400 there (unauthorized_client) is no fault of a caller's values.
 func tokenError(err error) error {
 	e := asError(err)
+	switch {
+	case e.Kind != NotFound:
+	case e.Message == NoRealm:
+		e.Err = ErrNoRealm
+	default:
+		e.Err = ErrNoKeycloak
+	}
 	if e.Kind == Invalid || e.Kind == NotFound {
 		e.Kind = Denied
 	}

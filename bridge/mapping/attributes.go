@@ -63,6 +63,7 @@ type Declaration struct {
 	Name        string
 	MultiValued bool
 	DisplayName string // for the admin console
+	Own         bool   // whether it is the bridge's own, and no rule's
 }
 
 // AccountDeclarations are the attributes of the bridge's own service account. Keycloak keeps
@@ -70,8 +71,8 @@ type Declaration struct {
 // account there.
 func AccountDeclarations() []Declaration {
 	return []Declaration{
-		{Name: AttrRevoked, MultiValued: true, DisplayName: "SCIM: revoked tokens"},
-		{Name: AttrProtected, MultiValued: true, DisplayName: "SCIM: what the configuration protects"},
+		{Name: AttrRevoked, MultiValued: true, DisplayName: "SCIM: revoked tokens", Own: true},
+		{Name: AttrProtected, MultiValued: true, DisplayName: "SCIM: what the configuration protects", Own: true},
 	}
 }
 
@@ -86,20 +87,20 @@ func (m *Mapping) SetUp() []Declaration {
 }
 
 func rolesDeclaration() Declaration {
-	return Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted"}
+	return Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted", Own: true}
 }
 
 // Declarations are the user attributes that the mapping writes. Group attributes need
 // none.
 func (m *Mapping) Declarations() []Declaration {
 	declared := []Declaration{
-		{Name: m.users.externalID, DisplayName: "SCIM: external id"},
-		{Name: AttrKey, MultiValued: true, DisplayName: "SCIM: look-up key of the external id"},
-		{Name: AttrEmails, MultiValued: true, DisplayName: "SCIM: further e-mail addresses"},
-		{Name: AttrRemainder, MultiValued: true, DisplayName: "SCIM: attributes without a place of their own"},
-		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner"},
-		{Name: AttrGuest, MultiValued: true, DisplayName: "SCIM: guests"},
-		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change"},
+		{Name: m.users.externalID, DisplayName: "SCIM: external id", Own: true},
+		{Name: AttrKey, MultiValued: true, DisplayName: "SCIM: look-up key of the external id", Own: true},
+		{Name: AttrEmails, MultiValued: true, DisplayName: "SCIM: further e-mail addresses", Own: true},
+		{Name: AttrRemainder, MultiValued: true, DisplayName: "SCIM: attributes without a place of their own", Own: true},
+		{Name: AttrOwner, MultiValued: true, DisplayName: "SCIM: owner", Own: true},
+		{Name: AttrGuest, MultiValued: true, DisplayName: "SCIM: guests", Own: true},
+		{Name: AttrModified, MultiValued: true, DisplayName: "SCIM: last change", Own: true},
 	}
 	if m.grantsUserRoles() {
 		declared = append(declared, rolesDeclaration())

@@ -138,10 +138,13 @@ type Report struct {
 	Federations map[string]keycloak.Federation
 
 	realm, url string
+	of         *tenant.Tenant // nil where no fix is read
 }
 
-// newReport is an empty report of a client's realm.
-func newReport(c *keycloak.Client) Report { return Report{realm: c.Realm().String(), url: c.URL()} }
+// newReport is an empty report of a client's realm, for a tenant.
+func newReport(c *keycloak.Client, t *tenant.Tenant) Report {
+	return Report{realm: c.Realm().String(), url: c.URL(), of: t}
+}
 
 func (r *Report) pass(check, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Severity: Pass, Check: check, Text: fmt.Sprintf(format, args...)})
@@ -159,11 +162,6 @@ func (r *Report) fail(check, fix, format string, args ...any) {
 func (r *Report) failBeside(check, fix, format string, args ...any) {
 	r.fail(check, fix, format, args...)
 	r.Findings[len(r.Findings)-1].Beside = true
-}
-
-// fix names the realm in a command.
-func (r *Report) fix(command string) string {
-	return strings.ReplaceAll(command, "--realm REALM", "--realm "+r.realm+" --url "+r.url)
 }
 
 // Problems are the texts of what failed: the tenant must not answer.
@@ -195,23 +193,12 @@ func (r *Report) Fitness() tenant.Fitness {
 	}
 }
 
-// The fixes that are a command.
-const (
-	fixSetup     = "scim-bridge setup --realm REALM, with --mapping FILE when the tenant has a mapping file"
-	fixRelax     = "scim-bridge setup --realm REALM --relax-validators"
-	fixUsernames = "scim-bridge setup --realm REALM --allow-username-changes"
-	fixFeed      = "scim-bridge setup --realm REALM --change-feed"
-)
-
-// fixMissing is for what the mapping names and the realm lacks.
-const fixMissing = "create it in Keycloak, or change the mapping"
-
 // Check looks at the realm of a tenant, for a mapping that it has or shall have, with the
 // bridge's own account. protect looks who is protected, once the rights for that are there.
 // An error is one of the look itself, not of the realm.
 func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
-	r := newReport(c)
+	r := newReport(c, t)
 	lacking, protection, err := n.lookAnew(ctx, c, protect)
 	if errors.Is(err, errNotPermitted) {
 		r.notPermitted()
@@ -290,7 +277,7 @@ var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
 // notPermitted says what to do then: setup would leave the account as it is.
 func (r *Report) notPermitted() {
 	r.fail(checkRights, "give the account the permissions of step 4 of \"Keeping administrators away from the secret too\" in docs/explanation/security.md, on Keycloak 26.6 or newer; "+
-		"or take query-users and query-groups from it, and scim-bridge setup --realm REALM grants "+manageUsers,
+		"or take query-users and query-groups from it, and have "+manageUsers+" granted:\n{setup}",
 		"the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
 }
 
@@ -302,9 +289,9 @@ func (r *Report) changeFeed(stored, readable bool) {
 	case r.Feed:
 		r.pass(check, "the realm stores admin events, so that sorted and searched lists show at once what others change")
 	case stored:
-		r.pass(check, "the realm stores admin events, and the account lacks %s to read them: sorted and searched lists show what others change when the index is read again; %s grants it", viewEvents, r.fix(fixFeed))
+		r.pass(check, "the realm stores admin events, and the account lacks %s to read them: sorted and searched lists show what others change when the index is read again. This grants it: %s", viewEvents, r.fix(fixFeed))
 	default:
-		r.pass(check, "the realm stores no admin events: sorted and searched lists show what others change when the index is read again; %s has it store them", r.fix(fixFeed))
+		r.pass(check, "the realm stores no admin events: sorted and searched lists show what others change when the index is read again. This has it store them: %s", r.fix(fixFeed))
 	}
 }
 
@@ -476,7 +463,11 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 	declared := true
 	for _, d := range declarations {
 		if fault := faultOf(p, d); fault != "" {
-			r.fail("user profile", fixSetup, "user attribute %q %s", d.Name, fault)
+			fix := fixSetup
+			if !d.Own && editedByUsers(p, d) {
+				fix = fixRestrict
+			}
+			r.fail("user profile", fix, "user attribute %q %s", d.Name, fault)
 			declared = false
 		}
 	}
@@ -487,6 +478,9 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 		if faultOf(p, d) != "" {
 			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup does it: what the bridge remembers there, in its own service account, is lost when somebody saves that account in Keycloak's console", d.Name)
 		}
+	}
+	if narrow(p) {
+		r.pass("scripts", "user names have Latin letters alone, so that none looks like another one in another script. This lets all scripts in: %s", r.fix(fixScripts))
 	}
 	for _, v := range strict(p) {
 		r.warn("validators", fixRelax, "the validator %q of %s refuses common values such as o'neil@example.com", v.validator, v.attribute)
@@ -507,13 +501,28 @@ func faultOf(p keycloak.UserProfile, d mapping.Declaration) string {
 		return "is not declared in the user profile, so that Keycloak drops it without a word"
 	case !slices.Contains(a.Edit, "admin") || !slices.Contains(a.View, "admin"):
 		return "cannot be read and edited by administrators"
-	case slices.Contains(a.Edit, "user"):
+	case editedByUsers(p, d):
 		return "can be edited by users themselves"
 	case d.MultiValued && !a.MultiValued:
 		return "is declared with a single value and needs several"
 	}
 	return ""
 }
+
+// editedByUsers reports whether users can change what the bridge writes.
+func editedByUsers(p keycloak.UserProfile, d mapping.Declaration) bool {
+	a := p.Attribute(d.Name)
+	return a != nil && slices.Contains(a.Edit, "user")
+}
+
+// narrow reports whether user names have letters of the Latin script alone.
+func narrow(p keycloak.UserProfile) bool {
+	a, v := p.Attribute("username"), latinOnly()
+	return a != nil && a.Validations[v.validator] != nil
+}
+
+// latinOnly is the stock validator for that.
+func latinOnly() strictValidator { return strictValidator{"username", "up-username-not-idn-homograph"} }
 
 // strictValidator is a stock validator that refuses what identity providers send:
 // apostrophes, "#" of Entra's guests, DOMAIN\user.

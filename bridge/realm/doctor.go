@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ const checkRights = "rights"
 // Doctor looks at everything that Check does about a tenant beside the others of its realm, and at
 // what an operator should know beside it. It writes nothing.
 func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) []Finding {
-	r := newReport(c)
+	r := newReport(c, t)
 	r.tokens(t, time.Now())
 	if !r.reach(ctx, c) || !r.account(ctx, c) {
 		return r.Findings
@@ -46,8 +47,10 @@ func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
 	start := time.Now()
 	err := c.Reach(ctx)
 	switch {
+	case keycloak.KindOf(err) == keycloak.NotFound && keycloak.MessageOf(err) == keycloak.NoRealm:
+		r.fail("keycloak", "correct the name of the realm below realms of the configuration, or make the realm", "it knows no realm %q", r.realm)
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		r.fail("keycloak", "check the name of the realm and the path in keycloak.url", "it knows no realm %q", r.realm)
+		r.fail("keycloak", "correct keycloak.url of the configuration: the path of the server belongs to it, such as /auth, and no other", "there is no Keycloak at %s", r.url)
 	case err != nil:
 		r.fail("keycloak", "check keycloak.url, that Keycloak runs, and the way to it: names, firewalls, certificates", "it does not answer: %v", err)
 	default:
@@ -86,7 +89,7 @@ func (r *Report) could(err error, check string) bool {
 	case err == nil:
 		return true
 	case keycloak.KindOf(err) == keycloak.Denied && check == "account":
-		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; scim-bridge setup --realm REALM --out DIR writes it",
+		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; this writes the secret into DIR/secret:\n{setup} --out DIR",
 			"Keycloak refuses the client's credentials%s", said(err))
 	default:
 		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason", "%v%s", err, said(err))
@@ -207,22 +210,25 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 // tokens looks whether the tenant has a credential, and at the ends of its tokens.
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
-	if len(tokens)+len(t.AccessTokens) == 0 && t.Organization.Alias != tenant.EveryOrganization {
-		r.fail("token", "make one with scim-bridge tokens new", "the tenant has none, so that no client can call")
+	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && t.Organization.Alias != tenant.EveryOrganization {
+		r.fail("token", "{tokens new}", "the tenant has none, so that no client can call")
 	}
-	const fix = "make a new token with scim-bridge tokens new, give it to the client, then take this one back with scim-bridge tokens revoke"
+	const (
+		revoke = "{tokens revoke} "
+		renew  = "make a new token, give it to the client, then take this one back:\n{tokens new}\n" + revoke
+	)
 	good := len(t.AccessTokens) > 0 || slices.ContainsFunc(tokens, func(t tenant.Token) bool { return !t.Expired(now) })
 	for _, token := range tokens {
-		left := token.Expires.Sub(now)
+		left, name := token.Expires.Sub(now), tenant.CommandLine(cmp.Or(token.KeyID, token.Name))
 		switch {
 		case token.Expires.IsZero():
 			r.pass("token", "%q does not expire", token.Name)
 		case left <= 0 && good:
-			r.warn("token", "give its client a new one if it has none, and take it back with scim-bridge tokens revoke", "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
+			r.warn("token", "give its client a new one if it has none, and take this one back:\n"+revoke+name, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
 		case left <= 0:
-			r.fail("token", fix, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
+			r.fail("token", renew+name, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
 		case left < tenant.SoonExpires:
-			r.warn("token", fix, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
+			r.warn("token", renew+name, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
 		default:
 			r.pass("token", "%q expires on %s", token.Name, token.Expires.Format(time.DateOnly))
 		}

@@ -19,11 +19,7 @@ func (n need) fixRights() string {
 	if !n.organizations {
 		return fixSetup
 	}
-	flag := "--organization " + n.organization.Alias
-	if n.organization.Alias == tenant.EveryOrganization {
-		flag = "--all-organizations"
-	}
-	return "scim-bridge setup --realm REALM " + flag + ", before Keycloak 26.7 with --allow-manage-realm, and with --mapping FILE when the tenant has a mapping file"
+	return "before Keycloak 26.7 with --allow-manage-realm:\n" + fixSetup
 }
 
 // checkOrganization looks whether the organization of a tenant is there, and is the one that

@@ -83,7 +83,7 @@ type protector struct {
 
 func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, error) {
 	p := &protector{
-		Report: newReport(c), c: c, subject: s, names: newResolver(c, s.known),
+		Report: newReport(c, nil), c: c, subject: s, names: newResolver(c, s.known),
 		roles: map[string]keycloak.Role{}, within: map[string][]keycloak.Role{}, parents: map[string]string{},
 		protected: &tenant.Protected{
 			At: time.Now(), Users: map[string]bool{}, Groups: map[string]bool{}, ServiceAccounts: map[string]bool{}, Mixed: map[string]bool{}, Dormant: map[string]bool{},

@@ -18,6 +18,8 @@ import (
 type Options struct {
 	ClientID  string // of the service account
 	Relax     bool   // remove the stock validators that refuse common user names and names
+	Scripts   bool   // remove the stock validator that lets user names have Latin letters alone
+	Restrict  bool   // take from users the right to edit attributes of the mapping
 	Usernames bool   // let user names be changed
 	Feed      bool   // have the realm store admin events, which the account may read
 	// Organizations also grants what members of organizations need: manage-organizations
@@ -93,9 +95,30 @@ func (s *Setup) Apply(ctx context.Context, changes []Change) error {
 // Missing lists what the mapping names and setup cannot make: groups, roles and an identity
 // provider have a meaning that only the operator knows.
 func (s *Setup) Missing(ctx context.Context) ([]string, error) {
-	r := newReport(s.admin)
-	err := r.resolve(ctx, s.admin, s.mapping, newResolver(s.admin, &Known{}))
-	return r.Problems(), err
+	r := newReport(s.admin, nil)
+	if err := r.resolve(ctx, s.admin, s.mapping, newResolver(s.admin, &Known{})); err != nil {
+		return nil, err
+	}
+	profile, err := s.admin.UserProfile(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read user profile: %w", err)
+	}
+	out := r.Problems()
+	for _, name := range editable(profile, s.mapping) {
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and until that ends the tenant answers 503: setup --restrict-attributes takes the right from them", name))
+	}
+	return out, nil
+}
+
+// editable are the attributes of a mapping that the realm lets users edit.
+func editable(p keycloak.UserProfile, m *mapping.Mapping) []string {
+	var out []string
+	for _, d := range m.Declarations() {
+		if !d.Own && editedByUsers(p, d) {
+			out = append(out, d.Name)
+		}
+	}
+	return out
 }
 
 // Identify looks up the users and the groups that an operator names: a configuration with their ids
@@ -227,30 +250,63 @@ func (s *Setup) planProfile() (Change, bool) {
 	profile.Attributes = slices.Clone(s.profile.Attributes)
 	var texts []string
 	for _, d := range s.mapping.SetUp() {
-		if faultOf(profile, d) == "" {
-			continue
+		if faultOf(profile, d) != "" {
+			texts = append(texts, declare(&profile, d, d.Own || s.options.Restrict)...)
 		}
-		texts = append(texts, "declare the user attribute "+d.Name+" for administrators only")
-		declare(&profile, d)
 	}
-	if s.options.Relax {
-		for _, v := range strict(profile) {
-			texts = append(texts, "remove the validator "+v.validator+" of "+v.attribute)
-			relax(&profile, v)
-		}
+	for _, v := range s.removed(profile) {
+		texts = append(texts, "remove the validator "+v.validator+" of "+v.attribute)
+		relax(&profile, v)
 	}
 	do := func(ctx context.Context) error { return s.admin.UpdateUserProfile(ctx, profile) }
 	return Change{Text: "user profile: " + strings.Join(texts, ";\n    "), do: do}, len(texts) > 0
 }
 
-func declare(p *keycloak.UserProfile, d mapping.Declaration) {
+// removed are the validators of a profile that the options say shall go.
+func (s *Setup) removed(p keycloak.UserProfile) []strictValidator {
+	var out []strictValidator
+	if s.options.Relax {
+		out = strict(p)
+	}
+	if s.options.Scripts && narrow(p) {
+		out = append(out, latinOnly())
+	}
+	return out
+}
+
+// declare declares an attribute for administrators alone. What the realm declares already stays but for what is
+// wrong with it, and users keep the right to edit it unless restrict says otherwise. It returns what it changed.
+func declare(p *keycloak.UserProfile, d mapping.Declaration, restrict bool) []string {
+	const admin, user = "admin", "user"
 	a := p.Attribute(d.Name)
 	if a == nil {
-		p.Attributes = append(p.Attributes, keycloak.ProfileAttribute{Name: d.Name, DisplayName: d.DisplayName})
-		a = &p.Attributes[len(p.Attributes)-1]
+		p.Attributes = append(p.Attributes, keycloak.ProfileAttribute{
+			Name: d.Name, DisplayName: d.DisplayName, View: []string{admin}, Edit: []string{admin}, MultiValued: d.MultiValued,
+		})
+		return []string{"declare the user attribute " + d.Name + " for administrators only"}
 	}
-	a.View, a.Edit = []string{"admin"}, []string{"admin"}
-	a.MultiValued = a.MultiValued || d.MultiValued
+	var texts, rights []string
+	for _, right := range []struct {
+		name string
+		who  *[]string
+	}{{"view", &a.View}, {"edit", &a.Edit}} {
+		if !slices.Contains(*right.who, admin) {
+			*right.who = append(slices.Clone(*right.who), admin)
+			rights = append(rights, right.name)
+		}
+	}
+	if len(rights) > 0 {
+		texts = append(texts, "let administrators "+strings.Join(rights, " and ")+" the user attribute "+d.Name+", which the realm declares")
+	}
+	if restrict && slices.Contains(a.Edit, user) {
+		a.Edit = without(a.Edit, []string{user})
+		texts = append(texts, "take from users the right to edit "+d.Name+", which the realm declares")
+	}
+	if d.MultiValued && !a.MultiValued {
+		a.MultiValued = true
+		texts = append(texts, "let the user attribute "+d.Name+", which the realm declares, have several values")
+	}
+	return texts
 }
 
 // relax removes a validator, without touching the profile that was read.
@@ -261,10 +317,14 @@ func relax(p *keycloak.UserProfile, v strictValidator) {
 }
 
 // Offer is what setup can allow beyond what the bridge cannot do without.
-type Offer struct{ Relax, Usernames, Feed bool }
+type Offer struct {
+	Relax, Scripts, Usernames, Feed bool
+	// Editable are the attributes of the mapping that users can edit.
+	Editable []string
+}
 
-// Offers looks which of the options would change something.
-func Offers(ctx context.Context, admin *keycloak.Client) (Offer, error) {
+// Offers looks which of the options would change something, for a mapping.
+func Offers(ctx context.Context, admin *keycloak.Client, m *mapping.Mapping) (Offer, error) {
 	profile, err := admin.UserProfile(ctx)
 	if err != nil {
 		return Offer{}, fmt.Errorf("read user profile: %w", err)
@@ -273,5 +333,8 @@ func Offers(ctx context.Context, admin *keycloak.Client) (Offer, error) {
 	if err != nil {
 		return Offer{}, fmt.Errorf("read realm: %w", err)
 	}
-	return Offer{Relax: len(strict(profile)) > 0, Usernames: !settings.EditUsernameAllowed, Feed: !settings.AdminEventsEnabled}, nil
+	return Offer{
+		Relax: len(strict(profile)) > 0, Scripts: narrow(profile), Usernames: !settings.EditUsernameAllowed, Feed: !settings.AdminEventsEnabled,
+		Editable: editable(profile, m),
+	}, nil
 }

@@ -47,7 +47,12 @@ func newBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 // newBridgeIn is newBridgeOn in a realm that the test made.
 func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client, edit func(*config.Config), setup ...string) testBridge {
 	t.Helper()
-	made := runSetup(t, server, realm, setup...)
+	return newBridgeOf(t, runSetup(t, server, realm, setup...), realm, admin, edit)
+}
+
+// newBridgeOf is newBridgeIn with what setup made.
+func newBridgeOf(t *testing.T, made result, realm string, admin *keycloak.Client, edit func(*config.Config)) testBridge {
+	t.Helper()
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
@@ -85,10 +90,16 @@ func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testB
 // runSetup runs the command as an operator would.
 func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...string) result {
 	t.Helper()
-	out, told, code := command(t, "", append([]string{
+	return runSetupWith(t, append([]string{
 		"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
 		"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
-	}, more...)...)
+	}, more...))
+}
+
+// runSetupWith is runSetup with all of its arguments.
+func runSetupWith(t *testing.T, args []string) result {
+	t.Helper()
+	out, told, code := command(t, "", args...)
 	if code != 0 {
 		t.Fatalf("setup ended with %d:\n%s", code, told)
 	}

@@ -197,12 +197,15 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 // look finds out what the realm of a tenant and of others has under the names of the mapping.
 func look(ctx context.Context, t *tenant.Tenant, others []*tenant.Tenant, c *keycloak.Client) error {
 	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, others...))
+	if keycloak.KindOf(err) == keycloak.Denied {
+		err = accountError{err, t.Command("doctor")}
+	}
 	if err != nil {
 		return fmt.Errorf("look at the realm: %w", err)
 	}
 	t.SetFitness(report.Fitness())
 	if problem := t.Fitness().Problem; problem != "" {
-		return fmt.Errorf("the tenant %s answers nothing: %s", t.Path, problem)
+		return fmt.Errorf("the tenant %s answers nothing: %s; this says what to do: %s", t.Path, problem, t.Command("doctor"))
 	}
 	return nil
 }

@@ -58,6 +58,15 @@ func (e codedError) Error() string { return fmt.Sprint(e.err) }
 
 func (e codedError) Unwrap() error { return e.err }
 
+// accountError is an error of Keycloak about the bridge's own account, with the command that says more.
+type accountError struct {
+	error
+
+	doctor string
+}
+
+func (e accountError) Unwrap() error { return e.error }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "scim-bridge",
@@ -75,6 +84,15 @@ func newRoot() *cobra.Command {
 // hintFor is what to do about an error of Keycloak, for commands that an
 // administrator runs.
 func hintFor(err error) string {
+	var account accountError
+	switch {
+	case errors.As(err, &account):
+		return "the bridge's own account is refused by Keycloak; this says what to do: " + account.doctor
+	case errors.Is(err, keycloak.ErrNoKeycloak):
+		return "check --url or keycloak.url: there is no Keycloak at this address, with this path; some have the path /auth, and most have none"
+	case errors.Is(err, keycloak.ErrNoRealm):
+		return "check --admin-realm: the administrator's realm does not exist"
+	}
 	switch keycloak.KindOf(err) {
 	case keycloak.Denied:
 		return "check the administrator's name and password, and that the account may manage the realm"

@@ -137,7 +137,7 @@ func findOrganization(ctx context.Context, c config.Config, name, alias string, 
 func refusedAccount(c config.Config, name string, err error) error {
 	if keycloak.KindOf(err) == keycloak.Denied {
 		every := tenant.Tenant{Path: tenant.OrganizationPath(name, tenant.EveryOrganization), Entry: tenant.Entry{File: c.File}}
-		return errors.New("the bridge's own account or its rights are refused by Keycloak; this says what is wrong: " + every.Command("doctor"))
+		return accountError{errors.New("the bridge's own account or its rights are refused by Keycloak"), every.Command("doctor")}
 	}
 	return err
 }

@@ -48,6 +48,7 @@ type setupFlags struct {
 	publicURL             string
 	helm                  bool
 	yes, relax, usernames bool
+	scripts, restrict     bool
 	feed                  bool
 	existing              string // see existingChoices
 
@@ -78,12 +79,14 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	}
 	f.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.clientID, "client-id", "scim-bridge", "the client `id` of the service account")
+	flags.StringVar(&f.clientID, "client-id", realm.DefaultClientID, "the client `id` of the service account")
 	flags.StringVar(&f.mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
 	flags.StringVar(&f.organization, "organization", "", "the `alias` of the organization whose members the endpoint is for; default: the whole realm")
 	flags.BoolVar(&f.every, "all-organizations", false, "serve every organization of the realm that \"tokens new\" makes a credential for")
 	flags.BoolVar(&f.manageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
 	flags.BoolVar(&f.relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
+	flags.BoolVar(&f.scripts, "allow-all-scripts", false, "also remove the stock validator that lets user names have Latin letters alone, which keeps names out that look like another one")
+	flags.BoolVar(&f.restrict, "restrict-attributes", false, "also take from users the right to edit the attributes of the mapping, where the realm gives it")
 	flags.BoolVar(&f.usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.StringArrayVar(&f.protectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")
@@ -245,21 +248,27 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 // plan offers what the flags did not ask for, and lists the changes.
 func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
 	o := realm.Options{
-		ClientID: f.clientID, Relax: f.relax, Usernames: f.usernames, Feed: f.feed, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
+		ClientID: f.clientID, Relax: f.relax, Scripts: f.scripts, Restrict: f.restrict, Usernames: f.usernames, Feed: f.feed, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
 	}
 	if !f.yes {
-		offers, err := realm.Offers(ctx, admin)
+		offers, err := realm.Offers(ctx, admin, m)
 		if err != nil {
 			return nil, nil, err
 		}
 		if offers.Relax && !o.Relax {
 			o.Relax = in.yes("The realm refuses user names such as o'neil@example.com and Entra's guests. Allow them?")
 		}
+		if offers.Scripts && !o.Scripts {
+			o.Scripts = in.yes("The realm takes Latin letters alone in user names, so that nobody's looks like another one in another script, as an а of Cyrillic does. Take the letters of all scripts?")
+		}
 		if offers.Usernames && !o.Usernames {
 			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
 		}
 		if offers.Feed && !o.Feed {
 			o.Feed = in.yes("The realm stores no admin events, from which the bridge sees at once what others change. Store them, for a day?")
+		}
+		if len(offers.Editable) > 0 && !o.Restrict {
+			o.Restrict = in.yes("Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so what SCIM writes there. Take that right from them?")
 		}
 	}
 	s := realm.NewSetup(admin, m, o)

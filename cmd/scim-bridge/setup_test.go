@@ -72,21 +72,21 @@ func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := newEmptyRealm(t, server)
 	args := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password}
-	for _, answers := range []string{"", "n\nn\nn\nn\n", "no\nno\nno\nnonsense\n"} {
+	for _, answers := range []string{"", "n\nn\nn\nn\nn\n", "no\nno\nno\nno\nnonsense\n"} {
 		if _, told, code := command(t, answers, args...); code != exitFailure || !strings.Contains(told, "nothing was changed") {
 			t.Errorf("setup answered %q = %d, %s, want 1 and nothing changed", answers, code, told)
 		}
 	}
-	_, told, code := command(t, "n\nn\nn\ny\n", args...)
+	_, told, code := command(t, "n\nn\nn\nn\ny\n", args...)
 	if code != 0 || !strings.Contains(told, `create the confidential client "scim-bridge"`) || strings.Contains(told, "validator username") || strings.Contains(told, "admin events (") {
 		t.Errorf("setup = %d, %s, want the client made and the validators kept", code, told)
 	}
-	_, told, code = command(t, "y\ny\ny\nyes\n", args...)
+	_, told, code = command(t, "y\ny\ny\ny\nyes\n", args...)
 	if code != 0 || strings.Contains(told, "confidential client") || !strings.Contains(told, "remove the validator username-prohibited-characters") ||
 		!strings.Contains(told, "view-events") || !strings.Contains(told, "store admin events") {
 		t.Errorf("setup that was offered to relax = %d, %s, want that alone", code, told)
 	}
-	if _, told, code = command(t, "", append(args, "--yes", "--relax-validators", "--allow-username-changes", "--change-feed")...); code != 0 || !strings.Contains(told, "nothing to change") {
+	if _, told, code = command(t, "", append(args, "--yes", "--relax-validators", "--allow-all-scripts", "--allow-username-changes", "--change-feed")...); code != 0 || !strings.Contains(told, "nothing to change") {
 		t.Errorf("setup again = %d, %s, want nothing to change", code, told)
 	}
 }

@@ -84,6 +84,8 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestURITooLong)
 	case strings.Contains(r.URL.RawQuery, "%00"):
 		reply{status: http.StatusBadRequest, body: errorText{"Blocking invalid query parameter value"}}.write(w)
+	case !strings.HasPrefix(r.URL.Path, "/realms/") && !strings.HasPrefix(r.URL.Path, "/admin/"):
+		reply{status: http.StatusNotFound, body: errorText{"Unable to find matching target resource method"}}.write(w)
 	default:
 		f.routes.ServeHTTP(w, r)
 	}

@@ -298,6 +298,8 @@ func tokens(p *probe) {
 	}
 	status, data := p.form("/realms/no-such-realm/protocol/openid-connect/token", url.Values{})
 	p.got("token of no realm", fmt.Sprint(status, " ", string(data)), nil)
+	status, data = p.form("/auth/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", url.Values{})
+	p.got("token below another path", fmt.Sprint(status, " ", string(data)), nil)
 }
 
 // signedClient makes a client that proves itself by a key, without rights.

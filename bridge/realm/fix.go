@@ -1,0 +1,54 @@
+package realm
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// DefaultClientID is the id of the bridge's client, unless an operator says otherwise.
+const DefaultClientID = "scim-bridge"
+
+// The fixes that are a command. Report.fix completes what stands in braces.
+const (
+	fixSetup    = "{setup}"
+	fixRestrict = "{setup} --restrict-attributes"
+	fixRelax    = "{setup} --relax-validators"
+	fixScripts  = "{setup} --allow-all-scripts"
+
+	fixUsernames = "{setup} --allow-username-changes"
+	fixFeed      = "{setup} --change-feed"
+)
+
+// fixMissing is for what the mapping names and the realm lacks.
+const fixMissing = "create it in Keycloak, or change the mapping"
+
+// fix completes the commands of a remedy with all that they need, so that a shell takes them as they are. A
+// command is a whole line, and prose about it stands in the lines before.
+func (r *Report) fix(text string) string {
+	if r.of == nil {
+		return text
+	}
+	return strings.NewReplacer(
+		"{setup}", r.setup(), "{tokens new}", r.of.Command("tokens", "new"), "{tokens revoke}", r.of.Command("tokens", "revoke"), "{doctor}", r.of.Command("doctor"),
+	).Replace(text)
+}
+
+// setup is the command that makes the realm fit for the tenant.
+func (r *Report) setup() string {
+	words := []string{"scim-bridge", "setup", "--url", r.url, "--realm", r.realm}
+	if id := r.of.Entry.ClientID; id != "" && id != DefaultClientID {
+		words = append(words, "--client-id", id)
+	}
+	if file := r.of.Entry.Mapping; file != "" {
+		words = append(words, "--mapping", file)
+	}
+	switch alias := r.of.Organization.Alias; {
+	case !r.of.Party.Organization:
+	case alias == tenant.EveryOrganization, r.of.Found, r.of.OfOrganization:
+		words = append(words, "--all-organizations")
+	default:
+		words = append(words, "--organization", alias)
+	}
+	return tenant.CommandLine(words...)
+}

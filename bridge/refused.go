@@ -1,0 +1,83 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// bothTaken is a conflict of the address and of the user name. Keycloak tells of the address alone, with which it
+// begins (measured on 26.7.5).
+type bothTaken struct{ error }
+
+func (e bothTaken) Unwrap() error { return e.error }
+
+// taken finds out whether a conflict of an address is one of the user name too, at a tenant of a realm: which of
+// the two is taken would tell an organization of somebody else. It takes a call.
+func (r *request) taken(ctx context.Context, err error) error {
+	failed, ok := errors.AsType[*apply.Error](err)
+	if !ok || keycloak.KindOf(err) != keycloak.Conflict || !r.organization().IsZero() || !strings.Contains(keycloak.MessageOf(err), "same email") {
+		return err
+	}
+	name := failed.Step.Value("username")
+	if name == "" {
+		return err
+	}
+	users, failure := r.client.Users(ctx, keycloak.UserQuery{Username: name, Brief: true, Max: 1})
+	if failure != nil || len(users) == 0 || users[0].ID == failed.Step.User.String() {
+		return err
+	}
+	return bothTaken{err}
+}
+
+// characters words a complaint of one of Keycloak's two validators of characters, which answer with one code: it
+// names the first character that each refuses, and what its remedy is.
+func characters(code, value string) string {
+	prohibited := `<>&"$%!#?§;*~/\|^=[]{}()`
+	if code == codeUsernameCharacter {
+		prohibited += "',:`"
+	}
+	var texts []string
+	for _, one := range []struct {
+		refuses func(rune) bool
+		text    string
+	}{
+		{func(c rune) bool {
+			return unicode.IsControl(c) || code == codeUsernameCharacter && unicode.IsSpace(c) || strings.ContainsRune(prohibited, c)
+		}, "holds %q, which the realm's user profile refuses; its operator allows it with scim-bridge setup --relax-validators"},
+		{func(c rune) bool {
+			return code == codeUsernameCharacter && !unicode.Is(unicode.Latin, c) && !unicode.Is(unicode.Common, c)
+		}, "holds %q, which is not of the Latin script, and the realm's user profile takes no other; its operator allows all scripts with scim-bridge setup --allow-all-scripts"},
+	} {
+		if i := strings.IndexFunc(value, one.refuses); i >= 0 {
+			texts = append(texts, fmt.Sprintf(one.text, string([]rune(value[i:])[:1])))
+		}
+	}
+	if len(texts) == 0 {
+		return "holds a character that the realm's user profile refuses; its operator changes that under Realm settings, User profile"
+	}
+	return strings.Join(texts, "; it ")
+}
+
+// The codes of those validators.
+const (
+	codeUsernameCharacter = "error-username-invalid-character"
+	codePersonCharacter   = "error-person-name-invalid-character"
+)
+
+// refusedValue is what a plan that failed would have written into a field of Keycloak, "" for what is none.
+func refusedValue(err error, field string) string {
+	if failed, ok := errors.AsType[*apply.Error](err); ok {
+		return failed.Step.Value(field)
+	}
+	return ""
+}
+
+// bothText words bothTaken.
+const bothText = scim.AttrUserName + " and the primary e-mail address"
