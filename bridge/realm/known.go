@@ -182,15 +182,16 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 	case err != nil, now.id != "" && now.id == held.id:
 	case now.id != "":
 		out.problem = fmt.Sprintf("is another %s now, %s: the one that it was, %s, %s", kind, now.id, first, stays)
-		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %s%s", kind, config.NamedByID, now.id)
+		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %q", kind, config.NamedByID+now.id)
 		if held.id != "" {
-			out.fix += " or " + config.NamedByID + first
+			out.fix += fmt.Sprintf(" or %q", config.NamedByID+first)
 		}
 	case held.id == "":
 		out.problem = "does not exist any more: it was " + first
+		out.fix = "remove the name, or write the id of the one that shall be in its place, as \"" + config.NamedByID + "ID\": the name alone stays with the one that is gone"
 	default:
 		out.warning = stays + ": the bridge stays with it, by its id"
-		out.fix = fmt.Sprintf("write its id in place of its name, %s%s", config.NamedByID, first)
+		out.fix = fmt.Sprintf("write its id in place of its name, %q", config.NamedByID+first)
 	}
 	return out, err
 }

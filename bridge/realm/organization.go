@@ -146,6 +146,7 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	}
 	own, err := c.OrganizationHasProvider(ctx, n.organization.ID, alias)
 	switch {
+	case keycloak.KindOf(err) == keycloak.NoOrganization: // checkOrganization says so
 	case err != nil:
 		return fmt.Errorf("find identity provider of organization: %w", err)
 	case !own:

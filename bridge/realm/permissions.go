@@ -245,7 +245,7 @@ func (p *protector) stopped(one permission) string {
 	return ""
 }
 
-const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has"
+const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has; then delete the policy"
 
 // isDelegated reports whether a policy names a role.
 func (p *protector) isDelegated(r keycloak.Role) bool { return p.delegated.roles[r.ID] }

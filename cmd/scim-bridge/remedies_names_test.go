@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// inMapping changes the mapping file of a tenant.
+func inMapping(file, pattern, with string) func(*testing.T, patient) {
+	return func(t *testing.T, _ patient) {
+		t.Helper()
+		text := readPage(t, file)
+		out := regexp.MustCompile(pattern).ReplaceAllString(text, with)
+		if out == text {
+			t.Fatalf("%s has no %s:\n%s", file, pattern, text)
+		}
+		if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// call is a call of the Admin API below the realm.
+func adminDoes(method, path, body string) func(*testing.T, patient) {
+	return func(t *testing.T, p patient) {
+		t.Helper()
+		adminSend(t, p.server, method, "/admin/realms/"+p.realm+path, body)
+	}
+}
+
+// TestTheRemediesOfNames of groups and users that the configuration and the mapping have, which mean something else
+// than they did, or nothing.
+func TestTheRemediesOfNames(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	realm, admin := newEmptyRealm(t, server)
+	b := testBridge{admin: admin, realm: realm}
+	groups := map[string]keycloak.GroupID{}
+	for _, name := range []string{"everyone", "scim", "ops", "harmless"} {
+		groups[name] = b.group(t, name, keycloak.GroupID{})
+	}
+	boss := b.account(t, "boss", true)
+	file := mappingFile(t, "version: 1\nusers: { defaultGroups: [/everyone] }\ngroups: { parent: /scim }\n")
+	made := runSetup(t, server, realm, "--mapping", file)
+	p := patient{testBridge{file: made.Config, realm: realm}, server}
+	p.write(t, "config.yaml", func(s string) string {
+		return strings.Replace(s, "    tenants:", "    protected: { users: [boss], groups: [/ops] }\n    tenants:", 1)
+	})
+	p.testBridge = newBridgeOf(t, made, realm, admin, nil)
+	id := func(group string) string { return `"id:` + groups[group].String() + `"` }
+	tryRemedies(t, p, "", []remedy{
+		{name: "a group of the mapping that another one replaced", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			p.rename(t, groups["everyone"], "nobody")
+			groups["another"] = p.group(t, "everyone", keycloak.GroupID{})
+		}, check: "groups", text: "is another group now", says: []string{"write the id of the group that is meant in place of its name", id("everyone")}, byHand: inMapping(file, "/everyone", id("everyone"))},
+		{name: "a parent of another name", provoke: func(t *testing.T, p patient) { t.Helper(); p.rename(t, groups["scim"], "scim2") }, check: "groups", text: "is called", says: []string{"write its id in place of its name, " + id("scim")}, byHand: inMapping(file, "/scim", id("scim"))},
+		{name: "a group of the mapping with a right", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			p.grant(t, groups["everyone"], p.known(t, right("view-users")))
+		}, check: "groups", text: "has a right of realm-management", says: []string{"name another group, or take that out of it"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			if err := p.admin.RevokeRoles(t.Context(), groups["everyone"], []keycloak.Role{p.known(t, right("view-users"))}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "a default group of the realm with a right", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			p.grant(t, groups["another"], p.known(t, right("view-users")))
+			adminSend(t, p.server, http.MethodPut, "/admin/realms/"+p.realm+"/default-groups/"+groups["another"].String(), "")
+		}, check: "protected", text: "every new user of the realm becomes an administrator", says: []string{"take it out of the default groups"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			adminSend(t, p.server, http.MethodDelete, "/admin/realms/"+p.realm+"/default-groups/"+groups["another"].String(), "")
+		}},
+		{name: "a protected group of another name", provoke: func(t *testing.T, p patient) { t.Helper(); p.rename(t, groups["ops"], "ops2") }, check: "protected", text: "is called", says: []string{"write its id in place of its name, " + id("ops")}, byHand: inFile("config.yaml", "groups: \\[/ops\\]", "groups: ["+id("ops")+"]")},
+		{name: "a protected user that is gone", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			if err := p.admin.DeleteUser(t.Context(), boss); err != nil {
+				t.Fatal(err)
+			}
+		}, check: "protected", text: "does not exist any more", says: []string{"remove the name", "write the id of the one that shall be in its place, as \"id:ID\""}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			again := p.account(t, "boss", true)
+			inFile("config.yaml", "users: \\[boss\\]", `users: ["id:`+again.String()+`"]`)(t, p)
+		}},
+		{name: "a protected user whom nobody knew", provoke: inFile("config.yaml", "users: \\[", "users: [typo, "), check: "protected", text: "does not exist", says: []string{"correct the entry of protected.users, or remove it"}, byHand: inFile("config.yaml", "users: \\[typo, ", "users: [")},
+		{name: "a group of the mapping that nobody knew", provoke: inMapping(file, "defaultGroups: \\[", "defaultGroups: [/typo, "), check: "groups", text: "does not exist", says: []string{"create it in Keycloak, or change the mapping"}, byHand: func(t *testing.T, p patient) { t.Helper(); p.group(t, "typo", keycloak.GroupID{}) }},
+	})
+}
+
+// TestTheRemediesOfPermissions that give the realm to people whom the bridge cannot tell.
+func TestTheRemediesOfPermissions(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	p := patient{newBridgeOn(t, server, nil), server}
+	p.permitting(t, server)
+	helper := p.account(t, "helper", true).String()
+	nobody := p.role(t, server, "", "nobody")
+	named := p.userPolicy(t, server, "helpers", helper)
+	var broken, policy string
+	mended := func(policies ...string) func(*testing.T, patient) {
+		return func(t *testing.T, p patient) {
+			t.Helper()
+			p.drop(t, server, broken)
+			p.permission(t, server, `"name":"mended-`+policy+`","resourceType":"Users","scopes":["view","reset-password"]`, policies...)
+		}
+	}
+	gives := func(kind, members string) func(*testing.T, patient) {
+		return func(t *testing.T, p patient) {
+			t.Helper()
+			policy = p.policy(t, server, kind, members)
+			broken = p.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view","reset-password"]`, policy)
+		}
+	}
+	tryRemedies(t, p, "", []remedy{
+		{name: "a policy that names nobody", provoke: gives("time", `"name":"until 2099","notOnOrAfter":"2099-01-01 00:00:00"`), check: "permissions", text: "the bridge cannot tell to whom it is given", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
+		{name: "a policy for everybody else", provoke: gives("user", `"name":"not helper","logic":"NEGATIVE","users":["`+helper+`"]`), check: "permissions", text: "is for every user of the realm but", says: []string{"take the policy out of the permission", "a role policy of a realm role that nobody has", "then delete the policy"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			isNobody := p.rolePolicy(t, server, "nobody", nobody.ID)
+			mended(isNobody)(t, p)
+			adminSend(t, server, http.MethodDelete, p.authorization(t)+"/policy/"+policy, "")
+		}},
+		{name: "a policy for everybody else that no permission has", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			policy = p.policy(t, server, "user", `"name":"not helper again","logic":"NEGATIVE","users":["`+helper+`"]`)
+		}, check: "permissions", text: "has the logic Negative", says: []string{"then delete the policy"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			adminSend(t, server, http.MethodDelete, p.authorization(t)+"/policy/"+policy, "")
+		}},
+	})
+}
+
+// TestTheRemediesOfNeighbours whose groups meet in Keycloak, where the files do not show it.
+func TestTheRemediesOfNeighbours(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	realm, admin := newEmptyRealm(t, server)
+	b := testBridge{admin: admin, realm: realm}
+	scim := b.group(t, "scim", keycloak.GroupID{})
+	one, two := b.group(t, "one", scim), b.group(t, "two", scim)
+	nested := b.group(t, "nested", two)
+	first, second := mappingFile(t, neighbourMapping("one", "parent: /scim/one")), mappingFile(t, neighbourMapping("two", "parent: id:"+two.String()))
+	runSetup(t, server, realm, "--mapping", first)
+	made := runSetup(t, server, realm, "--mapping", second)
+	p := patient{testBridge{file: made.Config, realm: realm, admin: admin}, server}
+	entry := func(key, file, sum string) string {
+		return fmt.Sprintf("      - { path: %s, key: %s, mapping: %q, tokens: [{ name: idp, sha256: %s }] }\n", key, key, file, strings.Repeat(sum, 32))
+	}
+	p.write(t, "config.yaml", func(s string) string {
+		head, _, _ := strings.Cut(s, "    tenants:\n")
+		return head + "    tenants:\n" + entry("one", first, "ab") + entry("two", second, "cd")
+	})
+	parent := func(id keycloak.GroupID) func(*testing.T, patient) {
+		return inMapping(second, "parent: id:[0-9a-f-]+", "parent: id:"+id.String())
+	}
+	const fix = "name another group in groups.parent of the mapping"
+	tryRemedies(t, p, "", []remedy{
+		{name: "one parent of two", provoke: parent(one), check: "groups", text: "live below the same group", says: []string{fix}, byHand: parent(two)},
+		{name: "a parent above another", provoke: parent(scim), check: "groups", text: "one stands above the other", says: []string{fix}, byHand: parent(two)},
+		{name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "one stands above the other", says: []string{"or move the groups apart in Keycloak"},
+			byHand: adminDoes(http.MethodPost, "/groups/"+scim.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`)},
+		{name: "a default group of another", provoke: inMapping(first, "defaultGroups: \\[\\]", `defaultGroups: ["id:`+nested.String()+`"]`), check: "groups", text: "is among the groups of", says: []string{"name a group that no tenant has in users.defaultGroups of the mapping"}, byHand: inMapping(first, "defaultGroups: \\[.*?\\]", "defaultGroups: [/scim]")},
+	})
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// TestTheRemediesOfAnOrganization that has an entry in tenants.
+func TestTheRemediesOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	realm, admin := newEmptyRealm(t, server)
+	adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
+	addProvider(t, server, realm, "corp")
+	domains := []keycloak.Domain{{Name: "acme.test", Verified: true}}
+	id, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "/organizations/" + id.String()
+	about := func(enabled, verified bool, attributes string) string {
+		return fmt.Sprintf(`{"name":"acme","alias":"acme","enabled":%t,"domains":[{"name":"acme.test","verified":%t}],"attributes":{%s}}`, enabled, verified, attributes)
+	}
+	adminSend(t, server, http.MethodPost, "/admin/realms/"+realm+at+"/identity-providers", `"corp"`)
+	parent := ""
+	if _, err := admin.OrganizationGroups(t.Context(), id, 0, 1); err != nil { // before 26.6
+		testBridge{admin: admin, realm: realm}.group(t, "of-acme", keycloak.GroupID{})
+		parent = ", parent: /of-acme"
+	}
+	file := mappingFile(t, "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\ngroups: { unmapped: keep"+parent+" }\n")
+	flags := []string{"--organization", "acme", "--allow-manage-realm", "--mapping", file}
+	p := patient{testBridge{file: runSetup(t, server, realm, flags...).Config, realm: realm, admin: admin}, server}
+	list := []remedy{
+		{name: "Organizations off", provoke: theRealm(`{"organizationsEnabled":false}`), check: "organization", text: "Organizations are disabled", says: []string{"enable Organizations in the realm's settings"}, byHand: theRealm(`{"organizationsEnabled":true}`)},
+		{name: "the organization off", provoke: adminDoes(http.MethodPut, at, about(false, true, "")), check: "organization", text: "is disabled", says: []string{"enable the organization in Keycloak"}, byHand: adminDoes(http.MethodPut, at, about(true, true, ""))},
+		{name: "no verified domain", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain"},
+		{name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or write domains: any for it into the configuration"},
+			byHand: func(t *testing.T, p patient) {
+				t.Helper()
+				inFile("config.yaml", "      - tokensFile:", "      - domains: any\n        tokensFile:")(t, p)
+				if ill := illness(p.findingsAt(t, "")); len(ill) > 0 {
+					t.Errorf("with domains: any doctor says %+v", ill)
+				}
+			}},
+		{name: "a provider of nobody", provoke: adminDoes(http.MethodDelete, at+"/identity-providers/corp", ""), check: "identity provider", text: "is not that of the organization", says: []string{"add it to the organization in Keycloak"}, byHand: adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`)},
+		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the alias or the id that is meant"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
+	}
+	if least, err := admin.HasManagementRole(t.Context(), "manage-organizations"); err == nil && least {
+		list = append(list, remedy{name: "a missing right", provoke: theRight("manage-organizations", false), check: "rights", text: "manage-organizations"})
+	}
+	if parent == "" {
+		list = append(list, remedy{
+			name: "roles of groups without effect", provoke: func(t *testing.T, p patient) {
+				t.Helper()
+				adminSend(t, server, http.MethodPost, "/admin/realms/"+realm+"/roles", `{"name":"staff"}`)
+				inMapping(file, "groups: { unmapped: keep", "grantableRoles: [staff]\ngroups: { roles: { Sales: [staff] }, unmapped: keep")(t, p)
+			}, check: "groups", text: "groups.roles of the mapping has no effect", says: []string{"grant the roles by users.roles"},
+			byHand: both(inMapping(file, "groups: { roles: { Sales: \\[staff\\] }, ", "groups: { "), inMapping(file, "userId: userName }", `userId: userName }, roles: [{ when: '"Sales" in groups', grant: [staff] }]`)),
+		})
+	}
+	list = append(list, remedy{
+		name: "another organization", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			inMapping(file, "link: { identityProvider: corp, userId: userName }", "unmapped: keep")(t, p)
+			if err := admin.DeleteOrganization(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if id, err = admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains}); err != nil {
+				t.Fatal(err)
+			}
+		}, check: "organization", text: "is another one now", says: []string{"write the new organizationID"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			inFile("config.yaml", `organizationID: .*`, "organizationID: "+id.String())(t, p)
+		},
+	})
+	tryRemedies(t, p, "", list)
+}
+
+// TestTheRemediesOfEveryOrganization: of what holds for all of them, and of those that were found.
+func TestTheRemediesOfEveryOrganization(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	c := newEvery(t, server)
+	p := patient{c.realm, server}
+	c.token(t, "acme")
+	addProvider(t, server, p.realm, "corp")
+	acme, at := p.realm+"/organizations/acme", "/organizations/"+c.ids["acme"].String()
+	unverified := func(t *testing.T, p patient) {
+		t.Helper()
+		adminSend(t, server, http.MethodPut, "/admin/realms/"+p.realm+at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":false}],"attributes":{"`+auth.AttrCredentials+`":[`+quotedCredentials(t, c, "acme")+`]}}`)
+	}
+	link := "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\n"
+	shared, own := mappingFile(t, link), mappingFile(t, link)
+	all := func(what string) func(*testing.T, patient) {
+		return inFile("config.yaml", `(?m)^    organizations:.*$`, "    organizations: "+strings.ReplaceAll(what, "$", "$$"))
+	}
+	tryRemedies(t, p, acme, []remedy{
+		{name: "no verified domain", provoke: unverified, check: "organization", text: "no verified domain"},
+		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has none"},
+	})
+	tryRemedies(t, p, p.realm+"/organizations/*", []remedy{
+		{name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can be that of one organization alone",
+			says: []string{"give each organization a mapping of its own in organizations.overrides"}, byHand: func(t *testing.T, p patient) {
+				t.Helper()
+				all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.ids["acme"], own))(t, p)
+				if ill := illness(p.findingsAt(t, acme)); len(ill) > 0 {
+					t.Errorf("of the organization with the mapping doctor says %+v", ill)
+				}
+			}},
+		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor of each says what to do"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			for _, f := range illness(p.findingsAt(t, acme)) {
+				for _, line := range commandsOf(f.Fix) {
+					p.obey(t, line)
+				}
+			}
+		}},
+	})
+}
