@@ -17,6 +17,8 @@ import (
 var (
 	ErrMissing = errors.New("no bearer token was sent")
 	ErrInvalid = errors.New("the bearer token is not valid for this endpoint")
+	// ErrBare is an ErrInvalid whose header held the token alone. It says nothing of the tenant's policy.
+	ErrBare    = fmt.Errorf("%w; it came without the word Bearer: an endpoint takes that only when its operator sets bareToken", ErrInvalid)
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
 	// ErrUnavailable says that it cannot be known now whether a credential is good.
@@ -40,7 +42,7 @@ func bearer(t *tenant.Tenant, header string) (string, error) {
 	case token == "" || strings.EqualFold(token, strings.TrimSpace(scheme)):
 		return "", ErrMissing
 	case !ok && !t.Policy.BareToken:
-		return "", refuse("the header holds no word Bearer, and the tenant has no bareToken")
+		return "", refused{ErrBare, "the header holds no word Bearer, and the tenant has no bareToken"}
 	}
 	if _, again := cutScheme(token); again {
 		return "", ErrDoubled
@@ -92,7 +94,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 	if len(t.AccessTokens) > 0 && isJWT(token) {
 		return a.accessToken(ctx, t, token, sum, now, cheap)
 	}
-	return tenant.Principal{}, unknown(token)
+	err = unknown(token)
+	if r, ok := errors.AsType[refused](err); ok && r.error == ErrInvalid { //nolint:errorlint // this one alone
+		if _, ok := cutScheme(strings.TrimSpace(header)); !ok {
+			err = refused{ErrBare, r.cause}
+		}
+	}
+	return tenant.Principal{}, err
 }
 
 // find compares every token, so that the time tells nothing about which one came close.
