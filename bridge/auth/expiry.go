@@ -54,10 +54,11 @@ func (e *Expiry) Look(tenants []*tenant.Tenant, now time.Time) {
 func (e *Expiry) warn(t *tenant.Tenant, token tenant.Token, within time.Duration) {
 	fields := []zap.Field{
 		zap.String("tenant", t.Path), zap.String("client", token.Name), zap.String("key_id", token.KeyID), zap.Time("expires", token.Expires),
+		zap.String("fix", t.Command("tokens", "new")),
 	}
 	if within == 0 {
-		e.Log.Error("a token has expired and is refused; make a new one with scim-bridge tokens new", fields...)
+		e.Log.Error("a token has expired and is refused; make a new one", fields...)
 		return
 	}
-	e.Log.Warn("a token expires soon; make a new one with scim-bridge tokens new", append(fields, zap.Int("within_days", int(within/day)))...)
+	e.Log.Warn("a token expires soon; make a new one", append(fields, zap.Int("within_days", int(within/day)))...)
 }

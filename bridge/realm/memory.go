@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf16"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -49,7 +50,7 @@ func Remember(ctx context.Context, c *keycloak.Client, attribute string, change 
 	}
 	for _, value := range wanted {
 		if _, found := slices.BinarySearch(kept, value); !found {
-			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run scim-bridge setup --realm %s again, which declares it", attribute, c.Realm())
+			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run setup again, which declares it: %s", attribute, tenant.CommandLine("scim-bridge", "setup", "--url", c.URL(), "--realm", c.Realm().String()))
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -331,7 +332,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 			Policies: t.Policies, BareToken: t.BareToken, OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,
 			Organizations: hasOrganizations(c.Realms[realmName]),
 		},
-		OfOrganization: t.OfOrganization, Entry: tenant.Entry{File: c.File, Mapping: t.Mapping, ClientID: c.Realms[realmName].Credentials.ClientID, Every: c.Realms[realmName].Organizations.All},
+		OfOrganization: t.OfOrganization, Entry: entryOf(c, realmName, t),
 	}
 	if out.OfOrganization {
 		out.Tokens = nil // nobody read them yet
@@ -344,6 +345,20 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		out.Organization.ID = id
 	}
 	return out, nil
+}
+
+// entryOf is what commands need that texts about a tenant name, wherever they are run.
+func entryOf(c config.Config, realmName string, t config.Tenant) tenant.Entry {
+	r := c.Realms[realmName]
+	return tenant.Entry{File: absolute(c.File), Mapping: absolute(t.Mapping), ClientID: r.Credentials.ClientID, Every: r.Organizations.All}
+}
+
+// absolute is the whole path of a file, "" for none.
+func absolute(file string) string {
+	if whole, err := filepath.Abs(file); err == nil && file != "" {
+		return whole
+	}
+	return file
 }
 
 // accessTokens are whose JWTs a tenant takes, with where their keys are.

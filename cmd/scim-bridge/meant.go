@@ -136,7 +136,7 @@ func findOrganization(ctx context.Context, c config.Config, name, alias string, 
 // refusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.
 func refusedAccount(c config.Config, name string, err error) error {
 	if keycloak.KindOf(err) == keycloak.Denied {
-		every := tenant.Tenant{Path: tenant.OrganizationPath(name, tenant.EveryOrganization), Entry: tenant.Entry{File: c.File}}
+		every := tenant.Tenant{Path: tenant.OrganizationPath(name, tenant.EveryOrganization), Entry: entryOf(c, name, config.Tenant{})}
 		return accountError{errors.New("the bridge's own account or its rights are refused by Keycloak"), every.Command("doctor")}
 	}
 	return err

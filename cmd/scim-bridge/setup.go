@@ -403,14 +403,15 @@ func (f setupFlags) print(out io.Writer, r result) error {
 		return json.NewEncoder(out).Encode(r)
 	}
 	if r.Kept != "" {
-		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      scim-bridge tokens new --config %s makes a token\n", r.Config, r.Kept, r.Config)
+		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, tenant.CommandLine("scim-bridge", "tokens", "new", "--config", r.Config))
 		return err
 	}
 	if r.Token == "" {
-		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      scim-bridge serve --config %s\n          scim-bridge tokens new --config %s --organization ALIAS\n", r.BaseURL, r.Config, r.Config)
+		_, err := fmt.Fprintf(out, "SCIM URL  %s, for each organization with a token\nNext      %s\n          %s\n", r.BaseURL,
+			tenant.CommandLine("scim-bridge", "serve", "--config", r.Config), tenant.CommandLine("scim-bridge", "tokens", "new", "--config", r.Config, "--organization", "ALIAS"))
 		return err
 	}
-	next := "scim-bridge serve --config " + r.Config
+	next := tenant.CommandLine("scim-bridge", "serve", "--config", r.Config)
 	if f.helm {
 		next = fmt.Sprintf("kubectl create secret generic scim-bridge --from-file=%s --from-file=%s, then install the chart with --values %s",
 			filepath.Join(f.out, secretName), filepath.Join(f.out, tokensName), filepath.Join(f.out, valuesName))
