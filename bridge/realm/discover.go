@@ -29,16 +29,8 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 			return false
 		}
 	}
-	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
-		return client.Organizations(ctx, first, keycloak.MaxPage)
-	})
-	if err != nil {
-		w.tellOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
-		return false
-	}
-	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
-	if err != nil {
-		w.tellOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
+	list, revoked, ok := w.listed(ctx, client, like)
+	if !ok {
 		return false
 	}
 	w.mu.Lock()
@@ -54,15 +46,38 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	if fitness.Problem != "" {
 		return false
 	}
+	w.serve(list, like, fitness, func(o keycloak.Organization) *tenant.Tenant { return makes(o, like, revoked) })
+	return true
+}
+
+// listed are the organizations of a realm, and what was taken back of their tokens.
+func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *tenant.Tenant) ([]keycloak.Organization, Revoked, bool) {
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
+		return client.Organizations(ctx, first, keycloak.MaxPage)
+	})
+	if err != nil {
+		w.tellOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
+		return nil, nil, false
+	}
+	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
+	if err != nil {
+		w.tellOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
+		return nil, nil, false
+	}
+	return list, revoked, true
+}
+
+// serve makes the tenants of the organizations with credentials that nobody named be those that are found.
+func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitness tenant.Fitness, makes func(keycloak.Organization) *tenant.Tenant) {
 	named := map[string]bool{}
 	for _, t := range w.Tenants.All() {
-		if t.Realm == realm && !t.Found {
+		if t.Realm == like.Realm && !t.Found {
 			named[t.Organization.ID.String()] = true
 		}
 	}
 	seen, refusing := map[string]bool{}, []string{}
 	for _, o := range list {
-		t := makes(o, like, revoked)
+		t := makes(o)
 		if t == nil || named[o.ID] {
 			continue
 		}
@@ -75,7 +90,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 			refusing = append(refusing, t.Path)
 		}
 	}
-	w.eachFound(realm, func(t *tenant.Tenant) {
+	w.eachFound(like.Realm, func(t *tenant.Tenant) {
 		if !seen[t.Path] {
 			w.remove(t, "the organization has no credential any more, so its tenant is gone")
 		}
@@ -83,7 +98,6 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	w.tellOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
 	w.tellOf(like, "domains", domainsLevel(refusing), "organizations without a verified domain refuse every user with an address", refusing,
 		zap.Int("organizations", len(refusing)), zap.Strings("tenants", refusing[:min(len(refusing), maxNamed)]), zap.String("fix", fix(like)))
-	return true
 }
 
 // maxNamed bounds how many a text names of many.

@@ -315,7 +315,7 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 
 			text, fix := found("rights")
 			if !strings.Contains(text, "FAIL the service account lacks the realm-management role manage-users, and no fine-grained permission") ||
-				!strings.Contains(fix, "the permissions of step 4") || !strings.Contains(fix, "take query-users and query-groups from it, and scim-bridge setup --realm "+b.realm+" --url "+server.URL+" grants manage-users") {
+				!strings.Contains(fix, "the permissions of step 4") || !strings.Contains(fix, "take query-users and query-groups from it, and have manage-users granted:\nscim-bridge setup --url "+server.URL+" --realm "+b.realm) {
 				t.Errorf("without permissions doctor says %s, and to %s", text, fix)
 			}
 			if told := setup(); !strings.Contains(told, "nothing to change") || has("manage-users") {

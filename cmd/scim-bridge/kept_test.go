@@ -209,7 +209,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			}
 			v.write(t, "config.yaml", replaced(t, "    tenants:\n", "    protected: { groups: [/ops/admins] }\n    tenants:\n"))
 			ill, _ := patient{v.testBridge, server}.diagnose(t)
-			if want := "write the id of the group that is meant in place of its name, id:" + made.String(); len(ill) != 1 || ill[0].Fix != want {
+			if want := `write the id of the group that is meant in place of its name, "id:` + made.String() + `"`; len(ill) != 1 || ill[0].Fix != want {
 				t.Errorf("doctor says %v, want the fix %q", ill, want)
 			}
 			if lines := v.lines.FilterMessage("the realm is not fit, so the tenant answers 503").Len(); lines != 2 {

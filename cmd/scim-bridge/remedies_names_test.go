@@ -164,8 +164,10 @@ func TestTheRemediesOfNeighbours(t *testing.T) {
 	tryRemedies(t, p, "", []remedy{
 		{name: "one parent of two", provoke: parent(one), check: "groups", text: "live below the same group", says: []string{fix}, byHand: parent(two)},
 		{name: "a parent above another", provoke: parent(scim), check: "groups", text: "one stands above the other", says: []string{fix}, byHand: parent(two)},
-		{name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "one stands above the other", says: []string{"or move the groups apart in Keycloak"},
-			byHand: adminDoes(http.MethodPost, "/groups/"+scim.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`)},
+		{
+			name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "one stands above the other", says: []string{"or move the groups apart in Keycloak"},
+			byHand: adminDoes(http.MethodPost, "/groups/"+scim.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`),
+		},
 		{name: "a default group of another", provoke: inMapping(first, "defaultGroups: \\[\\]", `defaultGroups: ["id:`+nested.String()+`"]`), check: "groups", text: "is among the groups of", says: []string{"name a group that no tenant has in users.defaultGroups of the mapping"}, byHand: inMapping(first, "defaultGroups: \\[.*?\\]", "defaultGroups: [/scim]")},
 	})
 }

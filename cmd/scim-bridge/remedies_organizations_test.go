@@ -40,14 +40,16 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 		{name: "Organizations off", provoke: theRealm(`{"organizationsEnabled":false}`), check: "organization", text: "Organizations are disabled", says: []string{"enable Organizations in the realm's settings"}, byHand: theRealm(`{"organizationsEnabled":true}`)},
 		{name: "the organization off", provoke: adminDoes(http.MethodPut, at, about(false, true, "")), check: "organization", text: "is disabled", says: []string{"enable the organization in Keycloak"}, byHand: adminDoes(http.MethodPut, at, about(true, true, ""))},
 		{name: "no verified domain", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain"},
-		{name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or write domains: any for it into the configuration"},
+		{
+			name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or write domains: any for it into the configuration"},
 			byHand: func(t *testing.T, p patient) {
 				t.Helper()
 				inFile("config.yaml", "      - tokensFile:", "      - domains: any\n        tokensFile:")(t, p)
 				if ill := illness(p.findingsAt(t, "")); len(ill) > 0 {
 					t.Errorf("with domains: any doctor says %+v", ill)
 				}
-			}},
+			},
+		},
 		{name: "a provider of nobody", provoke: adminDoes(http.MethodDelete, at+"/identity-providers/corp", ""), check: "identity provider", text: "is not that of the organization", says: []string{"add it to the organization in Keycloak"}, byHand: adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`)},
 		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the alias or the id that is meant"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
 	}
@@ -105,14 +107,16 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has none"},
 	})
 	tryRemedies(t, p, p.realm+"/organizations/*", []remedy{
-		{name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can be that of one organization alone",
+		{
+			name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can be that of one organization alone",
 			says: []string{"give each organization a mapping of its own in organizations.overrides"}, byHand: func(t *testing.T, p patient) {
 				t.Helper()
 				all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.ids["acme"], own))(t, p)
 				if ill := illness(p.findingsAt(t, acme)); len(ill) > 0 {
 					t.Errorf("of the organization with the mapping doctor says %+v", ill)
 				}
-			}},
+			},
+		},
 		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor of each says what to do"}, byHand: func(t *testing.T, p patient) {
 			t.Helper()
 			for _, f := range illness(p.findingsAt(t, acme)) {

@@ -203,11 +203,15 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 	tryRemedies(t, p, "", []remedy{
 		{name: "a missing right", provoke: theRight("view-realm", false), check: "rights", text: "view-realm"},
 		{name: "a missing right of links", provoke: theRight("view-identity-providers", false), check: "rights", text: "view-identity-providers"},
-		{name: "no way to manage users", provoke: both(theRight("manage-users", false), theRight("query-users", true), theRight("query-groups", true)), check: "rights", text: "no fine-grained permission",
-			says: []string{"take query-users and query-groups from it"}, byHand: both(theRight("query-users", false), theRight("query-groups", false))},
+		{
+			name: "no way to manage users", provoke: both(theRight("manage-users", false), theRight("query-users", true), theRight("query-groups", true)), check: "rights", text: "no fine-grained permission",
+			says: []string{"take query-users and query-groups from it"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
+		},
 		{name: "too many rights", provoke: theRight("manage-realm", true), check: "privileges", text: "manage-realm", says: []string{"take these roles from the service account"}, byHand: theRight("manage-realm", false)},
-		{name: "a role beside permissions", provoke: both(theRealm(`{"adminPermissionsEnabled":true}`), theRight("query-users", true), theRight("query-groups", true)), check: "privileges", text: "beside query-users",
-			says: []string{"take query-users and query-groups"}, byHand: both(theRight("query-users", false), theRight("query-groups", false))},
+		{
+			name: "a role beside permissions", provoke: both(theRealm(`{"adminPermissionsEnabled":true}`), theRight("query-users", true), theRight("query-groups", true)), check: "privileges", text: "beside query-users",
+			says: []string{"take query-users and query-groups"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
+		},
 		{name: "an attribute that is not declared", provoke: undeclared("cost_center"), check: "user profile", text: "cost_center"},
 		{name: "an attribute of the bridge that is not declared", provoke: undeclared("scim.owner"), check: "user profile", text: "scim.owner"},
 		{name: "an attribute of the bridge's account", provoke: undeclared("scim.revoked"), check: "user profile", text: "scim.revoked"},
@@ -226,14 +230,16 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 		{name: "addresses of several", provoke: theRealm(`{"loginWithEmailAllowed":false,"duplicateEmailsAllowed":true}`), check: "e-mail addresses", text: "several users", says: []string{"switch off Duplicate emails"}, byHand: theRealm(`{"duplicateEmailsAllowed":false,"loginWithEmailAllowed":true}`)},
 		{name: "something to do first", provoke: func(t *testing.T, p patient) { t.Helper(); p.action(t, "true") }, check: "first login", text: "UPDATE_PROFILE", says: []string{"under Authentication, Required actions", "by default"}, byHand: func(t *testing.T, p patient) { t.Helper(); p.action(t, "false") }},
 		{name: "adoption and registration", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:"))), check: "adoption", text: "anybody can register", says: []string{"switch off User registration"}, byHand: both(theRealm(`{"registrationAllowed":false}`), restored)},
-		{name: "adoption and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:")), check: "adoption", text: "anybody can register", says: []string{"write adopt: never"},
+		{
+			name: "adoption and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:")), check: "adoption", text: "anybody can register", says: []string{"write adopt: never"},
 			byHand: both(inFile("config.yaml", "adopt: unowned", "adopt: never"), func(t *testing.T, p patient) {
 				t.Helper()
 				if ill := p.findingsAt(t, ""); slices.ContainsFunc(ill, func(f realm.Finding) bool { return f.Check == "adoption" }) {
 					t.Errorf("with adopt: never doctor says %+v", ill)
 				}
 				p.set(t, `{"registrationAllowed":false}`)
-			})},
+			}),
+		},
 		{name: "a role that is gone", provoke: func(t *testing.T, p patient) {
 			t.Helper()
 			adminSend(t, p.server, "DELETE", "/admin/realms/"+p.realm+"/roles/employee", "")

@@ -255,25 +255,30 @@ func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client,
 		if err != nil {
 			return nil, nil, err
 		}
-		if offers.Relax && !o.Relax {
-			o.Relax = in.yes("The realm refuses user names such as o'neil@example.com and Entra's guests. Allow them?")
-		}
-		if offers.Scripts && !o.Scripts {
-			o.Scripts = in.yes("The realm takes Latin letters alone in user names, so that nobody's looks like another one in another script, as an а of Cyrillic does. Take the letters of all scripts?")
-		}
-		if offers.Usernames && !o.Usernames {
-			o.Usernames = in.yes("The realm refuses changes of user names. Allow them?")
-		}
-		if offers.Feed && !o.Feed {
-			o.Feed = in.yes("The realm stores no admin events, from which the bridge sees at once what others change. Store them, for a day?")
-		}
-		if len(offers.Editable) > 0 && !o.Restrict {
-			o.Restrict = in.yes("Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so what SCIM writes there. Take that right from them?")
-		}
+		in.offer(offers, &o)
 	}
 	s := realm.NewSetup(admin, m, o)
 	changes, err := s.Plan(ctx)
 	return s, changes, err
+}
+
+// offer asks for what the options do not have.
+func (a *asker) offer(offers realm.Offer, o *realm.Options) {
+	for _, one := range []struct {
+		open     bool
+		option   *bool
+		question string
+	}{
+		{offers.Relax, &o.Relax, "The realm refuses user names such as o'neil@example.com and Entra's guests. Allow them?"},
+		{offers.Scripts, &o.Scripts, "The realm takes Latin letters alone in user names, so that nobody's looks like another one in another script, as an а of Cyrillic does. Take the letters of all scripts?"},
+		{offers.Usernames, &o.Usernames, "The realm refuses changes of user names. Allow them?"},
+		{offers.Feed, &o.Feed, "The realm stores no admin events, from which the bridge sees at once what others change. Store them, for a day?"},
+		{len(offers.Editable) > 0, &o.Restrict, "Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so what SCIM writes there. Take that right from them?"},
+	} {
+		if one.open && !*one.option {
+			*one.option = a.yes(one.question)
+		}
+	}
 }
 
 func (f setupFlags) confirm(in *asker, changes []realm.Change) error {
