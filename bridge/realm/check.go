@@ -38,10 +38,11 @@ type need struct {
 	anyDomain     bool // whether addresses outside the organization's verified domains are taken
 	// passesBy says that tokens in the organization's attributes are not taken, where others are.
 	passesBy bool
+	shares   bool // whether the mapping is that of all organizations
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization}
+	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Organization.Alias == tenant.EveryOrganization}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the

@@ -160,7 +160,11 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 	_, err := c.OrganizationGroups(ctx, id, 0, 1)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
-		r.warn(checkGroups, "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6", "this Keycloak has no groups of organizations, so that the tenant has no groups")
+		fix := "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6"
+		if n.shares {
+			fix = "give an organization that needs groups a mapping of its own in organizations.overrides, with a group of the realm in groups.parent, or upgrade to 26.6"
+		}
+		r.warn(checkGroups, fix, "this Keycloak has no groups of organizations, so that the tenant has no groups")
 	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
 		r.fail(checkGroups, "remove groups.parent from the mapping, or give each organization a mapping with a parent of its own in organizations.overrides", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:

@@ -99,12 +99,23 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	p.delegate()
 	p.forget(ctx)
 	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity != Pass }) {
-		p.pass(checkProtected, "users that are protected: %d; groups: %d; service accounts, which no tenant has: %d", len(p.protected.Users)+len(p.protected.Delegates), len(p.protected.Groups), len(p.protected.ServiceAccounts))
+		p.pass(checkProtected, "users that are protected: %d; groups: %d; service accounts, which no tenant has: %d", p.people(), len(p.protected.Groups), len(p.protected.ServiceAccounts))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
 		p.pass(checkProtected, "by the configuration: %s", strings.Join(ids, ", "))
 	}
 	return Protection{p.protected, p.Findings, p.names}, nil
+}
+
+// people are how many users are protected, service accounts apart, which are no users.
+func (p *protector) people() int {
+	n := len(p.protected.Delegates) // which are no service accounts
+	for id := range p.protected.Users {
+		if !p.protected.ServiceAccounts[id] {
+			n++
+		}
+	}
+	return n
 }
 
 // remember reads what the names of the configuration meant before the bridge was started. Without

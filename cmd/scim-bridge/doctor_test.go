@@ -119,7 +119,7 @@ func faults() []fault {
 	}
 	secret, token, ended := "", "", ""
 	return []fault{
-		{"a missing role", rights("view-realm", false), rights("view-realm", true), realm.Fail, "rights", "lacks the realm-management roles view-realm", "scim-bridge setup --realm "},
+		{"a missing role", rights("view-realm", false), rights("view-realm", true), realm.Fail, "rights", "lacks the realm-management roles view-realm", "scim-bridge setup --url "},
 		{"an undeclared attribute", func(t *testing.T, p patient) {
 			t.Helper()
 			p.profile(t, func(u *keycloak.UserProfile) {
@@ -262,6 +262,7 @@ func TestDoctorPrints(t *testing.T) {
 	for _, want := range []string{
 		"tenant " + b.realm + ", realm " + b.realm + "\n",
 		"PASS  rights            the service account has manage-users, view-realm, view-clients, view-identity-providers\n",
+		"PASS  protected         users that are protected: 0; groups: 0; service accounts, which no tenant has: 2\n",
 		" passed, 0 warnings, 0 failed\n",
 	} {
 		if code != 0 || !strings.Contains(out, want) {

@@ -102,6 +102,22 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 	all := func(what string) func(*testing.T, patient) {
 		return inFile("config.yaml", `(?m)^    organizations:.*$`, "    organizations: "+strings.ReplaceAll(what, "$", "$$"))
 	}
+	for _, f := range p.findingsAt(t, acme) { // before 26.6
+		if f.Text != noOwnGroups {
+			continue
+		}
+		if !strings.Contains(f.Fix, "a mapping of its own in organizations.overrides, with a group of the realm in groups.parent") {
+			t.Errorf("the fix is %q", f.Fix)
+		}
+		p.group(t, "of-acme", keycloak.GroupID{})
+		all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.ids["acme"], mappingFile(t, "version: 1\ngroups: { parent: /of-acme }\n")))(t, p)
+		for _, f := range p.findingsAt(t, acme) {
+			if f.Text == noOwnGroups || f.Severity == "FAIL" {
+				t.Errorf("after the fix doctor says %+v", f)
+			}
+		}
+		all(`"*"`)(t, p)
+	}
 	tryRemedies(t, p, acme, []remedy{
 		{name: "no verified domain", provoke: unverified, check: "organization", text: "no verified domain"},
 		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has none"},
