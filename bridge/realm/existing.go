@@ -126,7 +126,7 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 		return
 	}
 	// What an adoption refuses stays in the count: its lines say why.
-	fix := "see first what scim-bridge adopt --tenant " + t.Path + " --dry-run says, then take them over with scim-bridge adopt"
+	fix := "see first what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
 	switch {
 	case !found.Any():
 		r.pass(checkExisting, "an endpoint made or took over all users and groups")
@@ -137,7 +137,7 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	case t.Policy.OwnedOnly:
 		r.pass(checkExisting, "%s that no endpoint made: the client does not see these users (scope: owned), and neither renames nor deletes these groups", found)
 	default:
-		r.warn(checkExisting, fix+", or write scope: owned, so that the client does not see these users",
+		r.warn(checkExisting, fix+"\nor write scope: owned into the configuration, so that the client does not see these users",
 			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them", found)
 	}
 }

@@ -98,7 +98,7 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 					text = "2 users and 1 groups that no endpoint made"
 				}
 				found := c.finding(t, b, "existing")
-				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "scim-bridge adopt --tenant "+b.path(t)) {
+				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "\nscim-bridge adopt ") || !strings.Contains(found.Fix, "--tenant "+b.path(t)+" --dry-run\n") {
 					t.Errorf("%s: doctor finds %+v, want %q", of, found, text)
 				}
 			}
