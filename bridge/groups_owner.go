@@ -30,6 +30,8 @@ func (r *request) adoptsGroup(g keycloak.Group) bool {
 func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (mapping.GroupState, error) {
 	renamed := state.Name != current.Name
 	switch party := r.Tenant.Party; {
+	case renamed && r.wall.KeepsGroup(current.ID): // whosever it is
+		return state, guard.KeptError{ID: current.ID}
 	case party.Left(current.Attributes) || party.HalfMade(current.Attributes):
 		return state.Owned(), nil
 	case party.OwnsGroup(current):

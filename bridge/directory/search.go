@@ -255,8 +255,8 @@ func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err 
 		found.Resources, err = resources(items)
 		return err
 	})
-	if err = g.Wait(); err == nil {
-		found.Total = max(found.Total, q.first()+len(found.Resources)) // somebody may have come between the two
+	if err = g.Wait(); err == nil && len(found.Resources) > 0 { // somebody may have come between the two
+		found.Total = max(found.Total, q.first()+len(found.Resources))
 	}
 	return found, pure, err
 }

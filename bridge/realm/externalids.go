@@ -98,13 +98,13 @@ func (r *Report) tellExternalIDs(t *tenant.Tenant, looked, withoutKey, shared in
 		of = "users that were looked at; the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all"
 	}
 	if withoutKey > 0 {
-		r.warn(checkExternalIDs, "the next change of each by its client writes the key, as does scim-bridge adopt --config FILE --tenant "+t.Path+", which also takes over the accounts that nobody owns: see --dry-run first",
+		r.warn(checkExternalIDs, "the next change of each by its client writes the key, as does an adoption, which also takes over what nobody owns; see first what it would do:\n{adopt} --dry-run\n{adopt}",
 			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: each is found, and a look-up of it takes longer", withoutKey, looked, of)
 	}
 	if shared > 0 {
-		fix := "see who they are, side by side, with scim-bridge users list --config FILE --tenant " + t.Path + " --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id; correct them at the identity provider"
+		fix := "see who they are, side by side, and correct them at the identity provider:\n{users list} --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id"
 		if !t.Policy.OneExternalID() {
-			fix += ", and write externalId: unique where its ids are of one person each"
+			fix += "\nand write externalId: unique where its ids are of one person each"
 		}
 		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another one, so that a client that looks one up finds several, and Entra ID then stops with this user", shared, looked, of)
 	}

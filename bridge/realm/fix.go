@@ -31,7 +31,7 @@ func (r *Report) fix(text string) string {
 	}
 	return strings.NewReplacer(
 		"{setup}", r.setup(), "{tokens new}", r.of.Command("tokens", "new"), "{tokens revoke}", r.of.Command("tokens", "revoke"), "{doctor}", r.of.Command("doctor"),
-		"{adopt}", r.of.Command("adopt"),
+		"{adopt}", r.of.Command("adopt"), "{users list}", r.of.Command("users", "list"),
 	).Replace(text)
 }
 

@@ -29,20 +29,15 @@ func TestDoctorTellsOfExternalIDs(t *testing.T) {
 			}
 			p.grant(t, userID(t, admin), role)
 			p.look(t)
-			p.finds1(t, "2 of 4 users have an externalId that another SCIM server", "scim-bridge adopt --config FILE --tenant "+p.realm)
+			p.finds1(t, "2 of 4 users have an externalId that another SCIM server", "scim-bridge adopt --config "+p.file+" --tenant "+p.realm+" --dry-run\n")
 
 			p.adoptions(t, p.controlled(t), p.realm)
 			p.finds1(t, "", "")
 
 			twin := p.create(t, "/Users", `{"userName":"twin","externalId":"F"}`)
 			fix := p.finds1(t, "2 of 5 users share their externalId", "externalId: unique")
-			_, listing, _ := strings.Cut(fix, "scim-bridge ")
-			listing, _, _ = strings.Cut(listing, ";")
-			args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(listing, "'externalId pr'", "FILTER"), "FILE", p.file))
-			for i := range args {
-				args[i] = strings.ReplaceAll(args[i], "FILTER", "externalId pr")
-			}
-			if out, told, code := command(t, "", args...); code != 0 || !strings.Contains(out, "F  ") || strings.Index(out, "twin") < strings.Index(out, "F  ") {
+			listing := commandsOf(fix)[0]
+			if out, told, code := command(t, "", shellWords(t, listing)[1:]...); code != 0 || !strings.Contains(out, "F  ") || strings.Index(out, "twin") < strings.Index(out, "F  ") {
 				t.Errorf("%s ends with %d: %s%s", listing, code, out, told)
 			}
 			p.must(t, http.MethodPatch, "/Users/"+twin, patchBody(`{"op":"replace","path":"externalId","value":"G"}`))
@@ -55,6 +50,7 @@ func TestDoctorTellsOfExternalIDs(t *testing.T) {
 func (p patient) finds1(t *testing.T, text, fix string) string {
 	t.Helper()
 	ill, code := p.diagnose(t)
+	ill = illness(ill)
 	if text == "" {
 		if code != 0 || len(ill) > 0 {
 			t.Errorf("doctor ends with %d and says %v", code, ill)

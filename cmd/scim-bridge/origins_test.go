@@ -182,6 +182,9 @@ func walkTable(t *testing.T, command, kind string, origins, verbs []string, run 
 			})
 		}
 	})
+	if len(tb.columns) == 0 {
+		t.Skip("no column was walked")
+	}
 	for c, found := range tb.columns {
 		for _, origin := range origins {
 			for _, verb := range verbs {

@@ -22,7 +22,7 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	args := func(more ...string) []string {
 		return append([]string{
 			"setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password,
-			"--relax-validators", "--allow-username-changes", "--change-feed", "--out", t.TempDir(),
+			"--relax-validators", "--allow-all-scripts", "--allow-username-changes", "--change-feed", "--out", t.TempDir(),
 		}, more...)
 	}
 	if _, told, code := command(t, "y\n", args()...); code != 0 || strings.Contains(told, "already") {
