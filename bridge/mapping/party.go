@@ -222,6 +222,8 @@ func (p Party) LeftOpen(u keycloak.User) bool {
 func notOwner(u keycloak.User, names []string) *scim.Error {
 	list := strings.Join(names, ", ")
 	switch {
+	case u.FederationLink != "" && Unowned(u.Attributes):
+		return scim.Forbidden(codeNotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
 		return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:

@@ -54,6 +54,10 @@ func TestMembersOfAnOrganizationFromADirectory(t *testing.T) {
 				}
 			}
 			told(acme.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+ann, replaceBody("name.familyName", `"Zoe"`)), "where the account comes from")
+			leaving := acme.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+ann, replaceBody("active", "false"))
+			if told(leaving, "where the account comes from", "DELETE ends the membership"); strings.Contains(leaving, "adopt") {
+				t.Errorf("nobody takes over the account of a directory: %q", leaving)
+			}
 			acme.must(t, http.MethodDelete, "/Users/"+ann, "")
 			acme.refused(t, http.StatusNotFound, http.MethodGet, "/Users/"+ann, "")
 			if after := c.realm.named(t, "ann"); after.ID != ann || !after.Enabled {

@@ -52,6 +52,7 @@ type walk struct {
 	made   int        // accounts and groups so far
 
 	box            mailbox          // of the realm, once made
+	directories    map[bool]int     // people that were taken of the directory whose users are imported, and of the other
 	managed, other *keycloak.Client // the identity providers of the organization and of the realm, once made
 }
 
@@ -75,7 +76,7 @@ func newWalk(t *testing.T, c tenantKind) *walk {
 		all.realm.useMapping(t, path, mappingOfOrigins)
 	}
 	adminSend(t, all.server, http.MethodPost, "/admin/realms/"+realm+"/clients", `{"clientId":"app","publicClient":true,"standardFlowEnabled":true,"redirectUris":["http://app.test/*"]}`)
-	return &walk{customers: all, column: c, b: all.bothTenants()[c.of]}
+	return &walk{customers: all, column: c, b: all.bothTenants()[c.of], directories: map[bool]int{}}
 }
 
 // name is one that nobody has.
