@@ -158,7 +158,7 @@ func (w *walk) inDirectory(t *testing.T, imported bool) foundAccount {
 		for i := range directoryPeople {
 			names = append(names, fmt.Sprintf("%s-%02d", prefix, i))
 		}
-		provider := keycloaktest.StartLDAP(t, persons(names...), nil).Federate(t, w.server, w.b.realm, keycloaktest.FederationOptions{Name: prefix, EditMode: "READ_ONLY", Imports: imported})
+		provider := keycloaktest.StartLDAP(t, persons(names...), nil).Federate(t, w.server, w.b.realm, keycloaktest.FederationOptions{Name: prefix, EditMode: keycloak.EditReadOnly, Imports: imported})
 		if imported {
 			provider.Sync()
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
@@ -23,6 +24,7 @@ type foundGroup struct {
 // The ways in which groups come to be that accounts do not.
 const (
 	aboveOther = "stands above another one"
+	ofLDAP     = "a directory (LDAP) has"
 	withAdmin  = "has an administrator of the realm as a member"
 )
 
@@ -44,6 +46,11 @@ func (w *walk) newGroup(t *testing.T, origin string) foundGroup {
 			t.Fatal(err)
 		}
 		return g
+	case ofLDAP:
+		if w.column.of == "organization" { // such groups are the realm's
+			return foundGroup{}
+		}
+		return w.directoryGroup(t)
 	case byOther:
 		return w.foreignGroup(t)
 	}
@@ -74,6 +81,26 @@ func (w *walk) scimGroup(t *testing.T) foundGroup {
 	return w.withMember(t, g)
 }
 
+// directoryGroup is one that Keycloak reads from a directory. All of a walk are made with the first one.
+func (w *walk) directoryGroup(t *testing.T) foundGroup {
+	t.Helper()
+	if w.directories[true] == 0 {
+		groups := map[string][]string{}
+		for i := range directoryPeople {
+			groups[fmt.Sprintf("directory-%02d", i)] = []string{"nobody"} // a group of names has to have one
+		}
+		keycloaktest.StartLDAP(t, persons("ann"), groups).Federate(t, w.server, w.b.realm, keycloaktest.FederationOptions{Name: "groups", EditMode: keycloak.EditReadOnly, Imports: true, Groups: "READ_ONLY"}).Sync()
+	}
+	g := foundGroup{name: fmt.Sprintf("directory-%02d", w.directories[true])}
+	w.directories[true]++
+	held, err := w.b.admin.GroupByPath(t.Context(), "/"+g.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.id = w.groupID(t, w.column.of, held.ID)
+	return w.withMember(t, g)
+}
+
 // foreignGroup is one where the tenant has its groups that carries the mark of another tenant.
 func (w *walk) foreignGroup(t *testing.T) foundGroup {
 	t.Helper()
@@ -100,6 +127,9 @@ const (
 // doesGroup is does for a group.
 func (w *walk) doesGroup(t *testing.T, verb string, g foundGroup) (cell string, changed bool) {
 	t.Helper()
+	if g.name == "" {
+		return "Keycloak has none", false
+	}
 	switch verb {
 	case reads:
 		if status, got := w.answer(t, http.MethodGet, "/Groups/"+g.id.String(), ""); got == nil {
@@ -217,7 +247,7 @@ const groupsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsForGr
 // TestWhatHoldsForGroups is TestWhatHoldsForAccounts for groups.
 func TestWhatHoldsForGroups(t *testing.T) {
 	t.Parallel()
-	origins := []string{byConsole, aboveOther, withAdmin, byOther, byThis}
+	origins := []string{byConsole, aboveOther, withAdmin, byOther, byThis, ofLDAP}
 	verbs := []string{reads, findsByDisplay, creates, changesTitle, renames, addsMember, removesMember, empties, deletesIt}
 	walkTable(t, groupsCommand, "A group", origins, verbs, func(t *testing.T, w *walk) cells {
 		t.Helper()
