@@ -78,7 +78,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
 	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
-	r.Resolved, r.OrganizationGroups, r.Protected = report.Resolved, report.OrganizationGroups, report.Protected
+	r.Resolved, r.OrganizationGroups, r.Protected, r.Federations = report.Resolved, report.OrganizationGroups, report.Protected, report.Federations
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
 }

@@ -127,6 +127,9 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	}
 	// What an adoption refuses stays in the count: its lines say why.
 	fix := "see first what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
+	if len(r.Federations) > 0 {
+		fix += "\nUsers of a user federation are in the count, and nobody takes them over"
+	}
 	switch {
 	case !found.Any():
 		r.pass(checkExisting, "an endpoint made or took over all users and groups")
