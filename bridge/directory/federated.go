@@ -19,11 +19,11 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 	if err != nil {
 		return Found{}, false, err
 	}
-	count := q.Count
+	count, read := q.Count, pages
 	if q.Count > 0 && q.first()+q.Count >= total {
-		count = (q.Count/upstreamPage + 1) * upstreamPage
+		count, read = (q.Count/upstreamPage+1)*upstreamPage, oneByOne
 	}
-	parts, err := pages(ctx, q.first(), count, s.read)
+	parts, err := read(ctx, q.first(), count, s.read)
 	if err != nil {
 		return Found{}, false, err
 	}
@@ -42,6 +42,23 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 		found.Total = max(total, q.first()+len(items))
 	}
 	return found, true, nil
+}
+
+// oneByOne is pages, one after the other until a page is not full: users whom Keycloak lists for the first time are
+// copied by that call, and of two calls that copy the same ones the one that is later shows none of them.
+func oneByOne(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
+	var parts []part
+	for offset := 0; offset < count; offset += upstreamPage {
+		limit := min(upstreamPage, count-offset)
+		p, err := read(ctx, first+offset, limit)
+		if err != nil {
+			return nil, err
+		}
+		if parts = append(parts, p); len(p.all) < limit {
+			break
+		}
+	}
+	return parts, nil
 }
 
 // joined are the items of some pages; pure says that nothing is on them that nobody may see.
