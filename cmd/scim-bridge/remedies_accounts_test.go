@@ -103,12 +103,18 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	refused("domain-not-verified", 403, "have it added and verified", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
 		set(organization, enabled("true", `,{"name":"other.test","verified":true}`)))
 
-	c.realm.reconfigure(t, eachTenant(func(tenant *config.Tenant) { tenant.Adopt, tenant.ExternalID = config.AdoptUnowned, config.ExternalIDUnique }))
+	c.realm.reconfigure(t, eachTenant(func(tenant *config.Tenant) {
+		tenant.Adopt, tenant.ExternalID = config.AdoptUnowned, config.ExternalIDUnique
+	}))
 	joe := acme.account(t, "joe", true).String()
 	c.admit(t, joe, "acme")
 	refused("account-adopted-in-parts", 403, "send the other attributes first", request{acme, http.MethodPatch, "/Users/" + joe, patchBody(`{"op":"replace","path":"userName","value":"joseph"}`)},
-		func() { acme.must(t, http.MethodPatch, "/Users/"+joe, patchBody(`{"op":"add","path":"title","value":"t"}`)) })
+		func() {
+			acme.must(t, http.MethodPatch, "/Users/"+joe, patchBody(`{"op":"add","path":"title","value":"t"}`))
+		})
 	acme.must(t, http.MethodPatch, "/Users/"+ann, patchBody(`{"op":"add","path":"externalId","value":"X"}`))
 	refused("external-id-taken", 409, "externalId", request{acme, http.MethodPost, "/Users", `{"userName":"other","externalId":"X"}`},
-		func() { acme.must(t, http.MethodPatch, "/Users/"+ann, patchBody(`{"op":"replace","path":"externalId","value":"Y"}`)) })
+		func() {
+			acme.must(t, http.MethodPatch, "/Users/"+ann, patchBody(`{"op":"replace","path":"externalId","value":"Y"}`))
+		})
 }
