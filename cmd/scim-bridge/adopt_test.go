@@ -17,13 +17,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// adoptUnowned lets every tenant take accounts over.
+// adoptUnowned lets every tenant take accounts and groups over.
 func adoptUnowned(c *config.Config) {
-	for _, r := range c.Realms {
-		for i := range r.Tenants {
-			r.Tenants[i].Adopt = config.AdoptUnowned
-		}
-	}
+	eachTenant(func(t *config.Tenant) { t.Adopt = config.AdoptUnowned })(c)
 }
 
 // account makes a user past the bridge, as one that was there before it, who can log in with
@@ -307,13 +303,7 @@ func TestOnDelete(t *testing.T) {
 		for _, policy := range []config.OnDelete{config.OnDeleteDelete, config.OnDeleteDisable, config.OnDeleteLeave} {
 			t.Run(name+" "+string(policy), func(t *testing.T) {
 				t.Parallel()
-				c := newCustomers(t, start(t), func(c *config.Config) {
-					for _, r := range c.Realms {
-						for i := range r.Tenants {
-							r.Tenants[i].OnDelete, r.Tenants[i].Scope = policy, config.ScopeOwned
-						}
-					}
-				})
+				c := newCustomers(t, start(t), leaving(policy))
 				c.realm.probeDelete(t, policy, "realm")
 				c.of["acme"].probeDelete(t, policy, "organization")
 			})

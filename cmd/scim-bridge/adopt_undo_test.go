@@ -73,11 +73,7 @@ func TestAnAdoptionIsUndone(t *testing.T) {
 func TestAdoptAsksFirst(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []config.OnDelete{config.OnDeleteDelete, config.OnDeleteLeave} {
-		b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(conf *config.Config) {
-			for _, r := range conf.Realms {
-				r.Tenants[0].OnDelete, r.Tenants[0].Scope = policy, config.ScopeOwned
-			}
-		})
+		b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), leaving(policy))
 		id := b.account(t, "jane", true).String()
 		file := b.controlled(t)
 		for _, answer := range []string{"", "n\n"} {

@@ -65,6 +65,11 @@ func (c customers) groupID(t *testing.T, of, text string) keycloak.GroupID {
 	return id
 }
 
+// leaving has every tenant keep to its own users, and do with what it deletes as a policy says.
+func leaving(policy config.OnDelete) func(*config.Config) {
+	return eachTenant(func(t *config.Tenant) { t.OnDelete, t.Scope = policy, config.ScopeOwned })
+}
+
 // TestAGroupThatSCIMDidNotMake keeps its name, its roles and itself. Its members and its other
 // attributes change as those of any group.
 func TestAGroupThatSCIMDidNotMake(t *testing.T) {
@@ -168,13 +173,7 @@ func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 		for _, policy := range []config.OnDelete{config.OnDeleteDelete, config.OnDeleteDisable} {
 			t.Run(name+" "+string(policy), func(t *testing.T) {
 				t.Parallel()
-				c := newCustomers(t, start(t), func(conf *config.Config) {
-					for _, r := range conf.Realms {
-						for i := range r.Tenants {
-							r.Tenants[i].OnDelete, r.Tenants[i].Scope = policy, config.ScopeOwned
-						}
-					}
-				})
+				c := newCustomers(t, start(t), leaving(policy))
 				for of, b := range c.bothTenants() {
 					id := b.create(t, "/Groups", `{"displayName":"team-`+of+`"}`)
 					seen := b.create(t, "/Users", `{"userName":"seen-`+of+`"}`)
@@ -227,13 +226,7 @@ func TestOnDeleteOfGroups(t *testing.T) {
 		for _, policy := range []config.OnDelete{config.OnDeleteDisable, config.OnDeleteLeave} {
 			t.Run(name+" "+string(policy), func(t *testing.T) {
 				t.Parallel()
-				c := newCustomers(t, start(t), func(conf *config.Config) {
-					for _, r := range conf.Realms {
-						for i := range r.Tenants {
-							r.Tenants[i].OnDelete, r.Tenants[i].Scope = policy, config.ScopeOwned
-						}
-					}
-				})
+				c := newCustomers(t, start(t), leaving(policy))
 				for of, b := range c.bothTenants() {
 					user := b.create(t, "/Users", `{"userName":"`+of+`"}`)
 					body := `{"displayName":"team-` + of + `","externalId":"X","members":[{"value":"` + user + `"}]}`

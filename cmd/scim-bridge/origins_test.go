@@ -60,16 +60,12 @@ const mappingOfOrigins = "version: 1\nusers:\n  attributes: { title: { keycloak:
 
 func newWalk(t *testing.T, c tenantKind) *walk {
 	t.Helper()
-	all := newCustomers(t, keycloaktest.Real(t), func(conf *config.Config) {
-		for _, r := range conf.Realms {
-			for i := range r.Tenants {
-				r.Tenants[i].Adopt = c.adopt
-				if r.Tenants[i].Organization == "" {
-					r.Tenants[i].Scope = c.scope
-				}
-			}
+	all := newCustomers(t, keycloaktest.Real(t), eachTenant(func(t *config.Tenant) {
+		t.Adopt = c.adopt
+		if t.Organization == "" {
+			t.Scope = c.scope
 		}
-	})
+	}))
 	realm := all.realm.realm
 	runSetup(t, all.server, realm, "--mapping", mappingFile(t, mappingOfOrigins))
 	for _, path := range []string{realm, tenant.OrganizationPath(realm, "acme")} {
