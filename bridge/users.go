@@ -384,7 +384,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case owns && !shared && policy.Deletes():
 		return plan.ForDeletedUser(cur.userID), nil
 	case !r.organization().IsZero():
-		return k.planExpulsion(ctx, r, cur, owns && !shared && policy.Disables())
+		return k.planExpulsion(ctx, r, cur, owns, owns && !shared && policy.Disables())
 	case mapping.Unowned(cur.user.Attributes):
 		return nil, scim.Forbidden(codeNotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator take such accounts over with scim-bridge adopt")
 	case !owns:
@@ -406,8 +406,11 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 }
 
 // planExpulsion plans that a user leaves the tenant's organization and its groups.
-func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
-	if cur.user.Managed {
+func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, owns, disable bool) (plan.Plan, error) {
+	switch {
+	case cur.user.Managed && owns:
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator write onDelete: delete and end its memberships of other organizations")
+	case cur.user.Managed:
 		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator take the account over with scim-bridge adopt, and delete it then")
 	}
 	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())

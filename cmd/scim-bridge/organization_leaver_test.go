@@ -180,3 +180,29 @@ func TestDoctorFindsLeaversWithOpenAccounts(t *testing.T) {
 		})
 	}
 }
+
+// TestAManagedMemberOfItsOwnDoesNotLeave: Keycloak would delete the account with the membership. The remedy that
+// the refusal names is done.
+func TestAManagedMemberOfItsOwnDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []config.OnDelete{config.OnDeleteDisable, config.OnDeleteLeave} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			c := newCustomers(t, keycloaktest.Real(t), leaving(policy))
+			b := c.of["acme"]
+			id := c.brokered(t, "acme", "mia@acme.test").String()
+			b.adoptions(t, b.controlled(t), b.path(t))
+			if got := b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, ""); !strings.Contains(got, "onDelete: delete") || strings.Contains(got, "scim-bridge adopt") {
+				t.Errorf("DELETE says %q", got)
+			}
+			if !b.user(t, id).Enabled {
+				t.Error("a DELETE that was refused disabled the account")
+			}
+			b.reconfigure(t, leaving(config.OnDeleteDelete))
+			b.must(t, http.MethodDelete, "/Users/"+id, "")
+			if _, err := b.admin.User(t.Context(), userID(t, id)); keycloak.KindOf(err) != keycloak.NotFound {
+				t.Errorf("after the remedy and a DELETE the account is there: %v", err)
+			}
+		})
+	}
+}
