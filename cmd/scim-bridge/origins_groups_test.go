@@ -84,16 +84,17 @@ func (w *walk) scimGroup(t *testing.T) foundGroup {
 // directoryGroup is one that Keycloak reads from a directory. All of a walk are made with the first one.
 func (w *walk) directoryGroup(t *testing.T) foundGroup {
 	t.Helper()
+	parent := w.b.app.watcher.Tenants.ByPath(w.b.path(t)).Mapping.GroupParent
 	if w.directories[true] == 0 {
 		groups := map[string][]string{}
 		for i := range directoryPeople {
 			groups[fmt.Sprintf("directory-%02d", i)] = []string{"nobody"} // a group of names has to have one
 		}
-		keycloaktest.StartLDAP(t, persons("ann"), groups).Federate(t, w.server, w.b.realm, keycloaktest.FederationOptions{Name: "groups", EditMode: keycloak.EditReadOnly, Imports: true, Groups: "READ_ONLY"}).Sync()
+		keycloaktest.StartLDAP(t, persons("ann"), groups).Federate(t, w.server, w.b.realm, keycloaktest.FederationOptions{Name: "groups", EditMode: keycloak.EditReadOnly, Imports: true, Groups: "READ_ONLY", GroupsPath: parent}).Sync()
 	}
 	g := foundGroup{name: fmt.Sprintf("directory-%02d", w.directories[true])}
 	w.directories[true]++
-	held, err := w.b.admin.GroupByPath(t.Context(), "/"+g.name)
+	held, err := w.b.admin.GroupByPath(t.Context(), parent+"/"+g.name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package keycloaktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ type FederationOptions struct {
 	Registers bool
 	// Groups is the mode of the mapper of groups: READ_ONLY, LDAP_ONLY or IMPORT; "" for no mapper.
 	Groups string
+	// GroupsPath is the path of the group below which groups are, "" for the top level.
+	GroupsPath string
 }
 
 // Federation is the user federation of a realm with a directory.
@@ -59,7 +62,7 @@ func (l *LDAP) Federate(tb testing.TB, s Server, realm string, o FederationOptio
 		f.groups = f.component("groups", "group-ldap-mapper", mapperType, f.ID, map[string]string{
 			"groups.dn": ldapGroups, "group.name.ldap.attribute": "cn", "group.object.classes": "groupOfNames", "preserve.group.inheritance": "false",
 			"membership.ldap.attribute": "member", "membership.attribute.type": "DN", "membership.user.ldap.attribute": "uid", "mode": o.Groups,
-			"user.roles.retrieve.strategy": "LOAD_GROUPS_BY_MEMBER_ATTRIBUTE", "drop.non.existing.groups.during.sync": "false", "groups.path": "/",
+			"user.roles.retrieve.strategy": "LOAD_GROUPS_BY_MEMBER_ATTRIBUTE", "drop.non.existing.groups.during.sync": "false", "groups.path": cmp.Or(o.GroupsPath, "/"),
 		})
 	}
 	return f
