@@ -305,7 +305,7 @@ func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adop
 				return nil, err
 			}
 			for _, g := range list {
-				out = append(out, Adoption{Type: typeGroup, ID: g.ID, Name: g.Name})
+				out = append(out, Adoption{Type: typeGroup, ID: g.ID, Name: g.Name, Outcome: Own})
 			}
 			n = len(list)
 		} else {
@@ -314,7 +314,7 @@ func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adop
 				return nil, err
 			}
 			for _, u := range list {
-				out = append(out, Adoption{Type: typeUser, ID: u.ID, Name: u.Username})
+				out = append(out, Adoption{Type: typeUser, ID: u.ID, Name: u.Username, Outcome: Own})
 			}
 			n = len(list)
 		}

@@ -43,8 +43,8 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 	return out
 }
 
-// federatedCreation refuses a new user whom Keycloak would write to a directory and not keep: nothing but
-// the names would be stored, not whose the account is nor that it is inactive (measured on 26.7.5).
+// federatedCreation refuses a new user when Keycloak would write the user to a directory and keep no copy. Keycloak
+// would then store the names alone, not whose the account is nor that it is inactive (measured on 26.7.5).
 func (r *request) federatedCreation() error {
 	if r.Endpoint != endpointUsers {
 		return nil
@@ -175,8 +175,8 @@ func (r *request) keptNames(e guard.FederatedError, cur current, ch change) []st
 // differing are the attributes of a user beside its fields that a change gives other values.
 func (r *request) differing(before, after current) []string {
 	shown, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, after.user)
-	if err != nil {
-		return nil
+	if err != nil { // they cannot be named
+		return []string{"attributes"}
 	}
 	old, now := flat(before.resource.Document), flat(shown.Document)
 	var out []string
@@ -278,9 +278,9 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 	return failure
 }
 
-// federatedFailure words a refusal of Keycloak's that comes from the federation of a user, nil for any
-// other: where the federation is none that could be asked before, is away, or is another one since the last
-// look.
+// federatedFailure words an error of Keycloak that comes from a user federation. It returns nil for any other error.
+// guard.Federated refuses most of these changes before they are made. It cannot do so when the provider is no LDAP, when
+// the directory does not answer, or when the provider was changed since the last look.
 func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	failed, _ := errors.AsType[*apply.Error](err)
 	if failed == nil {

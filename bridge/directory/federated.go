@@ -44,8 +44,9 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 	return found, true, nil
 }
 
-// oneByOne is pages, one after the other until a page is not full: users whom Keycloak lists for the first time are
-// copied by that call, and of two calls that copy the same ones the one that is later shows none of them.
+// oneByOne reads pages as pages does, but one after the other, and stops at a page that is not full. Keycloak copies a
+// user of a directory with the first call that lists the user. When two calls copy the same users at once, the
+// later call shows none of them (measured on 26.7.5).
 func oneByOne(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
 	var parts []part
 	for offset := 0; offset < count; offset += upstreamPage {

@@ -107,7 +107,7 @@ func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 				return nil, err
 			}
 		}
-		sc.total.Store(int64(max(total, w.len()))) // Keycloak counts nobody of a directory whom it does not keep
+		sc.total.Store(int64(max(total, w.len()))) // Keycloak's count lacks users of a directory that it does not copy
 	}
 	return nil, unsteady("resources were deleted faster than they could be searched")
 }

@@ -55,7 +55,8 @@ type search struct {
 	// mixed says that read and count are also about what nobody may see, so that no page can
 	// be counted by them.
 	mixed bool
-	// federated says that read goes on behind what count counts, to users whom Keycloak does not keep.
+	// federated says that the list may be longer than Keycloak's count: Keycloak lists users of a directory that
+	// it does not count.
 	federated bool
 	// beside says that the filter names what is in no document, so that no index has it.
 	beside bool

@@ -45,19 +45,28 @@ type TenantStatus struct {
 	Indexes     []IndexStatus `json:"indexes,omitempty"`
 }
 
+// What may trouble a tenant, the least first.
+const (
+	troubleNone = iota
+	troubleWarned
+	troubleMapping
+	troubleWrites
+	troubleUnfit
+)
+
 // Trouble is the greater, the more the tenant needs somebody: 0 for one that answers everything.
 func (t TenantStatus) Trouble() int {
 	switch {
 	case !t.Fit:
-		return 4 //nolint:mnd // the order of these
+		return troubleUnfit
 	case t.Problem != "":
-		return 3 //nolint:mnd // the order of these
+		return troubleWrites
 	case t.Mapping != "":
-		return 2 //nolint:mnd // the order of these
+		return troubleMapping
 	case t.Warning != "" || t.Credentials != nil && len(t.Credentials) == 0:
-		return 1
+		return troubleWarned
 	}
-	return 0
+	return troubleNone
 }
 
 // Credential is one of a tenant on /statusz.

@@ -32,11 +32,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
-		if len(r.Problems()) == 0 {
-			r.existing(ctx, c, t, others)
-			r.leavers(ctx, c, t)
-		}
-		r.externalIDs(ctx, c, t)
+		r.users(ctx, c, t)
 		r.refusing(ctx, c, t)
 	}
 	return r.Findings

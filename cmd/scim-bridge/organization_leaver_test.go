@@ -173,6 +173,11 @@ func TestDoctorFindsLeaversWithOpenAccounts(t *testing.T) {
 			if got := b.must(t, http.MethodGet, "/Users/"+id, ""); got["active"] != true {
 				t.Errorf("the leaver is shown as %v", got)
 			}
+			b.must(t, http.MethodDelete, "/Users/"+id, "")
+			if found := c.finding(t, b, "leavers"); found.Severity != realm.Pass {
+				t.Errorf("of one who is no member doctor finds %+v", found)
+			}
+			c.admit(t, id, "acme")
 			write(false)
 			if found := c.finding(t, b, "leavers"); found.Severity != realm.Pass {
 				t.Errorf("after the remedy doctor finds %+v", found)

@@ -92,6 +92,7 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 				c.member(t, of, b.account(t, "there-"+of, true).String())
 				c.consoleGroup(t, of, "crew-"+of)
 			}
+			c.admit(t, c.of["globex"].create(t, "/Users", `{"userName":"of-globex"}`), "acme") // whom an endpoint made
 			for of, b := range c.bothTenants() {
 				text := map[string]string{"realm": "2 users and 1 groups that no endpoint made", "organization": "1 users and 1 groups that no endpoint made"}[of]
 				if of == "realm" && !c.of["acme"].organizationGroups(t) {
@@ -101,6 +102,9 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "\nscim-bridge adopt ") || !strings.Contains(found.Fix, "--tenant "+b.path(t)+" --dry-run\n") {
 					t.Errorf("%s: doctor finds %+v, want %q", of, found, text)
 				}
+			}
+			if found, err := realm.FindExisting(t.Context(), c.realm.admin, c.ids["acme"]); err != nil || found.Users != 3 || (found.Groups > 0) != c.of["acme"].organizationGroups(t) {
+				t.Errorf("setup finds %+v, %v in the organization", found, err)
 			}
 			for _, of := range []string{"organization", "realm"} {
 				b := c.bothTenants()[of]

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The directory server is that of UnboundID's LDAP SDK: one jar without dependencies, which holds a
@@ -148,25 +147,16 @@ func (l *LDAP) boot(ctx context.Context, content string) error {
 
 // await waits until the directory takes connections.
 func (l *LDAP) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			l.Stop()
-			return ctx.Err()
-		case <-l.done:
-			log, _ := os.ReadFile(filepath.Join(l.dir, "server.log"))
-			return fmt.Errorf("it ended while starting:\n%s", log)
-		case <-tick.C:
-			var dialer net.Dialer
-			if conn, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:"+l.port); err == nil {
-				return conn.Close()
-			}
-		}
+	err := awaitStart(ctx, l.done, func(ctx context.Context) bool {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+l.port)
+		return err == nil && conn.Close() == nil
+	})
+	if err != nil {
+		l.Stop()
+		log, _ := os.ReadFile(filepath.Join(l.dir, "server.log"))
+		return fmt.Errorf("start the directory: %w\n%s", err, log)
 	}
+	return nil
 }
 
 // Stop ends the directory by its pid.

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // postgres is a PostgreSQL of Debian's that belongs to one Keycloak.
@@ -86,22 +85,14 @@ func (p *postgres) run(ctx context.Context, server, data string, account *syscal
 
 // await waits for the socket, which appears when the server takes connections.
 func (p *postgres) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("start PostgreSQL: %w", ctx.Err()), p.stop())
-		case <-p.done:
-			return errors.Join(errors.New("PostgreSQL ended while starting"), p.stop())
-		case <-tick.C:
-			if _, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+p.port)); err == nil {
-				return nil
-			}
-		}
+	err := awaitStart(ctx, p.done, func(context.Context) bool {
+		_, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+p.port))
+		return err == nil
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("start PostgreSQL: %w", err), p.stop())
 	}
+	return nil
 }
 
 // postgresTool finds a program of the newest PostgreSQL, which Debian keeps out of

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,7 +58,8 @@ func TestMatch(t *testing.T) {
 		// 77.
 		{`userName co ""`, true},
 		// 70 Unicode, 73 escapes.
-		{`displayName eq "STRASSE \"j\""`, true},
+		{`displayName eq "STRAßE \"j\""`, true},
+		{`displayName eq "STRASSE \"j\""`, false}, // Keycloak, which looks it up, tells the two apart
 		{`displayName eq "stra\u00dfe \u0022J\u0022"`, true},
 		{`userName gt "a"`, true},
 		{`userName lt "a"`, false},
@@ -333,4 +335,21 @@ func FuzzParsePath(f *testing.F) {
 			t.Fatalf("%q prints to %q, which parses to %v, %v", text, p, again, err)
 		}
 	})
+}
+
+// TestUserNamesAreComparedPrepared: without case, width and composition (RFC 7643 section 4.1.1), as they are stored.
+// Other texts are compared without case alone, as Keycloak does for a look-up.
+func TestUserNamesAreComparedPrepared(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ held, asked string }{{"Straße", "STRASSE"}, {"Ａnn", "ann"}, {"a\u0308", "Ä"}} {
+		for name, want := range map[string]bool{"userName": true, "displayName": false} {
+			e, err := filter.Parse(name+" eq "+strconv.Quote(c.asked), scim.UserType())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := filter.Match(e, map[string]any{name: c.held}); got != want {
+				t.Errorf("%s %q eq %q = %t, want %t", name, c.held, c.asked, got, want)
+			}
+		}
+	}
 }

@@ -16,9 +16,9 @@ import (
 
 // Key is a value of an attribute in the form in which it is compared: two values are equal
 // when their keys are, and in the order of them (RFC 7644 section 3.4.2.2). Texts are
-// prepared without case, width and composition unless the attribute is caseExact, times are
-// instants, numbers have a size. ok is false for a value that is not of the attribute's type
-// and so equals nothing.
+// compared without case unless the attribute is caseExact, user names without width and composition
+// too (RFC 7643 section 4.1.1), times are instants, numbers have a size. ok is false for a value that
+// is not of the attribute's type and so equals nothing.
 func Key(a *scim.Attribute, value any) (key string, ok bool) {
 	switch v := value.(type) {
 	case bool:
@@ -42,8 +42,12 @@ func textKey(a *scim.Attribute, text string) (key string, ok bool) {
 	case scim.TypeBoolean, scim.TypeInteger, scim.TypeDecimal, scim.TypeComplex:
 		return "", false
 	}
-	if !a.CaseExact {
-		text = fold(text)
+	switch {
+	case a.CaseExact:
+	case a.Name == scim.AttrUserName:
+		text = prepare(text)
+	default: // as Keycloak compares what is looked up there
+		text = strings.ToLower(text)
 	}
 	return text, true
 }
@@ -111,9 +115,9 @@ func (op Op) Holds(key, want string) bool {
 	return false
 }
 
-// fold prepares a text for a comparison without case: by Unicode's full case folding
-// and composition beyond ASCII.
-func fold(text string) string {
+// prepare prepares a user name for a comparison: by Unicode's full case folding and composition beyond
+// ASCII.
+func prepare(text string) string {
 	for i := range len(text) {
 		if text[i] >= 0x80 {
 			return norm.NFC.String(cases.Fold().String(width.Fold.String(text)))

@@ -20,13 +20,12 @@ const (
 	pagesAtOnce = 4
 )
 
-// externalIDs counts the users of a tenant whose externalId has no look-up key, and those who share
-// one.
-func (r *Report) externalIDs(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+// users looks at the users of a tenant: whether no tenant owns them, and at their externalIds.
+func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
 	if t.Party.Organization && t.Organization.ID.IsZero() { // of each organization it is another
 		return
 	}
-	looked, withoutKey := 0, 0
+	looked, withoutKey, unowned := 0, 0, 0
 	values := map[string]int{}
 	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
 		list, err := readUsers(ctx, c, t, first)
@@ -42,12 +41,19 @@ func (r *Report) externalIDs(ctx context.Context, c *keycloak.Client, t *tenant.
 			if !keyed {
 				withoutKey++
 			}
+			if mapping.Unowned(u.Attributes) && !r.Protected.User(u.ID) && !r.Protected.ServiceAccount(u.ID) {
+				unowned++
+			}
 		}
 		if len(list) < pagesAtOnce*keycloak.MaxPage {
 			break
 		}
 	}
 	r.tellExternalIDs(t, looked, withoutKey, shared(values))
+	if len(r.Problems()) == 0 {
+		r.existing(ctx, c, t, unowned, looked >= maxLooked)
+		r.leavers(ctx, c, t)
+	}
 }
 
 // readUsers reads some pages of the users of a tenant.
