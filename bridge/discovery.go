@@ -13,7 +13,7 @@ import (
 // one: then the answer is that of a tenant without a mapping file.
 func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
 	f := scim.Features{
-		MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords(),
+		MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords(), Basic: t != nil && t.Policy.BasicAuth,
 		BulkOperations: s.options.BulkOperations, BulkPayload: s.options.BulkPayload,
 	}
 	if !s.options.HidePagination {

@@ -49,6 +49,9 @@ func (k checker) override(path, realm string, all *Organizations, i int, keys, p
 	if !k.given(path + ".bareToken") {
 		o.BareToken = all.BareToken
 	}
+	if !k.given(path + ".basicAuth") {
+		o.BasicAuth = all.BasicAuth
+	}
 	if o.Profile == "" {
 		o.Profile = all.Profile
 	}

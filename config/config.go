@@ -192,6 +192,7 @@ type Protected struct {
 type Organizations struct {
 	// These are as in Tenant.
 	BareToken bool    `json:"bareToken"`
+	BasicAuth bool    `json:"basicAuth"`
 	Profile   Profile `json:"profile"`
 	Mapping   string  `json:"mapping,omitempty"`
 
@@ -216,6 +217,7 @@ type Override struct {
 	OrganizationID string `json:"organizationID"`
 	// These are as in Organizations, and one that is not given is what that says.
 	BareToken bool    `json:"bareToken"`
+	BasicAuth bool    `json:"basicAuth"`
 	Profile   Profile `json:"profile"`
 	Mapping   string  `json:"mapping,omitempty"`
 
@@ -290,6 +292,9 @@ type Tenant struct {
 	// BareToken is `bareToken`: take an Authorization header that holds the token
 	// without the word Bearer (Okta's header mode), default false.
 	BareToken bool `json:"bareToken"`
+	// BasicAuth is `basicAuth`: take a token as the password of HTTP Basic, for clients that can do
+	// nothing else, default false.
+	BasicAuth bool `json:"basicAuth"`
 	// Profile is `profile`: tolerant takes what identity providers send beside the
 	// RFC, strict refuses it; default tolerant.
 	Profile Profile `json:"profile"`

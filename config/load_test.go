@@ -202,11 +202,12 @@ realms:
       mapping: mapping.yaml
       profile: strict
       bareToken: true
+      basicAuth: true
       access: paused
       limits: { requestsPerSecond: 5, inFlight: 1 }
       overrides:
         - { organization: initech, organizationID: "1", profile: tolerant, adopt: unowned, limits: { inFlight: 2 } }
-        - { organization: hooli, organizationID: "2", mapping: mapping.yaml, bareToken: false }
+        - { organization: hooli, organizationID: "2", mapping: mapping.yaml, bareToken: false, basicAuth: false }
 `), testEnv)
 	if len(problems) > 0 {
 		t.Fatal(texts(problems))
@@ -216,10 +217,10 @@ realms:
 	if initech.Profile != ProfileTolerant || initech.Adopt != AdoptUnowned || initech.Limits.InFlight != 2 {
 		t.Errorf("the override does not have what it says: %+v", initech)
 	}
-	if !initech.BareToken || initech.Access != AccessPaused || initech.Limits.RequestsPerSecond != 5 || initech.RemovalBrake != all.RemovalBrake || initech.Mapping != all.Mapping || !initech.SharesMapping {
+	if !initech.BareToken || !initech.BasicAuth || initech.Access != AccessPaused || initech.Limits.RequestsPerSecond != 5 || initech.RemovalBrake != all.RemovalBrake || initech.Mapping != all.Mapping || !initech.SharesMapping {
 		t.Errorf("the override does not have what it does not say: %+v", initech)
 	}
-	if hooli.BareToken || hooli.Profile != ProfileStrict || hooli.SharesMapping {
+	if hooli.BareToken || hooli.BasicAuth || hooli.Profile != ProfileStrict || hooli.SharesMapping {
 		t.Errorf("the override has what it says otherwise: %+v", hooli)
 	}
 }

@@ -5,6 +5,7 @@ type Features struct {
 	MaxResults     int   // resources on a page at most
 	DefaultResults int   // without a count
 	ChangePassword bool  // whether a password can be changed
+	Basic          bool  // whether a token may come as the password of Basic
 	BulkOperations int   // of one bulk request at most
 	BulkPayload    int64 // bytes of one at most
 	// CursorTimeout is how long a cursor is good, in seconds; 0 leaves the attribute
@@ -22,11 +23,7 @@ func ServiceProviderConfig(base string, f Features) map[string]any {
 		"bulk":           map[string]any{"supported": true, "maxOperations": f.BulkOperations, "maxPayloadSize": f.BulkPayload},
 		"filter":         map[string]any{"supported": true, "maxResults": f.MaxResults},
 		"changePassword": map[string]any{"supported": f.ChangePassword}, "sort": yes, "etag": yes,
-		"authenticationSchemes": []map[string]any{{
-			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
-			"description": "A token of the tenant, sent as Authorization: Bearer.",
-			"specUri":     "https://www.rfc-editor.org/rfc/rfc6750",
-		}},
+		"authenticationSchemes": authenticationSchemes(f),
 		AttrMeta: map[string]any{
 			"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig",
 		},
@@ -36,6 +33,23 @@ func ServiceProviderConfig(base string, f Features) map[string]any {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": f.DefaultResults, "maxPageSize": f.MaxResults, "cursorTimeout": f.CursorTimeout,
 		}
+	}
+	return out
+}
+
+// authenticationSchemes are how a client may say who it is.
+func authenticationSchemes(f Features) []map[string]any {
+	out := []map[string]any{{
+		"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
+		"description": "A token of the tenant, sent as Authorization: Bearer.",
+		"specUri":     "https://www.rfc-editor.org/rfc/rfc6750",
+	}}
+	if f.Basic {
+		out = append(out, map[string]any{
+			"type": "httpbasic", "name": "HTTP Basic",
+			"description": "A token of the tenant as the password, with any user name; for clients that cannot send a bearer token.",
+			"specUri":     "https://www.rfc-editor.org/rfc/rfc7617",
+		})
 	}
 	return out
 }

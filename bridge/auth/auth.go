@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -18,44 +17,17 @@ var (
 	ErrMissing = errors.New("no bearer token was sent")
 	ErrInvalid = errors.New("the bearer token is not valid for this endpoint")
 	// ErrBare is an ErrInvalid whose header held the token alone. It says nothing of the tenant's policy.
-	ErrBare    = fmt.Errorf("%w; it came without the word Bearer: an endpoint takes that only when its operator sets bareToken", ErrInvalid)
+	ErrBare = fmt.Errorf("%w; it came without the word Bearer: an endpoint takes that only when its operator sets bareToken", ErrInvalid)
+	// ErrBasic is an ErrInvalid that came by Basic. It says nothing of the tenant's policy either.
+	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: an endpoint takes that only when its operator sets basicAuth, and only tokens that the operator gave out, no access tokens", ErrInvalid)
+	// ErrBrowser says that a page of a browser sent Basic, whoever's it is. A browser adds by itself what it
+	// remembers of Basic, also to a request that a page of somebody else makes.
+	ErrBrowser = errors.New("a browser sent this (it has the header Origin or Sec-Fetch-Site), and from a browser Basic is not taken; call from a program, or send the token as Authorization: Bearer")
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
 	// ErrUnavailable says that it cannot be known now whether a credential is good.
 	ErrUnavailable = errors.New("the keys that the bearer token is checked with cannot be read now; try again")
 )
-
-// scheme is the authentication scheme of RFC 6750, compared without case
-// (RFC 9110 section 11.1).
-const scheme = "Bearer "
-
-// bearer takes the token out of an Authorization header. A header that holds the
-// token alone is taken where the tenant's policy says so (Okta's header mode); elsewhere it is
-// refused like a wrong one, so that nobody learns what a tenant's policy is.
-func bearer(t *tenant.Tenant, header string) (string, error) {
-	header = strings.TrimSpace(header)
-	token, ok := cutScheme(header)
-	if !ok && !strings.Contains(header, " ") {
-		token = header
-	}
-	switch {
-	case token == "" || strings.EqualFold(token, strings.TrimSpace(scheme)):
-		return "", ErrMissing
-	case !ok && !t.Policy.BareToken:
-		return "", refused{ErrBare, "the header holds no word Bearer, and the tenant has no bareToken"}
-	}
-	if _, again := cutScheme(token); again {
-		return "", ErrDoubled
-	}
-	return token, nil
-}
-
-func cutScheme(header string) (string, bool) {
-	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
-		return "", false
-	}
-	return strings.TrimSpace(header[len(scheme):]), true
-}
 
 // Authenticator finds whose credentials are. It is safe for concurrent use.
 type Authenticator struct {
@@ -80,27 +52,24 @@ const onStack = 2 << 10
 //
 // The errors are those above, and wrap the cause for the log, which holds no secret.
 func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, header string, cheap bool) (tenant.Principal, error) {
-	token, err := bearer(t, header)
+	token, form, err := read(t, header)
 	if err != nil {
 		return tenant.Principal{}, err
 	}
 	sum, now := sha256.Sum256(append(make([]byte, 0, onStack), token...)), a.now()
-	if found := find(t.Tokens, sum); found != nil {
+	found := find(t.Tokens, sum)
+	switch {
+	case form == formBasic && !t.Policy.BasicAuth: // whatever the token is
+		return tenant.Principal{}, form.refusal(untaken(token))
+	case found != nil:
 		if found.Expired(now) {
 			return tenant.Principal{}, refused{ErrExpired, "the token " + found.Name + " expired"}
 		}
 		return tenant.Principal{Tenant: t, Name: found.Name, KeyID: found.KeyID, Scopes: found.Scopes}, nil
-	}
-	if len(t.AccessTokens) > 0 && isJWT(token) {
+	case len(t.AccessTokens) > 0 && form != formBasic && isJWT(token):
 		return a.accessToken(ctx, t, token, sum, now, cheap)
 	}
-	err = unknown(token)
-	if r, ok := errors.AsType[refused](err); ok && r.error == ErrInvalid { //nolint:errorlint // this one alone
-		if _, ok := cutScheme(strings.TrimSpace(header)); !ok {
-			err = refused{ErrBare, r.cause}
-		}
-	}
-	return tenant.Principal{}, err
+	return tenant.Principal{}, form.refusal(unknown(token))
 }
 
 // find compares every token, so that the time tells nothing about which one came close.
@@ -115,6 +84,14 @@ func find(tokens []tenant.Token, sum [sha256.Size]byte) *tenant.Token {
 		return nil
 	}
 	return &tokens[found]
+}
+
+// untaken is unknown for a token that came by Basic to a tenant that does not take it.
+func untaken(token string) error {
+	if _, err := KeyID(token); err != nil {
+		return err
+	}
+	return refuse("Basic came, and the tenant has no basicAuth")
 }
 
 // unknown says what can be said of a token that is nobody's.

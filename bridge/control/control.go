@@ -40,6 +40,7 @@ type Tenant struct {
 	ExternalID     string   `json:"externalId"`
 	Rehire         string   `json:"rehire"`
 	Access         string   `json:"access"`
+	BasicAuth      bool     `json:"basicAuth,omitempty"`
 	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
 	RemovalBrake   string   `json:"removalBrake"`      // off, clear, holding or lifted, and why or until when
 	Tokens         []Token  `json:"tokens"`
@@ -61,7 +62,7 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
-		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), RemovalBrake: brake.State(t),
+		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(t),
 		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), Tokens: []Token{},
 	}
 	if out.Warning, out.Fix = t.NoDomain(); out.Problem != "" {

@@ -94,7 +94,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
 		ignored:        s.counter("ignored_values_total", "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule, further changes of a PUT that deactivates an administrator by permission.", "attribute"),
 		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant held.", "tenant"),
-		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, too many failures.", "reason"),
+		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
 		throttled:      s.counter("throttled_total", "Requests of clients beyond a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
 		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "When a static token that has an end ends, in seconds since 1970.", "tenant", "client", "key_id"),
 		fit:            s.gauge("tenant_fit", "1 when the realm offers what the tenant needs, else 0; one for all organizations that bring their own credentials.", "tenant"),

@@ -213,6 +213,9 @@ func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 		revoke = "{tokens revoke} "
 		renew  = "make a new token, give it to the client, then take this one back:\n{tokens new}\n" + revoke
 	)
+	if t.Policy.BasicAuth {
+		r.pass("token", "it may come as the password of HTTP Basic (basicAuth): leave the key out when every client can send a bearer token")
+	}
 	good := len(t.AccessTokens) > 0 || slices.ContainsFunc(tokens, func(t tenant.Token) bool { return !t.Expired(now) })
 	for _, token := range tokens {
 		left, name := token.Expires.Sub(now), tenant.CommandLine(cmp.Or(token.KeyID, token.Name))

@@ -48,7 +48,7 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	}
 	now := time.Now()
 	wait := s.limits.exhausted(address, now)
-	principal, err := s.credential(ctx, t, r.Header.Values("Authorization"), wait > 0)
+	principal, err := s.credential(ctx, t, r.Header, wait > 0)
 	switch {
 	case err == nil:
 		return principal, nil
@@ -64,6 +64,9 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	s.limits.fail(address, now)
 	code := refusal(err)
 	s.options.Metrics.Refused(strings.TrimPrefix(string(code), "credential-"))
+	if errors.Is(err, auth.ErrBrowser) { // without a challenge, as another credential from there would do
+		return tenant.Principal{}, &scim.Error{Code: codeFromBrowser, Status: http.StatusForbidden, Detail: err.Error()}
+	}
 	params := `, error="invalid_token"`
 	if errors.Is(err, auth.ErrMissing) {
 		params = "" // RFC 6750 section 3.1: no error where no credential was sent
@@ -84,7 +87,11 @@ const retrySoon = 10
 
 var errSeveral = errors.New("several Authorization headers were sent; send one")
 
-func (s *Server) credential(ctx context.Context, t *tenant.Tenant, headers []string, cheap bool) (tenant.Principal, error) {
+func (s *Server) credential(ctx context.Context, t *tenant.Tenant, header http.Header, cheap bool) (tenant.Principal, error) {
+	if err := auth.FromBrowser(header); err != nil {
+		return tenant.Principal{}, err
+	}
+	headers := header.Values("Authorization")
 	switch len(headers) {
 	case 0:
 		return tenant.Principal{}, auth.ErrMissing
@@ -96,7 +103,7 @@ func (s *Server) credential(ctx context.Context, t *tenant.Tenant, headers []str
 
 // refusal is the code of a credential's error.
 func refusal(err error) scim.Code {
-	for known, code := range map[error]scim.Code{auth.ErrMissing: codeMissing, auth.ErrExpired: codeExpired, auth.ErrInvalid: codeInvalid} {
+	for known, code := range map[error]scim.Code{auth.ErrMissing: codeMissing, auth.ErrExpired: codeExpired, auth.ErrInvalid: codeInvalid, auth.ErrBrowser: codeFromBrowser} {
 		if errors.Is(err, known) {
 			return code
 		}

@@ -8,6 +8,7 @@ const (
 	codeMalformed        scim.Code = "credential-malformed"
 	codeInvalid          scim.Code = "credential-invalid"
 	codeExpired          scim.Code = "credential-expired"
+	codeFromBrowser      scim.Code = "credential-from-browser"
 	codeMissingScope     scim.Code = "credential-lacks-scope"
 	codeTooManyFailures  scim.Code = "credential-failures"
 	codeKeysUnavailable  scim.Code = "credential-keys-unavailable"

@@ -23,6 +23,8 @@ type Policy struct {
 	// BareToken takes an Authorization header that holds the token alone (Okta's
 	// header mode).
 	BareToken bool
+	// BasicAuth takes a token as the password of Basic.
+	BasicAuth bool
 }
 
 // IgnoresUnknownMembers reports whether members that do not exist, or that SCIM may not

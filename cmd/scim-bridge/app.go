@@ -329,7 +329,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
-			Policies: t.Policies, BareToken: t.BareToken, OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,
+			Policies: t.Policies, BareToken: t.BareToken, BasicAuth: t.BasicAuth, OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,
 			Organizations: hasOrganizations(c.Realms[realmName]),
 		},
 		OfOrganization: t.OfOrganization, Entry: entryOf(c, realmName, t),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -243,7 +244,12 @@ var password = regexp.MustCompile(`"password"\s*:\s*"((?:[^"\\]|\\.)*)"`)
 func recording(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, header := range r.Header.Values("Authorization") {
-			wrote.secret(header[strings.LastIndexByte(header, ' ')+1:])
+			credential := header[strings.LastIndexByte(header, ' ')+1:]
+			wrote.secret(credential)
+			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil { // of Basic
+				_, password, _ := strings.Cut(string(pair), ":")
+				wrote.secret(password)
+			}
 		}
 		body := &passwords{ReadCloser: r.Body}
 		r.Body = body

@@ -168,6 +168,10 @@ func printTenant(out io.Writer, t control.Tenant) error {
 			tokens[i] += " until " + token.Expires.Format(time.DateOnly)
 		}
 	}
+	basic := ""
+	if t.BasicAuth {
+		basic = "on: a token may come as the password of HTTP Basic"
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
 		{"tenant", t.Path},
@@ -185,6 +189,7 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"domains", t.Domains},
 		{"removal brake", t.RemovalBrake},
 		{"tokens", strings.Join(tokens, ", ")},
+		{"basicAuth", basic},
 		{"schemas", strings.Join(t.Schemas, " ")},
 		{"state", state(t)},
 	} {
