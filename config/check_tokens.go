@@ -3,7 +3,12 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 )
+
+// serviceAccount begins the user name of the service account of each client of Keycloak. A mapper of the
+// client can put it into the claims by which a client is known.
+const serviceAccount = "service-account-"
 
 // names are the names and hashes of a tenant's credentials, with where they stand.
 type names map[any]string
@@ -87,6 +92,9 @@ func (k checker) accessTokens(path string, list []AccessToken, named names) {
 		k.scopes(here, a.Scopes)
 		if a.Issuer == "" && !k.given(here+".issuer") {
 			k.missing(here, "clientID", "Write the id of the client whose service account the tokens are of")
+			if strings.HasPrefix(strings.ToLower(a.ClientID), serviceAccount) {
+				k.add(here+".clientID", fmt.Sprintf("%q begins with %s, so that another client could be made whose tokens look like those of this one", shorten(a.ClientID), serviceAccount), "Name the client, without that: its service account belongs to it. A client that is called so needs another name")
+			}
 			if k.given(here + ".jwksURL") {
 				k.add(here+".jwksURL", "does nothing without issuer", "Remove it: the keys of the realm are read from Keycloak; or name the issuer")
 			}

@@ -66,7 +66,7 @@ func (i *issuer) tenant(ofRealm bool) *tenant.Tenant {
 func (i *issuer) claims(change map[string]any) map[string]any {
 	out := map[string]any{
 		"iss": "https://issuer.test/", "aud": []string{"account", "bridge"}, "sub": "sub-1", "scope": "profile scim", "typ": "Bearer",
-		"azp": "client", "client_id": "client", "iat": i.clock().Unix(), "exp": i.clock().Add(time.Hour).Unix(),
+		"azp": "client", "client_id": "client", "jti": "trrtcc:1", "iat": i.clock().Unix(), "exp": i.clock().Add(time.Hour).Unix(),
 	}
 	maps.Copy(out, change)
 	for name, value := range change {
@@ -101,6 +101,12 @@ func TestAccessTokens(t *testing.T) {
 		"no subject":                         {map[string]any{"sub": nil}, nil, auth.ErrInvalid},
 		"another client":                     {map[string]any{"azp": "other", "client_id": "other"}, auth.ErrInvalid, nil},
 		"a person's own login by the client": {map[string]any{"client_id": nil}, auth.ErrInvalid, nil},
+		"a login that looks like the client": {map[string]any{"jti": "onrtro:1"}, auth.ErrInvalid, nil},
+		"an exchanged token of the client":   {map[string]any{"jti": "trrtte:1"}, auth.ErrInvalid, nil},
+		"a light token of the client":        {map[string]any{"jti": "trltcc:1"}, nil, nil},
+		"an id without the grant":            {map[string]any{"jti": "cc"}, auth.ErrInvalid, nil},
+		"an id of another form":              {map[string]any{"jti": "xtrrtcc:1"}, auth.ErrInvalid, nil},
+		"no id":                              {map[string]any{"jti": nil}, auth.ErrInvalid, nil},
 		"an ID token":                        {map[string]any{"typ": "ID"}, auth.ErrInvalid, nil},
 		"a scope that only begins so":        {map[string]any{"scope": "scimx"}, auth.ErrInvalid, auth.ErrInvalid},
 		"no scope":                           {map[string]any{"scope": nil}, auth.ErrInvalid, auth.ErrInvalid},
