@@ -46,6 +46,7 @@ func (k checker) override(path, realm string, all *Organizations, i int, keys, p
 	k.limits(path, o.Policies)
 	o.Policies = o.or(all.Policies)
 	k.rehire(path, o.Policies)
+	k.accessTokens(path+".accessTokens", o.AccessTokens, names{})
 	if !k.given(path + ".bareToken") {
 		o.BareToken = all.BareToken
 	}

@@ -223,6 +223,9 @@ type Override struct {
 
 	Policies
 
+	// AccessTokens is `accessTokens`: whose JWT access tokens are taken beside the tokens of the organization.
+	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
+
 	// SharesMapping says that Mapping is that of Organizations.
 	SharesMapping bool `json:"-"`
 	// Where is as in Tenant.

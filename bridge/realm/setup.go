@@ -83,7 +83,7 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 const keepEvents = 24 * time.Hour
 
 // Apply carries out a plan, in order.
-func (s *Setup) Apply(ctx context.Context, changes []Change) error {
+func Apply(ctx context.Context, changes []Change) error {
 	for _, c := range changes {
 		if err := c.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", c.Text, err)

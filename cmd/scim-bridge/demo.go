@@ -100,7 +100,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	s := realm.NewSetup(d.admin, mapping.Default(scim.Tolerant), realm.Options{ClientID: "scim-bridge", Relax: true, Usernames: true})
 	changes, err := s.Plan(ctx)
 	if err == nil {
-		err = s.Apply(ctx, changes)
+		err = realm.Apply(ctx, changes)
 	}
 	if err != nil {
 		return err

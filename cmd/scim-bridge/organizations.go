@@ -34,7 +34,7 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 		for _, one := range o.Overrides {
 			out = append(out, config.Tenant{
 				Organization: one.Organization, OrganizationID: one.OrganizationID, Key: one.OrganizationID, Path: tenant.OrganizationPath(name, one.Organization),
-				BareToken: one.BareToken, BasicAuth: one.BasicAuth, Profile: one.Profile, Mapping: one.Mapping, Policies: one.Policies, Where: one.Where,
+				AccessTokens: one.AccessTokens, BareToken: one.BareToken, BasicAuth: one.BasicAuth, Profile: one.Profile, Mapping: one.Mapping, Policies: one.Policies, Where: one.Where,
 				OfOrganization: true, SharesMapping: one.SharesMapping,
 			})
 		}

@@ -134,7 +134,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	} else if err := f.confirm(in, changes); err != nil {
 		return err
 	}
-	if err := s.Apply(ctx, changes); err != nil {
+	if err := realm.Apply(ctx, changes); err != nil {
 		return err
 	}
 	missing, err := s.Missing(ctx)
@@ -176,15 +176,19 @@ func (f setupFlags) check() error {
 
 // admin makes a client with the administrator's credentials.
 func (f adminFlags) admin(in *asker) (*keycloak.Client, error) {
-	user, err := in.first("Administrator: ", false, f.user, os.Getenv("KEYCLOAK_ADMIN"))
-	if err != nil {
-		return nil, err
-	}
-	password, err := in.first("Password: ", true, f.password, os.Getenv("KEYCLOAK_ADMIN_PASSWORD"))
+	user, password, err := f.account(in)
 	if err != nil {
 		return nil, err
 	}
 	return adminClient(f.url, f.realm, f.adminRealm, user, password)
+}
+
+// account is the administrator's name and password.
+func (f adminFlags) account(in *asker) (user, password string, err error) {
+	if user, err = in.first("Administrator: ", false, f.user, os.Getenv("KEYCLOAK_ADMIN")); err == nil {
+		password, err = in.first("Password: ", true, f.password, os.Getenv("KEYCLOAK_ADMIN_PASSWORD"))
+	}
+	return user, password, err
 }
 
 // adminTimeout is the time for one call of a command: a Keycloak that has just started

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,6 +38,10 @@ type listed struct {
 	Scopes  []string   `json:"scopes"`
 	Expires *time.Time `json:"expires,omitempty"`
 	State   string     `json:"state"` // good, expires soon or expired
+	// ClientID and Issuer say whose access tokens are taken; of a token they are absent. Without an issuer it is a
+	// client of the realm.
+	ClientID string `json:"clientID,omitempty"`
+	Issuer   string `json:"issuer,omitempty"`
 }
 
 func listTokens(cmd *cobra.Command, f tokensFlags) error {
@@ -52,6 +57,9 @@ func listTokens(cmd *cobra.Command, f tokensFlags) error {
 	for _, p := range places {
 		for _, t := range p.tokens() {
 			out = append(out, show(p.path(), t, now))
+		}
+		for _, a := range p.accessTokens() {
+			out = append(out, listed{Tenant: p.path(), Name: a.Name, ClientID: a.ClientID, Issuer: string(a.Issuer), State: "good", Scopes: strings.Fields(tenant.ScopesOf(a.Scopes).String())})
 		}
 	}
 	if f.output == "json" {
@@ -133,6 +141,9 @@ func printTokens(out io.Writer, all []listed) error {
 		if t.KeyID != "" {
 			id = t.KeyID
 		}
+		if t.ClientID+t.Issuer != "" {
+			expires, t.State = "-", "OAuth, client "+cmp.Or(t.ClientID, "of "+t.Issuer)
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Tenant, t.Name, id, expires, t.State, strings.Join(t.Scopes, " "))
 	}
 	return w.Flush()
@@ -140,15 +151,31 @@ func printTokens(out io.Writer, all []listed) error {
 
 func newTokensRevoke() *cobra.Command {
 	var f tokensFlags
+	var oauth revokeFlags
 	cmd := &cobra.Command{
 		Use: "revoke CLIENT|KEYID", Short: "Take a token back, by the name of its client or its key id", Args: exactly("the name or the key id of the token"),
 		Long: `Take a token back. Of a tenant of the configuration it is removed from its tokensFile. Of an
 organization that is served by organizations: "*" it is also remembered, by its hash, in
 scim.revoked of the bridge's own service account until the token would have ended: who may
-edit organizations cannot bring it back.`,
-		RunE: func(cmd *cobra.Command, args []string) error { return revokeToken(cmd, f, args[0]) },
+edit organizations cannot bring it back.
+
+With --oauth take back the client that "tokens new --oauth" made: its entry goes from accessTokens
+of the configuration, so that the tokens that it has are refused, and then Keycloak deletes it. It
+shows its plan and asks. --keep-client leaves the client; one that the command did not make stays
+in any case.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := oauth.check(cmd)
+			if err == nil && oauth.on {
+				return revokeOAuth(cmd, f, oauth, args[0])
+			}
+			if err == nil {
+				err = revokeToken(cmd, f, args[0])
+			}
+			return err
+		},
 	}
 	f.add(cmd)
+	oauth.add(cmd)
 	return cmd
 }
 
@@ -167,6 +194,8 @@ func revokeToken(cmd *cobra.Command, f tokensFlags, which string) error {
 		}
 	}
 	switch {
+	case len(found) == 0 && slices.ContainsFunc(p.accessTokens(), func(a config.AccessToken) bool { return a.Name == which }):
+		return codedError{exitUsage, fmt.Errorf("%q is an entry of accessTokens: say --oauth", which)}
 	case len(found) == 0:
 		return codedError{exitUsage, fmt.Errorf("the tenant %s has no token %q; this shows them: %s", p.path(), which, tenant.CommandLine("scim-bridge", "tokens", "list", "--config", f.file, "--tenant", p.path()))}
 	case len(found) > 1:

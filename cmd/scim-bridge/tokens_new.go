@@ -21,6 +21,7 @@ type newTokenFlags struct {
 	name, sha256 string
 	months       int
 	scopes       []string
+	oauth        oauthFlags
 }
 
 func newTokensNew() *cobra.Command {
@@ -30,12 +31,30 @@ func newTokensNew() *cobra.Command {
 		Long: `Make a token and print it once. Its hash is kept in the tenant's tokensFile, of an
 organization that is served by organizations: "*" in the organization's attribute
 scim.credentials, signed so that nobody else can make one. Where the hash cannot be
-written, it is printed for you to add. Tokens made before stay good.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return makeToken(cmd, f) },
+written, it is printed for you to add. Tokens made before stay good.
+
+With --oauth it makes no token. It makes a client of the realm, by which an identity provider
+gets its tokens from Keycloak's token endpoint (client credentials, with scope=scim or without),
+and has this tenant take them, and no other tenant: it writes accessTokens into the configuration.
+It shows its plan, asks, and prints the token endpoint, the client id and the secret once. The
+client can do nothing else in Keycloak. Run it again to give the client back what somebody took
+from it, with --rotate for another secret; "tokens revoke --oauth" takes it back. The
+administrator's name and password are asked for as by setup.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := f.oauth.check(cmd)
+			if err == nil && f.oauth.on {
+				return makeOAuth(cmd, f)
+			}
+			if err == nil {
+				err = makeToken(cmd, f)
+			}
+			return err
+		},
 	}
 	f.add(cmd)
+	f.oauth.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.name, "name", "", "what the log calls the client; default: idp and the month")
+	flags.StringVar(&f.name, "name", "", "what the log calls the client; default: idp and the month, with --oauth oauth")
 	flags.IntVar(&f.months, "months", tokenMonths, "how long it is good, in `months`; 0 for ever")
 	flags.StringSliceVar(&f.scopes, "scope", nil, "what it is good for: users:read, users:write, groups:read, groups:write, bulk; default: all")
 	flags.StringVar(&f.sha256, "sha256", "", "keep this `hash` of a token of another server, of 128 random bits or more, in place of making one")
@@ -98,12 +117,8 @@ func (f newTokenFlags) token(now time.Time) (t config.Token, text string, err er
 	if f.months > 0 {
 		t.Expires.Time = now.UTC().AddDate(0, f.months, 0).Truncate(time.Second)
 	}
-	for _, name := range f.scopes {
-		var scope config.TokenScope
-		if err := scope.UnmarshalText([]byte(name)); err != nil {
-			return t, "", fmt.Errorf("--scope: %q %w", name, err)
-		}
-		t.Scopes = append(t.Scopes, scope)
+	if t.Scopes, err = f.tokenScopes(); err != nil {
+		return t, "", err
 	}
 	if f.sha256 != "" {
 		if err := t.SHA256.UnmarshalText([]byte(f.sha256)); err != nil {
@@ -114,6 +129,18 @@ func (f newTokenFlags) token(now time.Time) (t config.Token, text string, err er
 	text, id, sum := auth.NewToken()
 	t.KeyID, t.SHA256 = config.KeyID(id), sum
 	return t, text, nil
+}
+
+// tokenScopes are what the credential shall be good for, none for all.
+func (f newTokenFlags) tokenScopes() (out []config.TokenScope, err error) {
+	for _, name := range f.scopes {
+		var scope config.TokenScope
+		if err := scope.UnmarshalText([]byte(name)); err != nil {
+			return nil, fmt.Errorf("--scope: %q %w", name, err)
+		}
+		out = append(out, scope)
+	}
+	return out, nil
 }
 
 // ownName is a name that no other token of the tenant has.

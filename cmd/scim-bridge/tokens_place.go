@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
@@ -23,6 +26,11 @@ type place interface {
 	path() string
 	url() string
 	tokens() []config.Token
+	// accessTokens are those whose JWTs it takes, tenantKey the key of the tenant, and entry where it stands in the
+	// configuration.
+	accessTokens() []config.AccessToken
+	tenantKey() string
+	entry(c config.Config) config.TenantEntry
 	// add keeps one more token. When this cannot be done from here, todo says what the operator
 	// has to do. taken is when a running bridge takes it.
 	add(ctx context.Context, t config.Token) (taken, todo string, err error)
@@ -44,6 +52,18 @@ const withinASecond = "a running bridge that reads the file takes it within a se
 func (p filePlace) path() string           { return p.Path }
 func (p filePlace) url() string            { return p.base }
 func (p filePlace) tokens() []config.Token { return p.Tokens }
+func (p filePlace) tenantKey() string      { return p.Key }
+
+func (p filePlace) accessTokens() []config.AccessToken { return p.AccessTokens }
+
+func (p filePlace) entry(c config.Config) config.TenantEntry {
+	for name, r := range c.Realms {
+		if i := slices.IndexFunc(r.Tenants, func(t config.Tenant) bool { return t.Path == p.Path }); i >= 0 {
+			return config.TenantEntry{Realm: name, Index: i}
+		}
+	}
+	return config.TenantEntry{Index: -1}
+}
 
 // warn implements place. What is wrong with a tenant of the configuration says doctor.
 func (p filePlace) warn() (text, fix string) { return "", "" }
@@ -75,24 +95,89 @@ func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
 // errNotOurs says that a file is made by something else.
 var errNotOurs = errors.New("the file is a link, as of a mounted Secret, and would be another one if it was written")
 
-// changeTokens writes a file of tokens anew, all at once and alone. The file that is put in its
-// place is the lock too.
+// changeTokens writes a file of tokens anew.
 func changeTokens(file string, change func([]config.Token) []config.Token) error {
+	return replaceFile(file, func(out *os.File) error { return writeTokens(out, file, change) })
+}
+
+// replaceFile writes a file anew, all at once and alone, and closes it. The file that is put in its place is the
+// lock too.
+func replaceFile(file string, write func(out *os.File) error) error {
 	if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return errNotOurs
 	}
 	next := file + ".new"
 	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there: another scim-bridge tokens is changing the tokens; remove the file if none is", next)
+		return fmt.Errorf("%s is there: another scim-bridge tokens is changing the file; remove it if none is", next)
 	}
 	if err != nil {
 		return err
 	}
-	if err := writeTokens(out, file, change); err != nil {
+	if err := write(out); err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
 	return os.Rename(next, file)
+}
+
+// changeConfig changes the text of a configuration file. What the file says of a realm then is compared with what it
+// said: same makes the two alike when they differ in what shall be changed alone.
+func changeConfig(file, realmName string, change func([]byte) ([]byte, error), same func(before, after *config.Realm)) error {
+	return replaceFile(file, func(out *os.File) error {
+		data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		if err == nil {
+			data, err = change(data)
+		}
+		if err != nil {
+			return errors.Join(err, out.Close())
+		}
+		if err := errors.Join(keepMode(out, file), writeAll(out, data)); err != nil {
+			return err
+		}
+		return differs(file, out.Name(), realmName, same)
+	})
+}
+
+// differs is an error when two files differ in more than same makes alike.
+func differs(before, after, realmName string, same func(before, after *config.Realm)) error {
+	loaded := map[string]config.Config{}
+	for _, file := range []string{before, after} {
+		c, problems := config.Load(file)
+		if len(problems) > 0 {
+			return fmt.Errorf("with this change the configuration has a problem: %s", strings.ReplaceAll(problems[0].String(), after, before))
+		}
+		loaded[file] = c
+	}
+	old, now := loaded[before].Realms[realmName], loaded[after].Realms[realmName]
+	same(&old, &now)
+	loaded[before].Realms[realmName], loaded[after].Realms[realmName] = old, now
+	a, err := json.Marshal(loaded[before])
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(loaded[after])
+	if err == nil && !bytes.Equal(a, b) {
+		err = config.ErrByHand
+	}
+	return err
+}
+
+// keepMode gives a file the mode of another one.
+func keepMode(out *os.File, file string) error {
+	info, err := os.Stat(file)
+	if err == nil {
+		err = out.Chmod(info.Mode().Perm())
+	}
+	return err
+}
+
+// writeAll writes a file to the disk, and closes it.
+func writeAll(out *os.File, data []byte) error {
+	_, err := out.Write(data)
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
 }
 
 func writeTokens(out *os.File, file string, change func([]config.Token) []config.Token) error {
@@ -101,17 +186,7 @@ func writeTokens(out *os.File, file string, change func([]config.Token) []config
 		return errors.Join(errors.New(problems[0].String()), out.Close())
 	}
 	list.Tokens = change(list.Tokens)
-	info, err := os.Stat(file)
-	if err == nil {
-		err = out.Chmod(info.Mode().Perm())
-	}
-	if err == nil {
-		_, err = out.WriteString(list.Render())
-	}
-	if err == nil {
-		err = out.Sync()
-	}
-	return errors.Join(err, out.Close())
+	return errors.Join(keepMode(out, file), writeAll(out, []byte(list.Render())))
 }
 
 // organizationPlace is an organization that brings its own credentials.
@@ -121,6 +196,7 @@ type organizationPlace struct {
 	id           keycloak.OrganizationID
 	key          []byte
 	anyDomain    bool
+	override     config.Override // of it; zero for none
 	revoked      realm.Revoked
 	realm        string
 	socket       string
@@ -131,14 +207,28 @@ type organizationPlace struct {
 func newOrganizationPlace(c config.Config, name string, client *keycloak.Client, o keycloak.Organization, revoked realm.Revoked) (organizationPlace, error) {
 	id, err := keycloak.ParseOrganizationID(o.ID)
 	path := tenant.OrganizationPath(name, o.Alias)
+	var override config.Override
+	if i := slices.IndexFunc(c.Realms[name].Organizations.Overrides, func(one config.Override) bool { return one.OrganizationID == o.ID }); i >= 0 {
+		override = c.Realms[name].Organizations.Overrides[i]
+	}
 	return organizationPlace{
-		client: client, organization: o, id: id, key: []byte(c.Realms[name].CredentialKey.Reveal()), anyDomain: c.Realms[name].Organizations.Of(o.ID).Domains == config.DomainsAny, revoked: revoked, realm: name, socket: c.Admin.Socket,
+		client: client, override: override, organization: o, id: id, key: []byte(c.Realms[name].CredentialKey.Reveal()), anyDomain: c.Realms[name].Organizations.Of(o.ID).Domains == config.DomainsAny, revoked: revoked, realm: name, socket: c.Admin.Socket,
 		tenantPath: path, base: tenant.BaseURL(string(c.Server.PublicURL), path),
 	}, err
 }
 
-func (p organizationPlace) path() string { return p.tenantPath }
-func (p organizationPlace) url() string  { return p.base }
+func (p organizationPlace) path() string      { return p.tenantPath }
+func (p organizationPlace) url() string       { return p.base }
+func (p organizationPlace) tenantKey() string { return p.organization.ID }
+
+func (p organizationPlace) accessTokens() []config.AccessToken { return p.override.AccessTokens }
+
+func (p organizationPlace) entry(c config.Config) config.TenantEntry {
+	return config.TenantEntry{
+		Realm: p.realm, Override: true, Organization: p.organization.Alias, OrganizationID: p.organization.ID,
+		Index: slices.IndexFunc(c.Realms[p.realm].Organizations.Overrides, func(o config.Override) bool { return o.OrganizationID == p.organization.ID }),
+	}
+}
 
 func (p organizationPlace) warn() (text, fix string) {
 	if p.anyDomain {

@@ -1,0 +1,218 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// ScopeSCIM is the client scope that identity providers ask for (IPSIE, Entra's gallery).
+const ScopeSCIM = "scim"
+
+// scopes of the clients that are made: those by which a token says whose it is, of Keycloak, and ScopeSCIM. None of
+// them holds roles.
+func scopes() []string { return []string{"basic", "service_account", ScopeSCIM} }
+
+// OAuthOptions say which client of the realm a client of a tenant shall get access tokens by.
+type OAuthOptions struct {
+	ClientID string
+	Tenant   string // its key: the client is of this tenant alone
+	Audience string // that nobody can guess
+	// Known says that the tenant takes the tokens of the client already. Another client of the name is left alone:
+	// whoever made it may know its secret.
+	Known  bool
+	Rotate bool // give a client that is there another secret
+	// Federated says whose assertions stand in the place of a secret; nil for none.
+	Federated *Federated
+}
+
+// Federated is who may get tokens by assertions of an issuer.
+type Federated struct{ Issuer, KeysURL, Audience, Subject string }
+
+// OAuth makes the client, with an administrator's account.
+type OAuth struct {
+	admin   *keycloak.Client
+	options OAuthOptions
+
+	client keycloak.OAuthClient
+	secret bool // there is one to be shown
+}
+
+// Errors of PlanOAuth.
+var (
+	ErrForeignClient = errors.New("a client of that id is there, and this command did not make it for this tenant: whoever did may know its secret. Give another --client-id, or delete the client first")
+	ErrNoAssertions  = errors.New("this Keycloak takes no assertions of other issuers for its clients: that needs 26.6 or newer. Leave --federated-issuer out, and give the identity provider the client's secret")
+	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret or by an assertion. Revoke it first, or give another --client-id")
+)
+
+// PlanOAuth looks at the realm and lists what has to change; nothing when it is right already. It changes nothing.
+func PlanOAuth(ctx context.Context, admin *keycloak.Client, o OAuthOptions) (*OAuth, []Change, error) {
+	p := &OAuth{admin: admin, options: o}
+	var out []Change
+	_, there, err := admin.FindClientScope(ctx, ScopeSCIM)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find client scope: %w", err)
+	}
+	if !there {
+		out = append(out, Change{Text: `create the client scope "` + ScopeSCIM + `", which identity providers ask for; it holds no roles and no claims`, do: func(ctx context.Context) error {
+			return admin.CreateClientScope(ctx, ScopeSCIM, "SCIM bridge: asked for by identity providers that provision")
+		}})
+	}
+	asserts, err := p.planAsserter(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes, err := p.planClient(ctx)
+	return p, append(append(out, asserts...), changes...), err
+}
+
+// planAsserter finds the identity provider whose assertions the client sends, or makes it.
+func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
+	f := p.options.Federated
+	if f == nil {
+		return nil, nil
+	}
+	takes, err := p.admin.TakesAssertions(ctx)
+	if err == nil && !takes {
+		err = ErrNoAssertions
+	}
+	if err != nil {
+		return nil, err
+	}
+	list, err := p.admin.Asserters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := keycloak.Asserter{Alias: p.options.ClientID, Issuer: f.Issuer, KeysURL: f.KeysURL, Audience: f.Audience}
+	i := slices.IndexFunc(list, func(a keycloak.Asserter) bool { return a.Issuer == f.Issuer })
+	p.client.Assertions = keycloak.AssertedBy{Alias: wanted.Alias, Subject: f.Subject}
+	if i < 0 {
+		return []Change{{
+			Text: fmt.Sprintf("create the identity provider %q, by which nobody can log in: it takes assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
+			do:   func(ctx context.Context) error { return p.admin.CreateAsserter(ctx, wanted) },
+		}}, nil
+	}
+	wanted.Alias = list[i].Alias // Keycloak has one for each issuer
+	p.client.Assertions.Alias = wanted.Alias
+	if list[i] != wanted {
+		return nil, fmt.Errorf("the identity provider %q has that issuer, and other keys or another audience (%s, %s): Keycloak has one for each issuer. Give the same, or change it there", list[i].Alias, list[i].KeysURL, list[i].Audience)
+	}
+	return nil, nil
+}
+
+func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
+	o, asserted := p.options, p.client.Assertions
+	have, there, err := p.admin.FindOAuthClient(ctx, o.ClientID)
+	if err != nil {
+		return nil, fmt.Errorf("find client: %w", err)
+	}
+	p.client = keycloak.OAuthClient{ClientID: o.ClientID, Tenant: o.Tenant, Audience: o.Audience, Scopes: scopes(), Assertions: asserted}
+	if !there {
+		p.secret = o.Federated == nil
+		text := fmt.Sprintf("create the confidential client %q, for the service account alone: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
+		if o.Federated != nil {
+			text += fmt.Sprintf("; without a secret, for the subject %s of %s", o.Federated.Subject, o.Federated.Issuer)
+		}
+		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
+	}
+	if !o.Known || have.Tenant != o.Tenant {
+		return nil, ErrForeignClient
+	}
+	if o.Federated == nil != (have.Assertions == keycloak.AssertedBy{}) {
+		return nil, ErrOtherKind
+	}
+	return p.planExisting(ctx, have)
+}
+
+// planExisting gives a client that was made before what somebody took from it.
+func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]Change, error) {
+	var out []Change
+	p.client.UUID = have.UUID
+	if !have.Plain || have.Assertions != p.client.Assertions {
+		out = append(out, Change{Text: "switch all of the client off but the service account, and set how it proves who it is", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
+	}
+	if have.Audience != p.options.Audience {
+		out = append(out, Change{Text: "have its tokens hold the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.AddAudience(ctx, p.client.UUID, p.options.Audience) }})
+	}
+	if !slices.Contains(have.Scopes, ScopeSCIM) {
+		out = append(out, Change{Text: `give it the client scope "` + ScopeSCIM + `"`, do: p.addScope})
+	}
+	roles, err := p.roles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(roles) > 0 {
+		out = append(out, Change{Text: "take all roles from its service account", do: p.bare})
+	}
+	if p.options.Rotate && p.options.Federated == nil {
+		p.secret = true
+		out = append(out, Change{Text: "give it another secret; the one before gets no token from then on", do: func(ctx context.Context) error {
+			_, err := p.admin.NewClientSecret(ctx, p.client.UUID)
+			return err
+		}})
+	}
+	return out, nil
+}
+
+// Secret is the client's, "" where none was made.
+func (p *OAuth) Secret(ctx context.Context) (string, error) {
+	if !p.secret {
+		return "", nil
+	}
+	return p.admin.ClientSecret(ctx, p.client.UUID)
+}
+
+func (p *OAuth) create(ctx context.Context) (err error) {
+	p.client.UUID, err = p.admin.CreateOAuthClient(ctx, p.client)
+	return err
+}
+
+func (p *OAuth) addScope(ctx context.Context) error {
+	id, ok, err := p.admin.FindClientScope(ctx, ScopeSCIM)
+	if err != nil || !ok {
+		return err
+	}
+	return p.admin.AddClientScope(ctx, p.client.UUID, id)
+}
+
+// roles are those that the service account has itself.
+func (p *OAuth) roles(ctx context.Context) ([]keycloak.Role, error) {
+	user, err := p.admin.ServiceAccount(ctx, p.client.UUID)
+	if err != nil {
+		return nil, err
+	}
+	return p.admin.DirectRoles(ctx, user)
+}
+
+// bare takes all roles from the service account.
+func (p *OAuth) bare(ctx context.Context) error {
+	user, err := p.admin.ServiceAccount(ctx, p.client.UUID)
+	if err != nil {
+		return err
+	}
+	roles, err := p.admin.DirectRoles(ctx, user)
+	for len(roles) > 0 && err == nil {
+		of := roles[0].ContainerID // the realm, or a client
+		err = p.admin.RevokeRoles(ctx, user, slices.DeleteFunc(slices.Clone(roles), func(r keycloak.Role) bool { return r.ContainerID != of }))
+		roles = slices.DeleteFunc(roles, func(r keycloak.Role) bool { return r.ContainerID == of })
+	}
+	return err
+}
+
+// ForgetOAuth lists how the client of a tenant is deleted; nothing when it is gone. A client that was not made for
+// the tenant is ErrForeignClient.
+func ForgetOAuth(ctx context.Context, admin *keycloak.Client, clientID, tenant string) ([]Change, error) {
+	have, there, err := admin.FindOAuthClient(ctx, clientID)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find client: %w", err)
+	case !there:
+		return nil, nil
+	case have.Tenant != tenant:
+		return nil, ErrForeignClient
+	}
+	return []Change{{Text: fmt.Sprintf("delete the client %q, with its secret and its service account", clientID), do: func(ctx context.Context) error { return admin.DeleteClient(ctx, have.UUID) }}}, nil
+}

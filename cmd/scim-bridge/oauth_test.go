@@ -1,0 +1,442 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// tokensCommand runs tokens new or revoke with --oauth, as an administrator of the server, who agrees.
+func tokensCommand(t *testing.T, kc keycloaktest.Server, verb, file string, more ...string) (out, told string, code int) {
+	t.Helper()
+	return command(t, "y\n", append([]string{"tokens", verb, "--oauth", "--config", file, "--admin-user", kc.Admin, "--admin-password", kc.Password}, more...)...)
+}
+
+// newOAuth is tokensCommand for a client that has to be made.
+func newOAuth(t *testing.T, kc keycloaktest.Server, file string, more ...string) (made grant, told string) {
+	t.Helper()
+	out, told, code := tokensCommand(t, kc, "new", file, append(more, "--output", "json")...)
+	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
+		t.Fatalf("tokens new --oauth %v ends with %d, %v:\n%s%s", more, code, err, out, told)
+	}
+	wrote.secret(made.ClientSecret)
+	if made.Warning+made.Todo != "" {
+		t.Errorf("tokens new --oauth %v says %q, %q", more, made.Warning, made.Todo)
+	}
+	return made, told
+}
+
+// ask gets an access token as an identity provider does, at the endpoint that the command printed. Basic says that
+// the secret comes by HTTP Basic and not in the body.
+func (g grant) ask(t *testing.T, basic bool, more url.Values) (int, map[string]any) {
+	t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"scim"}}
+	maps.Copy(form, more)
+	if form.Get("scope") == "" {
+		form.Del("scope")
+	}
+	if g.ClientSecret != "" && !basic {
+		form.Set("client_id", g.ClientID)
+		form.Set("client_secret", g.ClientSecret)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.TokenEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if basic {
+		req.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret)) // RFC 6749 section 2.3.1
+	}
+	status, _, body := exchange(t, req)
+	answer := map[string]any{}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return status, answer
+}
+
+// token is ask of a client that gets one.
+func (g grant) token(t *testing.T) string {
+	t.Helper()
+	status, answer := g.ask(t, false, nil)
+	if status != http.StatusOK {
+		t.Fatalf("the token endpoint answers %d %v", status, answer)
+	}
+	return answer["access_token"].(string)
+}
+
+func fileText(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestOAuthInOneCommand on the real Keycloak: one command makes all that Entra's gallery and IPSIE clients need, and
+// a running bridge takes what they get, with the secret in the body and by Basic, with scope=scim and without.
+func TestOAuthInOneCommand(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	before := fileText(t, b.file)
+	out, told, code := command(t, "n\n", "tokens", "new", "--oauth", "--config", b.file, "--admin-user", kc.Admin, "--admin-password", kc.Password)
+	if code == 0 || out != "" || fileText(t, b.file) != before || !strings.Contains(told, `create the client scope "scim"`) || !strings.Contains(told, `"scim-`+b.realm+`-oauth"`) || !strings.Contains(told, "nothing was changed") {
+		t.Errorf("who does not agree gets %d, %q:\n%s", code, out, told)
+	}
+	if _, found, err := b.admin.FindClient(t.Context(), "scim-"+b.realm+"-oauth"); found || err != nil {
+		t.Errorf("the client is there nevertheless (%v)", err)
+	}
+	made, told := newOAuth(t, kc, b.file, "--name", "entra", "--scope", "users:read,users:write")
+	if made.ClientID != "scim-"+b.realm+"-entra" || made.ClientSecret == "" || made.TokenEndpoint != kc.URL+"/realms/"+b.realm+"/protocol/openid-connect/token" || strings.Contains(told, made.ClientSecret) {
+		t.Errorf("the command prints %+v", made)
+	}
+	after := fileText(t, b.file)
+	for line := range strings.Lines(before) {
+		if !strings.Contains(after, line) {
+			t.Errorf("the line %q is gone from\n%s", line, after)
+		}
+	}
+	if strings.Contains(after, made.ClientSecret) {
+		t.Error("the configuration holds the secret")
+	}
+	b.app.reload()
+	for name, one := range map[string]struct {
+		basic bool
+		scope string
+	}{"in the body": {false, "scim"}, "by Basic": {true, "scim"}, "without a scope": {false, ""}, "by Basic without a scope": {true, ""}} {
+		status, answer := made.ask(t, one.basic, url.Values{"scope": {one.scope}})
+		if status != http.StatusOK || answer["scope"] != "scim" {
+			t.Errorf("%s the token endpoint answers %d %v", name, status, answer)
+			continue
+		}
+		if seconds, _ := answer["expires_in"].(float64); seconds < 3600 {
+			t.Errorf("the token is good for %v s, and Entra asks for an hour or more", seconds)
+		}
+		entra := b.with(answer["access_token"].(string))
+		id := entra.create(t, "/Users", `{"userName":"`+strings.ReplaceAll(name, " ", "-")+`"}`)
+		entra.must(t, http.MethodPatch, "/Users/"+id, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
+		entra.refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"staff"}`) // its scopes
+	}
+	if status, answer := made.ask(t, false, url.Values{"scope": {"scim roles"}}); status == http.StatusOK {
+		t.Errorf("more than scim is given: %v", answer)
+	}
+	list, _, _ := command(t, "", "tokens", "list", "--config", b.file)
+	if !strings.Contains(list, "OAuth, client "+made.ClientID) {
+		t.Errorf("tokens list says\n%s", list)
+	}
+}
+
+// TestAClientOfOAuthMayNothingElse: its token opens neither the Admin API nor anything of a person's account, and no
+// grant but its own gives one.
+func TestAClientOfOAuthMayNothingElse(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	// What a new user gets by default may be a lot.
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/roles", `{"name":"helpers"}`)
+	role, err := b.admin.FindRole(t.Context(), keycloak.RoleName{Client: keycloak.RealmManagement, Name: "manage-users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grantByDefault := `[{"id":"` + role.ID + `","name":"` + role.Name + `"}]`
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/roles/default-roles-"+strings.ToLower(b.realm)+"/composites", grantByDefault)
+	made, _ := newOAuth(t, kc, b.file)
+	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	if err != nil || !client.Plain {
+		t.Errorf("the client is %+v, %v", client, err)
+	}
+	account, err := b.admin.ServiceAccount(t.Context(), client.UUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if roles, err := b.admin.DirectRoles(t.Context(), account); err != nil || len(roles) > 0 {
+		t.Errorf("the service account has %v, %v", roles, err)
+	}
+	bearer := made.token(t)
+	for _, path := range []string{"/admin/realms/" + b.realm, "/admin/realms/" + b.realm + "/users", "/admin/realms/" + b.realm + "/clients", "/admin/realms/" + b.realm + "/users/" + account.String(), "/realms/" + b.realm + "/account", "/realms/" + b.realm + "/protocol/openid-connect/userinfo"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kc.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+bearer)
+		req.Header.Set("Accept", "application/json")
+		if status, _, body := exchange(t, req); status != http.StatusForbidden && status != http.StatusUnauthorized {
+			t.Errorf("GET %s with the client's token = %d %.200s", path, status, body)
+		}
+	}
+	for _, form := range []url.Values{{"grant_type": {"password"}, "username": {"x"}, "password": {"y"}}, {"grant_type": {"authorization_code"}, "code": {"x"}, "redirect_uri": {"http://127.0.0.1/"}}} {
+		if status, answer := made.ask(t, false, form); status == http.StatusOK {
+			t.Errorf("the grant %v gives %v", form, answer)
+		}
+	}
+}
+
+// TestAClientOfOAuthIsOfItsTenantAlone, of two organizations that bring their own tokens, and of the realm of another
+// bridge: its token opens no other endpoint, whatever audience another client of the realm gives itself.
+func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	c := newEvery(t, kc)
+	tenants, made := map[string]testBridge{}, map[string]grant{}
+	for _, alias := range []string{"acme", "globex"} {
+		made[alias], _ = newOAuth(t, kc, c.realm.file, "--organization", alias, "--name", "entra")
+		tenants[alias] = c.realm.at(c.realm.realm + "/organizations/" + alias)
+		if made[alias].ClientID != "scim-"+alias+"-entra" || !strings.HasSuffix(made[alias].BaseURL, "/organizations/"+alias+"/scim/v2") {
+			t.Errorf("the client of %s is %+v", alias, made[alias])
+		}
+	}
+	c.realm.app.reload()
+	c.look(t)
+	for alias, b := range tenants {
+		for owner, g := range made {
+			_, err := b.with(g.token(t)).send(t, http.MethodGet, "/Users", "")
+			if own := owner == alias; own != (err == nil) {
+				t.Errorf("the client of %s at %s: %v", owner, alias, err)
+			}
+		}
+	}
+	tenants["acme"].with(made["acme"].token(t)).create(t, "/Users", `{"userName":"jane@acme.test"}`)
+	// Somebody who may change one other client has it call itself acme's, as far as can be known from outside.
+	forged := `"protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"scim-bridge","access.token.claim":"true"}}`
+	for _, claim := range []string{"azp", "client_id"} {
+		forged += `,{"name":"` + claim + `","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"` + claim + `","claim.value":"` + made["acme"].ClientID + `","jsonType.label":"String","access.token.claim":"true"}}`
+	}
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+c.realm.realm+"/clients", `{"clientId":"evil","secret":"secret-of-evil","serviceAccountsEnabled":true,`+forged+`]}`)
+	status, answer := token(t, kc, c.realm.realm, url.Values{"grant_type": {"client_credentials"}, "client_id": {"evil"}, "client_secret": {"secret-of-evil"}})
+	if status != http.StatusOK {
+		t.Fatalf("the token endpoint answers %d %v", status, answer)
+	}
+	tenants["acme"].with(answer["access_token"].(string)).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	// A token of the organization goes on beside it.
+	c.token(t, "acme")
+	c.look(t)
+	tenants["acme"].with(made["acme"].token(t)).must(t, http.MethodGet, "/Users", "")
+}
+
+// TestOAuthAgain: the command changes nothing that is right, gives the client back what somebody took from it, and
+// another secret when it is asked for one.
+func TestOAuthAgain(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	made, _ := newOAuth(t, kc, b.file)
+	b.app.reload()
+	file := fileText(t, b.file)
+	again, told := newOAuth(t, kc, b.file)
+	if again.ClientSecret != "" || again.ClientID != made.ClientID || !strings.Contains(told, "nothing to change") || fileText(t, b.file) != file {
+		t.Errorf("again it prints %+v and says %s", again, told)
+	}
+	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/admin/realms/" + b.realm + "/clients/" + client.UUID.String()
+	adminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true,"directAccessGrantsEnabled":true,"standardFlowEnabled":true,"redirectUris":["https://evil.test/*"]}`)
+	scope, _, err := b.admin.FindClientScope(t.Context(), "scim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	adminSend(t, kc, http.MethodDelete, path+"/default-client-scopes/"+scope, "")
+	for _, mapper := range mappersOf(t, kc, path) {
+		adminSend(t, kc, http.MethodDelete, path+"/protocol-mappers/models/"+mapper, "")
+	}
+	account, err := b.admin.ServiceAccount(t.Context(), client.UUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grantManagement(t, b.admin, account.String(), "manage-users")
+	if _, told = newOAuth(t, kc, b.file); !strings.Contains(told, "take all roles") {
+		t.Errorf("the plan is %s", told)
+	}
+	b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
+	restored, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	roles, err2 := b.admin.DirectRoles(t.Context(), account)
+	if err != nil || err2 != nil || !restored.Plain || restored.Audience != client.Audience || !slices.Contains(restored.Scopes, "scim") || len(roles) > 0 {
+		t.Errorf("the client is %+v, %v, with the roles %v, %v", restored, err, roles, err2)
+	}
+	rotated, told := newOAuth(t, kc, b.file, "--rotate")
+	if rotated.ClientSecret == "" || rotated.ClientSecret == made.ClientSecret || !strings.Contains(told, "another secret") {
+		t.Errorf("--rotate prints %+v and says %s", rotated, told)
+	}
+	if status, _ := made.ask(t, false, nil); status == http.StatusOK {
+		t.Error("the secret before is still good")
+	}
+	b.with(rotated.token(t)).must(t, http.MethodGet, "/Users", "")
+}
+
+// mappersOf are the ids of the mappers of a client.
+func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []string) {
+	t.Helper()
+	var list []struct{ ID string }
+	if err := json.Unmarshal([]byte(adminGet(t, kc, client+"/protocol-mappers/models")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+// TestOAuthTakesNobodysClient: a client that is there is not taken for the one that the command would make, as whoever
+// made it may know its secret.
+func TestOAuthTakesNobodysClient(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"scim-`+b.realm+`-oauth","secret":"known-to-mallory","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"realm"}}`)
+	before := fileText(t, b.file)
+	if out, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || out != "" || !strings.Contains(told, "did not make it for this tenant") || fileText(t, b.file) != before {
+		t.Errorf("a client that somebody made ends with %d %q %s", code, out, told)
+	}
+	// Neither when an operator took its tokens by hand.
+	b.write(t, "config.yaml", replaced(t, "- tokensFile", "- accessTokens:\n          - { name: byhand, clientID: byhand, audience: scim-bridge }\n        tokensFile"))
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"byhand","secret":"known-to-mallory","serviceAccountsEnabled":true}`)
+	if _, told, code := tokensCommand(t, kc, "new", b.file, "--name", "byhand", "--rotate"); code == 0 || !strings.Contains(told, "did not make it for this tenant") {
+		t.Errorf("a client that was made by hand ends with %d %s", code, told)
+	}
+	if out, told, code := tokensCommand(t, kc, "revoke", b.file, "byhand"); code != 0 || !strings.Contains(out, "Left      the client \"byhand\"") {
+		t.Errorf("to revoke it ends with %d %s%s", code, out, told)
+	}
+}
+
+// TestOAuthRevoked: the tokens that the client has are refused as soon as the file is read, and the client is gone.
+func TestOAuthRevoked(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	before := fileText(t, b.file)
+	made, _ := newOAuth(t, kc, b.file)
+	b.app.reload()
+	bearer := made.token(t)
+	b.with(bearer).must(t, http.MethodGet, "/Users", "")
+	if _, told, code := command(t, "", "tokens", "revoke", "--config", b.file, "oauth"); code != exitUsage || !strings.Contains(told, "--oauth") {
+		t.Errorf("without --oauth it ends with %d %s", code, told)
+	}
+	if out, told, code := tokensCommand(t, kc, "revoke", b.file, "oauth"); code != 0 || !strings.Contains(told, `delete the client "`+made.ClientID+`"`) {
+		t.Errorf("it ends with %d %s%s", code, out, told)
+	}
+	if got := fileText(t, b.file); got != before {
+		t.Errorf("the configuration is\n%s\nand was\n%s", got, before)
+	}
+	b.app.reload()
+	b.with(bearer).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	b.must(t, http.MethodGet, "/Users", "")
+	if status, answer := made.ask(t, false, nil); status == http.StatusOK {
+		t.Errorf("the client still gets %v", answer)
+	}
+}
+
+// TestOAuthByAssertions on the real Keycloak: an issuer's assertion in place of a secret, as Entra's workload identity
+// federation sends it. A Keycloak that takes none is left as it is.
+func TestOAuthByAssertions(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b, entra := newBridgeOn(t, kc, nil), authtest.NewIssuer(t)
+	before := fileText(t, b.file)
+	federated := []string{"--name", "entra", "--federated-issuer", entraIssuer, "--federated-keys", entra.URL, "--federated-audience", entraApp, "--federated-subject", entraSubject}
+	if keycloaktest.OlderThan("26.6") {
+		if out, told, code := tokensCommand(t, kc, "new", b.file, federated...); code == 0 || out != "" || !strings.Contains(told, "needs 26.6 or newer") || fileText(t, b.file) != before {
+			t.Errorf("a Keycloak without assertions ends with %d %s%s", code, out, told)
+		}
+		return
+	}
+	made, told := newOAuth(t, kc, b.file, federated...)
+	if made.ClientSecret != "" || !strings.Contains(told, entra.URL) || !strings.Contains(told, entraSubject) {
+		t.Errorf("it prints %+v and says %s", made, told)
+	}
+	b.app.reload()
+	assert := func(change map[string]any) (int, map[string]any) {
+		now := time.Now()
+		claims := map[string]any{"iss": entraIssuer, "sub": entraSubject, "aud": entraApp, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(65 * time.Minute).Unix(), "jti": "1"}
+		maps.Copy(claims, change)
+		return made.ask(t, false, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {entra.Sign(t, authtest.FirstKey, claims)}})
+	}
+	for n := range 2 {
+		status, answer := assert(nil)
+		if status != http.StatusOK {
+			t.Fatalf("the token endpoint answers %d %v", status, answer)
+		}
+		b.with(answer["access_token"].(string)).create(t, "/Users", `{"userName":"jane`+strings.Repeat("x", n)+`"}`)
+	}
+	for name, change := range map[string]map[string]any{"another subject": {"sub": "x"}, "another issuer": {"iss": "https://login.microsoftonline.com/x/v2.0"}, "another application": {"aud": "api://x"}} {
+		if status, answer := assert(change); status == http.StatusOK {
+			t.Errorf("%s gets %v", name, answer)
+		}
+	}
+	if again, told := newOAuth(t, kc, b.file, federated...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
+		t.Errorf("again it prints %+v and says %s", again, told)
+	}
+	if _, told, code := tokensCommand(t, kc, "new", b.file, "--name", "entra"); code == 0 || !strings.Contains(told, "in another way") {
+		t.Errorf("a secret for it ends with %d %s", code, told)
+	}
+	// A second client of the issuer is by the identity provider that is there.
+	second := slices.Clone(federated)
+	second[1], second[len(second)-1] = "second", "another-subject"
+	if _, told := newOAuth(t, kc, b.file, second...); strings.Contains(told, "identity provider") {
+		t.Errorf("the second client is planned with %s", told)
+	}
+}
+
+// TestOAuthWithAMountedFile: what cannot be written from here is printed, and the client is made.
+func TestOAuthWithAMountedFile(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	link := filepath.Join(filepath.Dir(b.file), "mounted.yaml")
+	if err := os.Symlink(b.file, link); err != nil {
+		t.Fatal(err)
+	}
+	out, told, code := tokensCommand(t, kc, "new", link)
+	if code != 0 || !strings.Contains(out, "Client secret   ") || !strings.Contains(out, `- { name: "oauth", clientID: "scim-`+b.realm+`-oauth", audience: "scim-bridge-`) {
+		t.Errorf("it ends with %d and prints\n%s%s", code, out, told)
+	}
+	_, entry, _ := strings.Cut(out, "\n  - ")
+	entry, _, _ = strings.Cut(entry, "\n")
+	b.change(t, "config.yaml", replaced(t, "- tokensFile", "- accessTokens: ["+entry+"]\n        tokensFile"))
+	rotated, _ := newOAuth(t, kc, b.file, "--rotate")
+	b.with(rotated.token(t)).must(t, http.MethodGet, "/Users", "")
+	if _, told, code := tokensCommand(t, kc, "revoke", link, "oauth"); code == 0 || !strings.Contains(told, "take the entry") {
+		t.Errorf("to revoke it ends with %d %s", code, told)
+	}
+}
+
+// TestWhatIsWrongWithOAuth is said before anything is changed.
+func TestWhatIsWrongWithOAuth(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	for _, one := range []struct{ args, want string }{
+		{"new --yes", "--yes is for --oauth"},
+		{"revoke --keep-client idp", "--keep-client is for --oauth"},
+		{"new --oauth --months 3", "--months is for a token"},
+		{"new --oauth --sha256 00", "--sha256 is for a token"},
+		{"new --oauth --federated-issuer https://x.test", "together"},
+		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
+		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate is for a secret"},
+		{"new --oauth --name idp", "a token is called idp already"},
+		{"new --oauth --scope nothing", "--scope"},
+		{"new --oauth --tenant nobody", "--tenant says which"},
+		{"revoke --oauth nobody", `has no entry "nobody"`},
+	} {
+		if _, told, code := command(t, "", append([]string{"tokens"}, append(strings.Fields(one.args), "--config", b.file)...)...); code != exitUsage || !strings.Contains(told, one.want) {
+			t.Errorf("tokens %s ends with %d, want %q: %s", one.args, code, one.want, told)
+		}
+	}
+	b.write(t, "config.yaml", replaced(t, "    tenants:\n", "    issuer: https://login.acme.test/realms/acme\n    tenants:\n"))
+	if _, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || !strings.Contains(told, `write issuer: "`+kc.URL+`/realms/`+b.realm+`"`) {
+		t.Errorf("another issuer ends with %d %s", code, told)
+	}
+}

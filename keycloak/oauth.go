@@ -1,0 +1,302 @@
+package keycloak
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// OAuthClient is a confidential client with a service account and nothing else, by whose access tokens a client
+// of the bridge calls.
+type OAuthClient struct {
+	UUID     ClientUUID // zero until it is made
+	ClientID string
+	// Tenant is whose it is, in the attribute scim.tenant; "" of a client that somebody made otherwise.
+	Tenant   string
+	Audience string // that its tokens have; "" for none of its own
+	Scopes   []string
+	// Assertions says whose signed assertions stand in the place of a secret.
+	Assertions AssertedBy
+	// Plain says that the client can do nothing but to get a token for its service account, which has no rights.
+	Plain bool
+}
+
+// AssertedBy is an identity provider of the realm, by its alias, and the claim sub of the one whom it knows.
+type AssertedBy struct{ Alias, Subject string }
+
+const (
+	attrTenant     = "scim.tenant"
+	attrLifespan   = "access.token.lifespan"
+	attrIssuer     = "jwt.credential.issuer"
+	attrSubject    = "jwt.credential.sub"
+	secretBased    = "client-secret"
+	assertionBased = "federated-jwt" // 26.6 and newer
+	mapperName     = "scim-bridge"
+	mapperType     = "oidc-audience-mapper"
+	oidc           = "openid-connect"
+
+	// lifespan of the tokens, in seconds: Entra asks for 1 to 6 hours.
+	lifespan = "7200"
+)
+
+type oauthJSON struct {
+	ID                        string            `json:"id,omitempty"`
+	ClientID                  string            `json:"clientId"`
+	Description               string            `json:"description,omitempty"`
+	Protocol                  string            `json:"protocol"`
+	Enabled                   bool              `json:"enabled"`
+	PublicClient              bool              `json:"publicClient"`
+	BearerOnly                bool              `json:"bearerOnly"`
+	ServiceAccountsEnabled    bool              `json:"serviceAccountsEnabled"`
+	StandardFlowEnabled       bool              `json:"standardFlowEnabled"`
+	ImplicitFlowEnabled       bool              `json:"implicitFlowEnabled"`
+	DirectAccessGrantsEnabled bool              `json:"directAccessGrantsEnabled"`
+	FullScopeAllowed          bool              `json:"fullScopeAllowed"`
+	ClientAuthenticatorType   string            `json:"clientAuthenticatorType"`
+	DefaultClientScopes       []string          `json:"defaultClientScopes,omitempty"`
+	OptionalClientScopes      []string          `json:"optionalClientScopes,omitzero"`
+	Attributes                map[string]string `json:"attributes"`
+	ProtocolMappers           []mapperJSON      `json:"protocolMappers,omitempty"`
+}
+
+type mapperJSON struct {
+	Name     string            `json:"name"`
+	Protocol string            `json:"protocol"`
+	Mapper   string            `json:"protocolMapper"`
+	Config   map[string]string `json:"config"`
+}
+
+// plain reports whether a client can do nothing but to get a token for its service account.
+func (j oauthJSON) plain() bool {
+	return j.Enabled && j.ServiceAccountsEnabled && !j.PublicClient && !j.BearerOnly && !j.StandardFlowEnabled && !j.ImplicitFlowEnabled && !j.DirectAccessGrantsEnabled && !j.FullScopeAllowed
+}
+
+// settings are those of a client, beside its mappers and scopes.
+func (o OAuthClient) settings() oauthJSON {
+	out := oauthJSON{
+		ClientID: o.ClientID, Description: "SCIM bridge: an identity provider that provisions, by OAuth", Protocol: oidc, Enabled: true, ServiceAccountsEnabled: true,
+		ClientAuthenticatorType: secretBased, Attributes: map[string]string{attrTenant: o.Tenant, attrLifespan: lifespan},
+	}
+	if o.Assertions != (AssertedBy{}) {
+		out.ClientAuthenticatorType = assertionBased
+		maps.Copy(out.Attributes, map[string]string{attrIssuer: o.Assertions.Alias, attrSubject: o.Assertions.Subject})
+	}
+	return out
+}
+
+func audienceMapper(audience string) mapperJSON {
+	return mapperJSON{mapperName, oidc, mapperType, map[string]string{"included.custom.audience": audience, "access.token.claim": "true", "introspection.token.claim": "true"}}
+}
+
+// FindOAuthClient looks a client up by its clientId. Needs view-clients.
+func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthClient, ok bool, err error) {
+	id, ok, err := c.FindClient(ctx, clientID)
+	if err != nil || !ok {
+		return OAuthClient{}, false, err
+	}
+	var j oauthJSON
+	if err := c.get(ctx, "get client", "/clients/"+id.escaped(), nil, &j); err != nil {
+		return OAuthClient{}, false, err
+	}
+	o = OAuthClient{UUID: id, ClientID: j.ClientID, Tenant: j.Attributes[attrTenant], Scopes: j.DefaultClientScopes, Plain: j.plain()}
+	if j.ClientAuthenticatorType == assertionBased {
+		o.Assertions = AssertedBy{j.Attributes[attrIssuer], j.Attributes[attrSubject]}
+	}
+	for _, m := range j.ProtocolMappers {
+		if m.Name == mapperName && m.Mapper == mapperType {
+			o.Audience = m.Config["included.custom.audience"]
+		}
+	}
+	return o, true, nil
+}
+
+// CreateOAuthClient makes the client, with the client scopes that are there under the names. Needs manage-clients.
+func (c *Client) CreateOAuthClient(ctx context.Context, o OAuthClient) (ClientUUID, error) {
+	const op = "create client"
+	body := o.settings()
+	body.DefaultClientScopes, body.OptionalClientScopes = o.Scopes, []string{}
+	body.ProtocolMappers = []mapperJSON{audienceMapper(o.Audience)}
+	location, err := c.create(ctx, op, "/clients", body)
+	if err != nil {
+		return ClientUUID{}, err
+	}
+	id, err := ParseClientUUID(location)
+	return id, noLocation(op, err)
+}
+
+// RestoreOAuthClient gives a client its settings back; its mappers and scopes stay. Needs manage-clients.
+func (c *Client) RestoreOAuthClient(ctx context.Context, o OAuthClient) error {
+	body := o.settings()
+	body.ID = o.UUID.String()
+	return c.write(ctx, "update client", http.MethodPut, "/clients/"+o.UUID.escaped(), body)
+}
+
+// AddAudience has the tokens of a client hold an audience. Needs manage-clients.
+func (c *Client) AddAudience(ctx context.Context, id ClientUUID, audience string) error {
+	return c.write(ctx, "create protocol mapper", http.MethodPost, "/clients/"+id.escaped()+"/protocol-mappers/models", audienceMapper(audience))
+}
+
+// DeleteClient deletes a client with its service account. Needs manage-clients.
+func (c *Client) DeleteClient(ctx context.Context, id ClientUUID) error {
+	return c.bare(ctx, "delete client", http.MethodDelete, "/clients/"+id.escaped())
+}
+
+// NewClientSecret gives a client another secret, and returns it. The one before is worth nothing from then on.
+// Needs manage-clients.
+func (c *Client) NewClientSecret(ctx context.Context, id ClientUUID) (string, error) {
+	if err := c.bare(ctx, "create client secret", http.MethodPost, "/clients/"+id.escaped()+"/client-secret"); err != nil {
+		return "", err
+	}
+	return c.ClientSecret(ctx, id)
+}
+
+// FindClientScope looks a client scope for OpenID Connect up. Needs view-clients.
+func (c *Client) FindClientScope(ctx context.Context, name string) (id string, ok bool, err error) {
+	var list []struct {
+		ID       string `json:"id"`
+		Name     string `json:"name"`
+		Protocol string `json:"protocol"`
+	}
+	if err := c.get(ctx, "list client scopes", "/client-scopes", nil, &list); err != nil {
+		return "", false, err
+	}
+	for _, s := range list {
+		if s.Name == name && s.Protocol == oidc {
+			return s.ID, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// CreateClientScope makes a client scope without mappers or roles, that tokens name. Needs manage-clients.
+func (c *Client) CreateClientScope(ctx context.Context, name, description string) error {
+	_, err := c.create(ctx, "create client scope", "/client-scopes", map[string]any{
+		"name": name, "description": description, "protocol": oidc,
+		"attributes": map[string]string{"include.in.token.scope": "true", "display.on.consent.screen": "false"},
+	})
+	return err
+}
+
+// AddClientScope gives a client a scope, which is in its tokens whether they are asked for it or not. Needs
+// manage-clients.
+func (c *Client) AddClientScope(ctx context.Context, id ClientUUID, scopeID string) error {
+	s, err := parseSegment(scopeID)
+	if err != nil {
+		return &Error{Op: "add client scope", Kind: Invalid, Err: err}
+	}
+	return c.bare(ctx, "add client scope", http.MethodPut, "/clients/"+id.escaped()+"/default-client-scopes/"+s.escaped())
+}
+
+// TakesAssertions reports whether clients of the realm may prove who they are by assertions of an identity
+// provider of the realm, which is of Keycloak 26.6 and newer. Needs view-realm.
+func (c *Client) TakesAssertions(ctx context.Context) (bool, error) {
+	var list []struct {
+		ID string `json:"id"`
+	}
+	err := c.get(ctx, "list client authenticators", "/authentication/client-authenticator-providers", nil, &list)
+	for _, p := range list {
+		if p.ID == assertionBased {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// Asserter is an identity provider whose assertions clients of the realm may send.
+type Asserter struct {
+	Alias, Issuer, KeysURL string
+	Audience               string // of its assertions
+}
+
+type asserterJSON struct {
+	Alias       string            `json:"alias"`
+	DisplayName string            `json:"displayName,omitempty"`
+	ProviderID  string            `json:"providerId"`
+	Enabled     bool              `json:"enabled"`
+	HideOnLogin bool              `json:"hideOnLogin"`
+	LinkOnly    bool              `json:"linkOnly"`
+	Config      map[string]string `json:"config"`
+}
+
+// Asserters are the identity providers of that kind. Needs view-identity-providers.
+func (c *Client) Asserters(ctx context.Context) ([]Asserter, error) {
+	var list []asserterJSON
+	if err := c.get(ctx, "list identity providers", "/identity-provider/instances", nil, &list); err != nil {
+		return nil, err
+	}
+	var out []Asserter
+	for _, p := range list {
+		if p.Enabled && p.Config["supportsClientAssertions"] == "true" {
+			out = append(out, Asserter{p.Alias, p.Config["issuer"], p.Config["jwksUrl"], p.Config["clientId"]})
+		}
+	}
+	return out, nil
+}
+
+// assertionLifespan is how long an assertion may last, in seconds: those of Entra last 65 minutes.
+const assertionLifespan = "4200"
+
+// CreateAsserter makes an identity provider whose assertions clients may send, and by which nobody can log in.
+// Needs manage-identity-providers. Without switches for it in older consoles the configuration says so.
+func (c *Client) CreateAsserter(ctx context.Context, a Asserter) error {
+	unused := a.Issuer + "/unused" // required, and never called
+	_, err := c.create(ctx, "create identity provider", "/identity-provider/instances", asserterJSON{
+		Alias: a.Alias, DisplayName: "Assertions of clients that provision by SCIM", ProviderID: "oidc", Enabled: true, HideOnLogin: true, LinkOnly: true,
+		Config: map[string]string{
+			"issuer": a.Issuer, "useJwksUrl": "true", "jwksUrl": a.KeysURL, "validateSignature": "true",
+			"authorizationUrl": unused, "tokenUrl": unused, "clientId": a.Audience, "clientSecret": "unused",
+			"supportsClientAssertions": "true", "supportsClientAssertionReuse": "true", "allowClientIdAsAudience": "true",
+			"federatedClientAssertionMaxExpiration": assertionLifespan,
+		},
+	})
+	return err
+}
+
+// DirectRoles are all roles that a user has itself. Needs view-users and view-clients.
+func (c *Client) DirectRoles(ctx context.Context, id UserID) ([]Role, error) {
+	var answer struct {
+		Realm  []Role `json:"realmMappings"`
+		Client map[string]struct {
+			Roles []Role `json:"mappings"`
+		} `json:"clientMappings"`
+	}
+	err := c.get(ctx, "list roles of user", id.roleMappings(), nil, &answer)
+	out := answer.Realm
+	for _, name := range slices.Sorted(maps.Keys(answer.Client)) {
+		for _, r := range answer.Client[name].Roles {
+			r.Client = name
+			out = append(out, r)
+		}
+	}
+	return out, err
+}
+
+// OpenID is what the realm says of itself to clients of OpenID Connect, at the address where they reach it.
+type OpenID struct {
+	Issuer        string `json:"issuer"`
+	TokenEndpoint string `json:"token_endpoint"`
+}
+
+// OpenID reads it, without credentials.
+func (c *Client) OpenID(ctx context.Context) (o OpenID, err error) {
+	const op = "get OpenID configuration"
+	err = c.ofRealm().exchange(withOp(ctx, op), http.MethodGet, "/.well-known/openid-configuration", nil, &o)
+	return o, named(op, err)
+}
+
+// TokenOf gets an access token of the realm for a client by its secret and with a scope.
+func (c *Client) TokenOf(ctx context.Context, clientID, secret, scope string) (string, error) {
+	const op = "get token of client"
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}, "scope": {scope}}
+	var answer tokenAnswer
+	err := c.ofRealm().exchange(withOp(ctx, op), http.MethodPost, "/protocol/openid-connect/token", strings.NewReader(form.Encode()), &answer)
+	return answer.AccessToken, named(op, err)
+}
+
+// ofRealm asks the realm of the client, of which the client's own account need not be.
+func (c *Client) ofRealm() *tokenSource {
+	return &tokenSource{http: c.http, realmURL: c.url + "/realms/" + c.realm.escaped()}
+}
