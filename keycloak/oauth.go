@@ -18,21 +18,52 @@ type OAuthClient struct {
 	Tenant   string
 	Audience string // that its tokens have; "" for none of its own
 	Scopes   []string
-	// Assertions says whose signed assertions stand in the place of a secret.
-	Assertions AssertedBy
+	// Proof is how the client proves who it is; the zero one is a secret.
+	Proof Proof
 	// Plain says that the client can do nothing but to get a token for its service account, which has no rights.
 	Plain bool
 }
 
-// AssertedBy is an identity provider of the realm, by its alias, and the claim sub of the one whom it knows.
-type AssertedBy struct{ Alias, Subject string }
+// Proof is what stands in the place of a client's secret: assertions that the client signs itself, with keys at a URL
+// (private_key_jwt, RFC 7523), or those of an identity provider of the realm about one subject, which need 26.6.
+type Proof struct{ KeysURL, Alias, Subject string }
+
+// IsSecret reports whether it is a secret that Keycloak makes.
+func (p Proof) IsSecret() bool { return p == Proof{} }
+
+// Alike reports whether two clients prove who they are in the same way.
+func (p Proof) Alike(other Proof) bool { return p.authenticator() == other.authenticator() }
+
+func (p Proof) authenticator() string {
+	switch {
+	case p.IsSecret():
+		return secretBased
+	case p.KeysURL != "":
+		return keysBased
+	}
+	return assertionBased
+}
+
+// attributes are those of the client.
+func (p Proof) attributes() map[string]string {
+	switch p.authenticator() {
+	case keysBased:
+		return map[string]string{attrUseKeys: "true", attrKeys: p.KeysURL}
+	case assertionBased:
+		return map[string]string{attrIssuer: p.Alias, attrSubject: p.Subject}
+	}
+	return nil
+}
 
 const (
 	attrTenant     = "scim.tenant"
 	attrLifespan   = "access.token.lifespan"
 	attrIssuer     = "jwt.credential.issuer"
 	attrSubject    = "jwt.credential.sub"
+	attrUseKeys    = "use.jwks.url"
+	attrKeys       = "jwks.url"
 	secretBased    = "client-secret"
+	keysBased      = "client-jwt"
 	assertionBased = "federated-jwt" // 26.6 and newer
 	mapperName     = "scim-bridge"
 	mapperType     = "oidc-audience-mapper"
@@ -78,12 +109,9 @@ func (j oauthJSON) plain() bool {
 func (o OAuthClient) settings() oauthJSON {
 	out := oauthJSON{
 		ClientID: o.ClientID, Description: "SCIM bridge: an identity provider that provisions, by OAuth", Protocol: oidc, Enabled: true, ServiceAccountsEnabled: true,
-		ClientAuthenticatorType: secretBased, Attributes: map[string]string{attrTenant: o.Tenant, attrLifespan: lifespan},
+		ClientAuthenticatorType: o.Proof.authenticator(), Attributes: map[string]string{attrTenant: o.Tenant, attrLifespan: lifespan},
 	}
-	if o.Assertions != (AssertedBy{}) {
-		out.ClientAuthenticatorType = assertionBased
-		maps.Copy(out.Attributes, map[string]string{attrIssuer: o.Assertions.Alias, attrSubject: o.Assertions.Subject})
-	}
+	maps.Copy(out.Attributes, o.Proof.attributes())
 	return out
 }
 
@@ -102,8 +130,11 @@ func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthC
 		return OAuthClient{}, false, err
 	}
 	o = OAuthClient{UUID: id, ClientID: j.ClientID, Tenant: j.Attributes[attrTenant], Scopes: j.DefaultClientScopes, Plain: j.plain()}
-	if j.ClientAuthenticatorType == assertionBased {
-		o.Assertions = AssertedBy{j.Attributes[attrIssuer], j.Attributes[attrSubject]}
+	switch j.ClientAuthenticatorType {
+	case assertionBased:
+		o.Proof = Proof{Alias: j.Attributes[attrIssuer], Subject: j.Attributes[attrSubject]}
+	case keysBased:
+		o.Proof.KeysURL = j.Attributes[attrKeys]
 	}
 	for _, m := range j.ProtocolMappers {
 		if m.Name == mapperName && m.Mapper == mapperType {

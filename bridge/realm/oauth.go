@@ -25,6 +25,8 @@ type OAuthOptions struct {
 	// whoever made it may know its secret.
 	Known  bool
 	Rotate bool // give a client that is there another secret
+	// KeysURL is where the client has the keys by which it signs who it is, in the place of a secret; "" for none.
+	KeysURL string
 	// Federated says whose assertions stand in the place of a secret; nil for none.
 	Federated *Federated
 }
@@ -45,12 +47,12 @@ type OAuth struct {
 var (
 	ErrForeignClient = errors.New("a client of that id is there, and this command did not make it for this tenant: whoever did may know its secret. Give another --client-id, or delete the client first")
 	ErrNoAssertions  = errors.New("this Keycloak takes no assertions of other issuers for its clients: that needs 26.6 or newer. Leave --federated-issuer out, and give the identity provider the client's secret")
-	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret or by an assertion. Revoke it first, or give another --client-id")
+	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret, by keys of its own or by another issuer. Revoke it first, or give another --client-id")
 )
 
 // PlanOAuth looks at the realm and lists what has to change; nothing when it is right already. It changes nothing.
 func PlanOAuth(ctx context.Context, admin *keycloak.Client, o OAuthOptions) (*OAuth, []Change, error) {
-	p := &OAuth{admin: admin, options: o}
+	p := &OAuth{admin: admin, options: o, client: keycloak.OAuthClient{ClientID: o.ClientID, Tenant: o.Tenant, Audience: o.Audience, Scopes: scopes(), Proof: keycloak.Proof{KeysURL: o.KeysURL}}}
 	var out []Change
 	_, there, err := admin.FindClientScope(ctx, ScopeSCIM)
 	if err != nil {
@@ -88,7 +90,7 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 	}
 	wanted := keycloak.Asserter{Alias: p.options.ClientID, Issuer: f.Issuer, KeysURL: f.KeysURL, Audience: f.Audience}
 	i := slices.IndexFunc(list, func(a keycloak.Asserter) bool { return a.Issuer == f.Issuer })
-	p.client.Assertions = keycloak.AssertedBy{Alias: wanted.Alias, Subject: f.Subject}
+	p.client.Proof = keycloak.Proof{Alias: wanted.Alias, Subject: f.Subject}
 	if i < 0 {
 		return []Change{{
 			Text: fmt.Sprintf("create the identity provider %q, by which nobody can log in: it takes assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
@@ -96,7 +98,7 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 		}}, nil
 	}
 	wanted.Alias = list[i].Alias // Keycloak has one for each issuer
-	p.client.Assertions.Alias = wanted.Alias
+	p.client.Proof.Alias = wanted.Alias
 	if list[i] != wanted {
 		return nil, fmt.Errorf("the identity provider %q has that issuer, and other keys or another audience (%s, %s): Keycloak has one for each issuer. Give the same, or change it there", list[i].Alias, list[i].KeysURL, list[i].Audience)
 	}
@@ -104,24 +106,26 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 }
 
 func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
-	o, asserted := p.options, p.client.Assertions
+	o := p.options
 	have, there, err := p.admin.FindOAuthClient(ctx, o.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("find client: %w", err)
 	}
-	p.client = keycloak.OAuthClient{ClientID: o.ClientID, Tenant: o.Tenant, Audience: o.Audience, Scopes: scopes(), Assertions: asserted}
 	if !there {
-		p.secret = o.Federated == nil
+		p.secret = p.client.Proof.IsSecret()
 		text := fmt.Sprintf("create the confidential client %q, for the service account alone: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
-		if o.Federated != nil {
+		switch {
+		case o.Federated != nil:
 			text += fmt.Sprintf("; without a secret, for the subject %s of %s", o.Federated.Subject, o.Federated.Issuer)
+		case o.KeysURL != "":
+			text += "; without a secret, for whoever signs with the keys at " + o.KeysURL
 		}
 		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
 	}
 	if !o.Known || have.Tenant != o.Tenant {
 		return nil, ErrForeignClient
 	}
-	if o.Federated == nil != (have.Assertions == keycloak.AssertedBy{}) {
+	if !have.Proof.Alike(p.client.Proof) {
 		return nil, ErrOtherKind
 	}
 	return p.planExisting(ctx, have)
@@ -131,7 +135,7 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]Change, error) {
 	var out []Change
 	p.client.UUID = have.UUID
-	if !have.Plain || have.Assertions != p.client.Assertions {
+	if !have.Plain || have.Proof != p.client.Proof {
 		out = append(out, Change{Text: "switch all of the client off but the service account, and set how it proves who it is", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
 	}
 	if have.Audience != p.options.Audience {
@@ -147,7 +151,7 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 	if len(roles) > 0 {
 		out = append(out, Change{Text: "take all roles from its service account", do: p.bare})
 	}
-	if p.options.Rotate && p.options.Federated == nil {
+	if p.options.Rotate && p.client.Proof.IsSecret() {
 		p.secret = true
 		out = append(out, Change{Text: "give it another secret; the one before gets no token from then on", do: func(ctx context.Context) error {
 			_, err := p.admin.NewClientSecret(ctx, p.client.UUID)

@@ -390,6 +390,46 @@ func TestOAuthByAssertions(t *testing.T) {
 	}
 }
 
+// TestOAuthByTheClientsOwnKeys on the real Keycloak: what IPSIE asks for, a JWT that the client signs in place of a
+// secret.
+func TestOAuthByTheClientsOwnKeys(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b, idp, mallory := newBridgeOn(t, kc, nil), authtest.NewIssuer(t), authtest.NewIssuer(t)
+	flags := []string{"--client-id", "idp-of-acme", "--client-keys", idp.URL}
+	made, told := newOAuth(t, kc, b.file, flags...)
+	if made.ClientSecret != "" || made.ClientID != "idp-of-acme" || !strings.Contains(told, idp.URL) {
+		t.Errorf("it prints %+v and says %s", made, told)
+	}
+	b.app.reload()
+	assert := func(by *authtest.Issuer, jti string) (int, map[string]any) {
+		now := time.Now()
+		return made.ask(t, false, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {by.Sign(t, authtest.FirstKey, map[string]any{
+			"iss": made.ClientID, "sub": made.ClientID, "aud": kc.URL + "/realms/" + b.realm, "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": jti,
+		})}})
+	}
+	status, answer := assert(idp, "first")
+	if status != http.StatusOK {
+		t.Fatalf("the token endpoint answers %d %v", status, answer)
+	}
+	b.with(answer["access_token"].(string)).create(t, "/Users", `{"userName":"jane"}`)
+	if status, answer := assert(idp, "first"); status == http.StatusOK {
+		t.Errorf("the same assertion again gets %v", answer)
+	}
+	if status, answer := assert(mallory, "second"); status == http.StatusOK {
+		t.Errorf("other keys get %v", answer)
+	}
+	if again, told := newOAuth(t, kc, b.file, flags...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
+		t.Errorf("again it prints %+v and says %s", again, told)
+	}
+	if _, told := newOAuth(t, kc, b.file, "--client-id", "idp-of-acme", "--client-keys", mallory.URL); !strings.Contains(told, "set how it proves") {
+		t.Errorf("other keys are planned with %s", told)
+	}
+	if status, answer := assert(idp, "third"); status == http.StatusOK {
+		t.Errorf("the keys before still get %v", answer)
+	}
+}
+
 // TestOAuthWithAMountedFile: what cannot be written from here is printed, and the client is made.
 func TestOAuthWithAMountedFile(t *testing.T) {
 	t.Parallel()
@@ -426,6 +466,9 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --federated-issuer https://x.test", "together"},
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
 		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate is for a secret"},
+		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
+		{"new --oauth --client-keys http://x.test/k", "--client-keys"},
+		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},
 		{"new --oauth --name idp", "a token is called idp already"},
 		{"new --oauth --scope nothing", "--scope"},
 		{"new --oauth --tenant nobody", "--tenant says which"},

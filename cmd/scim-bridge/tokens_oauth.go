@@ -27,6 +27,7 @@ type oauthFlags struct {
 	clientID        string
 	admin           adminFlags
 
+	clientKeys                      string // the URL of the client's own keys
 	issuer, keys, audience, subject string // of the assertions of another issuer
 }
 
@@ -35,6 +36,7 @@ func (f *oauthFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.on, "oauth", false, "make a client of the realm instead, by whose id and secret the identity provider gets its tokens from Keycloak")
 	flags.StringVar(&f.clientID, "client-id", "", "with --oauth: the client `id`; default: scim, the organization and --name")
 	flags.BoolVar(&f.rotate, "rotate", false, "with --oauth: give a client that is there another secret, which ends the one before")
+	flags.StringVar(&f.clientKeys, "client-keys", "", "with --oauth: the `URL` of the keys with which the client signs who it is, in place of a secret (private_key_jwt; IPSIE)")
 	flags.StringVar(&f.issuer, "federated-issuer", "", "with --oauth: take assertions of this `issuer` in place of a secret (workload identity federation; Keycloak 26.6 and newer)")
 	flags.StringVar(&f.keys, "federated-keys", "", "with --federated-issuer: the `URL` of its keys")
 	flags.StringVar(&f.audience, "federated-audience", "", "with --federated-issuer: the claim `aud` of the assertions; of Entra api:// and the application's id")
@@ -53,7 +55,7 @@ func addAccount(cmd *cobra.Command, admin *adminFlags, yes *bool) {
 
 // ofOAuth are the flags that mean something with --oauth alone.
 func ofOAuth() []string {
-	return []string{"client-id", "rotate", "federated-issuer", "federated-keys", "federated-audience", "federated-subject", "admin-realm", "admin-user", "admin-password", "yes"}
+	return []string{"client-id", "rotate", "client-keys", "federated-issuer", "federated-keys", "federated-audience", "federated-subject", "admin-realm", "admin-user", "admin-password", "yes"}
 }
 
 // check refuses flags that do not go together.
@@ -71,14 +73,20 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 			return wrong("--%s is for a token, and Keycloak makes those of --oauth", name)
 		}
 	}
+	if strings.HasPrefix(strings.ToLower(f.clientID), keycloak.ServiceAccountPrefix) {
+		return wrong("--client-id must not begin with %s, as tokens of another client could be made to look like its own", keycloak.ServiceAccountPrefix)
+	}
 	federated := []string{f.issuer, f.keys, f.audience, f.subject}
 	if some := slices.ContainsFunc(federated, func(s string) bool { return s != "" }); some && slices.Contains(federated, "") {
 		return wrong("give --federated-issuer, --federated-keys, --federated-audience and --federated-subject together")
 	}
-	if f.issuer != "" && f.rotate {
+	if f.issuer != "" && f.clientKeys != "" {
+		return wrong("give --client-keys or --federated-issuer, not both")
+	}
+	if f.issuer+f.clientKeys != "" && f.rotate {
 		return wrong("--rotate is for a secret, and a client of assertions has none")
 	}
-	for flag, text := range map[string]string{"federated-issuer": f.issuer, "federated-keys": f.keys} {
+	for flag, text := range map[string]string{"client-keys": f.clientKeys, "federated-issuer": f.issuer, "federated-keys": f.keys} {
 		var u config.KeysURL
 		if text == "" {
 			continue
@@ -150,7 +158,7 @@ func makeOAuth(cmd *cobra.Command, f newTokenFlags) error {
 
 // options are what the realm shall have.
 func (f newTokenFlags) options(key string, entry config.AccessToken, known bool) realm.OAuthOptions {
-	out := realm.OAuthOptions{ClientID: entry.ClientID, Tenant: key, Audience: entry.Audience, Known: known, Rotate: f.oauth.rotate}
+	out := realm.OAuthOptions{ClientID: entry.ClientID, Tenant: key, Audience: entry.Audience, Known: known, Rotate: f.oauth.rotate, KeysURL: f.oauth.clientKeys}
 	if f.oauth.issuer != "" {
 		out.Federated = &realm.Federated{Issuer: f.oauth.issuer, KeysURL: f.oauth.keys, Audience: f.oauth.audience, Subject: f.oauth.subject}
 	}
@@ -312,6 +320,8 @@ func (g grant) print(out io.Writer, f newTokenFlags) error {
 		fmt.Fprintf(out, "Client secret   %s   (shown once)\n", g.ClientSecret)
 	case f.oauth.issuer != "":
 		fmt.Fprintf(out, "Assertions      of %s, for %s, by %s\n", f.oauth.issuer, f.oauth.audience, f.oauth.subject)
+	case f.oauth.clientKeys != "":
+		fmt.Fprintf(out, "Assertions      of the client, with the keys at %s\n", f.oauth.clientKeys)
 	default:
 		fmt.Fprintln(out, "Client secret   as before, and not shown again: --rotate makes another one")
 	}
