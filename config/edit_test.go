@@ -78,8 +78,8 @@ func TestAnAccessTokenIsWrittenIntoTheFile(t *testing.T) {
 				t.Errorf("the file says %+v, want %+v:\n%s", got.Tenants, want.Tenants, after)
 			}
 			for line := range strings.Lines(before) {
-				if words := strings.TrimSpace(line); strings.Contains(words, "#") && !strings.Contains(string(after), strings.TrimSpace(words[strings.Index(words, "#"):])) {
-					t.Errorf("the comment %q is gone from\n%s", words, after)
+				if _, comment, ok := strings.Cut(strings.TrimSpace(line), "#"); ok && !strings.Contains(string(after), "#"+comment) {
+					t.Errorf("the comment %q is gone from\n%s", comment, after)
 				}
 			}
 			gone, err := WithoutAccessToken(after, at, "entra")
@@ -159,7 +159,8 @@ func TestAnAccessTokenIsTakenOut(t *testing.T) {
 		"the last key":     {"    tenants:\n      - tokensFile: tokens.yaml\n        accessTokens:\n        - name: entra\n          clientID: entra\n          audience: x\n    issuer: https://x.test/realms/acme\n", "    tenants:\n      - tokensFile: tokens.yaml\n    issuer: https://x.test/realms/acme\n"},
 		"the first of two": {"    tenants:\n      - tokensFile: tokens.yaml\n        accessTokens:\n          - name: entra\n            clientID: entra\n            audience: x\n          - { name: b, clientID: b, audience: x } # kept\n", "    tenants:\n      - tokensFile: tokens.yaml\n        accessTokens:\n          - { name: b, clientID: b, audience: x } # kept\n"},
 	} {
-		before := head[:strings.Index(head, "    credentialKeyFile")] + c[0]
+		begin, _, _ := strings.Cut(head, "    credentialKeyFile")
+		before := begin + c[0]
 		_, dir := loadText(t, "", before)
 		after, err := WithoutAccessToken([]byte(before), TenantEntry{Realm: "acme"}, "entra")
 		if want := strings.Replace(before, c[0], c[1], 1); err != nil || string(after) != want {

@@ -36,6 +36,7 @@ func (f form) refusal(err error) error {
 		return refused{ErrBare, r.cause}
 	case formBasic:
 		return refused{ErrBasic, r.cause}
+	case formBearer:
 	}
 	return err
 }

@@ -268,7 +268,7 @@ func keepEntry(c config.Config, at config.TenantEntry, entry config.AccessToken)
 	if err == nil {
 		return ""
 	}
-	where := fmt.Sprintf("accessTokens of the tenant in %s", c.File)
+	where := "accessTokens of the tenant in " + c.File
 	if at.Override && at.Index < 0 {
 		where = fmt.Sprintf("organizations.overrides of the realm in %s, as accessTokens of an entry with organization: %q and organizationID: %q", c.File, at.Organization, at.OrganizationID)
 	}
@@ -312,7 +312,7 @@ func tried(ctx context.Context, admin *keycloak.Client, c config.Config, realmNa
 
 func (g grant) print(out io.Writer, f newTokenFlags) error {
 	if f.output == "json" {
-		return json.NewEncoder(out).Encode(g)
+		return json.NewEncoder(out).Encode(g) //nolint:gosec // the secret is shown once, as is a token
 	}
 	fmt.Fprintf(out, "SCIM URL        %s\nToken endpoint  %s\nClient id       %s\n", g.BaseURL, g.TokenEndpoint, g.ClientID)
 	switch {
