@@ -61,7 +61,7 @@ func Tolerances() []ToleranceRule {
 		{AnySchemas, "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
 		{UnknownAttributes, "attributes that no schema knows: kept and returned", "400 invalidSyntax, 400 invalidPath in a path", "Okta and Entra send unmapped ones; interop profile section 5.3"},
 		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
-		{WrappedSingle, `[x] or {"value": x} for the single value x`, "400 invalidValue", "Entra's legacy jobs, ConnId"},
+		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
 		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
 		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
 		{RoleText, "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},

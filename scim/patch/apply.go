@@ -65,7 +65,7 @@ func (w *work) pathless(op Operation) error {
 	if op.Op == Remove {
 		return scim.BadRequest(codeMalformed, scim.NoTarget, "remove needs a path")
 	}
-	object, ok := op.Value.(map[string]any)
+	object, ok := w.attributes(op.Value)
 	if !ok {
 		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
 	}
