@@ -52,6 +52,10 @@ faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six 
 walls: ## Run the property test of the walls at length: a thousand histories, about five minutes
 	$(GO) test -short -timeout 60m ./cmd/scim-bridge -run TestSecurity_56 -v -args -rapid.checks 5000
 
+.PHONY: interop
+interop: ## Try the published client libraries, and write what they find into docs/reference/interop.md and .json
+	$(RUN) -- $(GO) test -timeout 60m ./cmd/scim-bridge -run 'TestInterop$$' -v -args -update
+
 .PHONY: unit
 unit: ## Run the tests that need no Keycloak
 	$(GO) test -race -shuffle=on -short ./...

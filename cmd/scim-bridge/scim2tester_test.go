@@ -82,7 +82,8 @@ func TestSCIM2TesterFindsNoError(t *testing.T) {
 // hidePagination: scim2-tester refuses attributes that RFC 7643 does not have.
 func hidePagination(c *config.Config) { c.Server.HidePagination = true }
 
-func runSCIM2Tester(t *testing.T, python string, b testBridge, wrong []wrongFinding) {
+// scim2Findings are the results of scim2-tester at a tenant.
+func scim2Findings(t *testing.T, python string, b testBridge) (found []finding) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "check.py"), b.Base)
 	cmd.Env = append(os.Environ(), "SCIM_TOKEN="+b.Token)
@@ -92,22 +93,40 @@ func runSCIM2Tester(t *testing.T, python string, b testBridge, wrong []wrongFind
 	if err != nil {
 		t.Fatalf("check.py: %v\n%s", err, told.String())
 	}
-	seen, counts := map[wrongFinding]bool{}, map[string]int{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		var f finding
 		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
 			t.Fatalf("check.py printed %q: %v", lines.Text(), err)
 		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// check is the name by which a finding is listed as wrong.
+func (f finding) check() string { return f.Title + " " + f.Type }
+
+// isError reports whether it says that the bridge is at fault.
+func (f finding) isError() bool { return f.Status == "ERROR" || f.Status == "CRITICAL" }
+
+// among finds an error in a list of wrong ones; -1 for none.
+func (f finding) among(wrong []wrongFinding) int {
+	return slices.IndexFunc(wrong, func(w wrongFinding) bool { return w.check == f.check() && strings.Contains(f.Reason, w.part) })
+}
+
+func runSCIM2Tester(t *testing.T, python string, b testBridge, wrong []wrongFinding) {
+	t.Helper()
+	seen, counts := map[wrongFinding]bool{}, map[string]int{}
+	for _, f := range scim2Findings(t, python, b) {
 		counts[f.Status]++
-		if f.Status != "ERROR" && f.Status != "CRITICAL" {
+		if !f.isError() {
 			continue
 		}
-		key := f.Title + " " + f.Type
-		if i := slices.IndexFunc(wrong, func(w wrongFinding) bool { return w.check == key && strings.Contains(f.Reason, w.part) }); i >= 0 {
+		if i := f.among(wrong); i >= 0 {
 			seen[wrong[i]] = true
 			continue
 		}
-		t.Errorf("%s: %s: %s", f.Status, key, f.Reason)
+		t.Errorf("%s: %s: %s", f.Status, f.check(), f.Reason)
 	}
 	for _, w := range wrong {
 		if !seen[w] {
@@ -121,31 +140,37 @@ func runSCIM2Tester(t *testing.T, python string, b testBridge, wrong []wrongFind
 	t.Logf("results: %v", counts)
 }
 
-// newPython is an interpreter with what requirements.txt pins, in the cache.
+// newPython is an interpreter for scim2-tester.
 func newPython(t *testing.T) string {
 	t.Helper()
-	requirements := filepath.Join(scim2Tester, "requirements.txt")
+	return newPythonOf(t, scim2Tester)
+}
+
+// newPythonOf is an interpreter with what the requirements.txt of a directory pins, in the cache.
+func newPythonOf(t *testing.T, dir string) string {
+	t.Helper()
+	requirements := filepath.Join(dir, "requirements.txt")
 	pinned, err := os.ReadFile(requirements)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(pinned)
-	dir, err := keycloaktest.Cached("scim2-tester-"+hex.EncodeToString(sum[:6]), func(dir string) error {
+	made, err := keycloaktest.Cached(filepath.Base(dir)+"-"+hex.EncodeToString(sum[:6]), func(dir string) error {
 		return newVenv(t.Context(), dir, requirements)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "bin", "python")
+	return filepath.Join(made, "bin", "python")
 }
 
 func newVenv(ctx context.Context, dir, requirements string) error {
 	if out, err := exec.CommandContext(ctx, "python3", "-m", "venv", dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("python3 with venv is needed to run scim2-tester (on Debian: apt-get install python3 python3-venv): %w\n%s", err, out)
+		return fmt.Errorf("python3 with venv is needed to run suites of Python (on Debian: apt-get install python3 python3-venv): %w\n%s", err, out)
 	}
 	pip := exec.CommandContext(ctx, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "-q", "--no-deps", "-r", requirements)
 	if out, err := pip.CombinedOutput(); err != nil {
-		return fmt.Errorf("install scim2-tester: %w\n%s", err, out)
+		return fmt.Errorf("install %s: %w\n%s", requirements, err, out)
 	}
 	return nil
 }
