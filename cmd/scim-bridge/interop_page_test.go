@@ -167,10 +167,11 @@ func (p *interopText) outcome(r interopResult) string {
 	case "none":
 		return "–"
 	case "fault":
-		i := slices.Index(p.reasons, r.Detail)
+		reason := r.Library + ": " + r.Detail
+		i := slices.Index(p.reasons, reason)
 		if i < 0 {
 			i = len(p.reasons)
-			p.reasons = append(p.reasons, r.Detail)
+			p.reasons = append(p.reasons, reason)
 		}
 		return fmt.Sprintf("fault %d", i+1)
 	}
