@@ -256,7 +256,7 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	}
 	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, cur.resource.Document)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
-		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator take the account over with scim-bridge adopt",
+		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err

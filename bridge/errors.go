@@ -34,24 +34,27 @@ func Unfit(problem string) error { return unfit(unfitError(problem)) }
 func unfit(cause error) *scim.Error {
 	return &scim.Error{
 		Code: codeUnfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
-		Detail: "the realm does not offer what this endpoint needs, so nothing was done; its operator finds the reason in the log and with scim-bridge doctor",
+		Detail: "the realm does not offer what this endpoint needs, so nothing was done; repeat the request later, or ask the operator of this endpoint, whose log has the reason",
 	}
 }
 
-// fail turns any error into the *scim.Error that the client gets: the one place
-// where Keycloak's errors are translated.
-func (s *Service) fail(r *request, err error) error {
+// fail turns any error into the *scim.Error that the client gets, which names the resource where the error is
+// about it.
+func (s *Service) fail(r *request, err error) error { return r.about(s.scimError(r, err)) }
+
+// scimError is the one place where Keycloak's errors are translated.
+func (s *Service) scimError(r *request, err error) *scim.Error {
 	if scimErr, ok := errors.AsType[*scim.Error](err); ok {
 		return scimErr
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
-		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.rt.Name + ": " + damaged.Error(), Cause: err}
+		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged.Attribute), Cause: err}
 	}
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
-		return forbidden(protected)
+		return r.forbidden(protected)
 	}
 	if kept, ok := errors.AsType[guard.KeptError](err); ok {
-		out := scim.Forbidden(codeGroupKept, "nothing was changed: the group %s must keep its name and its place, since the operator's configuration names it or one below it; its members can be changed, all else in Keycloak", kept.ID)
+		out := scim.Forbidden(codeGroupKept, "nothing was changed: the group %s must keep its name and its place, since the operator's configuration names it or one below it; change its members alone, or have the operator change the rest", r.shown(endpointGroups, kept.ID))
 		out.Cause = kept
 		return out
 	}
@@ -69,17 +72,17 @@ func (s *Service) fail(r *request, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
 	}
-	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
 }
 
 // forbidden answers a write to who is protected.
-func forbidden(e guard.ProtectedError) *scim.Error {
+func (r *request) forbidden(e guard.ProtectedError) *scim.Error {
 	remedy := "leave them out, or have them changed in Keycloak"
 	if e.Delegate {
 		remedy = "have it changed in Keycloak, or deactivate it with a request that changes active alone"
 	}
 	out := scim.Forbidden(codeProtected, "nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; %s",
-		listed(e.IDs), remedy)
+		r.shownAll(e.IDs, e.Resource), remedy)
 	out.Cause = e
 	return out
 }
@@ -87,7 +90,7 @@ func forbidden(e guard.ProtectedError) *scim.Error {
 func unavailable(retry int, cause error) *scim.Error {
 	return &scim.Error{
 		Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
-		Detail: "Keycloak does not answer in time; try again later",
+		Detail: "Keycloak does not answer in time; repeat the request later",
 	}
 }
 
@@ -110,11 +113,11 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	case keycloak.Denied:
 		return &scim.Error{
 			Code: codeDenied, Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
-			Detail: "Keycloak refuses the bridge's own credentials or rights; the operator finds the remedy with scim-bridge doctor",
+			Detail: "Keycloak does not give this endpoint the rights that the request needs; repeat the request later, or ask the operator of this endpoint, whose log has the reason",
 		}
 	case keycloak.Unknown:
 	}
-	return &scim.Error{Code: codeKeycloakFailed, Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request"}
+	return &scim.Error{Code: codeKeycloakFailed, Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request; repeat it, or ask the operator of this endpoint, whose log has the reason"}
 }
 
 // left says what a request that failed on its way left behind.
@@ -173,7 +176,7 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	}
 	return &scim.Error{
 		Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
-		Detail: fmt.Sprintf("%s %s in use by another %s of the realm", attribute, verb, strings.ToLower(r.rt.Name)),
+		Detail: fmt.Sprintf("%s %s in use by another %[3]s of the realm; send another value, or ask the operator of this endpoint about that %[3]s", attribute, verb, strings.ToLower(r.rt.Name)),
 	}
 }
 
@@ -182,18 +185,20 @@ func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 	out := &scim.Error{Code: codeRefusedByRealm, Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
 	var texts []string
 	for _, f := range e.Fields {
-		name := scimName(f.Field)
+		name := r.attributeOf(f.Field)
 		if f.Code == codeReadOnly {
 			out.Type = scim.MutabilityErr
 		}
-		texts = append(texts, name+" "+reason(name, f, refusedValue(err, f.Field)))
+		why := reason(name, f, refusedValue(err, f.Field))
+		texts = append(texts, name+" "+why.text)
+		out.Remedy = joined(out.Remedy, why.remedy)
 	}
 	if policy, ok := strings.CutPrefix(e.Message, passwordPolicy); ok {
 		_, rule, _ := strings.Cut(policy, "Invalid password: ")
-		texts = []string{"password is refused by the realm's password policy (" + strings.TrimSuffix(rule, ".") + ")"}
+		texts = []string{"password is refused by the realm's password policy (" + strings.TrimSuffix(rule, ".") + "); send another one"}
 	}
 	if len(texts) == 0 {
-		texts = []string{"Keycloak refuses a value of the " + strings.ToLower(r.rt.Name)}
+		texts = []string{"Keycloak refuses a value of the " + strings.ToLower(r.rt.Name) + "; correct it, or ask the operator of this endpoint, whose log has the reason"}
 	}
 	out.Detail = strings.Join(texts, "; ")
 	return out
@@ -220,25 +225,39 @@ const passwordPolicy = "invalidPassword"
 
 const codeReadOnly = "error-user-attribute-read-only"
 
+// refusal is why Keycloak refuses a value, for the client, and for the log what lets it in, "" for nothing.
+type refusal struct{ text, remedy string }
+
+// joined adds a remedy to others that are not the same.
+func joined(remedies, one string) string {
+	switch {
+	case one == "" || strings.Contains(remedies, one):
+		return remedies
+	case remedies == "":
+		return one
+	}
+	return remedies + ", " + one
+}
+
 // reason words a message key of Keycloak's user profile validators. value is what it refuses, "" when that is
 // unknown.
-func reason(name string, f keycloak.FieldError, value string) string {
+func reason(name string, f keycloak.FieldError, value string) refusal {
 	switch f.Code {
 	case codeReadOnly:
 		if name == scim.AttrUserName {
-			return "cannot be changed: the realm does not allow changes of user names; its operator allows them with scim-bridge setup --allow-username-changes"
+			return refusal{"cannot be changed: the realm does not allow changes of user names; leave it as it is, or have the operator of this endpoint allow them", "setup --allow-username-changes"}
 		}
-		return "cannot be changed: the realm's user profile does not let administrators edit it"
+		return refusal{text: "cannot be changed: the realm's user profile does not let it; leave it as it is, or ask the operator of this endpoint"}
 	case codeUsernameCharacter, codePersonCharacter:
 		return characters(f.Code, value)
 	case "error-invalid-email":
-		return "is not an e-mail address to Keycloak"
+		return refusal{text: "is not an e-mail address to Keycloak; send one that is"}
 	case "error-user-attribute-required":
-		return "is required by the realm's user profile"
+		return refusal{text: "is required by the realm's user profile; send a value"}
 	case "error-invalid-length", "error-invalid-length-too-long", "error-invalid-length-too-short":
-		return "is shorter or longer than the realm's user profile allows" + bounds(f.Params)
+		return refusal{text: "is shorter or longer than the realm's user profile allows" + bounds(f.Params) + "; send one that is not"}
 	}
-	return "is refused by the realm's user profile (" + f.Code + ")"
+	return refusal{text: "is refused by the realm's user profile (" + f.Code + "); send another value, or ask the operator of this endpoint"}
 }
 
 // bounds are the parameters of a length error: the field's name and numbers.

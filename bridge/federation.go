@@ -235,7 +235,7 @@ func (k groupKind) federatedMembers(r *request, members []guard.Member) ([]guard
 		k.ignored(r, len(ids))
 	default:
 		told := r.federationKeeps(*first, nil, "")
-		told.Detail += ": " + listed(ids)
+		told.Detail += ": " + r.shownAll(ids, scim.UserType().Name)
 		return nil, told
 	}
 	return out, nil
@@ -268,10 +268,11 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 			continue
 		}
 		if federation, ok := r.fitness.Federations[list[0].FederationLink]; ok {
+			r.keepName(list[0].ID, list[0].Username)
 			return &scim.Error{
 				Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
 				Detail: fmt.Sprintf("%s is that of the user %s, who comes from %s and is a user of this endpoint already; find the user by a filter on %s and use that id, or send another value",
-					q.attribute, list[0].ID, r.federationName(federation), scim.AttrUserName),
+					q.attribute, r.shown(endpointUsers, list[0].ID), r.federationName(federation), scim.AttrUserName),
 			}
 		}
 	}
@@ -289,6 +290,7 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	joins := failed.Step.Kind == plan.AddMember || failed.Step.Kind == plan.RemoveMember
 	const origin = "the account comes from a user federation of the realm, which "
 	user := failed.Step.User
+	who := r.shown(endpointUsers, user.String())
 	var out *scim.Error
 	switch {
 	case keycloak.FederationAway(err), !joins && e.Kind == keycloak.Unknown && user.Federation() != "":
@@ -297,11 +299,11 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	case keycloak.ReadOnlyFederation(err):
 		out = scim.BadRequest(codeFederated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it there", origin)
 	case joins && strings.Contains(e.Message, "LDAP group mappings"):
-		out = scim.Forbidden(codeFederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", user)
+		out = scim.Forbidden(codeFederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", who)
 	case joins && e.Kind == keycloak.Unknown && user.Federation() != "":
-		out = scim.Forbidden(codeFederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, user)
+		out = scim.Forbidden(codeFederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, who)
 	case joins && e.Kind == keycloak.Unknown && r.switchedOff() != "":
-		out = scim.Forbidden(codeFederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", user, r.switchedOff())
+		out = scim.Forbidden(codeFederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", who, r.switchedOff())
 	default:
 		return nil
 	}

@@ -102,6 +102,7 @@ func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard
 	if err != nil {
 		return nil, err
 	}
+	r.readsMembers(known)
 	if len(unknown) > 0 {
 		if !r.Tenant.Policy.IgnoresUnknownMembers() {
 			return nil, unknownMembers(unknown)
@@ -150,6 +151,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	}
 	known, _, err := r.wall.Prove(ctx, asked)
 	if err == nil {
+		r.readsMembers(known)
 		err = k.refuse(r, known)
 	}
 	for _, m := range known {
@@ -354,12 +356,15 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		}
 	}
 	reads := r.wall.ConfinesGroups() || r.wall.HidesLeft() || !id.IsCanonical()
-	if reads { // before the members, whose error would tell a foreign group from an absent one
-		if _, err := k.read(ctx, r); err != nil {
+	protected := r.wall.ProtectsGroup(id.String())
+	if reads || protected { // before the members, whose error would tell a foreign group from an absent one
+		cur, err := k.read(ctx, r)
+		if err != nil {
 			return nil, true, err
 		}
+		r.reads(cur)
 	}
-	if r.wall.ProtectsGroup(id.String()) {
+	if protected {
 		return nil, true, guard.ProtectedGroup(id.String())
 	}
 	p, _, err := k.planMembers(ctx, r, id, m)

@@ -17,7 +17,7 @@ func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 	if !mapping.Unowned(g.Attributes) {
 		return scim.Forbidden(codeGroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change its members, or do it where the group comes from", what)
 	}
-	return scim.Forbidden(codeGroupNotCreatedHere, "nothing was changed: the group was there before this endpoint, which did not create it and cannot %s; change its members, do it in Keycloak, or have the operator take the group over with scim-bridge adopt", what)
+	return scim.Forbidden(codeGroupNotCreatedHere, "nothing was changed: the group was there before this endpoint, which did not create it and cannot %s; change its members, or have the operator let this endpoint take the group over", what)
 }
 
 // adoptsGroup reports whether the tenant may take over a group: one that no tenant owns.
@@ -36,7 +36,7 @@ func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (m
 		return state.Owned(), nil
 	case party.OwnsGroup(current):
 	case r.adoptsGroup(current) && renamed:
-		return state, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator take the group over with scim-bridge adopt")
+		return state, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator let this endpoint take the group over")
 	case r.adoptsGroup(current):
 		return state.Adopted(), nil
 	case renamed:
@@ -95,6 +95,7 @@ func (k groupKind) refuseProtectedMembers(ctx context.Context, r *request, id ke
 	if err != nil {
 		return err
 	}
+	r.readsMembers(known)
 	shown := make([]string, len(known))
 	for i, m := range known {
 		shown[i] = m.ID.String()

@@ -38,31 +38,33 @@ func (r *request) taken(ctx context.Context, err error) error {
 
 // characters words a complaint of one of Keycloak's two validators of characters, which answer with one code: it
 // names the first character that each refuses, and what its remedy is.
-func characters(code, value string) string {
+func characters(code, value string) refusal {
 	prohibited := `<>&"$%!#?§;*~/\|^=[]{}()`
 	if code == codeUsernameCharacter {
 		prohibited += "',:`"
 	}
 	var texts []string
+	remedy := ""
 	for _, one := range []struct {
 		refuses func(rune) bool
-		text    string
+		refusal
 	}{
 		{func(c rune) bool {
 			return unicode.IsControl(c) || code == codeUsernameCharacter && unicode.IsSpace(c) || strings.ContainsRune(prohibited, c)
-		}, "holds %q, which the realm's user profile refuses; its operator allows it with scim-bridge setup --relax-validators"},
+		}, refusal{"holds %q, which the realm's user profile refuses; send it without, or have the operator of this endpoint allow it", "setup --relax-validators"}},
 		{func(c rune) bool {
 			return code == codeUsernameCharacter && !unicode.Is(unicode.Latin, c) && !unicode.Is(unicode.Common, c)
-		}, "holds %q, which is not of the Latin script, and the realm's user profile takes no other; its operator allows all scripts with scim-bridge setup --allow-all-scripts"},
+		}, refusal{"holds %q, which is not of the Latin script, and the realm's user profile takes no other; send it in Latin letters, or have the operator of this endpoint allow all scripts", "setup --allow-all-scripts"}},
 	} {
 		if i := strings.IndexFunc(value, one.refuses); i >= 0 {
 			texts = append(texts, fmt.Sprintf(one.text, string([]rune(value[i:])[:1])))
+			remedy = joined(remedy, one.remedy)
 		}
 	}
 	if len(texts) == 0 {
-		return "holds a character that the realm's user profile refuses; its operator changes that under Realm settings, User profile"
+		return refusal{text: "holds a character that the realm's user profile refuses; send it without, or have the operator of this endpoint allow it"}
 	}
-	return strings.Join(texts, "; it ")
+	return refusal{strings.Join(texts, "; it "), remedy}
 }
 
 // The codes of those validators.

@@ -31,6 +31,8 @@ type Options struct {
 
 	Directory  directory.Options
 	MaxResults int // resources on a page of a list at most
+	// ErrorDocs is the URL of the page that explains errors, for those of bulk operations; "" for none.
+	ErrorDocs string
 	// CursorTimeout is how long a cursor is good.
 	CursorTimeout time.Duration
 	// HidePagination keeps the service provider configuration from telling of them.
@@ -112,6 +114,7 @@ type request struct {
 	fitness    tenant.Fitness // of the tenant when the request began
 	projection scim.Projection
 	began      time.Time
+	names      map[string]string // user names and names of groups that were read for the client, by ids
 	adopting   bool     // whether the operator has what no tenant owns taken over, whatever the policy says
 	atEnd      []func() // what is released when the request ends
 }
@@ -474,6 +477,7 @@ func (r *request) writable(ctx context.Context) (current, error) {
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return current{}, err
 	}
+	r.reads(cur)
 	if refused := r.protects(cur); refused != nil {
 		return current{}, refused
 	}

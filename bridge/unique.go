@@ -56,7 +56,7 @@ func (r *request) uniqueOfUsers() []mapping.Unique {
 func (r *request) externalIDTaken(other scim.Resource) error {
 	detail := "another user has this externalId, and each user of this endpoint has one of its own; send another externalId, or change that of the other user first"
 	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
-		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator set rehire: revive"
+		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator let this endpoint take up such users again"
 	}
 	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }

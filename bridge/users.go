@@ -225,7 +225,7 @@ func proveManager(ctx context.Context, r *request, before, after scim.Document) 
 	}
 	known, _, err := r.wall.Prove(ctx, []string{id})
 	if err == nil && len(known) == 0 {
-		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed")
+		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
 	}
 	return err
 }
@@ -386,7 +386,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !r.organization().IsZero():
 		return k.planExpulsion(ctx, r, cur, owns, owns && !shared && policy.Disables())
 	case mapping.Unowned(cur.user.Attributes):
-		return nil, scim.Forbidden(codeNotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator take such accounts over with scim-bridge adopt")
+		return nil, scim.Forbidden(codeNotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator let this endpoint take the account over")
 	case !owns:
 		return nil, scim.Forbidden(codeNotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
 	case !policy.OwnedOnly:
@@ -409,9 +409,9 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, owns, disable bool) (plan.Plan, error) {
 	switch {
 	case cur.user.Managed && owns:
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator write onDelete: delete and end its memberships of other organizations")
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
 	case cur.user.Managed:
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator take the account over with scim-bridge adopt, and delete it then")
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
 	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
 	groups, err := k.planLeave(ctx, r, cur.userID)

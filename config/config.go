@@ -47,6 +47,10 @@ type Server struct {
 	// without a trailing slash. Default http://<listen> when that names a host and
 	// a port.
 	PublicURL URL `json:"publicURL"`
+	// ErrorDocs is `errorDocs`: the URL of a page that explains the codes of errors, such as a copy of
+	// docs/reference/errors.md, where each has an anchor of its name. The detail of each error ends in a
+	// link to it then. Default none.
+	ErrorDocs URL `json:"errorDocs,omitempty"`
 	// MaxBodyBytes is `maxBodyBytes`: the largest request body, in bytes, default
 	// 2 MiB.
 	MaxBodyBytes int64 `json:"maxBodyBytes"`

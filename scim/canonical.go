@@ -460,7 +460,7 @@ func (rt *ResourceType) Validate(doc Document) *Error {
 func lacking(prefix string, attributes []*Attribute, object map[string]any) *Error {
 	for _, a := range attributes {
 		if a.Required && IsEmpty(object[a.Name]) {
-			return BadRequest(CodeRequired, InvalidValue, "%s%s is required", prefix, a.Name)
+			return BadRequest(CodeRequired, InvalidValue, "%s%s is required; send a value", prefix, a.Name)
 		}
 	}
 	return nil
@@ -509,7 +509,7 @@ func immutable(prefix string, attributes []*Attribute, before, after map[string]
 		switch {
 		case IsEmpty(had):
 		case a.Mutability == Immutable && !Equal(had, has):
-			return BadRequest(CodeImmutable, MutabilityErr, "%s%s is set and cannot be changed", prefix, a.Name)
+			return BadRequest(CodeImmutable, MutabilityErr, "%s%s is set and cannot be changed; send it as it is", prefix, a.Name)
 		case a.Type == TypeComplex && !a.MultiValued:
 			one, _ := had.(map[string]any)
 			two, _ := has.(map[string]any)

@@ -32,6 +32,7 @@ type Error struct {
 	Status     int       // HTTP status, 400 to 599
 	Type       ErrorType // "" where table 9 has none
 	Detail     string    // for the client
+	Remedy     string    // for the log: what the operator can do, without personal data; "" where the page of errors has all
 	RetryAfter int       // seconds for the Retry-After header; 0 means none
 	Cause      error     // for the log; may be nil
 }
@@ -71,12 +72,17 @@ func detail(format string, args []any) string {
 }
 
 // Body is the error as the JSON object of RFC 7644 section 3.12; "status" is a
-// string there.
-func (e *Error) Body() map[string]any {
+// string there. docs is the URL of a page that explains the codes, each at an anchor of its name: the detail ends in the
+// link to it then. With "" it ends in the code.
+func (e *Error) Body(docs string) map[string]any {
+	told := e.told()
+	if docs != "" {
+		told += " " + docs + "#" + string(e.Code)
+	}
 	body := map[string]any{
 		AttrSchemas: []string{ErrorURN},
 		"status":    strconv.Itoa(e.Status),
-		"detail":    e.told(),
+		"detail":    told,
 	}
 	if e.Type != "" {
 		body["scimType"] = string(e.Type)

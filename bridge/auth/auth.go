@@ -14,12 +14,12 @@ import (
 // Why a credential is refused. The client is told which, as none of it tells
 // whether a token exists to who has not got it.
 var (
-	ErrMissing = errors.New("no bearer token was sent")
-	ErrInvalid = errors.New("the bearer token is not valid for this endpoint")
+	ErrMissing = errors.New("no bearer token was sent; enter the token of this endpoint in the client")
+	ErrInvalid = errors.New("the bearer token is not valid for this endpoint; compare the token and the URL with those that its operator gave")
 	// ErrBare is an ErrInvalid whose header held the token alone. It says nothing of the tenant's policy.
-	ErrBare = fmt.Errorf("%w; it came without the word Bearer: an endpoint takes that only when its operator sets bareToken", ErrInvalid)
+	ErrBare = fmt.Errorf("%w; it came without the word Bearer: send \"Bearer \" and the token, or ask the operator of this endpoint to take it as it is", ErrInvalid)
 	// ErrBasic is an ErrInvalid that came by Basic. It says nothing of the tenant's policy either.
-	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: an endpoint takes that only when its operator sets basicAuth, and only tokens that the operator gave out, no access tokens", ErrInvalid)
+	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: send it as Authorization: Bearer, or ask the operator of this endpoint to take Basic, which takes no access tokens", ErrInvalid)
 	// ErrBrowser says that a page of a browser sent Basic, whoever's it is. A browser adds by itself what it
 	// remembers of Basic, also to a request that a page of somebody else makes.
 	ErrBrowser = errors.New("a browser sent this (it has the header Origin or Sec-Fetch-Site), and from a browser Basic is not taken; call from a program, or send the token as Authorization: Bearer")

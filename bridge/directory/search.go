@@ -325,5 +325,5 @@ func (s search) refuse() error {
 		names = "id, displayName, externalId and members.value"
 	}
 	return scim.BadRequest(codeIndexFull, scim.TooMany,
-		"so many resources cannot be sorted, walked by cursor or searched by any filter within the memory that the bridge may use; its operator can raise index.maxMemory. A filter with eq on one of %s, alone or joined to others by \"and\", always works", names)
+		"so many resources cannot be sorted, walked by cursor or searched by any filter within the memory that there is for it; a filter with eq on one of %s, alone or joined to others by \"and\", always works, and the operator of this endpoint can give the others more memory", names)
 }

@@ -84,7 +84,7 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 		}
 	}
 	return &scim.Error{
-		Code: codeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(window).Sub(now).Seconds()) + 1, Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.users},
+		Code: CodeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(window).Sub(now).Seconds()) + 1, Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.users},
 		Detail: fmt.Sprintf("nothing was changed: %d users of this endpoint were removed or deactivated within %s, as many as it lets go in that time, lest a mistake removes all; "+
 			"repeat the request later, or have the operator look and lift the removal brake", len(r.at), policy.Window),
 	}

@@ -4,7 +4,7 @@ import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
 // Codes of the errors that the walls answer.
 const (
-	codeHeld         scim.Code = "removal-held"
+	CodeHeld         scim.Code = "removal-held"
 	codeDomain       scim.Code = "domain-not-verified"
 	codeUnclearName  scim.Code = "name-unclear"
 	codeReservedName scim.Code = "name-reserved"

@@ -7,5 +7,5 @@ const (
 	codeSeveralValues scim.Code = "value-not-single"
 	codeRuleFails     scim.Code = "mapping-rule-fails"
 	codeNotStored     scim.Code = "attribute-not-stored"
-	codeNotOwned      scim.Code = "account-not-owned"
+	CodeNotOwned      scim.Code = "account-not-owned"
 )

@@ -223,13 +223,13 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	list := strings.Join(names, ", ")
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(codeNotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(CodeNotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
-		return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
+		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(codeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator take the account over with scim-bridge adopt first", list)
+		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
 	}
-	return scim.Forbidden(codeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator take the account over with scim-bridge adopt first", list)
+	return scim.Forbidden(CodeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator let this endpoint take the account over first", list)
 }
 
 // KeepsIdentifiers refuses a state that would change who the account of a Managed party belongs to.

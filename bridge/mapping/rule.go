@@ -169,7 +169,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 			continue
 		}
 		if r.filter != nil && len(values) > 0 {
-			return nil, scim.BadRequest(codeSeveralValues, scim.InvalidValue, "%s has several values where one fits", r)
+			return nil, scim.BadRequest(codeSeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
 		}
 		stored, err := r.takeValue(object[r.leaf.Name])
 		if err != nil {

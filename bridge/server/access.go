@@ -133,7 +133,7 @@ func (s *Server) permitted(p tenant.Principal, rt route) error {
 	policy := p.Tenant.Policy
 	switch {
 	case policy.Paused():
-		return &scim.Error{Code: codePaused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator"}
+		return &scim.Error{Code: codePaused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator; repeat the request after the time of the Retry-After header"}
 	case !p.Scopes.Has(rt.needs):
 		missing := (rt.needs &^ p.Scopes).String()
 		return challenge{
@@ -141,7 +141,7 @@ func (s *Server) permitted(p tenant.Principal, rt route) error {
 			`, error="insufficient_scope", scope="` + rt.needs.String() + `"`,
 		}
 	case policy.ReadOnly() && rt.needs&tenant.Writing != 0:
-		return &scim.Error{Code: codeReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator"}
+		return &scim.Error{Code: codeReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator, so nothing was changed; ask the operator"}
 	}
 	return nil
 }

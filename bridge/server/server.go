@@ -29,6 +29,7 @@ type Options struct {
 	Tenants   *tenant.Registry
 	Auth      *auth.Authenticator
 	PublicURL string // of the bridge, without a trailing slash
+	ErrorDocs string // the URL of the page that explains errors; "" for none
 	Log       *zap.Logger
 	Metrics   *observe.Metrics
 	Tracer    *observe.Tracer
@@ -173,7 +174,7 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	body := a.Body
 	if err != nil {
 		e := asSCIM(err)
-		a.Status, body = e.Status, e.Body()
+		a.Status, body = e.Status, e.Body(s.options.ErrorDocs)
 		if e.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
 		}
@@ -194,9 +195,9 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	}
 	data, err := scim.Encode(body)
 	if err != nil {
-		failed := &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the answer cannot be encoded"}
+		failed := &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the answer cannot be encoded; ask the operator of this endpoint"}
 		a.Status = failed.Status
-		data, _ = scim.Encode(failed.Body()) // of texts
+		data, _ = scim.Encode(failed.Body(s.options.ErrorDocs)) // of texts
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
@@ -209,7 +210,7 @@ func asSCIM(err error) *scim.Error {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e
 	}
-	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; its log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
 }
 
 // log writes the one line of a request, without personal data: neither path nor
@@ -227,6 +228,9 @@ func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, sta
 	}
 	e := asSCIM(err)
 	fields = append(fields, zap.String("code", string(e.Code)), zap.String("scim_type", string(e.Type)))
+	if e.Remedy != "" {
+		fields = append(fields, zap.String("remedy", e.Remedy))
+	}
 	if e.Status >= http.StatusInternalServerError {
 		s.options.Log.Error("request", append(fields, zap.NamedError("cause", e.Cause))...)
 		return

@@ -95,7 +95,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 	})
 	activity := &observe.Activity{}
 	options := server.Options{
-		Tenants: tenants, PublicURL: string(c.Server.PublicURL), Log: log, Metrics: metrics, Tracer: tracer, Activity: activity,
+		Tenants: tenants, PublicURL: string(c.Server.PublicURL), ErrorDocs: string(c.Server.ErrorDocs), Log: log, Metrics: metrics, Tracer: tracer, Activity: activity,
 		Auth:    auth.New(auth.Options{Realm: transport, Other: http.DefaultTransport}),
 		MaxBody: c.Server.MaxBodyBytes, Timeout: time.Duration(c.Server.RequestTimeout),
 		TrustedProxies: prefixes(c.Server.TrustedProxies), FailuresPerMinute: c.Server.FailuresPerMinute, Bodies: server.NewBodies(),
@@ -139,6 +139,7 @@ func serviceOptions(c config.Config, log *zap.Logger, metrics *observe.Metrics, 
 		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, log, w) },
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: now, ObserveScan: metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
+		ErrorDocs:  string(c.Server.ErrorDocs),
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
 	}
 }

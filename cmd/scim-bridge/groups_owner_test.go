@@ -94,7 +94,7 @@ func TestAGroupThatSCIMDidNotMake(t *testing.T) {
 					"another spelling": b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"displayName","value":"CREW-`+of+`"}`)),
 					"a DELETE":         b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""),
 				} {
-					if !strings.Contains(refused, "group-not-created-here") || !strings.Contains(refused, "scim-bridge adopt") {
+					if !strings.Contains(refused, "group-not-created-here") || !strings.Contains(refused, "let this endpoint take the group over") {
 						t.Errorf("%s: %s says %q", of, what, refused)
 					}
 				}

@@ -47,7 +47,7 @@ func TestALeaverWhoseAccountALoginMade(t *testing.T) {
 					`{"op":"replace","path":"userName","value":"eve@acme.test"}`, `{"op":"replace","path":"emails","value":[{"value":"eve@acme.test"}]}`,
 					`{"op":"replace","path":"password","value":"Taken-over-1"}`, `{"op":"replace","path":"active","value":false},{"op":"replace","path":"userName","value":"eve@acme.test"}`,
 				} {
-					if got := b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(op)); !strings.Contains(got, "scim-bridge adopt") {
+					if got := b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(op)); !strings.Contains(got, "let this endpoint take the account over") {
 						t.Errorf("%s says %q", op, got)
 					}
 				}
@@ -67,7 +67,7 @@ func TestALeaverWhoseAccountALoginMade(t *testing.T) {
 				if user.Username != name || user.Email != name || len(user.Attributes["scim.owner"]) != 0 {
 					t.Errorf("the leaver's account = %+v", user)
 				}
-				if got := b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""); !strings.Contains(got, "scim-bridge adopt") {
+				if got := b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""); !strings.Contains(got, "let this endpoint take the account over") {
 					t.Errorf("DELETE says %q", got)
 				}
 				b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":true}`))
@@ -93,7 +93,7 @@ func TestALeaverWhomNobodyOwns(t *testing.T) {
 				ids[who] = b.account(t, who, true).String()
 				c.admit(t, ids[who], "acme")
 				got := b.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+ids[who], patchBody(`{"op":"replace","path":"active","value":false}`))
-				if !strings.Contains(got, "active") || !strings.Contains(got, "DELETE") || !strings.Contains(got, "scim-bridge adopt") {
+				if !strings.Contains(got, "active") || !strings.Contains(got, "DELETE") || !strings.Contains(got, "let this endpoint take the account over") {
 					t.Errorf("the refusal says %q", got)
 				}
 				b.refused(t, http.StatusForbidden, http.MethodPut, "/Users/"+ids[who], fmt.Sprintf(`{"userName":%q,"active":false}`, who))
@@ -197,7 +197,7 @@ func TestAManagedMemberOfItsOwnDoesNotLeave(t *testing.T) {
 			b := c.of["acme"]
 			id := c.brokered(t, "acme", "mia@acme.test").String()
 			b.adoptions(t, b.controlled(t), b.path(t))
-			if got := b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, ""); !strings.Contains(got, "onDelete: delete") || strings.Contains(got, "scim-bridge adopt") {
+			if got := b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, ""); !strings.Contains(got, "let this endpoint delete accounts") || strings.Contains(got, "take the account over") {
 				t.Errorf("DELETE says %q", got)
 			}
 			if !b.user(t, id).Enabled {

@@ -44,16 +44,16 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	const off = `{"op":"replace","path":"active","value":false}`
 
 	there := c.realm.account(t, "there", true).String()
-	refused("account-not-created-here", 403, "scim-bridge adopt", request{c.realm, http.MethodDelete, "/Users/" + there, ""}, adopted(c.realm))
+	refused("account-not-created-here", 403, "let this endpoint take the account over", request{c.realm, http.MethodDelete, "/Users/" + there, ""}, adopted(c.realm))
 
 	crew := c.consoleGroup(t, "realm", "crew")
-	refused("group-not-created-here", 403, "scim-bridge adopt", request{c.realm, http.MethodPatch, "/Groups/" + crew, patchBody(`{"op":"replace","path":"displayName","value":"team"}`)}, adopted(c.realm))
+	refused("group-not-created-here", 403, "let this endpoint take the group over", request{c.realm, http.MethodPatch, "/Groups/" + crew, patchBody(`{"op":"replace","path":"displayName","value":"team"}`)}, adopted(c.realm))
 	crew = c.consoleGroup(t, "organization", "crew-of-acme")
-	refused("group-not-created-here", 403, "scim-bridge adopt", request{acme, http.MethodDelete, "/Groups/" + crew, ""}, adopted(acme))
+	refused("group-not-created-here", 403, "let this endpoint take the group over", request{acme, http.MethodDelete, "/Groups/" + crew, ""}, adopted(acme))
 
 	member := acme.account(t, "member", true).String()
 	c.admit(t, member, "acme")
-	refused("account-not-owned", 403, "scim-bridge adopt", request{acme, http.MethodPatch, "/Users/" + member, patchBody(off)}, adopted(acme))
+	refused("account-not-owned", 403, "let this endpoint take the account over", request{acme, http.MethodPatch, "/Users/" + member, patchBody(off)}, adopted(acme))
 	gone := acme.account(t, "gone", true).String()
 	c.admit(t, gone, "acme")
 	if got := acme.refused(t, 403, http.MethodPatch, "/Users/"+gone, patchBody(off)); !strings.Contains(got, "end the membership with DELETE") {
@@ -62,7 +62,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	acme.must(t, http.MethodDelete, "/Users/"+gone, "")
 
 	mia := c.brokered(t, "acme", "mia@acme.test").String()
-	refused("account-managed", 403, "scim-bridge adopt", request{acme, http.MethodDelete, "/Users/" + mia, ""}, adopted(acme))
+	refused("account-managed", 403, "let this endpoint take the account over", request{acme, http.MethodDelete, "/Users/" + mia, ""}, adopted(acme))
 
 	shared := c.realm.create(t, "/Users", `{"userName":"shared"}`)
 	c.admit(t, shared, "acme")

@@ -62,13 +62,16 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 			}
 			for _, c := range cases {
 				got := b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", c.body)
-				if !strings.Contains(got, c.wants) || strings.Count(got, "scim-bridge setup") != 1 || !strings.Contains(got, "scim-bridge setup "+c.flag) {
-					t.Errorf("%s is refused with %q, want %q and %s", c.body, got, c.wants, c.flag)
+				if !strings.Contains(got, c.wants) || !strings.Contains(got, "have the operator of this endpoint allow") || strings.Contains(got, "--") {
+					t.Errorf("%s is refused with %q, want %q", c.body, got, c.wants)
+				}
+				if got := b.remedyInLog(); got != "setup "+c.flag {
+					t.Errorf("%s: the log has the remedy %q, want %s", c.body, got, c.flag)
 				}
 			}
 			both := b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"o'и"}`)
-			if !strings.Contains(both, "--relax-validators") || !strings.Contains(both, "--allow-all-scripts") {
-				t.Errorf("what both validators refuse is refused with %q", both)
+			if got := b.remedyInLog(); got != "setup --relax-validators, setup --allow-all-scripts" || !strings.Contains(both, `"'"`) || !strings.Contains(both, `"и"`) {
+				t.Errorf("what both validators refuse is refused with %q, and the log has the remedy %q", both, got)
 			}
 			for _, flag := range []string{"--relax-validators", "--allow-all-scripts"} {
 				if _, told, code := command(t, "", append(slices.Clone(strict), flag)...); code != 0 {
@@ -85,6 +88,13 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// remedyInLog is what the last request's line in the log says that the operator can do.
+func (b testBridge) remedyInLog() string {
+	all := b.lines.FilterMessage("request").All()
+	remedy, _ := all[len(all)-1].ContextMap()["remedy"].(string)
+	return remedy
 }
 
 // TestSetupKeepsWhatTheRealmDeclared of attributes that a mapping names: who views them, and who edits them unless

@@ -15,6 +15,8 @@ type Request struct {
 	// FailOnErrors is after how many errors nothing more is done; 0 for never.
 	FailOnErrors int
 	Operations   []Operation
+	// ErrorDocs is the URL of the page that explains errors, "" for none; see scim.Error.
+	ErrorDocs string
 }
 
 // Operation is one member of "Operations".

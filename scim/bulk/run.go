@@ -57,14 +57,14 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 	var out []map[string]any
 	for i, op := range r.Operations {
 		if result := run.results[i]; result != nil {
-			out = append(out, op.answer(*result))
+			out = append(out, op.answer(*result, r.ErrorDocs))
 		}
 	}
 	return out
 }
 
 // answer is an operation of a BulkResponse. Its status is a string.
-func (op Operation) answer(r Result) map[string]any {
+func (op Operation) answer(r Result, docs string) map[string]any {
 	out := map[string]any{"method": op.Method, "status": strconv.Itoa(r.Status)}
 	for name, text := range map[string]string{"bulkId": op.BulkID, "location": r.Location, "version": r.Version} {
 		if text != "" {
@@ -72,7 +72,7 @@ func (op Operation) answer(r Result) map[string]any {
 		}
 	}
 	if r.Err != nil {
-		out["response"] = r.Err.Body()
+		out["response"] = r.Err.Body(docs)
 	}
 	return out
 }

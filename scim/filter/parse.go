@@ -178,7 +178,7 @@ func (p *parser) path() (scim.AttrPath, error) {
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
 	if path.Attr.Returned == scim.ReturnedNever {
-		return path, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "%s cannot be filtered by", path)
+		return path, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "%s cannot be filtered by; filter by another attribute", path)
 	}
 	return path, nil
 }

@@ -42,7 +42,7 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 	case path.Leaf().Type == scim.TypeComplex:
 		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s is complex; name one of its sub-attributes", path)
 	case path.Attr.Returned == scim.ReturnedNever || derived(path):
-		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: nothing can be sorted by %s", path)
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: nothing can be sorted by %s; name another attribute", path)
 	}
 	s.Path = path
 	return s, nil

@@ -125,7 +125,7 @@ func (w *work) at(op Operation, path filter.Path) error {
 		return w.unknown(op, path)
 	}
 	if p.Attr.Mutability == scim.ReadOnly {
-		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only", p)
+		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only; leave it out", p)
 	}
 	if w.hasMembers(p) {
 		return w.members.apply(op, path)

@@ -62,7 +62,7 @@ func (t target) changeAt(op Operation, elements []any, i int, assumed []*filter.
 // checkMatches refuses an element that the path's filter does not find.
 func (t target) checkMatches(element any) error {
 	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
-		return scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s", t.attr.Name)
+		return scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s; send them equal", t.attr.Name)
 	}
 	return nil
 }

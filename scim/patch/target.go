@@ -38,7 +38,7 @@ func (t target) apply(op Operation) error {
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
 	}
 	if a := t.subAttr(); a != nil && a.Mutability == scim.ReadOnly {
-		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only", t.path.Attr)
+		return scim.BadRequest(scim.CodeReadOnly, scim.MutabilityErr, "%s is read-only; leave it out", t.path.Attr)
 	}
 	if t.attr.MultiValued {
 		return t.applyMulti(op)

@@ -1,0 +1,102 @@
+package bridge
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// reads keeps the name of a resource that was read through the wall, for a refusal that is about it.
+func (r *request) reads(cur current) {
+	name := cmp.Or(cur.resource.Document.String(scim.AttrUserName), cur.resource.Document.String(scim.AttrDisplayName))
+	if r.Endpoint == endpointGroups {
+		name = cmp.Or(cur.group.Name, name)
+	}
+	r.keepName(cur.resource.ID, name)
+}
+
+// readsMembers is reads for users who are members of a group, or shall be.
+func (r *request) readsMembers(list []guard.Member) {
+	for _, m := range list {
+		r.keepName(m.ID.String(), m.Username)
+	}
+}
+
+func (r *request) keepName(id, name string) {
+	if id == "" || name == "" {
+		return
+	}
+	if r.names == nil {
+		r.names = map[string]string{}
+	}
+	r.names[id] = name
+}
+
+// shown is how a refusal calls a user or a group: by the name, where the client may see it, and the id.
+func (r *request) shown(endpoint, id string) string {
+	name := r.names[id]
+	if name == "" || !r.sees(endpoint) {
+		return id
+	}
+	return strconv.Quote(scim.Clip(name, maxName)) + " (" + id + ")"
+}
+
+// maxName bounds a name in an error, in bytes.
+const maxName = 256
+
+// shownAll is shown for several of a resource type, of which it names some when there are many.
+func (r *request) shownAll(ids []string, resourceType string) string {
+	endpoint := endpointUsers
+	if strings.EqualFold(resourceType, scim.GroupType().Name) {
+		endpoint = endpointGroups
+	}
+	out := make([]string, 0, len(ids))
+	for _, id := range ids[:min(len(ids), maxNamed)] {
+		out = append(out, r.shown(endpoint, id))
+	}
+	text := strings.Join(out, ", ")
+	if len(ids) > maxNamed {
+		text += " and others"
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// aboutTheResource are the codes of errors about the resource that a request writes.
+var aboutTheResource = []scim.Code{
+	mapping.CodeNotOwned, codeNotCreatedHere, codeSharedAccount, codeManagedMember, codeAdoption, codeFederated, codeFederationKeeps,
+	codeGroupNotCreatedHere, codeSubgroups, guard.CodeHeld,
+}
+
+// about has an error begin with the name of the resource that it is about. A creation's is known by what was sent.
+func (r *request) about(e *scim.Error) *scim.Error {
+	name := r.names[r.ID]
+	if r.ID == "" || name == "" || !r.sees(r.Endpoint) || !slices.Contains(aboutTheResource, e.Code) {
+		return e
+	}
+	out := *e
+	out.Detail = strings.ToLower(r.rt.Name) + " " + strconv.Quote(scim.Clip(name, maxName)) + ": " + e.Detail
+	return &out
+}
+
+// attributeOf is the SCIM attribute that a field or an attribute of Keycloak holds.
+func (r *request) attributeOf(field string) string {
+	if name := scimName(field); name != field {
+		return name
+	}
+	of := r.Tenant.Mapping.UserAttribute
+	if r.Endpoint == endpointGroups {
+		of = r.Tenant.Mapping.GroupAttribute
+	}
+	return cmp.Or(of(field), "one of the attributes")
+}
+
+// damaged says that what Keycloak has of a resource cannot be read.
+func (r *request) damaged(attribute string) string {
+	return "what is stored of " + r.attributeOf(attribute) + " of the " + strings.ToLower(r.rt.Name) +
+		" cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names it, or delete the " + strings.ToLower(r.rt.Name) + " and create it anew"
+}
