@@ -16,34 +16,78 @@ import (
 	"testing"
 )
 
-// TestEveryErrorIsDocumented: each code of an error has one entry on the page of errors, with the
-// status that it has in the source, a cause and a remedy; no error is without a code.
+// TestEveryErrorIsDocumented: each code of an error has one row on the page of errors, with an anchor of its name, the
+// status and the scimTypes that it has in the source, a cause and what each of two readers can do; no error is without
+// a code. That a row has no other scimType, cmd/scim-bridge tests, where each is provoked.
 func TestEveryErrorIsDocumented(t *testing.T) {
 	t.Parallel()
 	codes := errorCodes(t)
 	if len(codes) < 70 {
 		t.Errorf("%d codes were found", len(codes))
 	}
-	documented := map[string]string{} // code to status
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ([^|]*) \\| ([^|]+) \\| ([^|]+) \\|$").FindAllStringSubmatch(readFile(t, "reference/errors.md"), -1) {
-		if documented[row[1]] != "" {
-			t.Errorf("%s is documented twice", row[1])
-		}
-		documented[row[1]] = row[2]
+	rows, err := ErrorRows(readFile(t, "reference/errors.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
-		for _, status := range slices.Sorted(maps.Keys(codes[code])) {
-			if !strings.HasPrefix(documented[code], status) {
-				t.Errorf("%s is %s, documented is %q", code, status, documented[code])
+		row, ok := rows[code]
+		if !ok {
+			t.Errorf("%s is not documented", code)
+		}
+		for answer := range codes[code] {
+			if ok && (row.Status != answer.status || answer.scimType != "" && !slices.Contains(row.Types, answer.scimType)) {
+				t.Errorf("%s is %v, documented is %d %v", code, answer, row.Status, row.Types)
 			}
 		}
 		if len(codes[code]) == 0 {
 			t.Errorf("%s is no error's", code)
 		}
-		delete(documented, code)
+		delete(rows, code)
 	}
-	if len(documented) > 0 {
-		t.Errorf("documented are codes that do not exist: %v", documented)
+	if len(rows) > 0 {
+		t.Errorf("documented are codes that do not exist: %v", slices.Sorted(maps.Keys(rows)))
+	}
+}
+
+// TestEveryCodeThatAPageNamesExists: those in brackets as in an error's text, with a link to the page of errors, or in a
+// line that speaks of a status or a code.
+func TestEveryCodeThatAPageNamesExists(t *testing.T) {
+	t.Parallel()
+	codes := errorCodes(t)
+	inBrackets, linked := regexp.MustCompile("`\\[([a-z-]+)\\]`"), regexp.MustCompile("\\[`([a-z-]+)`\\]\\([^)]*errors\\.md")
+	beside := regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`")
+	status := regexp.MustCompile(`\b(40[0-9]|41[0-9]|429|50[0-9])\b|\b[Cc]odes?\b`)
+	// what is no code, in lines that speak of one too
+	others := regexp.MustCompile(`^(lone-untyped|read-only|(manage|view|query)-.*|realm-(admin|management)|map-roles|reset-password|scim-bridge|error-.*|encoded-twice)$`)
+	seen := 0
+	for page, text := range pages(t) {
+		name := func(code string) {
+			seen++
+			if codes[code] == nil {
+				t.Errorf("%s names the code %q, which does not exist", page, code)
+			}
+		}
+		for _, pattern := range []*regexp.Regexp{inBrackets, linked} {
+			for _, match := range pattern.FindAllStringSubmatch(text, -1) {
+				name(match[1])
+			}
+		}
+		if !strings.HasPrefix(page, "docs/guides/") {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			if !status.MatchString(line) {
+				continue
+			}
+			for _, match := range beside.FindAllStringSubmatch(line, -1) {
+				if !others.MatchString(match[1]) {
+					name(match[1])
+				}
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d codes were found", seen)
 	}
 }
 
@@ -56,36 +100,42 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
-// errorCodes are the codes of all errors, with the statuses that go with each, read from the
-// source.
-func errorCodes(t *testing.T) map[string]map[string]bool {
+// answer is a status with a scimType, "" for none or one that the source does not show.
+type answer struct {
+	status   int
+	scimType string
+}
+
+// errorCodes are the codes of all errors, with what goes with each, read from the source.
+func errorCodes(t *testing.T) map[string]map[answer]bool {
 	t.Helper()
-	out, names := map[string]map[string]bool{}, map[string]string{} // by package and name of the constant
+	out, names, types := map[string]map[answer]bool{}, map[string]string{}, map[string]string{} // by package and name of the constant
 	files := sources(t)
 	for _, f := range files {
-		for name, value := range f.codes() {
-			if names[f.dir+"."+name] = value; out[value] != nil {
+		maps.Copy(types, f.constants("scim.ErrorType"))
+		for name, value := range f.constants("scim.Code") {
+			if names[name] = value; out[value] != nil {
 				t.Errorf("%s is declared twice", value)
 			}
-			out[value] = map[string]bool{}
+			out[value] = map[answer]bool{}
 		}
 	}
 	for _, f := range files {
-		f.errors(func(at ast.Node, code ast.Expr, status string) {
+		f.errors(func(at ast.Node, code, scimType ast.Expr, status int) {
 			where := f.set.Position(at.Pos())
 			value := names[f.resolve(code)]
 			if variable, ok := code.(*ast.Ident); ok && value == "" && variable.Name == "code" { // a parameter, or one of several
 				return
 			}
-			if value == "" || status == "" {
+			if value == "" || status == 0 {
 				t.Errorf("%s: an error without a code or a status", where)
 				return
 			}
-			out[value][status] = true
+			out[value][answer{status, types[f.resolve(scimType)]}] = true
 		})
 	}
 	for _, of := range []string{"missing", "malformed", "invalid", "expired"} { // refusal of bridge/server chooses
-		out["credential-"+of]["401"] = true
+		out["credential-"+of][answer{status: http.StatusUnauthorized}] = true
 	}
 	return out
 }
@@ -122,17 +172,17 @@ func sources(t *testing.T) (out []source) {
 	return out
 }
 
-// codes are the constants of the type scim.Code.
-func (f source) codes() map[string]string {
+// constants are those of a type, by package and name.
+func (f source) constants(of string) map[string]string {
 	out := map[string]string{}
 	ast.Inspect(f.File, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || spec.Type == nil || len(spec.Values) != 1 {
 			return true
 		}
-		if name := f.resolve(spec.Type); name == "scim.Code" {
+		if f.resolve(spec.Type) == of {
 			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-				out[spec.Names[0].Name], _ = strconv.Unquote(literal.Value)
+				out[f.dir+"."+spec.Names[0].Name], _ = strconv.Unquote(literal.Value)
 			}
 		}
 		return true
@@ -154,44 +204,46 @@ func (f source) resolve(e ast.Expr) string {
 }
 
 // errors calls found with every error that is made.
-func (f source) errors(found func(at ast.Node, code ast.Expr, status string)) {
+func (f source) errors(found func(at ast.Node, code, scimType ast.Expr, status int)) {
 	ast.Inspect(f.File, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			switch f.resolve(n.Fun) {
 			case "scim.BadRequest":
-				found(n, n.Args[0], "400")
+				found(n, n.Args[0], n.Args[1], http.StatusBadRequest)
 			case "scim.Forbidden":
-				found(n, n.Args[0], "403")
+				found(n, n.Args[0], nil, http.StatusForbidden)
 			}
 		case *ast.CompositeLit:
 			if f.resolve(n.Type) != "scim.Error" {
 				return true
 			}
-			var code ast.Expr
-			status := ""
+			var code, scimType ast.Expr
+			status := 0
 			for _, element := range n.Elts {
 				field := element.(*ast.KeyValueExpr) //nolint:forcetypeassert // fields have names everywhere
 				switch field.Key.(*ast.Ident).Name { //nolint:forcetypeassert // as said
 				case "Code":
 					code = field.Value
+				case "Type":
+					scimType = field.Value
 				case "Status":
 					status = statusOf(f.resolve(field.Value))
 				}
 			}
-			found(n, code, status)
+			found(n, code, scimType, status)
 		}
 		return true
 	})
 }
 
 // statusOf is the number of a constant of net/http.
-func statusOf(name string) string {
+func statusOf(name string) int {
 	for status := 400; status < 600; status++ {
 		text := strings.NewReplacer(" ", "", "-", "").Replace(http.StatusText(status))
 		if text != "" && strings.EqualFold("http.Status"+text, name) {
-			return strconv.Itoa(status)
+			return status
 		}
 	}
-	return ""
+	return 0
 }

@@ -13,7 +13,7 @@ func TestNoTextOfAnErrorNamesInternals(t *testing.T) {
 	t.Parallel()
 	seen := 0
 	for _, f := range sources(t) {
-		f.errors(func(at ast.Node, _ ast.Expr, _ string) {
+		f.errors(func(at ast.Node, _, _ ast.Expr, _ int) {
 			seen++
 			ast.Inspect(at, func(n ast.Node) bool {
 				literal, ok := n.(*ast.BasicLit)
