@@ -8,5 +8,4 @@ const (
 	codeBulkID            scim.Code = "bulk-id"
 	codeTooManyOperations scim.Code = "bulk-too-large"
 	codeNotMade           scim.Code = "bulk-reference-not-made"
-	codeStopped           scim.Code = "bulk-stopped"
 )

@@ -215,7 +215,7 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	for _, i := range posts {
 		switch result := r.results[i]; {
 		case result == nil: // nothing more is done
-			because = &scim.Error{Code: codeStopped, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
+			because = &scim.Error{Code: codeNotMade, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
 		case result.Err != nil:
 			because = result.Err
 		default:

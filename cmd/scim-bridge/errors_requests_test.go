@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// requestErrors are those of the URL, the credential and the form of a request.
+func requestErrors() map[string][]provocation {
+	authorized := func(header func(token string) string) provocation {
+		return func(t *testing.T, s sharedBridges) told {
+			t.Helper()
+			return s.tolerant.told(t, http.MethodGet, "/Users", "", "Authorization", header(s.tolerant.Token))
+		}
+	}
+	credential := func(text string) provocation { return authorized(func(string) string { return text }) }
+	return map[string][]provocation{
+		"no-endpoint":            {tolerant(http.MethodGet, "/Nothing", ""), tolerant(http.MethodGet, "/Users/ID/name", "")},
+		"method-not-allowed":     {tolerant(http.MethodDelete, "/Users", "")},
+		"not-supported":          {tolerant(http.MethodGet, "/Me", "")},
+		"credential-missing":     {credential(""), credential("Basic amFuZTpzZWNyZXQ="), credential("Bearer")},
+		"credential-malformed":   {authorized(func(token string) string { return "Bearer Bearer " + token }), authorized(func(token string) string { return "Bearer " + token[:len(token)-3] }), severalCredentials},
+		"credential-invalid":     {credential("Bearer nobodys"), credential("nobodys"), authorized(func(token string) string { return token }), unknownTenant},
+		"credential-expired":     {onOwn(otherTokens, http.MethodGet, "/Users", "", "Authorization", "Bearer expired")},
+		"credential-lacks-scope": {onOwn(otherTokens, http.MethodPost, "/Users", `{"userName":"jane"}`, "Authorization", "Bearer reads-alone")},
+		"credential-failures": {func(t *testing.T, _ sharedBridges) told {
+			t.Helper()
+			return untilRefused(t, func(c *config.Config) { c.Server.FailuresPerMinute = 1 }, http.StatusTooManyRequests, "Bearer nobodys")
+		}},
+		"credential-keys-unavailable": {keysAway},
+		"endpoint-paused":             {onTenant(func(tenant *config.Tenant) { tenant.Access = config.AccessPaused }, http.MethodGet, "/Users", "")},
+		"endpoint-read-only":          {onTenant(func(tenant *config.Tenant) { tenant.Access = config.AccessReadOnly }, http.MethodPost, "/Users", `{"userName":"jane"}`)},
+		"rate-limited": {func(t *testing.T, _ sharedBridges) told {
+			t.Helper()
+			return untilRefused(t, eachTenant(func(tenant *config.Tenant) { tenant.Limits = config.Limits{RequestsPerSecond: 1, InFlight: 1} }), http.StatusTooManyRequests, "")
+		}},
+		"media-type":                {tolerant(http.MethodPost, "/Users", "x", "Content-Type", "text/plain"), tolerant(http.MethodPost, "/Users", "x", "Content-Encoding", "gzip")},
+		"body-too-large":            {onOwn(func(c *config.Config) { c.Server.MaxBodyBytes = 1000 }, http.MethodPost, "/Users", `{"userName":"`+strings.Repeat("x", 1000)+`"}`)},
+		"body-too-many-values":      {tolerant(http.MethodPost, "/Users", `{"userName":"x","many":[`+strings.Repeat("0,", 100_001)+`0]}`)},
+		"bodies-under-way":          {noRoomForBodies},
+		"body-malformed":            {tolerant(http.MethodPost, "/Users", `{"userName":`), tolerant(http.MethodPost, "/Users", `[]`), tolerant(http.MethodPost, "/Users", `{"userName":"a","USERNAME":"b"}`)},
+		"query-malformed":           {tolerant(http.MethodGet, "/Users?count=1&count=2", ""), tolerant(http.MethodGet, "/Users?count=many", ""), tolerant(http.MethodGet, "/Users?cursor=&count=many", "")},
+		"discovery-takes-no-filter": {tolerant(http.MethodGet, "/Schemas?filter=id+eq+%22x%22", "")},
+		"schemas-wrong":             {strictly(http.MethodPost, "/Users", `{"userName":"jane"}`), strictly(http.MethodPost, "/Users", `{"schemas":["urn:x"],"userName":"jane"}`)},
+	}
+}
+
+// otherTokens adds one that ended and one that may read alone.
+func otherTokens(c *config.Config) {
+	for _, r := range c.Realms {
+		r.Tenants[0].Tokens = append(r.Tenants[0].Tokens, expiredToken(), config.Token{Name: "reader", SHA256: sha256.Sum256([]byte("reads-alone")), Scopes: []config.TokenScope{"users:read"}})
+	}
+}
+
+// onOwn provokes an error by one request to a bridge of its own, on a fake.
+func onOwn(edit func(*config.Config), method, path, body string, header ...string) provocation {
+	return func(t *testing.T, _ sharedBridges) told {
+		t.Helper()
+		return newBridgeOn(t, keycloaktest.NewFake(t).Server(), edit).told(t, method, path, body, header...)
+	}
+}
+
+// onTenant is onOwn with a tenant that is configured otherwise.
+func onTenant(edit func(*config.Tenant), method, path, body string) provocation {
+	return onOwn(eachTenant(edit), method, path, body)
+}
+
+// untilRefused repeats a read until it gets a status.
+func untilRefused(t *testing.T, edit func(*config.Config), status int, credential string) told {
+	t.Helper()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), edit)
+	if credential == "" {
+		credential = "Bearer " + b.Token
+	}
+	const tries = 20
+	for range tries {
+		if got, _, body := ask(t, b, users(), []string{credential}); got == status {
+			return toldBy(t, got, body)
+		}
+	}
+	t.Fatalf("%d requests are none too many", tries)
+	return told{}
+}
+
+// severalCredentials sends two headers.
+func severalCredentials(t *testing.T, s sharedBridges) told {
+	t.Helper()
+	status, _, body := ask(t, s.tolerant, users(), append(bearerOf(s.tolerant.Token), bearerOf(s.tolerant.Token)...))
+	return toldBy(t, status, body)
+}
+
+// unknownTenant asks at the URL of a tenant that does not exist, which nobody can tell from a wrong token.
+func unknownTenant(t *testing.T, s sharedBridges) told {
+	t.Helper()
+	nobodys := s.tolerant.at("nobody")
+	return nobodys.told(t, http.MethodGet, "/Users", "")
+}
+
+// keysAway sends an access token of an issuer whose keys cannot be read.
+func keysAway(t *testing.T, _ sharedBridges) told {
+	t.Helper()
+	issuer := authtest.NewIssuer(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer.SetKey("one", key)
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), withCredentials(issuer))
+	issuer.Answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	return b.told(t, http.MethodGet, "/Users", "", "Authorization", "Bearer "+issuer.Sign(t, "one", issuerClaims(nil)))
+}
+
+// noRoomForBodies sends a request beside one whose body, of which nobody knows the length, may take all memory.
+func noRoomForBodies(t *testing.T, _ sharedBridges) told {
+	t.Helper()
+	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.MaxBodyBytes = 1 << 40 })
+	begun, end := make(chan struct{}), make(chan struct{})
+	body := &heldBody{begun: begun, end: end}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, b.Base+"/Users", body)
+		req.ContentLength = -1
+		req.Header.Set("Authorization", "Bearer "+b.Token)
+		b.app.handler.ServeHTTP(httptest.NewRecorder(), req)
+	}()
+	<-begun
+	out := b.told(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
+	close(end)
+	<-answered
+	return out
+}
+
+// heldBody is a body that is read when begun is closed, and ends when end is.
+type heldBody struct{ begun, end chan struct{} }
+
+func (b *heldBody) Read([]byte) (int, error) {
+	if b.begun != nil {
+		close(b.begun)
+		b.begun = nil
+	}
+	<-b.end
+	return 0, io.EOF
+}
