@@ -88,7 +88,7 @@ func (r *Report) could(err error, check string) bool {
 		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; this writes the secret into DIR/secret:\n{setup} --out DIR",
 			"Keycloak refuses the client's credentials%s", said(err))
 	default:
-		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason", "%v%s", err, said(err))
+		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason:\n{doctor}", "%v%s", err, said(err))
 	}
 	return false
 }
@@ -136,7 +136,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	}
 	needed := needOf(t, t.Mapping).rights()
 	if t.Party.Organization && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
-		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then run setup again and take manage-realm from the service account",
+		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
 			"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
 		needed = append(needed, manageRealm)
 	}

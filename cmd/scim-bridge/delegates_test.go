@@ -634,13 +634,13 @@ func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 // realm has some.
 func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(*testing.T) (keycloaktest.Server, func(testBridge)){
-		"fake": func(t *testing.T) (keycloaktest.Server, func(testBridge)) {
+	for name, start := range map[string]func(*testing.T) (keycloaktest.Server, func(testBridge), func()){
+		"fake": func(t *testing.T) (keycloaktest.Server, func(testBridge), func()) {
 			t.Helper()
 			fake := keycloaktest.NewFake(t)
-			return fake.Server(), func(b testBridge) { fake.FirstPermissions(b.realm) }
+			return fake.Server(), func(b testBridge) { fake.FirstPermissions(b.realm) }, fake.NoFirstPermissions
 		},
-		"real": func(t *testing.T) (keycloaktest.Server, func(testBridge)) {
+		"real": func(t *testing.T) (keycloaktest.Server, func(testBridge), func()) {
 			t.Helper()
 			server := keycloaktest.Real(t)
 			if !strings.Contains(os.Getenv("KEYCLOAK_FEATURES"), "admin-fine-grained-authz:v1") {
@@ -648,12 +648,12 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 			}
 			return server, func(b testBridge) {
 				adminPut(t, server, "/admin/realms/"+b.realm+"/users-management-permissions", `{"enabled":true}`)
-			}
+			}, nil // a server is not started anew without the feature
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, use := start(t)
+			server, use, restart := start(t)
 			b := newBridgeOn(t, server, nil)
 			b.create(t, "/Users", `{"userName":"jane"}`)
 			use(b)
@@ -663,6 +663,23 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 			ill, code := patient{b, server}.diagnose(t)
 			if code == 0 || len(ill) != 1 || ill[0].Severity != "FAIL" || !strings.Contains(ill[0].Fix, "admin-fine-grained-authz:v1") {
 				t.Errorf("doctor ends with %d and says %v", code, ill)
+			}
+			config := readPage(t, b.file)
+			p := patient{b, server}
+			p.write(t, "config.yaml", func(text string) string { // the one remedy
+				return strings.Replace(text, "    tenants:\n", "    protected: { users: [jane], policies: listed }\n    tenants:\n", 1)
+			})
+			ill, code = p.diagnose(t)
+			if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Fix, "see that protected.users and protected.groups list these people") {
+				t.Errorf("with the people listed doctor ends with %d and says %v", code, ill)
+			}
+			if restart == nil {
+				return
+			}
+			p.write(t, "config.yaml", func(string) string { return config })
+			restart() // the other
+			if ill, code := p.diagnose(t); code != 0 || len(ill) > 0 {
+				t.Errorf("without the feature doctor ends with %d and says %v", code, ill)
 			}
 		})
 	}

@@ -105,6 +105,7 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 	nobody := p.role(t, server, "", "nobody")
 	named := p.userPolicy(t, server, "helpers", helper)
 	var broken, policy string
+	var many []string
 	mended := func(policies ...string) func(*testing.T, patient) {
 		return func(t *testing.T, p patient) {
 			t.Helper()
@@ -112,11 +113,11 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 			p.permission(t, server, `"name":"mended-`+policy+`","resourceType":"Users","scopes":["view","reset-password"]`, policies...)
 		}
 	}
-	gives := func(kind, members string) func(*testing.T, patient) {
+	gives := func(kind, members string, beside ...string) func(*testing.T, patient) {
 		return func(t *testing.T, p patient) {
 			t.Helper()
 			policy = p.policy(t, server, kind, members)
-			broken = p.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view","reset-password"]`, policy)
+			broken = p.permission(t, server, `"name":"q","resourceType":"Users","scopes":["view","reset-password"]`, append(beside, policy)...)
 		}
 	}
 	tryRemedies(t, p, "", []remedy{
@@ -133,6 +134,24 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 		}, check: "permissions", text: "has the logic Negative", says: []string{"then delete the policy"}, byHand: func(t *testing.T, p patient) {
 			t.Helper()
 			adminSend(t, server, http.MethodDelete, p.authorization(t)+"/policy/"+policy, "")
+		}},
+		{name: "a policy that names nobody beside one that names people", provoke: gives("time", `"name":"until 2098","notOnOrAfter":"2098-01-01 00:00:00"`, named), check: "permissions", text: "all whom its other policies name count as administrators", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
+		{name: "a permission for those whom its policy does not name", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			policy = "negative"
+			broken = p.permission(t, server, `"name":"negative","resourceType":"Users","scopes":["view","reset-password"],"logic":"NEGATIVE"`, named)
+		}, check: "permissions", text: "it has the logic Negative itself", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
+		{name: "too many policies", provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			for i := range 201 {
+				policy = p.userPolicy(t, server, fmt.Sprintf("one of many %d", i), helper)
+				many = append(many, policy)
+			}
+		}, check: "permissions", text: "more than 200 fine-grained permissions or policies", says: []string{"take out those that nobody needs"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			for _, id := range many {
+				adminSend(t, server, http.MethodDelete, p.authorization(t)+"/policy/"+id, "")
+			}
 		}},
 	})
 }

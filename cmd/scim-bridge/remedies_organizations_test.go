@@ -80,6 +80,19 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 			t.Helper()
 			inFile("config.yaml", `organizationID: .*`, "organizationID: "+id.String())(t, p)
 		},
+	}, remedy{
+		name: "no organization", provoke: func(t *testing.T, _ patient) {
+			t.Helper()
+			if err := admin.DeleteOrganization(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}, check: "organization", text: `the organization "acme" does not exist`, says: []string{"write the new organizationID and new tokens once you know whose organization it is"}, byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			if id, err = admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains}); err != nil {
+				t.Fatal(err)
+			}
+			inFile("config.yaml", `organizationID: .*`, "organizationID: "+id.String())(t, p)
+		},
 	})
 	tryRemedies(t, p, "", list)
 }

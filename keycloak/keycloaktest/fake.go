@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Fake is the Admin API of the newest Keycloak of Versions in memory, as far as package keycloak
@@ -31,7 +32,8 @@ type Fake struct {
 	used    map[string]bool   // jti of client assertions
 	lastRow int               // of attribute rows
 
-	firstPermissions bool // see FirstPermissions
+	firstPermissions bool          // see FirstPermissions
+	ahead            time.Duration // see Ahead
 }
 
 // NewFake starts a fake on loopback, which ends with the test. It holds the realm

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // policy is a policy of the realm's fine-grained admin permissions or, with a resource type, a
@@ -228,6 +229,20 @@ func readFirstPermissions(c *call) (reply, error) {
 		return reply{}, oauth(http.StatusNotImplemented, "Feature not enabled", "For more on this error consult the server log.")
 	}
 	return found(map[string]bool{"enabled": true})
+}
+
+// Ahead sets how far the fake's clock is ahead of the machine's, in the tokens that it issues.
+func (f *Fake) Ahead(by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ahead = by
+}
+
+// NoFirstPermissions has the fake be a server without them again.
+func (f *Fake) NoFirstPermissions() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.firstPermissions = false
 }
 
 // FirstPermissions has the fake be a server with the first version of fine-grained permissions,

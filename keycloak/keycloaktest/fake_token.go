@@ -187,7 +187,7 @@ func (c *call) tokens(cl *client, u *user, s *session) (reply, error) {
 
 func (c *call) claims(cl *client, u *user, t *token) map[string]any {
 	claims := map[string]any{
-		"exp": t.expires.Unix(), "iat": t.issued.Unix(), "iss": c.issuer(c.realm), "sub": u.id, "typ": "Bearer",
+		"exp": t.expires.Add(c.f.ahead).Unix(), "iat": t.issued.Add(c.f.ahead).Unix(), "iss": c.issuer(c.realm), "sub": u.id, "typ": "Bearer",
 		"azp": cl.clientID, "preferred_username": u.username, "scope": "profile email",
 	}
 	if roles := c.realm.effective(u); len(roles) > 0 {

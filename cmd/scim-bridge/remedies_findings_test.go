@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// strikes has calls be answered otherwise than by Keycloak, and misses ends that.
+func strikes(faults *keycloaktest.Faults, all ...keycloaktest.Fault) func(*testing.T, patient) {
+	return func(*testing.T, patient) {
+		for _, fault := range all {
+			faults.Inject(fault)
+		}
+	}
+}
+
+func misses(faults *keycloaktest.Faults) func(*testing.T, patient) {
+	return func(*testing.T, patient) { faults.ClearFaults() }
+}
+
+// TestTheRemediesOfTheServer: of its clock, of what fails once, and of what hides the users.
+func TestTheRemediesOfTheServer(t *testing.T) {
+	t.Parallel()
+	const again = "run doctor again"
+	for name, start := range map[string]func(*testing.T) strickenServer{"fake": skewed, "real": proxied} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t)
+			failing := func(op, check string) remedy {
+				return remedy{name: "a failure of " + op, provoke: strikes(c.faults, keycloaktest.Fault{Op: op, Status: http.StatusInternalServerError}), check: check, text: "", says: []string{again}, byHand: misses(c.faults)}
+			}
+			p := patient{newBridgeOn(t, c.server, nil), c.server}
+			p.create(t, "/Users", `{"userName":"jane"}`)
+			tryRemedies(t, p, "", append(c.more,
+				failing("GET /authentication/required-actions", "first login"), failing("GET /users/count", "visibility"), failing("GET /users/profile", "realm"),
+				remedy{name: "no user in the list", provoke: strikes(c.faults, keycloaktest.Fault{Op: "GET /users", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "[]"}), check: "visibility", text: "and the list of users is empty", says: []string{"take away what confines it"}, byHand: misses(c.faults)},
+			))
+		})
+	}
+}
+
+// strickenServer is a Keycloak with faults.
+type strickenServer struct {
+	server keycloaktest.Server
+	faults *keycloaktest.Faults
+	more   []remedy
+}
+
+// proxied is the real Keycloak behind what can answer in its place.
+func proxied(t *testing.T) strickenServer {
+	t.Helper()
+	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
+	return strickenServer{server: proxy.Server(), faults: &proxy.Faults}
+}
+
+// skewed is a fake, whose clock can differ.
+func skewed(t *testing.T) strickenServer {
+	t.Helper()
+	fake := keycloaktest.NewFake(t)
+	clock := func(name, text string, by time.Duration) remedy {
+		return remedy{
+			name: name, provoke: func(*testing.T, patient) { fake.Ahead(by) }, check: "clock", text: text,
+			says: []string{"keep the time of both machines by NTP"}, byHand: func(*testing.T, patient) { fake.Ahead(0) },
+		}
+	}
+	return strickenServer{fake.Server(), &fake.Faults, []remedy{clock("a clock ahead", "it differs from Keycloak's by", time.Minute), clock("a clock behind", "tokens may be refused", -20*time.Second)}}
+}
+
+// TestTheRemediesOfKeycloaksOwnSCIM beside the bridge. A server without that feature takes the setting and drops it; what a
+// server with it would say of the realm comes from a proxy then.
+func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
+	t.Parallel()
+	c := proxied(t)
+	p := patient{newBridgeOn(t, c.server, nil), c.server}
+	const on = `"scimApiEnabled":true`
+	tryRemedies(t, p, "", []remedy{{
+		name: "native SCIM", check: "native SCIM", text: "Keycloak's own SCIM API is on", says: []string{"switch off SCIM API in the realm's settings"},
+		provoke: func(t *testing.T, p patient) {
+			t.Helper()
+			shown := func() string { return adminCall(t, c.server, http.MethodGet, "/admin/realms/"+p.realm, "") }
+			if !keycloaktest.OlderThan("26.6") { // which know no such setting
+				p.set(t, "{"+on+"}")
+			}
+			if text := shown(); !strings.Contains(text, on) {
+				strikes(c.faults, keycloaktest.Fault{Op: "GET /", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "{" + on + "," + strings.Replace(text, `"scimApiEnabled":false,`, "", 1)[1:]})(t, p)
+			}
+		},
+		byHand: func(t *testing.T, p patient) {
+			t.Helper()
+			misses(c.faults)(t, p)
+			if !keycloaktest.OlderThan("26.6") {
+				p.set(t, `{"scimApiEnabled":false}`)
+			}
+		},
+	}})
+}
+
+// TestTheRemedyOfATenantWithoutAParentBesideOthers, as it may be for a time while a changed configuration is applied: the
+// running bridge says it.
+func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t, keycloaktest.NewFake(t).Server(), nil)
+	for groups, want := range map[string]bool{"unmapped: keep": true, "parent: /scim/one": false} {
+		n.remap(t, groups)
+		own, tenant := n.app.watcher.Realms.Client(n.realm), n.app.watcher.Tenants.ByPath("one")
+		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.app.watcher.Tenants.ByPath("two")))
+		if got := strings.Contains(strings.Join(report.Warnings(), "; "), "the tenant has no groups.parent beside two"); err != nil || got != want {
+			t.Errorf("groups: { %s }: the bridge finds %v, %v, want it: %t", groups, report.Warnings(), err, want)
+		}
+	}
+}
+
+// TestTheRemediesOfRolesThatAreTaken from persons whom nobody granted them by the mapping.
+func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			realmName, admin := newEmptyRealm(t, server)
+			adminSend(t, server, http.MethodPost, "/admin/realms/"+realmName+"/roles", `{"name":"staff"}`)
+			file := mappingFile(t, "version: 1\ngrantableRoles: [staff]\nusers: { unmapped: keep }\n")
+			p := patient{newBridgeIn(t, server, realmName, admin, nil, "--mapping", file), server}
+			takes := inMapping(file, "grantableRoles", "managedRoles")
+			tryRemedies(t, p, "", []remedy{
+				{name: "a role that is taken", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"list the role in grantableRoles instead"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
+				{name: "a role that is taken, and is granted", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"or have a rule grant it"}, byHand: inMapping(file, "users: { unmapped: keep }", "users: { roles: [{ grant: [staff] }] }\ngroups: { roles: { Staff: [staff] } }")},
+			})
+		})
+	}
+}
+
+// TestTheRemedyOfTheRightToChangeTheRealm, where a smaller one is enough.
+func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
+	t.Parallel()
+	c := newCustomers(t, keycloaktest.Real(t), nil)
+	p := patient{c.realm, c.server}
+	if least, err := p.admin.HasManagementRole(t.Context(), "manage-organizations"); err != nil || !least {
+		return // before 26.7 there is no smaller one
+	}
+	p.right(t, "manage-organizations", false)
+	p.right(t, "manage-realm", true)
+	isIt := func(f realm.Finding) bool { return f.Check == "privileges" && f.Severity == realm.Warn }
+	found := p.findingsAt(t, "")
+	i := slices.IndexFunc(found, isIt)
+	if i < 0 || !strings.Contains(found[i].Text, "members of organizations need manage-realm on this Keycloak") || !strings.Contains(found[i].Fix, "take manage-realm from the service account") {
+		t.Fatalf("doctor says %+v", found)
+	}
+	p.right(t, "manage-realm", false)
+	for _, line := range commandsOf(found[i].Fix) {
+		p.obey(t, line)
+	}
+	if found := p.findingsAt(t, ""); slices.ContainsFunc(found, isIt) || len(illness(found)) > 0 {
+		t.Errorf("after the fix doctor says %+v", illness(found))
+	}
+}
+
+// TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations, as before 26.6: of an organization with an entry, and of all.
+func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
+	t.Parallel()
+	none := keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"HTTP 404 Not Found"}`}
+	const noGroups, shared = "this Keycloak has no groups of organizations, so that the tenant has no groups", "this Keycloak has no groups of organizations, and all would share those below"
+	finds := func(t *testing.T, p patient, path, text, fix string) {
+		t.Helper()
+		found := p.findingsAt(t, path)
+		i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == "groups" && strings.HasPrefix(f.Text, text) })
+		if i < 0 || !strings.Contains(found[i].Fix, fix) {
+			t.Fatalf("doctor says %+v, want %q, %q", found, text, fix)
+		}
+	}
+	misses := func(t *testing.T, p patient, path string) {
+		t.Helper()
+		for _, f := range p.findingsAt(t, path) {
+			if strings.Contains(f.Text, "no groups of organizations") || f.Severity == realm.Fail {
+				t.Errorf("after the fix doctor says %+v", f)
+			}
+		}
+	}
+	fake := keycloaktest.NewFake(t)
+	server := fake.Server()
+	realmName, admin := newEmptyRealm(t, server)
+	adminSend(t, server, http.MethodPut, "/admin/realms/"+realmName, `{"organizationsEnabled":true}`)
+	if _, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: []keycloak.Domain{{Name: "acme.test", Verified: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	file := mappingFile(t, "version: 1\ngroups: { unmapped: keep }\n")
+	made := runSetup(t, server, realmName, "--organization", "acme", "--mapping", file)
+	p := patient{testBridge{file: made.Config, realm: realmName, admin: admin}, server}
+	p.group(t, "of-acme", keycloak.GroupID{})
+	fake.Inject(none)
+	finds(t, p, "", noGroups, "name a group of the realm in groups.parent of the tenant's mapping")
+	inMapping(file, "unmapped: keep", "parent: /of-acme")(t, p)
+	misses(t, p, "")
+
+	fake = keycloaktest.NewFake(t)
+	c := newEvery(t, fake.Server())
+	p = patient{c.realm, fake.Server()}
+	p.group(t, "of-all", keycloak.GroupID{})
+	all := p.realm + "/organizations/*"
+	p.write(t, "config.yaml", func(s string) string {
+		return strings.Replace(s, `organizations: "*"`, "organizations: { mapping: "+mappingFile(t, "version: 1\ngroups: { parent: /of-all }\n")+" }", 1)
+	})
+	fake.Inject(none)
+	finds(t, p, all, shared, "remove groups.parent from the mapping")
+	p.write(t, "config.yaml", func(s string) string {
+		head, tail, _ := strings.Cut(s, "organizations: { mapping:")
+		_, tail, _ = strings.Cut(tail, "}")
+		return head + `organizations: "*"` + tail
+	})
+	for _, f := range p.findingsAt(t, all) {
+		if strings.HasPrefix(f.Text, shared) {
+			t.Errorf("after the fix doctor says %+v", f)
+		}
+	}
+}
+
+// TestTheRemedyOfNamesThatKeycloakDoesNotKeep: the running bridge says it, which writes what the names mean.
+func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	protecting := func(names ...string) func(*config.Config) {
+		return func(c *config.Config) {
+			for name, r := range c.Realms {
+				r.Protected.Users = names
+				c.Realms[name] = r
+			}
+		}
+	}
+	b := newBridgeOn(t, fake.Server(), nil)
+	boss := b.account(t, "boss", true)
+	b.account(t, "chief", true)
+	says := func() string {
+		all := b.lines.FilterMessage("the realm is fit").All()
+		return fmt.Sprint(all[len(all)-1].ContextMap()["warnings"])
+	}
+	const text = "after a start the names of the configuration could mean other groups and users than now"
+	broken := func(names ...string) {
+		fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}", Status: http.StatusBadRequest})
+		b.reconfigure(t, protecting(names...))
+		if got := says(); !strings.Contains(got, text) {
+			t.Fatalf("the bridge warns of %s, want %q", got, text)
+		}
+	}
+	mended := func(remedy string) {
+		if got := says(); strings.Contains(got, text) {
+			t.Errorf("%s: the bridge warns of %s", remedy, got)
+		}
+	}
+	broken("boss")
+	b.reconfigure(t, protecting("id:"+boss.String()))
+	mended("an id in place of a name")
+	broken("chief")
+	fake.ClearFaults()
+	b.look(t)
+	mended("the bridge may write its own account")
+}
