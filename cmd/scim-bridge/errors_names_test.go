@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // TestARefusalNamesWhomItIsAbout by the name that the client knows, beside the id where there are several. A token that
@@ -88,6 +91,31 @@ func TestARefusalNamesNobodyOfAnotherTenant(t *testing.T) {
 				if strings.ReplaceAll(foreign, admin, absentID) != absent || strings.Contains(foreign, `"admin"`) {
 					t.Errorf("%s %s: a foreign administrator is answered %q, an absent user %q", r.method, r.endpoint, foreign, absent)
 				}
+			}
+		})
+	}
+}
+
+// TestARefusalNamesTheAttributeThatTheClientKnows, and not the one of Keycloak that holds it: of a value that the realm
+// refuses, and of one that is damaged.
+func TestARefusalNamesTheAttributeThatTheClientKnows(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			p := patient{newMappedBridge(t, server), server}
+			p.profile(t, func(u *keycloak.UserProfile) {
+				u.Attribute("cost_center").Validations = map[string]jsontext.Value{"length": jsontext.Value(`{"max":3}`)}
+			})
+			id := p.create(t, "/Users", `{"userName":"jane","nickName":"J","`+hrURN+`":{"costCenter":"abc"}}`)
+			got := p.refused(t, http.StatusBadRequest, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"`+hrURN+`:costCenter","value":"abcd"}`))
+			if !strings.HasPrefix(got, hrURN+":costCenter is shorter or longer") || strings.Contains(got, "cost_center") {
+				t.Errorf("the value is refused with %q", got)
+			}
+			p.attribute(t, "/admin/realms/"+p.realm+"/users/"+id, "scim.remainder", func(s string) string { return s[:len(s)-3] })
+			if got := p.refused(t, http.StatusInternalServerError, http.MethodGet, "/Users/"+id, ""); strings.Contains(got, "scim.remainder") || !strings.Contains(got, "ask the operator") {
+				t.Errorf("what is damaged is told as %q", got)
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -109,15 +107,16 @@ func unknownTenant(t *testing.T, s sharedBridges) told {
 // keysAway sends an access token of an issuer whose keys cannot be read.
 func keysAway(t *testing.T, _ sharedBridges) told {
 	t.Helper()
-	issuer := authtest.NewIssuer(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer.SetKey("one", key)
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), withCredentials(issuer))
+	b, issuer, header := issuedBridge(t)
 	issuer.Answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	return b.told(t, http.MethodGet, "/Users", "", "Authorization", "Bearer "+issuer.Sign(t, "one", issuerClaims(nil)))
+	return b.told(t, http.MethodGet, "/Users", "", "Authorization", header)
+}
+
+// issuedBridge takes access tokens of an issuer; header is a good one.
+func issuedBridge(t *testing.T) (b testBridge, issuer *authtest.Issuer, header string) {
+	t.Helper()
+	issuer = authtest.NewIssuer(t)
+	return newBridgeOn(t, keycloaktest.NewFake(t).Server(), withCredentials(issuer)), issuer, "Bearer " + issuer.Sign(t, authtest.FirstKey, issuerClaims(nil))
 }
 
 // noRoomForBodies sends a request beside one whose body, of which nobody knows the length, may take all memory.
