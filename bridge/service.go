@@ -115,8 +115,8 @@ type request struct {
 	projection scim.Projection
 	began      time.Time
 	names      map[string]string // user names and names of groups that were read for the client, by ids
-	adopting   bool     // whether the operator has what no tenant owns taken over, whatever the policy says
-	atEnd      []func() // what is released when the request ends
+	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
+	atEnd      []func()          // what is released when the request ends
 }
 
 // current is a resource as Keycloak holds it. One of user and group is set.
