@@ -61,7 +61,7 @@ func TestAnExternalIDIsOneUsersAlone(t *testing.T) {
 				b.must(t, http.MethodPatch, "/Users/"+two, patchBody(`{"op":"replace","path":"externalId","value":"X"}`))
 				b.wantFound(t, `externalId eq "X"`, two)
 				b.must(t, http.MethodPatch, "/Users/"+two, patchBody(`{"op":"replace","path":"active","value":false}`))
-				if detail := b.wantTaken(t, http.MethodPost, "/Users", body("four", "X")); !strings.Contains(detail, "reactivate") || !strings.Contains(detail, "rehire: revive") {
+				if detail := b.wantTaken(t, http.MethodPost, "/Users", body("four", "X")); !strings.Contains(detail, "reactivate") || !strings.Contains(detail, "take up such users again") {
 					t.Errorf("a creation with the externalId of a deactivated user is told %q", detail)
 				}
 			}
