@@ -270,7 +270,7 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 					{http.MethodPatch, path, patchBody(`{"op":"replace","value":{"displayName":"mine","members":` + member + `}}`)},
 				} {
 					detail := b.refused(t, http.StatusForbidden, w.method, w.path, w.body)
-					if !strings.Contains(detail, "the group "+id+" must keep its name and its place") || !strings.Contains(detail, "[group-kept]") {
+					if !strings.Contains(detail, "("+id+") must keep its name and its place") || !strings.Contains(detail, "[group-kept]") {
 						t.Errorf("%s: %s %s says %q", why, w.method, w.body, detail)
 					}
 				}
