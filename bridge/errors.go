@@ -48,7 +48,7 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 		return scimErr
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
-		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged.Attribute), Cause: err}
+		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged), Cause: err}
 	}
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return r.forbidden(protected)

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,8 +96,9 @@ func (r *request) attributeOf(field string) string {
 	return cmp.Or(of(field), "one of the attributes")
 }
 
-// damaged says that what Keycloak has of a resource cannot be read.
-func (r *request) damaged(attribute string) string {
-	return "what is stored of " + r.attributeOf(attribute) + " of the " + strings.ToLower(r.rt.Name) +
-		" cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names it, or delete the " + strings.ToLower(r.rt.Name) + " and create it anew"
+// damaged says that what Keycloak has of a resource, one of a list maybe, cannot be read.
+func (r *request) damaged(e *mapping.DamagedError) string {
+	kind := strings.ToLower(r.rt.Name)
+	return fmt.Sprintf("what is stored of %s of the %s %s cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names it, or delete the %[2]s and create it anew",
+		r.attributeOf(e.Attribute), kind, r.shown(r.Endpoint, e.ID))
 }

@@ -139,8 +139,8 @@ func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 			body = `{"userName":"jane"}`
 		}
 		_, err := b.send(t, cmp.Or(method, http.MethodGet), path, body)
-		if client.StatusOf(err) != 500 || !strings.Contains(err.Error(), id) || !strings.Contains(err.Error(), "scim.remainder") {
-			t.Errorf("%s %s = %v, want a 500 that names the user and the attribute", method, path, err)
+		if client.StatusOf(err) != 500 || !strings.Contains(err.Error(), id) || strings.Contains(err.Error(), "scim.remainder") {
+			t.Errorf("%s %s = %v, want a 500 that names the user and no attribute of the bridge", method, path, err)
 		}
 	}
 	if _, err := b.send(t, http.MethodDelete, "/Users/"+id, ""); err != nil {
