@@ -78,7 +78,7 @@ func remedies() map[string]remedied {
 	}
 	return map[string]remedied{
 		"no-endpoint": list, "method-not-allowed": list, "not-supported": answered(http.MethodGet, "/ServiceProviderConfig", ""),
-		"credential-missing": list, "credential-malformed": list, "credential-invalid": list,
+		"credential-missing": list, "credential-malformed": list, "credential-invalid": list, "credential-from-browser": list,
 		"credential-keys-unavailable": keysBack,
 		"media-type":                  post(`{"userName":"media"}`), "body-too-large": post(`{"userName":"small"}`), "body-too-many-values": post(`{"userName":"fewer"}`),
 		"body-malformed": post(`{"userName":"whole"}`), "query-malformed": answered(http.MethodGet, "/Users?count=1", ""),

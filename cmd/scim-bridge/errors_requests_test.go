@@ -23,14 +23,15 @@ func requestErrors() map[string][]provocation {
 	}
 	credential := func(text string) provocation { return authorized(func(string) string { return text }) }
 	return map[string][]provocation{
-		"no-endpoint":            {tolerant(http.MethodGet, "/Nothing", ""), tolerant(http.MethodGet, "/Users/ID/name", "")},
-		"method-not-allowed":     {tolerant(http.MethodDelete, "/Users", "")},
-		"not-supported":          {tolerant(http.MethodGet, "/Me", "")},
-		"credential-missing":     {credential(""), credential("Basic amFuZTpzZWNyZXQ="), credential("Bearer")},
-		"credential-malformed":   {authorized(func(token string) string { return "Bearer Bearer " + token }), authorized(func(token string) string { return "Bearer " + token[:len(token)-3] }), severalCredentials},
-		"credential-invalid":     {credential("Bearer nobodys"), credential("nobodys"), authorized(func(token string) string { return token }), unknownTenant},
-		"credential-expired":     {onOwn(otherTokens, http.MethodGet, "/Users", "", "Authorization", "Bearer expired")},
-		"credential-lacks-scope": {onOwn(otherTokens, http.MethodPost, "/Users", `{"userName":"jane"}`, "Authorization", "Bearer reads-alone")},
+		"no-endpoint":             {tolerant(http.MethodGet, "/Nothing", ""), tolerant(http.MethodGet, "/Users/ID/name", "")},
+		"method-not-allowed":      {tolerant(http.MethodDelete, "/Users", "")},
+		"not-supported":           {tolerant(http.MethodGet, "/Me", "")},
+		"credential-missing":      {credential(""), credential("Digest username=\"jane\""), credential("Bearer")},
+		"credential-malformed":    {authorized(func(token string) string { return "Bearer Bearer " + token }), authorized(func(token string) string { return "Bearer " + token[:len(token)-3] }), severalCredentials},
+		"credential-invalid":      {credential("Bearer nobodys"), credential("nobodys"), credential("Basic amFuZTpzZWNyZXQ="), authorized(func(token string) string { return token }), unknownTenant},
+		"credential-from-browser": {tolerant(http.MethodGet, "/Users", "", "Authorization", "Basic amFuZTpzZWNyZXQ=", "Origin", "https://page.example")},
+		"credential-expired":      {onOwn(otherTokens, http.MethodGet, "/Users", "", "Authorization", "Bearer expired")},
+		"credential-lacks-scope":  {onOwn(otherTokens, http.MethodPost, "/Users", `{"userName":"jane"}`, "Authorization", "Bearer reads-alone")},
 		"credential-failures": {func(t *testing.T, _ sharedBridges) told {
 			t.Helper()
 			return untilRefused(t, func(c *config.Config) { c.Server.FailuresPerMinute = 1 }, http.StatusTooManyRequests, "Bearer nobodys")
