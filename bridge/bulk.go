@@ -55,7 +55,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a A
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}
-	call := Call{Tenant: c.Tenant, Scopes: c.Scopes, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}}
+	call := Call{Tenant: c.Tenant, Scopes: c.Scopes, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, bulk: true}
 	switch op.Method {
 	case http.MethodPost:
 		return s.Create(ctx, call, op.Data)

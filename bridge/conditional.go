@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -17,32 +19,64 @@ type Conditions struct {
 // conditional reports whether the request has a precondition.
 func (c Conditions) conditional() bool { return c != Conditions{} }
 
-// check refuses a write of another version than the client knows.
-func (c Conditions) check(version string) error {
-	if c.IfMatch != "" && !matches(c.IfMatch, version) || c.IfNoneMatch != "" && matches(c.IfNoneMatch, version) {
-		return &scim.Error{
-			Code: codeVersion, Status: http.StatusPreconditionFailed,
-			Detail: "the resource has another version than the request names, so nothing was changed; read it again",
+// check refuses a write of another version than the client knows. It is called under the lock of the
+// resource. Members of a group, or groups of a user, are read only when a tag of the client is over them.
+func (r *request) check(ctx context.Context, cur *current) error {
+	for _, c := range []struct {
+		list  string
+		right bool // whether the list has to name the version, or must not
+	}{{r.IfMatch, true}, {r.IfNoneMatch, false}} {
+		if c.list == "" {
+			continue
+		}
+		named, err := r.names(ctx, c.list, cur)
+		if err != nil {
+			return err
+		}
+		if named != c.right {
+			return &scim.Error{
+				Code: codeVersion, Status: http.StatusPreconditionFailed,
+				Detail: "the resource has another version than the request names, so nothing was changed; read it again",
+			}
 		}
 	}
 	return nil
 }
 
-// unchanged reports whether a read can be answered with 304: not when it shows what
-// the version does not cover, a group's members or a user's groups.
-func (r *request) unchanged(cur current) bool {
-	unversioned := r.projection.Wants(r.rt.Attribute(scim.AttrMembers)) || r.projection.Wants(r.rt.Attribute(scim.AttrGroups))
-	return r.IfNoneMatch != "" && !unversioned && matches(r.IfNoneMatch, cur.resource.Version())
+// names reports whether a list of entity tags, or "*", names a resource as it is.
+func (r *request) names(ctx context.Context, list string, cur *current) (bool, error) {
+	resource := cur.resource
+	if matches(list, resource.Version()) {
+		return true, nil
+	}
+	linking := slices.ContainsFunc(tagsOf(list), func(tag string) bool { return scim.Linking(tag, resource.Version()) })
+	if !linking {
+		return false, nil
+	}
+	r.linking = true
+	var err error
+	if resource.Linked, err = r.kind.linked(ctx, r, cur); err != nil {
+		return false, err
+	}
+	return matches(list, resource.Version()), nil
 }
 
-// matches compares a list of entity tags, or "*", with a version, weakly (RFC 9110
-// section 8.8.3.2): all tags of the bridge are weak.
+// unchanged reports whether a read can be answered with 304: when the client has what the answer
+// would show.
+func (r *request) unchanged(resource scim.Resource) bool {
+	return r.IfNoneMatch != "" && matches(r.IfNoneMatch, resource.Version())
+}
+
+// matches reports whether a list of entity tags, or "*", names a version.
 func matches(list, version string) bool {
-	for tag := range strings.SplitSeq(list, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(version, "W/") {
-			return true
-		}
+	return slices.ContainsFunc(tagsOf(list), func(tag string) bool { return tag == "*" || scim.SameVersion(tag, version) })
+}
+
+// tagsOf are the entity tags of a list. Those of the bridge hold no comma.
+func tagsOf(list string) []string {
+	tags := strings.Split(list, ",")
+	for i, tag := range tags {
+		tags[i] = strings.TrimSpace(tag)
 	}
-	return false
+	return tags
 }

@@ -246,7 +246,7 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	if err != nil {
 		return change{}, err
 	}
-	members, after, err := k.planMembers(ctx, r, cur.groupID, result.Members)
+	members, after, err := k.planMembers(ctx, r, cur, result.Members)
 	if err != nil {
 		return change{}, err
 	}
@@ -263,9 +263,10 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 
 // planMembers plans a change of members and tells the members afterwards where it
 // had to read them.
-func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.GroupID, m patch.Members) (plan.Plan, []guard.Member, error) {
+func (k groupKind) planMembers(ctx context.Context, r *request, cur current, m patch.Members) (plan.Plan, []guard.Member, error) {
+	id := cur.groupID
 	if m.Replace {
-		return k.planReplaced(ctx, r, id, m.Add)
+		return k.planReplaced(ctx, r, cur, m.Add)
 	}
 	remove, err := k.removable(ctx, r, m.Remove)
 	if err != nil {
@@ -280,10 +281,15 @@ func (k groupKind) planMembers(ctx context.Context, r *request, id keycloak.Grou
 	return plan.ForMembers(id, idsOf(add), remove), nil, err
 }
 
-func (k groupKind) planReplaced(ctx context.Context, r *request, id keycloak.GroupID, ids []string) (plan.Plan, []guard.Member, error) {
-	present, err := members(ctx, r, id)
-	if err != nil {
-		return nil, nil, err
+// planReplaced plans with the members that the client's precondition was compared with, if it was: who
+// joined after that stays, and is not lost.
+func (k groupKind) planReplaced(ctx context.Context, r *request, cur current, ids []string) (plan.Plan, []guard.Member, error) {
+	id, present := cur.groupID, cur.members
+	if !cur.known {
+		var err error
+		if present, err = members(ctx, r, id); err != nil {
+			return nil, nil, err
+		}
 	}
 	byID := make(map[string]guard.Member, len(present))
 	for _, m := range present {
@@ -339,8 +345,8 @@ func proven(list []directory.Member) []guard.Member {
 }
 
 // patchesBlind takes operations on members alone, without a look at the group:
-// their cost does not depend on its size. Additions and removals need no lock: Keycloak keeps
-// each membership by itself.
+// their cost does not depend on its size. Additions and removals are not ordered among each other:
+// Keycloak keeps each membership by itself.
 func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
 	m, ok, err := patch.OnlyMembers(ctx, r.rt, ops)
 	if !ok || err != nil {
@@ -350,10 +356,12 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err != nil {
 		return nil, true, scim.NotFound(r.rt.Name)
 	}
+	hold, name := k.s.share, membersLock(r, r.ID)
 	if m.Replace || r.Tenant.Mapping.RolesFollowGroups() {
-		if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil {
-			return nil, true, err
-		}
+		hold, name = k.s.lock, resourceLock(r, r.ID)
+	}
+	if err := hold(ctx, r, name); err != nil {
+		return nil, true, err
 	}
 	reads := r.wall.ConfinesGroups() || r.wall.HidesLeft() || !id.IsCanonical()
 	protected := r.wall.ProtectsGroup(id.String())
@@ -367,7 +375,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if protected {
 		return nil, true, guard.ProtectedGroup(id.String())
 	}
-	p, _, err := k.planMembers(ctx, r, id, m)
+	p, _, err := k.planMembers(ctx, r, current{groupID: id}, m)
 	if err == nil && r.Tenant.Mapping.RolesFollowGroups() {
 		p, err = k.withRoles(ctx, r, id, p)
 	}
@@ -490,10 +498,27 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 		}
 		list = proven(known)
 	}
+	objects := memberObjects(r, list)
 	if len(list) > 0 {
-		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(r, list)}
+		resource.Derived = map[string]any{scim.AttrMembers: objects}
 	}
+	resource.Linked = scim.LinkedVersion(objects)
 	return resource, nil
+}
+
+// linked reads the members from Keycloak, as a change is planned by them.
+func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
+	if !cur.known {
+		err := k.s.lock(ctx, r, membersLock(r, r.ID))
+		if err == nil {
+			cur.members, err = members(ctx, r, cur.groupID)
+		}
+		if err != nil {
+			return "", err
+		}
+		cur.known = true
+	}
+	return scim.LinkedVersion(memberObjects(r, cur.members)), nil
 }
 
 func memberObjects(r *request, list []guard.Member) []any {

@@ -16,6 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
@@ -93,7 +94,10 @@ type Call struct {
 	ID         string        // of the resource; hostile until parsed
 	Attributes []string      // the query parameter, split at its commas
 	Excluded   []string
+	Return     Return // that the client prefers for the answer to a write; "" for none
 	Conditions
+
+	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
 }
 
 // Answer is what to send. A nil Body is an empty one.
@@ -102,6 +106,10 @@ type Answer struct {
 	Body     map[string]any
 	Location string // for the Location header; "" for none
 	ETag     string // for the ETag header; "" for none
+	// Varies says that the answer depends on the client's preference, and Applied what was honoured of it;
+	// "" for nothing.
+	Varies  bool
+	Applied Return
 }
 
 // request is a Call on its way through the pipeline.
@@ -113,6 +121,7 @@ type request struct {
 	wall       guard.Wall
 	fitness    tenant.Fitness // of the tenant when the request began
 	projection scim.Projection
+	linking    bool // whether a precondition names what is linked to the resource
 	began      time.Time
 	names      map[string]string // user names and names of groups that were read for the client, by ids
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
@@ -148,6 +157,10 @@ type kind interface {
 	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
 	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
+	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
+	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
+	// requests to the bridge can.
+	linked(ctx context.Context, r *request, cur *current) (string, error)
 	// resume changes what stands in the way of a creation that failed with err and may be
 	// taken up in its place; ok is false when there is nothing of that kind.
 	resume(ctx context.Context, r *request, doc scim.Document, err error) (ch change, ok bool, err2 error)
@@ -158,7 +171,7 @@ type kind interface {
 	// patchesBlind plans operations that need no look at the resource; ok is false when these
 	// do. It waits for the resource's lock where their order matters.
 	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
-	// patchAnswers says whether a PATCH is answered with the resource.
+	// patchAnswers says whether a PATCH is answered with the resource where the tenant's policy says nothing.
 	patchAnswers() bool
 }
 
@@ -238,7 +251,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	if err == nil {
 		var out apply.Outcome
 		if out, err = s.apply(ctx, r, ch.plan); err == nil {
-			return s.render(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+			return s.written(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
 		}
 	}
 	return s.resume(ctx, r, doc, err)
@@ -264,7 +277,7 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 	if err != nil {
 		return Answer{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
 	}
-	return s.render(ctx, r, http.StatusCreated, ch.after)
+	return s.written(ctx, r, http.StatusCreated, ch.after)
 }
 
 // maxAge is how old the look may be that says who is protected, for a write.
@@ -335,10 +348,14 @@ func (s *Service) Get(ctx context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	if r.unchanged(cur) {
-		return Answer{Status: http.StatusNotModified, ETag: cur.resource.Version()}, nil
+	resource, err := r.kind.resource(ctx, r, cur)
+	if err != nil {
+		return Answer{}, s.fail(r, err)
 	}
-	return s.render(ctx, r, http.StatusOK, cur)
+	if r.unchanged(resource) {
+		return Answer{Status: http.StatusNotModified, ETag: resource.Version()}, nil
+	}
+	return r.show(http.StatusOK, resource), nil
 }
 
 // Replace answers a PUT: 200 with the resource. What the client leaves out is
@@ -371,11 +388,14 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.carryOut(ctx, r, cur, ch, true)
+	if err := s.carryOut(ctx, r, cur, ch); err != nil {
+		return Answer{}, err
+	}
+	return s.written(ctx, r, http.StatusOK, ch.after)
 }
 
-// Patch answers a PATCH: 200 with the resource, or 204 for a group, whose members
-// cost more to read than to change, unless the client asks for attributes.
+// Patch answers a PATCH as the tenant's policy or the client says: 200 with the resource, or 204. Where
+// nobody says anything it is 204 for a group, whose members cost more to read than to change.
 func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
 	r, err := s.begin(c)
 	if err == nil {
@@ -389,10 +409,9 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err != nil {
 		return Answer{}, err
 	}
-	answers := r.kind.patchAnswers() || r.projection.Asked()
 	if !r.conditional() {
 		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
-			return s.patchedBlind(ctx, r, p, err, answers)
+			return s.patchedBlind(ctx, r, p, err)
 		}
 	}
 	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
@@ -410,25 +429,28 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.carryOut(ctx, r, cur, ch, answers)
+	if err := s.carryOut(ctx, r, cur, ch); err != nil {
+		return Answer{}, err
+	}
+	return s.patched(ctx, r, ch.after)
 }
 
 // patchedBlind carries out a plan that was made without reading the resource.
-func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error, answers bool) (Answer, error) {
+func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error) (Answer, error) {
 	if err == nil {
 		_, err = s.apply(ctx, r, p)
 	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	if !answers {
-		return Answer{Status: http.StatusNoContent}, nil
+	if r.patchResponse() == config.PatchNone {
+		return r.preferred(Answer{Status: http.StatusNoContent}), nil // nobody knows its version
 	}
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	return s.render(ctx, r, http.StatusOK, cur)
+	return s.patched(ctx, r, cur)
 }
 
 // Delete answers a DELETE: 204.
@@ -481,7 +503,7 @@ func (r *request) writable(ctx context.Context) (current, error) {
 	if refused := r.protects(cur); refused != nil {
 		return current{}, refused
 	}
-	if stale := r.check(cur.resource.Version()); stale != nil {
+	if stale := r.check(ctx, &cur); stale != nil {
 		return current{}, stale
 	}
 	return cur, err
@@ -516,9 +538,22 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 // resourceLock names the lock of a resource, whatever tenant writes it.
 func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
 
+// membersLock names the lock of a group's members. Who changes some of them without a look at the others
+// shares it; who changes a group because of its members has it alone, beside the lock of the group.
+func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
+
 // lock waits for a lock of the realm, which is held until the request ends.
 func (s *Service) lock(ctx context.Context, r *request, name string) error {
-	unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+name)
+	return s.hold(ctx, r, name, s.applier.Locks.Lock)
+}
+
+// share is lock for those that hold a lock together.
+func (s *Service) share(ctx context.Context, r *request, name string) error {
+	return s.hold(ctx, r, name, s.applier.Locks.Share)
+}
+
+func (s *Service) hold(ctx context.Context, r *request, name string, lock func(context.Context, string) (func(), error)) error {
+	unlock, err := lock(ctx, r.Tenant.Realm+name)
 	if err == nil {
 		r.atEnd = append(r.atEnd, unlock)
 	}
@@ -534,8 +569,8 @@ func (s *Service) await(ctx context.Context, r *request, name string) error {
 	return err
 }
 
-// carryOut applies a change and answers it.
-func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change, answers bool) (Answer, error) {
+// carryOut applies a change.
+func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change) error {
 	err := s.federated(ctx, r, cur, ch)
 	if err == nil && ch.ends {
 		err = s.ends(ctx, r, cur)
@@ -544,12 +579,9 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 		_, err = s.apply(ctx, r, ch.plan)
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, r.taken(ctx, err))
+		return s.fail(r, r.taken(ctx, err))
 	}
-	if !answers {
-		return Answer{Status: http.StatusNoContent}, nil
-	}
-	return s.render(ctx, r, http.StatusOK, ch.after)
+	return nil
 }
 
 // apply carries out a plan, which the debug log shows by its names, without values.
@@ -588,21 +620,4 @@ func appendID(ids []string, id string) []string {
 		return ids
 	}
 	return append(ids, id)
-}
-
-// render answers with a resource as the client asked to see it.
-func (s *Service) render(ctx context.Context, r *request, status int, cur current) (Answer, error) {
-	resource, err := r.kind.resource(ctx, r, cur)
-	if err != nil {
-		return Answer{}, s.fail(r, err)
-	}
-	out := Answer{
-		Status:   status,
-		Body:     r.rt.Project(r.rt.Object(resource, r.Tenant.BaseURL), r.projection),
-		Location: r.rt.Location(r.Tenant.BaseURL, resource.ID),
-	}
-	if r.sees(r.Endpoint) {
-		out.ETag = resource.Version()
-	}
-	return out, nil
 }

@@ -434,8 +434,15 @@ func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Res
 		return scim.Resource{}, err
 	}
 	groups, err := r.wall.GroupsOf(ctx, id)
-	resource.Derived = map[string]any{scim.AttrGroups: groupsOf(r, groups)}
+	objects := groupsOf(r, groups)
+	resource.Derived, resource.Linked = map[string]any{scim.AttrGroups: objects}, scim.LinkedVersion(objects)
 	return resource, err
+}
+
+// linked reads the groups. Their own requests change them, so that they are compared, and not held.
+func (userKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
+	groups, err := r.wall.GroupsOf(ctx, cur.userID)
+	return scim.LinkedVersion(groupsOf(r, groups)), err
 }
 
 func groupsOf(r *request, groups []keycloak.Group) []any {

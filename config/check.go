@@ -223,7 +223,7 @@ func (k checker) policies(path string, t *Tenant) {
 func (p Policies) orDefault() Policies {
 	return p.or(Policies{
 		UnknownMembers: UnknownMembersRefuse, OnDelete: OnDeleteDelete, Adopt: AdoptNever, Domains: DomainsVerified, Access: AccessFull,
-		ExternalID: ExternalIDShared, Rehire: RehireRefuse,
+		ExternalID: ExternalIDShared, Rehire: RehireRefuse, PatchResponse: PatchAuto,
 		Limits:       Limits{RequestsPerSecond: 250, InFlight: 64},
 		RemovalBrake: RemovalBrake{Max: 20, Window: Duration(time.Hour), Floor: 3},
 	})
@@ -234,7 +234,8 @@ func (p Policies) or(others Policies) Policies {
 	return Policies{
 		UnknownMembers: cmp.Or(p.UnknownMembers, others.UnknownMembers), OnDelete: cmp.Or(p.OnDelete, others.OnDelete),
 		ExternalID: cmp.Or(p.ExternalID, others.ExternalID), Rehire: cmp.Or(p.Rehire, others.Rehire),
-		Adopt: cmp.Or(p.Adopt, others.Adopt), Domains: cmp.Or(p.Domains, others.Domains), Access: cmp.Or(p.Access, others.Access),
+		PatchResponse: cmp.Or(p.PatchResponse, others.PatchResponse),
+		Adopt:         cmp.Or(p.Adopt, others.Adopt), Domains: cmp.Or(p.Domains, others.Domains), Access: cmp.Or(p.Access, others.Access),
 		Limits: Limits{RequestsPerSecond: cmp.Or(p.Limits.RequestsPerSecond, others.Limits.RequestsPerSecond), InFlight: cmp.Or(p.Limits.InFlight, others.Limits.InFlight)},
 		RemovalBrake: RemovalBrake{
 			Max: cmp.Or(p.RemovalBrake.Max, others.RemovalBrake.Max), Window: cmp.Or(p.RemovalBrake.Window, others.RemovalBrake.Window), Floor: cmp.Or(p.RemovalBrake.Floor, others.RemovalBrake.Floor),

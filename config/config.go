@@ -330,6 +330,8 @@ type Policies struct {
 	Adopt Adopt `json:"adopt"`
 	// ExternalID is `externalId`: shared or unique, default shared.
 	ExternalID ExternalID `json:"externalId"`
+	// PatchResponse is `patchResponse`: auto, full, minimal or none, default auto.
+	PatchResponse PatchResponse `json:"patchResponse"`
 	// Rehire is `rehire`: refuse or revive, default refuse; revive needs a unique externalId.
 	Rehire Rehire `json:"rehire"`
 	// Domains is `domains`: verified or any, of a tenant of an organization; default verified.

@@ -7,7 +7,7 @@ import "strings"
 type Projection struct {
 	only    named // attributes=; nil when absent
 	without named // excludedAttributes=
-	asked   bool  // whether attributes= was given
+	asked   bool  // whether one of them was given
 }
 
 // named are the attributes that a list of paths names, by the URN and the folded name: the list
@@ -64,13 +64,25 @@ func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection
 	if n := max(len(attributes), len(excluded)); n > maxNames {
 		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name at most %d attributes, not %d; leave them out for the usual ones", maxNames, n)
 	}
-	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes) > 0}, nil
+	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes)+len(excluded) > 0}, nil
 }
 
 // Hidden is what a client is shown that may not read a resource, whatever it asks for: which
 // resource it is, and nothing of what it holds. Its version is made of that.
 func (rt *ResourceType) Hidden(p Projection) Projection {
 	return Projection{only: rt.resolveAll([]string{"meta.resourceType", "meta.location", "meta.created", "meta.lastModified"}), asked: p.asked}
+}
+
+// Minimal asks for what tells which resource it is: beside id, schemas and meta its externalId, and the
+// attributes that the base schema requires.
+func (rt *ResourceType) Minimal() Projection {
+	names := []string{AttrMeta, AttrExternalID}
+	for _, a := range rt.Schema.Attributes {
+		if a.Required {
+			names = append(names, a.Name)
+		}
+	}
+	return Projection{only: rt.resolveAll(names)}
 }
 
 func (rt *ResourceType) resolveAll(names []string) named {
@@ -86,8 +98,8 @@ func (rt *ResourceType) resolveAll(names []string) named {
 	return out
 }
 
-// Asked reports whether the client named attributes, so that the response must
-// have a body (RFC 7644 section 3.5.2).
+// Asked reports whether the client named attributes that it wants or does not want, so that
+// the response must have a body (RFC 7644 section 3.5.2).
 func (p Projection) Asked() bool { return p.asked }
 
 // Wants reports whether a response under this projection holds the attribute of

@@ -1,8 +1,6 @@
 package scim
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"net/url"
 	"sort"
@@ -20,6 +18,9 @@ type Resource struct {
 	// Derived holds the read-only attributes that are not part of a document:
 	// a user's groups.
 	Derived map[string]any
+	// Linked is the part of the version over a group's members or a user's groups, see LinkedVersion;
+	// "" where they were not read, and the version is not over them.
+	Linked string
 }
 
 // timeFormat is xsd:dateTime in UTC with milliseconds, Keycloak's resolution.
@@ -58,22 +59,6 @@ func (rt *ResourceType) meta(r Resource, base string) map[string]any {
 		meta["lastModified"] = r.Modified.UTC().Format(timeFormat)
 	}
 	return meta
-}
-
-// Version is the weak entity tag of the resource (RFC 7644 section 3.14): a hash of
-// its document. Members of a group and groups of a user are not part of it, as
-// reading them costs more than the rest; neither is meta.
-func (r Resource) Version() string {
-	doc := r.Document
-	if doc[AttrMembers] != nil {
-		doc = doc.Without(AttrMembers)
-	}
-	data, err := Encode(map[string]any(doc))
-	if err != nil {
-		return "" // a document always encodes
-	}
-	sum := sha256.Sum256(data)
-	return `W/"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
 // Location is the URI of the resource with that id.

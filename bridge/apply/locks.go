@@ -3,6 +3,8 @@ package apply
 import (
 	"context"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Locks are mutual exclusion by key, for writes to one resource: Keycloak answers
@@ -13,24 +15,35 @@ type Locks struct {
 }
 
 type keyLock struct {
-	free    chan struct{} // holds one token when nobody has the lock
-	waiting int           // holders and waiters
+	free    *semaphore.Weighted // all of it is there when nobody has the lock
+	waiting int                 // holders and waiters
 }
+
+// all is what the one holder of a lock takes, and more than there are sharers.
+const all = 1 << 40
 
 // Lock waits for the key's lock until the context ends. The lock is held until
 // unlock is called.
 func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
+	return l.take(ctx, key, all)
+}
+
+// Share is Lock for those that hold the lock together. Who waits for the lock alone waits for those that
+// share it, and who comes later waits behind.
+func (l *Locks) Share(ctx context.Context, key string) (unlock func(), err error) {
+	return l.take(ctx, key, 1)
+}
+
+func (l *Locks) take(ctx context.Context, key string, part int64) (unlock func(), err error) {
 	k := l.join(key)
-	select {
-	case <-k.free:
-		return func() {
-			k.free <- struct{}{}
-			l.leave(key, k)
-		}, nil
-	case <-ctx.Done():
+	if err := k.free.Acquire(ctx, part); err != nil {
 		l.leave(key, k)
-		return nil, ctx.Err()
+		return nil, err
 	}
+	return func() {
+		k.free.Release(part)
+		l.leave(key, k)
+	}, nil
 }
 
 func (l *Locks) join(key string) *keyLock {
@@ -41,8 +54,7 @@ func (l *Locks) join(key string) *keyLock {
 	}
 	k := l.held[key]
 	if k == nil {
-		k = &keyLock{free: make(chan struct{}, 1)}
-		k.free <- struct{}{}
+		k = &keyLock{free: semaphore.NewWeighted(all)}
 		l.held[key] = k
 	}
 	k.waiting++

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,4 +61,79 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 		}
 		unlock()
 	})
+}
+
+// TestWhoSharesALockKeepsOutWhoWantsItAlone, and comes behind who waits for that.
+func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l apply.Locks
+		var got []string
+		take := func(name string, lock func(context.Context, string) (func(), error)) (release chan struct{}) {
+			release = make(chan struct{})
+			go func() {
+				unlock, err := lock(t.Context(), "a")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got = append(got, name) // nobody else runs: all wait, see synctest
+				<-release
+				unlock()
+			}()
+			synctest.Wait()
+			return release
+		}
+		want := func(names ...string) {
+			t.Helper()
+			if !slices.Equal(got, names) {
+				t.Errorf("the lock has or had %q, want %q", got, names)
+			}
+		}
+		first, second := take("first", l.Share), take("second", l.Share)
+		want("first", "second")
+		alone := take("alone", l.Lock)
+		third := take("third", l.Share)
+		close(first)
+		synctest.Wait()
+		want("first", "second")
+		close(second)
+		synctest.Wait()
+		want("first", "second", "alone")
+		close(alone)
+		synctest.Wait()
+		want("first", "second", "alone", "third")
+		close(third)
+	})
+}
+
+// TestManyShareALock: as many as come, and the race detector sees that nobody is beside who has it alone.
+func TestManyShareALock(t *testing.T) {
+	t.Parallel()
+	var l apply.Locks
+	var n int
+	var wg sync.WaitGroup
+	for i := range 400 {
+		lock := l.Share
+		if i%10 == 0 {
+			lock = l.Lock
+		}
+		wg.Go(func() {
+			unlock, err := lock(t.Context(), "a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i%10 == 0 {
+				n++
+			} else if n > 400/10 {
+				t.Errorf("%d had it alone", n)
+			}
+			unlock()
+		})
+	}
+	wg.Wait()
+	if n != 400/10 {
+		t.Errorf("%d had the lock alone, want %d", n, 400/10)
+	}
 }

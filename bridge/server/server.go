@@ -92,7 +92,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal, memory: memory}
 	x.call = bridge.Call{
 		Tenant: t, Scopes: principal.Scopes, Endpoint: rt.endpoint,
-		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"),
+		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"), Return: preferredReturn(r.Header.Values("Prefer")),
 		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
 	}
 	if strings.HasSuffix(rt.path, "/:id") {
@@ -187,6 +187,12 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	}
 	if a.ETag != "" {
 		w.Header().Set("ETag", a.ETag)
+	}
+	if a.Varies && err == nil {
+		w.Header().Set("Vary", "Prefer")
+		if a.Applied != "" {
+			w.Header().Set("Preference-Applied", "return="+string(a.Applied))
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if body == nil {

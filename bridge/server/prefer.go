@@ -1,0 +1,42 @@
+package server
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+)
+
+// preferredReturn is what a client prefers to be answered, by the values of the header Prefer (RFC 7240);
+// "" for nothing. Of several the first counts, and what nobody knows is ignored.
+func preferredReturn(headers []string) bridge.Return {
+	for _, preference := range splitOutside(strings.Join(headers, ","), ',') {
+		token := splitOutside(preference, ';')[0] // its parameters have no meaning
+		name, value, _ := strings.Cut(token, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "return") {
+			continue
+		}
+		switch r := bridge.Return(strings.ToLower(strings.Trim(strings.TrimSpace(value), `"`))); r {
+		case bridge.ReturnRepresentation, bridge.ReturnMinimal:
+			return r
+		}
+		return ""
+	}
+	return ""
+}
+
+// splitOutside splits a text at a separator that stands in no quoted string (RFC 9110 section 5.6.4).
+func splitOutside(text string, separator byte) []string {
+	var out []string
+	quoted, from := false, 0
+	for i := 0; i < len(text); i++ {
+		switch {
+		case quoted && text[i] == '\\':
+			i++ // what it escapes
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == separator && !quoted:
+			out, from = append(out, text[from:i]), i+1
+		}
+	}
+	return append(out, text[from:])
+}

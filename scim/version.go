@@ -1,0 +1,70 @@
+package scim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// A version has one of two forms, so that the service provider knows from the tag of a client what to
+// compare:
+//
+//	W/"<document>"           the document, which is read with every write
+//	W/"<document>.<linked>"  the document and a group's members, or a user's groups, which cost more to read
+//
+// An answer that shows members or groups has the second form. Both are good at the same time.
+
+const (
+	// documentBytes and linkedBytes are what is kept of the SHA-256 of the two parts.
+	documentBytes = 12
+	linkedBytes   = 16
+)
+
+// Version is the weak entity tag of the resource (RFC 7644 section 3.14): a hash of its document, and of
+// the members or groups that were read with it. Meta is not part of it.
+func (r Resource) Version() string {
+	doc := r.Document
+	if doc[AttrMembers] != nil {
+		doc = doc.Without(AttrMembers)
+	}
+	data, err := Encode(map[string]any(doc))
+	if err != nil {
+		return "" // a document always encodes
+	}
+	sum := sha256.Sum256(data)
+	version := hex.EncodeToString(sum[:documentBytes])
+	if r.Linked != "" {
+		version += "." + r.Linked
+	}
+	return `W/"` + version + `"`
+}
+
+// LinkedVersion is the part of a version over the elements of members or groups as a client is shown them,
+// in any order: over the value and the display of each.
+func LinkedVersion(elements []any) string {
+	sums := make([][sha256.Size]byte, len(elements))
+	for i, element := range elements {
+		object, _ := element.(map[string]any)
+		value, _ := object[AttrValue].(string)
+		display, _ := object[AttrDisplay].(string)
+		sums[i] = sha256.Sum256([]byte(value + "\x00" + display)) // no id holds the separator
+	}
+	slices.SortFunc(sums, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+	all := sha256.New()
+	for _, sum := range sums {
+		all.Write(sum[:])
+	}
+	return hex.EncodeToString(all.Sum(nil)[:linkedBytes])
+}
+
+// SameVersion compares two entity tags weakly (RFC 9110 section 8.8.3.2): all tags of a Resource are weak.
+func SameVersion(a, b string) bool { return strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/") }
+
+// Linking reports whether a client's tag names the document that version, one without a linked part,
+// names, and also what is linked: whether the tag is good shows when that is read.
+func Linking(tag, version string) bool {
+	document, _ := strings.CutSuffix(strings.TrimPrefix(version, "W/"), `"`)
+	return strings.HasPrefix(strings.TrimPrefix(tag, "W/"), document+".")
+}
