@@ -141,7 +141,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 		},
 		Tenants: []Tenant{{
 			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{
-				UnknownMembers: "refuse", OnDelete: "delete", Adopt: "never", ExternalID: "shared", Rehire: "refuse", Domains: "verified", Access: "full", Limits: Limits{RequestsPerSecond: 250, InFlight: 64},
+				UnknownMembers: "refuse", OnDelete: "delete", Adopt: "never", ExternalID: "shared", Rehire: "refuse", PatchResponse: "auto", Domains: "verified", Access: "full", Limits: Limits{RequestsPerSecond: 250, InFlight: 64},
 				RemovalBrake: RemovalBrake{Max: 20, Window: Duration(time.Hour), Floor: 3},
 			},
 			Tokens: []Token{{Name: "entra", SHA256: digest(t, sum), Expires: Expiry{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}},
@@ -204,10 +204,11 @@ realms:
       bareToken: true
       basicAuth: true
       access: paused
+      patchResponse: minimal
       limits: { requestsPerSecond: 5, inFlight: 1 }
       overrides:
         - { organization: initech, organizationID: "1", profile: tolerant, adopt: unowned, limits: { inFlight: 2 } }
-        - { organization: hooli, organizationID: "2", mapping: mapping.yaml, bareToken: false, basicAuth: false }
+        - { organization: hooli, organizationID: "2", mapping: mapping.yaml, bareToken: false, basicAuth: false, patchResponse: auto }
 `), testEnv)
 	if len(problems) > 0 {
 		t.Fatal(texts(problems))
@@ -217,10 +218,10 @@ realms:
 	if initech.Profile != ProfileTolerant || initech.Adopt != AdoptUnowned || initech.Limits.InFlight != 2 {
 		t.Errorf("the override does not have what it says: %+v", initech)
 	}
-	if !initech.BareToken || !initech.BasicAuth || initech.Access != AccessPaused || initech.Limits.RequestsPerSecond != 5 || initech.RemovalBrake != all.RemovalBrake || initech.Mapping != all.Mapping || !initech.SharesMapping {
+	if !initech.BareToken || !initech.BasicAuth || initech.Access != AccessPaused || initech.PatchResponse != PatchMinimal || initech.Limits.RequestsPerSecond != 5 || initech.RemovalBrake != all.RemovalBrake || initech.Mapping != all.Mapping || !initech.SharesMapping {
 		t.Errorf("the override does not have what it does not say: %+v", initech)
 	}
-	if hooli.BareToken || hooli.BasicAuth || hooli.Profile != ProfileStrict || hooli.SharesMapping {
+	if hooli.BareToken || hooli.BasicAuth || hooli.PatchResponse != PatchAuto || hooli.Profile != ProfileStrict || hooli.SharesMapping {
 		t.Errorf("the override has what it says otherwise: %+v", hooli)
 	}
 }

@@ -61,8 +61,8 @@ func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection
 	if len(attributes) > 0 && len(excluded) > 0 {
 		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
 	}
-	if n := max(len(attributes), len(excluded)); n > maxNames {
-		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name at most %d attributes, not %d; leave them out for the usual ones", maxNames, n)
+	if max(len(attributes), len(excluded)) > maxNames {
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name more than %d attributes; leave them out for the usual ones", maxNames)
 	}
 	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes)+len(excluded) > 0}, nil
 }

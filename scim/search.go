@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // SearchRequest is the body of a POST to /.search (RFC 7644 section 3.4.3, RFC 9865 section 3).
@@ -18,24 +19,24 @@ type SearchRequest struct {
 	Count      *int     // nil when absent
 }
 
-// DecodeSearch reads a SearchRequest. A member of the wrong type is a 400 *Error with
-// InvalidSyntax.
+// DecodeSearch reads a SearchRequest. A member of the wrong type, as the profile says, is a 400
+// *Error with InvalidSyntax.
 func DecodeSearch(p Profile, object map[string]any) (SearchRequest, error) {
 	var s SearchRequest
 	if err := p.CheckMessage(object, SearchRequestURN); err != nil {
 		return s, err
 	}
 	var err error
-	if s.Attributes, err = textsOf(object, "attributes"); err != nil {
+	if s.Attributes, err = p.namesOf(object, "attributes"); err != nil {
 		return s, err
 	}
-	if s.Excluded, err = textsOf(object, "excludedAttributes"); err != nil {
+	if s.Excluded, err = p.namesOf(object, "excludedAttributes"); err != nil {
 		return s, err
 	}
-	if s.StartIndex, err = Integer(object, "startIndex"); err != nil {
+	if s.StartIndex, err = p.Integer(object, "startIndex"); err != nil {
 		return s, err
 	}
-	if s.Count, err = Integer(object, "count"); err != nil {
+	if s.Count, err = p.Integer(object, "count"); err != nil {
 		return s, err
 	}
 	for name, to := range map[string]*string{"filter": &s.Filter, "sortBy": &s.SortBy, "sortOrder": &s.SortOrder} {
@@ -64,22 +65,47 @@ func Text(object map[string]any, name string) (text string, given bool, err erro
 	return text, true, nil
 }
 
-func textsOf(object map[string]any, name string) ([]string, error) {
+// namesOf are the names of attributes that a member of a message lists, nil for none.
+func (p Profile) namesOf(object map[string]any, name string) ([]string, error) {
 	value, _ := Member(object, name)
 	if value == nil {
 		return nil, nil
 	}
+	joined := p.Takes(AttributesText)
+	if text, isText := value.(string); isText && joined {
+		return Names(text), nil
+	}
 	list, ok := value.([]any)
-	out := make([]string, 0, len(list))
+	var out []string
 	for _, element := range list {
 		text, isText := element.(string)
 		ok = ok && isText
-		out = append(out, text)
+		switch {
+		case !joined:
+			out = append(out, text)
+		case len(out) <= maxNames: // else they are refused
+			out = append(out, Names(text)...)
+		}
 	}
 	if !ok {
 		return nil, BadRequest(CodeQuery, InvalidSyntax, "%s must be an array of strings", name)
 	}
 	return out, nil
+}
+
+// Names are those of a text with commas between, without blank ones; nil for none. Of a text with more
+// than a request may name, they are one more than that.
+func Names(text string) []string {
+	var out []string
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+		if len(out) > maxNames {
+			break
+		}
+	}
+	return out
 }
 
 // Integer is a member of a message as a number, nil when it is absent. One that is no whole
@@ -90,10 +116,40 @@ func Integer(object map[string]any, name string) (*int, error) {
 		return nil, nil
 	}
 	number, _ := value.(json.Number)
-	n, err := strconv.ParseFloat(number.String(), 64)
-	if err != nil || n != math.Trunc(n) {
+	i, ok := WholeNumber(number.String())
+	if !ok {
 		return nil, BadRequest(CodeQuery, InvalidSyntax, "%s must be a whole number", name)
 	}
-	i := int(min(max(n, math.MinInt32), math.MaxInt32))
 	return &i, nil
+}
+
+// Integer is the same, of a message whose client may write the number as text where the profile takes that.
+func (p Profile) Integer(object map[string]any, name string) (*int, error) {
+	value, _ := Member(object, name)
+	text, isText := value.(string)
+	if !isText || !p.Takes(NumberText) {
+		return Integer(object, name)
+	}
+	if text == "" {
+		return nil, nil
+	}
+	i, ok := WholeNumber(text)
+	if !ok {
+		return nil, BadRequest(CodeQuery, InvalidSyntax, "%s must be a whole number", name)
+	}
+	return &i, nil
+}
+
+// WholeNumber reads a number as JSON writes one (RFC 8259 section 6), also with a fraction that is zero.
+// One out of 32 bits is the nearest that is in them.
+func WholeNumber(text string) (int, bool) {
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" || digits[0] < '0' || digits[0] > '9' || !json.Valid([]byte(text)) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n != math.Trunc(n) {
+		return 0, false
+	}
+	return int(min(max(n, math.MinInt32), math.MaxInt32)), true
 }

@@ -43,6 +43,8 @@ const (
 	OpaqueManager      Tolerance = "opaque-manager"
 	FreeCountry        Tolerance = "free-country"
 	AnyCertificate     Tolerance = "any-certificate"
+	NumberText         Tolerance = "number-text"
+	AttributesText     Tolerance = "attributes-text"
 )
 
 // ToleranceRule is one line of the table of tolerances.
@@ -59,6 +61,8 @@ func Tolerances() []ToleranceRule {
 		{NoContentType, "a body without Content-Type", "415", "curl scripts; RFC 7644 section 3.8"},
 		{FilterOnWrite, "a filter in the URL of a write, which is ignored", "400 invalidSyntax", "interop profile section 6"},
 		{AnySchemas, "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
+		{NumberText, `startIndex, count or failOnErrors as text in a body, "" for none, or with a fraction of zero in a URL`, "400 invalidSyntax, 400 invalidValue in a URL", "scim-sdk-client's searches; RFC 7644 sections 3.4.3 and 3.7 have numbers"},
+		{AttributesText, `attributes or excludedAttributes of a search as one text with commas, or with commas in an element; "" for none`, "400 invalidSyntax", "scim-sdk-client; RFC 7644 section 3.4.3 has a list"},
 		{UnknownAttributes, "attributes that no schema knows: kept and returned", "400 invalidSyntax, 400 invalidPath in a path", "Okta and Entra send unmapped ones; interop profile section 5.3"},
 		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
 		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},

@@ -39,6 +39,7 @@ type Tenant struct {
 	Adopt          string   `json:"adopt"`
 	ExternalID     string   `json:"externalId"`
 	Rehire         string   `json:"rehire"`
+	PatchResponse  string   `json:"patchResponse"`
 	Access         string   `json:"access"`
 	BasicAuth      bool     `json:"basicAuth,omitempty"`
 	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
@@ -63,7 +64,7 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(t),
-		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), Tokens: []Token{},
+		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{},
 	}
 	if out.Warning, out.Fix = t.NoDomain(); out.Problem != "" {
 		out.Fix = t.Command("doctor")

@@ -67,6 +67,9 @@ func (x *exchange) integer(name string) (*int, error) {
 		return nil, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
+	if whole, ok := scim.WholeNumber(text); ok && x.call.Tenant.Mapping.Profile().Takes(scim.NumberText) {
+		n, err = int64(whole), nil
+	}
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidValue, "%s must be a whole number", name)
 	}
@@ -75,13 +78,7 @@ func (x *exchange) integer(name string) (*int, error) {
 }
 
 // names splits a list of attribute names.
-func (x *exchange) names(parameter string) []string {
-	text := x.params.Get(parameter)
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, ",")
-}
+func (x *exchange) names(parameter string) []string { return scim.Names(x.params.Get(parameter)) }
 
 // body reads and decodes the body. Both JSON media types are taken, in any case
 // and with any parameter, as is a body without one.

@@ -186,6 +186,7 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"adopt", t.Adopt},
 		{"externalId", t.ExternalID},
 		{"rehire", t.Rehire},
+		{"patch response", t.PatchResponse},
 		{"domains", t.Domains},
 		{"removal brake", t.RemovalBrake},
 		{"tokens", strings.Join(tokens, ", ")},

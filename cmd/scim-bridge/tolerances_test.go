@@ -16,6 +16,8 @@ const (
 	coreUser   = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]`
 	enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 	patchOp    = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
+
+	searchRequest = `"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]`
 )
 
 // stray is a request that strays from the RFC by one rule alone. USER is the id of a
@@ -75,6 +77,8 @@ func strays() map[scim.Tolerance]stray {
 		scim.WholeElementPath:   patch(`{"op":"replace","path":"emails[type eq \"work\"]","value":{"display":"d"}}`, `"display":"d"`, "invalidPath"),
 		scim.MergeOnReplace:     merge,
 		scim.RemoveListed:       listed,
+		scim.NumberText:         {"POST", "/Users/.search", `{` + searchRequest + `,"count":"1","startIndex":"1"}`, nil, 200, 400, "invalidSyntax", `"itemsPerPage":1`, ""},
+		scim.AttributesText:     {"POST", "/Users/.search", `{` + searchRequest + `,"attributes":"userName,emails"}`, nil, 200, 400, "invalidSyntax", `"userName":"jane@acme.test"`, ""},
 		scim.SubBehindFilter:    get("/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22jane@acme.test%22", `"totalResults":1`, "invalidFilter"),
 		scim.EncodedTwice:       twice,
 	}

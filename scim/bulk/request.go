@@ -42,7 +42,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 		return nil, err
 	}
 	r := new(Request)
-	failOnErrors, err := scim.Integer(object, "failOnErrors")
+	failOnErrors, err := p.Integer(object, "failOnErrors")
 	if err != nil {
 		return nil, err
 	}
