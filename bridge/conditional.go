@@ -34,13 +34,17 @@ func (r *request) check(ctx context.Context, cur *current) error {
 			return err
 		}
 		if named != c.right {
-			return &scim.Error{
-				Code: codeVersion, Status: http.StatusPreconditionFailed,
-				Detail: "the resource has another version than the request names, so nothing was changed; read it again",
-			}
+			return staleError()
 		}
 	}
 	return nil
+}
+
+func staleError() error {
+	return &scim.Error{
+		Code: codeVersion, Status: http.StatusPreconditionFailed,
+		Detail: "the resource has another version than the request names, so nothing was changed; read it again",
+	}
 }
 
 // names reports whether a list of entity tags, or "*", names a resource as it is.

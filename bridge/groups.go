@@ -229,8 +229,14 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
 	if r.Tenant.Party.HalfMade(cur.group.Attributes) { // its creation may go on
 		err := k.s.await(ctx, r, displayNameLock(cur.group.Name))
+		was := cur
 		if err == nil {
 			cur, err = k.read(ctx, r)
+		}
+		if err == nil && r.linking {
+			if cur.members, cur.known = was.members, was.known; !r.Tenant.Party.HalfMade(cur.group.Attributes) {
+				err = staleError() // its creation did go on, and members joined
+			}
 		}
 		if err != nil {
 			return change{}, err
@@ -498,12 +504,27 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 		}
 		list = proven(known)
 	}
-	objects := memberObjects(r, list)
 	if len(list) > 0 {
-		resource.Derived = map[string]any{scim.AttrMembers: objects}
+		resource.Derived = map[string]any{scim.AttrMembers: memberObjects(r, list)}
 	}
-	resource.Linked = scim.LinkedVersion(objects)
+	resource.Linked = versionOfMembers(r, list)
 	return resource, nil
+}
+
+// versionOfMembers is over what memberObjects shows.
+func versionOfMembers(r *request, list []guard.Member) string {
+	sees := r.sees(endpointUsers)
+	return scim.LinkedVersion(func(yield func(value, display string) bool) {
+		for _, m := range list {
+			display := ""
+			if sees {
+				display = m.Username
+			}
+			if !yield(m.ID.String(), display) {
+				return
+			}
+		}
+	})
 }
 
 // linked reads the members from Keycloak, as a change is planned by them.
@@ -518,7 +539,7 @@ func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string
 		}
 		cur.known = true
 	}
-	return scim.LinkedVersion(memberObjects(r, cur.members)), nil
+	return versionOfMembers(r, cur.members), nil
 }
 
 func memberObjects(r *request, list []guard.Member) []any {

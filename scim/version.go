@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -41,15 +42,12 @@ func (r Resource) Version() string {
 	return `W/"` + version + `"`
 }
 
-// LinkedVersion is the part of a version over the elements of members or groups as a client is shown them,
-// in any order: over the value and the display of each.
-func LinkedVersion(elements []any) string {
-	sums := make([][sha256.Size]byte, len(elements))
-	for i, element := range elements {
-		object, _ := element.(map[string]any)
-		value, _ := object[AttrValue].(string)
-		display, _ := object[AttrDisplay].(string)
-		sums[i] = sha256.Sum256([]byte(value + "\x00" + display)) // no id holds the separator
+// LinkedVersion is the part of a version over members or groups as a client is shown them, in any order:
+// over the value of each and its display, "" for one that is not shown.
+func LinkedVersion(elements iter.Seq2[string, string]) string {
+	var sums [][sha256.Size]byte
+	for value, display := range elements {
+		sums = append(sums, sha256.Sum256([]byte(value+"\x00"+display))) // no id holds the separator
 	}
 	slices.SortFunc(sums, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	all := sha256.New()

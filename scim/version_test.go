@@ -3,23 +3,20 @@ package scim_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-func linked(pairs ...string) []any {
-	var out []any
-	for pair := range slices.Chunk(pairs, 2) {
-		element := map[string]any{"value": pair[0], "type": "User"}
-		if pair[1] != "" {
-			element["display"] = pair[1]
+func linked(pairs [][2]string) string {
+	return scim.LinkedVersion(func(yield func(string, string) bool) {
+		for _, pair := range pairs {
+			if !yield(pair[0], pair[1]) {
+				return
+			}
 		}
-		out = append(out, element)
-	}
-	return out
+	})
 }
 
 // TestLinkedVersionsTellSetsApart: the same elements in any order have one version, and others another one.
@@ -28,26 +25,26 @@ func TestLinkedVersionsTellSetsApart(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	seen := map[string]string{} // the elements of a version
 	for range 5_000 {
-		var elements []any
+		var elements [][2]string
 		for id := range 6 {
 			if r.IntN(2) == 0 {
-				elements = append(elements, linked(fmt.Sprint(id), []string{"", "a", "b"}[r.IntN(3)])...)
+				elements = append(elements, [2]string{fmt.Sprint(id), []string{"", "a", "b"}[r.IntN(3)]})
 			}
 		}
-		name, version := fmt.Sprint(elements), scim.LinkedVersion(elements)
+		name, version := fmt.Sprint(elements), linked(elements)
 		if other, ok := seen[version]; ok && other != name {
 			t.Fatalf("%s and %s have the version %s", name, other, version)
 		}
 		seen[version] = name
 		r.Shuffle(len(elements), func(i, j int) { elements[i], elements[j] = elements[j], elements[i] })
-		if again := scim.LinkedVersion(elements); again != version {
+		if again := linked(elements); again != version {
 			t.Fatalf("the version of %s is %s and, in another order, %s", name, version, again)
 		}
 	}
-	for _, pair := range [][2][]any{
-		{linked("1", "", "2", "a"), linked("1", "a", "2", "")}, {linked("1", "2"), linked("12", "")}, {linked("1", "", "1", ""), linked()},
+	for _, pair := range [][2][][2]string{
+		{{{"1", ""}, {"2", "a"}}, {{"1", "a"}, {"2", ""}}}, {{{"1", "2"}}, {{"12", ""}}}, {{{"1", ""}, {"1", ""}}, nil},
 	} {
-		if scim.LinkedVersion(pair[0]) == scim.LinkedVersion(pair[1]) {
+		if linked(pair[0]) == linked(pair[1]) {
 			t.Errorf("%v and %v have one version", pair[0], pair[1])
 		}
 	}
@@ -57,7 +54,7 @@ func TestVersionsHaveTwoForms(t *testing.T) {
 	t.Parallel()
 	r := scim.Resource{Document: scim.Document{"displayName": "Team", "members": []any{"x"}}}
 	cheap := r.Version()
-	r.Linked = scim.LinkedVersion(nil)
+	r.Linked = linked(nil)
 	full := r.Version()
 	other := scim.Resource{Document: scim.Document{"displayName": "Other"}}.Version()
 	for tag, want := range map[string][2]bool{ // the same, and linking
