@@ -50,10 +50,11 @@ func (s *Service) written(ctx context.Context, r *request, status int, cur curre
 
 // patched answers a PATCH that was carried out.
 func (s *Service) patched(ctx context.Context, r *request, cur current) (Answer, error) {
-	switch r.patchResponse() {
-	case config.PatchNone:
+	said := r.patchResponse()
+	if said == config.PatchNone {
 		return r.preferred(Answer{Status: http.StatusNoContent, ETag: s.versionOf(ctx, r, cur)}), nil
-	case config.PatchMinimal:
+	}
+	if said == config.PatchMinimal {
 		r.shorten()
 	}
 	a, err := s.render(ctx, r, http.StatusOK, cur)

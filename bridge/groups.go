@@ -227,20 +227,9 @@ func (k groupKind) patch(ctx context.Context, r *request, cur current, result pa
 }
 
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
-	if r.Tenant.Party.HalfMade(cur.group.Attributes) { // its creation may go on
-		err := k.s.await(ctx, r, displayNameLock(cur.group.Name))
-		was := cur
-		if err == nil {
-			cur, err = k.read(ctx, r)
-		}
-		if err == nil && r.linking {
-			if cur.members, cur.known = was.members, was.known; !r.Tenant.Party.HalfMade(cur.group.Attributes) {
-				err = staleError() // its creation did go on, and members joined
-			}
-		}
-		if err != nil {
-			return change{}, err
-		}
+	cur, err := k.made(ctx, r, cur)
+	if err != nil {
+		return change{}, err
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
 		return change{}, err
@@ -509,37 +498,6 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 	}
 	resource.Linked = versionOfMembers(r, list)
 	return resource, nil
-}
-
-// versionOfMembers is over what memberObjects shows.
-func versionOfMembers(r *request, list []guard.Member) string {
-	sees := r.sees(endpointUsers)
-	return scim.LinkedVersion(func(yield func(value, display string) bool) {
-		for _, m := range list {
-			display := ""
-			if sees {
-				display = m.Username
-			}
-			if !yield(m.ID.String(), display) {
-				return
-			}
-		}
-	})
-}
-
-// linked reads the members from Keycloak, as a change is planned by them.
-func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
-	if !cur.known {
-		err := k.s.lock(ctx, r, membersLock(r, r.ID))
-		if err == nil {
-			cur.members, err = members(ctx, r, cur.groupID)
-		}
-		if err != nil {
-			return "", err
-		}
-		cur.known = true
-	}
-	return versionOfMembers(r, cur.members), nil
 }
 
 func memberObjects(r *request, list []guard.Member) []any {

@@ -538,10 +538,6 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 // resourceLock names the lock of a resource, whatever tenant writes it.
 func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
 
-// membersLock names the lock of a group's members. Who changes some of them without a look at the others
-// shares it; who changes a group because of its members has it alone, beside the lock of the group.
-func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
-
 // lock waits for a lock of the realm, which is held until the request ends.
 func (s *Service) lock(ctx context.Context, r *request, name string) error {
 	return s.hold(ctx, r, name, s.applier.Locks.Lock)

@@ -438,28 +438,6 @@ func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Res
 	return resource, err
 }
 
-// versionOfGroups is over what groupsOf shows.
-func versionOfGroups(r *request, groups []keycloak.Group) string {
-	sees := r.sees(endpointGroups)
-	return scim.LinkedVersion(func(yield func(value, display string) bool) {
-		for _, g := range groups {
-			display := ""
-			if sees {
-				display = g.Name
-			}
-			if !yield(g.ID, display) {
-				return
-			}
-		}
-	})
-}
-
-// linked reads the groups. Their own requests change them, so that they are compared, and not held.
-func (userKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
-	groups, err := r.wall.GroupsOf(ctx, cur.userID)
-	return versionOfGroups(r, groups), err
-}
-
 func groupsOf(r *request, groups []keycloak.Group) []any {
 	out := make([]any, len(groups))
 	for i, g := range groups {

@@ -51,7 +51,9 @@ func (b testBridge) probeAnswers(t *testing.T, of string, policy config.PatchRes
 	}
 	title, member, rename := patchBody(`{"op":"replace","path":"title","value":"t"}`), patchBody(`{"op":"add","path":"members","value":`+memberList([]string{user})+`}`), patchBody(`{"op":"replace","path":"externalId","value":"G"}`)
 	for _, w := range []struct{ path, body, full, minimal string }{
-		{"/Users/" + user, title, fullUser, minimalUser}, {"/Groups/" + group, member, fullGroup, minimalGroup}, {"/Groups/" + group, rename, fullGroup, minimalGroup},
+		{"/Users/" + user, title, fullUser, minimalUser},
+		{"/Groups/" + group, member, fullGroup, minimalGroup},
+		{"/Groups/" + group, rename, fullGroup, minimalGroup},
 		{"/Groups/" + group, patchBody(`{"op":"replace","path":"members","value":` + memberList([]string{user}) + `}`), fullGroup, minimalGroup},
 	} {
 		preferring := said[w.path][policy] // a minimal answer, which is no more than the policy's
@@ -60,8 +62,13 @@ func (b testBridge) probeAnswers(t *testing.T, of string, policy config.PatchRes
 		}
 		name := map[bool]string{true: "userName", false: "displayName"}[strings.HasPrefix(w.path, "/Users")]
 		for _, c := range []struct{ query, prefer, want string }{
-			{"", "", said[w.path][policy]}, {"", "return=minimal", minimal + " " + preferring}, {"", "respond-async, Return=\"representation\"; x=y", representation + " " + w.full},
-			{"", "return=nothing", said[w.path][policy]}, {"?attributes=" + name, "", "200 " + name}, {"?attributes=" + name, "return=minimal", "200 " + name}, {"?attributes=" + name, "return=representation", representation + " 200 " + name},
+			{"", "", said[w.path][policy]},
+			{"", "return=minimal", minimal + " " + preferring},
+			{"", "respond-async, Return=\"representation\"; x=y", representation + " " + w.full},
+			{"", "return=nothing", said[w.path][policy]},
+			{"?attributes=" + name, "", "200 " + name},
+			{"?attributes=" + name, "return=minimal", "200 " + name},
+			{"?attributes=" + name, "return=representation", representation + " 200 " + name},
 			{"?excludedAttributes=members,title", "", strings.NewReplacer(" members", "", " title", "").Replace(w.full)},
 		} {
 			r := b.tell(t, http.MethodPatch, w.path+c.query, w.body, "Prefer", c.prefer)

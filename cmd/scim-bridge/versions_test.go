@@ -103,8 +103,11 @@ func (c customers) probeMembersVersion(t *testing.T, of string, b testBridge) {
 	} {
 		change()
 		for _, w := range []struct{ method, body string }{
-			{"PUT", `{"displayName":"Other","members":[]}`}, {"PATCH", patchBody(`{"op":"replace","path":"displayName","value":"Other"}`)},
-			{"PATCH", leave}, {"PATCH", patchBody(`{"op":"remove","path":"members"}`)}, {"DELETE", ""},
+			{"PUT", `{"displayName":"Other","members":[]}`},
+			{"PATCH", patchBody(`{"op":"replace","path":"displayName","value":"Other"}`)},
+			{"PATCH", leave},
+			{"PATCH", patchBody(`{"op":"remove","path":"members"}`)},
+			{"DELETE", ""},
 		} {
 			b.expect(t, http.StatusPreconditionFailed, w.method, group, w.body, "If-Match", before)
 			b.expect(t, http.StatusPreconditionFailed, w.method, group, w.body, "If-Match", `"x", `+before)

@@ -1,0 +1,85 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// membersLock names the lock of a group's members. Who changes some of them without a look at the others
+// shares it; who changes a group because of its members has it alone, beside the lock of the group.
+func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
+
+// linked reads the members from Keycloak, as a change is planned by them.
+func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
+	if !cur.known {
+		err := k.s.lock(ctx, r, membersLock(r, r.ID))
+		if err == nil {
+			cur.members, err = members(ctx, r, cur.groupID)
+		}
+		if err != nil {
+			return "", err
+		}
+		cur.known = true
+	}
+	return versionOfMembers(r, cur.members), nil
+}
+
+// versionOfMembers is over what memberObjects shows.
+func versionOfMembers(r *request, list []guard.Member) string {
+	sees := r.sees(endpointUsers)
+	return scim.LinkedVersion(func(yield func(value, display string) bool) {
+		for _, m := range list {
+			display := ""
+			if sees {
+				display = m.Username
+			}
+			if !yield(m.ID.String(), display) {
+				return
+			}
+		}
+	})
+}
+
+// made is a group once its creation is over, which may still go on.
+func (k groupKind) made(ctx context.Context, r *request, cur current) (current, error) {
+	if !r.Tenant.Party.HalfMade(cur.group.Attributes) {
+		return cur, nil
+	}
+	if err := k.s.await(ctx, r, displayNameLock(cur.group.Name)); err != nil {
+		return current{}, err
+	}
+	now, err := k.read(ctx, r)
+	if err != nil || !r.linking {
+		return now, err
+	}
+	if !r.Tenant.Party.HalfMade(now.group.Attributes) {
+		return current{}, staleError() // members joined after they were compared
+	}
+	now.members, now.known = cur.members, cur.known
+	return now, nil
+}
+
+// linked reads the groups. Their own requests change them, so that they are compared, and not held.
+func (userKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
+	groups, err := r.wall.GroupsOf(ctx, cur.userID)
+	return versionOfGroups(r, groups), err
+}
+
+// versionOfGroups is over what groupsOf shows.
+func versionOfGroups(r *request, groups []keycloak.Group) string {
+	sees := r.sees(endpointGroups)
+	return scim.LinkedVersion(func(yield func(value, display string) bool) {
+		for _, g := range groups {
+			display := ""
+			if sees {
+				display = g.Name
+			}
+			if !yield(g.ID, display) {
+				return
+			}
+		}
+	})
+}
