@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -50,32 +50,32 @@ func (s *Service) written(ctx context.Context, r *request, status int, cur curre
 
 // patched answers a PATCH that was carried out.
 func (s *Service) patched(ctx context.Context, r *request, cur current) (Answer, error) {
-	said := r.patchResponse()
-	if said == config.PatchNone {
+	said := r.patchBody()
+	if said == tenant.BodyNone {
 		return r.preferred(Answer{Status: http.StatusNoContent, ETag: s.versionOf(ctx, r, cur)}), nil
 	}
-	if said == config.PatchMinimal {
+	if said == tenant.BodyMinimal {
 		r.shorten()
 	}
 	a, err := s.render(ctx, r, http.StatusOK, cur)
 	return r.preferred(a), err
 }
 
-// patchResponse is what a PATCH is answered with: full, minimal or none. A client that names attributes
+// patchBody is what a PATCH is answered with. A client that names attributes
 // gets them (RFC 7644 section 3.5.2), and one that prefers a minimal answer gets no more than without.
-func (r *request) patchResponse() config.PatchResponse {
-	said := r.Tenant.Policy.PatchResponse
-	if r.bulk || said != config.PatchFull && said != config.PatchMinimal && said != config.PatchNone {
-		said = config.PatchNone
-		if r.kind.patchAnswers() {
-			said = config.PatchFull
-		}
+func (r *request) patchBody() tenant.Body {
+	said := tenant.BodyNone
+	if r.kind.patchAnswers() {
+		said = tenant.BodyFull
+	}
+	if !r.bulk {
+		said = r.Tenant.Policy.PatchBody(said)
 	}
 	switch {
 	case r.projection.Asked() || r.Return == ReturnRepresentation:
-		return config.PatchFull
-	case r.Return == ReturnMinimal && said == config.PatchFull:
-		return config.PatchMinimal
+		return tenant.BodyFull
+	case r.Return == ReturnMinimal && said == tenant.BodyFull:
+		return tenant.BodyMinimal
 	}
 	return said
 }

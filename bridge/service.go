@@ -16,7 +16,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
@@ -443,7 +442,7 @@ func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	if r.patchResponse() == config.PatchNone {
+	if r.patchBody() == tenant.BodyNone {
 		return r.preferred(Answer{Status: http.StatusNoContent}), nil // nobody knows its version
 	}
 	cur, err := r.kind.read(ctx, r)
