@@ -29,7 +29,7 @@ func (r *request) check(ctx context.Context, cur *current) error {
 		if c.list == "" {
 			continue
 		}
-		named, err := r.names(ctx, c.list, cur)
+		named, err := r.stands(ctx, c.list, cur)
 		if err != nil {
 			return err
 		}
@@ -47,8 +47,8 @@ func staleError() error {
 	}
 }
 
-// names reports whether a list of entity tags, or "*", names a resource as it is.
-func (r *request) names(ctx context.Context, list string, cur *current) (bool, error) {
+// stands reports whether a resource is as a list of entity tags, or "*", names it.
+func (r *request) stands(ctx context.Context, list string, cur *current) (bool, error) {
 	resource := cur.resource
 	if matches(list, resource.Version()) {
 		return true, nil
