@@ -52,25 +52,25 @@ func (e *AdminEvent) UnmarshalJSON(data []byte) error {
 // MaxEvents is the most that one call of AdminEvents asks for.
 const MaxEvents = 1000
 
-// AdminEvents lists the admin events since a time, the oldest first, MaxEvents at most from an
-// offset. Needs view-events.
-func (c *Client) AdminEvents(ctx context.Context, since time.Time, first int) ([]AdminEvent, error) {
+// EventQuery asks for admin events.
+type EventQuery struct {
+	Since time.Time // to the millisecond, at which they may be too
+	First int       // offset
+	Max   int       // MaxEvents at most
+	Types []string  // of resources; none for all
+}
+
+// AdminEvents lists admin events, the oldest first. Needs view-events; a type that Keycloak does
+// not know is Unknown.
+func (c *Client) AdminEvents(ctx context.Context, q EventQuery) ([]AdminEvent, error) {
 	v := url.Values{
-		"dateFrom": {strconv.FormatInt(since.UnixMilli(), 10)}, "direction": {"asc"}, "first": {strconv.Itoa(first)}, "max": {strconv.Itoa(MaxEvents)},
+		"dateFrom": {strconv.FormatInt(q.Since.UnixMilli(), 10)}, "direction": {"asc"}, "first": {strconv.Itoa(q.First)}, "max": {strconv.Itoa(q.Max)},
+	}
+	if len(q.Types) > 0 {
+		v["resourceTypes"] = q.Types
 	}
 	var list []AdminEvent
 	err := c.get(ctx, "list admin events", "/admin-events", v, &list)
-	return list, err
-}
-
-// LatestAdminEvents lists the newest admin events about some types of resources since a time, the
-// newest first. Needs view-events; a type that Keycloak does not know is Unknown.
-func (c *Client) LatestAdminEvents(ctx context.Context, since time.Time, limit int, types ...string) ([]AdminEvent, error) {
-	v := url.Values{
-		"dateFrom": {strconv.FormatInt(since.UnixMilli(), 10)}, "direction": {"desc"}, "max": {strconv.Itoa(limit)}, "resourceTypes": types,
-	}
-	var list []AdminEvent
-	err := c.get(ctx, "list latest admin events", "/admin-events", v, &list)
 	return list, err
 }
 

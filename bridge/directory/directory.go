@@ -64,8 +64,8 @@ type Source interface {
 type View struct {
 	Tenant  *tenant.Tenant
 	Fitness tenant.Fitness
-	Source  Source // the tenant's wall
-	Events  Events // of the realm
+	Source  Source          // the tenant's wall
+	Events  keycloak.Events // of the realm
 	// Began is when the request did: what others wrote before is in its answer, where the
 	// realm has a feed.
 	Began time.Time

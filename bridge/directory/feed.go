@@ -10,17 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Events are the admin events of a realm (keycloak.Client).
-type Events interface {
-	AdminEvents(ctx context.Context, since time.Time, first int) ([]keycloak.AdminEvent, error)
-}
-
 const (
-	// eventOverlap is how far back of the newest event a poll looks again, as an event has its time
-	// before its transaction commits, and after how long it need not any more.
-	eventOverlap = 15 * time.Second
-	// skew is how much Keycloak's clock may be behind the bridge's.
-	skew = 5 * time.Minute
 	// maxGap is after how long without a poll the events of the time between are not asked
 	// for any more: Keycloak may have deleted some.
 	maxGap = 10 * time.Minute
@@ -35,15 +25,8 @@ type feed struct {
 
 	mu        sync.Mutex // of what follows, held while it is polled
 	refusedAt time.Time
-	newest    time.Time       // event, by Keycloak's clock
-	settled   time.Time       // by the same clock: no event before it is missing
-	mark      mark            // what is settled when eventOverlap is over
-	seen      map[string]bool // ids of the events that the next poll will read again
+	tail      *keycloak.Tail // nil before the first poll
 }
-
-// mark is the newest event of a poll that ended at a time of the bridge's clock: Keycloak's was
-// there already.
-type mark struct{ at, newest time.Time }
 
 // follow applies the events that others left until now, unless that was done since a time. ok
 // is false when the realm has no feed.
@@ -65,12 +48,11 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	}
 	if last.IsZero() || now.Sub(last) > maxGap {
 		d.forgetRealm(v.Tenant.Realm) // what was written meanwhile is not known
-		f.newest, f.settled, f.mark, f.seen = now.Add(-skew), time.Time{}, mark{}, map[string]bool{}
+		f.tail = keycloak.NewTail(now)
 	}
-	err = f.poll(ctx, v.Events, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
+	err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
 	if err == nil {
 		f.at.Store(&now)
-		f.settle(now, d.options.Now())
 		return true, nil
 	}
 	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages, after which it goes on
@@ -88,45 +70,6 @@ func (f *feed) polled() time.Time {
 		return *at
 	}
 	return time.Time{}
-}
-
-// settle learns from a poll that went well which events none can precede any more. Without it
-// every poll after a burst of changes would read the burst again.
-func (f *feed) settle(began, ended time.Time) {
-	if !f.mark.at.IsZero() {
-		if began.Sub(f.mark.at) < eventOverlap {
-			return
-		}
-		f.settled = f.mark.newest
-	}
-	f.mark = mark{ended, f.newest}
-}
-
-func (f *feed) poll(ctx context.Context, events Events, apply func(keycloak.AdminEvent)) error {
-	since := f.newest.Add(-eventOverlap)
-	if f.settled.After(since) {
-		since = f.settled
-	}
-	recent := map[string]bool{}
-	for first := 0; ; first += keycloak.MaxEvents {
-		list, err := events.AdminEvents(ctx, since, first)
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			recent[e.ID] = true
-			if !f.seen[e.ID] {
-				apply(e)
-			}
-			if e.Time.After(f.newest) {
-				f.newest = e.Time
-			}
-		}
-		if len(list) < keycloak.MaxEvents {
-			f.seen = recent
-			return nil
-		}
-	}
 }
 
 // The resource types of admin events.

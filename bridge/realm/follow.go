@@ -14,12 +14,6 @@ const (
 	// wakeEvery is how often they have a look begin at most: where roles are given all the time,
 	// looks would be all that the bridge does.
 	wakeEvery = 10 * time.Second
-	// followEvents are those of one call. Where there are more, some are not seen, and a look begins.
-	followEvents = 200
-	// eventOverlap is how far back of the newest event is looked again, as an event has its time
-	// before its transaction commits; eventSkew is how much Keycloak's clock may be behind.
-	eventOverlap = 15 * time.Second
-	eventSkew    = 5 * time.Minute
 )
 
 // rightsEvents are the types of resources by whose change somebody may become an administrator: by
@@ -29,10 +23,9 @@ func rightsEvents() []string {
 	return []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
 }
 
-// follower knows which events of a realm were seen.
+// follower knows what happened to a realm since the last look that it had begin.
 type follower struct {
-	newest  time.Time // event, by Keycloak's clock
-	seen    map[string]bool
+	tail    *keycloak.Tail
 	woken   time.Time
 	waiting bool // something was changed since
 }
@@ -67,15 +60,13 @@ func (w *Watcher) FollowOnce(ctx context.Context, now time.Time) bool {
 		}
 		f := w.followers[realm]
 		if f == nil {
-			f = &follower{newest: now.Add(-eventSkew)}
+			f = &follower{tail: keycloak.NewTail(now, rightsEvents()...)}
 			if w.followers == nil {
 				w.followers = map[string]*follower{}
 			}
 			w.followers[realm] = f
 		}
-		if changed, err := f.poll(ctx, c); err == nil && changed { // an outage is no news, and what it hides comes after it
-			f.waiting = true
-		}
+		f.poll(ctx, c)
 		if f.waiting && now.Sub(f.woken) >= wakeEvery {
 			f.waiting, f.woken, wake = false, now, true
 		}
@@ -86,25 +77,14 @@ func (w *Watcher) FollowOnce(ctx context.Context, now time.Time) bool {
 	return wake
 }
 
-// poll reports whether somebody else changed something since the poll before.
-func (f *follower) poll(ctx context.Context, c *keycloak.Client) (changed bool, err error) {
+// poll waits for a look when somebody else changed something since the poll before. An outage is no
+// news, and what it hides comes after it.
+func (f *follower) poll(ctx context.Context, c *keycloak.Client) {
 	own, err := c.OwnAccount(ctx)
 	if err != nil {
-		return false, err
+		return
 	}
-	list, err := c.LatestAdminEvents(ctx, f.newest.Add(-eventOverlap), followEvents, rightsEvents()...)
-	if err != nil {
-		return false, err
-	}
-	seen := make(map[string]bool, len(list))
-	changed = len(list) == followEvents
-	for _, e := range list {
-		seen[e.ID] = true
-		changed = changed || !f.seen[e.ID] && e.By != own.String()
-		if e.Time.After(f.newest) {
-			f.newest = e.Time
-		}
-	}
-	f.seen = seen
-	return changed, nil
+	_ = f.tail.Read(ctx, c, time.Now, func(e keycloak.AdminEvent) {
+		f.waiting = f.waiting || e.By != own.String()
+	})
 }

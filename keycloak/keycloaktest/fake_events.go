@@ -98,8 +98,8 @@ func listEvents(c *call) (reply, error) {
 	from, _ := c.query("dateFrom")
 	since, err := strconv.ParseInt(from, 10, 64)
 	direction, _ := c.query("direction")
-	if err != nil || direction != "asc" && direction != "desc" {
-		return reply{}, notModelled("admin events without dateFrom in ms and a direction")
+	if err != nil || direction != "asc" {
+		return reply{}, notModelled("admin events without dateFrom in ms, or the newest first")
 	}
 	types, out := c.r.URL.Query()["resourceTypes"], []map[string]any{}
 	for _, name := range types {
@@ -118,9 +118,6 @@ func listEvents(c *call) (reply, error) {
 			object["details"] = map[string]any{"username": e.username}
 		}
 		out = append(out, object)
-	}
-	if direction == "desc" {
-		slices.Reverse(out)
 	}
 	list, err := page(c, out, keycloak.MaxPage)
 	if err != nil {

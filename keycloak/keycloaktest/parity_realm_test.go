@@ -385,7 +385,7 @@ func adminEvents(p *probe) {
 		p.t.Fatalf("AddClient() = %v", err)
 	}
 	watcher := p.r.As(p.t, keycloak.ClientSecret("watcher", secret))
-	_, err = p.c.AdminEvents(p.ctx, start, 0)
+	_, err = p.c.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: keycloak.MaxEvents})
 	p.err("AdminEvents without rights", err)
 	quiet := p.user(keycloak.NewUser{Username: "quiet", Enabled: true})
 	p.know(quiet.String(), "quiet")
@@ -443,21 +443,21 @@ func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user key
 	p.err("CreateClient", err)
 	p.know(made.String(), "robot")
 	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
-	list, err := watcher.LatestAdminEvents(p.ctx, start, 100, types...)
-	p.err("LatestAdminEvents", err)
+	list, err := watcher.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 100, Types: types})
+	p.err("AdminEvents of some types", err)
 	events := []string{} // those of one millisecond have no order
 	for _, e := range list {
 		events = append(events, strings.NewReplacer(p.names...).Replace(e.Operation+" "+e.Resource+" "+e.Path))
 	}
 	slices.Sort(events)
-	p.got("the latest events", events, nil)
-	list, err = watcher.LatestAdminEvents(p.ctx, start, 2, "REALM_ROLE_MAPPING")
-	p.got("LatestAdminEvents, two of one type", len(list), err)
-	_, err = watcher.LatestAdminEvents(p.ctx, start, 2, "NOPE")
-	p.err("LatestAdminEvents of no type", err)
+	p.got("the events of some types", events, nil)
+	list, err = watcher.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 2, Types: []string{"REALM_ROLE_MAPPING"}})
+	p.got("AdminEvents, two of one type", len(list), err)
+	_, err = watcher.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 2, Types: []string{"NOPE"}})
+	p.err("AdminEvents of no type", err)
 	own, err := p.c.OwnAccount(p.ctx)
 	p.err("OwnAccount", err)
-	all, err := watcher.AdminEvents(p.ctx, start, 0)
+	all, err := watcher.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: keycloak.MaxEvents})
 	p.err("AdminEvents by all", err)
 	mine := 0
 	for _, e := range all {
@@ -470,11 +470,19 @@ func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user key
 
 // events writes down the admin events about users, groups and memberships.
 func (p *probe) events(c *keycloak.Client, since time.Time) {
-	list, err := c.AdminEvents(p.ctx, since, 0)
+	all := keycloak.EventQuery{Since: since, Max: keycloak.MaxEvents}
+	list, err := c.AdminEvents(p.ctx, all)
 	p.err("AdminEvents", err)
-	later, err := c.AdminEvents(p.ctx, since, 1)
-	p.got("AdminEvents from the second on", len(list)-len(later), err)
-	none, err := c.AdminEvents(p.ctx, time.Now().Add(time.Hour), 0)
+	if len(list) > 0 {
+		for i, first := range []int{1, len(list) - 1, len(list), len(list) + 1} { // the second, the last, the end, behind it
+			later, err := c.AdminEvents(p.ctx, keycloak.EventQuery{Since: since, First: first, Max: keycloak.MaxEvents})
+			p.got(fmt.Sprintf("AdminEvents from offset %d on", i), len(list)-len(later)-first, err)
+		}
+		last := list[len(list)-1]
+		p.got("AdminEvents since the time of one", holds(c.AdminEvents(p.ctx, keycloak.EventQuery{Since: last.Time, Max: keycloak.MaxEvents}))(last.ID), nil)
+		p.got("and since a millisecond later", holds(c.AdminEvents(p.ctx, keycloak.EventQuery{Since: last.Time.Add(time.Millisecond), Max: keycloak.MaxEvents}))(last.ID), nil)
+	}
+	none, err := c.AdminEvents(p.ctx, keycloak.EventQuery{Since: time.Now().Add(time.Hour), Max: keycloak.MaxEvents})
 	p.got("AdminEvents of the future", len(none), err)
 	n := 0
 	for _, e := range list {
@@ -484,5 +492,12 @@ func (p *probe) events(c *keycloak.Client, since time.Time) {
 			n++
 			p.got(fmt.Sprintf("event %d", n), []any{e.ID != "", recent, e.Operation, e.Resource, e.Path, e.Username}, nil)
 		}
+	}
+}
+
+// holds reports whether a list of events, if there is one, has that with an id.
+func holds(list []keycloak.AdminEvent, err error) func(id string) bool {
+	return func(id string) bool {
+		return err == nil && slices.ContainsFunc(list, func(e keycloak.AdminEvent) bool { return e.ID == id })
 	}
 }

@@ -1,0 +1,205 @@
+package keycloak_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// longest is how much later than its time an event may appear, with what the clock steps back.
+const longest = 15 * time.Second
+
+// eventModel is the feed of a realm: its events appear later than their times say, by their
+// transactions, and events with the same time come in another order in every answer.
+type eventModel struct {
+	r       *rand.Rand
+	now     time.Time // by a clock that is always right
+	back    time.Duration
+	events  []keycloak.AdminEvent
+	appears []time.Time
+	cleared []bool
+	seen    map[string]int
+	read    int // events of all answers
+	answers int // until one fails, when it is above zero
+}
+
+func newEventModel(seed uint64) *eventModel {
+	return &eventModel{r: rand.New(rand.NewPCG(seed, 2)), now: time.UnixMilli(1_700_000_000_000), seen: map[string]int{}}
+}
+
+func (m *eventModel) seconds(most float64) time.Duration {
+	return time.Duration(m.r.Float64() * most * float64(time.Second))
+}
+
+// add has something happen, which appears so much later.
+func (m *eventModel) add(at time.Time, late time.Duration) {
+	stamp := at.Add(-m.back).Truncate(time.Millisecond)
+	m.events = append(m.events, keycloak.AdminEvent{ID: fmt.Sprint(len(m.events)), Time: stamp})
+	m.appears, m.cleared = append(m.appears, at.Add(late)), append(m.cleared, false)
+}
+
+// clear deletes what appeared, as an administrator does.
+func (m *eventModel) clear() {
+	for i, at := range m.appears {
+		m.cleared[i] = m.cleared[i] || !at.After(m.now)
+	}
+}
+
+func (m *eventModel) AdminEvents(_ context.Context, q keycloak.EventQuery) ([]keycloak.AdminEvent, error) {
+	if m.answers > 0 {
+		if m.answers--; m.answers == 0 {
+			return nil, &keycloak.Error{Kind: keycloak.Unavailable}
+		}
+	}
+	var out []keycloak.AdminEvent
+	for i, e := range m.events {
+		if e.Time.UnixMilli() >= q.Since.UnixMilli() && !m.appears[i].After(m.now) && !m.cleared[i] {
+			out = append(out, e)
+		}
+	}
+	m.r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	slices.SortStableFunc(out, func(a, b keycloak.AdminEvent) int { return a.Time.Compare(b.Time) })
+	out = out[min(q.First, len(out)):]
+	out = out[:min(len(out), q.Max)]
+	m.read += len(out)
+	return out, nil
+}
+
+// readBy reads with a clock that is ahead, and returns how many events the answers had.
+func (m *eventModel) readBy(t *testing.T, tail *keycloak.Tail, ahead time.Duration) int {
+	t.Helper()
+	before := m.read
+	err := tail.Read(t.Context(), m, func() time.Time { return m.now.Add(ahead) }, func(e keycloak.AdminEvent) { m.seen[e.ID]++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.read - before
+}
+
+// cut reads, and fails at an answer.
+func (m *eventModel) cut(t *testing.T, tail *keycloak.Tail, at int) {
+	t.Helper()
+	m.answers = at
+	err := tail.Read(t.Context(), m, func() time.Time { return m.now }, func(e keycloak.AdminEvent) { m.seen[e.ID]++ })
+	if keycloak.KindOf(err) != keycloak.Unavailable {
+		t.Fatalf("a read whose answer %d fails = %v", at, err)
+	}
+}
+
+// missed names an event that appeared and was not handed over once.
+func (m *eventModel) missed() string {
+	for i, e := range m.events {
+		if n := m.seen[e.ID]; n > 1 || n == 0 && !m.cleared[i] && !m.appears[i].After(m.now) {
+			return fmt.Sprintf("event %d of %d was handed over %d times", i, len(m.events), n)
+		}
+	}
+	return ""
+}
+
+// TestATailHandsOverEveryEventOnce, and at the first read after it appeared: however late that is, as
+// long as it is not later than a transaction lasts, whether others have the same time, whatever the
+// reader's clock says, when Keycloak's steps back, when somebody deletes all events, and when answers
+// fail.
+func TestATailHandsOverEveryEventOnce(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		m := newEventModel(seed)
+		ahead := m.seconds(600) - 5*time.Minute
+		if seed%2 == 0 {
+			ahead = 0
+		}
+		tail := keycloak.NewTail(m.now)
+		late := longest.Seconds()
+		stepAt, most := -1, []int{6, 40}[m.r.IntN(2)]
+		if seed%3 == 0 { // together they are not longer than the longest
+			stepAt, late = m.r.IntN(40), late/2
+		}
+		for round := range 60 {
+			next := m.now.Add(m.seconds([]float64{0.01, 0.1, 3, 40}[m.r.IntN(4)]))
+			for range m.r.IntN(most) {
+				at := m.now.Add(time.Duration(m.r.Int64N(int64(next.Sub(m.now)) + 1)))
+				m.add(at, m.seconds([]float64{0, 0.1, late}[m.r.IntN(3)]))
+			}
+			if m.now = next; round == stepAt {
+				m.back = longest / 2
+			}
+			if seed%5 == 0 && m.r.IntN(20) == 0 {
+				m.clear()
+			}
+			if seed%7 == 0 && m.r.IntN(4) == 0 {
+				m.cut(t, tail, 1)
+			}
+			m.readBy(t, tail, ahead)
+			if text := m.missed(); text != "" {
+				t.Fatalf("seed %d, round %d: %s", seed, round, text)
+			}
+		}
+	}
+}
+
+// TestATailGoesOnAfterAFailure: no event is lost or handed over again when one of several answers fails.
+func TestATailGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	for failing := 1; failing <= 4; failing++ {
+		m := newEventModel(uint64(failing)) //nolint:gosec // it is small
+		tail := keycloak.NewTail(m.now)
+		flood := func() {
+			for range 3 * keycloak.MaxEvents {
+				m.add(m.now, 0)
+				m.now = m.now.Add(20 * time.Millisecond)
+			}
+		}
+		flood()
+		m.readBy(t, tail, 0)
+		m.clear()
+		m.add(m.now, longest)
+		flood()
+		m.cut(t, tail, failing)
+		m.readBy(t, tail, 0)
+		if text := m.missed(); text != "" {
+			t.Errorf("answer %d failed: %s", failing, text)
+		}
+	}
+}
+
+// TestATailReadsNoEventTwice but the last one that it knows: neither during a burst nor after it.
+func TestATailReadsNoEventTwice(t *testing.T) {
+	t.Parallel()
+	m := newEventModel(1)
+	tail := keycloak.NewTail(m.now)
+	for round := range 100 {
+		n := m.r.IntN(30)
+		for range n {
+			m.add(m.now, 0)
+			m.now = m.now.Add(time.Duration(m.r.IntN(3)) * time.Millisecond)
+		}
+		m.now = m.now.Add(time.Millisecond)
+		if got := m.readBy(t, tail, 0); got > n+1 {
+			t.Fatalf("read %d: %d events for %d new ones", round, got, n)
+		}
+	}
+	if text := m.missed(); text != "" {
+		t.Error(text)
+	}
+}
+
+// TestATailFindsALateEventNearby: one that appears among others has some of them read again, not all.
+func TestATailFindsALateEventNearby(t *testing.T) {
+	t.Parallel()
+	m := newEventModel(1)
+	tail := keycloak.NewTail(m.now)
+	for range 2000 {
+		m.add(m.now, 0)
+		m.now = m.now.Add(5 * time.Millisecond)
+	}
+	m.readBy(t, tail, 0)
+	m.add(m.now.Add(-50*time.Millisecond), 50*time.Millisecond)
+	if got := m.readBy(t, tail, 0); got > 20 || m.missed() != "" {
+		t.Errorf("%d events were read to find one that was late; %s", got, m.missed())
+	}
+}
