@@ -157,7 +157,7 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 	switch {
 	case err != nil:
 	case a.o.DryRun:
-		err = guard.Allow(ctx, r.client, r.fitness, ch.plan)
+		err = guard.Allow(ctx, r.client, r.fitness, ch.plan, nil)
 	default:
 		_, err = a.s.apply(ctx, r, ch.plan)
 	}

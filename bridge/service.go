@@ -123,6 +123,7 @@ type request struct {
 	linking    bool // whether a precondition names what is linked to the resource
 	began      time.Time
 	names      map[string]string // user names and names of groups that were read for the client, by ids
+	look       *guard.Look       // at the account that the request is about; nil for none yet
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
 	atEnd      []func()          // what is released when the request ends
 }
@@ -416,6 +417,9 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
 		return Answer{}, s.fail(r, err)
 	}
+	if deactivating(ops) {
+		r.lookEarly(ctx)
+	}
 	cur, err := r.writable(ctx)
 	if err != nil {
 		return Answer{}, s.fail(r, err)
@@ -459,6 +463,7 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	defer unlock()
+	r.lookEarly(ctx)
 	cur, err := r.writable(ctx)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
@@ -582,7 +587,7 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 // apply carries out a plan, which the debug log shows by its names, without values.
 func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
 	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
-	if err := guard.Allow(ctx, r.client, r.fitness, p); err != nil {
+	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
 		s.tellWrite(ctx, r, p, apply.Outcome{}, err)
 		return apply.Outcome{}, err
 	}

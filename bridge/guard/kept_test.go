@@ -134,7 +134,7 @@ func TestSecurity_38_ADelegateWhomKeycloakShowsToNobody(t *testing.T) {
 		}
 		fitness := tenant.Fitness{Protected: &tenant.Protected{Delegates: map[string]bool{"boss": true}}}
 		step := plan.Step{Kind: plan.UpdateUser, User: user, UserUpdate: &keycloak.UserUpdate{Enabled: &off}, Live: true}
-		err = guard.Allow(t.Context(), keptClient(t, &keeping{}), fitness, plan.Plan{step})
+		err = guard.Allow(t.Context(), keptClient(t, &keeping{}), fitness, plan.Plan{step}, nil)
 		if _, is := errors.AsType[guard.ProtectedError](err); is != protected || !protected && keycloak.KindOf(err) != keycloak.Denied {
 			t.Errorf("%s: %v", id, err)
 		}

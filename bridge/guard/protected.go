@@ -236,7 +236,9 @@ func pathAfter(f tenant.Fitness, step plan.Step) string {
 // account over or destroy it, who has it is looked at again, as are the contents of roles
 // that are granted. Who was given a fine-grained permission since the last look, as a member of a
 // group or a holder of a role, is found by the next one: to ask costs a call for each policy.
-func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
+//
+// early is a look at an account that was begun before; nil for none.
+func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan, early *Look) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
 		user, group, parent := step.User.String(), step.ChangedGroup(), ""
@@ -260,7 +262,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 		case !step.Live || step.User == looked:
 			continue
 		}
-		rights, err := c.EffectiveRoles(ctx, step.User, f.Protected.Management)
+		rights, err := early.rights(ctx, c, f, step.User)
 		if keycloak.KindOf(err) == keycloak.Denied && f.Protected.Delegate(user) { // a permission forbids the bridge to read the user
 			return ProtectedUsers(user)
 		}

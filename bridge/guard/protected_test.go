@@ -41,7 +41,7 @@ func TestSecurity_39_AllowADelegate(t *testing.T) {
 		"link":                  {plan.Step{Kind: plan.LinkUser}, false},
 	} {
 		c.step.User = id
-		err := guard.Allow(t.Context(), nil, fitness, plan.Plan{c.step})
+		err := guard.Allow(t.Context(), nil, fitness, plan.Plan{c.step}, nil)
 		if _, refused := errors.AsType[guard.ProtectedError](err); refused == c.allowed || c.allowed && err != nil {
 			t.Errorf("%s: %v, want it allowed: %t", what, err, c.allowed)
 		}
