@@ -120,8 +120,14 @@ func (p *report) ask(ctx context.Context, q question, s side, times int) ([]time
 		return nil, nil
 	}
 	var out []time.Duration
+	if err := p.stir(ctx, q, burstSize); err != nil {
+		return nil, err
+	}
 	for range times {
 		p.asked++
+		if err := p.stir(ctx, q, 1); err != nil {
+			return nil, err
+		}
 		began := time.Now()
 		n, err := q.of[s](ctx, p.realm, s, p.asked)
 		if err != nil {
@@ -133,6 +139,14 @@ func (p *report) ask(ctx context.Context, q question, s side, times int) ([]time
 		}
 	}
 	return out, nil
+}
+
+// stir makes the changes in whose midst a question is asked.
+func (p *report) stir(ctx context.Context, q question, n int) error {
+	if q.stir == nil {
+		return nil
+	}
+	return q.stir(ctx, p.realm, n)
 }
 
 // rates are how many answers a second the sides give to eight that ask at once: medians of
@@ -148,6 +162,9 @@ func (p *report) rates(ctx context.Context, q question) (rates [sides]float64, e
 			length := slice
 			if i == 0 {
 				length = warmUp
+			}
+			if err := p.stir(ctx, q, burstSize); err != nil {
+				return rates, err
 			}
 			n, err := p.rate(ctx, q, s, length)
 			if err != nil {

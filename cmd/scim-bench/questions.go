@@ -32,7 +32,13 @@ type question struct {
 	each int // how often it is asked in a round
 	want int // what is counted; -1 for no matter
 	of   [sides]asker
+	// stir makes so many changes: burstSize before the question is asked some times, and one before
+	// each time. Nil for a realm where nothing happens.
+	stir func(ctx context.Context, r *realm, n int) error
 }
+
+// burstSize is how many changes of memberships a burst has.
+const burstSize = 200
 
 // paths asks for one path below the root of the side after the other.
 func paths(of func(r *realm, i int) []string) asker {
@@ -113,11 +119,11 @@ func userQuestions() []question {
 	}
 	both := func(a, floor asker) [sides]asker { return [sides]asker{a, a, floor, floor} }
 	return []question{
-		{"get a user", 40, 1, both(get("/Users/%s"), get("/users/%s"))},
-		{"userName eq", 20, 1, both(scim(`userName eq "user#@acme.test"`), floor("exact=true&username=user#@acme.test"))},
-		{"externalId eq, hit", 20, 1, both(scim(`externalId eq "ext-#"`), floor("q=externalId:ext-#"))},
-		{"externalId eq, miss", 20, 0, both(scim(`externalId eq "none-#"`), floor("q=externalId:none-#"))},
-		{"compound filter, 90 hits", 4, 90, both(scim(`userName sw "user0001" and active eq true`), floor("username=user0001&enabled=true&max=100"))},
+		{name: "get a user", each: 40, want: 1, of: both(get("/Users/%s"), get("/users/%s"))},
+		{name: "userName eq", each: 20, want: 1, of: both(scim(`userName eq "user#@acme.test"`), floor("exact=true&username=user#@acme.test"))},
+		{name: "externalId eq, hit", each: 20, want: 1, of: both(scim(`externalId eq "ext-#"`), floor("q=externalId:ext-#"))},
+		{name: "externalId eq, miss", each: 20, want: 0, of: both(scim(`externalId eq "none-#"`), floor("q=externalId:none-#"))},
+		{name: "compound filter, 90 hits", each: 4, want: 90, of: both(scim(`userName sw "user0001" and active eq true`), floor("username=user0001&enabled=true&max=100"))},
 	}
 }
 
@@ -128,11 +134,11 @@ func pageQuestions() []question {
 	same := func(text string) asker { return path(func(*realm, int) string { return text }) }
 	sorted := "&count=100&sortBy=name.familyName"
 	return []question{
-		{"first page of 100", 3, pageSize, [sides]asker{same("/Users?count=100"), same("/Users?count=100"), same("/users?max=100&briefRepresentation=false"), nil}},
-		{"deep page of 100", 3, pageSize, [sides]asker{at("/Users?count=100&startIndex=%d", 1), at("/Users?count=100&startIndex=%d", 1), at("/users?first=%d&max=100&briefRepresentation=false", 0), nil}},
-		{"sorted page of 100", 3, pageSize, [sides]asker{at("/Users?startIndex=%d"+sorted, 1), at("/Users?startIndex=%d"+sorted, 1), nil, nil}},
-		{"filtered, sorted page of 100", 3, pageSize, [sides]asker{same(filtered(`title co "7" or active eq false`) + sorted), same(filtered(`title co "7" or active eq false`) + sorted), nil, nil}},
-		{"page of 100 by cursor", 3, pageSize, [sides]asker{same("/Users?count=100&cursor="), nil, nil, nil}},
+		{name: "first page of 100", each: 3, want: pageSize, of: [sides]asker{same("/Users?count=100"), same("/Users?count=100"), same("/users?max=100&briefRepresentation=false"), nil}},
+		{name: "deep page of 100", each: 3, want: pageSize, of: [sides]asker{at("/Users?count=100&startIndex=%d", 1), at("/Users?count=100&startIndex=%d", 1), at("/users?first=%d&max=100&briefRepresentation=false", 0), nil}},
+		{name: "sorted page of 100", each: 3, want: pageSize, of: [sides]asker{at("/Users?startIndex=%d"+sorted, 1), at("/Users?startIndex=%d"+sorted, 1), nil, nil}},
+		{name: "filtered, sorted page of 100", each: 3, want: pageSize, of: [sides]asker{same(filtered(`title co "7" or active eq false`) + sorted), same(filtered(`title co "7" or active eq false`) + sorted), nil, nil}},
+		{name: "page of 100 by cursor", each: 3, want: pageSize, of: [sides]asker{same("/Users?count=100&cursor="), nil, nil, nil}},
 	}
 }
 
@@ -151,10 +157,28 @@ func groupQuestions() []question {
 		})
 	}
 	return []question{
-		{"group without members", 20, 0, [sides]asker{group("/Groups/%s?excludedAttributes=members", team), group("/Groups/%s", team), group("/groups/%s", team), group("/groups/%s", team)}},
-		{"group of 10 members", 10, 10, [sides]asker{group("/Groups/%s", small), group("/Groups/%s?attributes=members", small), members(small, 10), nil}},
-		{"group of 1,000 members", 2, inGroup, [sides]asker{group("/Groups/%s", team), group("/Groups/%s?attributes=members", team), members(team, inGroup), nil}},
+		{name: "group without members", each: 20, want: 0, of: [sides]asker{group("/Groups/%s?excludedAttributes=members", team), group("/Groups/%s", team), group("/groups/%s", team), group("/groups/%s", team)}},
+		{name: "group of 10 members", each: 10, want: 10, of: [sides]asker{group("/Groups/%s", small), group("/Groups/%s?attributes=members", small), members(small, 10), nil}},
+		{name: "group of 10 members in a burst of changes", each: 10, want: 10, of: [sides]asker{group("/Groups/%s", small), group("/Groups/%s?attributes=members", small), members(small, 10), nil}, stir: stir},
+		{name: "group of 1,000 members", each: 2, want: inGroup, of: [sides]asker{group("/Groups/%s", team), group("/Groups/%s?attributes=members", team), members(team, inGroup), nil}},
 	}
+}
+
+// stir has a user join the crowd and leave it by turns: as many changes of memberships, of which
+// the feed of admin events tells. The members of the group of ten stay.
+func stir(ctx context.Context, r *realm, n int) error {
+	user := "/users/" + r.ids[r.users-1] + "/groups/" + r.crowd
+	for range n {
+		r.stirred++
+		method := http.MethodPut
+		if r.stirred%2 == 0 {
+			method = http.MethodDelete
+		}
+		if _, err := r.send(ctx, admin, method, user, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walk reads all users, and is asked once.
@@ -181,7 +205,7 @@ func walk() question {
 			}
 		}
 	}
-	return question{"walk of all users", 1, -1, [sides]asker{
+	return question{name: "walk of all users", each: 1, want: -1, of: [sides]asker{
 		byCursor,
 		byIndex(func(first int) string { return fmt.Sprintf("/Users?count=100&startIndex=%d", first+1) }),
 		byIndex(func(first int) string {

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,8 +31,10 @@ const (
 	// inGroup and inOrganization are how many users are members of the large group and of the
 	// organization.
 	inGroup, inOrganization = 1000, 1000
-	organizations           = 10
-	fillers                 = 8
+	// inSmall is how many are members of the small group.
+	inSmall       = 10
+	organizations = 10
+	fillers       = 8
 )
 
 // realm is a realm with a bridge and Keycloak's own SCIM.
@@ -52,6 +55,7 @@ type realm struct {
 	management             string   // id of the client realm-management
 	sample                 string   // see takeSample
 	next                   int      // differs for every target of a write
+	stirred                int      // changes of stir
 
 	mu     sync.Mutex
 	tokens map[string]token // by client
@@ -277,21 +281,17 @@ func (r *realm) fill(ctx context.Context) error {
 	if err := r.organize(ctx); err != nil {
 		return err
 	}
-	var err error
-	if r.team, err = r.group(ctx, "team", ids[:inGroup]); err != nil {
-		return err
+	for _, g := range []struct {
+		id      *string
+		name    string
+		members int
+	}{{&r.team, "team", inGroup}, {&r.small, "small", inSmall}, {&r.crowd, "crowd", r.crowded()}} {
+		var err error
+		if *g.id, err = r.group(ctx, g.name, ids[:g.members]); err != nil {
+			return err
+		}
 	}
-	if r.small, err = r.group(ctx, "small", ids[:10]); err != nil {
-		return err
-	}
-	if r.crowd, err = r.group(ctx, "crowd", nil); err != nil {
-		return err
-	}
-	const part = 500 // all at once would take longer than a request may
-	for begin := 0; begin < r.crowded() && err == nil; begin += part {
-		_, err = r.send(ctx, bridge, http.MethodPatch, "/Groups/"+r.crowd, patchOf("add", "members", memberValues(ids[begin:min(begin+part, r.crowded())])))
-	}
-	return err
+	return nil
 }
 
 func newUser(i int) map[string]any {
@@ -328,15 +328,19 @@ func (r *realm) organize(ctx context.Context) error {
 	return g.Wait()
 }
 
+// group makes a group of the bridge's, and adds members by parts: all at once would take longer than a
+// request may.
 func (r *realm) group(ctx context.Context, name string, members []string) (string, error) {
-	list := make([]any, len(members))
-	for i, id := range members {
-		list[i] = map[string]any{"value": id}
-	}
 	var made struct{ ID string }
-	data, err := r.ask(ctx, http.MethodPost, r.bridgeURL+"/Groups", r.bridgeToken, map[string]any{"displayName": name, "members": list})
+	data, err := r.ask(ctx, http.MethodPost, r.bridgeURL+"/Groups", r.bridgeToken, map[string]any{"displayName": name})
 	if err == nil {
 		err = json.Unmarshal(data, &made)
+	}
+	const part = 250
+	for list := range slices.Chunk(members, part) {
+		if err == nil {
+			_, err = r.send(ctx, bridge, http.MethodPatch, "/Groups/"+made.ID, patchOf("add", "members", memberValues(list)))
+		}
 	}
 	return made.ID, err
 }

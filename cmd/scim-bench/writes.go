@@ -33,6 +33,9 @@ type write struct {
 // atOnce is how many creations and memberships one request has.
 const atOnce = 1000
 
+// aFew is how many creations a client makes that sends them one by one.
+const aFew = 100
+
 // fresh are users that do not exist yet.
 func fresh(_ context.Context, r *realm, n int) ([]target, error) {
 	out := make([]target, n)
@@ -260,7 +263,7 @@ func (r *realm) writes() []write {
 		{"PUT a user", 10, 80, present, [sides]does{scim(http.MethodPut, "/Users/%s", whole), scim(http.MethodPut, "/Users/%s", whole), changeBeneath, changeBeneath}},
 		{"PATCH a user", 10, 80, present, [sides]does{scim(http.MethodPatch, "/Users/%s", title), scim(http.MethodPatch, "/Users/%s", title), changeBeneath, changeBeneath}},
 		{"deactivate a user (native: sessions stay)", 10, 80, enabled, [sides]does{
-			scim(http.MethodPatch, "/Users/%s", off), scim(http.MethodPatch, "/Users/%s", off), calls("GET /users/%s", "PUT /users/%s", "POST /users/%s/logout", "GET /users/%s/consents"), nil,
+			scim(http.MethodPatch, "/Users/%s", off), scim(http.MethodPatch, "/Users/%s", off), calls("GET /users/%s", live, "PUT /users/%s", "POST /users/%s/logout", "GET /users/%s/consents"), nil,
 		}},
 		{"delete a user", 10, 80, made, [sides]does{
 			scim(http.MethodDelete, "/Users/%s", func(target) any { return nil }), scim(http.MethodDelete, "/Users/%s", func(target) any { return nil }), calls("GET /users/%s", live, "DELETE /users/%s"), nil,
@@ -269,7 +272,8 @@ func (r *realm) writes() []write {
 		{fmt.Sprintf("add one member to a group of %d", r.crowded()), 20, 80, strangers(crowd), [sides]does{scim(http.MethodPatch, "/Groups/"+r.crowd, one), scim(http.MethodPatch, "/Groups/"+r.crowd, one), join(r.crowd), join(r.crowd)}},
 		{"1,000 members by one PATCH", 1, 0, empty, [sides]does{addAll, addAll, addAllBeneath, nil}},
 		{"1,000 creations by one Bulk", 1, 0, fresh, [sides]does{createAll, nil, createAllBeneath, nil}},
-		{"1,000 creations one by one", 1, 0, fresh, [sides]does{createOneByOne, nil, nil, nil}},
+		{"1,000 creations one by one", 1, 0, fresh, [sides]does{oneByOne(atOnce, create), nil, nil, nil}},
+		{"100 creations one by one", 1, 0, fresh, [sides]does{oneByOne(aFew, create), oneByOne(aFew, create), oneByOne(aFew, createBeneath), oneByOne(aFew, createBeneath)}},
 	}
 }
 
@@ -305,7 +309,7 @@ func addAllBeneath(ctx context.Context, r *realm, s side, t target) error {
 	})
 }
 
-// thousand are new users, of which the first is the target.
+// thousand are new users.
 func thousand(r *realm) []target {
 	list, _ := fresh(context.Background(), r, atOnce) // never fails
 	return list
@@ -327,13 +331,17 @@ func createAllBeneath(ctx context.Context, r *realm, s side, _ target) error {
 	return r.each(ctx, thousand(r), func(ctx context.Context, t target) error { return createBeneath(ctx, r, s, t) })
 }
 
-func createOneByOne(ctx context.Context, r *realm, s side, _ target) error {
-	for _, t := range thousand(r) {
-		if _, err := r.send(ctx, s, http.MethodPost, "/Users", newUser(t.n)); err != nil {
-			return err
+// oneByOne creates so many users after one another.
+func oneByOne(n int, create func(context.Context, *realm, side, target) error) func(context.Context, *realm, side, target) error {
+	return func(ctx context.Context, r *realm, s side, _ target) error {
+		list, _ := fresh(ctx, r, n) // never fails
+		for _, t := range list {
+			if err := create(ctx, r, s, t); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // measureWrites does every write by each side in turn, round by round. The first round warms up.
