@@ -146,7 +146,7 @@ func TestATailHandsOverEveryEventOnce(t *testing.T) {
 func TestATailGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for failing := 1; failing <= 4; failing++ {
-		m := newEventModel(uint64(failing)) //nolint:gosec // it is small
+		m := newEventModel(uint64(failing))
 		tail := keycloak.NewTail(m.now)
 		flood := func() {
 			for range 3 * keycloak.MaxEvents {

@@ -3,8 +3,9 @@ package apply
 import (
 	"context"
 	"errors"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // What follows ends races as what they mean. Each is measured, see the reference
