@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -27,7 +28,7 @@ func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = `{"access_token":"t","expires_in":300}`
 	}
 	return &http.Response{
-		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}, "Location": {"http://keycloak.test/admin/realms/acme/users/1"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: r,
 	}, nil
 }
@@ -49,7 +50,7 @@ func newCanned(tb testing.TB) (*bridge.Service, bridge.Call) {
 		Path: "acme", Realm: "acme", Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"),
 		Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{SHA256: sha256.Sum256(nil)}},
 	}
-	t.SetFitness(tenant.Fitness{})
+	t.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})
 	return bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop()}), bridge.Call{Tenant: t, Scopes: tenant.AllScopes, Endpoint: "/Users", ID: "1"}
 }
 
@@ -91,6 +92,24 @@ func TestAReadOfAUserAllocatesLittle(t *testing.T) {
 	})
 	if all-bare > 100 {
 		t.Errorf("a read allocates %.0f times beside the %.0f of net/http, want at most 100", all-bare, bare)
+	}
+}
+
+// TestACreationOfAUserAllocatesLittle: nothing is made anew for it that is the same for all.
+func TestACreationOfAUserAllocatesLittle(t *testing.T) {
+	s, call := newCanned(t)
+	body := map[string]any{
+		"schemas": []any{scim.UserURN}, "userName": "jane@acme.test", "externalId": "x", "active": true, "name": map[string]any{"givenName": "Jane", "familyName": "Doe"},
+		"emails": []any{map[string]any{"value": "jane@acme.test", "type": "work", "primary": true}},
+	}
+	create := func() {
+		if answer, err := s.Create(t.Context(), call, body); err != nil || answer.Status != http.StatusCreated {
+			t.Fatal(answer, err)
+		}
+	}
+	create() // the token
+	if all := testing.AllocsPerRun(100, create); all > 300 {
+		t.Errorf("a creation allocates %.0f times, want at most 300", all)
 	}
 }
 

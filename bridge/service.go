@@ -55,7 +55,8 @@ type Service struct {
 	applier   *apply.Applier
 	brake     *guard.Brake
 	options   Options
-	told      sync.Map // what the log says once
+	core      *scim.ResourceType // users without extensions of a tenant's own
+	told      sync.Map           // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
@@ -74,6 +75,7 @@ func New(realms *keycloak.Realms, o Options) *Service {
 		directory: directory.New(o.Directory),
 		applier:   &apply.Applier{Observe: o.ObserveStep},
 		options:   o,
+		core:      scim.UserType(),
 	}
 	s.brake = guard.NewBrake(s.directory.Now)
 	return s
@@ -328,9 +330,9 @@ func (s *Service) dropped(r *request, names []string) {
 
 // ignored counts attributes whose values are left out, and returns the names under which it does.
 func (s *Service) ignored(names []string) []string {
-	core, out := scim.UserType(), slices.Clone(names)
+	out := slices.Clone(names)
 	for i, name := range out {
-		if path, err := core.Resolve(name); err != nil || !path.Known() {
+		if path, err := s.core.Resolve(name); err != nil || !path.Known() {
 			out[i] = otherAttribute
 		}
 		s.options.ObserveIgnored(out[i], 1)
