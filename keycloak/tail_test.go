@@ -107,7 +107,7 @@ func (m *eventModel) missed() string {
 // fail.
 func TestATailHandsOverEveryEventOnce(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range uint64(120) {
 		m := newEventModel(seed)
 		ahead := m.seconds(600) - 5*time.Minute
 		if seed%2 == 0 {
