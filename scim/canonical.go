@@ -20,6 +20,10 @@ func (rt *ResourceType) Canonical(object map[string]any) (Document, error) {
 	if err := rt.checkSchemas(object); err != nil {
 		return nil, err
 	}
+	object, err := rt.gather(object)
+	if err != nil {
+		return nil, err
+	}
 	doc := make(Document, len(object))
 	for name, value := range object {
 		if err := rt.canonicalMember(doc, name, value); err != nil {
@@ -67,6 +71,9 @@ func (rt *ResourceType) canonicalMember(doc Document, name string, value any) er
 	}
 	a := rt.Attribute(name)
 	if a == nil {
+		if rt.IsOpenExtension(name, value) {
+			value = withoutSchemas(value)
+		}
 		return rt.Profile.canonicalUnknown(doc, name, value)
 	}
 	if a.Mutability == ReadOnly {
@@ -85,13 +92,22 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s must be an object that holds the attributes of the extension", ext.ID)
+		return nil, notAnExtension(ext.ID)
 	}
-	if _, ok := object[AttrSchemas]; ok { // scim2-models repeats it in every object that has a schema
-		object = maps.Clone(object)
-		delete(object, AttrSchemas)
-	}
+	object, _ = withoutSchemas(object).(map[string]any)
 	return p.canonicalObject(ext.ID+":", ext.Attribute, object)
+}
+
+// withoutSchemas is an extension without the list of schemas that scim2-models repeats in every
+// object that has one.
+func withoutSchemas(extension any) any {
+	object, _ := extension.(map[string]any)
+	if _, ok := object[AttrSchemas]; !ok {
+		return extension
+	}
+	object = maps.Clone(object)
+	delete(object, AttrSchemas)
+	return object
 }
 
 // canonicalUnknown keeps what no schema knows as it is: nothing that a client
@@ -100,11 +116,19 @@ func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 	if !p.Takes(UnknownAttributes) {
 		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "no schema knows the attribute %q; GET /Schemas lists those that are", clip(name))
 	}
-	if len(name) > maxName || name == "" {
-		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
+	if err := CheckName(name); err != nil {
+		return err
 	}
 	if out := Opaque(value); !IsEmpty(out) {
 		doc[name] = out
+	}
+	return nil
+}
+
+// CheckName refuses a name of an attribute that no schema knows and that cannot be kept.
+func CheckName(name string) error {
+	if len(name) > maxName || name == "" {
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
 	}
 	return nil
 }
@@ -177,6 +201,9 @@ func (a *Attribute) RefuseClear(path string) error {
 // CanonicalValue makes the value of an attribute of what a client sent; path
 // names the attribute in errors. nil means unassigned.
 func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, error) {
+	if a.Open {
+		return openValue(a, value), nil
+	}
 	if IsEmpty(value) {
 		if value == "" {
 			return nil, a.RefuseClear(path)
@@ -275,6 +302,9 @@ func (k *keys) in(list []any, value any) bool {
 func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, error) {
 	if IsEmpty(element) {
 		return nil, nil
+	}
+	if a.Open {
+		return openValue(nil, element), nil
 	}
 	if a.Type == TypeComplex {
 		return p.canonicalComplex(a, path, element)

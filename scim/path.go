@@ -18,10 +18,16 @@ type AttrPath struct {
 
 	Attr    *Attribute // nil when unknown to the schemas, or for a whole extension
 	SubAttr *Attribute // nil when there is no Sub, or it is unknown
+
+	// Open says that no schema publishes the extension. Attr and SubAttr are open then.
+	Open bool
 }
 
 // Known reports whether the schemas define the path.
 func (p AttrPath) Known() bool {
+	if p.Open {
+		return false
+	}
 	if p.Name == "" {
 		return p.URN != ""
 	}
@@ -56,9 +62,15 @@ func (p AttrPath) String() string {
 // after an extension URN (ConnId), and an attribute of an extension without its
 // URN where the base schema has no such name (Entra's short "manager").
 //
-// A name that the schemas do not know resolves to a path that is not Known. An
-// unknown URN or a malformed name is an *Error with InvalidPath.
+// A name that the schemas do not know resolves to a path that is not Known, and so does one behind
+// a URN that is no schema's, where the profile takes such attributes. What begins with no URN and a
+// malformed name are an *Error with InvalidPath.
 func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
+	return rt.ResolveHeld(text, Held{})
+}
+
+// ResolveHeld is Resolve for a path into a resource of which something is known.
+func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 	if rest, ok := rt.cutURN(text, rt.Schema.ID); ok {
 		if rest == "" {
 			return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q names the schema of the resource; name one of its attributes", text)
@@ -74,6 +86,11 @@ func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 		}
 	}
 	if strings.ContainsRune(text, ':') {
+		if rt.Profile.Takes(UnknownAttributes) {
+			if p, ok := rt.openPath(text, h); ok {
+				return p, nil
+			}
+		}
 		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
 	}
 	p, err := rt.resolveIn("", rt.Attribute, text)

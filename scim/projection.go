@@ -10,8 +10,9 @@ type Projection struct {
 	asked   bool  // whether one of them was given
 }
 
-// named are the attributes that a list of paths names, by the URN and the folded name: the list
-// is a client's and may be long, and every attribute of every resource is looked up in it.
+// named are the attributes that a list of paths names, by the URN, folded where no schema publishes
+// it, and the folded name: the list is a client's and may be long, and every attribute of every
+// resource is looked up in it.
 type named map[[2]string]*part
 
 // part is what is named of an attribute.
@@ -91,9 +92,15 @@ func (rt *ResourceType) resolveAll(names []string) named {
 	}
 	out := named{} // also when no name is known: it was asked for
 	for _, name := range names {
-		if p, err := rt.Resolve(strings.TrimSpace(name)); err == nil {
-			out.add(p)
+		p, err := rt.Resolve(strings.TrimSpace(name))
+		if err != nil {
+			continue
 		}
+		if p.Open { // and what an extension of that name holds, which a resource may have
+			p.URN = FoldName(p.URN)
+			out.add(AttrPath{URN: FoldName(strings.TrimSpace(name))})
+		}
+		out.add(p)
 	}
 	return out
 }
@@ -123,7 +130,13 @@ func (rt *ResourceType) Project(object map[string]any, p Projection) map[string]
 	out := make(map[string]any, len(object))
 	for name, value := range object {
 		if ext := rt.Extension(name); ext != nil {
-			if kept := p.projectExtension(ext, value); !IsEmpty(kept) {
+			if kept := p.projectExtension(ext.ID, ext.Attribute, value); !IsEmpty(kept) {
+				out[name] = kept
+			}
+			continue
+		}
+		if strings.ContainsRune(name, ':') && rt.IsOpenExtension(name, value) {
+			if kept := p.projectExtension(FoldName(name), noAttribute, value); !IsEmpty(kept) {
 				out[name] = kept
 			}
 			continue
@@ -135,17 +148,22 @@ func (rt *ResourceType) Project(object map[string]any, p Projection) map[string]
 	return out
 }
 
-func (p Projection) projectExtension(ext *Schema, value any) any {
+// noAttribute looks up an attribute where no schema describes any.
+func noAttribute(string) *Attribute { return nil }
+
+// projectExtension decides about an extension, which the projection knows by urn.
+func (p Projection) projectExtension(urn string, lookup func(string) *Attribute, value any) any {
 	object, ok := value.(map[string]any)
-	if !ok || p.without.whole(ext.ID, "") {
+	if !ok || p.without.whole(urn, "") {
 		return nil
 	}
-	if p.only.whole(ext.ID, "") {
-		return object
-	}
+	whole := p.only.whole(urn, "")
 	out := make(map[string]any, len(object))
 	for name, member := range object {
-		if kept, ok := p.projectMember(ext.Attribute(name), ext.ID, name, member); ok {
+		a := lookup(name)
+		if whole && (a == nil || a.Returned != ReturnedNever) {
+			out[name] = member
+		} else if kept, ok := p.projectMember(a, urn, name, member); ok {
 			out[name] = kept
 		}
 	}

@@ -38,7 +38,7 @@ func (rt *ResourceType) Object(r Resource, base string) map[string]any {
 	return out
 }
 
-// schemasOf lists the base schema and the extensions that the document uses
+// schemasOf lists the base schema and the extensions that the document uses, published or not
 // (RFC 7643 section 3).
 func (rt *ResourceType) schemasOf(doc Document) []any {
 	schemas := []any{rt.Schema.ID}
@@ -46,6 +46,9 @@ func (rt *ResourceType) schemasOf(doc Document) []any {
 		if len(doc.Object(ext.ID)) > 0 {
 			schemas = append(schemas, ext.ID)
 		}
+	}
+	for _, urn := range rt.openExtensions(doc) {
+		schemas = append(schemas, urn)
 	}
 	return schemas
 }

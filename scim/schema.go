@@ -71,6 +71,9 @@ type Attribute struct {
 	// govern it, but that no schema offers: the password.
 	Unpublished bool
 
+	// Open marks an attribute that no schema describes: it has any values. See OpenAttribute.
+	Open bool
+
 	// Unbounded marks an attribute that may have any number of values: the members of a group.
 	Unbounded bool
 

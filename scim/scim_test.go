@@ -144,7 +144,7 @@ func TestResolveFindsAttributes(t *testing.T) {
 	if p, err := scim.UserType().Resolve("favoriteColour"); err != nil || p.Known() {
 		t.Errorf("Resolve(favoriteColour) = %v, known %t, %v, want an unknown path", p, p.Known(), err)
 	}
-	for _, text := range []string{"", "a..b", "a b", "1a", "urn:x:y", "a[b]", scim.UserURN, "userName.", ".", "é"} {
+	for _, text := range []string{"", "a..b", "a b", "1a", "foo:x:y", "urn:x", "a[b]", scim.UserURN, "userName.", ".", "é"} {
 		if _, err := scim.UserType().Resolve(text); err == nil || errorOf(t, err).Type != scim.InvalidPath {
 			t.Errorf("Resolve(%q) = %v, want invalidPath", text, err)
 		}

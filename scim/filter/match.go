@@ -25,7 +25,7 @@ func Match(e Expr, object map[string]any) bool {
 	case *Not:
 		return !Match(e.Expr, object)
 	case *Compare:
-		return e.match(Values(e.Path, object))
+		return e.match(compared(e.Path, object))
 	case *Present:
 		return present(Values(e.Path, object))
 	case *Constant:
@@ -58,6 +58,9 @@ func Values(p scim.AttrPath, object map[string]any) []any {
 	if p.Attr == nil { // at the root: the type has no such attribute
 		return nil
 	}
+	if p.Attr.Open {
+		return openValues(p, object)
+	}
 	if p.URN != "" {
 		ext, _ := object[p.URN].(map[string]any)
 		object = ext
@@ -86,6 +89,9 @@ func Elements(value any) []any {
 		return []any{v}
 	}
 }
+
+// HasContent reports whether some values hold anything, see Present.
+func HasContent(list []any) bool { return present(list) }
 
 // present is false for null, empty text and complex values without content
 // (RFC 7644 section 3.4.2.2).

@@ -171,7 +171,7 @@ func (p *parser) path() (scim.AttrPath, error) {
 		return p.relative()
 	}
 	path, err := p.rt.Resolve(p.tok.text)
-	if err != nil || !path.Known() || path.Name == "" {
+	if err != nil || !comparable(path) {
 		if p.atRoot {
 			return scim.AttrPath{Name: p.tok.text}, nil
 		}
@@ -183,10 +183,20 @@ func (p *parser) path() (scim.AttrPath, error) {
 	return path, nil
 }
 
+// comparable reports whether resources can be compared by a path: an attribute of a published
+// schema, or one of an extension that no schema publishes, unless it is in a name of the RFCs', whose
+// attributes are known.
+func comparable(path scim.AttrPath) bool {
+	return path.Name != "" && (path.Known() || path.Open && !scim.IsReservedURN(path.URN))
+}
+
 func (p *parser) relative() (scim.AttrPath, error) {
 	name := p.tok.text
-	if p.outer.Attr == nil {
+	switch {
+	case p.outer.Attr == nil:
 		return scim.AttrPath{Name: name}, nil
+	case p.outer.Attr.Open && scim.ValidName(name):
+		return scim.AttrPath{Name: name, Attr: scim.OpenAttribute(name, "")}, nil
 	}
 	sub := p.outer.Attr.Sub(name)
 	if sub == nil && p.outer.Attr.Type != scim.TypeComplex && strings.EqualFold(name, scim.AttrValue) {
@@ -206,9 +216,12 @@ func (p *parser) unknown(name, of string) error {
 	return scim.BadRequest(codeAttribute, scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
 }
 
+// takesFilter reports whether an attribute can have several values.
+func takesFilter(a *scim.Attribute) bool { return a.MultiValued || a.Open }
+
 // valuePath reads […] and what may stand behind it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
-	if p.outer != nil || path.Sub != "" || path.Attr != nil && !path.Attr.MultiValued {
+	if p.outer != nil || path.Sub != "" || path.Attr != nil && !takesFilter(path.Attr) {
 		return nil, scim.BadRequest(codeMalformed, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
 	}
 	inner, err := p.brackets(path)

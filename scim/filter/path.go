@@ -14,7 +14,8 @@ import (
 //	emails[type eq "work"].value        Attr emails    Filter   Sub value
 //	urn:…:enterprise:2.0:User           Attr of that URN without a name
 //
-// Without a Filter the sub-attribute is part of Attr and Sub is empty.
+// Without a Filter the sub-attribute is part of Attr and Sub is empty. What no schema knows has an
+// open Attr where it has a Filter.
 type Path struct {
 	Attr    scim.AttrPath
 	Filter  Expr // nil without […]
@@ -26,20 +27,29 @@ type Path struct {
 // with InvalidFilter when the fault is inside […]. An attribute that the schemas do
 // not know is no fault here: the Attr of the result is not Known.
 func ParsePath(text string, rt *scim.ResourceType) (Path, error) {
+	return ParsePathHeld(text, rt, scim.Held{})
+}
+
+// ParsePathHeld is ParsePath for a path into a resource of which something is known.
+func ParsePathHeld(text string, rt *scim.ResourceType, h scim.Held) (Path, error) {
 	if err := checkBounds(text, scim.InvalidPath); err != nil {
 		return Path{}, err
 	}
 	text = strings.TrimSpace(text)
 	open := strings.IndexByte(text, '[')
 	if open < 0 {
-		attr, err := rt.Resolve(text)
+		attr, err := rt.ResolveHeld(text, h)
 		return Path{Attr: attr}, err
 	}
-	attr, err := rt.Resolve(strings.TrimSpace(text[:open]))
+	h.Object = false // it is that of an element
+	attr, err := rt.ResolveHeld(strings.TrimSpace(text[:open]), h)
 	if err != nil {
 		return Path{}, err
 	}
-	if attr.Attr == nil || !attr.Attr.MultiValued || attr.Sub != "" {
+	if attr.Attr == nil && attr.Name != "" && rt.Profile.Takes(scim.UnknownAttributes) {
+		attr.Attr = scim.OpenAttribute(attr.Name, "")
+	}
+	if attr.Attr == nil || !takesFilter(attr.Attr) || attr.Sub != "" {
 		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s takes no filter in brackets: only a multi-valued attribute does", attr)
 	}
 	return parseFiltered(attr, text[open:], rt)

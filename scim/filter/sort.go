@@ -34,11 +34,12 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 		return Sort{}, nil
 	}
 	path, err := rt.Resolve(strings.TrimSpace(by))
-	if err != nil || !path.Known() || path.Name == "" {
+	if err != nil || !comparable(path) {
 		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s has no attribute %q; GET /Schemas lists them", rt.Name, clip(by))
 	}
 	path = toValue(path)
 	switch {
+	case path.Open:
 	case path.Leaf().Type == scim.TypeComplex:
 		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s is complex; name one of its sub-attributes", path)
 	case path.Attr.Returned == scim.ReturnedNever || derived(path):
@@ -63,13 +64,16 @@ func (s Sort) Value(object map[string]any) any {
 	elements := Values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
 	i := 0
 	for j, element := range elements {
-		if complexValue, ok := element.(map[string]any); ok && complexValue[scim.AttrPrimary] == true {
+		if complexValue, ok := element.(map[string]any); ok && complexValue[scim.AttrPrimary] == true || s.Path.Open && IsPrimary(element) {
 			i = j
 			break
 		}
 	}
 	if i >= len(elements) {
 		return nil
+	}
+	if s.Path.Open {
+		return openElement(s.Path.Sub, elements[i])
 	}
 	complexValue, isComplex := elements[i].(map[string]any)
 	if !isComplex {
@@ -87,6 +91,10 @@ func (s Sort) Position(object map[string]any) Position {
 	value := s.Value(object)
 	if value == nil {
 		return Position{ID: id}
+	}
+	if s.Path.Open {
+		kind, key, ok := OpenKey(value)
+		return s.Keyed(id, kind.SortKey(key), ok)
 	}
 	key, ok := Key(s.Path.Leaf(), value)
 	return s.Keyed(id, key, ok)
@@ -112,21 +120,25 @@ func (s Sort) cut(key string) string {
 type Sorter struct {
 	collator *collate.Collator // nil for keys that are in the order of their bytes
 	buffer   collate.Buffer
+	open     bool // keys begin with their kind
 }
 
 // Sorter makes one for the order: texts are in the order of the Unicode collation algorithm
 // with no language implied, all else as keys are.
 func (s Sort) Sorter() *Sorter {
-	if leaf := s.Path.Leaf(); leaf != nil && leaf.Type == scim.TypeString {
-		return &Sorter{collator: collate.New(language.Und)}
+	if leaf := s.Path.Leaf(); leaf != nil && (leaf.Type == scim.TypeString || s.Path.Open) {
+		return &Sorter{collator: collate.New(language.Und), open: s.Path.Open}
 	}
 	return &Sorter{}
 }
 
 // Weight are bytes in whose order the keys are, appended to a slice.
 func (s *Sorter) Weight(to []byte, key string) []byte {
-	if s.collator == nil {
+	if s.collator == nil || s.open && Kind(key[0]) != KindText {
 		return append(to, key...)
+	}
+	if s.open {
+		to, key = append(to, key[0]), key[1:]
 	}
 	s.buffer.Reset()
 	return append(to, s.collator.KeyFromString(&s.buffer, key)...)

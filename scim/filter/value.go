@@ -18,7 +18,7 @@ func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
 	if path.Attr == nil { // at the root: nothing of this type has it
 		return &Compare{Path: path, Op: op, Value: value}, nil
 	}
-	path = toValue(path)
+	path = openAs(toValue(path), value)
 	leaf := path.Leaf()
 	if leaf.Type == scim.TypeComplex && value != nil {
 		return nil, scim.BadRequest(codeValue, scim.InvalidFilter, "%s is complex; compare one of its sub-attributes", path)
@@ -40,6 +40,28 @@ func toValue(path scim.AttrPath) scim.AttrPath {
 	}
 	if sub := path.Attr.Sub(scim.AttrValue); sub != nil {
 		path.Sub, path.SubAttr = sub.Name, sub
+	}
+	return path
+}
+
+// openAs gives an attribute that no schema describes the type of what it is compared with: values of
+// another type are not equal to it.
+func openAs(path scim.AttrPath, value any) scim.AttrPath {
+	leaf := path.Leaf()
+	if !leaf.Open {
+		return path
+	}
+	typed := scim.OpenAttribute(leaf.Name, scim.TypeString)
+	switch value.(type) {
+	case bool:
+		typed.Type = scim.TypeBoolean
+	case json.Number:
+		typed.Type = scim.TypeDecimal
+	}
+	if path.Sub != "" {
+		path.SubAttr = typed
+	} else {
+		path.Attr = typed
 	}
 	return path
 }

@@ -50,7 +50,10 @@ func (w *work) operation(op Operation) error {
 	if op.Path == "" {
 		return w.pathless(op)
 	}
-	path, err := filter.ParsePath(op.Path, w.rt)
+	if object, ok := op.Value.(map[string]any); ok && op.Op != Remove && w.isBase(op.Path) {
+		return w.eachMember(op.Op, object)
+	}
+	path, err := w.parse(op.Path, op.Value)
 	if err != nil {
 		return err
 	}
@@ -69,8 +72,12 @@ func (w *work) pathless(op Operation) error {
 	if !ok {
 		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
 	}
+	return w.eachMember(op.Op, object)
+}
+
+func (w *work) eachMember(op Op, object map[string]any) error {
 	for _, name := range scim.SortedNames(object) {
-		if err := w.member(op.Op, name, object[name]); err != nil {
+		if err := w.member(op, name, object[name]); err != nil {
 			return err
 		}
 	}
@@ -78,38 +85,22 @@ func (w *work) pathless(op Operation) error {
 }
 
 func (w *work) member(op Op, name string, value any) error {
-	path, err := filter.ParsePath(name, w.rt)
-	if err != nil {
-		if strings.ContainsRune(name, '[') {
-			return err
-		}
-		return w.opaque(name, value) // the URN of a schema that is not ours
+	if object, ok := value.(map[string]any); ok && w.isBase(name) {
+		return w.eachMember(op, object)
+	}
+	path, err := w.parse(name, value)
+	switch {
+	case err != nil && strings.ContainsRune(name, '['):
+		return err
+	case err != nil: // a name that is no path
+		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
+	case !path.Attr.Known() && !path.Attr.Open && w.holds("", name): // likewise, though it reads like one
+		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
 	}
 	if leaf := path.Attr.Attr; leaf != nil && leaf.Mutability == scim.ReadOnly {
 		return nil
 	}
 	return w.at(Operation{Op: op, Path: name, Value: value, HasValue: true}, path)
-}
-
-// opaque sets an attribute that no schema knows: kept as sent, like in a POST.
-func (w *work) opaque(name string, value any) error {
-	doc, err := w.rt.CanonicalMember(name, value)
-	if err != nil {
-		return err
-	}
-	w.forget(name)
-	for name, value := range doc {
-		w.names.set(w.doc, name, value)
-	}
-	return nil
-}
-
-// forget removes an attribute that no schema knows.
-func (w *work) forget(name string) {
-	if w.names == nil {
-		w.names = foldedNames(w.doc)
-	}
-	w.names.remove(w.doc, name)
 }
 
 // at carries out an operation with a path.
@@ -119,9 +110,10 @@ func (w *work) at(op Operation, path filter.Path) error {
 	}
 	p := path.Attr
 	if p.Name == "" {
-		return w.extension(op, p.URN)
+		return w.extension(op, p)
 	}
-	if p.Attr == nil {
+	w.supersede(op.Path)
+	if p.Attr == nil || p.Attr.Open {
 		return w.unknown(op, path)
 	}
 	if p.Attr.Mutability == scim.ReadOnly {
@@ -150,49 +142,38 @@ func (w *work) inContainer(urn string, change func(map[string]any) error) error 
 		return err
 	}
 	if len(ext) == 0 {
-		delete(w.doc, urn)
+		w.drop(urn)
 	} else {
 		w.doc[urn] = ext
+		if names, ok := w.names[""]; ok {
+			names[scim.FoldName(urn)] = urn
+		}
 	}
 	return nil
 }
 
 // extension takes a bare extension URN: its value is an object of attributes.
-func (w *work) extension(op Operation, urn string) error {
+func (w *work) extension(op Operation, p scim.AttrPath) error {
 	switch {
 	case op.clears():
-		delete(w.doc, urn)
+		w.drop(p.URN)
 		return nil
 	case scim.IsEmpty(op.Value):
 		return nil // nothing to add
 	}
 	object, ok := op.Value.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes an object of attributes", urn)
+		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes an object of attributes", p.URN)
 	}
 	for _, name := range scim.SortedNames(object) {
 		if strings.EqualFold(name, scim.AttrSchemas) {
 			continue // scim2-models repeats it in every object that has a schema
 		}
-		if err := w.member(op.Op, urn+":"+name, object[name]); err != nil {
+		if err := w.extensionMember(op.Op, p.URN, name, object[name]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// unknown takes a path that no schema knows. A plain name is kept as sent; a
-// part of something unknown is refused, as nothing says what it would mean.
-func (w *work) unknown(op Operation, path filter.Path) error {
-	p := path.Attr
-	if p.Sub != "" || path.Filter != nil || p.URN != "" || !w.rt.Profile.Takes(scim.UnknownAttributes) {
-		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
-	}
-	if op.Op == Remove {
-		w.forget(p.Name)
-		return nil
-	}
-	return w.opaque(p.Name, op.Value)
 }
 
 // OnlyMembers reports what the operations do to members when they touch nothing

@@ -1,8 +1,6 @@
 package patch
 
 import (
-	"maps"
-
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -83,6 +81,11 @@ func (t target) addAll(value any, elements []any) ([]any, error) {
 	}
 	known, newest := places{attr: t.attr}, -1
 	for _, element := range added {
+		if t.attr.Open {
+			if element = scim.Opaque(element); scim.IsEmpty(element) {
+				continue
+			}
+		}
 		i := known.find(elements, element)
 		if i < 0 {
 			i = len(elements)
@@ -103,7 +106,10 @@ func (t target) addAll(value any, elements []any) ([]any, error) {
 
 func mergeCanonical(element any, object map[string]any) {
 	if current, ok := element.(map[string]any); ok {
-		maps.Copy(current, object)
+		names := foldedNames(current)
+		for name, value := range object {
+			names.set(current, name, value)
+		}
 	}
 }
 
@@ -114,16 +120,15 @@ func demoteOthers(elements []any, newest int) {
 		return
 	}
 	for i, element := range elements {
-		if other, ok := element.(map[string]any); ok && i != newest && other[scim.AttrPrimary] == true {
-			other[scim.AttrPrimary] = false
+		if i != newest && isPrimary(element) {
+			other, _ := element.(map[string]any)
+			name, _ := memberNamed(other, scim.AttrPrimary)
+			other[name] = false
 		}
 	}
 }
 
-func isPrimary(element any) bool {
-	object, _ := element.(map[string]any)
-	return object[scim.AttrPrimary] == true
-}
+func isPrimary(element any) bool { return filter.IsPrimary(element) }
 
 // selected carries out an operation on the elements that the path selects: by a
 // filter, or all of them for a sub-attribute of the whole attribute.
@@ -182,6 +187,11 @@ func (t target) changeElement(op Operation, element any) (any, error) {
 
 func (t target) changeSimple(op Operation, element any) (any, error) {
 	switch {
+	case t.attr.Open && t.sub() != "" && !filter.IsValue(t.sub()):
+		if op.clears() || scim.IsEmpty(op.Value) {
+			return element, nil // it has no such part
+		}
+		return nil, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s holds simple values, which have no %q", t.attr.Name, t.sub())
 	case op.clears():
 		return nil, nil
 	case scim.IsEmpty(op.Value):

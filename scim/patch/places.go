@@ -136,5 +136,6 @@ func first(places map[string]int, key string, i int) map[string]int {
 
 func typeOf(element any) any {
 	object, _ := element.(map[string]any)
-	return object[scim.AttrType]
+	kind, _ := scim.Member(object, scim.AttrType)
+	return kind
 }

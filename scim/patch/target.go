@@ -35,6 +35,9 @@ func (t target) subAttr() *scim.Attribute {
 
 func (t target) apply(op Operation) error {
 	if !t.known() {
+		if t.attr.Open {
+			return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s holds simple values, which have no %q", t.attr.Name, t.sub())
+		}
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
 	}
 	if a := t.subAttr(); a != nil && a.Mutability == scim.ReadOnly {
@@ -195,7 +198,7 @@ func asObject(value any) map[string]any {
 // textOf is the "value" of an element as text, to compare elements by.
 func textOf(a *scim.Attribute, element any) (string, bool) {
 	if object, ok := element.(map[string]any); ok {
-		element = object[scim.AttrValue]
+		element, _ = scim.Member(object, scim.AttrValue)
 	}
 	text, ok := element.(string)
 	sub := a.Sub(scim.AttrValue)

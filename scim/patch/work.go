@@ -24,8 +24,8 @@ type work struct {
 	rt      *scim.ResourceType
 	doc     scim.Document
 	members memberDelta
-	names   folded // of doc
-	left    int    // of maxWork
+	names   map[string]folded // see namesOf
+	left    int               // of maxWork
 }
 
 func newWork(ctx context.Context, rt *scim.ResourceType, doc scim.Document) *work {
@@ -87,9 +87,11 @@ func (f folded) remove(object map[string]any, name string) {
 	}
 }
 
-// set gives it a value.
+// set gives it a value. Its name stays as it is spelled.
 func (f folded) set(object map[string]any, name string, value any) {
-	f.remove(object, name)
-	object[name] = value
-	f[scim.FoldName(name)] = name
+	key := scim.FoldName(name)
+	if old, ok := f[key]; ok {
+		name = old
+	}
+	object[name], f[key] = value, name
 }

@@ -66,8 +66,10 @@ func nameWithin(p scim.AttrPath, within *scim.AttrPath) name {
 	switch {
 	case within == nil:
 		return nameOf(p)
+	case within.Open:
+		return openName(within.URN, within.Name, p.Name, kindOf(p.Attr))
 	case within.Attr.Type == scim.TypeComplex:
-		return name{within.URN, within.Name, p.Name}
+		return name{urn: within.URN, attr: within.Name, sub: p.Name}
 	}
 	return nameOf(*within)
 }
@@ -93,7 +95,7 @@ func (t *Table) compare(e *filter.Compare, within *scim.AttrPath) matcher {
 func (t *Table) present(p scim.AttrPath, within *scim.AttrPath) matcher {
 	n := nameWithin(p, within)
 	var parts []matcher
-	for _, n := range t.parts(n, p.Leaf()) {
+	for _, n := range t.parts(n, p.Leaf(), within == nil && p.Sub == "") {
 		if cells := t.cells(n); cells != nil {
 			parts = append(parts, func(row uint32, i int) bool { return cells(row).present(i) })
 		}
@@ -101,14 +103,18 @@ func (t *Table) present(p scim.AttrPath, within *scim.AttrPath) matcher {
 	return first(parts, true)
 }
 
-// parts are the sub-attributes of a complex attribute; of any other the attribute itself.
-func (t *Table) parts(n name, a *scim.Attribute) []name {
+// parts are the sub-attributes of a complex attribute; of any other the attribute itself. whole says
+// that it is no sub-attribute.
+func (t *Table) parts(n name, a *scim.Attribute, whole bool) []name {
+	if n.open {
+		return t.open.parts(n, whole)
+	}
 	if a.Type != scim.TypeComplex {
 		return []name{n}
 	}
 	out := make([]name, len(a.SubAttributes))
 	for i, sub := range a.SubAttributes {
-		out[i] = name{n.urn, n.attr, sub.Name}
+		out[i] = name{urn: n.urn, attr: n.attr, sub: sub.Name}
 	}
 	return out
 }
@@ -128,7 +134,7 @@ func (t *Table) valuePath(e *filter.ValuePath) matcher {
 // elements counts the elements of an attribute.
 func (t *Table) elements(p scim.AttrPath) func(row uint32) int {
 	var parts []func(row uint32) cell
-	for _, n := range t.parts(nameOf(p), p.Attr) {
+	for _, n := range t.parts(nameOf(p), p.Attr, true) {
 		if cells := t.cells(n); cells != nil {
 			parts = append(parts, cells)
 		}
@@ -148,7 +154,7 @@ func (t *Table) lone(e *filter.Lone) matcher {
 	for _, c := range slices.Concat(e.Assumed, e.Rest) {
 		fits[c], has[c] = t.compare(c, &e.Path), t.present(c.Path, &e.Path)
 	}
-	if cells := t.cells(name{e.Path.URN, e.Path.Name, scim.AttrPrimary}); cells != nil {
+	if cells := t.cells(name{urn: e.Path.URN, attr: e.Path.Name, sub: scim.AttrPrimary}); cells != nil {
 		key, _ := filter.Key(e.Path.Attr.Sub(scim.AttrPrimary), true)
 		isPrimary = func(row uint32, i int) bool { return cells(row).holds(i, filter.Eq, key) }
 	}

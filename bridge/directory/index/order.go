@@ -30,8 +30,11 @@ func (t *Table) placer(s filter.Sort) *placer {
 		return p
 	}
 	p.values = t.cells(nameOf(s.Path))
-	if s.Path.Attr.Sub(scim.AttrPrimary) != nil {
-		p.primary = t.cells(name{s.Path.URN, s.Path.Name, scim.AttrPrimary})
+	switch {
+	case s.Path.Open:
+		p.primary = t.cells(openName(s.Path.URN, s.Path.Name, scim.AttrPrimary, filter.KindBoolean))
+	case s.Path.Attr.Sub(scim.AttrPrimary) != nil:
+		p.primary = t.cells(name{urn: s.Path.URN, attr: s.Path.Name, sub: scim.AttrPrimary})
 	}
 	return p
 }

@@ -19,6 +19,7 @@ type Table struct {
 	ids     *column
 	free    []uint32 // rows without a resource
 	columns map[name]*column
+	open    *open
 	byID    *order
 	orders  []*order       // others that were asked for, the last used last
 	marks   *bitset.BitSet // by row
@@ -27,13 +28,23 @@ type Table struct {
 }
 
 // name is an attribute or a sub-attribute.
-type name struct{ urn, attr, sub string }
+type name struct {
+	urn, attr, sub string
 
-func nameOf(p scim.AttrPath) name { return name{p.URN, p.Name, p.Sub} }
+	open bool        // that no schema describes
+	kind filter.Kind // of such a one
+}
+
+func nameOf(p scim.AttrPath) name {
+	if p.Open {
+		return openName(p.URN, p.Name, p.Sub, kindOf(p.Leaf()))
+	}
+	return name{urn: p.URN, attr: p.Name, sub: p.Sub}
+}
 
 // New makes an empty table; base is the URL of the service root.
 func New(rt *scim.ResourceType, base string) *Table {
-	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, byID: &order{}, marks: &bitset.BitSet{}, changes: 1}
+	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, open: newOpen(), byID: &order{}, marks: &bitset.BitSet{}, changes: 1}
 }
 
 // Resource is what a Table takes of a resource: its object as scim.ResourceType.Object makes
@@ -56,7 +67,7 @@ func (t *Table) Bytes() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	const row = 4
-	n := t.ids.bytes() + row*(cap(t.free)+cap(t.byID.rows))
+	n := t.ids.bytes() + t.open.column.bytes() + t.open.bytes + row*(cap(t.free)+cap(t.byID.rows))
 	for _, c := range t.columns {
 		n += c.bytes()
 	}
@@ -154,6 +165,7 @@ func (t *Table) Delete(ids ...string) (changed bool) {
 		for _, c := range t.columns {
 			c.set(row, nil)
 		}
+		t.open.column.set(row, nil)
 	}
 	t.free = append(t.free, gone...)
 	return true
@@ -176,6 +188,7 @@ func (t *Table) find(id string) (row uint32, ok bool) {
 
 // write stores the keys of an object, and reports whether others were there.
 func (t *Table) write(row uint32, object map[string]any) (changed bool) {
+	var parts []part
 	for key, value := range object {
 		if a := t.rt.Attribute(key); a != nil {
 			t.add("", a, value)
@@ -186,8 +199,11 @@ func (t *Table) write(row uint32, object map[string]any) (changed bool) {
 					t.add(s.ID, a, value)
 				}
 			}
+		} else if inner, ok := value.(map[string]any); ok && t.rt.IsOpenExtension(key, value) {
+			parts = t.open.extension(parts, key, inner)
 		}
 	}
+	changed = t.open.flush(row, parts)
 	for _, c := range t.columns {
 		changed = c.flush(row) || changed
 	}
@@ -199,12 +215,12 @@ func (t *Table) add(urn string, a *scim.Attribute, value any) {
 	for i, element := range filter.Elements(value) {
 		object, isObject := element.(map[string]any)
 		if !isObject {
-			t.cell(name{urn, a.Name, ""}, i, a, element)
+			t.cell(name{urn: urn, attr: a.Name}, i, a, element)
 			continue
 		}
 		for key, value := range object {
 			if sub := a.Sub(key); sub != nil {
-				t.cell(name{urn, a.Name, sub.Name}, i, sub, filter.Elements(value)...)
+				t.cell(name{urn: urn, attr: a.Name, sub: sub.Name}, i, sub, filter.Elements(value)...)
 			}
 		}
 	}
@@ -241,6 +257,8 @@ func computed(n name) bool {
 // cells are those of an attribute by row; nil when no resource has it.
 func (t *Table) cells(n name) func(row uint32) cell {
 	switch {
+	case n.open:
+		return t.open.cells(n)
 	case n.urn == "" && n.attr == scim.AttrID:
 		return t.ids.at
 	case n.urn == "" && computed(n) && n.sub == scim.AttrResourceType:

@@ -1,0 +1,215 @@
+package index
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// Attributes that no schema describes have no column each, as clients choose their names: all of a
+// resource are in one cell of one column, each by the number of its name. An element of that cell is
+//
+//	number of the name, number of the element, keys
+type open struct {
+	column  *column
+	numbers map[name]string      // by name
+	names   map[[2]string][]name // of an attribute: of its sub-attributes and kinds
+	bytes   int                  // of the names, about
+}
+
+// kindOther is of what is no simple value, whose key says whether there is something in it.
+const kindOther filter.Kind = 'x'
+
+// kinds are those of simple values, in their order.
+var kinds = []filter.Kind{filter.KindNumber, filter.KindText, filter.KindBoolean} //nolint:gochecknoglobals // never changed
+
+func newOpen() *open {
+	return &open{column: newColumn(), numbers: map[name]string{}, names: map[[2]string][]name{}}
+}
+
+// openName is the name of a path to what no schema describes: names are compared without case, and
+// "value" is what the attribute is compared by.
+func openName(urn, attr, sub string, kind filter.Kind) name {
+	n := name{scim.FoldName(urn), scim.FoldName(attr), scim.FoldName(sub), true, kind}
+	if n.sub == scim.AttrValue {
+		n.sub = ""
+	}
+	return n
+}
+
+// kindOf is the kind that an attribute is compared as; 0 for any.
+func kindOf(a *scim.Attribute) filter.Kind {
+	switch a.Type {
+	case scim.TypeDecimal:
+		return filter.KindNumber
+	case scim.TypeBoolean:
+		return filter.KindBoolean
+	case scim.TypeString:
+		return filter.KindText
+	}
+	return 0
+}
+
+// part are the keys of one kind of one element.
+type part struct {
+	number  string
+	element int
+	keys    []string
+}
+
+// extension collects the parts of an extension that no schema publishes.
+func (o *open) extension(parts []part, urn string, object map[string]any) []part {
+	for attr, value := range object {
+		for i, element := range filter.Elements(value) {
+			before := len(parts)
+			inner, isObject := element.(map[string]any)
+			if !isObject {
+				parts = o.values(parts, openName(urn, attr, "", 0), i, element)
+			}
+			for sub, value := range inner {
+				parts = o.values(parts, openName(urn, attr, sub, 0), i, value)
+			}
+			if len(parts) == before { // to be counted
+				parts = append(parts, part{o.number(openName(urn, attr, "", kindOther)), i, []string{""}})
+			}
+		}
+	}
+	return parts
+}
+
+// values adds the values of an element, or of a sub-attribute of one.
+func (o *open) values(parts []part, n name, element int, value any) []part {
+	byKind := map[filter.Kind][]string{}
+	for _, v := range filter.Elements(value) {
+		kind, key, ok := filter.OpenKey(v)
+		switch {
+		case kind == 0 && filter.HasContent([]any{v}):
+			byKind[kindOther] = []string{"+"}
+		case kind == 0:
+		case ok:
+			byKind[kind] = append(byKind[kind], key)
+		default:
+			byKind[kind] = append(byKind[kind], noKey)
+		}
+	}
+	if _, isList := value.([]any); isList && filter.HasContent([]any{value}) && n.sub == "" {
+		byKind[kindOther] = []string{"+"}
+	}
+	for kind, keys := range byKind {
+		n.kind = kind
+		parts = append(parts, part{o.number(n), element, keys})
+	}
+	return parts
+}
+
+// number is that of a name.
+func (o *open) number(n name) string {
+	number, ok := o.numbers[n]
+	if !ok {
+		const each = 96
+		number = string(binary.AppendUvarint(nil, uint64(len(o.numbers))))
+		attr := [2]string{n.urn, n.attr}
+		o.numbers[n], o.names[attr] = number, append(o.names[attr], n)
+		o.bytes += each + len(n.urn) + len(n.attr) + len(n.sub)
+	}
+	return number
+}
+
+// flush stores the parts of a row, and reports whether others were there.
+func (o *open) flush(row uint32, parts []part) (changed bool) {
+	slices.SortFunc(parts, func(a, b part) int {
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.element, b.element))
+	})
+	for i, p := range parts {
+		element := string(binary.AppendUvarint(nil, uint64(p.element))) //nolint:gosec // a place
+		o.column.next.element(i, append([]string{p.number, element}, p.keys...)...)
+	}
+	return o.column.flush(row)
+}
+
+// cells are those of a name, or of all its kinds for a name of none, whose keys begin with their
+// kinds; nil when no resource has it.
+func (o *open) cells(n name) func(row uint32) cell {
+	if n.kind != 0 {
+		number, ok := o.numbers[n]
+		if !ok {
+			return nil
+		}
+		return func(row uint32) cell { return o.cell(row, []string{number}, []filter.Kind{0}) }
+	}
+	var numbers []string
+	var of []filter.Kind
+	for _, kind := range kinds {
+		n.kind = kind
+		if number, ok := o.numbers[n]; ok {
+			numbers, of = append(numbers, number), append(of, kind)
+		}
+	}
+	if numbers == nil {
+		return nil
+	}
+	return func(row uint32) cell { return o.cell(row, numbers, of) }
+}
+
+// cell makes one of the parts of some numbers.
+func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
+	var found []part
+	rank := map[int]int{} // of found, in numbers
+	at, field, wanted := -1, 0, -1
+	for i, key := range o.column.at(row).keys() {
+		if i != at {
+			at, field = i, 0
+		}
+		switch {
+		case field == 0:
+			wanted = slices.Index(numbers, key)
+		case wanted < 0:
+		case field == 1:
+			element, _ := binary.Uvarint([]byte(key))
+			rank[len(found)] = wanted
+			found = append(found, part{element: int(element)}) //nolint:gosec // a place
+		default:
+			if of[wanted] != 0 && key != noKey {
+				key = of[wanted].SortKey(key)
+			}
+			last := &found[len(found)-1]
+			last.keys = append(last.keys, key)
+		}
+		field++
+	}
+	return joined(found, rank)
+}
+
+// joined is the cell of some parts, those of one element behind each other by their rank.
+func joined(found []part, rank map[int]int) cell {
+	order := make([]int, len(found))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(found[a].element, found[b].element), cmp.Compare(rank[a], rank[b]))
+	})
+	var b builder
+	for i := 0; i < len(order); {
+		element, keys := found[order[i]].element, []string(nil)
+		for ; i < len(order) && found[order[i]].element == element; i++ {
+			keys = append(keys, found[order[i]].keys...)
+		}
+		b.element(element, keys...)
+	}
+	return cell(b.cell(nil))
+}
+
+// parts are the names under which an attribute, or a sub-attribute, is stored.
+func (o *open) parts(n name, whole bool) []name {
+	var out []name
+	for _, other := range o.names[[2]string{n.urn, n.attr}] {
+		if whole || other.sub == n.sub {
+			out = append(out, other)
+		}
+	}
+	return out
+}

@@ -1,0 +1,149 @@
+package scim
+
+import "strings"
+
+// An extension that no schema publishes is a member of a resource whose name is a URN and whose value
+// is an object. It is kept as it was sent, and its attributes are open: they have whatever values they
+// have, and paths, filters and projections name them as those of a published extension.
+
+// openAttribute makes the definition of an attribute that no schema describes.
+func openAttribute(name string) *Attribute {
+	return &Attribute{Name: name, Open: true, Unbounded: true, Mutability: ReadWrite, Returned: ReturnedDefault, Uniqueness: UniqueNone}
+}
+
+// OpenAttribute is the definition of an attribute that no schema describes, whose values that are
+// compared have a type.
+func OpenAttribute(name string, t Type) *Attribute {
+	a := openAttribute(name)
+	a.Type = t
+	return a
+}
+
+// IsURN reports whether a name is a URN (RFC 8141) that paths, filters and lists of attributes can
+// hold, and so the name of an extension: "urn:", a namespace, and something in it.
+func IsURN(name string) bool {
+	const scheme = "urn:"
+	if len(name) > maxName || len(name) < len(scheme) || !strings.EqualFold(name[:len(scheme)], scheme) {
+		return false
+	}
+	namespace, within, ok := strings.Cut(name[len(scheme):], ":")
+	if !ok || namespace == "" || within == "" || strings.HasSuffix(within, ":") {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),<>[\]^`+"`{|}", c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// IsReservedURN reports whether a URN is in a name space of the RFCs whose schemas are all known: those
+// of the core and of the messages. No provider's extension is in it.
+func IsReservedURN(urn string) bool {
+	for _, space := range []string{"urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", "urn:scim:schemas:core:"} {
+		if len(urn) >= len(space) && strings.EqualFold(urn[:len(space)], space) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsOpenExtension reports whether a member of a resource is an extension that no schema publishes.
+func (rt *ResourceType) IsOpenExtension(name string, value any) bool {
+	_, ok := value.(map[string]any)
+	return ok && IsURN(name) && !strings.EqualFold(name, rt.Schema.ID) && rt.Extension(name) == nil
+}
+
+// Held is what is known of the resource that a path is about.
+type Held struct {
+	// Spelled finds the name of an extension that the resource has and that no schema publishes,
+	// whatever its case; nil where no resource is known.
+	Spelled func(urn string) (name string, ok bool)
+	// Object says that the value at the path is an object.
+	Object bool
+}
+
+func (h Held) spelled(urn string) (string, bool) {
+	if h.Spelled == nil || urn == "" {
+		return "", false
+	}
+	return h.Spelled(urn)
+}
+
+// openPath is what a text names within an extension that no schema publishes; ok is false when it
+// names nothing of that kind. Where the name of the extension ends is told by the extensions that
+// the resource has, the longest first, else by a version and the name of the type, as in
+// "urn:…:2.0:User", else by the last colon, unless the value is an object: that of the extension.
+func (rt *ResourceType) openPath(text string, h Held) (p AttrPath, ok bool) {
+	if urn, ok := h.spelled(text); ok {
+		return AttrPath{URN: urn, Open: true}, true
+	}
+	colon := strings.LastIndexByte(text, ':')
+	urn, rest := text[:colon], text[colon+1:]
+	ways := rt.openWays(urn, rest)
+	for _, way := range ways {
+		if urn, ok := h.spelled(way.URN); ok {
+			way.URN = urn
+			return way, true
+		}
+	}
+	for _, way := range ways {
+		if rt.endsWithType(way.URN) {
+			return way, true
+		}
+	}
+	_, isHeld := h.spelled(urn)
+	switch {
+	case isHeld, rt.endsWithType(urn): // and what follows is no attribute
+		return AttrPath{}, false
+	case len(ways) == 0 || ways[0].URN != urn || h.Object || rt.endsWithType(text):
+		return AttrPath{URN: text, Open: true}, IsURN(text)
+	}
+	return ways[0], true
+}
+
+// openWays are the ways to read a text as the path of an attribute: behind its last colon, and
+// behind the first dot from there.
+func (rt *ResourceType) openWays(urn, rest string) (ways []AttrPath) {
+	add := func(urn, rest string) {
+		name, sub, dotted := strings.Cut(rest, ".")
+		if !IsURN(urn) || !ValidName(name) || dotted && !ValidName(sub) {
+			return
+		}
+		p := AttrPath{URN: urn, Name: name, Sub: sub, Open: true, Attr: openAttribute(name)}
+		if dotted {
+			p.SubAttr = openAttribute(sub)
+		}
+		ways = append(ways, p)
+	}
+	add(urn, rest)
+	if name, behind, ok := strings.Cut(rest, "."); ok && rt.Profile.Takes(DotAfterURN) {
+		add(urn+":"+name, behind)
+	}
+	return ways
+}
+
+// endsWithType reports whether a URN ends as those of the RFCs' schemas do: with a version and the
+// name of the type.
+func (rt *ResourceType) endsWithType(urn string) bool {
+	rest, ok := strings.CutSuffix(urn, ":"+rt.Name)
+	if !ok || !IsURN(rest) {
+		return false
+	}
+	version := rest[strings.LastIndexByte(rest, ':')+1:]
+	return version != "" && strings.Trim(version, "0123456789.") == ""
+}
+
+// openValue is a copy of the value of an open attribute as it was sent, without nulls; of one with
+// several values a list. a is nil for one of them.
+func openValue(a *Attribute, value any) any {
+	value = CloneValue(Opaque(value))
+	if IsEmpty(value) {
+		return nil
+	}
+	if _, isList := value.([]any); a != nil && a.MultiValued && !isList {
+		return []any{value}
+	}
+	return value
+}

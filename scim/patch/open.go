@@ -1,0 +1,182 @@
+package patch
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// parse reads a path into the document as it is now; value is that of the operation.
+func (w *work) parse(text string, value any) (filter.Path, error) {
+	_, isObject := value.(map[string]any)
+	return filter.ParsePathHeld(text, w.rt, scim.Held{Spelled: w.spelled, Object: isObject})
+}
+
+// spelled is the name of an extension of the document that no schema publishes.
+func (w *work) spelled(urn string) (string, bool) {
+	name, ok := w.namesOf("")[scim.FoldName(urn)]
+	return name, ok && w.rt.IsOpenExtension(name, w.doc[name])
+}
+
+// isBase reports whether a name is the URN of the base schema, whose attributes stand at the root.
+func (w *work) isBase(name string) bool {
+	return w.rt.Profile.Takes(scim.UnknownAttributes) && strings.EqualFold(name, w.rt.Schema.ID)
+}
+
+// namesOf are the names in the object that holds the attributes of a schema: the document for "",
+// else the extension.
+func (w *work) namesOf(urn string) folded {
+	if names, ok := w.names[urn]; ok {
+		return names
+	}
+	object := map[string]any(w.doc)
+	if urn != "" {
+		object = w.doc.Object(urn)
+	}
+	if w.names == nil {
+		w.names = map[string]folded{}
+	}
+	w.names[urn] = foldedNames(object)
+	return w.names[urn]
+}
+
+// holds reports whether the document, or an extension of it, has a member of that very name.
+func (w *work) holds(urn, name string) bool {
+	_, ok := w.namesOf(urn)[scim.FoldName(name)]
+	return ok
+}
+
+// supersede removes what earlier versions stored at the root under the qualified name of an attribute,
+// where the extension had the attribute too.
+func (w *work) supersede(path string) {
+	if !strings.ContainsRune(path, ':') || strings.ContainsRune(path, '[') {
+		return
+	}
+	if name, ok := w.namesOf("")[scim.FoldName(path)]; ok && !w.rt.IsOpenExtension(name, w.doc[name]) && w.rt.Extension(name) == nil {
+		w.drop(name)
+	}
+}
+
+// drop removes an extension.
+func (w *work) drop(urn string) {
+	delete(w.doc, urn)
+	delete(w.names, urn)
+	if names, ok := w.names[""]; ok {
+		delete(names, scim.FoldName(urn))
+	}
+}
+
+// extensionMember takes a member of the value of an extension: a path below its URN, or a name that
+// is none.
+func (w *work) extensionMember(op Op, urn, name string, value any) error {
+	operation := Operation{Op: op, Path: urn + ":" + name, Value: value, HasValue: true}
+	path, err := w.parse(operation.Path, nil)
+	switch {
+	case err == nil && path.Attr.Known():
+		return w.member(op, operation.Path, value)
+	case err != nil && strings.ContainsRune(name, '[') && w.rt.Extension(urn) != nil:
+		return err
+	case err != nil, path.Attr.URN != urn, w.holds(urn, name):
+		return w.literal(operation, urn, name)
+	}
+	return w.at(operation, path)
+}
+
+// literal carries out an operation on an attribute that no schema knows by its very name, which may
+// be no path.
+func (w *work) literal(op Operation, urn, name string) error {
+	return w.unknown(op, filter.Path{Attr: scim.AttrPath{URN: urn, Name: name}})
+}
+
+// unknown carries out an operation on an attribute that no schema knows, as on one that a schema
+// describes by the values that it has, and that are sent.
+func (w *work) unknown(op Operation, path filter.Path) error {
+	p := path.Attr
+	if !w.rt.Profile.Takes(scim.UnknownAttributes) {
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s; GET /Schemas lists them", p, w.rt.Name)
+	}
+	if err := scim.CheckName(p.Name); err != nil {
+		return err
+	}
+	return w.inContainer(p.URN, func(container map[string]any) error {
+		names := w.namesOf(p.URN)
+		name, has := names[scim.FoldName(p.Name)]
+		if !has {
+			name = p.Name
+		}
+		before := container[name]
+		if err := w.spend(weight(before)); err != nil {
+			return err
+		}
+		t := target{work: w, profile: w.rt.Profile, path: path, container: container}
+		op = t.open(name, before, op)
+		if err := t.apply(op); err != nil {
+			return err
+		}
+		if list, _ := container[name].([]any); len(list) == 1 && scim.Equal(list[0], before) {
+			container[name] = before // no list was made of it
+		}
+		if container[name] == nil {
+			delete(names, scim.FoldName(name))
+		} else {
+			names[scim.FoldName(name)] = name
+		}
+		return nil
+	})
+}
+
+// open gives a target that no schema knows the definition that its value and the operation speak of,
+// and has the operation say it: several values for a list and a path with a filter, a complex value
+// for an object and a sub-attribute.
+func (t *target) open(name string, before any, op Operation) Operation {
+	list, isList := before.([]any)
+	object, isObject := before.(map[string]any)
+	_, sendsList := op.Value.([]any)
+	_, sendsObject := op.Value.(map[string]any)
+	a := scim.OpenAttribute(name, scim.TypeString)
+	a.MultiValued = isList || t.path.Filter != nil || op.Op == Add && sendsList && before != nil
+	switch {
+	case a.MultiValued:
+		if !isList && before != nil {
+			list = []any{before}
+			t.container[name] = list
+		}
+		if len(list) == 0 || slices.ContainsFunc(list, isComplex) {
+			a.Type = scim.TypeComplex
+		}
+	case t.path.Attr.Sub != "":
+		if before == nil || isObject {
+			a.Type = scim.TypeComplex
+		}
+	case isObject && sendsObject:
+		a.Type = scim.TypeComplex
+	case isObject && op.Op != Remove && !sendsList && !scim.IsEmpty(op.Value):
+		if value, ok := memberNamed(object, scim.AttrValue); ok { // as Entra's manager
+			op.Value = map[string]any{value: op.Value}
+		}
+	}
+	t.attr = a
+	t.path.Attr.Name, t.path.Attr.Attr, t.path.Attr.SubAttr = name, a, nil
+	t.path.SubAttr = nil
+	return op
+}
+
+func isComplex(element any) bool {
+	_, ok := element.(map[string]any)
+	return ok
+}
+
+// memberNamed is how an object spells a name.
+func memberNamed(object map[string]any, name string) (spelled string, ok bool) {
+	if _, ok := object[name]; ok {
+		return name, true
+	}
+	for other := range object {
+		if strings.EqualFold(other, name) {
+			return other, true
+		}
+	}
+	return "", false
+}
