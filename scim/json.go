@@ -24,8 +24,12 @@ const (
 	MaxBodyValues = 100_000
 )
 
+// ReservedName is a name that no member of a body has: what is stored has members of that name
+// which are no client's.
+const ReservedName = "@"
+
 // Decode reads one JSON object strictly: no second value behind it, no
-// duplicate names (names are compared without case, RFC 7643 section 2.1), no
+// duplicate names (names are compared without case, RFC 7643 section 2.1), none that is ReservedName, no
 // invalid UTF-8, no lone surrogate and no NUL (which PostgreSQL cannot store),
 // at most 32 levels. Values are string, bool, json.Number, nil,
 // map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax, and one of
@@ -138,6 +142,9 @@ func (d *decoder) object(depth int) (any, error) {
 			return nil, err
 		}
 		if !d.trusted {
+			if name == ReservedName {
+				return nil, BadRequest(CodeBody, InvalidSyntax, "the body has a member named %q, which is no name of an attribute; leave it out", name)
+			}
 			if folded, err = addFolded(folded, object, name); err != nil {
 				return nil, err
 			}

@@ -73,7 +73,7 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 	}
 	created := latest(time.Time{}, g.Attributes[AttrCreated])
 	return scim.Resource{
-		ID: g.ID, Document: doc, Created: created,
+		ID: g.ID, Document: m.Group.Gather(doc), Created: created,
 		Modified: latest(created, g.Attributes[AttrModified]),
 	}, nil
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// markName is the only member of a mark. No attribute has such a name.
-const markName = "@"
+// markName is the only member of a mark. No body has such a name.
+const markName = scim.ReservedName
 
 // mark stands where values stood that Keycloak holds.
 func mark(values ...string) map[string]any {

@@ -14,7 +14,11 @@ import (
 func Merge(doc, more scim.Document) { mergeObject(doc, more) }
 
 func mergeObject(object, more map[string]any) {
+	spelled := spelling(object)
 	for name, value := range more {
+		if other, ok := spelled[scim.FoldName(name)]; ok {
+			name = other
+		}
 		switch held := object[name].(type) {
 		case nil:
 			object[name] = scim.CloneValue(value)
@@ -28,6 +32,16 @@ func mergeObject(object, more map[string]any) {
 			object[name] = mergeList(held, list)
 		}
 	}
+}
+
+// spelling are the names of an object by their folded forms: those that no schema knows may differ
+// in case.
+func spelling(object map[string]any) map[string]string {
+	out := make(map[string]string, len(object))
+	for name := range object {
+		out[scim.FoldName(name)] = name
+	}
+	return out
 }
 
 // mergeList adds the values that a list lacks. Beside a primary value none that is added is primary.
@@ -82,10 +96,14 @@ func keysOf(value any) []string {
 func Unseen(whole, part scim.Document) scim.Document { return unseenObject(whole, part) }
 
 func unseenObject(whole, part map[string]any) map[string]any {
-	out := map[string]any{}
+	out, spelled := map[string]any{}, spelling(part)
 	for name, value := range whole {
 		var rest any
-		switch shown := part[name].(type) {
+		shownAs := name
+		if other, ok := spelled[scim.FoldName(name)]; ok {
+			shownAs = other
+		}
+		switch shown := part[shownAs].(type) {
 		case nil:
 			rest = value
 		case map[string]any:

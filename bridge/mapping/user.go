@@ -205,7 +205,7 @@ func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) 
 		return scim.Resource{}, err
 	}
 	return scim.Resource{
-		ID: u.ID, Document: doc, Created: u.Created,
+		ID: u.ID, Document: m.User.Gather(doc), Created: u.Created,
 		Modified: latest(u.Created, u.Attributes[AttrModified]),
 	}, nil
 }

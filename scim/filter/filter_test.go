@@ -230,7 +230,7 @@ func TestAtTheRoot(t *testing.T) {
 		`nothing pr`:      {`not (id pr)`, `not (id pr)`},
 		`nothing eq null`: {`id pr`, `id pr`},
 		`emails[type eq "work" and nothing pr] or id eq "1"`:                          {``, `id eq "1"`},
-		`urn:ietf:params:scim:schemas:core:2.0:Thing:x eq 1 or displayName eq "x"`:                                {`displayName eq "x"`, `displayName eq "x"`},
+		`urn:ietf:params:scim:schemas:core:2.0:Thing:x eq 1 or displayName eq "x"`:    {`displayName eq "x"`, `displayName eq "x"`},
 		`meta.resourceType eq "group" and displayName eq "x"`:                         {`not (id pr)`, `not (id pr)`},
 		`meta.resourceType eq "Group" and displayName eq "x"`:                         {`not (id pr)`, `displayName eq "x"`},
 		`not (meta.resourceType eq "Group") or id eq "1"`:                             {`id pr`, `id eq "1"`},

@@ -25,6 +25,9 @@ func Match(e Expr, object map[string]any) bool {
 	case *Not:
 		return !Match(e.Expr, object)
 	case *Compare:
+		if e.Value == nil {
+			return e.match(Values(e.Path, object))
+		}
 		return e.match(compared(e.Path, object))
 	case *Present:
 		return present(Values(e.Path, object))

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/collate"
@@ -64,7 +65,7 @@ func (s Sort) Value(object map[string]any) any {
 	elements := Values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
 	i := 0
 	for j, element := range elements {
-		if complexValue, ok := element.(map[string]any); ok && complexValue[scim.AttrPrimary] == true || s.Path.Open && IsPrimary(element) {
+		if complexValue, ok := element.(map[string]any); ok && complexValue[scim.AttrPrimary] == true || s.Path.Open && slices.Contains(OpenParts(scim.AttrPrimary, []any{element}), any(true)) {
 			i = j
 			break
 		}

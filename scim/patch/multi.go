@@ -94,7 +94,7 @@ func (t target) addAll(value any, elements []any) ([]any, error) {
 			known.typed(i, element)
 			mergeCanonical(elements[i], object)
 		}
-		if isPrimary(elements[i]) {
+		if isPrimary(element) {
 			newest = i
 		}
 	}

@@ -154,12 +154,16 @@ func (o *open) cells(n name) func(row uint32) cell {
 	return func(row uint32) cell { return o.cell(row, numbers, of) }
 }
 
-// cell makes one of the parts of some numbers.
+// cell makes one of the parts of some numbers, those of one element behind each other by the order of
+// the numbers.
 func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
-	var found []part
-	rank := map[int]int{} // of found, in numbers
+	raw := o.column.at(row)
+	if raw == "" {
+		return ""
+	}
+	var found []part // their number is the place in numbers
 	at, field, wanted := -1, 0, -1
-	for i, key := range o.column.at(row).keys() {
+	for i, key := range raw.keys() {
 		if i != at {
 			at, field = i, 0
 		}
@@ -169,8 +173,7 @@ func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
 		case wanted < 0:
 		case field == 1:
 			element, _ := binary.Uvarint([]byte(key))
-			rank[len(found)] = wanted
-			found = append(found, part{element: int(element)}) //nolint:gosec // a place
+			found = append(found, part{numbers[wanted], int(element), nil}) //nolint:gosec // a place
 		default:
 			if of[wanted] != 0 && key != noKey {
 				key = of[wanted].SortKey(key)
@@ -180,23 +183,24 @@ func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
 		}
 		field++
 	}
-	return joined(found, rank)
+	if len(numbers) > 1 {
+		slices.SortStableFunc(found, func(a, b part) int {
+			return cmp.Or(cmp.Compare(a.element, b.element), cmp.Compare(slices.Index(numbers, a.number), slices.Index(numbers, b.number)))
+		})
+	}
+	return joined(found)
 }
 
-// joined is the cell of some parts, those of one element behind each other by their rank.
-func joined(found []part, rank map[int]int) cell {
-	order := make([]int, len(found))
-	for i := range order {
-		order[i] = i
+// joined is the cell of some parts, in the order of their elements.
+func joined(found []part) cell {
+	if len(found) == 0 {
+		return ""
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(found[a].element, found[b].element), cmp.Compare(rank[a], rank[b]))
-	})
 	var b builder
-	for i := 0; i < len(order); {
-		element, keys := found[order[i]].element, []string(nil)
-		for ; i < len(order) && found[order[i]].element == element; i++ {
-			keys = append(keys, found[order[i]].keys...)
+	for i := 0; i < len(found); {
+		element, keys := found[i].element, found[i].keys
+		for i++; i < len(found) && found[i].element == element; i++ {
+			keys = append(keys, found[i].keys...)
 		}
 		b.element(element, keys...)
 	}

@@ -56,7 +56,8 @@ func leaves(rt *scim.ResourceType) (out []leaf, plural []leaf) {
 	for _, s := range rt.Extensions {
 		add(s.ID+":", s.Attributes)
 	}
-	return out, plural
+	open, openPlural := openLeaves()
+	return append(out, open...), append(plural, openPlural...)
 }
 
 // Filter is the text of a valid filter on resources of the type, without members and groups.
@@ -113,6 +114,9 @@ func meant(r *rand.Rand) string {
 }
 
 func within(a *scim.Attribute) []leaf {
+	if a.Open {
+		return withinOpen()
+	}
 	if a.Type != scim.TypeComplex {
 		return []leaf{{scim.AttrValue, a}}
 	}
@@ -174,6 +178,11 @@ func Object(r *rand.Rand, rt *scim.ResourceType, id string) map[string]any {
 	for _, s := range rt.Extensions {
 		if r.IntN(2) == 0 {
 			out[s.ID] = fill(r, s.Attributes)
+		}
+	}
+	for _, urn := range []string{OpenURN, OtherURN} {
+		if r.IntN(2) == 0 {
+			out[urn] = Open(r)
 		}
 	}
 	out[scim.AttrID] = id
