@@ -46,7 +46,9 @@ func (r random) of(options ...any) any { return options[r.IntN(len(options))] }
 
 func (r random) text() any { return r.of("a", "A", "b", "c d", "é", "true", "7", `"`, "x]y") }
 
-func (r random) number() any { return r.of(json.Number("1"), json.Number("2"), json.Number("12345678901234567890")) }
+func (r random) number() any {
+	return r.of(json.Number("1"), json.Number("2"), json.Number("12345678901234567890"))
+}
 
 func (r random) desk() any {
 	out := map[string]any{}
