@@ -22,12 +22,16 @@ func newEcho(s *Server) http.Handler {
 	e.Pre(trimSlash)
 	for _, at := range roots() {
 		for _, rt := range routes() {
-			e.Add(rt.method, at.pattern+rt.path, func(c echo.Context) error {
+			answer := func(c echo.Context) error {
 				s.answer(c.Response(), c.Request(), rt.path, func(ctx context.Context, memory *share) (bridge.Answer, error) {
 					return s.serve(ctx, c.Response(), c.Request(), c.RealIP(), at, rt, memory)
 				})
 				return nil
-			})
+			}
+			e.Add(rt.method, at.pattern+rt.path, answer)
+			if rt.method == http.MethodGet { // RFC 9110 section 9.3.2: as GET, without the body
+				e.Add(http.MethodHead, at.pattern+rt.path, answer)
+			}
 		}
 	}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {

@@ -86,7 +86,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return bridge.Answer{}, err
 	}
-	if params.Has("filter") && r.Method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
+	if params.Has("filter") && rt.method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
 		return bridge.Answer{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal, memory: memory}
@@ -132,7 +132,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	ctx := observe.WithRequest(r.Context(), seen)
 	a, err := s.guarded(func() (bridge.Answer, error) { return work(ctx, memory) })
 	w.Header().Set("X-Request-Id", seen.ID)
-	status := s.write(w, a, err)
+	status := s.write(w, r.Method, a, err)
 	took := time.Since(start)
 	code := ""
 	if err != nil {
@@ -169,8 +169,8 @@ func (s *Server) guarded(work func() (bridge.Answer, error)) (a bridge.Answer, e
 	return work()
 }
 
-// write sends an answer or an error and returns its status.
-func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
+// write sends an answer or an error, without its body to a HEAD, and returns its status.
+func (s *Server) write(w http.ResponseWriter, method string, a bridge.Answer, err error) int {
 	body := a.Body
 	if err != nil {
 		e := asSCIM(err)
@@ -208,7 +208,9 @@ func (s *Server) write(w http.ResponseWriter, a bridge.Answer, err error) int {
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(data) // a client that went away is told nothing
+	if method != http.MethodHead {
+		_, _ = w.Write(data) // a client that went away is told nothing
+	}
 	return a.Status
 }
 
