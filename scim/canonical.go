@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -445,7 +446,25 @@ func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	return number, nil
 }
 
+// TextOf is the text that a number or a boolean stands for as the value of an attribute that takes a
+// text, as it was sent; ok is false for any other value and attribute.
+func (p Profile) TextOf(a *Attribute, value any) (text string, ok bool) {
+	if a.Type != TypeString || a.Mutability == WriteOnly || !p.Takes(NumberForText) {
+		return "", false
+	}
+	switch v := value.(type) {
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
+}
+
 func (p Profile) canonicalText(a *Attribute, path string, value any) (any, error) {
+	if text, ok := p.TextOf(a, value); ok {
+		value = text
+	}
 	text, ok := value.(string)
 	if !ok {
 		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a string", path)

@@ -74,6 +74,8 @@ func TestCanonicalTakesWhatClientsSend(t *testing.T) {
 		"read-only attributes are ignored (44 3.3)": {`{"id":"x","meta":{"a":1},"groups":[{"value":"g"}],"schemas":["x"],"title":"t"}`, `{"title":"t"}`},
 		"null, empty text and [] are absent":        {`{"title":null,"nickName":"","emails":[],"name":{"givenName":null}}`, `{}`},
 		"booleans as text (Entra)":                  {`{"active":"False"}`, `{"active":false}`},
+		"numbers for texts, as they were sent":      {`{"title":7.50e1,"emails":[{"value":7}],"externalId":12345678901234567890,"nickName":[{"value":1}]}`, `{"title":"7.50e1","emails":[{"value":"7"}],"externalId":"12345678901234567890","nickName":"1"}`},
+		"a boolean for a text":                      {`{"title":true}`, `{"title":"true"}`},
 		"boolean in an array":                       {`{"active":["True"]}`, `{"active":true}`},
 		"single value wrapped (customappsso)":       {`{"title":[{"$ref":null,"value":"X"}]}`, `{"title":"X"}`},
 		"emails as one object (OneLogin)":           {`{"emails":{"value":"a@b.c"}}`, `{"emails":[{"value":"a@b.c"}]}`},
@@ -100,12 +102,14 @@ func TestCanonicalNamesTheAttributeThatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, attribute string }{
 		"text for a boolean":      {`{"active":"maybe"}`, "active"},
-		"number for a text":       {`{"title":1}`, "title"},
+		"number for a password":   {`{"password":12345678}`, "password"},
+		"number for a reference":  {`{"profileUrl":1}`, "profileUrl"},
+		"number for binary data":  {`{"x509Certificates":[{"value":1}]}`, "x509Certificates.value"},
 		"object for a text":       {`{"title":{"x":1}}`, "title"},
 		"text for a complex":      {`{"name":"x"}`, "name"},
 		"two for one":             {`{"title":["a","b"]}`, "title"},
 		"certificate not base64":  {`{"x509Certificates":[{"value":"%"}]}`, "x509Certificates.value"},
-		"sub-attribute":           {`{"emails":[{"value":7}]}`, "emails.value"},
+		"sub-attribute":           {`{"emails":[{"value":{"x":7}}]}`, "emails.value"},
 		"extension not an object": {`{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":"x"}`, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ const (
 	AnySchemas         Tolerance = "any-schemas"
 	AnyOpCase          Tolerance = "any-op-case"
 	BooleanText        Tolerance = "boolean-text"
+	NumberForText      Tolerance = "number-for-text"
 	WrappedSingle      Tolerance = "wrapped-single"
 	UnwrappedMulti     Tolerance = "unwrapped-multi"
 	BareComplex        Tolerance = "bare-complex"
@@ -65,6 +66,7 @@ func Tolerances() []ToleranceRule {
 		{AttributesText, `attributes or excludedAttributes of a search as one text with commas, or with commas in an element; "" for none`, "400 invalidSyntax", "scim-sdk-client; RFC 7644 section 3.4.3 has a list"},
 		{UnknownAttributes, "attributes that no schema knows: kept and returned", "400 invalidSyntax, 400 invalidPath in a path", "Okta and Entra send unmapped ones; interop profile section 5.3"},
 		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
+		{NumberForText, "a number or a boolean for a text, also in filters: its text as it was sent, 4711 as \"4711\"; not for a password, a reference, a date or binary data", "400 invalidValue or invalidFilter", "HR systems and scripts that send employeeNumber as a number"},
 		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
 		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
 		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},

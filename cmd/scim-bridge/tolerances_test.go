@@ -59,6 +59,7 @@ func strays() map[scim.Tolerance]stray {
 		scim.FilterOnWrite:      onWrite,
 		scim.AnySchemas:         {"POST", "/Users", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"stray@acme.test"}`, nil, 201, 400, "invalidSyntax", "", ""},
 		scim.UnknownAttributes:  post(`"shoeSize":"44"`, `"shoeSize":"44"`, "invalidSyntax"),
+		scim.NumberForText:      post(`"`+enterprise+`":{"employeeNumber":4711}`, `"employeeNumber":"4711"`, "invalidValue"),
 		scim.BooleanText:        post(`"active":"False"`, `"active":false`, "invalidValue"),
 		scim.WrappedSingle:      post(`"title":[{"value":"t"}]`, `"title":"t"`, "invalidValue"),
 		scim.UnwrappedMulti:     post(`"phoneNumbers":{"value":"1"}`, `"phoneNumbers":[{"value":"1"}]`, "invalidValue"),

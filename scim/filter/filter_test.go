@@ -122,7 +122,7 @@ func TestParseRefuses(t *testing.T) {
 		``, ` `, `userName`, `userName eq`, `userName zz "x"`, `userName eq x`, `userName eq "x`, `eq "x"`,
 		`userName eq "x" and`, `and userName eq "x"`, `(userName eq "x"`, `userName eq "x")`, `not userName eq "x"`,
 		`userName eq "\x"`, `userName eq "\ud800"`, "userName eq \"a\x00\"", "userName eq \"\xff\"", "userName eq \"a\nb\"",
-		`userName eq 1`, `userName eq true`, `active eq "maybe"`, `active gt true`, `active co "t"`,
+		`profileUrl eq 1`, `meta.created eq 1`, `active eq "maybe"`, `active gt true`, `active co "t"`,
 		`meta.created co "2026"`, `meta.created eq "yesterday"`, `x509Certificates.value gt "a"`, `title gt null`,
 		`nonsense eq "x"`, `name.nonsense eq "x"`, `urn:x:y eq "x"`, `password eq "x"`, `password pr`,
 		`userName[type eq "x"]`, `emails[type eq "x"`, `emails[]`, `emails[emails[type eq "x"]]`, `emails[nonsense eq "x"]`,

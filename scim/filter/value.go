@@ -116,6 +116,9 @@ func typed(profile scim.Profile, a *scim.Attribute, path scim.AttrPath, value an
 		}
 		return text, nil
 	case scim.TypeString, scim.TypeReference, scim.TypeBinary, scim.TypeComplex:
+		if text, ok := profile.TextOf(a, value); ok {
+			return text, nil
+		}
 	}
 	return as[string](value, path, "a text in double quotes")
 }
