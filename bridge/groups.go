@@ -263,7 +263,11 @@ func (k groupKind) planMembers(ctx context.Context, r *request, cur current, m p
 	if m.Replace {
 		return k.planReplaced(ctx, r, cur, m.Add)
 	}
-	remove, err := k.removable(ctx, r, m.Remove)
+	matching, err := k.matching(ctx, r, id, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	remove, err := k.removable(ctx, r, slices.Concat(m.Remove, matching))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -352,7 +356,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		return nil, true, scim.NotFound(r.rt.Name)
 	}
 	hold, name := k.s.share, membersLock(r, r.ID)
-	if m.Replace || r.Tenant.Mapping.RolesFollowGroups() {
+	if m.Replace || len(m.Matching) > 0 || r.Tenant.Mapping.RolesFollowGroups() {
 		hold, name = k.s.lock, resourceLock(r, r.ID)
 	}
 	if err := hold(ctx, r, name); err != nil {

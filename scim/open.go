@@ -62,6 +62,9 @@ type Held struct {
 	Spelled func(urn string) (name string, ok bool)
 	// Object says that the value at the path is an object.
 	Object bool
+	// Extension says that an object is rather that of an extension than that of an attribute which the
+	// resource does not have, as it is in a POST.
+	Extension func(p AttrPath) bool
 }
 
 func (h Held) spelled(urn string) (string, bool) {
@@ -83,10 +86,15 @@ func (rt *ResourceType) openPath(text string, h Held) (p AttrPath, ok bool) {
 	urn, rest := text[:colon], text[colon+1:]
 	ways := rt.openWays(urn, rest)
 	for _, way := range ways {
-		if urn, ok := h.spelled(way.URN); ok {
-			way.URN = urn
-			return way, true
+		urn, ok := h.spelled(way.URN)
+		if !ok {
+			continue
 		}
+		way.URN = urn
+		if h.Object && h.Extension != nil && !rt.endsWithType(urn) && h.Extension(way) {
+			return AttrPath{URN: text, Open: true}, IsURN(text)
+		}
+		return way, true
 	}
 	for _, way := range ways {
 		if rt.endsWithType(way.URN) {

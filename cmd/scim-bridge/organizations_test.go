@@ -517,7 +517,7 @@ func TestEachTenantHasAMappingAndSchemasOfItsOwn(t *testing.T) {
 	acme, globex := c.of["acme"], c.of["globex"]
 	globex.must(t, http.MethodGet, "/Schemas/"+urn, "")
 	acme.refused(t, http.StatusNotFound, http.MethodGet, "/Schemas/"+urn, "")
-	body := func(name string) string { return `{"userName":"` + name + `","` + urn + `":{"badge":7}}` }
+	body := func(name string) string { return `{"userName":"` + name + `","` + urn + `":{"badge":{"no":7}}}` }
 	globex.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body("g@globex.test")) // it knows that a badge is a text
 	acme.create(t, "/Users", body("a@acme.test"))
 	const stranger = `{"displayName":"G","members":[{"value":"` + absentID + `"}]}`

@@ -88,7 +88,7 @@ func (w *work) member(op Op, name string, value any) error {
 	if object, ok := value.(map[string]any); ok && w.isBase(name) {
 		return w.eachMember(op, object)
 	}
-	path, err := w.parse(name, value)
+	path, err := w.parseMember(name, value)
 	switch {
 	case err != nil && strings.ContainsRune(name, '['):
 		return err

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -16,17 +17,22 @@ type Members struct {
 	Replace bool
 	Add     []string
 	Remove  []string
+
+	// Matching are filters in […] on what a group shows of its members: those present ones that match
+	// one of them go too, unless Add has them. With Replace there are none.
+	Matching []filter.Expr
 }
 
 // IsEmpty reports whether nothing is to be done.
 func (m Members) IsEmpty() bool {
-	return !m.Replace && len(m.Add) == 0 && len(m.Remove) == 0
+	return !m.Replace && len(m.Add) == 0 && len(m.Remove) == 0 && len(m.Matching) == 0
 }
 
 // memberDelta is what the operations so far do to members.
 type memberDelta struct {
 	replace      bool
 	adds, leaves ordered
+	matching     []filter.Expr
 }
 
 func (m *memberDelta) add(ids []string) {
@@ -50,7 +56,7 @@ func (m *memberDelta) become(ids []string) {
 }
 
 func (m *memberDelta) result() Members {
-	return Members{Replace: m.replace, Add: m.adds.list(), Remove: m.leaves.list()}
+	return Members{Replace: m.replace, Add: m.adds.list(), Remove: m.leaves.list(), Matching: m.matching}
 }
 
 // ordered are ids, each once, in the order of their addition.
@@ -83,6 +89,17 @@ func (o *ordered) list() []string {
 		}
 	}
 	return out
+}
+
+// maxMatching bounds the terms that are held against each member of a group.
+const maxMatching = 100
+
+func termsOf(filters []filter.Expr) int {
+	n := 0
+	for _, e := range filters {
+		n += filter.Terms(e)
+	}
+	return n
 }
 
 // apply carries out one operation whose path names members.
@@ -131,11 +148,21 @@ func (m *memberDelta) removeListed(op Operation) error {
 }
 
 // applyFiltered takes members[value eq "a" or value eq "b"]; ConnId sends a
-// value besides, which says the same again.
+// value besides, which says the same again. Those who go may also be selected by what a group shows
+// of them, members[display eq "a"], which has to be looked up.
 func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	ids, ok := selectedIDs(e, nil)
-	if !ok {
-		return scim.BadRequest(codeMember, scim.InvalidFilter, "members can be selected by value eq only, joined by or")
+	switch {
+	case ok:
+	case op.Op != Remove || !selectable(e):
+		return scim.BadRequest(codeMember, scim.InvalidFilter, "members are selected by value eq, joined by or; a remove may also name each by display eq, with a type eq")
+	case m.replace || len(m.adds.at) > 0:
+		return scim.BadRequest(codeMember, scim.InvalidFilter, "a remove of members by another attribute than value cannot follow an operation that adds members; send it before, or in a request of its own")
+	case termsOf(m.matching)+filter.Terms(e) > maxMatching:
+		return scim.BadRequest(codeTooMany, scim.TooMany, "the operations up to this one select members by more than the %d terms of one PATCH, so nothing was changed; send members by their ids", maxMatching)
+	default:
+		m.matching = append(m.matching, e)
+		return nil
 	}
 	switch op.Op {
 	case Remove:
@@ -144,6 +171,27 @@ func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 		m.add(ids)
 	}
 	return nil
+}
+
+// selectable reports whether a filter names each of the members that it means, by their id or display,
+// in plain eq terms: no filter of a path takes out whoever it does not name.
+func selectable(e filter.Expr) bool {
+	switch e := e.(type) {
+	case *filter.Or:
+		return !slices.ContainsFunc(e.Terms, func(term filter.Expr) bool { return !selectable(term) })
+	case *filter.And:
+		return slices.ContainsFunc(e.Terms, selectable) && !slices.ContainsFunc(e.Terms, func(term filter.Expr) bool {
+			return !selectable(term) && !isType(term)
+		})
+	case *filter.Compare:
+		return e.Op == filter.Eq && e.Value != nil && (e.Path.Name == scim.AttrValue || e.Path.Name == scim.AttrDisplay)
+	}
+	return false
+}
+
+func isType(e filter.Expr) bool {
+	c, ok := e.(*filter.Compare)
+	return ok && c.Op == filter.Eq && c.Path.Name == scim.AttrType
 }
 
 func selectedIDs(e filter.Expr, ids []string) ([]string, bool) {

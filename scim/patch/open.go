@@ -14,6 +14,16 @@ func (w *work) parse(text string, value any) (filter.Path, error) {
 	return filter.ParsePathHeld(text, w.rt, scim.Held{Spelled: w.spelled, Object: isObject})
 }
 
+// parseMember is parse for a member of a value without a path, whose names are also those that a POST
+// has.
+func (w *work) parseMember(name string, value any) (filter.Path, error) {
+	_, isObject := value.(map[string]any)
+	return filter.ParsePathHeld(name, w.rt, scim.Held{Spelled: w.spelled, Object: isObject, Extension: func(p scim.AttrPath) bool {
+		held, ok := w.namesOf(p.URN)[scim.FoldName(p.Name)]
+		return p.Sub == "" && (!ok || !isComplex(w.doc.Object(p.URN)[held]))
+	}})
+}
+
 // spelled is the name of an extension of the document that no schema publishes.
 func (w *work) spelled(urn string) (string, bool) {
 	name, ok := w.namesOf("")[scim.FoldName(urn)]

@@ -77,6 +77,10 @@ func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T
 			`"urn:a:b":{"c":{"d":"1"}},"urn:a:b:c":{"d":"2"}`, `{"op":"replace","path":"urn:a:b:c:d","value":"3"},{"op":"replace","path":"urn:a:b:c","value":{"e":"4"}},{"op":"add","path":"urn:a:b","value":{"c":{"f":"5"}}}`,
 			`"urn:a:b":{"c":{"d":"1","f":"5"}},"urn:a:b:c":{"d":"3","e":"4"}`,
 		},
+		"one URN begins another, without a path": {
+			`"urn:a:b":{"c":"1","e":{"f":"1"}}`, `{"op":"add","value":{"urn:a:b":{"x":"1"},"urn:a:b:c":{"d":"2"},"urn:a:b:e":{"f":"2"},"urn:a:b:g":"3"}}`,
+			`"urn:a:b":{"c":"1","e":{"f":"2"},"x":"1","g":"3"},"urn:a:b:c":{"d":"2"}`,
+		},
 		"a URN that ends with a version": {
 			`"urn:a:ext:2.0":{"badge":"1"}`, `{"op":"replace","path":"urn:a:ext:2.0:badge","value":"2"},{"op":"add","path":"urn:a:ext:2.0","value":{"n":1}}`, `"urn:a:ext:2.0":{"badge":"2","n":1}`,
 		},

@@ -264,6 +264,9 @@ func TestMembers(t *testing.T) {
 	}
 	for _, ops := range []string{
 		`{"op":"add","path":"members"}`, `{"op":"add","path":"members","value":[{"display":"x"}]}`,
+		`{"op":"remove","path":"members[type eq \"User\" or display eq \"x\"]"}`, `{"op":"remove","path":"members[display co \"x\"]"}`, `{"op":"remove","path":"members[not (display eq \"x\")]"}`,
+		`{"op":"add","path":"members[display eq \"x\"]","value":"a"}`, `{"op":"add","path":"members","value":"a"},{"op":"remove","path":"members[display eq \"x\"]"}`,
+		`{"op":"remove","path":"members"},{"op":"remove","path":"members[display eq \"x\"]"}`, strings.Repeat(`{"op":"remove","path":"members[display eq \"x\"]"},`, 100) + `{"op":"remove","path":"members[display eq \"x\"]"}`,
 		`{"op":"remove","path":"members","value":null}`, `{"op":"remove","path":"members[type eq \"User\"]"}`, `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`,
 	} {
 		if _, _, err := patch.OnlyMembers(t.Context(), scim.GroupType(), newOperations(t, ops)); err == nil {
