@@ -64,7 +64,7 @@ func Tolerances() []ToleranceRule {
 		{AnySchemas, "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
 		{NumberText, `startIndex, count or failOnErrors as text in a body, "" for none, or with a fraction of zero in a URL`, "400 invalidSyntax, 400 invalidValue in a URL", "scim-sdk-client's searches; RFC 7644 sections 3.4.3 and 3.7 have numbers"},
 		{AttributesText, `attributes or excludedAttributes of a search as one text with commas, or with commas in an element; "" for none`, "400 invalidSyntax", "scim-sdk-client; RFC 7644 section 3.4.3 has a list"},
-		{UnknownAttributes, "attributes that no schema knows: kept and returned", "400 invalidSyntax, 400 invalidPath in a path", "Okta and Entra send unmapped ones; interop profile section 5.3"},
+		{UnknownAttributes, "attributes and extensions that no schema publishes: kept, returned, and named by paths and projections, those of extensions by filters too", "400 invalidSyntax, 400 invalidPath in a path, 400 invalidFilter in a filter", "Okta and Entra send unmapped ones; interop profile section 5.3"},
 		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
 		{NumberForText, "a number or a boolean for a text, also in filters: its text as it was sent, 4711 as \"4711\"; not for a password, a reference, a date or binary data", "400 invalidValue or invalidFilter", "HR systems and scripts that send employeeNumber as a number"},
 		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},

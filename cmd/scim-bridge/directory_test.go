@@ -109,6 +109,11 @@ func randomUser(r *rand.Rand, i int, domain string) map[string]any {
 	first["value"] = fmt.Sprintf("m%d@%s", i, domain)
 	out["emails"] = []any{first, map[string]any{"value": fmt.Sprintf("h%d@%s", i/2, domain), "type": "home"}}[:r.IntN(3)]
 	out["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] = some(map[string]any{"manager": map[string]any{"value": fmt.Sprint(i)}}, "department", "costCenter", "employeeNumber")
+	for _, urn := range []string{filtertest.OpenURN, filtertest.OtherURN} {
+		if r.IntN(2) == 0 {
+			out[urn] = filtertest.Open(r)
+		}
+	}
 	return out
 }
 

@@ -152,5 +152,14 @@ func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	for _, rule := range scim.Tolerances() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)
 	}
+	page.WriteString("\n## Refused under both, and why\n\n| request | answer | reason |\n| --- | --- | --- |\n")
+	for _, row := range [][3]string{
+		{"`remove` of `active`, or `replace` with null", "400 `mutability`, nothing is changed", "An account of Keycloak is enabled or it is not. To take it for true could enable somebody who left, to take it for false could lock somebody out, and to keep it would tell a client that means one of the two that it was done. No identity provider sends it; test suites do (scim2-tester). `replace` it with true or false. A PUT that leaves `active` out keeps it."},
+		{"a filter on a name that no schema has, without the URN of an extension", "400 `invalidFilter`", "The name may be a wrong one. An empty list would tell the client that nobody has the value, and it would create the user again. See [extensions](extensions.md)."},
+		{"`members[display eq \"…\"]` that no member has", "400 `noTarget`, nothing is changed", "A client may mean another name than the userName. A 204 would tell it that somebody left who is still a member."},
+		{"a number as a password", "400 `invalidValue`", "Nobody can tell whether what the person types is written as JSON writes the number."},
+	} {
+		fmt.Fprintf(&page, "| %s | %s | %s |\n", row[0], row[1], row[2])
+	}
 	compareGenerated(t, "../../docs/reference/tolerances.md", page.String())
 }

@@ -122,7 +122,7 @@ func pathAttacks(endpoint, attribute string) []attack {
 			bodies = []string{
 				patchBody(`{"op":"replace","path":"` + attribute + `","value":"x"}`), patchBody(`{"op":"replace","value":{"` + attribute + `":"x"}}`),
 				patchBody(`{"op":"add","path":"members","value":[{"value":"$OWN"}]}`), patchBody(`{"op":"remove","path":"members"}`),
-				patchBody(`{"op":"remove","path":"members[value eq \"$OWN\"]"}`), patchBody(`{"op":"replace","path":"members","value":[]}`),
+				patchBody(`{"op":"remove","path":"members[value eq \"$OWN\"]"}`), patchBody(`{"op":"remove","path":"members[display eq \"x\"]"}`), patchBody(`{"op":"replace","path":"members","value":[]}`),
 				patchBody(`{"op":"replace","path":"active","value":false}`), patchBody(`{"op":"replace","value":{"active":"False"}}`), patchBody(`{"op":"remove","path":"externalId"}`),
 			}
 		}

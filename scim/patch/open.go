@@ -128,6 +128,13 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 		if list, _ := container[name].([]any); len(list) == 1 && scim.Equal(list[0], before) {
 			container[name] = before // no list was made of it
 		}
+		at := 1 // below the document
+		if p.URN != "" {
+			at++
+		}
+		if at+levels(container[name]) > scim.MaxDepth {
+			return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s would nest deeper than the %d levels of a body, so that nobody could send it back", p, scim.MaxDepth)
+		}
 		if container[name] == nil {
 			delete(names, scim.FoldName(name))
 		} else {
@@ -171,6 +178,22 @@ func (t *target) open(name string, before any, op Operation) Operation {
 	t.path.Attr.Name, t.path.Attr.Attr, t.path.Attr.SubAttr = name, a, nil
 	t.path.SubAttr = nil
 	return op
+}
+
+// levels is how deep a value nests, 0 for a simple one.
+func levels(value any) int {
+	deepest := 0
+	switch v := value.(type) {
+	case map[string]any:
+		for _, member := range v {
+			deepest = max(deepest, 1+levels(member))
+		}
+	case []any:
+		for _, element := range v {
+			deepest = max(deepest, 1+levels(element))
+		}
+	}
+	return deepest
 }
 
 func isComplex(element any) bool {

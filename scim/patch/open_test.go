@@ -148,6 +148,7 @@ func TestAPathIntoAnExtensionThatNoSchemaPublishesIsRefused(t *testing.T) {
 		"a filter nothing can describe": {`{"op":"replace","path":"` + u + `:tags[value co \"zz\"]","value":"v"}`, scim.NoTarget, scim.Tolerant},
 		"no URN":                        {`{"op":"add","path":"foo:bar:baz","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"a URN with blanks":             {`{"op":"add","path":"urn:a b:c:d","value":"v"}`, scim.InvalidPath, scim.Tolerant},
+		"what nests too deep":           {`{"op":"add","path":"` + u + `:new[x eq 1].y","value":` + strings.Repeat(`{"a":`, 29) + `1` + strings.Repeat(`}`, 29) + `}`, scim.InvalidValue, scim.Tolerant},
 		"two dots":                      {`{"op":"add","path":"` + u + `:a.b.c","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"no name":                       {`{"op":"add","path":"` + u + `:","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"the strict profile":            {`{"op":"add","path":"` + u + `:badge","value":"v"}`, scim.InvalidPath, scim.Strict},
