@@ -87,8 +87,8 @@ func (g *gathering) member(name string) error {
 	}
 	p, err := g.rt.ResolveHeld(name, Held{Spelled: g.spelled, Object: isObject})
 	switch {
-	case err != nil: // a name like any other
-		return nil
+	case err != nil:
+		return nil //nolint:nilerr // a name like any other
 	case p.Name == "" && isObject:
 		return nil
 	case p.Name == "":

@@ -133,10 +133,14 @@ func (rt *ResourceType) openWays(urn, rest string) (ways []AttrPath) {
 }
 
 // endsWithType reports whether a URN ends as those of the RFCs' schemas do: with a version and the
-// name of the type.
+// name of the type, as "User" or "USER". Okta's "urn:okta:app:1.0:user:custom" goes on behind it.
 func (rt *ResourceType) endsWithType(urn string) bool {
-	rest, ok := strings.CutSuffix(urn, ":"+rt.Name)
-	if !ok || !IsURN(rest) {
+	at := len(urn) - len(rt.Name)
+	if at < 1 || urn[at-1] != ':' || urn[at] != rt.Name[0] || !strings.EqualFold(urn[at:], rt.Name) {
+		return false
+	}
+	rest := urn[:at-1]
+	if !IsURN(rest) {
 		return false
 	}
 	version := rest[strings.LastIndexByte(rest, ':')+1:]

@@ -171,7 +171,7 @@ func (p *parser) path() (scim.AttrPath, error) {
 		return p.relative()
 	}
 	path, err := p.rt.Resolve(p.tok.text)
-	if err != nil || !comparable(path) {
+	if err != nil || !canCompare(path) {
 		if p.atRoot {
 			return scim.AttrPath{Name: p.tok.text}, nil
 		}
@@ -183,10 +183,10 @@ func (p *parser) path() (scim.AttrPath, error) {
 	return path, nil
 }
 
-// comparable reports whether resources can be compared by a path: an attribute of a published
+// canCompare reports whether resources can be compared by a path: an attribute of a published
 // schema, or one of an extension that no schema publishes, unless it is in a name of the RFCs', whose
 // attributes are known.
-func comparable(path scim.AttrPath) bool {
+func canCompare(path scim.AttrPath) bool {
 	return path.Name != "" && (path.Known() || path.Open && !scim.IsReservedURN(path.URN))
 }
 

@@ -35,7 +35,7 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 		return Sort{}, nil
 	}
 	path, err := rt.Resolve(strings.TrimSpace(by))
-	if err != nil || !comparable(path) {
+	if err != nil || !canCompare(path) {
 		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s has no attribute %q; GET /Schemas lists them", rt.Name, clip(by))
 	}
 	path = toValue(path)

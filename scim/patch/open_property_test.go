@@ -144,16 +144,18 @@ func (r random) spelled(c change) map[string]any {
 		path += "." + c.sub
 	}
 	op := map[string]any{"op": c.op, "path": urn + ":" + path, "value": c.value}
-	switch {
-	case c.op == "remove":
+	if c.op == "remove" {
 		delete(op, "value")
-	case r.IntN(4) == 0:
+		return op
+	}
+	switch r.IntN(5) {
+	case 0:
 		op["value"] = map[string]any{op["path"].(string): c.value}
 		delete(op, "path")
-	case r.IntN(4) == 0:
+	case 1:
 		op["value"] = map[string]any{urn: map[string]any{path: c.value}}
 		delete(op, "path")
-	case r.IntN(4) == 0:
+	case 2:
 		op["path"], op["value"] = urn, map[string]any{path: c.value}
 	}
 	return op
@@ -214,20 +216,7 @@ func (c change) applyObject(ext, held map[string]any) {
 
 func (c change) applyList(held []any) []any {
 	if c.where != "" {
-		matched := false
-		for _, card := range held {
-			if object := card.(map[string]any); object["type"] == c.where {
-				if matched = true; c.value == nil {
-					delete(object, c.sub)
-				} else {
-					object[c.sub] = c.value
-				}
-			}
-		}
-		if !matched && c.value != nil {
-			held = append(held, map[string]any{"type": c.where, c.sub: c.value})
-		}
-		return held
+		return c.applyCards(held)
 	}
 	for _, value := range c.value.([]any) {
 		value = scim.CloneValue(value)
@@ -253,6 +242,26 @@ func (c change) applyList(held []any) []any {
 				}
 			}
 		}
+	}
+	return held
+}
+
+// applyCards changes the cards of a type, or makes one.
+func (c change) applyCards(held []any) []any {
+	matched := false
+	for _, card := range held {
+		object := card.(map[string]any)
+		if object["type"] != c.where {
+			continue
+		}
+		if matched = true; c.value == nil {
+			delete(object, c.sub)
+		} else {
+			object[c.sub] = c.value
+		}
+	}
+	if !matched && c.value != nil {
+		held = append(held, map[string]any{"type": c.where, c.sub: c.value})
 	}
 	return held
 }

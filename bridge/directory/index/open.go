@@ -49,6 +49,7 @@ func kindOf(a *scim.Attribute) filter.Kind {
 		return filter.KindBoolean
 	case scim.TypeString:
 		return filter.KindText
+	case scim.TypeInteger, scim.TypeDateTime, scim.TypeReference, scim.TypeBinary, scim.TypeComplex: // of no such attribute
 	}
 	return 0
 }
