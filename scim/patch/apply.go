@@ -94,7 +94,7 @@ func (w *work) member(op Op, name string, value any) error {
 		return err
 	case err != nil: // a name that is no path
 		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
-	case !path.Attr.Known() && !path.Attr.Open && w.holds("", name): // likewise, though it reads like one
+	case w.intoNothing(path), !path.Attr.Known() && !path.Attr.Open && w.holds("", name): // likewise, though it reads like one
 		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
 	}
 	if leaf := path.Attr.Attr; leaf != nil && leaf.Mutability == scim.ReadOnly {

@@ -100,6 +100,13 @@ func (w *work) literal(op Operation, urn, name string) error {
 	return w.unknown(op, filter.Path{Attr: scim.AttrPath{URN: urn, Name: name}})
 }
 
+// intoNothing reports whether a path leads into an attribute at the root that no schema knows and the
+// document does not have: more likely a wrong name than a new attribute.
+func (w *work) intoNothing(path filter.Path) bool {
+	p := path.Attr
+	return p.URN == "" && p.Name != "" && (p.Attr == nil || p.Attr.Open) && (p.Sub != "" || path.Filter != nil) && !w.holds("", p.Name)
+}
+
 // unknown carries out an operation on an attribute that no schema knows, as on one that a schema
 // describes by the values that it has, and that are sent.
 func (w *work) unknown(op Operation, path filter.Path) error {
@@ -109,6 +116,9 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 	}
 	if err := scim.CheckName(p.Name); err != nil {
 		return err
+	}
+	if w.intoNothing(path) {
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s, and this one has none of that name; GET /Schemas lists them", p, w.rt.Name)
 	}
 	return w.inContainer(p.URN, func(container map[string]any) error {
 		names := w.namesOf(p.URN)

@@ -99,9 +99,10 @@ func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T
 			`"E":{"department":"d","shoe":"1"}`, `{"op":"replace","value":{"E":{"shoe":"2","first name":"x"}}},{"op":"add","path":"E:hat.size","value":4},{"op":"add","path":"E:shoe","value":["3"]}`,
 			`"E":{"department":"d","shoe":["2","3"],"hat":{"size":4},"first name":"x"}`,
 		},
+		"names like paths at the root, without a path": {``, `{"op":"add","value":{"nonsense.x":"y","nonsense[a eq 1].b":"z"}}`, `"nonsense.x":"y","nonsense[a eq 1].b":"z"`},
 		"an unknown attribute at the root": {
-			`"shoe":["1"],"hat":{"size":4}`, `{"op":"add","path":"shoe","value":["2"]},{"op":"replace","value":{"hat":{"colour":"red"}}},{"op":"remove","path":"hat.size"},{"op":"add","path":"coats[type eq \"rain\"].value","value":"c"}`,
-			`"shoe":["1","2"],"hat":{"colour":"red"},"coats":[{"type":"rain","value":"c"}]`,
+			`"shoe":["1"],"hat":{"size":4},"coats":[{"type":"sun"}]`, `{"op":"add","path":"shoe","value":["2"]},{"op":"replace","value":{"hat":{"colour":"red"}}},{"op":"remove","path":"hat.size"},{"op":"add","path":"coats[type eq \"rain\"].value","value":"c"}`,
+			`"shoe":["1","2"],"hat":{"colour":"red"},"coats":[{"type":"sun"},{"type":"rain","value":"c"}]`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,6 +147,8 @@ func TestAPathIntoAnExtensionThatNoSchemaPublishesIsRefused(t *testing.T) {
 		"a malformed filter":            {`{"op":"add","path":"` + u + `:tags[value zz 1]","value":"v"}`, scim.InvalidFilter, scim.Tolerant},
 		"what follows brackets":         {`{"op":"add","path":"` + u + `:tags[value eq 1]x","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"a filter nothing can describe": {`{"op":"replace","path":"` + u + `:tags[value co \"zz\"]","value":"v"}`, scim.NoTarget, scim.Tolerant},
+		"a part of nothing":             {`{"op":"add","path":"nonsense.x","value":"v"}`, scim.InvalidPath, scim.Tolerant},
+		"a value of nothing":            {`{"op":"add","path":"nonsense[a eq 1].x","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"no URN":                        {`{"op":"add","path":"foo:bar:baz","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"a URN with blanks":             {`{"op":"add","path":"urn:a b:c:d","value":"v"}`, scim.InvalidPath, scim.Tolerant},
 		"what nests too deep":           {`{"op":"add","path":"` + u + `:new[x eq 1].y","value":` + strings.Repeat(`{"a":`, 29) + `1` + strings.Repeat(`}`, 29) + `}`, scim.InvalidValue, scim.Tolerant},
