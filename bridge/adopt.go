@@ -115,7 +115,7 @@ func (r *request) mayTakeUp(u keycloak.User) bool {
 
 // mayAdopt is mayTakeUp for an account that no tenant owns.
 func (r *request) mayAdopt(u keycloak.User) bool {
-	return r.Tenant.Policy.Adopts() && guard.RefusesAdoption(r.Tenant, r.fitness, u) == ""
+	return r.Tenant.Policy.Adopts() && r.Tenant.RefusesAdoption(r.fitness, u) == ""
 }
 
 // restore plans that an account of the tenant's own that is not its user, or not whole, becomes
@@ -188,11 +188,9 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	return ch, err == nil, err
 }
 
-// asOwner is what a user is shown as to the tenant that owns the account. Of an account that no tenant
-// owns it has the externalId that somebody wrote in Keycloak, also for an organization, whose users have
-// theirs elsewhere.
+// asOwner is what a user is shown as to the tenant that owns the account, or takes it over.
 func asOwner(r *request, user keycloak.User) (scim.Document, error) {
-	resource, err := r.Tenant.Mapping.UserResource(mapping.Party{Key: r.Tenant.Party.Key}, user)
+	resource, err := r.Tenant.Mapping.OwnerResource(r.Tenant.Party, user)
 	return resource.Document, err
 }
 

@@ -24,6 +24,8 @@ type Adoption struct {
 	Linked  bool     `json:"linked,omitempty"`  // to the identity provider of the mapping
 	Changes []string `json:"changes,omitempty"` // beside the owner, without values
 	Reason  string   `json:"reason,omitempty"`  // why it is refused, or not linked, or what the tenant's own gets
+	// Unproven is why it is not known whose an adopted account is (tenant.Unproven), "" for nothing.
+	Unproven string `json:"unproven,omitempty"`
 }
 
 // Outcome is what an adoption comes to.
@@ -47,6 +49,8 @@ const (
 type AdoptOptions struct {
 	DryRun bool // writes nothing
 	Undo   bool // gives back what the tenant took over
+	// Others are the other tenants of the realm, which may have the users too.
+	Others []*tenant.Tenant
 }
 
 // Adopt takes over what no tenant owns: the accounts of all users of the realm or, for a tenant of an
@@ -199,6 +203,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	ch, err := k.adoptLinked(ctx, r, id, user, whole.Clone(), whole, link, eligible.Member)
 	out.Outcome, out.Linked, out.Reason = Adopted, reason == "" && r.Tenant.Mapping.IdentityProvider() != "", reason
 	out.Changes = append(changedFields(user, ch.after.user), changedBeside(ch.plan)...)
+	out.Unproven = tenant.Unproven(user)
 	return ch, err
 }
 
@@ -278,7 +283,7 @@ func (a adopter) undo(ctx context.Context, r *request) error {
 		return err
 	}
 	for _, out := range list {
-		of := userKind{a.s}.release
+		of := a.releaseUser
 		if r.Endpoint == endpointGroups {
 			of = groupKind{a.s}.release
 		}
@@ -330,16 +335,6 @@ func (r *request) groupsOf() keycloak.OrganizationID {
 		return r.organization()
 	}
 	return keycloak.OrganizationID{}
-}
-
-// release plans that the request's account is no tenant's any more.
-func (userKind) release(ctx context.Context, r *request, out *Adoption) (change, error) {
-	id, user, err := r.account(ctx)
-	if err != nil || !r.Tenant.Party.Adopted(user.Attributes) {
-		return change{}, err
-	}
-	out.Outcome = Released
-	return change{plan: plan.ForReleasedUser(id, user)}, nil
 }
 
 // release plans that the request's group is no tenant's any more.

@@ -176,8 +176,22 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	}
 	return &scim.Error{
 		Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
-		Detail: fmt.Sprintf("%s %s in use by another %[3]s of the realm; send another value, or ask the operator of this endpoint about that %[3]s", attribute, verb, strings.ToLower(r.rt.Name)),
+		Detail: fmt.Sprintf("%s %s in use by another %s of the realm; %s", attribute, verb, strings.ToLower(r.rt.Name), r.takenRemedy(both || strings.Contains(attribute, "userName"))),
 	}
+}
+
+// takenRemedy is what helps against a conflict of names, of the user name or of the address alone. It does not depend
+// on whose the value is. A tenant that does not see all users is not told to look.
+func (r *request) takenRemedy(userName bool) string {
+	switch {
+	case r.rt.Schema.ID == scim.GroupURN:
+		return "find the group by a filter on displayName and use that id, or send another value"
+	case !r.organization().IsZero() || r.Tenant.Policy.OwnedOnly:
+		return "send another value, or have the operator look up the account in Keycloak and, if it is the user's, take it over with scim-bridge adopt"
+	case userName:
+		return "find the user by a filter on userName and use that id, or send another value"
+	}
+	return "find the user by a filter on emails.value and use that id, or send another value"
 }
 
 // invalid names the attributes that Keycloak refuses, and why.

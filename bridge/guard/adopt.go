@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -19,15 +18,15 @@ type Eligibility struct {
 // be in a verified domain of it and itself verified, since whoever registered the account
 // keeps its password; and another organization must not own the account.
 func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
-	if why := RefusesAdoption(t, f, u); why != "" {
-		return Eligibility{Refusal: why}, nil
+	if why := t.RefusesAdoption(f, u); why != "" {
+		return Eligibility{Refusal: string(why) + why.Remedy()}, nil
 	}
 	user, err := people{c, f.Protected}.has(ctx, u)
 	switch {
 	case err != nil:
 		return Eligibility{}, err
 	case !user:
-		return Eligibility{Refusal: serviceAccount}, nil
+		return Eligibility{Refusal: string(tenant.IsServiceAccount)}, nil
 	case t.Organization.ID.IsZero():
 		return Eligibility{}, nil
 	}
@@ -40,30 +39,6 @@ func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tena
 		return Eligibility{Refusal: "it belongs to another organization"}, nil
 	}
 	return Eligibility{}, err
-}
-
-const serviceAccount = "it is a service account"
-
-// RefusesAdoption says why a tenant may not take over an account, as far as its representation and
-// the last look at the realm tell, "" for nothing. It comes before every call about the account, so
-// that the number of calls does not tell whose a name is.
-func RefusesAdoption(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) string {
-	switch {
-	case f.Protected.ServiceAccount(u.ID):
-		return serviceAccount
-	case f.Protected.User(u.ID) || f.Protected.Delegate(u.ID):
-		return "it is protected"
-	case !mapping.Unowned(u.Attributes):
-		return "a tenant owns it"
-	case u.FederationLink != "":
-		return "a user federation keeps it"
-	case t.Organization.ID.IsZero():
-	case u.Email == "" || !IsVerified(f, u.Email):
-		return "its address is in no verified domain of the organization"
-	case !u.EmailVerified:
-		return "its address is not verified"
-	}
-	return ""
 }
 
 // managedElsewhere reports whether an account is that of an organization of which its user is

@@ -20,7 +20,7 @@ import (
 func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *mapping.UserState) error {
 	organization := !t.Organization.ID.IsZero()
 	if organization {
-		s.EmailVerified = s.EmailVerified && IsVerified(f, s.Email)
+		s.EmailVerified = s.EmailVerified && f.IsVerified(s.Email)
 	}
 	was := keycloak.User{}
 	if held != nil {

@@ -212,24 +212,32 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 }
 
 // LeftOpen reports whether the party's client deactivated the user of an account that no tenant owns, and
-// that is enabled: versions before this one took that for a flag of the party alone.
-func (p Party) LeftOpen(u keycloak.User) bool {
+// that is enabled. Nobody heeds the mark of the party then: an earlier version answered so, or the account
+// had an owner at the time.
+func (p Party) LeftOpen(u keycloak.User) bool { return p.Deactivated(u) && Unowned(u.Attributes) }
+
+// Deactivated reports whether the party's client deactivated the user of an account that is not the party's own
+// and that is enabled: the party's mark is all that says so.
+func (p Party) Deactivated(u keycloak.User) bool {
 	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
-	return err == nil && stored[scim.AttrActive] == false && Unowned(u.Attributes) && Enabled(u)
+	return err == nil && stored[scim.AttrActive] == false && Enabled(u)
 }
 
 // notOwner refuses a change of an account that is not the party's.
 func notOwner(u keycloak.User, names []string) *scim.Error {
-	list := strings.Join(names, ", ")
+	list, verified := strings.Join(names, ", "), ""
+	if !u.EmailVerified { // the adoption would be refused
+		verified = "switch Email verified on in Keycloak, once it is known whose the account is, and "
+	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
 		return scim.Forbidden(CodeNotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
 		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
+		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator %slet this endpoint take the account over first", list, verified)
 	}
-	return scim.Forbidden(CodeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator let this endpoint take the account over first", list)
+	return scim.Forbidden(CodeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
 }
 
 // KeepsIdentifiers refuses a state that would change who the account of a Managed party belongs to.

@@ -33,7 +33,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
 		r.users(ctx, c, t)
-		r.refusing(ctx, c, t)
+		r.served(ctx, c, t)
 	}
 	return r.Findings
 }
@@ -74,7 +74,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
 	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
-	r.Resolved, r.OrganizationGroups, r.Protected, r.Federations = report.Resolved, report.OrganizationGroups, report.Protected, report.Federations
+	r.Resolved, r.OrganizationGroups, r.Protected, r.Federations, r.Domains = report.Resolved, report.OrganizationGroups, report.Protected, report.Federations, report.Domains
 	lacks := func(f Finding) bool { return f.Check == checkRights && f.Severity == Fail }
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
 }
@@ -164,13 +164,24 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	} else {
 		r.pass("e-mail addresses", "no two users have one")
 	}
-	if s.RegistrationAllowed && t.Policy.Adopts() && !t.Party.Organization {
-		r.warn("adoption", "switch off User registration in the realm's login settings, or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
-	}
+	r.registration(s, t)
 	if s.SCIMAPIEnabled {
 		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")
 	} else {
 		r.pass("native SCIM", "Keycloak's own SCIM API is off")
+	}
+}
+
+// registration looks whether the tenant's client manages accounts whose names and passwords anybody can choose.
+func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
+	const off = "switch off User registration in the realm's login settings"
+	switch {
+	case !s.RegistrationAllowed || t.Party.Organization:
+	case t.Policy.Adopts():
+		r.warn("adoption", off+", or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
+	case !t.Policy.OwnedOnly:
+		r.warn("registration", off+", or write scope: owned, with which the client sees only users that it made or took over",
+			"anybody can register an account under a name that the client will look for, with a password of their own choice: the client then finds that account, changes it and adds it to groups")
 	}
 }
 

@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -17,10 +18,47 @@ type Existing struct{ Users, Groups int }
 func (e Existing) Any() bool { return e != Existing{} }
 
 // String counts them for an operator.
-func (e Existing) String() string { return fmt.Sprintf("%d users and %d groups", e.Users, e.Groups) }
+func (e Existing) String() string {
+	switch {
+	case e.Groups == 0:
+		return counted(e.Users, "user")
+	case e.Users == 0:
+		return counted(e.Groups, "group")
+	}
+	return counted(e.Users, "user") + " and " + counted(e.Groups, "group")
+}
 
-// FindExisting counts what a realm, or an organization with an id, has before its first tenant. It takes a call,
-// and one for each hundred groups.
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// FindAllExisting counts what the organizations of a realm have, as FindExisting does for each.
+func FindAllExisting(ctx context.Context, c *keycloak.Client) (Existing, error) {
+	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) { return c.Organizations(ctx, first, keycloak.MaxPage) })
+	if keycloak.KindOf(err) == keycloak.NoOrganization {
+		return Existing{}, nil
+	}
+	var all Existing
+	for _, o := range list {
+		id, err := keycloak.ParseOrganizationID(o.ID)
+		if err != nil {
+			return Existing{}, err
+		}
+		found, err := FindExisting(ctx, c, id)
+		if err != nil {
+			return Existing{}, err
+		}
+		all.Users, all.Groups = all.Users+found.Users, all.Groups+found.Groups
+	}
+	return all, err
+}
+
+// FindExisting counts what a realm, or an organization with an id, has before its first tenant: all users, and the
+// groups that no tenant made and that its client would see. It takes a call, and one for each hundred groups.
 func FindExisting(ctx context.Context, c *keycloak.Client, organization keycloak.OrganizationID) (Existing, error) {
 	count := func() (int, error) { return c.CountUsers(ctx) }
 	if !organization.IsZero() {
@@ -31,12 +69,12 @@ func FindExisting(ctx context.Context, c *keycloak.Client, organization keycloak
 		return Existing{}, err
 	}
 	groups, err := unownedGroups(ctx, c, organization, keycloak.GroupID{})
-	return Existing{Users: users, Groups: groups}, err
+	return Existing{Users: users, Groups: len(groups)}, err
 }
 
-// unownedGroups counts the groups that no tenant made or took over: those right below a parent, else those of an
+// unownedGroups are the groups that no tenant made or took over: those right below a parent, else those of an
 // organization, else those of the realm's top level. Before Keycloak 26.6 an organization has none.
-func unownedGroups(ctx context.Context, c *keycloak.Client, organization keycloak.OrganizationID, parent keycloak.GroupID) (int, error) {
+func unownedGroups(ctx context.Context, c *keycloak.Client, organization keycloak.OrganizationID, parent keycloak.GroupID) ([]keycloak.Group, error) {
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) {
 		switch {
 		case !parent.IsZero():
@@ -47,47 +85,116 @@ func unownedGroups(ctx context.Context, c *keycloak.Client, organization keycloa
 		return c.TopGroups(ctx, first, keycloak.MaxPage)
 	})
 	if !organization.IsZero() && keycloak.KindOf(err) == keycloak.NotFound {
-		return 0, nil
+		return nil, nil
 	}
-	n := 0
-	for _, g := range list {
-		if mapping.Unowned(g.Attributes) {
-			n++
-		}
-	}
-	return n, err
+	return slices.DeleteFunc(list, func(g keycloak.Group) bool { return !mapping.Unowned(g.Attributes) }), err
 }
 
-// existing says what holds for the users and groups that no tenant made or took over. users are those among the
-// users that were looked at; more says that there are others.
-func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, users int, more bool) {
-	groups, err := unownedGroups(ctx, c, t.Organization.ID, r.Resolved.Groups[t.Mapping.GroupParent])
+// whoIsThere are the users of a tenant whom no tenant made or took over, as far as they were looked at.
+type whoIsThere struct {
+	users   int
+	refused map[tenant.AdoptionRefusal]int // of those, whom the tenant may not take over
+	more    bool                           // whether there are users who were not looked at
+}
+
+// add counts a user, but for who is protected: the client changes no such account, whoever owns it.
+func (w *whoIsThere) add(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) {
+	switch why := t.RefusesAdoption(f, u); why {
+	case tenant.IsOwned, tenant.IsProtected, tenant.IsServiceAccount:
+	case "":
+		w.users++
+	case tenant.IsFederated, tenant.OfNoDomain, tenant.IsUnverified:
+		w.users++
+		w.refused[why]++
+	}
+}
+
+// cannot says how many cannot be taken over and why, behind a blank, and the remedies; "" for nobody.
+func (w *whoIsThere) cannot() (text, fix string) {
+	n := 0
+	var why, fixes []string
+	for _, one := range []struct {
+		why       tenant.AdoptionRefusal
+		text, fix string
+	}{
+		{tenant.IsUnverified, "whose address is not verified", "switch Email verified on in Keycloak for each whose address is not verified, once you know whose the account is"},
+		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give those outside of its verified domains an address in one, or have the domain added to the organization and verified"},
+		{tenant.IsFederated, "whom a user federation keeps", ""},
+	} {
+		if w.refused[one.why] == 0 {
+			continue
+		}
+		n += w.refused[one.why]
+		why = append(why, fmt.Sprintf("%d %s", w.refused[one.why], one.text))
+		if one.fix != "" {
+			fixes = append(fixes, one.fix)
+		}
+	}
+	if n == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf(". %d of the users cannot be taken over: %s", n, strings.Join(why, ", ")), strings.Join(fixes, ";\n")
+}
+
+// existing says what holds for the users and groups that no tenant made or took over.
+func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, w whoIsThere) {
+	list, err := unownedGroups(ctx, c, t.Organization.ID, r.Resolved.Groups[t.Mapping.GroupParent])
 	if !r.could(err, checkExisting) {
 		return
 	}
-	found := Existing{Users: users, Groups: groups}
+	found, below := Existing{Users: w.users}, 0
+	for _, g := range list {
+		if !r.Protected.Group(g.ID) {
+			found.Groups++
+		}
+		below += g.SubGroupCount
+	}
 	text := found.String()
-	if more {
+	if w.more {
 		text = "at least " + text
 	}
-	// What an adoption refuses stays in the count: its lines say why.
+	sight := ""
+	if below > 0 {
+		sight = ". Groups below them are out of its sight"
+	}
+	cannot, verify := w.cannot()
 	fix := "see first what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
-	if len(r.Federations) > 0 {
-		fix += "\nUsers of a user federation are in the count, and nobody takes them over"
+	if verify != "" {
+		fix = verify + ";\n" + fix
 	}
 	switch {
 	case t.Policy.OwnedOnly:
-		r.pass(checkExisting, "the client sees only users that it made or took over (scope: owned), and neither renames nor deletes %d groups that no endpoint made", groups)
+		r.pass(checkExisting, "the client sees only users that it made or took over (scope: owned), and neither renames nor deletes the %s that no endpoint made%s", counted(found.Groups, "group"), sight)
 	case !found.Any():
-		r.pass(checkExisting, "an endpoint made or took over all users and groups")
+		r.pass(checkExisting, "an endpoint made or took over all users and groups that the client may change%s", sight)
+	case t.Policy.Adopts() && verify == "":
+		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
 	case t.Policy.Adopts():
-		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then", text)
+		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
 	case t.Party.Organization:
-		r.warn(checkExisting, fix, "%s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group", text)
+		r.warn(checkExisting, fix, "%s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s", text, sight, cannot)
 	default:
 		r.warn(checkExisting, fix+"\nor write scope: owned into the configuration, so that the client does not see these users",
-			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them", text)
+			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them%s%s", text, sight, cannot)
 	}
+}
+
+// fixLeavers are the commands that disable accounts.
+func (r *Report) fixLeavers(ids []string) string {
+	lines := []string{"disable these accounts in Keycloak, unless the people shall have access, as with kcadm.sh after kcadm.sh config credentials:"}
+	for _, id := range ids {
+		lines = append(lines, tenant.CommandLine("kcadm.sh", "update", "users/"+id, "-r", r.realm, "-s", "enabled=false"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// listed are some names of n.
+func listed(names []string, n int) string {
+	out := strings.Join(names, ", ")
+	if n > len(names) {
+		out += " and others"
+	}
+	return out
 }
 
 // leavers looks for members of an organization whom a client deactivated and whose accounts are open. It takes a call for
@@ -123,15 +230,12 @@ func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 		r.pass(checkLeavers, "no account is open whose user the client deactivated")
 		return
 	}
-	if n > maxNamed {
-		named = append(named, "and others")
-	}
-	r.failBeside(checkLeavers, "disable these accounts in Keycloak", "an earlier version answered 200 to the deactivation of %d users and left their accounts enabled: %s", n, strings.Join(named, ", "))
+	r.failBeside(checkLeavers, r.fixLeavers(named), "the client deactivated %s whose accounts are enabled and have no owner any more, so that they are shown as active and can log in: %s", counted(n, "user"), listed(named, n))
 }
 
 const (
 	// checkExisting is the check of what was there before the tenant.
 	checkExisting = "existing"
-	// checkLeavers is the check of users who were deactivated by an earlier version.
+	// checkLeavers is the check of users who were deactivated and whose accounts are open.
 	checkLeavers = "leavers"
 )

@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -92,25 +93,38 @@ func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n ne
 	return r.organizationGroups(ctx, c, n, id)
 }
 
-// refusing looks, for all organizations with their own tokens, which of them refuse users for want of a
-// verified domain.
-func (r *Report) refusing(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
-	if t.Organization.Alias != tenant.EveryOrganization || t.Policy.TakesAnyDomain() {
+// served counts the organizations with their own tokens, of which each is a tenant that doctor looks at by its path,
+// and looks which of them refuse users for want of a verified domain.
+func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+	if t.Organization.Alias != tenant.EveryOrganization {
 		return
 	}
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) { return c.Organizations(ctx, first, keycloak.MaxPage) })
 	if !r.could(err, checkOrganizations) {
 		return
 	}
+	list = slices.DeleteFunc(list, func(o keycloak.Organization) bool { return len(o.Attributes[tenant.AttrCredentials]) == 0 })
+	of := func(alias string) string {
+		one := tenant.Tenant{Path: tenant.OrganizationPath(t.Realm, alias), Entry: t.Entry}
+		return one.Command("doctor")
+	}
+	if len(list) == 0 {
+		r.pass(checkOrganizations, "no organization has a token yet")
+		return
+	}
+	have := "have"
+	if len(list) == 1 {
+		have = "has"
+	}
+	r.pass(checkOrganizations, "%s %s a token; what is right or wrong with each is told with its path: %s", counted(len(list), "organization"), have, of(list[0].Alias))
 	var commands []string
 	n := 0
 	for _, o := range list {
-		if text, _ := tenant.NoDomain(r.realm, o); text == "" || len(o.Attributes[tenant.AttrCredentials]) == 0 {
+		if text, _ := tenant.NoDomain(r.realm, o); text == "" || t.Policy.TakesAnyDomain() {
 			continue
 		}
 		if n++; n <= maxNamed {
-			one := tenant.Tenant{Path: tenant.OrganizationPath(t.Realm, o.Alias), Entry: t.Entry}
-			commands = append(commands, one.Command("doctor"))
+			commands = append(commands, of(o.Alias))
 		}
 	}
 	if n > 0 {
@@ -120,7 +134,10 @@ func (r *Report) refusing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 
 // lostOrganization says what has become of an organization.
 func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias string) error {
-	const fix = "remove the tenant, or write the new organizationID and new tokens once you know whose organization it is"
+	fix := "remove the tenant, or write the new organizationID and new tokens once you know whose organization it is"
+	if r.of != nil && r.of.OfOrganization {
+		fix = "remove the entry from organizations.overrides, or write the new organizationID into it once you know whose organization it is; that one needs a token of its own"
+	}
 	o, found, err := c.FindOrganization(ctx, alias)
 	switch {
 	case err != nil:

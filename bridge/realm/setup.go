@@ -26,6 +26,8 @@ type Options struct {
 	// or, where the server has no such role, manage-realm if ManageRealm allows it.
 	Organizations bool
 	ManageRealm   bool
+	// Again is the command line that runs setup for the same realm, for texts.
+	Again string
 }
 
 // Change is one step of making a realm fit.
@@ -72,7 +74,7 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 	}
 	if s.options.Feed && !settings.AdminEventsEnabled {
 		changes = append(changes, Change{
-			Text: fmt.Sprintf("store admin events (Events config), for %s unless the realm says for how long", keepEvents),
+			Text: "store admin events (Events config), for a day unless the realm says for how long",
 			do:   func(ctx context.Context) error { return s.admin.StoreAdminEvents(ctx, keepEvents) },
 		})
 	}
@@ -105,7 +107,7 @@ func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	}
 	out := r.Problems()
 	for _, name := range editable(profile, s.mapping) {
-		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and until that ends the tenant answers 503: setup --restrict-attributes takes the right from them", name))
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and until that ends the tenant answers 503. This takes the right from them: %s --restrict-attributes", name, s.options.Again))
 	}
 	return out, nil
 }

@@ -25,7 +25,9 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	if t.Party.Organization && t.Organization.ID.IsZero() { // of each organization it is another
 		return
 	}
-	looked, withoutKey, unowned := 0, 0, 0
+	looked, withoutKey := 0, 0
+	there := whoIsThere{refused: map[tenant.AdoptionRefusal]int{}}
+	fitness := r.Fitness()
 	values := map[string]int{}
 	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
 		list, err := readUsers(ctx, c, t, first)
@@ -41,9 +43,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 			if !keyed {
 				withoutKey++
 			}
-			if mapping.Unowned(u.Attributes) && !r.Protected.User(u.ID) && !r.Protected.ServiceAccount(u.ID) {
-				unowned++
-			}
+			there.add(t, fitness, u)
 		}
 		if len(list) < pagesAtOnce*keycloak.MaxPage {
 			break
@@ -51,7 +51,8 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	}
 	r.tellExternalIDs(t, looked, withoutKey, shared(values))
 	if len(r.Problems()) == 0 {
-		r.existing(ctx, c, t, unowned, looked >= maxLooked)
+		there.more = looked >= maxLooked
+		r.existing(ctx, c, t, there)
 		r.leavers(ctx, c, t)
 	}
 }

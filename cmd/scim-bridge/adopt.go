@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,7 +87,7 @@ func opens(t control.Tenant, mode control.AdoptMode) string {
 }
 
 // adoptions counts what became of accounts and groups.
-type adoptions struct{ adopted, linked, refused, own, released int }
+type adoptions struct{ adopted, linked, refused, own, released, unproven int }
 
 // add counts an adoption and prints it, but for what was the tenant's already.
 func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) error {
@@ -106,6 +107,9 @@ func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) erro
 	}
 	if a.Linked {
 		s.linked++
+	}
+	if a.Unproven != "" {
+		s.unproven++
 	}
 	var err error
 	switch {
@@ -129,6 +133,9 @@ func lineOf(a bridge.Adoption) string {
 	if len(a.Changes) > 0 {
 		text += "; changes: " + strings.Join(a.Changes, ", ")
 	}
+	if a.Unproven != "" {
+		text += "; look whose it is: it has " + a.Unproven
+	}
 	return text
 }
 
@@ -142,9 +149,14 @@ func (s *adoptions) print(out io.Writer, mode control.AdoptMode) {
 		return
 	}
 	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.adopted, s.linked, s.refused, s.own, note)
+	if s.unproven > 0 {
+		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.unproven)
+	}
 }
 
 // adopt is what a running bridge does for the command.
 func (a *app) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
-	return a.service.Adopt(ctx, t, bridge.AdoptOptions(mode), func(one bridge.Adoption) error { return each(one) })
+	others := slices.DeleteFunc(a.watcher.Tenants.All(), func(other *tenant.Tenant) bool { return other == t || other.Realm != t.Realm })
+	o := bridge.AdoptOptions{DryRun: mode.DryRun, Undo: mode.Undo, Others: others}
+	return a.service.Adopt(ctx, t, o, func(one bridge.Adoption) error { return each(one) })
 }

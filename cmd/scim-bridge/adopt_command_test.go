@@ -161,7 +161,7 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 			guest := c.of["globex"].create(t, "/Users", `{"userName":"gus"}`)
 			c.admit(t, guest, "acme")
 			got := b.adoptions(t, b.controlled(t), tenant.OrganizationPath(b.realm, "acme"))
-			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified", "gus": "a tenant owns it"} {
+			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak", "gus": "a tenant owns it"} {
 				if got[name].Reason != want || (got[name].Outcome == bridge.Adopted) != (want == "") {
 					t.Errorf("%s is %+v, want %q", name, got[name], want)
 				}

@@ -253,6 +253,7 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client, m *mapping.Mapping) (*realm.Setup, []realm.Change, error) {
 	o := realm.Options{
 		ClientID: f.clientID, Relax: f.relax, Scripts: f.scripts, Restrict: f.restrict, Usernames: f.usernames, Feed: f.feed, Organizations: f.every || f.organization != "", ManageRealm: f.manageRealm,
+		Again: f.again(),
 	}
 	if !f.yes {
 		offers, err := realm.Offers(ctx, admin, m)
@@ -264,6 +265,25 @@ func (f setupFlags) plan(ctx context.Context, in *asker, admin *keycloak.Client,
 	s := realm.NewSetup(admin, m, o)
 	changes, err := s.Plan(ctx)
 	return s, changes, err
+}
+
+// again is the command line that runs setup for the same realm and the same mapping.
+func (f setupFlags) again() string {
+	words := []string{"scim-bridge", "setup", "--url", f.url, "--realm", f.realm}
+	for _, one := range [][3]string{
+		{"--admin-realm", f.adminRealm, "master"}, {"--client-id", f.clientID, realm.DefaultClientID}, {"--mapping", f.mapping, ""}, {"--organization", f.organization, ""},
+	} {
+		if one[1] != one[2] {
+			words = append(words, one[0], one[1])
+		}
+	}
+	if f.every {
+		words = append(words, "--all-organizations")
+	}
+	if f.manageRealm {
+		words = append(words, "--allow-manage-realm")
+	}
+	return tenant.CommandLine(words...)
 }
 
 // offer asks for what the options do not have.
@@ -303,6 +323,8 @@ type result struct {
 	Config  string `json:"config"`
 	// Kept says that Config was there already: what setup would write is in this file.
 	Kept string `json:"kept,omitempty"`
+	// Missing are the lines of Kept that Config does not have.
+	Missing []string `json:"missing,omitempty"`
 }
 
 const (
@@ -344,7 +366,11 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	file := filepath.Join(f.out, configName)
 	if _, err := os.Stat(file); err == nil {
 		draft.SecretFile += next
-		return result{Config: file, Kept: file + next}, f.writeDraft(draft, file+next, secret)
+		if err := f.writeDraft(draft, file+next, secret); err != nil {
+			return result{}, err
+		}
+		missing, err := missingLines(file, config.Render(draft))
+		return result{Config: file, Kept: file + next, Missing: missing}, err
 	}
 	if err := errors.Join(os.MkdirAll(f.out, 0o700), f.writeCredentials(key, tokens), f.writeDraft(draft, file, secret)); err != nil {
 		return result{}, err
@@ -358,6 +384,29 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 	}
 	path := c.Realms[f.realm].Tenants[0].Path
 	return result{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// missingLines are the lines of a text that a file does not have, but for comments and the name of the new secret.
+func missingLines(file, text string) ([]string, error) {
+	held, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	bare := func(line string) string {
+		line, _, _ = strings.Cut(line, " #")
+		return strings.TrimLeft(strings.TrimSpace(line), "- ")
+	}
+	has := map[string]bool{"": true}
+	for line := range strings.Lines(string(held)) {
+		has[bare(line)] = true
+	}
+	var out []string
+	for line := range strings.Lines(text) {
+		if line = bare(line); !has[line] && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "clientSecretFile:") {
+			out = append(out, line)
+		}
+	}
+	return out, nil
 }
 
 // next is the end of the names of files that are kept from those in use.
@@ -412,7 +461,11 @@ func (f setupFlags) print(out io.Writer, r result) error {
 		return json.NewEncoder(out).Encode(r)
 	}
 	if r.Kept != "" {
-		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, tenant.CommandLine("scim-bridge", "tokens", "new", "--config", r.Config))
+		todo := tenant.CommandLine("scim-bridge", "serve", "--config", r.Config)
+		if len(r.Missing) > 0 {
+			todo = fmt.Sprintf("write into %s what it shall have of these lines, which stand in %s; a running bridge applies them\n          %s", r.Config, r.Kept, strings.Join(r.Missing, "\n          "))
+		}
+		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
 		return err
 	}
 	if r.Token == "" {

@@ -38,6 +38,9 @@ func (f setupFlags) existingChoices() map[string]string {
 // checkExisting refuses a value of --existing that there is not.
 func (f setupFlags) checkExisting() error {
 	choices := f.existingChoices()
+	if f.existing == existingLeave && choices[existingLeave] == "" {
+		return codedError{exitUsage, errors.New("--existing must be adopt or manage: the endpoint of an organization is for its members, so that there is nobody whom it could leave out; with manage it disables no account that is not the organization's")}
+	}
 	if _, known := choices[f.existing]; !known && f.existing != "" {
 		return codedError{exitUsage, fmt.Errorf("--existing must be %s", strings.Join(sortedKeys(choices), " or "))}
 	}
@@ -59,19 +62,19 @@ func sortedKeys(m map[string]string) []string {
 // chooseExisting asks what shall hold for the users and groups that are there, if there are some and
 // the flags do not say. Nobody who agreed to everything is asked: they are told.
 func (f *setupFlags) chooseExisting(ctx context.Context, in *asker, admin *keycloak.Client) error {
-	if f.existing != "" || f.out == "" || f.every {
+	if f.existing != "" || f.out == "" {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(f.out, configName)); err == nil { // which decided that already
 		return nil
 	}
-	found, err := realm.FindExisting(ctx, admin, f.organizationID)
+	found, of, err := f.findExisting(ctx, admin)
 	if err != nil || !found.Any() {
 		return err
 	}
 	f.existing = existingManage
 	choices := f.existingChoices()
-	fmt.Fprintf(in.out, "There are %s already. The client\n", found)
+	fmt.Fprintf(in.out, "There are %s already%s. The client\n", found, of)
 	for _, name := range sortedKeys(choices) {
 		fmt.Fprintf(in.out, "  - %s (%s)\n", choices[name], name)
 	}
@@ -80,6 +83,16 @@ func (f *setupFlags) chooseExisting(ctx context.Context, in *asker, admin *keycl
 		return nil
 	}
 	return f.askExisting(in, choices)
+}
+
+// findExisting counts who and what is there, and says of what where it is of several.
+func (f *setupFlags) findExisting(ctx context.Context, admin *keycloak.Client) (found realm.Existing, of string, err error) {
+	if f.every {
+		found, err = realm.FindAllExisting(ctx, admin)
+		return found, ", of all organizations together", err
+	}
+	found, err = realm.FindExisting(ctx, admin, f.organizationID)
+	return found, "", err
 }
 
 func (f *setupFlags) askExisting(in *asker, choices map[string]string) error {

@@ -37,7 +37,7 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	} {
 		list := args()
 		_, told, code := command(t, answers, list...)
-		if code != 0 || !strings.Contains(told, "There are 2 users and 1 groups already.") || !strings.Contains(told, "changes and disables these users") {
+		if code != 0 || !strings.Contains(told, "There are 2 users and 1 group already.") || !strings.Contains(told, "changes and disables these users") {
 			t.Fatalf("setup answered %q = %d:\n%s", answers, code, told)
 		}
 		wantPolicy(t, list, want)
@@ -61,6 +61,36 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 		if _, told, code := command(t, "", args(wrong...)...); code != exitUsage || !strings.Contains(told, "--existing must be ") {
 			t.Errorf("setup %v = %d, %s", wrong, code, told)
 		}
+	}
+}
+
+// TestSetupOfAllOrganizationsAsksToo: of the members and groups of all of them.
+func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
+	t.Parallel()
+	c := newEvery(t, keycloaktest.NewFake(t).Server())
+	b := c.realm
+	for _, name := range []string{"jane", "joe", "stranger"} {
+		id := b.account(t, name, true)
+		if name != "stranger" {
+			c.admit(t, id.String(), map[string]string{"jane": "acme", "joe": "globex"}[name])
+		}
+	}
+	b.group(t, "crew", c.ids["acme"].TopLevel())
+	dir := t.TempDir()
+	args := []string{
+		"setup", "--url", c.server.URL, "--realm", b.realm, "--admin-user", c.server.Admin, "--admin-password", c.server.Password,
+		"--relax-validators", "--allow-all-scripts", "--allow-username-changes", "--change-feed", "--all-organizations", "--out", dir,
+	}
+	_, told, code := command(t, "adopt\ny\n", args...)
+	if code != 0 || !strings.Contains(told, "There are 2 users and 1 group already, of all organizations together.") || strings.Contains(told, "leave") {
+		t.Fatalf("setup = %d:\n%s", code, told)
+	}
+	written, problems := config.Load(filepath.Join(dir, configName))
+	if len(problems) > 0 || written.Realms[b.realm].Organizations.Adopt != config.AdoptUnowned {
+		t.Errorf("setup wrote %+v, %v", written.Realms[b.realm], problems)
+	}
+	if _, told, code := command(t, "", append(args, "--existing", "leave")...); code != exitUsage || !strings.Contains(told, "nobody whom it could leave out") {
+		t.Errorf("setup --existing leave = %d, %s", code, told)
 	}
 }
 
@@ -94,9 +124,9 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 			}
 			c.admit(t, c.of["globex"].create(t, "/Users", `{"userName":"of-globex"}`), "acme") // whom an endpoint made
 			for of, b := range c.bothTenants() {
-				text := map[string]string{"realm": "2 users and 1 groups that no endpoint made", "organization": "1 users and 1 groups that no endpoint made"}[of]
+				text := map[string]string{"realm": "2 users and 1 group that no endpoint made", "organization": "1 user and 1 group that no endpoint made"}[of]
 				if of == "realm" && !c.of["acme"].organizationGroups(t) {
-					text = "2 users and 1 groups that no endpoint made"
+					text = "2 users and 1 group that no endpoint made"
 				}
 				found := c.finding(t, b, "existing")
 				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "\nscim-bridge adopt ") || !strings.Contains(found.Fix, "--tenant "+b.path(t)+" --dry-run\n") {

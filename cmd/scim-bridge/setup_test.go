@@ -236,3 +236,26 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 		t.Errorf("config.yaml.new is %+v, %v", c, problems)
 	}
 }
+
+// TestSetupAgainSaysWhatItWouldWrite into a configuration that is there: another mapping file is in use once it stands in
+// that file.
+func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	name, _ := newEmptyRealm(t, server)
+	dir, mapping := t.TempDir(), mappingFile(t, "version: 1\n")
+	args := []string{"setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes", "--out", dir}
+	for _, c := range []struct {
+		flags []string
+		next  string
+	}{
+		{nil, ""},
+		{[]string{"--mapping", mapping}, "Next      write into " + filepath.Join(dir, configName) + " what it shall have of these lines"},
+		{nil, "Next      scim-bridge serve --config "},
+	} {
+		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
+		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `          mapping: "`+mapping+"\"\n") != (c.flags != nil) {
+			t.Errorf("setup %v ends with %d and prints\n%s%s", c.flags, code, out, told)
+		}
+	}
+}

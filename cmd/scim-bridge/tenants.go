@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -108,13 +109,41 @@ func socketOf(cmd *cobra.Command, file string) (string, error) {
 	return c.Admin.Socket, err
 }
 
-// findTenant is the tenant of a running bridge with a path, or with "" the only one.
+// findTenant is the tenant of a running bridge with a path, or with "" the only one. What holds for all
+// organizations of a realm is no endpoint, and is found by its path alone.
 func findTenant(all []control.Tenant, path string) (control.Tenant, error) {
-	i := slices.IndexFunc(all, func(t control.Tenant) bool { return t.Path == path || path == "" && len(all) == 1 })
-	if i < 0 {
-		return control.Tenant{}, codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; scim-bridge tenants list shows them", path)}
+	endpoints := slices.DeleteFunc(slices.Clone(all), isEvery)
+	if i := slices.IndexFunc(all, func(t control.Tenant) bool { return t.Path == path }); i >= 0 {
+		return all[i], nil
 	}
-	return all[i], nil
+	switch {
+	case path == "" && len(endpoints) == 1:
+		return endpoints[0], nil
+	case len(endpoints) == 0:
+		return control.Tenant{}, codedError{exitUsage, errors.New("the bridge serves organizations with a token, and no organization has a token yet; scim-bridge tokens new --organization ALIAS makes one, and the bridge finds it within a minute")}
+	case path == "":
+		return control.Tenant{}, codedError{exitUsage, fmt.Errorf("say with --tenant which tenant is meant: %s", pathsOf(endpoints))}
+	}
+	return control.Tenant{}, codedError{exitUsage, fmt.Errorf("the bridge has no tenant %q; it has %s", path, pathsOf(endpoints))}
+}
+
+// isEvery reports whether a tenant stands for what holds for all organizations of a realm.
+func isEvery(t control.Tenant) bool { return t.Organization == tenant.EveryOrganization }
+
+// maxPaths bounds how many paths a text names.
+const maxPaths = 10
+
+// pathsOf are the paths of tenants, for people.
+func pathsOf(all []control.Tenant) string {
+	var out []string
+	for i, t := range all {
+		if i == maxPaths {
+			out = append(out, "and others that scim-bridge tenants list shows")
+			break
+		}
+		out = append(out, t.Path)
+	}
+	return strings.Join(out, ", ")
 }
 
 // runningTenant is findTenant of the bridge that runs with a configuration, and its socket.
@@ -126,7 +155,9 @@ func runningTenant(cmd *cobra.Command, file, path string) (socket string, t cont
 	if err != nil {
 		return "", t, err
 	}
-	t, err = findTenant(all, path)
+	if t, err = findTenant(all, path); err == nil && isEvery(t) { // which has no users
+		t, err = findTenant(slices.DeleteFunc(all, isEvery), "")
+	}
 	return socket, t, err
 }
 

@@ -150,7 +150,7 @@ users:
 			for _, want := range []string{
 				`let administrators view the user attribute nick, which the realm declares`,
 				`declare the user attribute kind for administrators only`,
-				`left for you: user attribute "phone" can be edited by users themselves`, "--restrict-attributes",
+				`left for you: user attribute "phone" can be edited by users themselves`, "scim-bridge setup --url " + server.URL + " --realm " + realm + " --mapping ", " --restrict-attributes\n",
 			} {
 				if code != 0 || !strings.Contains(told, want) {
 					t.Errorf("setup --mapping = %d, want %q in:\n%s", code, want, told)

@@ -1,0 +1,61 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// releaseUser plans that the request's account is no tenant's any more. It refuses that for an account whose user
+// another tenant deactivated: that tenant could only mark the user as inactive, and the mark holds as long as the
+// account has an owner. The user would be active again.
+func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (change, error) {
+	id, user, err := r.account(ctx)
+	if err != nil || !r.Tenant.Party.Adopted(user.Attributes) {
+		return change{}, err
+	}
+	by, err := a.deactivatedBy(ctx, r, id, user)
+	if err != nil {
+		return change{}, err
+	}
+	if len(by) > 0 {
+		out.Outcome = Refused
+		out.Reason = fmt.Sprintf("its user was deactivated at %s, and would be active there again; disable the account in Keycloak first, or activate or remove the user there", strings.Join(by, " and "))
+		return change{}, nil
+	}
+	out.Outcome = Released
+	return change{plan: plan.ForReleasedUser(id, user)}, nil
+}
+
+// deactivatedBy names the tenants beside that of the request whose clients deactivated the user of an account that
+// is enabled. An organization that the user left has no say. It takes a call for each organization that marked the user.
+func (a adopter) deactivatedBy(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User) ([]string, error) {
+	var out []string
+	for _, key := range user.Attributes[mapping.AttrGuest] {
+		if key == r.Tenant.Party.Key || !(mapping.Party{Key: key}).Deactivated(user) {
+			continue
+		}
+		name := "the tenant with the key " + key
+		organization, _ := keycloak.ParseOrganizationID(key) // the key of an organization's tenant, unless the configuration says otherwise
+		if i := slices.IndexFunc(a.o.Others, func(t *tenant.Tenant) bool { return t.Party.Key == key }); i >= 0 {
+			name, organization = "the tenant "+a.o.Others[i].Path, a.o.Others[i].Organization.ID
+		}
+		if !organization.IsZero() {
+			_, err := r.client.OrganizationMember(ctx, organization, id)
+			if kind := keycloak.KindOf(err); kind == keycloak.NotFound || kind == keycloak.NoOrganization {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
