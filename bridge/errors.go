@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
@@ -187,7 +188,7 @@ func (r *request) takenRemedy(userName bool) string {
 	case r.rt.Schema.ID == scim.GroupURN:
 		return "find the group by a filter on displayName and use that id, or send another value"
 	case !r.organization().IsZero() || r.Tenant.Policy.OwnedOnly:
-		return "send another value, or have the operator look up the account in Keycloak and, if it is the user's, take it over with scim-bridge adopt"
+		return "send another value, or have the operator look up the account in Keycloak and, if it is the user's, let this endpoint take it over"
 	case userName:
 		return "find the user by a filter on userName and use that id, or send another value"
 	}
@@ -200,12 +201,17 @@ func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 	var texts []string
 	for _, f := range e.Fields {
 		name := r.attributeOf(f.Field)
+		if strings.HasPrefix(strings.ToLower(name), mapping.OwnPrefix) { // which is no name to a client
+			name = "what the bridge keeps with the " + strings.ToLower(r.rt.Name)
+		}
 		if f.Code == codeReadOnly {
 			out.Type = scim.MutabilityErr
 		}
 		why := reason(name, f, refusedValue(err, f.Field))
-		texts = append(texts, name+" "+why.text)
-		out.Remedy = joined(out.Remedy, why.remedy)
+		if text := name + " " + why.text; !slices.Contains(texts, text) {
+			texts = append(texts, text)
+			out.Remedy = joined(out.Remedy, why.remedy)
+		}
 	}
 	if policy, ok := strings.CutPrefix(e.Message, passwordPolicy); ok {
 		_, rule, _ := strings.Cut(policy, "Invalid password: ")

@@ -43,6 +43,24 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 	return out
 }
 
+// federatedSince words a refusal of Keycloak by the user federation of the account as it is now: the provider may have come
+// or changed since the last look. It takes a call, of such an account alone.
+func (s *Service) federatedSince(ctx context.Context, r *request, cur current, ch change, err error) error {
+	failed, ok := errors.AsType[*apply.Error](err)
+	if !ok || cur.user.FederationLink == "" || failed.Done > 0 || keycloak.KindOf(err) != keycloak.Invalid {
+		return err
+	}
+	list, failure := r.client.Federations(ctx)
+	if failure != nil {
+		return err
+	}
+	r.fitness.Federations = map[string]keycloak.Federation{}
+	for _, f := range list {
+		r.fitness.Federations[f.ID] = f
+	}
+	return cmp.Or(s.federated(ctx, r, cur, ch), err)
+}
+
 // federatedCreation refuses a new user when Keycloak would write the user to a directory and keep no copy. Keycloak
 // would then store the names alone, not whose the account is nor that it is inactive (measured on 26.7.5).
 func (r *request) federatedCreation() error {
@@ -309,6 +327,7 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	}
 	out.Cause = err
 	switch {
+	case failed.Step.Enables(): // of a user who was inactive there were no sessions to speak of
 	case failed.Done > 0 && failed.Step.Kind == plan.UpdateUser:
 		out.Detail += "; the user's sessions were ended"
 	case failed.Done > 0:

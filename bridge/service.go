@@ -581,7 +581,7 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 		_, err = s.apply(ctx, r, ch.plan)
 	}
 	if err != nil {
-		return s.fail(r, r.taken(ctx, err))
+		return s.fail(r, s.federatedSince(ctx, r, cur, ch, r.taken(ctx, err)))
 	}
 	return nil
 }

@@ -66,6 +66,11 @@ func (s Step) ChangedGroup() string {
 	return s.Group.String()
 }
 
+// Enables reports whether the step enables an account.
+func (s Step) Enables() bool {
+	return s.UserUpdate != nil && s.UserUpdate.Enabled != nil && *s.UserUpdate.Enabled
+}
+
 // ChangesRoles reports whether the step grants or revokes roles.
 func (s Step) ChangesRoles() bool { return s.Kind == GrantRoles || s.Kind == RevokeRoles }
 

@@ -139,3 +139,44 @@ func TestNewUsersOfADirectory(t *testing.T) {
 		f.create(t, "/Users", strings.ReplaceAll(body, "new", "newer"))
 	}
 }
+
+// TestADirectoryThatCameSinceTheLook: in the minute until the bridge looks again a refusal says the same as afterwards,
+// and names nothing that is the bridge's own.
+func TestADirectoryThatCameSinceTheLook(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.Real(t)
+	b := newBridgeOn(t, server, nil)
+	provider := keycloaktest.StartLDAP(t, persons("ann"), nil).Federate(t, server, b.realm, keycloaktest.FederationOptions{Name: corp, EditMode: keycloak.EditReadOnly, Imports: true})
+	provider.Sync()
+	ann := "/Users/" + b.named(t, "ann").ID
+	bodies := map[string]string{
+		http.MethodPut:   `{"userName":"ann","externalId":"E","active":true,"name":{"givenName":"Zoe","familyName":"Else"},"emails":[{"value":"zoe@acme.test","type":"home"}],"title":"T"}`,
+		http.MethodPatch: patchBody(`{"op":"add","path":"externalId","value":"E"}`),
+	}
+	told := map[string]string{}
+	for method, body := range bodies {
+		told[method] = b.refused(t, http.StatusBadRequest, method, ann, body)
+		if strings.Contains(told[method], "scim.") || !strings.Contains(told[method], `the user federation "`+corp+`"`) {
+			t.Errorf("before the look %s says %q", method, told[method])
+		}
+	}
+	b.look(t)
+	for method, body := range bodies {
+		if after := b.refused(t, http.StatusBadRequest, method, ann, body); after != told[method] {
+			t.Errorf("%s says %q, before the look %q", method, after, told[method])
+		}
+	}
+}
+
+// TestAnActivationWhileTheDirectoryIsAway tells of no sessions.
+func TestAnActivationWhileTheDirectoryIsAway(t *testing.T) {
+	t.Parallel()
+	f := newFederated(t, persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditWritable, Imports: true}, nil)
+	ann := "/Users/" + f.named(t, "ann").ID
+	f.must(t, http.MethodPatch, ann, replaceBody("active", "false"))
+	f.ldap.Stop()
+	adminSend(t, f.server, http.MethodPost, "/admin/realms/"+f.realm+"/clear-user-cache", "")
+	if told := f.refused(t, http.StatusServiceUnavailable, http.MethodPatch, ann, replaceBody("active", "true")); strings.Contains(told, "session") || !strings.Contains(told, "does not answer") {
+		t.Errorf("the activation is refused with %q", told)
+	}
+}

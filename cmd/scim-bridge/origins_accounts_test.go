@@ -22,12 +22,13 @@ type foundAccount struct {
 
 // The ways in which accounts come to be.
 const (
-	byConsole      = "an administrator made in the console"
+	byConsole      = "an administrator made in the console, with a verified address"
+	byConsoleBare  = "an administrator made in the console, without a verified address"
 	byRegistration = "a person made by registering"
 	byOwnLogin     = "a first login through the organization's identity provider made"
 	byInvitation   = "an invitation of the organization made"
 	byOtherLogin   = "a first login through another identity provider made"
-	byOtherSCIM    = "another SCIM server made"
+	byOtherSCIM    = "another SCIM server made, without a verified address"
 	byDirectory    = "a directory (LDAP) keeps, imported and read-only"
 	byDirectoryRaw = "a directory (LDAP) keeps, not imported"
 	byOther        = "another endpoint made"
@@ -40,6 +41,8 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 	switch origin {
 	case byConsole:
 		return w.member(t, w.consoleAccount(t, true, nil))
+	case byConsoleBare:
+		return w.member(t, w.consoleAccount(t, false, nil))
 	case byRegistration:
 		return w.member(t, w.registered(t))
 	case byOwnLogin:
@@ -414,7 +417,7 @@ const accountsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsFor
 // refusal has none, and the page says what was found.
 func TestWhatHoldsForAccounts(t *testing.T) {
 	t.Parallel()
-	origins := []string{byConsole, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byThis, byDirectory, byDirectoryRaw}
+	origins := []string{byConsole, byConsoleBare, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byThis, byDirectory, byDirectoryRaw}
 	verbs := []string{
 		reads, findsByName, findsByEmail, findsByKey, creates, changesName, changesTitle, replaces, changesEmail, changesUser, setsPassword, deactivatesIt, joinsGroup, partsGroup, deletesIt,
 	}

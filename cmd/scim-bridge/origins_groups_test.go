@@ -23,29 +23,27 @@ type foundGroup struct {
 
 // The ways in which groups come to be that accounts do not.
 const (
+	inConsole  = "an administrator made in the console"
 	aboveOther = "stands above another one"
 	ofLDAP     = "a directory (LDAP) has"
-	withAdmin  = "has an administrator of the realm as a member"
+	withAdmin  = "this endpoint made, and that has an administrator of the realm as a member"
+	foundAdmin = "an administrator made in the console, and that has an administrator of the realm as a member"
 )
 
 // newGroup makes a group of an origin.
 func (w *walk) newGroup(t *testing.T, origin string) foundGroup {
 	t.Helper()
 	switch origin {
-	case byConsole:
+	case inConsole:
 		return w.consoleGroup(t)
 	case aboveOther:
 		g := w.consoleGroup(t)
 		w.b.group(t, w.name("below"), g.id)
 		return g
 	case withAdmin:
-		g, admin := w.scimGroup(t), w.scimAccount(t, w.b)
-		w.b.grant(t, userID(t, admin.id), w.b.known(t, right("view-users")))
-		w.b.look(t)
-		if err := w.b.admin.AddMember(t.Context(), userID(t, admin.id), g.id); err != nil {
-			t.Fatal(err)
-		}
-		return g
+		return w.withAdministrator(t, w.scimGroup(t))
+	case foundAdmin:
+		return w.withAdministrator(t, w.consoleGroup(t))
 	case ofLDAP:
 		if w.column.of == "organization" { // such groups are the realm's
 			return foundGroup{}
@@ -55,6 +53,18 @@ func (w *walk) newGroup(t *testing.T, origin string) foundGroup {
 		return w.foreignGroup(t)
 	}
 	return w.scimGroup(t)
+}
+
+// withAdministrator makes an administrator a member of a group.
+func (w *walk) withAdministrator(t *testing.T, g foundGroup) foundGroup {
+	t.Helper()
+	admin := w.scimAccount(t, w.b)
+	w.b.grant(t, userID(t, admin.id), w.b.known(t, right("view-users")))
+	w.b.look(t)
+	if err := w.b.admin.AddMember(t.Context(), userID(t, admin.id), g.id); err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // consoleGroup has a role, where a role of a group has an effect in Keycloak.
@@ -248,7 +258,7 @@ const groupsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsForGr
 // TestWhatHoldsForGroups is TestWhatHoldsForAccounts for groups.
 func TestWhatHoldsForGroups(t *testing.T) {
 	t.Parallel()
-	origins := []string{byConsole, aboveOther, withAdmin, byOther, byThis, ofLDAP}
+	origins := []string{inConsole, aboveOther, foundAdmin, withAdmin, byOther, byThis, ofLDAP}
 	verbs := []string{reads, findsByDisplay, creates, changesTitle, renames, addsMember, removesMember, empties, deletesIt}
 	walkTable(t, groupsCommand, "A group", origins, verbs, func(t *testing.T, w *walk) cells {
 		t.Helper()
