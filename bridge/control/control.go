@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -42,8 +43,10 @@ type Tenant struct {
 	PatchResponse  string   `json:"patchResponse"`
 	Access         string   `json:"access"`
 	BasicAuth      bool     `json:"basicAuth,omitempty"`
-	Domains        string   `json:"domains,omitempty"` // of a tenant of an organization
-	RemovalBrake   string   `json:"removalBrake"`      // off, clear, holding or lifted, and why or until when
+	Domains        string   `json:"domains,omitempty"`     // of a tenant of an organization
+	RemovalBrake   string   `json:"removalBrake"`          // off, clear, holding or lifted, and why or until when
+	BrakeLimits    string   `json:"brakeLimits,omitempty"` // how many may go, unless the brake is off
+	MappingFile    string   `json:"mappingFile,omitempty"` // absent: the built-in mapping
 	Tokens         []Token  `json:"tokens"`
 	Schemas        []string `json:"schemas"` // URNs
 }
@@ -64,9 +67,12 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(t),
-		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{},
+		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{}, MappingFile: t.Entry.Mapping,
 	}
-	if out.Warning, out.Fix = t.NoDomain(); out.Problem != "" {
+	if limits := t.Policy.RemovalBrake; !limits.Off() {
+		out.BrakeLimits = fmt.Sprintf("%d%% of the users within %s, and %d in any case", limits.Max, strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(limits.Window.String()), limits.Floor)
+	}
+	if out.Warning, out.Fix = t.NoDomain(); out.Problem+out.Mapping != "" {
 		out.Fix = t.Command("doctor")
 	}
 	switch {
@@ -344,7 +350,7 @@ func ask(ctx context.Context, socket, method, path string) (io.ReadCloser, error
 	}
 	res, err := Client(socket).Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w on %s: %w", ErrAbsent, socket, err)
+		return nil, fmt.Errorf("%w on %s; scim-bridge serve with the same configuration starts one: %w", ErrAbsent, socket, err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.Join(fmt.Errorf("the bridge on %s answers %s", socket, res.Status), res.Body.Close())

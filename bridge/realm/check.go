@@ -482,6 +482,8 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 	}
 	if narrow(p) {
 		r.pass("scripts", "user names have Latin letters alone, so that none looks like another one in another script. This lets all scripts in: %s", r.fix(fixScripts))
+	} else {
+		r.pass("scripts", "user names may have letters of all scripts")
 	}
 	for _, v := range strict(p) {
 		r.warn("validators", fixRelax, "the validator %q of %s refuses common values such as o'neil@example.com", v.validator, v.attribute)
@@ -490,7 +492,10 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 
 // adminEdit is the policy under which undeclared attributes are kept and users
 // cannot touch them. Under ENABLED a user's own account update erases them.
-const adminEdit = "ADMIN_EDIT"
+const (
+	adminEdit     = "ADMIN_EDIT"
+	enabledForAll = "ENABLED"
+)
 
 // faultOf says what is wrong with the declaration of an attribute, "" for nothing.
 func faultOf(p keycloak.UserProfile, d mapping.Declaration) string {
@@ -498,6 +503,8 @@ func faultOf(p keycloak.UserProfile, d mapping.Declaration) string {
 	switch {
 	case a == nil && p.UnmanagedPolicy == adminEdit:
 		return ""
+	case a == nil && p.UnmanagedPolicy == enabledForAll:
+		return "is not declared in the user profile, so that users can change it and their own update of the account erases it"
 	case a == nil:
 		return "is not declared in the user profile, so that Keycloak drops it without a word"
 	case !slices.Contains(a.Edit, "admin") || !slices.Contains(a.View, "admin"):

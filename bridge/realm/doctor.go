@@ -150,7 +150,16 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		r.pass("privileges", "the account has none that it does not need")
 		return
 	}
-	r.warn("privileges", "take these roles from the service account, unless another tenant of the realm needs them", "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+	r.warn("privileges", "take these roles from the service account, unless another tenant of the realm needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+}
+
+// takeRoles is the command that takes roles of realm-management from the service account.
+func (r *Report) takeRoles(roles []string) string {
+	words := []string{"kcadm.sh", "remove-roles", "-r", r.realm, "--uusername", "service-account-" + cmp.Or(r.of.Entry.ClientID, DefaultClientID), "--cclientid", "realm-management"}
+	for _, role := range roles {
+		words = append(words, "--rolename", role)
+	}
+	return tenant.CommandLine(words...)
 }
 
 // settings looks at what else the realm is set to.

@@ -29,7 +29,7 @@ func NoDomain(realm string, o keycloak.Organization) (text, fix string) {
 		return "", ""
 	}
 	text = fmt.Sprintf("the organization %q has no verified domain, so that every user with an address, or with an address as user name, is refused", o.Alias)
-	fix = "say that the domains are the organization's once you know that, or write domains: any for it into the configuration:\n" +
+	fix = "say that the domains are the organization's once you know that, or write domains: any for it into the configuration. The bridge sees it within a minute; kcadm.sh logs in with kcadm.sh config credentials first:\n" +
 		CommandLine("kcadm.sh", "update", "organizations/"+o.ID, "-r", realm, "-s", "domains="+string(value))
 	return text, fix
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_60_AnAdoptionTakesNoValueOfAnotherTenant: what the realm's tenant wrote to an account that
+// TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant: what the realm's tenant wrote to an account that
 // nobody owns is neither shown to an organization that takes the account over nor stored with the
 // organization's values: by no method, and by no later request.
-func TestSecurity_60_AnAdoptionTakesNoValueOfAnotherTenant(t *testing.T) {
+func TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_61_UndoingAnAdoptionActivatesNobody: the mark by which another tenant deactivated the user holds as long as the
+// TestSecurity_63_UndoingAnAdoptionActivatesNobody: the mark by which another tenant deactivated the user holds as long as the
 // account has an owner. So the account is not given back, and both modes say which tenant that is and what to do. Each of
 // the remedies is done.
-func TestSecurity_61_UndoingAnAdoptionActivatesNobody(t *testing.T) {
+func TestSecurity_63_UndoingAnAdoptionActivatesNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
 		t.Run(name, func(t *testing.T) {

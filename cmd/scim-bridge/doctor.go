@@ -91,6 +91,10 @@ func printDiagnoses(out io.Writer, all []diagnosis) {
 				fmt.Fprintf(out, "      fix: %s\n", strings.ReplaceAll(f.Fix, "\n", "\n           "))
 			}
 		}
-		fmt.Fprintf(out, "%d passed, %d warnings, %d failed\n", d.count(realm.Pass), d.count(realm.Warn), d.count(realm.Fail))
+		warnings := "warnings"
+		if d.count(realm.Warn) == 1 {
+			warnings = "warning"
+		}
+		fmt.Fprintf(out, "%d passed, %d %s, %d failed\n", d.count(realm.Pass), d.count(realm.Warn), warnings, d.count(realm.Fail))
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -220,6 +221,8 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"patch response", t.PatchResponse},
 		{"domains", t.Domains},
 		{"removal brake", t.RemovalBrake},
+		{"brake limits", t.BrakeLimits},
+		{"mapping", cmp.Or(t.MappingFile, "built-in")},
 		{"tokens", strings.Join(tokens, ", ")},
 		{"basicAuth", basic},
 		{"schemas", strings.Join(t.Schemas, " ")},

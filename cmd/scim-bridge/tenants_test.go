@@ -20,7 +20,7 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 		t.Errorf("tenants list = %d, %s%s", code, out, told)
 	}
 	out, told, code = command(t, "", "tenants", "show", "--config", s.file)
-	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp " + strings.Split(s.Token, "_")[1] + " until 20", "state            fit\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
+	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp " + strings.Split(s.Token, "_")[1] + " until 20", "state            fit\n", "brake limits     20% of the users within 1h, and 3 in any case\n", "mapping          built-in\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, s.Token) {
 			t.Errorf("tenants show = %d, want %q in:\n%s%s", code, want, out, told)
 		}
@@ -54,7 +54,7 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 	}
 	s.rest()
 	_ = s.cmd.Wait()
-	if _, told, code := command(t, "", "tenants", "list", "--config", s.file); code != exitFailure || !strings.Contains(told, "no bridge answers on ") {
+	if _, told, code := command(t, "", "tenants", "list", "--config", s.file); code != exitFailure || !strings.Contains(told, "no bridge answers on ") || !strings.Contains(told, "scim-bridge serve with the same configuration starts one") {
 		t.Errorf("tenants list without a bridge = %d, %s", code, told)
 	}
 	text, err := os.ReadFile(s.file)

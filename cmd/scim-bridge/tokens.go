@@ -125,5 +125,5 @@ func (f tokensFlags) servedRealm(c config.Config) (string, error) {
 	case len(served) > 1:
 		return "", codedError{exitUsage, fmt.Errorf("--realm says which of %v is meant", served)}
 	}
-	return "", codedError{exitUsage, errors.New(`no such realm serves every organization: add organizations: "*" to it in the configuration`)}
+	return "", codedError{exitUsage, fmt.Errorf(`the configuration has no endpoint for the organization %q: no tenant names it, and no such realm serves every organization. Write organizations: "*" and credentialKeyFile below the realm, or run scim-bridge setup --all-organizations, which writes both`, f.organization)}
 }
