@@ -388,7 +388,7 @@ func (f setupFlags) write(ctx context.Context, s *realm.Setup) (result, error) {
 
 // missingLines are the lines of a text that a file does not have, but for comments and the name of the new secret.
 func missingLines(file, text string) ([]string, error) {
-	held, err := os.ReadFile(file)
+	held, err := os.ReadFile(file) //nolint:gosec // the operator names the directory
 	if err != nil {
 		return nil, err
 	}
