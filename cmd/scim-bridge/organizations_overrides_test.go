@@ -109,6 +109,10 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 			}
 			a.watcher.Look(t.Context())
 			second.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // as of every named organization that is gone
+			out, _, _ := command(t, "", "doctor", "--config", c.realm.file)
+			if !strings.Contains(out, "remove the entry from organizations.overrides") || strings.Contains(out, "remove the tenant") {
+				t.Errorf("doctor says of the entry:\n%s", out)
+			}
 		})
 	}
 }
