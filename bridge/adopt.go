@@ -150,7 +150,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 // restoredState maps a document for an account of the tenant's own that becomes its user. One whose
 // adoption broke off is adopted still: it keeps who it is, and what the document does not say.
 func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
-	if p := r.Tenant.Party; p.Adopted(user.Attributes) && !p.Left(user.Attributes) {
+	if p := r.Tenant.Party; p.Adopted(user.Attributes) && p.HalfMade(user.Attributes) {
 		whole, err := asOwner(r, user)
 		if err != nil {
 			return mapping.UserState{}, err
@@ -178,14 +178,28 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	if err != nil {
 		return change{}, false, err
 	}
-	doc = doc.Clone()
+	sent, doc := doc, doc.Clone()
 	mapping.Merge(doc, mapping.Unseen(whole, seen))
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), sent, doc); err != nil {
+		return change{}, false, keptTaken(err)
+	}
 	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
 	if err != nil || refusal != "" {
 		return change{}, false, err
 	}
 	ch, err = k.adoptLinked(ctx, r, id, user, doc, whole, link, eligible.Member)
 	return ch, err == nil, err
+}
+
+// keptTaken is an error of checkUnique about a value that nobody sent, and that the account has in Keycloak.
+func keptTaken(err error) error {
+	taken, ok := errors.AsType[takenError](err)
+	if !ok {
+		return err
+	}
+	told := *taken.told
+	told.Detail = "nothing was changed: the account that is there has a value in Keycloak which another user of this endpoint has, and each user has one of its own; send another value, or have it changed in Keycloak: " + told.Detail
+	return &told
 }
 
 // asOwner is what a user is shown as to the tenant that owns the account, or takes it over.
@@ -252,7 +266,11 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	if err != nil {
 		return change{}, false, err
 	}
-	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, cur.resource.Document)
+	seen := cur.resource.Document
+	if r.replacing { // what it leaves out is not what the client wants gone
+		seen = nil
+	}
+	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, seen)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
 		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
 			strings.Join(differing, ", "))

@@ -189,11 +189,15 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	if err != nil {
 		return change{}, err
 	}
-	before, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
-	if err == nil { // what the tenant shows already is no reason, a duplicate that it would show is one
-		err = k.s.checkUnique(ctx, r, r.uniqueOfUsers(), before.Document, whole)
+	var shown scim.Document // what the tenant shows already is no reason, a duplicate that it would show is one
+	if !r.Tenant.Policy.OwnedOnly {
+		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+		if err != nil {
+			return change{}, err
+		}
+		shown = before.Document
 	}
-	if err != nil {
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), shown, whole); err != nil {
 		return change{}, err
 	}
 	link, reason, err := k.linkAsItIs(ctx, r, id, whole)

@@ -211,8 +211,12 @@ func (groupKind) created(after current, out apply.Outcome) current {
 }
 
 // replace makes the members those of the document: only the difference is written,
-// so that nobody loses a membership for a moment.
+// so that nobody loses a membership for a moment. With it a group that no tenant owns may become the
+// tenant's own, and an adoption takes nothing away.
 func (k groupKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+	if r.adoptsGroup(cur.group) {
+		return k.adopt(ctx, r, cur, doc)
+	}
 	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
 	if err != nil {
 		return change{}, err

@@ -99,6 +99,9 @@ func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.User
 		return change{}, false, err
 	}
 	away, err := r.isAway(ctx, id, user)
+	if err == nil && away && mapping.Enabled(user) {
+		away, err = r.inactive(ctx, id)
+	}
 	if err != nil || !away && mapping.Enabled(user) {
 		return change{}, false, err
 	}
@@ -126,6 +129,16 @@ func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.Use
 		return true, nil
 	}
 	return false, err
+}
+
+// inactive reports whether no other organization has the user of an enabled account that left the tenant:
+// there it may be somebody's who is at work.
+func (r *request) inactive(ctx context.Context, id keycloak.UserID) (bool, error) {
+	if !r.Tenant.Policy.Organizations {
+		return true, nil
+	}
+	list, err := r.client.OrganizationsOf(ctx, id)
+	return len(list) == 0, err
 }
 
 // linkRefused is that an account is linked to the identity provider as somebody else.

@@ -127,6 +127,7 @@ type request struct {
 	names      map[string]string // user names and names of groups that were read for the client, by ids
 	look       *guard.Look       // at the account that the request is about; nil for none yet
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
+	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
 	atEnd      []func()          // what is released when the request ends
 }
 
@@ -386,6 +387,7 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err := r.rt.CheckImmutable(cur.resource.Document, doc); err != nil {
 		return Answer{}, err
 	}
+	r.replacing = true
 	ch, err := r.kind.replace(ctx, r, cur, doc)
 	if err != nil {
 		return Answer{}, s.fail(r, err)

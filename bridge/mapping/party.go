@@ -249,15 +249,32 @@ func KeepsIdentifiers(u keycloak.User, s UserState) error {
 }
 
 // KeepIdentifiers puts what is shown of some attributes in the place of what a document says,
-// and takes a password out of it.
+// and takes a password out of it. Of e-mail addresses it takes the primary one out alone.
 func KeepIdentifiers(names []string, shown, doc scim.Document) {
 	for _, name := range names {
+		value, had := shown[name]
+		if name == scim.AttrEmails && had {
+			value = withFurther(shown.Values(name), doc.Values(name))
+		}
 		delete(doc, name)
-		if value, had := shown[name]; had {
+		if had {
 			doc[name] = value
 		}
 	}
 	delete(doc, scim.AttrPassword)
+}
+
+// withFurther are e-mails with those of others but their primary one, unless another address would be the
+// primary one by that.
+func withFurther(emails, others []any) []any {
+	if at := primaryEmail(others); at >= 0 {
+		others = slices.Delete(slices.Clone(others), at, at+1)
+	}
+	all := mergeList(emails, others)
+	if splitEmails(all).primary != splitEmails(emails).primary {
+		return emails
+	}
+	return all
 }
 
 // KeepAccount puts what says who a user is into a document that leaves it out.

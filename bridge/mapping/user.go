@@ -36,6 +36,8 @@ type UserState struct {
 	guest bool
 	// owned says that the account becomes the tenant's own, adopted that nobody owned it before.
 	owned, adopted bool
+	// making says that what makes it so is not over yet.
+	making bool
 
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
@@ -278,6 +280,9 @@ func (s UserState) UserAttributes(p Party, current map[string][]string, stamp ti
 	if current == nil || s.owned {
 		out[AttrOwner] = p.owners(current, s.adopted)
 	}
+	if s.making {
+		out[AttrOwner] = append(out[AttrOwner], halfMadeMark+p.Key)
+	}
 	setOrDelete(out, AttrRemainder, append(p.foreign(current[AttrRemainder]), pieces(p.Key, s.textIn(p, out), stamp, maxUserValue)...))
 	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
 	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p, current)...))
@@ -294,6 +299,16 @@ func (s UserState) Owned() UserState {
 // Adopted is the state of an account that the tenant takes over with it.
 func (s UserState) Adopted() UserState {
 	s.owned, s.adopted = true, true
+	return s
+}
+
+// IsAdopted reports whether the state is one of Adopted.
+func (s UserState) IsAdopted() bool { return s.adopted }
+
+// Making is the state of an account that becomes the tenant's own by several steps, as long as they
+// go on.
+func (s UserState) Making() UserState {
+	s.owned, s.making = true, true
 	return s
 }
 

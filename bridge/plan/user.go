@@ -102,16 +102,39 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 // ForUnfinished plans that an account of the tenant's own becomes its user, as a state says: one
 // that left, or whose creation broke off. It tells what Keycloak will hold then.
 func ForUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
+	return forUnfinished(party, id, current, s, nil, j, now)
+}
+
+// forUnfinished is ForUnfinished with further steps beside the account. Keycloak may refuse what an
+// account shall be, so that comes first: else a refused request would leave somebody links, groups and
+// roles. The account is marked until all is done, and gets its access with the last step.
+func forUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, beside Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	roles := j.Roles.of(party, Holder{User: id}, current.Attributes)
-	first, current := recordUser(id, nil, current, roles.before)
-	p, after := ForUser(party, id, current, s, now)
-	p, after = recordUser(id, p, after, roles.after)
-	for _, part := range []Plan{first, p} {
-		for i := range part {
-			part[i].Live = true // who it is may have changed while nobody of the tenant looked
-		}
+	within, admission := slices.Concat(beside, j.within(id, roles.steps)), j.admission(id)
+	if len(within) == 0 && (len(admission) == 0 || !s.IsAdopted()) {
+		p, after := ForUser(party, id, current, s, now)
+		return append(live(p), admission...), after
 	}
-	return slices.Concat(first, j.within(id, roles.steps), p, j.admission(id)), after
+	making := s.Making()
+	if s.Enabled != nil && *s.Enabled {
+		making.Enabled = nil
+	}
+	first, held := ForUser(party, id, current, making, now)
+	first, held = recordUser(id, first, held, roles.before)
+	done := s.Owned()
+	done.Password = keycloak.UserPassword{} // it has it by then
+	last, after := ForUser(party, id, held, done, now)
+	last, after = recordUser(id, last, after, roles.after)
+	return slices.Concat(live(first), within, admission, live(last)), after
+}
+
+// live has who it is looked at before each step of a plan: it may have changed while nobody of the
+// tenant looked.
+func live(p Plan) Plan {
+	for i := range p {
+		p[i].Live = true
+	}
+	return p
 }
 
 // changedFields compares the fields. Names of users of a federation keep their
@@ -146,8 +169,7 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 // ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
 // identity provider unless link is nil. It tells what Keycloak will hold then.
 func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
-	rest, after := ForUnfinished(party, id, current, s.Adopted(), j, now)
-	return append(linking(id, link), rest...), after
+	return forUnfinished(party, id, current, s.Adopted(), linking(id, link), j, now)
 }
 
 // linking links a user to an identity provider, unless link is nil.
@@ -161,12 +183,11 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 // ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
 // again, as ForAdopted does. It leaves groups that it was in, and no session of the time before goes on.
 func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
-	p := slices.Clone(leave)
+	var beside Plan
 	if mapping.Enabled(current) { // else they end when it is enabled
-		p = append(p, Step{Kind: EndSessions, User: id})
+		beside = Plan{{Kind: EndSessions, User: id}}
 	}
-	rest, after := ForUnfinished(party, id, current, s.Owned(), j, now)
-	return slices.Concat(p, linking(id, link), rest), after
+	return forUnfinished(party, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
 }
 
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user:
