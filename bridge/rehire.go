@@ -58,10 +58,12 @@ func (r *request) mayRevive(u keycloak.User) bool {
 	switch {
 	case r.wall.ProtectsUser(u.ID) || r.wall.ServiceAccount(u.ID) || u.FederationLink != "":
 		return false
-	case p.Left(u.Attributes):
+	case p.Left(u.Attributes) || p.HalfMade(u.Attributes):
 		return true
+	case mapping.Enabled(u): // an organization's account stays enabled where onDelete: leave says so
+		return p.Organization && slices.Contains(u.Attributes[mapping.AttrOwner], p.Key)
 	}
-	return slices.Contains(u.Attributes[mapping.AttrOwner], p.Key) && (p.Organization || !mapping.Enabled(u))
+	return p.Deactivated(u.Attributes) // and not an administrator
 }
 
 // revive plans that the account whose externalId stands in the way of a creation becomes the tenant's

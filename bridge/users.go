@@ -131,6 +131,9 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 	if err == nil {
 		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)
 	}
+	if r.Tenant.Policy.Revives() && held != nil && held.FederationLink == "" && !mapping.Unowned(held.Attributes) {
+		state = state.Marking()
+	}
 	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
 		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
@@ -272,7 +275,7 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	}
 	after := cur.user
 	after.Enabled, after.Attributes = false, mapping.WithoutLock(after.Attributes)
-	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, true, false, time.Now()), after: current{user: after, userID: cur.userID}}, nil
+	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: true}, time.Now()), after: current{user: after, userID: cur.userID}}, nil
 }
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
@@ -392,7 +395,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !policy.OwnedOnly:
 		return nil, scim.Forbidden(codeSharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
 	}
-	return plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, policy.Disables() && !shared, true, time.Now()), nil
+	return plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: policy.Disables() && !shared, Leave: true}, time.Now()), nil
 }
 
 // shared reports whether an organization, other than the tenant's own, has a user whose
@@ -413,7 +416,7 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, ow
 	case cur.user.Managed:
 		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
-	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, disable, false, time.Now())
+	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
 	groups, err := k.planLeave(ctx, r, cur.userID)
 	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
 }

@@ -127,6 +127,25 @@ func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
 	return out
 }
 
+// deactivatedMark begins a further owner of an account that the tenant whose key follows deactivated: an
+// account that an administrator disabled has none.
+const deactivatedMark = "deactivated|"
+
+// Deactivated reports whether the party deactivated a user of its own with some attributes, and said so.
+func (p Party) Deactivated(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], deactivatedMark+p.Key)
+}
+
+// MarkDeactivated are the attributes of a user of the party's own that say whether the party deactivated it.
+func (p Party) MarkDeactivated(attributes map[string][]string, deactivated bool) map[string][]string {
+	out, mark := maps.Clone(attributes), deactivatedMark+p.Key
+	out[AttrOwner] = without(out[AttrOwner], mark)
+	if deactivated {
+		out[AttrOwner] = append(out[AttrOwner], mark)
+	}
+	return out
+}
+
 // Leave are the attributes of a user or group of the party's own once it has left.
 func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)

@@ -38,6 +38,8 @@ type UserState struct {
 	owned, adopted bool
 	// making says that what makes it so is not over yet.
 	making bool
+	// marking says that the account shall say whether the tenant deactivated it.
+	marking bool
 
 	// Dropped names what the mapping leaves out (unmapped: drop).
 	Dropped []string
@@ -311,6 +313,15 @@ func (s UserState) Making() UserState {
 	s.owned, s.making = true, true
 	return s
 }
+
+// Marking is the state of an account of the tenant's own that shall say whether the tenant deactivated it.
+func (s UserState) Marking() UserState {
+	s.marking = true
+	return s
+}
+
+// Marks reports whether the state is one of Marking.
+func (s UserState) Marks() bool { return s.marking }
 
 func (s UserState) keys() []string {
 	if s.key == "" {

@@ -80,8 +80,12 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 		update.Password = s.Password
 	}
 	cleared := update.Email != nil && *update.Email == "" // see keycloak.UserUpdate
-	if cleared || !s.AttributesEqual(party, current.Attributes) {
+	marks := s.Marks() && update.Enabled != nil
+	if cleared || marks || !s.AttributesEqual(party, current.Attributes) {
 		after.Attributes = s.UserAttributes(party, orEmpty(current.Attributes), now)
+		if marks {
+			after.Attributes = party.MarkDeactivated(after.Attributes, !*update.Enabled)
+		}
 		all := everything(after)
 		all.EmailVerified, all.Enabled, all.Password = update.EmailVerified, update.Enabled, update.Password
 		update = all
@@ -190,16 +194,27 @@ func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	return forUnfinished(party, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
 }
 
-// ForLeaving plans that an account of the tenant's own stays and is no longer its user:
-// disabled, and its sessions ended, when disable says so. leave says that it is marked as one
-// that left.
-func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, disable, leave bool, now time.Time) Plan {
+// End is what becomes of an account that is no longer a user of its tenant.
+type End struct {
+	Disable bool // it is disabled, and its sessions end
+	Leave   bool // it is marked as one that left
+	Mark    bool // it says that the tenant disabled it
+}
+
+// ForLeaving plans that an account of the tenant's own stays and is no longer its user,
+// as its end says.
+func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, end End, now time.Time) Plan {
 	var update keycloak.UserUpdate
-	if disable && mapping.Enabled(current) {
+	if end.Disable && mapping.Enabled(current) {
 		update.Enabled = new(false)
 	}
-	if leave {
+	switch {
+	case end.Leave:
 		update.Attributes = party.Leave(current.Attributes, now)
+	case end.Mark && update.Enabled != nil:
+		update.Attributes = party.MarkDeactivated(mapping.WithoutLock(current.Attributes), true)
+	}
+	if update.Attributes != nil {
 		update.Username, update.Email = &current.Username, &current.Email
 		update.FirstName, update.LastName = &current.FirstName, &current.LastName
 	}
@@ -207,7 +222,7 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	if len(written(update)) > 0 {
 		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &update, Live: true})
 	}
-	if disable {
+	if end.Disable {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
 	}
 	return p

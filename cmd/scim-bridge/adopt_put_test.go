@@ -129,3 +129,35 @@ func TestWhoIsAtWorkElsewhereIsNotRevived(t *testing.T) {
 		})
 	}
 }
+
+// TestWhomAnAdministratorDisabledIsNotRevived: the tenant's client did not end that user's access, and cannot give it back.
+func TestWhomAnAdministratorDisabledIsNotRevived(t *testing.T) {
+	t.Parallel()
+	for name, start := range bothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBridgeOn(t, start(t), eachTenant(reviving))
+			id := b.create(t, "/Users", `{"userName":"eve","externalId":"E1","active":true}`)
+			disable := func() {
+				t.Helper()
+				if err := b.admin.UpdateUser(t.Context(), userID(t, id), keycloak.UserUpdate{Enabled: new(false)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, enabled := range []bool{true, false} { // also one whom the tenant had deactivated and activated before
+				if !enabled {
+					for _, active := range []string{"false", "true"} {
+						b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":`+active+`}`))
+					}
+				}
+				disable()
+				b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"title","value":"x"}`))
+				b.refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"eve2","externalId":"E1"}`)
+				if user := b.user(t, id); user.Enabled || user.Username != "eve" {
+					t.Errorf("the account that an administrator disabled is %+v", user)
+				}
+				b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":true}`))
+			}
+		})
+	}
+}
