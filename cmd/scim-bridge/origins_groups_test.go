@@ -168,7 +168,7 @@ func (w *walk) doesGroup(t *testing.T, verb string, g foundGroup) (cell string, 
 		return w.changesMembers(t, g, http.MethodPatch, patchBody(`{"op":"remove","path":"members[value eq \"`+g.member+`\"]"}`), g.member, false)
 	case empties:
 		w.withMember(t, g)
-		return w.changesMembers(t, g, http.MethodPut, `{"displayName":"`+g.name+`"}`, g.member, false)
+		return w.empties(t, g)
 	}
 	return w.deletesGroup(t, g)
 }
@@ -219,6 +219,24 @@ func (w *walk) changesMembers(t *testing.T, g foundGroup, method, body, user str
 		return refusal(client.StatusOf(err)), false
 	}
 	return "yes" + tookOver(before.Attributes, w.heldGroup(t, g).Attributes), true
+}
+
+// empties sends a PUT without members, which ends the memberships of a group that is not taken over with it.
+func (w *walk) empties(t *testing.T, g foundGroup) (string, bool) {
+	t.Helper()
+	before := w.heldGroup(t, g)
+	if _, err := w.b.send(t, http.MethodPut, "/Groups/"+g.id.String(), `{"displayName":"`+g.name+`"}`); err != nil {
+		w.unchanged(t, g, before)
+		return refusal(client.StatusOf(err)), false
+	}
+	taken := tookOver(before.Attributes, w.heldGroup(t, g).Attributes)
+	if in := w.isIn(t, g.id, foundAccount{id: g.member}); in != (taken != "") {
+		t.Errorf("%v: a PUT without members ends well%s, and the member is one: %t", w.column, taken, in)
+	}
+	if taken != "" {
+		return "takes it over, nobody leaves", true
+	}
+	return "yes", true
 }
 
 func (w *walk) postsGroupAgain(t *testing.T, g foundGroup) (string, bool) {
