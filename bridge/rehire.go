@@ -63,7 +63,7 @@ func (r *request) mayRevive(u keycloak.User) bool {
 	case mapping.Enabled(u): // an organization's account stays enabled where onDelete: leave says so
 		return p.Organization && slices.Contains(u.Attributes[mapping.AttrOwner], p.Key)
 	}
-	return p.Deactivated(u.Attributes) // and not an administrator
+	return p.EndedAccess(u.Attributes) // and not an administrator
 }
 
 // revive plans that the account whose externalId stands in the way of a creation becomes the tenant's

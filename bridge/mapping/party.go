@@ -131,8 +131,8 @@ func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
 // account that an administrator disabled has none.
 const deactivatedMark = "deactivated|"
 
-// Deactivated reports whether the party deactivated a user of its own with some attributes, and said so.
-func (p Party) Deactivated(attributes map[string][]string) bool {
+// EndedAccess reports whether the party deactivated a user of its own with some attributes, and said so.
+func (p Party) EndedAccess(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], deactivatedMark+p.Key)
 }
 
