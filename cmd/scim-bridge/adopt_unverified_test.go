@@ -69,7 +69,7 @@ func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 			}
 			c.admit(t, abroad.String(), "acme")
 			off := patchBody(`{"op":"replace","path":"active","value":false}`)
-			if told := b.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id.String(), off); !strings.Contains(told, "Email verified") || !strings.Contains(told, "scim-bridge adopt") {
+			if told := b.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id.String(), off); !strings.Contains(told, "Email verified") || !strings.Contains(told, "let this endpoint take the account over") {
 				t.Errorf("the deactivation is refused with %q", told)
 			}
 			file := b.controlled(t)
@@ -123,7 +123,7 @@ func TestAConflictSaysWhatToDo(t *testing.T) {
 			for _, name := range []string{"stranger", "own"} {
 				texts = append(texts, c.of["acme"].refused(t, http.StatusConflict, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q}`, name)))
 			}
-			if texts[0] != texts[1] || !strings.Contains(texts[0], "scim-bridge adopt") || strings.Contains(texts[0], stranger.String()) || strings.Contains(texts[1], own) {
+			if texts[0] != texts[1] || !strings.Contains(texts[0], "let this endpoint take it over") || strings.Contains(texts[0], stranger.String()) || strings.Contains(texts[1], own) {
 				t.Errorf("the organization is told %q", texts)
 			}
 		})

@@ -86,7 +86,10 @@ func accountErrors() map[string][]provocation {
 			c.realm.group(t, "below", c.groupID(t, "realm", above))
 			return c.realm.told(t, http.MethodDelete, "/Groups/"+above, "")
 		})},
-		"member-unknown": {tolerant(http.MethodPost, "/Groups", `{"displayName":"G","members":[{"value":"`+absentID+`"}]}`)},
+		"member-unknown": {
+			tolerant(http.MethodPost, "/Groups", `{"displayName":"G","members":[{"value":"`+absentID+`"}]}`),
+			tolerant(http.MethodPatch, "/Groups/GROUP", patchBody(`{"op":"remove","path":"members[display eq \"nobody\"]"}`)),
+		},
 	}
 }
 

@@ -173,7 +173,8 @@ func TestTheErrorsOfCredentialsAreAsThePageSays(t *testing.T) {
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	for _, c := range []struct{ header, path, code, text string }{
 		{"", "", "credential-missing", ""},
-		{"Basic amFuZTpzZWNyZXQ=", "", "credential-missing", ""},
+		{"Basic amFuZTpzZWNyZXQ=", "", "credential-invalid", "as the password of Basic"},
+		{"Digest username=\"jane\"", "", "credential-missing", ""},
 		{"Bearer", "", "credential-missing", ""},
 		{"Bearer Bearer " + b.Token, "", "credential-malformed", "twice"},
 		{"Bearer " + b.Token[:len(b.Token)-3], "", "credential-malformed", ""},

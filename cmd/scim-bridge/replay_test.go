@@ -118,7 +118,7 @@ func replay(t *testing.T, s scimtest.Sequence) []string {
 // replay runs a sequence against a tenant.
 func (b testBridge) replay(t *testing.T, s scimtest.Sequence) []string {
 	t.Helper()
-	vars := map[string]string{"token": b.Token, "base": b.Base, "basic": "dXNlcjpwYXNzd29yZA=="}
+	vars := map[string]string{"token": b.Token, "base": b.Base, "basic": "dXNlcjpuZXZlci1hLXRva2Vu"}
 	failures, err := scimtest.Replayer{Base: b.Base, HTTP: http.DefaultClient}.Replay(t.Context(), s, vars)
 	if err != nil {
 		t.Error(err)
