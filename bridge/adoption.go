@@ -177,7 +177,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	if err != nil {
 		return change{}, err
 	}
-	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
+	eligible, former, err := k.s.adoptable(ctx, r, id, user)
 	if err != nil {
 		return change{}, err
 	}
@@ -208,6 +208,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (c
 	out.Outcome, out.Linked, out.Reason = Adopted, reason == "" && r.Tenant.Mapping.IdentityProvider() != "", reason
 	out.Changes = append(changedFields(user, ch.after.user), changedBeside(ch.plan)...)
 	out.Unproven = tenant.Unproven(user)
+	out.Changes = append(out.Changes, formerly(former)...)
 	return ch, err
 }
 
@@ -231,12 +232,14 @@ func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (
 	switch {
 	case err != nil:
 		return change{}, err
-	case !mapping.Unowned(cur.group.Attributes):
+	case !k.s.ownerless(r, cur.group.Attributes):
 		out.Outcome, out.Reason = Refused, "a tenant owns it"
 		return change{}, nil
 	}
+	former := mapping.FormerOwner(cur.group.Attributes)
+	cur.group.Attributes = mapping.Release(cur.group.Attributes)
 	ch, err := k.adopt(ctx, r, cur, scim.Document{})
-	out.Outcome, out.Changes = Adopted, changedBeside(ch.plan)
+	out.Outcome, out.Changes = Adopted, append(changedBeside(ch.plan), formerly(former)...)
 	return ch, err
 }
 

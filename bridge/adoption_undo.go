@@ -30,6 +30,9 @@ func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (ch
 		return change{}, nil
 	}
 	out.Outcome = Released
+	if roles := r.Tenant.Mapping.GrantedRoles(r.Tenant.Party, user.Attributes); len(roles) > 0 {
+		out.Reason = "keeps the roles that rules gave: " + strings.Join(roles, ", ")
+	}
 	return change{plan: plan.ForReleasedUser(id, user)}, nil
 }
 

@@ -24,6 +24,8 @@ import (
 // Options are what a Service needs besides its clients.
 type Options struct {
 	Log *zap.Logger // required
+	// Tenants are those that can own accounts. Nobody answers for an account of another owner.
+	Tenants *tenant.Registry
 
 	// BulkOperations are those of one bulk request, and BulkPayload its bytes, at most.
 	BulkOperations int

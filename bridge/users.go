@@ -331,16 +331,23 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 }
 
 // changeGuest changes what the tenant keeps of somebody else's account. A user whom it
-// deactivates leaves its groups, as it cannot disable the account.
+// deactivates leaves its groups where it cannot disable the account.
 func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
-	state, err := r.Tenant.Mapping.GuestState(r.Tenant.Party, cur.user, doc)
+	party, answered := r.Tenant.Party, true
+	if doc[scim.AttrActive] == false && mapping.Enabled(cur.user) && !party.Closes(cur.user) {
+		var err error
+		if answered, err = k.s.answered(ctx, r, cur.userID, cur.user); err != nil {
+			return change{}, err
+		}
+	}
+	state, err := r.Tenant.Mapping.GuestState(party, cur.user, doc, answered)
 	k.s.dropped(r, state.Dropped)
 	if err != nil {
 		return change{}, err
 	}
 	k.countPassword(doc, false)
-	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	if deactivates(cur, doc) {
+	p, after := plan.ForUser(party, cur.userID, cur.user, state, time.Now())
+	if deactivates(cur, doc) && !party.Closes(cur.user) {
 		leave, err := k.planLeave(ctx, r, cur.userID)
 		if err != nil {
 			return change{}, err
@@ -395,7 +402,21 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !policy.OwnedOnly:
 		return nil, scim.Forbidden(codeSharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
 	}
-	return plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: policy.Disables() && !shared, Leave: true}, time.Now()), nil
+	return k.planParting(ctx, r, cur, policy.Disables() && !shared)
+}
+
+// planParting plans that an account of a tenant of the realm stays and leaves the tenant: with its roles where the
+// policy says that it stays as it is.
+func (k userKind) planParting(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
+	var roles plan.Plan
+	user := cur.user
+	if !r.Tenant.Policy.Leaves() {
+		var err error
+		if roles, user, err = k.takenBack(ctx, r, cur, true); err != nil { // before nobody of the tenant finds the user any more
+			return nil, err
+		}
+	}
+	return append(roles, plan.ForLeaving(r.Tenant.Party, cur.userID, user, plan.End{Disable: disable, Leave: true}, time.Now())...), nil
 }
 
 // shared reports whether an organization, other than the tenant's own, has a user whose
@@ -408,15 +429,22 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 	return slices.ContainsFunc(organizations, func(o keycloak.Organization) bool { return o.ID != r.organization().String() }), err
 }
 
-// planExpulsion plans that a user leaves the tenant's organization and its groups.
+// planExpulsion plans that a user leaves the tenant's organization and its groups, and loses the roles that
+// the tenant's rules gave.
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, owns, disable bool) (plan.Plan, error) {
 	switch {
 	case cur.user.Managed && owns:
 		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
+	case r.Tenant.Party.Closes(cur.user):
+		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant, as another endpoint owns the account; deactivate the user, or delete the account where it comes from")
 	case cur.user.Managed:
 		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
-	p := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
+	roles, _, err := k.takenBack(ctx, r, cur, owns)
+	if err != nil {
+		return nil, err
+	}
+	p := append(plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now()), roles...)
 	groups, err := k.planLeave(ctx, r, cur.userID)
 	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
 }

@@ -38,3 +38,30 @@ func TestSecurity_7_Adoptable(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOperatorAdoptsWhatAnOwnerLetGo, and nothing that is refused for another reason.
+func TestTheOperatorAdoptsWhatAnOwnerLetGo(t *testing.T) {
+	t.Parallel()
+	fitness := tenant.Fitness{Protected: &tenant.Protected{Users: map[string]bool{"admin": true}}}
+	left := map[string][]string{mapping.AttrOwner: {"left|other"}}
+	for _, c := range []struct {
+		user     keycloak.User
+		answered bool
+		want     string
+	}{
+		{keycloak.User{ID: "left", Attributes: left}, false, ""},
+		{keycloak.User{ID: "owned", Attributes: map[string][]string{mapping.AttrOwner: {"other"}}}, true, "a tenant owns it"},
+		{keycloak.User{ID: "free"}, true, ""},
+		{keycloak.User{ID: "admin", Attributes: left}, false, "it is protected"},
+		{keycloak.User{ID: "ldap", Attributes: left, FederationLink: "5f0c"}, false, "a user federation keeps it"},
+	} {
+		id, err := keycloak.ParseUserID(c.user.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := guard.AdoptableByOperator(t.Context(), nil, &tenant.Tenant{}, fitness, id, c.user, c.answered)
+		if err != nil || got.Refusal != c.want {
+			t.Errorf("%s: %q, %v, want %q", c.user.ID, got.Refusal, err, c.want)
+		}
+	}
+}

@@ -50,6 +50,19 @@ func (p Party) Standing(u keycloak.User) Standing {
 	return Guest
 }
 
+// Closes reports whether the party ends the access of a user whose account another tenant owns: the account
+// belongs in Keycloak to the party's organization, as Managed says, so that it goes with its membership. The
+// party does not enable such an account, as its owner may have disabled it.
+func (p Party) Closes(u keycloak.User) bool {
+	return p.Organization && u.Managed && p.Standing(u) == Guest
+}
+
+// flags reports whether the user of an account can be inactive for the party alone: another tenant owns the
+// account, and answers for it.
+func (p Party) flags(u keycloak.User) bool {
+	return p.Standing(u) == Guest && len(Owners(u.Attributes)) > 0 && !p.Closes(u)
+}
+
 // Owns reports whether the party created an account or took it over, or may do with it whatever it
 // may do with such a one.
 func (p Party) Owns(u keycloak.User) bool { return p.Standing(u) == Owner }
@@ -157,6 +170,28 @@ func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string
 // Unowned reports whether a user or group with some attributes is no tenant's.
 func Unowned(attributes map[string][]string) bool { return len(attributes[AttrOwner]) == 0 }
 
+// Owners are the keys of the tenants that own a user or group with some attributes: those that made it or took
+// it over, and did not let it go.
+func Owners(attributes map[string][]string) []string {
+	var out []string
+	for _, value := range attributes[AttrOwner] {
+		if !strings.Contains(value, "|") {
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
+// FormerOwner is the key of the tenant that owned or let go a user or group with some attributes, "" for none.
+func FormerOwner(attributes map[string][]string) string {
+	for _, value := range attributes[AttrOwner] {
+		if key := strings.TrimPrefix(value, leftMark); !strings.Contains(key, "|") {
+			return key
+		}
+	}
+	return ""
+}
+
 // wrote reports whether a client of the party wrote an account with some attributes: the account
 // is its own, or holds something that it sent.
 func (p Party) wrote(attributes map[string][]string) bool {
@@ -195,9 +230,9 @@ func (k kind) guestRules() []*rule {
 }
 
 // GuestState is UserState for the account of somebody else: what the account holds already,
-// and all else in the remainder, as an owner's account would show it. What would change the
-// account is a *scim.Error that names it.
-func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserState, error) {
+// and all else in the remainder, as an owner's account would show it. answered says that somebody answers for the
+// account, if its user shall be inactive. What would change the account is a *scim.Error that names it.
+func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
 	s, err := m.UserState(p, doc)
 	if err != nil {
 		return UserState{}, err
@@ -207,11 +242,14 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 		return UserState{}, err
 	}
 	differing := m.differing(u, s)
-	flag, ok := guestFlag(u, stored[scim.AttrActive] == false, s.Enabled)
+	flag, ok := p.guestFlag(u, stored[scim.AttrActive] == false, s.Enabled, answered)
 	if !ok {
 		differing = append(differing, scim.AttrActive)
 	}
-	if len(differing) > 0 {
+	switch {
+	case !ok && !answered:
+		return UserState{}, p.notAnswered(u, differing)
+	case len(differing) > 0:
 		return UserState{}, notOwner(u, differing)
 	}
 	rest, err := m.guestRemainder(p, s)
@@ -225,21 +263,38 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document) (UserS
 		Username: strings.ToLower(u.Username), Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
 		Dropped: s.Dropped, key: s.key, guest: true,
 	}
+	if p.Closes(u) && s.Enabled != nil && !*s.Enabled {
+		out.Enabled = s.Enabled
+	}
 	emails := rest.Values(scim.AttrEmails)
 	err = out.keep(rest, emails, guestEmails(emails, s.Email))
 	return out, err
 }
 
-// LeftOpen reports whether the party's client deactivated the user of an account that no tenant owns, and
-// that is enabled. Nobody heeds the mark of the party then: an earlier version answered so, or the account
-// had an owner at the time.
-func (p Party) LeftOpen(u keycloak.User) bool { return p.Deactivated(u) && Unowned(u.Attributes) }
+// LeftOpen reports whether the party's client deactivated the user of an account that is not the party's, and
+// that is enabled.
+func (p Party) LeftOpen(u keycloak.User) bool { return p.Deactivated(u) && !p.Owns(u) }
 
 // Deactivated reports whether the party's client deactivated the user of an account that is not the party's own
 // and that is enabled: the party's mark is all that says so.
 func (p Party) Deactivated(u keycloak.User) bool {
 	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
 	return err == nil && stored[scim.AttrActive] == false && Enabled(u)
+}
+
+// notAnswered refuses to deactivate the user of an account that had an owner, and that nobody would close.
+func (p Party) notAnswered(u keycloak.User, names []string) *scim.Error {
+	remedy := "have the operator let this endpoint take the account over first"
+	switch {
+	case u.FederationLink != "": // which nobody takes over
+		remedy = "have the user disabled where the account comes from"
+	case p.Organization && !u.EmailVerified:
+		remedy = "have the operator verify the account's address in Keycloak, and let this endpoint take the account over"
+	}
+	if p.Organization {
+		remedy = "end the membership with DELETE, or " + remedy
+	}
+	return scim.Forbidden(CodeNotOwned, "nothing was changed: the endpoint that owned the user's account is gone or does not have the user any more, so that the account would stay open, and this one cannot change its %s; %s", strings.Join(names, ", "), remedy)
 }
 
 // notOwner refuses a change of an account that is not the party's.
@@ -344,18 +399,19 @@ func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 }
 
 // guestFlag says whether the user is inactive for the guest alone; was, whether that was so
-// before. Sending what is shown changes nothing. ok is false for what would enable an account
-// that is disabled, and for what would leave open an account that nobody answers for.
-func guestFlag(u keycloak.User, was bool, active *bool) (flag, ok bool) {
-	was = was && !Unowned(u.Attributes)
-	shown := Enabled(u) && !was
+// before. ok is false for what would enable an account that is disabled, and for what would leave
+// open an account that nobody answers for.
+func (p Party) guestFlag(u keycloak.User, was bool, active *bool, answered bool) (flag, ok bool) {
+	was = was && p.flags(u)
 	switch {
-	case active == nil || *active == shown:
+	case active == nil:
 		return was, true
-	case Unowned(u.Attributes):
-		return false, false
+	case *active:
+		return false, Enabled(u)
+	case !Enabled(u), p.Closes(u):
+		return was, true
 	}
-	return !*active, !*active || Enabled(u)
+	return true, answered && p.flags(u)
 }
 
 // guestRemainder is what an account of the guest's own would show, without what the account

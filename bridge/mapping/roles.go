@@ -83,6 +83,27 @@ func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 	return roles, nil
 }
 
+// TakenBack say that a user with some attributes, who leaves the party, gets no role and loses those that rules of the
+// party gave; of an account of the party's own also those that the file owns. ok is false where there can be none.
+func (m *Mapping) TakenBack(p Party, attributes map[string][]string, owns bool) (roles Roles, ok bool) {
+	roles = Roles{Listed: m.listedRoles}
+	if owns {
+		roles.Owned = m.ownedRoles
+	}
+	return roles, len(roles.Owned) > 0 || p.granted(attributes, m.listedRoles)
+}
+
+// GrantedRoles are the roles that rules of the party gave to a user with some attributes, as texts.
+func (m *Mapping) GrantedRoles(p Party, attributes map[string][]string) []string {
+	var out []string
+	for _, name := range m.listedRoles {
+		if p.granted(attributes, []keycloak.RoleName{name}) {
+			out = append(out, name.String())
+		}
+	}
+	return out
+}
+
 // rolesOfGroup are those of the group with a name, which Keycloak compares by case.
 func (m *Mapping) rolesOfGroup(name string) Roles {
 	roles := m.noRoles()

@@ -196,7 +196,7 @@ func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) 
 	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
 		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	if standing == Guest && !Unowned(u.Attributes) { // a guest has a flag of its own
+	if p.flags(u) { // a guest has a flag of its own
 		active = active && doc[scim.AttrActive] != false
 	}
 	doc[scim.AttrActive] = active

@@ -32,7 +32,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
 		r.firstLogin(ctx, c)
-		r.users(ctx, c, t)
+		r.users(ctx, c, t, others)
 		r.served(ctx, c, t)
 	}
 	return r.Findings

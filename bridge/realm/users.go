@@ -20,15 +20,16 @@ const (
 	pagesAtOnce = 4
 )
 
-// users looks at the users of a tenant: whether no tenant owns them, and at their externalIds.
-func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+// users looks at the users of a tenant beside others: whether no tenant owns them, and at their externalIds.
+func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
 	if t.Party.Organization && t.Organization.ID.IsZero() { // of each organization it is another
 		return
 	}
 	looked, withoutKey := 0, 0
 	there := whoIsThere{refused: map[tenant.AdoptionRefusal]int{}}
 	fitness := r.Fitness()
-	values := map[string]int{}
+	values, owners := map[string]int{}, owners{c: c, of: append([]*tenant.Tenant{t}, others...), every: t.Entry.Every}
+	lost := map[string]int{}
 	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
 		list, err := readUsers(ctx, c, t, first)
 		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // which is told already
@@ -44,6 +45,9 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 				withoutKey++
 			}
 			there.add(t, fitness, u)
+			if key := mapping.FormerOwner(u.Attributes); key != "" && !owners.mayKnow(key) {
+				lost[key]++
+			}
 		}
 		if len(list) < pagesAtOnce*keycloak.MaxPage {
 			break
@@ -53,7 +57,10 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	if len(r.Problems()) == 0 {
 		there.more = looked >= maxLooked
 		r.existing(ctx, c, t, there)
-		r.leavers(ctx, c, t)
+		if t.Party.Organization || t.Party.Shared { // else all accounts are the tenant's
+			r.lostOwners(lost)
+		}
+		r.leavers(ctx, c, t, owners)
 	}
 }
 

@@ -30,7 +30,8 @@ func newAdopt() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "adopt", Short: "Take over the accounts and groups that were there before a tenant, or give them back", Args: cobra.NoArgs,
 		Long: `Have a running bridge take over, for a tenant, what no tenant owns: the accounts of all users
-of the realm or, for a tenant of an organization, of its members, and the groups of the tenant.
+of the realm or, for a tenant of an organization, of its members, and the groups of the tenant;
+also accounts whose owner is no tenant any more, or does not have the user any more.
 Names, addresses, passwords, roles and members stay as they are. Says first what the identity
 provider may do with them from then on, and asks. Prints what becomes of each account and group,
 what else changes, and why; with --dry-run what would, and nothing is written then.

@@ -87,7 +87,7 @@ func newApp(c config.Config, log *zap.Logger, now func() time.Time) (*app, error
 		metrics.Tenant(t.Path)
 	}
 	realms := keycloak.NewRealms(clients)
-	service := bridge.New(realms, serviceOptions(c, log, metrics, now))
+	service := bridge.New(realms, serviceOptions(c, tenants, log, metrics, now))
 	metrics.Show(observe.State{
 		Indexes: func() []observe.Index { return indexes(service.Directory()) },
 		Feeds:   service.Directory().Feeds,
@@ -131,9 +131,10 @@ func adminHosts(a config.Admin) []string {
 	return out
 }
 
-func serviceOptions(c config.Config, log *zap.Logger, metrics *observe.Metrics, now func() time.Time) bridge.Options {
+func serviceOptions(c config.Config, tenants *tenant.Registry, log *zap.Logger, metrics *observe.Metrics, now func() time.Time) bridge.Options {
 	return bridge.Options{
 		Log:            log,
+		Tenants:        tenants,
 		ObserveStep:    func(kind plan.Kind, err error) { metrics.Step(string(kind), err) },
 		ObserveIgnored: metrics.Ignored, ObserveHeld: metrics.Held,
 		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, log, w) },

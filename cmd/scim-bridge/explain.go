@@ -191,7 +191,12 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
-	return stage{t, bridge.New(keycloak.NewRealms(s.clients), bridge.Options{Log: zap.NewNop()}), rehearsal}, nil
+	owners, err := tenant.NewRegistry(s.all...)
+	if err != nil {
+		return stage{}, err
+	}
+	owners.Put(t)
+	return stage{t, bridge.New(keycloak.NewRealms(s.clients), bridge.Options{Log: zap.NewNop(), Tenants: owners}), rehearsal}, nil
 }
 
 // look finds out what the realm of a tenant and of others has under the names of the mapping.

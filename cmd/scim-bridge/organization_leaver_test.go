@@ -118,7 +118,8 @@ func TestALeaverWhomNobodyOwns(t *testing.T) {
 }
 
 // TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled: an account that another tenant owns stays
-// as it is, be it that a login made it a MANAGED member since.
+// as it is. One that a login made a MANAGED member, which Keycloak would delete with the membership, is
+// closed by its organization, and neither renamed nor opened.
 func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
 	t.Parallel()
 	c := newCustomers(t, keycloaktest.Real(t), nil)
@@ -134,8 +135,15 @@ func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"name.familyName","value":"Taken"}`))
-	b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":false}`))
-	if !b.user(t, id).Enabled {
+	b.must(t, http.MethodPatch, path, off)
+	if b.user(t, id).Enabled {
+		t.Error("the account that belongs to the organization is open")
+	}
+	b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":true}`))
+	other := c.realm.create(t, "/Users", `{"userName":"other"}`)
+	c.admit(t, other, "acme")
+	b.must(t, http.MethodPatch, "/Users/"+other, off)
+	if !b.user(t, other).Enabled {
 		t.Error("an organization disabled another tenant's account")
 	}
 }

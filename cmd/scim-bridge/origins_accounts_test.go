@@ -33,6 +33,11 @@ const (
 	byDirectoryRaw = "a directory (LDAP) keeps, not imported"
 	byOther        = "another endpoint made"
 	byThis         = "this endpoint made"
+
+	byEnded   = "another organization's endpoint made, which ended the membership"
+	byLeft    = "left the endpoint that owned it"
+	byUnknown = "an endpoint made that the configuration does not have any more"
+	byTaken   = "a first login through the organization's identity provider made, and another endpoint took over"
 )
 
 // account makes an account of an origin, who is a member where the tenant is an organization's.
@@ -61,13 +66,46 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 		}
 		return w.inDirectory(t, false)
 	case byOther:
-		other := w.of["globex"]
-		if w.column.of == "realm" {
-			other = w.of["acme"]
+		return w.member(t, w.scimAccount(t, w.another()))
+	case byEnded:
+		a := w.member(t, w.scimAccount(t, w.another()))
+		if w.column.of == "realm" { // else the account is deleted
+			w.admit(t, a.id, "globex")
 		}
-		return w.member(t, w.scimAccount(t, other))
+		w.another().must(t, http.MethodDelete, "/Users/"+a.id, "")
+		return a
+	case byLeft:
+		return w.member(t, w.owned(t, w.consoleAccount(t, true, nil), "left|other"))
+	case byUnknown:
+		return w.member(t, w.owned(t, w.consoleAccount(t, true, nil), goneOwner))
+	case byTaken:
+		owner := "realm"
+		if w.column.of == "realm" {
+			owner = w.ids["acme"].String()
+		}
+		return w.owned(t, w.loggedIn(t, &w.managed, "managed", "acme"), owner, "adopted|"+owner)
 	}
 	return w.scimAccount(t, w.b)
+}
+
+// another is an endpoint that is not the client's.
+func (w *walk) another() testBridge {
+	if w.column.of == "realm" {
+		return w.of["acme"]
+	}
+	return w.of["globex"]
+}
+
+// owned gives an account owners.
+func (w *walk) owned(t *testing.T, a foundAccount, owners ...string) foundAccount {
+	t.Helper()
+	u := w.b.user(t, a.id)
+	if err := w.b.admin.UpdateUser(t.Context(), userID(t, a.id), keycloak.UserUpdate{
+		Username: &u.Username, Email: &u.Email, FirstName: &u.FirstName, LastName: &u.LastName, Attributes: map[string][]string{"scim.owner": owners},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // member makes an account a member of the organization, where the tenant is one's.
@@ -417,7 +455,7 @@ const accountsCommand = "go test ./cmd/scim-bridge -update -run TestWhatHoldsFor
 // refusal has none, and the page says what was found.
 func TestWhatHoldsForAccounts(t *testing.T) {
 	t.Parallel()
-	origins := []string{byConsole, byConsoleBare, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byThis, byDirectory, byDirectoryRaw}
+	origins := []string{byConsole, byConsoleBare, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byEnded, byLeft, byUnknown, byTaken, byThis, byDirectory, byDirectoryRaw}
 	verbs := []string{
 		reads, findsByName, findsByEmail, findsByKey, creates, changesName, changesTitle, replaces, changesEmail, changesUser, setsPassword, deactivatesIt, joinsGroup, partsGroup, deletesIt,
 	}

@@ -1,0 +1,79 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// answered reports whether an account has no owner, or one that answers for it: see tenant.Answers. It takes a call
+// for an account that another organization owns.
+func (s *Service) answered(ctx context.Context, r *request, id keycloak.UserID, u keycloak.User) (bool, error) {
+	if mapping.Unowned(u.Attributes) {
+		return true, nil
+	}
+	return tenant.Answers(u.Attributes,
+		func(key string) (*tenant.Tenant, error) {
+			if key == r.Tenant.Party.Key {
+				return r.Tenant, nil
+			}
+			return s.options.Tenants.OfKey(r.Tenant.Realm, key), nil
+		},
+		func(o keycloak.OrganizationID) error {
+			_, err := r.client.OrganizationMember(ctx, o, id)
+			return err
+		})
+}
+
+// adoptable looks whether the operator may have the tenant take an account over. former is the tenant that owned the
+// account and let it go, "" for none.
+func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID, u keycloak.User) (eligible guard.Eligibility, former string, err error) {
+	answered, err := s.answered(ctx, r, id, u)
+	if err != nil {
+		return guard.Eligibility{}, "", err
+	}
+	if !answered {
+		former = mapping.FormerOwner(u.Attributes)
+	}
+	switch {
+	case former == r.Tenant.Party.Key:
+		return guard.Eligibility{Refusal: "it left this tenant, which takes it up again when the user comes back"}, "", nil
+	case r.organization().IsZero() && !mapping.Enabled(u) && former != "" && s.options.Tenants.OfKey(r.Tenant.Realm, former) != nil:
+		return guard.Eligibility{Refusal: "it is disabled, and the tenant that it left takes it up again when the user comes back"}, "", nil
+	}
+	eligible, err = guard.AdoptableByOperator(ctx, r.client, r.Tenant, r.fitness, id, u, answered)
+	return eligible, former, err
+}
+
+// ownerless reports whether no tenant that there is owns a group with some attributes, or let it go.
+func (s *Service) ownerless(r *request, attributes map[string][]string) bool {
+	former := mapping.FormerOwner(attributes)
+	return mapping.Unowned(attributes) || former != "" && former != r.Tenant.Party.Key && s.options.Tenants.OfKey(r.Tenant.Realm, former) == nil
+}
+
+// formerly tells the operator whose something was before an adoption.
+func formerly(key string) []string {
+	if key == "" {
+		return nil
+	}
+	return []string{"was of the tenant with the key " + key}
+}
+
+// takenBack plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It tells what
+// Keycloak will hold then. Of an account of the tenant's own it takes what the mapping owns, too.
+func (userKind) takenBack(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
+	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Party, cur.user.Attributes, owns)
+	if !ok {
+		return nil, cur.user, nil
+	}
+	has, err := r.client.UserRoles(ctx, cur.userID)
+	if err != nil {
+		return nil, cur.user, err
+	}
+	p, after := plan.ForUserRoles(r.Tenant.Party, cur.userID, nil, cur.user, plan.Roles{Has: has, Rules: rules, Known: r.fitness.Resolved.Roles})
+	return p, after, nil
+}

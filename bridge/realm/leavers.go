@@ -1,0 +1,159 @@
+package realm
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+const (
+	// checkLeavers is the check of users who were deactivated and whose accounts are open.
+	checkLeavers = "leavers"
+	// checkOwners is the check of accounts whose owner is no tenant any more.
+	checkOwners = "owners"
+)
+
+// owners are the tenants of a realm that can own accounts.
+type owners struct {
+	c     *keycloak.Client
+	of    []*tenant.Tenant // that the configuration names
+	every bool             // whether organizations are served that it does not name
+}
+
+// named is the tenant of a key that the configuration names, nil for none.
+func (o owners) named(key string) *tenant.Tenant {
+	i := slices.IndexFunc(o.of, func(t *tenant.Tenant) bool { return t.Party.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return o.of[i]
+}
+
+// mayKnow reports whether a key may be that of a tenant, as far as can be told without a call: that of an
+// organization is its id, a UUID.
+func (o owners) mayKnow(key string) bool {
+	return o.named(key) != nil || o.every && len(key) == len("00000000-0000-0000-0000-000000000000")
+}
+
+// find is the tenant of a key, nil for none. It takes a call for an organization that the configuration does not name.
+func (o owners) find(ctx context.Context, key string) (*tenant.Tenant, error) {
+	if t := o.named(key); t != nil || !o.every {
+		return t, nil
+	}
+	id, err := keycloak.ParseOrganizationID(key)
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // it is the key of no organization
+	}
+	found, err := o.c.Organization(ctx, id)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NoOrganization, err == nil && len(found.Attributes[tenant.AttrCredentials]) == 0:
+		return nil, nil //nolint:nilnil // it is served no more
+	case err != nil:
+		return nil, err
+	}
+	return &tenant.Tenant{Party: mapping.Party{Key: key, Organization: true}, Organization: tenant.Organization{ID: id}}, nil
+}
+
+// answer reports whether somebody ends the access of the user of an account.
+func (o owners) answer(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
+	return tenant.Answers(u.Attributes,
+		func(key string) (*tenant.Tenant, error) { return o.find(ctx, key) },
+		func(organization keycloak.OrganizationID) error {
+			_, err := o.c.OrganizationMember(ctx, organization, id)
+			return err
+		})
+}
+
+// leavers looks for users whom a client deactivated and whose accounts are open, while nobody answers for them or Keycloak
+// says that they are the organization's. It takes a call for each hundred guests, and up to three for each such account:
+// who is no member any more is nobody's leaver.
+func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners) {
+	if t.Policy.OwnedOnly || !t.Party.Organization && !t.Party.Shared { // which has no guests
+		return
+	}
+	guests, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
+		return c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrGuest, Value: t.Party.Key}}, First: first})
+	})
+	if !r.could(err, checkLeavers) {
+		return
+	}
+	n, named := 0, []string{}
+	for _, u := range guests {
+		open, err := isOpen(ctx, c, t, o, u)
+		if !r.could(err, checkLeavers) {
+			return
+		}
+		if !open {
+			continue
+		}
+		if n++; n <= maxNamed {
+			named = append(named, u.ID)
+		}
+	}
+	if n == 0 {
+		r.pass(checkLeavers, "no account is open whose user the client deactivated")
+		return
+	}
+	r.failBeside(checkLeavers, r.fixLeavers(named),
+		"the client deactivated %s whose accounts are enabled, so that they can log in, and nobody else ends their access: the accounts have no owner any more, or one that is gone or does not have them any more: %s", counted(n, "user"), listed(named, n))
+}
+
+// isOpen reports whether a guest of a tenant was deactivated by its client and can log in, with nobody who answers for that.
+func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners, u keycloak.User) (bool, error) {
+	id, err := keycloak.ParseUserID(u.ID)
+	if err != nil || !t.Party.LeftOpen(u) {
+		return false, nil //nolint:nilerr // no id of Keycloak
+	}
+	if t.Party.Organization {
+		member, err := c.OrganizationMember(ctx, t.Organization.ID, id)
+		switch {
+		case keycloak.KindOf(err) == keycloak.NotFound:
+			return false, nil
+		case err != nil || member.Managed:
+			return member.Managed, err
+		}
+	}
+	answered, err := o.answer(ctx, id, u)
+	return err == nil && !answered, err
+}
+
+// fixLeavers are the commands that disable accounts.
+func (r *Report) fixLeavers(ids []string) string {
+	lines := []string{"disable these accounts in Keycloak, unless the people shall have access, as with kcadm.sh after kcadm.sh config credentials:"}
+	for _, id := range ids {
+		lines = append(lines, tenant.CommandLine("kcadm.sh", "update", "users/"+id, "-r", r.realm, "-s", "enabled=false"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// listed are some names of n.
+func listed(names []string, n int) string {
+	out := strings.Join(names, ", ")
+	if n > len(names) {
+		out += " and others"
+	}
+	return out
+}
+
+// lostOwners tells of users whose owners, by their keys, are no tenants.
+func (r *Report) lostOwners(keys map[string]int) {
+	if len(keys) == 0 {
+		r.pass(checkOwners, "the owners of all users are endpoints of the configuration")
+		return
+	}
+	names := slices.Sorted(maps.Keys(keys))
+	n := 0
+	for _, key := range names {
+		n += keys[key]
+	}
+	if len(names) > maxNamed {
+		names = append(names[:maxNamed], "and others")
+	}
+	r.warn(checkOwners, "write the key back into the configuration if that endpoint shall go on, also of an endpoint that another bridge serves; else see first what an adoption would do, then take the users over:\n{adopt} --dry-run\n{adopt}",
+		"%d users are owned by endpoints that the configuration does not have, by the keys %s: nobody changes their names, and nobody deactivates them but the organization to which Keycloak says that the account belongs", n, strings.Join(names, ", "))
+}

@@ -1,0 +1,44 @@
+package tenant
+
+import (
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// OfKey returns the tenant of a realm that stores under a key, or nil.
+func (r *Registry) OfKey(realm, key string) *Tenant {
+	if r == nil {
+		return nil
+	}
+	for _, t := range r.All() {
+		if t.Realm == realm && t.Party.Key == key {
+			return t
+		}
+	}
+	return nil
+}
+
+// Answers reports whether an owner of an account still answers for it, so that its client can end the user's
+// access. Nobody answers for an account that left its owner, for one whose owner is no tenant any more, and for
+// one of an organization that does not have the member. of finds the tenant of a key, nil for none; member asks
+// Keycloak whether an organization has the user.
+func Answers(attributes map[string][]string, of func(key string) (*Tenant, error), member func(keycloak.OrganizationID) error) (bool, error) {
+	for _, key := range mapping.Owners(attributes) {
+		t, err := of(key)
+		switch {
+		case err != nil:
+			return false, err
+		case t == nil, t.Party.Organization && t.Organization.ID.IsZero():
+			continue
+		case !t.Party.Organization:
+			return true, nil
+		}
+		err = member(t.Organization.ID)
+		if err == nil || !slices.Contains([]keycloak.Kind{keycloak.NotFound, keycloak.NoOrganization}, keycloak.KindOf(err)) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
