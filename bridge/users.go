@@ -273,9 +273,8 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (change
 	case !mapping.Enabled(cur.user):
 		return change{after: cur}, nil
 	}
-	after := cur.user
-	after.Enabled, after.Attributes = false, mapping.WithoutLock(after.Attributes)
-	return change{plan: plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: true}, time.Now()), after: current{user: after, userID: cur.userID}}, nil
+	p, after := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: true}, time.Now())
+	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
@@ -416,7 +415,8 @@ func (k userKind) planParting(ctx context.Context, r *request, cur current, disa
 			return nil, err
 		}
 	}
-	return append(roles, plan.ForLeaving(r.Tenant.Party, cur.userID, user, plan.End{Disable: disable, Leave: true}, time.Now())...), nil
+	leave, _ := plan.ForLeaving(r.Tenant.Party, cur.userID, user, plan.End{Disable: disable, Leave: true}, time.Now())
+	return append(roles, leave...), nil
 }
 
 // shared reports whether an organization, other than the tenant's own, has a user whose
@@ -440,13 +440,14 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, ow
 	case cur.user.Managed:
 		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
+	var p plan.Plan
+	p, cur.user = plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
 	roles, _, err := k.takenBack(ctx, r, cur, owns)
 	if err != nil {
 		return nil, err
 	}
-	p := append(plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now()), roles...)
 	groups, err := k.planLeave(ctx, r, cur.userID)
-	return append(append(p, groups...), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
+	return append(slices.Concat(p, roles, groups), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
 }
 
 func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

@@ -309,7 +309,7 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	case !Unowned(u.Attributes):
 		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator %slet this endpoint take the account over first", list, verified)
+		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
 	}
 	return scim.Forbidden(CodeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
 }

@@ -202,19 +202,22 @@ type End struct {
 }
 
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user,
-// as its end says.
-func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, end End, now time.Time) Plan {
+// as its end says. It tells what Keycloak will hold then.
+func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, end End, now time.Time) (Plan, keycloak.User) {
 	var update keycloak.UserUpdate
+	after := current
 	if end.Disable && mapping.Enabled(current) {
-		update.Enabled = new(false)
+		after.Enabled, after.Attributes = false, mapping.WithoutLock(current.Attributes)
+		update.Enabled = &after.Enabled
 	}
 	switch {
 	case end.Leave:
 		update.Attributes = party.Leave(current.Attributes, now)
 	case end.Mark && update.Enabled != nil:
-		update.Attributes = party.MarkDeactivated(mapping.WithoutLock(current.Attributes), true)
+		update.Attributes = party.MarkDeactivated(after.Attributes, true)
 	}
 	if update.Attributes != nil {
+		after.Attributes = update.Attributes
 		update.Username, update.Email = &current.Username, &current.Email
 		update.FirstName, update.LastName = &current.FirstName, &current.LastName
 	}
@@ -225,7 +228,7 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	if end.Disable {
 		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
 	}
-	return p
+	return p, after
 }
 
 // ForReleasedUser plans that an account is no tenant's any more.

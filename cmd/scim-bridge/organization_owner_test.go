@@ -97,7 +97,7 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 					}
 					for method, body := range map[string]string{http.MethodPatch: off, http.MethodPut: fmt.Sprintf(`{"userName":%q,"active":false}`, who)} {
 						got := b.refused(t, http.StatusForbidden, method, "/Users/"+id, body)
-						if !strings.Contains(got, "active") || !strings.Contains(got, "DELETE") || !strings.Contains(got, "scim-bridge adopt") {
+						if !strings.Contains(got, "active") || !strings.Contains(got, "DELETE") || !strings.Contains(got, "let this endpoint take the account over") {
 							t.Errorf("%s: %s says %q", who, method, got)
 						}
 					}
@@ -137,7 +137,7 @@ func TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo(t *testing.T) {
 			c.admit(t, ids["ended"], "acme")
 			c.of["globex"].must(t, http.MethodDelete, "/Users/"+ids["ended"], "")
 			for who, id := range ids {
-				if got := c.realm.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id, off); !strings.Contains(got, "scim-bridge adopt") || strings.Contains(got, "membership") {
+				if got := c.realm.refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id, off); !strings.Contains(got, "let this endpoint take the account over") || strings.Contains(got, "membership") {
 					t.Errorf("%s: the refusal says %q", who, got)
 				}
 			}
@@ -278,7 +278,7 @@ func TestAManagedMemberOfTheRealm(t *testing.T) {
 			if user := b.user(t, id); user.Enabled || user.LastName != "L" || user.Username != name {
 				t.Errorf("after a PUT the account = %+v", user)
 			}
-			if detail := b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""); strings.Contains(detail, "scim-bridge adopt") {
+			if detail := b.refused(t, http.StatusForbidden, http.MethodDelete, path, ""); strings.Contains(detail, "take the account over") {
 				t.Errorf("DELETE names an adoption that is refused: %q", detail)
 			}
 		})
@@ -293,7 +293,7 @@ func TestTheOperatorTakesOverAManagedMember(t *testing.T) {
 	id := c.brokeredUnverified(t, "acme", "mia@acme.test").String()
 	renamed := patchBody(`{"op":"replace","path":"userName","value":"eva@acme.test"}`)
 	for method, body := range map[string]string{http.MethodDelete: "", http.MethodPatch: renamed} {
-		if got := b.refused(t, http.StatusForbidden, method, "/Users/"+id, body); !strings.Contains(got, "scim-bridge adopt") {
+		if got := b.refused(t, http.StatusForbidden, method, "/Users/"+id, body); !strings.Contains(got, "let this endpoint take the account over") {
 			t.Errorf("%s says %q", method, got)
 		}
 	}

@@ -134,7 +134,7 @@ func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
 						t.Errorf("%s: %s finds %v, %v", kind, literal, found, err)
 					}
 				}
-				for _, externalID := range []string{`["V","W"]`, `[1]`, `{"value":1}`, `"` + strings.Repeat("x", 10_000) + `"`} {
+				for _, externalID := range []string{`["V","W"]`, `{"x":1}`, `"` + strings.Repeat("x", 10_000) + `"`} {
 					b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"bad","externalId":`+externalID+`}`)
 					b.refused(t, http.StatusBadRequest, http.MethodPut, "/Users/"+victim, `{"userName":"victim-`+kind+`","externalId":`+externalID+`}`)
 				}
