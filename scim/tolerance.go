@@ -67,7 +67,7 @@ func Tolerances() []ToleranceRule {
 		{UnknownAttributes, "attributes and extensions that no schema publishes: kept, returned, and named by paths and projections, those of extensions by filters too", "400 invalidSyntax, 400 invalidPath in a path, 400 invalidFilter in a filter", "Okta and Entra send unmapped ones; interop profile section 5.3"},
 		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
 		{NumberForText, "a number or a boolean for a text, also in filters: its text as it was sent, 4711 as \"4711\"; not for a password, a reference, a date or binary data", "400 invalidValue or invalidFilter", "HR systems and scripts that send employeeNumber as a number"},
-		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
+		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path, and [x] to replace the one value of an attribute that no schema knows`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
 		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
 		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
 		{RoleText, "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},

@@ -160,6 +160,9 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 func (t *target) open(name string, before any, op Operation) Operation {
 	list, isList := before.([]any)
 	object, isObject := before.(map[string]any)
+	if sent, _ := op.Value.([]any); op.Op == Replace && len(sent) == 1 && before != nil && !isList && t.path.Filter == nil && t.profile.Takes(scim.WrappedSingle) {
+		op.Value = sent[0] // one value for another one
+	}
 	_, sendsList := op.Value.([]any)
 	_, sendsObject := op.Value.(map[string]any)
 	a := scim.OpenAttribute(name, scim.TypeString)

@@ -19,6 +19,9 @@ func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T
 		"add without a path merges": {
 			`"U":{"badge":"B1","level":7}`, `{"op":"add","value":{"U":{"badge":"B2"}}}`, `"U":{"badge":"B2","level":7}`,
 		},
+		"a list of one for one value": {
+			`"U":{"badge":"B1"}`, `{"op":"replace","path":"U:badge","value":["B2"]}`, `"U":{"badge":"B2"}`,
+		},
 		"replace without a path merges": {
 			`"U":{"badge":"B1","level":7}`, `{"op":"replace","value":{"U":{"badge":"B2"}}}`, `"U":{"badge":"B2","level":7}`,
 		},
