@@ -110,7 +110,7 @@ func eachInteropTenant(t *testing.T, server keycloaktest.Server, most int, do fu
 	c := newCustomers(t, server, func(c *config.Config) {
 		c.Server.MaxResults = most
 		hidePagination(c)
-		takeAnyDomain(c) // suites make addresses up
+		takeAnyDomain(c)                                                             // suites make addresses up
 		eachTenant(func(t *config.Tenant) { t.PatchResponse = config.PatchFull })(c) // of a 204 scim-sdk-client makes a failure
 	})
 	t.Run("realm", func(t *testing.T) { t.Parallel(); do(t, c, c.realm, "realm", "realm.test") })
