@@ -2,19 +2,16 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -153,11 +150,4 @@ func (s *adoptions) print(out io.Writer, mode control.AdoptMode) {
 	if s.unproven > 0 {
 		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.unproven)
 	}
-}
-
-// adopt is what a running bridge does for the command.
-func (a *app) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
-	others := slices.DeleteFunc(a.watcher.Tenants.All(), func(other *tenant.Tenant) bool { return other == t || other.Realm != t.Realm })
-	o := bridge.AdoptOptions{DryRun: mode.DryRun, Undo: mode.Undo, Others: others}
-	return a.service.Adopt(ctx, t, o, func(one bridge.Adoption) error { return each(one) })
 }

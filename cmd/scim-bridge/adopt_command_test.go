@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -31,7 +32,7 @@ func (b testBridge) controlled(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(b.app.control(), adminTimeout)
+	server := app.NewServer(b.app.Control(), adminTimeout)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	text, err := os.ReadFile(b.file)
@@ -186,7 +187,7 @@ func TestAdoptCommandOfNothing(t *testing.T) {
 	if _, told, code := command(t, "", "adopt", "--yes", "--config", file, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
 		t.Errorf("adopt of another tenant ended with %d: %s", code, told)
 	}
-	of := b.app.watcher.Tenants.All()[0]
+	of := b.app.Watcher.Tenants.All()[0]
 	f := of.Fitness()
 	f.Problem = "broken"
 	of.SetFitness(f)

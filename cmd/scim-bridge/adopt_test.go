@@ -284,7 +284,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 			b.look(t)
 			b.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"emails","value":[{"value":"jane@second.test"}]}`))
 			b.must(t, http.MethodPatch, path, patchBody(`{"op":"add","path":"title","value":"an address that stays is no claim"}`))
-			for _, found := range b.app.watcher.Tenants.All() {
+			for _, found := range b.app.Watcher.Tenants.All() {
 				found.Policy.Domains = config.DomainsAny
 			}
 			b.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"emails","value":[{"value":"jane@victim.test"}]}`))

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	logtest "go.uber.org/zap/zaptest/observer"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -27,7 +28,7 @@ type testBridge struct {
 	realm  string
 	config config.Config // that it was made of
 	file   string        // config.yaml, as setup wrote it
-	app    *app
+	app    *app.App
 	lines  *logtest.ObservedLogs // of its log, from level info on
 }
 
@@ -57,7 +58,7 @@ func newBridgeOf(t *testing.T, made result, realm string, admin *keycloak.Client
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
 	}
-	listener, onDisk := newListener(), c.Server
+	listener, file := newListener(), c
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 	setUp := c.Realms[realm].Tenants[0].Mapping
 	if edit != nil {
@@ -65,13 +66,13 @@ func newBridgeOf(t *testing.T, made result, realm string, admin *keycloak.Client
 	}
 	b := testBridge{admin: admin, realm: realm, config: c, file: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	core, lines := logtest.New(zap.InfoLevel)
-	a := newTestApp(t, c, core)
-	a.started.Server, a.started.Keycloak = onDisk, c.Keycloak                        // reload shall find no change in it
-	if !a.watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
-		t.Fatalf("the realm that setup made is not fit: %v", a.watcher.Tenants.All()[0].Fitness())
+	file.Keycloak = c.Keycloak // reload shall find no change in it
+	a := newTestAppOf(t, c, &file, core)
+	if !a.Watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
+		t.Fatalf("the realm that setup made is not fit: %v", a.Watcher.Tenants.All()[0].Fitness())
 	}
 	b.lines = lines
-	b.app, b.Client = a, serveHandler(t, listener, a.handler, b)
+	b.app, b.Client = a, serveHandler(t, listener, a.Handler, b)
 	return b
 }
 
@@ -81,7 +82,7 @@ func newListener() *httptest.Server { return httptest.NewUnstartedServer(nil) }
 func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testBridge) *client.Client {
 	t.Helper()
 	server.Config.Handler = recording(h)
-	server.Config.MaxHeaderBytes = maxHeader
+	server.Config.MaxHeaderBytes = app.MaxHeader
 	server.Start()
 	t.Cleanup(server.Close)
 	return &client.Client{Base: server.URL + "/realms/" + b.realm + "/scim/v2", Token: b.Token, HTTP: http.DefaultClient}

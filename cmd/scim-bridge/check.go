@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -46,7 +47,7 @@ func printProblems(out io.Writer, problems []config.Problem) {
 func load(cmd *cobra.Command, file string) (config.Config, error) {
 	c, problems := config.Load(file)
 	if len(problems) == 0 {
-		problems = mappingProblems(c)
+		problems = app.MappingProblems(c)
 	}
 	printProblems(cmd.ErrOrStderr(), problems)
 	if len(problems) > 0 {

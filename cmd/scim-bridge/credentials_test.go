@@ -64,7 +64,7 @@ func withCredentials(issuer *authtest.Issuer) func(*config.Config) {
 // revoke takes a token from a tenant, as a change of the configuration does.
 func (b testBridge) revoke(t *testing.T, path, name string) {
 	t.Helper()
-	old := b.app.watcher.Tenants.ByPath(path)
+	old := b.app.Watcher.Tenants.ByPath(path)
 	next := old.WithMapping(old.Mapping, old.Fitness())
 	next.Tokens = nil
 	for _, token := range old.Tokens {
@@ -72,7 +72,7 @@ func (b testBridge) revoke(t *testing.T, path, name string) {
 			next.Tokens = append(next.Tokens, token)
 		}
 	}
-	if len(next.Tokens) != len(old.Tokens)-1 || !b.app.watcher.Tenants.Swap(old, next) {
+	if len(next.Tokens) != len(old.Tokens)-1 || !b.app.Watcher.Tenants.Swap(old, next) {
 		t.Fatalf("the tenant %s has no token %s", path, name)
 	}
 }

@@ -186,8 +186,8 @@ func TestRFC9865_ACursorIsBound(t *testing.T) {
 		return "/Users?" + out.Encode()
 	}
 	again := newTestApp(t, b.config)
-	again.watcher.Look(t.Context())
-	restarted := httptest.NewServer(again.handler)
+	again.Watcher.Look(t.Context())
+	restarted := httptest.NewServer(again.Handler)
 	t.Cleanup(restarted.Close)
 	elsewhere := b
 	elsewhere.Client = &client.Client{Base: restarted.URL + strings.TrimPrefix(b.Base, string(b.config.Server.PublicURL)), Token: b.Token, HTTP: http.DefaultClient}

@@ -625,7 +625,7 @@ func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 	b.look(t)
 	b.must(t, http.MethodGet, "/Users", "")
 	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+helper, "")
-	if got := b.app.watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
+	if got := b.app.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
 		t.Errorf("the tenant says %q", got)
 	}
 }
@@ -722,14 +722,14 @@ func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 				t.Fatal(err)
 			}
 			adminSend(t, server, http.MethodPost, "/admin/realms/"+b.realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
-			b.app.watcher.Look(t.Context())
-			if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, "every user of the realm is an administrator") {
+			b.app.Watcher.Look(t.Context())
+			if got := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, "every user of the realm is an administrator") {
 				t.Errorf("the look finds %q", got)
 			}
 			adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
 			adminSend(t, server, http.MethodPut, "/admin/realms/"+b.realm+"/default-groups/"+helpdesk.String(), "")
-			b.app.watcher.Look(t.Context())
-			if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `every new user of the realm becomes an administrator: the default group "/helpdesk"`) {
+			b.app.Watcher.Look(t.Context())
+			if got := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `every new user of the realm becomes an administrator: the default group "/helpdesk"`) {
 				t.Errorf("the look finds %q", got)
 			}
 		})

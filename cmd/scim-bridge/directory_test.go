@@ -58,7 +58,7 @@ func populate(t *testing.T, r *rand.Rand, b testBridge, path, domain string, joi
 		}
 		b.must(t, http.MethodPost, "/Groups", string(body))
 	}
-	m := b.app.watcher.Tenants.ByPath(path).Mapping
+	m := b.app.Watcher.Tenants.ByPath(path).Mapping
 	return []population{{testBridge: b, endpoint: "/Users", rt: m.User}, {testBridge: b, endpoint: "/Groups", rt: m.Group}}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 )
 
@@ -48,18 +49,18 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	transport, err := newTransport(c.Keycloak)
+	transport, err := app.NewTransport(c.Keycloak)
 	if err != nil {
 		return err
 	}
-	s, err := meantBy(cmd.Context(), c, path, transport)
+	s, err := app.Select(cmd.Context(), c, path, transport)
 	if err != nil {
 		return err
 	}
 	var found []diagnosis
-	for _, t := range s.list {
-		t = s.readTokens(cmd.Context(), c, t)
-		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), s.clients[t.Realm], t, s.beside(t)...)})
+	for _, t := range s.List {
+		t = s.WithTokens(cmd.Context(), c, t)
+		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), s.Clients[t.Realm], t, s.Beside(t)...)})
 	}
 	if output == "json" {
 		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": found})

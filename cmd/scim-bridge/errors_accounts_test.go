@@ -138,6 +138,6 @@ func groupsNotOffered(t *testing.T, _ sharedBridges) told {
 	fake := keycloaktest.NewFake(t)
 	c := newCustomers(t, fake.Server(), nil)
 	fake.Inject(keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"HTTP 404 Not Found"}`})
-	c.realm.app.watcher.Look(t.Context())
+	c.realm.app.Watcher.Look(t.Context())
 	return c.of["acme"].told(t, http.MethodPost, "/Groups", `{"displayName":"g"}`)
 }

@@ -54,7 +54,7 @@ func outageErrors() map[string][]provocation {
 			server := keycloaktest.NewFake(t).Server()
 			p := patient{newBridgeOn(t, server, nil), server}
 			undeclared("scim.owner")(t, p)
-			p.app.watcher.Look(t.Context())
+			p.app.Watcher.Look(t.Context())
 			return p.told(t, http.MethodGet, "/Users", "")
 		}},
 		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) told {
@@ -71,7 +71,7 @@ func outageErrors() map[string][]provocation {
 			req.ContentLength = 2
 			req.Header.Set("Authorization", "Bearer "+s.tolerant.Token)
 			w := httptest.NewRecorder()
-			s.tolerant.app.handler.ServeHTTP(w, req)
+			s.tolerant.app.Handler.ServeHTTP(w, req)
 			return toldBy(t, w.Code, w.Body.String())
 		}},
 	}

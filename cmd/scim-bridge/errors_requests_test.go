@@ -132,7 +132,7 @@ func noRoomForBodies(t *testing.T, _ sharedBridges) told {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, b.Base+"/Users", body)
 		req.ContentLength = -1
 		req.Header.Set("Authorization", "Bearer "+b.Token)
-		b.app.handler.ServeHTTP(httptest.NewRecorder(), req)
+		b.app.Handler.ServeHTTP(httptest.NewRecorder(), req)
 	}()
 	<-begun
 	out := b.told(t, http.MethodPost, "/Users", `{"userName":"jane"}`)

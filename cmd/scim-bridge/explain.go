@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -158,20 +159,20 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 		if c, err = load(cmd, f.config); err != nil {
 			return stage{}, err
 		}
-		if rehearsal.Base, err = newTransport(c.Keycloak); err != nil {
+		if rehearsal.Base, err = app.NewTransport(c.Keycloak); err != nil {
 			return stage{}, err
 		}
 	}
-	s, err := meantBy(cmd.Context(), c, f.tenant, rehearsal)
+	s, err := app.Select(cmd.Context(), c, f.tenant, rehearsal)
 	if err != nil {
 		return stage{}, err
 	}
-	t, err := s.one()
+	t, err := s.One()
 	if err != nil {
 		return stage{}, err
 	}
 	if f.mapping != "" {
-		m, problems := loadMapping(config.Tenant{Mapping: f.mapping, Profile: config.Profile(t.Mapping.Profile())})
+		m, problems := app.LoadMapping(config.Tenant{Mapping: f.mapping, Profile: config.Profile(t.Mapping.Profile())})
 		if len(problems) > 0 {
 			printProblems(cmd.ErrOrStderr(), problems)
 			return stage{}, codedError{code: exitProblems}
@@ -187,23 +188,23 @@ func (f explainFlags) stage(cmd *cobra.Command) (stage, error) {
 			Resolved: imagined(t.Mapping), OrganizationGroups: true,
 			Protected: &tenant.Protected{At: time.Now(), Management: management},
 		})
-	} else if err := look(cmd.Context(), t, s.beside(t), s.clients[t.Realm]); err != nil {
+	} else if err := look(cmd.Context(), t, s.Beside(t), s.Clients[t.Realm]); err != nil {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
-	owners, err := tenant.NewRegistry(s.all...)
+	owners, err := tenant.NewRegistry(s.All...)
 	if err != nil {
 		return stage{}, err
 	}
 	owners.Put(t)
-	return stage{t, bridge.New(keycloak.NewRealms(s.clients), bridge.Options{Log: zap.NewNop(), Tenants: owners}), rehearsal}, nil
+	return stage{t, bridge.New(keycloak.NewRealms(s.Clients), bridge.Options{Log: zap.NewNop(), Tenants: owners}), rehearsal}, nil
 }
 
 // look finds out what the realm of a tenant and of others has under the names of the mapping.
 func look(ctx context.Context, t *tenant.Tenant, others []*tenant.Tenant, c *keycloak.Client) error {
 	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, others...))
 	if keycloak.KindOf(err) == keycloak.Denied {
-		err = accountError{err, t.Command("doctor")}
+		err = app.AccountError{Err: err, Doctor: t.Command("doctor")}
 	}
 	if err != nil {
 		return fmt.Errorf("look at the realm: %w", err)

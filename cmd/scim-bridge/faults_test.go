@@ -147,14 +147,14 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	b := newCallBridge(t)
 	b.fake.Inject(keycloaktest.Fault{Drop: true})
 	a := newTestApp(t, b.config)
-	if a.watcher.Look(t.Context()) {
+	if a.Watcher.Look(t.Context()) {
 		t.Error("a realm that nobody could look at counts as fit")
 	}
-	early := serveHandler(t, newListener(), a.handler, b.testBridge)
+	early := serveHandler(t, newListener(), a.Handler, b.testBridge)
 	_, err := early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane))
 	checkFault(t, err, 503, time.Second)
 	b.fake.ClearFaults()
-	if !a.watcher.Look(t.Context()) {
+	if !a.Watcher.Look(t.Context()) {
 		t.Error("the realm does not count as fit though Keycloak is back")
 	}
 	if _, err := early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane)); err != nil {

@@ -21,7 +21,7 @@ func TestMembersOfAnOrganizationFromADirectory(t *testing.T) {
 			server := keycloaktest.Real(t)
 			c := newCustomers(t, server, adoptUnowned)
 			provider := keycloaktest.StartLDAP(t, persons("ann", "bob"), nil).Federate(t, server, c.realm.realm, keycloaktest.FederationOptions{Name: corp, EditMode: mode, Imports: true})
-			c.realm.app.watcher.Look(t.Context())
+			c.realm.app.Watcher.Look(t.Context())
 			acme, ann := c.of["acme"], c.realm.named(t, "ann").ID
 			told := func(detail string, wanted ...string) {
 				t.Helper()

@@ -14,8 +14,8 @@ import (
 // look has the bridge look at its realms, as it does every minute.
 func (f federated) look(t *testing.T) {
 	t.Helper()
-	if !f.app.watcher.Look(t.Context()) {
-		t.Fatalf("the realm is not fit: %v", f.app.watcher.Tenants.All()[0].Fitness())
+	if !f.app.Watcher.Look(t.Context()) {
+		t.Fatalf("the realm is not fit: %v", f.app.Watcher.Tenants.All()[0].Fitness())
 	}
 }
 

@@ -218,7 +218,7 @@ func newOther(t *testing.T, server keycloaktest.Server, organization bool) *othe
 	} else {
 		o.testBridge = newBridgeOn(t, server, nil, "--change-feed")
 	}
-	if !o.app.watcher.Tenants.All()[0].Fitness().Feed {
+	if !o.app.Watcher.Tenants.All()[0].Fitness().Feed {
 		t.Fatal("setup made no change feed")
 	}
 	for range 4 {
@@ -369,13 +369,13 @@ func TestAFeedThatWasOff(t *testing.T) {
 	o.pass(time.Millisecond)
 	o.compare()
 	adminPut(t, server, "/admin/realms/"+o.realm, `{"adminEventsEnabled":false}`)
-	o.app.watcher.Look(t.Context())
+	o.app.Watcher.Look(t.Context())
 	o.testBridge.must(t, http.MethodGet, "/Groups/"+o.groups[0].String(), "")
 	o.must(o.admin.AddMember(t.Context(), o.users[0], o.groups[0]))
 	o.members[o.groups[0]][o.users[0]] = true
 	o.newUser()
 	adminPut(t, server, "/admin/realms/"+o.realm, `{"adminEventsEnabled":true}`)
-	o.app.watcher.Look(t.Context())
+	o.app.Watcher.Look(t.Context())
 	o.compare()
 }
 
@@ -413,8 +413,8 @@ func TestAWarmIndexIsThereBeforeAnybodyAsks(t *testing.T) {
 	createUsers(t, b.testBridge, 3)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go b.app.service.KeepIndexes(ctx, b.app.watcher.Tenants, true)
-	for len(b.app.service.Directory().Status()) < 2 || len(b.app.service.Directory().Feeds()) == 0 {
+	go b.app.Service.KeepIndexes(ctx, b.app.Watcher.Tenants, true)
+	for len(b.app.Service.Directory().Status()) < 2 || len(b.app.Service.Directory().Feeds()) == 0 {
 		runtime.Gosched() // until the users, the groups and the events were read
 	}
 	got := b.calls(func() { b.must(t, http.MethodGet, "/Users?sortBy=userName", "") })

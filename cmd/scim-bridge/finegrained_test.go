@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -29,19 +30,19 @@ func TestFineGrainedPermissions(t *testing.T) {
 	boss := b.account(t, "boss", true)
 	b.grant(t, boss, b.known(t, right("realm-admin")))
 	account := b.withoutManageUsers(t, server)
-	b.app.watcher.Look(t.Context())
-	if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, "lacks the realm-management role manage-users, and no fine-grained permission") {
+	b.app.Watcher.Look(t.Context())
+	if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, "lacks the realm-management role manage-users, and no fine-grained permission") {
 		t.Errorf("without permissions the look finds %q", problem)
 	}
 	b.permit(t, server, account, boss)
 	if keycloaktest.OlderThan("26.6") { // it does not let the account see itself
-		b.app.watcher.Look(t.Context())
+		b.app.Watcher.Look(t.Context())
 		b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 		return
 	}
 	b.look(t)
 	remembers := func([]string) ([]string, error) { return []string{"kept"}, nil }
-	if err := realm.Remember(t.Context(), b.app.watcher.Realms.Client(b.realm), mapping.AttrRevoked, remembers); err != nil {
+	if err := realm.Remember(t.Context(), b.app.Watcher.Realms.Client(b.realm), mapping.AttrRevoked, remembers); err != nil {
 		t.Errorf("the bridge cannot remember: %v", err)
 	}
 	jane := b.create(t, "/Users", `{"userName":"jane","externalId":"J","title":"t"}`)
@@ -265,7 +266,7 @@ func (b testBridge) adminAs(t *testing.T, server keycloaktest.Server, form url.V
 // secretClient is Keycloak as who holds the bridge's secret sees it.
 func (b testBridge) secretClient(t *testing.T) *keycloak.Client {
 	t.Helper()
-	clients, err := newClients(b.config, http.DefaultTransport, watch{})
+	clients, err := app.Clients(b.config, http.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +448,7 @@ func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := b.controlled(t)
-	adoptions := b.adoptions(t, file, b.app.watcher.Tenants.All()[0].Path, "--dry-run")
+	adoptions := b.adoptions(t, file, b.app.Watcher.Tenants.All()[0].Path, "--dry-run")
 	for name, want := range map[string]bridge.Outcome{"boss": bridge.Refused, "listed": bridge.Refused, "helper": bridge.Refused, "free": bridge.Adopted} {
 		if got := adoptions[name]; got.Outcome != want {
 			t.Errorf("adopt says of %s %+v, want %s", name, got, want)

@@ -234,7 +234,7 @@ func TestCallsOfFormerValues(t *testing.T) {
 func TestManyMissesMakeAnIndex(t *testing.T) {
 	t.Parallel()
 	b := newCallBridge(t)
-	directory := b.app.service.Directory()
+	directory := b.app.Service.Directory()
 	n := 0
 	for ; n < 1000 && !directory.Knows(b.realm); n++ {
 		b.finds(t, `externalId eq "none"`)

@@ -23,7 +23,7 @@ func (c customers) bothTenants() map[string]testBridge {
 func (c customers) consoleGroup(t *testing.T, of, name string) string {
 	t.Helper()
 	b := c.bothTenants()[of]
-	found := b.app.watcher.Tenants.ByPath(b.path(t))
+	found := b.app.Watcher.Tenants.ByPath(b.path(t))
 	parent := found.Fitness().Resolved.Groups[found.Mapping.GroupParent]
 	if found.Mapping.GroupParent == "" && of == "organization" {
 		parent = c.ids["acme"].TopLevel()
@@ -53,7 +53,7 @@ func (c customers) heldGroup(t *testing.T, of, id string) (keycloak.Group, error
 
 func (c customers) groupID(t *testing.T, of, text string) keycloak.GroupID {
 	t.Helper()
-	found := c.realm.app.watcher.Tenants.ByPath(c.bothTenants()[of].path(t))
+	found := c.realm.app.Watcher.Tenants.ByPath(c.bothTenants()[of].path(t))
 	parse := keycloak.ParseGroupID
 	if of == "organization" && found.Fitness().OrganizationGroups {
 		parse = c.ids["acme"].ParseGroupID
@@ -215,7 +215,7 @@ func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 // organizationGroups reports whether the server has groups of organizations.
 func (b testBridge) organizationGroups(t *testing.T) bool {
 	t.Helper()
-	return b.app.watcher.Tenants.ByPath(b.path(t)).Fitness().OrganizationGroups
+	return b.app.Watcher.Tenants.ByPath(b.path(t)).Fitness().OrganizationGroups
 }
 
 // TestOnDeleteOfGroups: a group that leaves stays in Keycloak, without members or as it is, is gone

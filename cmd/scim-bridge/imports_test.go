@@ -46,8 +46,12 @@ func rooms() map[string][]string {
 		"keycloak/keycloaktest":     {"keycloak"},
 		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
 		"cmd/scim-bench":            {},
-		"cmd/scim-bridge": {
+		"bridge/app": {
 			"bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
+			"config", "keycloak", "scim",
+		},
+		"cmd/scim-bridge": {
+			"bridge/app", "bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/plan", "bridge/realm", "bridge/server", "bridge/tenant",
 			"config", "keycloak", "scim/...",
 		},
 	}
@@ -67,7 +71,7 @@ func libraries() map[string][]string {
 		"github.com/goccy/go-yaml":            {"config"},
 		"github.com/fsnotify/fsnotify":        {"config"},
 		"cel.dev/cel-go":                      {"bridge/mapping"},
-		"github.com/prometheus/client_golang": {"bridge/observe", "cmd/scim-bridge"},
+		"github.com/prometheus/client_golang": {"bridge/observe", "bridge/app"},
 		"go.opentelemetry.io":                 {"bridge/observe"},
 		"google.golang.org/protobuf":          {"bridge/observe"},
 		"github.com/spf13/cobra":              {"cmd/scim-bridge"},

@@ -156,7 +156,7 @@ func (b testBridge) straight(t *testing.T, a attack) (int, string) {
 	req.Header.Set("Authorization", "Bearer "+b.Token)
 	req.Header.Set("Content-Type", "application/scim+json")
 	w := &counting{header: http.Header{}}
-	b.app.handler.ServeHTTP(w, req)
+	b.app.Handler.ServeHTTP(w, req)
 	return w.status, w.head.String()
 }
 

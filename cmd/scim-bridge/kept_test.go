@@ -59,12 +59,12 @@ func (v vault) again(t *testing.T, edit func(*config.Config)) vault {
 	}
 	v.app = newTestApp(t, c)
 	v.config = c
-	v.app.watcher.Look(t.Context())
-	v.Client = serveHandler(t, newListener(), v.app.handler, v.testBridge)
+	v.app.Watcher.Look(t.Context())
+	v.Client = serveHandler(t, newListener(), v.app.Handler, v.testBridge)
 	return v
 }
 
-func (v vault) problem() string { return v.app.watcher.Tenants.All()[0].Fitness().Problem }
+func (v vault) problem() string { return v.app.Watcher.Tenants.All()[0].Fitness().Problem }
 
 // wantProtected says that the group, its member and the user are.
 func (v vault) wantProtected(t *testing.T, when string) {
@@ -116,7 +116,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			parsed, _ := keycloak.ParseGroupID(ops)
 			impostor := v.group(t, "admins", parsed)
 			for when, v := range map[string]vault{"at once": v, "after a start": v.again(t, nil)} {
-				v.app.watcher.Look(t.Context())
+				v.app.Watcher.Look(t.Context())
 				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is another group now, %s: the one that it was, %s, is called "/operations/admins" now`, impostor, v.admins)
 				if got := v.problem(); got != want {
 					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
@@ -133,7 +133,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			if err := v.admin.DeleteGroup(t.Context(), v.admins); err != nil {
 				t.Fatal(err)
 			}
-			if values, err := realm.Remembered(t.Context(), v.app.watcher.Realms.Client(v.realm), mapping.AttrProtected); err != nil || len(values) > 0 {
+			if values, err := realm.Remembered(t.Context(), v.app.Watcher.Realms.Client(v.realm), mapping.AttrProtected); err != nil || len(values) > 0 {
 				t.Errorf("without a list the account remembers %q, %v", values, err)
 			}
 			v = v.again(t, func(c *config.Config) { v.protect(c, v.realm, nil, "/ops/admins") })
@@ -164,7 +164,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			v = v.again(t, nil)
 			v.wantProtected(t, "after a start")
 			other := v.create(t, "/Users", `{"userName":"Break-Glass"}`)
-			v.app.watcher.Look(t.Context())
+			v.app.Watcher.Look(t.Context())
 			want := fmt.Sprintf(`the user "break-glass" of protected.users is another user now, %s: the one that it was, %s, is called "glass" now`, other, v.glass)
 			if got := v.problem(); got != want {
 				t.Errorf("with another user of the name the look finds %q, want %q", got, want)
@@ -175,7 +175,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			if err := v.admin.DeleteUser(t.Context(), v.glass); err != nil {
 				t.Fatal(err)
 			}
-			v.app.watcher.Look(t.Context())
+			v.app.Watcher.Look(t.Context())
 			if got, want := v.problem(), fmt.Sprintf(`the user "id:%s" of protected.users does not exist`, v.glass); got != want {
 				t.Errorf("without the user the look finds %q, want %q", got, want)
 			}
@@ -195,7 +195,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			if err := v.admin.DeleteGroup(t.Context(), v.ops); err != nil {
 				t.Fatal(err)
 			}
-			v.app.watcher.Look(t.Context())
+			v.app.Watcher.Look(t.Context())
 			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups does not exist any more: it was %s`, v.admins)
 			if got := v.problem(); got != want {
 				t.Errorf("the look finds %q, want %q", got, want)
@@ -206,7 +206,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 				t.Errorf("the log has %v, want one error with the problem", lines)
 			}
 			made := v.group(t, "admins", v.group(t, "ops", keycloak.GroupID{}))
-			v.app.watcher.Look(t.Context())
+			v.app.Watcher.Look(t.Context())
 			if got := v.problem(); !strings.Contains(got, "is another group now") || !strings.Contains(got, "is gone") {
 				t.Errorf("with a new group the look finds %q", got)
 			}
@@ -323,7 +323,7 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	v := newVault(t, fake.Server())
-	own := v.app.watcher.Realms.Client(v.realm)
+	own := v.app.Watcher.Realms.Client(v.realm)
 	want := []string{"group|/ops/admins|" + v.admins.String(), "user|break-glass|" + v.glass.String()}
 	remembered := func(when string) {
 		t.Helper()

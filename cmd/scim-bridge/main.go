@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
@@ -36,7 +37,9 @@ func run(args []string) int {
 		return 0
 	}
 	var coded codedError
-	if !errors.As(err, &coded) {
+	if usage, is := errors.AsType[app.UsageError](err); is {
+		coded = codedError{code: exitUsage, err: usage}
+	} else if !errors.As(err, &coded) {
 		coded = codedError{code: exitFailure, err: err}
 	}
 	if coded.err != nil {
@@ -58,15 +61,6 @@ func (e codedError) Error() string { return fmt.Sprint(e.err) }
 
 func (e codedError) Unwrap() error { return e.err }
 
-// accountError is an error of Keycloak about the bridge's own account, with the command that says more.
-type accountError struct {
-	error
-
-	doctor string
-}
-
-func (e accountError) Unwrap() error { return e.error }
-
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "scim-bridge",
@@ -84,10 +78,10 @@ func newRoot() *cobra.Command {
 // hintFor is what to do about an error of Keycloak, for commands that an
 // administrator runs.
 func hintFor(err error) string {
-	var account accountError
+	var account app.AccountError
 	switch {
 	case errors.As(err, &account):
-		return "the bridge's own account is refused by Keycloak; this says what to do: " + account.doctor
+		return "the bridge's own account is refused by Keycloak; this says what to do: " + account.Doctor
 	case errors.Is(err, keycloak.ErrNoKeycloak):
 		return "check --url or keycloak.url: there is no Keycloak at this address, with this path; some have the path /auth, and most have none"
 	case errors.Is(err, keycloak.ErrNoRealm):

@@ -239,8 +239,8 @@ func (b testBridge) watch(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
-	g.Go(func() error { b.app.watcher.Run(ctx); return nil })
-	g.Go(func() error { return b.app.watchFiles(ctx) })
+	g.Go(func() error { b.app.Watcher.Run(ctx); return nil })
+	g.Go(func() error { return b.app.WatchFiles(ctx) })
 	t.Cleanup(func() {
 		stop()
 		if err := g.Wait(); err != nil {
@@ -258,7 +258,7 @@ func (b testBridge) waitForMapping(t *testing.T, want string) {
 	defer tick.Stop()
 	for {
 		w := httptest.NewRecorder()
-		b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
+		b.app.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
 		said := strings.Contains(w.Body.String(), `"mapping":`)
 		if want == "" && !said || want != "" && said && strings.Contains(w.Body.String(), want) {
 			return
@@ -422,12 +422,12 @@ func TestDefaultGroups(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			b := newUnfitBridge(t, server, "version: 1\nusers: { defaultGroups: [/everyone, /org/staff] }\n")
-			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the group "/everyone" of the mapping does not exist`) || !strings.Contains(problem, `"/org/staff"`) {
+			if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the group "/everyone" of the mapping does not exist`) || !strings.Contains(problem, `"/org/staff"`) {
 				t.Errorf("the tenant is fit without the groups: %q", problem)
 			}
 			b.group(t, "everyone", keycloak.GroupID{})
 			staff := b.group(t, "staff", b.group(t, "org", keycloak.GroupID{}))
-			if !b.app.watcher.Look(t.Context()) {
+			if !b.app.Watcher.Look(t.Context()) {
 				t.Fatal("the tenant is not fit with the groups")
 			}
 			jane, err := b.send(t, http.MethodPost, "/Users?attributes=groups", createJane)
@@ -483,7 +483,7 @@ func TestGroupsBelowAParent(t *testing.T) {
 			b := newUnfitBridge(t, server, "version: 1\ngroups: { parent: /scim }\n")
 			parent := b.group(t, "scim", keycloak.GroupID{})
 			other := b.group(t, "admins", keycloak.GroupID{}).String()
-			if !b.app.watcher.Look(t.Context()) {
+			if !b.app.Watcher.Look(t.Context()) {
 				t.Fatal("the tenant is not fit with the parent")
 			}
 			jane, err := b.send(t, http.MethodPost, "/Users", createJane)
@@ -540,8 +540,8 @@ func TestGroupsBelowAParent(t *testing.T) {
 			if err := b.admin.DeleteGroup(t.Context(), parent); err != nil {
 				t.Fatal(err)
 			}
-			b.app.watcher.Look(t.Context())
-			fitness := b.app.watcher.Tenants.All()[0].Fitness()
+			b.app.Watcher.Look(t.Context())
+			fitness := b.app.Watcher.Tenants.All()[0].Fitness()
 			if _, err := b.send(t, http.MethodPost, "/Groups", `{"displayName":"stray"}`); client.StatusOf(err) != http.StatusServiceUnavailable || fitness.Resolved.Groups["/scim"] != parent {
 				t.Errorf("without the parent a create = %v; requests under way have the parent %v, want 503 and the one they began with", err, fitness.Resolved.Groups)
 			}

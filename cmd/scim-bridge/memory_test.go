@@ -22,7 +22,7 @@ func TestWhatTheBridgeRemembers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBridgeOn(t, start(t), nil)
-			own := b.app.watcher.Realms.Client(b.realm)
+			own := b.app.Watcher.Realms.Client(b.realm)
 			account, err := own.OwnAccount(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestARealmThatDeclaresNotWhatTheBridgeRemembers(t *testing.T) {
 			if err := b.admin.UpdateUserProfile(t.Context(), profile); err != nil {
 				t.Fatal(err)
 			}
-			own, tenant := b.app.watcher.Realms.Client(b.realm), b.app.watcher.Tenants.All()[0]
+			own, tenant := b.app.Watcher.Realms.Client(b.realm), b.app.Watcher.Tenants.All()[0]
 			report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant))
 			if err != nil || len(report.Problems()) > 0 || !strings.Contains(strings.Join(report.Warnings(), "\n"), `"scim.revoked" is not declared`) {
 				t.Errorf("the look finds %q and %q, %v", report.Problems(), report.Warnings(), err)

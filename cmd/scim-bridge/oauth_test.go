@@ -112,7 +112,7 @@ func TestOAuthInOneCommand(t *testing.T) {
 	if strings.Contains(after, made.ClientSecret) {
 		t.Error("the configuration holds the secret")
 	}
-	b.app.reload()
+	b.app.Reload()
 	for name, one := range map[string]struct {
 		basic bool
 		scope string
@@ -198,7 +198,7 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 			t.Errorf("the client of %s is %+v", alias, made[alias])
 		}
 	}
-	c.realm.app.reload()
+	c.realm.app.Reload()
 	c.look(t)
 	for alias, b := range tenants {
 		for owner, g := range made {
@@ -233,7 +233,7 @@ func TestOAuthAgain(t *testing.T) {
 	kc := keycloaktest.Real(t)
 	b := newBridgeOn(t, kc, nil)
 	made, _ := newOAuth(t, kc, b.file)
-	b.app.reload()
+	b.app.Reload()
 	file := fileText(t, b.file)
 	again, told := newOAuth(t, kc, b.file)
 	if again.ClientSecret != "" || again.ClientID != made.ClientID || !strings.Contains(told, "nothing to change") || fileText(t, b.file) != file {
@@ -319,7 +319,7 @@ func TestOAuthRevoked(t *testing.T) {
 	b := newBridgeOn(t, kc, nil)
 	before := fileText(t, b.file)
 	made, _ := newOAuth(t, kc, b.file)
-	b.app.reload()
+	b.app.Reload()
 	bearer := made.token(t)
 	b.with(bearer).must(t, http.MethodGet, "/Users", "")
 	if _, told, code := command(t, "", "tokens", "revoke", "--config", b.file, "oauth"); code != exitUsage || !strings.Contains(told, "--oauth") {
@@ -331,7 +331,7 @@ func TestOAuthRevoked(t *testing.T) {
 	if got := fileText(t, b.file); got != before {
 		t.Errorf("the configuration is\n%s\nand was\n%s", got, before)
 	}
-	b.app.reload()
+	b.app.Reload()
 	b.with(bearer).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	b.must(t, http.MethodGet, "/Users", "")
 	if status, answer := made.ask(t, false, nil); status == http.StatusOK {
@@ -357,7 +357,7 @@ func TestOAuthByAssertions(t *testing.T) {
 	if made.ClientSecret != "" || !strings.Contains(told, entra.URL) || !strings.Contains(told, entraSubject) {
 		t.Errorf("it prints %+v and says %s", made, told)
 	}
-	b.app.reload()
+	b.app.Reload()
 	assert := func(change map[string]any) (int, map[string]any) {
 		now := time.Now()
 		claims := map[string]any{"iss": entraIssuer, "sub": entraSubject, "aud": entraApp, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(65 * time.Minute).Unix(), "jti": "1"}
@@ -401,7 +401,7 @@ func TestOAuthByTheClientsOwnKeys(t *testing.T) {
 	if made.ClientSecret != "" || made.ClientID != "idp-of-acme" || !strings.Contains(told, idp.URL) {
 		t.Errorf("it prints %+v and says %s", made, told)
 	}
-	b.app.reload()
+	b.app.Reload()
 	assert := func(by *authtest.Issuer, jti string) (int, map[string]any) {
 		now := time.Now()
 		return made.ask(t, false, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {by.Sign(t, authtest.FirstKey, map[string]any{

@@ -128,7 +128,7 @@ func TestOneTraceFromTheRequestToEveryCall(t *testing.T) {
 			b := newBridgeOn(t, server, tracingTo(collecting.URL))
 			before := len(told())
 			header := b.postTraced(t, createJane)
-			if err := b.app.tracer.Stop(t.Context()); err != nil {
+			if err := b.app.Tracer.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			line := requestLine(t, b.lines, header.Get("X-Request-Id"))
@@ -214,7 +214,7 @@ func TestACollectorThatIsAwayIsNoFault(t *testing.T) {
 	defer refusing.Close()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), tracingTo(refusing.URL))
 	b.postTraced(t, createJane)
-	if err := b.app.tracer.Stop(t.Context()); err != nil {
+	if err := b.app.Tracer.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if lost := b.metric(t, `scim_bridge_trace_spans_total{outcome="lost"}`); !strings.HasSuffix(lost, "} 2") {
@@ -306,7 +306,7 @@ func TestTheStatusPageIsForPeople(t *testing.T) {
 	page := func(accept string) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil)
 		r.Header.Set("Accept", accept)
-		b.app.health.Handler().ServeHTTP(w, r)
+		b.app.Health.Handler().ServeHTTP(w, r)
 		return w
 	}
 	html := page("text/html,application/xhtml+xml")

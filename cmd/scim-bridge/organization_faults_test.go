@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -87,7 +88,7 @@ func TestTwoTenantsOfOneRealm(t *testing.T) {
 				r.Tenants = append(r.Tenants, two)
 				c.Realms[realm] = r
 			})
-			if problems := mappingProblems(b.config); len(problems) > 0 {
+			if problems := app.MappingProblems(b.config); len(problems) > 0 {
 				t.Errorf("the configuration has problems: %v", problems)
 			}
 			one, two := b.at("one"), b.at("two")

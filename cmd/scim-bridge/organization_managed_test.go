@@ -192,10 +192,10 @@ func TestAManagedMember(t *testing.T) {
 	}
 	organization := "/admin/realms/" + acme.realm + "/organizations/" + c.ids["acme"].String()
 	adminSend(t, c.server, http.MethodPut, organization, `{"name":"acme","alias":"acme","enabled":false,"domains":[{"name":"acme.test","verified":true}]}`)
-	acme.app.watcher.Look(t.Context())
+	acme.app.Watcher.Look(t.Context())
 	acme.refused(t, http.StatusForbidden, http.MethodPatch, path, patchBody(`{"op":"replace","path":"title","value":"x"}`))
 	adminSend(t, c.server, http.MethodPut, organization, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}]}`)
-	acme.app.watcher.Look(t.Context())
+	acme.app.Watcher.Look(t.Context())
 	acme.must(t, http.MethodPatch, path, patchBody(`{"op":"replace","path":"active","value":false}`))
 	if user, err := acme.admin.User(t.Context(), id); err != nil || user.Enabled || user.Username != name || user.LastName != "Wed" {
 		t.Errorf("the account = %+v, %v", user, err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -34,12 +35,11 @@ func newEvery(t *testing.T, server keycloaktest.Server) customers {
 	if len(problems) > 0 {
 		t.Fatalf("the configuration that setup wrote has problems: %v", problems)
 	}
-	listener, onDisk := newListener(), c.Server
+	listener, file := newListener(), c
 	c.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
-	a := newTestApp(t, c)
-	a.started.Server, a.started.Keycloak = onDisk, c.Keycloak // reload shall find no change in it
+	a := newTestAppOf(t, c, &file)
 	out.realm = testBridge{admin: admin, realm: realm, config: c, file: made.Config, app: a, Client: &client.Client{Base: string(c.Server.PublicURL) + "/realms/x", HTTP: http.DefaultClient}}
-	serveHandler(t, listener, a.handler, out.realm)
+	serveHandler(t, listener, a.Handler, out.realm)
 	return out
 }
 
@@ -70,8 +70,8 @@ func (c customers) token(t *testing.T, alias string) testBridge {
 
 func (c customers) look(t *testing.T) {
 	t.Helper()
-	if !c.realm.app.watcher.Look(t.Context()) {
-		t.Errorf("the realm is not fit: %v", c.realm.app.watcher.Tenants.All()[0].Fitness())
+	if !c.realm.app.Watcher.Look(t.Context()) {
+		t.Errorf("the realm is not fit: %v", c.realm.app.Watcher.Tenants.All()[0].Fitness())
 	}
 }
 
@@ -190,12 +190,12 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 	if err := os.WriteFile(file, []byte("version: 1\nusers: { unmapped: refuse }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, problems := loadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
+	m, problems := app.LoadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	acme.create(t, "/Users", `{"userName":"a@acme.test","title":"kept"}`)
-	proposeMapping(c.realm.app.watcher, tenant.OrganizationPath(c.realm.realm, tenant.EveryOrganization), m)
+	proposeMapping(c.realm.app.Watcher, tenant.OrganizationPath(c.realm.realm, tenant.EveryOrganization), m)
 	c.look(t)
 	acme.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"b@acme.test","title":"refused"}`)
 }
@@ -213,7 +213,7 @@ func TestAThousandOrganizations(t *testing.T) { //nolint:paralleltest // it coun
 	if len(calls) > 15 {
 		t.Errorf("a look at 1,000 organizations is %d calls about them, want 11 pages and one of groups: %v", len(calls), calls)
 	}
-	if n := len(c.realm.app.watcher.Tenants.All()); n != 1001 {
+	if n := len(c.realm.app.Watcher.Tenants.All()); n != 1001 {
 		t.Errorf("there are %d tenants, want 1,000 and what holds for all", n)
 	}
 	if after := runtime.NumGoroutine(); after > before+5 {
@@ -222,8 +222,8 @@ func TestAThousandOrganizations(t *testing.T) { //nolint:paralleltest // it coun
 	var with, without runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&with)
-	for _, t := range c.realm.app.watcher.Tenants.All() {
-		c.realm.app.watcher.Tenants.Remove(t.Path)
+	for _, t := range c.realm.app.Watcher.Tenants.All() {
+		c.realm.app.Watcher.Tenants.Remove(t.Path)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&without)
@@ -263,8 +263,8 @@ func TestANamedOrganizationIsNotReplaced(t *testing.T) {
 	}}
 	both.Realms = map[string]config.Realm{c.realm.realm: r}
 	a := newTestApp(t, both)
-	a.watcher.Look(t.Context())
-	got := a.watcher.Tenants.ByPath(r.Tenants[0].Path)
+	a.Watcher.Look(t.Context())
+	got := a.Watcher.Tenants.ByPath(r.Tenants[0].Path)
 	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is another one now") {
 		t.Errorf("the tenant = %+v, fit %q, want the named one, unfit", got.Organization, got.Fitness().Problem)
 	}

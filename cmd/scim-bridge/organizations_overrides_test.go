@@ -36,13 +36,14 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 			override := c.override("acme", ", mapping: "+mappingFile(t, "version: 1\nusers: { unmapped: refuse, attributes: { title: { keycloak: job_title } } }\n"))
 			c.realm.change(t, "config.yaml", replaced(t, `organizations: "*"`, override))
 			wantNames(t, "acme's users before the look", acme.names(t, "/Users"), "jane@acme.test")
-			if c.realm.app.watcher.Look(t.Context()) {
+			if c.realm.app.Watcher.Look(t.Context()) {
 				t.Error("the realm is fit for a mapping whose attribute it does not declare")
 			}
 			wantNames(t, "acme's users while the mapping waits", acme.names(t, "/Users"), "jane@acme.test")
 			acme.create(t, "/Users", `{"userName":"joe@acme.test","nickName":"kept"}`)
+			changed, _ := config.Load(c.realm.file)
 			if _, told, code := command(t, "", "setup", "--url", c.server.URL, "--realm", c.realm.realm, "--admin-user", c.server.Admin, "--admin-password", c.server.Password,
-				"--yes", "--all-organizations", "--allow-manage-realm", "--mapping", c.realm.app.config.Realms[c.realm.realm].Organizations.Overrides[0].Mapping); code != 0 {
+				"--yes", "--all-organizations", "--allow-manage-realm", "--mapping", changed.Realms[c.realm.realm].Organizations.Overrides[0].Mapping); code != 0 {
 				t.Fatal(told)
 			}
 			c.look(t)
@@ -87,7 +88,7 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 			listener := newListener()
 			both.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 			a := newTestApp(t, both)
-			served := serveHandler(t, listener, a.handler, c.realm)
+			served := serveHandler(t, listener, a.Handler, c.realm)
 			for _, b := range []*testBridge{&acme, &second} {
 				token := b.Token
 				b.app, b.Client = a, served
@@ -95,19 +96,19 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 				b.Token = token
 			}
 			acme.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
-			a.watcher.Look(t.Context())
+			a.Watcher.Look(t.Context())
 			acme.create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			second.must(t, http.MethodGet, "/Users", "")
 			if _, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--tenant", c.realm.realm+"/organizations/acme", strings.Split(acme.Token, "_")[1]); code != 0 {
 				t.Fatalf("tokens revoke ends with %d: %s", code, told)
 			}
-			a.watcher.Look(t.Context())
+			a.Watcher.Look(t.Context())
 			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			second.must(t, http.MethodGet, "/Users", "")
 			if err := c.realm.admin.DeleteOrganization(t.Context(), c.ids["acme"]); err != nil {
 				t.Fatal(err)
 			}
-			a.watcher.Look(t.Context())
+			a.Watcher.Look(t.Context())
 			second.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // as of every named organization that is gone
 			out, _, _ := command(t, "", "doctor", "--config", c.realm.file)
 			if !strings.Contains(out, "remove the entry from organizations.overrides") || strings.Contains(out, "remove the tenant") {
@@ -139,7 +140,7 @@ func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 			if err := os.WriteFile(file, []byte("version: 1\ngrantableRoles: [staff]\nusers: { roles: [{ grant: [staff] }] }\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c.realm.app.reload()
+			c.realm.app.Reload()
 			c.look(t)
 			joe := acme.create(t, "/Users", `{"userName":"joe@acme.test"}`)
 			if got := c.realm.rolesOf(t, joe); got != "staff" {
@@ -195,11 +196,11 @@ func TestWhatIsWrongWithAnOverride(t *testing.T) {
 	globex.must(t, http.MethodGet, "/Users", "")
 	swapped := strings.ReplaceAll(c.override("globex", ""), "organization: globex", "organization: acme")
 	c.realm.change(t, "config.yaml", replaced(t, c.override("acme", ", access: paused"), swapped))
-	c.realm.app.watcher.Look(t.Context())
+	c.realm.app.Watcher.Look(t.Context())
 	acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "") // the tokens of the id are globex's
 	acme.Token = globex.Token
 	acme.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
-	got := c.realm.app.watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")).Fitness().Problem
+	got := c.realm.app.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")).Fitness().Problem
 	if !strings.Contains(got, `has the alias "globex" and not "acme"`) {
 		t.Errorf("the tenant is unfit for %q", got)
 	}
@@ -333,7 +334,7 @@ func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 		t.Errorf("/statusz is\n%s", got)
 	}
 	c.realm.change(t, "config.yaml", replaced(t, `organizations: "*"`, "organizations: { mapping: "+mappingFile(t, "version: 1\nusers: { defaultGroups: [/gone] }\n")+" }"))
-	c.realm.app.watcher.Look(context.WithoutCancel(t.Context()))
+	c.realm.app.Watcher.Look(context.WithoutCancel(t.Context()))
 	if got := page(t, c.realm.app, "/statusz"); !strings.Contains(got, "organizations/*") || !strings.Contains(got, "mapping file not applied") {
 		t.Errorf("/statusz does not tell of the trouble of all:\n%s", got)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -396,7 +397,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			jane := acme.create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			path := "/admin/realms/" + acme.realm + "/organizations/"
 			adminSend(t, server, http.MethodPut, path+c.ids["acme"].String(), `{"name":"acme","alias":"acme","enabled":false,"domains":[{"name":"acme.test","verified":true}]}`)
-			acme.app.watcher.Look(t.Context())
+			acme.app.Watcher.Look(t.Context())
 			for method, path := range map[string]string{"POST": "/Users", "PUT": "/Users/" + jane, "PATCH": "/Users/" + jane, "DELETE": "/Users/" + jane} {
 				acme.refused(t, http.StatusForbidden, method, path, `{"userName":"jane@acme.test"}`)
 			}
@@ -409,10 +410,10 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			if _, err := acme.admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme"}); err != nil {
 				t.Fatal(err)
 			}
-			acme.app.watcher.Look(t.Context())
+			acme.app.Watcher.Look(t.Context())
 			acme.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 			acme.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"new@acme.test"}`)
-			problem := acme.app.watcher.Tenants.ByPath(acme.realm + "/organizations/acme").Fitness().Problem
+			problem := acme.app.Watcher.Tenants.ByPath(acme.realm + "/organizations/acme").Fitness().Problem
 			if !strings.Contains(problem, "is another one now") {
 				t.Errorf("the tenant's problem is %q", problem)
 			}
@@ -530,7 +531,7 @@ func TestEachTenantHasAMappingAndSchemasOfItsOwn(t *testing.T) {
 func TestTenantsOfOneRealmHavePlacesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	c := newCustomers(t, keycloaktest.NewFake(t).Server(), nil).realm.config
-	if problems := mappingProblems(c); len(problems) > 0 {
+	if problems := app.MappingProblems(c); len(problems) > 0 {
 		t.Errorf("organizations and the realm = %v, want no problem", problems)
 	}
 	for _, r := range c.Realms {
@@ -538,7 +539,7 @@ func TestTenantsOfOneRealmHavePlacesOfTheirOwn(t *testing.T) {
 		other.Path, other.Key = "other", "other"
 		other.Where = config.Problem{File: "config.yaml", Line: 7, Path: "realms.x.tenants[3]"}
 		r.Tenants = append(r.Tenants, other)
-		got := mappingProblems(config.Config{Realms: map[string]config.Realm{"x": r}})
+		got := app.MappingProblems(config.Config{Realms: map[string]config.Realm{"x": r}})
 		if len(got) != 2 || !strings.Contains(got[0].String(), "config.yaml:7: realms.x.tenants[3]: has its groups at the top level of the realm, as") ||
 			!strings.Contains(got[1].String(), "stores the externalId of users in the attribute externalId, as") {
 			t.Errorf("two tenants of one realm = %v, want problems of groups and externalId", got)

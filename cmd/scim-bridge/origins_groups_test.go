@@ -94,7 +94,7 @@ func (w *walk) scimGroup(t *testing.T) foundGroup {
 // directoryGroup is one that Keycloak reads from a directory. All of a walk are made with the first one.
 func (w *walk) directoryGroup(t *testing.T) foundGroup {
 	t.Helper()
-	parent := w.b.app.watcher.Tenants.ByPath(w.b.path(t)).Mapping.GroupParent
+	parent := w.b.app.Watcher.Tenants.ByPath(w.b.path(t)).Mapping.GroupParent
 	if w.directories[true] == 0 {
 		groups := map[string][]string{}
 		for i := range directoryPeople {

@@ -8,25 +8,26 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
 // page is a page of the listener for health as a browser gets it, with its texts as people read them.
-func page(t *testing.T, a *app, path string) string {
+func page(t *testing.T, a *app.App, path string) string {
 	t.Helper()
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
 	r.Header.Set("Accept", "text/html")
-	a.health.Handler().ServeHTTP(w, r)
+	a.Health.Handler().ServeHTTP(w, r)
 	return html.UnescapeString(w.Body.String())
 }
 
 // shown is what tenants show prints of a tenant of a bridge in this process.
-func shown(t *testing.T, a *app, path string) string {
+func shown(t *testing.T, a *app.App, path string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	a.control().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://bridge/tenants", nil))
+	a.Control().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://bridge/tenants", nil))
 	var all []control.Tenant
 	err := json.Unmarshal(w.Body.Bytes(), &all)
 	if err != nil {

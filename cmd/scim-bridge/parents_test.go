@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -52,7 +53,7 @@ func newNeighbours(t *testing.T, server keycloaktest.Server, edit func(*config.T
 		r.Tenants = append(r.Tenants, two)
 		c.Realms[realm] = r
 	})
-	if problems := mappingProblems(out.config); len(problems) > 0 {
+	if problems := app.MappingProblems(out.config); len(problems) > 0 {
 		t.Fatalf("the configuration has problems: %v", problems)
 	}
 	out.other = out.at("two")
@@ -71,15 +72,15 @@ func neighbourMapping(key, groups string, joined ...string) string {
 func (n neighbours) remap(t *testing.T, groups string, joined ...string) {
 	t.Helper()
 	file := config.Tenant{Mapping: mappingFile(t, neighbourMapping("one", groups, joined...)), Profile: config.ProfileTolerant}
-	m, problems := loadMapping(file)
+	m, problems := app.LoadMapping(file)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	old := n.app.watcher.Tenants.ByPath("one")
-	if !n.app.watcher.Tenants.Swap(old, old.WithMapping(m, old.Fitness())) {
+	old := n.app.Watcher.Tenants.ByPath("one")
+	if !n.app.Watcher.Tenants.Swap(old, old.WithMapping(m, old.Fitness())) {
 		t.Fatal("the tenant was replaced meanwhile")
 	}
-	n.app.watcher.Look(t.Context())
+	n.app.Watcher.Look(t.Context())
 }
 
 // foreignGroups are groups that are not the first tenant's, whatever its mapping is.
@@ -239,23 +240,23 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 				t.Errorf("the log warns of %q", got)
 			}
 			impostor := n.group(t, "one", n.parents["scim"])
-			n.app.watcher.Look(t.Context())
+			n.app.Watcher.Look(t.Context())
 			want := fmt.Sprintf(`the group "/scim/one" of the mapping is another group now, %s: the one that it was, %s, is called "/scim/was-one" now`, impostor, parent)
-			if got := n.app.watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
+			if got := n.app.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
 			}
 			n.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Groups", `{"displayName":"Lost"}`)
 			if err := n.admin.DeleteGroup(t.Context(), parent); err != nil {
 				t.Fatal(err)
 			}
-			n.app.watcher.Look(t.Context())
+			n.app.Watcher.Look(t.Context())
 			n.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Groups", `{"displayName":"Lost"}`)
 			if list, err := n.admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) > 0 {
 				t.Errorf("below the group in the parent's place are %v, %v", list, err)
 			}
 			a := newTestApp(t, n.config) // a start is no change of the configuration
-			a.watcher.Look(t.Context())
-			if got := a.watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is another group now") {
+			a.Watcher.Look(t.Context())
+			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is another group now") {
 				t.Errorf("after a start the look finds %q", got)
 			}
 			n.remap(t, "parent: id:"+impostor.String())
@@ -327,12 +328,12 @@ func TestSecurity_43_AMappingThatIsAppliedIsKnownToAll(t *testing.T) {
 				parent := n.group(t, "new parent", n.parents[others])
 				path := "/Groups/" + parent.String()
 				of.other.must(t, http.MethodGet, path, "")
-				m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, neighbourMapping(key, "parent: id:"+parent.String())), Profile: config.ProfileTolerant})
+				m, problems := app.LoadMapping(config.Tenant{Mapping: mappingFile(t, neighbourMapping(key, "parent: id:"+parent.String())), Profile: config.ProfileTolerant})
 				if len(problems) > 0 {
 					t.Fatal(problems)
 				}
-				proposeMapping(n.app.watcher, key, m)
-				if !n.app.watcher.Look(t.Context()) || n.app.watcher.Tenants.ByPath(key).Mapping != m {
+				proposeMapping(n.app.Watcher, key, m)
+				if !n.app.Watcher.Look(t.Context()) || n.app.Watcher.Tenants.ByPath(key).Mapping != m {
 					t.Fatalf("%s has not the new mapping", key)
 				}
 				for method, body := range map[string]string{http.MethodGet: "", http.MethodPatch: patchBody(`{"op":"replace","path":"displayName","value":"mine"}`), http.MethodDelete: ""} {
@@ -356,7 +357,7 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 			ids := n.foreignGroups(t)
 			n.remap(t, "parent: id:"+n.parents["two"].String())
 			for path, other := range map[string]string{"one": "two", "two": "one"} {
-				if got := n.app.watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and of "+other+" live below the same group") {
+				if got := n.app.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and of "+other+" live below the same group") {
 					t.Errorf("%s: the look finds %q", path, got)
 				}
 			}
@@ -391,13 +392,13 @@ func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
 			deeper := n.group(t, "deeper", id)
 			for what, group := range map[string]string{"the parent": n.parents["two"].String(), "a group": team, "one below it": deeper.String()} {
 				n.remap(t, "parent: /scim/one", strconv.Quote("id:"+group))
-				if got := n.app.watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, `which every new user joins, is among the groups of two`) {
+				if got := n.app.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, `which every new user joins, is among the groups of two`) {
 					t.Errorf("%s: the look finds %q", what, got)
 				}
 			}
 			own := n.group(t, "own", n.parents["one"])
 			n.remap(t, "parent: /scim/one", strconv.Quote("id:"+own.String()))
-			if got := n.app.watcher.Tenants.ByPath("one").Fitness().Problem; got != "" {
+			if got := n.app.Watcher.Tenants.ByPath("one").Fitness().Problem; got != "" {
 				t.Errorf("with one of its own the look finds %q", got)
 			}
 		})
@@ -516,7 +517,7 @@ func TestSecurity_43_AnOrganizationWithGroupsOfTheRealm(t *testing.T) {
 			t.Parallel()
 			c := newCustomers(t, start(t), nil)
 			acme := c.of["acme"]
-			if acme.app.watcher.Tenants.ByPath(acme.realm + "/organizations/acme").Fitness().OrganizationGroups {
+			if acme.app.Watcher.Tenants.ByPath(acme.realm + "/organizations/acme").Fitness().OrganizationGroups {
 				t.Skip("this Keycloak has groups of organizations")
 			}
 			own, foreign := acme.create(t, "/Users", `{"userName":"own@acme.test"}`), c.of["globex"].create(t, "/Users", `{"userName":"foreign@globex.test"}`)

@@ -59,10 +59,10 @@ func TestARealmThatUsesAddressesAsNames(t *testing.T) {
 	b := newBridge(t, nil)
 	adminPut(t, server, "/admin/realms/"+b.realm, `{"registrationEmailAsUsername":true}`)
 	a := newTestApp(t, b.config)
-	if !a.watcher.Look(t.Context()) {
+	if !a.Watcher.Look(t.Context()) {
 		t.Fatal("the realm is not fit")
 	}
-	b.Client = serveHandler(t, newListener(), a.handler, b)
+	b.Client = serveHandler(t, newListener(), a.Handler, b)
 	_, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`)
 	if client.StatusOf(err) != 400 || !strings.Contains(err.Error(), "userName") {
 		t.Errorf("a name that is no address = %v, want 400 that names userName", err)

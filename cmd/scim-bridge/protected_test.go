@@ -124,18 +124,14 @@ func (b testBridge) reconfigure(t *testing.T, edit func(*config.Config)) {
 	c.Realms = maps.Clone(c.Realms)
 	edit(&c)
 	unlimited(&c)
-	list, err := allTenants(c, b.app.mappings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.app.watcher.Replace(list, organizationsOf(c, b.app.log))
+	b.app.Apply(c)
 	b.look(t)
 }
 
 func (b testBridge) look(t *testing.T) {
 	t.Helper()
-	if !b.app.watcher.Look(t.Context()) {
-		t.Fatalf("the realm is not fit: %v", b.app.watcher.Tenants.All()[0].Fitness())
+	if !b.app.Watcher.Look(t.Context()) {
+		t.Fatalf("the realm is not fit: %v", b.app.Watcher.Tenants.All()[0].Fitness())
 	}
 }
 
@@ -373,8 +369,8 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 			odd := b.role(t, server, "", "a/b", right("query-users"))
 			expect := func(want string) {
 				t.Helper()
-				b.app.watcher.Look(t.Context())
-				if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, want) || want == "" && got != "" {
+				b.app.Watcher.Look(t.Context())
+				if got := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, want) || want == "" && got != "" {
 					t.Errorf("the look finds %q, want %q", got, want)
 				}
 			}
@@ -401,8 +397,8 @@ func TestAMappingThatLeadsToAdministrators(t *testing.T) {
 	for _, rules := range []string{"groups: { parent: /admins }", "users: { defaultGroups: [/admins] }"} {
 		b := newUnfitBridge(t, keycloaktest.NewFake(t).Server(), "version: 1\n"+rules+"\n")
 		b.grant(t, b.group(t, "admins", keycloak.GroupID{}), b.known(t, right("view-users")))
-		b.app.watcher.Look(t.Context())
-		if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `the group "/admins" of the mapping has a right of realm-management`) {
+		b.app.Watcher.Look(t.Context())
+		if got := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `the group "/admins" of the mapping has a right of realm-management`) {
 			t.Errorf("%s: the look finds %q", rules, got)
 		}
 	}
@@ -417,8 +413,8 @@ func TestWithoutTheRightToSeeRolesNothingIsWritten(t *testing.T) {
 			server := start(t)
 			b := newBridgeOn(t, server, nil)
 			patient{b, server}.right(t, "view-clients", false)
-			b.app.watcher.Look(t.Context())
-			if got := b.app.watcher.Tenants.All()[0].Fitness().Problem; got != "the service account lacks the realm-management roles view-clients" {
+			b.app.Watcher.Look(t.Context())
+			if got := b.app.Watcher.Tenants.All()[0].Fitness().Problem; got != "the service account lacks the realm-management roles view-clients" {
 				t.Errorf("the look finds %q", got)
 			}
 			b.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"jane"}`)
@@ -430,7 +426,7 @@ func TestWithoutTheRightToSeeRolesNothingIsWritten(t *testing.T) {
 func TestNothingIsWrittenOnAnOldLook(t *testing.T) {
 	t.Parallel()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	of := b.app.watcher.Tenants.All()[0]
+	of := b.app.Watcher.Tenants.All()[0]
 	f := of.Fitness()
 	old := *f.Protected
 	old.At = time.Now().Add(-time.Hour)
@@ -528,8 +524,8 @@ func TestARefusedWriteIsLogged(t *testing.T) {
 	a := newTestApp(t, b.config, core)
 	id := b.create(t, "/Users", `{"userName":"admin"}`)
 	b.grant(t, userID(t, id), b.known(t, right("view-users")))
-	a.watcher.Look(t.Context())
-	b.app, b.Client = a, serveHandler(t, newListener(), a.handler, b)
+	a.Watcher.Look(t.Context())
+	b.app, b.Client = a, serveHandler(t, newListener(), a.Handler, b)
 	b.refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, "")
 	refused := logs.FilterMessage("request").All()
 	if len(refused) != 1 || refused[0].ContextMap()["cause"] != "a write to a protected user: "+id+" administers the realm or is protected by the configuration" {

@@ -16,9 +16,7 @@ import (
 	"syscall"
 	"testing"
 
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -29,7 +27,7 @@ import (
 func (b testBridge) change(t *testing.T, name string, edit func(string) string) {
 	t.Helper()
 	b.write(t, name, edit)
-	b.app.reload()
+	b.app.Reload()
 }
 
 // replaced is an edit that has to find what it replaces.
@@ -47,7 +45,7 @@ func replaced(t *testing.T, old, next string) func(string) string {
 func (b testBridge) statusz(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
+	b.app.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
 	var page struct{ Config string }
 	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
 		t.Fatal(err)
@@ -59,7 +57,7 @@ func (b testBridge) statusz(t *testing.T) string {
 func (b testBridge) metric(t *testing.T, begin string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+	b.app.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.HasPrefix(line, begin) {
 			return strings.TrimSpace(line)
@@ -131,7 +129,7 @@ func TestTheBridgesOwnCredentialsAreAppliedWhileItRuns(t *testing.T) {
 	b := newBridgeOn(t, fake.Server(), nil)
 	b.must(t, http.MethodGet, "/Users", "")
 	fake.ResetCalls()
-	b.app.reload()
+	b.app.Reload()
 	b.must(t, http.MethodGet, "/Users", "")
 	if n := len(fake.Calls()); n != 2 {
 		t.Errorf("after a change of nothing a list costs %d calls, want 2: the token is kept", n)
@@ -143,9 +141,7 @@ func TestTheBridgesOwnCredentialsAreAppliedWhileItRuns(t *testing.T) {
 // TestABadConfigurationChangesNothing and is told: in the log, on /statusz and in the metrics.
 func TestABadConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
-	core, logs := logtest.New(zapcore.ErrorLevel)
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	b.app.log = zap.New(core)
 	for name, c := range map[string]struct {
 		file string
 		edit func(string) string
@@ -163,9 +159,10 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 		if said := b.statusz(t); !strings.Contains(said, c.says) {
 			t.Errorf("%s: /statusz says %q, want %q", name, said, c.says)
 		}
-		if entries := logs.TakeAll(); len(entries) != 1 || !strings.Contains(entries[0].ContextMap()["problem"].(string), c.says) {
+		if entries := b.lines.FilterLevelExact(zapcore.ErrorLevel).All(); len(entries) != 1 || !strings.Contains(entries[0].ContextMap()["problem"].(string), c.says) {
 			t.Errorf("%s: the log says %v", name, entries)
 		}
+		b.lines.TakeAll()
 		if got := b.metric(t, "scim_bridge_config_applied "); got != "scim_bridge_config_applied 0" {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -187,7 +184,7 @@ func TestWhatNeedsARestart(t *testing.T) {
 		if said := b.statusz(t); said != "changes of keycloak, log take effect when the bridge is started again" {
 			t.Errorf("/statusz says %q", said)
 		}
-		b.app.reload()
+		b.app.Reload()
 	}
 	b.with("another-token-1").must(t, http.MethodGet, "/ServiceProviderConfig", "")
 }
@@ -216,9 +213,9 @@ func TestAMappingThatIsMended(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b.app.reload()
+		b.app.Reload()
 		metric := `scim_bridge_mapping_applied{tenant="` + b.realm + `"} `
-		if got, unapplied := b.metric(t, metric), b.app.watcher.Tenants.ByPath(b.realm).Unapplied(); got != metric+c.applied || (unapplied == "") != (c.applied == "1") {
+		if got, unapplied := b.metric(t, metric), b.app.Watcher.Tenants.ByPath(b.realm).Unapplied(); got != metric+c.applied || (unapplied == "") != (c.applied == "1") {
 			t.Errorf("with %q: %s, %q", c.text, got, unapplied)
 		}
 		b.must(t, http.MethodGet, "/Users", "")
@@ -239,7 +236,7 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	release, looked := make(chan struct{}), make(chan struct{})
 	held := fake.Inject(keycloaktest.Fault{Op: "GET /organizations", Nth: 2, Hold: release}) // the list: the first is that of a check
 	go func() {
-		c.realm.app.watcher.Look(context.WithoutCancel(t.Context()))
+		c.realm.app.Watcher.Look(context.WithoutCancel(t.Context()))
 		close(looked)
 	}()
 	<-held
@@ -382,7 +379,7 @@ func TestTokensOfATenant(t *testing.T) {
 	if err := json.Unmarshal([]byte(run("", 0, "new", "--scope", "users:read,groups:read", "--months", "0", "--name", "reader", "--output", "json")), &made); err != nil {
 		t.Fatal(err)
 	}
-	b.app.reload()
+	b.app.Reload()
 	b.with(made.Token).must(t, http.MethodGet, "/Users", "")
 	list := run("", 0, "list")
 	for _, want := range []string{"reader  " + made.KeyID + "  never", "good   users:read groups:read", "users:read users:write groups:read groups:write bulk"} {
@@ -400,7 +397,7 @@ func TestTokensOfATenant(t *testing.T) {
 		t.Errorf("tokens inspect of an unknown token says %s", inspected)
 	}
 	run("", 0, "new", "--sha256", sha256Of("of-another-server"), "--name", "taken-over")
-	b.app.reload()
+	b.app.Reload()
 	b.with("of-another-server").must(t, http.MethodGet, "/Users", "")
 	for _, bad := range [][]string{
 		{"new", "--sha256", sha256Of("of-another-server")},
@@ -418,11 +415,11 @@ func TestTokensOfATenant(t *testing.T) {
 		run("", exitUsage, bad...)
 	}
 	run("", 0, "revoke", made.KeyID)
-	b.app.reload()
+	b.app.Reload()
 	b.with(made.Token).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	run("", 0, "revoke", "idp")
 	run("", 0, "revoke", "taken-over")
-	b.app.reload()
+	b.app.Reload()
 	b.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	if said := b.statusz(t); said != "" {
 		t.Errorf("without a token /statusz says %q", said)
@@ -506,7 +503,7 @@ func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
 			release, looked := make(chan struct{}), make(chan struct{})
 			held := fake.Inject(keycloaktest.Fault{Nth: nth, Hold: release})
 			go func() {
-				b.app.watcher.Look(context.WithoutCancel(t.Context()))
+				b.app.Watcher.Look(context.WithoutCancel(t.Context()))
 				close(looked)
 			}()
 			<-held

@@ -57,7 +57,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 		{code: "realm-unfit", provoke: func(t *testing.T) {
 			t.Helper()
 			undeclared("scim.owner")(t, p)
-			b.app.watcher.Look(t.Context())
+			b.app.Watcher.Look(t.Context())
 		}, status: 503, method: http.MethodGet, path: "/Users", remedy: func(t *testing.T) {
 			t.Helper()
 			doctor := "" // as the log has it
@@ -73,7 +73,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 		{code: "keycloak-denies", provoke: func(t *testing.T) {
 			t.Helper()
 			p.right(t, "manage-users", false)
-			if _, err := b.app.watcher.Realms.Client(b.realm).RenewToken(t.Context()); err != nil {
+			if _, err := b.app.Watcher.Realms.Client(b.realm).RenewToken(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, status: 503, method: http.MethodPost, path: "/Users", body: `{"userName":"denied"}`, remedy: doctored},
@@ -84,7 +84,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 		{code: "credential-expired", provoke: func(t *testing.T) {
 			t.Helper()
 			inFile("tokens.yaml", "expires: .*", "expires: 2026-01-31")(t, p)
-			b.app.reload()
+			b.app.Reload()
 		}, status: 401, method: http.MethodGet, path: "/Users", remedy: func(t *testing.T) {
 			t.Helper()
 			b.Token = b.another(t)
@@ -113,7 +113,7 @@ func (b testBridge) another(t *testing.T, flags ...string) string {
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatalf("tokens new ended with %d: %s", code, told)
 	}
-	b.app.reload()
+	b.app.Reload()
 	return made.Token
 }
 
@@ -158,7 +158,7 @@ func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	b.passFrom(2*time.Hour, time.Millisecond)
 	b.must(t, http.MethodDelete, "/Users/"+ids[0], "")
 	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+ids[1], "")
-	state := b.app.service.Brake().State(b.app.watcher.Tenants.All()[0])
+	state := b.app.Service.Brake().State(b.app.Watcher.Tenants.All()[0])
 	_, line, found := strings.Cut(state, ": scim-bridge ")
 	if !found || !strings.Contains(line, "--config ") || !strings.Contains(line, "--tenant "+b.realm) {
 		t.Fatalf("tenants show says %q, which ends in no whole command", state)

@@ -111,8 +111,8 @@ func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 	n := newNeighbours(t, keycloaktest.NewFake(t).Server(), nil)
 	for groups, want := range map[string]bool{"unmapped: keep": true, "parent: /scim/one": false} {
 		n.remap(t, groups)
-		own, tenant := n.app.watcher.Realms.Client(n.realm), n.app.watcher.Tenants.ByPath("one")
-		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.app.watcher.Tenants.ByPath("two")))
+		own, tenant := n.app.Watcher.Realms.Client(n.realm), n.app.Watcher.Tenants.ByPath("one")
+		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.app.Watcher.Tenants.ByPath("two")))
 		if got := strings.Contains(strings.Join(report.Warnings(), "; "), "the tenant has no groups.parent beside two"); err != nil || got != want {
 			t.Errorf("groups: { %s }: the bridge finds %v, %v, want it: %t", groups, report.Warnings(), err, want)
 		}

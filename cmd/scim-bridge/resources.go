@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -114,22 +115,22 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	if err != nil {
 		return reader{}, err
 	}
-	transport, err := newTransport(c.Keycloak)
+	transport, err := app.NewTransport(c.Keycloak)
 	if err != nil {
 		return reader{}, err
 	}
-	s, err := meantBy(cmd.Context(), c, path, transport)
+	s, err := app.Select(cmd.Context(), c, path, transport)
 	if err != nil {
 		return reader{}, err
 	}
-	t, err := s.one()
+	t, err := s.One()
 	if err != nil {
 		return reader{}, err
 	}
-	if err := look(cmd.Context(), t, s.beside(t), s.clients[t.Realm]); err != nil {
+	if err := look(cmd.Context(), t, s.Beside(t), s.Clients[t.Realm]); err != nil {
 		return reader{}, err
 	}
-	service := bridge.New(keycloak.NewRealms(s.clients), bridge.Options{
+	service := bridge.New(keycloak.NewRealms(s.Clients), bridge.Options{
 		Log: zap.NewNop(), MaxResults: commandPage, CursorTimeout: time.Hour, Directory: directory.Options{MaxMemory: c.Index.MaxMemoryBytes},
 	})
 	rt := t.Mapping.User

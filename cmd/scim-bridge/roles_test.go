@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -227,8 +228,8 @@ func TestSecurity_16_NobodyBecomesAnAdministrator(t *testing.T) {
 					t.Errorf("%s finds %v, %v, want nothing changed", endpoint, found, err)
 				}
 			}
-			b.app.watcher.Look(t.Context())
-			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users of realm-management`) {
+			b.app.Watcher.Look(t.Context())
+			if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users of realm-management`) {
 				t.Errorf("the next look finds %q", problem)
 			}
 		})
@@ -250,8 +251,8 @@ func TestARoleThatIsMissing(t *testing.T) {
 			if found, err := b.Find(t.Context(), "/Users", `userName eq "jane"`, ""); err != nil || len(found) != 0 {
 				t.Errorf("the user is left behind: %v, %v", found, err)
 			}
-			b.app.watcher.Look(t.Context())
-			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != `the role "boss" of the mapping does not exist` {
+			b.app.Watcher.Look(t.Context())
+			if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; problem != `the role "boss" of the mapping does not exist` {
 				t.Errorf("the next look finds %q", problem)
 			}
 		})
@@ -289,7 +290,7 @@ func TestARoleThatWasMadeAnew(t *testing.T) {
 			if _, err := b.send(t, http.MethodPut, "/Users/"+id, clerk); client.StatusOf(err) != http.StatusServiceUnavailable {
 				t.Errorf("a change that revokes the role = %v, want 503", err)
 			}
-			b.app.watcher.Look(t.Context())
+			b.app.Watcher.Look(t.Context())
 			if _, err := b.send(t, http.MethodPut, "/Users/"+id, clerk); err != nil {
 				t.Error(err)
 			}
@@ -390,12 +391,12 @@ func TestALinkToAnUnknownProvider(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			b := newUnfitBridge(t, server, linkMapping)
-			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != "the service account lacks the realm-management roles view-identity-providers" {
+			if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; problem != "the service account lacks the realm-management roles view-identity-providers" {
 				t.Errorf("the look without the right finds %q", problem)
 			}
 			runSetup(t, server, b.realm, "--mapping", mappingFile(t, linkMapping))
-			b.app.watcher.Look(t.Context())
-			if problem := b.app.watcher.Tenants.All()[0].Fitness().Problem; problem != `the identity provider "corp" of the mapping does not exist` {
+			b.app.Watcher.Look(t.Context())
+			if problem := b.app.Watcher.Tenants.All()[0].Fitness().Problem; problem != `the identity provider "corp" of the mapping does not exist` {
 				t.Errorf("the look with the right finds %q", problem)
 			}
 		})
@@ -501,17 +502,17 @@ func (b testBridge) useMapping(t *testing.T, path, text string) {
 // propose is useMapping that may fail, and returns why.
 func (b testBridge) propose(t *testing.T, path, text string) string {
 	t.Helper()
-	if parent := b.app.watcher.Tenants.ByPath(path).Mapping.GroupParent; parent != "" {
+	if parent := b.app.Watcher.Tenants.ByPath(path).Mapping.GroupParent; parent != "" {
 		before, more, _ := strings.Cut(text, "groups:\n")
 		text = before + "groups:\n  parent: " + parent + "\n" + more
 	}
-	m, problems := loadMapping(config.Tenant{Mapping: mappingFile(t, text), Profile: config.ProfileTolerant})
+	m, problems := app.LoadMapping(config.Tenant{Mapping: mappingFile(t, text), Profile: config.ProfileTolerant})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	proposeMapping(b.app.watcher, path, m)
-	b.app.watcher.Look(t.Context())
-	return b.app.watcher.Tenants.ByPath(path).Unapplied()
+	proposeMapping(b.app.Watcher, path, m)
+	b.app.Watcher.Look(t.Context())
+	return b.app.Watcher.Tenants.ByPath(path).Unapplied()
 }
 
 // proposeMapping gives a tenant another mapping, as a change of its file does.
@@ -572,11 +573,11 @@ func TestSecurity_18_ARuleThatGoes(t *testing.T) {
 			b := newRoleBridge(t, start(t), mappingFile(t, roleMapping))
 			jane := b.create(t, "/Users", `{"userName":"jane","title":"Boss"}`)
 			group := b.create(t, "/Groups", `{"displayName":"Sales"}`)
-			m, problems := loadMapping(config.Tenant{Profile: config.ProfileTolerant, Mapping: mappingFile(t, "version: 1\ngrantableRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]\nusers: { roles: [{ grant: [employee] }] }\n")})
+			m, problems := app.LoadMapping(config.Tenant{Profile: config.ProfileTolerant, Mapping: mappingFile(t, "version: 1\ngrantableRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]\nusers: { roles: [{ grant: [employee] }] }\n")})
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			proposeMapping(b.app.watcher, b.realm, m)
+			proposeMapping(b.app.Watcher, b.realm, m)
 			b.look(t)
 			b.must(t, http.MethodPatch, "/Users/"+jane, patchBody(`{"op":"add","path":"nickName","value":"J"}`))
 			b.must(t, http.MethodPatch, "/Groups/"+group, patchBody(`{"op":"replace","path":"displayName","value":"Sales 2"}`))

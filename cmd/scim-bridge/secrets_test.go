@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -155,7 +156,13 @@ func recordingLog() *zap.Logger {
 // newTestApp makes a bridge with limits that no test reaches, which is looked at by TestMain.
 // The indexes of the app are always too old, so that every query sees what others wrote, and
 // makes the same calls.
-func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
+func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
+	t.Helper()
+	return newTestAppOf(t, c, nil, logs...)
+}
+
+// newTestAppOf is newTestApp of a configuration that its file has otherwise.
+func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	for i, core := range logs {
 		logs[i] = observe.Bound(core)
@@ -163,7 +170,7 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	unlimited(&c)
 	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
 	clock := &testClock{time: time.Now(), step: time.Hour}
-	a, err := newApp(c, log, clock.now)
+	a, err := app.New(c, app.Options{Log: log, Version: buildVersion(), Now: clock.now, File: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +181,7 @@ func newTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app {
 	t.Cleanup(func() {
 		for _, page := range []string{"/metrics", "/statusz"} {
 			w := httptest.NewRecorder()
-			a.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
+			a.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
 			_, _ = wrote.Write(w.Body.Bytes())
 		}
 	})

@@ -179,8 +179,8 @@ func TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization(t *testing.T) 
 			if got := b.rolesOf(t, jane); got != "" {
 				t.Errorf("the roles are %q", got)
 			}
-			b.app.watcher.Look(t.Context())
-			if problem := b.app.watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users`) {
+			b.app.Watcher.Look(t.Context())
+			if problem := b.app.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users`) {
 				t.Errorf("the next look finds %q", problem)
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -240,7 +241,7 @@ func (f *setupFlags) load(cmd *cobra.Command) (*mapping.Mapping, error) {
 			return nil, err
 		}
 	}
-	m, problems := loadMapping(config.Tenant{Mapping: f.mapping, Profile: config.ProfileTolerant})
+	m, problems := app.LoadMapping(config.Tenant{Mapping: f.mapping, Profile: config.ProfileTolerant})
 	if len(problems) > 0 {
 		printProblems(cmd.ErrOrStderr(), problems)
 		return nil, codedError{code: exitProblems}

@@ -152,9 +152,9 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 // finding is what a check of doctor finds about a tenant.
 func (c customers) finding(t *testing.T, b testBridge, check string) realm.Finding {
 	t.Helper()
-	mine := b.app.watcher.Tenants.ByPath(b.path(t))
-	others := slices.DeleteFunc(slices.Clone(b.app.watcher.Tenants.All()), func(other *tenant.Tenant) bool { return other == mine })
-	found := realm.Doctor(t.Context(), b.app.watcher.Realms.Client(b.realm), mine, others...)
+	mine := b.app.Watcher.Tenants.ByPath(b.path(t))
+	others := slices.DeleteFunc(slices.Clone(b.app.Watcher.Tenants.All()), func(other *tenant.Tenant) bool { return other == mine })
+	found := realm.Doctor(t.Context(), b.app.Watcher.Realms.Client(b.realm), mine, others...)
 	i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == check })
 	if i < 0 {
 		t.Fatalf("doctor finds %v", found)

@@ -56,7 +56,7 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		b.app.handler.ServeHTTP(w, r)
+		b.app.Handler.ServeHTTP(w, r)
 	}))
 	defer lying.Close()
 	url := lying.URL + "/realms/" + b.realm + "/scim/v2"

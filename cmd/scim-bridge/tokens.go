@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -74,7 +75,7 @@ func (f tokensFlags) place(cmd *cobra.Command, c config.Config) (place, error) {
 	case f.organization != "":
 		return f.organizationPlace(cmd, c)
 	}
-	if realm, alias, ok := organizationOf(c, f.tenant); ok {
+	if realm, alias, ok := app.OrganizationAt(c, f.tenant); ok {
 		f.realm, f.organization = realm, alias
 		return f.organizationPlace(cmd, c)
 	}
@@ -94,7 +95,7 @@ func (f tokensFlags) organizationPlace(cmd *cobra.Command, c config.Config) (pla
 	if err != nil {
 		return nil, err
 	}
-	o, revoked, err := findOrganization(cmd.Context(), c, name, f.organization, client)
+	o, revoked, err := app.FindOrganization(cmd.Context(), c, name, f.organization, client)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +104,11 @@ func (f tokensFlags) organizationPlace(cmd *cobra.Command, c config.Config) (pla
 
 // realmClient is the bridge's client of a realm.
 func realmClient(c config.Config, realm string) (*keycloak.Client, error) {
-	transport, err := newTransport(c.Keycloak)
+	transport, err := app.NewTransport(c.Keycloak)
 	if err != nil {
 		return nil, err
 	}
-	clients, err := newClients(c, transport, watch{})
+	clients, err := app.Clients(c, transport)
 	return clients[realm], err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -40,7 +41,7 @@ func inspectToken(cmd *cobra.Command, file string) error {
 		if err != nil {
 			return err
 		}
-		if tenants, err = allTenants(c, mappings{}); err != nil {
+		if tenants, err = app.Tenants(c); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -104,7 +105,7 @@ func organizationPlaces(ctx context.Context, c config.Config, name string) ([]pl
 		revoked, err = realm.ReadRevoked(ctx, client)
 	}
 	if err != nil {
-		return nil, refusedAccount(c, name, err)
+		return nil, app.RefusedAccount(c, name, err)
 	}
 	out := make([]place, len(list))
 	for i, o := range list {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -213,7 +214,7 @@ func (f adminFlags) configured(in *asker, c config.Config, realmName string) (*k
 		return nil, err
 	}
 	c.Keycloak.ResponseTimeout = max(c.Keycloak.ResponseTimeout, config.Duration(adminTimeout))
-	transport, err := newTransport(c.Keycloak)
+	transport, err := app.NewTransport(c.Keycloak)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +227,7 @@ func openID(ctx context.Context, admin *keycloak.Client, c config.Config, realmN
 	if err != nil {
 		return about, err
 	}
-	if want := accessTokens(c, realmName, []config.AccessToken{{}})[0].Issuer; about.Issuer != want {
+	if want := app.AccessTokens(c, realmName, []config.AccessToken{{}})[0].Issuer; about.Issuer != want {
 		return about, fmt.Errorf("the tokens of the realm %s say that their issuer is %s, and the bridge expects %s: write issuer: %q at the realm in %s first", realmName, about.Issuer, want, about.Issuer, c.File)
 	}
 	return about, nil
@@ -302,7 +303,7 @@ func tried(ctx context.Context, admin *keycloak.Client, c config.Config, realmNa
 	}
 	_, claims, err := auth.ParseClaims(token)
 	if err == nil {
-		err = auth.Fits(&accessTokens(c, realmName, []config.AccessToken{entry})[0], claims, time.Now())
+		err = auth.Fits(&app.AccessTokens(c, realmName, []config.AccessToken{entry})[0], claims, time.Now())
 	}
 	if err != nil {
 		return fmt.Sprintf("the tenant does not take the token that Keycloak gave: %v", auth.Cause(err))

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -239,7 +240,7 @@ func (p organizationPlace) warn() (text, fix string) {
 
 func (p organizationPlace) tokens() []config.Token {
 	var out []config.Token
-	for _, t := range tokensOf(p.organization, p.key, p.revoked, func(string, string) {}) {
+	for _, t := range app.TokensOf(p.organization, p.key, p.revoked, func(string, string) {}) {
 		out = append(out, config.Token{Name: t.Name, KeyID: config.KeyID(t.KeyID), SHA256: t.SHA256, Expires: config.Expiry{Time: t.Expires}, Scopes: t.Scopes.Names()})
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -40,7 +41,7 @@ func validate(cmd *cobra.Command, file, output string) error {
 	if err := checkOutput(output); err != nil {
 		return err
 	}
-	m, problems := loadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
+	m, problems := app.LoadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
 	takes := []string{}
 	if m != nil {
 		takes = append(takes, m.Takes()...)

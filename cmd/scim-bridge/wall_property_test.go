@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -211,12 +212,12 @@ func (w *wallWorld) serve() {
 		r.Protected = config.Protected{Users: []string{"glass"}, Groups: []config.GroupPath{"/ops/admins"}}
 		c.Realms[w.realm] = r
 	}, "--organization", "acme", "--allow-manage-realm", "--mapping", files[w.tenants[0].key])
-	if problems := mappingProblems(w.config); len(problems) > 0 {
+	if problems := app.MappingProblems(w.config); len(problems) > 0 {
 		t.Fatalf("the configuration has problems: %v", problems)
 	}
 	w.management = w.testBridge.management(t)
 	w.super = w.role(t, w.server, "", "super", right("manage-users"))
-	account, err := w.app.watcher.Realms.Client(w.realm).OwnAccount(t.Context())
+	account, err := w.app.Watcher.Realms.Client(w.realm).OwnAccount(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,21 +245,21 @@ func (w *wallWorld) serve() {
 // start makes the bridge anew, as after a crash, and gives tenants that are bare their mapping.
 func (w *wallWorld) start() {
 	w.app = newTestApp(w.t, w.config)
-	w.Client = serveHandler(w.t, newListener(), w.app.handler, w.testBridge)
+	w.Client = serveHandler(w.t, newListener(), w.app.Handler, w.testBridge)
 	root := strings.TrimSuffix(w.Base, "/realms/"+w.realm+"/scim/v2")
-	w.app.watcher.Look(w.t.Context())
+	w.app.Watcher.Look(w.t.Context())
 	for _, of := range w.tenants {
 		path := of.key
 		if !of.organization.IsZero() {
 			path = w.realm + "/organizations/" + of.key
 		}
 		if of.bare {
-			m, problems := loadMapping(config.Tenant{Mapping: w.mappingOf(of, ""), Profile: config.ProfileTolerant})
+			m, problems := app.LoadMapping(config.Tenant{Mapping: w.mappingOf(of, ""), Profile: config.ProfileTolerant})
 			if len(problems) > 0 {
 				w.t.Fatal(problems)
 			}
-			old := w.app.watcher.Tenants.ByPath(path)
-			w.app.watcher.Tenants.Swap(old, old.WithMapping(m, old.Fitness()))
+			old := w.app.Watcher.Tenants.ByPath(path)
+			w.app.Watcher.Tenants.Swap(old, old.WithMapping(m, old.Fitness()))
 			of.below = ""
 			w.named = slices.DeleteFunc(w.named, func(id string) bool { return id == w.parents[of.parent].String() })
 		}
@@ -419,7 +420,7 @@ func (w *wallWorld) look() {
 			w.lastKept[higher] = true
 		}
 	}
-	w.app.watcher.Look(w.t.Context())
+	w.app.Watcher.Look(w.t.Context())
 }
 
 // wallPermit is a permission to manage users, and what its policy names.
@@ -937,7 +938,7 @@ func (w *wallWorld) changeRights(verb string, do func(ctx context.Context, h key
 // fitness is what the tenants answer, for the history.
 func (w *wallWorld) fitness() string {
 	var out []string
-	for _, of := range w.app.watcher.Tenants.All() {
+	for _, of := range w.app.Watcher.Tenants.All() {
 		if problem := of.Fitness().Problem; problem != "" {
 			out = append(out, problem)
 		}

@@ -108,12 +108,12 @@ func TestSecurity_48_EveryTextOfAClientIsBounded(t *testing.T) {
 	}
 	for _, page := range []string{"/metrics", "/statusz"} {
 		w := httptest.NewRecorder()
-		b.app.health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
+		b.app.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
 		if strings.Contains(w.Body.String(), marker) {
 			t.Errorf("%s shows what a client chose", page)
 		}
 	}
-	if err := b.app.tracer.Stop(t.Context()); err != nil {
+	if err := b.app.Tracer.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, span := range collector.spans {

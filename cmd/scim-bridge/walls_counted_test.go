@@ -81,7 +81,7 @@ func TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs(t *testing.T) {
 	c.realm.grant(t, boss, c.realm.known(t, right("realm-admin")))
 	c.realm.look(t)
 	for _, b := range c.of {
-		b.app.watcher.Look(t.Context())
+		b.app.Watcher.Look(t.Context())
 	}
 	foreign := c.of["globex"].create(t, "/Users", `{"userName":"gus@globex.test"}`)
 	acme := c.of["acme"]

@@ -66,8 +66,8 @@ func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 			b := newBridgeOn(t, server, nil, "--change-feed")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			go b.app.watcher.Run(ctx)
-			go b.app.watcher.Follow(ctx)
+			go b.app.Watcher.Run(ctx)
+			go b.app.Watcher.Follow(ctx)
 			jane := b.create(t, "/Users", `{"userName":"jane"}`)
 			role := b.role(t, server, "", "boss")
 			tick := time.NewTicker(100 * time.Millisecond)
@@ -86,7 +86,7 @@ func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 				}
 				grant(group)
 				deadline := time.After(45 * time.Second) // the next look would be a minute after the first
-				for !b.app.watcher.Tenants.All()[0].Fitness().Protected.Group(team) {
+				for !b.app.Watcher.Tenants.All()[0].Fitness().Protected.Group(team) {
 					select {
 					case <-tick.C:
 					case <-deadline:
@@ -108,7 +108,7 @@ func TestSecurity_47_OwnChangesWakeNobody(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			b := newBridgeOn(t, server, nil, "--change-feed")
-			w, now := b.app.watcher, time.Now()
+			w, now := b.app.Watcher, time.Now()
 			w.FollowOnce(t.Context(), now) // setup granted rights
 			step := func(what string, after time.Duration, want bool) {
 				t.Helper()

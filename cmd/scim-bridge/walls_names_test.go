@@ -137,7 +137,7 @@ func TestSecurity_41_ANameCostsNothing(t *testing.T) {
 	if got := b.calls(get); !slices.Equal(got, []string{"GET /clients", "GET /users/{id}"}) {
 		t.Errorf("before the look, a GET makes the calls %v", got)
 	}
-	for _, of := range b.app.watcher.Tenants.All() {
+	for _, of := range b.app.Watcher.Tenants.All() {
 		f := of.Fitness()
 		later := *f.Protected
 		later.At = time.Now().Add(time.Hour)

@@ -32,7 +32,7 @@ func TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, page, nil)
 			r.Host = host
 			w := httptest.NewRecorder()
-			b.app.health.Handler().ServeHTTP(w, r)
+			b.app.Health.Handler().ServeHTTP(w, r)
 			want := http.StatusOK
 			if !known && (page == "/metrics" || page == "/statusz") {
 				want = http.StatusMisdirectedRequest
@@ -142,7 +142,7 @@ func TestSecurity_54_NobodysTraceDecidesWhatIsSent(t *testing.T) {
 				t.Errorf("with %.10q the line is %v", credential, line)
 			}
 		}
-		if err := b.app.tracer.Stop(t.Context()); err != nil {
+		if err := b.app.Tracer.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		clients, others := 0, 0

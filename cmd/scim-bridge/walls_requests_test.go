@@ -209,8 +209,8 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	both.Realms = map[string]config.Realm{one.realm.realm: one.realm.config.Realms[one.realm.realm], two.realm.realm: two.realm.config.Realms[two.realm.realm]}
 	both.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 	a := newTestApp(t, both)
-	a.watcher.Look(t.Context())
-	serveHandler(t, listener, a.handler, one.realm)
+	a.Watcher.Look(t.Context())
+	serveHandler(t, listener, a.Handler, one.realm)
 	root := testBridge{Client: &client.Client{Base: string(both.Server.PublicURL) + "/realms/x"}}
 	first, second := root.at(one.realm.realm+"/organizations/acme"), root.at(two.realm.realm+"/organizations/acme")
 	first.Token, second.Token = one.of["acme"].Token, two.of["acme"].Token

@@ -58,8 +58,8 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			acme.at(c.realm.realm+"/organizations/globex").refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			c.write(t, "acme", old...)
 			again := newTestApp(t, c.realm.config) // a restart
-			again.watcher.Look(t.Context())
-			if got := again.watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
+			again.Watcher.Look(t.Context())
+			if got := again.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
 				t.Errorf("after a restart the tenant is %+v, want one with the other token", got)
 			}
 			args := []string{"--config", c.realm.file, "--organization", "acme"}
@@ -92,7 +92,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			c := newEvery(t, start(t))
 			acme := c.token(t, "acme")
 			c.look(t)
-			own := c.realm.app.watcher.Realms.Client(c.realm.realm)
+			own := c.realm.app.Watcher.Realms.Client(c.realm.realm)
 			var others []string
 			for i := range 5000 {
 				others = append(others, realm.Revocation(c.ids["globex"], tenant.Token{SHA256: [32]byte{byte(i), byte(i >> 8)}}))
@@ -151,7 +151,7 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			revocation := realm.Revocation(c.ids["acme"], tenant.Token{})
 			for _, bad := range [][2]string{{"nope", revocation}, {c.realm.realm, "x"}, {c.realm.realm, revocation + "|"}} {
-				if err := c.realm.app.revoke(t.Context(), bad[0], bad[1]); err == nil {
+				if err := c.realm.app.Revoke(t.Context(), bad[0], bad[1]); err == nil {
 					t.Errorf("Revoke(%q) was done", bad)
 				}
 			}
@@ -201,7 +201,7 @@ func TestSecurity_44_ARevocationLastsAsLongAsEveryEntry(t *testing.T) {
 	if _, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--organization", "acme", token.KeyID); code != 0 {
 		t.Fatalf("tokens revoke = %d, %s", code, told)
 	}
-	values, err := realm.Remembered(t.Context(), c.realm.app.watcher.Realms.Client(c.realm.realm), mapping.AttrRevoked)
+	values, err := realm.Remembered(t.Context(), c.realm.app.Watcher.Realms.Client(c.realm.realm), mapping.AttrRevoked)
 	if want := realm.Revocation(c.ids["acme"], later); err != nil || !slices.Equal(values, []string{want}) {
 		t.Errorf("remembered is %q, %v, want %q", values, err, want)
 	}

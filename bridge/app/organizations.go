@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"slices"
@@ -57,22 +57,22 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 				told[organization+why] = true
 			}
 			out[name] = func(o keycloak.Organization, like *tenant.Tenant, revoked realm.Revoked) *tenant.Tenant {
-				return foundTenant(o, like, tokensOf(o, key, revoked, warn), string(c.Server.PublicURL))
+				return foundTenant(o, like, TokensOf(o, key, revoked, warn), string(c.Server.PublicURL))
 			}
 		}
 	}
 	return out
 }
 
-// What tokensOf tells of a credential that it leaves out.
+// What TokensOf tells of a credential that it leaves out.
 const (
 	voidCredential    = "a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key" //nolint:gosec // a text for people
 	revokedCredential = "a credential in the attributes of an organization is void: it was revoked, and somebody wrote it again"              //nolint:gosec // a text for people
 )
 
-// tokensOf are the credentials in the attributes of an organization. What the bridge did not
+// TokensOf are the credentials in the attributes of an organization. What the bridge did not
 // make, and what it took back, is left out and told.
-func tokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn func(organization, why string)) []tenant.Token {
+func TokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn func(organization, why string)) []tenant.Token {
 	var out []tenant.Token
 	for _, text := range o.Attributes[auth.AttrCredentials] {
 		token, err := auth.ReadEntry(key, o.ID, text)

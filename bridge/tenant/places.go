@@ -1,68 +1,16 @@
-package main
+package tenant
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// mappings are those that were compiled, so that one that did not change stays the same.
-type mappings map[mappingKey]*mapping.Mapping
-
-type mappingKey struct {
-	file    config.Digest // zero for the built-in mapping
-	profile config.Profile
-}
-
-// loadMapping compiles the mapping of a tenant; without a file it is the built-in one.
-func loadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) { return mappings{}.load(t) }
-
-// load is loadMapping.
-func (ms mappings) load(t config.Tenant) (*mapping.Mapping, []config.Problem) {
-	profile := scim.Profile(t.Profile)
-	if t.Mapping == "" {
-		return ms.keep(mappingKey{profile: t.Profile}, mapping.Default(profile)), nil
-	}
-	file, source := config.LoadMapping(t.Mapping)
-	m, problems := mapping.Compile(file, source, profile)
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return ms.keep(mappingKey{source.Digest(), t.Profile}, m), nil
-}
-
-// keep is the mapping that was compiled before of the same file, or the one that was now.
-func (ms mappings) keep(key mappingKey, m *mapping.Mapping) *mapping.Mapping {
-	if ms[key] == nil {
-		ms[key] = m
-	}
-	return ms[key]
-}
-
-// mappingProblems are those of all mapping files that a configuration names.
-func mappingProblems(c config.Config) []config.Problem {
-	var out []config.Problem
-	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
-		var p places
-		for _, t := range tenantsOfRealm(name, c.Realms[name]) {
-			m, problems := loadMapping(t)
-			out = append(out, problems...)
-			if len(problems) == 0 {
-				out = append(out, p.take(t, m)...)
-			}
-		}
-	}
-	return out
-}
-
-// places are where the tenants of a realm store what is theirs. Two with one place would
+// Places are where the tenants of a realm store what is theirs. Two with one place would
 // overwrite each other's values, and reach each other's groups.
-type places struct {
+type Places struct {
 	taken   []territory
 	userIDs map[string]string // the paths of the entries of tenants
 }
@@ -75,8 +23,8 @@ type territory struct {
 	joined []string       // the groups that its new users join
 }
 
-// take takes the places of a tenant. What shares the mapping of all organizations has their places.
-func (p *places) take(t config.Tenant, m *mapping.Mapping) []config.Problem {
+// Take takes the places of a tenant. What shares the mapping of all organizations has their places.
+func (p *Places) Take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 	if t.SharesMapping {
 		return nil
 	}

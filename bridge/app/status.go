@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"maps"
@@ -11,13 +11,13 @@ import (
 )
 
 // status is what /statusz says.
-func (a *app) status() observe.Status {
-	out := observe.Status{Version: buildVersion(), Now: time.Now().UTC(), Started: a.began.UTC(), Realms: []observe.RealmStatus{}, Tenants: []observe.TenantStatus{}}
+func (a *App) status() observe.Status {
+	out := observe.Status{Version: a.options.Version, Now: time.Now().UTC(), Started: a.began.UTC(), Realms: []observe.RealmStatus{}, Tenants: []observe.TenantStatus{}}
 	if problem := a.problem.Load(); problem != nil {
 		out.Config = *problem
 	}
-	feeds, all := a.service.Directory().Feeds(), a.watcher.Tenants.All()
-	realms, ofTenant := map[string]bool{}, indexesByTenant(a.service.Directory().Status())
+	feeds, all := a.Service.Directory().Feeds(), a.Watcher.Tenants.All()
+	realms, ofTenant := map[string]bool{}, indexesByTenant(a.Service.Directory().Status())
 	for _, t := range all {
 		realms[t.Realm] = true
 		if row := a.tenantStatus(t); t.Organization.Alias != tenant.EveryOrganization {
@@ -30,7 +30,7 @@ func (a *app) status() observe.Status {
 	slices.SortStableFunc(out.Tenants, func(a, b observe.TenantStatus) int { return b.Trouble() - a.Trouble() })
 	for _, name := range slices.Sorted(maps.Keys(realms)) {
 		realm := observe.RealmStatus{Realm: name}
-		if client := a.watcher.Realms.Client(name); client != nil { // nil: it was taken out just now
+		if client := a.Watcher.Realms.Client(name); client != nil { // nil: it was taken out just now
 			realm.Outage = client.Outage()
 		}
 		if age, ok := feeds[name]; ok {
@@ -43,11 +43,11 @@ func (a *app) status() observe.Status {
 }
 
 // tenantStatus is the row of a tenant, but for its credentials and its indexes.
-func (a *app) tenantStatus(t *tenant.Tenant) observe.TenantStatus {
+func (a *App) tenantStatus(t *tenant.Tenant) observe.TenantStatus {
 	fitness := t.Fitness()
 	out := observe.TenantStatus{
 		Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: fitness.Problem == "", Problem: fitness.Trouble(), Mapping: t.Unapplied(),
-		Access: string(t.Policy.Access), Brake: a.service.Brake().State(t), Last: a.activity.Last(t.Path),
+		Access: string(t.Policy.Access), Brake: a.Service.Brake().State(t), Last: a.activity.Last(t.Path),
 	}
 	if out.Warning, out.Fix = t.NoDomain(); out.Problem+out.Mapping != "" {
 		out.Fix = t.Command("doctor")

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -16,21 +16,28 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// watchFiles applies every change of the configuration and of the files that it names, until
+// WatchFiles applies every change of the configuration and of the files that it names, until
 // the context ends.
-func (a *app) watchFiles(ctx context.Context) error {
-	return config.Watch(ctx, a.config.Files, a.reload)
+func (a *App) WatchFiles(ctx context.Context) error {
+	return config.Watch(ctx, a.config.Files, a.Reload)
 }
 
-// reload applies the configuration as the files have it now and returns those files. What has a
+// Reload applies the configuration as the files have it now and returns those files. What has a
 // problem changes nothing: a problem of the configuration the whole, one of a mapping file its
 // tenants.
-func (a *app) reload() map[string]config.Digest {
+func (a *App) Reload() map[string]config.Digest {
 	c, problems := config.Load(a.config.File)
 	if len(problems) > 0 {
 		a.tell(problems[0].String())
 		return c.Files
 	}
+	a.tell(a.Apply(c))
+	return c.Files
+}
+
+// Apply puts a configuration in force, and says what of it is not, "" when all is. It is not called twice
+// at a time.
+func (a *App) Apply(c config.Config) (problem string) {
 	late := a.keepListeners(&c)
 	compiled := maps.Clone(a.mappings)
 	list, wrong, err := newTenants(c, compiled)
@@ -39,11 +46,10 @@ func (a *app) reload() map[string]config.Digest {
 		clients, err = a.newClients(c)
 	}
 	if err != nil {
-		a.tell(err.Error())
-		return c.Files
+		return err.Error()
 	}
 	list = slices.DeleteFunc(list, func(t *tenant.Tenant) bool {
-		old := a.watcher.Tenants.ByPath(t.Path)
+		old := a.Watcher.Tenants.ByPath(t.Path)
 		switch {
 		case t.Mapping != nil:
 			return false
@@ -55,27 +61,26 @@ func (a *app) reload() map[string]config.Digest {
 		return false
 	})
 	for _, t := range list {
-		if old := a.watcher.Tenants.ByPath(t.Path); old == nil || old.Found {
+		if old := a.Watcher.Tenants.ByPath(t.Path); old == nil || old.Found {
 			a.metrics.Tenant(t.Path)
 		}
 	}
-	both := a.watcher.Realms.All() // requests under way may be for realms that go
+	both := a.Watcher.Realms.All() // requests under way may be for realms that go
 	maps.Copy(both, clients)
-	a.watcher.Realms.Replace(both)
-	a.watcher.Replace(list, organizationsOf(c, a.log))
-	a.watcher.Realms.Replace(clients)
+	a.Watcher.Realms.Replace(both)
+	a.Watcher.Replace(list, organizationsOf(c, a.log))
+	a.Watcher.Realms.Replace(clients)
 	for _, t := range list {
 		if why := wrong[t.Path]; why != "" {
-			a.watcher.Refuse(t.Path, why)
+			a.Watcher.Refuse(t.Path, why)
 		}
 	}
 	a.config, a.mappings = c, compiled
-	a.tell(strings.Join(late, "; "))
-	return c.Files
+	return strings.Join(late, "; ")
 }
 
 // tell records why the files as they are now are not applied, "" when they are.
-func (a *app) tell(why string) {
+func (a *App) tell(why string) {
 	a.problem.Store(&why)
 	a.metrics.Config(why == "")
 	if why == "" {
@@ -86,7 +91,7 @@ func (a *app) tell(why string) {
 }
 
 // keepListeners keeps what takes effect at a start alone, and says what of it was changed.
-func (a *app) keepListeners(c *config.Config) []string {
+func (a *App) keepListeners(c *config.Config) []string {
 	var out []string
 	was, is := a.started.Keycloak, c.Keycloak
 	files := []string{was.CAFile, was.ClientCertFile, was.ClientKeyFile}
@@ -118,10 +123,10 @@ func sameKeys(a, b any) bool {
 
 // newClients makes the clients of realms that are new or have other credentials, and takes the
 // others as they are, with their tokens.
-func (a *app) newClients(c config.Config) (map[string]*keycloak.Client, error) {
-	out, err := watchedClients(c, a.transport, a.metrics, a.tracer, a.log)
+func (a *App) newClients(c config.Config) (map[string]*keycloak.Client, error) {
+	out, err := watchedClients(c, a.transport, a.metrics, a.Tracer, a.log)
 	for name := range out {
-		if old := a.watcher.Realms.Client(name); old != nil && reflect.DeepEqual(a.config.Realms[name].Credentials, c.Realms[name].Credentials) {
+		if old := a.Watcher.Realms.Client(name); old != nil && reflect.DeepEqual(a.config.Realms[name].Credentials, c.Realms[name].Credentials) {
 			out[name] = old
 		}
 	}

@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// App is a bridge, wired of a configuration. Its rooms are here for tests and for who builds it in.
+type App struct {
+	Service  *bridge.Service
+	Handler  http.Handler // SCIM
+	Operator http.Handler // see server.Options
+	Health   *observe.Health
+	Watcher  *realm.Watcher
+	Tracer   *observe.Tracer
+
+	options  Options
+	log      *zap.Logger
+	metrics  *observe.Metrics
+	activity *observe.Activity
+
+	transport http.RoundTripper // to Keycloak
+
+	began   time.Time
+	started config.Config // that it was made of: what of it needs a start stays in force
+
+	// What follows is for Reload alone, which is not called twice at a time.
+	config   config.Config // as it is applied
+	mappings mappings
+	problem  atomic.Pointer[string] // why the files as they are now are not applied
+}
+
+// Options are what a bridge needs beside its configuration.
+type Options struct {
+	Log     *zap.Logger      // required
+	Version string           // of the program
+	Now     func() time.Time // the clock of the indexes; nil for time.Now
+	// File is the configuration as its file has it, when it is served with other settings; nil when
+	// it is not.
+	File *config.Config
+}
+
+// New wires a bridge. It calls nobody; Serve and Watcher.Look do.
+func New(c config.Config, o Options) (*App, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &App{options: o, log: o.Log, activity: &observe.Activity{}, began: time.Now(), started: c, config: c, mappings: mappings{}}
+	if o.File != nil {
+		a.started = *o.File
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics = observe.NewMetrics(registry, o.Version)
+	tenants, err := a.newTenants()
+	if err != nil {
+		return nil, err
+	}
+	realms, err := a.newRealms()
+	if err != nil {
+		return nil, err
+	}
+	a.Service = bridge.New(realms, a.serviceOptions(tenants))
+	a.metrics.Show(observe.State{
+		Indexes: func() []observe.Index { return indexes(a.Service.Directory()) },
+		Feeds:   a.Service.Directory().Feeds,
+		Tokens:  func() []observe.Token { return endingTokens(tenants) },
+	})
+	a.Watcher = &realm.Watcher{
+		Tenants: tenants, Realms: realms, Log: a.log, Observe: a.metrics.Fit, ObserveMapping: a.metrics.Mapping,
+		Forget: a.forget, Organizations: organizationsOf(c, a.log),
+	}
+	options := a.serverOptions(tenants)
+	a.Handler = server.New(a.Service, options)
+	options.Operator = true
+	a.Operator = server.New(a.Service, options)
+	a.Health = observe.NewHealth(registry, a.status, adminHosts(c.Admin)...)
+	return a, nil
+}
+
+// newTenants are the tenants that it begins with.
+func (a *App) newTenants() (*tenant.Registry, error) {
+	list, err := allTenants(a.config, a.mappings)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list {
+		a.metrics.Tenant(t.Path)
+	}
+	return tenant.NewRegistry(list...)
+}
+
+// newRealms are the clients of the realms that it begins with, whose calls are counted and traced.
+func (a *App) newRealms() (*keycloak.Realms, error) {
+	transport, err := NewTransport(a.config.Keycloak)
+	if err != nil {
+		return nil, err
+	}
+	a.transport = transport
+	a.Tracer, err = observe.NewTracer(observe.TracerOptions{
+		Endpoint: string(a.config.Tracing.Endpoint), Sample: float64(a.config.Tracing.Sample) / float64(config.All), Version: a.options.Version, Log: a.log, Metrics: a.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	clients, err := watchedClients(a.config, transport, a.metrics, a.Tracer, a.log)
+	return keycloak.NewRealms(clients), err
+}
+
+// forget drops what is known of a tenant that is gone.
+func (a *App) forget(path string) {
+	a.metrics.Forget(path)
+	a.activity.Forget(path)
+	a.Service.Directory().Forget(path)
+}
+
+// serverOptions are those of both handlers of SCIM, which count together.
+func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
+	c := a.config.Server
+	return server.Options{
+		Tenants: tenants, PublicURL: string(c.PublicURL), ErrorDocs: string(c.ErrorDocs), Log: a.log, Metrics: a.metrics, Tracer: a.Tracer, Activity: a.activity,
+		Auth:    auth.New(auth.Options{Realm: a.transport, Other: http.DefaultTransport}),
+		MaxBody: c.MaxBodyBytes, Timeout: time.Duration(c.RequestTimeout),
+		TrustedProxies: prefixes(c.TrustedProxies), FailuresPerMinute: c.FailuresPerMinute, Bodies: server.NewBodies(),
+	}
+}
+
+// adminHosts are the names of the listener for health and metrics.
+func adminHosts(a config.Admin) []string {
+	var out []string
+	if host := a.Listen.Host(); host != "" {
+		out = append(out, host)
+	}
+	for _, h := range a.Hosts {
+		out = append(out, string(h))
+	}
+	return out
+}
+
+func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
+	c := a.config
+	return bridge.Options{
+		Log:            a.log,
+		Tenants:        tenants,
+		ObserveStep:    func(kind plan.Kind, err error) { a.metrics.Step(string(kind), err) },
+		ObserveIgnored: a.metrics.Ignored, ObserveHeld: a.metrics.Held,
+		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, a.log, w) },
+		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, ObserveScan: a.metrics.Scan},
+		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
+		ErrorDocs:  string(c.Server.ErrorDocs),
+		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,
+	}
+}
+
+// indexes are the indexes of all tenants for the metrics.
+func indexes(d *directory.Directory) []observe.Index {
+	all := d.Status()
+	out := make([]observe.Index, len(all))
+	for i, s := range all {
+		out[i] = observe.Index(s)
+	}
+	return out
+}
+
+func prefixes(networks []config.Network) []netip.Prefix {
+	out := make([]netip.Prefix, len(networks))
+	for i, n := range networks {
+		out[i] = netip.Prefix(n)
+	}
+	return out
+}
+
+// endingTokens are the static tokens that have an end.
+func endingTokens(tenants *tenant.Registry) []observe.Token {
+	var out []observe.Token
+	for _, t := range tenants.All() {
+		for _, token := range t.Tokens {
+			if !token.Expires.IsZero() {
+				out = append(out, observe.Token{Tenant: t.Path, Name: token.Name, KeyID: token.KeyID, Expires: token.Expires})
+			}
+		}
+	}
+	return out
+}
+
+// warnOfExpiry speaks of tokens that end, once a minute until the context ends.
+func (a *App) warnOfExpiry(ctx context.Context) {
+	expiry := auth.Expiry{Log: a.log}
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		expiry.Look(a.Watcher.Tenants.All(), time.Now())
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// Selection is the tenants that a command is about, and what it needs of their realms.
+type Selection struct {
+	List    []*tenant.Tenant            // sorted by path
+	All     []*tenant.Tenant            // that the configuration names
+	Clients map[string]*keycloak.Client // of the realms, by name
+}
+
+// Select are the tenants of a configuration: the one at a path or with "" all, where a path may be that of
+// an organization that is served with its own credentials, which Keycloak is asked for.
+func Select(ctx context.Context, c config.Config, path string, transport http.RoundTripper) (s Selection, err error) {
+	if s.All, err = Tenants(c); err != nil {
+		return s, err
+	}
+	if s.Clients, err = Clients(c, transport); err != nil {
+		return s, err
+	}
+	s.List = slices.Clone(s.All)
+	slices.SortFunc(s.List, func(a, b *tenant.Tenant) int { return strings.Compare(a.Path, b.Path) })
+	if path == "" {
+		return s, nil
+	}
+	if i := slices.IndexFunc(s.List, func(t *tenant.Tenant) bool { return t.Path == path }); i >= 0 {
+		s.List = s.List[i : i+1]
+		return s, nil
+	}
+	name, alias, ok := OrganizationAt(c, path)
+	if !ok {
+		return s, UsageError{fmt.Errorf("the configuration has no tenant %q; it has %s", path, s.paths())}
+	}
+	o, revoked, err := FindOrganization(ctx, c, name, alias, s.Clients[name])
+	if err != nil {
+		return s, err
+	}
+	like := s.All[slices.IndexFunc(s.All, func(t *tenant.Tenant) bool {
+		return t.Path == tenant.OrganizationPath(name, tenant.EveryOrganization)
+	})]
+	t := organizationTenant(o, like, TokensOf(o, []byte(c.Realms[name].CredentialKey.Reveal()), revoked, func(string, string) {}), string(c.Server.PublicURL))
+	if t == nil {
+		return s, fmt.Errorf("the organization %q cannot have an endpoint: its alias cannot stand in a URL", alias)
+	}
+	s.List = []*tenant.Tenant{t}
+	return s, nil
+}
+
+// One is the only tenant, of those that have users.
+func (s Selection) One() (*tenant.Tenant, error) {
+	list := slices.DeleteFunc(slices.Clone(s.List), func(t *tenant.Tenant) bool { return t.Organization.Alias == tenant.EveryOrganization })
+	if len(list) == 1 && len(s.List) == 1 {
+		return list[0], nil
+	}
+	return nil, UsageError{fmt.Errorf("say with --tenant which of the tenants is meant: %s", s.paths())}
+}
+
+// paths are those of all tenants, for people.
+func (s Selection) paths() string {
+	var out []string
+	for _, t := range s.All {
+		if t.Organization.Alias == tenant.EveryOrganization {
+			out = append(out, tenant.OrganizationPath(t.Realm, "ALIAS")+" for each organization")
+			continue
+		}
+		out = append(out, t.Path)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// Beside are the other tenants of a tenant's realm.
+func (s Selection) Beside(t *tenant.Tenant) []*tenant.Tenant {
+	return slices.DeleteFunc(slices.Clone(s.All), func(other *tenant.Tenant) bool { return other.Realm != t.Realm || other.Path == t.Path })
+}
+
+// WithTokens gives a tenant that has the tokens of its organization those. When they cannot be read the
+// tenant goes on without, as doctor finds out why.
+func (s Selection) WithTokens(ctx context.Context, c config.Config, t *tenant.Tenant) *tenant.Tenant {
+	if !t.AwaitsTokens() {
+		return t
+	}
+	client := s.Clients[t.Realm]
+	o, err := client.Organization(ctx, t.Organization.ID)
+	var revoked realm.Revoked
+	if err == nil {
+		revoked, err = realm.ReadRevoked(ctx, client)
+	}
+	if err != nil {
+		return t
+	}
+	return t.WithTokens(TokensOf(o, []byte(c.Realms[t.Realm].CredentialKey.Reveal()), revoked, func(string, string) {}))
+}
+
+// OrganizationAt is the realm and the alias of the organization at a path, of a realm whose organizations
+// are served with their own credentials.
+func OrganizationAt(c config.Config, path string) (realm, alias string, ok bool) {
+	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
+		alias, ok := strings.CutPrefix(path, tenant.OrganizationPath(name, ""))
+		if ok && c.Realms[name].Organizations.All && alias != "" && alias != tenant.EveryOrganization {
+			return name, alias, true
+		}
+	}
+	return "", "", false
+}
+
+// FindOrganization finds an organization of a realm, with what was taken back of its tokens.
+func FindOrganization(ctx context.Context, c config.Config, name, alias string, client *keycloak.Client) (keycloak.Organization, realm.Revoked, error) {
+	o, found, err := client.FindOrganization(ctx, alias)
+	switch {
+	case err != nil:
+		return o, nil, RefusedAccount(c, name, err)
+	case !found:
+		return o, nil, fmt.Errorf("no organization has the alias %q", alias)
+	}
+	revoked, err := realm.ReadRevoked(ctx, client)
+	if err != nil {
+		err = RefusedAccount(c, name, err)
+	}
+	return o, revoked, err
+}
+
+// RefusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.
+func RefusedAccount(c config.Config, name string, err error) error {
+	if keycloak.KindOf(err) == keycloak.Denied {
+		every := tenant.Tenant{Path: tenant.OrganizationPath(name, tenant.EveryOrganization), Entry: entryOf(c, name, config.Tenant{})}
+		return AccountError{errors.New("the bridge's own account or its rights are refused by Keycloak"), every.Command("doctor")}
+	}
+	return err
+}
+
+// UsageError is a choice that the one who runs a command has to make otherwise.
+type UsageError struct{ Err error }
+
+// Error implements error.
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap is what is wrong with it.
+func (e UsageError) Unwrap() error { return e.Err }
+
+// AccountError is an error of Keycloak about the bridge's own account.
+type AccountError struct {
+	Err    error
+	Doctor string // the command that says more
+}
+
+// Error implements error.
+func (e AccountError) Error() string { return e.Err.Error() }
+
+// Unwrap is what Keycloak said.
+func (e AccountError) Unwrap() error { return e.Err }

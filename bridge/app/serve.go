@@ -1,0 +1,149 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// Serve answers on the listeners of the configuration until the context ends, then lets requests finish.
+func (a *App) Serve(ctx context.Context) error {
+	c, log := a.config, a.log
+	var listenConfig net.ListenConfig
+	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))
+	if err != nil {
+		return fmt.Errorf("server.listen: %w", err)
+	}
+	adminListener, err := listenConfig.Listen(ctx, "tcp", string(c.Admin.Listen))
+	if err != nil {
+		return errors.Join(fmt.Errorf("admin.listen: %w", err), scimListener.Close())
+	}
+	var socket net.Listener
+	if c.Admin.Socket != "" {
+		if socket, err = control.Listen(ctx, c.Admin.Socket); err != nil {
+			return errors.Join(fmt.Errorf("admin.socket: %w", err), scimListener.Close(), adminListener.Close())
+		}
+	}
+	a.Watcher.Look(ctx)
+	log.Info("ready", zap.String("version", a.options.Version),
+		zap.Stringer("scim", scimListener.Addr()), zap.Stringer("admin", adminListener.Addr()))
+	g, gctx := errgroup.WithContext(ctx)
+	scimServer := NewServer(a.Handler, time.Duration(c.Server.RequestTimeout))
+	adminServer := NewServer(a.Health.Handler(), time.Minute)
+	g.Go(func() error { return listen(scimServer, scimListener) })
+	g.Go(func() error { return listen(adminServer, adminListener) })
+	servers := []*http.Server{scimServer, adminServer}
+	if socket != nil {
+		controlServer := NewServer(a.Control(), max(time.Minute, time.Duration(c.Server.RequestTimeout)))
+		servers = append(servers, controlServer)
+		g.Go(func() error { return listen(controlServer, socket) })
+	}
+	g.Go(func() error { a.Watcher.Run(gctx); return nil })
+	g.Go(func() error { a.Watcher.Follow(gctx); return nil })
+	g.Go(func() error { return a.WatchFiles(gctx) })
+	g.Go(func() error { a.warnOfExpiry(gctx); return nil })
+	g.Go(func() error { a.Service.KeepIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
+	g.Go(func() error {
+		<-gctx.Done()
+		a.Health.Drain()
+		log.Info("draining")
+		defer a.stopTracing(context.WithoutCancel(ctx))
+		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), servers...)
+	})
+	return g.Wait()
+}
+
+// stopTracing sends the last spans. A collector that does not take them is no reason to fail.
+func (a *App) stopTracing(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := a.Tracer.Stop(ctx); err != nil {
+		a.log.Warn("the last traces are lost", zap.Error(err))
+	}
+}
+
+// Control is what the commands of an operator reach.
+func (a *App) Control() http.Handler {
+	return control.Handler(a.Watcher.Tenants, a.Watcher.Wake, a.adopt, audited{a.Service.Brake(), a.log}, a.Revoke, a.Operator)
+}
+
+// Revoke takes a token of an organization back, and has the next look, which voids it, begin at
+// once.
+func (a *App) Revoke(ctx context.Context, name, revocation string) error {
+	client := a.Watcher.Realms.Client(name)
+	if client == nil {
+		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
+	}
+	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil {
+		return err
+	}
+	organization, keyID := realm.DescribeRevocation(revocation)
+	a.log.Warn("the operator revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
+	a.Watcher.Wake()
+	return nil
+}
+
+// audited is a brake that the log tells of when an operator lifts it.
+type audited struct {
+	control.Brake
+
+	log *zap.Logger
+}
+
+// Lift implements control.Brake.
+func (b audited) Lift(t *tenant.Tenant) {
+	b.Brake.Lift(t)
+	b.log.Warn("the operator lifted the removal brake", zap.String("tenant", t.Path), zap.String("brake", b.State(t)))
+}
+
+// MaxHeader are the bytes of the headers of a request at most. It takes a filter that is too long, so that it gets a SCIM error.
+const MaxHeader = 256 << 10
+
+// NewServer makes a server with every timeout set: net/http has none.
+func NewServer(h http.Handler, timeout time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout + 10*time.Second, // the answer of a request that took its whole time
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    MaxHeader,
+	}
+}
+
+func listen(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain waits for requests in flight, the SCIM ones first: health is told to the
+// last.
+func drain(ctx context.Context, limit time.Duration, servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var err error
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	return err
+}
+
+// adopt is what a running bridge does for the command.
+func (a *App) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
+	others := slices.DeleteFunc(a.Watcher.Tenants.All(), func(other *tenant.Tenant) bool { return other == t || other.Realm != t.Realm })
+	o := bridge.AdoptOptions{DryRun: mode.DryRun, Undo: mode.Undo, Others: others}
+	return a.Service.Adopt(ctx, t, o, func(one bridge.Adoption) error { return each(one) })
+}
