@@ -41,12 +41,14 @@ type Watcher struct {
 	// Forget is told of a tenant that is gone; may be nil.
 	Forget func(tenant string)
 
-	last      map[string]string    // by tenant and subject: what the log said
-	known     map[string]*Known    // by realm
 	followers map[string]*follower // by realm
-	applied   bool                 // whether the look that goes on gave a tenant another mapping
+
+	looking sync.Mutex        // one look at a time; what follows is its own
+	last    map[string]string // by tenant and subject: what the log said
+	applied bool              // whether the look gave a tenant another mapping
 
 	mu       sync.Mutex
+	known    map[string]*Known           // by realm
 	proposed map[string]*mapping.Mapping // by tenant
 	wake     chan struct{}
 	replaced int // how often Replace was called
@@ -206,6 +208,8 @@ func (w *Watcher) troubled() bool {
 // that was proposed. A realm that cannot be looked at keeps what was found before: an
 // outage is not unfitness.
 func (w *Watcher) Look(ctx context.Context) bool {
+	w.looking.Lock()
+	defer w.looking.Unlock()
 	for _, c := range w.Realms.All() {
 		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	logtest "go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -67,5 +69,35 @@ func TestARealmOfWhichNothingIsWrittenIsLookedAtSoon(t *testing.T) {
 		if got, want := calls(f), 30*once; got != want {
 			t.Errorf("looks at %s take %d calls in a minute, want %d: thirty times those of one", what, got, want)
 		}
+	}
+}
+
+// TestTwoLooksAtOnce go one after the other: each is asked for by somebody of its own, as a command and the
+// clock, and both tell the log.
+func TestTwoLooksAtOnce(t *testing.T) {
+	t.Parallel()
+	name, err := keycloak.ParseRealm("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := keycloak.New(keycloak.Config{BaseURL: "http://keycloak.test", Realm: name, Credentials: keycloak.ClientSecret("id", "secret"), Transport: &closed{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := tenant.NewRegistry(&tenant.Tenant{Path: "acme", Realm: "acme", Mapping: &mapping.Mapping{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, lines := logtest.New(zap.DebugLevel)
+	w := &realm.Watcher{Tenants: registry, Realms: keycloak.NewRealms(map[string]*keycloak.Client{"acme": c}), Log: zap.New(core)}
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error { w.Look(t.Context()); return nil })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n := lines.FilterMessage("Keycloak cannot be looked at").Len(); n != 1 {
+		t.Errorf("four looks that find the same tell it %d times, want once", n)
 	}
 }
