@@ -2,18 +2,11 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 	"github.com/spf13/cobra"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 func newExport() *cobra.Command {
@@ -56,63 +49,10 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 		name, endpoint string
 		page           int
 	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // a group is as large as it has members
-		e := exporter{client: operatorClient(socket, t), out: buffer, advance: bars.add(of.name)}
-		if err := e.export(cmd.Context(), of.endpoint, of.page); err != nil {
+		e := transfer.Exporter{Client: operatorClient(socket, t), Out: buffer, Advance: bars.add(of.name)}
+		if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
 			return err
 		}
 	}
 	return buffer.Flush()
-}
-
-// exporter writes the resources of one type.
-type exporter struct {
-	client  *client.Client
-	out     io.Writer
-	advance func(done, all int)
-}
-
-func (e exporter) export(ctx context.Context, endpoint string, page int) error {
-	done, cursor := 0, ""
-	for {
-		answer, err := e.page(ctx, endpoint+fmt.Sprintf("?count=%d&cursor=%s", page, url.QueryEscape(cursor)))
-		if err != nil {
-			return err
-		}
-		all, err := scim.Integer(answer, "totalResults")
-		if err != nil || all == nil {
-			return errors.New("the bridge does not tell how many there are")
-		}
-		list, _ := answer["Resources"].([]any)
-		for _, element := range list {
-			object, _ := element.(map[string]any)
-			delete(object, scim.AttrMeta)
-			delete(object, scim.AttrGroups)
-			data, err := scim.Encode(object)
-			if err == nil {
-				_, err = e.out.Write(append(data, '\n'))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		done += len(list)
-		e.advance(done, max(done, *all))
-		var more bool
-		if cursor, more = answer["nextCursor"].(string); !more {
-			return nil
-		}
-	}
-}
-
-// page reads a page, again as long as the answer may be another one the next time.
-func (e exporter) page(ctx context.Context, path string) (map[string]any, error) {
-	for try := 1; ; try++ {
-		answer, err := e.client.Do(ctx, http.MethodGet, path, nil)
-		if err == nil {
-			return answer, nil
-		}
-		if err := waitFor(ctx, try, err); err != nil {
-			return nil, err
-		}
-	}
 }

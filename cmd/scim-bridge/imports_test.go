@@ -28,6 +28,7 @@ func rooms() map[string][]string {
 		"scim/scimtest":          {"scim"},
 		"scim/growth":            {}, // for tests
 		"scim/simulate":          {"scim", "scim/client"},
+		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
 		"bridge/mapping":         {"config", "scim", "scim/filter", "keycloak"},
 		"bridge/tenant":          {"bridge/mapping", "config", "keycloak"},
 		"bridge/auth":            {"bridge/tenant", "config"},

@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"bufio"
@@ -97,7 +97,7 @@ const maxRow = 16 << 20
 // readRows reads a file of JSON lines or CSV. What is no row is given to bad; an error is that of
 // the file as a whole.
 func readRows(in io.Reader, format string, each func(row) error, bad func(line int, why error)) error {
-	if format == "csv" {
+	if format == FormatCSV {
 		return readCSV(in, each, bad)
 	}
 	reader := bufio.NewReaderSize(in, 64<<10) //nolint:mnd // bytes

@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"context"
@@ -23,13 +23,13 @@ type operation struct {
 
 // batch collects operations for bulk requests.
 type batch struct {
-	*importer
+	*Importer
 
 	list []operation
 	size int // bytes
 }
 
-func (i *importer) newBatch() *batch { return &batch{importer: i} }
+func (i *Importer) newBatch() *batch { return &batch{Importer: i} }
 
 // add sends what there is when there is no room for one more.
 func (b *batch) add(ctx context.Context, op operation) error {
@@ -87,7 +87,7 @@ func (b *batch) request(ctx context.Context, list []operation) ([]bulkResult, er
 	for n, op := range list {
 		operations[n] = map[string]any{"method": op.method, "path": op.path, "bulkId": strconv.Itoa(n), "data": op.data}
 	}
-	answer, err := b.client.Do(ctx, http.MethodPost, "/Bulk", map[string]any{scim.AttrSchemas: []any{scim.BulkRequestURN}, "Operations": operations})
+	answer, err := b.Client.Do(ctx, http.MethodPost, "/Bulk", map[string]any{scim.AttrSchemas: []any{scim.BulkRequestURN}, "Operations": operations})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (b *batch) take(ctx context.Context, list []operation, results []bulkResult
 			err = b.finished(op, result.id)
 		case passes(result.status) && !last:
 			again, failed = append(again, op), &client.Error{Status: result.status, Detail: result.detail}
-		case result.status == http.StatusConflict && op.method == http.MethodPost && (unsure || b.update):
+		case result.status == http.StatusConflict && op.method == http.MethodPost && (unsure || b.Update):
 			var next *operation
 			if next, err = b.there(ctx, op, result); next != nil {
 				again = append(again, *next)
@@ -155,7 +155,7 @@ func (b *batch) finished(op operation, id string) error {
 // another one is replaced if that is wanted.
 func (b *batch) there(ctx context.Context, op operation, result bulkResult) (replace *operation, err error) {
 	attribute, name := op.row.name()
-	found, err := b.client.Find(ctx, op.row.endpoint, attribute+" eq "+client.Quote(name), "excludedAttributes=members")
+	found, err := b.Client.Find(ctx, op.row.endpoint, attribute+" eq "+client.Quote(name), "excludedAttributes=members")
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (b *batch) there(ctx context.Context, op operation, result bulkResult) (rep
 	switch {
 	case err == nil && !created.Before(b.journal.began):
 		return nil, b.finished(op, id)
-	case b.update:
+	case b.Update:
 		op.method, op.path = http.MethodPut, op.row.endpoint+"/"+id
 		return &op, nil
 	}

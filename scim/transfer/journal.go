@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"bufio"
@@ -27,6 +27,9 @@ type journalLine struct {
 	Row   string    `json:"row,omitempty"`
 	ID    string    `json:"id,omitempty"`
 }
+
+// ErrJournal says that a file is not the journal of the import.
+var ErrJournal = errors.New("not the journal of this import")
 
 // openJournal reads the journal of an import into a tenant, or begins one.
 func openJournal(name, into string) (*journal, error) {
@@ -62,13 +65,13 @@ func (j *journal) read(into string) (good int64, err error) {
 		}
 		var line journalLine
 		if err := json.Unmarshal(data, &line); err != nil {
-			return 0, fmt.Errorf("%s is no journal of an import: %w", j.name, err)
+			return 0, fmt.Errorf("%w: %s is none: %w", ErrJournal, j.name, err)
 		}
 		switch {
 		case good > 0:
 			j.done[line.Row] = line.ID
 		case line.Into != into:
-			return 0, fmt.Errorf("%s is the journal of an import into %s; remove it, or name another one with --journal", j.name, line.Into)
+			return 0, fmt.Errorf("%w: %s is of an import into %s; remove it, or name another file", ErrJournal, j.name, line.Into)
 		default:
 			j.resumed, j.began = true, line.Began
 		}

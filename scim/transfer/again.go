@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// tries is how often a command sends what fails for a reason that may pass.
+	// tries is how often a request is sent that fails for a reason that may pass.
 	tries = 8
 	// longestWait is how long it waits for the next of them.
 	longestWait = 30 * time.Second

@@ -1,0 +1,67 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// Exporter writes resources as JSON lines, as an Importer reads them.
+type Exporter struct {
+	Client  *client.Client
+	Out     io.Writer
+	Advance func(done, all int) // is told how far it is
+}
+
+// Export writes the resources of the type at an endpoint, so many in one answer.
+func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
+	done, cursor := 0, ""
+	for {
+		answer, err := e.page(ctx, endpoint+fmt.Sprintf("?count=%d&cursor=%s", page, url.QueryEscape(cursor)))
+		if err != nil {
+			return err
+		}
+		all, err := scim.Integer(answer, "totalResults")
+		if err != nil || all == nil {
+			return errors.New("the bridge does not tell how many there are")
+		}
+		list, _ := answer["Resources"].([]any)
+		for _, element := range list {
+			object, _ := element.(map[string]any)
+			delete(object, scim.AttrMeta)
+			delete(object, scim.AttrGroups)
+			data, err := scim.Encode(object)
+			if err == nil {
+				_, err = e.Out.Write(append(data, '\n'))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		done += len(list)
+		e.Advance(done, max(done, *all))
+		var more bool
+		if cursor, more = answer["nextCursor"].(string); !more {
+			return nil
+		}
+	}
+}
+
+// page reads a page, again as long as the answer may be another one the next time.
+func (e Exporter) page(ctx context.Context, path string) (map[string]any, error) {
+	for try := 1; ; try++ {
+		answer, err := e.Client.Do(ctx, http.MethodGet, path, nil)
+		if err == nil {
+			return answer, nil
+		}
+		if err := waitFor(ctx, try, err); err != nil {
+			return nil, err
+		}
+	}
+}
