@@ -36,12 +36,7 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	var coded codedError
-	if usage, is := errors.AsType[app.UsageError](err); is {
-		coded = codedError{code: exitUsage, err: usage}
-	} else if !errors.As(err, &coded) {
-		coded = codedError{code: exitFailure, err: err}
-	}
+	coded := codeOf(err)
 	if coded.err != nil {
 		fmt.Fprintln(os.Stderr, "scim-bridge:", coded.err)
 	}
@@ -49,6 +44,17 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "scim-bridge:", hint)
 	}
 	return coded.code
+}
+
+// codeOf is an error with its exit code.
+func codeOf(err error) codedError {
+	if usage, is := errors.AsType[app.UsageError](err); is {
+		return codedError{code: exitUsage, err: usage}
+	}
+	if coded, is := errors.AsType[codedError](err); is {
+		return coded
+	}
+	return codedError{code: exitFailure, err: err}
 }
 
 // codedError is an error with an exit code of its own. A nil err was told already.

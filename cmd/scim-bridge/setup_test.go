@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,15 +34,8 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 	root.SetIn(strings.NewReader(answers))
 	root.SetArgs(args)
 	err := root.ExecuteContext(t.Context())
-	var coded codedError
-	switch {
-	case err == nil:
-	case errors.As(err, &coded):
-		code = coded.code
-	default:
-		code = exitFailure
-	}
 	if err != nil {
+		code = codeOf(err).code
 		stderr.WriteString(err.Error())
 	}
 	_, _ = wrote.Write(stderr.Bytes())
