@@ -57,16 +57,13 @@ type AdoptOptions struct {
 // organization, of its members, and the groups of the tenant. Who the accounts are and what the groups
 // are called stays as it is. With Undo what the tenant took over is nobody's again, and stays as it is.
 // each is told of every account, in the order of the user names, and then of every group.
-func (s *Service) Adopt(ctx context.Context, t *tenant.Tenant, o AdoptOptions, each func(Adoption) error) error {
+func (s *Service) Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions, each func(Adoption) error) error {
 	for _, endpoint := range []string{endpointUsers, endpointGroups} {
-		r, err := s.begin(Call{Tenant: t, Endpoint: endpoint})
-		if err == nil {
-			err = r.writes()
-		}
+		r, err := s.begin(Call{By: by, Endpoint: endpoint, DryRun: o.DryRun}, writing)
 		if err != nil {
 			return err
 		}
-		a := adopter{s: s, t: t, o: o, each: each}
+		a := adopter{s: s, t: by.Tenant, by: by, o: o, each: each}
 		switch {
 		case o.Undo:
 			err = a.undo(ctx, r)
@@ -86,6 +83,7 @@ func (s *Service) Adopt(ctx context.Context, t *tenant.Tenant, o AdoptOptions, e
 type adopter struct {
 	s    *Service
 	t    *tenant.Tenant
+	by   tenant.Principal
 	o    AdoptOptions
 	each func(Adoption) error
 }
@@ -102,7 +100,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 			if !a.t.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
-				out.Reason, err = a.s.keyOwn(ctx, a.t, u, a.o.DryRun)
+				out.Reason, err = a.s.keyOwn(ctx, Call{By: a.by, DryRun: a.o.DryRun}, u)
 			}
 			if err == nil {
 				err = a.each(out)
@@ -152,17 +150,13 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 
 // one adopts one account or group, which is locked and read again for it.
 func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (change, error)) (Adoption, error) {
-	r, unlock, err := a.s.beginWrite(ctx, Call{Tenant: a.t, Endpoint: endpoint, ID: out.ID})
+	r, unlock, err := a.s.beginWrite(ctx, Call{By: a.by, Endpoint: endpoint, ID: out.ID, DryRun: a.o.DryRun})
 	if err != nil {
 		return out, err
 	}
 	defer unlock()
 	ch, err := of(ctx, r, &out)
-	switch {
-	case err != nil:
-	case a.o.DryRun:
-		err = guard.Allow(ctx, r.client, r.fitness, ch.plan, nil)
-	default:
+	if err == nil {
 		_, err = a.s.apply(ctx, r, ch.plan)
 	}
 	if refused, ok := refusalOf(err); ok {

@@ -6,12 +6,14 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // Write is a plan that was carried out, or was to be: for the audit record.
 type Write struct {
 	Tenant   string // its path
+	Actor    tenant.Actor
 	Resource string // its type, as "User"
 	ID       string // its id; "" when it was not made
 	Plan     plan.Plan
@@ -32,7 +34,10 @@ const (
 
 // tellWrite tells of a plan and how it ended.
 func (s *Service) tellWrite(ctx context.Context, r *request, p plan.Plan, out apply.Outcome, err error) {
-	w := Write{Tenant: r.Tenant.Path, Resource: r.rt.Name, ID: r.ID, Plan: p, Done: len(p), Result: WriteDone}
+	if r.DryRun {
+		return
+	}
+	w := Write{Tenant: r.Tenant.Path, Actor: r.By.Actor, Resource: r.rt.Name, ID: r.ID, Plan: p, Done: len(p), Result: WriteDone}
 	if w.ID == "" {
 		w.ID = out.User.String() + out.Group.String() // one of the two, or none
 	}

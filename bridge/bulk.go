@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/bulk"
@@ -21,10 +22,12 @@ const parallel = 8
 func (s *Service) BulkPayload() int64 { return s.options.BulkPayload }
 
 // Bulk answers a POST to /Bulk: 200 with what became of each operation, each of which goes the
-// way of a request of its own (RFC 7644 section 3.7). permit says whether the client may do one,
-// by its method and the endpoint of its resource type.
-func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any, permit func(method, endpoint string) error) (Answer, error) {
-	request, err := bulk.Decode(c.Tenant.Mapping.Profile(), body, s.options.BulkOperations)
+// way of a request of its own (RFC 7644 section 3.7).
+func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+	if err := Permit(c.By, tenant.Bulk); err != nil {
+		return Answer{}, err
+	}
+	request, err := bulk.Decode(c.By.Tenant.Mapping.Profile(), body, s.options.BulkOperations)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -32,9 +35,6 @@ func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any, permit 
 	operations := request.Run(ctx, parallel, func(ctx context.Context, op bulk.Operation) bulk.Result {
 		if op.Refused != nil {
 			return s.result(c, op, Answer{}, op.Refused)
-		}
-		if err := permit(op.Method, op.Endpoint); err != nil {
-			return s.result(c, op, Answer{}, err)
 		}
 		a, err := s.operation(ctx, c, op)
 		return s.result(c, op, a, err)
@@ -55,7 +55,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a A
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}
-	call := Call{Tenant: c.Tenant, Scopes: c.Scopes, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, bulk: true}
+	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, bulk: true}
 	switch op.Method {
 	case http.MethodPost:
 		return s.Create(ctx, call, op.Data)
@@ -84,7 +84,7 @@ func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Re
 		told = &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the operation failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
 	}
 	if told.Status >= http.StatusInternalServerError {
-		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))
+		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.By.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))
 	}
 	return bulk.Result{Status: told.Status, Location: s.location(c, op), Err: told}
 }
@@ -95,5 +95,5 @@ func (s *Service) location(c Call, op bulk.Operation) string {
 	if _, err := keycloak.ParseUserID(op.ID); k == nil || err != nil { // what can be no id is not repeated
 		return ""
 	}
-	return k.resourceType(c.Tenant).Location(c.Tenant.BaseURL, op.ID)
+	return k.resourceType(c.By.Tenant).Location(c.By.Tenant.BaseURL, op.ID)
 }

@@ -27,6 +27,9 @@ const (
 	codeAdoption             scim.Code = "account-adopted-in-parts"
 	codeOrganizationDisabled scim.Code = "organization-disabled"
 	codeNoTime               scim.Code = "bulk-out-of-time"
+	codeMissingScope         scim.Code = "credential-lacks-scope"
+	codePaused               scim.Code = "endpoint-paused"
+	codeReadOnlyEndpoint     scim.Code = "endpoint-read-only"
 )
 
 // Codes of the errors that an operator has to mend, or that pass.

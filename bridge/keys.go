@@ -5,18 +5,19 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // keyOwn gives an account of the tenant's own the look-up key of the externalId that it shows, when it
 // lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
-// when the account lacks nothing. With dryRun nothing is written.
-func (s *Service) keyOwn(ctx context.Context, t *tenant.Tenant, u keycloak.User, dryRun bool) (string, error) {
+// when the account lacks nothing.
+func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
+	t := c.By.Tenant
 	if _, keyed := t.Mapping.ShownExternalID(t.Party, u); keyed {
 		return "", nil
 	}
-	r, unlock, err := s.beginWrite(ctx, Call{Tenant: t, Endpoint: endpointUsers, ID: u.ID})
+	c.Endpoint, c.ID = endpointUsers, u.ID
+	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -24,9 +25,7 @@ func (s *Service) keyOwn(ctx context.Context, t *tenant.Tenant, u keycloak.User,
 	if r.wall.ProtectsUser(u.ID) { // is shown by its name alone
 		return "", nil
 	}
-	if !dryRun {
-		err = s.writeKey(ctx, r)
-	}
+	err = s.writeKey(ctx, r)
 	if refused, ok := refusalOf(err); ok {
 		return "its externalId gets no look-up key: " + refused, nil
 	}

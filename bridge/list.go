@@ -110,15 +110,15 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
 
 // binding is what a cursor is good for: the tenant, what its client may do, and the query.
 func binding(c Call, q Query) []string {
-	t := c.Tenant
+	t := c.By.Tenant
 	return []string{
-		t.Realm, t.Party.Key, t.Organization.ID.String(), strconv.Itoa(int(c.Scopes)), c.Endpoint, q.Filter, strings.ToLower(q.SortBy), strings.ToLower(q.SortOrder),
+		t.Realm, t.Party.Key, t.Organization.ID.String(), strconv.Itoa(int(c.By.Scopes)), c.Endpoint, q.Filter, strings.ToLower(q.SortBy), strings.ToLower(q.SortOrder),
 	}
 }
 
 func (s *Service) sealCursor(c Call, q Query, at directory.Cursor) (string, error) {
 	at.Expires = time.Now().Add(s.options.CursorTimeout).Unix()
-	return at.Seal(c.Tenant.CursorKey, binding(c, q)...)
+	return at.Seal(c.By.Tenant.CursorKey, binding(c, q)...)
 }
 
 // openCursor is where a walk goes on; zero at its beginning, and without one.
@@ -126,7 +126,7 @@ func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 	if q.Cursor == nil || *q.Cursor == "" {
 		return directory.Cursor{}, nil
 	}
-	at, err := directory.OpenCursor(c.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
+	at, err := directory.OpenCursor(c.By.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
 	switch {
 	case errors.Is(err, directory.ErrCursorExpired):
 		return at, scim.BadRequest(codeCursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
@@ -155,7 +155,7 @@ func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 	out := make([]searched, len(endpoints))
 	for i, endpoint := range endpoints {
 		c.Endpoint = endpoint
-		r, err := s.begin(c)
+		r, err := s.begin(c, reading)
 		if err != nil {
 			return nil, err
 		}

@@ -91,14 +91,15 @@ func (s *Service) Directory() *directory.Directory { return s.directory }
 
 // Call is what every request says.
 type Call struct {
-	Tenant     *tenant.Tenant
-	Scopes     tenant.Scopes // of the credential
-	Endpoint   string        // of the resource type: "/Users", "/Groups"; "" in a search of all
-	ID         string        // of the resource; hostile until parsed
-	Attributes []string      // the query parameter, split at its commas
+	By         tenant.Principal
+	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
+	ID         string   // of the resource; hostile until parsed
+	Attributes []string // the query parameter, split at its commas
 	Excluded   []string
 	Return     Return // that the client prefers for the answer to a write; "" for none
 	Conditions
+	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
+	DryRun bool
 
 	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
 }
@@ -118,6 +119,7 @@ type Answer struct {
 // request is a Call on its way through the pipeline.
 type request struct {
 	Call
+	Tenant     *tenant.Tenant // of the principal
 	kind       kind
 	rt         *scim.ResourceType
 	client     *keycloak.Client // for writes; reads go through the wall
@@ -201,25 +203,29 @@ func (s *Service) kindOf(endpoint string) kind {
 func (c Call) sees(endpoint string) bool {
 	switch endpoint {
 	case endpointUsers:
-		return c.Scopes.Has(tenant.UsersRead)
+		return c.By.Scopes.Has(tenant.UsersRead)
 	case endpointGroups:
-		return c.Scopes.Has(tenant.GroupsRead)
+		return c.By.Scopes.Has(tenant.GroupsRead)
 	}
 	return false
 }
 
-// begin checks what every request must pass.
-func (s *Service) begin(c Call) (*request, error) {
-	fitness := c.Tenant.Fitness() // once: the wall is that of a tenant which is fit
+// begin checks what every request must pass, whatever way it came in.
+func (s *Service) begin(c Call, does access) (*request, error) {
+	if err := Permit(c.By, c.needs(does)); err != nil {
+		return nil, err
+	}
+	t := c.By.Tenant
+	fitness := t.Fitness() // once: the wall is that of a tenant which is fit
 	if fitness.Problem != "" {
 		return nil, Unfit(fitness.Problem)
 	}
-	k, client := s.kindOf(c.Endpoint), s.realms.Client(c.Tenant.Realm)
-	nobodys := c.Tenant.Party.Organization && c.Tenant.Organization.ID.IsZero() // see tenant.EveryOrganization
+	k, client := s.kindOf(c.Endpoint), s.realms.Client(t.Realm)
+	nobodys := t.Party.Organization && t.Organization.ID.IsZero() // see tenant.EveryOrganization
 	if k == nil || client == nil || nobodys {
 		return nil, scim.NoEndpoint()
 	}
-	rt := k.resourceType(c.Tenant)
+	rt := k.resourceType(t)
 	projection, err := rt.NewProjection(c.Attributes, c.Excluded)
 	if err != nil {
 		return nil, err
@@ -227,7 +233,11 @@ func (s *Service) begin(c Call) (*request, error) {
 	if !c.sees(c.Endpoint) {
 		projection = rt.Hidden(projection)
 	}
-	return &request{Call: c, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(c.Tenant, fitness, client), projection: projection, began: s.directory.Now()}, nil
+	r := &request{Call: c, Tenant: t, kind: k, rt: rt, client: client, fitness: fitness, wall: guard.For(t, fitness, client), projection: projection, began: s.directory.Now()}
+	if does == writing {
+		err = r.writes()
+	}
+	return r, err
 }
 
 // view is what the request sees of the directory.
@@ -237,10 +247,7 @@ func (r *request) view() directory.View {
 
 // Create answers a POST: 201 with the resource.
 func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answer, error) {
-	r, err := s.begin(c)
-	if err == nil {
-		err = r.writes()
-	}
+	r, err := s.begin(c, writing)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -345,7 +352,7 @@ func (s *Service) ignored(names []string) []string {
 
 // Get answers a GET of one resource: 200.
 func (s *Service) Get(ctx context.Context, c Call) (Answer, error) {
-	r, err := s.begin(c)
+	r, err := s.begin(c, reading)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -403,10 +410,7 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 // Patch answers a PATCH as the tenant's policy or the client says: 200 with the resource, or 204. Where
 // nobody says anything it is 204 for a group, whose members cost more to read than to change.
 func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
-	r, err := s.begin(c)
-	if err == nil {
-		err = r.writes()
-	}
+	r, err := s.begin(c, writing)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -532,10 +536,7 @@ func (r *request) protects(cur current) error {
 
 // beginWrite is begin, and waits for the resource's lock.
 func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), error) {
-	r, err := s.begin(c)
-	if err == nil {
-		err = r.writes()
-	}
+	r, err := s.begin(c, writing)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -596,6 +597,9 @@ func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Out
 	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
 		s.tellWrite(ctx, r, p, apply.Outcome{}, err)
 		return apply.Outcome{}, err
+	}
+	if r.DryRun {
+		return apply.Outcome{}, nil
 	}
 	out, err := s.applier.Apply(ctx, r.client, p)
 	s.tellWrite(ctx, r, p, out, err)

@@ -16,6 +16,6 @@ func audit(ctx context.Context, log *zap.Logger, w bridge.Write) {
 		steps[i] = step.String()
 	}
 	observe.Audit(ctx, log, observe.Write{
-		Tenant: w.Tenant, Resource: w.Resource, ID: w.ID, Plan: steps, Done: w.Done, Result: string(w.Result), Reason: w.Reason,
+		Tenant: w.Tenant, Client: w.Actor.Name, KeyID: w.Actor.KeyID, Resource: w.Resource, ID: w.ID, Plan: steps, Done: w.Done, Result: string(w.Result), Reason: w.Reason,
 	})
 }

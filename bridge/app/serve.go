@@ -145,5 +145,5 @@ func drain(ctx context.Context, limit time.Duration, servers ...*http.Server) er
 func (a *App) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
 	others := slices.DeleteFunc(a.Watcher.Tenants.All(), func(other *tenant.Tenant) bool { return other == t || other.Realm != t.Realm })
 	o := bridge.AdoptOptions{DryRun: mode.DryRun, Undo: mode.Undo, Others: others}
-	return a.Service.Adopt(ctx, t, o, func(one bridge.Adoption) error { return each(one) })
+	return a.Service.Adopt(ctx, t.Operator(), o, func(one bridge.Adoption) error { return each(one) })
 }

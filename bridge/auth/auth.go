@@ -65,7 +65,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 		if found.Expired(now) {
 			return tenant.Principal{}, refused{ErrExpired, "the token " + found.Name + " expired"}
 		}
-		return tenant.Principal{Tenant: t, Name: found.Name, KeyID: found.KeyID, Scopes: found.Scopes}, nil
+		return tenant.Principal{Tenant: t, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: found.Name, KeyID: found.KeyID}, Scopes: found.Scopes}, nil
 	case len(t.AccessTokens) > 0 && form != formBasic && isJWT(token):
 		return a.accessToken(ctx, t, token, sum, now, cheap)
 	}

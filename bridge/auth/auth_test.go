@@ -59,8 +59,8 @@ func TestAuthenticate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, err := auth.New(auth.Options{}).Authenticate(t.Context(), newTenant(c.bare), c.header, false)
-			if p.Name != c.client || !errors.Is(err, c.err) {
-				t.Errorf("Authenticate(%q) = %q, %v, want %q, %v", c.header, p.Name, err, c.client, c.err)
+			if p.Actor.Name != c.client || !errors.Is(err, c.err) {
+				t.Errorf("Authenticate(%q) = %q, %v, want %q, %v", c.header, p.Actor.Name, err, c.client, c.err)
 			}
 			if c.client == "entra" && p.Scopes != tenant.UsersRead {
 				t.Errorf("the scopes are %s", p.Scopes)

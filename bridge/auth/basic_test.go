@@ -61,8 +61,8 @@ func TestBasic(t *testing.T) {
 			on.Policy.BasicAuth = true
 			on.Tokens = append(on.Tokens, tenant.Token{Name: "colons", SHA256: sha256.Sum256([]byte("with:colons:"))}, tenant.Token{Name: "utf8", SHA256: sha256.Sum256([]byte("Größe 10 €"))})
 			p, err := auth.New(auth.Options{}).Authenticate(t.Context(), on, c.header, false)
-			if p.Name != c.client || !errors.Is(err, c.err) {
-				t.Errorf("Authenticate(%q) = %q, %v, want %q, %v", c.header, p.Name, err, c.client, c.err)
+			if p.Actor.Name != c.client || !errors.Is(err, c.err) {
+				t.Errorf("Authenticate(%q) = %q, %v, want %q, %v", c.header, p.Actor.Name, err, c.client, c.err)
 			}
 			if c.client == "entra" && p.Scopes != tenant.UsersRead {
 				t.Errorf("the scopes are %s", p.Scopes)
@@ -90,7 +90,7 @@ func TestBasicTellsNothingOfATenant(t *testing.T) {
 		}
 	}
 	if p, err := a.Authenticate(t.Context(), newTenant(true), basic("scim:s3cret"), false); !errors.Is(err, auth.ErrBasic) || !errors.Is(err, auth.ErrInvalid) {
-		t.Errorf("a good token by Basic to a tenant without it = %q, %v", p.Name, err)
+		t.Errorf("a good token by Basic to a tenant without it = %q, %v", p.Actor.Name, err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token
 }
 
 func principal(t *tenant.Tenant, rule *tenant.AccessToken) tenant.Principal {
-	return tenant.Principal{Tenant: t, Name: rule.Name, Scopes: rule.Scopes}
+	return tenant.Principal{Tenant: t, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: rule.Name}, Scopes: rule.Scopes}
 }
 
 // ParseClaims reads an access token without looking whether it is signed.

@@ -128,7 +128,7 @@ func TestAccessTokens(t *testing.T) {
 				if !errors.Is(err, want) {
 					t.Errorf("of the realm %t: %v, %v, want %v", ofRealm, err, auth.Cause(err), want)
 				}
-				if want == nil && (p.Name != "idp" || p.Scopes != tenant.UsersRead) {
+				if want == nil && (p.Actor.Name != "idp" || p.Scopes != tenant.UsersRead) {
 					t.Errorf("of the realm %t: the principal is %+v", ofRealm, p)
 				}
 			}

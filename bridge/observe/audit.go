@@ -13,6 +13,8 @@ const auditName = "audit"
 // Write is a plan that was carried out, or was to be: one change of one resource.
 type Write struct {
 	Tenant   string   // its path
+	Client   string   // who wrote: the name of a credential, or "operator"
+	KeyID    string   // of a static token, else ""
 	Resource string   // its type
 	ID       string   // its id; "" when it was not made
 	Plan     []string // the steps: what they change, without any value
@@ -25,12 +27,11 @@ type Write struct {
 const maxSteps = 100
 
 // Audit writes the record of a write, whatever the level of the log: several of a long plan, as
-// nothing of it is left out. Who wrote is the client of
-// the context's request, or the operator when there is none.
+// nothing of it is left out. It has the id and the trace of the context's request, if there is one.
 func Audit(ctx context.Context, log *zap.Logger, w Write) {
 	r := FromContext(ctx)
 	if r == nil {
-		r = &Request{Client: "operator"}
+		r = &Request{}
 	}
 	parts := slices.Collect(slices.Chunk(w.Plan, maxSteps))
 	if len(parts) == 0 {
@@ -48,7 +49,7 @@ func Audit(ctx context.Context, log *zap.Logger, w Write) {
 
 func record(log *zap.Logger, r *Request, w Write, part []zap.Field) {
 	fields := []zap.Field{
-		zap.String("req_id", r.ID), zap.String("tenant", w.Tenant), zap.String("client", r.Client), zap.String("key_id", r.KeyID),
+		zap.String("req_id", r.ID), zap.String("tenant", w.Tenant), zap.String("client", w.Client), zap.String("key_id", w.KeyID),
 		zap.String("resource", w.Resource), zap.String("id", w.ID), zap.Strings("plan", w.Plan), zap.Int("done", w.Done), zap.String("result", w.Result),
 	}
 	if w.Reason != "" {

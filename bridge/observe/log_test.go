@@ -21,7 +21,7 @@ func TestAuditRecordsAreWrittenAtEveryLevel(t *testing.T) {
 		for _, message := range []zapcore.Level{zap.DebugLevel, zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel} {
 			log.Log(message, "a message")
 		}
-		Audit(t.Context(), log, Write{Tenant: "acme", Result: "done"})
+		Audit(t.Context(), log, Write{Tenant: "acme", Client: "operator", Result: "done"})
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		last := lines[len(lines)-1]
 		if want := int(zap.ErrorLevel-level) + 2; len(lines) != want || !strings.Contains(last, `"logger":"audit"`) || !strings.Contains(last, `"client":"operator"`) || !strings.Contains(last, `"with":"field"`) {

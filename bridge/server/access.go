@@ -24,9 +24,6 @@ type challenge struct {
 
 func (c challenge) Unwrap() error { return c.error }
 
-// pausedAfter is when a client may ask a paused tenant again, in seconds.
-const pausedAfter = 60
-
 // authenticate finds whose a request is. An unknown tenant answers like a wrong token, so that
 // nobody can try names.
 func (s *Server) authenticate(ctx context.Context, path string, r *http.Request, address string) (tenant.Principal, error) {
@@ -79,7 +76,7 @@ func (s *Server) operator(t *tenant.Tenant) (tenant.Principal, error) {
 	if t.Path == "" {
 		return tenant.Principal{}, scim.NoEndpoint()
 	}
-	return tenant.Principal{Tenant: t, Name: "operator", Scopes: tenant.AllScopes}, nil
+	return t.Operator(), nil
 }
 
 // retrySoon is when to come again after something that ends by itself, in seconds.
@@ -111,37 +108,24 @@ func refusal(err error) scim.Code {
 	return codeMalformed
 }
 
-// authorise refuses what the client may not do, or not now. It is the only place that looks at
-// scopes. s.limits.leave has to follow when it does not refuse.
+// authorise refuses what the client may not do, or not now, before its body is read: the pipeline
+// asks bridge.Permit itself. s.limits.leave has to follow when it does not refuse.
 func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) error {
 	t := p.Tenant
 	if r := observe.FromContext(ctx); r != nil {
-		r.Client, r.KeyID = p.Name, p.KeyID
+		r.Client, r.KeyID = p.Actor.Name, p.Actor.KeyID
 	}
 	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
 		s.options.Metrics.Throttled(t.Path, why)
 		return &scim.Error{Code: codeRateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
 	}
-	err := s.permitted(p, rt)
-	if err != nil {
-		s.limits.leave(t, time.Now())
+	err := bridge.Permit(p, rt.needs)
+	if err == nil {
+		return nil
+	}
+	s.limits.leave(t, time.Now())
+	if lacks, ok := errors.AsType[bridge.ScopeError](err); ok {
+		return challenge{lacks.Told, `, error="insufficient_scope", scope="` + lacks.Needs.String() + `"`}
 	}
 	return err
-}
-
-func (s *Server) permitted(p tenant.Principal, rt route) error {
-	policy := p.Tenant.Policy
-	switch {
-	case policy.Paused():
-		return &scim.Error{Code: codePaused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator; repeat the request after the time of the Retry-After header"}
-	case !p.Scopes.Has(rt.needs):
-		missing := (rt.needs &^ p.Scopes).String()
-		return challenge{
-			&scim.Error{Code: codeMissingScope, Status: http.StatusForbidden, Detail: "the credential " + p.Name + " lacks the scope " + missing + "; ask the operator for one that has it"},
-			`, error="insufficient_scope", scope="` + rt.needs.String() + `"`,
-		}
-	case policy.ReadOnly() && rt.needs&tenant.Writing != 0:
-		return &scim.Error{Code: codeReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator, so nothing was changed; ask the operator"}
-	}
-	return nil
 }

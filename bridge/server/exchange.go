@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -23,8 +22,6 @@ type exchange struct {
 	params  url.Values
 	call    bridge.Call
 	memory  *share // for the body
-
-	principal tenant.Principal
 }
 
 // parseQuery reads the query string strictly: a semicolon or a bad escape would
@@ -67,7 +64,7 @@ func (x *exchange) integer(name string) (*int, error) {
 		return nil, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
-	if whole, ok := scim.WholeNumber(text); ok && x.call.Tenant.Mapping.Profile().Takes(scim.NumberText) {
+	if whole, ok := scim.WholeNumber(text); ok && x.call.By.Tenant.Mapping.Profile().Takes(scim.NumberText) {
 		n, err = int64(whole), nil
 	}
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
@@ -83,14 +80,14 @@ func (x *exchange) names(parameter string) []string { return scim.Names(x.params
 // body reads and decodes the body. Both JSON media types are taken, in any case
 // and with any parameter, as is a body without one.
 func (x *exchange) body() (map[string]any, error) {
-	if err := checkMedia(x.call.Tenant.Mapping.Profile(), x.request.Header); err != nil {
+	if err := checkMedia(x.call.By.Tenant.Mapping.Profile(), x.request.Header); err != nil {
 		return nil, err
 	}
 	data, err := x.read()
 	if err != nil {
 		return nil, err
 	}
-	if err := x.memory.grow(x.call.Tenant.Path, footprint(data)); err != nil {
+	if err := x.memory.grow(x.call.By.Tenant.Path, footprint(data)); err != nil {
 		return nil, err
 	}
 	return scim.Decode(data)
@@ -106,7 +103,7 @@ func (x *exchange) read() ([]byte, error) {
 	if !known { // it comes in chunks
 		size = x.maxBody
 	}
-	if err := x.memory.grow(x.call.Tenant.Path, size); err != nil {
+	if err := x.memory.grow(x.call.By.Tenant.Path, size); err != nil {
 		return nil, err
 	}
 	var data []byte

@@ -99,7 +99,7 @@ func Routes() []Route {
 }
 
 func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
-	return s.service.ServiceProviderConfig(x.call.Tenant, x.call.Tenant.BaseURL), nil
+	return s.service.ServiceProviderConfig(x.call.By.Tenant, x.call.By.Tenant.BaseURL), nil
 }
 
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
@@ -114,14 +114,14 @@ func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Answer, er
 	if err := filtersNot(x); err != nil {
 		return bridge.Answer{}, err
 	}
-	return s.service.ResourceTypes(x.call.Tenant, x.call.ID)
+	return s.service.ResourceTypes(x.call.By.Tenant, x.call.ID)
 }
 
 func schemas(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 	if err := filtersNot(x); err != nil {
 		return bridge.Answer{}, err
 	}
-	return s.service.Schemas(x.call.Tenant, x.call.ID)
+	return s.service.Schemas(x.call.By.Tenant, x.call.ID)
 }
 
 func list(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
@@ -139,7 +139,7 @@ func search(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) 
 	if err != nil {
 		return bridge.Answer{}, err
 	}
-	r, err := scim.DecodeSearch(x.call.Tenant.Mapping.Profile(), body)
+	r, err := scim.DecodeSearch(x.call.By.Tenant.Mapping.Profile(), body)
 	if err != nil {
 		return bridge.Answer{}, err
 	}
@@ -181,26 +181,14 @@ func remove(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) 
 	return s.service.Delete(ctx, x.call)
 }
 
-// bulk has each operation do what the route of its own says, if the client may.
+// bulk answers a request of many operations.
 func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
 	x.maxBody, x.limit = s.service.BulkPayload(), " (maxPayloadSize)"
 	body, err := x.body()
 	if err != nil {
 		return bridge.Answer{}, err
 	}
-	table := routes()
-	return s.service.Bulk(ctx, x.call, body, func(method, endpoint string) error {
-		path := endpoint
-		if method != http.MethodPost {
-			path += "/:id"
-		}
-		for _, rt := range table {
-			if rt.method == method && rt.path == path && rt.endpoint == endpoint {
-				return s.permitted(x.principal, rt)
-			}
-		}
-		return scim.NoEndpoint()
-	})
+	return s.service.Bulk(ctx, x.call, body)
 }
 
 // unsupported answers what ServiceProviderConfig says is not there (RFC 7644

@@ -89,9 +89,9 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if params.Has("filter") && rt.method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
 		return bridge.Answer{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
-	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, principal: principal, memory: memory}
+	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, memory: memory}
 	x.call = bridge.Call{
-		Tenant: t, Scopes: principal.Scopes, Endpoint: rt.endpoint,
+		By: principal, Endpoint: rt.endpoint,
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"), Return: preferredReturn(r.Header.Values("Prefer")),
 		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
 	}

@@ -102,10 +102,30 @@ type AccessToken struct {
 	Scopes  Scopes
 }
 
-// Principal is an authenticated client of a tenant.
+// ActorKind is what sort of somebody asks for something.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorClient   ActorKind = "client"   // an identity provider or a program, with a credential of the tenant
+	ActorOperator ActorKind = "operator" // who has the configuration, or the control socket
+)
+
+// Actor is who asks for something.
+type Actor struct {
+	Kind  ActorKind
+	Name  string // of a client the name of its credential
+	KeyID string // of a client's static token, else ""
+}
+
+// Principal is who asks for something of a tenant, and what that may be.
 type Principal struct {
 	Tenant *Tenant
-	Name   string // the name of its credential
-	KeyID  string // of a static token
+	Actor  Actor
 	Scopes Scopes
+}
+
+// Operator is the operator of the tenant, who may do whatever a client may.
+func (t *Tenant) Operator() Principal {
+	return Principal{Tenant: t, Actor: Actor{Kind: ActorOperator, Name: string(ActorOperator)}, Scopes: AllScopes}
 }

@@ -249,7 +249,7 @@ func imagined(m *mapping.Mapping) mapping.Resolved {
 
 // explain sends the payload through the bridge.
 func (s stage) explain(ctx context.Context, endpoint, id string, object map[string]any) (explanation, error) {
-	call := bridge.Call{Tenant: s.tenant, Scopes: tenant.AllScopes, Endpoint: endpoint, ID: id}
+	call := bridge.Call{By: s.tenant.Operator(), Endpoint: endpoint, ID: id}
 	masked(object, secretsOf(s.resourceType(endpoint)))
 	e := explanation{Request: http.MethodPost + " " + endpoint}
 	var out bridge.Answer

@@ -19,7 +19,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -137,7 +136,7 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, e
 	if k.endpoint != rt.Endpoint {
 		rt = t.Mapping.Group
 	}
-	return reader{k, bridge.Call{Tenant: t, Scopes: tenant.AllScopes, Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
+	return reader{k, bridge.Call{By: t.Operator(), Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
 }
 
 // get prints the resource with an id, or else the one with a name.
@@ -153,9 +152,9 @@ func (r reader) get(ctx context.Context, out io.Writer, text string) error {
 		switch {
 		case err != nil:
 		case len(list) == 0:
-			return fmt.Errorf("the tenant %s has none of the id or %s %q", r.call.Tenant.Path, r.kind.named, text)
+			return fmt.Errorf("the tenant %s has none of the id or %s %q", r.call.By.Tenant.Path, r.kind.named, text)
 		case len(list) > 1:
-			return fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.Tenant.Path, r.kind.named, text)
+			return fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.By.Tenant.Path, r.kind.named, text)
 		default:
 			answer.Body = list[0]
 		}
