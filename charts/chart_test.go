@@ -168,7 +168,7 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	if diff := cmp.Diff(before, pod(tenants)); diff != "" {
 		t.Errorf("a change of a tenant changes the pod:\n%s", diff)
 	}
-	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }"} {
+	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }", "outbound: { proxy: \"http://c:3128\" }"} {
 		if cmp.Equal(before, pod(strings.Replace(minimal(t, ""), "config:\n", "config:\n  "+section+"\n", 1))) {
 			t.Errorf("%s does not change the pod", section)
 		}

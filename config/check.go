@@ -30,6 +30,7 @@ func (k checker) config(c *Config) {
 	}
 	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
+	k.outbound(&c.Outbound)
 	k.timeouts(c.Server.RequestTimeout, c.Keycloak.ResponseTimeout)
 	k.realms(c.Realms)
 }
@@ -138,6 +139,10 @@ func (k checker) keycloak(c *Keycloak) {
 		}
 	}
 	k.certificates(c)
+}
+
+func (k checker) outbound(o *Outbound) {
+	o.RootCAs = k.authorities("outbound.caFile", &o.CAFile, systemAuthorities)
 }
 
 func (k checker) realms(realms map[string]Realm) {

@@ -25,6 +25,8 @@ type Config struct {
 	Tracing Tracing `json:"tracing"`
 	// Keycloak is `keycloak`: the server whose Admin API is called.
 	Keycloak Keycloak `json:"keycloak"`
+	// Outbound is `outbound`: the way to others than Keycloak.
+	Outbound Outbound `json:"outbound"`
 	// Bulk is `bulk`: the limits of bulk requests.
 	Bulk Bulk `json:"bulk"`
 	// Index is `index`: what answers filters and orders that Keycloak cannot.
@@ -151,6 +153,18 @@ type Keycloak struct {
 	RootCAs *x509.CertPool `json:"-"`
 	// ClientCertificate is the pair of ClientCertFile and ClientKeyFile, or nil.
 	ClientCertificate *tls.Certificate `json:"-"`
+}
+
+// Outbound is how others than Keycloak are called: the keys of other issuers, and the collector of traces.
+type Outbound struct {
+	// CAFile is `caFile`: PEM certificates that their chains may end in, beside the system's.
+	CAFile string `json:"caFile,omitempty"`
+	// Proxy is `proxy`: the proxy on the way to them; "" is what the environment says (HTTPS_PROXY, HTTP_PROXY,
+	// NO_PROXY).
+	Proxy ProxyURL `json:"proxy,omitempty"`
+
+	// RootCAs are the system's certificates and those of CAFile; nil means the system's.
+	RootCAs *x509.CertPool `json:"-"`
 }
 
 // Realm is a Keycloak realm that the bridge serves.

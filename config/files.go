@@ -161,19 +161,36 @@ func usable(key any) (crypto.Signer, *fault) {
 
 // certificates reads what TLS to Keycloak needs.
 func (k checker) certificates(c *Keycloak) {
-	if c.CAFile != "" {
-		if data, ok := k.read("keycloak.caFile", &c.CAFile, false); ok {
-			c.RootCAs = x509.NewCertPool()
-			if !c.RootCAs.AppendCertsFromPEM(data) {
-				k.add("keycloak.caFile", quoted(c.CAFile)+" holds no certificate in PEM form", `It begins with "-----BEGIN CERTIFICATE-----"`)
-			}
-		}
-	}
+	c.RootCAs = k.authorities("keycloak.caFile", &c.CAFile, x509.NewCertPool)
 	if k.given("keycloak.clientCertFile") != k.given("keycloak.clientKeyFile") {
 		k.missing("keycloak", "clientCertFile", "A client certificate needs both clientCertFile and clientKeyFile")
 		k.missing("keycloak", "clientKeyFile", "A client certificate needs both clientCertFile and clientKeyFile")
 	}
 	k.clientCertificate(c)
+}
+
+// authorities are the certificates of a file beside those of a pool, nil for no file.
+func (k checker) authorities(key string, file *string, beside func() *x509.CertPool) *x509.CertPool {
+	if *file == "" {
+		return nil
+	}
+	data, ok := k.read(key, file, false)
+	if !ok {
+		return nil
+	}
+	pool := beside()
+	if !pool.AppendCertsFromPEM(data) {
+		k.add(key, quoted(*file)+" holds no certificate in PEM form", `It begins with "-----BEGIN CERTIFICATE-----"`)
+	}
+	return pool
+}
+
+// systemAuthorities are those that the system trusts.
+func systemAuthorities() *x509.CertPool {
+	if pool, err := x509.SystemCertPool(); err == nil {
+		return pool
+	}
+	return x509.NewCertPool() // there are none
 }
 
 func (k checker) clientCertificate(c *Keycloak) {

@@ -22,6 +22,7 @@ func writeKeys(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "ca.pem"), encode("CERTIFICATE", cert), 0o644)
+	write(t, filepath.Join(dir, "outbound.pem"), encode("CERTIFICATE", cert), 0o644)
 	write(t, filepath.Join(dir, "client.pem"), encode("CERTIFICATE", cert), 0o644)
 	write(t, filepath.Join(dir, "client.key"), pkcs8(t, key), 0o600)
 	write(t, filepath.Join(dir, "signing.key"), pkcs8(t, key), 0o440)

@@ -160,7 +160,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatalf("load(full) problems = %q, want none", texts(problems))
 	}
-	for _, name := range []string{"config.yaml", "secret", "mapping.yaml", "credential.key", "tokens.yaml", "ca.pem", "client.pem", "client.key", "signing.key"} {
+	for _, name := range []string{"config.yaml", "secret", "mapping.yaml", "credential.key", "tokens.yaml", "ca.pem", "outbound.pem", "client.pem", "client.key", "signing.key"} {
 		if c.Files[filepath.Join(filepath.Dir(path), name)] == (Digest{}) {
 			t.Errorf("Files lacks %s", name)
 		}
@@ -168,7 +168,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	for _, key := range keysWithZero("", reflect.ValueOf(c)) {
 		t.Errorf("full.yaml leaves %s at its zero value", key)
 	}
-	if c.Keycloak.RootCAs == nil || c.Keycloak.ClientCertificate == nil {
+	if c.Keycloak.RootCAs == nil || c.Outbound.RootCAs == nil || c.Keycloak.ClientCertificate == nil {
 		t.Error("load(full) read no certificates")
 	}
 	if got := c.Realms["env"].Credentials.Secret.Reveal(); got != "from-env" {

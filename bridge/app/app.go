@@ -38,6 +38,7 @@ type App struct {
 	activity *observe.Activity
 
 	transport http.RoundTripper // to Keycloak
+	outbound  http.RoundTripper // to others
 
 	began   time.Time
 	started config.Config // that it was made of: what of it needs a start stays in force
@@ -114,9 +115,12 @@ func (a *App) newRealms() (*keycloak.Realms, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.outbound, err = outboundTransport(a.config.Outbound); err != nil {
+		return nil, err
+	}
 	a.transport = transport
 	a.Tracer, err = observe.NewTracer(observe.TracerOptions{
-		Endpoint: string(a.config.Tracing.Endpoint), Sample: float64(a.config.Tracing.Sample) / float64(config.All), Version: a.options.Version, Log: a.log, Metrics: a.metrics,
+		Endpoint: string(a.config.Tracing.Endpoint), Sample: float64(a.config.Tracing.Sample) / float64(config.All), Version: a.options.Version, Log: a.log, Metrics: a.metrics, Transport: a.outbound,
 	})
 	if err != nil {
 		return nil, err
@@ -137,7 +141,7 @@ func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
 	return server.Options{
 		Tenants: tenants, PublicURL: string(c.PublicURL), ErrorDocs: string(c.ErrorDocs), Log: a.log, Metrics: a.metrics, Tracer: a.Tracer, Activity: a.activity,
-		Auth:    auth.New(auth.Options{Realm: a.transport, Other: http.DefaultTransport}),
+		Auth:    auth.New(auth.Options{Realm: a.transport, Other: a.outbound}),
 		MaxBody: c.MaxBodyBytes, Timeout: time.Duration(c.RequestTimeout),
 		TrustedProxies: prefixes(c.TrustedProxies), FailuresPerMinute: c.FailuresPerMinute, Bodies: server.NewBodies(),
 	}

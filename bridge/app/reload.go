@@ -93,21 +93,28 @@ func (a *App) tell(why string) {
 // keepListeners keeps what takes effect at a start alone, and says what of it was changed.
 func (a *App) keepListeners(c *config.Config) []string {
 	var out []string
-	was, is := a.started.Keycloak, c.Keycloak
-	files := []string{was.CAFile, was.ClientCertFile, was.ClientKeyFile}
-	if slices.ContainsFunc(files, func(file string) bool { return a.started.Files[file] != c.Files[file] }) || !sameKeys(was, is) {
-		out = append(out, "keycloak")
-	}
+	was := a.started
 	for _, section := range []struct {
 		name    string
 		was, is any
-	}{{"server", a.started.Server, c.Server}, {"admin", a.started.Admin, c.Admin}, {"log", a.started.Log, c.Log}, {"tracing", a.started.Tracing, c.Tracing}, {"bulk", a.started.Bulk, c.Bulk}, {"index", a.started.Index, c.Index}} {
-		if !sameKeys(section.was, section.is) {
+		files   []string // that it names
+	}{
+		{"keycloak", was.Keycloak, c.Keycloak, []string{was.Keycloak.CAFile, was.Keycloak.ClientCertFile, was.Keycloak.ClientKeyFile}},
+		{"outbound", was.Outbound, c.Outbound, []string{was.Outbound.CAFile}},
+		{"server", was.Server, c.Server, nil},
+		{"admin", was.Admin, c.Admin, nil},
+		{"log", was.Log, c.Log, nil},
+		{"tracing", was.Tracing, c.Tracing, nil},
+		{"bulk", was.Bulk, c.Bulk, nil},
+		{"index", was.Index, c.Index, nil},
+	} {
+		changed := func(file string) bool { return was.Files[file] != c.Files[file] }
+		if slices.ContainsFunc(section.files, changed) || !sameKeys(section.was, section.is) {
 			out = append(out, section.name)
 		}
 	}
-	c.Server, c.Admin, c.Log, c.Tracing = a.started.Server, a.started.Admin, a.started.Log, a.started.Tracing
-	c.Bulk, c.Index, c.Keycloak = a.started.Bulk, a.started.Index, a.started.Keycloak
+	c.Server, c.Admin, c.Log, c.Tracing = was.Server, was.Admin, was.Log, was.Tracing
+	c.Bulk, c.Index, c.Keycloak, c.Outbound = was.Bulk, was.Index, was.Keycloak, was.Outbound
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
 	}

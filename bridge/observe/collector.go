@@ -20,11 +20,12 @@ import (
 // not take are lost: they are counted, and the log says so once. So are those that it would take
 // too late, see queue.
 type collectorClient struct {
-	url     string
-	log     *zap.Logger
-	metrics *Metrics
-	failing atomic.Bool
-	waiting atomic.Int64 // spans
+	url       string
+	log       *zap.Logger
+	metrics   *Metrics
+	failing   atomic.Bool
+	waiting   atomic.Int64 // spans
+	transport http.RoundTripper
 }
 
 // Start implements otlptrace.Client.
@@ -91,7 +92,7 @@ func (c *collectorClient) send(ctx context.Context, spans []*tracepb.ResourceSpa
 		return fmt.Errorf("send spans: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
-	res, err := http.DefaultTransport.RoundTrip(req)
+	res, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("send spans: %w", err)
 	}

@@ -30,6 +30,8 @@ type TracerOptions struct {
 	Version string // of the bridge
 	Log     *zap.Logger
 	Metrics *Metrics
+	// Transport reaches the collector.
+	Transport http.RoundTripper
 }
 
 // Tracer makes one trace of a SCIM request and the calls of Keycloak that it takes (OpenTelemetry).
@@ -45,7 +47,7 @@ func NewTracer(o TracerOptions) (*Tracer, error) {
 	if o.Endpoint == "" {
 		return &Tracer{noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }}, nil
 	}
-	client := &collectorClient{url: strings.TrimRight(o.Endpoint, "/") + "/v1/traces", log: o.Log, metrics: o.Metrics}
+	client := &collectorClient{url: strings.TrimRight(o.Endpoint, "/") + "/v1/traces", log: o.Log, metrics: o.Metrics, transport: o.Transport}
 	about, err := resource.New(context.Background(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "scim-bridge"), attribute.String("service.version", o.Version)), resource.WithFromEnv())
 	if err != nil {

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// Bounds of calls to others than Keycloak.
+const (
+	outboundConnect = 3 * time.Second
+	outboundHeader  = 10 * time.Second // until that of the answer
+	outboundConns   = 8                // to one host
+)
+
+// outboundTransport reaches others than Keycloak as the operator says. It has neither Keycloak's client certificate
+// nor its authorities.
+func outboundTransport(o config.Outbound) (*http.Transport, error) {
+	out := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // as net/http documents
+	out.DialContext = (&net.Dialer{Timeout: outboundConnect, KeepAlive: 30 * time.Second}).DialContext
+	out.TLSHandshakeTimeout, out.ResponseHeaderTimeout = outboundConnect, outboundHeader
+	out.MaxIdleConnsPerHost, out.MaxConnsPerHost = outboundConns, outboundConns
+	if o.RootCAs != nil {
+		out.TLSClientConfig.RootCAs = o.RootCAs
+	}
+	if o.Proxy != "" {
+		proxy, err := url.Parse(string(o.Proxy))
+		if err != nil {
+			return nil, err
+		}
+		out.Proxy = http.ProxyURL(proxy)
+	}
+	return out, nil
+}
