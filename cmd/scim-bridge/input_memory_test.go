@@ -127,6 +127,7 @@ func shapes(size int) map[string]shape {
 // TestSecurity_45_NoBodyTakesMoreThanItsMemory: 64 MiB with all that is made of it, whatever its shape.
 func TestSecurity_45_NoBodyTakesMoreThanItsMemory(t *testing.T) {
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+		c.Server.RequestTimeout = config.Duration(10 * time.Minute) // a slow machine ends them too
 		for _, r := range c.Realms {
 			r.Tenants[0].UnknownMembers = config.UnknownMembersIgnore
 		}
