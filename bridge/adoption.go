@@ -63,7 +63,7 @@ func (s *Service) Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions
 		if err != nil {
 			return err
 		}
-		a := adopter{s: s, t: by.Tenant, by: by, o: o, each: each}
+		a := adopter{s: s, by: by, o: o, each: each}
 		switch {
 		case o.Undo:
 			err = a.undo(ctx, r)
@@ -82,7 +82,6 @@ func (s *Service) Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions
 // adopter is one run of Adopt.
 type adopter struct {
 	s    *Service
-	t    *tenant.Tenant
 	by   tenant.Principal
 	o    AdoptOptions
 	each func(Adoption) error
@@ -97,7 +96,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 		}
 		for _, u := range list {
 			out := Adoption{Type: typeUser, ID: u.ID, Name: u.Username, Outcome: Own}
-			if !a.t.Party.Owns(u) || mapping.Unowned(u.Attributes) {
+			if !r.Tenant.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
 				out.Reason, err = a.s.keyOwn(ctx, Call{By: a.by, DryRun: a.o.DryRun}, u)
@@ -132,7 +131,7 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 		}
 		for _, g := range list {
 			out := Adoption{Type: typeGroup, ID: g.ID, Name: g.Name, Outcome: Own}
-			if r.wall.ProtectsGroup(g.ID) || !a.t.Party.OwnsGroup(g) {
+			if r.wall.ProtectsGroup(g.ID) || !r.Tenant.Party.OwnsGroup(g) {
 				out, err = a.one(ctx, endpointGroups, out, groupKind{a.s}.adoptAsItIs)
 			}
 			if err == nil {
@@ -278,7 +277,7 @@ func changedBeside(p plan.Plan) []string {
 
 // undo gives back what the tenant took over, wherever it is now: of the request's type.
 func (a adopter) undo(ctx context.Context, r *request) error {
-	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: a.t.Party.AdoptedMark()}
+	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: r.Tenant.Party.AdoptedMark()}
 	list, err := r.marked(ctx, query)
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// membersLock names the lock of a group's members. Who changes some of them without a look at the others
-// shares it; who changes a group because of its members has it alone, beside the lock of the group.
+// membersLock names the lock of a group's members. A request that adds or removes some members without reading the
+// others shares the lock. A request that depends on all members holds it exclusively, and the group's own lock too.
 func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
 
 // linked reads the members from Keycloak, as a change is planned by them.

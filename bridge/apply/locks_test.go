@@ -107,7 +107,7 @@ func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 	})
 }
 
-// TestManyShareALock: as many as come, and the race detector sees that nobody is beside who has it alone.
+// TestManyShareALock: any number of holders share a lock, and nobody shares it with one who holds it exclusively. The race detector looks.
 func TestManyShareALock(t *testing.T) {
 	t.Parallel()
 	var l apply.Locks
@@ -127,7 +127,7 @@ func TestManyShareALock(t *testing.T) {
 			if i%10 == 0 {
 				n++
 			} else if n > 400/10 {
-				t.Errorf("%d had it alone", n)
+				t.Errorf("%d held the lock exclusively at once", n)
 			}
 			unlock()
 		})

@@ -31,7 +31,7 @@ func (x *shelf) externalID() (path scim.AttrPath, ok bool) {
 	return scim.AttrPath{Name: scim.AttrExternalID, Attr: x.rt.Attribute(scim.AttrExternalID)}, x.rt.Schema.ID == scim.UserURN
 }
 
-// former finds users by a former value. found are the users whom the key found: they are not returned again.
+// former finds users by a value that a former SCIM server wrote. found are those whom the look-up key found already; they are not returned again.
 func (u users) former(ctx context.Context, t term, found []item) ([]item, error) {
 	s := u.search()
 	ids, known := s.shelf.former(u.eq(s, t), u.follows())

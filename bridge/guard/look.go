@@ -30,8 +30,8 @@ func BeginLook(ctx context.Context, c *keycloak.Client, f tenant.Fitness, user k
 // Wait returns when the look is over.
 func (l *Look) Wait() { <-l.done }
 
-// rights are those of realm-management that an account has, by the look, or by one that is made
-// now where there is none at this account.
+// rights are those of realm-management that an account has. They come from the look. Where there is no look, or it
+// is at another account, rights asks Keycloak.
 func (l *Look) rights(ctx context.Context, c *keycloak.Client, f tenant.Fitness, user keycloak.UserID) ([]string, error) {
 	if l == nil || l.user != user {
 		return c.EffectiveRoles(ctx, user, f.Protected.Management)

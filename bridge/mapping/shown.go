@@ -2,8 +2,8 @@ package mapping
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
-// UserAttribute is the SCIM attribute that an attribute of a Keycloak user holds, as a client would write it; "" for what
-// holds several, or is none of a client's.
+// UserAttribute is the SCIM attribute that an attribute of a Keycloak user holds, as a client would write it; "" for an
+// attribute that holds several SCIM attributes, and for one that holds what no client sends.
 func (m *Mapping) UserAttribute(name string) string { return m.users.shown(name) }
 
 // GroupAttribute is UserAttribute for groups.
