@@ -175,6 +175,7 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 		t.Fatal(err)
 	}
 	clocks.Store(a, clock)
+	lookAgain(t, a)
 	for _, r := range c.Realms {
 		wrote.secret(r.Credentials.Secret.Reveal(), r.CredentialKey.Reveal())
 	}
@@ -186,6 +187,28 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 		}
 	})
 	return a
+}
+
+// lookAgain looks at the realms of an app now and then until the test ends, as an app that serves does: the parallel parts of
+// a test can wait for their turn longer than a look is good for (15 minutes).
+func lookAgain(t *testing.T, a *app.App) {
+	t.Helper()
+	ticker, ended := time.NewTicker(10*time.Minute), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ticker.C:
+				a.Watcher.Look(t.Context())
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		ticker.Stop()
+		<-ended
+	})
 }
 
 // testClock is the clock of the indexes of an app: some time passes between any two looks at it.
