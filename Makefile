@@ -88,7 +88,7 @@ release: ## Build archives, SBOMs, the chart and their checksums into dist
 
 .PHONY: bench
 bench: build ## Measure against Keycloak's own SCIM and the Admin API; takes an hour (SIZES=1000 for less)
-	KEYCLOAK_DB=postgres KEYCLOAK_FEATURES=scim-api $(RUN) -- $(GO) run ./cmd/scim-bench -program bin/scim-bridge -sizes $(SIZES)
+	JAVA_OPTS_APPEND= KEYCLOAK_DB=postgres KEYCLOAK_FEATURES=scim-api $(RUN) -- $(GO) run ./cmd/scim-bench -program bin/scim-bridge -sizes $(SIZES)
 
 .PHONY: keycloak-up
 keycloak-up: ## Start a Keycloak for development and leave it running
