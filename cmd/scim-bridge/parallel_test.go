@@ -106,17 +106,17 @@ func TestFiftyParallelPatchesOfOneUser(t *testing.T) {
 	}
 }
 
-// TestTenThousandMembersOfWhichOneIsUnknown are refused, as the id says, and none is added.
-func TestTenThousandMembersOfWhichOneIsUnknown(t *testing.T) {
+// TestAThousandMembersOfWhichOneIsUnknown are refused, as the id says, and none is added.
+func TestAThousandMembersOfWhichOneIsUnknown(t *testing.T) {
 	t.Parallel()
 	b := newCallBridge(t)
-	ids := b.people(t, 9_999, "p")
+	ids := b.people(t, 999, "p")
 	group := "/Groups/" + b.create(t, "/Groups", `{"displayName":"all"}`)
-	body := patchBody(`{"op":"add","path":"members","value":` + memberList(slices.Insert(slices.Clone(ids), 7_000, absentID)) + `}`)
+	body := patchBody(`{"op":"add","path":"members","value":` + memberList(slices.Insert(slices.Clone(ids), 700, absentID)) + `}`)
 	var detail string
 	calls := b.calls(func() { detail = b.refused(t, http.StatusBadRequest, http.MethodPatch, group, body) })
-	if !strings.Contains(detail, absentID) || len(calls) != 200 || slices.ContainsFunc(calls, func(call string) bool { return call != "GET /users" }) {
-		t.Errorf("%d calls and %q, want 200 looks and the id", len(calls), detail)
+	if !strings.Contains(detail, absentID) || len(calls) != 20 || slices.ContainsFunc(calls, func(call string) bool { return call != "GET /users" }) {
+		t.Errorf("%d calls and %q, want 20 looks and the id", len(calls), detail)
 	}
 	if got := memberIDs(b.must(t, http.MethodGet, group, "")); len(got) > 0 {
 		t.Errorf("%d members were added", len(got))
