@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// named writes the tenants of an edited configuration that the file lacks into it, each by its name, and applies the
+// file. The first is the one that setup wrote.
+func (c customers) named(t *testing.T) {
+	t.Helper()
+	var text strings.Builder
+	for _, tenant := range c.realm.config.Realms[c.realm.realm].Tenants[1:] {
+		fmt.Fprintf(&text, "      - tokens: [{ name: %q, sha256: %q }]\n", tenant.Tokens[0].Name, hex.EncodeToString(tenant.Tokens[0].SHA256[:]))
+		if tenant.Organization != "" {
+			fmt.Fprintf(&text, "        organization: %q\n        organizationID: %q\n", tenant.Organization, tenant.OrganizationID)
+		}
+		if tenant.Mapping != "" {
+			fmt.Fprintf(&text, "        mapping: %q\n", tenant.Mapping)
+		}
+	}
+	c.realm.change(t, "config.yaml", func(before string) string { return strings.TrimRight(before, "\n") + "\n" + text.String() })
+	if _, problems := config.Load(c.realm.file); len(problems) > 0 {
+		t.Fatalf("the configuration has problems: %v", problems)
+	}
+	if !c.realm.app.Watcher.Look(t.Context()) {
+		t.Fatal("the tenants of the file are not fit")
+	}
+}
+
+// TestOAuthOfANamedOrganization on the real Keycloak, beside another organization and the realm in one configuration:
+// the client of the organization provisions there, with the secret in the body and by Basic, and its tokens open
+// neither the other organization nor the realm. What other clients have goes on, and the end of the client is the end
+// of its tokens.
+func TestOAuthOfANamedOrganization(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	c := newCustomers(t, kc, nil)
+	c.named(t)
+	acme, globex := c.of["acme"], c.of["globex"]
+	made, _ := newOAuth(t, kc, c.realm.file, "--organization", "acme", "--name", "entra")
+	if made.ClientID != "scim-acme-entra" || !strings.HasSuffix(made.BaseURL, "/realms/"+c.realm.realm+"/organizations/acme/scim/v2") {
+		t.Errorf("the command prints %+v", made)
+	}
+	c.realm.app.Reload()
+	for name, basic := range map[string]bool{"body": false, "basic": true} {
+		status, answer := made.ask(t, basic, url.Values{"scope": {"scim"}})
+		if status != http.StatusOK || answer["scope"] != "scim" {
+			t.Fatalf("%s: the token endpoint answers %d %v", name, status, answer)
+		}
+		bearer := answer["access_token"].(string)
+		entra := acme.with(bearer)
+		id := entra.create(t, "/Users", `{"userName":"`+name+`@acme.test","emails":[{"value":"`+name+`@acme.test"}],"active":true}`)
+		if got := entra.must(t, http.MethodGet, "/Users/"+id, ""); got["userName"] != name+"@acme.test" || got["active"] != true {
+			t.Errorf("%s: it reads %v", name, got)
+		}
+		account := "/admin/realms/" + c.realm.realm + "/users/" + id
+		member := "/admin/realms/" + c.realm.realm + "/organizations/" + c.ids["acme"].String() + "/members/" + id
+		if got := adminGet(t, kc, member); !enabled(t, got) {
+			t.Errorf("%s: the member in Keycloak is %s", name, got)
+		}
+		// Neither endpoint tells whose token it is, nor who is there.
+		for path, other := range map[string]testBridge{"the realm": c.realm, "the other organization": globex} {
+			for _, request := range [][3]string{
+				{http.MethodGet, "/Users", ""}, {http.MethodGet, "/Users/" + id, ""}, {http.MethodPost, "/Users", `{"userName":"mallory"}`},
+				{http.MethodPatch, "/Users/" + id, patchBody(deactivation)}, {http.MethodDelete, "/Users/" + id, ""},
+			} {
+				if detail := other.with(bearer).refused(t, http.StatusUnauthorized, request[0], request[1], request[2]); !strings.Contains(detail, "[credential-invalid]") {
+					t.Errorf("%s: %s of %s at %s says %s", name, request[0], request[1], path, detail)
+				}
+			}
+		}
+		if !enabled(t, adminGet(t, kc, account)) {
+			t.Errorf("%s: another endpoint disabled the account", name)
+		}
+		if got := entra.must(t, http.MethodPatch, "/Users/"+id, patchBody(deactivation)); got["active"] != false {
+			t.Errorf("%s: the deactivation answers %v", name, got)
+		}
+		if got := adminGet(t, kc, account); enabled(t, got) {
+			t.Errorf("%s: the deactivated account in Keycloak is %s", name, got)
+		}
+	}
+	for _, b := range []testBridge{acme, globex, c.realm} {
+		b.must(t, http.MethodGet, "/Users", "") // with their tokens of before
+	}
+	bearer := made.token(t)
+	if out, told, code := tokensCommand(t, kc, "revoke", c.realm.file, "--organization", "acme", "entra"); code != 0 {
+		t.Fatalf("tokens revoke --oauth ends with %d %s%s", code, out, told)
+	}
+	c.realm.app.Reload()
+	acme.with(bearer).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+}
+
+// enabled is the state of an account as Keycloak shows it.
+func enabled(t *testing.T, account string) bool {
+	t.Helper()
+	var user struct{ Enabled bool }
+	if err := json.Unmarshal([]byte(account), &user); err != nil {
+		t.Fatalf("%s: %v", account, err)
+	}
+	return user.Enabled
+}
