@@ -27,7 +27,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 	if !r.reach(ctx, c) || !r.account(ctx, c) {
 		return r.Findings
 	}
-	r.excess(ctx, c, t)
+	r.excess(ctx, c, t, others)
 	if r.fit(ctx, c, t, others) {
 		r.settings(ctx, c, t)
 		r.visibility(ctx, c)
@@ -117,8 +117,8 @@ func powers() []struct{ role, power string } {
 	}
 }
 
-// excess looks for rights that the tenant does not need.
-func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
+// excess looks for rights that neither the tenant nor another one of its realm needs.
+func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
 	granted, err := c.OwnRoles(ctx)
 	if !r.could(err, "privileges") {
 		return
@@ -135,9 +135,14 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	needed := needOf(t, t.Mapping).rights()
-	if t.Party.Organization && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
-		r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
-			"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
+	for _, other := range others { // by the same account
+		needed = append(needed, needOf(other, other.Mapping).rights()...)
+	}
+	if slices.Contains(needed, manageOrganizations) && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
+		if t.Party.Organization {
+			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
+				"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
+		}
 		needed = append(needed, manageRealm)
 	}
 	var roles, could []string
@@ -150,7 +155,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		r.pass("privileges", "the account has none that it does not need")
 		return
 	}
-	r.warn("privileges", "take these roles from the service account, unless another tenant of the realm needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+	r.warn("privileges", "take these roles from the service account, unless a tenant of another configuration needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
 }
 
 // takeRoles is the command that takes roles of realm-management from the service account.
