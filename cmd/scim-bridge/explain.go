@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ type explanation struct {
 }
 
 func explain(cmd *cobra.Command, f explainFlags) error {
-	if err := checkOutput(f.output); err != nil {
+	if err := cmp.Or(checkOutput(f.output), f.check(cmd)); err != nil {
 		return err
 	}
 	object, err := f.read(cmd.InOrStdin())
@@ -97,6 +98,16 @@ func explain(cmd *cobra.Command, f explainFlags) error {
 		return codedError{code: exitFailure}
 	}
 	return err
+}
+
+// check refuses flags that would do nothing.
+func (f explainFlags) check(cmd *cobra.Command) error {
+	for _, name := range []string{"config", "tenant"} {
+		if f.live == "" && cmd.Flags().Changed(name) {
+			return codedError{exitUsage, fmt.Errorf("--%s is for --against-live; --file names a mapping file without it", name)}
+		}
+	}
+	return nil
 }
 
 // read decodes the payload.

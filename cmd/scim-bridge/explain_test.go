@@ -151,6 +151,8 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource is user or group"},
 		{[]string{"--payload", "testdata/explain-user.json", "--output", "xml"}, exitUsage, "--output is text or json"},
 		{[]string{"--payload", "-"}, exitUsage, "the payload is a PATCH"},
+		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant is for --against-live; --file names a mapping file without it"},
+		{[]string{"--payload", "testdata/explain-user.json", "--config", "config.yaml"}, exitUsage, "--config is for --against-live; --file names a mapping file"},
 		{[]string{"--payload", "testdata/none.json"}, exitFailure, "read the payload: open testdata/none.json"},
 		{[]string{"--payload", "testdata/mapping.yaml"}, exitFailure, "testdata/mapping.yaml: 400 invalidSyntax"},
 		{[]string{"-f", "testdata/explain-user.json", "--payload", "testdata/explain-user.json"}, exitProblems, "testdata/explain-user.json:2:3: schemas"},
