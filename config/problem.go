@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,3 +171,10 @@ func cut(s string, most int) string {
 type fault struct{ text, hint string }
 
 func (f fault) Error() string { return f.text }
+
+// Hint is how to fix a value that a type of this package refuses, "" of other errors.
+func Hint(err error) string {
+	var f fault
+	errors.As(err, &f)
+	return f.hint
+}

@@ -45,7 +45,7 @@ type OAuth struct {
 
 // Errors of PlanOAuth.
 var (
-	ErrForeignClient = errors.New("a client of that id is there, and this command did not make it for this tenant: whoever did may know its secret. Give another --client-id, or delete the client first")
+	ErrForeignClient = errors.New("this command did not make it for this tenant: whoever did may know its secret. Give another --name or --client-id, or delete the client first")
 	ErrNoAssertions  = errors.New("this Keycloak takes no assertions of other issuers for its clients: that needs 26.6 or newer. Leave --federated-issuer out, and give the identity provider the client's secret")
 	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret, by keys of its own or by another issuer. Revoke it first, or give another --client-id")
 )
@@ -123,7 +123,7 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
 	}
 	if !o.Known || have.Tenant != o.Tenant {
-		return nil, ErrForeignClient
+		return nil, fmt.Errorf("the client %q is there, and %w", o.ClientID, ErrForeignClient)
 	}
 	if !have.Proof.Alike(p.client.Proof) {
 		return nil, ErrOtherKind
@@ -207,16 +207,21 @@ func (p *OAuth) bare(ctx context.Context) error {
 }
 
 // ForgetOAuth lists how the client of a tenant is deleted; nothing when it is gone. A client that was not made for
-// the tenant is ErrForeignClient.
-func ForgetOAuth(ctx context.Context, admin *keycloak.Client, clientID, tenant string) ([]Change, error) {
+// the tenant is ErrForeignClient. The identity provider whose assertions it sends is named and stays, as other clients
+// may send its assertions too.
+func ForgetOAuth(ctx context.Context, admin *keycloak.Client, clientID, tenant string) (changes []Change, asserter string, err error) {
 	have, there, err := admin.FindOAuthClient(ctx, clientID)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("find client: %w", err)
+		return nil, "", fmt.Errorf("find client: %w", err)
 	case !there:
-		return nil, nil
+		return nil, "", nil
 	case have.Tenant != tenant:
-		return nil, ErrForeignClient
+		return nil, "", ErrForeignClient
 	}
-	return []Change{{Text: fmt.Sprintf("delete the client %q, with its secret and its service account", clientID), do: func(ctx context.Context) error { return admin.DeleteClient(ctx, have.UUID) }}}, nil
+	with := "its service account"
+	if have.Proof.IsSecret() {
+		with = "its secret and " + with
+	}
+	return []Change{{Text: fmt.Sprintf("delete the client %q, with %s", clientID, with), do: func(ctx context.Context) error { return admin.DeleteClient(ctx, have.UUID) }}}, have.Proof.Alias, nil
 }

@@ -298,7 +298,7 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	b := newBridgeOn(t, kc, nil)
 	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"scim-`+b.realm+`-oauth","secret":"known-to-mallory","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"realm"}}`)
 	before := fileText(t, b.file)
-	if out, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || out != "" || !strings.Contains(told, "did not make it for this tenant") || fileText(t, b.file) != before {
+	if out, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.realm+`-oauth" is there`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.file) != before {
 		t.Errorf("a client that somebody made ends with %d %q %s", code, out, told)
 	}
 	// Neither when an operator took its tokens by hand.
@@ -382,11 +382,15 @@ func TestOAuthByAssertions(t *testing.T) {
 	if _, told, code := tokensCommand(t, kc, "new", b.file, "--name", "entra"); code == 0 || !strings.Contains(told, "in another way") {
 		t.Errorf("a secret for it ends with %d %s", code, told)
 	}
-	// A second client of the issuer is by the identity provider that is there.
+	// A second client of the issuer is by the identity provider that is there, which stays when one of them goes.
 	second := slices.Clone(federated)
 	second[1], second[len(second)-1] = "second", "another-subject"
 	if _, told := newOAuth(t, kc, b.file, second...); strings.Contains(told, "identity provider") {
 		t.Errorf("the second client is planned with %s", told)
+	}
+	out, told, code := tokensCommand(t, kc, "revoke", b.file, "entra")
+	if code != 0 || !strings.Contains(out, `Left      the identity provider "`+made.ClientID+`" in Keycloak`) || strings.Contains(told, "secret") {
+		t.Errorf("to revoke it ends with %d and says\n%s%s", code, out, told)
 	}
 }
 
@@ -467,7 +471,7 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
 		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate is for a secret"},
 		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
-		{"new --oauth --client-keys http://x.test/k", "--client-keys"},
+		{"new --oauth --client-keys http://x.test/k", "--client-keys: \"http://x.test/k\" is http. Use https"},
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},
 		{"new --oauth --name idp", "a token is called idp already"},
 		{"new --oauth --scope nothing", "--scope"},

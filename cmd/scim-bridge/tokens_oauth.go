@@ -93,7 +93,7 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 			continue
 		}
 		if err := u.UnmarshalText([]byte(text)); err != nil {
-			return wrong("--%s: %q %w", flag, text, err)
+			return wrong("--%s: %q %w. %s", flag, text, err, config.Hint(err))
 		}
 	}
 	return nil

@@ -83,11 +83,14 @@ func (f revokeFlags) plan(ctx context.Context, in *asker, c config.Config, at co
 	if err != nil {
 		return nil, "", err
 	}
-	changes, err = realm.ForgetOAuth(ctx, admin, entry.ClientID, key)
+	changes, asserter, err := realm.ForgetOAuth(ctx, admin, entry.ClientID, key)
 	if errors.Is(err, realm.ErrForeignClient) {
 		return nil, fmt.Sprintf("Left      the client %q in Keycloak, which tokens new --oauth did not make for this tenant\n", entry.ClientID), nil
 	}
-	return changes, "", err
+	if asserter != "" {
+		left = fmt.Sprintf("Left      the identity provider %q in Keycloak, whose assertions other clients may send; delete it there when none does\n", asserter)
+	}
+	return changes, left, err
 }
 
 // forgetEntry takes an entry out of the configuration.
