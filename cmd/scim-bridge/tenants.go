@@ -185,9 +185,9 @@ func state(t control.Tenant) string {
 
 func printTenants(out io.Writer, all []control.Tenant) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TENANT\tSCOPE\tSTATE")
+	fmt.Fprintln(w, "TENANT\tURL\tSCOPE\tSTATE")
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Path, t.Scope, state(t))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, t.URL, t.Scope, state(t))
 	}
 	return w.Flush()
 }

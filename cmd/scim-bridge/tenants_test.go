@@ -19,6 +19,9 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(out, "TENANT ") || !strings.Contains(out, "  all    fit\n") {
 		t.Errorf("tenants list = %d, %s%s", code, out, told)
 	}
+	if !strings.Contains(out, "  "+s.Base+"  ") {
+		t.Errorf("tenants list has no URL %s:\n%s", s.Base, out)
+	}
 	out, told, code = command(t, "", "tenants", "show", "--config", s.file)
 	for _, want := range []string{"URL              " + s.Base + "\n", "tokens           idp " + strings.Split(s.Token, "_")[1] + " until 20", "state            fit\n", "brake limits     20% of the users within 1h, and 3 in any case\n", "mapping          built-in\n", "schemas          urn:ietf:params:scim:schemas:core:2.0:User "} {
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, s.Token) {
