@@ -184,7 +184,7 @@ func unknownMembers(ids []string) *scim.Error {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, patch.NoUser) }) {
 		hint = "; a group cannot be a member of another, as Keycloak's members do not pass to the group above"
 	}
-	return scim.BadRequest(codeUnknownMember, scim.InvalidValue, "no user has the id of %d members, so nothing was changed: %s%s", len(ids), listed(ids), hint)
+	return scim.BadRequest(codeUnknownMember, scim.InvalidValue, "members holds ids that no user has (%d), so nothing was changed: %s; create these users first%s", len(ids), listed(ids), hint)
 }
 
 // listed are ids for an error, some of them when there are many.

@@ -54,7 +54,7 @@ func checksum(text string) string {
 }
 
 // ErrTypo says that a token of the bridge's form cannot be one.
-var ErrTypo = errors.New("the token was not copied in full or was changed: its last part does not fit the others")
+var ErrTypo = errors.New("the token was not copied in full or was changed: its last part does not fit the others; copy it again, whole")
 
 // KeyID is the public part of a token of the bridge, "" for a token of another form, and
 // ErrTypo for one that only looks like it. The token need not be known to anybody.
