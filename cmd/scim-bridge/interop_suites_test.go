@@ -68,7 +68,7 @@ func whyWrong(t *testing.T, check string) string {
 // wrongOfSanity are checks of scim-sanity that fail by a fault of its own, with the reason.
 func wrongOfSanity() map[string]string {
 	return map[string]string{
-		"PATCH /Groups/{id} add member": "it adds a member that nobody is, fake-member-id, and wants 200; the bridge refuses it (a mapping with `unknownMembers: ignore` takes it)",
+		"PATCH /Groups/{id} add member": "it adds a member that nobody is, fake-member-id, and wants 200; the bridge refuses it (a tenant with `unknownMembers: ignore` leaves it out)",
 	}
 }
 
