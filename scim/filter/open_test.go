@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -44,6 +45,11 @@ func TestAFilterNamesWhatNoSchemaPublishes(t *testing.T) {
 	} {
 		if _, err := filter.Parse(text, scim.UserType()); err == nil {
 			t.Errorf("Parse(%s) is taken, want a refusal", text)
+		}
+	}
+	for _, urn := range []string{u, scim.EnterpriseUserURN} { // which /Schemas lists
+		if _, err := filter.Parse(urn+" pr", scim.UserType()); err == nil || !strings.Contains(err.Error(), "name an attribute of it, as in "+urn+":name") {
+			t.Errorf("an extension as a whole is refused with %v", err)
 		}
 	}
 	if _, err := filter.Parse(u+`:badge eq "x"`, scim.UserType().Under(scim.Strict)); err == nil {

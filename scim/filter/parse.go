@@ -175,6 +175,9 @@ func (p *parser) path() (scim.AttrPath, error) {
 		if p.atRoot {
 			return scim.AttrPath{Name: p.tok.text}, nil
 		}
+		if err == nil && path.Name == "" { // an extension as a whole
+			return path, scim.BadRequest(codeAttribute, scim.InvalidFilter, "%s is an extension; name an attribute of it, as in %s:name", clip(path.URN), clip(path.URN))
+		}
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
 	if path.Attr.Returned == scim.ReturnedNever {
