@@ -70,8 +70,11 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 		// Neither endpoint tells whose token it is, nor who is there.
 		for path, other := range map[string]testBridge{"the realm": c.realm, "the other organization": globex} {
 			for _, request := range [][3]string{
-				{http.MethodGet, "/Users", ""}, {http.MethodGet, "/Users/" + id, ""}, {http.MethodPost, "/Users", `{"userName":"mallory"}`},
-				{http.MethodPatch, "/Users/" + id, patchBody(deactivation)}, {http.MethodDelete, "/Users/" + id, ""},
+				{http.MethodGet, "/Users", ""},
+				{http.MethodGet, "/Users/" + id, ""},
+				{http.MethodPost, "/Users", `{"userName":"mallory"}`},
+				{http.MethodPatch, "/Users/" + id, patchBody(deactivation)},
+				{http.MethodDelete, "/Users/" + id, ""},
 			} {
 				if detail := other.with(bearer).refused(t, http.StatusUnauthorized, request[0], request[1], request[2]); !strings.Contains(detail, "[credential-invalid]") {
 					t.Errorf("%s: %s of %s at %s says %s", name, request[0], request[1], path, detail)
