@@ -39,7 +39,8 @@ func WithAccessToken(data []byte, e TenantEntry, a AccessToken) ([]byte, error) 
 	return f.bytes(), err
 }
 
-// WithoutAccessToken is the text without the entry of a name, as WithAccessToken. The key goes with its last entry.
+// WithoutAccessToken is the text without the entry of a name, as WithAccessToken. The key goes with its last entry, and
+// with it an override that says nothing more and has no comment.
 func WithoutAccessToken(data []byte, e TenantEntry, name string) ([]byte, error) {
 	f, at, err := openText(data, e)
 	if err != nil {
@@ -56,6 +57,7 @@ func WithoutAccessToken(data []byte, e TenantEntry, name string) ([]byte, error)
 	switch {
 	case i < 0:
 		return nil, ErrByHand
+	case len(list.items) == 1 && e.Override && f.cutOverride(data, e):
 	case len(list.items) == 1:
 		f.cutKey(at, key)
 	default:
@@ -285,6 +287,44 @@ func (f *text) cutKey(of node, key position) {
 		return
 	}
 	f.cut(key.line, f.endOfKey(key))
+}
+
+// cutOverride removes an override that says of which organization it is and whose tokens are taken, and nothing more.
+// With the last one the list goes, and organizations is "*" again where it held nothing else. False says that the
+// override says more, has a comment, or is written in a way that is not changed from here; nothing is removed then.
+func (f *text) cutOverride(data []byte, e TenantEntry) bool {
+	_, realm, err := openText(data, TenantEntry{Realm: e.Realm, Override: true, Index: -1})
+	if err != nil {
+		return false
+	}
+	key, of, _ := realm.pair("organizations")
+	overrides, list, _ := of.pair("overrides")
+	item := list.items[e.Index]
+	begin := item.at.line
+	if f.flow(of.at) || f.flow(list.at) || f.flow(item.at) || !strings.HasPrefix(strings.TrimSpace(f.lines[begin-1]), "- ") {
+		return false
+	}
+	end := f.endOfItem(begin)
+	tokens, _, _ := item.pair("accessTokens")
+	rest := slices.Concat(f.lines[begin-1:tokens.line-1], f.lines[f.endOfKey(tokens):end])
+	const least = 3 // organization, organizationID, accessTokens
+	if len(item.pairs) > least || strings.Contains(strings.Join(rest, ""), "#") {
+		return false
+	}
+	switch {
+	case len(list.items) > 1:
+		f.cut(begin, end)
+	case len(of.pairs) > 1:
+		f.cutKey(of, overrides)
+	default:
+		line, name := f.lines[key.line-1], strings.Repeat(" ", key.column-1)+"organizations:"
+		if !strings.HasPrefix(line, name) || f.endOfKey(overrides) != end {
+			return false
+		}
+		f.lines[key.line-1] = name + ` "*"` + line[len(name):]
+		f.cut(overrides.line, end)
+	}
+	return true
 }
 
 // endOfKey is the last line of the list of a key, whose dashes may stand as far to the left as the key.

@@ -92,7 +92,10 @@ func TestAnAccessTokenIsWrittenIntoTheFile(t *testing.T) {
 			case c.at.Index >= 0 && string(gone) != before && string(gone) != before+"\n":
 				t.Errorf("without it the file is\n%s\nwant\n%s", gone, before)
 			default:
-				loadText(t, dir, string(gone))
+				last, _ := loadText(t, dir, string(gone))
+				if got, was := last.Realms["acme"].Organizations, old.Realms["acme"].Organizations; !got.All || len(got.Overrides) != len(was.Overrides) {
+					t.Errorf("without it the file says %+v and said %+v:\n%s", got, was, gone)
+				}
 			}
 		})
 	}
@@ -148,6 +151,37 @@ func TestWhatIsNotChangedFromHere(t *testing.T) {
 		if out, err := WithoutAccessToken([]byte(text), TenantEntry{Realm: "acme"}, "a"); !errors.Is(err, ErrByHand) {
 			t.Errorf("without, %s: %q, %v", name, out, err)
 		}
+	}
+}
+
+// TestAnOverrideGoesWithItsLastWord: one that says nothing more than which organization it is of goes with the entry,
+// and stays where it says more or has a comment.
+func TestAnOverrideGoesWithItsLastWord(t *testing.T) {
+	t.Parallel()
+	const entry = "          accessTokens:\n            - { name: entra, clientID: entra, audience: x }\n"
+	const initech, globex = "        - organization: initech\n          organizationID: \"2\"\n", "        - organization: globex\n          organizationID: \"9\"\n"
+	const issuer = "    issuer: https://x.test/realms/acme\n"
+	for name, c := range map[string]struct {
+		before, after string
+		index         int
+	}{
+		"the only one":         {"    organizations: # all\n      overrides:\n" + initech + entry + issuer, "    organizations: \"*\" # all\n" + issuer, 0},
+		"beside other keys":    {"    organizations:\n      overrides:\n" + initech + entry + "      profile: strict # kept\n" + issuer, "    organizations:\n      profile: strict # kept\n" + issuer, 0},
+		"the first of two":     {"    organizations:\n      overrides:\n" + initech + entry + "        # theirs\n" + globex + issuer, "    organizations:\n      overrides:\n        # theirs\n" + globex + issuer, 0},
+		"the second of two":    {"    organizations:\n      overrides:\n" + globex + initech + entry + issuer, "    organizations:\n      overrides:\n" + globex + issuer, 1},
+		"one that says more":   {"    organizations:\n      overrides:\n" + initech + entry + "          bareToken: true\n", "    organizations:\n      overrides:\n" + initech + "          bareToken: true\n", 0},
+		"one with a comment":   {"    organizations:\n      overrides:\n" + initech + "          # since May\n" + entry, "    organizations:\n      overrides:\n" + initech + "          # since May\n", 0},
+		"one with other ways":  {"    organizations:\n      overrides:\n" + initech + entry + "            - { name: b, clientID: b, audience: x }\n", "    organizations:\n      overrides:\n" + initech + "          accessTokens:\n            - { name: b, clientID: b, audience: x }\n", 0},
+		"a dash of its own":    {"    organizations:\n      overrides:\n        -\n          organization: initech\n          organizationID: \"2\"\n" + entry, "    organizations:\n      overrides:\n        -\n          organization: initech\n          organizationID: \"2\"\n", 0},
+		"on the key's level":   {"    organizations:\n      overrides:\n      - organization: initech\n        organizationID: \"2\"\n        accessTokens:\n        - { name: entra, clientID: entra, audience: x }\n" + issuer, "    organizations: \"*\"\n" + issuer, 0},
+		"line ends of Windows": {strings.ReplaceAll("    organizations:\n      overrides:\n"+initech+entry+issuer, "\n", "\r\n"), strings.ReplaceAll("    organizations: \"*\"\n"+issuer, "\n", "\r\n"), 0},
+	} {
+		_, dir := loadText(t, "", head+c.before)
+		after, err := WithoutAccessToken([]byte(head+c.before), TenantEntry{Realm: "acme", Override: true, Index: c.index}, "entra")
+		if err != nil || string(after) != head+c.after {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, after, head+c.after)
+		}
+		loadText(t, dir, string(after))
 	}
 }
 

@@ -111,3 +111,25 @@ func enabled(t *testing.T, account string) bool {
 	}
 	return user.Enabled
 }
+
+// TestOAuthRevokedOfAnOrganization that brings its own tokens: the file is what it was before, and doctor finds no
+// tenant that nobody can call.
+func TestOAuthRevokedOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	c := newEvery(t, kc)
+	before := fileText(t, c.realm.file)
+	newOAuth(t, kc, c.realm.file, "--organization", "acme", "--name", "entra")
+	newOAuth(t, kc, c.realm.file, "--organization", "globex", "--name", "entra")
+	for _, alias := range []string{"acme", "globex"} {
+		if out, told, code := tokensCommand(t, kc, "revoke", c.realm.file, "--organization", alias, "entra"); code != 0 {
+			t.Fatalf("tokens revoke --oauth ends with %d %s%s", code, out, told)
+		}
+	}
+	if after := fileText(t, c.realm.file); after != before {
+		t.Errorf("the configuration is\n%s\nand was\n%s", after, before)
+	}
+	if out, _, code := command(t, "", "doctor", "--config", c.realm.file); code != 0 || strings.Contains(out, "FAIL") {
+		t.Errorf("doctor ends with %d and says\n%s", code, out)
+	}
+}

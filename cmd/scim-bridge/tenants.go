@@ -187,7 +187,11 @@ func printTenants(out io.Writer, all []control.Tenant) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TENANT\tURL\tSCOPE\tSTATE")
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, t.URL, t.Scope, state(t))
+		url := t.URL
+		if isEvery(t) {
+			url = "-" // what holds for all organizations is no endpoint
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, url, t.Scope, state(t))
 	}
 	return w.Flush()
 }

@@ -95,7 +95,11 @@ func (f revokeFlags) plan(ctx context.Context, in *asker, c config.Config, at co
 
 // forgetEntry takes an entry out of the configuration.
 func forgetEntry(c config.Config, at config.TenantEntry, entry config.AccessToken) error {
-	return changeConfig(c.File, at.Realm, func(data []byte) ([]byte, error) { return config.WithoutAccessToken(data, at, entry.Name) }, func(before, _ *config.Realm) {
+	return changeConfig(c.File, at.Realm, func(data []byte) ([]byte, error) { return config.WithoutAccessToken(data, at, entry.Name) }, func(before, after *config.Realm) {
+		if at.Override && len(after.Organizations.Overrides) == len(before.Organizations.Overrides)-1 { // it said nothing more
+			before.Organizations.Overrides = slices.Delete(slices.Clone(before.Organizations.Overrides), at.Index, at.Index+1)
+			return
+		}
 		if list := accessTokensAt(before, at); list != nil {
 			*list = slices.DeleteFunc(slices.Clone(*list), func(a config.AccessToken) bool { return a.Name == entry.Name })
 		}
