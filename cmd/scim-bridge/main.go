@@ -95,7 +95,7 @@ func hintFor(err error) string {
 	}
 	switch keycloak.KindOf(err) {
 	case keycloak.Denied:
-		return "check the administrator's name and password, and that the account may manage the realm"
+		return "check the administrator's name and password, --admin-realm when the account is not of the realm master, and that the account may manage the realm"
 	case keycloak.Unavailable:
 		return "check the URL of Keycloak and that it runs"
 	case keycloak.NotFound:
