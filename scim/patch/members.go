@@ -104,7 +104,7 @@ func termsOf(filters []filter.Expr) int {
 
 // apply carries out one operation whose path names members.
 func (m *memberDelta) apply(op Operation, path filter.Path) error {
-	if path.Sub != "" {
+	if path.Sub != "" || path.Attr.Sub != "" { // else members.display would stand for all members
 		return scim.BadRequest(scim.CodeImmutable, scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
 	}
 	if path.Filter != nil {

@@ -268,6 +268,7 @@ func TestMembers(t *testing.T) {
 		`{"op":"add","path":"members[display eq \"x\"]","value":"a"}`, `{"op":"add","path":"members","value":"a"},{"op":"remove","path":"members[display eq \"x\"]"}`,
 		`{"op":"remove","path":"members"},{"op":"remove","path":"members[display eq \"x\"]"}`, strings.Repeat(`{"op":"remove","path":"members[display eq \"x\"]"},`, 100) + `{"op":"remove","path":"members[display eq \"x\"]"}`,
 		`{"op":"remove","path":"members","value":null}`, `{"op":"remove","path":"members[type eq \"User\"]"}`, `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`,
+		`{"op":"remove","path":"members.display"}`, `{"op":"remove","path":"members.value"}`, `{"op":"replace","path":"members.type","value":[]}`, `{"op":"add","value":{"members.value":"a"}}`,
 	} {
 		if _, _, err := patch.OnlyMembers(t.Context(), scim.GroupType(), newOperations(t, ops)); err == nil {
 			t.Errorf("OnlyMembers(%s) succeeds, want a refusal", ops)
