@@ -161,18 +161,31 @@ func (d decoder) unmarshal(path string, n node, u encoding.TextUnmarshaler) {
 
 // plain reports what no text of the file may be or hold.
 func (d decoder) plain(path string, n node) bool {
-	switch {
-	case n.text == "":
-		d.r.add(path, "is empty", "Give it a value or remove the key")
-	case strings.Contains(n.text, "${"):
-		d.r.add(path, "holds ${...}, and nothing is expanded in this file",
-			"Write the value itself; a client secret comes from clientSecretFile or clientSecretEnv")
-	case strings.ContainsFunc(n.text, unicode.IsControl):
-		d.r.add(path, "holds a control character or a line break", "Write it as one line of text")
-	default:
-		return true
+	f := textFault(n.text)
+	if f != nil {
+		d.r.add(path, f.text, f.hint)
 	}
-	return false
+	return f == nil
+}
+
+func textFault(text string) *fault {
+	switch {
+	case text == "":
+		return &fault{"is empty", "Give it a value or remove the key"}
+	case strings.Contains(text, "${"):
+		return &fault{"holds ${...}, and nothing is expanded in this file", "Write the value itself; a client secret comes from clientSecretFile or clientSecretEnv"}
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return &fault{"holds a control character or a line break", "Write it as one line of text"}
+	}
+	return nil
+}
+
+// CheckText says why a text cannot be a value of the file, nil when it can.
+func CheckText(text string) error {
+	if f := textFault(text); f != nil {
+		return errors.New(f.text)
+	}
+	return nil
 }
 
 // wrongType never quotes the value: it could be a secret in the wrong place.

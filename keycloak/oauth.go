@@ -17,11 +17,16 @@ type OAuthClient struct {
 	// Tenant is whose it is, in the attribute scim.tenant; "" of a client that somebody made otherwise.
 	Tenant   string
 	Audience string // that its tokens have; "" for none of its own
-	Scopes   []string
+	// MadeFor is the audience that the client was made for, in the attribute scim.audience; "" of a client that
+	// somebody made otherwise, or that was made before there was the attribute.
+	MadeFor string
+	Scopes  []string
 	// Proof is how the client proves who it is; the zero one is a secret.
 	Proof Proof
 	// Plain says that the client can do nothing but to get a token for its service account, which has no rights.
 	Plain bool
+
+	mapper string // the id of the one that gives its tokens the audience; "" for none
 }
 
 // Proof is what stands in the place of a client's secret: assertions that the client signs itself, with keys at a URL
@@ -57,6 +62,7 @@ func (p Proof) attributes() map[string]string {
 
 const (
 	attrTenant     = "scim.tenant"
+	attrAudience   = "scim.audience"
 	attrLifespan   = "access.token.lifespan"
 	attrIssuer     = "jwt.credential.issuer"
 	attrSubject    = "jwt.credential.sub"
@@ -94,6 +100,7 @@ type oauthJSON struct {
 }
 
 type mapperJSON struct {
+	ID       string            `json:"id,omitempty"`
 	Name     string            `json:"name"`
 	Protocol string            `json:"protocol"`
 	Mapper   string            `json:"protocolMapper"`
@@ -109,14 +116,14 @@ func (j oauthJSON) plain() bool {
 func (o OAuthClient) settings() oauthJSON {
 	out := oauthJSON{
 		ClientID: o.ClientID, Description: "SCIM bridge: an identity provider that provisions, by OAuth", Protocol: oidc, Enabled: true, ServiceAccountsEnabled: true,
-		ClientAuthenticatorType: o.Proof.authenticator(), Attributes: map[string]string{attrTenant: o.Tenant, attrLifespan: lifespan},
+		ClientAuthenticatorType: o.Proof.authenticator(), Attributes: map[string]string{attrTenant: o.Tenant, attrAudience: o.Audience, attrLifespan: lifespan},
 	}
 	maps.Copy(out.Attributes, o.Proof.attributes())
 	return out
 }
 
 func audienceMapper(audience string) mapperJSON {
-	return mapperJSON{mapperName, oidc, mapperType, map[string]string{"included.custom.audience": audience, "access.token.claim": "true", "introspection.token.claim": "true"}}
+	return mapperJSON{Name: mapperName, Protocol: oidc, Mapper: mapperType, Config: map[string]string{"included.custom.audience": audience, "access.token.claim": "true", "introspection.token.claim": "true"}}
 }
 
 // FindOAuthClient looks a client up by its clientId. Needs view-clients.
@@ -129,7 +136,7 @@ func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthC
 	if err := c.get(ctx, "get client", "/clients/"+id.escaped(), nil, &j); err != nil {
 		return OAuthClient{}, false, err
 	}
-	o = OAuthClient{UUID: id, ClientID: j.ClientID, Tenant: j.Attributes[attrTenant], Scopes: j.DefaultClientScopes, Plain: j.plain()}
+	o = OAuthClient{UUID: id, ClientID: j.ClientID, Tenant: j.Attributes[attrTenant], MadeFor: j.Attributes[attrAudience], Scopes: j.DefaultClientScopes, Plain: j.plain()}
 	switch j.ClientAuthenticatorType {
 	case assertionBased:
 		o.Proof = Proof{Alias: j.Attributes[attrIssuer], Subject: j.Attributes[attrSubject]}
@@ -137,7 +144,11 @@ func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthC
 		o.Proof.KeysURL = j.Attributes[attrKeys]
 	}
 	for _, m := range j.ProtocolMappers {
-		if m.Name == mapperName && m.Mapper == mapperType {
+		if m.Name != mapperName {
+			continue
+		}
+		o.mapper = m.ID
+		if m.Mapper == mapperType {
 			o.Audience = m.Config["included.custom.audience"]
 		}
 	}
@@ -165,9 +176,20 @@ func (c *Client) RestoreOAuthClient(ctx context.Context, o OAuthClient) error {
 	return c.write(ctx, "update client", http.MethodPut, "/clients/"+o.UUID.escaped(), body)
 }
 
-// AddAudience has the tokens of a client hold an audience. Needs manage-clients.
-func (c *Client) AddAudience(ctx context.Context, id ClientUUID, audience string) error {
-	return c.write(ctx, "create protocol mapper", http.MethodPost, "/clients/"+id.escaped()+"/protocol-mappers/models", audienceMapper(audience))
+// SetAudience has the tokens of a client that was found hold an audience, in place of the one that they hold. Needs
+// manage-clients.
+func (c *Client) SetAudience(ctx context.Context, o OAuthClient, audience string) error {
+	path := "/clients/" + o.UUID.escaped() + "/protocol-mappers/models"
+	if o.mapper != "" { // of another type maybe, which cannot be changed
+		id, err := parseSegment(o.mapper)
+		if err == nil {
+			err = c.bare(ctx, "delete protocol mapper", http.MethodDelete, path+"/"+id.escaped())
+		}
+		if err != nil && KindOf(err) != NotFound {
+			return err
+		}
+	}
+	return c.write(ctx, "create protocol mapper", http.MethodPost, path, audienceMapper(audience))
 }
 
 // DeleteClient deletes a client with its service account. Needs manage-clients.

@@ -122,13 +122,19 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 		}
 		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
 	}
-	if !o.Known || have.Tenant != o.Tenant {
+	if !o.Known || !o.made(have) {
 		return nil, fmt.Errorf("the client %q is there, and %w", o.ClientID, ErrForeignClient)
 	}
 	if !have.Proof.Alike(p.client.Proof) {
 		return nil, ErrOtherKind
 	}
 	return p.planExisting(ctx, have)
+}
+
+// made reports whether a client was made for the tenant. Who may do no more than make clients can give one the id and
+// the tenant, when the one that was made is gone, and does not know the audience.
+func (o OAuthOptions) made(have keycloak.OAuthClient) bool {
+	return have.Tenant == o.Tenant && (have.Audience == o.Audience || have.MadeFor == o.Audience)
 }
 
 // planExisting gives a client that was made before what somebody took from it.
@@ -139,7 +145,7 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 		out = append(out, Change{Text: "switch all of the client off but the service account, and set how it proves who it is", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
 	}
 	if have.Audience != p.options.Audience {
-		out = append(out, Change{Text: "have its tokens hold the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.AddAudience(ctx, p.client.UUID, p.options.Audience) }})
+		out = append(out, Change{Text: "have its tokens hold the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.SetAudience(ctx, have, p.options.Audience) }})
 	}
 	if !slices.Contains(have.Scopes, ScopeSCIM) {
 		out = append(out, Change{Text: `give it the client scope "` + ScopeSCIM + `"`, do: p.addScope})

@@ -251,6 +251,14 @@ func TestOAuthAgain(t *testing.T) {
 	}
 	adminSend(t, kc, http.MethodDelete, path+"/default-client-scopes/"+scope, "")
 	for _, mapper := range mappersOf(t, kc, path) {
+		adminSend(t, kc, http.MethodPut, path+"/protocol-mappers/models/"+mapper, `{"id":"`+mapper+`","name":"scim-bridge","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"other","access.token.claim":"true"}}`)
+		if _, told = newOAuth(t, kc, b.file); !strings.Contains(told, "have its tokens hold the audience") {
+			t.Errorf("another audience is planned with %s", told)
+		}
+		b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
+	}
+	adminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true}`)
+	for _, mapper := range mappersOf(t, kc, path) {
 		adminSend(t, kc, http.MethodDelete, path+"/protocol-mappers/models/"+mapper, "")
 	}
 	account, err := b.admin.ServiceAccount(t.Context(), client.UUID)
@@ -309,6 +317,35 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	}
 	if out, told, code := tokensCommand(t, kc, "revoke", b.file, "byhand"); code != 0 || !strings.Contains(out, "Left      the client \"byhand\"") {
 		t.Errorf("to revoke it ends with %d %s%s", code, out, told)
+	}
+}
+
+// TestOAuthTakesNobodysClientInThePlaceOfItsOwn: who may make clients makes one of the same name when the one that the
+// command made is gone, and knows its secret. It gets no token that the tenant takes, also when the command runs again.
+func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	kc := keycloaktest.Real(t)
+	b := newBridgeOn(t, kc, nil)
+	made, _ := newOAuth(t, kc, b.file)
+	b.app.Reload()
+	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	if err == nil {
+		err = b.admin.DeleteClient(t.Context(), client.UUID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.ClientSecret = "known-to-mallory"
+	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"`+made.ClientID+`","secret":"`+made.ClientSecret+`","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"`+client.Tenant+`","scim.audience":"scim-bridge"}}`)
+	for _, more := range [][]string{nil, {"--rotate"}} {
+		if out, told, code := tokensCommand(t, kc, "new", b.file, more...); code == 0 || out != "" || !strings.Contains(told, "did not make it for this tenant") {
+			t.Errorf("with %v the command ends with %d %q %s", more, code, out, told)
+		}
+	}
+	if status, answer := made.ask(t, false, url.Values{"scope": {""}}); status == http.StatusOK {
+		b.with(answer["access_token"].(string)).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	} else {
+		t.Errorf("the token endpoint answers %d %v", status, answer)
 	}
 }
 
@@ -475,6 +512,11 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},
 		{"new --oauth --name idp", "a token is called idp already"},
 		{"new --oauth --scope nothing", "--scope"},
+		{"new --oauth --name a\x01b", "--name holds a control character"},
+		{"new --name a\x01b", "--name holds a control character"},
+		{"new --name ${HOME}", "--name holds ${...}"},
+		{"new --oauth --client-id a\x7f", "--client-id holds a control character"},
+		{"new --oauth --name " + strings.Repeat("n", 101), "--name is longer than"},
 		{"new --oauth --tenant nobody", "--tenant says which"},
 		{"revoke --oauth nobody", `has no entry "nobody"`},
 	} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,9 @@ from it, with --rotate for another secret; "tokens revoke --oauth" takes it back
 administrator's name and password are asked for as by setup.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := f.oauth.check(cmd)
+			if err == nil {
+				err = f.checkNames()
+			}
 			if err == nil && f.oauth.on {
 				return makeOAuth(cmd, f)
 			}
@@ -60,6 +64,28 @@ administrator's name and password are asked for as by setup.`,
 	flags.StringVar(&f.sha256, "sha256", "", "keep this `hash` of a token of another server, of 128 random bits or more, in place of making one")
 	return cmd
 }
+
+// checkNames refuses a name that the file which it is written into cannot have, before anything is made.
+func (f newTokenFlags) checkNames() error {
+	for flag, text := range map[string]string{"name": f.name, "client-id": f.oauth.clientID} {
+		err := config.CheckText(text)
+		switch {
+		case text == "":
+			continue
+		case err == nil && strings.TrimSpace(text) != text:
+			err = errors.New("begins or ends with a blank")
+		case err == nil && utf8.RuneCountInString(text) > maxName:
+			err = fmt.Errorf("is longer than %d characters", maxName)
+		}
+		if err != nil {
+			return codedError{exitUsage, fmt.Errorf("--%s %w", flag, err)}
+		}
+	}
+	return nil
+}
+
+// maxName leaves room in the 255 characters of a client id for what stands before the name.
+const maxName = 100
 
 // issued is what tokens new prints.
 type issued struct {

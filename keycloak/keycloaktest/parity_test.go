@@ -362,8 +362,8 @@ func (p *probe) do(req *http.Request) (int, http.Header, []byte) {
 
 // notInTheFake are calls about clients of OAuth, which the fake does not know: what needs them is tested on the
 // real Keycloak alone.
-var notInTheFake = strings.Fields(`AddAudience AddClientScope Asserters CreateAsserter CreateClientScope CreateOAuthClient DeleteClient
-	DirectRoles FindClientScope FindOAuthClient NewClientSecret OpenID RestoreOAuthClient TakesAssertions TokenOf`)
+var notInTheFake = strings.Fields(`AddClientScope Asserters CreateAsserter CreateClientScope CreateOAuthClient DeleteClient
+	DirectRoles FindClientScope FindOAuthClient NewClientSecret OpenID RestoreOAuthClient SetAudience TakesAssertions TokenOf`)
 
 // TestEveryCallOfTheClientIsInTheSuite reads the scenarios: a call that the suite
 // does not make is one in which the fake may lie.
