@@ -132,6 +132,7 @@ type request struct {
 	look       *guard.Look       // at the account that the request is about; nil for none yet
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
 	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
+	ending     bool              // whether the request says itself that the user is not active
 	atEnd      []func()          // what is released when the request ends
 }
 
@@ -387,6 +388,7 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	if err != nil {
 		return Answer{}, s.fail(r, err)
 	}
+	r.ending = doc[scim.AttrActive] == false
 	for _, name := range []string{scim.AttrExternalID, scim.AttrActive} {
 		if value, had := cur.resource.Document[name]; had && doc[name] == nil {
 			doc[name] = value
@@ -427,7 +429,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
 		return Answer{}, s.fail(r, err)
 	}
-	if deactivating(ops) {
+	if r.ending = deactivating(ops); r.ending {
 		r.lookEarly(ctx)
 	}
 	cur, err := r.writable(ctx)

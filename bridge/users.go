@@ -243,7 +243,16 @@ func managerOf(doc scim.Document) string {
 func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
 	ch, err := k.plan(ctx, r, cur, doc)
 	ch.ends = deactivates(cur, doc)
+	if err == nil && r.deactivatesAgain(cur, doc) { // the first time may have broken off before they ended
+		ch.plan = append(ch.plan, plan.Step{Kind: plan.EndSessions, User: cur.userID, Always: true})
+	}
 	return ch, err
+}
+
+// deactivatesAgain reports whether the client says that a user is inactive who is, and whom the tenant may deactivate.
+func (r *request) deactivatesAgain(cur current, doc scim.Document) bool {
+	party := r.Tenant.Party
+	return r.ending && doc[scim.AttrActive] == false && !mapping.Enabled(cur.user) && (party.Standing(cur.user) != mapping.Guest || party.Closes(cur.user))
 }
 
 func deactivates(cur current, doc scim.Document) bool {

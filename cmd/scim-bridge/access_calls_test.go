@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -141,5 +142,37 @@ func TestEveryOfflineSessionEnds(t *testing.T) {
 		if alive := l.alive(t); len(alive) > 0 {
 			t.Fatalf("offline tokens of %v live on", alive)
 		}
+	}
+}
+
+// TestADeactivationThatBrokeOffIsFinishedByTheNext: the account is disabled, and one of the calls that end its sessions
+// fails. The same request once more, as the detail says, ends them: nothing goes on when somebody enables the account in
+// Keycloak.
+func TestADeactivationThatBrokeOffIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct{ method, body, fails string }{
+		"a PATCH, the online sessions":      {http.MethodPatch, patchBody(`{"op":"replace","value":{"active":"False"}}`), endSessions},
+		"a PATCH, the list of offline ones": {http.MethodPatch, patchBody(`{"op":"replace","path":"active","value":false}`), listOffline},
+		"a PUT, an offline session":         {http.MethodPut, `{"userName":"jane","name":{"givenName":"J","familyName":"D"},"emails":[{"value":"jane@acme.test","primary":true}],"active":false}`, endOffline},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLeaver(t, 2)
+			l.login(t)
+			l.proxy.Inject(keycloaktest.Fault{Op: one.fails, Status: http.StatusInternalServerError})
+			if detail := l.refused(t, http.StatusInternalServerError, one.method, "/Users/"+l.id, one.body); !strings.Contains(detail, "repeating the request makes the others") {
+				t.Errorf("the detail is %q", detail)
+			}
+			l.proxy.ClearFaults()
+			l.proxy.ResetCalls()
+			l.must(t, one.method, "/Users/"+l.id, one.body)
+			if calls := l.proxy.Calls(); !slices.Contains(calls, endSessions) || !slices.Contains(calls, listOffline) || slices.Contains(calls, writeUser) {
+				t.Errorf("the repetition makes the calls %v", calls)
+			}
+			adminPut(t, l.proxy.Server(), "/admin/realms/"+l.realm+"/users/"+l.id, `{"username":"jane","firstName":"J","lastName":"D","email":"jane@acme.test","enabled":true}`)
+			if alive := l.alive(t); len(alive) > 0 {
+				t.Errorf("offline tokens of %v live on", alive)
+			}
+		})
 	}
 }
