@@ -100,15 +100,25 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 }
 
 // withoutSchemas is an extension without the list of schemas that scim2-models repeats in every
-// object that has one.
+// object that has one. Anything else of that name is an attribute of the extension.
 func withoutSchemas(extension any) any {
 	object, _ := extension.(map[string]any)
-	if _, ok := object[AttrSchemas]; !ok {
+	value, ok := object[AttrSchemas]
+	if !ok || !IsEmpty(value) && !IsListOfSchemas(value) {
 		return extension
 	}
 	object = maps.Clone(object)
 	delete(object, AttrSchemas)
 	return object
+}
+
+// IsListOfSchemas reports whether a value is a list of URNs, as the attribute schemas holds.
+func IsListOfSchemas(value any) bool {
+	list, _ := value.([]any)
+	return len(list) > 0 && !slices.ContainsFunc(list, func(element any) bool {
+		text, _ := element.(string)
+		return !IsURN(text)
+	})
 }
 
 // canonicalUnknown keeps what no schema knows as it is: nothing that a client

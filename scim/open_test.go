@@ -28,6 +28,7 @@ func TestAnAttributeNamedWithItsURNStandsInItsExtension(t *testing.T) {
 		"a URN that another one begins":         {`"urn:a:b":{"c":"1"},"urn:a:b:c":{"d":"2"},"urn:a:b:c:e":"3"`, `"urn:a:b":{"c":"1"},"urn:a:b:c":{"d":"2","e":"3"}`},
 		"an object that is an extension":        {`"urn:okta:app:1.0:user:custom":{"n":"1"}`, `"urn:okta:app:1.0:user:custom":{"n":"1"}`},
 		"schemas within it":                     {`"U":{"schemas":["U"],"a":"1"}`, `"U":{"a":"1"}`},
+		"an attribute called schemas":           {`"U":{"schemas":"S","a":"1"},"urn:acme:lists:2.0:User":{"schemas":["A","B"]}`, `"U":{"schemas":"S","a":"1"},"urn:acme:lists:2.0:User":{"schemas":["A","B"]}`},
 		"what is empty":                         {`"U":{"a":null},"U:b":""`, ``},
 		"what is no URN":                        {`"foo:bar:baz":"1","urn:x":"2","urn:a b:c:d":"3"`, `"foo:bar:baz":"1","urn:x":"2","urn:a b:c:d":"3"`},
 		"hostile names":                         {`"U":{"__proto__":{"x":1},"a\u0001b":"2","constructor":"3"}`, `"U":{"__proto__":{"x":1},"a\u0001b":"2","constructor":"3"}`},

@@ -166,7 +166,7 @@ func (w *work) extension(op Operation, p scim.AttrPath) error {
 		return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s takes an object of attributes", p.URN)
 	}
 	for _, name := range scim.SortedNames(object) {
-		if strings.EqualFold(name, scim.AttrSchemas) {
+		if strings.EqualFold(name, scim.AttrSchemas) && scim.IsListOfSchemas(object[name]) {
 			continue // scim2-models repeats it in every object that has a schema
 		}
 		if err := w.extensionMember(op.Op, p.URN, name, object[name]); err != nil {

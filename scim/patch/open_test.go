@@ -34,6 +34,9 @@ func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T
 		"keys whose order would tell an object from an extension": {
 			``, `{"op":"add","value":{"U:address":{"room":"1"},"U:badge":"B3"}}`, `"U":{"address":{"room":"1"},"badge":"B3"}`,
 		},
+		"an attribute called schemas, and the list of an object's schemas": {
+			`"U":{"schemas":"S"}`, `{"op":"add","value":{"U":{"schemas":["U"],"badge":"B"}}},{"op":"replace","value":{"U":{"schemas":"T"}}}`, `"U":{"schemas":"T","badge":"B"}`,
+		},
 		"a path that is the URN": {
 			`"U":{"badge":"B1","level":7}`, `{"op":"replace","path":"U","value":{"badge":"B2"}}`, `"U":{"badge":"B2","level":7}`,
 		},
