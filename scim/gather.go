@@ -22,12 +22,13 @@ func (rt *ResourceType) gather(body map[string]any) (map[string]any, error) {
 	return g.out, nil
 }
 
-// Gather is gather for a document that was stored. What would be there twice stays where it is.
+// Gather is gather for a document that was stored. What would be there twice stays where it is. An extension that was
+// published since, or in another spelling, is in that of its schema.
 func (rt *ResourceType) Gather(doc Document) Document {
 	if !hasQualified(doc) {
 		return doc
 	}
-	g := newGathering(rt.Under(Tolerant), doc)
+	g := newGathering(rt.Under(Tolerant), rt.respelled(doc))
 	for _, name := range SortedNames(doc) {
 		_ = g.member(name) // stays
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -254,4 +256,48 @@ func TestABulkRequestNamesWhatNoSchemaPublishes(t *testing.T) {
 	location, _ := results[0]["location"].(string)
 	o.id = location[strings.LastIndexByte(location, '/')+1:]
 	o.wants(t, `"U":{"badge":"B2","tags":["a","b"]}`)
+}
+
+// TestAnExtensionThatIsPublishedLater: what was stored before, in the client's spelling, is what the schema describes from
+// then on: read, changed and found under its names, and sent back by a PUT.
+func TestAnExtensionThatIsPublishedLater(t *testing.T) {
+	t.Parallel()
+	server := keycloaktest.NewFake(t).Server()
+	realm, admin := newEmptyRealm(t, server)
+	made := runSetup(t, server, realm)
+	before := newBridgeOf(t, made, realm, admin, nil)
+	jane := "/Users/" + before.create(t, "/Users", `{"userName":"jane","urn:acme:partner:2.0:user":{"Badge":"B1","Tags":["a"],"desk":{"Room":"1"},"other":"o"}}`)
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	schema := "version: 1\nschemas:\n  urn:acme:Partner:2.0:User:\n    resource: User\n    name: partner\n    attributes:\n      badge: {}\n      tags: { multiValued: true }\n      desk: { type: complex, subAttributes: { room: {} } }\n"
+	if err := os.WriteFile(file, []byte(schema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBridgeOf(t, made, realm, admin, func(c *config.Config) { c.Realms[realm].Tenants[0].Mapping = file })
+	const urn = "urn:acme:Partner:2.0:User"
+	wants := func(when, want string) map[string]any {
+		t.Helper()
+		got := written(b.must(t, http.MethodGet, jane, ""))
+		if diff := cmp.Diff(newStoredObject(t, `{"userName":"jane","active":true,"`+urn+`":`+want+`}`), got); diff != "" {
+			t.Errorf("%s it shows otherwise (-want +got):\n%s", when, diff)
+		}
+		return got
+	}
+	got := wants("before a change", `{"badge":"B1","tags":["a"],"desk":{"room":"1"},"other":"o"}`)
+	b.must(t, http.MethodPut, jane, string(encoded(t, got)))
+	b.must(t, http.MethodPatch, jane, patchBody(`{"op":"replace","path":"`+urn+`:badge","value":"B2"},{"op":"add","value":{"`+urn+`":{"tags":["b"],"desk":{"room":"2"}}}}`))
+	wants("after it", `{"badge":"B2","tags":["a","b"],"desk":{"room":"2"},"other":"o"}`)
+	for filter, want := range map[string]int{urn + `:badge eq "b2"`: 1, urn + `:badge eq "B1"`: 0, urn + `:desk.room eq "2"`: 1} {
+		if list, err := b.Find(t.Context(), "/Users", filter, ""); err != nil || len(list) != want {
+			t.Errorf("%s finds %d, %v, want %d", filter, len(list), err, want)
+		}
+	}
+}
+
+func newStoredObject(t *testing.T, text string) map[string]any {
+	t.Helper()
+	object, err := scim.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
 }
