@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -39,8 +40,9 @@ type OAuth struct {
 	admin   *keycloak.Client
 	options OAuthOptions
 
-	client keycloak.OAuthClient
-	secret bool // there is one to be shown
+	client  keycloak.OAuthClient
+	secret  bool // there is one to be shown
+	created bool // just now
 }
 
 // Errors of PlanOAuth.
@@ -177,8 +179,26 @@ func (p *OAuth) Secret(ctx context.Context) (string, error) {
 
 func (p *OAuth) create(ctx context.Context) (err error) {
 	p.client.UUID, err = p.admin.CreateOAuthClient(ctx, p.client)
+	p.created = err == nil
 	return err
 }
+
+// BrokeOff deletes a client that was just made, as the change failed with err: nobody was told its secret, and it may
+// have the roles that new users get. It is err, with what is left.
+func (p *OAuth) BrokeOff(ctx context.Context, err error) error {
+	if !p.created {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	if failed := p.admin.DeleteClient(ctx, p.client.UUID); failed != nil {
+		return fmt.Errorf("%w; the client %q is there and is of no use: delete it in Keycloak (%w)", err, p.client.ClientID, failed)
+	}
+	return fmt.Errorf("%w; the client %q was deleted again", err, p.client.ClientID)
+}
+
+// undoTime bounds the deletion of a client, which goes on when the command was given up.
+const undoTime = 10 * time.Second
 
 func (p *OAuth) addScope(ctx context.Context) error {
 	id, ok, err := p.admin.FindClientScope(ctx, ScopeSCIM)

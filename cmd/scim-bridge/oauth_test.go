@@ -349,6 +349,32 @@ func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestOAuthThatBreaksOff leaves no client whose secret nobody was told, with roles that new users get: the command does all
+// of it when it runs again.
+func TestOAuthThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
+	kc := proxy.Server()
+	b := newBridgeOn(t, kc, nil)
+	before := fileText(t, b.file)
+	for _, fails := range []string{"GET /users/{id}/role-mappings", "GET /clients/{client}/client-secret"} {
+		reached := proxy.Inject(keycloaktest.Fault{Op: fails, Status: http.StatusInternalServerError})
+		out, told, code := tokensCommand(t, kc, "new", b.file)
+		select {
+		case <-reached:
+		default:
+			t.Fatalf("nothing calls %s: %v", fails, proxy.Calls())
+		}
+		if _, found, err := b.admin.FindClient(t.Context(), "scim-"+b.realm+"-oauth"); code == 0 || out != "" || !strings.Contains(told, "was deleted again") || found || err != nil || fileText(t, b.file) != before {
+			t.Errorf("when %s fails the command ends with %d %q, the client is there: %t, %v\n%s", fails, code, out, found, err, told)
+		}
+		proxy.ClearFaults()
+	}
+	made, _ := newOAuth(t, kc, b.file)
+	b.app.Reload()
+	b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
+}
+
 // TestOAuthRevoked: the tokens that the client has are refused as soon as the file is read, and the client is gone.
 func TestOAuthRevoked(t *testing.T) {
 	t.Parallel()

@@ -144,11 +144,11 @@ func makeOAuth(cmd *cobra.Command, f newTokenFlags) error {
 		return err
 	}
 	if err := realm.Apply(ctx, changes); err != nil {
-		return err
+		return plan.BrokeOff(ctx, err)
 	}
 	out := grant{BaseURL: p.url(), TokenEndpoint: about.TokenEndpoint, ClientID: entry.ClientID, Scope: realm.ScopeSCIM, Name: entry.Name, Config: f.file}
 	if out.ClientSecret, err = plan.Secret(ctx); err != nil {
-		return fmt.Errorf("read the client's secret: %w", err)
+		return plan.BrokeOff(ctx, fmt.Errorf("read the client's secret: %w", err))
 	}
 	if !known {
 		out.Todo = keepEntry(c, at, entry)
