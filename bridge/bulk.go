@@ -81,7 +81,7 @@ func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Re
 	}
 	told, ok := errors.AsType[*scim.Error](err)
 	if !ok {
-		told = &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the operation failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
+		told = &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the operation failed inside this endpoint; ask the operator of this endpoint, whose log has the reason", Cause: err}
 	}
 	if told.Status >= http.StatusInternalServerError {
 		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.By.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))

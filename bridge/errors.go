@@ -73,7 +73,7 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
 	}
-	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside this endpoint; ask the operator of this endpoint, whose log has the reason", Cause: err}
 }
 
 // forbidden answers a write to who is protected.

@@ -26,10 +26,7 @@ func TestWhatWasStoredBeforeItsSchemaHasTheNamesOfTheSchema(t *testing.T) {
 		`"U":{"desk":{"Room":"1"}},"urn:a:b":{"Q":"1"},"U:badge":"B"`:             `"U":{"desk":{"room":"1"},"badge":"B"},"urn:a:b":{"Q":"1"}`,
 		`"U":"text"`: `"U":"text"`,
 	} {
-		doc := scim.Document{}
-		for name, value := range newStored(t, stored) {
-			doc[name] = value
-		}
+		doc := scim.Document(newStored(t, stored))
 		kept := scim.CloneValue(map[string]any(doc))
 		if diff := cmp.Diff(newStored(t, want), map[string]any(rt.Gather(doc))); diff != "" {
 			t.Errorf("Gather(%s) differs (-want +got):\n%s", stored, diff)

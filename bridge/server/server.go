@@ -218,7 +218,7 @@ func asSCIM(err error) *scim.Error {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e
 	}
-	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside the bridge; ask the operator of this endpoint, whose log has the reason", Cause: err}
+	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside this endpoint; ask the operator of this endpoint, whose log has the reason", Cause: err}
 }
 
 // log writes the one line of a request, without personal data: neither path nor
