@@ -1,4 +1,5 @@
 // Package app is the composition of a bridge: it builds one from a configuration, serves it, and applies
-// the files of the configuration when they change. Commands that need only the tenants, or only the clients of
-// Keycloak, get them here too, so that nothing is wired twice.
+// the files of the configuration when they change. What the commands of an operator do is here too, so that nothing is
+// wired twice: setting a realm up, tokens and clients of OAuth, doctor, explain, reading resources, and what a running
+// bridge is asked. They take options and return values: nothing here prints, asks or ends a process.
 package app

@@ -2,12 +2,10 @@ package app
 
 import (
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -94,19 +92,5 @@ func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.T
 	if len(tokens) == 0 {
 		return nil
 	}
-	return organizationTenant(o, like, tokens, publicURL)
-}
-
-// organizationTenant is foundTenant also without a credential.
-func organizationTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
-	id, err := keycloak.ParseOrganizationID(o.ID)
-	if err != nil || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == tenant.EveryOrganization {
-		return nil
-	}
-	path := tenant.OrganizationPath(like.Realm, o.Alias)
-	return &tenant.Tenant{
-		Path: path, Realm: like.Realm, Organization: tenant.Organization{ID: id, Alias: o.Alias},
-		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
-		BaseURL: tenant.BaseURL(publicURL, path), Mapping: like.Mapping, Tokens: tokens, CursorKey: like.CursorKey, Policy: like.Policy, Found: true, Entry: like.Entry,
-	}
+	return like.ForOrganization(o, tokens, publicURL)
 }

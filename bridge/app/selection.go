@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -51,7 +54,7 @@ func Select(ctx context.Context, c config.Config, path string, transport http.Ro
 	like := s.All[slices.IndexFunc(s.All, func(t *tenant.Tenant) bool {
 		return t.Path == tenant.OrganizationPath(name, tenant.EveryOrganization)
 	})]
-	t := organizationTenant(o, like, TokensOf(o, []byte(c.Realms[name].CredentialKey.Reveal()), revoked, func(string, string) {}), string(c.Server.PublicURL))
+	t := like.ForOrganization(o, TokensOf(o, []byte(c.Realms[name].CredentialKey.Reveal()), revoked, func(string, string) {}), string(c.Server.PublicURL))
 	if t == nil {
 		return s, fmt.Errorf("the organization %q cannot have an endpoint: its alias cannot stand in a URL", alias)
 	}
@@ -103,6 +106,38 @@ func (s Selection) WithTokens(ctx context.Context, c config.Config, t *tenant.Te
 		return t
 	}
 	return t.WithTokens(TokensOf(o, []byte(c.Realms[t.Realm].CredentialKey.Reveal()), revoked, func(string, string) {}))
+}
+
+// look finds out what the realm of a tenant, and of those beside it, has under the names of the mapping.
+func (s Selection) look(ctx context.Context, t *tenant.Tenant) error {
+	c := s.Clients[t.Realm]
+	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, s.Beside(t)...))
+	if keycloak.KindOf(err) == keycloak.Denied {
+		err = AccountError{Err: err, Doctor: t.Command("doctor")}
+	}
+	if err != nil {
+		return fmt.Errorf("look at the realm: %w", err)
+	}
+	t.SetFitness(report.Fitness())
+	if problem := t.Fitness().Problem; problem != "" {
+		return fmt.Errorf("the tenant %s answers nothing: %s; this says what to do: %s", t.Path, problem, t.Command("doctor"))
+	}
+	return nil
+}
+
+// selectLive is Select over a transport of its own.
+func selectLive(ctx context.Context, c config.Config, path string) (Selection, error) {
+	transport, err := NewTransport(c.Keycloak)
+	if err != nil {
+		return Selection{}, err
+	}
+	return Select(ctx, c, path, transport)
+}
+
+// service is one for the clients of the selection, which tells nobody what it does.
+func (s Selection) service(o bridge.Options) *bridge.Service {
+	o.Log = zap.NewNop()
+	return bridge.New(keycloak.NewRealms(s.Clients), o)
 }
 
 // OrganizationAt is the realm and the alias of the organization at a path, of a realm whose organizations
@@ -162,3 +197,9 @@ func (e AccountError) Error() string { return e.Err.Error() }
 
 // Unwrap is what Keycloak said.
 func (e AccountError) Unwrap() error { return e.Err }
+
+// ProblemsError is a file with problems.
+type ProblemsError struct{ Problems []config.Problem }
+
+// Error implements error.
+func (e ProblemsError) Error() string { return e.Problems[0].String() }

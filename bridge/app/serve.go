@@ -9,13 +9,29 @@ import (
 	"slices"
 	"time"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
+
+// Run serves a configuration until the context ends, with the log that it names. version is the program's.
+func Run(ctx context.Context, c config.Config, version string) error {
+	log, err := observe.NewLog(string(c.Log.Level))
+	if err != nil {
+		return err
+	}
+	a, err := New(c, Options{Log: log, Version: version})
+	if err != nil {
+		return err
+	}
+	return a.Serve(ctx)
+}
 
 // Serve answers on the listeners of the configuration until the context ends, then lets requests finish.
 func (a *App) Serve(ctx context.Context) error {

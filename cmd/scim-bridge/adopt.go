@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
@@ -50,7 +50,7 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 	if err := checkOutput(f.output); err != nil {
 		return err
 	}
-	socket, t, err := runningTenant(cmd, f.file, f.path)
+	running, t, err := runningTenant(cmd, f.file, f.path)
 	if err != nil {
 		return err
 	}
@@ -61,12 +61,17 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 			return errors.New("nothing was changed; --dry-run says what would be done to each")
 		}
 	}
-	var sum adoptions
-	err = control.Adoptions(cmd.Context(), socket, t.Path, f.mode, func(line json.RawMessage) error {
-		return sum.add(cmd.OutOrStdout(), line, f.output)
+	sum, err := running.Adopt(cmd.Context(), t, f.mode, func(a app.Adoption, line json.RawMessage) (err error) {
+		switch {
+		case f.output == "json":
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(line))
+		case a.Outcome != app.OwnAlready || a.Reason != "":
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), lineOf(a))
+		}
+		return err
 	})
 	if f.output == "text" {
-		sum.print(cmd.OutOrStdout(), f.mode)
+		printAdoptions(cmd.OutOrStdout(), sum, f.mode)
 	}
 	return err
 }
@@ -84,43 +89,8 @@ func opens(t control.Tenant, mode control.AdoptMode) string {
 	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
 }
 
-// adoptions counts what became of accounts and groups.
-type adoptions struct{ adopted, linked, refused, own, released, unproven int }
-
-// add counts an adoption and prints it, but for what was the tenant's already.
-func (s *adoptions) add(out io.Writer, line json.RawMessage, output string) error {
-	var a bridge.Adoption
-	if err := json.Unmarshal(line, &a); err != nil {
-		return err
-	}
-	switch a.Outcome {
-	case bridge.Own:
-		s.own++
-	case bridge.Refused:
-		s.refused++
-	case bridge.Adopted:
-		s.adopted++
-	case bridge.Released:
-		s.released++
-	}
-	if a.Linked {
-		s.linked++
-	}
-	if a.Unproven != "" {
-		s.unproven++
-	}
-	var err error
-	switch {
-	case output == "json":
-		_, err = fmt.Fprintln(out, string(line))
-	case a.Outcome != bridge.Own || a.Reason != "":
-		_, err = fmt.Fprintln(out, lineOf(a))
-	}
-	return err
-}
-
 // lineOf is an adoption for people.
-func lineOf(a bridge.Adoption) string {
+func lineOf(a app.Adoption) string {
 	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
 	if a.Linked {
 		text += ", linked"
@@ -137,17 +107,17 @@ func lineOf(a bridge.Adoption) string {
 	return text
 }
 
-func (s *adoptions) print(out io.Writer, mode control.AdoptMode) {
+func printAdoptions(out io.Writer, s app.Adoptions, mode control.AdoptMode) {
 	note := ""
 	if mode.DryRun {
 		note = "; nothing was changed"
 	}
 	if mode.Undo {
-		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
+		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.Released, s.Refused, note)
 		return
 	}
-	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.adopted, s.linked, s.refused, s.own, note)
-	if s.unproven > 0 {
-		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.unproven)
+	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.Adopted, s.Linked, s.Refused, s.Own, note)
+	if s.Unproven > 0 {
+		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.Unproven)
 	}
 }

@@ -32,7 +32,7 @@ func (b testBridge) controlled(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := app.NewServer(b.app.Control(), adminTimeout)
+	server := app.NewServer(b.app.Control(), app.AdminTimeout)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	text, err := os.ReadFile(b.file)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -206,11 +207,11 @@ func checkRefusal(t *testing.T, name string, r badRequest, status int, header ht
 // snapshot is all that the realm holds, as Keycloak tells.
 func (b testBridge) snapshot(t *testing.T) string {
 	t.Helper()
-	h, err := readBack(t.Context(), b.admin)
+	h, err := app.ReadBack(t.Context(), b.admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json.Marshal(map[string]any{"users": h.users, "groups": h.groups})
+	data, err := json.Marshal(map[string]any{"users": h.Users, "groups": h.Groups})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func newBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *
 }
 
 // newBridgeOf is newBridgeIn with what setup made.
-func newBridgeOf(t *testing.T, made result, realm string, admin *keycloak.Client, edit func(*config.Config)) testBridge {
+func newBridgeOf(t *testing.T, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) testBridge {
 	t.Helper()
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
@@ -89,7 +89,7 @@ func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testB
 }
 
 // runSetup runs the command as an operator would.
-func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...string) result {
+func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...string) app.Installed {
 	t.Helper()
 	return runSetupWith(t, append([]string{
 		"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
@@ -98,13 +98,13 @@ func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...st
 }
 
 // runSetupWith is runSetup with all of its arguments.
-func runSetupWith(t *testing.T, args []string) result {
+func runSetupWith(t *testing.T, args []string) app.Installed {
 	t.Helper()
 	out, told, code := command(t, "", args...)
 	if code != 0 {
 		t.Fatalf("setup ended with %d:\n%s", code, told)
 	}
-	var r result
+	var r app.Installed
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("setup printed %q: %v", out, err)
 	}

@@ -2,14 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 func newCheck() *cobra.Command {
@@ -26,32 +20,4 @@ func newCheck() *cobra.Command {
 	}
 	configFlag(cmd, &file)
 	return cmd
-}
-
-func configFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "config", "config.yaml", "the configuration `file`")
-}
-
-// printProblems prints each problem, with the line of the file where it may be shown.
-func printProblems(out io.Writer, problems []config.Problem) {
-	for _, p := range problems {
-		fmt.Fprintln(out, p)
-		if p.Excerpt != "" {
-			line := strconv.Itoa(p.Line)
-			fmt.Fprintf(out, "  %s | %s\n  %s | %s^\n", line, p.Excerpt, strings.Repeat(" ", len(line)), strings.Repeat(" ", max(0, p.Column-1)))
-		}
-	}
-}
-
-// load reads the configuration and prints its problems.
-func load(cmd *cobra.Command, file string) (config.Config, error) {
-	c, problems := config.Load(file)
-	if len(problems) == 0 {
-		problems = app.MappingProblems(c)
-	}
-	printProblems(cmd.ErrOrStderr(), problems)
-	if len(problems) > 0 {
-		return c, codedError{code: exitProblems}
-	}
-	return c, nil
 }

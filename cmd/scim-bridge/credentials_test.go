@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
@@ -240,7 +241,7 @@ func TestSecurity_25_NoTokenIsKept(t *testing.T) {
 	t.Parallel()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	out, _, _ := command(t, "", "tokens", "new", "--config", b.file, "--output", "json")
-	var made issued
+	var made app.IssuedToken
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatal(err)
 	}

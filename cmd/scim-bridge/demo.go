@@ -16,10 +16,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
@@ -34,7 +32,7 @@ type demo struct {
 	out    io.Writer
 	dir    string
 	admin  *keycloak.Client
-	made   result
+	made   app.Installed
 	bridge *client.Client
 }
 
@@ -91,28 +89,21 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // prepare makes the realm and the configuration.
 func (d *demo) prepare(ctx context.Context) (err error) {
-	if d.admin, err = adminClient(d.url, d.realm, "master", d.user, d.password); err != nil {
+	account := app.Administrator{Realm: "master", Name: d.user, Password: d.password}
+	if d.admin, err = account.Client(d.url, d.realm); err != nil {
 		return err
 	}
 	if err := d.admin.CreateRealm(ctx); err != nil {
 		return fmt.Errorf("make realm %s: %w", d.realm, err)
 	}
-	s := realm.NewSetup(d.admin, mapping.Default(scim.Tolerant), realm.Options{ClientID: "scim-bridge", Relax: true, Usernames: true})
-	changes, err := s.Plan(ctx)
-	if err == nil {
-		err = realm.Apply(ctx, changes)
-	}
-	if err != nil {
+	s := app.Setup{URL: d.url, Realm: d.realm, AdminRealm: account.Realm, ClientID: app.DefaultClientID, Relax: true, Usernames: true, Dir: d.dir}
+	if s.Listen, err = freeAddress(); err != nil {
 		return err
 	}
-	f := setupFlags{adminFlags: adminFlags{url: d.url, realm: d.realm}, clientID: "scim-bridge", out: d.dir}
-	if f.listen, err = freeAddress(); err != nil {
+	if s.AdminListen, err = freeAddress(); err != nil {
 		return err
 	}
-	if f.adminListen, err = freeAddress(); err != nil {
-		return err
-	}
-	if d.made, err = f.write(ctx, s); err != nil {
+	if d.made, err = s.All(ctx, d.admin); err != nil {
 		return err
 	}
 	d.bridge = &client.Client{Base: d.made.BaseURL, Token: d.made.Token, HTTP: &http.Client{Timeout: time.Minute}}
@@ -192,11 +183,11 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(d.out, "Provisioned in %s.\n\n", time.Since(start).Round(100*time.Millisecond))
-	held, err := readBack(ctx, d.admin)
+	held, err := app.ReadBack(ctx, d.admin)
 	if err != nil {
 		return err
 	}
-	return report(d.out, held, map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]})
+	return report(d.out, held.Compare(map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]}))
 }
 
 // invite says what to look at.

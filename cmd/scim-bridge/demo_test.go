@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -50,7 +51,7 @@ func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun
 		t.Fatal(err)
 	}
 	d.lines = bufio.NewScanner(out)
-	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	admin, err := app.Administrator{Realm: "master", Name: server.Admin, Password: server.Password}.Client(server.URL, realm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser(t *testing.T) {
 	t.Parallel()
 	server, realm := keycloaktest.Real(t), keycloaktest.RandomRealm()
 	d := newDemoRun(t, server, realm)
-	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	admin, err := app.Administrator{Realm: "master", Name: server.Admin, Password: server.Password}.Client(server.URL, realm)
 	if err != nil {
 		t.Fatal(err)
 	}

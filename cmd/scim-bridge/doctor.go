@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 )
 
 func newDoctor() *cobra.Command {
@@ -29,18 +28,6 @@ something failed, with 3 when the configuration has a problem.`,
 	return cmd
 }
 
-// tenantFlag says which tenant of the configuration a command is about.
-func tenantFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "tenant", "", "the `path` of the tenant: of one in the configuration or, as REALM/organizations/ALIAS, of an organization that is served with its own tokens; default: all, or the only one")
-}
-
-// diagnosis is what doctor prints of a tenant.
-type diagnosis struct {
-	Tenant   string          `json:"tenant"`
-	Realm    string          `json:"realm"`
-	Findings []realm.Finding `json:"findings"`
-}
-
 func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err := checkOutput(output); err != nil {
 		return err
@@ -49,41 +36,22 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	transport, err := app.NewTransport(c.Keycloak)
+	found, err := app.Diagnose(cmd.Context(), c, path)
 	if err != nil {
 		return err
-	}
-	s, err := app.Select(cmd.Context(), c, path, transport)
-	if err != nil {
-		return err
-	}
-	var found []diagnosis
-	for _, t := range s.List {
-		t = s.WithTokens(cmd.Context(), c, t)
-		found = append(found, diagnosis{t.Path, t.Realm, realm.Doctor(cmd.Context(), s.Clients[t.Realm], t, s.Beside(t)...)})
 	}
 	if output == "json" {
 		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": found})
 	} else {
 		printDiagnoses(cmd.OutOrStdout(), found)
 	}
-	if err == nil && slices.ContainsFunc(found, func(d diagnosis) bool { return d.count(realm.Fail) > 0 }) {
+	if err == nil && slices.ContainsFunc(found, func(d app.Diagnosis) bool { return d.Failed() > 0 }) {
 		return codedError{code: exitFailure}
 	}
 	return err
 }
 
-func (d diagnosis) count(s realm.Severity) int {
-	n := 0
-	for _, f := range d.Findings {
-		if f.Severity == s {
-			n++
-		}
-	}
-	return n
-}
-
-func printDiagnoses(out io.Writer, all []diagnosis) {
+func printDiagnoses(out io.Writer, all []app.Diagnosis) {
 	for _, d := range all {
 		fmt.Fprintf(out, "tenant %s, realm %s\n", d.Tenant, d.Realm)
 		for _, f := range d.Findings {
@@ -93,9 +61,9 @@ func printDiagnoses(out io.Writer, all []diagnosis) {
 			}
 		}
 		warnings := "warnings"
-		if d.count(realm.Warn) == 1 {
+		if d.Warned() == 1 {
 			warnings = "warning"
 		}
-		fmt.Fprintf(out, "%d passed, %d %s, %d failed\n", d.count(realm.Pass), d.count(realm.Warn), warnings, d.count(realm.Fail))
+		fmt.Fprintf(out, "%d passed, %d %s, %d failed\n", d.Passed(), d.Warned(), warnings, d.Failed())
 	}
 }

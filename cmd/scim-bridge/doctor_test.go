@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -26,7 +27,7 @@ type patient struct {
 func (p patient) diagnose(t *testing.T) (ill []realm.Finding, code int) {
 	t.Helper()
 	out, told, code := command(t, "", "doctor", "--config", p.file, "--output", "json")
-	var answer struct{ Tenants []diagnosis }
+	var answer struct{ Tenants []app.Diagnosis }
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Tenants) != 1 {
 		t.Fatalf("doctor ended with %d: %v %s%s", code, err, out, told)
 	}

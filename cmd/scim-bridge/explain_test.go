@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -46,10 +47,10 @@ func TestExplain(t *testing.T) {
 }
 
 // explained runs explain and reads its JSON.
-func explained(t *testing.T, input string, args ...string) (explanation, int) {
+func explained(t *testing.T, input string, args ...string) (app.Explanation, int) {
 	t.Helper()
 	out, told, code := command(t, input, append([]string{"explain", "--output", "json"}, args...)...)
-	var e explanation
+	var e app.Explanation
 	if err := json.Unmarshal([]byte(out), &e); err != nil {
 		t.Fatalf("explain ended with %d and printed %q: %s", code, out, told)
 	}

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"os"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 )
 
 func newExport() *cobra.Command {
@@ -25,7 +26,7 @@ nobody can read them.`,
 }
 
 func export(cmd *cobra.Command, config, path, name string) (err error) {
-	socket, t, err := runningTenant(cmd, config, path)
+	running, t, err := runningTenant(cmd, config, path)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 		name, endpoint string
 		page           int
 	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // a group is as large as it has members
-		e := transfer.Exporter{Client: operatorClient(socket, t), Out: buffer, Advance: bars.add(of.name)}
+		e := transfer.Exporter{Client: running.Client(t), Out: buffer, Advance: bars.add(of.name)}
 		if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
 			return err
 		}

@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 )
 
@@ -65,12 +63,12 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // it was read
-	socket, t, err := runningTenant(cmd, f.config, f.tenant)
+	running, t, err := runningTenant(cmd, f.config, f.tenant)
 	if err != nil {
 		return err
 	}
 	report := importReport{out: cmd.OutOrStdout(), json: f.output == "json"}
-	i := &transfer.Importer{Client: operatorClient(socket, t), Update: f.update, Report: report.fail}
+	i := &transfer.Importer{Client: running.Client(t), Update: f.update, Report: report.fail}
 	rows := transfer.File{In: file, Format: f.format}
 	if f.dryRun {
 		good, bad, err := i.Check(rows)
@@ -103,11 +101,6 @@ func leftRows(n int) error {
 		return nil
 	}
 	return codedError{code: exitFailure, err: fmt.Errorf("%d rows are left; correct them and run the same command again", n)}
-}
-
-// operatorClient speaks to a tenant of the bridge on a socket, as its operator.
-func operatorClient(socket string, t control.Tenant) *client.Client {
-	return &client.Client{Base: control.Root(t.Path), Agent: "scim-bridge", HTTP: control.Client(socket)}
 }
 
 // importReport prints the rows that are not imported.

@@ -7,8 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 )
 
 func newMapping() *cobra.Command {
@@ -41,11 +40,10 @@ func importMapping(cmd *cobra.Command, f adminFlags) error {
 	if err != nil {
 		return err
 	}
-	profile, err := admin.UserProfile(cmd.Context())
+	text, err := app.MappingOfRealm(cmd.Context(), admin)
 	if err != nil {
 		return err
 	}
-	file, notes := mapping.FromAnnotations(profile)
-	_, err = fmt.Fprint(cmd.OutOrStdout(), config.RenderMapping(file, notes))
+	_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -22,6 +23,9 @@ func tokensCommand(t *testing.T, kc keycloaktest.Server, verb, file string, more
 	t.Helper()
 	return command(t, "y\n", append([]string{"tokens", verb, "--oauth", "--config", file, "--admin-user", kc.Admin, "--admin-password", kc.Password}, more...)...)
 }
+
+// grant is what tokens new --oauth printed.
+type grant struct{ app.Grant }
 
 // newOAuth is tokensCommand for a client that has to be made.
 func newOAuth(t *testing.T, kc keycloaktest.Server, file string, more ...string) (made grant, told string) {

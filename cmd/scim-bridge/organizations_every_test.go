@@ -59,7 +59,7 @@ func (c customers) add(t *testing.T, admin *keycloak.Client, alias string) {
 func (c customers) token(t *testing.T, alias string) testBridge {
 	t.Helper()
 	out, told, code := command(t, "", "tokens", "new", "--config", c.realm.file, "--organization", alias, "--output", "json")
-	var made result
+	var made app.Installed
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatalf("tokens new ended with %d, %v:\n%s", code, err, told)
 	}
@@ -162,17 +162,17 @@ func TestTokensNewRefuses(t *testing.T) {
 		t.Errorf("tokens new = %d, %s", code, out)
 	}
 	dir := filepath.Dir(c.realm.file)
-	before, err := os.ReadFile(filepath.Join(dir, credentialKeyName))
+	before, err := os.ReadFile(filepath.Join(dir, app.CredentialKeyName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, told, code := command(t, "", "setup", "--url", c.server.URL, "--realm", c.realm.realm, "--admin-user", c.server.Admin, "--admin-password", c.server.Password, "--yes", "--all-organizations", "--out", dir); code != 0 {
 		t.Fatalf("setup again = %d, %s", code, told)
 	}
-	if after, err := os.ReadFile(filepath.Join(dir, credentialKeyName)); err != nil || string(after) != string(before) {
+	if after, err := os.ReadFile(filepath.Join(dir, app.CredentialKeyName)); err != nil || string(after) != string(before) {
 		t.Errorf("setup again made another key, which voids all credentials: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, secretName), []byte("wrong"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, app.SecretName), []byte("wrong"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, told, code := command(t, "", append(args, "--organization", "acme")...); code != exitFailure || !strings.Contains(told, "the bridge's own account") {

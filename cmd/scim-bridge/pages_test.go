@@ -33,7 +33,7 @@ func shown(t *testing.T, a *app.App, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := findTenant(all, path)
+	one, err := app.FindTenant(all, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
@@ -134,7 +135,7 @@ func TestTheBridgesOwnCredentialsAreAppliedWhileItRuns(t *testing.T) {
 	if n := len(fake.Calls()); n != 2 {
 		t.Errorf("after a change of nothing a list costs %d calls, want 2: the token is kept", n)
 	}
-	b.change(t, secretName, func(string) string { return "a-wrong-secret-of-the-client" })
+	b.change(t, app.SecretName, func(string) string { return "a-wrong-secret-of-the-client" })
 	b.refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 }
 
@@ -150,7 +151,7 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 		"no YAML":           {"config.yaml", func(string) string { return "{" }, "config.yaml:1"},
 		"an unknown key":    {"config.yaml", func(s string) string { return s + "relms: {}\n" }, "relms: unknown key"},
 		"a bad token":       {"tokens.yaml", func(s string) string { return s + "  - name: x\n    sha256: abc\n" }, "tokens.yaml:"},
-		"no file":           {secretName, func(string) string { return "" }, "is empty"},
+		"no file":           {app.SecretName, func(string) string { return "" }, "is empty"},
 		"a section lost":    {"config.yaml", func(s string) string { return strings.Replace(s, "credentials:", "account:", 1) }, "credentials"},
 		"a second of a key": {"config.yaml", func(s string) string { return s + "realms: {}\n" }, "realms"},
 	} {
@@ -332,7 +333,7 @@ func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 	l := newBusyClients(t, s.Base, s.Token, 4)
 	l.await()
 	out, told, code := command(t, "", "tokens", "new", "--config", s.file, "--output", "json")
-	var made issued
+	var made app.IssuedToken
 	if err := json.Unmarshal([]byte(out), &made); code != 0 || err != nil || made.Token == s.Token || made.Todo != "" {
 		t.Fatalf("tokens new ended with %d, %v: %s%s", code, err, out, told)
 	}
@@ -375,7 +376,7 @@ func TestTokensOfATenant(t *testing.T) {
 		}
 		return out + told
 	}
-	var made issued
+	var made app.IssuedToken
 	if err := json.Unmarshal([]byte(run("", 0, "new", "--scope", "users:read,groups:read", "--months", "0", "--name", "reader", "--output", "json")), &made); err != nil {
 		t.Fatal(err)
 	}
@@ -424,11 +425,11 @@ func TestTokensOfATenant(t *testing.T) {
 	if said := b.statusz(t); said != "" {
 		t.Errorf("without a token /statusz says %q", said)
 	}
-	file := filepath.Join(filepath.Dir(b.file), tokensName)
+	file := filepath.Join(filepath.Dir(b.file), app.TokensName)
 	if err := os.Rename(file, file+".origin"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(tokensName+".origin", file); err != nil {
+	if err := os.Symlink(app.TokensName+".origin", file); err != nil {
 		t.Fatal(err)
 	}
 	if told := run("", 0, "new"); !strings.Contains(told, "Add this to tokens in the origin of "+file) || !strings.Contains(told, "    sha256: ") {
@@ -470,7 +471,7 @@ func TestTokensOfAnOrganization(t *testing.T) {
 			acme, second := c.token(t, "acme"), c.token(t, "acme")
 			c.look(t)
 			out, told, code := command(t, "", "tokens", "list", "--config", c.realm.file, "--output", "json")
-			var list []listed
+			var list []app.ListedToken
 			if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 2 || list[0].Tenant != c.realm.realm+"/organizations/acme" {
 				t.Fatalf("tokens list ended with %d, %v: %s%s", code, err, out, told)
 			}

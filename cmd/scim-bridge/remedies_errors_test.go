@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -109,7 +110,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 func (b testBridge) another(t *testing.T, flags ...string) string {
 	t.Helper()
 	out, told, code := command(t, "", append([]string{"tokens", "new", "--config", b.file, "--output", "json"}, flags...)...)
-	var made issued
+	var made app.IssuedToken
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatalf("tokens new ended with %d: %s", code, told)
 	}

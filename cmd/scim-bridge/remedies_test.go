@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -135,7 +136,7 @@ func (p patient) findingsAt(t *testing.T, path string) []realm.Finding {
 		args = append(args, "--tenant", path)
 	}
 	out, told, code := command(t, "", args...)
-	var answer struct{ Tenants []diagnosis }
+	var answer struct{ Tenants []app.Diagnosis }
 	if err := json.Unmarshal([]byte(out), &answer); err != nil {
 		t.Fatalf("doctor ended with %d: %v %s%s", code, err, out, told)
 	}

@@ -1,47 +1,40 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
-	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
 // resourceKind is what a command reads.
 type resourceKind struct {
-	name, endpoint string
-	columns        []string // that list shows
-	sortBy         string
-	named          string // the attribute that get takes in place of an id
+	app.ResourceKind
+
+	columns []string // that list shows
+	sortBy  string
 }
 
 func newUsers() *cobra.Command {
-	return newResources(resourceKind{"users", "/Users", []string{"userName", "active", "name.givenName", "name.familyName", "emails.value", "id"}, "userName", scim.AttrUserName})
+	return newResources(resourceKind{app.ResourceKind{Name: "users", Endpoint: "/Users", Named: scim.AttrUserName}, []string{"userName", "active", "name.givenName", "name.familyName", "emails.value", "id"}, "userName"})
 }
 
 func newGroups() *cobra.Command {
-	return newResources(resourceKind{"groups", "/Groups", []string{"displayName", "externalId", "id"}, "displayName", scim.AttrDisplayName})
+	return newResources(resourceKind{app.ResourceKind{Name: "groups", Endpoint: "/Groups", Named: scim.AttrDisplayName}, []string{"displayName", "externalId", "id"}, "displayName"})
 }
 
 func newResources(k resourceKind) *cobra.Command {
-	cmd := &cobra.Command{Use: k.name, Short: "Read the " + k.name + " of a tenant as its clients see them", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: k.Name, Short: "Read the " + k.Name + " of a tenant as its clients see them", Args: cobra.NoArgs}
 	cmd.AddCommand(newResourcesList(k), newResourcesGet(k))
 	return cmd
 }
@@ -58,14 +51,14 @@ type listFlags struct {
 func newResourcesList(k resourceKind) *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the " + k.name + " of a tenant", Args: cobra.NoArgs,
-		Long: `List the ` + k.name + ` of a tenant as its clients see them, from Keycloak and with the
+		Use: "list", Short: "List the " + k.Name + " of a tenant", Args: cobra.NoArgs,
+		Long: `List the ` + k.Name + ` of a tenant as its clients see them, from Keycloak and with the
 configuration alone: neither a running bridge nor a token is needed. Long ones say on
 standard error how far they are.
 
 table aligns the columns; csv and json are for programs: json is an array of whole resources,
 or with --columns of those attributes.`,
-		Example: `  scim-bridge ` + k.name + ` list --filter '` + k.named + ` co "smith"' --sort-by meta.lastModified --descending`,
+		Example: `  scim-bridge ` + k.Name + ` list --filter '` + k.Named + ` co "smith"' --sort-by meta.lastModified --descending`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listResources(cmd, k, f) },
 	}
 	flags := cmd.Flags()
@@ -83,13 +76,19 @@ or with --columns of those attributes.`,
 func newResourcesGet(k resourceKind) *cobra.Command {
 	var file, path string
 	cmd := &cobra.Command{
-		Use: "get ID|" + strings.ToUpper(k.named), Short: "Print one of the " + k.name + " of a tenant as JSON", Args: exactly("the id or the " + k.named),
+		Use: "get ID|" + strings.ToUpper(k.Named), Short: "Print one of the " + k.Name + " of a tenant as JSON", Args: exactly("the id or the " + k.Named),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newReader(cmd, k, file, path)
 			if err != nil {
 				return err
 			}
-			return r.get(cmd.Context(), cmd.OutOrStdout(), args[0])
+			resource, err := r.Get(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(resource)
 		},
 	}
 	configFlag(cmd, &file)
@@ -97,74 +96,13 @@ func newResourcesGet(k resourceKind) *cobra.Command {
 	return cmd
 }
 
-// reader reads the resources of one tenant.
-type reader struct {
-	kind    resourceKind
-	call    bridge.Call
-	rt      *scim.ResourceType
-	service *bridge.Service
-	tell    io.Writer // how far it is
-}
-
-// commandPage is how many resources a page has that a command reads.
-const commandPage = 200
-
-func newReader(cmd *cobra.Command, k resourceKind, file, path string) (reader, error) {
+// newReader reads from the tenant that is meant.
+func newReader(cmd *cobra.Command, k resourceKind, file, path string) (*app.Reader, error) {
 	c, err := load(cmd, file)
 	if err != nil {
-		return reader{}, err
+		return nil, err
 	}
-	transport, err := app.NewTransport(c.Keycloak)
-	if err != nil {
-		return reader{}, err
-	}
-	s, err := app.Select(cmd.Context(), c, path, transport)
-	if err != nil {
-		return reader{}, err
-	}
-	t, err := s.One()
-	if err != nil {
-		return reader{}, err
-	}
-	if err := look(cmd.Context(), t, s.Beside(t), s.Clients[t.Realm]); err != nil {
-		return reader{}, err
-	}
-	service := bridge.New(keycloak.NewRealms(s.Clients), bridge.Options{
-		Log: zap.NewNop(), MaxResults: commandPage, CursorTimeout: time.Hour, Directory: directory.Options{MaxMemory: c.Index.MaxMemoryBytes},
-	})
-	rt := t.Mapping.User
-	if k.endpoint != rt.Endpoint {
-		rt = t.Mapping.Group
-	}
-	return reader{k, bridge.Call{By: t.Operator(), Endpoint: k.endpoint}, rt, service, cmd.ErrOrStderr()}, nil
-}
-
-// get prints the resource with an id, or else the one with a name.
-func (r reader) get(ctx context.Context, out io.Writer, text string) error {
-	r.call.ID = text
-	answer, err := r.service.Get(ctx, r.call)
-	if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusNotFound {
-		var found bridge.Answer
-		found, err = r.service.List(ctx, r.call, bridge.Query{Filter: filter.String(&filter.Compare{
-			Path: scim.AttrPath{Name: r.kind.named}, Op: filter.Eq, Value: text,
-		})})
-		list, _ := found.Body["Resources"].([]map[string]any)
-		switch {
-		case err != nil:
-		case len(list) == 0:
-			return fmt.Errorf("the tenant %s has none of the id or %s %q", r.call.By.Tenant.Path, r.kind.named, text)
-		case len(list) > 1:
-			return fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.By.Tenant.Path, r.kind.named, text)
-		default:
-			answer.Body = list[0]
-		}
-	}
-	if err != nil {
-		return err
-	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(answer.Body)
+	return app.NewReader(cmd.Context(), c, path, k.ResourceKind)
 }
 
 func listResources(cmd *cobra.Command, k resourceKind, f listFlags) error {
@@ -176,69 +114,20 @@ func listResources(cmd *cobra.Command, k resourceKind, f listFlags) error {
 	if err != nil {
 		return err
 	}
-	columns, err := r.columns(f.columns)
+	columns, err := r.Columns(f.columns)
 	if err != nil {
 		return err
 	}
-	whole := f.output == "json" && !cmd.Flags().Changed("columns")
-	if !whole {
-		r.call.Attributes = f.columns
+	o := app.ListOptions{Filter: f.filter, SortBy: f.sortBy, Descending: f.descending, Limit: f.limit, Attributes: f.columns}
+	if f.output == "json" && !cmd.Flags().Changed("columns") {
+		o.Attributes = nil
 	}
 	p := formats[f.output](cmd.OutOrStdout(), f.columns)
-	if err := r.walk(cmd.Context(), f, func(object map[string]any) error {
-		return p.row(object, columns)
-	}); err != nil {
+	tell := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
+	if err := r.List(cmd.Context(), o, tell, func(object map[string]any) error { return p.row(object, columns) }); err != nil {
 		return err
 	}
 	return p.end()
-}
-
-// columns are the attributes of some names.
-func (r reader) columns(names []string) ([]scim.AttrPath, error) {
-	out := make([]scim.AttrPath, len(names))
-	for i, name := range names {
-		path, err := r.rt.Resolve(name)
-		if err != nil || !path.Known() {
-			return nil, codedError{exitUsage, fmt.Errorf("--columns: %s have no attribute %q", r.kind.name, name)}
-		}
-		out[i] = path
-	}
-	return out, nil
-}
-
-// walk shows the resources one after the other. While an index is made it waits.
-func (r reader) walk(ctx context.Context, f listFlags, show func(map[string]any) error) error {
-	order := map[bool]string{true: "descending"}[f.descending]
-	for cursor, shown := "", 0; ; {
-		count := commandPage
-		if f.limit > 0 {
-			count = min(count, f.limit-shown)
-		}
-		answer, err := r.service.List(ctx, r.call, bridge.Query{Filter: f.filter, SortBy: f.sortBy, SortOrder: order, Count: &count, Cursor: &cursor})
-		if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusServiceUnavailable && errors.Is(err, directory.ErrIndexing) && ctx.Err() == nil {
-			fmt.Fprintln(r.tell, e.Detail)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		list, _ := answer.Body["Resources"].([]map[string]any)
-		for _, object := range list {
-			if err := show(object); err != nil {
-				return err
-			}
-			if shown++; shown == f.limit {
-				return nil
-			}
-		}
-		var more bool
-		if cursor, more = answer.Body["nextCursor"].(string); !more {
-			return nil
-		}
-		if shown%1000 == 0 {
-			fmt.Fprintf(r.tell, "%d of %v\n", shown, answer.Body["totalResults"])
-		}
-	}
 }
 
 // printer prints resources.

@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 )
 
 func newServe() *cobra.Command {
@@ -16,15 +15,7 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := observe.NewLog(string(c.Log.Level))
-			if err != nil {
-				return err
-			}
-			bridge, err := app.New(c, app.Options{Log: log, Version: buildVersion()})
-			if err != nil {
-				return err
-			}
-			return bridge.Serve(cmd.Context())
+			return app.Run(cmd.Context(), c, buildVersion())
 		},
 	}
 	configFlag(cmd, &file)

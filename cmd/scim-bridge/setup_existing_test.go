@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -85,7 +86,7 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	if code != 0 || !strings.Contains(told, "There are 2 users and 1 group already, of all organizations together.") || strings.Contains(told, "leave") {
 		t.Fatalf("setup = %d:\n%s", code, told)
 	}
-	written, problems := config.Load(filepath.Join(dir, configName))
+	written, problems := config.Load(filepath.Join(dir, app.ConfigName))
 	if len(problems) > 0 || written.Realms[b.realm].Organizations.Adopt != config.AdoptUnowned {
 		t.Errorf("setup wrote %+v, %v", written.Realms[b.realm], problems)
 	}
@@ -97,7 +98,7 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 // wantPolicy compares what setup wrote.
 func wantPolicy(t *testing.T, args []string, want [2]string) {
 	t.Helper()
-	c, problems := config.Load(filepath.Join(args[slices.Index(args, "--out")+1], configName))
+	c, problems := config.Load(filepath.Join(args[slices.Index(args, "--out")+1], app.ConfigName))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -46,7 +47,7 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
 	t.Helper()
 	realm := keycloaktest.RandomRealm()
-	admin, err := adminClient(server.URL, realm, "master", server.Admin, server.Password)
+	admin, err := app.Administrator{Realm: "master", Name: server.Admin, Password: server.Password}.Client(server.URL, realm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestSetupWritesForTheOwnerAlone(t *testing.T) {
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := newEmptyRealm(t, server)
 	made := runSetup(t, server, realm)
-	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), secretName)} {
+	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), app.SecretName)} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", filepath.Base(file), info.Mode(), err)
@@ -192,7 +193,7 @@ func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 					"setup", "--url", server.URL, "--realm", realm, "--admin-realm", realm, "--admin-user", "owner", "--admin-password", "Own-the-realm-1",
 					"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
 				}, of...)...)
-				var made result
+				var made app.Installed
 				if err := json.Unmarshal([]byte(out), &made); err != nil {
 					t.Fatalf("setup ended with %d: %s", code, told)
 				}
@@ -212,9 +213,9 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	b := newBridgeOn(t, fake.Server(), nil)
 	b.write(t, "config.yaml", func(s string) string { return s + "# of the operator\n" })
 	dir := filepath.Dir(b.file)
-	b.write(t, secretName, func(string) string { return "the-secret-of-another-realm" })
+	b.write(t, app.SecretName, func(string) string { return "the-secret-of-another-realm" })
 	there := func() []string {
-		return []string{readPage(t, b.file), readPage(t, filepath.Join(dir, tokensName)), readPage(t, filepath.Join(dir, secretName))}
+		return []string{readPage(t, b.file), readPage(t, filepath.Join(dir, app.TokensName)), readPage(t, filepath.Join(dir, app.SecretName))}
 	}
 	before := there()
 	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
@@ -242,7 +243,7 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "Next      write into " + filepath.Join(dir, configName) + " what it shall have of these lines"},
+		{[]string{"--mapping", mapping}, "Next      write into " + filepath.Join(dir, app.ConfigName) + " what it shall have of these lines"},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
 // TestSimulate: what each provider sends arrives as it was sent, twice under one prefix too, and
@@ -15,7 +16,7 @@ import (
 func TestSimulate(t *testing.T) {
 	t.Parallel()
 	for name, start := range bothServers() {
-		for provider := range providers() {
+		for provider := range simulate.Providers() {
 			t.Run(name+" "+provider, func(t *testing.T) {
 				t.Parallel()
 				b := newBridgeOn(t, start(t), nil)
@@ -25,7 +26,7 @@ func TestSimulate(t *testing.T) {
 					t.Fatalf("simulate ended with %d:\n%s%s", code, out, told)
 				}
 				out, told, code = command(t, "", append(args, "--delete", "--output", "json")...)
-				var report simulationReport
+				var report simulate.Report
 				if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || len(report.Wrong) != 0 {
 					t.Fatalf("simulate a second time ended with %d: %v\n%s%s", code, err, out, told)
 				}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -211,7 +212,7 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 func TestTheHintOfACommandNamesTheAccountThatIsMeant(t *testing.T) {
 	t.Parallel()
 	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	b.write(t, secretName, func(string) string { return "wrong" })
+	b.write(t, app.SecretName, func(string) string { return "wrong" })
 	hint := hintOf(t, []string{"users", "list", "--config", b.file})
 	if strings.Contains(hint, "administrator") || !strings.Contains(hint, "scim-bridge doctor --config "+b.file+" --tenant "+b.realm) {
 		t.Errorf("the hint is %q", hint)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -23,18 +22,6 @@ them (managedRoles). It needs no Keycloak.`,
 	cmd.Flags().StringVarP(&file, "file", "f", "mapping.yaml", "the mapping `file`")
 	outputFlag(cmd, &output)
 	return cmd
-}
-
-// outputFlag says how a command prints its result.
-func outputFlag(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVar(output, "output", "text", "how to print the result: text or json")
-}
-
-func checkOutput(output string) error {
-	if output != "text" && output != "json" {
-		return codedError{exitUsage, errors.New("--output is text or json")}
-	}
-	return nil
 }
 
 func validate(cmd *cobra.Command, file, output string) error {

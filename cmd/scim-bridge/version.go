@@ -10,6 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is set by the linker; see buildVersion.
+var version string
+
 // build is what the program was built from.
 type build struct {
 	Version  string `json:"version"`

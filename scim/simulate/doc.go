@@ -2,5 +2,5 @@
 // provision users and groups, in their order and their dialects.
 //
 // A run keeps what the provider's directory holds in the end, so that anybody can
-// compare it with what arrived.
+// compare it with what arrived. Run plays one, reads it back and reports.
 package simulate

@@ -1,18 +1,12 @@
-package main
+package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -21,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// place is where the tokens of one tenant are kept.
-type place interface {
+// tokenPlace is where the tokens of one tenant are kept.
+type tokenPlace interface {
 	// path is the tenant's, url that of its service root.
 	path() string
 	url() string
@@ -48,12 +42,16 @@ type filePlace struct {
 	base string
 }
 
-const withinASecond = "a running bridge that reads the file takes it within a second"
+// WithinASecond is when a running bridge takes what changes in a file.
+const WithinASecond = "a running bridge that reads the file takes it within a second"
 
-func (p filePlace) path() string           { return p.Path }
-func (p filePlace) url() string            { return p.base }
+func (p filePlace) path() string { return p.Path }
+
+func (p filePlace) url() string { return p.base }
+
 func (p filePlace) tokens() []config.Token { return p.Tokens }
-func (p filePlace) tenantKey() string      { return p.Key }
+
+func (p filePlace) tenantKey() string { return p.Key }
 
 func (p filePlace) accessTokens() []config.AccessToken { return p.AccessTokens }
 
@@ -66,128 +64,31 @@ func (p filePlace) entry(c config.Config) config.TenantEntry {
 	return config.TenantEntry{Index: -1}
 }
 
-// warn implements place. What is wrong with a tenant of the configuration says doctor.
+// warn implements tokenPlace. What is wrong with a tenant of the configuration says doctor.
 func (p filePlace) warn() (text, fix string) { return "", "" }
 
 func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, err error) {
 	if p.TokensFile == "" {
 		return "", fmt.Sprintf("Add this to %s.tokens in %s:\n%s", p.Where.Path, p.Where.File, t.Render()), nil
 	}
-	err = changeTokens(p.TokensFile, func(list []config.Token) []config.Token { return append(list, t) })
-	if errors.Is(err, errNotOurs) {
+	err = config.ChangeTokens(p.TokensFile, func(list []config.Token) []config.Token { return append(list, t) })
+	if errors.Is(err, config.ErrLink) {
 		return "", fmt.Sprintf("Add this to tokens in the origin of %s:\n%s", p.TokensFile, t.Render()), nil
 	}
-	return withinASecond, "", err
+	return WithinASecond, "", err
 }
 
 func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
 	if t.Where.File != p.TokensFile {
 		return "", fmt.Errorf("the token stands in %s:%d: remove it there; a running bridge sees that within a second", t.Where.File, t.Where.Line)
 	}
-	err := changeTokens(p.TokensFile, func(list []config.Token) []config.Token {
+	err := config.ChangeTokens(p.TokensFile, func(list []config.Token) []config.Token {
 		return slices.DeleteFunc(list, func(other config.Token) bool { return other.SHA256 == t.SHA256 })
 	})
-	if errors.Is(err, errNotOurs) {
+	if errors.Is(err, config.ErrLink) {
 		err = fmt.Errorf("remove it from the origin of the file, line %d: %w", t.Where.Line, err)
 	}
-	return withinASecond, err
-}
-
-// errNotOurs says that a file is made by something else.
-var errNotOurs = errors.New("the file is a link, as of a mounted Secret, and would be another one if it was written")
-
-// changeTokens writes a file of tokens anew.
-func changeTokens(file string, change func([]config.Token) []config.Token) error {
-	return replaceFile(file, func(out *os.File) error { return writeTokens(out, file, change) })
-}
-
-// replaceFile writes a file anew, all at once and alone, and closes it. The file that is put in its place is the
-// lock too.
-func replaceFile(file string, write func(out *os.File) error) error {
-	if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return errNotOurs
-	}
-	next := file + ".new"
-	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there: another scim-bridge tokens is changing the file; remove it if none is", next)
-	}
-	if err != nil {
-		return err
-	}
-	if err := write(out); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	return os.Rename(next, file)
-}
-
-// changeConfig changes the text of a configuration file. What the file says of a realm then is compared with what it
-// said: same makes the two alike when they differ in what shall be changed alone.
-func changeConfig(file, realmName string, change func([]byte) ([]byte, error), same func(before, after *config.Realm)) error {
-	return replaceFile(file, func(out *os.File) error {
-		data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
-		if err == nil {
-			data, err = change(data)
-		}
-		if err != nil {
-			return errors.Join(err, out.Close())
-		}
-		if err := errors.Join(keepMode(out, file), writeAll(out, data)); err != nil {
-			return err
-		}
-		return differs(file, out.Name(), realmName, same)
-	})
-}
-
-// differs is an error when two files differ in more than same makes alike.
-func differs(before, after, realmName string, same func(before, after *config.Realm)) error {
-	loaded := map[string]config.Config{}
-	for _, file := range []string{before, after} {
-		c, problems := config.Load(file)
-		if len(problems) > 0 {
-			return fmt.Errorf("with this change the configuration has a problem: %s", strings.ReplaceAll(problems[0].String(), after, before))
-		}
-		loaded[file] = c
-	}
-	old, now := loaded[before].Realms[realmName], loaded[after].Realms[realmName]
-	same(&old, &now)
-	loaded[before].Realms[realmName], loaded[after].Realms[realmName] = old, now
-	a, err := json.Marshal(loaded[before])
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(loaded[after])
-	if err == nil && !bytes.Equal(a, b) {
-		err = config.ErrByHand
-	}
-	return err
-}
-
-// keepMode gives a file the mode of another one.
-func keepMode(out *os.File, file string) error {
-	info, err := os.Stat(file)
-	if err == nil {
-		err = out.Chmod(info.Mode().Perm())
-	}
-	return err
-}
-
-// writeAll writes a file to the disk, and closes it.
-func writeAll(out *os.File, data []byte) error {
-	_, err := out.Write(data)
-	if err == nil {
-		err = out.Sync()
-	}
-	return errors.Join(err, out.Close())
-}
-
-func writeTokens(out *os.File, file string, change func([]config.Token) []config.Token) error {
-	list, problems := config.LoadTokens(file)
-	if len(problems) > 0 {
-		return errors.Join(errors.New(problems[0].String()), out.Close())
-	}
-	list.Tokens = change(list.Tokens)
-	return errors.Join(keepMode(out, file), writeAll(out, []byte(list.Render())))
+	return WithinASecond, err
 }
 
 // organizationPlace is an organization that brings its own credentials.
@@ -218,8 +119,10 @@ func newOrganizationPlace(c config.Config, name string, client *keycloak.Client,
 	}, err
 }
 
-func (p organizationPlace) path() string      { return p.tenantPath }
-func (p organizationPlace) url() string       { return p.base }
+func (p organizationPlace) path() string { return p.tenantPath }
+
+func (p organizationPlace) url() string { return p.base }
+
 func (p organizationPlace) tenantKey() string { return p.organization.ID }
 
 func (p organizationPlace) accessTokens() []config.AccessToken { return p.override.AccessTokens }
@@ -240,7 +143,7 @@ func (p organizationPlace) warn() (text, fix string) {
 
 func (p organizationPlace) tokens() []config.Token {
 	var out []config.Token
-	for _, t := range app.TokensOf(p.organization, p.key, p.revoked, func(string, string) {}) {
+	for _, t := range TokensOf(p.organization, p.key, p.revoked, func(string, string) {}) {
 		out = append(out, config.Token{Name: t.Name, KeyID: config.KeyID(t.KeyID), SHA256: t.SHA256, Expires: config.Expiry{Time: t.Expires}, Scopes: t.Scopes.Names()})
 	}
 	return out
@@ -249,11 +152,11 @@ func (p organizationPlace) tokens() []config.Token {
 func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo string, err error) {
 	token := tokenOf(t)
 	if p.revoked.Has(p.organization.ID, token) {
-		return "", "", codedError{exitUsage, errors.New("that token was revoked for this organization and stays so: make another one")}
+		return "", "", UsageError{errors.New("that token was revoked for this organization and stays so: make another one")}
 	}
 	entry, err := auth.Entry(p.key, p.organization.ID, token)
 	if err != nil {
-		return "", "", codedError{exitUsage, err}
+		return "", "", UsageError{err}
 	}
 	taken, err = p.set(ctx, append(p.organization.Attributes[auth.AttrCredentials], entry))
 	return taken, "", err

@@ -1,0 +1,158 @@
+package app
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// The files of a directory that setup writes.
+const (
+	ConfigName = "config.yaml"
+	ValuesName = "values.yaml" // for the Helm chart
+	SecretName = "secret"
+	// CredentialKeyName is the file with which credentials of organizations are signed.
+	CredentialKeyName = "credential-key" //nolint:gosec // the name of a file
+	TokensName        = "tokens.yaml"
+)
+
+// TokenName is the name of the token that Write makes, and TokenMonths how long it is good.
+const (
+	TokenName   = "idp"
+	TokenMonths = 12
+)
+
+// Installation is a directory with a configuration that Serve takes as it is, with the secret of its client and a new token.
+type Installation struct {
+	Dir   string
+	Draft config.Draft // Write names the files in it
+	Every bool         // serve every organization that has a credential: a key for those in place of a token
+	Helm  bool         // write the values of the chart too
+}
+
+// Installed is what Write wrote.
+type Installed struct {
+	BaseURL string `json:"baseURL,omitempty"`
+	Token   string `json:"token,omitempty"`
+	Config  string `json:"config"`
+	// Kept says that Config was there already: what would have been written is in this file.
+	Kept string `json:"kept,omitempty"`
+	// Missing are the lines of Kept that Config does not have.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Write makes the directory with config.yaml, the client's secret and a token. A config.yaml that is there is the
+// operator's, and a bridge may run on it: it is kept, and so is all that it names.
+func (i Installation) Write(secret string) (Installed, error) {
+	d := i.Draft
+	d.SecretFile, d.TokensFile, d.Socket = SecretName, TokensName, i.socket()
+	if i.Every {
+		d.CredentialKeyFile = CredentialKeyName
+	}
+	file := filepath.Join(i.Dir, ConfigName)
+	if _, err := os.Stat(file); err == nil {
+		d.SecretFile += next
+		if err := i.writeDraft(d, file+next, secret); err != nil {
+			return Installed{}, err
+		}
+		missing, err := missingLines(file, config.Render(d))
+		return Installed{Config: file, Kept: file + next, Missing: missing}, err
+	}
+	token, keyID, sum := auth.NewToken()
+	tokens := config.TokenList{Tokens: []config.Token{{
+		Name: TokenName, KeyID: config.KeyID(keyID), SHA256: sum, Expires: config.Expiry{Time: time.Now().AddDate(0, TokenMonths, 0)},
+	}}}
+	if err := errors.Join(os.MkdirAll(i.Dir, 0o700), i.writeCredentials(tokens), i.writeDraft(d, file, secret)); err != nil {
+		return Installed{}, err
+	}
+	c, problems := config.Load(file)
+	if len(problems) > 0 {
+		return Installed{}, fmt.Errorf("the new configuration has a problem: %s", problems[0])
+	}
+	if i.Every {
+		return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), tenant.OrganizationPath(d.Realm, "ALIAS")), Config: file}, nil
+	}
+	path := c.Realms[d.Realm].Tenants[0].Path
+	return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
+}
+
+// CommandLine is a command line that a shell takes apart into the same words.
+func CommandLine(words ...string) string { return tenant.CommandLine(words...) }
+
+// next is the end of the names of files that are kept from those in use.
+const next = ".new"
+
+// writeDraft writes a configuration and the secret that it names.
+func (i Installation) writeDraft(d config.Draft, file, secret string) error {
+	err := errors.Join(
+		os.WriteFile(filepath.Join(i.Dir, d.SecretFile), []byte(secret), 0o600),
+		os.WriteFile(file, []byte(config.Render(d)), 0o600),
+	)
+	if i.Helm && err == nil {
+		err = os.WriteFile(filepath.Join(i.Dir, ValuesName+strings.TrimPrefix(filepath.Base(file), ConfigName)), []byte(config.RenderValues(d)), 0o600)
+	}
+	return err
+}
+
+// writeCredentials writes the key of organizations' credentials, or the tokens of the tenant.
+func (i Installation) writeCredentials(tokens config.TokenList) error {
+	if !i.Every {
+		return os.WriteFile(filepath.Join(i.Dir, TokensName), []byte(tokens.Render()), 0o600)
+	}
+	return writeNew(filepath.Join(i.Dir, CredentialKeyName), rand.Text()+rand.Text())
+}
+
+// writeNew writes a file that is not there yet: another key would void all credentials.
+func writeNew(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the directory
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
+}
+
+// socket is the name of the control socket in the new directory, "" where its path would be
+// too long for one.
+func (i Installation) socket() string {
+	const name = "control.sock"
+	dir, err := filepath.Abs(i.Dir)
+	if err != nil || len(filepath.Join(dir, name)) > config.MaxSocket {
+		return ""
+	}
+	return name
+}
+
+// missingLines are the lines of a text that a file does not have, but for comments and the name of the new secret.
+func missingLines(file, text string) ([]string, error) {
+	held, err := os.ReadFile(file) //nolint:gosec // the operator names the directory
+	if err != nil {
+		return nil, err
+	}
+	bare := func(line string) string {
+		line, _, _ = strings.Cut(line, " #")
+		return strings.TrimLeft(strings.TrimSpace(line), "- ")
+	}
+	has := map[string]bool{"": true}
+	for line := range strings.Lines(string(held)) {
+		has[bare(line)] = true
+	}
+	var out []string
+	for line := range strings.Lines(text) {
+		if line = bare(line); !has[line] && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "clientSecretFile:") {
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}

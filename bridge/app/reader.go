@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
+)
+
+// ResourceKind is what a Reader reads.
+type ResourceKind struct {
+	Name     string // users or groups
+	Endpoint string
+	Named    string // the attribute that Get takes in place of an id
+}
+
+// Reader reads the resources of one tenant as its clients see them, from Keycloak and with the configuration alone.
+type Reader struct {
+	kind    ResourceKind
+	call    bridge.Call
+	rt      *scim.ResourceType
+	service *bridge.Service
+}
+
+// readerPage is how many resources a page has that a Reader reads.
+const readerPage = 200
+
+// NewReader reads from the tenant at a path, with "" from the only one.
+func NewReader(ctx context.Context, c config.Config, path string, k ResourceKind) (*Reader, error) {
+	s, err := selectLive(ctx, c, path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.One()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.look(ctx, t); err != nil {
+		return nil, err
+	}
+	service := s.service(bridge.Options{
+		MaxResults: readerPage, CursorTimeout: time.Hour, Directory: directory.Options{MaxMemory: c.Index.MaxMemoryBytes},
+	})
+	rt := t.Mapping.User
+	if k.Endpoint != rt.Endpoint {
+		rt = t.Mapping.Group
+	}
+	return &Reader{k, bridge.Call{By: t.Operator(), Endpoint: k.Endpoint}, rt, service}, nil
+}
+
+// Get is the resource with an id, or else the one with a name.
+func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
+	call := r.call
+	call.ID = text
+	answer, err := r.service.Get(ctx, call)
+	if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusNotFound {
+		var found bridge.Answer
+		found, err = r.service.List(ctx, call, bridge.Query{Filter: filter.String(&filter.Compare{
+			Path: scim.AttrPath{Name: r.kind.Named}, Op: filter.Eq, Value: text,
+		})})
+		list, _ := found.Body["Resources"].([]map[string]any)
+		switch {
+		case err != nil:
+		case len(list) == 0:
+			return nil, fmt.Errorf("the tenant %s has none of the id or %s %q", r.call.By.Tenant.Path, r.kind.Named, text)
+		case len(list) > 1:
+			return nil, fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.By.Tenant.Path, r.kind.Named, text)
+		default:
+			answer.Body = list[0]
+		}
+	}
+	return answer.Body, err
+}
+
+// Columns are the attributes of some names.
+func (r *Reader) Columns(names []string) ([]scim.AttrPath, error) {
+	out := make([]scim.AttrPath, len(names))
+	for i, name := range names {
+		path, err := r.rt.Resolve(name)
+		if err != nil || !path.Known() {
+			return nil, UsageError{fmt.Errorf("--columns: %s have no attribute %q", r.kind.Name, name)}
+		}
+		out[i] = path
+	}
+	return out, nil
+}
+
+// ListOptions say which resources are listed, and what of them.
+type ListOptions struct {
+	Filter, SortBy string
+	Descending     bool
+	Limit          int      // 0 for all
+	Attributes     []string // nil for whole resources
+}
+
+// List shows the resources one after the other, and tells now and then how far it is. While an index is made it waits.
+func (r *Reader) List(ctx context.Context, o ListOptions, tell func(string), show func(map[string]any) error) error {
+	call := r.call
+	call.Attributes = o.Attributes
+	order := map[bool]string{true: "descending"}[o.Descending]
+	for cursor, shown := "", 0; ; {
+		count := readerPage
+		if o.Limit > 0 {
+			count = min(count, o.Limit-shown)
+		}
+		answer, err := r.service.List(ctx, call, bridge.Query{Filter: o.Filter, SortBy: o.SortBy, SortOrder: order, Count: &count, Cursor: &cursor})
+		if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusServiceUnavailable && errors.Is(err, directory.ErrIndexing) && ctx.Err() == nil {
+			tell(e.Detail)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		list, _ := answer.Body["Resources"].([]map[string]any)
+		for _, object := range list {
+			if err := show(object); err != nil {
+				return err
+			}
+			if shown++; shown == o.Limit {
+				return nil
+			}
+		}
+		var more bool
+		if cursor, more = answer.Body["nextCursor"].(string); !more {
+			return nil
+		}
+		if shown%1000 == 0 {
+			tell(fmt.Sprintf("%d of %v", shown, answer.Body["totalResults"]))
+		}
+	}
+}

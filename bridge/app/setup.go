@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// DefaultClientID is the id of the service account that nobody named.
+const DefaultClientID = realm.DefaultClientID
+
+// Setup makes a realm fit for a bridge and, with a Dir, writes a configuration for it. Its steps are Check, Look,
+// Offers, Plan, Apply and Write, in this order.
+type Setup struct {
+	URL        string // of Keycloak
+	Realm      string
+	AdminRealm string // of the administrator's account
+	ClientID   string // of the service account
+	Mapping    string // the file whose attributes the realm shall declare, "" for the built-in mapping
+	// Organization is the alias of the one that the endpoint is for, "" for the realm; with Every each one that has a
+	// credential has an endpoint.
+	Organization string
+	Every        bool
+	ManageRealm  bool // grant manage-realm where nothing less opens Organizations
+	// What else shall be changed, as realm.Options.
+	Relax, Scripts, Restrict, Usernames, Feed bool
+
+	Dir                            string // of the configuration, "" for none
+	Helm                           bool   // write the values of the chart too
+	Listen, AdminListen, PublicURL string // "" for the defaults
+	Existing                       string // what holds for users that are there already: one of ExistingChoices, or ""
+	// ProtectUsers are the names of users, and ProtectGroups the paths of groups, that clients shall never change.
+	ProtectUsers, ProtectGroups []string
+
+	admin         *keycloak.Client
+	mapping       *mapping.Mapping
+	organization  keycloak.OrganizationID
+	users, groups []config.Identified
+	setup         *realm.Setup
+	changes       []realm.Change
+}
+
+// Check refuses options that name nothing good or do not go together.
+func (s *Setup) Check() error {
+	switch {
+	case s.Realm == "" || s.Realm == "master":
+		return UsageError{errors.New("--realm names the realm to make fit; it cannot be master")}
+	case s.Helm && s.Dir == "":
+		return UsageError{errors.New("--helm writes into the directory that --out names")}
+	case s.Dir == "" && len(s.ProtectUsers)+len(s.ProtectGroups) > 0:
+		return UsageError{errors.New("--protect-user and --protect-group write into the configuration that --out names")}
+	case s.Every && s.Organization != "":
+		return UsageError{errors.New("--organization is for one, --all-organizations for every one")}
+	case s.Dir != "" && config.Public(s.Dir):
+		return UsageError{fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", s.Dir)}
+	}
+	return s.checkExisting()
+}
+
+// Look compiles the mapping and looks up by their ids what the options name, with an administrator's client of the realm.
+// A mapping file that has problems is a ProblemsError.
+func (s *Setup) Look(ctx context.Context, admin *keycloak.Client) (err error) {
+	s.admin = admin
+	if err := s.load(); err != nil {
+		return err
+	}
+	if err := s.findOrganization(ctx); err != nil {
+		return err
+	}
+	s.users, s.groups, err = realm.Identify(ctx, admin, s.ProtectUsers, s.ProtectGroups)
+	return err
+}
+
+// load compiles the mapping file, whose name becomes absolute for config.yaml.
+func (s *Setup) load() error {
+	if s.Mapping != "" {
+		var err error
+		if s.Mapping, err = filepath.Abs(s.Mapping); err != nil {
+			return err
+		}
+	}
+	m, problems := LoadMapping(config.Tenant{Mapping: s.Mapping, Profile: config.ProfileTolerant})
+	if len(problems) > 0 {
+		return ProblemsError{problems}
+	}
+	s.mapping = m
+	return nil
+}
+
+// findOrganization looks up the id of the organization: the tenant is bound to it.
+func (s *Setup) findOrganization(ctx context.Context) error {
+	if s.Organization == "" {
+		return nil
+	}
+	o, found, err := s.admin.FindOrganization(ctx, s.Organization)
+	switch {
+	case keycloak.KindOf(err) == keycloak.NoOrganization:
+		return fmt.Errorf("realm %s: Organizations are disabled; enable them in the realm's settings", s.Realm)
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("realm %s: no organization has the alias %q", s.Realm, s.Organization)
+	}
+	s.organization, err = keycloak.ParseOrganizationID(o.ID)
+	return err
+}
+
+// Offers looks which of the options that are not set would change something.
+func (s *Setup) Offers(ctx context.Context) (realm.Offer, error) {
+	return realm.Offers(ctx, s.admin, s.mapping)
+}
+
+// Plan lists what Apply would change; nothing when the realm is right already. It changes nothing.
+func (s *Setup) Plan(ctx context.Context) (todo []string, err error) {
+	s.setup = realm.NewSetup(s.admin, s.mapping, realm.Options{
+		ClientID: s.ClientID, Relax: s.Relax, Scripts: s.Scripts, Restrict: s.Restrict, Usernames: s.Usernames, Feed: s.Feed, Organizations: s.Every || s.Organization != "", ManageRealm: s.ManageRealm,
+		Again: s.again(),
+	})
+	s.changes, err = s.setup.Plan(ctx)
+	return texts(s.changes), err
+}
+
+// again is the command line that runs setup for the same realm and the same mapping.
+func (s *Setup) again() string {
+	words := []string{"scim-bridge", "setup", "--url", s.URL, "--realm", s.Realm}
+	for _, one := range [][3]string{
+		{"--admin-realm", s.AdminRealm, "master"}, {"--client-id", s.ClientID, DefaultClientID}, {"--mapping", s.Mapping, ""}, {"--organization", s.Organization, ""},
+	} {
+		if one[1] != one[2] {
+			words = append(words, one[0], one[1])
+		}
+	}
+	if s.Every {
+		words = append(words, "--all-organizations")
+	}
+	if s.ManageRealm {
+		words = append(words, "--allow-manage-realm")
+	}
+	return tenant.CommandLine(words...)
+}
+
+// Apply carries out the plan, and lists what is left for the operator.
+func (s *Setup) Apply(ctx context.Context) (left []string, err error) {
+	if err := realm.Apply(ctx, s.changes); err != nil {
+		return nil, err
+	}
+	return s.setup.Missing(ctx)
+}
+
+// Write makes the directory with config.yaml, the secret and the token.
+func (s *Setup) Write(ctx context.Context) (Installed, error) {
+	secret, err := s.setup.Secret(ctx)
+	if err != nil {
+		return Installed{}, fmt.Errorf("read the client's secret: %w", err)
+	}
+	scope, adopt := s.decided()
+	return Installation{Dir: s.Dir, Every: s.Every, Helm: s.Helm, Draft: config.Draft{
+		Scope: scope, Adopt: adopt,
+		KeycloakURL: s.URL, Realm: s.Realm, ClientID: s.ClientID,
+		Organization: s.Organization, OrganizationID: s.organization.String(),
+		ProtectedUsers: s.users, ProtectedGroups: s.groups, Mapping: s.Mapping,
+		Listen: config.Address(s.Listen), AdminListen: config.Address(s.AdminListen), PublicURL: s.PublicURL,
+	}}.Write(secret)
+}
+
+// All does every step but Check and Offers, and asks nobody.
+func (s *Setup) All(ctx context.Context, admin *keycloak.Client) (Installed, error) {
+	err := s.Look(ctx, admin)
+	if err == nil {
+		_, err = s.Plan(ctx)
+	}
+	if err == nil {
+		_, err = s.Apply(ctx)
+	}
+	if err != nil {
+		return Installed{}, err
+	}
+	return s.Write(ctx)
+}

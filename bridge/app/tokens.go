@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// ListedToken is a credential as tokens list shows it.
+type ListedToken struct {
+	Tenant  string     `json:"tenant"`
+	Name    string     `json:"name"`
+	KeyID   string     `json:"keyID,omitempty"`
+	Scopes  []string   `json:"scopes"`
+	Expires *time.Time `json:"expires,omitempty"`
+	State   string     `json:"state"` // good, expires soon or expired
+	// ClientID and Issuer say whose access tokens are taken; of a token they are absent. Without an issuer it is a
+	// client of the realm.
+	ClientID string `json:"clientID,omitempty"`
+	Issuer   string `json:"issuer,omitempty"`
+}
+
+// ListTokens are the credentials of the tenant that is meant, or of all, without their secrets.
+func ListTokens(ctx context.Context, c config.Config, of TokenChoice, now time.Time) ([]ListedToken, error) {
+	places, err := of.places(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	out := []ListedToken{}
+	for _, p := range places {
+		for _, t := range p.tokens() {
+			out = append(out, listed(p.path(), t, now))
+		}
+		for _, a := range p.accessTokens() {
+			out = append(out, ListedToken{Tenant: p.path(), Name: a.Name, ClientID: a.ClientID, Issuer: string(a.Issuer), State: "good", Scopes: strings.Fields(tenant.ScopesOf(a.Scopes).String())})
+		}
+	}
+	return out, nil
+}
+
+func listed(path string, t config.Token, now time.Time) ListedToken {
+	out := ListedToken{Tenant: path, Name: t.Name, KeyID: string(t.KeyID), State: "good", Scopes: strings.Fields(tenant.ScopesOf(t.Scopes).String())}
+	if t.Expires.IsZero() {
+		return out
+	}
+	out.Expires = &t.Expires.Time
+	switch left := t.Expires.Sub(now); {
+	case left <= 0:
+		out.State = "expired"
+	case left <= tenant.SoonExpires:
+		out.State = "expires soon"
+	}
+	return out
+}
+
+// NewToken is a token that a tenant shall take.
+type NewToken struct {
+	Name   string // "" for one of the month
+	Months int    // how long it is good; 0 for ever
+	Scopes []config.TokenScope
+	SHA256 *config.Digest // of a token of another server; nil to make one
+}
+
+// IssuedToken is a token that a tenant takes: what tokens new prints.
+type IssuedToken struct {
+	BaseURL string `json:"baseURL,omitempty"`
+	Token   string `json:"token,omitempty"` // once
+	Config  string `json:"config"`
+	Name    string `json:"name"`
+	KeyID   string `json:"keyID,omitempty"`
+	Todo    string `json:"todo,omitempty"` // what the operator has to do
+
+	// Warning says why the endpoint refuses users nevertheless, and Fix what to do.
+	Warning string `json:"warning,omitempty"`
+	Fix     string `json:"fix,omitempty"`
+
+	Taken string `json:"-"` // when a running bridge takes it, where there is nothing to do
+}
+
+// IssueToken makes a token for the tenant that is meant, and keeps its hash.
+func IssueToken(ctx context.Context, c config.Config, of TokenChoice, n NewToken) (IssuedToken, error) {
+	p, err := of.place(ctx, c)
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	token, text := n.make(time.Now())
+	if token.Name, err = ownName(p.tokens(), token, n.Name); err != nil {
+		return IssuedToken{}, UsageError{err}
+	}
+	out := IssuedToken{BaseURL: p.url(), Token: text, Config: c.File, Name: token.Name, KeyID: string(token.KeyID)}
+	if out.Taken, out.Todo, err = p.add(ctx, token); err != nil {
+		return IssuedToken{}, err
+	}
+	out.Warning, out.Fix = p.warn()
+	return out, nil
+}
+
+// make is the token without a name, and its text, "" for one of another server.
+func (n NewToken) make(now time.Time) (t config.Token, text string) {
+	if n.Months > 0 {
+		t.Expires.Time = now.UTC().AddDate(0, n.Months, 0).Truncate(time.Second)
+	}
+	t.Scopes = n.Scopes
+	if n.SHA256 != nil {
+		t.SHA256 = *n.SHA256
+		return t, ""
+	}
+	text, id, sum := auth.NewToken()
+	t.KeyID, t.SHA256 = config.KeyID(id), sum
+	return t, text
+}
+
+// ownName is a name that no other token of the tenant has.
+func ownName(tokens []config.Token, token config.Token, asked string) (string, error) {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(tokens, func(t config.Token) bool { return t.Name == name })
+	}
+	if slices.ContainsFunc(tokens, func(t config.Token) bool { return t.SHA256 == token.SHA256 }) {
+		return "", errors.New("the tenant has that token already")
+	}
+	if asked != "" {
+		if taken(asked) {
+			return "", fmt.Errorf("a token is called %s already: give another --name", asked)
+		}
+		return asked, nil
+	}
+	name := TokenName + "-" + time.Now().UTC().Format("2006-01")
+	for n := 2; taken(name); n++ {
+		name = fmt.Sprintf("%s-%s-%d", TokenName, time.Now().UTC().Format("2006-01"), n)
+	}
+	return name, nil
+}
+
+// RevokeToken takes the one token back that a name or a key id stands for, and says when a running bridge refuses
+// it. An organization may have several entries of one token.
+func RevokeToken(ctx context.Context, c config.Config, of TokenChoice, which string) (name, taken string, err error) {
+	p, err := of.place(ctx, c)
+	if err != nil {
+		return "", "", err
+	}
+	var found []config.Token
+	for _, t := range p.tokens() {
+		same := func(other config.Token) bool { return other.SHA256 == t.SHA256 }
+		if (t.Name == which || string(t.KeyID) == which) && !slices.ContainsFunc(found, same) {
+			found = append(found, t)
+		}
+	}
+	switch {
+	case len(found) == 0 && slices.ContainsFunc(p.accessTokens(), func(a config.AccessToken) bool { return a.Name == which }):
+		return "", "", UsageError{fmt.Errorf("%q is an entry of accessTokens: say --oauth", which)}
+	case len(found) == 0:
+		return "", "", UsageError{fmt.Errorf("the tenant %s has no token %q; this shows them: %s", p.path(), which, tenant.CommandLine("scim-bridge", "tokens", "list", "--config", c.File, "--tenant", p.path()))}
+	case len(found) > 1:
+		return "", "", UsageError{fmt.Errorf("%d tokens are called %q: give the key id", len(found), which)}
+	}
+	taken, err = p.remove(ctx, found[0])
+	return found[0].Name, taken, err
+}

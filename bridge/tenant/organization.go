@@ -1,0 +1,24 @@
+package tenant
+
+import (
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// ForOrganization is the tenant of an organization with its tokens, of the tenant that says what holds for all
+// organizations of the realm (EveryOrganization). publicURL is the bridge's. It is nil when the alias of the organization
+// cannot stand in a URL.
+func (t *Tenant) ForOrganization(o keycloak.Organization, tokens []Token, publicURL string) *Tenant {
+	id, err := keycloak.ParseOrganizationID(o.ID)
+	if err != nil || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == EveryOrganization {
+		return nil
+	}
+	path := OrganizationPath(t.Realm, o.Alias)
+	return &Tenant{
+		Path: path, Realm: t.Realm, Organization: Organization{ID: id, Alias: o.Alias},
+		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
+		BaseURL: BaseURL(publicURL, path), Mapping: t.Mapping, Tokens: tokens, CursorKey: t.CursorKey, Policy: t.Policy, Found: true, Entry: t.Entry,
+	}
+}

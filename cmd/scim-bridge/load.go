@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "config.yaml", "the configuration `file`")
+}
+
+// printProblems prints each problem, with the line of the file where it may be shown.
+func printProblems(out io.Writer, problems []config.Problem) {
+	for _, p := range problems {
+		fmt.Fprintln(out, p)
+		if p.Excerpt != "" {
+			line := strconv.Itoa(p.Line)
+			fmt.Fprintf(out, "  %s | %s\n  %s | %s^\n", line, p.Excerpt, strings.Repeat(" ", len(line)), strings.Repeat(" ", max(0, p.Column-1)))
+		}
+	}
+}
+
+// load reads the configuration and prints its problems.
+func load(cmd *cobra.Command, file string) (config.Config, error) {
+	c, problems := config.Load(file)
+	if len(problems) == 0 {
+		problems = app.MappingProblems(c)
+	}
+	printProblems(cmd.ErrOrStderr(), problems)
+	if len(problems) > 0 {
+		return c, codedError{code: exitProblems}
+	}
+	return c, nil
+}
+
+// tenantFlag says which tenant of the configuration a command is about.
+func tenantFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "tenant", "", "the `path` of the tenant: of one in the configuration or, as REALM/organizations/ALIAS, of an organization that is served with its own tokens; default: all, or the only one")
+}
+
+// problemsOf prints the problems of a file that an error is about.
+func problemsOf(cmd *cobra.Command, err error) error {
+	if of, is := errors.AsType[app.ProblemsError](err); is {
+		printProblems(cmd.ErrOrStderr(), of.Problems)
+		return codedError{code: exitProblems}
+	}
+	return err
+}
