@@ -169,9 +169,9 @@ type kind interface {
 	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
 	// requests to the bridge can.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// resume changes what stands in the way of a creation that failed with err and may be
+	// resume changes what stands in the way of a creation that failed with failure and may be
 	// taken up in its place; ok is false when there is nothing of that kind.
-	resume(ctx context.Context, r *request, doc scim.Document, err error) (ch change, ok bool, err2 error)
+	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch change, ok bool, err error)
 	// created completes what was planned with the ids that Keycloak gave.
 	created(after current, out apply.Outcome) current
 	// resource is what the answer shows; it may read what the projection asks for.

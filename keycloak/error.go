@@ -55,16 +55,15 @@ type FieldError struct {
 // Error is for the log: it names the operation, the kind, the status and the
 // fields, and not Keycloak's text, which may repeat values.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s (status %d)", e.Op, e.Kind, e.Status)
-	var textSb56 strings.Builder
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %s (status %d)", e.Op, e.Kind, e.Status)
 	for _, f := range e.Fields {
-		textSb56.WriteString(" " + f.Field + "=" + f.Code)
+		text.WriteString(" " + f.Field + "=" + f.Code)
 	}
-	text += textSb56.String()
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text.WriteString(": " + e.Err.Error())
 	}
-	return text
+	return text.String()
 }
 
 // Unwrap returns the cause.

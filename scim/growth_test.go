@@ -86,10 +86,10 @@ func TestAProjectionHasABoundOfNames(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]bool{1000: true, 1001: false} {
 		names := slices.Repeat([]string{"title"}, n)
-		_, err1 := scim.UserType().NewProjection(names, nil)
-		_, err2 := scim.UserType().NewProjection(nil, names)
-		if (err1 == nil) != want || (err2 == nil) != want {
-			t.Errorf("%d names: %v, %v", n, err1, err2)
+		_, shows := scim.UserType().NewProjection(names, nil)
+		_, hides := scim.UserType().NewProjection(nil, names)
+		if (shows == nil) != want || (hides == nil) != want {
+			t.Errorf("%d names: %v, %v", n, shows, hides)
 		}
 	}
 }

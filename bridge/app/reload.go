@@ -123,9 +123,9 @@ func (a *App) keepListeners(c *config.Config) []string {
 
 // sameKeys reports whether two sections have the same keys and values.
 func sameKeys(a, b any) bool {
-	one, err1 := json.Marshal(a)
-	two, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(one, two)
+	one, oneErr := json.Marshal(a)
+	two, twoErr := json.Marshal(b)
+	return oneErr == nil && twoErr == nil && bytes.Equal(one, two)
 }
 
 // newClients makes the clients of realms that are new or have other credentials, and takes the

@@ -61,9 +61,9 @@ func parseEntry(parts []string) (tenant.Token, error) {
 		return tenant.Token{}, ErrEntry
 	}
 	out := tenant.Token{Name: parts[0], KeyID: parts[1]}
-	n, err1 := hex.Decode(out.SHA256[:], []byte(parts[2]))
-	scopes, err2 := strconv.ParseUint(parts[4], 10, 8)
-	if err1 != nil || n != len(out.SHA256) || err2 != nil {
+	n, hashErr := hex.Decode(out.SHA256[:], []byte(parts[2]))
+	scopes, scopesErr := strconv.ParseUint(parts[4], 10, 8)
+	if hashErr != nil || n != len(out.SHA256) || scopesErr != nil {
 		return tenant.Token{}, ErrEntry
 	}
 	out.Scopes = tenant.Scopes(scopes)

@@ -175,9 +175,9 @@ func TestForgedAccessTokens(t *testing.T) {
 func TestAccessTokensByEveryKindOfKey(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
-	ec, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	_, ed, err2 := ed25519.GenerateKey(rand.Reader)
-	if err := errors.Join(err1, err2); err != nil {
+	ec, ecErr := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	_, ed, edErr := ed25519.GenerateKey(rand.Reader)
+	if err := errors.Join(ecErr, edErr); err != nil {
 		t.Fatal(err)
 	}
 	i.SetKey("ec", ec)

@@ -200,14 +200,14 @@ func collect(tenantKey string, values []string) (versions []*version, damaged bo
 		if !ok || !strings.HasPrefix(rest, "|") {
 			continue
 		}
-		stamp, rest, ok1 := strings.Cut(rest[1:], "|")
-		numbers, rest, ok2 := strings.Cut(rest, "|")
-		sum, text, ok3 := strings.Cut(rest, "|")
-		first, second, ok4 := strings.Cut(numbers, "/")
-		number, err1 := strconv.Atoi(first)
-		count, err2 := strconv.Atoi(second)
-		_, err3 := strconv.ParseInt(stamp, 36, 64)
-		if !ok1 || !ok2 || !ok3 || !ok4 || errors.Join(err1, err2, err3) != nil || number < 1 || number > count || count > maxPieces {
+		stamp, rest, stamped := strings.Cut(rest[1:], "|")
+		numbers, rest, numbered := strings.Cut(rest, "|")
+		sum, text, summed := strings.Cut(rest, "|")
+		first, second, counted := strings.Cut(numbers, "/")
+		number, numberErr := strconv.Atoi(first)
+		count, countErr := strconv.Atoi(second)
+		_, stampErr := strconv.ParseInt(stamp, 36, 64)
+		if !stamped || !numbered || !summed || !counted || errors.Join(numberErr, countErr, stampErr) != nil || number < 1 || number > count || count > maxPieces {
 			damaged = true
 			continue
 		}

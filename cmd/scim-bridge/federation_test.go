@@ -139,10 +139,10 @@ func federationRows() []federationRow {
 						return false
 					}
 				}
-				sales, err1 := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales" and userName eq "found"`, "")
-				all, err2 := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales"`, "")
-				nobody, err3 := f.Find(t.Context(), "/Users", `externalId eq "nobodys"`, "")
-				return errors.Join(err1, err2, err3) == nil && len(sales) == 1 && len(all) == len(federationRows()) && len(nobody) == 0
+				sales, salesErr := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales" and userName eq "found"`, "")
+				all, allErr := f.Find(t.Context(), "/Users", departmentOf+` eq "Sales"`, "")
+				nobody, nobodyErr := f.Find(t.Context(), "/Users", `externalId eq "nobodys"`, "")
+				return errors.Join(salesErr, allErr, nobodyErr) == nil && len(sales) == 1 && len(all) == len(federationRows()) && len(nobody) == 0
 			},
 		},
 		{uid: "met", text: "POST with the `userName`", method: http.MethodPost, path: "/Users", body: `{"userName":"met","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"met2@acme.test","primary":true}]}`},

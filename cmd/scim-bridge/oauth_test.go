@@ -275,9 +275,9 @@ func TestOAuthAgain(t *testing.T) {
 	}
 	b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
 	restored, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
-	roles, err2 := b.admin.DirectRoles(t.Context(), account)
-	if err != nil || err2 != nil || !restored.Plain || restored.Audience != client.Audience || !slices.Contains(restored.Scopes, "scim") || len(roles) > 0 {
-		t.Errorf("the client is %+v, %v, with the roles %v, %v", restored, err, roles, err2)
+	roles, rolesErr := b.admin.DirectRoles(t.Context(), account)
+	if err != nil || rolesErr != nil || !restored.Plain || restored.Audience != client.Audience || !slices.Contains(restored.Scopes, "scim") || len(roles) > 0 {
+		t.Errorf("the client is %+v, %v, with the roles %v, %v", restored, err, roles, rolesErr)
 	}
 	rotated, told := newOAuth(t, kc, b.file, "--rotate")
 	if rotated.ClientSecret == "" || rotated.ClientSecret == made.ClientSecret || !strings.Contains(told, "another secret") {

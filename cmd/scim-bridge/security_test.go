@@ -89,11 +89,11 @@ func (b testBridge) unharmed(t *testing.T, server keycloaktest.Server, text, vic
 			t.Errorf("%s: the account has the attribute %s %v", attribute, name, values)
 		}
 	}
-	groups, err1 := b.admin.UserGroups(t.Context(), id)
-	links, err2 := b.admin.Links(t.Context(), id)
-	rights, err3 := b.admin.EffectiveRoles(t.Context(), id, b.management(t))
-	if err1 != nil || err2 != nil || err3 != nil || len(groups) > 0 || len(links) > 0 || len(rights) > 0 || b.rolesOf(t, text) != "" {
-		t.Errorf("%s: the account has groups %v, links %v, rights %v and roles %q; %v %v %v", attribute, groups, links, rights, b.rolesOf(t, text), err1, err2, err3)
+	groups, groupsErr := b.admin.UserGroups(t.Context(), id)
+	links, linksErr := b.admin.Links(t.Context(), id)
+	rights, rightsErr := b.admin.EffectiveRoles(t.Context(), id, b.management(t))
+	if groupsErr != nil || linksErr != nil || rightsErr != nil || len(groups) > 0 || len(links) > 0 || len(rights) > 0 || b.rolesOf(t, text) != "" {
+		t.Errorf("%s: the account has groups %v, links %v, rights %v and roles %q; %v %v %v", attribute, groups, links, rights, b.rolesOf(t, text), groupsErr, linksErr, rightsErr)
 	}
 	if text == victim || inside.ID != text || len(inside.RequiredActions) > 0 || inside.EmailVerified || inside.ServiceAccount != "" || inside.Federation != "" || b.canLogIn(t, server, userName, "Mine-of-the-attacker-1") {
 		t.Errorf("%s: the account is %+v", attribute, inside)

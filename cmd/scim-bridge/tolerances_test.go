@@ -122,8 +122,8 @@ func (c stray) send(t *testing.T, profile config.Profile) (int, string) {
 		}
 	})
 	user, err := b.send(t, http.MethodPost, "/Users", `{`+coreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}],"phoneNumbers":[{"value":"1"}]}`)
-	group, err2 := b.send(t, http.MethodPost, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":%q}]}`, user["id"]))
-	if err := errors.Join(err, err2); err != nil {
+	group, groupErr := b.send(t, http.MethodPost, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":%q}]}`, user["id"]))
+	if err := errors.Join(err, groupErr); err != nil {
 		t.Fatal(err)
 	}
 	ids := strings.NewReplacer("USER", fmt.Sprint(user["id"]), "GROUP", fmt.Sprint(group["id"]))

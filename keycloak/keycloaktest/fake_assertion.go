@@ -56,13 +56,13 @@ func publicKey(jwks string) (any, error) {
 	k := set.Keys[0]
 	decode := base64.RawURLEncoding.DecodeString
 	if k.Kty == "RSA" {
-		n, err1 := decode(k.N)
-		e, err2 := decode(k.E)
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, errors.Join(err1, err2)
+		n, modulusErr := decode(k.N)
+		e, exponentErr := decode(k.E)
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, errors.Join(modulusErr, exponentErr)
 	}
-	x, err1 := decode(k.X)
-	y, err2 := decode(k.Y)
-	if err := errors.Join(err1, err2); err != nil {
+	x, xErr := decode(k.X)
+	y, yErr := decode(k.Y)
+	if err := errors.Join(xErr, yErr); err != nil {
 		return nil, err
 	}
 	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))

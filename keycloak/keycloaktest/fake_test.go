@@ -122,16 +122,16 @@ func TestAHeldCallWaitsAndEndsWithItsRequest(t *testing.T) {
 }
 
 // overlap runs two calls so that both have read before either has written.
-func overlap(t *testing.T, fake *kct.Fake, op string, first, second func() error) (err1, err2 error) {
+func overlap(t *testing.T, fake *kct.Fake, op string, first, second func() error) (ofFirst, ofSecond error) {
 	t.Helper()
 	release := make(chan struct{})
 	reached := fake.Inject(kct.Fault{Op: op, Nth: 1, Stage: kct.Between, Hold: release})
 	answer := make(chan error, 1)
 	go func() { answer <- first() }()
 	<-reached
-	err2 = second()
+	ofSecond = second()
 	close(release)
-	return <-answer, err2
+	return <-answer, ofSecond
 }
 
 func TestOverlappingUpdatesOfOneUserMix(t *testing.T) {
@@ -143,10 +143,10 @@ func TestOverlappingUpdatesOfOneUserMix(t *testing.T) {
 			return c.UpdateUser(t.Context(), id, attributesOf(map[string][]string{"k": {value}}))
 		}
 	}
-	err1, err2 := overlap(t, fake, "PUT /users/{id}", update("one"), update("two"))
+	ofFirst, ofSecond := overlap(t, fake, "PUT /users/{id}", update("one"), update("two"))
 	u, err := c.User(t.Context(), id)
-	if err1 != nil || err2 != nil || err != nil {
-		t.Fatalf("errors: %v, %v, %v", err1, err2, err)
+	if ofFirst != nil || ofSecond != nil || err != nil {
+		t.Fatalf("errors: %v, %v, %v", ofFirst, ofSecond, err)
 	}
 	if diff := cmp.Diff([]string{"one", "two"}, slices.Sorted(slices.Values(u.Attributes["k"]))); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
@@ -195,9 +195,9 @@ func TestOverlappingCallsAnswerAsKeycloaksTransactions(t *testing.T) {
 				t.Fatalf("CreateGroup() = %v", err)
 			}
 			call := func() error { return test.run(t.Context(), c, user, group) }
-			err1, err2 := overlap(t, fake, test.op, call, call)
-			if keycloak.KindOf(err1) != test.want || err2 != nil {
-				t.Errorf("overlapping calls = %v, %v, want %s and none", err1, err2, test.want)
+			ofFirst, ofSecond := overlap(t, fake, test.op, call, call)
+			if keycloak.KindOf(ofFirst) != test.want || ofSecond != nil {
+				t.Errorf("overlapping calls = %v, %v, want %s and none", ofFirst, ofSecond, test.want)
 			}
 		})
 	}

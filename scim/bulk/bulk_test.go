@@ -50,13 +50,13 @@ func (s *server) do(_ context.Context, op bulk.Operation) bulk.Result {
 		s.unresolved = append(s.unresolved, name)
 	}
 	s.done = append(s.done, name+" "+string(data))
-	err1 := s.fails[key]
-	if err1 == nil {
-		err1 = s.once[key]
+	failure := s.fails[key]
+	if failure == nil {
+		failure = s.once[key]
 		delete(s.once, key)
 	}
-	if err1 != nil {
-		return bulk.Result{Status: err1.Status, Err: err1}
+	if failure != nil {
+		return bulk.Result{Status: failure.Status, Err: failure}
 	}
 	switch op.Method {
 	case http.MethodPost:

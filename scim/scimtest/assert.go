@@ -102,9 +102,9 @@ func holdsOne(op string, got, want any) bool {
 		list, ok := got.([]any)
 		return ok && strconv.Itoa(len(list)) == fmt.Sprint(want)
 	case "gte":
-		one, err1 := strconv.ParseFloat(text, 64)
-		two, err2 := strconv.ParseFloat(fmt.Sprint(want), 64)
-		return err1 == nil && err2 == nil && one >= two
+		one, noNumber := strconv.ParseFloat(text, 64)
+		two, noLimit := strconv.ParseFloat(fmt.Sprint(want), 64)
+		return noNumber == nil && noLimit == nil && one >= two
 	case "type":
 		_, isBool := got.(bool)
 		return want == "integer" && isInteger(got) || want == "boolean" && isBool
