@@ -188,6 +188,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string, 
 	if t.Profile == "" {
 		t.Profile = ProfileTolerant
 	}
+	k.tolerances(path, t.Tolerances, t.Profile)
 	if t.Scope == "" {
 		t.Scope = ScopeAll
 	}

@@ -26,6 +26,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	if o.Profile == "" {
 		o.Profile = ProfileTolerant
 	}
+	k.tolerances(path+".organizations", o.Tolerances, o.Profile)
 	k.limits(path+".organizations", o.Policies)
 	k.rehire(path+".organizations", o.Policies)
 	o.Policies = o.orDefault()
@@ -55,6 +56,10 @@ func (k checker) override(path, realm string, all *Organizations, i int, keys, p
 	}
 	if o.Profile == "" {
 		o.Profile = all.Profile
+	}
+	k.tolerances(path, o.Tolerances, o.Profile)
+	if o.Profile != ProfileStrict && !k.given(path+".tolerances") {
+		o.Tolerances = all.Tolerances
 	}
 	if o.SharesMapping = !k.given(path + ".mapping"); o.SharesMapping {
 		o.Mapping = all.Mapping

@@ -209,10 +209,11 @@ type Protected struct {
 // credentials.
 type Organizations struct {
 	// These are as in Tenant.
-	BareToken bool    `json:"bareToken"`
-	BasicAuth bool    `json:"basicAuth"`
-	Profile   Profile `json:"profile"`
-	Mapping   string  `json:"mapping,omitempty"`
+	BareToken  bool       `json:"bareToken"`
+	BasicAuth  bool       `json:"basicAuth"`
+	Profile    Profile    `json:"profile"`
+	Tolerances Tolerances `json:"tolerances,omitzero"`
+	Mapping    string     `json:"mapping,omitempty"`
 
 	Policies
 
@@ -234,10 +235,11 @@ type Override struct {
 	// the id, whoever has the alias.
 	OrganizationID string `json:"organizationID"`
 	// These are as in Organizations, and one that is not given is what that says.
-	BareToken bool    `json:"bareToken"`
-	BasicAuth bool    `json:"basicAuth"`
-	Profile   Profile `json:"profile"`
-	Mapping   string  `json:"mapping,omitempty"`
+	BareToken  bool       `json:"bareToken"`
+	BasicAuth  bool       `json:"basicAuth"`
+	Profile    Profile    `json:"profile"`
+	Tolerances Tolerances `json:"tolerances,omitzero"`
+	Mapping    string     `json:"mapping,omitempty"`
 
 	Policies
 
@@ -319,6 +321,8 @@ type Tenant struct {
 	// Profile is `profile`: tolerant takes what identity providers send beside the
 	// RFC, strict refuses it; default tolerant.
 	Profile Profile `json:"profile"`
+	// Tolerances is `tolerances`: what of that the tolerant profile does not take of this tenant's clients.
+	Tolerances Tolerances `json:"tolerances,omitzero"`
 	// Mapping is `mapping`: the mapping file, "" for the built-in mapping. Its meaning is
 	// checked by bridge/mapping.
 	Mapping string `json:"mapping,omitempty"`

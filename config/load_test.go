@@ -226,6 +226,35 @@ realms:
 	}
 }
 
+// TestAnOverrideHasTheTolerancesOfAllOrItsOwn: a list is taken as a whole, also an empty one, and a strict override
+// has nothing to switch off.
+func TestAnOverrideHasTheTolerancesOfAllOrItsOwn(t *testing.T) {
+	t.Parallel()
+	c, problems := load(newDir(t, `version: 1
+keycloak: { url: "http://127.0.0.1:8080" }
+realms:
+  acme:
+    credentials: { clientID: scim-bridge, clientSecretFile: secret }
+    credentialKeyFile: credential.key
+    organizations:
+      tolerances: { off: [role-text] }
+      overrides:
+        - { organization: same, organizationID: "1" }
+        - { organization: own, organizationID: "2", tolerances: { off: [any-op-case] } }
+        - { organization: all, organizationID: "3", tolerances: { off: [] } }
+        - { organization: strict, organizationID: "4", profile: strict }
+`), testEnv)
+	if len(problems) > 0 {
+		t.Fatal(texts(problems))
+	}
+	for i, want := range [][]Tolerance{{"role-text"}, {"any-op-case"}, {}, nil} {
+		one := c.Realms["acme"].Organizations.Overrides[i]
+		if diff := cmp.Diff(want, one.Tolerances.Off); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", one.Organization, diff)
+		}
+	}
+}
+
 // keysWithZero lists the keys of the structs that no realm, tenant or token of the
 // file sets, so that a new key can't be left out of full.yaml.
 func keysWithZero(path string, v reflect.Value) []string {

@@ -86,6 +86,9 @@ func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 		}
 	}
 	if strings.ContainsRune(text, ':') {
+		if rt.dotsURN(text) {
+			return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q has a dot behind the URN of a schema; write a colon", clip(text))
+		}
 		if rt.Profile.Takes(UnknownAttributes) {
 			if p, ok := rt.openPath(text, h); ok {
 				return p, nil
@@ -103,6 +106,21 @@ func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 		}
 	}
 	return p, nil
+}
+
+// dotsURN reports whether a dot stands behind the URN of a schema, in a profile that does not take it for a colon.
+// Such a path is never one into another extension: what it says would be kept where nobody looks for it.
+func (rt *ResourceType) dotsURN(text string) bool {
+	if rt.Profile.Takes(DotAfterURN) {
+		return false
+	}
+	colon := strings.LastIndexByte(text, ':')
+	dot := strings.IndexByte(text[colon+1:], '.')
+	if dot < 0 {
+		return false
+	}
+	urn := text[:colon+1+dot]
+	return strings.EqualFold(urn, rt.Schema.ID) || rt.Extension(urn) != nil || rt.endsWithType(urn)
 }
 
 // cutURN removes the URN and the colon or dot behind it.

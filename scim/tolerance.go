@@ -1,91 +1,130 @@
 package scim
 
-// Profile says how closely a tenant's clients must keep to the RFCs: tolerant takes
-// the spellings of the table Tolerances, strict refuses them and enforces the SCIM
-// interoperability profile (draft-zollner-scim-interop-profile) besides.
-type Profile string
+// Profile says how closely a tenant's clients must keep to the RFCs, by the ways in which they may not stray.
+// Tolerant takes the spellings of the table Tolerances. Strict refuses them, and so enforces the SCIM
+// interoperability profile (draft-zollner-scim-interop-profile). Profiles are compared with ==.
+type Profile uint64
 
 // The profiles.
 const (
-	Tolerant Profile = "tolerant"
-	Strict   Profile = "strict"
+	Tolerant Profile = 0
+	Strict   Profile = 1<<64 - 1
 )
 
 // Takes reports whether requests may stray from the RFC by the rule.
-func (p Profile) Takes(Tolerance) bool { return p != Strict }
+func (p Profile) Takes(t Tolerance) bool { return p&Profile(t) == 0 }
 
-// Tolerance names a way in which clients stray from the RFC, see Tolerances.
-type Tolerance string
+// Without is the profile that does not take some spellings either.
+func (p Profile) Without(off ...Tolerance) Profile {
+	for _, t := range off {
+		p |= Profile(t)
+	}
+	return p
+}
+
+// Off are the tolerances that a tolerant profile does not take, in the order of the table. Of Strict, which
+// takes none, there are none to tell of.
+func (p Profile) Off() []Tolerance {
+	var out []Tolerance
+	for _, rule := range Tolerances() {
+		if p != Strict && !p.Takes(rule.Tolerance) {
+			out = append(out, rule.Tolerance)
+		}
+	}
+	return out
+}
+
+// String is the name of the profile: "strict", or "tolerant" for one that takes anything.
+func (p Profile) String() string {
+	if p == Strict {
+		return "strict"
+	}
+	return "tolerant"
+}
+
+// Tolerance is a way in which clients stray from the RFC, see Tolerances.
+type Tolerance uint64
 
 // The tolerances, each where the code speaks of it.
 const (
-	AnySchemas         Tolerance = "any-schemas"
-	AnyOpCase          Tolerance = "any-op-case"
-	BooleanText        Tolerance = "boolean-text"
-	NumberForText      Tolerance = "number-for-text"
-	WrappedSingle      Tolerance = "wrapped-single"
-	UnwrappedMulti     Tolerance = "unwrapped-multi"
-	BareComplex        Tolerance = "bare-complex"
-	RoleText           Tolerance = "role-text"
-	ManyPrimaries      Tolerance = "many-primaries"
-	UnknownAttributes  Tolerance = "unknown-attributes"
-	ShortExtensionPath Tolerance = "short-extension-path"
-	DotAfterURN        Tolerance = "dot-after-urn"
-	PathlessPatch      Tolerance = "pathless-patch"
-	LoneUntyped        Tolerance = "lone-untyped"
-	CreateOnNoMatch    Tolerance = "create-on-no-match"
-	WholeElementPath   Tolerance = "whole-element-path"
-	MergeOnReplace     Tolerance = "merge-on-replace"
-	RemoveListed       Tolerance = "remove-listed"
-	SubBehindFilter    Tolerance = "sub-behind-filter"
-	EncodedTwice       Tolerance = "encoded-twice"
-	NoContentType      Tolerance = "no-content-type"
-	FilterOnWrite      Tolerance = "filter-on-write"
-	OpaqueManager      Tolerance = "opaque-manager"
-	FreeCountry        Tolerance = "free-country"
-	AnyCertificate     Tolerance = "any-certificate"
-	NumberText         Tolerance = "number-text"
-	AttributesText     Tolerance = "attributes-text"
+	AnySchemas Tolerance = 1 << iota
+	AnyOpCase
+	BooleanText
+	NumberForText
+	WrappedSingle
+	UnwrappedMulti
+	BareComplex
+	RoleText
+	ManyPrimaries
+	UnknownAttributes
+	ShortExtensionPath
+	DotAfterURN
+	PathlessPatch
+	LoneUntyped
+	CreateOnNoMatch
+	WholeElementPath
+	MergeOnReplace
+	RemoveListed
+	SubBehindFilter
+	EncodedTwice
+	NoContentType
+	FilterOnWrite
+	OpaqueManager
+	FreeCountry
+	AnyCertificate
+	NumberText
+	AttributesText
 )
+
+// String is the name of the tolerance, by which it is switched off.
+func (t Tolerance) String() string {
+	for _, rule := range Tolerances() {
+		if rule.Tolerance == t {
+			return rule.Name
+		}
+	}
+	return ""
+}
 
 // ToleranceRule is one line of the table of tolerances.
 type ToleranceRule struct {
-	Name   Tolerance
-	Takes  string // what the tolerant profile takes for what
-	Strict string // what the strict profile answers
-	Source string // who sends it, or what the strict profile follows
+	Tolerance Tolerance
+	Name      string // by which it is switched off
+	Takes     string // what the tolerant profile takes for what
+	Strict    string // what the strict profile answers
+	Source    string // who sends it, or what the strict profile follows
 }
 
 // Tolerances is the table of all rules, in the order of a request's way.
 func Tolerances() []ToleranceRule {
 	return []ToleranceRule{
-		{NoContentType, "a body without Content-Type", "415", "curl scripts; RFC 7644 section 3.8"},
-		{FilterOnWrite, "a filter in the URL of a write, which is ignored", "400 invalidSyntax", "interop profile section 6"},
-		{AnySchemas, "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
-		{NumberText, `startIndex, count or failOnErrors as text in a body, "" for none, or with a fraction of zero in a URL`, "400 invalidSyntax, 400 invalidValue in a URL", "scim-sdk-client's searches; RFC 7644 sections 3.4.3 and 3.7 have numbers"},
-		{AttributesText, `attributes or excludedAttributes of a search as one text with commas, or with commas in an element; "" for none`, "400 invalidSyntax", "scim-sdk-client; RFC 7644 section 3.4.3 has a list"},
-		{UnknownAttributes, "attributes and extensions that no schema publishes: kept, returned, and named by paths and projections, those of extensions by filters too", "400 invalidSyntax, 400 invalidPath in a path, 400 invalidFilter in a filter", "Okta and Entra send unmapped ones; interop profile section 5.3"},
-		{BooleanText, "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
-		{NumberForText, "a number or a boolean for a text, also in filters: its text as it was sent, 4711 as \"4711\"; not for a password, a reference, a date or binary data", "400 invalidValue or invalidFilter", "HR systems and scripts that send employeeNumber as a number"},
-		{WrappedSingle, `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path, and [x] to replace the one value of an attribute that no schema knows`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
-		{UnwrappedMulti, "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
-		{BareComplex, `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
-		{RoleText, "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},
-		{ManyPrimaries, "several primary values: the first stays the primary one", "400 invalidValue", "RFC 7643 section 2.4 allows one"},
-		{FreeCountry, "any text as the country of an address", "400 invalidValue", "Entra sends names; RFC 7643 section 4.1.2"},
-		{AnyCertificate, "any base64 as a certificate", "400 invalidValue", "test suites; RFC 7643 section 4.1.2"},
-		{OpaqueManager, "a manager that is no user's id: kept as sent", "400 invalidValue", "Entra's SCIM Validator sends random ids"},
-		{AnyOpCase, "op in any case", "400 invalidSyntax", "Entra writes Add, Replace, Remove"},
-		{PathlessPatch, "operations without a path, whose members may be paths themselves", "400 invalidSyntax", "Okta, Entra with aadOptscim062020; interop profile section 8"},
-		{ShortExtensionPath, "an attribute of an extension without its URN, where the core has no such name", "400 invalidPath or invalidFilter", "Entra's manager"},
-		{DotAfterURN, "a dot for the colon behind a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
-		{LoneUntyped, `[type eq "work"] or [primary eq true] that no value of emails, phoneNumbers or addresses meets, in a path or in a filter that finds nobody: the one value without a type, or without primary`, "400 noTarget to replace; nothing is removed or found", `Entra's emails[type eq "work"].value, for users whose address came without a type`},
-		{CreateOnNoMatch, "add or replace on a filter of eq terms that nothing matches: makes the value", "400 noTarget", `Entra's emails[type eq "work"].value; erratum 8097`},
-		{WholeElementPath, "add or replace on a filter without a sub-attribute", "400 invalidPath", "RFC 7644 section 3.5.2.3; refused by the interop profile section 8"},
-		{MergeOnReplace, "replace of a complex attribute keeps the sub-attributes that are not named", "the whole value is replaced", "RFC 7644 section 3.5.2.3; the interop profile section 8 replaces"},
-		{RemoveListed, "remove with a value: removes the listed values", "400 invalidSyntax", "Entra's members, authentik, ssosync"},
-		{SubBehindFilter, `a filter emails[type eq "work"].value eq "x"`, "400 invalidFilter", "Entra, where the work address is the matching attribute"},
-		{EncodedTwice, "a filter value that is percent-encoded twice, when it is not found as it stands", "not found", "Entra's SCIM Validator"},
+		{NoContentType, "no-content-type", "a body without Content-Type", "415", "curl scripts; RFC 7644 section 3.8"},
+		{FilterOnWrite, "filter-on-write", "a filter in the URL of a write, which is ignored", "400 invalidSyntax", "interop profile section 6"},
+		{AnySchemas, "any-schemas", "a missing, wrong or foreign entry of schemas", "400 invalidSyntax", "Okta, OneLogin, Entra's malformed enterprise URN"},
+		{NumberText, "number-text", `startIndex, count or failOnErrors as text in a body, "" for none, or with a fraction of zero in a URL`, "400 invalidSyntax, 400 invalidValue in a URL", "scim-sdk-client's searches; RFC 7644 sections 3.4.3 and 3.7 have numbers"},
+		{AttributesText, "attributes-text", `attributes or excludedAttributes of a search as one text with commas, or with commas in an element; "" for none`, "400 invalidSyntax", "scim-sdk-client; RFC 7644 section 3.4.3 has a list"},
+		{UnknownAttributes, "unknown-attributes", "attributes and extensions that no schema publishes: kept, returned, and named by paths and projections, those of extensions by filters too", "400 invalidSyntax, 400 invalidPath in a path, 400 invalidFilter in a filter", "Okta and Entra send unmapped ones; interop profile section 5.3"},
+		{BooleanText, "boolean-text", "booleans as text in any case, also in filters", "400 invalidValue or invalidFilter", "Entra's default mapping, mitodl/keycloak-scim"},
+		{NumberForText, "number-for-text", "a number or a boolean for a text, also in filters: its text as it was sent, 4711 as \"4711\"; not for a password, a reference, a date or binary data", "400 invalidValue or invalidFilter", "HR systems and scripts that send employeeNumber as a number"},
+		{WrappedSingle, "wrapped-single", `[x] or {"value": x} for the single value x; [{…}] for the attributes of an operation without a path, and [x] to replace the one value of an attribute that no schema knows`, "400 invalidValue", "Entra's legacy jobs, ConnId, scim-sdk-client 1.30.0"},
+		{UnwrappedMulti, "unwrapped-multi", "one value for a list of one", "400 invalidValue", "OneLogin's emails; interop profile section 8"},
+		{BareComplex, "bare-complex", `x for {"value": x}`, "400 invalidValue", "Entra's manager, lists of member ids"},
+		{RoleText, "role-text", "a role as JSON text for the role", "the text is the value", "Entra's app role mapping by PATCH"},
+		{ManyPrimaries, "many-primaries", "several primary values: the first stays the primary one", "400 invalidValue", "RFC 7643 section 2.4 allows one"},
+		{FreeCountry, "free-country", "any text as the country of an address", "400 invalidValue", "Entra sends names; RFC 7643 section 4.1.2"},
+		{AnyCertificate, "any-certificate", "any base64 as a certificate", "400 invalidValue", "test suites; RFC 7643 section 4.1.2"},
+		{OpaqueManager, "opaque-manager", "a manager that is no user's id: kept as sent", "400 invalidValue", "Entra's SCIM Validator sends random ids"},
+		{AnyOpCase, "any-op-case", "op in any case", "400 invalidSyntax", "Entra writes Add, Replace, Remove"},
+		{PathlessPatch, "pathless-patch", "operations without a path, whose members may be paths themselves", "400 invalidSyntax", "Okta, Entra with aadOptscim062020; interop profile section 8"},
+		{ShortExtensionPath, "short-extension-path", "an attribute of an extension without its URN, where the core has no such name", "400 invalidPath or invalidFilter", "Entra's manager"},
+		{DotAfterURN, "dot-after-urn", "a dot for the colon behind a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
+		{LoneUntyped, "lone-untyped", `[type eq "work"] or [primary eq true] that no value of emails, phoneNumbers or addresses meets, in a path or in a filter that finds nobody: the one value without a type, or without primary`, "400 noTarget to replace; nothing is removed or found", `Entra's emails[type eq "work"].value, for users whose address came without a type`},
+		{CreateOnNoMatch, "create-on-no-match", "add or replace on a filter of eq terms that nothing matches: makes the value", "400 noTarget", `Entra's emails[type eq "work"].value; erratum 8097`},
+		{WholeElementPath, "whole-element-path", "add or replace on a filter without a sub-attribute", "400 invalidPath", "RFC 7644 section 3.5.2.3; refused by the interop profile section 8"},
+		{MergeOnReplace, "merge-on-replace", "replace of a complex attribute keeps the sub-attributes that are not named", "the whole value is replaced", "RFC 7644 section 3.5.2.3; the interop profile section 8 replaces"},
+		{RemoveListed, "remove-listed", "remove with a value: removes the listed values", "400 invalidSyntax", "Entra's members, authentik, ssosync"},
+		{SubBehindFilter, "sub-behind-filter", `a filter emails[type eq "work"].value eq "x"`, "400 invalidFilter", "Entra, where the work address is the matching attribute"},
+		{EncodedTwice, "encoded-twice", "a filter value that is percent-encoded twice, when it is not found as it stands", "not found", "Entra's SCIM Validator"},
 	}
 }
 

@@ -107,11 +107,11 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 		return stage{}, err
 	}
 	if o.Mapping != "" {
-		m, problems := LoadMapping(config.Tenant{Mapping: o.Mapping, Profile: config.Profile(t.Mapping.Profile())})
+		with, problems := WithMapping(t, o.Mapping)
 		if len(problems) > 0 {
 			return stage{}, ProblemsError{problems}
 		}
-		t = t.WithMapping(m, t.Fitness())
+		t = with
 	}
 	if o.Live == "" {
 		management, err := keycloak.ParseClientUUID("ID-OF-" + keycloak.RealmManagement)

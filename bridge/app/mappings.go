@@ -15,24 +15,48 @@ type mappings map[mappingKey]*mapping.Mapping
 
 type mappingKey struct {
 	file    config.Digest // zero for the built-in mapping
-	profile config.Profile
+	profile scim.Profile
 }
 
 // LoadMapping compiles the mapping of a tenant; without a file it is the built-in one.
-func LoadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) { return mappings{}.load(t) }
+func LoadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) {
+	return mappings{}.load(t.Mapping, profileOf(t))
+}
 
-// load is LoadMapping.
-func (ms mappings) load(t config.Tenant) (*mapping.Mapping, []config.Problem) {
-	profile := scim.Profile(t.Profile)
-	if t.Mapping == "" {
-		return ms.keep(mappingKey{profile: t.Profile}, mapping.Default(profile)), nil
-	}
-	file, source := config.LoadMapping(t.Mapping)
-	m, problems := mapping.Compile(file, source, profile)
+// WithMapping is a tenant with the mapping of another file, for the same clients.
+func WithMapping(t *tenant.Tenant, file string) (*tenant.Tenant, []config.Problem) {
+	m, problems := mappings{}.load(file, t.Mapping.Profile())
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return ms.keep(mappingKey{source.Digest(), t.Profile}, m), nil
+	return t.WithMapping(m, t.Fitness()), nil
+}
+
+// load compiles a mapping file for clients of a profile; without a file it is the built-in mapping.
+func (ms mappings) load(file string, p scim.Profile) (*mapping.Mapping, []config.Problem) {
+	if file == "" {
+		return ms.keep(mappingKey{profile: p}, mapping.Default(p)), nil
+	}
+	parsed, source := config.LoadMapping(file)
+	m, problems := mapping.Compile(parsed, source, p)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return ms.keep(mappingKey{source.Digest(), p}, m), nil
+}
+
+// profileOf is the profile of a tenant without the tolerances that are switched off.
+func profileOf(t config.Tenant) scim.Profile {
+	if t.Profile == config.ProfileStrict {
+		return scim.Strict
+	}
+	out := scim.Tolerant
+	for _, rule := range scim.Tolerances() {
+		if slices.Contains(t.Tolerances.Off, config.Tolerance(rule.Name)) {
+			out = out.Without(rule.Tolerance)
+		}
+	}
+	return out
 }
 
 // keep is the mapping that was compiled before of the same file, or the one that was now.

@@ -27,12 +27,12 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	if o := r.Organizations; o.All {
 		out = append(slices.Clip(out), config.Tenant{
 			Organization: tenant.EveryOrganization, Path: tenant.OrganizationPath(name, tenant.EveryOrganization),
-			BareToken: o.BareToken, BasicAuth: o.BasicAuth, Profile: o.Profile, Mapping: o.Mapping, Policies: o.Policies, Where: o.Where,
+			BareToken: o.BareToken, BasicAuth: o.BasicAuth, Profile: o.Profile, Tolerances: o.Tolerances, Mapping: o.Mapping, Policies: o.Policies, Where: o.Where,
 		})
 		for _, one := range o.Overrides {
 			out = append(out, config.Tenant{
 				Organization: one.Organization, OrganizationID: one.OrganizationID, Key: one.OrganizationID, Path: tenant.OrganizationPath(name, one.Organization),
-				AccessTokens: one.AccessTokens, BareToken: one.BareToken, BasicAuth: one.BasicAuth, Profile: one.Profile, Mapping: one.Mapping, Policies: one.Policies, Where: one.Where,
+				AccessTokens: one.AccessTokens, BareToken: one.BareToken, BasicAuth: one.BasicAuth, Profile: one.Profile, Tolerances: one.Tolerances, Mapping: one.Mapping, Policies: one.Policies, Where: one.Where,
 				OfOrganization: true, SharesMapping: one.SharesMapping,
 			})
 		}

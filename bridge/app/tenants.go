@@ -23,7 +23,7 @@ func newTenants(c config.Config, compiled mappings) (out []*tenant.Tenant, wrong
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
 		var p tenant.Places
 		for _, t := range tenantsOfRealm(name, c.Realms[name]) {
-			m, problems := compiled.load(t)
+			m, problems := compiled.load(t.Mapping, profileOf(t))
 			if len(problems) == 0 {
 				problems = p.Take(t, m)
 			}

@@ -29,6 +29,7 @@ type Tenant struct {
 	Key            string   `json:"key"`                      // marks the tenant's values in Keycloak
 	Scope          string   `json:"scope"`                    // "all", "owned" or "organization"
 	Profile        string   `json:"profile"`
+	TolerancesOff  []string `json:"tolerancesOff,omitempty"` // that a tolerant profile does not take
 	Fit            bool     `json:"fit"`
 	Problem        string   `json:"problem,omitempty"`  // why it is not fit
 	Disabled       bool     `json:"disabled,omitempty"` // whether its organization is, so that writes are refused
@@ -65,7 +66,7 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 	f := t.Fitness()
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
-		Key: t.Party.Key, Scope: "all", Profile: string(t.Mapping.Profile()), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
+		Key: t.Party.Key, Scope: "all", Profile: t.Mapping.Profile().String(), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(t),
 		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{}, MappingFile: t.Entry.Mapping,
 	}
@@ -74,6 +75,9 @@ func describe(t *tenant.Tenant, brake Brake) Tenant {
 	}
 	if out.Warning, out.Fix = t.NoDomain(); out.Problem+out.Mapping != "" {
 		out.Fix = t.Command("doctor")
+	}
+	for _, off := range t.Mapping.Profile().Off() {
+		out.TolerancesOff = append(out.TolerancesOff, off.String())
 	}
 	switch {
 	case t.Party.Organization:

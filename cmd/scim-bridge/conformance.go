@@ -36,7 +36,7 @@ when a check fails.`,
 	}
 	flags := cmd.Flags()
 	f.add(flags)
-	flags.StringVar(&f.profile, "profile", string(scim.Tolerant), "what to hold the endpoint to: tolerant or strict")
+	flags.StringVar(&f.profile, "profile", scim.Tolerant.String(), "what to hold the endpoint to: tolerant or strict")
 	flags.StringVar(&f.output, "output", "text", "how to print the results: text or json, an object a line")
 	return cmd
 }
@@ -70,7 +70,7 @@ func conformance(cmd *cobra.Command, f conformanceFlags) error {
 // check looks at the flags that are its own.
 func (f conformanceFlags) check() error {
 	switch {
-	case f.profile != string(scim.Tolerant) && f.profile != string(scim.Strict):
+	case f.profile != scim.Tolerant.String() && f.profile != scim.Strict.String():
 		return errors.New("--profile is tolerant or strict")
 	case f.output != "text" && f.output != "json":
 		return errors.New("--output is text or json")

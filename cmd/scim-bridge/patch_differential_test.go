@@ -180,7 +180,7 @@ func TestPatchAgreesWithAnotherEngine(t *testing.T) {
 	}
 	python := newPython(t)
 	for _, profile := range []scim.Profile{scim.Tolerant, scim.Strict} {
-		t.Run(string(profile), func(t *testing.T) {
+		t.Run(profile.String(), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(7644, 352)) // the same cases every time
 			cases := make([]patchCase, 1000)
@@ -213,7 +213,7 @@ func patchedByOthers(t *testing.T, python string, profile scim.Profile, cases []
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "patch.py"), string(profile))
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scim2Tester, "patch.py"), profile.String())
 	cmd.Stdin, cmd.Stderr = &input, &told
 	out, err := cmd.Output()
 	if err != nil {

@@ -132,6 +132,7 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"key", t.Key},
 		{"scope", t.Scope},
 		{"profile", t.Profile},
+		{"tolerances off", strings.Join(t.TolerancesOff, ", ")},
 		{"unknown members", t.UnknownMembers},
 		{"on delete", t.OnDelete},
 		{"adopt", t.Adopt},

@@ -30,18 +30,20 @@ type stray struct {
 	scimType           string // of the strict answer
 	shows              string // what the tolerant answer holds; "" for anything
 	strictShows        string // what the strict answer holds, when it is no refusal
+	// alone is what the answer holds when the rule alone is off and another rule takes the request; "" where none does.
+	alone string
 }
 
 // strays has a request for each rule of the table.
 func strays() map[scim.Tolerance]stray {
 	post := func(members, shows, scimType string) stray {
-		return stray{"POST", "/Users", `{` + coreUser + `,"userName":"stray@acme.test",` + members + `}`, nil, 201, 400, scimType, shows, ""}
+		return stray{"POST", "/Users", `{` + coreUser + `,"userName":"stray@acme.test",` + members + `}`, nil, 201, 400, scimType, shows, "", ""}
 	}
 	patch := func(op, shows, scimType string) stray {
-		return stray{"PATCH", "/Users/USER", `{` + patchOp + `,"Operations":[` + op + `]}`, nil, 200, 400, scimType, shows, ""}
+		return stray{"PATCH", "/Users/USER", `{` + patchOp + `,"Operations":[` + op + `]}`, nil, 200, 400, scimType, shows, "", ""}
 	}
 	get := func(path, shows, scimType string) stray {
-		return stray{"GET", path, "", nil, 200, 400, scimType, shows, ""}
+		return stray{"GET", path, "", nil, 200, 400, scimType, shows, "", ""}
 	}
 	role := post(`"roles":[{"value":"{\"value\":\"Admin\"}"}]`, `"value":"Admin"`, "")
 	role.strict, role.strictShows = 201, `{\"value\":\"Admin\"}`
@@ -53,11 +55,15 @@ func strays() map[scim.Tolerance]stray {
 	bare.header, bare.strict = map[string]string{"Content-Type": ""}, 415
 	onWrite := post(`"title":"t"`, `"title":"t"`, "invalidSyntax")
 	onWrite.path += "?filter=userName+eq+%22x%22"
-	listed := stray{"PATCH", "/Groups/GROUP", `{` + patchOp + `,"Operations":[{"op":"remove","path":"members","value":[{"value":"USER"}]}]}`, nil, 204, 400, "invalidSyntax", "", ""}
+	listed := stray{"PATCH", "/Groups/GROUP", `{` + patchOp + `,"Operations":[{"op":"remove","path":"members","value":[{"value":"USER"}]}]}`, nil, 204, 400, "invalidSyntax", "", "", ""}
+	short := patch(`{"op":"add","path":"department","value":"d"}`, `"`+enterprise+`":{"department":"d"}`, "invalidPath")
+	short.alone = `"active":true,"department":"d"` // as an attribute that no schema publishes
+	lone := patch(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`, `"phoneNumbers":[{"type":"work","value":"9"}]`, "noTarget")
+	lone.alone = `"phoneNumbers":[{"value":"1"},{"type":"work","value":"9"}]` // made, as nothing matches
 	return map[scim.Tolerance]stray{
 		scim.NoContentType:      bare,
 		scim.FilterOnWrite:      onWrite,
-		scim.AnySchemas:         {"POST", "/Users", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"stray@acme.test"}`, nil, 201, 400, "invalidSyntax", "", ""},
+		scim.AnySchemas:         {"POST", "/Users", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"stray@acme.test"}`, nil, 201, 400, "invalidSyntax", "", "", ""},
 		scim.UnknownAttributes:  post(`"shoeSize":"44"`, `"shoeSize":"44"`, "invalidSyntax"),
 		scim.NumberForText:      post(`"`+enterprise+`":{"employeeNumber":4711}`, `"employeeNumber":"4711"`, "invalidValue"),
 		scim.BooleanText:        post(`"active":"False"`, `"active":false`, "invalidValue"),
@@ -71,15 +77,15 @@ func strays() map[scim.Tolerance]stray {
 		scim.OpaqueManager:      post(`"`+enterprise+`":{"manager":{"value":"nobody"}}`, `"value":"nobody"`, "invalidValue"),
 		scim.AnyOpCase:          patch(`{"op":"Replace","path":"title","value":"t"}`, `"title":"t"`, "invalidSyntax"),
 		scim.PathlessPatch:      patch(`{"op":"replace","value":{"name.givenName":"G2"}}`, `"givenName":"G2"`, "invalidSyntax"),
-		scim.ShortExtensionPath: patch(`{"op":"add","path":"department","value":"d"}`, `"department":"d"`, "invalidPath"),
+		scim.ShortExtensionPath: short,
 		scim.DotAfterURN:        patch(`{"op":"add","path":"`+enterprise+`.department","value":"d"}`, `"department":"d"`, "invalidPath"),
-		scim.LoneUntyped:        patch(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`, `"phoneNumbers":[{"type":"work","value":"9"}]`, "noTarget"),
+		scim.LoneUntyped:        lone,
 		scim.CreateOnNoMatch:    patch(`{"op":"add","path":"phoneNumbers[type eq \"fax\"].value","value":"9"}`, `{"type":"fax","value":"9"}`, "noTarget"),
 		scim.WholeElementPath:   patch(`{"op":"replace","path":"emails[type eq \"work\"]","value":{"display":"d"}}`, `"display":"d"`, "invalidPath"),
 		scim.MergeOnReplace:     merge,
 		scim.RemoveListed:       listed,
-		scim.NumberText:         {"POST", "/Users/.search", `{` + searchRequest + `,"count":"1","startIndex":"1"}`, nil, 200, 400, "invalidSyntax", `"itemsPerPage":1`, ""},
-		scim.AttributesText:     {"POST", "/Users/.search", `{` + searchRequest + `,"attributes":"userName,emails"}`, nil, 200, 400, "invalidSyntax", `"userName":"jane@acme.test"`, ""},
+		scim.NumberText:         {"POST", "/Users/.search", `{` + searchRequest + `,"count":"1","startIndex":"1"}`, nil, 200, 400, "invalidSyntax", `"itemsPerPage":1`, "", ""},
+		scim.AttributesText:     {"POST", "/Users/.search", `{` + searchRequest + `,"attributes":"userName,emails"}`, nil, 200, 400, "invalidSyntax", `"userName":"jane@acme.test"`, "", ""},
 		scim.SubBehindFilter:    get("/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22jane@acme.test%22", `"totalResults":1`, "invalidFilter"),
 		scim.EncodedTwice:       twice,
 	}
@@ -90,42 +96,86 @@ func strays() map[scim.Tolerance]stray {
 func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	t.Parallel()
 	for _, rule := range scim.Tolerances() {
-		c, ok := strays()[rule.Name]
+		c, ok := strays()[rule.Tolerance]
 		if !ok {
 			t.Errorf("no request strays by the rule %s", rule.Name)
 		}
-		for profile, want := range map[config.Profile]int{config.ProfileTolerant: c.tolerant, config.ProfileStrict: c.strict} {
+		for _, profile := range []config.Profile{config.ProfileTolerant, config.ProfileStrict} {
 			t.Run(fmt.Sprintf("%s/%s", rule.Name, profile), func(t *testing.T) {
 				t.Parallel()
-				status, body := c.send(t, profile)
-				shows := c.shows
-				if profile == config.ProfileStrict {
-					if shows = c.strictShows; c.scimType != "" {
-						shows = `"scimType":"` + c.scimType + `"`
-					}
-				}
-				if status != want || !strings.Contains(body, shows) {
-					t.Errorf("answer = %d %s, want %d with %s", status, body, want, shows)
-				}
+				c.check(t, newTenantOf(t, func(of *config.Tenant) { of.Profile = profile }), profile == config.ProfileTolerant)
 			})
 		}
 	}
 }
 
-// send makes a user and a group by requests that every profile takes, and sends the
-// stray one.
-func (c stray) send(t *testing.T, profile config.Profile) (int, string) {
+// TestEachToleranceIsSwitchedOffAlone: with one name in tolerances.off, the request that strays by it is answered as
+// the strict profile answers it, or as the one other rule says that takes it too, and the requests that stray by the
+// other rules as before.
+func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
+	t.Parallel()
+	for _, off := range scim.Tolerances() {
+		t.Run(off.Name, func(t *testing.T) {
+			t.Parallel()
+			b := newTenantOf(t, func(of *config.Tenant) {
+				of.Tolerances = config.Tolerances{Off: []config.Tolerance{config.Tolerance(off.Name)}}
+			})
+			for _, rule := range scim.Tolerances() {
+				t.Run(rule.Name, func(t *testing.T) {
+					c := strays()[rule.Tolerance]
+					taken := rule.Tolerance != off.Tolerance
+					if !taken && c.alone != "" {
+						taken, c.shows = true, c.alone
+					}
+					c.check(t, b, taken)
+				})
+			}
+		})
+	}
+}
+
+// newTenantOf is a bridge with one tenant, on a fake Keycloak.
+func newTenantOf(t *testing.T, of func(*config.Tenant)) testBridge {
 	t.Helper()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
+	return newBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		for _, realm := range c.Realms {
-			realm.Tenants[0].Profile = profile
+			of(&realm.Tenants[0])
 		}
 	})
+}
+
+// check sends the request to a tenant, and looks whether it is answered as one that is taken, or as the strict
+// profile answers it.
+func (c stray) check(t *testing.T, b testBridge, taken bool) {
+	t.Helper()
+	status, body := c.send(t, b)
+	want, shows := c.tolerant, c.shows
+	if !taken {
+		want, shows = c.strict, c.strictShows
+		if c.scimType != "" {
+			shows = `"scimType":"` + c.scimType + `"`
+		}
+	}
+	if status != want || !strings.Contains(body, shows) {
+		t.Errorf("answer = %d %s, want %d with %s", status, body, want, shows)
+	}
+}
+
+// send makes a user and a group by requests that every profile takes, sends the stray one, and leaves nobody
+// behind.
+func (c stray) send(t *testing.T, b testBridge) (int, string) {
+	t.Helper()
 	user, err := b.send(t, http.MethodPost, "/Users", `{`+coreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}],"phoneNumbers":[{"value":"1"}]}`)
 	group, groupErr := b.send(t, http.MethodPost, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":%q}]}`, user["id"]))
 	if err := errors.Join(err, groupErr); err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		b.must(t, http.MethodDelete, "/Groups/"+fmt.Sprint(group["id"]), "")
+		for _, left := range b.must(t, http.MethodGet, "/Users", "")["Resources"].([]any) {
+			b.must(t, http.MethodDelete, "/Users/"+left.(map[string]any)["id"].(string), "")
+		}
+	}()
 	ids := strings.NewReplacer("USER", fmt.Sprint(user["id"]), "GROUP", fmt.Sprint(group["id"]))
 	req, err := http.NewRequestWithContext(t.Context(), c.method, b.Base+ids.Replace(c.path), strings.NewReader(ids.Replace(c.body)))
 	if err != nil {
@@ -148,6 +198,7 @@ func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
 	page.WriteString("# Tolerances\n\nWhat clients may write beside the RFCs under `profile: tolerant`, the default, and what `profile: strict`\nanswers to it. Generated from the table in `scim/tolerance.go`; every rule is tested under both profiles.\n\n" +
+		"A tenant can refuse some of them and take the others: [`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys)\nhas the tenant answer to those rules what the strict profile answers. Where two rules take one request, the other\nstill does: without `lone-untyped`, `create-on-no-match` makes the value; without `short-extension-path`,\n`unknown-attributes` keeps the attribute beside those of the core.\n\n" +
 		"`null`, `\"\"`, `[]` and `{}` mean the same under both: that the attribute is unassigned. Keycloak cannot hold\nan empty value.\n\n| rule | tolerant takes | strict answers | source |\n| --- | --- | --- | --- |\n")
 	for _, rule := range scim.Tolerances() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)

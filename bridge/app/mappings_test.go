@@ -1,0 +1,76 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// TestTheNamesOfTolerancesAreThoseOfTheTable: the configuration knows each by the name that the table gives it.
+func TestTheNamesOfTolerancesAreThoseOfTheTable(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, rule := range scim.Tolerances() {
+		want = append(want, rule.Name)
+		if rule.Tolerance.String() != rule.Name {
+			t.Errorf("%s calls itself %s", rule.Name, rule.Tolerance)
+		}
+	}
+	if diff := cmp.Diff(want, config.ToleranceNames()); diff != "" {
+		t.Errorf("names (-table +configuration):\n%s", diff)
+	}
+}
+
+// TestAProfileTakesAllButWhatIsOff, also where everything is off by its name.
+func TestAProfileTakesAllButWhatIsOff(t *testing.T) {
+	t.Parallel()
+	var all []config.Tolerance
+	for _, off := range scim.Tolerances() {
+		p := profileOf(config.Tenant{Profile: config.ProfileTolerant, Tolerances: config.Tolerances{Off: []config.Tolerance{config.Tolerance(off.Name)}}})
+		for _, rule := range scim.Tolerances() {
+			if p.Takes(rule.Tolerance) == (rule.Tolerance == off.Tolerance) {
+				t.Errorf("without %s the profile takes %s: %t", off.Name, rule.Name, p.Takes(rule.Tolerance))
+			}
+		}
+		if diff := cmp.Diff([]scim.Tolerance{off.Tolerance}, p.Off()); diff != "" || p.String() != "tolerant" {
+			t.Errorf("%s (-want +got):\n%s", p, diff)
+		}
+		all = append(all, config.Tolerance(off.Name))
+	}
+	nothing := profileOf(config.Tenant{Profile: config.ProfileTolerant, Tolerances: config.Tolerances{Off: all}})
+	for name, p := range map[string]scim.Profile{"all off": nothing, "strict": profileOf(config.Tenant{Profile: config.ProfileStrict})} {
+		for _, rule := range scim.Tolerances() {
+			if p.Takes(rule.Tolerance) {
+				t.Errorf("%s takes %s", name, rule.Name)
+			}
+		}
+	}
+}
+
+// TestOrganizationsHaveTheTolerancesThatHoldForThem: those found by their credentials what holds for all, one with
+// an override its own.
+func TestOrganizationsHaveTheTolerancesThatHoldForThem(t *testing.T) {
+	t.Parallel()
+	c := config.Config{Server: config.Server{PublicURL: "http://bridge.test"}, Realms: map[string]config.Realm{"acme": {Organizations: config.Organizations{
+		All: true, Profile: config.ProfileTolerant, Tolerances: config.Tolerances{Off: []config.Tolerance{"role-text"}},
+		Overrides: []config.Override{{Organization: "initech", OrganizationID: "1", Profile: config.ProfileTolerant, Tolerances: config.Tolerances{Off: []config.Tolerance{"any-op-case"}}, SharesMapping: true}},
+	}}}}
+	list, err := Tenants(c)
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	found := foundTenant(keycloak.Organization{ID: "2", Alias: "hooli"}, list[0], []tenant.Token{{Name: "okta"}}, "http://bridge.test")
+	for name, of := range map[string]struct {
+		tenant *tenant.Tenant
+		want   scim.Tolerance
+	}{"all": {list[0], scim.RoleText}, "override": {list[1], scim.AnyOpCase}, "found": {found, scim.RoleText}} {
+		if diff := cmp.Diff([]scim.Tolerance{of.want}, of.tenant.Mapping.Profile().Off()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
