@@ -1,0 +1,251 @@
+package bridge_test
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/keycloak-scim-bridge/keycloak-scim-bridge/"
+
+// everybodysRooms are those that the rooms beside the pipeline know. "scim/..." stands for scim and all below.
+func everybodysRooms(more ...string) []string {
+	return append([]string{"bridge/tenant", "bridge/mapping", "scim/...", "keycloak"}, more...)
+}
+
+// rooms is who may import whom among our packages, as the design's section on rooms has it. What a line has beyond
+// that, a decision of docs/adr gave it.
+func rooms() map[string][]string {
+	return map[string][]string{
+		// Leaves: they know nothing of ours.
+		"config": {}, "keycloak": {}, "bridge/observe": {}, "scim": {},
+		"docs": {}, "charts": {}, "charts/cluster": {},
+
+		// The protocol knows no bridge, no Keycloak and no configuration.
+		"scim/filter":            {"scim"},
+		"scim/filter/filtertest": {"scim"},
+		"scim/patch":             {"scim", "scim/filter"},
+		"scim/bulk":              {"scim"},
+		"scim/client":            {"scim"},
+		"scim/scimtest":          {"scim"},
+		"scim/growth":            {}, // for tests
+		"scim/simulate":          {"scim", "scim/client"},
+		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
+
+		// Pure rooms and what everybody may know.
+		"bridge/mapping":       {"config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
+		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"},
+		"bridge/plan":          {"bridge/mapping", "scim", "keycloak"},
+		"bridge/auth":          {"bridge/tenant", "config"},
+		"bridge/auth/authtest": {},
+		"bridge/realm":         {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
+
+		// The pipeline and its rooms.
+		"bridge/guard":           everybodysRooms("bridge/plan"),
+		"bridge/apply":           everybodysRooms("bridge/plan"),
+		"bridge/directory":       everybodysRooms("bridge/plan", "bridge/directory/index"),
+		"bridge/directory/index": {"scim/..."},
+		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply"),
+
+		// The ways in, and what puts all together.
+		"bridge/control": {"bridge/tenant"},
+		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/observe", "scim/..."},
+		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/realm", "bridge/server",
+			"config"),
+		"cmd/scim-bridge": {"bridge/app", "bridge/control", "config", "scim/...", "keycloak"},
+
+		"cmd/scim-bench":            {},
+		"keycloak/keycloaktest":     {"keycloak"},
+		"keycloak/keycloaktest/run": {"keycloak/keycloaktest"},
+	}
+}
+
+// exceptions are imports beyond the table, until what they are for has moved to the room that it belongs to. None
+// stays here that is not needed.
+func exceptions() map[string][]string {
+	return map[string][]string{
+		"cmd/scim-bridge": {"bridge", "bridge/auth", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/tenant"},
+	}
+}
+
+// libraries is which package alone may import a library.
+func libraries() map[string][]string {
+	return map[string][]string{
+		"github.com/labstack/echo":            {"bridge/server"},
+		"github.com/Nerzal/gocloak":           {"keycloak"},
+		"github.com/go-resty/resty":           {"keycloak"},
+		"github.com/failsafe-go/failsafe-go":  {"keycloak"},
+		"github.com/go-jose/go-jose":          {"bridge/auth", "bridge/auth/authtest"},
+		"golang.org/x/time":                   {"bridge/server"},
+		"github.com/golang-jwt/jwt":           {"keycloak", "keycloak/keycloaktest"},
+		"github.com/scim2/filter-parser":      {},
+		"github.com/goccy/go-yaml":            {"config"},
+		"github.com/fsnotify/fsnotify":        {"config"},
+		"cel.dev/cel-go":                      {"bridge/mapping"},
+		"github.com/prometheus/client_golang": {"bridge/observe", "bridge/app"},
+		"go.opentelemetry.io":                 {"bridge/observe"},
+		"google.golang.org/protobuf":          {"bridge/observe"},
+		"github.com/spf13/cobra":              {"cmd/scim-bridge"},
+		"github.com/jedib0t/go-pretty":        {"cmd/scim-bridge", "cmd/scim-bench"},
+		"github.com/go-json-experiment/json":  {"scim", "keycloak", "bridge/directory"},
+		"github.com/bits-and-blooms/bitset":   {"bridge/directory/index"},
+	}
+}
+
+// imported are the imports of every package of ours that the compiler sees, by its path below the module. With
+// overlays, files are read as they say, by the paths of the files.
+func imported(ctx context.Context, t *testing.T, overlays map[string]string) map[string][]string {
+	t.Helper()
+	args := []string{"list", "-e", "-f", `{{.ImportPath}}: {{join .Imports " "}}`}
+	if len(overlays) > 0 {
+		data, err := json.Marshal(map[string]any{"Replace": overlays})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "overlay.json")
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-overlay", file)
+	}
+	out, err := exec.CommandContext(ctx, "go", append(args, "../...")...).Output() //nolint:gosec // the arguments are the test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		room, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		graph[strings.TrimPrefix(room, module)] = strings.Fields(imports)
+	}
+	return graph
+}
+
+// violations are what a graph of imports has against the rules, in order.
+func violations(graph map[string][]string) []string {
+	var out []string
+	for room, imports := range graph {
+		if _, known := rooms()[room]; !known {
+			out = append(out, room+" stands in no list: say here what it may import")
+		}
+		for _, path := range imports {
+			if ours, ok := strings.CutPrefix(path, module); ok && !permitted(rooms()[room], ours) && !slices.Contains(exceptions()[room], ours) {
+				out = append(out, room+" imports "+ours)
+			}
+			for library, users := range libraries() {
+				if strings.HasPrefix(path, library) && !slices.Contains(users, room) {
+					out = append(out, room+" imports "+path)
+				}
+			}
+		}
+	}
+	for room := range rooms() {
+		if _, there := graph[room]; !there {
+			out = append(out, room+" is not there any more")
+		}
+	}
+	for room, list := range exceptions() {
+		for _, ours := range list {
+			if !slices.Contains(graph[room], module+ours) {
+				out = append(out, room+" needs no exception for "+ours)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func permitted(allowed []string, path string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		below, all := strings.CutSuffix(a, "...")
+		return a == path || all && (strings.HasPrefix(path, below) || path == strings.TrimSuffix(below, "/"))
+	})
+}
+
+// TestEveryRoomImportsOnlyWhatItMay reads the imports that the compiler sees.
+func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range violations(imported(t.Context(), t, nil)) {
+		t.Error(wrong)
+	}
+}
+
+// TestEveryImportAgainstTheRulesIsFound: of one room by another, for all pairs of rooms that the table does not
+// permit, and of a library by each room that may not know it.
+func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
+	t.Parallel()
+	graph := map[string][]string{}
+	for room := range rooms() {
+		for _, ours := range exceptions()[room] {
+			graph[room] = append(graph[room], module+ours)
+		}
+		graph[room] = append(graph[room], "fmt")
+	}
+	if wrong := violations(graph); len(wrong) > 0 {
+		t.Fatalf("a graph without a fault: %v", wrong)
+	}
+	broken := 0
+	with := func(room, path, want string) {
+		t.Helper()
+		broken++
+		one := maps.Clone(graph)
+		one[room] = append(slices.Clone(one[room]), path)
+		if diff := cmp.Diff([]string{want}, violations(one)); diff != "" {
+			t.Errorf("%s imports %s (-want +got):\n%s", room, path, diff)
+		}
+	}
+	for room := range rooms() {
+		for other := range rooms() {
+			if other != room && !permitted(rooms()[room], other) && !slices.Contains(exceptions()[room], other) {
+				with(room, module+other, room+" imports "+other)
+			}
+		}
+		for library, users := range libraries() {
+			if !slices.Contains(users, room) {
+				with(room, library+"/v9", room+" imports "+library+"/v9")
+			}
+		}
+	}
+	if broken < len(rooms())*len(libraries()) {
+		t.Errorf("only %d imports were tried", broken)
+	}
+	delete(graph, "scim/growth")
+	graph["bridge/new"] = nil
+	if diff := cmp.Diff([]string{"bridge/new stands in no list: say here what it may import", "scim/growth is not there any more"}, violations(graph)); diff != "" {
+		t.Errorf("a new and a missing package (-want +got):\n%s", diff)
+	}
+}
+
+// TestABrokenRuleInTheSourceIsFound: files that are not there are read as if they were, each with an import that its
+// room may not have.
+func TestABrokenRuleInTheSourceIsFound(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	overlays := map[string]string{}
+	for room, source := range map[string]string{
+		"scim":        "package scim\n\nimport _ \"" + module + "keycloak\"\n",
+		"bridge/plan": "package plan\n\nimport _ \"" + module + "bridge/directory\"\n",
+		"config":      "package config\n\nimport _ \"github.com/spf13/cobra\"\n",
+	} {
+		file := filepath.Join(dir, strings.ReplaceAll(room, "/", "-")+".go")
+		if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		there, err := filepath.Abs(filepath.Join("..", room, "broken.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overlays[there] = file
+	}
+	want := []string{"bridge/plan imports bridge/directory", "config imports github.com/spf13/cobra", "scim imports keycloak"}
+	if diff := cmp.Diff(want, violations(imported(t.Context(), t, overlays))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
