@@ -116,7 +116,7 @@ func imported(ctx context.Context, t *testing.T, overlays map[string]string) map
 		}
 		args = append(args, "-overlay", file)
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, "../...")...).Output() //nolint:gosec // the arguments are the test's
+	out, err := exec.CommandContext(ctx, "go", append(args, "../...")...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
