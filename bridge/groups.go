@@ -171,7 +171,7 @@ func asks(r *request, id keycloak.UserID) bool {
 // ignored records members that the policy leaves as they are: counted and logged, never
 // silent.
 func (k groupKind) ignored(r *request, n int) {
-	k.s.options.ObserveIgnored(scim.AttrMembers, n)
+	k.s.options.Observer.Ignored(scim.AttrMembers, n)
 	k.s.options.Log.Warn("unknown or protected members left as they are, as the tenant's policy unknownMembers: ignore says",
 		zap.String("tenant", r.Tenant.Path), zap.Int("members", n))
 }

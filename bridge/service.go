@@ -40,14 +40,10 @@ type Options struct {
 	// HidePagination keeps the service provider configuration from telling of them.
 	HidePagination bool
 
-	// ObserveStep is told the outcome of every step of a plan; nil for none.
-	ObserveStep func(kind plan.Kind, err error)
+	// Observer is told what the service does; nil for Unobserved.
+	Observer Observer
 	// ObserveWrite is told of every plan, once it was carried out or refused; nil for none.
 	ObserveWrite func(ctx context.Context, w Write)
-	// ObserveHeld is told of every removal that the brake of the tenant at a path held; nil for none.
-	ObserveHeld func(tenant string)
-	// ObserveIgnored is told of every value that was left out, by its attribute or "other"; nil for none.
-	ObserveIgnored func(what string, n int)
 }
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
@@ -63,19 +59,16 @@ type Service struct {
 
 // New makes a Service over the client of each realm, by the realm's name.
 func New(realms *keycloak.Realms, o Options) *Service {
-	if o.ObserveHeld == nil {
-		o.ObserveHeld = func(string) {}
+	if o.Observer == nil {
+		o.Observer = Unobserved{}
 	}
 	if o.ObserveWrite == nil {
 		o.ObserveWrite = func(context.Context, Write) {}
 	}
-	if o.ObserveIgnored == nil {
-		o.ObserveIgnored = func(string, int) {}
-	}
 	s := &Service{
 		realms:    realms,
 		directory: directory.New(o.Directory),
-		applier:   &apply.Applier{Observe: o.ObserveStep},
+		applier:   &apply.Applier{Observe: func(kind plan.Kind, err error) { o.Observer.Step(string(kind), err) }},
 		options:   o,
 		core:      scim.UserType(),
 	}
@@ -346,7 +339,7 @@ func (s *Service) ignored(names []string) []string {
 		if path, err := s.core.Resolve(name); err != nil || !path.Known() {
 			out[i] = otherAttribute
 		}
-		s.options.ObserveIgnored(out[i], 1)
+		s.options.Observer.Ignored(out[i], 1)
 	}
 	return out
 }
@@ -500,7 +493,7 @@ func (s *Service) ends(ctx context.Context, r *request, cur current) error {
 	}
 	err := s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
 	if _, held := errors.AsType[guard.HeldError](err); held {
-		s.options.ObserveHeld(r.Tenant.Path)
+		s.options.Observer.Held(r.Tenant.Path)
 	}
 	return err
 }

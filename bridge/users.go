@@ -165,7 +165,7 @@ func shownDefaultGroups(r *request) []string {
 // countPassword counts a password that the mapping leaves out.
 func (k userKind) countPassword(doc scim.Document, taken bool) {
 	if !taken && doc[scim.AttrPassword] != nil {
-		k.s.options.ObserveIgnored(scim.AttrPassword, 1)
+		k.s.options.Observer.Ignored(scim.AttrPassword, 1)
 	}
 }
 

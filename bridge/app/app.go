@@ -15,7 +15,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -164,8 +163,7 @@ func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
 	return bridge.Options{
 		Log:            a.log,
 		Tenants:        tenants,
-		ObserveStep:    func(kind plan.Kind, err error) { a.metrics.Step(string(kind), err) },
-		ObserveIgnored: a.metrics.Ignored, ObserveHeld: a.metrics.Held,
+		Observer:       a.metrics,
 		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, a.log, w) },
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, ObserveScan: a.metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
