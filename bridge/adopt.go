@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -33,10 +34,10 @@ func (e takenError) Unwrap() error { return e.told }
 // resume takes up the account that stands in the way of a creation: one of the tenant's own
 // that left it or whose creation broke off or, where the policy says so, one that no tenant
 // owns. Whatever else exists stays a conflict, in the words of failure.
-func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
+func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (planned, bool, error) {
 	taken, isTaken := errors.AsType[takenError](failure)
 	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
-		return change{}, false, failure
+		return planned{}, false, failure
 	}
 	r.end() // a change of an account locks it before its values and its link, and so does what follows
 	if ch, ok, err := k.revive(ctx, r, doc, taken, failure); ok || err != nil {
@@ -44,23 +45,23 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	}
 	id, err := k.obstacle(ctx, r, doc, taken)
 	if err != nil || id.IsZero() {
-		return change{}, false, cmp.Or(err, failure)
+		return planned{}, false, cmp.Or(err, failure)
 	}
 	r.ID = id.String()
 	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	user, err := r.client.User(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound: // deleted meanwhile
-		return change{}, false, failure
+		return planned{}, false, failure
 	case err == nil && !r.mayTakeUp(user):
-		return change{}, false, failure
+		return planned{}, false, failure
 	case err == nil:
 		err = k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc)
 	}
 	if err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	ch, ok, err := k.restore(ctx, r, id, user, doc)
 	if !ok && err == nil && r.mayAdopt(user) {
@@ -120,22 +121,22 @@ func (r *request) mayAdopt(u keycloak.User) bool {
 
 // restore plans that an account of the tenant's own that is not its user, or not whole, becomes
 // one, as a document says.
-func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (change, bool, error) {
+func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (planned, bool, error) {
 	p := r.Tenant.Party
 	unfinished := p.Left(user.Attributes) || p.HalfMade(user.Attributes)
 	switch {
 	case unfinished:
 	case !p.Organization || !p.Owns(user):
-		return change{}, false, nil
+		return planned{}, false, nil
 	default:
 		_, err := r.client.OrganizationMember(ctx, r.organization(), id)
 		if keycloak.KindOf(err) != keycloak.NotFound {
-			return change{}, false, err
+			return planned{}, false, err
 		}
 	}
 	state, err := k.restoredState(r, user, doc)
 	if err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	if unfinished {
 		state = state.Owned()
@@ -144,7 +145,11 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	state.Enabled = &enabled
 	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
-	return change{plan: steps, after: current{user: after, userID: id}}, true, err
+	op := change.Joined
+	if p.HalfMade(user.Attributes) {
+		op = change.Created
+	}
+	return planned{plan: steps, op: op, after: current{user: after, userID: id}}, true, err
 }
 
 // restoredState maps a document for an account of the tenant's own that becomes its user. One whose
@@ -169,23 +174,23 @@ func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Documen
 // adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
 // user would be; ok is false when it may not. seen is what the client was shown of the account
 // before, nil for nothing.
-func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, seen scim.Document) (ch change, ok bool, err error) {
+func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, seen scim.Document) (ch planned, ok bool, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	whole, err := asOwner(r, user)
 	if err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	sent, doc := doc, doc.Clone()
 	mapping.Merge(doc, mapping.Unseen(whole, seen))
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), sent, doc); err != nil {
-		return change{}, false, keptTaken(err)
+		return planned{}, false, keptTaken(err)
 	}
 	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
 	if err != nil || refusal != "" {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	ch, err = k.adoptLinked(ctx, r, id, user, doc, whole, link, eligible.Member)
 	return ch, err == nil, err
@@ -211,17 +216,17 @@ func asOwner(r *request, user keycloak.User) (scim.Document, error) {
 // adoptLinked plans that an account which may be taken over becomes the tenant's own, as a
 // document says: all but who the account is, which no adoption changes. whole is what an owner is
 // shown of the account, link the one that it gets, nil for none.
-func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, whole scim.Document, link *keycloak.Link, member bool) (change, error) {
+func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, whole scim.Document, link *keycloak.Link, member bool) (planned, error) {
 	state, err := k.keptState(r, user, doc, whole)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	if member {
 		joining.Organization = keycloak.OrganizationID{}
 	}
 	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, joining, time.Now())
-	return change{plan: p, after: current{user: after, userID: id}}, err
+	return planned{plan: p, op: change.Adopted, after: current{user: after, userID: id}}, err
 }
 
 // keptState maps a document for an account that stays who it is, as whole shows it.
@@ -258,13 +263,13 @@ func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, d
 
 // takeOver adopts a member of the organization whom no tenant owns with a change of it; ok is
 // false when it may not, and the user stays a guest's.
-func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc scim.Document) (change, bool, error) {
+func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc scim.Document) (planned, bool, error) {
 	if !r.Tenant.Policy.Adopts() || !mapping.Unowned(cur.user.Attributes) {
-		return change{}, false, nil
+		return planned{}, false, nil
 	}
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	seen := cur.resource.Document
 	if r.replacing { // what it leaves out is not what the client wants gone
@@ -272,7 +277,7 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	}
 	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, seen)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
-		return change{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
+		return planned{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err

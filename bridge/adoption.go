@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -59,7 +60,7 @@ type AdoptOptions struct {
 // each is told of every account, in the order of the user names, and then of every group.
 func (s *Service) Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions, each func(Adoption) error) error {
 	for _, endpoint := range []string{endpointUsers, endpointGroups} {
-		r, err := s.begin(Call{By: by, Endpoint: endpoint, DryRun: o.DryRun}, writing)
+		r, err := s.begin(Call{By: by, Endpoint: endpoint, DryRun: o.DryRun, Origin: change.Adopt}, writing)
 		if err != nil {
 			return err
 		}
@@ -99,7 +100,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 			if !r.Tenant.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
-				out.Reason, err = a.s.keyOwn(ctx, Call{By: a.by, DryRun: a.o.DryRun}, u)
+				out.Reason, err = a.s.keyOwn(ctx, Call{By: a.by, DryRun: a.o.DryRun, Origin: change.Adopt}, u)
 			}
 			if err == nil {
 				err = a.each(out)
@@ -148,15 +149,15 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 }
 
 // one adopts one account or group, which is locked and read again for it.
-func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (change, error)) (Adoption, error) {
-	r, unlock, err := a.s.beginWrite(ctx, Call{By: a.by, Endpoint: endpoint, ID: out.ID, DryRun: a.o.DryRun})
+func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (planned, error)) (Adoption, error) {
+	r, unlock, err := a.s.beginWrite(ctx, Call{By: a.by, Endpoint: endpoint, ID: out.ID, DryRun: a.o.DryRun, Origin: change.Adopt})
 	if err != nil {
 		return out, err
 	}
 	defer unlock()
 	ch, err := of(ctx, r, &out)
 	if err == nil {
-		_, err = a.s.apply(ctx, r, ch.plan)
+		_, err = a.s.apply(ctx, r, &ch)
 	}
 	if refused, ok := refusalOf(err); ok {
 		return Adoption{Type: out.Type, ID: out.ID, Name: out.Name, Outcome: Refused, Reason: refused}, nil
@@ -165,37 +166,37 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 }
 
 // adoptAsItIs plans the adoption of the request's account as it is now.
-func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (change, error) {
+func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, user, err := r.account(ctx)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	eligible, former, err := k.s.adoptable(ctx, r, id, user)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if eligible.Refusal != "" {
 		out.Outcome, out.Reason = Refused, eligible.Refusal
-		return change{}, nil
+		return planned{}, nil
 	}
 	whole, err := asOwner(r, user)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	var shown scim.Document // what the tenant shows already is no reason, a duplicate that it would show is one
 	if !r.Tenant.Policy.OwnedOnly {
 		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
 		if err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 		shown = before.Document
 	}
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), shown, whole); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	link, reason, err := k.linkAsItIs(ctx, r, id, whole)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	ch, err := k.adoptLinked(ctx, r, id, user, whole.Clone(), whole, link, eligible.Member)
 	out.Outcome, out.Linked, out.Reason = Adopted, reason == "" && r.Tenant.Mapping.IdentityProvider() != "", reason
@@ -219,15 +220,15 @@ func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, 
 }
 
 // adoptAsItIs plans the adoption of the request's group as it is now.
-func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (change, error) {
+func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	r.adopting = true
 	cur, err := r.writable(ctx)
 	switch {
 	case err != nil:
-		return change{}, err
+		return planned{}, err
 	case !k.s.ownerless(r, cur.group.Attributes):
 		out.Outcome, out.Reason = Refused, "a tenant owns it"
-		return change{}, nil
+		return planned{}, nil
 	}
 	former := mapping.FormerOwner(cur.group.Attributes)
 	cur.group.Attributes = mapping.Release(cur.group.Attributes)
@@ -338,17 +339,17 @@ func (r *request) groupsOf() keycloak.OrganizationID {
 }
 
 // release plans that the request's group is no tenant's any more.
-func (groupKind) release(ctx context.Context, r *request, out *Adoption) (change, error) {
+func (groupKind) release(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	group, err := r.client.Group(ctx, id)
 	if err != nil || !r.Tenant.Party.Adopted(group.Attributes) {
-		return change{}, err
+		return planned{}, err
 	}
 	out.Outcome = Released
-	return change{plan: plan.ForReleasedGroup(group)}, nil
+	return planned{plan: plan.ForReleasedGroup(group), op: change.Left}, nil
 }
 
 // linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -15,25 +16,25 @@ import (
 // releaseUser plans that the request's account is no tenant's any more. It refuses that for an account whose user
 // another tenant deactivated: that tenant could only mark the user as inactive, and the mark holds as long as the
 // account has an owner. The user would be active again.
-func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (change, error) {
+func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, user, err := r.account(ctx)
 	if err != nil || !r.Tenant.Party.Adopted(user.Attributes) {
-		return change{}, err
+		return planned{}, err
 	}
 	by, err := a.deactivatedBy(ctx, r, id, user)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if len(by) > 0 {
 		out.Outcome = Refused
 		out.Reason = fmt.Sprintf("its user was deactivated at %s, and would be active there again; disable the account in Keycloak first, or activate or remove the user there", strings.Join(by, " and "))
-		return change{}, nil
+		return planned{}, nil
 	}
 	out.Outcome = Released
 	if roles := r.Tenant.Mapping.GrantedRoles(r.Tenant.Party, user.Attributes); len(roles) > 0 {
 		out.Reason = "keeps the roles that rules gave: " + strings.Join(roles, ", ")
 	}
-	return change{plan: plan.ForReleasedUser(id, user)}, nil
+	return planned{plan: plan.ForReleasedUser(id, user), op: change.Left}, nil
 }
 
 // deactivatedBy names the tenants beside that of the request whose clients deactivated the user of an account that

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -55,7 +56,10 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a A
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}
-	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, bulk: true}
+	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, bulk: true}
+	if call.Origin == change.Request {
+		call.Origin = change.Bulk
+	}
 	switch op.Method {
 	case http.MethodPost:
 		return s.Create(ctx, call, op.Data)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -20,7 +21,7 @@ import (
 // federated refuses a change of a user that the user's federation would not take, before anything of it is
 // written. A deactivation that it does not take ends the sessions nevertheless, and the refusal says so:
 // it is all that Keycloak can do.
-func (s *Service) federated(ctx context.Context, r *request, cur current, ch change) error {
+func (s *Service) federated(ctx context.Context, r *request, cur current, ch planned) error {
 	refused, ok := errors.AsType[guard.FederatedError](guard.Federated(r.fitness, cur.user, ch.plan))
 	if !ok {
 		return nil
@@ -29,7 +30,7 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 	if sessions := sessionsOf(ch.plan); ch.ends && len(sessions) > 0 && refused.Keeps(guard.KeepsEnabled) {
 		err := s.ends(ctx, r, cur)
 		if err == nil {
-			_, err = s.apply(ctx, r, sessions)
+			_, err = s.apply(ctx, r, &planned{plan: sessions, op: change.Updated})
 		}
 		if err != nil {
 			return err
@@ -45,7 +46,7 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch cha
 
 // federatedSince words a refusal of Keycloak by the user federation of the account as it is now: the provider may have come
 // or changed since the last look. It takes a call, of such an account alone.
-func (s *Service) federatedSince(ctx context.Context, r *request, cur current, ch change, err error) error {
+func (s *Service) federatedSince(ctx context.Context, r *request, cur current, ch planned, err error) error {
 	failed, ok := errors.AsType[*apply.Error](err)
 	if !ok || cur.user.FederationLink == "" || failed.Done > 0 || keycloak.KindOf(err) != keycloak.Invalid {
 		return err
@@ -97,7 +98,7 @@ func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 	if !ok {
 		return nil
 	}
-	return r.federationKeeps(kept, r.keptNames(kept, cur, change{after: cur}), "")
+	return r.federationKeeps(kept, r.keptNames(kept, cur, planned{after: cur}), "")
 }
 
 // federationKeeps words a refusal. names are the attributes that cannot be changed, none where it is about
@@ -165,7 +166,7 @@ func (r *request) federationName(f keycloak.Federation) string {
 }
 
 // keptNames are the attributes that a change would have given other values, and that the federation keeps.
-func (r *request) keptNames(e guard.FederatedError, cur current, ch change) []string {
+func (r *request) keptNames(e guard.FederatedError, cur current, ch planned) []string {
 	var out []string
 	for _, refused := range e.Refused {
 		switch refused {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -49,33 +50,33 @@ func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (dir
 	return k.s.directory.Groups(ctx, r.view(), q)
 }
 
-func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
 	if !r.wall.TakesGroups() {
-		return change{}, scim.Forbidden(codeNoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
+		return planned{}, scim.Forbidden(codeNoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	state, err := k.state(r, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	members, err := k.proven(ctx, r, doc[scim.AttrMembers])
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	roles, err := k.planRolesOf(ctx, r, regrouping{name: state.Name, add: idsOf(members)})
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), own, roles, time.Now())
 	if len(p) > 1 { // as for users
 		if err := k.s.lock(ctx, r, displayNameLock(state.Name)); err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 	}
-	return change{plan: p, after: current{group: after, members: members, known: true}}, nil
+	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}}, nil
 }
 
 func displayNameLock(name string) string { return " displayName " + name }
@@ -206,58 +207,69 @@ func idsOf(members []guard.Member) []keycloak.UserID {
 
 func (groupKind) created(after current, out apply.Outcome) current {
 	after.groupID = out.Group
-	after.group.ID = out.Group.String()
+	after.group.ID, after.resource.ID = out.Group.String(), out.Group.String()
 	return after
 }
 
 // replace makes the members those of the document: only the difference is written,
 // so that nobody loses a membership for a moment. With it a group that no tenant owns may become the
 // tenant's own, and an adoption takes nothing away.
-func (k groupKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+func (k groupKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	if r.adoptsGroup(cur.group) {
 		return k.adopt(ctx, r, cur, doc)
 	}
 	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	return k.change(ctx, r, cur, patch.Result{
 		Document: doc, Members: patch.Members{Replace: true, Add: patch.Distinct(ids)},
 	})
 }
 
-func (k groupKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+func (k groupKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	return k.change(ctx, r, cur, result)
 }
 
-func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	cur, err := k.made(ctx, r, cur)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	state, err := k.state(r, result.Document)
 	if err == nil {
 		state, err = ownedState(r, cur.group, state)
 	}
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	members, after, err := k.planMembers(ctx, r, cur, result.Members)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	roles, err := k.planRolesOfChange(ctx, r, cur, state.Name, members)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
 	own := plan.Roles{Has: cur.group.Roles, Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	last := state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0
 	p, group = plan.ForGroupRoles(r.Tenant.Party, cur.groupID, cur.group, p, group, own, append(members, roles...), last)
-	return change{plan: p, after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
+	return planned{plan: p, op: groupOp(r, cur.group, state), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
+}
+
+// groupOp is what a change makes of a group that is there.
+func groupOp(r *request, g keycloak.Group, state mapping.GroupState) change.Op {
+	switch {
+	case r.Tenant.Party.Left(g.Attributes):
+		return change.Joined
+	case mapping.Unowned(g.Attributes) && state.BecomesOwned():
+		return change.Adopted
+	}
+	return change.Updated
 }
 
 // planMembers plans a change of members and tells the members afterwards where it
@@ -394,10 +406,10 @@ const maxNamesakes = 100
 // resume takes up the group in the way of a creation: one of the tenant's that left it or whose creation
 // broke off, whose members become those of the document, or one that it adopts. Whatever else exists
 // stays a conflict.
-func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (change, bool, error) {
+func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (planned, bool, error) {
 	taken, isTaken := errors.AsType[takenError](failure)
 	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
-		return change{}, false, failure
+		return planned{}, false, failure
 	}
 	r.end() // as for users
 	r.ID = taken.id
@@ -407,7 +419,7 @@ func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, fa
 		}
 		path, err := r.rt.Resolve(scim.AttrDisplayName)
 		if err != nil {
-			return change{}, false, err
+			return planned{}, false, err
 		}
 		found, err := k.find(ctx, r, directory.Query{
 			Filter: &filter.Compare{Path: path, Op: filter.Eq, Value: doc.String(scim.AttrDisplayName)}, Start: 1, Count: maxNamesakes,
@@ -416,27 +428,28 @@ func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, fa
 			return g.Document.String(scim.AttrDisplayName) == doc.String(scim.AttrDisplayName)
 		})
 		if err != nil || at < 0 {
-			return change{}, false, cmp.Or(err, failure)
+			return planned{}, false, cmp.Or(err, failure)
 		}
 		r.ID = found.Resources[at].ID
 	}
 	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	cur, err := k.read(ctx, r)
 	switch party := r.Tenant.Party; {
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		return change{}, false, failure
+		return planned{}, false, failure
 	case err != nil:
-		return change{}, false, err
+		return planned{}, false, err
 	case party.HalfMade(cur.group.Attributes):
 		ch, err := k.replace(ctx, r, cur, doc)
+		ch.op = change.Created
 		return ch, true, err
 	case !isTaken && r.adoptsGroup(cur.group):
 		ch, err := k.adopt(ctx, r, cur, doc)
 		return ch, true, err
 	}
-	return change{}, false, failure
+	return planned{}, false, failure
 }
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
@@ -478,13 +491,18 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	return append(roles, rest...), err
 }
 
+// stored shows a group as its resource.
+func (groupKind) stored(r *request, cur current) (scim.Resource, error) {
+	if cur.resource.Document != nil {
+		return cur.resource, nil
+	}
+	return r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, cur.group)
+}
+
 func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
-	resource := cur.resource
-	if resource.ID == "" {
-		var err error
-		if resource, err = r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, cur.group); err != nil {
-			return scim.Resource{}, err
-		}
+	resource, err := k.stored(r, cur)
+	if err != nil {
+		return scim.Resource{}, err
 	}
 	if !r.projection.Wants(r.rt.Attribute(scim.AttrMembers)) {
 		return resource, nil

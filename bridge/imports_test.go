@@ -41,8 +41,9 @@ func rooms() map[string][]string {
 		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
 
 		// Pure rooms and what everybody may know.
-		"bridge/mapping":       {"config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
-		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"},
+		"bridge/mapping":       {"config", "scim", "scim/filter", "keycloak"},    // value paths: docs/adr/0002
+		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"}, // ids: docs/adr/0003
+		"bridge/change":        {"bridge/mapping", "config", "scim"},
 		"bridge/plan":          {"bridge/mapping", "scim", "keycloak"},
 		"bridge/auth":          {"bridge/tenant", "config"},
 		"bridge/auth/authtest": {},
@@ -53,13 +54,13 @@ func rooms() map[string][]string {
 		"bridge/apply":           everybodysRooms("bridge/plan"),
 		"bridge/directory":       everybodysRooms("bridge/plan", "bridge/directory/index"),
 		"bridge/directory/index": {"scim/..."},
-		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply"),
+		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
-		// The ways in, and what puts all together.
+		// The ways in, which say by which a change came (bridge/change is a leaf), and what puts all together.
 		"bridge/control": {"bridge/tenant"},
-		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/observe", "scim/..."},
-		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/realm", "bridge/server",
-			"config"),
+		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/observe", "scim/..."},
+		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
+			"bridge/server", "config"),
 		"cmd/scim-bridge": {"bridge/app", "bridge/control", "config", "scim/...", "keycloak"},
 
 		"cmd/scim-bench":            {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -42,7 +43,8 @@ func (s *Service) writeKey(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	p, _ := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	_, err = s.apply(ctx, r, p)
+	r.before = cur.resource.Document
+	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
+	_, err = s.apply(ctx, r, &planned{plan: p, op: change.Updated, after: current{user: after, userID: cur.userID}})
 	return err
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// reads keeps the name of a resource that was read through the wall, for a refusal that is about it.
+// reads keeps what a resource is that was read through the wall, for the record of its change, and its name, for a
+// refusal that is about it.
 func (r *request) reads(cur current) {
+	r.before = cur.resource.Document
 	name := cmp.Or(cur.resource.Document.String(scim.AttrUserName), cur.resource.Document.String(scim.AttrDisplayName))
 	if r.Endpoint == endpointGroups {
 		name = cmp.Or(cur.group.Name, name)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -69,17 +70,17 @@ func (r *request) mayRevive(u keycloak.User) bool {
 // revive plans that the account whose externalId stands in the way of a creation becomes the tenant's
 // user again, as the document says; ok is false when it may not. The account is locked then until
 // the request ends.
-func (k userKind) revive(ctx context.Context, r *request, doc scim.Document, taken takenError, failure error) (ch change, ok bool, err error) {
+func (k userKind) revive(ctx context.Context, r *request, doc scim.Document, taken takenError, failure error) (ch planned, ok bool, err error) {
 	if !taken.externalID || !r.Tenant.Policy.Revives() {
-		return change{}, false, nil
+		return planned{}, false, nil
 	}
 	id, err := keycloak.ParseUserID(taken.id)
 	if err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	r.ID = taken.id
 	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	ch, ok, err = k.reviveLocked(ctx, r, id, doc)
 	if !ok && err == nil { // whoever else stands in the way is locked before its values, too
@@ -92,31 +93,31 @@ func (k userKind) revive(ctx context.Context, r *request, doc scim.Document, tak
 	return ch, ok, err
 }
 
-func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (change, bool, error) {
+func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (planned, bool, error) {
 	user, err := r.client.User(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound, err == nil && !r.mayRevive(user):
-		return change{}, false, nil
+		return planned{}, false, nil
 	case err != nil:
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	away, err := r.isAway(ctx, id, user)
 	if err == nil && away && mapping.Enabled(user) {
 		away, err = r.inactive(ctx, id)
 	}
 	if err != nil || !away && mapping.Enabled(user) {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
-		return change{}, false, err
+		return planned{}, false, err
 	}
 	others, err := k.holders(ctx, r, doc)
 	if err != nil || slices.ContainsFunc(others, func(u keycloak.User) bool { return u.ID != user.ID }) {
-		return change{}, false, err // it cannot be told whose account is meant
+		return planned{}, false, err // it cannot be told whose account is meant
 	}
 	ch, err := k.planRevival(ctx, r, id, user, doc, away)
 	if _, refused := errors.AsType[linkRefused](err); refused {
-		return change{}, false, nil
+		return planned{}, false, nil
 	}
 	return ch, err == nil, err
 }
@@ -150,10 +151,10 @@ func (e linkRefused) Error() string { return string(e) }
 
 // planRevival plans that an account becomes the tenant's user again: with the groups and roles of a
 // new user, and as the document says.
-func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, away bool) (change, error) {
+func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, away bool) (planned, error) {
 	state, err := k.state(r, &user, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	enabled := state.Enabled == nil || *state.Enabled
 	state.Enabled = &enabled
@@ -163,21 +164,25 @@ func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserI
 		err = linkRefused(refusal)
 	}
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	leave, err := k.planLeaveAll(ctx, r, id)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	joining := plan.Joining{Groups: defaultGroups(r)}
 	if away {
 		joining.Organization = r.organization()
 	}
 	if joining.Roles, err = k.rolesAmong(ctx, r, id, user.Attributes, doc, shownDefaultGroups(r)); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	p, after := plan.ForRehired(r.Tenant.Party, id, user, state, link, leave, joining, time.Now())
-	return change{plan: p, after: current{user: after, userID: id}, ends: mapping.Enabled(user) && !enabled}, nil
+	op := change.Reactivated
+	if away {
+		op = change.Joined
+	}
+	return planned{plan: p, op: op, after: current{user: after, userID: id}, ends: mapping.Enabled(user) && !enabled}, nil
 }
 
 // planLeaveAll plans that an account leaves all groups that the tenant shows of its users, but for those

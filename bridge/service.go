@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -42,8 +43,8 @@ type Options struct {
 
 	// Observer is told what the service does; nil for Unobserved.
 	Observer Observer
-	// ObserveWrite is told of every plan, once it was carried out or refused; nil for none.
-	ObserveWrite func(ctx context.Context, w Write)
+	// Recorder keeps what is changed; nil for Unrecorded.
+	Recorder Recorder
 }
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
@@ -62,8 +63,8 @@ func New(realms *keycloak.Realms, o Options) *Service {
 	if o.Observer == nil {
 		o.Observer = Unobserved{}
 	}
-	if o.ObserveWrite == nil {
-		o.ObserveWrite = func(context.Context, Write) {}
+	if o.Recorder == nil {
+		o.Recorder = Unrecorded{}
 	}
 	s := &Service{
 		realms:    realms,
@@ -91,6 +92,7 @@ type Call struct {
 	Excluded   []string
 	Return     Return // that the client prefers for the answer to a write; "" for none
 	Conditions
+	Origin change.Origin // the way in
 	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
 	DryRun bool
 
@@ -127,6 +129,8 @@ type request struct {
 	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
 	ending     bool              // whether the request says itself that the user is not active
 	atEnd      []func()          // what is released when the request ends
+	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
+	change     change.Change     // what was made of it, or was to be; zero before it is planned
 }
 
 // current is a resource as Keycloak holds it. One of user and group is set.
@@ -140,9 +144,10 @@ type current struct {
 	known    bool           // whether members are the group's, be they none
 }
 
-// change is a plan and what Keycloak will hold once it is carried out.
-type change struct {
+// planned is a plan and what Keycloak will hold once it is carried out.
+type planned struct {
 	plan  plan.Plan
+	op    change.Op
 	after current
 	// ends says that a user loses the access it has.
 	ends bool
@@ -154,9 +159,9 @@ type kind interface {
 	// read finds a resource that the tenant may see, else a 404.
 	read(ctx context.Context, r *request) (current, error)
 	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
-	create(ctx context.Context, r *request, doc scim.Document) (change, error)
-	replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error)
-	patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error)
+	create(ctx context.Context, r *request, doc scim.Document) (planned, error)
+	replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error)
+	patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
 	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
 	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
@@ -164,7 +169,9 @@ type kind interface {
 	linked(ctx context.Context, r *request, cur *current) (string, error)
 	// resume changes what stands in the way of a creation that failed with failure and may be
 	// taken up in its place; ok is false when there is nothing of that kind.
-	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch change, ok bool, err error)
+	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error)
+	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
+	stored(r *request, cur current) (scim.Resource, error)
 	// created completes what was planned with the ids that Keycloak gave.
 	created(after current, out apply.Outcome) current
 	// resource is what the answer shows; it may read what the projection asks for.
@@ -256,7 +263,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	}
 	if err == nil {
 		var out apply.Outcome
-		if out, err = s.apply(ctx, r, ch.plan); err == nil {
+		if out, err = s.apply(ctx, r, &ch); err == nil {
 			return s.written(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
 		}
 	}
@@ -274,7 +281,7 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = s.ends(ctx, r, ch.after)
 	}
 	if ok && err == nil {
-		_, err = s.apply(ctx, r, ch.plan)
+		_, err = s.apply(ctx, r, &ch)
 	}
 	if protected, is := errors.AsType[guard.ProtectedError](err); is && ok {
 		s.options.Log.Warn("an account that exists is not taken up", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
@@ -446,7 +453,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 // patchedBlind carries out a plan that was made without reading the resource.
 func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error) (Answer, error) {
 	if err == nil {
-		_, err = s.apply(ctx, r, p)
+		_, err = s.apply(ctx, r, &planned{plan: p, op: change.Updated})
 	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)
@@ -478,7 +485,8 @@ func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, s.fail(r, err)
 	}
 	if err = s.ends(ctx, r, cur); err == nil {
-		_, err = s.apply(ctx, r, p)
+		ch := removal(p)
+		_, err = s.apply(ctx, r, &ch)
 	}
 	if err != nil {
 		return Answer{}, s.fail(r, err)
@@ -572,13 +580,13 @@ func (s *Service) await(ctx context.Context, r *request, name string) error {
 }
 
 // carryOut applies a change.
-func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch change) error {
+func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch planned) error {
 	err := s.federated(ctx, r, cur, ch)
 	if err == nil && ch.ends {
 		err = s.ends(ctx, r, cur)
 	}
 	if err == nil {
-		_, err = s.apply(ctx, r, ch.plan)
+		_, err = s.apply(ctx, r, &ch)
 	}
 	if err != nil {
 		return s.fail(r, s.federatedSince(ctx, r, cur, ch, r.taken(ctx, err)))
@@ -586,18 +594,33 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch chan
 	return nil
 }
 
-// apply carries out a plan, which the debug log shows by its names, without values.
-func (s *Service) apply(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
-	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", p))
-	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
-		s.tellWrite(ctx, r, p, apply.Outcome{}, err)
+// apply carries out what was planned, which the debug log shows by its names, without values. What cannot be recorded
+// is not begun, and what is begun is recorded, however it ends.
+func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply.Outcome, err error) {
+	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", ch.plan))
+	if ch.after.user.Username != "" || ch.after.group.Name != "" {
+		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
+	}
+	r.change = factOf(r, *ch)
+	if r.DryRun {
+		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
+	}
+	intent, err := s.intend(ctx, r.change)
+	if err != nil {
 		return apply.Outcome{}, err
 	}
-	if r.DryRun {
-		return apply.Outcome{}, nil
+	err = errBrokeOff
+	defer func() { s.settle(ctx, r, intent, out, err) }()
+	out, err = s.carry(ctx, r, ch.plan)
+	return out, err
+}
+
+// carry is apply for a plan whose change is recorded.
+func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
+	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
+		return apply.Outcome{}, err
 	}
 	out, err := s.applier.Apply(ctx, r.client, p)
-	s.tellWrite(ctx, r, p, out, err)
 	users, groups := touched(p, out)
 	s.directory.Touch(r.Tenant, users, groups)
 	return out, err

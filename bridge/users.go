@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -51,36 +52,36 @@ func (k userKind) find(ctx context.Context, r *request, q directory.Query) (dire
 	return k.s.directory.Users(ctx, r.view(), q)
 }
 
-func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (change, error) {
+func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
 	if err := proveManager(ctx, r, nil, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if err := k.departed(ctx, r, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	state, err := k.state(r, nil, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	link, err := k.link(ctx, r, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	joining, err := k.joining(ctx, r, keycloak.UserID{}, nil, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
 	if len(p) > 1 { // until the last step others could take the user for a half-made one
 		if err := k.s.lock(ctx, r, userNameLock(state.Username)); err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 	}
-	return change{plan: p, after: current{user: after}}, nil
+	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
 }
 
 // joining is what a user with some attributes gets beside its account, who is not the tenant's yet; a
@@ -171,13 +172,13 @@ func (k userKind) countPassword(doc scim.Document, taken bool) {
 
 func (userKind) created(after current, out apply.Outcome) current {
 	after.userID = out.User
-	after.user.ID = out.User.String()
+	after.user.ID, after.resource.ID = out.User.String(), out.User.String()
 	return after
 }
 
 // replace keeps what says who a user is when the account is somebody else's and the client
 // leaves it out.
-func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	if !r.Tenant.Party.Owns(cur.user) {
 		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
@@ -213,9 +214,9 @@ func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Docum
 
 // patch refuses to leave active unassigned: a user of Keycloak is enabled or it is not,
 // and to guess which would enable or lock out somebody.
-func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (change, error) {
+func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	if result.Document[scim.AttrActive] == nil {
-		return change{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
+		return planned{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
 	}
 	return k.change(ctx, r, cur, result.Document)
 }
@@ -240,11 +241,20 @@ func managerOf(doc scim.Document) string {
 }
 
 // change plans the new document of a user, and says whether the user is deactivated.
-func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	ch, err := k.plan(ctx, r, cur, doc)
 	ch.ends = deactivates(cur, doc)
 	if err == nil && r.deactivatesAgain(cur, doc) { // the first time may have broken off before they ended
 		ch.plan = append(ch.plan, plan.Step{Kind: plan.EndSessions, User: cur.userID, Always: true})
+	}
+	switch {
+	case ch.op != "":
+	case ch.ends:
+		ch.op = change.Deactivated
+	case cur.resource.Document[scim.AttrActive] == false && doc[scim.AttrActive] == true:
+		ch.op = change.Reactivated
+	default:
+		ch.op = change.Updated
 	}
 	return ch, err
 }
@@ -261,32 +271,32 @@ func deactivates(cur current, doc scim.Document) bool {
 
 // deactivation plans that a user is deactivated who may not be changed otherwise, by a document that
 // says the same as the stored one but for active. Not even what the bridge would mend is written.
-func (userKind) deactivation(r *request, cur current, doc scim.Document) (change, error) {
+func (userKind) deactivation(r *request, cur current, doc scim.Document) (planned, error) {
 	refused := guard.Delegate(cur.userID.String())
 	if doc[scim.AttrActive] != false || !r.Tenant.Party.Owns(cur.user) {
-		return change{}, refused
+		return planned{}, refused
 	}
 	held, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	held.Enabled, state.Enabled = nil, nil
 	held.Dropped, state.Dropped = nil, nil
 	switch {
 	case !reflect.DeepEqual(held, state):
-		return change{}, refused
+		return planned{}, refused
 	case !mapping.Enabled(cur.user):
-		return change{after: cur}, nil
+		return planned{after: cur}, nil
 	}
 	p, after := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: true}, time.Now())
-	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
+	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	if r.wall.Deactivates(cur.userID.String()) {
 		return k.deactivation(r, cur, doc)
 	}
@@ -296,14 +306,14 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 			cur, err = k.read(ctx, r)
 		}
 		if err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 	}
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), cur.resource.Document, doc); err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	standing := r.Tenant.Party.Standing(cur.user)
 	if standing != mapping.Owner {
@@ -320,49 +330,49 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 		err = mapping.KeepsIdentifiers(cur.user, state)
 	}
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	if r.Tenant.Party.HalfMade(cur.user.Attributes) {
 		joining, err := k.joining(ctx, r, cur.userID, cur.user.Attributes, doc)
 		joining.Organization = keycloak.OrganizationID{} // whose user it is
 		p, after := plan.ForUnfinished(r.Tenant.Party, cur.userID, cur.user, state.Owned(), joining, time.Now())
-		return change{plan: p, after: current{user: after, userID: cur.userID}}, err
+		return planned{plan: p, after: current{user: after, userID: cur.userID}}, err
 	}
 	roles, err := k.rolesOf(ctx, r, cur.userID, cur.user.Attributes, doc, nil)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
 	p, after = plan.ForUserRoles(r.Tenant.Party, cur.userID, p, after, roles)
-	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
+	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
 // changeGuest changes what the tenant keeps of somebody else's account. A user whom it
 // deactivates leaves its groups where it cannot disable the account.
-func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc scim.Document) (change, error) {
+func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	party, answered := r.Tenant.Party, true
 	if doc[scim.AttrActive] == false && mapping.Enabled(cur.user) && !party.Closes(cur.user) {
 		var err error
 		if answered, err = k.s.answered(ctx, r, cur.userID, cur.user); err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 	}
 	state, err := r.Tenant.Mapping.GuestState(party, cur.user, doc, answered)
 	k.s.dropped(r, state.Dropped)
 	if err != nil {
-		return change{}, err
+		return planned{}, err
 	}
 	k.countPassword(doc, false)
 	p, after := plan.ForUser(party, cur.userID, cur.user, state, time.Now())
 	if deactivates(cur, doc) && !party.Closes(cur.user) {
 		leave, err := k.planLeave(ctx, r, cur.userID)
 		if err != nil {
-			return change{}, err
+			return planned{}, err
 		}
 		p = append(p, leave...)
 	}
-	return change{plan: p, after: current{user: after, userID: cur.userID}}, nil
+	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
 // planLeave plans that a user leaves the groups that the tenant lists: one of the realm
@@ -459,13 +469,18 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, ow
 	return append(slices.Concat(p, roles, groups), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
 }
 
-func (userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
-	resource := cur.resource
-	if resource.ID == "" {
-		var err error
-		if resource, err = r.Tenant.Mapping.UserResource(r.Tenant.Party, cur.user); err != nil {
-			return scim.Resource{}, err
-		}
+// stored shows an account as its resource.
+func (userKind) stored(r *request, cur current) (scim.Resource, error) {
+	if cur.resource.Document != nil {
+		return cur.resource, nil
+	}
+	return r.Tenant.Mapping.UserResource(r.Tenant.Party, cur.user)
+}
+
+func (k userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {
+	resource, err := k.stored(r, cur)
+	if err != nil {
+		return scim.Resource{}, err
 	}
 	if !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) {
 		return resource, nil

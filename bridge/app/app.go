@@ -164,7 +164,7 @@ func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
 		Log:            a.log,
 		Tenants:        tenants,
 		Observer:       a.metrics,
-		ObserveWrite:   func(ctx context.Context, w bridge.Write) { audit(ctx, a.log, w) },
+		Recorder:       audit{a.log},
 		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, ObserveScan: a.metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		ErrorDocs:  string(c.Server.ErrorDocs),

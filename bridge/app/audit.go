@@ -6,16 +6,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 )
 
-// audit writes the record of a write.
-func audit(ctx context.Context, log *zap.Logger, w bridge.Write) {
-	steps := make([]string, len(w.Plan))
-	for i, step := range w.Plan {
-		steps[i] = step.String()
-	}
-	observe.Audit(ctx, log, observe.Write{
-		Tenant: w.Tenant, Client: w.Actor.Name, KeyID: w.Actor.KeyID, Resource: w.Resource, ID: w.ID, Plan: steps, Done: w.Done, Result: string(w.Result), Reason: w.Reason,
+// audit is a Recorder that writes the audit record of every change, once it has ended.
+type audit struct{ log *zap.Logger }
+
+// Intend implements bridge.Recorder.
+func (a audit) Intend(context.Context, change.Change) (bridge.Intent, error) { return a, nil }
+
+// Settle implements bridge.Intent.
+func (a audit) Settle(ctx context.Context, c change.Change, _ error) error {
+	observe.Audit(ctx, a.log, observe.Write{
+		Tenant: c.Tenant, Client: c.Actor.Name, KeyID: c.Actor.KeyID, Resource: c.Resource.Type, ID: c.Resource.ID, Plan: c.Steps, Done: c.Done, Result: string(c.Outcome), Reason: c.Reason,
 	})
+	return nil
 }

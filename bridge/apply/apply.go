@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -126,11 +127,22 @@ func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan
 }
 
 func (a *Applier) step(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) error {
-	err := a.call(ctx, c, s, out)
+	err := a.guarded(ctx, c, s, out)
 	if a.Observe != nil {
 		a.Observe(s.Kind, err)
 	}
 	return err
+}
+
+// guarded is call, whose panic is an error like any other: steps are carried out beside the request's own goroutine,
+// where a panic would end the process, and what began is compensated.
+func (a *Applier) guarded(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return a.call(ctx, c, s, out)
 }
 
 func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {

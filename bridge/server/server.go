@@ -19,6 +19,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -91,7 +92,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, memory: memory}
 	x.call = bridge.Call{
-		By: principal, Endpoint: rt.endpoint,
+		By: principal, Endpoint: rt.endpoint, Origin: s.origin(),
 		Attributes: x.names("attributes"), Excluded: x.names("excludedAttributes"), Return: preferredReturn(r.Header.Values("Prefer")),
 		Conditions: bridge.Conditions{IfMatch: conditions(r, "If-Match"), IfNoneMatch: conditions(r, "If-None-Match")},
 	}
@@ -101,6 +102,14 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	return rt.handle(ctx, s, x)
+}
+
+// origin is the way in of a request: to the handler of an operator that of an import.
+func (s *Server) origin() change.Origin {
+	if s.options.Operator {
+		return change.Import
+	}
+	return change.Request
 }
 
 // conditions joins the entity tags of a header that may be given more than once.

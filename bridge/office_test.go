@@ -1,0 +1,199 @@
+package bridge_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// journal is a Recorder that keeps everything, and fails where it is told to.
+type journal struct {
+	mu                sync.Mutex
+	refuses, forgets  error // of Intend and of Settle
+	intended, settled []change.Change
+	errs              []error // that changes were settled with
+	ended             []error // of the contexts that they were settled in
+	intends           func()  // when a change is intended; nil for nothing
+}
+
+func (j *journal) Intend(_ context.Context, c change.Change) (bridge.Intent, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.intends != nil {
+		j.intends()
+	}
+	j.intended = append(j.intended, c)
+	return j, j.refuses
+}
+
+func (j *journal) Settle(ctx context.Context, c change.Change, err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.settled, j.errs, j.ended = append(j.settled, c), append(j.errs, err), append(j.ended, ctx.Err())
+	return j.forgets
+}
+
+// open is how many changes were intended and are not settled.
+func (j *journal) open() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.intended) - len(j.settled)
+}
+
+// office is a bridge in a realm of a Keycloak in memory, whose changes a journal keeps. ann is an account that the
+// tenant does not own, jane its user, and team its group, of which jane is a member.
+type office struct {
+	*journal
+	bridge.Unobserved
+
+	t               *testing.T
+	fake            *keycloaktest.Fake
+	tenant          *tenant.Tenant
+	service         *bridge.Service
+	ann, jane, team string
+	writes          func() // before each call that changes something; nil for nothing
+	steps           func() // after each step; nil for nothing
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{journal: &journal{}, t: t, fake: keycloaktest.NewFake(t)}
+	r := keycloaktest.NewRealm(t, o.fake.Server(), keycloaktest.RealmOptions{
+		UnmanagedPolicy: "ADMIN_EDIT", Roles: []string{"manage-users", "view-realm", "view-clients"},
+	})
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := keycloak.New(keycloak.Config{BaseURL: o.fake.Server().URL, Realm: r.Name, Credentials: keycloak.ClientSecret(r.ClientID, r.Secret), Transport: wire{o, transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann, err := r.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: "ann", Email: "ann@acme.test", FirstName: "Ann", LastName: "Lee", Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights, _, err := r.Admin.ManagementRoles(t.Context(), ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	management, err := keycloak.ParseClientUUID(rights[0].ContainerID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := r.Name.String()
+	o.tenant = &tenant.Tenant{Path: "acme", Realm: name, Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
+	o.tenant.Policy.Adopt = config.AdoptUnowned
+	o.tenant.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now(), Management: management}})
+	o.service = bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{name: client}), bridge.Options{
+		Log: zap.NewNop(), Recorder: o.journal, Observer: o, MaxResults: 100, BulkOperations: 10,
+	})
+	o.ann = ann.String()
+	o.jane = o.create("/Users", map[string]any{"userName": "jane", "title": "Boss"})
+	o.team = o.create("/Groups", map[string]any{"displayName": "team", "members": []any{map[string]any{"value": o.jane}}})
+	o.forget()
+	return o
+}
+
+// wire tells the office of calls before they reach Keycloak.
+type wire struct {
+	*office
+
+	next http.RoundTripper
+}
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.writes != nil && r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/admin/") {
+		w.writes()
+	}
+	return w.next.RoundTrip(r)
+}
+
+// Step implements bridge.Observer.
+func (o *office) Step(string, error) {
+	if o.steps != nil {
+		o.steps()
+	}
+}
+
+// forget begins a new page of the journal.
+func (o *office) forget() {
+	o.intended, o.settled, o.errs, o.ended = nil, nil, nil, nil
+	o.fake.ResetCalls()
+}
+
+func (o *office) call(endpoint, id string) bridge.Call {
+	by := tenant.Principal{Tenant: o.tenant, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: "entra", KeyID: "k1"}, Scopes: tenant.AllScopes}
+	return bridge.Call{By: by, Endpoint: endpoint, ID: id, Origin: change.Request}
+}
+
+func (o *office) create(endpoint string, body map[string]any) string {
+	o.t.Helper()
+	answer, err := o.service.Create(o.t.Context(), o.call(endpoint, ""), body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	id, _ := answer.Body[scim.AttrID].(string)
+	return id
+}
+
+// written are the calls of the Admin API that changed something.
+func (o *office) written() []string {
+	return slices.DeleteFunc(o.fake.Calls(), func(op string) bool { return strings.HasPrefix(op, "GET ") || op == "POST /token" })
+}
+
+// changing are the ways to change something.
+func (o *office) changing() map[string]func(ctx context.Context) error {
+	answered := func(_ bridge.Answer, err error) error { return err }
+	member := func(id string) any { return map[string]any{"value": id} }
+	patch := func(endpoint, id, op, path string, value any) func(context.Context) error {
+		return func(ctx context.Context) error {
+			body := map[string]any{"Operations": []any{map[string]any{"op": op, "path": path, "value": value}}}
+			return answered(o.service.Patch(ctx, o.call(endpoint, id), body))
+		}
+	}
+	create := func(endpoint string, body map[string]any) func(context.Context) error {
+		return func(ctx context.Context) error { return answered(o.service.Create(ctx, o.call(endpoint, ""), body)) }
+	}
+	remove := func(endpoint, id string) func(context.Context) error {
+		return func(ctx context.Context) error { return answered(o.service.Delete(ctx, o.call(endpoint, id))) }
+	}
+	return map[string]func(ctx context.Context) error{
+		"create":              create("/Users", map[string]any{"userName": "joe"}),
+		"create a group":      create("/Groups", map[string]any{"displayName": "other", "members": []any{member(o.ann)}}),
+		"take over":           create("/Users", map[string]any{"userName": "ann", "emails": []any{map[string]any{"value": "ann@acme.test", "primary": true}}}),
+		"patch":               patch("/Users", o.jane, "replace", "title", "Clerk"),
+		"patch with the same": patch("/Users", o.jane, "replace", "title", "Boss"),
+		"deactivate":          patch("/Users", o.jane, "replace", "active", false),
+		"reactivate":          patch("/Users", o.jane, "replace", "active", true),
+		"add a member":        patch("/Groups", o.team, "add", "members", []any{member(o.ann)}),
+		"rename a group":      patch("/Groups", o.team, "replace", "displayName", "squad"),
+		"delete":              remove("/Users", o.jane),
+		"delete a group":      remove("/Groups", o.team),
+		"replace": func(ctx context.Context) error {
+			return answered(o.service.Replace(ctx, o.call("/Users", o.jane), map[string]any{"userName": "jane", "title": "Clerk"}))
+		},
+		"replace members": func(ctx context.Context) error {
+			return answered(o.service.Replace(ctx, o.call("/Groups", o.team), map[string]any{"displayName": "team", "members": []any{member(o.ann)}}))
+		},
+		"adopt": func(ctx context.Context) error {
+			return o.service.Adopt(ctx, o.tenant.Operator(), bridge.AdoptOptions{}, func(bridge.Adoption) error { return nil })
+		},
+	}
+}

@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// errBrokeOff is how a change ends whose request panics, and a step that does.
+var errBrokeOff = errors.New("it broke off")
+
+// factOf is what was planned, as a change that is yet to be made.
+func factOf(r *request, ch planned) change.Change {
+	t := r.Tenant
+	out := change.Change{
+		Actor: change.Actor{Kind: string(r.By.Actor.Kind), Name: r.By.Actor.Name, KeyID: r.By.Actor.KeyID}, Origin: r.Origin,
+		Tenant: t.Path, Realm: t.Realm, Organization: change.Organization{ID: t.Organization.ID.String(), Alias: t.Organization.Alias},
+		Op: ch.op, Resource: change.Resource{Type: r.rt.Name, ID: r.ID},
+		Before: r.before, After: ch.after.resource.Document, Steps: make([]string, len(ch.plan)),
+	}
+	for i, step := range ch.plan {
+		out.Steps[i] = step.String()
+		switch {
+		case r.Endpoint != endpointGroups: // a user joins or leaves groups
+		case step.Kind == plan.AddMember:
+			out.MembersAdded = append(out.MembersAdded, step.User.String())
+		case step.Kind == plan.RemoveMember:
+			out.MembersRemoved = append(out.MembersRemoved, step.User.String())
+		}
+	}
+	return out
+}
+
+// intend has a change recorded before it is made.
+func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
+	intent, err := s.options.Recorder.Intend(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("record the change before it is made: %w", err)
+	}
+	return intent, nil
+}
+
+// settle has it recorded how the request's change ended.
+func (s *Service) settle(ctx context.Context, r *request, intent Intent, out apply.Outcome, err error) {
+	c := &r.change
+	if c.Resource.ID == "" {
+		c.Resource.ID = out.User.String() + out.Group.String() // one of the two, or none
+	}
+	failed, begun := errors.AsType[*apply.Error](err)
+	switch {
+	case err == nil:
+		c.Done, c.Outcome = len(c.Steps), change.Done
+	case begun:
+		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(failed.Step.Kind)+": "+cmp.Or(string(keycloak.KindOf(err)), errBrokeOff.Error())
+	case errors.Is(err, errBrokeOff):
+		c.Outcome, c.Reason = change.Unknown, err.Error()
+	default:
+		c.Outcome, c.Reason = change.Refused, err.Error()
+	}
+	if err := intent.Settle(context.WithoutCancel(ctx), *c, err); err != nil {
+		s.options.Log.Error("a change cannot be recorded", zap.String("tenant", c.Tenant), zap.String("resource", c.Resource.Type), zap.String("id", c.Resource.ID),
+			zap.String("result", string(c.Outcome)), zap.Int("done", c.Done), zap.Error(err))
+	}
+}
+
+// removal is what is planned of a resource that its client removes.
+func removal(p plan.Plan) planned {
+	ends := slices.ContainsFunc(p, func(s plan.Step) bool { return s.Kind == plan.DeleteUser || s.Kind == plan.DeleteGroup })
+	if ends {
+		return planned{plan: p, op: change.Deleted}
+	}
+	return planned{plan: p, op: change.Left}
+}

@@ -1,0 +1,247 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// TestWhatCannotBeRecordedIsNotBegun: whatever is asked for, Keycloak is told nothing. The client is told what the
+// Recorder has to say to clients.
+func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
+	t.Parallel()
+	for name := range newOffice(t).changing() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			for code, refuses := range map[scim.Code]error{
+				"store-away":      &scim.Error{Code: "store-away", Status: http.StatusServiceUnavailable, Detail: "repeat the request later"},
+				scim.CodeInternal: errors.New("the disk is full"),
+			} {
+				o.forget()
+				o.refuses = refuses
+				err := o.changing()[name](t.Context())
+				if told, is := errors.AsType[*scim.Error](err); name != "adopt" && (!is || told.Code != code) || err == nil && code == scim.CodeInternal {
+					t.Errorf("it ended with %v, want %s", err, code)
+				}
+				if writes := o.written(); len(writes) > 0 || len(o.intended) == 0 || len(o.settled) > 0 {
+					t.Errorf("Keycloak was told %v; intended %d, settled %d", writes, len(o.intended), len(o.settled))
+				}
+			}
+		})
+	}
+}
+
+// TestEveryChangeIsRecordedBeforeItsFirstCall and settled after its last, each by itself.
+func TestEveryChangeIsRecordedBeforeItsFirstCall(t *testing.T) {
+	t.Parallel()
+	for name := range newOffice(t).changing() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.writes = func() {
+				if o.open() != 1 {
+					t.Errorf("a call while %d changes are open", o.open())
+				}
+			}
+			o.intends = func() {
+				if len(o.intended) > len(o.settled) {
+					t.Error("a change is begun before the one before it is settled")
+				}
+			}
+			if err := o.changing()[name](t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if len(o.intended) == 0 || o.open() != 0 {
+				t.Errorf("intended %d, of which %d are open", len(o.intended), o.open())
+			}
+		})
+	}
+}
+
+// TestEveryChangeIsSettledHoweverItEnds: once, in a context that has not ended, and so that a Recorder that fails
+// changes nothing of the answer.
+func TestEveryChangeIsSettledHoweverItEnds(t *testing.T) {
+	t.Parallel()
+	breaks := func() { panic("a step") } //nolint:forbidigo // what it is about
+	for name, c := range map[string]struct {
+		verb   string
+		fault  keycloaktest.Fault
+		before func(o *office, cancel func())
+		fails  bool
+		want   []string // outcome, steps done, reason
+	}{
+		"all goes well":                 {verb: "patch", want: []string{"done 1"}},
+		"nothing is to be done":         {verb: "patch with the same", want: []string{"done 0"}},
+		"Keycloak fails":                {verb: "patch", fault: keycloaktest.Fault{Op: "PUT /users/{id}", Status: 500}, fails: true, want: []string{"failed 0 update_user: unknown"}},
+		"Keycloak refuses":              {verb: "patch", fault: keycloaktest.Fault{Op: "PUT /users/{id}", Status: 400}, fails: true, want: []string{"failed 0 update_user: invalid"}},
+		"Keycloak hangs up":             {verb: "patch", fault: keycloaktest.Fault{Op: "PUT /users/{id}", Drop: true}, fails: true, want: []string{"failed 0 update_user: unavailable"}},
+		"a later step fails":            {verb: "deactivate", fault: keycloaktest.Fault{Op: "POST /users/{id}/logout", Status: 500}, fails: true, want: []string{"failed 1 end_sessions: unknown"}},
+		"a creation is undone":          {verb: "create a group", fault: keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", Status: 500}, fails: true, want: []string{"failed 0 add_member: unknown"}},
+		"a creation is in vain":         {verb: "take over", want: []string{"failed 0 create_user: conflict", "done 1"}},
+		"the rights cannot be read":     {verb: "delete", fault: keycloaktest.Fault{Op: "GET /users/{id}/role-mappings/clients/{client}/composite", Status: 500}, fails: true, want: []string{"refused 0 list effective roles: unknown (status 500)"}},
+		"the client gives up":           {verb: "patch", before: func(o *office, cancel func()) { o.writes = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
+		"the client gave up before":     {verb: "patch", before: func(o *office, cancel func()) { o.intends = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
+		"a call panics":                 {verb: "patch", before: func(o *office, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 update_user: it broke off"}},
+		"parallel calls panic":          {verb: "replace members", before: func(o *office, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 remove_member: it broke off"}},
+		"the request panics":            {verb: "patch", before: func(o *office, _ func()) { o.steps = breaks }, fails: true, want: []string{"unknown 0 it broke off"}},
+		"the Recorder fails at the end": {verb: "patch", before: func(o *office, _ func()) { o.forgets = errors.New("the disk is full") }, want: []string{"done 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			if c.fault.Op != "" {
+				o.fake.Inject(c.fault)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.before != nil {
+				c.before(o, cancel)
+			}
+			err := survived(func() error { return o.changing()[c.verb](ctx) })
+			if (err != nil) != c.fails {
+				t.Errorf("the request ended with %v", err)
+			}
+			var got []string
+			for i, one := range o.settled {
+				line := fmt.Sprint(one.Outcome, " ", one.Done)
+				if one.Reason != "" {
+					line += " " + one.Reason
+				}
+				got = append(got, line)
+				if o.ended[i] != nil || (o.errs[i] != nil) != (one.Outcome != change.Done) {
+					t.Errorf("%s is settled with %v, in a context that ended with %v", line, o.errs[i], o.ended[i])
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" || len(o.intended) != len(o.settled) {
+				t.Errorf("of %d that were intended (-want +settled):\n%s", len(o.intended), diff)
+			}
+		})
+	}
+}
+
+// survived is what a request ends with, also when it panics.
+func survived(request func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return request()
+}
+
+// TestAChangeSaysWhatItIs before it is made, and after: who, by what way in, what becomes of what.
+func TestAChangeSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		op             change.Op
+		before, after  map[string]any // what of the documents is looked at; nil for no document
+		added, removed string         // who joins or leaves the group; "" for nobody
+	}{
+		"create":              {op: change.Created, after: map[string]any{"userName": "joe", "active": true}},
+		"patch":               {op: change.Updated, before: map[string]any{"title": "Boss"}, after: map[string]any{"title": "Clerk"}},
+		"patch with the same": {op: change.Updated, before: map[string]any{"title": "Boss"}, after: map[string]any{"title": "Boss"}},
+		"replace":             {op: change.Updated, before: map[string]any{"title": "Boss"}, after: map[string]any{"title": "Clerk"}},
+		"deactivate":          {op: change.Deactivated, before: map[string]any{"active": true}, after: map[string]any{"active": false, "title": "Boss"}},
+		"delete":              {op: change.Deleted, before: map[string]any{"userName": "jane"}},
+		"take over":           {op: change.Adopted, after: map[string]any{"userName": "ann"}},
+		"create a group":      {op: change.Created, after: map[string]any{"displayName": "other", "members": nil}, added: "ann"},
+		"add a member":        {op: change.Updated, added: "ann"}, // which is done without a look at the group
+		"replace members":     {op: change.Updated, before: map[string]any{"displayName": "team"}, after: map[string]any{"displayName": "team", "members": nil}, added: "ann", removed: "jane"},
+		"rename a group":      {op: change.Updated, before: map[string]any{"displayName": "team"}, after: map[string]any{"displayName": "squad"}},
+		"delete a group":      {op: change.Deleted, before: map[string]any{"displayName": "team"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			if err := o.changing()[name](t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			intended, settled := o.intended[len(o.intended)-1], o.settled[len(o.settled)-1]
+			if actor := (change.Actor{Kind: "client", Name: "entra", KeyID: "k1"}); settled.Actor != actor || settled.Origin != change.Request || settled.Tenant != "acme" || settled.Realm != o.tenant.Realm {
+				t.Errorf("who and where: %+v", settled)
+			}
+			if settled.Op != want.op || settled.Resource.ID == "" || settled.Resource.Type == "" || len(settled.Steps) != settled.Done {
+				t.Errorf("what: %+v, want %s", settled, want.op)
+			}
+			for _, one := range []struct {
+				what string
+				want map[string]any
+				got  scim.Document
+			}{{"before", want.before, settled.Before}, {"after", want.after, settled.After}} {
+				if (one.want == nil) != (one.got == nil) {
+					t.Errorf("%s: %v", one.what, one.got)
+				}
+				for attribute, value := range one.want {
+					if one.got[attribute] != value {
+						t.Errorf("%s: %s is %v, want %v", one.what, attribute, one.got[attribute], value)
+					}
+				}
+			}
+			ids := map[string][]string{"": nil, "ann": {o.ann}, "jane": {o.jane}}
+			if diff := cmp.Diff(ids[want.added], settled.MembersAdded) + cmp.Diff(ids[want.removed], settled.MembersRemoved); diff != "" {
+				t.Errorf("members (-want +got):\n%s", diff)
+			}
+			settled.Outcome, settled.Done = intended.Outcome, intended.Done
+			if intended.Resource.ID == "" { // it was made
+				settled.Resource.ID = ""
+			}
+			if diff := cmp.Diff(intended, settled); diff != "" {
+				t.Errorf("what was intended is settled as something else (-intended +settled):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAUserWhoComesBackIsReactivated: by the same attribute that took the access away.
+func TestAUserWhoComesBackIsReactivated(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for _, verb := range []string{"deactivate", "deactivate", "reactivate"} {
+		if err := o.changing()[verb](t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []change.Op
+	for _, one := range o.settled {
+		got = append(got, one.Op)
+	}
+	if diff := cmp.Diff([]change.Op{change.Deactivated, change.Updated, change.Reactivated}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAChangeSaysByWhatWayItCame: an operation of a bulk request by that, unless an import sends it.
+func TestAChangeSaysByWhatWayItCame(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for _, origin := range []change.Origin{change.Request, change.Import} {
+		call := o.call("", "")
+		call.Origin = origin
+		body := map[string]any{"Operations": []any{map[string]any{"method": "POST", "path": "/Users", "bulkId": "1", "data": map[string]any{"userName": "by-" + string(origin)}}}}
+		if _, err := o.service.Bulk(t.Context(), call, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.changing()["adopt"](t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []change.Origin
+	for _, one := range o.settled {
+		got = append(got, one.Origin)
+	}
+	if diff := cmp.Diff([]change.Origin{change.Bulk, change.Import, change.Adopt}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if one := o.settled[2]; one.Op != change.Adopted || one.Resource.ID != o.ann || one.Actor.Kind != "operator" {
+		t.Errorf("the adoption is %+v", one)
+	}
+}
