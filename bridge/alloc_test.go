@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -58,9 +59,9 @@ func read(ctx context.Context, tb testing.TB, s *bridge.Service, c bridge.Call) 
 	tb.Helper()
 	answer, err := s.Get(ctx, c)
 	if err == nil {
-		_, err = scim.Encode(answer.Body)
+		_, err = scim.Encode(answer.Shown)
 	}
-	if err != nil || answer.Body["userName"] != "jane@acme.test" {
+	if err != nil || answer.Shown["userName"] != "jane@acme.test" {
 		tb.Fatal(answer, err)
 	}
 }
@@ -103,7 +104,7 @@ func TestACreationOfAUserAllocatesLittle(t *testing.T) {
 		"emails": []any{map[string]any{"value": "jane@acme.test", "type": "work", "primary": true}},
 	}
 	create := func() {
-		if answer, err := s.Create(t.Context(), call, body); err != nil || answer.Status != http.StatusCreated {
+		if answer, err := s.Create(t.Context(), call, body); err != nil || answer.Op != change.Created {
 			t.Fatal(answer, err)
 		}
 	}

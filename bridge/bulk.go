@@ -22,36 +22,36 @@ const parallel = 8
 // BulkPayload is how many bytes a bulk request may have.
 func (s *Service) BulkPayload() int64 { return s.options.BulkPayload }
 
-// Bulk answers a POST to /Bulk: 200 with what became of each operation, each of which goes the
+// Bulk carries out many operations and shows what became of each, which goes the
 // way of a request of its own (RFC 7644 section 3.7).
-func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	if err := Permit(c.By, tenant.Bulk); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	request, err := bulk.Decode(c.By.Tenant.Mapping.Profile(), body, s.options.BulkOperations)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	request.ErrorDocs = s.options.ErrorDocs
 	operations := request.Run(ctx, parallel, func(ctx context.Context, op bulk.Operation) bulk.Result {
 		if op.Refused != nil {
-			return s.result(c, op, Answer{}, op.Refused)
+			return s.result(c, op, Result{}, op.Refused)
 		}
-		a, err := s.operation(ctx, c, op)
-		return s.result(c, op, a, err)
+		came, err := s.operation(ctx, c, op)
+		return s.result(c, op, came, err)
 	})
-	return Answer{Status: http.StatusOK, Body: map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations}}, nil
+	return Result{Shown: map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations}}, nil
 }
 
 // operation carries out an operation. A panic of one is an error of this one.
-func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a Answer, err error) {
+func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	if err := ctx.Err(); err != nil {
-		return Answer{}, &scim.Error{
+		return Result{}, &scim.Error{
 			Code: codeNoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
@@ -72,10 +72,10 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (a A
 }
 
 // result is what the client is told of an operation, and the log of one that failed within.
-func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Result {
+func (s *Service) result(c Call, op bulk.Operation, came Result, err error) bulk.Result {
 	if err == nil {
-		out := bulk.Result{Status: a.Status, ID: op.ID, Location: a.Location, Version: a.ETag}
-		if id, ok := a.Body[scim.AttrID].(string); ok {
+		out := bulk.Result{ID: op.ID, Location: came.Location, Version: came.Version, Shown: came.Shown != nil}
+		if id, ok := came.Shown[scim.AttrID].(string); ok {
 			out.ID = id
 		}
 		if out.Location == "" {
@@ -90,7 +90,7 @@ func (s *Service) result(c Call, op bulk.Operation, a Answer, err error) bulk.Re
 	if told.Status >= http.StatusInternalServerError {
 		s.options.Log.Error("operation of a bulk request", zap.String("tenant", c.By.Tenant.Path), zap.String("method", op.Method), zap.Int("status", told.Status), zap.NamedError("cause", told.Cause))
 	}
-	return bulk.Result{Status: told.Status, Location: s.location(c, op), Err: told}
+	return bulk.Result{Location: s.location(c, op), Err: told}
 }
 
 // location is where the resource is that an operation names; "" for none.

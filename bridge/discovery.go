@@ -1,17 +1,16 @@
 package bridge
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// ServiceProviderConfig answers GET /ServiceProviderConfig (RFC 7644 section 4).
+// ServiceProviderConfig is what /ServiceProviderConfig shows (RFC 7644 section 4).
 // base is the URL of a service root. t is its tenant, nil when nobody proved that there is
 // one: then the answer is that of a tenant without a mapping file.
-func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
+func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Result {
 	f := scim.Features{
 		MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords(), Basic: t != nil && t.Policy.BasicAuth,
 		BulkOperations: s.options.BulkOperations, BulkPayload: s.options.BulkPayload,
@@ -19,11 +18,11 @@ func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Answer {
 	if !s.options.HidePagination {
 		f.CursorTimeout = int(s.options.CursorTimeout.Seconds())
 	}
-	return Answer{Status: http.StatusOK, Body: scim.ServiceProviderConfig(base, f)}
+	return Result{Shown: scim.ServiceProviderConfig(base, f)}
 }
 
-// ResourceTypes answers GET /ResourceTypes; with an id, GET /ResourceTypes/{id}.
-func (s *Service) ResourceTypes(t *tenant.Tenant, id string) (Answer, error) {
+// ResourceTypes is what /ResourceTypes shows; with an id, /ResourceTypes/{id}.
+func (s *Service) ResourceTypes(t *tenant.Tenant, id string) (Result, error) {
 	var objects []map[string]any
 	for _, rt := range t.Mapping.Types() {
 		objects = append(objects, rt.Discovery(t.BaseURL))
@@ -31,8 +30,8 @@ func (s *Service) ResourceTypes(t *tenant.Tenant, id string) (Answer, error) {
 	return discovered("ResourceType", objects, id)
 }
 
-// Schemas answers GET /Schemas; with an id, GET /Schemas/{id}.
-func (s *Service) Schemas(t *tenant.Tenant, id string) (Answer, error) {
+// Schemas is what /Schemas shows; with an id, /Schemas/{id}.
+func (s *Service) Schemas(t *tenant.Tenant, id string) (Result, error) {
 	var objects []map[string]any
 	for _, rt := range t.Mapping.Types() {
 		for _, schema := range append([]*scim.Schema{rt.Schema}, rt.Extensions...) {
@@ -42,17 +41,17 @@ func (s *Service) Schemas(t *tenant.Tenant, id string) (Answer, error) {
 	return discovered("Schema", objects, id)
 }
 
-// discovered answers with all objects, or with the one that has the id. Paging
+// discovered shows all objects, or the one that has the id. Paging
 // parameters are ignored (RFC 7644 section 4).
-func discovered(name string, objects []map[string]any, id string) (Answer, error) {
+func discovered(name string, objects []map[string]any, id string) (Result, error) {
 	if id == "" {
 		list := scim.List{Total: len(objects), StartIndex: 1, Resources: objects}
-		return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+		return Result{Shown: list.Object()}, nil
 	}
 	for _, object := range objects {
 		if have, ok := object[scim.AttrID].(string); ok && strings.EqualFold(have, id) {
-			return Answer{Status: http.StatusOK, Body: object}, nil
+			return Result{Shown: object}, nil
 		}
 	}
-	return Answer{}, scim.NotFound(name)
+	return Result{}, scim.NotFound(name)
 }

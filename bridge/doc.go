@@ -1,4 +1,4 @@
-// Package bridge is the one pipeline from a SCIM request to its answer, for every
+// Package bridge is the one pipeline from a SCIM request to what it comes to, for every
 // type of resource and every way in.
 //
 //	        Create        Get/List      Replace/Patch        Delete
@@ -8,9 +8,10 @@
 //	merge   Canonical                   Canonical | patch            the document as it shall be
 //	check   Validate                    Validate                     required attributes
 //	plan      x                             x                  x     bridge/plan; an empty plan makes no call
-//	apply     x                             x                  x     bridge/apply
+//	apply     x                             x                  x     recorded, bridge/apply, settled
 //	render    x             x               x                        scim.Project
 //
 // A type of resource plugs in as a kind (users.go, groups.go); no kind can leave a
-// stage out. The package knows no HTTP server, only status codes.
+// stage out. What a request came to is a Result, and every change a change.Change
+// that a Recorder keeps. The package knows no HTTP server; an error has the status that the protocol gives it.
 package bridge

@@ -148,9 +148,9 @@ func bulkOf(ctx context.Context, m *mapping.Mapping, object map[string]any) erro
 			err = nil
 		}
 		if err != nil {
-			return bulk.Result{Status: http.StatusBadRequest, Err: scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%.100s", err)}
+			return bulk.Result{Err: scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%.100s", err)}
 		}
-		return bulk.Result{Status: http.StatusOK, ID: op.BulkID + op.ID}
+		return bulk.Result{ID: op.BulkID + op.ID}
 	})
 	_, err = scim.Encode(answer)
 	return err

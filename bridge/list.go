@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -52,20 +51,20 @@ func (s *Service) page(q Query) (directory.Query, error) {
 	return page, nil
 }
 
-// List answers a search: 200 with a ListResponse, whatever matches. A Call without an
+// List searches: it shows a ListResponse, whatever matches. A Call without an
 // endpoint searches all types, one behind the other (RFC 7644 section 3.4.2.1).
-func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
+func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 	page, err := s.page(q)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	requests, err := s.beginSearch(c, q)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	at, err := s.openCursor(c, q)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	list := scim.List{StartIndex: page.Start}
 	if page.Cursor {
@@ -85,11 +84,11 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
 		}
 		found, err := r.kind.find(ctx, r.request, part)
 		if err != nil {
-			return Answer{}, s.fail(r.request, err)
+			return Result{}, s.fail(r.request, err)
 		}
 		objects, err := s.listed(ctx, r.request, found.Resources)
 		if err != nil {
-			return Answer{}, s.fail(r.request, err)
+			return Result{}, s.fail(r.request, err)
 		}
 		list.Total += found.Total
 		list.Resources = append(list.Resources, objects...)
@@ -102,10 +101,10 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Answer, error) {
 	}
 	if next != nil {
 		if list.NextCursor, err = s.sealCursor(c, q, *next); err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
 	}
-	return Answer{Status: http.StatusOK, Body: list.Object()}, nil
+	return Result{Shown: list.Object()}, nil
 }
 
 // binding is what a cursor is good for: the tenant, what its client may do, and the query.

@@ -66,8 +66,10 @@ type office struct {
 	tenant          *tenant.Tenant
 	service         *bridge.Service
 	ann, jane, team string
-	writes          func() // before each call that changes something; nil for nothing
-	steps           func() // after each step; nil for nothing
+	came            bridge.Result // what the last request came to
+	writes          func()        // before each call that changes something; nil for nothing
+	steps           func()        // after each step; nil for nothing
+	dry             bool          // whether all that is asked for is a dry run
 }
 
 func newOffice(t *testing.T) *office {
@@ -140,7 +142,7 @@ func (o *office) forget() {
 
 func (o *office) call(endpoint, id string) bridge.Call {
 	by := tenant.Principal{Tenant: o.tenant, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: "entra", KeyID: "k1"}, Scopes: tenant.AllScopes}
-	return bridge.Call{By: by, Endpoint: endpoint, ID: id, Origin: change.Request}
+	return bridge.Call{By: by, Endpoint: endpoint, ID: id, Origin: change.Request, DryRun: o.dry}
 }
 
 func (o *office) create(endpoint string, body map[string]any) string {
@@ -149,7 +151,7 @@ func (o *office) create(endpoint string, body map[string]any) string {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	id, _ := answer.Body[scim.AttrID].(string)
+	id, _ := answer.Shown[scim.AttrID].(string)
 	return id
 }
 
@@ -160,7 +162,10 @@ func (o *office) written() []string {
 
 // changing are the ways to change something.
 func (o *office) changing() map[string]func(ctx context.Context) error {
-	answered := func(_ bridge.Answer, err error) error { return err }
+	answered := func(came bridge.Result, err error) error {
+		o.came = came
+		return err
+	}
 	member := func(id string) any { return map[string]any{"value": id} }
 	patch := func(endpoint, id, op, path string, value any) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -193,7 +198,7 @@ func (o *office) changing() map[string]func(ctx context.Context) error {
 			return answered(o.service.Replace(ctx, o.call("/Groups", o.team), map[string]any{"displayName": "team", "members": []any{member(o.ann)}}))
 		},
 		"adopt": func(ctx context.Context) error {
-			return o.service.Adopt(ctx, o.tenant.Operator(), bridge.AdoptOptions{}, func(bridge.Adoption) error { return nil })
+			return o.service.Adopt(ctx, o.tenant.Operator(), bridge.AdoptOptions{DryRun: o.dry}, func(bridge.Adoption) error { return nil })
 		},
 	}
 }

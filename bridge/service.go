@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -99,18 +98,6 @@ type Call struct {
 	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
 }
 
-// Answer is what to send. A nil Body is an empty one.
-type Answer struct {
-	Status   int
-	Body     map[string]any
-	Location string // for the Location header; "" for none
-	ETag     string // for the ETag header; "" for none
-	// Varies says that the answer depends on the client's preference, and Applied what was honoured of it;
-	// "" for nothing.
-	Varies  bool
-	Applied Return
-}
-
 // request is a Call on its way through the pipeline.
 type request struct {
 	Call
@@ -130,6 +117,7 @@ type request struct {
 	ending     bool              // whether the request says itself that the user is not active
 	atEnd      []func()          // what is released when the request ends
 	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
+	plan       plan.Plan         // what is carried out; nil before it is planned
 	change     change.Change     // what was made of it, or was to be; zero before it is planned
 }
 
@@ -246,16 +234,16 @@ func (r *request) view() directory.View {
 	return directory.View{Tenant: r.Tenant, Fitness: r.fitness, Source: r.wall, Events: r.client, Began: r.began}
 }
 
-// Create answers a POST: 201 with the resource.
-func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+// Create makes a resource, or takes up what stands in its place.
+func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	defer r.end()
 	doc, err := s.document(ctx, r, body)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	ch, err := r.kind.create(ctx, r, doc)
 	if err == nil {
@@ -264,7 +252,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 	if err == nil {
 		var out apply.Outcome
 		if out, err = s.apply(ctx, r, &ch); err == nil {
-			return s.written(ctx, r, http.StatusCreated, r.kind.created(ch.after, out))
+			return s.written(ctx, r, r.kind.created(ch.after, out))
 		}
 	}
 	return s.resume(ctx, r, doc, err)
@@ -272,7 +260,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Answ
 
 // resume answers a creation that failed: with what it takes up in its place, if there is
 // something. That somebody is protected is told to nobody who does not see the user.
-func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Answer, error) {
+func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Result, error) {
 	ch, ok, err := r.kind.resume(ctx, r, doc, failure)
 	if ok && err == nil {
 		err = s.federated(ctx, r, ch.after, ch)
@@ -288,9 +276,9 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = failure
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
+		return Result{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
 	}
-	return s.written(ctx, r, http.StatusCreated, ch.after)
+	return s.written(ctx, r, ch.after)
 }
 
 // maxAge is how old the look may be that says who is protected, for a write.
@@ -351,42 +339,42 @@ func (s *Service) ignored(names []string) []string {
 	return out
 }
 
-// Get answers a GET of one resource: 200.
-func (s *Service) Get(ctx context.Context, c Call) (Answer, error) {
+// Get reads one resource.
+func (s *Service) Get(ctx context.Context, c Call) (Result, error) {
 	r, err := s.begin(c, reading)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	resource, err := r.kind.resource(ctx, r, cur)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if r.unchanged(resource) {
-		return Answer{Status: http.StatusNotModified, ETag: resource.Version()}, nil
+		return Result{Resource: resource, Version: resource.Version(), Unchanged: true}, nil
 	}
-	return r.show(http.StatusOK, resource), nil
+	return r.show(resource), nil
 }
 
-// Replace answers a PUT: 200 with the resource. What the client leaves out is
+// Replace makes a resource what the body says, as a PUT does. What the client leaves out is
 // cleared, apart from externalId and active, which it keeps: Okta sends neither
 // back at times, and nobody means to enable a user by silence.
-func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	defer unlock()
 	doc, err := s.document(ctx, r, body)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	cur, err := r.writable(ctx)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	r.ending = doc[scim.AttrActive] == false
 	for _, name := range []string{scim.AttrExternalID, scim.AttrActive} {
@@ -396,30 +384,30 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Ans
 	}
 	r.rt.RetainImmutable(cur.resource.Document, doc)
 	if err := r.rt.CheckImmutable(cur.resource.Document, doc); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	r.replacing = true
 	ch, err := r.kind.replace(ctx, r, cur, doc)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if err := s.carryOut(ctx, r, cur, ch); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
-	return s.written(ctx, r, http.StatusOK, ch.after)
+	return s.written(ctx, r, ch.after)
 }
 
-// Patch answers a PATCH as the tenant's policy or the client says: 200 with the resource, or 204. Where
-// nobody says anything it is 204 for a group, whose members cost more to read than to change.
-func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answer, error) {
+// Patch changes a part of a resource, and shows it as the tenant's policy or the client says. Where nobody says
+// anything a group is not shown, whose members cost more to read than to change.
+func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	defer r.end()
 	ops, err := patch.Decode(r.rt, body)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	if !r.conditional() {
 		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
@@ -427,71 +415,71 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Answe
 		}
 	}
 	if err := s.lock(ctx, r, resourceLock(r, c.ID)); err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if r.ending = deactivating(ops); r.ending {
 		r.lookEarly(ctx)
 	}
 	cur, err := r.writable(ctx)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	result, err := patch.Apply(ctx, r.rt, cur.resource.Document, ops)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	ch, err := r.kind.patch(ctx, r, cur, result)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if err := s.carryOut(ctx, r, cur, ch); err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	return s.patched(ctx, r, ch.after)
 }
 
 // patchedBlind carries out a plan that was made without reading the resource.
-func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error) (Answer, error) {
+func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err error) (Result, error) {
 	if err == nil {
 		_, err = s.apply(ctx, r, &planned{plan: p, op: change.Updated})
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if r.patchBody() == tenant.BodyNone {
-		return r.preferred(Answer{Status: http.StatusNoContent}), nil // nobody knows its version
+		return r.preferred(r.result()), nil // nobody knows its version
 	}
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	return s.patched(ctx, r, cur)
 }
 
-// Delete answers a DELETE: 204.
-func (s *Service) Delete(ctx context.Context, c Call) (Answer, error) {
+// Delete removes a resource.
+func (s *Service) Delete(ctx context.Context, c Call) (Result, error) {
 	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
-		return Answer{}, err
+		return Result{}, err
 	}
 	defer unlock()
 	r.lookEarly(ctx)
 	cur, err := r.writable(ctx)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
-		return Answer{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
+		return Result{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
 	}
 	p, err := r.kind.remove(ctx, r, cur)
 	if err = r.federatedRemoval(cur, p, err); err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
 	if err = s.ends(ctx, r, cur); err == nil {
 		ch := removal(p)
 		_, err = s.apply(ctx, r, &ch)
 	}
 	if err != nil {
-		return Answer{}, s.fail(r, err)
+		return Result{}, s.fail(r, err)
 	}
-	return Answer{Status: http.StatusNoContent}, nil
+	return r.result(), nil
 }
 
 // ends asks the removal brake whether a user may lose its access.
@@ -601,7 +589,7 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	if ch.after.user.Username != "" || ch.after.group.Name != "" {
 		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
 	}
-	r.change = factOf(r, *ch)
+	r.plan, r.change = ch.plan, factOf(r, *ch)
 	if r.DryRun {
 		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
 	}

@@ -482,7 +482,7 @@ func (k userKind) resource(ctx context.Context, r *request, cur current) (scim.R
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	if !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) {
+	if resource.ID == "" || !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) { // who was not made is in no group
 		return resource, nil
 	}
 	id, err := keycloak.ParseUserID(resource.ID)

@@ -12,9 +12,10 @@ import (
 	"sync"
 )
 
-// Rehearsal is a transport for a dry run: it records the calls of the Admin API, sends the
-// reads on and answers the writes itself, as Keycloak does when all goes well. It is safe
-// for concurrent use.
+// Rehearsal is a transport for explain, which shows the calls of the Admin API with their bodies: it records them,
+// sends the reads on and answers the writes itself, as Keycloak does when all goes well. What would be written, a dry
+// run plans (bridge.Call); its plan is carried out over this transport, which is what makes calls of steps. It is
+// safe for concurrent use.
 type Rehearsal struct {
 	// Base takes the reads. nil is a realm that knows every user who is asked for by id and
 	// nothing else.

@@ -84,6 +84,7 @@ func Explain(ctx context.Context, c config.Config, o ExplainOptions, payload map
 type stage struct {
 	tenant    *tenant.Tenant
 	service   *bridge.Service
+	client    *keycloak.Client
 	rehearsal *keycloak.Rehearsal
 }
 
@@ -131,7 +132,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 		return stage{}, err
 	}
 	owners.Put(t)
-	return stage{t, s.service(bridge.Options{Tenants: owners}), rehearsal}, nil
+	return stage{t, s.service(bridge.Options{Tenants: owners}), s.Clients[t.Realm], rehearsal}, nil
 }
 
 // emptyConfig is a realm without a Keycloak.
@@ -167,25 +168,29 @@ func imagined(m *mapping.Mapping) mapping.Resolved {
 
 // explain sends the payload through the bridge.
 func (s stage) explain(ctx context.Context, endpoint, id string, object map[string]any) (Explanation, error) {
-	call := bridge.Call{By: s.tenant.Operator(), Endpoint: endpoint, ID: id}
+	call := bridge.Call{By: s.tenant.Operator(), Endpoint: endpoint, ID: id, DryRun: true}
 	masked(object, secretsOf(s.resourceType(endpoint)))
-	e := Explanation{Request: http.MethodPost + " " + endpoint}
-	var out bridge.Answer
+	method, target := http.MethodPost, endpoint
+	var out bridge.Result
 	var err error
 	doc := object
 	switch _, patches := object["Operations"]; {
 	case id == "":
 		out, err = s.service.Create(ctx, call, object)
 	case patches:
-		e.Request = http.MethodPatch + " " + endpoint + "/" + id
+		method, target = http.MethodPatch, endpoint+"/"+id
 		if doc, err = s.patched(ctx, call, object); err == nil {
 			out, err = s.service.Patch(ctx, call, object)
 		}
 	default:
-		e.Request = http.MethodPut + " " + endpoint + "/" + id
+		method, target = http.MethodPut, endpoint+"/"+id
 		out, err = s.service.Replace(ctx, call, object)
 	}
-	e.Calls, e.Status, e.Resource = s.rehearsal.Calls(), out.Status, out.Body
+	e := Explanation{Request: method + " " + target, Resource: out.Shown}
+	if err == nil {
+		e.Status, err = rehearse(ctx, s.client, method, out)
+	}
+	e.Calls = s.rehearsal.Calls()
 	if refusal, ok := errors.AsType[*scim.Error](err); ok {
 		e.Status, e.Error = refusal.Status, refusal.Error()
 		return e, nil
@@ -254,7 +259,7 @@ func (s stage) patched(ctx context.Context, call bridge.Call, object map[string]
 	if err != nil {
 		return nil, err
 	}
-	doc, err := rt.Canonical(current.Body)
+	doc, err := rt.Canonical(current.Shown)
 	if err != nil {
 		return nil, err
 	}

@@ -61,11 +61,11 @@ func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
 	call.ID = text
 	answer, err := r.service.Get(ctx, call)
 	if e, ok := errors.AsType[*scim.Error](err); ok && e.Status == http.StatusNotFound {
-		var found bridge.Answer
+		var found bridge.Result
 		found, err = r.service.List(ctx, call, bridge.Query{Filter: filter.String(&filter.Compare{
 			Path: scim.AttrPath{Name: r.kind.Named}, Op: filter.Eq, Value: text,
 		})})
-		list, _ := found.Body["Resources"].([]map[string]any)
+		list, _ := found.Shown["Resources"].([]map[string]any)
 		switch {
 		case err != nil:
 		case len(list) == 0:
@@ -73,10 +73,10 @@ func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
 		case len(list) > 1:
 			return nil, fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.By.Tenant.Path, r.kind.Named, text)
 		default:
-			answer.Body = list[0]
+			answer.Shown = list[0]
 		}
 	}
-	return answer.Body, err
+	return answer.Shown, err
 }
 
 // Columns are the attributes of some names.
@@ -118,7 +118,7 @@ func (r *Reader) List(ctx context.Context, o ListOptions, tell func(string), sho
 		if err != nil {
 			return err
 		}
-		list, _ := answer.Body["Resources"].([]map[string]any)
+		list, _ := answer.Shown["Resources"].([]map[string]any)
 		for _, object := range list {
 			if err := show(object); err != nil {
 				return err
@@ -128,11 +128,11 @@ func (r *Reader) List(ctx context.Context, o ListOptions, tell func(string), sho
 			}
 		}
 		var more bool
-		if cursor, more = answer.Body["nextCursor"].(string); !more {
+		if cursor, more = answer.Shown["nextCursor"].(string); !more {
 			return nil
 		}
 		if shown%1000 == 0 {
-			tell(fmt.Sprintf("%d of %v", shown, answer.Body["totalResults"]))
+			tell(fmt.Sprintf("%d of %v", shown, answer.Shown["totalResults"]))
 		}
 	}
 }

@@ -182,12 +182,12 @@ func TestABodyWithoutMemoryIs503(t *testing.T) {
 func TestAPanicGivesTheMemoryBack(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.answer(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(_ context.Context, memory *share) (bridge.Answer, error) {
+	s.answer(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(_ context.Context, memory *share) (bridge.Result, error) {
 		if err := memory.grow("acme", 1000); err != nil {
 			t.Error(err)
 		}
 		routes()[len(routes())].path = "panics"
-		return bridge.Answer{}, nil
+		return bridge.Result{}, nil
 	})
 	if got := s.options.Bodies.String(); !strings.HasPrefix(got, "0 of ") {
 		t.Errorf("afterwards, %s", got)

@@ -37,7 +37,7 @@ func plain(segment string) string {
 }
 
 // handler answers one request of an authenticated client.
-type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error)
+type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Result, error)
 
 // route is one line of the route table. endpoint is that of the resource type, needs what a
 // credential must be good for.
@@ -98,7 +98,7 @@ func Routes() []Route {
 	return out
 }
 
-func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	return s.service.ServiceProviderConfig(x.call.By.Tenant, x.call.By.Tenant.BaseURL), nil
 }
 
@@ -110,38 +110,38 @@ func filtersNot(x *exchange) error {
 	return nil
 }
 
-func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	if err := filtersNot(x); err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.ResourceTypes(x.call.By.Tenant, x.call.ID)
 }
 
-func schemas(_ context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func schemas(_ context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	if err := filtersNot(x); err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.Schemas(x.call.By.Tenant, x.call.ID)
 }
 
-func list(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func list(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	query, err := x.query()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.List(ctx, x.call, query)
 }
 
 // search answers a query whose parameters are in the body, which keeps them out of
 // the logs on the way (RFC 7644 section 3.4.3).
-func search(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func search(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	body, err := x.body()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	r, err := scim.DecodeSearch(x.call.By.Tenant.Mapping.Profile(), body)
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	x.call.Attributes, x.call.Excluded = r.Attributes, r.Excluded
 	return s.service.List(ctx, x.call, bridge.Query{
@@ -149,50 +149,50 @@ func search(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) 
 	})
 }
 
-func create(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func create(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	body, err := x.body()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.Create(ctx, x.call, body)
 }
 
-func get(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func get(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	return s.service.Get(ctx, x.call)
 }
 
-func replace(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func replace(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	body, err := x.body()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.Replace(ctx, x.call, body)
 }
 
-func patch(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func patch(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	body, err := x.body()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.Patch(ctx, x.call, body)
 }
 
-func remove(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func remove(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	return s.service.Delete(ctx, x.call)
 }
 
 // bulk answers a request of many operations.
-func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Answer, error) {
+func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	x.maxBody, x.limit = s.service.BulkPayload(), " (maxPayloadSize)"
 	body, err := x.body()
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	return s.service.Bulk(ctx, x.call, body)
 }
 
 // unsupported answers what ServiceProviderConfig says is not there (RFC 7644
 // sections 3.7, 3.11 and 3.12).
-func unsupported(context.Context, *Server, *exchange) (bridge.Answer, error) {
-	return bridge.Answer{}, &scim.Error{Code: codeUnsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
+func unsupported(context.Context, *Server, *exchange) (bridge.Result, error) {
+	return bridge.Result{}, &scim.Error{Code: codeUnsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
 }

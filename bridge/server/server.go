@@ -63,10 +63,10 @@ func New(service *bridge.Service, o Options) http.Handler {
 
 // serve answers a request on a route. The tenant is looked up, the credential checked and what
 // it may do before anything else is read. address is the client's.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, memory *share) (bridge.Answer, error) {
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, memory *share) (bridge.Result, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
-		return bridge.Answer{}, scim.NoEndpoint()
+		return bridge.Result{}, scim.NoEndpoint()
 	}
 	path := at.path(segments)
 	if rt.path == "/ServiceProviderConfig" && strings.Join(r.Header.Values("Authorization"), "") == "" {
@@ -79,16 +79,16 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		err = s.authorise(ctx, principal, rt)
 	}
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	t := principal.Tenant
 	defer func() { s.limits.leave(t, time.Now()) }()
 	params, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
-		return bridge.Answer{}, err
+		return bridge.Result{}, err
 	}
 	if params.Has("filter") && rt.method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
-		return bridge.Answer{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
+		return bridge.Result{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, memory: memory}
 	x.call = bridge.Call{
@@ -130,7 +130,7 @@ func split(escaped string) (segments []string, ok bool) {
 
 // answer runs work, which may panic, and writes what it returns; it is the only
 // place that writes a response.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *share) (bridge.Answer, error)) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *share) (bridge.Result, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
 	traced := s.options.Tracer.Request(seen, r.Header, knownMethod(r.Method), pattern, start)
@@ -139,9 +139,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	memory := &share{of: s.options.Bodies}
 	defer memory.release()
 	ctx := observe.WithRequest(r.Context(), seen)
-	a, err := s.guarded(func() (bridge.Answer, error) { return work(ctx, memory) })
+	came, err := s.guarded(func() (bridge.Result, error) { return work(ctx, memory) })
 	w.Header().Set("X-Request-Id", seen.ID)
-	status := s.write(w, r.Method, a, err)
+	status := s.write(w, r.Method, came, err)
 	took := time.Since(start)
 	code := ""
 	if err != nil {
@@ -169,7 +169,7 @@ func knownMethod(method string) string {
 }
 
 // guarded turns a panic into an error: a single request cannot end the process.
-func (s *Server) guarded(work func() (bridge.Answer, error)) (a bridge.Answer, err error) {
+func (s *Server) guarded(work func() (bridge.Result, error)) (came bridge.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -178,12 +178,25 @@ func (s *Server) guarded(work func() (bridge.Answer, error)) (a bridge.Answer, e
 	return work()
 }
 
-// write sends an answer or an error, without its body to a HEAD, and returns its status.
-func (s *Server) write(w http.ResponseWriter, method string, a bridge.Answer, err error) int {
-	body := a.Body
+// StatusOf is the status of an answer to a method.
+func StatusOf(method string, of bridge.Result) int {
+	switch {
+	case of.Unchanged:
+		return http.StatusNotModified
+	case of.Shown == nil:
+		return http.StatusNoContent
+	case of.Op != "" && method == http.MethodPost: // else it is a search, or a bulk request
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// write sends what a request came to or an error, without its body to a HEAD, and returns its status.
+func (s *Server) write(w http.ResponseWriter, method string, of bridge.Result, err error) int {
+	status, body := StatusOf(method, of), of.Shown
 	if err != nil {
 		e := asSCIM(err)
-		a.Status, body = e.Status, e.Body(s.options.ErrorDocs)
+		status, body = e.Status, e.Body(s.options.ErrorDocs)
 		if e.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
 		}
@@ -191,36 +204,36 @@ func (s *Server) write(w http.ResponseWriter, method string, a bridge.Answer, er
 			w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`+c.params)
 		}
 	}
-	if a.Location != "" {
-		w.Header().Set("Location", a.Location)
+	if of.Location != "" {
+		w.Header().Set("Location", of.Location)
 	}
-	if a.ETag != "" {
-		w.Header().Set("ETag", a.ETag)
+	if of.Version != "" {
+		w.Header().Set("ETag", of.Version)
 	}
-	if a.Varies && err == nil {
+	if of.Op != "" && method != http.MethodDelete && err == nil { // what it shows depends on the client's preference
 		w.Header().Set("Vary", "Prefer")
-		if a.Applied != "" {
-			w.Header().Set("Preference-Applied", "return="+string(a.Applied))
+		if of.Honoured != "" {
+			w.Header().Set("Preference-Applied", "return="+string(of.Honoured))
 		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if body == nil {
-		w.WriteHeader(a.Status)
-		return a.Status
+		w.WriteHeader(status)
+		return status
 	}
 	data, err := scim.Encode(body)
 	if err != nil {
 		failed := &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the answer cannot be encoded; ask the operator of this endpoint"}
-		a.Status = failed.Status
+		status = failed.Status
 		data, _ = scim.Encode(failed.Body(s.options.ErrorDocs)) // of texts
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	w.WriteHeader(a.Status)
+	w.WriteHeader(status)
 	if method != http.MethodHead {
 		_, _ = w.Write(data) // a client that went away is told nothing
 	}
-	return a.Status
+	return status
 }
 
 func asSCIM(err error) *scim.Error {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -48,26 +49,26 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 func TestWhateverHappensIsASCIMError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		work   func() (bridge.Answer, error)
+		work   func() (bridge.Result, error)
 		status int
 	}{
-		"a panic": {func() (bridge.Answer, error) {
+		"a panic": {func() (bridge.Result, error) {
 			routes()[len(routes())].path = "secret"
-			return bridge.Answer{}, nil
+			return bridge.Result{}, nil
 		}, 500},
-		"an unexpected error": {func() (bridge.Answer, error) { return bridge.Answer{}, errors.New("secret") }, 500},
-		"a cause": {func() (bridge.Answer, error) {
-			return bridge.Answer{}, &scim.Error{Status: 503, Detail: "later", RetryAfter: 7, Cause: errors.New("secret")}
+		"an unexpected error": {func() (bridge.Result, error) { return bridge.Result{}, errors.New("secret") }, 500},
+		"a cause": {func() (bridge.Result, error) {
+			return bridge.Result{}, &scim.Error{Status: 503, Detail: "later", RetryAfter: 7, Cause: errors.New("secret")}
 		}, 503},
-		"a body that cannot be encoded": {func() (bridge.Answer, error) {
-			return bridge.Answer{Status: 200, Body: map[string]any{"secret": func() {}}}, nil
+		"a body that cannot be encoded": {func() (bridge.Result, error) {
+			return bridge.Result{Shown: map[string]any{"secret": func() {}}}, nil
 		}, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := newServer(t)
 			w := httptest.NewRecorder()
-			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(context.Context, *share) (bridge.Answer, error) { return c.work() })
+			s.answer(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "test", func(context.Context, *share) (bridge.Result, error) { return c.work() })
 			var e struct{ Status, Detail string }
 			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != c.status || e.Detail == "" {
 				t.Errorf("answer = %d %s, %v, want %d with a detail", w.Code, w.Body, err, c.status)
@@ -134,6 +135,44 @@ func TestSplitUnescapesOnce(t *testing.T) {
 		got, ok := split(path)
 		if ok != (want != nil) || ok && !slices.Equal(got, want) {
 			t.Errorf("split(%q) = %q, %t, want %q", path, got, ok, want)
+		}
+	}
+}
+
+// TestTheStatusOfAnAnswer follows from the method and what the request came to.
+func TestTheStatusOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	shown := map[string]any{"id": "1"}
+	for _, c := range []struct {
+		method string
+		came   bridge.Result
+		want   int
+	}{
+		{http.MethodPost, bridge.Result{Op: change.Created, Shown: shown}, http.StatusCreated},
+		{http.MethodPost, bridge.Result{Op: change.Adopted, Shown: shown}, http.StatusCreated},
+		{http.MethodPost, bridge.Result{Shown: shown}, http.StatusOK}, // a search, or a bulk request
+		{http.MethodGet, bridge.Result{Shown: shown}, http.StatusOK},
+		{http.MethodHead, bridge.Result{Shown: shown}, http.StatusOK},
+		{http.MethodGet, bridge.Result{Unchanged: true}, http.StatusNotModified},
+		{http.MethodPut, bridge.Result{Op: change.Updated, Shown: shown}, http.StatusOK},
+		{http.MethodPut, bridge.Result{Op: change.Adopted, Shown: shown}, http.StatusOK},
+		{http.MethodPatch, bridge.Result{Op: change.Deactivated, Shown: shown}, http.StatusOK},
+		{http.MethodPatch, bridge.Result{Op: change.Updated}, http.StatusNoContent},
+		{http.MethodDelete, bridge.Result{Op: change.Deleted}, http.StatusNoContent},
+		{http.MethodDelete, bridge.Result{Op: change.Left}, http.StatusNoContent},
+	} {
+		if got := StatusOf(c.method, c.came); got != c.want {
+			t.Errorf("%s that came to %q is %d, want %d", c.method, c.came.Op, got, c.want)
+		}
+	}
+}
+
+// TestTheWayInOfARequest: what the handler of an operator takes is an import.
+func TestTheWayInOfARequest(t *testing.T) {
+	t.Parallel()
+	for operator, want := range map[bool]change.Origin{false: change.Request, true: change.Import} {
+		if got := (&Server{options: Options{Operator: operator}}).origin(); got != want {
+			t.Errorf("operator %t: %s, want %s", operator, got, want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func verbs() map[string]verb {
 	user := func(name string) map[string]any { return map[string]any{"userName": name} }
 	off := map[string]any{"Operations": []any{map[string]any{"op": "replace", "path": "title", "value": "x"}}}
 	bulk := map[string]any{"schemas": []any{scim.BulkRequestURN}, "Operations": []any{map[string]any{"method": "POST", "path": "/Users", "bulkId": "1", "data": map[string]any{"userName": "x"}}}}
-	answered := func(_ bridge.Answer, err error) error { return err }
+	answered := func(_ bridge.Result, err error) error { return err }
 	ctx := context.Background()
 	return map[string]verb{
 		"get": {tenant.UsersRead, func(s *bridge.Service, c bridge.Call, _ string) error { return answered(s.Get(ctx, c)) }, http.MethodGet, "/Users/ID", ""},

@@ -34,7 +34,7 @@ func (s *server) do(_ context.Context, op bulk.Operation) bulk.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if op.Refused != nil {
-		return bulk.Result{Status: op.Refused.Status, Err: op.Refused}
+		return bulk.Result{Err: op.Refused}
 	}
 	name := op.Method + " " + op.Endpoint + " " + op.ID
 	key := op.Method + " " + op.ID
@@ -56,16 +56,16 @@ func (s *server) do(_ context.Context, op bulk.Operation) bulk.Result {
 		delete(s.once, key)
 	}
 	if failure != nil {
-		return bulk.Result{Status: failure.Status, Err: failure}
+		return bulk.Result{Err: failure}
 	}
 	switch op.Method {
 	case http.MethodPost:
 		id := "id-" + op.BulkID
-		return bulk.Result{Status: http.StatusCreated, ID: id, Location: "/" + id, Version: "1"}
+		return bulk.Result{ID: id, Location: "/" + id, Version: "1"}
 	case http.MethodDelete:
-		return bulk.Result{Status: http.StatusNoContent, ID: op.ID, Location: "/" + op.ID}
+		return bulk.Result{ID: op.ID, Location: "/" + op.ID}
 	}
-	return bulk.Result{Status: http.StatusOK, ID: op.ID, Location: "/" + op.ID, Version: "2"}
+	return bulk.Result{ID: op.ID, Location: "/" + op.ID, Version: "2", Shown: true}
 }
 
 // unresolved reports whether a value is, or holds, a reference.

@@ -49,7 +49,7 @@ func TestRunIsLinear(t *testing.T) {
 						if op.Refused != nil {
 							t.Fatal(op.Refused)
 						}
-						return bulk.Result{Status: http.StatusOK, ID: "id-" + op.BulkID}
+						return bulk.Result{ID: "id-" + op.BulkID}
 					})
 					if len(results) != n {
 						t.Fatalf("%d results", len(results))

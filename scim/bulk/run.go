@@ -15,10 +15,10 @@ import (
 
 // Result is what became of an operation.
 type Result struct {
-	Status   int
 	ID       string // of the resource; "" for a POST that failed
 	Location string // "" for a POST that failed
 	Version  string // "" when there is none
+	Shown    bool   // whether a request of its own would be answered with the resource
 	Err      *scim.Error
 }
 
@@ -63,9 +63,22 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 	return out
 }
 
+// status is what a request of its own would be answered with (RFC 7644 section 3.7.3).
+func (op Operation) status(r Result) int {
+	switch {
+	case r.Err != nil:
+		return r.Err.Status
+	case op.Method == http.MethodPost:
+		return http.StatusCreated
+	case r.Shown:
+		return http.StatusOK
+	}
+	return http.StatusNoContent
+}
+
 // answer is an operation of a BulkResponse. Its status is a string.
 func (op Operation) answer(r Result, docs string) map[string]any {
-	out := map[string]any{"method": op.Method, "status": strconv.Itoa(r.Status)}
+	out := map[string]any{"method": op.Method, "status": strconv.Itoa(op.status(r))}
 	for name, text := range map[string]string{"bulkId": op.BulkID, "location": r.Location, "version": r.Version} {
 		if text != "" {
 			out[name] = text
@@ -153,7 +166,7 @@ func (r *run) begin(node int) func(context.Context) map[int]Result {
 	return func(ctx context.Context) map[int]Result { return map[int]Result{node: r.do(ctx, op)} }
 }
 
-func failed(err *scim.Error) Result { return Result{Status: err.Status, Err: err} }
+func failed(err *scim.Error) Result { return Result{Err: err} }
 
 // unmade refuses an operation that refers to what could not be made.
 func (r *run) unmade(node int) *scim.Error {
@@ -238,7 +251,7 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 			}
 			result := r.do(ctx, rest[i])
 			if because = result.Err; because == nil && result.Version != "" {
-				result.Status, result.Location = made[i].Status, made[i].Location
+				result.Location = made[i].Location
 				made[i] = result
 			}
 		}
@@ -258,7 +271,7 @@ func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.E
 			Code: codeNotMade, Status: http.StatusConflict, Cause: because,
 			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
 		}
-		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Status != http.StatusNotFound {
+		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Err.Status != http.StatusNotFound {
 			err.Detail = "it was created and could not be removed again when an operation failed that refers to it: delete it before the next try"
 		}
 		made[i] = failed(err)

@@ -1,0 +1,91 @@
+package bridge_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// kinds are those of the steps of a plan.
+func kinds(p plan.Plan) []plan.Kind {
+	var out []plan.Kind
+	for _, step := range p {
+		out = append(out, step.Kind)
+	}
+	return out
+}
+
+// TestADryRunComesToWhatTheRequestDoes: to the same op, plan and change, and it writes and records nothing.
+func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
+	t.Parallel()
+	for name := range newOffice(t).changing() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.dry = true
+			if err := o.changing()[name](t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if writes := o.written(); len(writes)+len(o.intended) > 0 {
+				t.Errorf("Keycloak was told %v, and %d changes were recorded", writes, len(o.intended))
+			}
+			dry := o.came
+			o.dry = false
+			if err := o.changing()[name](t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if name == "adopt" || name == "take over" { // of several; and only Keycloak tells that there is somebody
+				return
+			}
+			if diff := cmp.Diff(kinds(o.came.Plan), kinds(dry.Plan)); diff != "" || dry.Op != o.came.Op || dry.Change.Outcome != "" || len(dry.Change.Steps) != len(dry.Plan) {
+				t.Errorf("%s, %+v, want %s (-want +got):\n%s", dry.Op, dry.Change, o.came.Op, diff)
+			}
+			if diff := cmp.Diff(o.came.Resource.Document, dry.Resource.Document); diff != "" {
+				t.Errorf("the resource (-want +got):\n%s", diff)
+			}
+			if (dry.Location == "") != (dry.Resource.ID == "") || dry.Resource.ID == "" && dry.Shown[scim.AttrID] != nil {
+				t.Errorf("what is not there has the location %q and is shown as %v", dry.Location, dry.Shown)
+			}
+		})
+	}
+}
+
+// TestAResultSaysWhatBecameOfTheResource, what was done for it and what was recorded.
+func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	read, err := o.service.Get(t.Context(), o.call("/Users", o.jane))
+	if err != nil || read.Op != "" || read.Plan != nil || read.Change.Op != "" || read.Shown["title"] != "Boss" || read.Resource.ID != o.jane || read.Version == "" || read.Location == "" {
+		t.Errorf("a read is %+v, %v", read, err)
+	}
+	same := o.call("/Users", o.jane)
+	same.IfNoneMatch = read.Version
+	if again, err := o.service.Get(t.Context(), same); err != nil || !again.Unchanged || again.Shown != nil || again.Version != read.Version {
+		t.Errorf("a read of what the client has is %+v, %v", again, err)
+	}
+	list, err := o.service.List(t.Context(), o.call("/Users", ""), bridge.Query{})
+	if err != nil || list.Op != "" || list.Shown["totalResults"] == nil || list.Resource.ID != "" {
+		t.Errorf("a list is %+v, %v", list, err)
+	}
+	for _, c := range []struct {
+		verb  string
+		op    change.Op
+		kind  plan.Kind
+		shown bool
+	}{
+		{"create", change.Created, plan.CreateUser, true}, {"patch", change.Updated, plan.UpdateUser, true}, {"add a member", change.Updated, plan.AddMember, false},
+		{"deactivate", change.Deactivated, plan.UpdateUser, true}, {"delete", change.Deleted, plan.DeleteUser, false},
+	} {
+		if err := o.changing()[c.verb](t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if o.came.Op != c.op || len(o.came.Plan) == 0 || o.came.Plan[0].Kind != c.kind || o.came.Change.Outcome != change.Done || o.came.Change.Op != c.op || (o.came.Shown != nil) != c.shown {
+			t.Errorf("%s came to %+v", c.verb, o.came)
+		}
+	}
+}
