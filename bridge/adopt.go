@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -240,27 +239,6 @@ func (k userKind) keptState(r *request, user keycloak.User, doc, whole scim.Docu
 	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
 }
 
-// newLink is the link that an account gets, nil for none or one that it has. refusal is why
-// it cannot have it.
-func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, refusal string, err error) {
-	link, err = r.Tenant.Mapping.Link(doc)
-	if err != nil || link == nil {
-		return nil, "", err
-	}
-	links, err := r.client.Links(ctx, id)
-	if err != nil {
-		return nil, "", err
-	}
-	i := slices.IndexFunc(links, func(l keycloak.Link) bool { return l.IdentityProvider == link.IdentityProvider })
-	switch {
-	case i < 0:
-		return link, "", nil
-	case links[i].UserID == link.UserID:
-		return nil, "", nil
-	}
-	return nil, "it is linked to the identity provider as somebody else", nil
-}
-
 // takeOver adopts a member of the organization whom no tenant owns with a change of it; ok is
 // false when it may not, and the user stays a guest's.
 func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc scim.Document) (planned, bool, error) {
@@ -281,4 +259,38 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err
+}
+
+// account reads the account of the request, whoever owns it.
+func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, error) {
+	id, err := keycloak.ParseUserID(r.ID)
+	if err != nil {
+		return id, keycloak.User{}, err
+	}
+	user, err := r.client.User(ctx, id)
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // a permission forbids the bridge to read the user
+		err = guard.ProtectedUsers(r.ID)
+	}
+	return id, user, err
+}
+
+// refusalOf is why an account cannot be adopted, of an error that is about it alone.
+func refusalOf(err error) (string, bool) {
+	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
+		return "it is protected: it " + protected.Why, true
+	}
+	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
+		return damaged.Error(), true
+	}
+	if told, ok := errors.AsType[*scim.Error](err); ok && told.Status < 500 {
+		return told.Detail, true
+	}
+	switch keycloak.KindOf(err) {
+	case keycloak.Invalid:
+		return "Keycloak refuses the change, as the account breaks the realm's user profile", true
+	case keycloak.NotFound:
+		return "it is gone", true
+	case keycloak.Conflict, keycloak.NoOrganization, keycloak.Denied, keycloak.RateLimited, keycloak.Unavailable, keycloak.Unknown:
+	}
+	return "", false
 }

@@ -2,12 +2,10 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -206,19 +204,6 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (p
 	return ch, err
 }
 
-// account reads the account of the request, whoever owns it.
-func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, error) {
-	id, err := keycloak.ParseUserID(r.ID)
-	if err != nil {
-		return id, keycloak.User{}, err
-	}
-	user, err := r.client.User(ctx, id)
-	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // a permission forbids the bridge to read the user
-		err = guard.ProtectedUsers(r.ID)
-	}
-	return id, user, err
-}
-
 // adoptAsItIs plans the adoption of the request's group as it is now.
 func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	r.adopting = true
@@ -350,45 +335,4 @@ func (groupKind) release(ctx context.Context, r *request, out *Adoption) (planne
 	}
 	out.Outcome = Released
 	return planned{plan: plan.ForReleasedGroup(group), op: change.Left}, nil
-}
-
-// linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.
-func (k userKind) linkAsItIs(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, reason string, err error) {
-	_, err = k.link(ctx, r, doc)
-	linked, taken := errors.AsType[takenError](err)
-	missing, invalid := errors.AsType[*scim.Error](err)
-	switch {
-	case taken && linked.id != id.String():
-		return nil, "not linked: another user is linked to the identity provider as this one", nil
-	case !taken && invalid:
-		return nil, "not linked: " + missing.Detail, nil
-	case !taken && err != nil:
-		return nil, "", err
-	}
-	link, refusal, err := k.newLink(ctx, r, id, doc)
-	if refusal != "" {
-		refusal = "not linked: " + refusal
-	}
-	return link, refusal, err
-}
-
-// refusalOf is why an account cannot be adopted, of an error that is about it alone.
-func refusalOf(err error) (string, bool) {
-	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
-		return "it is protected: it " + protected.Why, true
-	}
-	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
-		return damaged.Error(), true
-	}
-	if told, ok := errors.AsType[*scim.Error](err); ok && told.Status < 500 {
-		return told.Detail, true
-	}
-	switch keycloak.KindOf(err) {
-	case keycloak.Invalid:
-		return "Keycloak refuses the change, as the account breaks the realm's user profile", true
-	case keycloak.NotFound:
-		return "it is gone", true
-	case keycloak.Conflict, keycloak.NoOrganization, keycloak.Denied, keycloak.RateLimited, keycloak.Unavailable, keycloak.Unknown:
-	}
-	return "", false
 }

@@ -14,4 +14,13 @@
 // A type of resource plugs in as a kind (users.go, groups.go); no kind can leave a
 // stage out. What a request came to is a Result, and every change a change.Change
 // that a Recorder keeps. The package knows no HTTP server; an error has the status that the protocol gives it.
+//
+// Files call only what stands below them, which a test keeps (arrows_test.go):
+//
+//	adoption, keys                            what an operator has done for a whole tenant
+//	bulk, list, discovery, service            the verbs, and what each passes through
+//	users, groups and what begins with these  the kinds; adopt, rehire, owner, roles, members, linked, unique
+//	federation, carry, record                 what is refused late, carried out, recorded
+//	result, conditional, look, locks          parts of a request
+//	errors, named, refused, outage, request   what is told, and what everybody knows
 package bridge

@@ -14,30 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
-
-// Seconds until a client may try again.
-const (
-	retryOutage = 10  // Keycloak is away or slow
-	retryRights = 300 // an operator has to act
-	unfitRetry  = 60  // until the next look at the realm
-)
-
-// unfitError is why a tenant answers nothing; for the log.
-type unfitError string
-
-func (e unfitError) Error() string { return string(e) }
-
-// Unfit is the error of a tenant that answers nothing; problem is why, for the log.
-func Unfit(problem string) error { return unfit(unfitError(problem)) }
-
-// unfit answers that the realm lacks what the tenant needs.
-func unfit(cause error) *scim.Error {
-	return &scim.Error{
-		Code: codeUnfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
-		Detail: "the realm does not offer what this endpoint needs, so nothing was done; repeat the request later, or ask the operator of this endpoint, whose log has the reason",
-	}
-}
 
 // fail turns any error into the *scim.Error that the client gets, which names the resource where the error is
 // about it.
@@ -86,13 +64,6 @@ func (r *request) forbidden(e guard.ProtectedError) *scim.Error {
 		r.shownAll(e.IDs, e.Resource), remedy)
 	out.Cause = e
 	return out
-}
-
-func unavailable(retry int, cause error) *scim.Error {
-	return &scim.Error{
-		Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
-		Detail: "Keycloak does not answer in time; repeat the request later",
-	}
 }
 
 // translate words an error of Keycloak, by its kind. err is what it came in.
@@ -224,40 +195,11 @@ func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
 	return out
 }
 
-// scimName is the SCIM attribute that a field of Keycloak holds.
-func scimName(field string) string {
-	switch field {
-	case "username":
-		return scim.AttrUserName
-	case "email":
-		return "emails.value"
-	case "firstName":
-		return "name.givenName"
-	case "lastName":
-		return "name.familyName"
-	}
-	return field
-}
-
 // passwordPolicy begins Keycloak's text about a password that breaks the realm's policy:
 // "invalidPasswordMinLengthMessage: Invalid password: minimum length 12.".
 const passwordPolicy = "invalidPassword"
 
 const codeReadOnly = "error-user-attribute-read-only"
-
-// refusal is why Keycloak refuses a value, for the client, and for the log what lets it in, "" for nothing.
-type refusal struct{ text, remedy string }
-
-// joined adds a remedy to others that are not the same.
-func joined(remedies, one string) string {
-	switch {
-	case one == "" || strings.Contains(remedies, one):
-		return remedies
-	case remedies == "":
-		return one
-	}
-	return remedies + ", " + one
-}
 
 // reason words a message key of Keycloak's user profile validators. value is what it refuses, "" when that is
 // unknown.
@@ -286,4 +228,24 @@ func bounds(params []string) string {
 		return ""
 	}
 	return " (" + strings.Join(params[1:], " to ") + " characters)"
+}
+
+// maxNamed bounds the ids that an error repeats.
+const maxNamed = 20
+
+func unknownMembers(ids []string) *scim.Error {
+	hint := ""
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, patch.NoUser) }) {
+		hint = "; a group cannot be a member of another, as Keycloak's members do not pass to the group above"
+	}
+	return scim.BadRequest(codeUnknownMember, scim.InvalidValue, "members holds ids that no user has (%d), so nothing was changed: %s; create these users first%s", len(ids), listed(ids), hint)
+}
+
+// listed are ids for an error, some of them when there are many.
+func listed(ids []string) string {
+	text := strings.Join(ids[:min(len(ids), maxNamed)], ", ")
+	if len(ids) > maxNamed {
+		text += " and others"
+	}
+	return strings.ToValidUTF8(scim.Clip(text, maxNamed*48), "") // as many of Keycloak's ids
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
 // notCreatedHere refuses to rename or delete a group that the tenant neither made nor took over.
@@ -43,46 +42,6 @@ func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (m
 		return state, notCreatedHere(current, "rename it")
 	}
 	return state, nil
-}
-
-// adopt plans that a group becomes the tenant's own: it gets what the document says, keeps what that does
-// not say, and nobody leaves it.
-func (k groupKind) adopt(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
-	if err != nil {
-		return planned{}, err
-	}
-	doc = doc.Clone()
-	mapping.Merge(doc, cur.resource.Document)
-	return k.change(ctx, r, cur, patch.Result{Document: doc, Members: patch.Members{Add: patch.Distinct(ids)}})
-}
-
-// comeBack takes up the group of a document's name that left the tenant; ok is false for none.
-func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
-	group, ok, err := r.wall.LeftGroup(ctx, doc.String(scim.AttrDisplayName))
-	if !ok || err != nil {
-		return planned{}, false, err
-	}
-	r.ID = group.ID
-	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
-		return planned{}, false, err
-	}
-	id, err := r.wall.GroupID(group.ID)
-	if err == nil {
-		group, err = r.client.Group(ctx, id)
-	}
-	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.Left(group.Attributes) { // meanwhile
-		return planned{}, false, nil
-	}
-	if err != nil {
-		return planned{}, false, err
-	}
-	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, group)
-	if err != nil {
-		return planned{}, false, err
-	}
-	ch, err := k.replace(ctx, r, current{resource: resource, group: group, groupID: id}, doc) // which joins the tenant again
-	return ch, true, err
 }
 
 // refuseProtectedMembers refuses to end the memberships of a group when SCIM may not change a member.

@@ -3,14 +3,9 @@ package bridge
 import (
 	"context"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
-
-// membersLock names the lock of a group's members. A request that adds or removes some members without reading the
-// others shares the lock. A request that depends on all members holds it exclusively, and the group's own lock too.
-func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
 
 // linked reads the members from Keycloak, as a change is planned by them.
 func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
@@ -27,22 +22,6 @@ func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string
 	return versionOfMembers(r, cur.members), nil
 }
 
-// versionOfMembers is over what memberObjects shows.
-func versionOfMembers(r *request, list []guard.Member) string {
-	sees := r.sees(endpointUsers)
-	return scim.LinkedVersion(func(yield func(value, display string) bool) {
-		for _, m := range list {
-			display := ""
-			if sees {
-				display = m.Username
-			}
-			if !yield(m.ID.String(), display) {
-				return
-			}
-		}
-	})
-}
-
 // made is a group once its creation is over, which may still go on.
 func (k groupKind) made(ctx context.Context, r *request, cur current) (current, error) {
 	if !r.Tenant.Party.HalfMade(cur.group.Attributes) {
@@ -51,7 +30,7 @@ func (k groupKind) made(ctx context.Context, r *request, cur current) (current, 
 	if err := k.s.await(ctx, r, displayNameLock(cur.group.Name)); err != nil {
 		return current{}, err
 	}
-	now, err := k.read(ctx, r)
+	now, err := r.kind.read(ctx, r)
 	if err != nil || !r.linking {
 		return now, err
 	}

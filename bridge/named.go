@@ -104,3 +104,18 @@ func (r *request) damaged(e *mapping.DamagedError) string {
 	return fmt.Sprintf("what is stored of %s of the %s %s cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names it, or delete the %[2]s and create it anew",
 		r.attributeOf(e.Attribute), kind, r.shown(r.Endpoint, e.ID))
 }
+
+// scimName is the SCIM attribute that a field of Keycloak holds.
+func scimName(field string) string {
+	switch field {
+	case "username":
+		return scim.AttrUserName
+	case "email":
+		return "emails.value"
+	case "firstName":
+		return "name.givenName"
+	case "lastName":
+		return "name.familyName"
+	}
+	return field
+}

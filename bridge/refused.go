@@ -83,3 +83,17 @@ func refusedValue(err error, field string) string {
 
 // bothText words bothTaken.
 const bothText = scim.AttrUserName + " and the primary e-mail address"
+
+// refusal is why Keycloak refuses a value, for the client, and for the log what lets it in, "" for nothing.
+type refusal struct{ text, remedy string }
+
+// joined adds a remedy to others that are not the same.
+func joined(remedies, one string) string {
+	switch {
+	case one == "" || strings.Contains(remedies, one):
+		return remedies
+	case remedies == "":
+		return one
+	}
+	return remedies + ", " + one
+}

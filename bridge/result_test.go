@@ -78,8 +78,11 @@ func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
 		kind  plan.Kind
 		shown bool
 	}{
-		{"create", change.Created, plan.CreateUser, true}, {"patch", change.Updated, plan.UpdateUser, true}, {"add a member", change.Updated, plan.AddMember, false},
-		{"deactivate", change.Deactivated, plan.UpdateUser, true}, {"delete", change.Deleted, plan.DeleteUser, false},
+		{"create", change.Created, plan.CreateUser, true},
+		{"patch", change.Updated, plan.UpdateUser, true},
+		{"add a member", change.Updated, plan.AddMember, false},
+		{"deactivate", change.Deactivated, plan.UpdateUser, true},
+		{"delete", change.Deleted, plan.DeleteUser, false},
 	} {
 		if err := o.changing()[c.verb](t.Context()); err != nil {
 			t.Fatal(err)

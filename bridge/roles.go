@@ -173,7 +173,7 @@ func (k groupKind) planRolesOfChange(ctx context.Context, r *request, cur curren
 
 // withRoles adds the roles to steps that were planned without a look at the group.
 func (k groupKind) withRoles(ctx context.Context, r *request, id keycloak.GroupID, steps plan.Plan) (plan.Plan, error) {
-	cur, err := k.read(ctx, r)
+	cur, err := r.kind.read(ctx, r)
 	if err != nil {
 		return nil, err
 	}

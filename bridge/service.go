@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -82,101 +81,6 @@ func (s *Service) Brake() *guard.Brake { return s.brake }
 // Directory is where the service finds resources.
 func (s *Service) Directory() *directory.Directory { return s.directory }
 
-// Call is what every request says.
-type Call struct {
-	By         tenant.Principal
-	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
-	ID         string   // of the resource; hostile until parsed
-	Attributes []string // the query parameter, split at its commas
-	Excluded   []string
-	Return     Return // that the client prefers for the answer to a write; "" for none
-	Conditions
-	Origin change.Origin // the way in
-	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
-	DryRun bool
-
-	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
-}
-
-// request is a Call on its way through the pipeline.
-type request struct {
-	Call
-	Tenant     *tenant.Tenant // of the principal
-	kind       kind
-	rt         *scim.ResourceType
-	client     *keycloak.Client // for writes; reads go through the wall
-	wall       guard.Wall
-	fitness    tenant.Fitness // of the tenant when the request began
-	projection scim.Projection
-	linking    bool // whether a precondition names what is linked to the resource
-	began      time.Time
-	names      map[string]string // user names and names of groups that were read for the client, by ids
-	look       *guard.Look       // at the account that the request is about; nil for none yet
-	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
-	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
-	ending     bool              // whether the request says itself that the user is not active
-	atEnd      []func()          // what is released when the request ends
-	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
-	plan       plan.Plan         // what is carried out; nil before it is planned
-	change     change.Change     // what was made of it, or was to be; zero before it is planned
-}
-
-// current is a resource as Keycloak holds it. One of user and group is set.
-type current struct {
-	resource scim.Resource
-	user     keycloak.User
-	userID   keycloak.UserID
-	group    keycloak.Group
-	groupID  keycloak.GroupID
-	members  []guard.Member // of a group
-	known    bool           // whether members are the group's, be they none
-}
-
-// planned is a plan and what Keycloak will hold once it is carried out.
-type planned struct {
-	plan  plan.Plan
-	op    change.Op
-	after current
-	// ends says that a user loses the access it has.
-	ends bool
-}
-
-// kind is what a type of resource plugs into the pipeline.
-type kind interface {
-	resourceType(t *tenant.Tenant) *scim.ResourceType
-	// read finds a resource that the tenant may see, else a 404.
-	read(ctx context.Context, r *request) (current, error)
-	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
-	create(ctx context.Context, r *request, doc scim.Document) (planned, error)
-	replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error)
-	patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
-	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
-	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
-	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
-	// requests to the bridge can.
-	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// resume changes what stands in the way of a creation that failed with failure and may be
-	// taken up in its place; ok is false when there is nothing of that kind.
-	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error)
-	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
-	stored(r *request, cur current) (scim.Resource, error)
-	// created completes what was planned with the ids that Keycloak gave.
-	created(after current, out apply.Outcome) current
-	// resource is what the answer shows; it may read what the projection asks for.
-	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
-	// patchesBlind plans operations that need no look at the resource; ok is false when these
-	// do. It waits for the resource's lock where their order matters.
-	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
-	// patchAnswers says whether a PATCH is answered with the resource where the tenant's policy says nothing.
-	patchAnswers() bool
-}
-
-// Endpoints of the types of resources.
-const (
-	endpointUsers  = "/Users"
-	endpointGroups = "/Groups"
-)
-
 func (s *Service) kindOf(endpoint string) kind {
 	switch endpoint {
 	case endpointUsers:
@@ -185,18 +89,6 @@ func (s *Service) kindOf(endpoint string) kind {
 		return groupKind{s}
 	}
 	return nil
-}
-
-// sees reports whether the client may see what resources of a type hold. It is the one rule of what
-// is shown: of a resource that it writes, and of those that another one names.
-func (c Call) sees(endpoint string) bool {
-	switch endpoint {
-	case endpointUsers:
-		return c.By.Scopes.Has(tenant.UsersRead)
-	case endpointGroups:
-		return c.By.Scopes.Has(tenant.GroupsRead)
-	}
-	return false
 }
 
 // begin checks what every request must pass, whatever way it came in.
@@ -227,11 +119,6 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 		err = r.writes()
 	}
 	return r, err
-}
-
-// view is what the request sees of the directory.
-func (r *request) view() directory.View {
-	return directory.View{Tenant: r.Tenant, Fitness: r.fitness, Source: r.wall, Events: r.client, Began: r.began}
 }
 
 // Create makes a resource, or takes up what stands in its place.
@@ -311,32 +198,6 @@ func (s *Service) document(ctx context.Context, r *request, body map[string]any)
 		return nil, err
 	}
 	return doc, nil
-}
-
-// otherAttribute counts the attributes that no core schema knows as one, as their names
-// are a client's.
-const otherAttribute = "other"
-
-// dropped counts what the mapping leaves out, and logs each attribute of a tenant once.
-func (s *Service) dropped(r *request, names []string) {
-	for _, name := range s.ignored(names) {
-		if _, told := s.told.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
-			s.options.Log.Warn("an attribute without a rule is left out from now on, as the mapping's unmapped: drop says",
-				zap.String("tenant", r.Tenant.Path), zap.String("attribute", name))
-		}
-	}
-}
-
-// ignored counts attributes whose values are left out, and returns the names under which it does.
-func (s *Service) ignored(names []string) []string {
-	out := slices.Clone(names)
-	for i, name := range out {
-		if path, err := s.core.Resolve(name); err != nil || !path.Known() {
-			out[i] = otherAttribute
-		}
-		s.options.Observer.Ignored(out[i], 1)
-	}
-	return out
 }
 
 // Get reads one resource.
@@ -482,18 +343,6 @@ func (s *Service) Delete(ctx context.Context, c Call) (Result, error) {
 	return r.result(), nil
 }
 
-// ends asks the removal brake whether a user may lose its access.
-func (s *Service) ends(ctx context.Context, r *request, cur current) error {
-	if cur.userID.IsZero() {
-		return nil
-	}
-	err := s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
-	if _, held := errors.AsType[guard.HeldError](err); held {
-		s.options.Observer.Held(r.Tenant.Path)
-	}
-	return err
-}
-
 // writable reads a resource that is to be changed: one that SCIM may write and, when the
 // client says so, that is as the client saw it.
 func (r *request) writable(ctx context.Context) (current, error) {
@@ -537,36 +386,6 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 	return r, r.end, nil
 }
 
-// resourceLock names the lock of a resource, whatever tenant writes it.
-func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
-
-// lock waits for a lock of the realm, which is held until the request ends.
-func (s *Service) lock(ctx context.Context, r *request, name string) error {
-	return s.hold(ctx, r, name, s.applier.Locks.Lock)
-}
-
-// share is lock for those that hold a lock together.
-func (s *Service) share(ctx context.Context, r *request, name string) error {
-	return s.hold(ctx, r, name, s.applier.Locks.Share)
-}
-
-func (s *Service) hold(ctx context.Context, r *request, name string, lock func(context.Context, string) (func(), error)) error {
-	unlock, err := lock(ctx, r.Tenant.Realm+name)
-	if err == nil {
-		r.atEnd = append(r.atEnd, unlock)
-	}
-	return err
-}
-
-// await waits until nobody has a lock of the realm.
-func (s *Service) await(ctx context.Context, r *request, name string) error {
-	unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+name)
-	if err == nil {
-		unlock()
-	}
-	return err
-}
-
 // carryOut applies a change.
 func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch planned) error {
 	err := s.federated(ctx, r, cur, ch)
@@ -580,60 +399,4 @@ func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch plan
 		return s.fail(r, s.federatedSince(ctx, r, cur, ch, r.taken(ctx, err)))
 	}
 	return nil
-}
-
-// apply carries out what was planned, which the debug log shows by its names, without values. What cannot be recorded
-// is not begun, and what is begun is recorded, however it ends.
-func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply.Outcome, err error) {
-	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", ch.plan))
-	if ch.after.user.Username != "" || ch.after.group.Name != "" {
-		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
-	}
-	r.plan, r.change = ch.plan, factOf(r, *ch)
-	if r.DryRun {
-		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
-	}
-	intent, err := s.intend(ctx, r.change)
-	if err != nil {
-		return apply.Outcome{}, err
-	}
-	err = errBrokeOff
-	defer func() { s.settle(ctx, r, intent, out, err) }()
-	out, err = s.carry(ctx, r, ch.plan)
-	return out, err
-}
-
-// carry is apply for a plan whose change is recorded.
-func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
-	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
-		return apply.Outcome{}, err
-	}
-	out, err := s.applier.Apply(ctx, r.client, p)
-	users, groups := touched(p, out)
-	s.directory.Touch(r.Tenant, users, groups)
-	return out, err
-}
-
-// touched are the ids of what a plan may have changed.
-func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
-	users, groups = appendID(nil, out.User.String()), appendID(nil, out.Group.String())
-	for _, step := range p {
-		switch step.Kind {
-		case plan.AddMember, plan.RemoveMember: // no document has them
-		case plan.UpdateGroup:
-			groups = appendID(groups, step.ChangedGroup())
-		case plan.DeleteGroup:
-			groups = appendID(groups, step.Group.String())
-		default:
-			users = appendID(users, step.User.String())
-		}
-	}
-	return users, groups
-}
-
-func appendID(ids []string, id string) []string {
-	if id == "" {
-		return ids
-	}
-	return append(ids, id)
 }

@@ -60,11 +60,3 @@ func (r *request) externalIDTaken(other scim.Resource) error {
 	}
 	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }
-
-// end releases what the request holds.
-func (r *request) end() {
-	for _, release := range r.atEnd {
-		release()
-	}
-	r.atEnd = nil
-}

@@ -3,11 +3,8 @@ package bridge
 import (
 	"context"
 	"maps"
-	"net/http"
-	"path"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -84,92 +81,6 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (pl
 	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
 }
 
-// joining is what a user with some attributes gets beside its account, who is not the tenant's yet; a
-// zero id is one that is to be created.
-func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document) (plan.Joining, error) {
-	j := plan.Joining{Organization: r.organization(), Groups: defaultGroups(r)}
-	if !id.IsZero() {
-		var err error
-		j.Roles, err = k.rolesOf(ctx, r, id, attributes, doc, shownDefaultGroups(r))
-		return j, err
-	}
-	rules, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
-	j.Roles = plan.Roles{Rules: rules, Known: r.fitness.Resolved.Roles}
-	return j, err
-}
-
-// organization is that of the tenant, zero for a tenant of the realm.
-func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organization.ID }
-
-func userNameLock(stored string) string { return " userName " + stored }
-
-// link is the link of a new user to the mapping's identity provider, nil for none. One
-// that another user has is a takenError: Keycloak would give one identity to both. Nobody
-// else can make that link in this process until the request ends.
-func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
-	link, err := r.Tenant.Mapping.Link(doc)
-	if err != nil || link == nil {
-		return nil, err
-	}
-	if err := k.s.lock(ctx, r, " link "+link.IdentityProvider+" "+link.UserID); err != nil {
-		return nil, err
-	}
-	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
-	if err == nil && len(others) > 0 {
-		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
-			Code: codeLinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
-			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
-		}}
-	}
-	return link, err
-}
-
-// state maps the document for an account, nil for a new one, and refuses what the realm would
-// turn into something else and addresses that are not the tenant's to give.
-func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
-	k.s.dropped(r, state.Dropped)
-	if err == nil {
-		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)
-	}
-	if r.Tenant.Policy.Revives() && held != nil && held.FederationLink == "" && !mapping.Unowned(held.Attributes) {
-		state = state.Marking()
-	}
-	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
-		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
-	}
-	return state, err
-}
-
-// defaultGroups are the groups that a new user joins, as the last look at the realm found
-// them; a tenant that lacks one is not fit.
-func defaultGroups(r *request) []keycloak.GroupID {
-	var out []keycloak.GroupID
-	resolved := r.fitness.Resolved
-	for _, path := range r.Tenant.Mapping.DefaultGroups {
-		out = append(out, resolved.Groups[path])
-	}
-	return out
-}
-
-// shownDefaultGroups are the names of those among the tenant's groups.
-func shownDefaultGroups(r *request) []string {
-	var out []string
-	if !r.wall.ConfinesGroups() {
-		for _, group := range r.Tenant.Mapping.DefaultGroups {
-			out = append(out, path.Base(r.fitness.Resolved.GroupNames[group]))
-		}
-	}
-	return out
-}
-
-// countPassword counts a password that the mapping leaves out.
-func (k userKind) countPassword(doc scim.Document, taken bool) {
-	if !taken && doc[scim.AttrPassword] != nil {
-		k.s.options.Observer.Ignored(scim.AttrPassword, 1)
-	}
-}
-
 func (userKind) created(after current, out apply.Outcome) current {
 	after.userID = out.User
 	after.user.ID, after.resource.ID = out.User.String(), out.User.String()
@@ -219,25 +130,6 @@ func (k userKind) patch(ctx context.Context, r *request, cur current, result pat
 		return planned{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
 	}
 	return k.change(ctx, r, cur, result.Document)
-}
-
-// proveManager refuses a manager that is no user, unless the profile keeps any id.
-func proveManager(ctx context.Context, r *request, before, after scim.Document) error {
-	id := managerOf(after)
-	if r.rt.Profile.Takes(scim.OpaqueManager) || id == "" || id == managerOf(before) {
-		return nil
-	}
-	known, _, err := r.wall.Prove(ctx, []string{id})
-	if err == nil && len(known) == 0 {
-		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
-	}
-	return err
-}
-
-func managerOf(doc scim.Document) string {
-	manager, _ := doc.Object(scim.EnterpriseUserURN)[scim.AttrManager].(map[string]any)
-	id, _ := manager[scim.AttrValue].(string)
-	return id
 }
 
 // change plans the new document of a user, and says whether the user is deactivated.

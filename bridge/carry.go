@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+)
+
+// ends asks the removal brake whether a user may lose its access.
+func (s *Service) ends(ctx context.Context, r *request, cur current) error {
+	if cur.userID.IsZero() {
+		return nil
+	}
+	err := s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
+	if _, held := errors.AsType[guard.HeldError](err); held {
+		s.options.Observer.Held(r.Tenant.Path)
+	}
+	return err
+}
+
+// apply carries out what was planned, which the debug log shows by its names, without values. What cannot be recorded
+// is not begun, and what is begun is recorded, however it ends.
+func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply.Outcome, err error) {
+	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", ch.plan))
+	if ch.after.user.Username != "" || ch.after.group.Name != "" {
+		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
+	}
+	r.plan, r.change = ch.plan, factOf(r, *ch)
+	if r.DryRun {
+		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
+	}
+	intent, err := s.intend(ctx, r.change)
+	if err != nil {
+		return apply.Outcome{}, err
+	}
+	err = errBrokeOff
+	defer func() { s.settle(ctx, r, intent, out, err) }()
+	out, err = s.carry(ctx, r, ch.plan)
+	return out, err
+}
+
+// carry is apply for a plan whose change is recorded.
+func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
+	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
+		return apply.Outcome{}, err
+	}
+	out, err := s.applier.Apply(ctx, r.client, p)
+	users, groups := touched(p, out)
+	s.directory.Touch(r.Tenant, users, groups)
+	return out, err
+}
+
+// touched are the ids of what a plan may have changed.
+func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
+	users, groups = appendID(nil, out.User.String()), appendID(nil, out.Group.String())
+	for _, step := range p {
+		switch step.Kind {
+		case plan.AddMember, plan.RemoveMember: // no document has them
+		case plan.UpdateGroup:
+			groups = appendID(groups, step.ChangedGroup())
+		case plan.DeleteGroup:
+			groups = appendID(groups, step.Group.String())
+		default:
+			users = appendID(users, step.User.String())
+		}
+	}
+	return users, groups
+}
+
+func appendID(ids []string, id string) []string {
+	if id == "" {
+		return ids
+	}
+	return append(ids, id)
+}

@@ -1,0 +1,139 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
+)
+
+// Call is what every request says.
+type Call struct {
+	By         tenant.Principal
+	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
+	ID         string   // of the resource; hostile until parsed
+	Attributes []string // the query parameter, split at its commas
+	Excluded   []string
+	Return     Return // that the client prefers for the answer to a write; "" for none
+	Conditions
+	Origin change.Origin // the way in
+	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
+	DryRun bool
+
+	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
+}
+
+// request is a Call on its way through the pipeline.
+type request struct {
+	Call
+	Tenant     *tenant.Tenant // of the principal
+	kind       kind
+	rt         *scim.ResourceType
+	client     *keycloak.Client // for writes; reads go through the wall
+	wall       guard.Wall
+	fitness    tenant.Fitness // of the tenant when the request began
+	projection scim.Projection
+	linking    bool // whether a precondition names what is linked to the resource
+	began      time.Time
+	names      map[string]string // user names and names of groups that were read for the client, by ids
+	look       *guard.Look       // at the account that the request is about; nil for none yet
+	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
+	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
+	ending     bool              // whether the request says itself that the user is not active
+	atEnd      []func()          // what is released when the request ends
+	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
+	plan       plan.Plan         // what is carried out; nil before it is planned
+	change     change.Change     // what was made of it, or was to be; zero before it is planned
+}
+
+// current is a resource as Keycloak holds it. One of user and group is set.
+type current struct {
+	resource scim.Resource
+	user     keycloak.User
+	userID   keycloak.UserID
+	group    keycloak.Group
+	groupID  keycloak.GroupID
+	members  []guard.Member // of a group
+	known    bool           // whether members are the group's, be they none
+}
+
+// planned is a plan and what Keycloak will hold once it is carried out.
+type planned struct {
+	plan  plan.Plan
+	op    change.Op
+	after current
+	// ends says that a user loses the access it has.
+	ends bool
+}
+
+// kind is what a type of resource plugs into the pipeline.
+type kind interface {
+	resourceType(t *tenant.Tenant) *scim.ResourceType
+	// read finds a resource that the tenant may see, else a 404.
+	read(ctx context.Context, r *request) (current, error)
+	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
+	create(ctx context.Context, r *request, doc scim.Document) (planned, error)
+	replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error)
+	patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
+	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
+	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
+	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
+	// requests to the bridge can.
+	linked(ctx context.Context, r *request, cur *current) (string, error)
+	// resume changes what stands in the way of a creation that failed with failure and may be
+	// taken up in its place; ok is false when there is nothing of that kind.
+	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error)
+	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
+	stored(r *request, cur current) (scim.Resource, error)
+	// created completes what was planned with the ids that Keycloak gave.
+	created(after current, out apply.Outcome) current
+	// resource is what the answer shows; it may read what the projection asks for.
+	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
+	// patchesBlind plans operations that need no look at the resource; ok is false when these
+	// do. It waits for the resource's lock where their order matters.
+	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
+	// patchAnswers says whether a PATCH is answered with the resource where the tenant's policy says nothing.
+	patchAnswers() bool
+}
+
+// Endpoints of the types of resources.
+const (
+	endpointUsers  = "/Users"
+	endpointGroups = "/Groups"
+)
+
+// sees reports whether the client may see what resources of a type hold. It is the one rule of what
+// is shown: of a resource that it writes, and of those that another one names.
+func (c Call) sees(endpoint string) bool {
+	switch endpoint {
+	case endpointUsers:
+		return c.By.Scopes.Has(tenant.UsersRead)
+	case endpointGroups:
+		return c.By.Scopes.Has(tenant.GroupsRead)
+	}
+	return false
+}
+
+// view is what the request sees of the directory.
+func (r *request) view() directory.View {
+	return directory.View{Tenant: r.Tenant, Fitness: r.fitness, Source: r.wall, Events: r.client, Began: r.began}
+}
+
+// end releases what the request holds.
+func (r *request) end() {
+	for _, release := range r.atEnd {
+		release()
+	}
+	r.atEnd = nil
+}
+
+// organization is that of the tenant, zero for a tenant of the realm.
+func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organization.ID }

@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// newLink is the link that an account gets, nil for none or one that it has. refusal is why
+// it cannot have it.
+func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, refusal string, err error) {
+	link, err = r.Tenant.Mapping.Link(doc)
+	if err != nil || link == nil {
+		return nil, "", err
+	}
+	links, err := r.client.Links(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	i := slices.IndexFunc(links, func(l keycloak.Link) bool { return l.IdentityProvider == link.IdentityProvider })
+	switch {
+	case i < 0:
+		return link, "", nil
+	case links[i].UserID == link.UserID:
+		return nil, "", nil
+	}
+	return nil, "it is linked to the identity provider as somebody else", nil
+}
+
+// linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.
+func (k userKind) linkAsItIs(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, reason string, err error) {
+	_, err = k.link(ctx, r, doc)
+	linked, taken := errors.AsType[takenError](err)
+	missing, invalid := errors.AsType[*scim.Error](err)
+	switch {
+	case taken && linked.id != id.String():
+		return nil, "not linked: another user is linked to the identity provider as this one", nil
+	case !taken && invalid:
+		return nil, "not linked: " + missing.Detail, nil
+	case !taken && err != nil:
+		return nil, "", err
+	}
+	link, refusal, err := k.newLink(ctx, r, id, doc)
+	if refusal != "" {
+		refusal = "not linked: " + refusal
+	}
+	return link, refusal, err
+}
+
+// joining is what a user with some attributes gets beside its account, who is not the tenant's yet; a
+// zero id is one that is to be created.
+func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document) (plan.Joining, error) {
+	j := plan.Joining{Organization: r.organization(), Groups: defaultGroups(r)}
+	if !id.IsZero() {
+		var err error
+		j.Roles, err = k.rolesOf(ctx, r, id, attributes, doc, shownDefaultGroups(r))
+		return j, err
+	}
+	rules, err := r.Tenant.Mapping.UserRoles(doc, shownDefaultGroups(r))
+	j.Roles = plan.Roles{Rules: rules, Known: r.fitness.Resolved.Roles}
+	return j, err
+}
+
+// link is the link of a new user to the mapping's identity provider, nil for none. One
+// that another user has is a takenError: Keycloak would give one identity to both. Nobody
+// else can make that link in this process until the request ends.
+func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
+	link, err := r.Tenant.Mapping.Link(doc)
+	if err != nil || link == nil {
+		return nil, err
+	}
+	if err := k.s.lock(ctx, r, " link "+link.IdentityProvider+" "+link.UserID); err != nil {
+		return nil, err
+	}
+	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
+	if err == nil && len(others) > 0 {
+		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
+			Code: codeLinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
+			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
+		}}
+	}
+	return link, err
+}
+
+// defaultGroups are the groups that a new user joins, as the last look at the realm found
+// them; a tenant that lacks one is not fit.
+func defaultGroups(r *request) []keycloak.GroupID {
+	var out []keycloak.GroupID
+	resolved := r.fitness.Resolved
+	for _, path := range r.Tenant.Mapping.DefaultGroups {
+		out = append(out, resolved.Groups[path])
+	}
+	return out
+}
+
+// shownDefaultGroups are the names of those among the tenant's groups.
+func shownDefaultGroups(r *request) []string {
+	var out []string
+	if !r.wall.ConfinesGroups() {
+		for _, group := range r.Tenant.Mapping.DefaultGroups {
+			out = append(out, path.Base(r.fitness.Resolved.GroupNames[group]))
+		}
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// state maps the document for an account, nil for a new one, and refuses what the realm would
+// turn into something else and addresses that are not the tenant's to give.
+func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	k.s.dropped(r, state.Dropped)
+	if err == nil {
+		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)
+	}
+	if r.Tenant.Policy.Revives() && held != nil && held.FederationLink == "" && !mapping.Unowned(held.Attributes) {
+		state = state.Marking()
+	}
+	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
+		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
+	}
+	return state, err
+}
+
+// countPassword counts a password that the mapping leaves out.
+func (k userKind) countPassword(doc scim.Document, taken bool) {
+	if !taken && doc[scim.AttrPassword] != nil {
+		k.s.options.Observer.Ignored(scim.AttrPassword, 1)
+	}
+}
+
+// proveManager refuses a manager that is no user, unless the profile keeps any id.
+func proveManager(ctx context.Context, r *request, before, after scim.Document) error {
+	id := managerOf(after)
+	if r.rt.Profile.Takes(scim.OpaqueManager) || id == "" || id == managerOf(before) {
+		return nil
+	}
+	known, _, err := r.wall.Prove(ctx, []string{id})
+	if err == nil && len(known) == 0 {
+		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
+	}
+	return err
+}
+
+// managerOf is the id of the manager that a document names, "" for none.
+func managerOf(doc scim.Document) string {
+	manager, _ := doc.Object(scim.EnterpriseUserURN)[scim.AttrManager].(map[string]any)
+	id, _ := manager[scim.AttrValue].(string)
+	return id
+}
