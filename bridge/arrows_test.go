@@ -177,7 +177,7 @@ func (a arrows) cost(rest []string, file string, at int) int {
 // so be read from above. A new arrow that runs back up is an error; where one runs less, the bound goes down with it.
 func TestCallsRunDown(t *testing.T) {
 	t.Parallel()
-	for dir, most := range map[string]int{".": 0, "../cmd/scim-bridge": 3} {
+	for dir, most := range map[string]int{".": 0, "../cmd/scim-bridge": 0} {
 		a := arrowsOf(t.Context(), t, dir)
 		if len(a) < 5 {
 			t.Errorf("%s: %d files call others", dir, len(a))

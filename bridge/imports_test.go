@@ -69,14 +69,6 @@ func rooms() map[string][]string {
 	}
 }
 
-// exceptions are imports beyond the table, until what they are for has moved to the room that it belongs to. None
-// stays here that is not needed.
-func exceptions() map[string][]string {
-	return map[string][]string{
-		"cmd/scim-bridge": {"bridge", "bridge/auth", "bridge/directory", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/tenant"},
-	}
-}
-
 // libraries is which package alone may import a library.
 func libraries() map[string][]string {
 	return map[string][]string{
@@ -137,7 +129,7 @@ func violations(graph map[string][]string) []string {
 			out = append(out, room+" stands in no list: say here what it may import")
 		}
 		for _, path := range imports {
-			if ours, ok := strings.CutPrefix(path, module); ok && !permitted(rooms()[room], ours) && !slices.Contains(exceptions()[room], ours) {
+			if ours, ok := strings.CutPrefix(path, module); ok && !permitted(rooms()[room], ours) {
 				out = append(out, room+" imports "+ours)
 			}
 			for library, users := range libraries() {
@@ -150,13 +142,6 @@ func violations(graph map[string][]string) []string {
 	for room := range rooms() {
 		if _, there := graph[room]; !there {
 			out = append(out, room+" is not there any more")
-		}
-	}
-	for room, list := range exceptions() {
-		for _, ours := range list {
-			if !slices.Contains(graph[room], module+ours) {
-				out = append(out, room+" needs no exception for "+ours)
-			}
 		}
 	}
 	slices.Sort(out)
@@ -184,10 +169,7 @@ func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 	t.Parallel()
 	graph := map[string][]string{}
 	for room := range rooms() {
-		for _, ours := range exceptions()[room] {
-			graph[room] = append(graph[room], module+ours)
-		}
-		graph[room] = append(graph[room], "fmt")
+		graph[room] = []string{"fmt"}
 	}
 	if wrong := violations(graph); len(wrong) > 0 {
 		t.Fatalf("a graph without a fault: %v", wrong)
@@ -204,7 +186,7 @@ func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 	}
 	for room := range rooms() {
 		for other := range rooms() {
-			if other != room && !permitted(rooms()[room], other) && !slices.Contains(exceptions()[room], other) {
+			if other != room && !permitted(rooms()[room], other) {
 				with(room, module+other, room+" imports "+other)
 			}
 		}
