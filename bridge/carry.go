@@ -49,7 +49,7 @@ func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Out
 	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
 		return apply.Outcome{}, err
 	}
-	out, err := s.applier.Apply(ctx, r.client, p)
+	out, err := s.applier.Apply(ctx, r.client, &r.held, p)
 	users, groups := touched(p, out)
 	s.directory.Touch(r.Tenant, users, groups)
 	return out, err

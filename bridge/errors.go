@@ -48,6 +48,9 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 		out.Detail += left(err)
 		return out
 	}
+	if errors.Is(err, apply.ErrLost) {
+		return &scim.Error{Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err, Detail: "another request may write the resource now, so that this one was broken off; repeat it" + left(err)}
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
 	}

@@ -1,6 +1,10 @@
 package bridge
 
-import "context"
+import (
+	"context"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+)
 
 // userNameLock names the lock of whoever makes or finishes the account of a user name.
 func userNameLock(stored string) string { return " userName " + stored }
@@ -15,29 +19,28 @@ func membersLock(r *request, id string) string { return resourceLock(r, id) + " 
 // resourceLock names the lock of a resource, whatever tenant writes it.
 func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
 
-// lock waits for a lock of the realm, which is held until the request ends.
-func (s *Service) lock(ctx context.Context, r *request, name string) error {
-	return s.hold(ctx, r, name, s.applier.Locks.Lock)
+// lock waits for locks of the realm, all at once, which are held until the request ends.
+func (s *Service) lock(ctx context.Context, r *request, names ...string) error {
+	return s.hold(ctx, r, false, names)
 }
 
 // share is lock for those that hold a lock together.
-func (s *Service) share(ctx context.Context, r *request, name string) error {
-	return s.hold(ctx, r, name, s.applier.Locks.Share)
+func (s *Service) share(ctx context.Context, r *request, names ...string) error {
+	return s.hold(ctx, r, true, names)
 }
 
-func (s *Service) hold(ctx context.Context, r *request, name string, lock func(context.Context, string) (func(), error)) error {
-	unlock, err := lock(ctx, r.Tenant.Realm+name)
-	if err == nil {
-		r.atEnd = append(r.atEnd, unlock)
+func (s *Service) hold(ctx context.Context, r *request, shared bool, names []string) error {
+	if len(names) == 0 {
+		return nil
 	}
-	return err
+	keys := make([]apply.Key, len(names))
+	for i, name := range names {
+		keys[i] = apply.Key{Name: r.Tenant.Realm + name, Shared: shared}
+	}
+	return s.applier.Lock(ctx, &r.held, keys...)
 }
 
-// await waits until nobody has a lock of the realm.
+// await waits until nobody has a lock of the realm: the creation that holds the name is over then.
 func (s *Service) await(ctx context.Context, r *request, name string) error {
-	unlock, err := s.applier.Locks.Lock(ctx, r.Tenant.Realm+name)
-	if err == nil {
-		unlock()
-	}
-	return err
+	return s.applier.Await(ctx, r.Tenant.Realm+name)
 }

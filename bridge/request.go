@@ -48,7 +48,8 @@ type request struct {
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
 	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
 	ending     bool              // whether the request says itself that the user is not active
-	atEnd      []func()          // what is released when the request ends
+	held       apply.Held        // until the request ends
+	atEnd      []func()          // what is waited for when the request ends
 	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
 	plan       plan.Plan         // what is carried out; nil before it is planned
 	change     change.Change     // what was made of it, or was to be; zero before it is planned
@@ -129,6 +130,7 @@ func (r *request) view() directory.View {
 
 // end releases what the request holds.
 func (r *request) end() {
+	r.held.Release()
 	for _, release := range r.atEnd {
 		release()
 	}

@@ -23,6 +23,10 @@ import (
 // Options are what a Service needs besides its clients.
 type Options struct {
 	Log *zap.Logger // required
+	// Locker keeps the requests in order that write to one resource; nil for one of this process.
+	Locker apply.Locker
+	// Ledger is that of the removal brake; nil for one of this process.
+	Ledger guard.Ledger
 	// Tenants are those that can own accounts. Nobody answers for an account of another owner.
 	Tenants *tenant.Registry
 
@@ -58,6 +62,12 @@ type Service struct {
 
 // New makes a Service over the client of each realm, by the realm's name.
 func New(realms *keycloak.Realms, o Options) *Service {
+	if o.Locker == nil {
+		o.Locker = &apply.Locks{}
+	}
+	if o.Ledger == nil {
+		o.Ledger = &guard.MemoryLedger{}
+	}
 	if o.Observer == nil {
 		o.Observer = Unobserved{}
 	}
@@ -67,11 +77,11 @@ func New(realms *keycloak.Realms, o Options) *Service {
 	s := &Service{
 		realms:    realms,
 		directory: directory.New(o.Directory),
-		applier:   &apply.Applier{Observe: func(kind plan.Kind, err error) { o.Observer.Step(string(kind), err) }},
+		applier:   &apply.Applier{Locker: o.Locker, Observe: func(kind plan.Kind, err error) { o.Observer.Step(string(kind), err) }},
 		options:   o,
 		core:      scim.UserType(),
 	}
-	s.brake = guard.NewBrake(s.directory.Now)
+	s.brake = guard.NewBrake(s.directory.Now, o.Ledger)
 	return s
 }
 

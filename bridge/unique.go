@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
@@ -15,15 +16,19 @@ import (
 // unique attributes, so the value is looked up among the tenant's resources, and no other
 // request of the tenant may write it in this process until this one ends.
 func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) error {
-	for _, u := range unique {
+	changed := slices.DeleteFunc(slices.Clone(unique), func(u mapping.Unique) bool {
 		value := u.Value(after)
-		if value == "" || value == u.Value(before) {
-			continue
-		}
-		if err := s.lock(ctx, r, r.Endpoint+" "+r.Tenant.Party.Key+" "+u.Path.String()+" "+strings.ToLower(value)); err != nil {
-			return err
-		}
-		found, err := r.kind.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: u.Path, Op: filter.Eq, Value: value}, Start: 1, Count: 2})
+		return value == "" || value == u.Value(before)
+	})
+	names := make([]string, len(changed))
+	for i, u := range changed {
+		names[i] = r.Endpoint + " " + r.Tenant.Party.Key + " " + u.Path.String() + " " + strings.ToLower(u.Value(after))
+	}
+	if err := s.lock(ctx, r, names...); err != nil {
+		return err
+	}
+	for _, u := range changed {
+		found, err := r.kind.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: u.Path, Op: filter.Eq, Value: u.Value(after)}, Start: 1, Count: 2})
 		if err != nil {
 			return err
 		}

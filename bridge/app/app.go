@@ -12,8 +12,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
@@ -140,7 +142,7 @@ func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
 	return server.Options{
 		Tenants: tenants, PublicURL: string(c.PublicURL), ErrorDocs: string(c.ErrorDocs), Log: a.log, Metrics: a.metrics, Tracer: a.Tracer, Activity: a.activity,
-		Auth:    auth.New(auth.Options{Realm: a.transport, Other: a.outbound}),
+		Auth:    auth.New(auth.Options{Tokens: auth.TenantTokens{}, Realm: a.transport, Other: a.outbound}),
 		MaxBody: c.MaxBodyBytes, Timeout: time.Duration(c.RequestTimeout),
 		TrustedProxies: prefixes(c.TrustedProxies), FailuresPerMinute: c.FailuresPerMinute, Bodies: server.NewBodies(),
 	}
@@ -165,7 +167,9 @@ func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
 		Tenants:        tenants,
 		Observer:       a.metrics,
 		Recorder:       audit{a.log},
-		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, ObserveScan: a.metrics.Scan},
+		Locker:         &apply.Locks{},
+		Ledger:         &guard.MemoryLedger{},
+		Directory:      directory.Options{MaxMemory: c.Index.MaxMemoryBytes, Now: a.options.Now, Invalidations: &directory.MemoryInvalidations{}, ObserveScan: a.metrics.Scan},
 		BulkOperations: c.Bulk.MaxOperations, BulkPayload: c.Bulk.MaxPayloadBytes,
 		ErrorDocs:  string(c.Server.ErrorDocs),
 		MaxResults: c.Server.MaxResults, CursorTimeout: time.Duration(c.Server.CursorTimeout), HidePagination: c.Server.HidePagination,

@@ -12,6 +12,6 @@ import (
 // rehearse carries out the plan of a dry run with a client over a keycloak.Rehearsal, which then has the calls, and
 // returns the status that a client would be answered with to a method.
 func rehearse(ctx context.Context, c *keycloak.Client, method string, of bridge.Result) (status int, err error) {
-	_, err = (&apply.Applier{}).Apply(ctx, c, of.Plan)
+	_, err = (&apply.Applier{}).Apply(ctx, c, &apply.Held{}, of.Plan)
 	return server.StatusOf(method, of), err
 }

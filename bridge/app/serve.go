@@ -118,9 +118,12 @@ type audited struct {
 }
 
 // Lift implements control.Brake.
-func (b audited) Lift(t *tenant.Tenant) {
-	b.Brake.Lift(t)
-	b.log.Warn("the operator lifted the removal brake", zap.String("tenant", t.Path), zap.String("brake", b.State(t)))
+func (b audited) Lift(ctx context.Context, t *tenant.Tenant) error {
+	err := b.Brake.Lift(ctx, t)
+	if err == nil {
+		b.log.Warn("the operator lifted the removal brake", zap.String("tenant", t.Path), zap.String("brake", b.State(ctx, t)))
+	}
+	return err
 }
 
 // MaxHeader are the bytes of the headers of a request at most. It takes a filter that is too long, so that it gets a SCIM error.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 )
 
 // status is what /statusz says.
-func (a *App) status() observe.Status {
+func (a *App) status(ctx context.Context) observe.Status {
 	out := observe.Status{Version: a.options.Version, Now: time.Now().UTC(), Started: a.began.UTC(), Realms: []observe.RealmStatus{}, Tenants: []observe.TenantStatus{}}
 	if problem := a.problem.Load(); problem != nil {
 		out.Config = *problem
@@ -20,7 +21,7 @@ func (a *App) status() observe.Status {
 	realms, ofTenant := map[string]bool{}, indexesByTenant(a.Service.Directory().Status())
 	for _, t := range all {
 		realms[t.Realm] = true
-		if row := a.tenantStatus(t); t.Organization.Alias != tenant.EveryOrganization {
+		if row := a.tenantStatus(ctx, t); t.Organization.Alias != tenant.EveryOrganization {
 			row.Credentials, row.Indexes = credentialStatus(t, out.Now), ofTenant[t.Path]
 			out.Tenants = append(out.Tenants, row)
 		} else if row.Problem+row.Mapping != "" { // it is no endpoint; its trouble is that of all that were found
@@ -43,11 +44,11 @@ func (a *App) status() observe.Status {
 }
 
 // tenantStatus is the row of a tenant, but for its credentials and its indexes.
-func (a *App) tenantStatus(t *tenant.Tenant) observe.TenantStatus {
+func (a *App) tenantStatus(ctx context.Context, t *tenant.Tenant) observe.TenantStatus {
 	fitness := t.Fitness()
 	out := observe.TenantStatus{
 		Tenant: t.Path, URL: t.BaseURL, Realm: t.Realm, Fit: fitness.Problem == "", Problem: fitness.Trouble(), Mapping: t.Unapplied(),
-		Access: string(t.Policy.Access), Brake: a.Service.Brake().State(t), Last: a.activity.Last(t.Path),
+		Access: string(t.Policy.Access), Brake: a.Service.Brake().State(ctx, t), Last: a.activity.Last(t.Path),
 	}
 	if out.Warning, out.Fix = t.NoDomain(); out.Problem+out.Mapping != "" {
 		out.Fix = t.Command("doctor")

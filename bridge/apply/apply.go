@@ -20,9 +20,9 @@ const parallel = 8
 // cleanupTime bounds a compensation, which goes on when the request was given up.
 const cleanupTime = 10 * time.Second
 
-// Applier carries out plans. Its zero value is ready and safe for concurrent use.
+// Applier carries out plans. It is safe for concurrent use.
 type Applier struct {
-	Locks Locks
+	Locker Locker // required
 
 	// Observe is told the outcome of every step; nil for none.
 	Observe func(kind plan.Kind, err error)
@@ -39,7 +39,8 @@ type Error struct {
 	Step plan.Step // the first that failed
 	Done int       // steps that were carried out and stay so
 	All  int       // steps of the plan
-	// Left says that the user or group which the plan created could not be removed again.
+	// Left says that the user or group which the plan created could not be removed again, or was left to whoever
+	// holds its keys now.
 	Left bool
 	Err  error
 }
@@ -54,22 +55,31 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Apply carries out the plan. An error is an *Error; steps that follow the failed
 // one are carried out only when they say Always.
-func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, p plan.Plan) (Outcome, error) {
+//
+// No step begins once a lease of the request is lost: the error wraps ErrLost then. What the plan created is not
+// removed again, as the holder of its keys may have taken it up. Of a plan that had begun, the steps that say Always
+// are carried out all the same: they take access away, and wait for nobody.
+func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan.Plan) (Outcome, error) {
 	var out Outcome
 	var failed *Error
-	carried := 0
+	carried, begun := 0, false
 	for done := 0; done < len(p); {
 		batch := next(p[done:])
-		if failed != nil && !batch[0].Always {
-			done += len(batch)
+		done += len(batch)
+		anyway := begun && batch[0].Always
+		if failed != nil && !anyway {
 			continue
 		}
-		n, step, err := a.batch(ctx, c, batch, &out)
+		lost := h.lost
+		if anyway {
+			lost = func() bool { return false }
+		}
+		n, step, err := a.batch(ctx, c, batch, &out, lost)
 		if err != nil && failed == nil {
 			failed = &Error{Step: step, All: len(p), Err: err}
 		}
 		carried += n
-		done += len(batch)
+		begun = begun || n > 0 || !errors.Is(err, ErrLost)
 	}
 	if failed == nil {
 		return out, nil
@@ -80,7 +90,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, p plan.Plan) (O
 		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
 	}
 	if made {
-		failed.Left = !a.undo(ctx, c, undo)
+		failed.Left = h.lost() || !a.undo(ctx, c, undo)
 		failed.Done = 0
 	}
 	return out, failed
@@ -100,17 +110,23 @@ func isMembership(s plan.Step) bool {
 }
 
 // batch carries out independent steps in parallel. It returns how many succeeded, and
-// the first that failed.
-func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan, out *Outcome) (done int, failed plan.Step, err error) {
+// the first that failed. None begins when lost says so.
+func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan, out *Outcome, lost func() bool) (done int, failed plan.Step, err error) {
 	errs := make([]error, len(steps))
+	step := func(s plan.Step, out *Outcome) error {
+		if lost() {
+			return ErrLost
+		}
+		return a.step(ctx, c, s, out)
+	}
 	if len(steps) == 1 {
-		errs[0] = a.step(ctx, c, steps[0], out)
+		errs[0] = step(steps[0], out)
 	} else {
 		var g errgroup.Group
 		g.SetLimit(parallel)
 		for i, s := range steps {
 			g.Go(func() error {
-				errs[i] = a.step(ctx, c, s, &Outcome{User: out.User, Group: out.Group})
+				errs[i] = step(s, &Outcome{User: out.User, Group: out.Group})
 				return nil
 			})
 		}

@@ -7,8 +7,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Locks are mutual exclusion by key, for writes to one resource: Keycloak answers
-// 204 to parallel PUTs of one user and stores a mixture. The zero value is ready.
+// Locks are a Locker of one process. The zero value is ready.
 type Locks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock
@@ -22,28 +21,55 @@ type keyLock struct {
 // all is what the one holder of a lock takes, and more than there are sharers.
 const all = 1 << 40
 
-// Lock waits for the key's lock until the context ends. The lock is held until
-// unlock is called.
-func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
-	return l.take(ctx, key, all)
-}
-
-// Share is Lock for those that hold the lock together. Who waits for the lock alone waits for those that
-// share it, and who comes later waits behind.
-func (l *Locks) Share(ctx context.Context, key string) (unlock func(), err error) {
-	return l.take(ctx, key, 1)
-}
-
-func (l *Locks) take(ctx context.Context, key string, part int64) (unlock func(), err error) {
-	k := l.join(key)
-	if err := k.free.Acquire(ctx, part); err != nil {
-		l.leave(key, k)
-		return nil, err
+// Lock implements Locker. Who waits for a key alone waits for those that share it, and who comes later waits
+// behind.
+func (l *Locks) Lock(ctx context.Context, keys ...Key) (Lease, error) {
+	taken := lease{locks: l, keys: make([]taken, 0, len(keys))}
+	for _, key := range keys {
+		one, err := l.take(ctx, key)
+		if err != nil {
+			taken.Release()
+			return nil, err
+		}
+		taken.keys = append(taken.keys, one)
 	}
-	return func() {
-		k.free.Release(part)
-		l.leave(key, k)
-	}, nil
+	return taken, nil
+}
+
+// lease is held until it is released: a process does not lose its own locks.
+type lease struct {
+	locks *Locks
+	keys  []taken
+}
+
+// taken is one key that is held.
+type taken struct {
+	name string
+	lock *keyLock
+	part int64
+}
+
+// Lost implements Lease.
+func (lease) Lost() <-chan struct{} { return nil }
+
+// Release implements Lease.
+func (h lease) Release() {
+	for _, k := range h.keys {
+		k.lock.free.Release(k.part)
+		h.locks.leave(k.name, k.lock)
+	}
+}
+
+func (l *Locks) take(ctx context.Context, key Key) (taken, error) {
+	k := taken{name: key.Name, lock: l.join(key.Name), part: all}
+	if key.Shared {
+		k.part = 1
+	}
+	if err := k.lock.free.Acquire(ctx, k.part); err != nil {
+		l.leave(key.Name, k.lock)
+		return taken{}, err
+	}
+	return k, nil
 }
 
 func (l *Locks) join(key string) *keyLock {

@@ -19,13 +19,13 @@ func TestOneKeyHasOneHolder(t *testing.T) {
 	for range 200 {
 		for key, n := range map[string]*int{"a": &a, "b": &b} {
 			wg.Go(func() {
-				unlock, err := l.Lock(t.Context(), key)
+				lease, err := l.Lock(t.Context(), apply.Key{Name: key})
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				*n++ // the race detector sees two holders
-				unlock()
+				lease.Release()
 			})
 		}
 	}
@@ -35,18 +35,19 @@ func TestOneKeyHasOneHolder(t *testing.T) {
 	}
 }
 
+// TestWaitingForALockEndsWithTheContext, and then none of the keys that were asked for together is held.
 func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l apply.Locks
-		unlock, err := l.Lock(t.Context(), "a")
+		b, err := l.Lock(t.Context(), apply.Key{Name: "b"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error)
 		go func() {
-			_, err := l.Lock(ctx, "a")
+			_, err := l.Lock(ctx, apply.Key{Name: "a"}, apply.Key{Name: "b"})
 			result <- err
 		}()
 		synctest.Wait()
@@ -54,12 +55,16 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 		if err := <-result; !errors.Is(err, context.Canceled) {
 			t.Errorf("Lock = %v, want context.Canceled", err)
 		}
-		unlock()
-		unlock, err = l.Lock(t.Context(), "a")
-		if err != nil {
-			t.Fatalf("the lock is lost after a waiter gave up: %v", err)
+		for _, name := range []string{"a", "b"} {
+			if name == "b" {
+				b.Release()
+			}
+			lease, err := l.Lock(t.Context(), apply.Key{Name: name})
+			if err != nil {
+				t.Fatalf("the lock %s is not free after a waiter gave up: %v", name, err)
+			}
+			lease.Release()
 		}
-		unlock()
 	})
 }
 
@@ -69,17 +74,17 @@ func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l apply.Locks
 		var got []string
-		take := func(name string, lock func(context.Context, string) (func(), error)) (release chan struct{}) {
+		take := func(name string, shared bool) (release chan struct{}) {
 			release = make(chan struct{})
 			go func() {
-				unlock, err := lock(t.Context(), "a")
+				lease, err := l.Lock(t.Context(), apply.Key{Name: "a", Shared: shared})
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				got = append(got, name) // nobody else runs: all wait, see synctest
 				<-release
-				unlock()
+				lease.Release()
 			}()
 			synctest.Wait()
 			return release
@@ -90,10 +95,10 @@ func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 				t.Errorf("the lock has or had %q, want %q", got, names)
 			}
 		}
-		first, second := take("first", l.Share), take("second", l.Share)
+		first, second := take("first", true), take("second", true)
 		want("first", "second")
-		alone := take("alone", l.Lock)
-		third := take("third", l.Share)
+		alone := take("alone", false)
+		third := take("third", true)
 		close(first)
 		synctest.Wait()
 		want("first", "second")
@@ -114,12 +119,8 @@ func TestManyShareALock(t *testing.T) {
 	var n int
 	var wg sync.WaitGroup
 	for i := range 400 {
-		lock := l.Share
-		if i%10 == 0 {
-			lock = l.Lock
-		}
 		wg.Go(func() {
-			unlock, err := lock(t.Context(), "a")
+			lease, err := l.Lock(t.Context(), apply.Key{Name: "a", Shared: i%10 != 0})
 			if err != nil {
 				t.Error(err)
 				return
@@ -129,7 +130,7 @@ func TestManyShareALock(t *testing.T) {
 			} else if n > 400/10 {
 				t.Errorf("%d held the lock exclusively at once", n)
 			}
-			unlock()
+			lease.Release()
 		})
 	}
 	wg.Wait()

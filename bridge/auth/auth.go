@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -26,14 +25,15 @@ var (
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
 	// ErrUnavailable says that it cannot be known now whether a credential is good.
-	ErrUnavailable = errors.New("the keys that the bearer token is checked with cannot be read now; try again")
+	ErrUnavailable = errors.New("what the bearer token is checked with cannot be read now; try again")
 )
 
 // Authenticator finds whose credentials are. It is safe for concurrent use.
 type Authenticator struct {
-	keys  *keys
-	cache verified
-	now   func() time.Time
+	tokens Tokens
+	keys   *keys
+	cache  verified
+	now    func() time.Time
 }
 
 // New makes an Authenticator.
@@ -41,7 +41,10 @@ func New(o Options) *Authenticator {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Authenticator{keys: newKeys(o), now: o.Now}
+	if o.Tokens == nil {
+		o.Tokens = TenantTokens{}
+	}
+	return &Authenticator{tokens: o.Tokens, keys: newKeys(o), now: o.Now}
 }
 
 // onStack is the length up to which hashing a token allocates nothing, in bytes.
@@ -57,10 +60,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 		return tenant.Principal{}, err
 	}
 	sum, now := sha256.Sum256(append(make([]byte, 0, onStack), token...)), a.now()
-	found := find(t.Tokens, sum)
+	found, err := a.tokens.Token(ctx, t, sum)
 	switch {
 	case form == formBasic && !t.Policy.BasicAuth: // whatever the token is
 		return tenant.Principal{}, form.refusal(untaken(token))
+	case err != nil:
+		return tenant.Principal{}, refused{ErrUnavailable, "the token cannot be looked up: " + err.Error()}
 	case found != nil:
 		if found.Expired(now) {
 			return tenant.Principal{}, refused{ErrExpired, "the token " + found.Name + " expired"}
@@ -70,20 +75,6 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 		return a.accessToken(ctx, t, token, sum, now, cheap)
 	}
 	return tenant.Principal{}, form.refusal(unknown(token))
-}
-
-// find compares every token, so that the time tells nothing about which one came close.
-func find(tokens []tenant.Token, sum [sha256.Size]byte) *tenant.Token {
-	found := -1
-	for i := range tokens {
-		if subtle.ConstantTimeCompare(sum[:], tokens[i].SHA256[:]) == 1 {
-			found = i
-		}
-	}
-	if found < 0 {
-		return nil
-	}
-	return &tokens[found]
 }
 
 // untaken is unknown for a token that came by Basic to a tenant that does not take it.

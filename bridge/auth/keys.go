@@ -26,9 +26,11 @@ const (
 	maxKeySet = 1 << 20
 )
 
-// Options say how keys of issuers are read.
+// Options say where tokens are looked up, and how keys of issuers are read.
 type Options struct {
-	Realm http.RoundTripper // for those of Keycloak
+	Tokens Tokens // nil for TenantTokens
+
+	Realm http.RoundTripper // for keys of Keycloak
 	Other http.RoundTripper // for those of other issuers
 	Now   func() time.Time  // nil for time.Now
 }

@@ -62,12 +62,12 @@ type Token struct {
 }
 
 // describe is what the socket says of a tenant.
-func describe(t *tenant.Tenant, brake Brake) Tenant {
+func describe(ctx context.Context, t *tenant.Tenant, brake Brake) Tenant {
 	f := t.Fitness()
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
 		Key: t.Party.Key, Scope: "all", Profile: t.Mapping.Profile().String(), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
-		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(t),
+		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(ctx, t),
 		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{}, MappingFile: t.Entry.Mapping,
 	}
 	if limits := t.Policy.RemovalBrake; !limits.Off() {
@@ -115,8 +115,8 @@ type Adopt func(ctx context.Context, t *tenant.Tenant, mode AdoptMode, each func
 
 // Brake holds mass removals of users (guard.Brake).
 type Brake interface {
-	Lift(t *tenant.Tenant)
-	State(t *tenant.Tenant) string
+	Lift(ctx context.Context, t *tenant.Tenant) error
+	State(ctx context.Context, t *tenant.Tenant) string
 }
 
 // Revoker remembers that a token of an organization was taken back, by the text of
@@ -144,9 +144,12 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, re
 			http.Error(w, "no such tenant", http.StatusNotFound)
 			return
 		}
-		brake.Lift(t)
+		if err := brake.Lift(r.Context(), t); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(brake.State(t)) // who asked and went away is told nothing
+		_ = json.NewEncoder(w).Encode(brake.State(r.Context(), t)) // who asked and went away is told nothing
 	})
 	mux.HandleFunc("POST /revoke", func(w http.ResponseWriter, r *http.Request) {
 		var answer failure
@@ -176,10 +179,10 @@ func Handler(tenants *tenant.Registry, look func(), adopt Adopt, brake Brake, re
 			_ = lines.Encode(failure{err.Error()}) // who went away is told nothing
 		}
 	})
-	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /tenants", func(w http.ResponseWriter, r *http.Request) {
 		out := []Tenant{}
 		for _, t := range tenants.All() {
-			out = append(out, describe(t, brake))
+			out = append(out, describe(r.Context(), t, brake))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // who asked and went away is told nothing

@@ -52,7 +52,7 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	var looks atomic.Int64
-	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now), revokeNone, http.NotFoundHandler()), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now, &guard.MemoryLedger{}), revokeNone, http.NotFoundHandler()), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

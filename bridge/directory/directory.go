@@ -75,6 +75,8 @@ type View struct {
 type Options struct {
 	MaxMemory int64            // bytes that all indexes may take together
 	Now       func() time.Time // nil for time.Now
+	// Invalidations tell the indexes of what was written; nil for those of this Directory alone.
+	Invalidations Invalidations
 	// ObserveScan is told how long it took to read everything into an index; may be nil.
 	ObserveScan func(tenant, resourceType string, took time.Duration, err error)
 }
@@ -170,7 +172,12 @@ func New(o Options) *Directory {
 	if o.ObserveScan == nil {
 		o.ObserveScan = func(string, string, time.Duration, error) {}
 	}
-	return &Directory{options: o, tenants: map[string]*shelves{}, realms: map[string]*realmState{}}
+	if o.Invalidations == nil {
+		o.Invalidations = &MemoryInvalidations{}
+	}
+	d := &Directory{options: o, tenants: map[string]*shelves{}, realms: map[string]*realmState{}}
+	o.Invalidations.Hear(d.written)
+	return d
 }
 
 // Now is the time by the clock of the indexes.
@@ -272,16 +279,21 @@ func (d *Directory) Knows(realm string) bool {
 // Touch says that a tenant wrote to users or groups, maybe in vain: indexes of its realm
 // read them again before they answer.
 func (d *Directory) Touch(t *tenant.Tenant, users, groups []string) {
+	d.options.Invalidations.Tell(Written{Realm: t.Realm, Tenant: t.Path, Users: users, Groups: groups})
+}
+
+// written applies what any directory was told.
+func (d *Directory) written(w Written) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for path, s := range d.tenants {
-		if s.realm != t.Realm {
+		if s.realm != w.Realm {
 			continue
 		}
 		// nobody joins or leaves an organization by a write of another tenant
-		known := path != t.Path && s.party.Organization
-		s.users.touch(users, known)
-		s.groups.touch(groups, known)
+		known := path != w.Tenant && s.party.Organization
+		s.users.touch(w.Users, known)
+		s.groups.touch(w.Groups, known)
 	}
 }
 

@@ -1,10 +1,10 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -13,41 +13,14 @@ import (
 )
 
 // Brake holds a mass deprovisioning: it lets each tenant remove so many of its users within a
-// window, as its policy says, and no more until they are long enough ago or an operator lifts it. What
-// it knows is in memory: after a start it begins anew.
+// window, as its policy says, and no more until they are long enough ago or an operator lifts it.
 type Brake struct {
-	now func() time.Time
-
-	mu      sync.Mutex
-	tenants map[string]*removals // by the tenant's path
+	now    func() time.Time
+	ledger Ledger
 }
 
-// NewBrake makes a Brake over a clock.
-func NewBrake(now func() time.Time) *Brake {
-	return &Brake{now: now, tenants: make(map[string]*removals)}
-}
-
-// removals are those of a tenant. Its lock is held while the users are counted: others wait for the
-// same number.
-type removals struct {
-	mu      sync.Mutex
-	at      map[string]time.Time // by the id of a user
-	users   int                  // of the tenant when they were counted
-	counted time.Time
-	lifted  time.Time // until then nothing is held
-	holding bool
-}
-
-func (b *Brake) of(t *tenant.Tenant) *removals {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.tenants[t.Path]
-	if r == nil {
-		r = &removals{at: make(map[string]time.Time)}
-		b.tenants[t.Path] = r
-	}
-	return r
-}
+// NewBrake makes a Brake over a clock and what is known of removals.
+func NewBrake(now func() time.Time, l Ledger) *Brake { return &Brake{now: now, ledger: l} }
 
 // Remove counts that a tenant takes its access from a user, or is a *scim.Error with 503. One
 // whom the tenant made within the window does not count, nor does one twice. count counts the users of the
@@ -58,44 +31,43 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 	if policy.Off() || t.Party.Made(user.Attributes) && now.Sub(user.Created) < window {
 		return nil
 	}
-	r := b.of(t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forget(now.Add(-window))
-	if _, again := r.at[user.ID]; again || now.Before(r.lifted) {
-		return nil
-	}
-	if len(r.at) == 0 || now.Sub(r.counted) > window {
-		users, err := count(ctx)
-		if err != nil {
-			return err
+	var held error
+	err := b.ledger.Change(ctx, t.Path, func(r *Removals) error {
+		r.forget(now.Add(-window))
+		if _, again := r.At[user.ID]; again || now.Before(r.Lifted) {
+			return nil
 		}
-		r.users, r.counted = users, now
-	}
-	most := policy.Most(r.users)
-	if r.holding = len(r.at) >= most; !r.holding {
-		r.at[user.ID] = now
+		if len(r.At) == 0 || now.Sub(r.Counted) > window {
+			users, err := count(ctx)
+			if err != nil {
+				return err
+			}
+			r.Users, r.Counted = users, now
+		}
+		most := policy.Most(r.Users)
+		if r.Holding = len(r.At) >= most; r.Holding {
+			held = r.held(t, now, most)
+			return nil
+		}
+		r.At[user.ID] = now
 		return nil
-	}
-	first := now
-	for _, at := range r.at {
+	})
+	return cmp.Or(err, held)
+}
+
+// held refuses a removal.
+func (r *Removals) held(t *tenant.Tenant, now time.Time, most int) error {
+	window, first := t.Policy.RemovalBrake.Window, now
+	for _, at := range r.At {
 		if at.Before(first) {
 			first = at
 		}
 	}
 	return &scim.Error{
-		Code: CodeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(window).Sub(now).Seconds()) + 1, Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.users},
+		Code: CodeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(time.Duration(window)).Sub(now).Seconds()) + 1,
+		Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.Users},
 		Detail: fmt.Sprintf("nothing was changed: %d users of this endpoint were removed or deactivated within %s, as many as it lets go in that time, lest a mistake removes all; "+
-			"repeat the request later, or have the operator look and lift the removal brake", len(r.at), policy.Window),
-	}
-}
-
-// forget forgets what was before a time.
-func (r *removals) forget(before time.Time) {
-	for id, at := range r.at {
-		if at.Before(before) {
-			delete(r.at, id)
-		}
+			"repeat the request later, or have the operator look and lift the removal brake", len(r.At), window),
 	}
 }
 
@@ -112,29 +84,34 @@ func (e HeldError) Error() string {
 }
 
 // Lift lets a tenant remove whom it wants for one window.
-func (b *Brake) Lift(t *tenant.Tenant) {
-	r := b.of(t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.at)
-	r.holding = false
-	r.lifted = b.now().Add(time.Duration(t.Policy.RemovalBrake.Window))
+func (b *Brake) Lift(ctx context.Context, t *tenant.Tenant) error {
+	return b.ledger.Change(ctx, t.Path, func(r *Removals) error {
+		clear(r.At)
+		r.Holding = false
+		r.Lifted = b.now().Add(time.Duration(t.Policy.RemovalBrake.Window))
+		return nil
+	})
 }
 
 // State says in a word how the brake of a tenant stands.
-func (b *Brake) State(t *tenant.Tenant) string {
+func (b *Brake) State(ctx context.Context, t *tenant.Tenant) string {
 	policy, now := t.Policy.RemovalBrake, b.now()
-	r := b.of(t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forget(now.Add(-time.Duration(policy.Window)))
-	switch {
-	case policy.Off():
+	if policy.Off() {
 		return "off"
-	case now.Before(r.lifted):
-		return "lifted until " + r.lifted.UTC().Format(time.RFC3339)
-	case r.holding && len(r.at) >= policy.Most(r.users):
-		return fmt.Sprintf("holding: %d users were removed within %s; lift it with: %s", len(r.at), policy.Window, t.Command("tenants", "lift"))
 	}
-	return "clear"
+	state := "clear"
+	err := b.ledger.Change(ctx, t.Path, func(r *Removals) error {
+		r.forget(now.Add(-time.Duration(policy.Window)))
+		switch {
+		case now.Before(r.Lifted):
+			state = "lifted until " + r.Lifted.UTC().Format(time.RFC3339)
+		case r.Holding && len(r.At) >= policy.Most(r.Users):
+			state = fmt.Sprintf("holding: %d users were removed within %s; lift it with: %s", len(r.At), policy.Window, t.Command("tenants", "lift"))
+		}
+		return nil
+	})
+	if err != nil {
+		return "not known: " + err.Error()
+	}
+	return state
 }

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,14 +18,14 @@ import (
 // sidecar would take Keycloak's pod out of its Service.
 type Health struct {
 	draining atomic.Bool
-	look     func() Status
+	look     func(context.Context) Status
 	gatherer prometheus.Gatherer
 	hosts    []string
 }
 
 // NewHealth makes a Health; look tells what /statusz says. hosts are names by which the listener
 // is called, in lower case.
-func NewHealth(gatherer prometheus.Gatherer, look func() Status, hosts ...string) *Health {
+func NewHealth(gatherer prometheus.Gatherer, look func(context.Context) Status, hosts ...string) *Health {
 	return &Health{gatherer: gatherer, look: look, hosts: hosts}
 }
 

@@ -94,7 +94,7 @@ type IndexStatus struct {
 
 // status answers a browser with a page and everybody else with JSON.
 func (h *Health) status(w http.ResponseWriter, r *http.Request) {
-	status, out, kind := h.look(), strings.Builder{}, "application/json"
+	status, out, kind := h.look(r.Context()), strings.Builder{}, "application/json"
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		kind = "text/html; charset=utf-8"
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

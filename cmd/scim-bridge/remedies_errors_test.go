@@ -159,7 +159,7 @@ func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	b.passFrom(2*time.Hour, time.Millisecond)
 	b.must(t, http.MethodDelete, "/Users/"+ids[0], "")
 	b.refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+ids[1], "")
-	state := b.app.Service.Brake().State(b.app.Watcher.Tenants.All()[0])
+	state := b.app.Service.Brake().State(t.Context(), b.app.Watcher.Tenants.All()[0])
 	_, line, found := strings.Cut(state, ": scim-bridge ")
 	if !found || !strings.Contains(line, "--config ") || !strings.Contains(line, "--tenant "+b.realm) {
 		t.Fatalf("tenants show says %q, which ends in no whole command", state)

@@ -1,0 +1,57 @@
+package auth_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// kept are tokens that are kept elsewhere than in the tenant.
+type kept struct {
+	tokens map[[sha256.Size]byte]tenant.Token
+	err    error
+}
+
+func (k kept) Token(_ context.Context, _ *tenant.Tenant, sum [sha256.Size]byte) (*tenant.Token, error) {
+	if t, ok := k.tokens[sum]; ok && k.err == nil {
+		return &t, nil
+	}
+	return nil, k.err
+}
+
+// TestATokenIsLookedUpWhereTokensAreKept: what the tenant was configured with is not asked beside that. Where it
+// cannot be looked up, nobody is told that the token is wrong.
+func TestATokenIsLookedUpWhereTokensAreKept(t *testing.T) {
+	t.Parallel()
+	of := &tenant.Tenant{Path: "acme", Tokens: []tenant.Token{{Name: "configured", SHA256: sha256.Sum256([]byte("old"))}}}
+	store := kept{tokens: map[[sha256.Size]byte]tenant.Token{sha256.Sum256([]byte("new")): {Name: "stored", KeyID: "1", Scopes: tenant.UsersRead}}}
+	broken := kept{err: errors.New("no connection to the store")}
+	for name, c := range map[string]struct {
+		tokens auth.Tokens
+		token  string
+		want   string
+		err    error
+	}{
+		"the tenant's own":          {nil, "old", "configured", nil},
+		"none of the tenant's":      {nil, "new", "", auth.ErrInvalid},
+		"a token that is kept":      {store, "new", "stored", nil},
+		"a token that is not kept":  {store, "old", "", auth.ErrInvalid},
+		"nobody can say":            {broken, "new", "", auth.ErrUnavailable},
+		"nobody can say of another": {broken, "old", "", auth.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := auth.New(auth.Options{Tokens: c.tokens}).Authenticate(t.Context(), of, "Bearer "+c.token, true)
+			if !errors.Is(err, c.err) || p.Actor.Name != c.want {
+				t.Errorf("Authenticate = %q, %v, want %q, %v", p.Actor.Name, err, c.want, c.err)
+			}
+			if cause := auth.Cause(err); errors.Is(err, auth.ErrUnavailable) && (cause == nil || cause.Error() != "the token cannot be looked up: no connection to the store") {
+				t.Errorf("the log gets %v", cause)
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package guard
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Ledger keeps what is known of the removals of each tenant. All bridges that serve a tenant need the same Ledger,
+// else each of them lets as many users go as the policy says.
+type Ledger interface {
+	// Change has change look at what is known of the tenant at a path, and change it; nobody else does meanwhile. An
+	// error of change comes back, and what it changed before is of no account.
+	Change(ctx context.Context, path string, change func(*Removals) error) error
+}
+
+// Removals are those of a tenant.
+type Removals struct {
+	At      map[string]time.Time // when who was removed, by the id of the user
+	Users   int                  // of the tenant when they were counted
+	Counted time.Time
+	Lifted  time.Time // until then nothing is held
+	Holding bool      // whether the last removal was held
+}
+
+// forget forgets what was before a time.
+func (r *Removals) forget(before time.Time) {
+	for id, at := range r.At {
+		if at.Before(before) {
+			delete(r.At, id)
+		}
+	}
+}
+
+// MemoryLedger is a Ledger of one process: after a start it begins anew. The zero value is ready.
+type MemoryLedger struct {
+	mu      sync.Mutex
+	tenants map[string]*account
+}
+
+// account is the page of a tenant. Its lock is held while the users are counted: others wait for the same number.
+type account struct {
+	mu sync.Mutex
+
+	Removals
+}
+
+// Change implements Ledger.
+func (l *MemoryLedger) Change(_ context.Context, path string, change func(*Removals) error) error {
+	a := l.of(path)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return change(&a.Removals)
+}
+
+func (l *MemoryLedger) of(path string) *account {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tenants == nil {
+		l.tenants = map[string]*account{}
+	}
+	a := l.tenants[path]
+	if a == nil {
+		a = &account{Removals: Removals{At: map[string]time.Time{}}}
+		l.tenants[path] = a
+	}
+	return a
+}

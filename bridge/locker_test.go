@@ -1,0 +1,81 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// expiring is a Locker whose leases are lost as soon as the user was read. It is the transport too, which sees that.
+type expiring struct {
+	lost  chan struct{}
+	calls []string // that write
+	held  int
+}
+
+func (e *expiring) Lock(context.Context, ...apply.Key) (apply.Lease, error) {
+	e.held++
+	return e, nil
+}
+
+func (e *expiring) Lost() <-chan struct{} { return e.lost }
+
+func (e *expiring) Release() { e.held-- }
+
+func (e *expiring) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch {
+	case r.Method == http.MethodPut:
+		e.calls = append(e.calls, r.Method+" "+r.URL.Path)
+	case r.Method == http.MethodGet && !isLost(e.lost):
+		close(e.lost)
+	}
+	return canned{}.RoundTrip(r)
+}
+
+func isLost(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestARequestThatLosesItsLeaseWritesNothing: somebody else may write the user by then. The client is told to repeat
+// the request.
+func TestARequestThatLosesItsLeaseWritesNothing(t *testing.T) {
+	t.Parallel()
+	e := &expiring{lost: make(chan struct{})}
+	realm, err := keycloak.ParseRealm("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := keycloak.New(keycloak.Config{BaseURL: "http://keycloak.test", Realm: realm, Credentials: keycloak.ClientSecret("c", "s"), Transport: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &tenant.Tenant{Path: "acme", Realm: "acme", Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
+	of.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})
+	service := bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop(), Locker: e})
+	body := map[string]any{"schemas": []any{scim.UserURN}, "userName": "jane@acme.test", "displayName": "Janet", "emails": []any{map[string]any{"value": "jane@acme.test", "primary": true}}}
+	_, err = service.Replace(t.Context(), bridge.Call{By: of.Operator(), Endpoint: "/Users", ID: "1"}, body)
+	told, is := errors.AsType[*scim.Error](err)
+	if !is || told.Status != http.StatusServiceUnavailable || told.RetryAfter == 0 || !errors.Is(told.Cause, apply.ErrLost) {
+		t.Errorf("the request = %v, want 503 to be repeated", err)
+	}
+	if !slices.Equal(e.calls, nil) || e.held != 0 {
+		t.Errorf("Keycloak was told %q, and %d leases are held; want nothing", e.calls, e.held)
+	}
+}
