@@ -164,16 +164,25 @@ func (w realmGroups) ListGroups(ctx context.Context, first, limit int) ([]keyclo
 	return all[min(first, len(all)):min(first+limit, len(all))], err
 }
 
+// nowhere reports whether a parent is meant and not known, so that no group is the tenant's.
+func (w realmGroups) nowhere() bool { return w.named && w.parent.IsZero() }
+
 // level reads a page of what Keycloak has at the tenant's level.
 func (w realmGroups) level(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
-	if w.parent.IsZero() {
+	switch {
+	case w.nowhere():
+		return nil, nil
+	case w.parent.IsZero():
 		return w.c.TopGroups(ctx, first, limit)
 	}
 	return w.c.Children(ctx, w.parent, first, limit)
 }
 
 func (w realmGroups) CountGroups(ctx context.Context) (int, error) {
-	if w.parent.IsZero() {
+	switch {
+	case w.nowhere():
+		return 0, nil
+	case w.parent.IsZero():
 		n, err := w.c.CountTopGroups(ctx)
 		return max(0, n-w.hidden()), err
 	}
@@ -203,7 +212,7 @@ func (w realmGroups) hidden() int {
 // Listed: with a parent, the groups right below it, else those of the top level; none when a
 // parent is meant and not known; never the parent of another tenant.
 func (w realmGroups) Listed(g keycloak.Group) bool {
-	return g.ParentID == w.parent.String() && w.named != w.parent.IsZero() && !w.protected.OthersParent(g.ID, w.tenant)
+	return !w.nowhere() && g.ParentID == w.parent.String() && !w.protected.OthersParent(g.ID, w.tenant)
 }
 
 // inScope: who has the realm's groups alone has those of all levels, though a list shows the
@@ -254,7 +263,7 @@ func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, firs
 
 func (w realmGroups) ConfinesGroups() bool          { return w.named || w.beside() }
 func (w realmGroups) RefusesStrangers() bool        { return w.users == nil }
-func (realmGroups) TakesGroups() bool               { return true }
+func (w realmGroups) TakesGroups() bool             { return !w.nowhere() }
 func (w realmGroups) GroupParent() keycloak.GroupID { return w.parent }
 
 // LeftGroup: no group is told from the others, see presentGroups.

@@ -1,0 +1,249 @@
+package guard_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// verdict is what Allow says of a plan, in a word.
+func verdict(err error) string {
+	protected, isProtected := errors.AsType[guard.ProtectedError](err)
+	_, isKept := errors.AsType[guard.KeptError](err)
+	_, isRole := errors.AsType[guard.RoleError](err)
+	told, isTold := errors.AsType[*scim.Error](err)
+	switch {
+	case err == nil:
+		return "allowed"
+	case isProtected && protected.Delegate:
+		return "a delegate"
+	case isProtected:
+		return "protected " + protected.Resource
+	case isKept:
+		return "kept"
+	case isRole:
+		return "a role"
+	case isTold:
+		return string(told.Code)
+	}
+	return string(keycloak.KindOf(err))
+}
+
+// TestNoVerbWritesToWhoIsProtected: kinds of steps × whom they are about. No call is needed to know.
+func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	p := *f.Protected
+	p.Delegates = map[string]bool{w.users[member]: true}
+	f.Protected = &p
+	off, enabled := false, true
+	steps := map[string]plan.Step{
+		"deactivate": {Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off}}, "activate": {Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &enabled}},
+		"rename": {Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Username: new("x")}}, "delete": {Kind: plan.DeleteUser}, "end sessions": {Kind: plan.EndSessions},
+		"join": {Kind: plan.AddMember, Group: w.realmGroup(top)}, "leave": {Kind: plan.RemoveMember, Group: w.realmGroup(top)},
+		"admit": {Kind: plan.AdmitUser, Organization: w.acme}, "expel": {Kind: plan.ExpelUser, Organization: w.acme}, "link": {Kind: plan.LinkUser}, "revoke roles": {Kind: plan.RevokeRoles},
+	}
+	w.fake.ResetCalls()
+	for name, step := range steps {
+		for label, want := range map[string]string{free: "allowed", others: "allowed", admin: "protected user", service: "protected user", member: "a delegate"} {
+			if label == member && (name == "deactivate" || name == "end sessions") {
+				want = "allowed"
+			}
+			step.User = w.user(label)
+			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{step}, nil)); got != want {
+				t.Errorf("%s %s is %s, want %s", name, label, got, want)
+			}
+			// behind what is allowed, too
+			first := plan.Step{Kind: plan.EndSessions, User: w.user(free)}
+			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{first, step}, nil)); got != want {
+				t.Errorf("%s %s behind another step is %s, want %s", name, label, got, want)
+			}
+		}
+	}
+	if calls := w.fake.Calls(); len(calls) > 0 {
+		t.Errorf("it took %q", calls)
+	}
+}
+
+// TestNoVerbTakesAProtectedGroupAway, nor one that must stay where it is, nor makes one that a permission takes for
+// its own.
+func TestNoVerbTakesAProtectedGroupAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	p := *f.Protected
+	p.Alike = []tenant.Alike{{Path: "/admins", Below: true}, {Path: "/scim/ops"}, {Path: "/helpers-", Prefix: true}}
+	f.Protected = &p
+	group := func(label string) *keycloak.Group {
+		g := try(w.Client.Group(t.Context(), w.realmGroup(label))).must(t)
+		return &g
+	}
+	renamed := func(label, name string) plan.Step {
+		return plan.Step{Kind: plan.UpdateGroup, OldGroup: group(label), GroupUpdate: &keycloak.GroupUpdate{Name: &name}}
+	}
+	created := func(name string, parent keycloak.GroupID) plan.Step {
+		return plan.Step{Kind: plan.CreateGroup, NewGroup: &keycloak.NewGroup{Name: name, Parent: parent}}
+	}
+	root := keycloak.GroupID{}
+	for name, c := range map[string]struct {
+		step plan.Step
+		want string
+	}{
+		"delete a group":                     {plan.Step{Kind: plan.DeleteGroup, Group: w.realmGroup(top)}, "allowed"},
+		"delete a protected group":           {plan.Step{Kind: plan.DeleteGroup, Group: w.realmGroup(locked)}, "protected group"},
+		"change a protected group":           {plan.Step{Kind: plan.UpdateGroup, OldGroup: group(locked), GroupUpdate: &keycloak.GroupUpdate{Attributes: map[string][]string{}}}, "protected group"},
+		"make a group in a protected one":    {created("x", w.realmGroup(locked)), "protected group"},
+		"join a protected group":             {plan.Step{Kind: plan.AddMember, User: w.user(free), Group: w.realmGroup(locked)}, "protected group"},
+		"leave a protected group":            {plan.Step{Kind: plan.RemoveMember, User: w.user(free), Group: w.realmGroup(locked)}, "protected group"},
+		"give a protected group roles":       {plan.Step{Kind: plan.GrantRoles, Group: w.realmGroup(locked)}, "protected group"},
+		"delete a group that is named":       {plan.Step{Kind: plan.DeleteGroup, Group: w.realmGroup(scimRoot)}, "kept"},
+		"rename a group that is named":       {renamed(scimRoot, "x"), "kept"},
+		"change a group that is named":       {plan.Step{Kind: plan.UpdateGroup, OldGroup: group(scimRoot), GroupUpdate: &keycloak.GroupUpdate{Attributes: map[string][]string{}}}, "allowed"},
+		"join a group that is named":         {plan.Step{Kind: plan.AddMember, User: w.user(free), Group: w.realmGroup(scimRoot)}, "allowed"},
+		"make a group":                       {created("x", root), "allowed"},
+		"make a group of a permission":       {created("admins", root), "name-reserved"},
+		"make one that goes on like it":      {created("adminstrators", root), "allowed"},
+		"make one by its prefix":             {created("helpers-of-acme", root), "name-reserved"},
+		"make one below the parent":          {created("ops", w.realmGroup(scimRoot)), "name-reserved"},
+		"make another below it":              {created("dev", w.realmGroup(scimRoot)), "allowed"},
+		"make one of an organization":        {created("admins", w.acme.TopLevel()), "allowed"},
+		"rename a group to one":              {renamed(top, "admins"), "name-reserved"},
+		"rename a group below the parent":    {renamed(inScim, "ops"), "name-reserved"},
+		"rename a group below another":       {renamed(inTwo, "ops"), "allowed"},
+		"rename a group to what is above it": {renamed(top, "scim"), "name-reserved"},
+	} {
+		if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{c.step}, nil)); got != c.want {
+			t.Errorf("to %s is %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestALiveLookFindsWhatChangedSinceTheLast: before a step that could take an account over, and once for each account.
+func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	f.Protected.Management = try(w.Client.ManagementClient(t.Context())).must(t)
+	all, _, err := w.Admin.ManagementRoles(t.Context(), w.user(free))
+	noError(t, err)
+	i := slices.IndexFunc(all, func(r keycloak.Role) bool { return r.Name == "view-users" })
+	noError(t, w.Admin.GrantRoles(t.Context(), w.user(employee), all[i:i+1]))
+	const look = "GET /users/{id}/role-mappings/clients/{client}/composite"
+	del := func(label string) plan.Step { return plan.Step{Kind: plan.DeleteUser, User: w.user(label), Live: true} }
+	for name, c := range map[string]struct {
+		plan  plan.Plan
+		early string // whose look was begun before
+		fault *keycloaktest.Fault
+		want  string
+		calls []string
+	}{
+		"an ordinary step":             {plan: plan.Plan{{Kind: plan.EndSessions, User: w.user(employee)}}, want: "allowed"},
+		"somebody":                     {plan: plan.Plan{del(free)}, want: "allowed", calls: []string{look}},
+		"somebody twice":               {plan: plan.Plan{del(free), del(free)}, want: "allowed", calls: []string{look}},
+		"a new administrator":          {plan: plan.Plan{del(employee)}, want: "protected user", calls: []string{look}},
+		"one behind another":           {plan: plan.Plan{del(free), del(employee)}, want: "protected user", calls: []string{look, look}},
+		"somebody, looked at before":   {plan: plan.Plan{del(free)}, early: free, want: "allowed", calls: []string{look}},
+		"an administrator, likewise":   {plan: plan.Plan{del(employee)}, early: employee, want: "protected user", calls: []string{look}},
+		"another was looked at before": {plan: plan.Plan{del(employee)}, early: free, want: "protected user", calls: []string{look, look}},
+		"nobody can look":              {plan: plan.Plan{del(free)}, fault: &keycloaktest.Fault{Op: look, Status: http.StatusForbidden}, want: "denied", calls: []string{look}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.fault != nil {
+				w.fake.Inject(*c.fault)
+				defer w.fake.ClearFaults()
+			}
+			w.fake.ResetCalls()
+			var early *guard.Look
+			if c.early != "" {
+				early = guard.BeginLook(t.Context(), w.Client, f, w.user(c.early))
+				defer early.Wait()
+				early.Wait()
+			}
+			err := guard.Allow(t.Context(), w.Client, f, c.plan, early)
+			calls := slices.DeleteFunc(w.fake.Calls(), func(op string) bool { return op == "POST /token" })
+			if diff := cmp.Diff(c.calls, calls); verdict(err) != c.want || diff != "" {
+				t.Errorf("it is %s, %v, want %s (-want +got)\n%s", verdict(err), err, c.want, diff)
+			}
+		})
+	}
+}
+
+// TestNoPlanGrantsAnAdministratorsRole, not even within another role, whatever the last look found.
+func TestNoPlanGrantsAnAdministratorsRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	f.Protected.Management = try(w.Client.ManagementClient(t.Context())).must(t)
+	role := func(name string) keycloak.Role {
+		w.Send(t, http.MethodPost, "/roles", `{"name":"`+name+`"}`)
+		return try(w.Client.FindRole(t.Context(), keycloak.RoleName{Name: name})).must(t)
+	}
+	plain, outer, inner, gone, helper := role("plain"), role("outer"), role("inner"), role("gone"), role("helper")
+	right := try(w.Client.FindRole(t.Context(), keycloak.RoleName{Client: "realm-management", Name: "view-users"})).must(t)
+	contain := func(outer, inner keycloak.Role) {
+		w.Send(t, http.MethodPost, "/roles-by-id/"+outer.ID+"/composites", `[{"id":"`+inner.ID+`","name":"`+inner.Name+`"}]`)
+	}
+	contain(outer, inner)
+	contain(inner, outer) // a circle ends
+	deep := role("deep")
+	contain(deep, outer)
+	contain(inner, right)
+	w.Send(t, http.MethodDelete, "/roles/gone", "")
+	f.Protected.Roles = map[string]bool{helper.ID: true}
+	for name, c := range map[string]struct {
+		roles []keycloak.Role
+		want  string
+		says  string
+	}{
+		"a role":                      {[]keycloak.Role{plain}, "allowed", ""},
+		"a right":                     {[]keycloak.Role{right}, "a role", `the role "realm-management/view-users" of the mapping contains the right view-users of realm-management: nobody becomes an administrator by SCIM`},
+		"a role that contains one":    {[]keycloak.Role{plain, deep}, "a role", `the role "deep" of the mapping contains the right view-users of realm-management: nobody becomes an administrator by SCIM`},
+		"a role of a permission":      {[]keycloak.Role{helper}, "a role", `the role "helper" of the mapping contains the role helper of a fine-grained permission: nobody becomes an administrator by SCIM`},
+		"a role that is gone":         {[]keycloak.Role{gone}, "a role", `the role "gone" of the mapping does not exist any more`},
+		"a role that is taken":        {nil, "allowed", ""},
+		"a role that nobody can read": {[]keycloak.Role{plain}, "denied", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Plan{{Kind: plan.RevokeRoles, User: w.user(free), Roles: []keycloak.Role{right}}}
+			if c.roles != nil {
+				p = append(p, plan.Step{Kind: plan.GrantRoles, User: w.user(free), Roles: c.roles})
+			}
+			if c.want == "denied" {
+				w.fake.Inject(keycloaktest.Fault{Op: "GET /roles-by-id/{byID}/composites", Status: http.StatusForbidden})
+				defer w.fake.ClearFaults()
+			}
+			err := guard.Allow(t.Context(), w.Client, f, p, nil)
+			if verdict(err) != c.want || c.says != "" && err.Error() != c.says {
+				t.Errorf("it is %s, %v, want %s, %s", verdict(err), err, c.want, c.says)
+			}
+		})
+	}
+}
+
+// TestWhatTheLogIsToldOfARefusal: ids and reasons, and no names.
+func TestWhatTheLogIsToldOfARefusal(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"a write to a protected user: 1, 2 administers the realm or is protected by the configuration":                                                    guard.ProtectedUsers("1", "2"),
+		"a write to a protected group: 3 administers the realm or is protected by the configuration":                                                      guard.ProtectedGroup("3"),
+		"a write to a protected user: 4 administers the realm by a fine-grained permission, so that SCIM may deactivate it and do nothing else":           guard.Delegate("4"),
+		"a rename or deletion of the group 5, which the configuration names or which stands above a group that it names, that is protected or has rights": guard.KeptError{ID: "5"},
+		`the user federation "ldap" (READ_ONLY) does not take a change of [email]`:                                                                        guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
+		"the removal brake holds: more than 3 of 10 users would go within its window; lift it with: scim-bridge tenants lift":                             guard.HeldError{Tenant: "acme", Lift: "scim-bridge tenants lift", Most: 3, Users: 10},
+	} {
+		if err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
+}

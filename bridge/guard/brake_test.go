@@ -1,0 +1,237 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// braked is a tenant whose brake lets 20 % of its users go in an hour, and two in any case.
+func braked(path string) *tenant.Tenant {
+	t := &tenant.Tenant{Path: path, Party: mapping.Party{Key: path}}
+	t.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}
+	return t
+}
+
+// clock is a time that a test moves.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// removing are removals by a brake, of which each of some users is one.
+type removing struct {
+	*guard.Brake
+
+	t       *testing.T
+	of      *tenant.Tenant
+	users   int // of the tenant
+	counted int // how often they were
+}
+
+func (r *removing) one(id string) error {
+	return r.Remove(r.t.Context(), r.of, keycloak.User{ID: id}, func(context.Context) (int, error) {
+		r.counted++
+		return r.users, nil
+	})
+}
+
+// lets removes users until the brake holds, at most a hundred.
+func (r *removing) lets(prefix string) int {
+	for n := range 100 {
+		if r.one(fmt.Sprint(prefix, n)) != nil {
+			return n
+		}
+	}
+	return 100
+}
+
+func TestTheBrakeLetsSoManyGoAsThePolicySays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		brake config.RemovalBrake
+		users int
+		want  int
+	}{
+		"a fifth":            {config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}, 50, 10},
+		"a few in any case":  {config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}, 5, 2},
+		"of nobody":          {config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}, 0, 2},
+		"all, as it is off":  {config.RemovalBrake{Window: config.Duration(time.Hour), Floor: 2}, 5, 100},
+		"all, as all may go": {config.RemovalBrake{Max: config.All, Window: config.Duration(time.Hour), Floor: 2}, 5, 100},
+		"one, be it all":     {config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour)}, 10, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of := braked("acme")
+			of.Policy.RemovalBrake = c.brake
+			r := &removing{Brake: guard.NewBrake(time.Now, &guard.MemoryLedger{}), t: t, of: of, users: c.users}
+			if n := r.lets("u"); n != c.want {
+				t.Errorf("it lets %d of %d go, want %d", n, c.users, c.want)
+			}
+		})
+	}
+}
+
+// TestTheBrakeHoldsForItsWindow, or until an operator lifts it, and says what to do.
+func TestTheBrakeHoldsForItsWindow(t *testing.T) {
+	t.Parallel()
+	at := &clock{time.Unix(1_800_000_000, 0)}
+	r := &removing{Brake: guard.NewBrake(at.Now, &guard.MemoryLedger{}), t: t, of: braked("acme"), users: 10}
+	state := func(want string) {
+		t.Helper()
+		if got := r.State(t.Context(), r.of); !strings.HasPrefix(got, want) {
+			t.Errorf("the brake is %q, want %q", got, want)
+		}
+	}
+	state("clear")
+	noError(t, r.one("a"))
+	at.now = at.now.Add(20 * time.Minute)
+	noError(t, r.one("b"))
+	state("clear") // full, and nobody was held
+	err := r.one("c")
+	told, is := errors.AsType[*scim.Error](err)
+	held, _ := errors.AsType[guard.HeldError](told.Cause)
+	if !is || told.Status != http.StatusServiceUnavailable || told.Code != guard.CodeHeld || told.RetryAfter != 40*60+1 || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 {
+		t.Errorf("held: %#v by %#v", told, held)
+	}
+	state("holding: 2 users were removed within 1h0m0s; lift it with: scim-bridge tenants lift")
+	noError(t, r.one("a")) // it was removed already
+	if r.counted != 1 {
+		t.Errorf("the users were counted %d times", r.counted)
+	}
+	at.now = at.now.Add(41 * time.Minute) // the first is long enough ago
+	state("clear")
+	noError(t, r.one("c"))
+	if err := r.one("d"); err == nil {
+		t.Error("a third goes within an hour")
+	}
+	noError(t, r.Lift(t.Context(), r.of))
+	state("lifted until " + at.now.Add(time.Hour).UTC().Format(time.RFC3339))
+	if n := r.lets("lifted"); n != 100 {
+		t.Errorf("%d go while it is lifted", n)
+	}
+	at.now = at.now.Add(time.Hour)
+	state("clear")
+	if n := r.lets("later"); n != 2 {
+		t.Errorf("%d go after it was lifted, want 2", n)
+	}
+}
+
+// TestWhomTheBrakeDoesNotCount: who was made within the window, as a client that creates a user and takes it back
+// removes nobody; not who was taken over.
+func TestWhomTheBrakeDoesNotCount(t *testing.T) {
+	t.Parallel()
+	at := &clock{time.Unix(1_800_000_000, 0)}
+	of := braked("acme")
+	of.Policy.RemovalBrake.Floor = 0
+	for name, c := range map[string]struct {
+		owner   []string
+		created time.Time
+		held    bool
+	}{
+		"made now":                  {[]string{"acme"}, at.now, false},
+		"made within the window":    {[]string{"acme"}, at.now.Add(-59 * time.Minute), false},
+		"made before":               {[]string{"acme"}, at.now.Add(-time.Hour), true},
+		"taken over":                {[]string{"acme", "adopted|acme"}, at.now, true},
+		"made by another":           {[]string{"beta"}, at.now, true},
+		"made by nobody":            {nil, at.now, true},
+		"nobody knows when":         {[]string{"acme"}, time.Time{}, true},
+		"in an account of Keycloak": {[]string{}, at.now.Add(-time.Hour), true},
+	} {
+		one := func(context.Context) (int, error) { return 1, nil }
+		brake := guard.NewBrake(at.Now, &guard.MemoryLedger{})
+		noError(t, brake.Remove(t.Context(), of, keycloak.User{ID: "the one that may go"}, one))
+		u := keycloak.User{ID: name, Created: c.created, Attributes: map[string][]string{mapping.AttrOwner: c.owner}}
+		err := brake.Remove(t.Context(), of, u, one)
+		if (err != nil) != c.held {
+			t.Errorf("%s: %v, want it held: %t", name, err, c.held)
+		}
+	}
+}
+
+// TestEachTenantHasItsOwnBrake, and a brake that cannot count lets nobody go.
+func TestEachTenantHasItsOwnBrake(t *testing.T) {
+	t.Parallel()
+	ledger := &guard.MemoryLedger{}
+	one := &removing{Brake: guard.NewBrake(time.Now, ledger), t: t, of: braked("one"), users: 10}
+	two := &removing{Brake: guard.NewBrake(time.Now, ledger), t: t, of: braked("two"), users: 10}
+	if a, b := one.lets("a"), two.lets("b"); a != 2 || b != 2 {
+		t.Errorf("they let %d and %d go, want 2 each", a, b)
+	}
+	third := braked("three")
+	outage := errors.New("Keycloak is away")
+	err := one.Remove(t.Context(), third, keycloak.User{ID: "x"}, func(context.Context) (int, error) { return 0, outage })
+	if !errors.Is(err, outage) {
+		t.Errorf("nobody was counted, and a removal is %v", err)
+	}
+	one.of = third
+	if n := one.lets("c"); n != 2 {
+		t.Errorf("after the outage it lets %d go, want 2", n)
+	}
+}
+
+// TestTwoBridgesShareALedger: together they let as many go as one.
+func TestTwoBridgesShareALedger(t *testing.T) {
+	t.Parallel()
+	ledger := &guard.MemoryLedger{}
+	var mu sync.Mutex
+	var let int
+	var wg sync.WaitGroup
+	of := braked("acme")
+	for i := range 2 {
+		brake := guard.NewBrake(time.Now, ledger)
+		for n := range 20 {
+			wg.Go(func() {
+				err := brake.Remove(t.Context(), of, keycloak.User{ID: fmt.Sprint(i, "-", n)}, func(context.Context) (int, error) { return 30, nil })
+				if err == nil {
+					mu.Lock()
+					let++
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if let != 6 {
+		t.Errorf("both together let %d of 30 go, want 6", let)
+	}
+}
+
+// lostLedger cannot be read.
+type lostLedger struct{}
+
+var errLedger = errors.New("no connection to the store")
+
+func (lostLedger) Change(context.Context, string, func(*guard.Removals) error) error {
+	return errLedger
+}
+
+// TestABrakeWithoutItsLedgerLetsNobodyGo, and says so.
+func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
+	t.Parallel()
+	r := &removing{Brake: guard.NewBrake(time.Now, lostLedger{}), t: t, of: braked("acme"), users: 10}
+	if err := r.one("a"); !errors.Is(err, errLedger) || r.counted > 0 {
+		t.Errorf("a removal is %v after %d counts", err, r.counted)
+	}
+	if err := r.Lift(t.Context(), r.of); !errors.Is(err, errLedger) {
+		t.Errorf("to lift it is %v", err)
+	}
+	if got := r.State(t.Context(), r.of); got != "not known: no connection to the store" {
+		t.Errorf("the brake is %q", got)
+	}
+	r.of.Policy.RemovalBrake.Max = 0
+	if err := r.one("a"); err != nil || r.State(t.Context(), r.of) != "off" {
+		t.Errorf("a brake that is off is %q and holds: %v", r.State(t.Context(), r.of), err)
+	}
+}

@@ -1,0 +1,219 @@
+package guard_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// TestIdentifiersThatATenantMayGive: kinds of tenants × what is new × what the account has.
+func TestIdentifiersThatATenantMayGive(t *testing.T) {
+	t.Parallel()
+	organization, err := keycloak.ParseOrganizationID("acme")
+	noError(t, err)
+	realm := &tenant.Tenant{Path: "acme"}
+	acme := &tenant.Tenant{Path: acmePath, Organization: tenant.Organization{ID: organization, Alias: "acme"}}
+	anyDomain := &tenant.Tenant{Path: acmePath, Organization: acme.Organization, Policy: tenant.Policy{Policies: config.Policies{Domains: config.DomainsAny}}}
+	fitness := tenant.Fitness{Domains: []string{"acme.test"}}
+	jane := &keycloak.User{Username: "jane", Email: "jane@acme.test"}
+	foreign := &keycloak.User{Username: "jane@gone.test", Email: "jane@gone.test"}
+	for name, c := range map[string]struct {
+		of              *tenant.Tenant
+		held            *keycloak.User
+		username, email string
+		want            scim.Code
+	}{
+		"a realm, any address":                {realm, nil, "x@beta.test", "x@beta.test", ""},
+		"a realm, a service account's name":   {realm, nil, "Service-Account-x", "", "name-reserved"},
+		"a realm, a blank in front":           {realm, nil, " jane", "", "name-unclear"},
+		"a realm, an address with a blank":    {realm, nil, "x", "x@acme.test ", "name-unclear"},
+		"a realm, a hidden character":         {realm, nil, "ja\u200bne", "", "name-unclear"},
+		"a realm, quotes":                     {realm, nil, "x", `"a@beta.test"@acme.test`, ""},
+		"a realm, what it holds already":      {realm, &keycloak.User{Username: " odd\u200b"}, " odd\u200b", "", ""},
+		"a realm, what it holds, in capitals": {realm, jane, "JANE", "Jane@Acme.test", ""},
+		"its verified domain":                 {acme, nil, "x@acme.test", "x@acme.test", ""},
+		"its verified domain, in capitals":    {acme, nil, "x", "x@ACME.test", ""},
+		"a name that is no address":           {acme, nil, "x", "", ""},
+		"another domain as the address":       {acme, nil, "x", "x@beta.test", "domain-not-verified"},
+		"another domain as the name":          {acme, nil, "x@beta.test", "x@acme.test", "domain-not-verified"},
+		"a domain below it":                   {acme, nil, "x@sub.acme.test", "", "domain-not-verified"},
+		"a second @":                          {acme, nil, "x", "x@beta.test@acme.test", "name-unclear"},
+		"quotes before the @":                 {acme, nil, "x", `"x"@acme.test`, "name-unclear"},
+		"a change away from another domain":   {acme, foreign, "jane@acme.test", "jane@gone.test", "domain-not-verified"},
+		"no change of another domain":         {acme, foreign, "jane@gone.test", "JANE@gone.test", ""},
+		"a change to another domain":          {acme, jane, "jane", "jane@beta.test", "domain-not-verified"},
+		"a change in its domain":              {acme, jane, "jane2", "jane2@acme.test", ""},
+		"an address that goes":                {acme, jane, "jane", "", ""},
+		"any domain, as the policy says":      {anyDomain, nil, "x@beta.test", "x@beta.test", ""},
+		"any domain, and quotes":              {anyDomain, nil, "x", `"x"@beta.test`, "name-unclear"},
+	} {
+		state := mapping.UserState{Username: c.username, Email: c.email, EmailVerified: true}
+		err := guard.Identifiers(c.of, fitness, c.held, &state)
+		told, _ := errors.AsType[*scim.Error](err)
+		if (err == nil) != (c.want == "") || told != nil && told.Code != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if verified := c.of == realm || c.email == "x@acme.test" || c.email == "jane2@acme.test" || c.email == "x@ACME.test"; err == nil && c.email != "" && state.EmailVerified != verified {
+			t.Errorf("%s: the address is said to be verified: %t", name, state.EmailVerified)
+		}
+	}
+}
+
+// TestWhomAnOrganizationMayTakeOver: who asks × whose the account is in Keycloak.
+func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	f.Domains = []string{"acme.test"}
+	acme, realm := w.kinds()["an organization"].tenant, w.kinds()["a realm"].tenant
+	verified := func(label string) keycloak.User {
+		u := try(w.Client.User(t.Context(), w.user(label))).must(t)
+		u.EmailVerified = true
+		return u
+	}
+	unverified := func(label string) keycloak.User {
+		u := verified(label)
+		u.EmailVerified = false
+		return u
+	}
+	let := func(u keycloak.User) keycloak.User {
+		u.Attributes = map[string][]string{mapping.AttrOwner: {"left|two"}}
+		return u
+	}
+	for name, c := range map[string]struct {
+		of       *tenant.Tenant
+		user     keycloak.User
+		operator bool
+		answered bool
+		member   bool
+		want     string
+	}{
+		"a realm, who is free":               {realm, verified(free), false, true, false, ""},
+		"a realm, who is unverified":         {realm, unverified(free), false, true, false, ""},
+		"a realm, an account made since":     {realm, verified(late), false, true, false, "it is a service account"},
+		"who is free":                        {acme, verified(free), false, true, false, ""},
+		"who is unverified":                  {acme, unverified(free), false, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
+		"who is a member":                    {acme, verified(member), false, true, true, ""},
+		"who is another's member":            {acme, verified(betas), false, true, false, ""},
+		"who is another's":                   {acme, verified(others), false, true, false, "a tenant owns it"},
+		"who is protected":                   {acme, verified(memberBy), false, true, false, "it is protected"},
+		"the operator, who is free":          {acme, verified(free), true, true, false, ""},
+		"the operator, who is unverified":    {acme, unverified(free), true, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
+		"the operator, an unverified member": {acme, unverified(member), true, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
+		"the operator, whom an owner let go": {acme, let(verified(others)), true, false, false, ""},
+		"the operator, who is answered for":  {acme, verified(others), true, true, false, "a tenant owns it"},
+		"the operator, of a realm, let go":   {realm, let(unverified(others)), true, false, false, ""},
+		"the operator, who is of no domain":  {acme, keycloak.User{ID: w.users[free], Email: "x@beta.test"}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
+		"the operator, who has no address":   {acme, keycloak.User{ID: w.users[free]}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
+	} {
+		id := try(keycloak.ParseUserID(c.user.ID)).must(t)
+		var e guard.Eligibility
+		var err error
+		if c.operator {
+			e, err = guard.AdoptableByOperator(t.Context(), w.Client, c.of, f, id, c.user, c.answered)
+		} else {
+			e, err = guard.Adoptable(t.Context(), w.Client, c.of, f, id, c.user)
+		}
+		if err != nil || e.Refusal != c.want || e.Member != c.member {
+			t.Errorf("%s: %+v, %v, want %q, member: %t", name, e, err, c.want, c.member)
+		}
+	}
+}
+
+// TestAFederationKeepsWhatItHas: who can join a group, and of whom nothing but access can be changed.
+func TestAFederationKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	ldap := keycloak.Federation{Name: "ldap", LDAP: true, Enabled: true, EditMode: keycloak.EditReadOnly}
+	copying, joining, writable := ldap, ldap, ldap
+	copying.Imports, joining.Joins = true, true
+	writable.Imports, writable.EditMode = true, keycloak.EditWritable
+	custom := keycloak.Federation{Name: "custom", Enabled: true}
+	for name, c := range map[string]struct {
+		f             keycloak.Federation
+		joins, allBut bool
+	}{
+		"no copy":           {ldap, false, true},
+		"no copy, it joins": {joining, true, true},
+		"a copy":            {copying, false, true},
+		"writable":          {writable, false, false},
+		"another provider":  {custom, true, false},
+	} {
+		fitness := tenant.Fitness{Federations: map[string]keycloak.Federation{"x": c.f}}
+		id := try(keycloak.ParseUserID("f:x:ann")).must(t)
+		err := guard.FederatedMember(fitness, id)
+		refused, is := errors.AsType[guard.FederatedError](err)
+		if (err == nil) != c.joins || is && (!refused.Keeps(guard.KeepsGroups) || refused.Keeps(guard.KeepsEmail, guard.KeepsRoles)) {
+			t.Errorf("%s: to join is %v, want it possible: %t", name, err, c.joins)
+		}
+		if got := guard.KeepsAllBut(fitness, keycloak.User{FederationLink: "x"}); got != c.allBut {
+			t.Errorf("%s: it keeps all but access: %t", name, got)
+		}
+		own := try(keycloak.ParseUserID(absentID)).must(t)
+		if err := guard.FederatedMember(fitness, own); err != nil || guard.KeepsAllBut(fitness, keycloak.User{}) {
+			t.Errorf("%s: a user of Keycloak's own: %v", name, err)
+		}
+	}
+	off := keycloak.Federation{Name: "custom"}
+	p := plan.Plan{{Kind: plan.AddMember}, {Kind: plan.RevokeRoles}, {Kind: plan.RemoveMember}, {Kind: plan.ExpelUser}, {Kind: plan.EndSessions}}
+	refused, _ := errors.AsType[guard.FederatedError](guard.Federated(tenant.Fitness{Federations: map[string]keycloak.Federation{"x": off}}, keycloak.User{FederationLink: "x"}, p))
+	if !refused.Keeps(guard.KeepsGroups) || !refused.Keeps(guard.KeepsRoles) || len(refused.Refused) != 2 {
+		t.Errorf("a provider that is switched off keeps %v", refused.Refused)
+	}
+}
+
+// TestAManagedMemberIsItsOrganizations: the operator's adoption needs no verified address of one of its own, and
+// nobody takes over one of another organization.
+func TestAManagedMemberIsItsOrganizations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.fitness()
+	acme := w.kinds()["an organization"].tenant
+	const look = "GET /organizations/{id}/members/{user}"
+	managed := func(label string, nth int) keycloaktest.Fault {
+		return keycloaktest.Fault{Op: look, Nth: nth, Status: http.StatusOK, Body: `{"id":"` + w.users[label] + `","username":"` + label + `","enabled":true,"membershipType":"MANAGED"}`, Header: http.Header{"Content-Type": {"application/json"}}}
+	}
+	for name, c := range map[string]struct {
+		label    string
+		verified bool
+		operator bool
+		fault    keycloaktest.Fault
+		want     guard.Eligibility
+		kind     keycloak.Kind
+	}{
+		"of this one, and the operator asks":       {member, false, true, managed(member, 0), guard.Eligibility{Member: true}, ""},
+		"of this one, and a client asks":           {member, false, false, managed(member, 0), guard.Eligibility{Refusal: "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"}, ""},
+		"of this one, verified, and a client asks": {member, true, false, managed(member, 0), guard.Eligibility{Member: true}, ""},
+		"of another one":                           {betas, true, false, managed(betas, 2), guard.Eligibility{Refusal: "it belongs to another organization"}, ""},
+		"of another one, and the operator asks":    {betas, true, true, managed(betas, 2), guard.Eligibility{Refusal: "it belongs to another organization"}, ""},
+		"nobody can look at this one":              {betas, true, false, keycloaktest.Fault{Op: look, Nth: 1, Status: http.StatusForbidden}, guard.Eligibility{}, keycloak.Denied},
+		"nobody can look at the other one":         {betas, true, false, keycloaktest.Fault{Op: look, Nth: 2, Status: http.StatusForbidden}, guard.Eligibility{}, keycloak.Denied},
+		"nobody can look where it is a member":     {betas, true, false, keycloaktest.Fault{Op: "GET /organizations/members/{user}/organizations", Status: http.StatusForbidden}, guard.Eligibility{}, keycloak.Denied},
+		"the operator cannot look":                 {betas, false, true, keycloaktest.Fault{Op: look, Status: http.StatusForbidden}, guard.Eligibility{}, keycloak.Denied},
+	} {
+		u := try(w.Client.User(t.Context(), w.user(c.label))).must(t)
+		u.EmailVerified = c.verified
+		adoptable := func() (guard.Eligibility, error) {
+			return guard.Adoptable(t.Context(), w.Client, acme, f, w.user(c.label), u)
+		}
+		if c.operator {
+			adoptable = func() (guard.Eligibility, error) {
+				return guard.AdoptableByOperator(t.Context(), w.Client, acme, f, w.user(c.label), u, true)
+			}
+		}
+		w.fake.Inject(c.fault)
+		got, err := adoptable()
+		w.fake.ClearFaults()
+		if got != c.want || keycloak.KindOf(err) != c.kind {
+			t.Errorf("%s: %+v, %v, want %+v, %s", name, got, err, c.want, c.kind)
+		}
+	}
+}
