@@ -109,7 +109,7 @@ func (g groups) lookUp(ctx context.Context, t term) ([]item, error) {
 	if t.path.URN == "" && t.path.Name == scim.AttrMembers {
 		for i := range found {
 			if found[i].err == nil {
-				found[i].resource.Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text}}
+				found[i].resource.Document[scim.AttrMembers] = []any{map[string]any{scim.AttrValue: t.text, scim.AttrType: "User"}}
 			}
 		}
 	}

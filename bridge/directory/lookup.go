@@ -90,7 +90,11 @@ func mentions(e filter.Expr, name string) int {
 	case *filter.Present:
 		return count(e.Path, name)
 	case *filter.ValuePath:
-		return count(e.Path, name)
+		n := count(e.Path, name)
+		if n > 0 { // what no look-up knows of a value is another term
+			n += mentions(e.Filter, scim.AttrDisplay) + mentions(e.Filter, scim.AttrRef)
+		}
+		return n
 	case *filter.Not:
 		return mentions(e.Expr, name)
 	case *filter.And:

@@ -67,7 +67,7 @@ func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member
 		if w.join(all, len(all) < membersPage) {
 			return byUsername(out), nil
 		}
-		if w.steps > maxSteps+w.len() {
+		if !w.steady(0) {
 			return nil, unsteady("members were removed faster than they could be read")
 		}
 	}

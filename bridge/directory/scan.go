@@ -85,9 +85,8 @@ func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
 
 // walk reads all pages in Keycloak's order.
 func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
-	const each = 4 // a page may move a few times
 	w, total := newWalk(scanPage), 0
-	for w.steps < maxSteps+each*max(total, w.len())/scanPage {
+	for w.steady(total) {
 		parts, err := x.readParts(ctx, s, w, total)
 		if err != nil {
 			return nil, err

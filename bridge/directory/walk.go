@@ -8,8 +8,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// maxSteps is how many pages a walk may read again, beside some for each page that there is.
-const maxSteps = 20
+const (
+	// maxSteps is how many pages a walk may read again, beside some for each page that there is.
+	maxSteps = 20
+	// stepsEach is how often a page may move.
+	stepsEach = 4
+)
 
 // walk joins pages by offset of a list that others change. Pages overlap, and each must hold
 // something of those before it, else entries were deleted there and it would skip what moved
@@ -17,6 +21,7 @@ const maxSteps = 20
 type walk struct {
 	page, overlap int
 	first         int // the offset of the next page
+	furthest      int // of those offsets
 	steps         int // pages that were joined
 	seed          maphash.Seed
 	hashes        map[uint64]struct{}
@@ -47,7 +52,14 @@ func (w *walk) join(ids []string, last bool) (done bool) {
 		w.hashes[maphash.String(w.seed, id)] = struct{}{}
 	}
 	w.first += w.page - w.overlap
+	w.furthest = max(w.furthest, w.first)
 	return last
+}
+
+// steady reports whether the walk may go on, of so many entries as somebody counted. It goes by how far it came, and
+// not by how many entries it saw: those that are there for one page alone would have it go on for ever.
+func (w *walk) steady(counted int) bool {
+	return w.steps < maxSteps+stepsEach*max(counted, w.furthest)/w.page
 }
 
 // unsteady is what changed too much for an answer.

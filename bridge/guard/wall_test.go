@@ -186,7 +186,7 @@ func TestEveryVerbAboutGroupsSeesTheTenantsAlone(t *testing.T) {
 				"Group": {slices.Sorted(slices.Values(k.groups)), found}, "Listed": {wantListed, listedOnes}, "FindGroups": {wantListed, byName},
 				"ListGroups": {wantListed, labels(w.groups, groupIDs(all))}, "ListGroups by pages": {wantListed, labels(w.groups, groupIDs(pages))},
 			} {
-				if diff := cmp.Diff(got[0], got[1], cmp.Transformer("set", func(s []string) map[string]bool { return setOf(s) })); diff != "" {
+				if diff := cmp.Diff(got[0], got[1], cmp.Transformer("set", setOf)); diff != "" {
 					t.Errorf("%s finds others (-want +got)\n%s", way, diff)
 				}
 			}
@@ -317,7 +317,7 @@ func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
 					got.Nested = append(got.Nested, label)
 				}
 			}
-			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b keycloak.GroupID) bool { return a == b }), cmp.Transformer("set", func(s []string) map[string]bool { return setOf(s) })); diff != "" {
+			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b keycloak.GroupID) bool { return a == b }), cmp.Transformer("set", setOf)); diff != "" {
 				t.Errorf("other facts (-want +got)\n%s", diff)
 			}
 		})
