@@ -7,6 +7,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -200,6 +201,9 @@ func TestEachFindingAboutAnOrganization(t *testing.T) {
 		w.Send(w.t, http.MethodPost, "/identity-provider/instances", `{"alias":"corp","providerId":"oidc","enabled":true}`)
 		w.tenant.Mapping = w.mapping(provider)
 	}
+	older := func(w *world) { // as Keycloak 26.4 is
+		w.fake.Inject(keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Body: `{"error":"Unable to find matching target resource method"}`, Header: http.Header{"Content-Type": {"application/json"}}})
+	}
 	for name, a := range map[string]ailment{
 		"in health":          {do: of(verified, nil)},
 		"a missing right":    {do: of(verified, func(w *world) { w.right("manage-organizations", false) }), want: []wanted{{fail, "rights", "manage-organizations", "--allow-manage-realm"}}},
@@ -227,6 +231,34 @@ func TestEachFindingAboutAnOrganization(t *testing.T) {
 			w.role("employee")
 			w.tenant.Mapping = w.mapping("grantableRoles: [employee]\ngroups:\n  roles: { Team: [employee] }\n")
 		}), want: []wanted{{fail, "groups", "groups.roles of the mapping has no effect", "users.roles"}}},
+		"no groups of organizations": {do: of(verified, older), want: []wanted{{warn, "groups", "so that the tenant has no groups", "upgrade to 26.6"}}},
+		"no groups of organizations, and those of the realm": {do: of(verified, func(w *world) {
+			older(w)
+			w.group("scim", keycloak.GroupID{})
+			w.tenant.Mapping = w.mapping("groups:\n  parent: /scim\n")
+		})},
+		"all, no groups of organizations": {do: every(func(w *world) {
+			w.organization("acme", verified)
+			older(w)
+		}), want: []wanted{{warn, "groups", "so that the tenant has no groups", "organizations.overrides"}}},
+		"all, and the groups of one": {do: every(func(w *world) {
+			w.organization("acme", verified)
+			older(w)
+			w.group("scim", keycloak.GroupID{})
+			w.tenant.Mapping = w.mapping("groups:\n  parent: /scim\n")
+		}), want: []wanted{{fail, "groups", `all would share those below "/scim"`, "a parent of its own"}}},
+		"members whom nobody can take over": {do: of(verified, func(w *world) {
+			w.tenant.Policy.Adopt = config.AdoptUnowned
+			for name, u := range map[string]keycloak.NewUser{"verified": {Email: "a@acme.test", EmailVerified: true}, "unverified": {Email: "b@acme.test"}, "elsewhere": {Email: "c@beta.test", EmailVerified: true}} {
+				u.Username = name
+				w.must(w.Admin.AddOrganizationMember(w.t.Context(), w.tenant.Organization.ID, w.user(u)))
+			}
+		}), want: []wanted{{warn, "existing", "3 users that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then. 2 of the users cannot be taken over: 1 whose address is not verified, 1 whose address is in no verified domain", "switch Email verified on"}}},
+		"members whom nobody made": {do: of(verified, func(w *world) {
+			for _, name := range []string{"jane", "joan"} {
+				w.must(w.Admin.AddOrganizationMember(w.t.Context(), w.tenant.Organization.ID, w.user(keycloak.NewUser{Username: name, Email: name + "@acme.test", EmailVerified: true})))
+			}
+		}), want: []wanted{{warn, "existing", "2 users that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization", "adopt"}}},
 		"all, none yet":         {do: every(nil)},
 		"all, one with a token": {do: every(func(w *world) { w.organization("acme", withTokens) })},
 		"all, without a domain": {do: every(func(w *world) {

@@ -37,6 +37,7 @@ type ailment struct {
 }
 
 func (a ailment) probe(t *testing.T) {
+	t.Helper()
 	t.Parallel()
 	w := newWorld(t, "")
 	if a.mapping != "" { // whose names the realm lacks
