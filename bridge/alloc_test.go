@@ -96,13 +96,18 @@ func TestAReadOfAUserAllocatesLittle(t *testing.T) {
 	}
 }
 
-// TestACreationOfAUserAllocatesLittle: nothing is made anew for it that is the same for all.
-func TestACreationOfAUserAllocatesLittle(t *testing.T) {
-	s, call := newCanned(t)
-	body := map[string]any{
+// jane is a user that a client creates.
+func jane() map[string]any {
+	return map[string]any{
 		"schemas": []any{scim.UserURN}, "userName": "jane@acme.test", "externalId": "x", "active": true, "name": map[string]any{"givenName": "Jane", "familyName": "Doe"},
 		"emails": []any{map[string]any{"value": "jane@acme.test", "type": "work", "primary": true}},
 	}
+}
+
+// TestACreationOfAUserAllocatesLittle: nothing is made anew for it that is the same for all.
+func TestACreationOfAUserAllocatesLittle(t *testing.T) {
+	s, call := newCanned(t)
+	body := jane()
 	create := func() {
 		if answer, err := s.Create(t.Context(), call, body); err != nil || answer.Op != change.Created {
 			t.Fatal(answer, err)
@@ -111,6 +116,17 @@ func TestACreationOfAUserAllocatesLittle(t *testing.T) {
 	create() // the token
 	if all := testing.AllocsPerRun(100, create); all > 300 {
 		t.Errorf("a creation allocates %.0f times, want at most 300", all)
+	}
+}
+
+func BenchmarkCreateUser(b *testing.B) {
+	s, call := newCanned(b)
+	body := jane()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Create(b.Context(), call, body); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

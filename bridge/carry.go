@@ -30,11 +30,12 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	if ch.after.user.Username != "" || ch.after.group.Name != "" {
 		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
 	}
-	r.plan, r.change = ch.plan, factOf(r, *ch)
+	fact := factOf(r, *ch)
+	r.plan, r.change = ch.plan, &fact
 	if r.DryRun {
 		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
 	}
-	intent, err := s.intend(ctx, r.change)
+	intent, err := s.intend(ctx, fact)
 	if err != nil {
 		return apply.Outcome{}, err
 	}

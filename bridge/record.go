@@ -51,7 +51,7 @@ func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
 
 // settle has it recorded how the request's change ended.
 func (s *Service) settle(ctx context.Context, r *request, intent Intent, out apply.Outcome, err error) {
-	c := &r.change
+	c := r.change
 	if c.Resource.ID == "" {
 		c.Resource.ID = out.User.String() + out.Group.String() // one of the two, or none
 	}

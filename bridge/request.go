@@ -52,7 +52,7 @@ type request struct {
 	atEnd      []func()          // what is waited for when the request ends
 	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
 	plan       plan.Plan         // what is carried out; nil before it is planned
-	change     change.Change     // what was made of it, or was to be; zero before it is planned
+	change     *change.Change    // what was made of it, or was to be; nil before it is planned
 }
 
 // current is a resource as Keycloak holds it. One of user and group is set.

@@ -44,7 +44,10 @@ type Result struct {
 
 // result is what the request came to.
 func (r *request) result() Result {
-	return Result{Op: r.change.Op, Plan: r.plan, Change: r.change}
+	if r.change == nil {
+		return Result{}
+	}
+	return Result{Op: r.change.Op, Plan: r.plan, Change: *r.change}
 }
 
 // render shows a resource as the client asked to see it.
