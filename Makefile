@@ -60,6 +60,14 @@ interop: ## Try the published client libraries, and write what they find into do
 unit: ## Run the tests that need no Keycloak
 	$(GO) test -race -shuffle=on -short ./...
 
+# The rooms that let nobody in, lose nothing and tell what is wrong: each is tested by itself, without a server.
+ROOMS = ./bridge/apply ./bridge/directory/... ./bridge/guard ./bridge/realm
+
+.PHONY: cover
+cover: ## Check that the tests of each room that must never fail reach 80 % of its statements
+	@$(GO) test -short -cover $(ROOMS) | awk '{ print } !/^ok/ { bad = 1 } \
+	  /^ok/ { share = $$0; sub(/.*coverage: /, "", share); if (share + 0 < 80) { print "less than 80 %: " $$2; bad = 1 } } END { exit bad }'
+
 .PHONY: test-chart
 test-chart: ## Install, upgrade and roll the chart back on a real API server, as root
 	$(GO) test -timeout 40m ./charts -run TestChartOnAnAPIServer -v -args -cluster=api

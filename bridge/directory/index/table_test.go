@@ -64,7 +64,11 @@ func (m model) find(q index.Query) index.Found {
 // every attribute, pages by offset and behind a position.
 func TestTableAnswersAsTheResourcesDo(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 8
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r, rt := rand.New(rand.NewPCG(seed, 0)), userType()
