@@ -270,3 +270,18 @@ func TestEachFindingAboutAnOrganization(t *testing.T) {
 		t.Run(name, a.probe)
 	}
 }
+
+// TestWhoHasWhatEverybodyHasIsNotProtectedForIt: else SCIM could write nobody. The finding stops the tenant.
+func TestWhoHasWhatEverybodyHasIsNotProtectedForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	everybody := w.find(keycloak.RoleName{Name: "default-roles-" + w.Name.String()})
+	w.contain(everybody, w.management("view-users"))
+	plain, boss := w.user(keycloak.NewUser{Username: "plain"}), w.user(keycloak.NewUser{Username: "boss"})
+	w.grant(plain, everybody)
+	w.grant(boss, w.management("realm-admin"))
+	report, err := realm.Check(t.Context(), w.c, w.tenant, w.tenant.Mapping, realm.ProtectorOf(w.c, w.tenant))
+	if err != nil || report.Protected.User(plain.String()) || !report.Protected.User(boss.String()) || len(report.Problems()) != 1 || len(report.Warnings()) > 0 {
+		t.Errorf("protected are %v, %v, problems %q, warnings %q", report.Protected.Users, err, report.Problems(), report.Warnings())
+	}
+}

@@ -56,9 +56,11 @@ func (s Server) token(tb testing.TB, realm string, form url.Values) string {
 	return answer.Token
 }
 
+// exchange makes a call on a connection of its own: one that is kept could be to another fake that had the port before.
 func exchange(tb testing.TB, req *http.Request) (http.Header, string) {
 	tb.Helper()
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
 	if err != nil {
 		tb.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
 	}
