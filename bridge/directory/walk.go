@@ -56,10 +56,11 @@ func (w *walk) join(ids []string, last bool) (done bool) {
 	return last
 }
 
-// steady reports whether the walk may go on, of so many entries as somebody counted. It goes by how far it came, and
-// not by how many entries it saw: those that are there for one page alone would have it go on for ever.
+// steady reports whether the walk may go on, of so many entries as somebody counted. It goes by how far it came and by
+// how many entries it saw, whichever is less: entries that are there for one page alone, or a page that comes again at
+// every offset, would have it go on for ever.
 func (w *walk) steady(counted int) bool {
-	return w.steps < maxSteps+stepsEach*max(counted, w.furthest)/w.page
+	return w.steps < maxSteps+stepsEach*max(counted, min(w.furthest, w.len()))/w.page
 }
 
 // unsteady is what changed too much for an answer.
