@@ -15,6 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -48,10 +49,38 @@ func (b testBridge) controlled(t *testing.T) string {
 	return file
 }
 
-// adoptions runs the command and returns what it says of each account, by its user name.
-func (b testBridge) adoptions(t *testing.T, file, path string, more ...string) map[string]bridge.Adoption {
+// adoptions has a bridge that is controlled take over what the tenant at a path may, as the command adopt does with --dry-run,
+// --undo or none, and returns what it says of each account, by its user name.
+func (b testBridge) adoptions(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
 	t.Helper()
-	out, told, code := command(t, "", append([]string{"adopt", "--yes", "--config", file, "--tenant", path, "--output", "json"}, more...)...)
+	mode := control.AdoptMode{DryRun: slices.Contains(flags, "--dry-run"), Undo: slices.Contains(flags, "--undo")}
+	all := map[string]bridge.Adoption{}
+	err := control.Adoptions(t.Context(), controlSocket(t, file), path, mode, func(line json.RawMessage) error {
+		var a bridge.Adoption
+		err := json.Unmarshal(line, &a)
+		all[a.Name] = a
+		return err
+	})
+	if err != nil {
+		t.Fatalf("the adoption ended with %v", err)
+	}
+	return all
+}
+
+// controlSocket is the control socket of a configuration.
+func controlSocket(t *testing.T, file string) string {
+	t.Helper()
+	c, problems := config.Load(file)
+	if len(problems) > 0 {
+		t.Fatalf("the configuration has problems: %v", problems)
+	}
+	return c.Admin.Socket
+}
+
+// runAdopt runs the command and returns what it says of each account, by its user name.
+func runAdopt(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
+	t.Helper()
+	out, told, code := command(t, "", append([]string{"adopt", "--yes", "--config", file, "--tenant", path, "--output", "json"}, flags...)...)
 	if code != 0 {
 		t.Fatalf("adopt ended with %d: %s%s", code, out, told)
 	}
@@ -115,15 +144,15 @@ func TestAdoptCommand(t *testing.T) {
 				}
 			}
 			before := b.user(t, ids["jane"].String())
-			compare("dry run", b.adoptions(t, file, b.realm, "--dry-run"))
+			compare("dry run", runAdopt(t, file, b.realm, "--dry-run"))
 			if after := b.user(t, ids["jane"].String()); len(after.Attributes) != len(before.Attributes) {
 				t.Errorf("the dry run changed %+v", after)
 			}
-			compare("run", b.adoptions(t, file, b.realm))
+			compare("run", runAdopt(t, file, b.realm))
 			for _, name := range []string{"jane", "linked", "other", "taken", "bare", "has-the-link"} {
 				want[name] = "own false "
 			}
-			compare("second run", b.adoptions(t, file, b.realm))
+			compare("second run", runAdopt(t, file, b.realm))
 			user := b.user(t, ids["jane"].String())
 			if user.Username != "jane" || user.Email != "jane@acme.test" || user.FirstName != "Old" || !slices.Equal(user.Attributes["externalId"], []string{"before-jane"}) || !user.Enabled {
 				t.Errorf("the adopted account = %+v", user)
@@ -161,7 +190,7 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 			}
 			guest := c.of["globex"].create(t, "/Users", `{"userName":"gus"}`)
 			c.admit(t, guest, "acme")
-			got := b.adoptions(t, b.controlled(t), tenant.OrganizationPath(b.realm, "acme"))
+			got := runAdopt(t, b.controlled(t), tenant.OrganizationPath(b.realm, "acme"))
 			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak", "gus": "a tenant owns it"} {
 				if got[name].Reason != want || (got[name].Outcome == bridge.Adopted) != (want == "") {
 					t.Errorf("%s is %+v, want %q", name, got[name], want)

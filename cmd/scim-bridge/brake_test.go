@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,8 +85,8 @@ func probeBrake(t *testing.T, server keycloaktest.Server) {
 		if stands := brake(t, file, path); !strings.HasPrefix(stands, "holding") {
 			t.Errorf("%s: the brake is said to be %q", kind, stands)
 		}
-		if out, told, code := command(t, "", "tenants", "lift", "--config", file, "--tenant", path); code != 0 || !strings.Contains(out, "is lifted until 20") {
-			t.Errorf("%s: tenants lift = %d, %s%s", kind, code, out, told)
+		if stands, err := control.Lift(t.Context(), controlSocket(t, file), path); err != nil || !strings.Contains(stands, "lifted until 20") {
+			t.Errorf("%s: the brake, lifted, is %q, %v", kind, stands, err)
 		}
 		if line := c.realm.metric(t, `scim_bridge_removals_held_total{tenant="`+path+`"}`); !strings.HasSuffix(line, " 3") {
 			t.Errorf("%s: of three removals that were held the metric says %q", kind, line)
@@ -171,15 +171,18 @@ func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
 	}
 }
 
-// brake is how the removal brake of a tenant of a running bridge stands, as the command shows it.
+// brake is how the removal brake of a tenant of a running bridge stands, as the commands show it.
 func brake(t *testing.T, file, path string) string {
 	t.Helper()
-	out, told, code := command(t, "", "tenants", "show", "--config", file, "--tenant", path, "--output", "json")
-	var shown control.Tenant
-	if err := json.Unmarshal([]byte(out), &shown); code != 0 || err != nil {
-		t.Fatalf("tenants show = %d, %v: %s", code, err, told)
+	all, err := control.Tenants(t.Context(), controlSocket(t, file))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return shown.RemovalBrake
+	i := slices.IndexFunc(all, func(one control.Tenant) bool { return one.Path == path })
+	if i < 0 {
+		t.Fatalf("there is no tenant %s in %v", path, all)
+	}
+	return all[i].RemovalBrake
 }
 
 // TestTheRemovalBrakeInARealmWithUsers: accounts that SCIM did not make count however young they are,

@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,27 +91,63 @@ func serveHandler(t *testing.T, server *httptest.Server, h http.Handler, b testB
 	return &client.Client{Base: server.URL + "/realms/" + b.realm + "/scim/v2", Token: b.Token, HTTP: http.DefaultClient}
 }
 
-// runSetup runs the command as an operator would.
-func runSetup(t *testing.T, server keycloaktest.Server, realm string, more ...string) app.Installed {
+// runSetup makes a realm fit and writes a configuration, as the command setup does with --yes, --relax-validators and
+// --allow-username-changes, and with these of its flags.
+func runSetup(t *testing.T, server keycloaktest.Server, realm string, flags ...string) app.Installed {
 	t.Helper()
-	return runSetupWith(t, append([]string{
-		"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
-		"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
-	}, more...))
+	s := app.Setup{URL: server.URL, Realm: realm, AdminRealm: "master"}
+	set := flag.NewFlagSet("setup", flag.ContinueOnError)
+	set.StringVar(&s.ClientID, "client-id", app.DefaultClientID, "")
+	set.StringVar(&s.Mapping, "mapping", "", "")
+	set.StringVar(&s.Organization, "organization", "", "")
+	set.BoolVar(&s.Every, "all-organizations", false, "")
+	set.BoolVar(&s.ManageRealm, "allow-manage-realm", false, "")
+	set.BoolVar(&s.Relax, "relax-validators", true, "")
+	set.BoolVar(&s.Usernames, "allow-username-changes", true, "")
+	set.BoolVar(&s.Feed, "change-feed", false, "")
+	set.StringVar(&s.Dir, "out", t.TempDir(), "")
+	set.StringVar(&s.Listen, "listen", "", "")
+	set.StringVar(&s.AdminListen, "admin-listen", "", "")
+	err := set.Parse(flags)
+	if err == nil {
+		err = s.Check()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.All(t.Context(), adminOf(t, server, realm))
+	if err != nil {
+		t.Fatalf("setup ended with %v", err)
+	}
+	return made
 }
 
-// runSetupWith is runSetup with all of its arguments.
-func runSetupWith(t *testing.T, args []string) app.Installed {
+// adminOf is a client of a realm with the administrator's account of the server.
+func adminOf(t *testing.T, server keycloaktest.Server, name string) *keycloak.Client {
 	t.Helper()
-	out, told, code := command(t, "", args...)
-	if code != 0 {
-		t.Fatalf("setup ended with %d:\n%s", code, told)
+	parsed, err := keycloak.ParseRealm(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var r app.Installed
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatalf("setup printed %q: %v", out, err)
+	return server.AdminClient(t, parsed)
+}
+
+// atRoot is the path of a file of the repository, wherever a test runs.
+func atRoot(t *testing.T, file string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return r
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, file)
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no directory above has a go.mod")
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // send sends a request with a JSON body, "" for none, and returns the answer's object.

@@ -72,16 +72,8 @@ func flagsOnly(args []string) []string {
 // TestEveryTestOfTheSecurityPageExists: what it says is tested, is.
 func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	deeper, err := filepath.Glob("../../*/*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	there := map[string]bool{}
-	for _, file := range append(files, deeper...) {
+	for _, file := range testFiles(t) {
 		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(readPage(t, file), -1) {
 			there[match[1]] = true
 		}
@@ -138,7 +130,20 @@ func pageOfCommands(root *cobra.Command) string {
 // compareGenerated compares a page with what it should say, or writes it.
 func compareGenerated(t *testing.T, file, want string) {
 	t.Helper()
-	if err := docs.Generated(file, want, *update, "go test ./cmd/scim-bridge -short -update -run Generated"); err != nil {
+	if err := docs.Generated(file, want, *update, "go test "+thisPackage(t)+" -short -update -run Generated"); err != nil {
 		t.Error(err)
 	}
+}
+
+// thisPackage is the package of the tests that run, for a command at the root of the repository.
+func thisPackage(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err == nil {
+		dir, err = filepath.Rel(atRoot(t, "."), dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "./" + filepath.ToSlash(dir)
 }

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,21 +201,32 @@ func constantText(e ast.Expr, constants map[string]string) (string, bool) {
 	return "", false
 }
 
-// remedyTests are the bodies of the tests of this package.
+// remedyTests are the bodies of the tests of the repository.
 func remedyTests(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	names, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		text := readPage(t, name)
-		for part := range strings.SplitSeq(text, "\nfunc ") {
+	for _, file := range testFiles(t) {
+		for part := range strings.SplitSeq(readPage(t, file), "\nfunc ") {
 			if test, _, ok := strings.Cut(part, "(t *testing.T)"); ok && strings.HasPrefix(test, "Test") {
 				out[test] = part
 			}
 		}
+	}
+	return out
+}
+
+// testFiles are the files of tests of the repository.
+func testFiles(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(atRoot(t, "."), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, "_test.go") {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

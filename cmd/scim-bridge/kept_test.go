@@ -382,7 +382,7 @@ func TestSetupProtectsByIds(t *testing.T) {
 			b := testBridge{admin: admin, realm: realm}
 			glass, admins := b.account(t, "break-glass", true), b.group(t, "admins", b.group(t, "ops", keycloak.GroupID{}))
 			flags := []string{"--protect-user", "Break-Glass", "--protect-group", "/ops/admins"}
-			b = newBridgeIn(t, server, realm, admin, nil, flags...)
+			b = newBridgeOf(t, setupCommand(t, server, realm, flags...), realm, admin, nil)
 			want := config.Protected{Users: []string{"id:" + glass.String()}, Groups: []config.GroupPath{config.GroupPath("id:" + admins.String())}}
 			if diff := cmp.Diff(want, b.config.Realms[realm].Protected); diff != "" {
 				t.Errorf("the configuration protects (-want +got):\n%s", diff)

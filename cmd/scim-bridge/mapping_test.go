@@ -34,7 +34,7 @@ const (
 // for it and that has the roles and the identity provider which the mapping names.
 func newMappedBridge(t *testing.T, server keycloaktest.Server, edits ...func(*config.Config)) testBridge {
 	t.Helper()
-	return newRoleBridge(t, server, "testdata/mapping.yaml", edits...)
+	return newRoleBridge(t, server, atRoot(t, "cmd/scim-bridge/testdata/mapping.yaml"), edits...)
 }
 
 // TestAMappedUserComesBack as it was sent, from the attributes that the mapping names.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
@@ -55,16 +55,25 @@ func (c customers) add(t *testing.T, admin *keycloak.Client, alias string) {
 	c.ids[alias] = id
 }
 
-// token runs tokens new for an organization.
+// token gives an organization another token, as the command tokens new does.
 func (c customers) token(t *testing.T, alias string) testBridge {
 	t.Helper()
-	out, told, code := command(t, "", "tokens", "new", "--config", c.realm.file, "--organization", alias, "--output", "json")
-	var made app.Installed
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
-		t.Fatalf("tokens new ended with %d, %v:\n%s", code, err, told)
+	o, err := c.realm.admin.Organization(t.Context(), c.ids[alias])
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := o.Attributes[auth.AttrCredentials]
+	text, keyID, sum := auth.NewToken()
+	token := tenant.Token{Name: fmt.Sprintf("%s-%d", app.TokenName, len(entries)+1), KeyID: keyID, SHA256: sum, Scopes: tenant.AllScopes, Expires: time.Now().UTC().AddDate(1, 0, 0).Truncate(time.Second)}
+	entry, err := auth.Entry([]byte(c.realm.config.Realms[c.realm.realm].CredentialKey.Reveal()), o.ID, token)
+	if err == nil {
+		err = c.realm.admin.SetOrganizationAttribute(t.Context(), c.ids[alias], auth.AttrCredentials, append(slices.Clone(entries), entry))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	b := c.realm.at(c.realm.realm + "/organizations/" + alias)
-	b.Token = made.Token
+	b.Token = text
 	return b
 }
 

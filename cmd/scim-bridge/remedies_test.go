@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -131,17 +131,16 @@ func (p patient) obey(t *testing.T, line string) (dir string) {
 // findingsAt are what doctor finds of a tenant, "" for all of them.
 func (p patient) findingsAt(t *testing.T, path string) []realm.Finding {
 	t.Helper()
-	args := []string{"doctor", "--config", p.file, "--output", "json"}
-	if path != "" {
-		args = append(args, "--tenant", path)
+	c, problems := config.Load(p.file)
+	if len(problems) > 0 {
+		t.Fatalf("the configuration has problems: %v", problems)
 	}
-	out, told, code := command(t, "", args...)
-	var answer struct{ Tenants []app.Diagnosis }
-	if err := json.Unmarshal([]byte(out), &answer); err != nil {
-		t.Fatalf("doctor ended with %d: %v %s%s", code, err, out, told)
+	found, err := app.Diagnose(t.Context(), c, path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var all []realm.Finding
-	for _, d := range answer.Tenants {
+	for _, d := range found {
 		all = append(all, d.Findings...)
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -59,14 +60,18 @@ func (l *logLines) add(line string, end bool) {
 // freeAddresses are those of the two listeners.
 func freeAddresses(t *testing.T) (listen, adminListen string) {
 	t.Helper()
-	listen, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
+	var out [2]string
+	for i := range out {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err == nil {
+			out[i] = l.Addr().String()
+			err = l.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if adminListen, err = freeAddress(); err != nil {
-		t.Fatal(err)
-	}
-	return listen, adminListen
+	return out[0], out[1]
 }
 
 // newServed sets a realm up, starts the program on the configuration that setup wrote, and

@@ -47,15 +47,29 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
 	t.Helper()
 	realm := keycloaktest.RandomRealm()
-	admin, err := app.Administrator{Realm: "master", Name: server.Admin, Password: server.Password}.Client(server.URL, realm)
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := adminOf(t, server, realm)
 	if err := admin.CreateRealmOfTests(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })
 	return realm, admin
+}
+
+// setupCommand runs the command as an operator would.
+func setupCommand(t *testing.T, server keycloaktest.Server, realm string, more ...string) app.Installed {
+	t.Helper()
+	out, told, code := command(t, "", append([]string{
+		"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
+		"--yes", "--relax-validators", "--allow-username-changes", "--out", t.TempDir(), "--output", "json",
+	}, more...)...)
+	if code != 0 {
+		t.Fatalf("setup ended with %d:\n%s", code, told)
+	}
+	var made app.Installed
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		t.Fatalf("setup printed %q: %v", out, err)
+	}
+	return made
 }
 
 // TestSetupAsksAndIsIdempotent: it changes nothing without a yes, and nothing the
@@ -131,7 +145,7 @@ func TestSetupWritesForTheOwnerAlone(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := newEmptyRealm(t, server)
-	made := runSetup(t, server, realm)
+	made := setupCommand(t, server, realm)
 	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), app.SecretName)} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {
