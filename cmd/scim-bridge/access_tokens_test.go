@@ -18,7 +18,6 @@ const (
 	entraIssuer  = "https://login.microsoftonline.com/5f6f6a3e-0000-4000-8000-000000000001/v2.0"
 	entraApp     = "api://5f6f6a3e-0000-4000-8000-000000000002"
 	entraSubject = "5f6f6a3e-0000-4000-8000-000000000003" // object id of the service principal that provisions
-	bridgeScope  = "scim-bridge"
 )
 
 // audience is the mapper that docs/guides/credentials.md asks for.

@@ -79,9 +79,9 @@ func (p patient) profile(t *testing.T, change func(*keycloak.UserProfile)) {
 }
 
 // write changes a file beside the configuration.
-func (p testBridge) write(t *testing.T, name string, change func(string) string) {
+func (b testBridge) write(t *testing.T, name string, change func(string) string) {
 	t.Helper()
-	file := filepath.Join(filepath.Dir(p.file), name)
+	file := filepath.Join(filepath.Dir(b.file), name)
 	data, err := os.ReadFile(file)
 	if err == nil {
 		err = os.WriteFile(file, []byte(change(string(data))), 0o600)
