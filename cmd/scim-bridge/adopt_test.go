@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -435,7 +436,7 @@ func TestSecurity_14_NoIdIsClaimedTwice(t *testing.T) {
 			answers := make(chan int)
 			for _, b := range []testBridge{acme, c.realm, acme, c.realm} {
 				go func() {
-					_, err := b.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"two"}`))
+					_, err := b.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(`{"userName":"two"}`))
 					answers <- client.StatusOf(err)
 				}()
 			}
@@ -526,11 +527,11 @@ func TestAdoptionsAtOnce(t *testing.T) {
 		c.admit(t, id.String(), "acme")
 		answers := make(chan error, 2)
 		go func() {
-			_, err := b.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"`+name+`","externalId":"`+name+`"}`))
+			_, err := b.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(`{"userName":"`+name+`","externalId":"`+name+`"}`))
 			answers <- err
 		}()
 		go func() {
-			_, err := b.Do(t.Context(), http.MethodPatch, "/Users/"+id.String(), jsonText(patchBody(`{"op":"add","path":"externalId","value":"`+name+`"}`)))
+			_, err := b.Do(t.Context(), http.MethodPatch, "/Users/"+id.String(), json.RawMessage(patchBody(`{"op":"add","path":"externalId","value":"`+name+`"}`)))
 			answers <- err
 		}()
 		for range 2 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -191,7 +192,7 @@ func TestCallsOfAnswers(t *testing.T) {
 				}, []string{getUser, join}},
 			} {
 				slices.Sort(c.want)
-				if diff := cmp.Diff(c.want, b.calls(c.work), equateEmpty()); diff != "" {
+				if diff := cmp.Diff(c.want, b.calls(c.work), cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%s makes other calls (-want +got):\n%s", c.name, diff)
 				}
 			}

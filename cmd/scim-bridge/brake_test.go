@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -73,7 +74,7 @@ func probeBrake(t *testing.T, server keycloaktest.Server) {
 		for i := range len(ways) {
 			err := remove(most + i)
 			var e *client.Error
-			if !asClientError(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter < 50*time.Minute || !strings.Contains(e.Detail, "removal brake") {
+			if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter < 50*time.Minute || !strings.Contains(e.Detail, "removal brake") {
 				t.Errorf("%s: %s past the brake = %v, want 503 that names it", kind, ways[(most+i)%len(ways)].name, err)
 			}
 			if user := b.must(t, http.MethodGet, "/Users/"+ids[most+i], ""); user["active"] != true {

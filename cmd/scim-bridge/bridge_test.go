@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -11,8 +10,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap"
 	logtest "go.uber.org/zap/zaptest/observer"
 
@@ -175,12 +172,3 @@ func exchange(t *testing.T, req *http.Request) (status int, header http.Header, 
 	}
 	return res.StatusCode, res.Header, string(data)
 }
-
-// equateEmpty takes nil for an empty list.
-func equateEmpty() cmp.Option { return cmpopts.EquateEmpty() }
-
-// jsonText is a body that is JSON already.
-func jsonText(text string) json.RawMessage { return json.RawMessage(text) }
-
-// asClientError finds the answer of a request that failed.
-func asClientError(err error, to **client.Error) bool { return errors.As(err, to) }

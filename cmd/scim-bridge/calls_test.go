@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -99,7 +100,7 @@ func TestCallsPerOperation(t *testing.T) {
 	} {
 		got := b.calls(func() { b.must(t, c.method, c.path, c.body) })
 		want := slices.Sorted(slices.Values(c.want))
-		if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s makes other calls (-want +got):\n%s", c.name, diff)
 		}
 	}

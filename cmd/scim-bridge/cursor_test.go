@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -222,7 +223,7 @@ func TestRFC9865_ACursorIsBound(t *testing.T) {
 		switch {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: %v", tt.name, err)
-		case tt.want != "" && (!asClientError(err, &e) || e.Status != http.StatusBadRequest || e.Type != tt.want):
+		case tt.want != "" && (!errors.As(err, &e) || e.Status != http.StatusBadRequest || e.Type != tt.want):
 			t.Errorf("%s: %v, want 400 %s", tt.name, err, tt.want)
 		}
 	}
@@ -236,7 +237,7 @@ func TestRFC9865_ACursorExpires(t *testing.T) {
 	cursor, _ := b.must(t, http.MethodGet, "/Users?cursor=&count=1", "")["nextCursor"].(string)
 	_, err := b.send(t, http.MethodGet, "/Users?count=1&cursor="+cursor, "")
 	var e *client.Error
-	if !asClientError(err, &e) || e.Type != "expiredCursor" {
+	if !errors.As(err, &e) || e.Type != "expiredCursor" {
 		t.Errorf("a cursor whose time is over = %v, want 400 expiredCursor", err)
 	}
 }

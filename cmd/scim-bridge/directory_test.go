@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -213,7 +214,7 @@ func (p population) compare(t *testing.T, text, by, order string) {
 			slices.Sort(got)
 			slices.Sort(want)
 		}
-		if diff := gocmp.Diff(want, got, equateEmpty()); diff != "" {
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s%s?filter=%s&sortBy=%s&sortOrder=%s (-want +got):\n%s", p.realm, p.endpoint, filtered, by, order, diff)
 		}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,7 +65,7 @@ func TestAFaultOfKeycloakIsAnOutageAndNeverAWrongAnswer(t *testing.T) {
 func checkFault(t *testing.T, err error, status int, retry time.Duration) {
 	t.Helper()
 	var e *client.Error
-	if !asClientError(err, &e) || e.Status != status || e.RetryAfter < retry || e.Detail == "" {
+	if !errors.As(err, &e) || e.Status != status || e.RetryAfter < retry || e.Detail == "" {
 		t.Errorf("answer = %+v, want %d with a detail and a Retry-After of %v at least", err, status, retry)
 	}
 	for _, internal := range []string{"html", "127.0.0.1", "/admin", "panic"} {
@@ -151,13 +153,13 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 		t.Error("a realm that nobody could look at counts as fit")
 	}
 	early := serveHandler(t, newListener(), a.Handler, b.testBridge)
-	_, err := early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane))
+	_, err := early.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(createJane))
 	checkFault(t, err, 503, time.Second)
 	b.fake.ClearFaults()
 	if !a.Watcher.Look(t.Context()) {
 		t.Error("the realm does not count as fit though Keycloak is back")
 	}
-	if _, err := early.Do(t.Context(), http.MethodPost, "/Users", jsonText(createJane)); err != nil {
+	if _, err := early.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(createJane)); err != nil {
 		t.Errorf("POST after the outage: %v", err)
 	}
 }

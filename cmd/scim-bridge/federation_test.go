@@ -269,7 +269,7 @@ func (f federated) probe(t *testing.T, kind string, row federationRow) string {
 		status, code = http.StatusForbidden, "[federation-keeps]"
 	}
 	told := &client.Error{}
-	if !asClientError(err, &told) || told.Status != status || !strings.Contains(told.Detail, code) || !strings.Contains(told.Detail, fmt.Sprintf("%q", corp)) {
+	if !errors.As(err, &told) || told.Status != status || !strings.Contains(told.Detail, code) || !strings.Contains(told.Detail, fmt.Sprintf("%q", corp)) {
 		t.Errorf("%s: %v, want %d that names the federation", what, err, status)
 	}
 	for _, misleading := range []string{"scim.", "adopt", "profile", "changes were made", "setup"} {

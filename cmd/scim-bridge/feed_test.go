@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -162,7 +164,7 @@ func (o *other) compareList(endpoint, name, part string, want []string) {
 	}
 	slices.Sort(got)
 	slices.Sort(want)
-	if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		o.t.Fatalf("%s are others than Keycloak has (-want +got):\n%s", endpoint, diff)
 	}
 }
@@ -268,7 +270,7 @@ func TestCallsWithAChangeFeed(t *testing.T) {
 		}, []string{"GET /users/{id}", "PUT /users/{id}", events, look, look, events, look}},
 	} {
 		want := slices.Sorted(slices.Values(c.want))
-		if diff := cmp.Diff(want, b.calls(c.work), equateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, b.calls(c.work), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: other calls (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -287,7 +289,7 @@ func TestAFeedThatFails(t *testing.T) {
 	fake.Inject(keycloaktest.Fault{Op: events, Status: http.StatusServiceUnavailable})
 	_, err := b.send(t, http.MethodGet, query, "")
 	var e *client.Error
-	if !asClientError(err, &e) || e.Status != http.StatusServiceUnavailable {
+	if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable {
 		t.Errorf("without an answer about events a search = %v, want 503", err)
 	}
 	fake.ClearFaults()
@@ -332,7 +334,7 @@ func TestAnIndexNamesWhoCannotBeRead(t *testing.T) {
 	write([]string{whole[0][:len(whole[0])-3]})
 	_, err = b.send(t, http.MethodGet, "/Users?filter=title+pr&sortBy=title", "")
 	var e *client.Error
-	if !asClientError(err, &e) || e.Status != http.StatusInternalServerError || !strings.Contains(e.Detail, text) {
+	if !errors.As(err, &e) || e.Status != http.StatusInternalServerError || !strings.Contains(e.Detail, text) {
 		t.Errorf("a search among users of whom one is damaged = %v, want 500 that names it", err)
 	}
 	write(whole)
@@ -398,7 +400,7 @@ func TestAMemberIsNoTermOfTheIndex(t *testing.T) {
 		switch {
 		case want == "" && err != nil:
 			t.Errorf("%s: %v", text, err)
-		case want != "" && (!asClientError(err, &e) || e.Type != want):
+		case want != "" && (!errors.As(err, &e) || e.Type != want):
 			t.Errorf("%s: %v, want 400 %s", text, err, want)
 		}
 	}

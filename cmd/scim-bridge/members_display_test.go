@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -36,7 +37,7 @@ func TestMembersAreRemovedByTheirDisplay(t *testing.T) {
 			for i := range want {
 				want[i] += "-" + name + "@acme.test"
 			}
-			if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s: the members differ (-want +got):\n%s", name, diff)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -67,7 +68,7 @@ func TestCallsPerOperationOfAnOrganization(t *testing.T) {
 	} {
 		got := b.calls(func() { b.must(t, call.method, call.path, call.body) })
 		want := slices.Sorted(slices.Values(call.want))
-		if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s makes other calls (-want +got):\n%s", call.name, diff)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -138,7 +139,7 @@ func (b testBridge) refused(t *testing.T, status int, method, path, body string)
 	t.Helper()
 	object, err := b.send(t, method, path, body)
 	var e *client.Error
-	if !asClientError(err, &e) || e.Status != status {
+	if !errors.As(err, &e) || e.Status != status {
 		t.Errorf("%s %s = %v, %v, want %d", method, path, object, err, status)
 		return ""
 	}

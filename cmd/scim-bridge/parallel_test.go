@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -62,7 +63,7 @@ func (b testBridge) each(t *testing.T, ids []string, body func(id string) string
 	var g errgroup.Group
 	for _, id := range ids {
 		g.Go(func() error {
-			_, err := b.Do(t.Context(), http.MethodPatch, path, jsonText(body(id)))
+			_, err := b.Do(t.Context(), http.MethodPatch, path, json.RawMessage(body(id)))
 			return err
 		})
 	}

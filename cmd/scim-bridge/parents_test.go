@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -210,7 +211,7 @@ func TestSecurity_43_AForeignGroupCostsTheSameCalls(t *testing.T) {
 	for _, a := range pathAttacks("/Groups", "displayName") {
 		want := calls(a, absentID)
 		for what, id := range ids {
-			if diff := cmp.Diff(want, calls(a, id), equateEmpty()); diff != "" {
+			if diff := cmp.Diff(want, calls(a, id), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s in %s %s %s makes other calls than nobody (-nobody +foreign):\n%s", what, a.method, a.path, a.body, diff)
 			}
 		}

@@ -122,7 +122,7 @@ func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := created["id"].(string)
-	held := b.held(t, id)
+	held := b.user(t, id)
 	held.Attributes["scim.remainder"] = []string{held.Attributes["scim.remainder"][0] + "x"}
 	parsed, err := keycloak.ParseUserID(id)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -33,7 +34,7 @@ func TestRFC_063_TooManyToIndexAreRefused(t *testing.T) {
 	for _, query := range []string{scan, "/Users?sortBy=userName", "/Users?cursor="} {
 		_, err := b.send(t, http.MethodGet, query, "")
 		var e *client.Error
-		if !asClientError(err, &e) || e.Status != http.StatusBadRequest || e.Type != "tooMany" || !strings.Contains(e.Detail, "userName") || !strings.Contains(e.Detail, "more memory") {
+		if !errors.As(err, &e) || e.Status != http.StatusBadRequest || e.Type != "tooMany" || !strings.Contains(e.Detail, "userName") || !strings.Contains(e.Detail, "more memory") {
 			t.Errorf("%s over 300 users = %v, want 400 tooMany that says what to do", query, err)
 		}
 	}

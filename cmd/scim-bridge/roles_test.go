@@ -366,7 +366,7 @@ func TestLinks(t *testing.T) {
 			var g errgroup.Group
 			for i := range 8 {
 				g.Go(func() error {
-					_, err := b.Do(t.Context(), http.MethodPost, "/Users", jsonText(fmt.Sprintf(`{"userName":"user%d","externalId":"same"}`, i)))
+					_, err := b.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(fmt.Sprintf(`{"userName":"user%d","externalId":"same"}`, i)))
 					if err != nil && client.StatusOf(err) != http.StatusConflict {
 						return err
 					}

@@ -80,7 +80,7 @@ func TestAReplaceClearsWhatItLeavesOut(t *testing.T) {
 	if _, err = b.send(t, http.MethodPatch, "/Users/"+id, `{"Operations":[{"op":"remove","path":"name.givenName"},{"op":"remove","path":"emails"}]}`); err != nil {
 		t.Fatal(err)
 	}
-	held := b.held(t, id)
+	held := b.user(t, id)
 	if held.FirstName != "" || held.LastName != " O'Neil" || held.Email != "" || len(held.Attributes["scim.emails"]) != 0 {
 		t.Errorf("Keycloak holds %+v, want no first name and no address, and the last name", held)
 	}
@@ -92,7 +92,7 @@ func TestAReplaceClearsWhatItLeavesOut(t *testing.T) {
 	if diff := cmp.Diff(want, written(replaced)); diff != "" {
 		t.Errorf("the answer differs (-want +got):\n%s", diff)
 	}
-	held = b.held(t, id)
+	held = b.user(t, id)
 	if held.Username != "jane2" || held.LastName != "" || held.Attributes["scim.remainder"] != nil || held.Attributes["displayName"] != nil {
 		t.Errorf("Keycloak holds %+v, want nothing but the name and externalId", held)
 	}
@@ -116,7 +116,7 @@ func TestAChangeOfFieldsLeavesForeignAttributesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := created["id"].(string)
-	held := b.held(t, id)
+	held := b.user(t, id)
 	held.Attributes["badge"] = []string{"B-17"}
 	parsed, err := keycloak.ParseUserID(id)
 	if err != nil {
@@ -134,22 +134,8 @@ func TestAChangeOfFieldsLeavesForeignAttributesAlone(t *testing.T) {
 		if _, err := b.send(t, http.MethodPatch, "/Users/"+id, `{"Operations":[`+op+`]}`); err != nil {
 			t.Fatalf("%s: %v", op, err)
 		}
-		if got := b.held(t, id).Attributes["badge"]; len(got) != 1 || got[0] != "B-17" {
+		if got := b.user(t, id).Attributes["badge"]; len(got) != 1 || got[0] != "B-17" {
 			t.Errorf("after %.60s the foreign attribute is %q", op, got)
 		}
 	}
-}
-
-// held is the user as Keycloak holds it.
-func (b testBridge) held(t *testing.T, id string) keycloak.User {
-	t.Helper()
-	parsed, err := keycloak.ParseUserID(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := b.admin.User(t.Context(), parsed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }

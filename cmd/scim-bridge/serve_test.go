@@ -160,7 +160,7 @@ func TestServeDrainsOnSIGTERM(t *testing.T) {
 	reached := fake.Inject(keycloaktest.Fault{Op: "POST /users", Hold: release})
 	answered := make(chan error, 1)
 	go func() {
-		_, err := s.Do(context.WithoutCancel(t.Context()), http.MethodPost, "/Users", jsonText(createJane))
+		_, err := s.Do(context.WithoutCancel(t.Context()), http.MethodPost, "/Users", json.RawMessage(createJane))
 		answered <- err
 	}()
 	<-reached
@@ -194,7 +194,7 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	s := newServed(t, fake.Server())
 	body := `{"userName":"secretjane","externalId":"secretext","name":{"givenName":"Secretname"},"emails":[{"value":"secret@mail.test","primary":true}],"password":"secretpassword"}`
 	for range 2 { // the second is a conflict
-		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", jsonText(body))
+		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(body))
 	}
 	if _, err := s.Find(t.Context(), "/Users", `userName eq "secretjane"`, ""); err != nil {
 		t.Error(err)
@@ -244,7 +244,7 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, keycloaktest.NewFake(t).Server())
-	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", jsonText(`{"userName":"jane","password":"x"}`)); err != nil {
+	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(`{"userName":"jane","password":"x"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Do(t.Context(), http.MethodGet, "/Users?sortBy=userName", nil); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -243,7 +244,7 @@ func TestAFilterForTheWorkAddressFindsAUserWithoutOne(t *testing.T) {
 					for _, user := range found {
 						got = append(got, user["id"].(string))
 					}
-					if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+					if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 						t.Errorf("%s (-want +got):\n%s", text, diff)
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/server"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -260,7 +261,7 @@ func TestSecurity_2_AForeignIdCostsTheSameCalls(t *testing.T) {
 					slices.Sort(got)
 					slices.Sort(want)
 				}
-				if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%s in %s %s %s makes other calls than nobody (-nobody +foreign):\n%s", what, a.method, a.path, a.body, diff)
 				}
 			}
@@ -275,7 +276,7 @@ func TestSecurity_2_AForeignIdCostsTheSameCalls(t *testing.T) {
 		want, got := calls(a("nobody"), absentID), calls(a("gus@globex.test"), absentID)
 		slices.Sort(want)
 		slices.Sort(got)
-		if diff := cmp.Diff(want, got, equateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s of another's user makes other calls than of nobody's:\n%s", filter, diff)
 		}
 	}
