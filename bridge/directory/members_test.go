@@ -115,8 +115,8 @@ func TestMembersAreReadOnceAndFollowed(t *testing.T) {
 	})
 }
 
-// TestWhoLeavesAnOrganizationLeavesItsGroups, of which no event tells.
-func TestWhoLeavesAnOrganizationLeavesItsGroups(t *testing.T) {
+// TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization, of which no event tells.
+func TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		x := newTeam(t, 2, 1<<24)
