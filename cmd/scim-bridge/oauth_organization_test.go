@@ -73,7 +73,7 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 				{http.MethodGet, "/Users", ""},
 				{http.MethodGet, "/Users/" + id, ""},
 				{http.MethodPost, "/Users", `{"userName":"mallory"}`},
-				{http.MethodPatch, "/Users/" + id, patchBody(deactivation)},
+				{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"replace","path":"active","value":false}`)},
 				{http.MethodDelete, "/Users/" + id, ""},
 			} {
 				if detail := other.with(bearer).refused(t, http.StatusUnauthorized, request[0], request[1], request[2]); !strings.Contains(detail, "[credential-invalid]") {
@@ -84,7 +84,7 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 		if !enabled(t, adminGet(t, kc, account)) {
 			t.Errorf("%s: another endpoint disabled the account", name)
 		}
-		if got := entra.must(t, http.MethodPatch, "/Users/"+id, patchBody(deactivation)); got["active"] != false {
+		if got := entra.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":false}`)); got["active"] != false {
 			t.Errorf("%s: the deactivation answers %v", name, got)
 		}
 		if got := adminGet(t, kc, account); enabled(t, got) {
