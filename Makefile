@@ -40,21 +40,22 @@ test-versions: lint ## Run every test on every supported Keycloak, before a rele
 	    $(RUN) -- $(GO) test -race -shuffle=on -timeout 40m $$part ./...; \
 	  done; \
 	  KEYCLOAK_FEATURES=admin-fine-grained-authz:v1 $(RUN) -- \
-	    $(GO) test -race ./cmd/scim-bridge -run TestSecurity_39_TheFirstVersionOfPermissions; \
+	    $(GO) test -race ./bridge/guard -run TestSecurity_39_TheFirstVersionOfPermissions; \
 	done
 
 .PHONY: faults
 faults: ## Run the fault suite at length: 1,200 faults and 100 kills, about six minutes
-	$(RUN) -- $(GO) test -timeout 30m ./cmd/scim-bridge -run 'TestFaults|TestKills|TestKeycloakIsRestarted|TestAnImportThatIsKilled' -v -args -faults 1200 -kills 100
+	$(RUN) -- $(GO) test -timeout 30m ./bridge/apply -run 'TestFaults|TestKills|TestKeycloakIsRestarted' -v -args -faults 1200 -kills 100
+	$(RUN) -- $(GO) test -timeout 30m ./cmd/scim-bridge -run TestAnImportThatIsKilled -v
 
 # rapid makes a fifth of the checks in -short.
 .PHONY: walls
 walls: ## Run the property test of the walls at length: a thousand histories, about five minutes
-	$(GO) test -short -timeout 60m ./cmd/scim-bridge -run TestSecurity_56 -v -args -rapid.checks 5000
+	$(GO) test -short -timeout 60m ./bridge/guard -run TestSecurity_56 -v -args -rapid.checks 5000
 
 .PHONY: interop
 interop: ## Try the published client libraries, and write what they find into docs/reference/interop.md and .json
-	$(RUN) -- $(GO) test -timeout 60m ./cmd/scim-bridge -run 'TestInterop$$' -v -args -update
+	$(RUN) -- $(GO) test -timeout 60m ./bridge -run 'TestInterop$$' -v -args -update
 
 .PHONY: unit
 unit: ## Run the tests that need no Keycloak
@@ -80,7 +81,7 @@ test-node: ## Run the Helm guide on a real node, with the image, before a releas
 lint: ## Check formatting, the linters' rules, and that links, commands, flags, settings, metrics and errors of the docs are there
 	$(LINT) run ./...
 	$(GO) test ./docs ./config ./charts -run 'Link|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
-	$(GO) test ./bridge/server ./cmd/scim-bridge -short -run 'Documented|Generated|OfTheDocs'
+	$(GO) test ./bridge ./bridge/plan ./bridge/server ./cmd/scim-bridge ./scim/scimtest -short -run 'Documented|Generated|OfTheDocs'
 
 .PHONY: build
 build: ## Build the static binary bin/scim-bridge

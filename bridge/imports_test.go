@@ -61,6 +61,10 @@ func rooms() map[string][]string {
 		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/observe", "scim/..."},
 		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "config"),
+		// It is for tests: no room may import it.
+		"bridge/app/apptest": {
+			"bridge", "bridge/app", "bridge/auth", "bridge/auth/authtest", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/server", "bridge/tenant", "config", "docs", "keycloak", "keycloak/keycloaktest", "scim", "scim/client",
+		},
 		"cmd/scim-bridge": {"bridge/app", "bridge/control", "config", "scim/...", "keycloak"},
 
 		"cmd/scim-bench":            {},

@@ -62,7 +62,7 @@ func TestMappingJSONSchemaJudgesAsTheReaderDoes(t *testing.T) {
 		}
 		return schema.Validate(value)
 	}
-	if err := judge("../cmd/scim-bridge/testdata/mapping.yaml"); err != nil {
+	if err := judge("../bridge/mapping/testdata/mapping.yaml"); err != nil {
 		t.Errorf("a mapping without a problem: %v", err)
 	}
 	for _, name := range []string{

@@ -18,7 +18,7 @@ import (
 
 // TestEveryErrorIsDocumented: each code of an error has one row on the page of errors, with an anchor of its name, the
 // status and the scimTypes that it has in the source, a cause and what each of two readers can do; no error is without
-// a code. That a row has no other scimType, cmd/scim-bridge tests, where each is provoked.
+// a code. That a row has no other scimType, bridge tests, where each is provoked.
 func TestEveryErrorIsDocumented(t *testing.T) {
 	t.Parallel()
 	codes := errorCodes(t)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestWhatAFederationKeeps holds the refusals that are made before a write against what Keycloak does
-// (TestUsersOfADirectory in cmd/scim-bridge measures that).
+// (TestUsersOfADirectory in bridge/directory measures that).
 func TestWhatAFederationKeeps(t *testing.T) {
 	t.Parallel()
 	readOnly := keycloak.Federation{LDAP: true, Enabled: true, Imports: true, EditMode: keycloak.EditReadOnly}

@@ -71,7 +71,7 @@ func BenchmarkMapping(b *testing.B) {
 
 // BenchmarkCompile is what a change of a mapping file costs.
 func BenchmarkCompile(b *testing.B) {
-	data, err := os.ReadFile("../../cmd/scim-bridge/testdata/mapping.yaml")
+	data, err := os.ReadFile("testdata/mapping.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package mapping_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,12 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
-
-var update = flag.Bool("update", false, "write the problems into the fixtures; read the difference before you commit it")
 
 // compile compiles a text; the problems lack the name of the file.
 func compile(data []byte) (m *mapping.Mapping, problems []string) {
@@ -49,7 +47,7 @@ func TestCompileReportsTheMistake(t *testing.T) {
 			}
 		}
 		m, got := compile(data)
-		if *update {
+		if *apptest.Update {
 			rewrite(t, file, data, got)
 			continue
 		}

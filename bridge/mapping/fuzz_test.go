@@ -33,7 +33,7 @@ func FuzzCompile(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range append(files, "../../cmd/scim-bridge/testdata/mapping.yaml") {
+	for _, file := range append(files, "testdata/mapping.yaml") {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)

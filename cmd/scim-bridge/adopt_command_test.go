@@ -4,78 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
-
-// controlled lets commands reach a bridge of the test, and returns the configuration for them.
-func (b testBridge) controlled(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "scim") //nolint:usetesting // the path of a socket must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	listener, err := control.Listen(t.Context(), socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := app.NewServer(b.app.Control(), app.AdminTimeout)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
-	text, err := os.ReadFile(b.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = regexp.MustCompile(`(?m)^  socket: .*\n`).ReplaceAll(text, nil)
-	text = []byte(strings.Replace(string(text), "\nadmin:", "\nadmin: # for a test\n  socket: "+socket+"\n#", 1))
-	file := filepath.Join(filepath.Dir(b.file), "controlled.yaml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// adoptions has a bridge that is controlled take over what the tenant at a path may, as the command adopt does with --dry-run,
-// --undo or none, and returns what it says of each account, by its user name.
-func (b testBridge) adoptions(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
-	t.Helper()
-	mode := control.AdoptMode{DryRun: slices.Contains(flags, "--dry-run"), Undo: slices.Contains(flags, "--undo")}
-	all := map[string]bridge.Adoption{}
-	err := control.Adoptions(t.Context(), controlSocket(t, file), path, mode, func(line json.RawMessage) error {
-		var a bridge.Adoption
-		err := json.Unmarshal(line, &a)
-		all[a.Name] = a
-		return err
-	})
-	if err != nil {
-		t.Fatalf("the adoption ended with %v", err)
-	}
-	return all
-}
-
-// controlSocket is the control socket of a configuration.
-func controlSocket(t *testing.T, file string) string {
-	t.Helper()
-	c, problems := config.Load(file)
-	if len(problems) > 0 {
-		t.Fatalf("the configuration has problems: %v", problems)
-	}
-	return c.Admin.Socket
-}
 
 // runAdopt runs the command and returns what it says of each account, by its user name.
 func runAdopt(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
@@ -99,33 +39,33 @@ func runAdopt(t *testing.T, file, path string, flags ...string) map[string]bridg
 // and refused, and why; without --dry-run it does that, and once more changes nothing.
 func TestAdoptCommand(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			b := newRoleBridge(t, server, mappingFile(t, linkMapping))
-			own := b.create(t, "/Users", `{"userName":"own","externalId":"own"}`)
+			b := apptest.NewRoleBridge(t, server, apptest.MappingFile(t, apptest.LinkMapping))
+			own := b.Create(t, "/Users", `{"userName":"own","externalId":"own"}`)
 			ids := map[string]keycloak.UserID{}
 			for _, name := range []string{"admin", "fresh", "jane", "linked", "other", "taken"} {
-				ids[name] = b.account(t, name, false)
+				ids[name] = b.MakeAccount(t, name, false)
 			}
 			for name, link := range map[string]string{"linked": "before-linked", "other": "somebody", "own": "before-taken"} {
 				id := ids[name]
 				if name == "own" {
-					id = b.account(t, "has-the-link", false)
+					id = b.MakeAccount(t, "has-the-link", false)
 				}
-				if err := b.admin.AddLink(t.Context(), id, keycloak.Link{IdentityProvider: "corp", UserID: link}); err != nil {
+				if err := b.Admin.AddLink(t.Context(), id, keycloak.Link{IdentityProvider: "corp", UserID: link}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			bare, err := b.admin.CreateUser(t.Context(), keycloak.NewUser{Username: "bare", Enabled: true})
+			bare, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: "bare", Enabled: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.grant(t, ids["admin"], b.known(t, right("view-users")))
-			b.look(t)
-			b.grant(t, ids["fresh"], b.known(t, right("view-users"))) // since the look
-			file := b.controlled(t)
+			b.Grant(t, ids["admin"], b.KnownRole(t, apptest.ManagementRole("view-users")))
+			b.Look(t)
+			b.Grant(t, ids["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the look
+			file := b.Controlled(t)
 			want := map[string]string{
 				"own": "own false ", "admin": "refused false it is protected", "fresh": "refused false it is protected: it has rights of realm-management since the last look: query-groups, query-users, view-users",
 				"jane": "adopted true ", "linked": "adopted true ", "other": "adopted false not linked: it is linked to the identity provider as somebody else",
@@ -143,17 +83,17 @@ func TestAdoptCommand(t *testing.T) {
 					t.Errorf("%s: there are %d accounts, want %d", when, len(got), len(want))
 				}
 			}
-			before := b.user(t, ids["jane"].String())
-			compare("dry run", runAdopt(t, file, b.realm, "--dry-run"))
-			if after := b.user(t, ids["jane"].String()); len(after.Attributes) != len(before.Attributes) {
+			before := b.InKeycloak(t, ids["jane"].String())
+			compare("dry run", runAdopt(t, file, b.Realm, "--dry-run"))
+			if after := b.InKeycloak(t, ids["jane"].String()); len(after.Attributes) != len(before.Attributes) {
 				t.Errorf("the dry run changed %+v", after)
 			}
-			compare("run", runAdopt(t, file, b.realm))
+			compare("run", runAdopt(t, file, b.Realm))
 			for _, name := range []string{"jane", "linked", "other", "taken", "bare", "has-the-link"} {
 				want[name] = "own false "
 			}
-			compare("second run", runAdopt(t, file, b.realm))
-			user := b.user(t, ids["jane"].String())
+			compare("second run", runAdopt(t, file, b.Realm))
+			user := b.InKeycloak(t, ids["jane"].String())
 			if user.Username != "jane" || user.Email != "jane@acme.test" || user.FirstName != "Old" || !slices.Equal(user.Attributes["externalId"], []string{"before-jane"}) || !user.Enabled {
 				t.Errorf("the adopted account = %+v", user)
 			}
@@ -161,13 +101,13 @@ func TestAdoptCommand(t *testing.T) {
 				t.Errorf("the adopted account is found as %v, %v", found, err)
 			}
 			for id, link := range map[keycloak.UserID]string{ids["jane"]: "before-jane", ids["other"]: "somebody", bare: ""} {
-				links, err := b.admin.Links(t.Context(), id)
+				links, err := b.Admin.Links(t.Context(), id)
 				if err != nil || len(links) > 1 || len(links) == 1 && links[0].UserID != link || len(links) == 0 && link != "" {
 					t.Errorf("the links are %v, %v, want %q", links, err, link)
 				}
 			}
-			b.must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant's own now
-			b.must(t, http.MethodGet, "/Users/"+own, "")
+			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant's own now
+			b.Must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
 			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
@@ -179,18 +119,18 @@ func TestAdoptCommand(t *testing.T) {
 // TestAdoptCommandOfAnOrganization looks at its members alone.
 func TestAdoptCommandOfAnOrganization(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCustomers(t, start(t), nil)
-			b := c.of["acme"]
-			b.account(t, "stranger", true)
+			c := apptest.NewCustomers(t, start(t), nil)
+			b := c.Of["acme"]
+			b.MakeAccount(t, "stranger", true)
 			for name, verified := range map[string]bool{"jane": true, "unproved": false} {
-				c.admit(t, b.account(t, name, verified).String(), "acme")
+				c.Admit(t, b.MakeAccount(t, name, verified).String(), "acme")
 			}
-			guest := c.of["globex"].create(t, "/Users", `{"userName":"gus"}`)
-			c.admit(t, guest, "acme")
-			got := runAdopt(t, b.controlled(t), tenant.OrganizationPath(b.realm, "acme"))
+			guest := c.Of["globex"].Create(t, "/Users", `{"userName":"gus"}`)
+			c.Admit(t, guest, "acme")
+			got := runAdopt(t, b.Controlled(t), tenant.OrganizationPath(b.Realm, "acme"))
 			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak", "gus": "a tenant owns it"} {
 				if got[name].Reason != want || (got[name].Outcome == bridge.Adopted) != (want == "") {
 					t.Errorf("%s is %+v, want %q", name, got[name], want)
@@ -200,8 +140,8 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 				t.Errorf("there are %v, want the members", got)
 			}
 			id := got["jane"].ID
-			b.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"name.familyName","value":"Doe"}`))
-			if user := b.user(t, id); user.LastName != "Doe" {
+			b.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"name.familyName","value":"Doe"}`))
+			if user := b.InKeycloak(t, id); user.LastName != "Doe" {
 				t.Errorf("the adopted member = %+v", user)
 			}
 		})
@@ -211,16 +151,112 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 // TestAdoptCommandOfNothing: no such tenant, no bridge.
 func TestAdoptCommandOfNothing(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	file := b.controlled(t)
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	file := b.Controlled(t)
 	if _, told, code := command(t, "", "adopt", "--yes", "--config", file, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"`) {
 		t.Errorf("adopt of another tenant ended with %d: %s", code, told)
 	}
-	of := b.app.Watcher.Tenants.All()[0]
+	of := b.App.Watcher.Tenants.All()[0]
 	f := of.Fitness()
 	f.Problem = "broken"
 	of.SetFitness(f)
 	if _, told, code := command(t, "", "adopt", "--yes", "--config", file); code != exitFailure || !strings.Contains(told, "does not offer what this endpoint needs") {
 		t.Errorf("adopt of an unfit tenant ended with %d: %s", code, told)
+	}
+}
+
+// TestAdoptAsksFirst and says what it opens; nothing is done without an answer.
+func TestAdoptAsksFirst(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []config.OnDelete{config.OnDeleteDelete, config.OnDeleteLeave} {
+		b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.LeavingOnDelete(policy))
+		id := b.MakeAccount(t, "jane", true).String()
+		file := b.Controlled(t)
+		for _, answer := range []string{"", "n\n"} {
+			out, told, code := command(t, answer, "adopt", "--config", file)
+			if code != exitFailure || !strings.Contains(told, "onDelete: "+string(policy)) || !strings.Contains(told, "--undo") || !strings.Contains(told, "nothing was changed") || out != "" {
+				t.Errorf("adopt ended with %d, printed %q and said:\n%s", code, out, told)
+			}
+			if owner := b.InKeycloak(t, id).Attributes["scim.owner"]; owner != nil {
+				t.Errorf("after the answer %q the owner is %v", answer, owner)
+			}
+		}
+		out, _, code := command(t, "y\n", "adopt", "--config", file)
+		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 the tenant's already\n", id); code != 0 || out != want {
+			t.Errorf("adopt ended with %d:\n%s, want\n%s", code, out, want)
+		}
+		out, told, code := command(t, "y\n", "adopt", "--config", file, "--undo")
+		if want := fmt.Sprintf("%s  user jane: released\n1 given back, 0 refused\n", id); code != 0 || out != want || !strings.Contains(told, "gives back") {
+			t.Errorf("adopt --undo ended with %d:\n%s%s, want\n%s", code, told, out, want)
+		}
+	}
+}
+
+// TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre: whoever registered an account keeps its password. The command
+// says of which accounts a realm's tenant takes over that may be so, in each mode, and what to do.
+func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
+	t.Parallel()
+	for name, start := range apptest.BothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := apptest.NewBridgeOn(t, start(t), nil)
+			b.MakeAccount(t, "joe", true)
+			b.MakeAccount(t, "jane", false)
+			for _, u := range []keycloak.NewUser{
+				{Username: "ceo@acme.test", Email: "someone@else.test", EmailVerified: true, Enabled: true},
+				{Username: "cto@acme.test", Email: "cto@acme.test", EmailVerified: true, Enabled: true},
+				{Username: "bare", Enabled: true},
+			} {
+				if _, err := b.Admin.CreateUser(t.Context(), u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := b.Controlled(t)
+			marks := map[string]string{"joe": "", "cto@acme.test": "", "jane": "no verified address", "bare": "no verified address", "ceo@acme.test": "a user name that is another address"}
+			for _, mode := range []string{"--dry-run", "--yes"} {
+				got := b.Adoptions(t, file, b.Realm, "--dry-run")
+				for who, mark := range marks {
+					if got[who].Outcome != bridge.Adopted || !strings.Contains(got[who].Unproven, mark) || (got[who].Unproven == "") != (mark == "") {
+						t.Errorf("%s: of %s it says %+v", mode, who, got[who])
+					}
+				}
+				out, told, code := command(t, "", "adopt", "--config", file, mode)
+				if code != 0 || !strings.Contains(out, "user jane: adopted; look whose it is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of them") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
+					t.Errorf("adopt %s ends with %d:\n%s%s", mode, code, out, told)
+				}
+			}
+		})
+	}
+}
+
+// TestNoCommandIsAboutAllOrganizations at once: what holds for all of them is no endpoint, and has no accounts.
+func TestNoCommandIsAboutAllOrganizations(t *testing.T) {
+	t.Parallel()
+	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
+	jane := c.Realm.MakeAccount(t, "jane", true).String()
+	file := c.Realm.Controlled(t)
+	all := c.Realm.Realm + "/organizations/*"
+	for _, args := range [][]string{{"adopt", "--yes"}, {"adopt", "--yes", "--tenant", all}, {"tenants", "lift"}, {"tenants", "lift", "--tenant", all}, {"tenants", "show"}} {
+		out, told, code := command(t, "", append(args, "--config", file)...)
+		if code != exitUsage || !strings.Contains(told, "no organization has a token yet") || !strings.Contains(told, "scim-bridge tokens new") {
+			t.Errorf("%v without any ends with %d: %s%s", args, code, out, told)
+		}
+	}
+	c.NewToken(t, "acme")
+	c.NewToken(t, "globex")
+	c.Look(t)
+	for _, args := range [][]string{{"adopt", "--yes"}, {"adopt", "--yes", "--tenant", all}, {"tenants", "lift", "--tenant", all}, {"tenants", "show"}} {
+		out, told, code := command(t, "", append(args, "--config", file)...)
+		if code != exitUsage || !strings.Contains(told, "--tenant") || !strings.Contains(told, c.Realm.Realm+"/organizations/acme, "+c.Realm.Realm+"/organizations/globex") {
+			t.Errorf("%v ends with %d: %s%s", args, code, out, told)
+		}
+	}
+	if owner := c.Realm.InKeycloak(t, jane).Attributes["scim.owner"]; owner != nil {
+		t.Errorf("a user of the realm has the owner %v", owner)
+	}
+	if found := (apptest.Patient{Bridge: c.Realm, Server: c.Server}).FindingsAt(t, ""); !slices.ContainsFunc(found, func(f realm.Finding) bool {
+		return strings.HasPrefix(f.Text, "2 organizations have a token") && strings.Contains(f.Text, "scim-bridge doctor ")
+	}) {
+		t.Errorf("doctor says %+v", found)
 	}
 }

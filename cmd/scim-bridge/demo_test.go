@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -24,20 +24,10 @@ type demoRun struct {
 	output strings.Builder
 }
 
-// buildProgram builds the command for a test that needs it as a process.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "scim-bridge")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/keycloak-scim-bridge/keycloak-scim-bridge/cmd/scim-bridge").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return program
-}
-
 // newDemoRun starts a demo in a realm of its own.
 func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun {
 	t.Helper()
-	d := &demoRun{cmd: exec.CommandContext(t.Context(), buildProgram(t), "demo", "--once", "--realm", realm)}
+	d := &demoRun{cmd: exec.CommandContext(t.Context(), apptest.BuildProgram(t), "demo", "--once", "--realm", realm)}
 	d.cmd.Env = append(os.Environ(),
 		keycloaktest.EnvURL+"="+server.URL, keycloaktest.EnvAdmin+"="+server.Admin, keycloaktest.EnvPassword+"="+server.Password)
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }

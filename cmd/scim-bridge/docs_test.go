@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
@@ -24,7 +24,7 @@ var (
 // TestEveryCommandOfTheDocsExists: its name, its flags, its targets.
 func TestEveryCommandOfTheDocsExists(t *testing.T) {
 	t.Parallel()
-	makefile := readPage(t, "../../Makefile")
+	makefile := apptest.ReadPage(t, "../../Makefile")
 	seen := 0
 	pages, err := docs.Pages(os.DirFS("../.."))
 	if err != nil {
@@ -73,12 +73,12 @@ func flagsOnly(args []string) []string {
 func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
-	for _, file := range testFiles(t) {
-		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(readPage(t, file), -1) {
+	for _, file := range apptest.TestFiles(t) {
+		for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(apptest.ReadPage(t, file), -1) {
 			there[match[1]] = true
 		}
 	}
-	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(readPage(t, "../../docs/explanation/security.md"), -1)
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(apptest.ReadPage(t, "../../docs/explanation/security.md"), -1)
 	if len(named) < 40 {
 		t.Errorf("the page names %d tests", len(named))
 	}
@@ -92,7 +92,7 @@ func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 // TestTheCommandPageIsGenerated: every command and flag stands on it as the program has it.
 func TestTheCommandPageIsGenerated(t *testing.T) {
 	t.Parallel()
-	compareGenerated(t, "../../docs/reference/cli.md", pageOfCommands(newRoot()))
+	apptest.CompareGenerated(t, "../../docs/reference/cli.md", pageOfCommands(newRoot()))
 }
 
 // pageOfCommands is the reference of a command and those below it.
@@ -125,25 +125,4 @@ func pageOfCommands(root *cobra.Command) string {
 	}
 	walk(root)
 	return b.String()
-}
-
-// compareGenerated compares a page with what it should say, or writes it.
-func compareGenerated(t *testing.T, file, want string) {
-	t.Helper()
-	if err := docs.Generated(file, want, *update, "go test "+thisPackage(t)+" -short -update -run Generated"); err != nil {
-		t.Error(err)
-	}
-}
-
-// thisPackage is the package of the tests that run, for a command at the root of the repository.
-func thisPackage(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err == nil {
-		dir, err = filepath.Rel(atRoot(t, "."), dir)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "./" + filepath.ToSlash(dir)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -30,12 +31,12 @@ func timeless(text string) string {
 // secret.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	out, told, code := command(t, "", "explain", "-f", "testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
+	out, told, code := command(t, "", "explain", "-f", "../../bridge/mapping/testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
 	if code != 0 || strings.Contains(out, "s3cret") {
 		t.Fatalf("explain ended with %d: %s\n%s", code, told, out)
 	}
 	const file = "testdata/explain-user.txt"
-	if *update {
+	if *apptest.Update {
 		if err := os.WriteFile(file, []byte(timeless(out)), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +61,7 @@ func explained(t *testing.T, input string, args ...string) (app.Explanation, int
 // TestExplainSaysWhatIsSent: what it says of an attribute is what the call holds.
 func TestExplainSaysWhatIsSent(t *testing.T) {
 	t.Parallel()
-	e, _ := explained(t, "", "-f", "testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
+	e, _ := explained(t, "", "-f", "../../bridge/mapping/testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
 	i := slices.IndexFunc(e.Calls, func(c keycloak.RehearsedCall) bool { return c.Method == http.MethodPost })
 	sent := e.Calls[i].Body.(map[string]any)
 	attributes := sent["attributes"].(map[string]any)
@@ -90,8 +91,8 @@ func TestExplainSaysWhatIsSent(t *testing.T) {
 // TestExplainOfAGroup, with members and a role.
 func TestExplainOfAGroup(t *testing.T) {
 	t.Parallel()
-	e, code := explained(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","externalId":"g1","members":[{"value":"u1"}],"`+groupURN+`":{"costCenter":"1","purpose":"p"}}`,
-		"-f", "testdata/mapping.yaml", "--payload", "-")
+	e, code := explained(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","externalId":"g1","members":[{"value":"u1"}],"`+apptest.GroupURN+`":{"costCenter":"1","purpose":"p"}}`,
+		"-f", "../../bridge/mapping/testdata/mapping.yaml", "--payload", "-")
 	var rows, calls []string
 	for _, a := range e.Attributes {
 		rows = append(rows, a.Attribute+" "+a.Target+" "+strings.Join(a.Stored, ","))
@@ -100,8 +101,8 @@ func TestExplainOfAGroup(t *testing.T) {
 		calls = append(calls, c.Method+" "+c.Path)
 	}
 	wantRows := []string{
-		"displayName name Sales", "externalId attributes.externalId g1", groupURN + ":costCenter attributes.cost_center cc-1",
-		groupURN + ":purpose attributes.scim.remainder ", "groups.roles role mappings shop/seller",
+		"displayName name Sales", "externalId attributes.externalId g1", apptest.GroupURN + ":costCenter attributes.cost_center cc-1",
+		apptest.GroupURN + ":purpose attributes.scim.remainder ", "groups.roles role mappings shop/seller",
 	}
 	wantCalls := []string{
 		"GET /admin/realms/REALM/users?briefRepresentation=true&first=0&max=100&search=id:u1", "GET /admin/realms/REALM/roles-by-id/ID-OF-seller/composites",
@@ -120,7 +121,7 @@ func TestExplainOfAGroup(t *testing.T) {
 // TestExplainOfWhatIsLeftOut: what is dropped is said, and so is a refusal.
 func TestExplainOfWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
-	drop := mappingFile(t, "version: 1\nusers: { unmapped: drop }\n")
+	drop := apptest.MappingFile(t, "version: 1\nusers: { unmapped: drop }\n")
 	e, code := explained(t, `{"userName":"jane","title":"Boss","name":{"formatted":"J"}}`, "-f", drop, "--payload", "-")
 	var rows []string
 	for _, a := range e.Attributes {
@@ -155,9 +156,9 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant is for --against-live; --file names a mapping file without it"},
 		{[]string{"--payload", "testdata/explain-user.json", "--config", "config.yaml"}, exitUsage, "--config is for --against-live; --file names a mapping file"},
 		{[]string{"--payload", "testdata/none.json"}, exitFailure, "read the payload: open testdata/none.json"},
-		{[]string{"--payload", "testdata/mapping.yaml"}, exitFailure, "testdata/mapping.yaml: 400 invalidSyntax"},
+		{[]string{"--payload", "../../bridge/mapping/testdata/mapping.yaml"}, exitFailure, "../../bridge/mapping/testdata/mapping.yaml: 400 invalidSyntax"},
 		{[]string{"-f", "testdata/explain-user.json", "--payload", "testdata/explain-user.json"}, exitProblems, "testdata/explain-user.json:2:3: schemas"},
-		{[]string{"--payload", "testdata/explain-user.json", "--against-live", "x", "--config", "testdata/mapping.yaml"}, exitProblems, "testdata/mapping.yaml:"},
+		{[]string{"--payload", "testdata/explain-user.json", "--against-live", "x", "--config", "../../bridge/mapping/testdata/mapping.yaml"}, exitProblems, "../../bridge/mapping/testdata/mapping.yaml:"},
 	} {
 		if _, told, code := command(t, `{"Operations":[]}`, append([]string{"explain"}, c.args...)...); code != c.want || !strings.Contains(told, c.says) {
 			t.Errorf("explain %v ended with %d: %s; want %d and %q", c.args, code, told, c.want, c.says)
@@ -169,12 +170,12 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 // request then makes.
 func TestExplainAgainstALiveResource(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			b := newMappedBridge(t, server)
-			before, err := b.send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss","`+hrURN+`":{"level":7}}`)
+			b := apptest.NewMappedBridge(t, server)
+			before, err := b.Send(t, http.MethodPost, "/Users", `{"userName":"jane","title":"Boss","`+apptest.HRURN+`":{"level":7}}`)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,9 +183,9 @@ func TestExplainAgainstALiveResource(t *testing.T) {
 			for _, c := range []struct{ method, body, want string }{
 				{http.MethodPut, `{"userName":"jane","title":"Clerk","active":false}`, "GET users; GET role-mappings; GET clients; PUT users; DELETE clients; PUT users; POST logout; GET consents"},
 				{http.MethodPatch, `{"Operations":[{"op":"replace","path":"password","value":"s3cret"},{"op":"replace","path":"title","value":"Clerk"}]}`, "GET users; GET role-mappings; PUT users"},
-				{http.MethodPut, `{"userName":"jane","title":"Boss","` + hrURN + `":{"level":7}}`, "GET users; GET role-mappings"},
+				{http.MethodPut, `{"userName":"jane","title":"Boss","` + apptest.HRURN + `":{"level":7}}`, "GET users; GET role-mappings"},
 			} {
-				e, code := explained(t, c.body, "--payload", "-", "--config", b.file, "--against-live", id)
+				e, code := explained(t, c.body, "--payload", "-", "--config", b.File, "--against-live", id)
 				var calls []string
 				for _, call := range e.Calls {
 					part := regexp.MustCompile(`role-mappings$|clients|logout|consents|users`).FindAllString(strings.Split(call.Path, "?")[0], -1)
@@ -197,14 +198,14 @@ func TestExplainAgainstALiveResource(t *testing.T) {
 					t.Errorf("explain %s %s ended with %d, %s: %s (-want +got):\n%s", c.method, c.body, code, e.Request, e.Error, diff)
 				}
 			}
-			after, err := b.send(t, http.MethodGet, "/Users/"+id, "")
+			after, err := b.Send(t, http.MethodGet, "/Users/"+id, "")
 			if diff := cmp.Diff(before, after); err != nil || diff != "" {
 				t.Errorf("explain changed the user: %v\n%s", err, diff)
 			}
-			if got := b.rolesOf(t, id); got != "employee shop/editor" {
+			if got := b.RolesOf(t, id); got != "employee shop/editor" {
 				t.Errorf("explain changed the roles: %s", got)
 			}
-			e, code := explained(t, `{"userName":"jane"}`, "--payload", "-", "--config", b.file, "--against-live", "00000000-0000-0000-0000-000000000000")
+			e, code := explained(t, `{"userName":"jane"}`, "--payload", "-", "--config", b.File, "--against-live", "00000000-0000-0000-0000-000000000000")
 			if code != exitFailure || !strings.HasPrefix(e.Error, "404") {
 				t.Errorf("explain against nobody ended with %d: %s", code, e.Error)
 			}
@@ -215,11 +216,11 @@ func TestExplainAgainstALiveResource(t *testing.T) {
 // TestExplainWithoutKeycloak says that it does not answer.
 func TestExplainWithoutKeycloak(t *testing.T) {
 	t.Parallel()
-	p := patient{testBridge: newMappedBridge(t, keycloaktest.NewFake(t).Server())}
-	p.write(t, "config.yaml", func(s string) string {
+	p := apptest.Patient{Bridge: apptest.NewMappedBridge(t, keycloaktest.NewFake(t).Server())}
+	p.EditFile(t, "config.yaml", func(s string) string {
 		return regexp.MustCompile(`http://127[^" ]*`).ReplaceAllString(s, "http://127.0.0.1:1")
 	})
-	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", p.file, "--against-live", "x")
+	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", p.File, "--against-live", "x")
 	if code != exitFailure || !strings.Contains(told, "connection refused") {
 		t.Errorf("explain ended with %d: %s", code, told)
 	}
@@ -229,9 +230,9 @@ func TestExplainWithoutKeycloak(t *testing.T) {
 func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	b := newMappedBridge(t, server)
-	adminSend(t, server, http.MethodDelete, "/admin/realms/"+b.realm+"/roles/employee", "")
-	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", b.file, "--against-live", "x")
+	b := apptest.NewMappedBridge(t, server)
+	apptest.AdminSend(t, server, http.MethodDelete, "/admin/realms/"+b.Realm+"/roles/employee", "")
+	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", b.File, "--against-live", "x")
 	if code != exitFailure || !strings.Contains(told, `answers nothing: the role "employee" of the mapping does not exist`) {
 		t.Errorf("explain ended with %d: %s", code, told)
 	}
@@ -241,7 +242,7 @@ func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 // bodies.
 func TestTheExampleOfExplainHolds(t *testing.T) {
 	t.Parallel()
-	page := readPage(t, "../../docs/reference/mapping.md")
+	page := apptest.ReadPage(t, "../../docs/reference/mapping.md")
 	block := func(pattern string) string {
 		t.Helper()
 		m := regexp.MustCompile("(?s)" + pattern).FindStringSubmatch(page)
@@ -250,7 +251,7 @@ func TestTheExampleOfExplainHolds(t *testing.T) {
 		}
 		return m[1]
 	}
-	out, told, code := command(t, block("```json user.json\n(.*?)```"), "explain", "-f", mappingFile(t, block("```yaml\n(.*?)```")), "--payload", "-")
+	out, told, code := command(t, block("```json user.json\n(.*?)```"), "explain", "-f", apptest.MappingFile(t, block("```yaml\n(.*?)```")), "--payload", "-")
 	got := regexp.MustCompile("(?m)^      [{].*\n").ReplaceAllString(out, "")
 	if diff := cmp.Diff(block("`explain` prints\n\n```\n(.*?)```"), got); code != 0 || diff != "" {
 		t.Errorf("explain ended with %d, %s (-page +got):\n%s", code, told, diff)

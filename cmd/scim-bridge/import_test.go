@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -93,11 +94,11 @@ const importedPeople = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"
 // exported can be imported elsewhere.
 func TestAnImportIsWhatAnExportShows(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCustomers(t, start(t), nil)
-			config, acme := c.realm.controlled(t), tenant.OrganizationPath(c.realm.realm, "acme")
+			c := apptest.NewCustomers(t, start(t), nil)
+			config, acme := c.Realm.Controlled(t), tenant.OrganizationPath(c.Realm.Realm, "acme")
 			lines, told, code := imported(t, config, acme, fileOf(t, "people.jsonl", importedPeople))
 			if code != 0 || len(lines) != 1 || !strings.Contains(told, "5 rows are imported, 0 not") {
 				t.Fatalf("import ended with %d: %s %s", code, lines, told)
@@ -117,12 +118,12 @@ func TestAnImportIsWhatAnExportShows(t *testing.T) {
 			}
 			// elsewhere
 			out, _, _ := command(t, "", "export", "--config", config, "--tenant", acme)
-			other := newBridgeOn(t, start(t), nil)
-			config = other.controlled(t)
-			if lines, told, code := imported(t, config, other.realm, fileOf(t, "again.jsonl", out)); code != 0 {
+			other := apptest.NewBridgeOn(t, start(t), nil)
+			config = other.Controlled(t)
+			if lines, told, code := imported(t, config, other.Realm, fileOf(t, "again.jsonl", out)); code != 0 {
 				t.Fatalf("the second import ended with %d: %s %s", code, lines, told)
 			}
-			if diff := cmp.Diff(got, exported(t, config, other.realm)); diff != "" {
+			if diff := cmp.Diff(got, exported(t, config, other.Realm)); diff != "" {
 				t.Errorf("what was exported and imported is otherwise (-want +got):\n%s", diff)
 			}
 		})
@@ -134,9 +135,9 @@ func TestAnImportIsWhatAnExportShows(t *testing.T) {
 func TestAnImportReportsEachBrokenRow(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	b := callBridge{testBridge: newBridgeOn(t, fake.Server(), nil), fake: fake}
-	config := b.controlled(t)
-	b.create(t, "/Users", `{"userName":"there"}`)
+	b := apptest.CallBridge{Bridge: apptest.NewBridgeOn(t, fake.Server(), nil), Fake: fake}
+	config := b.Controlled(t)
+	b.Create(t, "/Users", `{"userName":"there"}`)
 	rows := []struct{ text, want string }{
 		{`{"userName":"good"}`, ""},
 		{`{"userName":`, "line 2: "},
@@ -152,7 +153,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		{`{"userName":"typed","active":"perhaps"}`, `line 12 ("typed"): 400: active`},
 		{`{"userName":"subordinate","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"t"}}}`, `line 13 ("subordinate"): the user is there without its manager t`},
 		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): its member t is a row that was not imported`},
-		{`{"displayName":"strangers","members":[{"value":"` + absentID + `"}]}`, `line 15 ("strangers"): 400: `},
+		{`{"displayName":"strangers","members":[{"value":"` + apptest.AbsentID + `"}]}`, `line 15 ("strangers"): 400: `},
 		{`{"userName":"twice","id":"t"}`, `line 16 ("twice"): line 10 has the same id`},
 		{`{"userName":"last","title":"L"}`, ""},
 		{`{"displayName":"group","id":"t"}`, `line 18 ("group"): line 10 has the same id`},
@@ -162,7 +163,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		text += r.text + "\n"
 	}
 	file := fileOf(t, "broken.jsonl", text)
-	lines, told, code := imported(t, config, b.realm, file)
+	lines, told, code := imported(t, config, b.Realm, file)
 	if code != exitFailure || !strings.Contains(told, "2 rows are imported, 16 not") {
 		t.Errorf("import ended with %d: %s", code, told)
 	}
@@ -171,14 +172,14 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 			t.Errorf("no line of the report begins with %s:\n%s", r.want, strings.Join(lines, "\n"))
 		}
 	}
-	wantNames(t, "the users", b.names(t, "/Users"), "good", "last", "subordinate", "there")
-	wantNames(t, "the groups", b.names(t, "/Groups"))
+	apptest.WantNames(t, "the users", b.Names(t, "/Users"), "good", "last", "subordinate", "there")
+	apptest.WantNames(t, "the groups", b.Names(t, "/Groups"))
 	mended := rows[0].text + "\n" + rows[12].text + "\n" + strings.Replace(rows[9].text, "there", "other", 1) + "\n" + rows[13].text + "\n" + rows[16].text + "\n"
 	if err := os.WriteFile(file, []byte(mended), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var posts int
-	for _, call := range b.calls(func() { lines, told, code = imported(t, config, b.realm, file) }) {
+	for _, call := range b.Calls(func() { lines, told, code = imported(t, config, b.Realm, file) }) {
 		if call == "POST /users" {
 			posts++
 		}
@@ -189,9 +190,9 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 	if files, err := filepath.Glob(file + ".*"); err != nil || len(files) > 0 {
 		t.Errorf("the journal is left: %v, %v", files, err)
 	}
-	wantNames(t, "the users", b.names(t, "/Users"), "good", "last", "other", "subordinate", "there")
+	apptest.WantNames(t, "the users", b.Names(t, "/Users"), "good", "last", "other", "subordinate", "there")
 	found, err := b.Find(t.Context(), "/Users", `userName eq "subordinate"`, "")
-	if err != nil || len(found) != 1 || managerOf(found[0]) == "<nil>" {
+	if err != nil || len(found) != 1 || apptest.ManagerOf(found[0]) == "<nil>" {
 		t.Errorf("the user without its manager is %v, %v", found, err)
 	}
 }
@@ -199,13 +200,13 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 // TestAnImportOfCSV: paths of attributes name the columns.
 func TestAnImportOfCSV(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	config := b.controlled(t)
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	config := b.Controlled(t)
 	head := "\ufeffuserName,name.givenName,active,emails,\"emails[type eq \"\"home\"\"].value\",\"phoneNumbers[type eq \"\"work\"\"].value\",urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department,manager.value,id,roles\n"
 	people := head +
 		`"jane@acme.test","Jane ""J""",FALSE,jane@acme.test,j@home.test,1,"D, E",,j,"[{""value"":""a""},{""value"":""b""}]"` + "\n" +
 		"joe@acme.test,Joe,,,,,,,,\n"
-	lines, told, code := imported(t, config, b.realm, fileOf(t, "people.csv", people))
+	lines, told, code := imported(t, config, b.Realm, fileOf(t, "people.csv", people))
 	if code != 0 {
 		t.Fatalf("import ended with %d: %s %s", code, lines, told)
 	}
@@ -223,10 +224,10 @@ func TestAnImportOfCSV(t *testing.T) {
 		t.Errorf("the user is otherwise (-want +got):\n%s", diff)
 	}
 	groups := "displayName,externalId\nTeam,g1\n"
-	if lines, told, code := imported(t, config, b.realm, fileOf(t, "groups.csv", groups)); code != 0 {
+	if lines, told, code := imported(t, config, b.Realm, fileOf(t, "groups.csv", groups)); code != 0 {
 		t.Errorf("import of groups ended with %d: %s %s", code, lines, told)
 	}
-	wantNames(t, "the groups", b.names(t, "/Groups"), "Team")
+	apptest.WantNames(t, "the groups", b.Names(t, "/Groups"), "Team")
 	for text, want := range map[string]string{
 		"":                                 "line 1 has to name the attributes",
 		"userName,emails[type co \"x\"]\n": "line 1",
@@ -238,39 +239,39 @@ func TestAnImportOfCSV(t *testing.T) {
 		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has parts",
 		"userName,title\n,nobody\n":        "line 2: it has no userName",
 	} {
-		lines, told, code := imported(t, config, b.realm, fileOf(t, "broken.csv", text))
+		lines, told, code := imported(t, config, b.Realm, fileOf(t, "broken.csv", text))
 		if code == 0 || !strings.Contains(strings.Join(lines, "\n")+told, want) {
 			t.Errorf("%q: import ended with %d: %s %s, want %s", text, code, lines, told, want)
 		}
 	}
-	wantNames(t, "the users", b.names(t, "/Users"), "jane@acme.test", "joe@acme.test")
+	apptest.WantNames(t, "the users", b.Names(t, "/Users"), "jane@acme.test", "joe@acme.test")
 }
 
 // TestAnImportUpdates what is there if it shall, and a dry run changes nothing.
 func TestAnImportUpdates(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	config := b.controlled(t)
-	id := b.create(t, "/Users", `{"userName":"jane","title":"old","nickName":"goes"}`)
-	member := b.create(t, "/Users", `{"userName":"joe"}`)
-	group := b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+member+`"}]}`)
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	config := b.Controlled(t)
+	id := b.Create(t, "/Users", `{"userName":"jane","title":"old","nickName":"goes"}`)
+	member := b.Create(t, "/Users", `{"userName":"joe"}`)
+	group := b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+member+`"}]}`)
 	file := fileOf(t, "people.jsonl", `{"userName":"JANE","id":"j","title":"new"}`+"\n"+`{"displayName":"Team","members":[{"value":"j"}]}`+"\n")
-	if _, told, code := imported(t, config, b.realm, file, "--dry-run"); code != 0 || !strings.Contains(told, "2 rows can be sent") {
+	if _, told, code := imported(t, config, b.Realm, file, "--dry-run"); code != 0 || !strings.Contains(told, "2 rows can be sent") {
 		t.Errorf("the dry run ended with %d: %s", code, told)
 	}
-	if lines, told, code := imported(t, config, b.realm, file, "--output", "json"); code == 0 || !strings.Contains(lines[0], `{"line":1,"name":"JANE","status":409,"reason":"`) {
+	if lines, told, code := imported(t, config, b.Realm, file, "--output", "json"); code == 0 || !strings.Contains(lines[0], `{"line":1,"name":"JANE","status":409,"reason":"`) {
 		t.Errorf("without --update import ended with %d: %s %s", code, lines, told)
 	}
-	if jane := b.must(t, http.MethodGet, "/Users/"+id, ""); jane["title"] != "old" {
+	if jane := b.Must(t, http.MethodGet, "/Users/"+id, ""); jane["title"] != "old" {
 		t.Errorf("without --update the user is %v", jane)
 	}
-	if lines, told, code := imported(t, config, b.realm, file, "--update"); code != 0 {
+	if lines, told, code := imported(t, config, b.Realm, file, "--update"); code != 0 {
 		t.Errorf("import ended with %d: %s %s", code, lines, told)
 	}
-	if jane := b.must(t, http.MethodGet, "/Users/"+id, ""); jane["title"] != "new" || jane["nickName"] != nil {
+	if jane := b.Must(t, http.MethodGet, "/Users/"+id, ""); jane["title"] != "new" || jane["nickName"] != nil {
 		t.Errorf("the user is %v", jane)
 	}
-	if got := memberIDs(b.must(t, http.MethodGet, "/Groups/"+group, "")); !slices.Equal(got, []string{id}) {
+	if got := apptest.MemberIDs(b.Must(t, http.MethodGet, "/Groups/"+group, "")); !slices.Equal(got, []string{id}) {
 		t.Errorf("the members are %v, want %s", got, id)
 	}
 }
@@ -279,7 +280,7 @@ func TestAnImportUpdates(t *testing.T) {
 func TestAnImportThatIsKilled(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
-	victim := newServed(t, proxy.Server())
+	victim := apptest.NewServed(t, proxy.Server())
 	var text strings.Builder
 	for i := range 200 {
 		fmt.Fprintf(&text, `{"id":"%d","userName":"person%d","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"%d"}}}`+"\n", i, i, (i+1)%200)
@@ -292,7 +293,7 @@ func TestAnImportThatIsKilled(t *testing.T) {
 		if kill == 100 {
 			t.Fatal("the import does not come to an end")
 		}
-		cmd := exec.CommandContext(t.Context(), victim.program, "import", "--config", victim.file, file)
+		cmd := exec.CommandContext(t.Context(), victim.Program, "import", "--config", victim.File, file)
 		var out strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &out
 		at := proxy.Inject(keycloaktest.Fault{Nth: 150 + 120*kill, Stage: keycloaktest.Stage(kill % 2 * int(keycloaktest.After)), Drop: true})
@@ -306,14 +307,14 @@ func TestAnImportThatIsKilled(t *testing.T) {
 		case <-at:
 			_ = cmd.Process.Kill() // it may have ended
 			if kill%3 == 2 {
-				_ = victim.cmd.Process.Kill() // it runs
-				victim.rest()
-				_ = victim.cmd.Wait()
+				_ = victim.Cmd.Process.Kill() // it runs
+				victim.Rest()
+				_ = victim.Cmd.Wait()
 			}
 			err = <-ended
 			proxy.ClearFaults()
 			if kill%3 == 2 {
-				victim.start(t)
+				victim.Start(t)
 			}
 		case err = <-ended:
 			proxy.ClearFaults()
@@ -329,12 +330,12 @@ func TestAnImportThatIsKilled(t *testing.T) {
 			t.Fatalf("import ended by itself with %v: %s", err, out.String())
 		}
 	}
-	list := victim.must(t, http.MethodGet, "/Users?count=0", "")
-	groups := victim.must(t, http.MethodGet, "/Groups?count=100", "")
+	list := victim.Must(t, http.MethodGet, "/Users?count=0", "")
+	groups := victim.Must(t, http.MethodGet, "/Groups?count=100", "")
 	if fmt.Sprintf("%v %v", list["totalResults"], groups["totalResults"]) != "200 10" {
 		t.Errorf("%v users and %v groups are there, want 200 and 10", list["totalResults"], groups["totalResults"])
 	}
-	got := exported(t, victim.file, victim.realm)
+	got := exported(t, victim.File, victim.Realm)
 	for i := range 200 {
 		if want := fmt.Sprintf(`"manager":{"value":"id-of-person%d"}`, (i+1)%200); !strings.Contains(got[fmt.Sprintf("id-of-person%d", i)], want) {
 			t.Errorf("person%d is %s, want %s", i, got[fmt.Sprintf("id-of-person%d", i)], want)

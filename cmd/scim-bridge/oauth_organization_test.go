@@ -9,16 +9,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
 // named writes the tenants of an edited configuration that the file lacks into it, each by its name, and applies the
 // file. The first is the one that setup wrote.
-func (c customers) named(t *testing.T) {
+func named(t *testing.T, c apptest.Customers) {
 	t.Helper()
 	var text strings.Builder
-	for _, tenant := range c.realm.config.Realms[c.realm.realm].Tenants[1:] {
+	for _, tenant := range c.Realm.Config.Realms[c.Realm.Realm].Tenants[1:] {
 		fmt.Fprintf(&text, "      - tokens: [{ name: %q, sha256: %q }]\n", tenant.Tokens[0].Name, hex.EncodeToString(tenant.Tokens[0].SHA256[:]))
 		if tenant.Organization != "" {
 			fmt.Fprintf(&text, "        organization: %q\n        organizationID: %q\n", tenant.Organization, tenant.OrganizationID)
@@ -27,11 +28,11 @@ func (c customers) named(t *testing.T) {
 			fmt.Fprintf(&text, "        mapping: %q\n", tenant.Mapping)
 		}
 	}
-	c.realm.change(t, "config.yaml", func(before string) string { return strings.TrimRight(before, "\n") + "\n" + text.String() })
-	if _, problems := config.Load(c.realm.file); len(problems) > 0 {
+	c.Realm.ApplyFile(t, "config.yaml", func(before string) string { return strings.TrimRight(before, "\n") + "\n" + text.String() })
+	if _, problems := config.Load(c.Realm.File); len(problems) > 0 {
 		t.Fatalf("the configuration has problems: %v", problems)
 	}
-	if !c.realm.app.Watcher.Look(t.Context()) {
+	if !c.Realm.App.Watcher.Look(t.Context()) {
 		t.Fatal("the tenants of the file are not fit")
 	}
 }
@@ -43,63 +44,63 @@ func (c customers) named(t *testing.T) {
 func TestOAuthOfANamedOrganization(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	c := newCustomers(t, kc, nil)
-	c.named(t)
-	acme, globex := c.of["acme"], c.of["globex"]
-	made, _ := newOAuth(t, kc, c.realm.file, "--organization", "acme", "--name", "entra")
-	if made.ClientID != "scim-acme-entra" || !strings.HasSuffix(made.BaseURL, "/realms/"+c.realm.realm+"/organizations/acme/scim/v2") {
+	c := apptest.NewCustomers(t, kc, nil)
+	named(t, c)
+	acme, globex := c.Of["acme"], c.Of["globex"]
+	made, _ := newOAuth(t, kc, c.Realm.File, "--organization", "acme", "--name", "entra")
+	if made.ClientID != "scim-acme-entra" || !strings.HasSuffix(made.BaseURL, "/realms/"+c.Realm.Realm+"/organizations/acme/scim/v2") {
 		t.Errorf("the command prints %+v", made)
 	}
-	c.realm.app.Reload()
+	c.Realm.App.Reload()
 	for name, basic := range map[string]bool{"body": false, "basic": true} {
 		status, answer := made.ask(t, basic, url.Values{"scope": {"scim"}})
 		if status != http.StatusOK || answer["scope"] != "scim" {
 			t.Fatalf("%s: the token endpoint answers %d %v", name, status, answer)
 		}
 		bearer := answer["access_token"].(string)
-		entra := acme.with(bearer)
-		id := entra.create(t, "/Users", `{"userName":"`+name+`@acme.test","emails":[{"value":"`+name+`@acme.test"}],"active":true}`)
-		if got := entra.must(t, http.MethodGet, "/Users/"+id, ""); got["userName"] != name+"@acme.test" || got["active"] != true {
+		entra := acme.With(bearer)
+		id := entra.Create(t, "/Users", `{"userName":"`+name+`@acme.test","emails":[{"value":"`+name+`@acme.test"}],"active":true}`)
+		if got := entra.Must(t, http.MethodGet, "/Users/"+id, ""); got["userName"] != name+"@acme.test" || got["active"] != true {
 			t.Errorf("%s: it reads %v", name, got)
 		}
-		account := "/admin/realms/" + c.realm.realm + "/users/" + id
-		member := "/admin/realms/" + c.realm.realm + "/organizations/" + c.ids["acme"].String() + "/members/" + id
-		if got := adminGet(t, kc, member); !enabled(t, got) {
+		account := "/admin/realms/" + c.Realm.Realm + "/users/" + id
+		member := "/admin/realms/" + c.Realm.Realm + "/organizations/" + c.IDs["acme"].String() + "/members/" + id
+		if got := apptest.AdminGet(t, kc, member); !enabled(t, got) {
 			t.Errorf("%s: the member in Keycloak is %s", name, got)
 		}
 		// Neither endpoint tells whose token it is, nor who is there.
-		for path, other := range map[string]testBridge{"the realm": c.realm, "the other organization": globex} {
+		for path, other := range map[string]apptest.Bridge{"the realm": c.Realm, "the other organization": globex} {
 			for _, request := range [][3]string{
 				{http.MethodGet, "/Users", ""},
 				{http.MethodGet, "/Users/" + id, ""},
 				{http.MethodPost, "/Users", `{"userName":"mallory"}`},
-				{http.MethodPatch, "/Users/" + id, patchBody(`{"op":"replace","path":"active","value":false}`)},
+				{http.MethodPatch, "/Users/" + id, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`)},
 				{http.MethodDelete, "/Users/" + id, ""},
 			} {
-				if detail := other.with(bearer).refused(t, http.StatusUnauthorized, request[0], request[1], request[2]); !strings.Contains(detail, "[credential-invalid]") {
+				if detail := other.With(bearer).Refused(t, http.StatusUnauthorized, request[0], request[1], request[2]); !strings.Contains(detail, "[credential-invalid]") {
 					t.Errorf("%s: %s of %s at %s says %s", name, request[0], request[1], path, detail)
 				}
 			}
 		}
-		if !enabled(t, adminGet(t, kc, account)) {
+		if !enabled(t, apptest.AdminGet(t, kc, account)) {
 			t.Errorf("%s: another endpoint disabled the account", name)
 		}
-		if got := entra.must(t, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"replace","path":"active","value":false}`)); got["active"] != false {
+		if got := entra.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`)); got["active"] != false {
 			t.Errorf("%s: the deactivation answers %v", name, got)
 		}
-		if got := adminGet(t, kc, account); enabled(t, got) {
+		if got := apptest.AdminGet(t, kc, account); enabled(t, got) {
 			t.Errorf("%s: the deactivated account in Keycloak is %s", name, got)
 		}
 	}
-	for _, b := range []testBridge{acme, globex, c.realm} {
-		b.must(t, http.MethodGet, "/Users", "") // with their tokens of before
+	for _, b := range []apptest.Bridge{acme, globex, c.Realm} {
+		b.Must(t, http.MethodGet, "/Users", "") // with their tokens of before
 	}
 	bearer := made.token(t)
-	if out, told, code := tokensCommand(t, kc, "revoke", c.realm.file, "--organization", "acme", "entra"); code != 0 {
+	if out, told, code := tokensCommand(t, kc, "revoke", c.Realm.File, "--organization", "acme", "entra"); code != 0 {
 		t.Fatalf("tokens revoke --oauth ends with %d %s%s", code, out, told)
 	}
-	c.realm.app.Reload()
-	acme.with(bearer).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	c.Realm.App.Reload()
+	acme.With(bearer).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
 // enabled is the state of an account as Keycloak shows it.
@@ -117,19 +118,19 @@ func enabled(t *testing.T, account string) bool {
 func TestOAuthRevokedOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	c := newEvery(t, kc)
-	before := fileText(t, c.realm.file)
-	newOAuth(t, kc, c.realm.file, "--organization", "acme", "--name", "entra")
-	newOAuth(t, kc, c.realm.file, "--organization", "globex", "--name", "entra")
+	c := apptest.NewEvery(t, kc)
+	before := fileText(t, c.Realm.File)
+	newOAuth(t, kc, c.Realm.File, "--organization", "acme", "--name", "entra")
+	newOAuth(t, kc, c.Realm.File, "--organization", "globex", "--name", "entra")
 	for _, alias := range []string{"acme", "globex"} {
-		if out, told, code := tokensCommand(t, kc, "revoke", c.realm.file, "--organization", alias, "entra"); code != 0 {
+		if out, told, code := tokensCommand(t, kc, "revoke", c.Realm.File, "--organization", alias, "entra"); code != 0 {
 			t.Fatalf("tokens revoke --oauth ends with %d %s%s", code, out, told)
 		}
 	}
-	if after := fileText(t, c.realm.file); after != before {
+	if after := fileText(t, c.Realm.File); after != before {
 		t.Errorf("the configuration is\n%s\nand was\n%s", after, before)
 	}
-	if out, _, code := command(t, "", "doctor", "--config", c.realm.file); code != 0 || strings.Contains(out, "FAIL") {
+	if out, _, code := command(t, "", "doctor", "--config", c.Realm.File); code != 0 || strings.Contains(out, "FAIL") {
 		t.Errorf("doctor ends with %d and says\n%s", code, out)
 	}
 }

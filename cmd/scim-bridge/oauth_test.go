@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -34,7 +35,7 @@ func newOAuth(t *testing.T, kc keycloaktest.Server, file string, more ...string)
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
 		t.Fatalf("tokens new --oauth %v ends with %d, %v:\n%s%s", more, code, err, out, told)
 	}
-	wrote.secret(made.ClientSecret)
+	apptest.Wrote.Secret(made.ClientSecret)
 	if made.Warning+made.Todo != "" {
 		t.Errorf("tokens new --oauth %v says %q, %q", more, made.Warning, made.Todo)
 	}
@@ -62,7 +63,7 @@ func (g grant) ask(t *testing.T, basic bool, more url.Values) (int, map[string]a
 	if basic {
 		req.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret)) // RFC 6749 section 2.3.1
 	}
-	status, _, body := exchange(t, req)
+	status, _, body := apptest.Exchange(t, req)
 	answer := map[string]any{}
 	if err := json.Unmarshal([]byte(body), &answer); err != nil {
 		t.Fatal(err)
@@ -94,20 +95,20 @@ func fileText(t *testing.T, name string) string {
 func TestOAuthInOneCommand(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	before := fileText(t, b.file)
-	out, told, code := command(t, "n\n", "tokens", "new", "--oauth", "--config", b.file, "--admin-user", kc.Admin, "--admin-password", kc.Password)
-	if code == 0 || out != "" || fileText(t, b.file) != before || !strings.Contains(told, `create the client scope "scim"`) || !strings.Contains(told, `"scim-`+b.realm+`-oauth"`) || !strings.Contains(told, "nothing was changed") {
+	b := apptest.NewBridgeOn(t, kc, nil)
+	before := fileText(t, b.File)
+	out, told, code := command(t, "n\n", "tokens", "new", "--oauth", "--config", b.File, "--admin-user", kc.Admin, "--admin-password", kc.Password)
+	if code == 0 || out != "" || fileText(t, b.File) != before || !strings.Contains(told, `create the client scope "scim"`) || !strings.Contains(told, `"scim-`+b.Realm+`-oauth"`) || !strings.Contains(told, "nothing was changed") {
 		t.Errorf("who does not agree gets %d, %q:\n%s", code, out, told)
 	}
-	if _, found, err := b.admin.FindClient(t.Context(), "scim-"+b.realm+"-oauth"); found || err != nil {
+	if _, found, err := b.Admin.FindClient(t.Context(), "scim-"+b.Realm+"-oauth"); found || err != nil {
 		t.Errorf("the client is there nevertheless (%v)", err)
 	}
-	made, told := newOAuth(t, kc, b.file, "--name", "entra", "--scope", "users:read,users:write")
-	if made.ClientID != "scim-"+b.realm+"-entra" || made.ClientSecret == "" || made.TokenEndpoint != kc.URL+"/realms/"+b.realm+"/protocol/openid-connect/token" || strings.Contains(told, made.ClientSecret) {
+	made, told := newOAuth(t, kc, b.File, "--name", "entra", "--scope", "users:read,users:write")
+	if made.ClientID != "scim-"+b.Realm+"-entra" || made.ClientSecret == "" || made.TokenEndpoint != kc.URL+"/realms/"+b.Realm+"/protocol/openid-connect/token" || strings.Contains(told, made.ClientSecret) {
 		t.Errorf("the command prints %+v", made)
 	}
-	after := fileText(t, b.file)
+	after := fileText(t, b.File)
 	for line := range strings.Lines(before) {
 		if !strings.Contains(after, line) {
 			t.Errorf("the line %q is gone from\n%s", line, after)
@@ -116,7 +117,7 @@ func TestOAuthInOneCommand(t *testing.T) {
 	if strings.Contains(after, made.ClientSecret) {
 		t.Error("the configuration holds the secret")
 	}
-	b.app.Reload()
+	b.App.Reload()
 	for name, one := range map[string]struct {
 		basic bool
 		scope string
@@ -129,15 +130,15 @@ func TestOAuthInOneCommand(t *testing.T) {
 		if seconds, _ := answer["expires_in"].(float64); seconds < 3600 {
 			t.Errorf("the token is good for %v s, and Entra asks for an hour or more", seconds)
 		}
-		entra := b.with(answer["access_token"].(string))
-		id := entra.create(t, "/Users", `{"userName":"`+strings.ReplaceAll(name, " ", "-")+`"}`)
-		entra.must(t, http.MethodPatch, "/Users/"+id, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
-		entra.refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"staff"}`) // its scopes
+		entra := b.With(answer["access_token"].(string))
+		id := entra.Create(t, "/Users", `{"userName":"`+strings.ReplaceAll(name, " ", "-")+`"}`)
+		entra.Must(t, http.MethodPatch, "/Users/"+id, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
+		entra.Refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"staff"}`) // its scopes
 	}
 	if status, answer := made.ask(t, false, url.Values{"scope": {"scim roles"}}); status == http.StatusOK {
 		t.Errorf("more than scim is given: %v", answer)
 	}
-	list, _, _ := command(t, "", "tokens", "list", "--config", b.file)
+	list, _, _ := command(t, "", "tokens", "list", "--config", b.File)
 	if !strings.Contains(list, "OAuth, client "+made.ClientID) {
 		t.Errorf("tokens list says\n%s", list)
 	}
@@ -148,36 +149,36 @@ func TestOAuthInOneCommand(t *testing.T) {
 func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
+	b := apptest.NewBridgeOn(t, kc, nil)
 	// What a new user gets by default may be a lot.
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/roles", `{"name":"helpers"}`)
-	role, err := b.admin.FindRole(t.Context(), keycloak.RoleName{Client: keycloak.RealmManagement, Name: "manage-users"})
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/roles", `{"name":"helpers"}`)
+	role, err := b.Admin.FindRole(t.Context(), keycloak.RoleName{Client: keycloak.RealmManagement, Name: "manage-users"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	grantByDefault := `[{"id":"` + role.ID + `","name":"` + role.Name + `"}]`
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/roles/default-roles-"+strings.ToLower(b.realm)+"/composites", grantByDefault)
-	made, _ := newOAuth(t, kc, b.file)
-	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/roles/default-roles-"+strings.ToLower(b.Realm)+"/composites", grantByDefault)
+	made, _ := newOAuth(t, kc, b.File)
+	client, _, err := b.Admin.FindOAuthClient(t.Context(), made.ClientID)
 	if err != nil || !client.Plain {
 		t.Errorf("the client is %+v, %v", client, err)
 	}
-	account, err := b.admin.ServiceAccount(t.Context(), client.UUID)
+	account, err := b.Admin.ServiceAccount(t.Context(), client.UUID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if roles, err := b.admin.DirectRoles(t.Context(), account); err != nil || len(roles) > 0 {
+	if roles, err := b.Admin.DirectRoles(t.Context(), account); err != nil || len(roles) > 0 {
 		t.Errorf("the service account has %v, %v", roles, err)
 	}
 	bearer := made.token(t)
-	for _, path := range []string{"/admin/realms/" + b.realm, "/admin/realms/" + b.realm + "/users", "/admin/realms/" + b.realm + "/clients", "/admin/realms/" + b.realm + "/users/" + account.String(), "/realms/" + b.realm + "/account", "/realms/" + b.realm + "/protocol/openid-connect/userinfo"} {
+	for _, path := range []string{"/admin/realms/" + b.Realm, "/admin/realms/" + b.Realm + "/users", "/admin/realms/" + b.Realm + "/clients", "/admin/realms/" + b.Realm + "/users/" + account.String(), "/realms/" + b.Realm + "/account", "/realms/" + b.Realm + "/protocol/openid-connect/userinfo"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kc.URL+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+bearer)
 		req.Header.Set("Accept", "application/json")
-		if status, _, body := exchange(t, req); status != http.StatusForbidden && status != http.StatusUnauthorized {
+		if status, _, body := apptest.Exchange(t, req); status != http.StatusForbidden && status != http.StatusUnauthorized {
 			t.Errorf("GET %s with the client's token = %d %.200s", path, status, body)
 		}
 	}
@@ -193,41 +194,41 @@ func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	c := newEvery(t, kc)
-	tenants, made := map[string]testBridge{}, map[string]grant{}
+	c := apptest.NewEvery(t, kc)
+	tenants, made := map[string]apptest.Bridge{}, map[string]grant{}
 	for _, alias := range []string{"acme", "globex"} {
-		made[alias], _ = newOAuth(t, kc, c.realm.file, "--organization", alias, "--name", "entra")
-		tenants[alias] = c.realm.at(c.realm.realm + "/organizations/" + alias)
+		made[alias], _ = newOAuth(t, kc, c.Realm.File, "--organization", alias, "--name", "entra")
+		tenants[alias] = c.Realm.At(c.Realm.Realm + "/organizations/" + alias)
 		if made[alias].ClientID != "scim-"+alias+"-entra" || !strings.HasSuffix(made[alias].BaseURL, "/organizations/"+alias+"/scim/v2") {
 			t.Errorf("the client of %s is %+v", alias, made[alias])
 		}
 	}
-	c.realm.app.Reload()
-	c.look(t)
+	c.Realm.App.Reload()
+	c.Look(t)
 	for alias, b := range tenants {
 		for owner, g := range made {
-			_, err := b.with(g.token(t)).send(t, http.MethodGet, "/Users", "")
+			_, err := b.With(g.token(t)).Send(t, http.MethodGet, "/Users", "")
 			if own := owner == alias; own != (err == nil) {
 				t.Errorf("the client of %s at %s: %v", owner, alias, err)
 			}
 		}
 	}
-	tenants["acme"].with(made["acme"].token(t)).create(t, "/Users", `{"userName":"jane@acme.test"}`)
+	tenants["acme"].With(made["acme"].token(t)).Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 	// Somebody who may change one other client has it call itself acme's, as far as can be known from outside.
 	forged := `"protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"scim-bridge","access.token.claim":"true"}}`
 	for _, claim := range []string{"azp", "client_id"} {
 		forged += `,{"name":"` + claim + `","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"` + claim + `","claim.value":"` + made["acme"].ClientID + `","jsonType.label":"String","access.token.claim":"true"}}`
 	}
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+c.realm.realm+"/clients", `{"clientId":"evil","secret":"secret-of-evil","serviceAccountsEnabled":true,`+forged+`]}`)
-	status, answer := token(t, kc, c.realm.realm, url.Values{"grant_type": {"client_credentials"}, "client_id": {"evil"}, "client_secret": {"secret-of-evil"}})
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+c.Realm.Realm+"/clients", `{"clientId":"evil","secret":"secret-of-evil","serviceAccountsEnabled":true,`+forged+`]}`)
+	status, answer := apptest.AskToken(t, kc, c.Realm.Realm, url.Values{"grant_type": {"client_credentials"}, "client_id": {"evil"}, "client_secret": {"secret-of-evil"}})
 	if status != http.StatusOK {
 		t.Fatalf("the token endpoint answers %d %v", status, answer)
 	}
-	tenants["acme"].with(answer["access_token"].(string)).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	tenants["acme"].With(answer["access_token"].(string)).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	// A token of the organization goes on beside it.
-	c.token(t, "acme")
-	c.look(t)
-	tenants["acme"].with(made["acme"].token(t)).must(t, http.MethodGet, "/Users", "")
+	c.NewToken(t, "acme")
+	c.Look(t)
+	tenants["acme"].With(made["acme"].token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
 // TestOAuthAgain: the command changes nothing that is right, gives the client back what somebody took from it, and
@@ -235,65 +236,65 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 func TestOAuthAgain(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	made, _ := newOAuth(t, kc, b.file)
-	b.app.Reload()
-	file := fileText(t, b.file)
-	again, told := newOAuth(t, kc, b.file)
-	if again.ClientSecret != "" || again.ClientID != made.ClientID || !strings.Contains(told, "nothing to change") || fileText(t, b.file) != file {
+	b := apptest.NewBridgeOn(t, kc, nil)
+	made, _ := newOAuth(t, kc, b.File)
+	b.App.Reload()
+	file := fileText(t, b.File)
+	again, told := newOAuth(t, kc, b.File)
+	if again.ClientSecret != "" || again.ClientID != made.ClientID || !strings.Contains(told, "nothing to change") || fileText(t, b.File) != file {
 		t.Errorf("again it prints %+v and says %s", again, told)
 	}
-	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	client, _, err := b.Admin.FindOAuthClient(t.Context(), made.ClientID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := "/admin/realms/" + b.realm + "/clients/" + client.UUID.String()
-	adminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true,"directAccessGrantsEnabled":true,"standardFlowEnabled":true,"redirectUris":["https://evil.test/*"]}`)
-	scope, _, err := b.admin.FindClientScope(t.Context(), "scim")
+	path := "/admin/realms/" + b.Realm + "/clients/" + client.UUID.String()
+	apptest.AdminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true,"directAccessGrantsEnabled":true,"standardFlowEnabled":true,"redirectUris":["https://evil.test/*"]}`)
+	scope, _, err := b.Admin.FindClientScope(t.Context(), "scim")
 	if err != nil {
 		t.Fatal(err)
 	}
-	adminSend(t, kc, http.MethodDelete, path+"/default-client-scopes/"+scope, "")
+	apptest.AdminSend(t, kc, http.MethodDelete, path+"/default-client-scopes/"+scope, "")
 	for _, mapper := range mappersOf(t, kc, path) {
-		adminSend(t, kc, http.MethodPut, path+"/protocol-mappers/models/"+mapper, `{"id":"`+mapper+`","name":"scim-bridge","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"other","access.token.claim":"true"}}`)
-		if _, told = newOAuth(t, kc, b.file); !strings.Contains(told, "have its tokens hold the audience") {
+		apptest.AdminSend(t, kc, http.MethodPut, path+"/protocol-mappers/models/"+mapper, `{"id":"`+mapper+`","name":"scim-bridge","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"other","access.token.claim":"true"}}`)
+		if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "have its tokens hold the audience") {
 			t.Errorf("another audience is planned with %s", told)
 		}
-		b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
+		b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
 	}
-	adminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true}`)
+	apptest.AdminSend(t, kc, http.MethodPut, path, `{"clientId":"`+made.ClientID+`","fullScopeAllowed":true}`)
 	for _, mapper := range mappersOf(t, kc, path) {
-		adminSend(t, kc, http.MethodDelete, path+"/protocol-mappers/models/"+mapper, "")
+		apptest.AdminSend(t, kc, http.MethodDelete, path+"/protocol-mappers/models/"+mapper, "")
 	}
-	account, err := b.admin.ServiceAccount(t.Context(), client.UUID)
+	account, err := b.Admin.ServiceAccount(t.Context(), client.UUID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	grantManagement(t, b.admin, account.String(), "manage-users")
-	if _, told = newOAuth(t, kc, b.file); !strings.Contains(told, "take all roles") {
+	apptest.GrantManagement(t, b.Admin, account.String(), "manage-users")
+	if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "take all roles") {
 		t.Errorf("the plan is %s", told)
 	}
-	b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
-	restored, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
-	roles, rolesErr := b.admin.DirectRoles(t.Context(), account)
+	b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
+	restored, _, err := b.Admin.FindOAuthClient(t.Context(), made.ClientID)
+	roles, rolesErr := b.Admin.DirectRoles(t.Context(), account)
 	if err != nil || rolesErr != nil || !restored.Plain || restored.Audience != client.Audience || !slices.Contains(restored.Scopes, "scim") || len(roles) > 0 {
 		t.Errorf("the client is %+v, %v, with the roles %v, %v", restored, err, roles, rolesErr)
 	}
-	rotated, told := newOAuth(t, kc, b.file, "--rotate")
+	rotated, told := newOAuth(t, kc, b.File, "--rotate")
 	if rotated.ClientSecret == "" || rotated.ClientSecret == made.ClientSecret || !strings.Contains(told, "another secret") {
 		t.Errorf("--rotate prints %+v and says %s", rotated, told)
 	}
 	if status, _ := made.ask(t, false, nil); status == http.StatusOK {
 		t.Error("the secret before is still good")
 	}
-	b.with(rotated.token(t)).must(t, http.MethodGet, "/Users", "")
+	b.With(rotated.token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
 // mappersOf are the ids of the mappers of a client.
 func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []string) {
 	t.Helper()
 	var list []struct{ ID string }
-	if err := json.Unmarshal([]byte(adminGet(t, kc, client+"/protocol-mappers/models")), &list); err != nil {
+	if err := json.Unmarshal([]byte(apptest.AdminGet(t, kc, client+"/protocol-mappers/models")), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range list {
@@ -307,19 +308,19 @@ func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []strin
 func TestOAuthTakesNobodysClient(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"scim-`+b.realm+`-oauth","secret":"known-to-mallory","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"realm"}}`)
-	before := fileText(t, b.file)
-	if out, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.realm+`-oauth" is there`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.file) != before {
+	b := apptest.NewBridgeOn(t, kc, nil)
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/clients", `{"clientId":"scim-`+b.Realm+`-oauth","secret":"known-to-mallory","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"realm"}}`)
+	before := fileText(t, b.File)
+	if out, told, code := tokensCommand(t, kc, "new", b.File); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.Realm+`-oauth" is there`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.File) != before {
 		t.Errorf("a client that somebody made ends with %d %q %s", code, out, told)
 	}
 	// Neither when an operator took its tokens by hand.
-	b.write(t, "config.yaml", replaced(t, "- tokensFile", "- accessTokens:\n          - { name: byhand, clientID: byhand, audience: scim-bridge }\n        tokensFile"))
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"byhand","secret":"known-to-mallory","serviceAccountsEnabled":true}`)
-	if _, told, code := tokensCommand(t, kc, "new", b.file, "--name", "byhand", "--rotate"); code == 0 || !strings.Contains(told, "did not make it for this tenant") {
+	b.EditFile(t, "config.yaml", apptest.Replaced(t, "- tokensFile", "- accessTokens:\n          - { name: byhand, clientID: byhand, audience: scim-bridge }\n        tokensFile"))
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/clients", `{"clientId":"byhand","secret":"known-to-mallory","serviceAccountsEnabled":true}`)
+	if _, told, code := tokensCommand(t, kc, "new", b.File, "--name", "byhand", "--rotate"); code == 0 || !strings.Contains(told, "did not make it for this tenant") {
 		t.Errorf("a client that was made by hand ends with %d %s", code, told)
 	}
-	if out, told, code := tokensCommand(t, kc, "revoke", b.file, "byhand"); code != 0 || !strings.Contains(out, "Left      the client \"byhand\"") {
+	if out, told, code := tokensCommand(t, kc, "revoke", b.File, "byhand"); code != 0 || !strings.Contains(out, "Left      the client \"byhand\"") {
 		t.Errorf("to revoke it ends with %d %s%s", code, out, told)
 	}
 }
@@ -329,25 +330,25 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	made, _ := newOAuth(t, kc, b.file)
-	b.app.Reload()
-	client, _, err := b.admin.FindOAuthClient(t.Context(), made.ClientID)
+	b := apptest.NewBridgeOn(t, kc, nil)
+	made, _ := newOAuth(t, kc, b.File)
+	b.App.Reload()
+	client, _, err := b.Admin.FindOAuthClient(t.Context(), made.ClientID)
 	if err == nil {
-		err = b.admin.DeleteClient(t.Context(), client.UUID)
+		err = b.Admin.DeleteClient(t.Context(), client.UUID)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	made.ClientSecret = "known-to-mallory"
-	adminSend(t, kc, http.MethodPost, "/admin/realms/"+b.realm+"/clients", `{"clientId":"`+made.ClientID+`","secret":"`+made.ClientSecret+`","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"`+client.Tenant+`","scim.audience":"scim-bridge"}}`)
+	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/clients", `{"clientId":"`+made.ClientID+`","secret":"`+made.ClientSecret+`","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"`+client.Tenant+`","scim.audience":"scim-bridge"}}`)
 	for _, more := range [][]string{nil, {"--rotate"}} {
-		if out, told, code := tokensCommand(t, kc, "new", b.file, more...); code == 0 || out != "" || !strings.Contains(told, "did not make it for this tenant") {
+		if out, told, code := tokensCommand(t, kc, "new", b.File, more...); code == 0 || out != "" || !strings.Contains(told, "did not make it for this tenant") {
 			t.Errorf("with %v the command ends with %d %q %s", more, code, out, told)
 		}
 	}
 	if status, answer := made.ask(t, false, url.Values{"scope": {""}}); status == http.StatusOK {
-		b.with(answer["access_token"].(string)).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+		b.With(answer["access_token"].(string)).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	} else {
 		t.Errorf("the token endpoint answers %d %v", status, answer)
 	}
@@ -359,48 +360,48 @@ func TestOAuthThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
 	kc := proxy.Server()
-	b := newBridgeOn(t, kc, nil)
-	before := fileText(t, b.file)
+	b := apptest.NewBridgeOn(t, kc, nil)
+	before := fileText(t, b.File)
 	for _, fails := range []string{"GET /users/{id}/role-mappings", "GET /clients/{client}/client-secret"} {
 		reached := proxy.Inject(keycloaktest.Fault{Op: fails, Status: http.StatusInternalServerError})
-		out, told, code := tokensCommand(t, kc, "new", b.file)
+		out, told, code := tokensCommand(t, kc, "new", b.File)
 		select {
 		case <-reached:
 		default:
 			t.Fatalf("nothing calls %s: %v", fails, proxy.Calls())
 		}
-		if _, found, err := b.admin.FindClient(t.Context(), "scim-"+b.realm+"-oauth"); code == 0 || out != "" || !strings.Contains(told, "was deleted again") || found || err != nil || fileText(t, b.file) != before {
+		if _, found, err := b.Admin.FindClient(t.Context(), "scim-"+b.Realm+"-oauth"); code == 0 || out != "" || !strings.Contains(told, "was deleted again") || found || err != nil || fileText(t, b.File) != before {
 			t.Errorf("when %s fails the command ends with %d %q, the client is there: %t, %v\n%s", fails, code, out, found, err, told)
 		}
 		proxy.ClearFaults()
 	}
-	made, _ := newOAuth(t, kc, b.file)
-	b.app.Reload()
-	b.with(made.token(t)).must(t, http.MethodGet, "/Users", "")
+	made, _ := newOAuth(t, kc, b.File)
+	b.App.Reload()
+	b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
 // TestOAuthRevoked: the tokens that the client has are refused as soon as the file is read, and the client is gone.
 func TestOAuthRevoked(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	before := fileText(t, b.file)
-	made, _ := newOAuth(t, kc, b.file)
-	b.app.Reload()
+	b := apptest.NewBridgeOn(t, kc, nil)
+	before := fileText(t, b.File)
+	made, _ := newOAuth(t, kc, b.File)
+	b.App.Reload()
 	bearer := made.token(t)
-	b.with(bearer).must(t, http.MethodGet, "/Users", "")
-	if _, told, code := command(t, "", "tokens", "revoke", "--config", b.file, "oauth"); code != exitUsage || !strings.Contains(told, "--oauth") {
+	b.With(bearer).Must(t, http.MethodGet, "/Users", "")
+	if _, told, code := command(t, "", "tokens", "revoke", "--config", b.File, "oauth"); code != exitUsage || !strings.Contains(told, "--oauth") {
 		t.Errorf("without --oauth it ends with %d %s", code, told)
 	}
-	if out, told, code := tokensCommand(t, kc, "revoke", b.file, "oauth"); code != 0 || !strings.Contains(told, `delete the client "`+made.ClientID+`"`) {
+	if out, told, code := tokensCommand(t, kc, "revoke", b.File, "oauth"); code != 0 || !strings.Contains(told, `delete the client "`+made.ClientID+`"`) {
 		t.Errorf("it ends with %d %s%s", code, out, told)
 	}
-	if got := fileText(t, b.file); got != before {
+	if got := fileText(t, b.File); got != before {
 		t.Errorf("the configuration is\n%s\nand was\n%s", got, before)
 	}
-	b.app.Reload()
-	b.with(bearer).refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-	b.must(t, http.MethodGet, "/Users", "")
+	b.App.Reload()
+	b.With(bearer).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	b.Must(t, http.MethodGet, "/Users", "")
 	if status, answer := made.ask(t, false, nil); status == http.StatusOK {
 		t.Errorf("the client still gets %v", answer)
 	}
@@ -411,23 +412,23 @@ func TestOAuthRevoked(t *testing.T) {
 func TestOAuthByAssertions(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b, entra := newBridgeOn(t, kc, nil), authtest.NewIssuer(t)
-	before := fileText(t, b.file)
-	federated := []string{"--name", "entra", "--federated-issuer", entraIssuer, "--federated-keys", entra.URL, "--federated-audience", entraApp, "--federated-subject", entraSubject}
+	b, entra := apptest.NewBridgeOn(t, kc, nil), authtest.NewIssuer(t)
+	before := fileText(t, b.File)
+	federated := []string{"--name", "entra", "--federated-issuer", apptest.EntraIssuer, "--federated-keys", entra.URL, "--federated-audience", apptest.EntraApp, "--federated-subject", apptest.EntraSubject}
 	if keycloaktest.OlderThan("26.6") {
-		if out, told, code := tokensCommand(t, kc, "new", b.file, federated...); code == 0 || out != "" || !strings.Contains(told, "needs 26.6 or newer") || fileText(t, b.file) != before {
+		if out, told, code := tokensCommand(t, kc, "new", b.File, federated...); code == 0 || out != "" || !strings.Contains(told, "needs 26.6 or newer") || fileText(t, b.File) != before {
 			t.Errorf("a Keycloak without assertions ends with %d %s%s", code, out, told)
 		}
 		return
 	}
-	made, told := newOAuth(t, kc, b.file, federated...)
-	if made.ClientSecret != "" || !strings.Contains(told, entra.URL) || !strings.Contains(told, entraSubject) {
+	made, told := newOAuth(t, kc, b.File, federated...)
+	if made.ClientSecret != "" || !strings.Contains(told, entra.URL) || !strings.Contains(told, apptest.EntraSubject) {
 		t.Errorf("it prints %+v and says %s", made, told)
 	}
-	b.app.Reload()
+	b.App.Reload()
 	assert := func(change map[string]any) (int, map[string]any) {
 		now := time.Now()
-		claims := map[string]any{"iss": entraIssuer, "sub": entraSubject, "aud": entraApp, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(65 * time.Minute).Unix(), "jti": "1"}
+		claims := map[string]any{"iss": apptest.EntraIssuer, "sub": apptest.EntraSubject, "aud": apptest.EntraApp, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(65 * time.Minute).Unix(), "jti": "1"}
 		maps.Copy(claims, change)
 		return made.ask(t, false, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {entra.Sign(t, authtest.FirstKey, claims)}})
 	}
@@ -436,26 +437,26 @@ func TestOAuthByAssertions(t *testing.T) {
 		if status != http.StatusOK {
 			t.Fatalf("the token endpoint answers %d %v", status, answer)
 		}
-		b.with(answer["access_token"].(string)).create(t, "/Users", `{"userName":"jane`+strings.Repeat("x", n)+`"}`)
+		b.With(answer["access_token"].(string)).Create(t, "/Users", `{"userName":"jane`+strings.Repeat("x", n)+`"}`)
 	}
 	for name, change := range map[string]map[string]any{"another subject": {"sub": "x"}, "another issuer": {"iss": "https://login.microsoftonline.com/x/v2.0"}, "another application": {"aud": "api://x"}} {
 		if status, answer := assert(change); status == http.StatusOK {
 			t.Errorf("%s gets %v", name, answer)
 		}
 	}
-	if again, told := newOAuth(t, kc, b.file, federated...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
+	if again, told := newOAuth(t, kc, b.File, federated...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
 		t.Errorf("again it prints %+v and says %s", again, told)
 	}
-	if _, told, code := tokensCommand(t, kc, "new", b.file, "--name", "entra"); code == 0 || !strings.Contains(told, "in another way") {
+	if _, told, code := tokensCommand(t, kc, "new", b.File, "--name", "entra"); code == 0 || !strings.Contains(told, "in another way") {
 		t.Errorf("a secret for it ends with %d %s", code, told)
 	}
 	// A second client of the issuer is by the identity provider that is there, which stays when one of them goes.
 	second := slices.Clone(federated)
 	second[1], second[len(second)-1] = "second", "another-subject"
-	if _, told := newOAuth(t, kc, b.file, second...); strings.Contains(told, "identity provider") {
+	if _, told := newOAuth(t, kc, b.File, second...); strings.Contains(told, "identity provider") {
 		t.Errorf("the second client is planned with %s", told)
 	}
-	out, told, code := tokensCommand(t, kc, "revoke", b.file, "entra")
+	out, told, code := tokensCommand(t, kc, "revoke", b.File, "entra")
 	if code != 0 || !strings.Contains(out, `Left      the identity provider "`+made.ClientID+`" in Keycloak`) || strings.Contains(told, "secret") {
 		t.Errorf("to revoke it ends with %d and says\n%s%s", code, out, told)
 	}
@@ -466,34 +467,34 @@ func TestOAuthByAssertions(t *testing.T) {
 func TestOAuthByTheClientsOwnKeys(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b, idp, mallory := newBridgeOn(t, kc, nil), authtest.NewIssuer(t), authtest.NewIssuer(t)
+	b, idp, mallory := apptest.NewBridgeOn(t, kc, nil), authtest.NewIssuer(t), authtest.NewIssuer(t)
 	flags := []string{"--client-id", "idp-of-acme", "--client-keys", idp.URL}
-	made, told := newOAuth(t, kc, b.file, flags...)
+	made, told := newOAuth(t, kc, b.File, flags...)
 	if made.ClientSecret != "" || made.ClientID != "idp-of-acme" || !strings.Contains(told, idp.URL) {
 		t.Errorf("it prints %+v and says %s", made, told)
 	}
-	b.app.Reload()
+	b.App.Reload()
 	assert := func(by *authtest.Issuer, jti string) (int, map[string]any) {
 		now := time.Now()
 		return made.ask(t, false, url.Values{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {by.Sign(t, authtest.FirstKey, map[string]any{
-			"iss": made.ClientID, "sub": made.ClientID, "aud": kc.URL + "/realms/" + b.realm, "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": jti,
+			"iss": made.ClientID, "sub": made.ClientID, "aud": kc.URL + "/realms/" + b.Realm, "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": jti,
 		})}})
 	}
 	status, answer := assert(idp, "first")
 	if status != http.StatusOK {
 		t.Fatalf("the token endpoint answers %d %v", status, answer)
 	}
-	b.with(answer["access_token"].(string)).create(t, "/Users", `{"userName":"jane"}`)
+	b.With(answer["access_token"].(string)).Create(t, "/Users", `{"userName":"jane"}`)
 	if status, answer := assert(idp, "first"); status == http.StatusOK {
 		t.Errorf("the same assertion again gets %v", answer)
 	}
 	if status, answer := assert(mallory, "second"); status == http.StatusOK {
 		t.Errorf("other keys get %v", answer)
 	}
-	if again, told := newOAuth(t, kc, b.file, flags...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
+	if again, told := newOAuth(t, kc, b.File, flags...); again.ClientSecret != "" || !strings.Contains(told, "nothing to change") {
 		t.Errorf("again it prints %+v and says %s", again, told)
 	}
-	if _, told := newOAuth(t, kc, b.file, "--client-id", "idp-of-acme", "--client-keys", mallory.URL); !strings.Contains(told, "set how it proves") {
+	if _, told := newOAuth(t, kc, b.File, "--client-id", "idp-of-acme", "--client-keys", mallory.URL); !strings.Contains(told, "set how it proves") {
 		t.Errorf("other keys are planned with %s", told)
 	}
 	if status, answer := assert(idp, "third"); status == http.StatusOK {
@@ -505,20 +506,20 @@ func TestOAuthByTheClientsOwnKeys(t *testing.T) {
 func TestOAuthWithAMountedFile(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
-	link := filepath.Join(filepath.Dir(b.file), "mounted.yaml")
-	if err := os.Symlink(b.file, link); err != nil {
+	b := apptest.NewBridgeOn(t, kc, nil)
+	link := filepath.Join(filepath.Dir(b.File), "mounted.yaml")
+	if err := os.Symlink(b.File, link); err != nil {
 		t.Fatal(err)
 	}
 	out, told, code := tokensCommand(t, kc, "new", link)
-	if code != 0 || !strings.Contains(out, "Client secret   ") || !strings.Contains(out, `- { name: "oauth", clientID: "scim-`+b.realm+`-oauth", audience: "scim-bridge-`) {
+	if code != 0 || !strings.Contains(out, "Client secret   ") || !strings.Contains(out, `- { name: "oauth", clientID: "scim-`+b.Realm+`-oauth", audience: "scim-bridge-`) {
 		t.Errorf("it ends with %d and prints\n%s%s", code, out, told)
 	}
 	_, entry, _ := strings.Cut(out, "\n  - ")
 	entry, _, _ = strings.Cut(entry, "\n")
-	b.change(t, "config.yaml", replaced(t, "- tokensFile", "- accessTokens: ["+entry+"]\n        tokensFile"))
-	rotated, _ := newOAuth(t, kc, b.file, "--rotate")
-	b.with(rotated.token(t)).must(t, http.MethodGet, "/Users", "")
+	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "- tokensFile", "- accessTokens: ["+entry+"]\n        tokensFile"))
+	rotated, _ := newOAuth(t, kc, b.File, "--rotate")
+	b.With(rotated.token(t)).Must(t, http.MethodGet, "/Users", "")
 	if _, told, code := tokensCommand(t, kc, "revoke", link, "oauth"); code == 0 || !strings.Contains(told, "take the entry") {
 		t.Errorf("to revoke it ends with %d %s", code, told)
 	}
@@ -528,7 +529,7 @@ func TestOAuthWithAMountedFile(t *testing.T) {
 func TestWhatIsWrongWithOAuth(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
-	b := newBridgeOn(t, kc, nil)
+	b := apptest.NewBridgeOn(t, kc, nil)
 	for _, one := range []struct{ args, want string }{
 		{"new --yes", "--yes is for --oauth"},
 		{"revoke --keep-client idp", "--keep-client is for --oauth"},
@@ -550,12 +551,12 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --tenant nobody", "--tenant says which"},
 		{"revoke --oauth nobody", `has no entry "nobody"`},
 	} {
-		if _, told, code := command(t, "", append([]string{"tokens"}, append(strings.Fields(one.args), "--config", b.file)...)...); code != exitUsage || !strings.Contains(told, one.want) {
+		if _, told, code := command(t, "", append([]string{"tokens"}, append(strings.Fields(one.args), "--config", b.File)...)...); code != exitUsage || !strings.Contains(told, one.want) {
 			t.Errorf("tokens %s ends with %d, want %q: %s", one.args, code, one.want, told)
 		}
 	}
-	b.write(t, "config.yaml", replaced(t, "    tenants:\n", "    issuer: https://login.acme.test/realms/acme\n    tenants:\n"))
-	if _, told, code := tokensCommand(t, kc, "new", b.file); code == 0 || !strings.Contains(told, `write issuer: "`+kc.URL+`/realms/`+b.realm+`"`) {
+	b.EditFile(t, "config.yaml", apptest.Replaced(t, "    tenants:\n", "    issuer: https://login.acme.test/realms/acme\n    tenants:\n"))
+	if _, told, code := tokensCommand(t, kc, "new", b.File); code == 0 || !strings.Contains(told, `write issuer: "`+kc.URL+`/realms/`+b.Realm+`"`) {
 		t.Errorf("another issuer ends with %d %s", code, told)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -15,16 +16,16 @@ import (
 )
 
 // strikes has calls be answered otherwise than by Keycloak, and misses ends that.
-func strikes(faults *keycloaktest.Faults, all ...keycloaktest.Fault) func(*testing.T, patient) {
-	return func(*testing.T, patient) {
+func strikes(faults *keycloaktest.Faults, all ...keycloaktest.Fault) func(*testing.T, apptest.Patient) {
+	return func(*testing.T, apptest.Patient) {
 		for _, fault := range all {
 			faults.Inject(fault)
 		}
 	}
 }
 
-func misses(faults *keycloaktest.Faults) func(*testing.T, patient) {
-	return func(*testing.T, patient) { faults.ClearFaults() }
+func misses(faults *keycloaktest.Faults) func(*testing.T, apptest.Patient) {
+	return func(*testing.T, apptest.Patient) { faults.ClearFaults() }
 }
 
 // TestTheRemediesOfTheServer: of its clock, of what fails once, and of what hides the users.
@@ -38,8 +39,8 @@ func TestTheRemediesOfTheServer(t *testing.T) {
 			failing := func(op, check string) remedy {
 				return remedy{name: "a failure of " + op, provoke: strikes(c.faults, keycloaktest.Fault{Op: op, Status: http.StatusInternalServerError}), check: check, text: "", says: []string{again}, byHand: misses(c.faults)}
 			}
-			p := patient{newBridgeOn(t, c.server, nil), c.server}
-			p.create(t, "/Users", `{"userName":"jane"}`)
+			p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, c.server, nil), Server: c.server}
+			p.Create(t, "/Users", `{"userName":"jane"}`)
 			tryRemedies(t, p, "", append(c.more,
 				failing("GET /authentication/required-actions", "first login"), failing("GET /users/count", "visibility"), failing("GET /users/profile", "realm"),
 				remedy{name: "no user in the list", provoke: strikes(c.faults, keycloaktest.Fault{Op: "GET /users", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "[]"}), check: "visibility", text: "and the list of users is empty", says: []string{"take away what confines it"}, byHand: misses(c.faults)},
@@ -68,8 +69,8 @@ func skewed(t *testing.T) strickenServer {
 	fake := keycloaktest.NewFake(t)
 	clock := func(name, text string, by time.Duration) remedy {
 		return remedy{
-			name: name, provoke: func(*testing.T, patient) { fake.Ahead(by) }, check: "clock", text: text,
-			says: []string{"keep the time of both machines by NTP"}, byHand: func(*testing.T, patient) { fake.Ahead(0) },
+			name: name, provoke: func(*testing.T, apptest.Patient) { fake.Ahead(by) }, check: "clock", text: text,
+			says: []string{"keep the time of both machines by NTP"}, byHand: func(*testing.T, apptest.Patient) { fake.Ahead(0) },
 		}
 	}
 	return strickenServer{fake.Server(), &fake.Faults, []remedy{clock("a clock ahead", "it differs from Keycloak's by", time.Minute), clock("a clock behind", "tokens may be refused", -20*time.Second)}}
@@ -80,25 +81,25 @@ func skewed(t *testing.T) strickenServer {
 func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
 	t.Parallel()
 	c := proxied(t)
-	p := patient{newBridgeOn(t, c.server, nil), c.server}
+	p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, c.server, nil), Server: c.server}
 	const on = `"scimApiEnabled":true`
 	tryRemedies(t, p, "", []remedy{{
 		name: "native SCIM", check: "native SCIM", text: "Keycloak's own SCIM API is on", says: []string{"switch off SCIM API in the realm's settings"},
-		provoke: func(t *testing.T, p patient) {
+		provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			shown := func() string { return adminCall(t, c.server, http.MethodGet, "/admin/realms/"+p.realm, "") }
+			shown := func() string { return apptest.AdminCall(t, c.server, http.MethodGet, "/admin/realms/"+p.Realm, "") }
 			if !keycloaktest.OlderThan("26.6") { // which know no such setting
-				p.set(t, "{"+on+"}")
+				p.Set(t, "{"+on+"}")
 			}
 			if text := shown(); !strings.Contains(text, on) {
 				strikes(c.faults, keycloaktest.Fault{Op: "GET /", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "{" + on + "," + strings.Replace(text, `"scimApiEnabled":false,`, "", 1)[1:]})(t, p)
 			}
 		},
-		byHand: func(t *testing.T, p patient) {
+		byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			misses(c.faults)(t, p)
 			if !keycloaktest.OlderThan("26.6") {
-				p.set(t, `{"scimApiEnabled":false}`)
+				p.Set(t, `{"scimApiEnabled":false}`)
 			}
 		},
 	}})
@@ -108,11 +109,11 @@ func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
 // running bridge says it.
 func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 	t.Parallel()
-	n := newNeighbours(t, keycloaktest.NewFake(t).Server(), nil)
+	n := apptest.NewNeighbours(t, keycloaktest.NewFake(t).Server(), nil)
 	for groups, want := range map[string]bool{"unmapped: keep": true, "parent: /scim/one": false} {
-		n.remap(t, groups)
-		own, tenant := n.app.Watcher.Realms.Client(n.realm), n.app.Watcher.Tenants.ByPath("one")
-		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.app.Watcher.Tenants.ByPath("two")))
+		n.Remap(t, groups)
+		own, tenant := n.App.Watcher.Realms.Client(n.Realm), n.App.Watcher.Tenants.ByPath("one")
+		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.App.Watcher.Tenants.ByPath("two")))
 		if got := strings.Contains(strings.Join(report.Warnings(), "; "), "the tenant has no groups.parent beside two"); err != nil || got != want {
 			t.Errorf("groups: { %s }: the bridge finds %v, %v, want it: %t", groups, report.Warnings(), err, want)
 		}
@@ -122,14 +123,14 @@ func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 // TestTheRemediesOfRolesThatAreTaken from persons whom nobody granted them by the mapping.
 func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			realmName, admin := newEmptyRealm(t, server)
-			adminSend(t, server, http.MethodPost, "/admin/realms/"+realmName+"/roles", `{"name":"staff"}`)
-			file := mappingFile(t, "version: 1\ngrantableRoles: [staff]\nusers: { unmapped: keep }\n")
-			p := patient{newBridgeIn(t, server, realmName, admin, nil, "--mapping", file), server}
+			realmName, admin := apptest.NewEmptyRealm(t, server)
+			apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+realmName+"/roles", `{"name":"staff"}`)
+			file := apptest.MappingFile(t, "version: 1\ngrantableRoles: [staff]\nusers: { unmapped: keep }\n")
+			p := apptest.Patient{Bridge: apptest.NewBridgeIn(t, server, realmName, admin, nil, "--mapping", file), Server: server}
 			takes := inMapping(file, "grantableRoles", "managedRoles")
 			tryRemedies(t, p, "", []remedy{
 				{name: "a role that is taken", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"list the role in grantableRoles instead"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
@@ -142,24 +143,24 @@ func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 // TestTheRemedyOfTheRightToChangeTheRealm, where a smaller one is enough.
 func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
 	t.Parallel()
-	c := newCustomers(t, keycloaktest.Real(t), nil)
-	p := patient{c.realm, c.server}
-	if least, err := p.admin.HasManagementRole(t.Context(), "manage-organizations"); err != nil || !least {
+	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
+	p := apptest.Patient{Bridge: c.Realm, Server: c.Server}
+	if least, err := p.Admin.HasManagementRole(t.Context(), "manage-organizations"); err != nil || !least {
 		return // before 26.7 there is no smaller one
 	}
-	p.right(t, "manage-organizations", false)
-	p.right(t, "manage-realm", true)
+	p.Right(t, "manage-organizations", false)
+	p.Right(t, "manage-realm", true)
 	isIt := func(f realm.Finding) bool { return f.Check == "privileges" && f.Severity == realm.Warn }
-	found := p.findingsAt(t, "")
+	found := p.FindingsAt(t, "")
 	i := slices.IndexFunc(found, isIt)
 	if i < 0 || !strings.Contains(found[i].Text, "members of organizations need manage-realm on this Keycloak") || !strings.Contains(found[i].Fix, "take manage-realm from the service account") {
 		t.Fatalf("doctor says %+v", found)
 	}
-	p.right(t, "manage-realm", false)
-	for _, line := range commandsOf(found[i].Fix) {
-		p.obey(t, line)
+	p.Right(t, "manage-realm", false)
+	for _, line := range apptest.CommandsOf(found[i].Fix) {
+		obey(t, p, line)
 	}
-	if found := p.findingsAt(t, ""); slices.ContainsFunc(found, isIt) || len(illness(found)) > 0 {
+	if found := p.FindingsAt(t, ""); slices.ContainsFunc(found, isIt) || len(illness(found)) > 0 {
 		t.Errorf("after the fix doctor says %+v", illness(found))
 	}
 }
@@ -169,17 +170,17 @@ func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	t.Parallel()
 	none := keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"HTTP 404 Not Found"}`}
 	const noGroups, shared = "this Keycloak has no groups of organizations, so that the tenant has no groups", "this Keycloak has no groups of organizations, and all would share those below"
-	finds := func(t *testing.T, p patient, path, text, fix string) {
+	finds := func(t *testing.T, p apptest.Patient, path, text, fix string) {
 		t.Helper()
-		found := p.findingsAt(t, path)
+		found := p.FindingsAt(t, path)
 		i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == "groups" && strings.HasPrefix(f.Text, text) })
 		if i < 0 || !strings.Contains(found[i].Fix, fix) {
 			t.Fatalf("doctor says %+v, want %q, %q", found, text, fix)
 		}
 	}
-	misses := func(t *testing.T, p patient, path string) {
+	misses := func(t *testing.T, p apptest.Patient, path string) {
 		t.Helper()
-		for _, f := range p.findingsAt(t, path) {
+		for _, f := range p.FindingsAt(t, path) {
 			if strings.Contains(f.Text, "no groups of organizations") || f.Severity == realm.Fail {
 				t.Errorf("after the fix doctor says %+v", f)
 			}
@@ -187,36 +188,36 @@ func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	}
 	fake := keycloaktest.NewFake(t)
 	server := fake.Server()
-	realmName, admin := newEmptyRealm(t, server)
-	adminSend(t, server, http.MethodPut, "/admin/realms/"+realmName, `{"organizationsEnabled":true}`)
+	realmName, admin := apptest.NewEmptyRealm(t, server)
+	apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+realmName, `{"organizationsEnabled":true}`)
 	if _, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: []keycloak.Domain{{Name: "acme.test", Verified: true}}}); err != nil {
 		t.Fatal(err)
 	}
-	file := mappingFile(t, "version: 1\ngroups: { unmapped: keep }\n")
-	made := runSetup(t, server, realmName, "--organization", "acme", "--mapping", file)
-	p := patient{testBridge{file: made.Config, realm: realmName, admin: admin}, server}
-	p.group(t, "of-acme", keycloak.GroupID{})
+	file := apptest.MappingFile(t, "version: 1\ngroups: { unmapped: keep }\n")
+	made := apptest.RunSetup(t, server, realmName, "--organization", "acme", "--mapping", file)
+	p := apptest.Patient{Bridge: apptest.Bridge{File: made.Config, Realm: realmName, Admin: admin}, Server: server}
+	p.MakeGroup(t, "of-acme", keycloak.GroupID{})
 	fake.Inject(none)
 	finds(t, p, "", noGroups, "name a group of the realm in groups.parent of the tenant's mapping")
 	inMapping(file, "unmapped: keep", "parent: /of-acme")(t, p)
 	misses(t, p, "")
 
 	fake = keycloaktest.NewFake(t)
-	c := newEvery(t, fake.Server())
-	p = patient{c.realm, fake.Server()}
-	p.group(t, "of-all", keycloak.GroupID{})
-	all := p.realm + "/organizations/*"
-	p.write(t, "config.yaml", func(s string) string {
-		return strings.Replace(s, `organizations: "*"`, "organizations: { mapping: "+mappingFile(t, "version: 1\ngroups: { parent: /of-all }\n")+" }", 1)
+	c := apptest.NewEvery(t, fake.Server())
+	p = apptest.Patient{Bridge: c.Realm, Server: fake.Server()}
+	p.MakeGroup(t, "of-all", keycloak.GroupID{})
+	all := p.Realm + "/organizations/*"
+	p.EditFile(t, "config.yaml", func(s string) string {
+		return strings.Replace(s, `organizations: "*"`, "organizations: { mapping: "+apptest.MappingFile(t, "version: 1\ngroups: { parent: /of-all }\n")+" }", 1)
 	})
 	fake.Inject(none)
 	finds(t, p, all, shared, "remove groups.parent from the mapping")
-	p.write(t, "config.yaml", func(s string) string {
+	p.EditFile(t, "config.yaml", func(s string) string {
 		head, tail, _ := strings.Cut(s, "organizations: { mapping:")
 		_, tail, _ = strings.Cut(tail, "}")
 		return head + `organizations: "*"` + tail
 	})
-	for _, f := range p.findingsAt(t, all) {
+	for _, f := range p.FindingsAt(t, all) {
 		if strings.HasPrefix(f.Text, shared) {
 			t.Errorf("after the fix doctor says %+v", f)
 		}
@@ -235,17 +236,17 @@ func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
 			}
 		}
 	}
-	b := newBridgeOn(t, fake.Server(), nil)
-	boss := b.account(t, "boss", true)
-	b.account(t, "chief", true)
+	b := apptest.NewBridgeOn(t, fake.Server(), nil)
+	boss := b.MakeAccount(t, "boss", true)
+	b.MakeAccount(t, "chief", true)
 	says := func() string {
-		all := b.lines.FilterMessage("the realm is fit").All()
+		all := b.Lines.FilterMessage("the realm is fit").All()
 		return fmt.Sprint(all[len(all)-1].ContextMap()["warnings"])
 	}
 	const text = "after a start the names of the configuration could mean other groups and users than now"
 	broken := func(names ...string) {
 		fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}", Status: http.StatusBadRequest})
-		b.reconfigure(t, protecting(names...))
+		b.Reconfigure(t, protecting(names...))
 		if got := says(); !strings.Contains(got, text) {
 			t.Fatalf("the bridge warns of %s, want %q", got, text)
 		}
@@ -256,10 +257,10 @@ func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
 		}
 	}
 	broken("boss")
-	b.reconfigure(t, protecting("id:"+boss.String()))
+	b.Reconfigure(t, protecting("id:"+boss.String()))
 	mended("an id in place of a name")
 	broken("chief")
 	fake.ClearFaults()
-	b.look(t)
+	b.Look(t)
 	mended("the bridge may write its own account")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -15,9 +16,9 @@ import (
 func TestTheRemediesOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
-	realm, admin := newEmptyRealm(t, server)
-	adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
-	addProvider(t, server, realm, "corp")
+	realm, admin := apptest.NewEmptyRealm(t, server)
+	apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
+	apptest.AddProvider(t, server, realm, "corp")
 	domains := []keycloak.Domain{{Name: "acme.test", Verified: true}}
 	id, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains})
 	if err != nil {
@@ -27,25 +28,25 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 	about := func(enabled, verified bool, attributes string) string {
 		return fmt.Sprintf(`{"name":"acme","alias":"acme","enabled":%t,"domains":[{"name":"acme.test","verified":%t}],"attributes":{%s}}`, enabled, verified, attributes)
 	}
-	adminSend(t, server, http.MethodPost, "/admin/realms/"+realm+at+"/identity-providers", `"corp"`)
+	apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+realm+at+"/identity-providers", `"corp"`)
 	parent := ""
 	if _, err := admin.OrganizationGroups(t.Context(), id, 0, 1); err != nil { // before 26.6
-		testBridge{admin: admin, realm: realm}.group(t, "of-acme", keycloak.GroupID{})
+		apptest.Bridge{Admin: admin, Realm: realm}.MakeGroup(t, "of-acme", keycloak.GroupID{})
 		parent = ", parent: /of-acme"
 	}
-	file := mappingFile(t, "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\ngroups: { unmapped: keep"+parent+" }\n")
+	file := apptest.MappingFile(t, "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\ngroups: { unmapped: keep"+parent+" }\n")
 	flags := []string{"--organization", "acme", "--allow-manage-realm", "--mapping", file}
-	p := patient{testBridge{file: runSetup(t, server, realm, flags...).Config, realm: realm, admin: admin}, server}
+	p := apptest.Patient{Bridge: apptest.Bridge{File: apptest.RunSetup(t, server, realm, flags...).Config, Realm: realm, Admin: admin}, Server: server}
 	list := []remedy{
 		{name: "Organizations off", provoke: theRealm(`{"organizationsEnabled":false}`), check: "organization", text: "Organizations are disabled", says: []string{"enable Organizations in the realm's settings"}, byHand: theRealm(`{"organizationsEnabled":true}`)},
 		{name: "the organization off", provoke: adminDoes(http.MethodPut, at, about(false, true, "")), check: "organization", text: "is disabled", says: []string{"enable the organization in Keycloak"}, byHand: adminDoes(http.MethodPut, at, about(true, true, ""))},
 		{name: "no verified domain", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain"},
 		{
 			name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or write domains: any for it into the configuration"},
-			byHand: func(t *testing.T, p patient) {
+			byHand: func(t *testing.T, p apptest.Patient) {
 				t.Helper()
 				inFile("config.yaml", "      - tokensFile:", "      - domains: any\n        tokensFile:")(t, p)
-				if ill := illness(p.findingsAt(t, "")); len(ill) > 0 {
+				if ill := illness(p.FindingsAt(t, "")); len(ill) > 0 {
 					t.Errorf("with domains: any doctor says %+v", ill)
 				}
 			},
@@ -58,16 +59,16 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 	}
 	if parent == "" {
 		list = append(list, remedy{
-			name: "roles of groups without effect", provoke: func(t *testing.T, p patient) {
+			name: "roles of groups without effect", provoke: func(t *testing.T, p apptest.Patient) {
 				t.Helper()
-				adminSend(t, server, http.MethodPost, "/admin/realms/"+realm+"/roles", `{"name":"staff"}`)
+				apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+realm+"/roles", `{"name":"staff"}`)
 				inMapping(file, "groups: { unmapped: keep", "grantableRoles: [staff]\ngroups: { roles: { Sales: [staff] }, unmapped: keep")(t, p)
 			}, check: "groups", text: "groups.roles of the mapping has no effect", says: []string{"grant the roles by users.roles"},
 			byHand: both(inMapping(file, "groups: { roles: { Sales: \\[staff\\] }, ", "groups: { "), inMapping(file, "userId: userName }", `userId: userName }, roles: [{ when: '"Sales" in groups', grant: [staff] }]`)),
 		})
 	}
 	list = append(list, remedy{
-		name: "another organization", provoke: func(t *testing.T, p patient) {
+		name: "another organization", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			inMapping(file, "link: { identityProvider: corp, userId: userName }", "unmapped: keep")(t, p)
 			if err := admin.DeleteOrganization(t.Context(), id); err != nil {
@@ -76,17 +77,17 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 			if id, err = admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains}); err != nil {
 				t.Fatal(err)
 			}
-		}, check: "organization", text: "is another one now", says: []string{"write the new organizationID"}, byHand: func(t *testing.T, p patient) {
+		}, check: "organization", text: "is another one now", says: []string{"write the new organizationID"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			inFile("config.yaml", `organizationID: .*`, "organizationID: "+id.String())(t, p)
 		},
 	}, remedy{
-		name: "no organization", provoke: func(t *testing.T, _ patient) {
+		name: "no organization", provoke: func(t *testing.T, _ apptest.Patient) {
 			t.Helper()
 			if err := admin.DeleteOrganization(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
-		}, check: "organization", text: `the organization "acme" does not exist`, says: []string{"write the new organizationID and new tokens once you know whose organization it is"}, byHand: func(t *testing.T, p patient) {
+		}, check: "organization", text: `the organization "acme" does not exist`, says: []string{"write the new organizationID and new tokens once you know whose organization it is"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			if id, err = admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains}); err != nil {
 				t.Fatal(err)
@@ -101,30 +102,30 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 func TestTheRemediesOfEveryOrganization(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
-	c := newEvery(t, server)
-	p := patient{c.realm, server}
-	c.token(t, "acme")
-	addProvider(t, server, p.realm, "corp")
-	acme, at := p.realm+"/organizations/acme", "/organizations/"+c.ids["acme"].String()
-	unverified := func(t *testing.T, p patient) {
+	c := apptest.NewEvery(t, server)
+	p := apptest.Patient{Bridge: c.Realm, Server: server}
+	c.NewToken(t, "acme")
+	apptest.AddProvider(t, server, p.Realm, "corp")
+	acme, at := p.Realm+"/organizations/acme", "/organizations/"+c.IDs["acme"].String()
+	unverified := func(t *testing.T, p apptest.Patient) {
 		t.Helper()
-		adminSend(t, server, http.MethodPut, "/admin/realms/"+p.realm+at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":false}],"attributes":{"`+auth.AttrCredentials+`":[`+quotedCredentials(t, c, "acme")+`]}}`)
+		apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+p.Realm+at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":false}],"attributes":{"`+auth.AttrCredentials+`":[`+quotedCredentials(t, c, "acme")+`]}}`)
 	}
 	link := "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\n"
-	shared, own := mappingFile(t, link), mappingFile(t, link)
-	all := func(what string) func(*testing.T, patient) {
+	shared, own := apptest.MappingFile(t, link), apptest.MappingFile(t, link)
+	all := func(what string) func(*testing.T, apptest.Patient) {
 		return inFile("config.yaml", `(?m)^    organizations:.*$`, "    organizations: "+strings.ReplaceAll(what, "$", "$$"))
 	}
-	for _, f := range p.findingsAt(t, acme) { // before 26.6
+	for _, f := range p.FindingsAt(t, acme) { // before 26.6
 		if f.Text != noOwnGroups {
 			continue
 		}
 		if !strings.Contains(f.Fix, "a mapping of its own in organizations.overrides, with a group of the realm in groups.parent") {
 			t.Errorf("the fix is %q", f.Fix)
 		}
-		p.group(t, "of-acme", keycloak.GroupID{})
-		all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.ids["acme"], mappingFile(t, "version: 1\ngroups: { parent: /of-acme }\n")))(t, p)
-		for _, f := range p.findingsAt(t, acme) {
+		p.MakeGroup(t, "of-acme", keycloak.GroupID{})
+		all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.IDs["acme"], apptest.MappingFile(t, "version: 1\ngroups: { parent: /of-acme }\n")))(t, p)
+		for _, f := range p.FindingsAt(t, acme) {
 			if f.Text == noOwnGroups || f.Severity == "FAIL" {
 				t.Errorf("after the fix doctor says %+v", f)
 			}
@@ -135,22 +136,22 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 		{name: "no verified domain", provoke: unverified, check: "organization", text: "no verified domain"},
 		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has none"},
 	})
-	tryRemedies(t, p, p.realm+"/organizations/*", []remedy{
+	tryRemedies(t, p, p.Realm+"/organizations/*", []remedy{
 		{
 			name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can be that of one organization alone",
-			says: []string{"give each organization a mapping of its own in organizations.overrides"}, byHand: func(t *testing.T, p patient) {
+			says: []string{"give each organization a mapping of its own in organizations.overrides"}, byHand: func(t *testing.T, p apptest.Patient) {
 				t.Helper()
-				all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.ids["acme"], own))(t, p)
-				if ill := illness(p.findingsAt(t, acme)); len(ill) > 0 {
+				all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.IDs["acme"], own))(t, p)
+				if ill := illness(p.FindingsAt(t, acme)); len(ill) > 0 {
 					t.Errorf("of the organization with the mapping doctor says %+v", ill)
 				}
 			},
 		},
-		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor of each says what to do"}, byHand: func(t *testing.T, p patient) {
+		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor of each says what to do"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			for _, f := range illness(p.findingsAt(t, acme)) {
-				for _, line := range commandsOf(f.Fix) {
-					p.obey(t, line)
+			for _, f := range illness(p.FindingsAt(t, acme)) {
+				for _, line := range apptest.CommandsOf(f.Fix) {
+					obey(t, p, line)
 				}
 			}
 		}},

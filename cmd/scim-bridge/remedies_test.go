@@ -12,9 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -22,50 +21,40 @@ import (
 // remedy is something broken on purpose whose remedy is the one that doctor prints, and nothing else.
 type remedy struct {
 	name    string
-	provoke func(*testing.T, patient)
+	provoke func(*testing.T, apptest.Patient)
 	check   string
 	text    string // part of the finding
 	// says are parts of the fix that name what byHand does: where an operator has to click or to write
 	// something. The commands of the fix are run after it, as they are printed.
 	says   []string
-	byHand func(*testing.T, patient)
+	byHand func(*testing.T, apptest.Patient)
 	// after is what the fix says of what a command made, in a directory.
-	after func(t *testing.T, p patient, dir string)
+	after func(t *testing.T, p apptest.Patient, dir string)
 }
 
 // theRealm are settings of the realm, for what a fix says to set in Keycloak's console.
-func theRealm(settings string) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) { t.Helper(); p.set(t, settings) }
+func theRealm(settings string) func(*testing.T, apptest.Patient) {
+	return func(t *testing.T, p apptest.Patient) { t.Helper(); p.Set(t, settings) }
 }
 
 // theRight gives a right of realm-management to the bridge's account or takes it.
-func theRight(name string, given bool) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) { t.Helper(); p.right(t, name, given) }
+func theRight(name string, given bool) func(*testing.T, apptest.Patient) {
+	return func(t *testing.T, p apptest.Patient) { t.Helper(); p.Right(t, name, given) }
 }
 
 // declared changes one attribute of the user profile.
-func declared(name string, change func(*keycloak.ProfileAttribute)) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) {
+func declared(name string, change func(*keycloak.ProfileAttribute)) func(*testing.T, apptest.Patient) {
+	return func(t *testing.T, p apptest.Patient) {
 		t.Helper()
-		p.profile(t, func(u *keycloak.UserProfile) { change(u.Attribute(name)) })
-	}
-}
-
-// undeclared takes an attribute out of the user profile.
-func undeclared(name string) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) {
-		t.Helper()
-		p.profile(t, func(u *keycloak.UserProfile) {
-			u.Attributes = slices.DeleteFunc(u.Attributes, func(a keycloak.ProfileAttribute) bool { return a.Name == name })
-		})
+		p.Profile(t, func(u *keycloak.UserProfile) { change(u.Attribute(name)) })
 	}
 }
 
 // inFile changes a file beside the configuration, and is an error when nothing changes.
-func inFile(name, pattern, with string) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) {
+func inFile(name, pattern, with string) func(*testing.T, apptest.Patient) {
+	return func(t *testing.T, p apptest.Patient) {
 		t.Helper()
-		p.write(t, name, func(s string) string {
+		p.EditFile(t, name, func(s string) string {
 			out := regexp.MustCompile(pattern).ReplaceAllString(s, with)
 			if out == s {
 				t.Fatalf("%s has no %s:\n%s", name, pattern, s)
@@ -76,8 +65,8 @@ func inFile(name, pattern, with string) func(*testing.T, patient) {
 }
 
 // both does one thing after another.
-func both(all ...func(*testing.T, patient)) func(*testing.T, patient) {
-	return func(t *testing.T, p patient) {
+func both(all ...func(*testing.T, apptest.Patient)) func(*testing.T, apptest.Patient) {
+	return func(t *testing.T, p apptest.Patient) {
 		t.Helper()
 		for _, do := range all {
 			do(t, p)
@@ -85,35 +74,24 @@ func both(all ...func(*testing.T, patient)) func(*testing.T, patient) {
 	}
 }
 
-// commandsOf are the lines of a fix that are commands, and of a text that ends with one.
-func commandsOf(fix string) []string {
-	var out []string
-	for line := range strings.Lines(fix) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "scim-bridge ") || strings.HasPrefix(line, "kcadm.sh ") {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
 // obey runs a command as it was printed. Setup asks, and takes the administrator's name and password from the
 // environment; an operator who runs it says yes.
-func (p patient) obey(t *testing.T, line string) (dir string) {
+func obey(t *testing.T, p apptest.Patient, line string) (dir string) {
 	t.Helper()
 	if strings.HasPrefix(line, "kcadm.sh remove-roles ") {
-		words := shellWords(t, line)
+		words := apptest.ShellWords(t, line)
 		for i, word := range words {
 			if word == "--rolename" {
-				p.right(t, words[i+1], false)
+				p.Right(t, words[i+1], false)
 			}
 		}
 		return ""
 	}
 	if strings.HasPrefix(line, "kcadm.sh ") {
-		mendByAdminCLI(t, p.server, line)
+		apptest.MendByAdminCLI(t, p.Server, line)
 		return ""
 	}
-	words := shellWords(t, line)[1:]
+	words := apptest.ShellWords(t, line)[1:]
 	if words[0] == "setup" {
 		words = append(words, "--yes")
 	}
@@ -128,47 +106,26 @@ func (p patient) obey(t *testing.T, line string) (dir string) {
 	return dir
 }
 
-// findingsAt are what doctor finds of a tenant, "" for all of them.
-func (p patient) findingsAt(t *testing.T, path string) []realm.Finding {
-	t.Helper()
-	c, problems := config.Load(p.file)
-	if len(problems) > 0 {
-		t.Fatalf("the configuration has problems: %v", problems)
-	}
-	found, err := app.Diagnose(t.Context(), c, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []realm.Finding
-	for _, d := range found {
-		all = append(all, d.Findings...)
-	}
-	return all
-}
-
 // noOwnGroups is what doctor says before Keycloak 26.6.
 const noOwnGroups = "this Keycloak has no groups of organizations, so that the tenant has no groups"
-
-// aboutAccounts reports whether a finding is about accounts that a test made past the bridge.
-func aboutAccounts(f realm.Finding) bool { return f.Check == "existing" || f.Check == "externalId" }
 
 // illness is what did not pass, but for what an older Keycloak cannot do without, and for what
 // TestDoctorTellsOfWhoIsThere and TestDoctorTellsOfExternalIDs try.
 func illness(all []realm.Finding) []realm.Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f realm.Finding) bool {
-		return f.Severity == realm.Pass || aboutAccounts(f) || f.Check == "privileges" && strings.Contains(f.Text, "need manage-realm on this Keycloak") || strings.Contains(f.Text, noOwnGroups)
+		return f.Severity == realm.Pass || apptest.AboutAccounts(f) || f.Check == "privileges" && strings.Contains(f.Text, "need manage-realm on this Keycloak") || strings.Contains(f.Text, noOwnGroups)
 	})
 }
 
 // tryRemedies provokes each finding, does what its fix says, and sees it gone and nothing else broken.
-func tryRemedies(t *testing.T, p patient, path string, list []remedy) {
+func tryRemedies(t *testing.T, p apptest.Patient, path string, list []remedy) {
 	t.Helper()
-	if ill := illness(p.findingsAt(t, path)); len(ill) > 0 {
+	if ill := illness(p.FindingsAt(t, path)); len(ill) > 0 {
 		t.Fatalf("of a tenant in health doctor says %+v", ill)
 	}
 	for _, r := range list {
 		r.provoke(t, p)
-		ill := illness(p.findingsAt(t, path))
+		ill := illness(p.FindingsAt(t, path))
 		i := slices.IndexFunc(ill, func(f realm.Finding) bool { return f.Check == r.check && strings.Contains(f.Text, r.text) })
 		if i < 0 {
 			t.Fatalf("%s: doctor says %+v, want %s %q", r.name, ill, r.check, r.text)
@@ -184,15 +141,15 @@ func tryRemedies(t *testing.T, p patient, path string, list []remedy) {
 		}
 		if r.byHand != nil {
 			r.byHand(t, p)
-		} else if len(commandsOf(fix)) == 0 {
+		} else if len(apptest.CommandsOf(fix)) == 0 {
 			t.Errorf("%s: the fix %q has no command", r.name, fix)
 		}
-		for _, line := range commandsOf(fix) {
-			if dir := p.obey(t, line); r.after != nil {
+		for _, line := range apptest.CommandsOf(fix) {
+			if dir := obey(t, p, line); r.after != nil {
 				r.after(t, p, dir)
 			}
 		}
-		if ill := illness(p.findingsAt(t, path)); len(ill) > 0 {
+		if ill := illness(p.FindingsAt(t, path)); len(ill) > 0 {
 			t.Fatalf("%s: after its fix %q doctor says %+v", r.name, fix, ill)
 		}
 	}
@@ -202,19 +159,21 @@ func tryRemedies(t *testing.T, p patient, path string, list []remedy) {
 func TestTheRemediesOfDoctor(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
-	p := patient{newMappedBridge(t, server), server}
-	inTokens := func(pattern, with string) func(*testing.T, patient) { return inFile("tokens.yaml", pattern, with) }
+	p := apptest.Patient{Bridge: apptest.NewMappedBridge(t, server), Server: server}
+	inTokens := func(pattern, with string) func(*testing.T, apptest.Patient) {
+		return inFile("tokens.yaml", pattern, with)
+	}
 	var config string
-	kept := func(change func(*testing.T, patient)) func(*testing.T, patient) {
-		return func(t *testing.T, p patient) {
+	kept := func(change func(*testing.T, apptest.Patient)) func(*testing.T, apptest.Patient) {
+		return func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			config = readPage(t, p.file)
+			config = apptest.ReadPage(t, p.File)
 			change(t, p)
 		}
 	}
-	restored := func(t *testing.T, p patient) {
+	restored := func(t *testing.T, p apptest.Patient) {
 		t.Helper()
-		p.write(t, "config.yaml", func(string) string { return config })
+		p.EditFile(t, "config.yaml", func(string) string { return config })
 	}
 	tryRemedies(t, p, "", []remedy{
 		{name: "a missing right", provoke: theRight("view-realm", false), check: "rights", text: "view-realm"},
@@ -228,9 +187,9 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 			name: "a role beside permissions", provoke: both(theRealm(`{"adminPermissionsEnabled":true}`), theRight("query-users", true), theRight("query-groups", true)), check: "privileges", text: "beside query-users",
 			says: []string{"take query-users and query-groups"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
 		},
-		{name: "an attribute that is not declared", provoke: undeclared("cost_center"), check: "user profile", text: "cost_center"},
-		{name: "an attribute of the bridge that is not declared", provoke: undeclared("scim.owner"), check: "user profile", text: "scim.owner"},
-		{name: "an attribute of the bridge's account", provoke: undeclared("scim.revoked"), check: "user profile", text: "scim.revoked"},
+		{name: "an attribute that is not declared", provoke: apptest.Undeclared("cost_center"), check: "user profile", text: "cost_center"},
+		{name: "an attribute of the bridge that is not declared", provoke: apptest.Undeclared("scim.owner"), check: "user profile", text: "scim.owner"},
+		{name: "an attribute of the bridge's account", provoke: apptest.Undeclared("scim.revoked"), check: "user profile", text: "scim.revoked"},
 		{name: "an attribute that users edit", provoke: declared("cost_center", func(a *keycloak.ProfileAttribute) { a.Edit = []string{"admin", "user"} }), check: "user profile", text: "edited by users"},
 		{name: "an attribute of the bridge that users edit", provoke: declared("scim.owner", func(a *keycloak.ProfileAttribute) { a.Edit = []string{"admin", "user"} }), check: "user profile", text: "edited by users"},
 		{name: "an attribute that administrators do not see", provoke: declared("floor", func(a *keycloak.ProfileAttribute) { a.View = []string{"user"} }), check: "user profile", text: "cannot be read"},
@@ -244,65 +203,68 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 		{name: "user names that stay", provoke: theRealm(`{"editUsernameAllowed":false}`), check: "user names", text: "changes of userName are refused"},
 		{name: "user names that are addresses", provoke: theRealm(`{"registrationEmailAsUsername":true}`), check: "user names", text: "uses e-mail addresses", says: []string{"switch off Email as username"}, byHand: theRealm(`{"registrationEmailAsUsername":false}`)},
 		{name: "addresses of several", provoke: theRealm(`{"loginWithEmailAllowed":false,"duplicateEmailsAllowed":true}`), check: "e-mail addresses", text: "several users", says: []string{"switch off Duplicate emails"}, byHand: theRealm(`{"duplicateEmailsAllowed":false,"loginWithEmailAllowed":true}`)},
-		{name: "something to do first", provoke: func(t *testing.T, p patient) { t.Helper(); p.action(t, "true") }, check: "first login", text: "UPDATE_PROFILE", says: []string{"under Authentication, Required actions", "by default"}, byHand: func(t *testing.T, p patient) { t.Helper(); p.action(t, "false") }},
+		{name: "something to do first", provoke: func(t *testing.T, p apptest.Patient) { t.Helper(); p.Action(t, "true") }, check: "first login", text: "UPDATE_PROFILE", says: []string{"under Authentication, Required actions", "by default"}, byHand: func(t *testing.T, p apptest.Patient) { t.Helper(); p.Action(t, "false") }},
 		{name: "adoption and registration", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:"))), check: "adoption", text: "anybody can register", says: []string{"switch off User registration"}, byHand: both(theRealm(`{"registrationAllowed":false}`), restored)},
 		{name: "all accounts and registration", provoke: theRealm(`{"registrationAllowed":true}`), check: "registration", text: "anybody can register", says: []string{"switch off User registration"}, byHand: theRealm(`{"registrationAllowed":false}`)},
 		{
-			name: "all accounts and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(func(*testing.T, patient) {})), check: "registration", text: "with a password of their own choice", says: []string{"write scope: owned"},
-			byHand: both(inFile("config.yaml", "      - tokensFile:", "      - scope: owned\n        tokensFile:"), func(t *testing.T, p patient) {
+			name: "all accounts and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(func(*testing.T, apptest.Patient) {})), check: "registration", text: "with a password of their own choice", says: []string{"write scope: owned"},
+			byHand: both(inFile("config.yaml", "      - tokensFile:", "      - scope: owned\n        tokensFile:"), func(t *testing.T, p apptest.Patient) {
 				t.Helper()
-				if ill := illness(p.findingsAt(t, "")); len(ill) > 0 {
+				if ill := illness(p.FindingsAt(t, "")); len(ill) > 0 {
 					t.Errorf("with scope: owned doctor says %+v", ill)
 				}
-				p.set(t, `{"registrationAllowed":false}`)
+				p.Set(t, `{"registrationAllowed":false}`)
 			}, restored),
 		},
 		{
 			name: "adoption and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:")), check: "adoption", text: "anybody can register", says: []string{"write adopt: never"},
-			byHand: both(inFile("config.yaml", "adopt: unowned", "adopt: never"), func(t *testing.T, p patient) {
+			byHand: both(inFile("config.yaml", "adopt: unowned", "adopt: never"), func(t *testing.T, p apptest.Patient) {
 				t.Helper()
-				if ill := p.findingsAt(t, ""); slices.ContainsFunc(ill, func(f realm.Finding) bool { return f.Check == "adoption" }) {
+				if ill := p.FindingsAt(t, ""); slices.ContainsFunc(ill, func(f realm.Finding) bool { return f.Check == "adoption" }) {
 					t.Errorf("with adopt: never doctor says %+v", ill)
 				}
-				p.set(t, `{"registrationAllowed":false}`)
+				p.Set(t, `{"registrationAllowed":false}`)
 			}),
 		},
-		{name: "a role that is gone", provoke: func(t *testing.T, p patient) {
+		{name: "a role that is gone", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			adminSend(t, p.server, "DELETE", "/admin/realms/"+p.realm+"/roles/employee", "")
-		}, check: "roles", text: "does not exist", says: []string{"create it in Keycloak"}, byHand: func(t *testing.T, p patient) {
+			apptest.AdminSend(t, p.Server, "DELETE", "/admin/realms/"+p.Realm+"/roles/employee", "")
+		}, check: "roles", text: "does not exist", says: []string{"create it in Keycloak"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			adminSend(t, p.server, "POST", "/admin/realms/"+p.realm+"/roles", `{"name":"employee"}`)
+			apptest.AdminSend(t, p.Server, "POST", "/admin/realms/"+p.Realm+"/roles", `{"name":"employee"}`)
 		}},
-		{name: "a role that administers", provoke: func(t *testing.T, p patient) {
+		{name: "a role that administers", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			p.compose(t, p.server, p.known(t, keycloak.RoleName{Name: "employee"}), right("manage-users"))
-		}, check: "roles", text: "contains the right manage-users", says: []string{"take that out of the role"}, byHand: func(t *testing.T, p patient) {
+			p.Compose(t, p.Server, p.KnownRole(t, keycloak.RoleName{Name: "employee"}), apptest.ManagementRole("manage-users"))
+		}, check: "roles", text: "contains the right manage-users", says: []string{"take that out of the role"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			p.decompose(t, p.known(t, keycloak.RoleName{Name: "employee"}), p.known(t, right("manage-users")))
+			decompose(t, p, p.KnownRole(t, keycloak.RoleName{Name: "employee"}), p.KnownRole(t, apptest.ManagementRole("manage-users")))
 		}},
-		{name: "an identity provider that is gone", provoke: func(t *testing.T, p patient) {
+		{name: "an identity provider that is gone", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			adminSend(t, p.server, "DELETE", "/admin/realms/"+p.realm+"/identity-provider/instances/corp", "")
-		}, check: "identity provider", text: "does not exist", says: []string{"create it in Keycloak"}, byHand: func(t *testing.T, p patient) { t.Helper(); addProvider(t, p.server, p.realm, "corp") }},
-		{name: "a default role that administers", provoke: func(t *testing.T, p patient) {
+			apptest.AdminSend(t, p.Server, "DELETE", "/admin/realms/"+p.Realm+"/identity-provider/instances/corp", "")
+		}, check: "identity provider", text: "does not exist", says: []string{"create it in Keycloak"}, byHand: func(t *testing.T, p apptest.Patient) { t.Helper(); apptest.AddProvider(t, p.Server, p.Realm, "corp") }},
+		{name: "a default role that administers", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			p.compose(t, p.server, p.defaultRole(t), right("manage-users"))
-		}, check: "protected", text: "every user of the realm is an administrator", says: []string{"take that out of the role"}, byHand: func(t *testing.T, p patient) {
+			p.Compose(t, p.Server, defaultRole(t, p), apptest.ManagementRole("manage-users"))
+		}, check: "protected", text: "every user of the realm is an administrator", says: []string{"take that out of the role"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			p.decompose(t, p.defaultRole(t), p.known(t, right("manage-users")))
+			decompose(t, p, defaultRole(t, p), p.KnownRole(t, apptest.ManagementRole("manage-users")))
 		}},
-		{name: "a role that cannot be looked up", provoke: func(t *testing.T, p patient) { t.Helper(); p.role(t, p.server, "", "a/b", right("manage-users")) }, check: "protected", text: "nobody can find out who has the role", says: []string{"give the role another name"}, byHand: func(t *testing.T, p patient) {
+		{name: "a role that cannot be looked up", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
-			p.renameRole(t, "a/b", "a-b")
+			p.MakeRole(t, p.Server, "", "a/b", apptest.ManagementRole("manage-users"))
+		}, check: "protected", text: "nobody can find out who has the role", says: []string{"give the role another name"}, byHand: func(t *testing.T, p apptest.Patient) {
+			t.Helper()
+			renameRole(t, p, "a/b", "a-b")
 		}},
-		{name: "a wrong secret", provoke: inFile("secret", ".+", "wrong"), check: "account", text: "refuses the client's credentials", says: []string{"put the client's secret where clientSecretFile"}, byHand: func(*testing.T, patient) {}, after: func(t *testing.T, p patient, dir string) {
+		{name: "a wrong secret", provoke: inFile("secret", ".+", "wrong"), check: "account", text: "refuses the client's credentials", says: []string{"put the client's secret where clientSecretFile"}, byHand: func(*testing.T, apptest.Patient) {}, after: func(t *testing.T, p apptest.Patient, dir string) {
 			t.Helper()
-			p.write(t, "secret", func(string) string { return readPage(t, filepath.Join(dir, "secret")) })
+			p.EditFile(t, "secret", func(string) string { return apptest.ReadPage(t, filepath.Join(dir, "secret")) })
 		}},
 		{name: "a wrong path", provoke: kept(inFile("config.yaml", regexp.QuoteMeta(server.URL), server.URL+"/auth")), check: "keycloak", text: "there is no Keycloak at", says: []string{"correct keycloak.url"}, byHand: restored},
 		{name: "a wrong server", provoke: kept(inFile("config.yaml", regexp.QuoteMeta(server.URL), "http://127.0.0.1:1")), check: "keycloak", text: "does not answer", says: []string{"check keycloak.url"}, byHand: restored},
-		{name: "a wrong realm", provoke: kept(inFile("config.yaml", `(?m)^  "?`+p.realm+`"?:`, "  nobody:")), check: "keycloak", text: "knows no realm", says: []string{"correct the name of the realm"}, byHand: restored},
+		{name: "a wrong realm", provoke: kept(inFile("config.yaml", `(?m)^  "?`+p.Realm+`"?:`, "  nobody:")), check: "keycloak", text: "knows no realm", says: []string{"correct the name of the realm"}, byHand: restored},
 		{name: "a token that ended", provoke: inTokens("expires: .*", "expires: 2026-01-31"), check: "token", text: "has no other that is good"},
 		{name: "a token that ends soon", provoke: inTokens("expires: .*", "expires: "+time.Now().AddDate(0, 0, 10).Format(time.DateOnly)), check: "token", text: "expires in"},
 		{name: "a token that ended beside a good one", provoke: inTokens(`tokens:\n`, "tokens:\n  - name: \"old one\"\n    sha256: "+strings.Repeat("ab", 32)+"\n    expires: 2026-01-31\n"), check: "token", text: `"old one" expired`},
@@ -311,15 +273,15 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 }
 
 // decompose takes a role out of another one.
-func (p patient) decompose(t *testing.T, from, what keycloak.Role) {
+func decompose(t *testing.T, p apptest.Patient, from, what keycloak.Role) {
 	t.Helper()
-	adminSend(t, p.server, "DELETE", "/admin/realms/"+p.realm+"/roles-by-id/"+from.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q}]`, what.ID, what.Name))
+	apptest.AdminSend(t, p.Server, "DELETE", "/admin/realms/"+p.Realm+"/roles-by-id/"+from.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q}]`, what.ID, what.Name))
 }
 
 // defaultRole is what each user of the realm has.
-func (p patient) defaultRole(t *testing.T) keycloak.Role {
+func defaultRole(t *testing.T, p apptest.Patient) keycloak.Role {
 	t.Helper()
-	s, err := p.admin.RealmSettings(t.Context())
+	s, err := p.Admin.RealmSettings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,24 +289,24 @@ func (p patient) defaultRole(t *testing.T) keycloak.Role {
 }
 
 // renameRole gives a role of the realm another name, by its id.
-func (p patient) renameRole(t *testing.T, from, to string) {
+func renameRole(t *testing.T, p apptest.Patient, from, to string) {
 	t.Helper()
-	roles, err := p.admin.Roles(t.Context(), keycloak.ClientInfo{})
+	roles, err := p.Admin.Roles(t.Context(), keycloak.ClientInfo{})
 	i := slices.IndexFunc(roles, func(r keycloak.Role) bool { return r.Name == from })
 	if err != nil || i < 0 {
 		t.Fatalf("the roles are %v, %v", roles, err)
 	}
-	adminSend(t, p.server, "PUT", "/admin/realms/"+p.realm+"/roles-by-id/"+roles[i].ID, fmt.Sprintf(`{"id":%q,"name":%q,"composite":true}`, roles[i].ID, to))
+	apptest.AdminSend(t, p.Server, "PUT", "/admin/realms/"+p.Realm+"/roles-by-id/"+roles[i].ID, fmt.Sprintf(`{"id":%q,"name":%q,"composite":true}`, roles[i].ID, to))
 }
 
 // TestTheCommandsOfWhatPassed have what they need, too: the change feed, and the letters of all scripts.
 func TestTheCommandsOfWhatPassed(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
-	p := patient{newBridgeOn(t, server, nil), server}
+	p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, server, nil), Server: server}
 	for check, want := range map[string]string{"change feed": "the realm stores admin events, so that", "scripts": "user names may have"} {
 		said := func() string {
-			for _, f := range p.findingsAt(t, "") {
+			for _, f := range p.FindingsAt(t, "") {
 				if f.Check == check {
 					return f.Text
 				}
@@ -355,7 +317,7 @@ func TestTheCommandsOfWhatPassed(t *testing.T) {
 		if !found {
 			t.Fatalf("%s: doctor says %q, which ends in no command", check, said())
 		}
-		p.obey(t, "scim-bridge "+line)
+		obey(t, p, "scim-bridge "+line)
 		if got := said(); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: after its command doctor says %q", check, got)
 		}
@@ -370,21 +332,21 @@ func TestACommandThatTextsNameIsTakenApartAsItWasPutTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := keycloaktest.NewFake(t).Server()
-	realmName, _ := newEmptyRealm(t, server)
-	made := runSetup(t, server, realmName, "--out", dir, "--client-id", "another client")
-	p := patient{testBridge{file: made.Config, realm: realmName}, server}
-	p.write(t, "tokens.yaml", func(s string) string {
+	realmName, _ := apptest.NewEmptyRealm(t, server)
+	made := apptest.RunSetup(t, server, realmName, "--out", dir, "--client-id", "another client")
+	p := apptest.Patient{Bridge: apptest.Bridge{File: made.Config, Realm: realmName}, Server: server}
+	p.EditFile(t, "tokens.yaml", func(s string) string {
 		return regexp.MustCompile(`expires: .*`).ReplaceAllString(s, "expires: 2026-01-31")
 	})
-	for _, f := range illness(p.findingsAt(t, "")) {
-		for _, line := range commandsOf(f.Fix) {
-			p.obey(t, line)
+	for _, f := range illness(p.FindingsAt(t, "")) {
+		for _, line := range apptest.CommandsOf(f.Fix) {
+			obey(t, p, line)
 		}
 	}
-	if ill := illness(p.findingsAt(t, "")); len(ill) > 0 {
+	if ill := illness(p.FindingsAt(t, "")); len(ill) > 0 {
 		t.Errorf("doctor says %+v", ill)
 	}
-	for _, f := range p.findingsAt(t, "") {
+	for _, f := range p.FindingsAt(t, "") {
 		if f.Check == "change feed" && !strings.Contains(f.Text, "--client-id 'another client'") {
 			t.Errorf("the command would make another client: %s", f.Text)
 		}

@@ -9,23 +9,25 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
 // TestUsersListAndGet read a tenant with the configuration alone, as an operator does.
 func TestUsersListAndGet(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBridgeOn(t, start(t), nil)
+			b := apptest.NewBridgeOn(t, start(t), nil)
 			ids := map[string]string{}
 			for _, user := range []string{"carol", "alice", "bob"} {
-				ids[user] = b.create(t, "/Users", `{"userName":"`+user+`","displayName":"`+user+`\u001b[31m","title":"=1+1","active":`+fmt.Sprint(user != "bob")+`,
+				ids[user] = b.Create(t, "/Users", `{"userName":"`+user+`","displayName":"`+user+`\u001b[31m","title":"=1+1","active":`+fmt.Sprint(user != "bob")+`,
 					"emails":[{"value":"`+user+`@acme.test","primary":true},{"value":"`+user+`2@acme.test"}]}`)
 			}
-			b.create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+ids["bob"]+`"}]}`)
+			b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+ids["bob"]+`"}]}`)
 			list := func(args ...string) string {
-				out, told, code := command(t, "", append([]string{"users", "list", "--config", b.file}, args...)...)
+				out, told, code := command(t, "", append([]string{"users", "list", "--config", b.File}, args...)...)
 				if code != 0 {
 					t.Fatalf("users list %v ended with %d: %s", args, code, told)
 				}
@@ -51,19 +53,19 @@ func TestUsersListAndGet(t *testing.T) {
 			}
 			var one map[string]any
 			for _, text := range []string{"BOB", ids["bob"]} {
-				out, told, code := command(t, "", "users", "get", text, "--config", b.file)
+				out, told, code := command(t, "", "users", "get", text, "--config", b.File)
 				if err := json.Unmarshal([]byte(out), &one); err != nil || code != 0 {
 					t.Fatalf("users get %s ended with %d, %v: %s", text, code, err, told)
 				}
-				asked := b.must(t, http.MethodGet, "/Users/"+ids["bob"], "")
-				if diff := cmp.Diff(written(asked), written(one)); diff != "" {
+				asked := b.Must(t, http.MethodGet, "/Users/"+ids["bob"], "")
+				if diff := cmp.Diff(apptest.Written(asked), apptest.Written(one)); diff != "" {
 					t.Errorf("users get %s prints another user than the bridge answers (-want +got):\n%s", text, diff)
 				}
 			}
 			if got := list("--output", "json", "--filter", `userName eq "nobody"`); got != "[]\n" {
 				t.Errorf("nobody is %q", got)
 			}
-			if out, told, code := command(t, "", "groups", "list", "--config", b.file, "--columns", "displayName"); code != 0 || out != "DISPLAYNAME\nTeam\n" {
+			if out, told, code := command(t, "", "groups", "list", "--config", b.File, "--columns", "displayName"); code != 0 || out != "DISPLAYNAME\nTeam\n" {
 				t.Errorf("groups list ended with %d: %s%s", code, out, told)
 			}
 		})
@@ -73,8 +75,8 @@ func TestUsersListAndGet(t *testing.T) {
 // TestUsersListSaysWhatIsWrong with its flags.
 func TestUsersListSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	b := newCallBridge(t)
-	b.create(t, "/Users", `{"userName":"jane"}`)
+	b := apptest.NewCallBridge(t)
+	b.Create(t, "/Users", `{"userName":"jane"}`)
 	for _, tt := range []struct {
 		args []string
 		want string
@@ -88,7 +90,7 @@ func TestUsersListSaysWhatIsWrong(t *testing.T) {
 		{[]string{"groups", "get", "nobody"}, `has none of the id or displayName "nobody"`},
 		{[]string{"users", "get"}, "give the id or the userName and nothing else"},
 	} {
-		out, told, code := command(t, "", append(tt.args, "--config", b.file)...)
+		out, told, code := command(t, "", append(tt.args, "--config", b.File)...)
 		if code == 0 || !strings.Contains(told, tt.want) || out != "" {
 			t.Errorf("%v ended with %d: %s%s\nwant: %s", tt.args, code, out, told, tt.want)
 		}

@@ -1,152 +1,26 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// served is "scim-bridge serve" as a process.
-type served struct {
-	testBridge
-
-	program  string
-	cmd      *exec.Cmd
-	listener string // URL of the admin one
-	log      *logLines
-}
-
-// logLines is a log that is read as it comes: one that nobody reads would stop the program.
-type logLines struct {
-	mu    sync.Mutex
-	more  *sync.Cond
-	lines []string
-	next  int // of those that nobody awaited yet
-	ended bool
-}
-
-func newLogLines(from io.Reader) *logLines {
-	l := &logLines{}
-	l.more = sync.NewCond(&l.mu)
-	go func() {
-		for scanner := bufio.NewScanner(from); scanner.Scan(); {
-			_, _ = fmt.Fprintln(&wrote, scanner.Text())
-			l.add(scanner.Text()+"\n", false)
-		}
-		l.add("", true)
-	}()
-	return l
-}
-
-func (l *logLines) add(line string, end bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines, l.ended = append(l.lines, line), end
-	l.more.Broadcast()
-}
-
-// freeAddresses are those of the two listeners.
-func freeAddresses(t *testing.T) (listen, adminListen string) {
-	t.Helper()
-	var out [2]string
-	for i := range out {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err == nil {
-			out[i] = l.Addr().String()
-			err = l.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out[0], out[1]
-}
-
-// newServed sets a realm up, starts the program on the configuration that setup wrote, and
-// waits until it says that it is ready.
-func newServed(t *testing.T, server keycloaktest.Server, edits ...func(string) string) *served {
-	t.Helper()
-	realm, admin := newEmptyRealm(t, server)
-	listen, adminListen := freeAddresses(t)
-	made := runSetup(t, server, realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
-	s := &served{
-		testBridge: testBridge{Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, admin: admin, realm: realm, file: made.Config},
-		program:    buildProgram(t),
-		listener:   "http://" + adminListen,
-	}
-	wrote.secret(made.Token)
-	for _, edit := range edits {
-		s.write(t, "config.yaml", edit)
-	}
-	s.start(t)
-	return s
-}
-
-// start starts the program and waits until it says that it is ready.
-func (s *served) start(t *testing.T) {
-	t.Helper()
-	s.cmd = exec.CommandContext(t.Context(), s.program, "serve", "--config", s.file)
-	pipe, err := s.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.log = newLogLines(pipe)
-	s.await(t, `"ready"`)
-}
-
-// await reads the log up to a line that holds the text.
-func (s *served) await(t *testing.T, text string) {
-	t.Helper()
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	for {
-		for s.log.next < len(s.log.lines) {
-			s.log.next++
-			if strings.Contains(s.log.lines[s.log.next-1], text) {
-				return
-			}
-		}
-		if s.log.ended {
-			t.Fatalf("the log ended without %s:\n%s", text, strings.Join(s.log.lines, ""))
-		}
-		s.log.more.Wait()
-	}
-}
-
-// rest reads the log to its end.
-func (s *served) rest() string {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	for !s.log.ended {
-		s.log.more.Wait()
-	}
-	return strings.Join(s.log.lines, "")
-}
-
 // look reads a page of the admin listener.
-func (s *served) look(t *testing.T, path string) (int, string) {
+func look(t *testing.T, s *apptest.Served, path string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.listener+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Listener+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, _, body := exchange(t, req)
-	_, _ = wrote.Write([]byte(body))
+	status, _, body := apptest.Exchange(t, req)
+	_, _ = apptest.Wrote.Write([]byte(body))
 	return status, body
 }
 
@@ -155,34 +29,34 @@ func (s *served) look(t *testing.T, path string) (int, string) {
 func TestServeDrainsOnSIGTERM(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	s := newServed(t, fake.Server())
+	s := apptest.NewServed(t, fake.Server())
 	release := make(chan struct{})
 	reached := fake.Inject(keycloaktest.Fault{Op: "POST /users", Hold: release})
 	answered := make(chan error, 1)
 	go func() {
-		_, err := s.Do(context.WithoutCancel(t.Context()), http.MethodPost, "/Users", json.RawMessage(createJane))
+		_, err := s.Do(context.WithoutCancel(t.Context()), http.MethodPost, "/Users", json.RawMessage(apptest.CreateJane))
 		answered <- err
 	}()
 	<-reached
-	if status, _ := s.look(t, "/readyz"); status != 200 {
+	if status, _ := look(t, s, "/readyz"); status != 200 {
 		t.Errorf("/readyz = %d before SIGTERM, want 200", status)
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	s.await(t, `"draining"`)
-	if status, _ := s.look(t, "/readyz"); status != 503 {
+	s.Await(t, `"draining"`)
+	if status, _ := look(t, s, "/readyz"); status != 503 {
 		t.Errorf("/readyz = %d while draining, want 503", status)
 	}
-	if status, _ := s.look(t, "/livez"); status != 200 {
+	if status, _ := look(t, s, "/livez"); status != 200 {
 		t.Errorf("/livez = %d while draining, want 200", status)
 	}
 	close(release)
 	if err := <-answered; err != nil {
 		t.Errorf("the request in flight: %v", err)
 	}
-	log := s.rest()
-	if err := s.cmd.Wait(); err != nil {
+	log := s.Rest()
+	if err := s.Cmd.Wait(); err != nil {
 		t.Errorf("serve ended with %v:\n%s", err, log)
 	}
 }
@@ -191,7 +65,7 @@ func TestServeDrainsOnSIGTERM(t *testing.T) {
 func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	s := newServed(t, fake.Server())
+	s := apptest.NewServed(t, fake.Server())
 	body := `{"userName":"secretjane","externalId":"secretext","name":{"givenName":"Secretname"},"emails":[{"value":"secret@mail.test","primary":true}],"password":"secretpassword"}`
 	for range 2 { // the second is a conflict
 		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(body))
@@ -202,12 +76,12 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	_, _ = s.Do(t.Context(), http.MethodGet, "/Users/secret@mail.test", nil)
 	fake.Inject(keycloaktest.Fault{Op: "GET /users", Drop: true})
 	_, _ = s.Find(t.Context(), "/Users", `emails eq "secret@mail.test"`, "")
-	_, metrics := s.look(t, "/metrics")
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	_, metrics := look(t, s, "/metrics")
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	log := s.rest()
-	if err := s.cmd.Wait(); err != nil {
+	log := s.Rest()
+	if err := s.Cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 	for where, text := range map[string]string{"the log": log, "the metrics": metrics} {
@@ -243,15 +117,15 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 // TestEveryMetricIsDocumented compares the page with what is registered.
 func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
-	s := newServed(t, keycloaktest.NewFake(t).Server())
+	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())
 	if _, err := s.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(`{"userName":"jane","password":"x"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Do(t.Context(), http.MethodGet, "/Users?sortBy=userName", nil); err != nil {
 		t.Fatal(err)
 	}
-	_, metrics := s.look(t, "/metrics")
-	page := readPage(t, "../../docs/reference/metrics.md")
+	_, metrics := look(t, s, "/metrics")
+	page := apptest.ReadPage(t, "../../docs/reference/metrics.md")
 	seen := 0
 	for line := range strings.Lines(metrics) {
 		if name, ok := strings.CutPrefix(line, "# TYPE scim_bridge_"); ok {
@@ -265,11 +139,11 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	if documented := strings.Count(page, "| `scim_bridge_"); seen != documented {
 		t.Errorf("%d metrics are there, %d are documented", seen, documented)
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	s.rest()
-	if err := s.cmd.Wait(); err != nil {
+	s.Rest()
+	if err := s.Cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -19,7 +18,7 @@ import (
 func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	name, admin := newEmptyRealm(t, server)
+	name, admin := apptest.NewEmptyRealm(t, server)
 	args := func(more ...string) []string {
 		return append([]string{
 			"setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password,
@@ -29,10 +28,10 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	if _, told, code := command(t, "y\n", args()...); code != 0 || strings.Contains(told, "already") {
 		t.Errorf("setup of an empty realm = %d, %s", code, told)
 	}
-	b := testBridge{admin: admin, realm: name}
-	b.account(t, "jane", true)
-	b.account(t, "joe", true)
-	b.group(t, "crew", keycloak.GroupID{})
+	b := apptest.Bridge{Admin: admin, Realm: name}
+	b.MakeAccount(t, "jane", true)
+	b.MakeAccount(t, "joe", true)
+	b.MakeGroup(t, "crew", keycloak.GroupID{})
 	for answers, want := range map[string][2]string{
 		"\n": {"all", "never"}, "manage\n": {"all", "never"}, "leave\n": {"owned", "never"}, "nonsense\nADOPT\n": {"all", "unowned"},
 	} {
@@ -68,18 +67,18 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 // TestSetupOfAllOrganizationsAsksToo: of the members and groups of all of them.
 func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	t.Parallel()
-	c := newEvery(t, keycloaktest.NewFake(t).Server())
-	b := c.realm
+	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
+	b := c.Realm
 	for _, name := range []string{"jane", "joe", "stranger"} {
-		id := b.account(t, name, true)
+		id := b.MakeAccount(t, name, true)
 		if name != "stranger" {
-			c.admit(t, id.String(), map[string]string{"jane": "acme", "joe": "globex"}[name])
+			c.Admit(t, id.String(), map[string]string{"jane": "acme", "joe": "globex"}[name])
 		}
 	}
-	b.group(t, "crew", c.ids["acme"].TopLevel())
+	b.MakeGroup(t, "crew", c.IDs["acme"].TopLevel())
 	dir := t.TempDir()
 	args := []string{
-		"setup", "--url", c.server.URL, "--realm", b.realm, "--admin-user", c.server.Admin, "--admin-password", c.server.Password,
+		"setup", "--url", c.Server.URL, "--realm", b.Realm, "--admin-user", c.Server.Admin, "--admin-password", c.Server.Password,
 		"--relax-validators", "--allow-all-scripts", "--allow-username-changes", "--change-feed", "--all-organizations", "--out", dir,
 	}
 	_, told, code := command(t, "adopt\ny\n", args...)
@@ -87,8 +86,8 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 		t.Fatalf("setup = %d:\n%s", code, told)
 	}
 	written, problems := config.Load(filepath.Join(dir, app.ConfigName))
-	if len(problems) > 0 || written.Realms[b.realm].Organizations.Adopt != config.AdoptUnowned {
-		t.Errorf("setup wrote %+v, %v", written.Realms[b.realm], problems)
+	if len(problems) > 0 || written.Realms[b.Realm].Organizations.Adopt != config.AdoptUnowned {
+		t.Errorf("setup wrote %+v, %v", written.Realms[b.Realm], problems)
 	}
 	if _, told, code := command(t, "", append(args, "--existing", "leave")...); code != exitUsage || !strings.Contains(told, "nobody whom it could leave out") {
 		t.Errorf("setup --existing leave = %d, %s", code, told)
@@ -107,58 +106,4 @@ func wantPolicy(t *testing.T, args []string, want [2]string) {
 			t.Errorf("scope and adopt are %v, want %v", got, want)
 		}
 	}
-}
-
-// TestDoctorTellsOfWhoIsThere: how many there are whom no endpoint made, and what the client may do with
-// them; the remedies of its warnings end them.
-func TestDoctorTellsOfWhoIsThere(t *testing.T) {
-	t.Parallel()
-	for name, start := range bothServers() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCustomers(t, start(t), nil)
-			for of, b := range c.bothTenants() {
-				b.create(t, "/Users", `{"userName":"made-`+of+`"}`)
-				b.create(t, "/Groups", `{"displayName":"made-`+of+`"}`)
-				c.member(t, of, b.account(t, "there-"+of, true).String())
-				c.consoleGroup(t, of, "crew-"+of)
-			}
-			c.admit(t, c.of["globex"].create(t, "/Users", `{"userName":"of-globex"}`), "acme") // whom an endpoint made
-			for of, b := range c.bothTenants() {
-				text := map[string]string{"realm": "2 users and 1 group that no endpoint made", "organization": "1 user and 1 group that no endpoint made"}[of]
-				if of == "realm" && !c.of["acme"].organizationGroups(t) {
-					text = "2 users and 1 group that no endpoint made"
-				}
-				found := c.finding(t, b, "existing")
-				if found.Severity != realm.Warn || !strings.HasPrefix(found.Text, text) || !strings.Contains(found.Fix, "\nscim-bridge adopt ") || !strings.Contains(found.Fix, "--tenant "+b.path(t)+" --dry-run\n") {
-					t.Errorf("%s: doctor finds %+v, want %q", of, found, text)
-				}
-			}
-			if found, err := realm.FindExisting(t.Context(), c.realm.admin, c.ids["acme"]); err != nil || found.Users != 3 || (found.Groups > 0) != c.of["acme"].organizationGroups(t) {
-				t.Errorf("setup finds %+v, %v in the organization", found, err)
-			}
-			for _, of := range []string{"organization", "realm"} {
-				b := c.bothTenants()[of]
-				b.adoptions(t, b.controlled(t), b.path(t))
-			}
-			for of, b := range c.bothTenants() {
-				if found := c.finding(t, b, "existing"); found.Severity != realm.Pass {
-					t.Errorf("%s: after the adoption doctor finds %+v", of, found)
-				}
-			}
-		})
-	}
-}
-
-// finding is what a check of doctor finds about a tenant.
-func (c customers) finding(t *testing.T, b testBridge, check string) realm.Finding {
-	t.Helper()
-	mine := b.app.Watcher.Tenants.ByPath(b.path(t))
-	others := slices.DeleteFunc(slices.Clone(b.app.Watcher.Tenants.All()), func(other *tenant.Tenant) bool { return other == mine })
-	found := realm.Doctor(t.Context(), b.app.Watcher.Realms.Client(b.realm), mine, others...)
-	i := slices.IndexFunc(found, func(f realm.Finding) bool { return f.Check == check })
-	if i < 0 {
-		t.Fatalf("doctor finds %v", found)
-	}
-	return found[i]
 }

@@ -10,20 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
-
-func readPage(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
 
 // command runs the command line in this process with answers to its questions.
 func command(t *testing.T, answers string, args ...string) (out, told string, code int) {
@@ -39,20 +33,8 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 		code = codeOf(err).code
 		stderr.WriteString(err.Error())
 	}
-	_, _ = wrote.Write(stderr.Bytes())
+	_, _ = apptest.Wrote.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
-}
-
-// newEmptyRealm makes a realm that lives as long as the test.
-func newEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
-	t.Helper()
-	realm := keycloaktest.RandomRealm()
-	admin := adminOf(t, server, realm)
-	if err := admin.CreateRealmOfTests(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })
-	return realm, admin
 }
 
 // setupCommand runs the command as an operator would.
@@ -77,7 +59,7 @@ func setupCommand(t *testing.T, server keycloaktest.Server, realm string, more .
 func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	realm, _ := newEmptyRealm(t, server)
+	realm, _ := apptest.NewEmptyRealm(t, server)
 	args := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password}
 	for _, answers := range []string{"", "n\nn\nn\nn\nn\n", "no\nno\nno\nno\nnonsense\n"} {
 		if _, told, code := command(t, answers, args...); code != exitFailure || !strings.Contains(told, "nothing was changed") {
@@ -104,7 +86,7 @@ func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
 	t.Setenv(keycloaktest.EnvAdmin, "")
 	t.Setenv(keycloaktest.EnvPassword, "")
 	server := keycloaktest.NewFake(t).Server()
-	realm, _ := newEmptyRealm(t, server)
+	realm, _ := apptest.NewEmptyRealm(t, server)
 	answers := server.Admin + "\n" + server.Password + "\n"
 	if _, told, code := command(t, answers, "setup", "--url", server.URL, "--realm", realm, "--yes"); code != 0 {
 		t.Errorf("setup = %d, %s", code, told)
@@ -144,14 +126,14 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 func TestSetupWritesForTheOwnerAlone(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	realm, _ := newEmptyRealm(t, server)
+	realm, _ := apptest.NewEmptyRealm(t, server)
 	made := setupCommand(t, server, realm)
 	for _, file := range []string{made.Config, filepath.Join(filepath.Dir(made.Config), app.SecretName)} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", filepath.Base(file), info.Mode(), err)
 		}
-		if strings.Contains(readPage(t, file), made.Token) {
+		if strings.Contains(apptest.ReadPage(t, file), made.Token) {
 			t.Errorf("%s holds the token", filepath.Base(file))
 		}
 	}
@@ -180,19 +162,19 @@ func TestCheckPrintsEveryProblemAndExitsWith3(t *testing.T) {
 // TestSetupByAnAdministratorOfTheRealm: on a managed Keycloak nobody has an account of master.
 func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			realm, admin := newEmptyRealm(t, server)
-			adminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
+			realm, admin := apptest.NewEmptyRealm(t, server)
+			apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
 			id, err := admin.CreateUser(t.Context(), keycloak.NewUser{
 				Username: "owner", Email: "owner@acme.test", FirstName: "O", LastName: "W", Enabled: true, EmailVerified: true, Password: keycloak.NewUserPassword("Own-the-realm-1", false),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			right, err := admin.FindRole(t.Context(), right("realm-admin"))
+			right, err := admin.FindRole(t.Context(), apptest.ManagementRole("realm-admin"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,22 +206,22 @@ func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
-	b := newBridgeOn(t, fake.Server(), nil)
-	b.write(t, "config.yaml", func(s string) string { return s + "# of the operator\n" })
-	dir := filepath.Dir(b.file)
-	b.write(t, app.SecretName, func(string) string { return "the-secret-of-another-realm" })
+	b := apptest.NewBridgeOn(t, fake.Server(), nil)
+	b.EditFile(t, "config.yaml", func(s string) string { return s + "# of the operator\n" })
+	dir := filepath.Dir(b.File)
+	b.EditFile(t, app.SecretName, func(string) string { return "the-secret-of-another-realm" })
 	there := func() []string {
-		return []string{readPage(t, b.file), readPage(t, filepath.Join(dir, app.TokensName)), readPage(t, filepath.Join(dir, app.SecretName))}
+		return []string{apptest.ReadPage(t, b.File), apptest.ReadPage(t, filepath.Join(dir, app.TokensName)), apptest.ReadPage(t, filepath.Join(dir, app.SecretName))}
 	}
 	before := there()
-	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
-	if code != 0 || !strings.Contains(out, "Kept      "+b.file+" is there already") || strings.Contains(out, "ksb_") {
+	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.Realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
+	if code != 0 || !strings.Contains(out, "Kept      "+b.File+" is there already") || strings.Contains(out, "ksb_") {
 		t.Errorf("setup again ended with %d: %s%s", code, out, told)
 	}
 	if after := there(); !slices.Equal(after, before) {
 		t.Errorf("setup again changed %v", after)
 	}
-	if c, problems := config.Load(b.file + ".new"); len(problems) > 0 || c.Realms[b.realm].Credentials.Secret.Reveal() != b.config.Realms[b.realm].Credentials.Secret.Reveal() {
+	if c, problems := config.Load(b.File + ".new"); len(problems) > 0 || c.Realms[b.Realm].Credentials.Secret.Reveal() != b.Config.Realms[b.Realm].Credentials.Secret.Reveal() {
 		t.Errorf("config.yaml.new is %+v, %v", c, problems)
 	}
 }
@@ -249,8 +231,8 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
-	name, _ := newEmptyRealm(t, server)
-	dir, mapping := t.TempDir(), mappingFile(t, "version: 1\n")
+	name, _ := apptest.NewEmptyRealm(t, server)
+	dir, mapping := t.TempDir(), apptest.MappingFile(t, "version: 1\n")
 	args := []string{"setup", "--url", server.URL, "--realm", name, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes", "--out", dir}
 	for _, c := range []struct {
 		flags []string
@@ -264,5 +246,43 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `          mapping: "`+mapping+"\"\n") != (c.flags != nil) {
 			t.Errorf("setup %v ends with %d and prints\n%s%s", c.flags, code, out, told)
 		}
+	}
+}
+
+// TestSetupProtectsByIds: what an operator names is in the configuration by its id, with the name
+// beside it.
+func TestSetupProtectsByIds(t *testing.T) {
+	t.Parallel()
+	for name, start := range apptest.BothServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := start(t)
+			realm, admin := apptest.NewEmptyRealm(t, server)
+			b := apptest.Bridge{Admin: admin, Realm: realm}
+			glass, admins := b.MakeAccount(t, "break-glass", true), b.MakeGroup(t, "admins", b.MakeGroup(t, "ops", keycloak.GroupID{}))
+			flags := []string{"--protect-user", "Break-Glass", "--protect-group", "/ops/admins"}
+			b = apptest.NewBridgeOf(t, setupCommand(t, server, realm, flags...), realm, admin, nil)
+			want := config.Protected{Users: []string{"id:" + glass.String()}, Groups: []config.GroupPath{config.GroupPath("id:" + admins.String())}}
+			if diff := cmp.Diff(want, b.Config.Realms[realm].Protected); diff != "" {
+				t.Errorf("the configuration protects (-want +got):\n%s", diff)
+			}
+			for _, path := range []string{"/Users/" + glass.String(), "/Groups/" + admins.String()} {
+				b.Refused(t, http.StatusForbidden, http.MethodDelete, path, "")
+			}
+			args := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes"}
+			for _, c := range []struct {
+				flags []string
+				code  int
+				want  string
+			}{
+				{[]string{"--protect-group", "/ops/none", "--out", t.TempDir()}, exitFailure, `the group "/ops/none" does not exist`},
+				{[]string{"--protect-user", "none", "--out", t.TempDir()}, exitFailure, `the user "none" does not exist`},
+				{flags, exitUsage, "write into the configuration that --out names"},
+			} {
+				if _, told, code := command(t, "", append(args, c.flags...)...); code != c.code || !strings.Contains(told, c.want) {
+					t.Errorf("setup %v ends with %d: %s", c.flags, code, told)
+				}
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
@@ -15,11 +16,11 @@ import (
 // can be deleted again.
 func TestSimulate(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		for provider := range simulate.Providers() {
 			t.Run(name+" "+provider, func(t *testing.T) {
 				t.Parallel()
-				b := newBridgeOn(t, start(t), nil)
+				b := apptest.NewBridgeOn(t, start(t), nil)
 				args := []string{"simulate", provider, "--url", b.Base, "--token", b.Token, "--users", "20", "--groups", "3", "--prefix", "sim"}
 				out, told, code := command(t, "", args...)
 				if code != 0 || !strings.Contains(out, "20 users, 3 groups and 30 memberships are as "+provider+" sent them") {
@@ -37,8 +38,8 @@ func TestSimulate(t *testing.T) {
 				if sent["DELETE /Groups/{id}"] != 3 || sent["GET /Users?filter"] < 40 {
 					t.Errorf("requests %v", sent)
 				}
-				list := b.must(t, http.MethodGet, "/Users?count=0", "")
-				groups := b.must(t, http.MethodGet, "/Groups?count=0", "")
+				list := b.Must(t, http.MethodGet, "/Users?count=0", "")
+				groups := b.Must(t, http.MethodGet, "/Groups?count=0", "")
 				if list["totalResults"] != json.Number("0") && list["totalResults"] != 0.0 || groups["totalResults"] != list["totalResults"] {
 					t.Errorf("after --delete there are %v users and %v groups", list["totalResults"], groups["totalResults"])
 				}
@@ -51,16 +52,16 @@ func TestSimulate(t *testing.T) {
 // an attribute, as servers do that people complain about.
 func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPatch {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		b.app.Handler.ServeHTTP(w, r)
+		b.App.Handler.ServeHTTP(w, r)
 	}))
 	defer lying.Close()
-	url := lying.URL + "/realms/" + b.realm + "/scim/v2"
+	url := lying.URL + "/realms/" + b.Realm + "/scim/v2"
 	out, told, code := command(t, "", "simulate", "entra", "--url", url, "--token", b.Token, "--users", "20", "--groups", "1", "--prefix", "sim")
 	for _, want := range []string{
 		"WRONG group sim entra Team 01 lacks the member sim.ada.000@entra.example",

@@ -8,51 +8,23 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
-
-// TestAConflictNamesAllThatIsTaken: Keycloak tells of the address alone when the user name is taken too.
-func TestAConflictNamesAllThatIsTaken(t *testing.T) {
-	t.Parallel()
-	for name, start := range bothServers() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBridgeOn(t, start(t), nil)
-			b.create(t, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`)
-			b.create(t, "/Users", `{"userName":"joe","emails":[{"value":"joe@acme.test","primary":true}]}`)
-			ann := b.create(t, "/Users", `{"userName":"ann","emails":[{"value":"ann@acme.test","primary":true}]}`)
-			const both, address, user = "userName and the primary e-mail address are in use", "the primary e-mail address is in use", "userName is in use"
-			for _, c := range []struct{ method, path, body, want string }{
-				{http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"jane@acme.test","primary":true}]}`, both},
-				{http.MethodPost, "/Users", `{"userName":"JANE","emails":[{"value":"joe@acme.test","primary":true}]}`, both},
-				{http.MethodPost, "/Users", `{"userName":"new","emails":[{"value":"jane@acme.test","primary":true}]}`, address},
-				{http.MethodPost, "/Users", `{"userName":"jane","emails":[{"value":"new@acme.test","primary":true}]}`, user},
-				{http.MethodPut, "/Users/" + ann, `{"userName":"jane","emails":[{"value":"joe@acme.test","primary":true}]}`, both},
-				{http.MethodPut, "/Users/" + ann, `{"userName":"ann","emails":[{"value":"joe@acme.test","primary":true}]}`, address},
-				{http.MethodPut, "/Users/" + ann, `{"userName":"ANN","emails":[{"value":"joe@acme.test","primary":true}]}`, address},
-				{http.MethodPatch, "/Users/" + ann, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"userName","value":"joe"}]}`, user},
-			} {
-				if got := b.refused(t, http.StatusConflict, c.method, c.path, c.body); !strings.HasPrefix(got, c.want) {
-					t.Errorf("%s %s is refused with %q, want %q", c.method, c.body, got, c.want)
-				}
-			}
-		})
-	}
-}
 
 // TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt: the two validators of Keycloak that refuse characters
 // answer with one code, and have a remedy each.
 func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			realm, admin := newEmptyRealm(t, server)
+			realm, admin := apptest.NewEmptyRealm(t, server)
 			strict := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes"}
-			made := runSetup(t, server, realm, "--relax-validators=false", "--allow-username-changes=false")
-			b := newBridgeOf(t, made, realm, admin, nil)
+			made := apptest.RunSetup(t, server, realm, "--relax-validators=false", "--allow-username-changes=false")
+			b := apptest.NewBridgeOf(t, made, realm, admin, nil)
 			cases := []struct{ body, wants, flag string }{
 				{`{"userName":"o'neil"}`, `userName holds "'"`, "--relax-validators"},
 				{`{"userName":"guest#EXT#"}`, `userName holds "#"`, "--relax-validators"},
@@ -62,16 +34,16 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 				{`{"userName":"иван"}`, `userName holds "и"`, "--allow-all-scripts"},
 			}
 			for _, c := range cases {
-				got := b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", c.body)
+				got := b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", c.body)
 				if !strings.Contains(got, c.wants) || !strings.Contains(got, "have the operator of this endpoint allow") || strings.Contains(got, "--") {
 					t.Errorf("%s is refused with %q, want %q", c.body, got, c.wants)
 				}
-				if got := b.remedyInLog(); got != "setup "+c.flag {
+				if got := remedyInLog(b); got != "setup "+c.flag {
 					t.Errorf("%s: the log has the remedy %q, want %s", c.body, got, c.flag)
 				}
 			}
-			both := b.refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"o'и"}`)
-			if got := b.remedyInLog(); got != "setup --relax-validators, setup --allow-all-scripts" || !strings.Contains(both, `"'"`) || !strings.Contains(both, `"и"`) {
+			both := b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"o'и"}`)
+			if got := remedyInLog(b); got != "setup --relax-validators, setup --allow-all-scripts" || !strings.Contains(both, `"'"`) || !strings.Contains(both, `"и"`) {
 				t.Errorf("what both validators refuse is refused with %q, and the log has the remedy %q", both, got)
 			}
 			for _, flag := range []string{"--relax-validators", "--allow-all-scripts"} {
@@ -80,7 +52,7 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 				}
 				for _, c := range cases {
 					if c.flag == flag {
-						b.create(t, "/Users", c.body)
+						b.Create(t, "/Users", c.body)
 					}
 				}
 			}
@@ -92,8 +64,8 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 }
 
 // remedyInLog is what the last request's line in the log says that the operator can do.
-func (b testBridge) remedyInLog() string {
-	all := b.lines.FilterMessage("request").All()
+func remedyInLog(b apptest.Bridge) string {
+	all := b.Lines.FilterMessage("request").All()
 	remedy, _ := all[len(all)-1].ContextMap()["remedy"].(string)
 	return remedy
 }
@@ -102,11 +74,11 @@ func (b testBridge) remedyInLog() string {
 // the operator agrees.
 func TestSetupKeepsWhatTheRealmDeclared(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			realm, admin := newEmptyRealm(t, server)
+			realm, admin := apptest.NewEmptyRealm(t, server)
 			profile, err := admin.UserProfile(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -119,7 +91,7 @@ func TestSetupKeepsWhatTheRealmDeclared(t *testing.T) {
 			if err := admin.UpdateUserProfile(t.Context(), profile); err != nil {
 				t.Fatal(err)
 			}
-			file := mappingFile(t, `version: 1
+			file := apptest.MappingFile(t, `version: 1
 users:
   attributes:
     title: { keycloak: phone }
@@ -177,11 +149,11 @@ users:
 // TestAWrongAddressOfKeycloakIsToldAsThat and not as a wrong password.
 func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			realm, _ := newEmptyRealm(t, server)
+			realm, _ := apptest.NewEmptyRealm(t, server)
 			base := []string{"setup", "--realm", realm, "--admin-user", server.Admin, "--yes"}
 			for _, c := range []struct {
 				args []string
@@ -197,9 +169,9 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 					t.Errorf("%v = %d, %s\n%s\nwant %q", c.args, code, told, hint, c.want)
 				}
 			}
-			b := newBridgeOn(t, server, nil)
-			b.write(t, "config.yaml", func(s string) string { return strings.Replace(s, server.URL, server.URL+"/auth", 1) })
-			out, _, code := command(t, "", "doctor", "--config", b.file)
+			b := apptest.NewBridgeOn(t, server, nil)
+			b.EditFile(t, "config.yaml", func(s string) string { return strings.Replace(s, server.URL, server.URL+"/auth", 1) })
+			out, _, code := command(t, "", "doctor", "--config", b.File)
 			if code != exitFailure || !strings.Contains(out, "there is no Keycloak at "+server.URL+"/auth") || strings.Contains(out, "it knows no realm") {
 				t.Errorf("doctor = %d, %s", code, out)
 			}
@@ -211,10 +183,10 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 // administrator's password.
 func TestTheHintOfACommandNamesTheAccountThatIsMeant(t *testing.T) {
 	t.Parallel()
-	b := newBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
-	b.write(t, app.SecretName, func(string) string { return "wrong" })
-	hint := hintOf(t, []string{"users", "list", "--config", b.file})
-	if strings.Contains(hint, "administrator") || !strings.Contains(hint, "scim-bridge doctor --config "+b.file+" --tenant "+b.realm) {
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	b.EditFile(t, app.SecretName, func(string) string { return "wrong" })
+	hint := hintOf(t, []string{"users", "list", "--config", b.File})
+	if strings.Contains(hint, "administrator") || !strings.Contains(hint, "scim-bridge doctor --config "+b.File+" --tenant "+b.Realm) {
 		t.Errorf("the hint is %q", hint)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -20,8 +21,8 @@ import (
 func tutorial(t *testing.T, page string, blocks int) (out string, admin *keycloak.Client) {
 	t.Helper()
 	server := keycloaktest.Real(t)
-	realm, admin := newEmptyRealm(t, server)
-	commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readPage(t, "../../docs/tutorials/"+page), -1)
+	realm, admin := apptest.NewEmptyRealm(t, server)
+	commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(apptest.ReadPage(t, "../../docs/tutorials/"+page), -1)
 	if len(commands) != blocks {
 		t.Fatalf("%s has %d blocks of commands", page, len(commands))
 	}
@@ -34,12 +35,12 @@ func tutorial(t *testing.T, page string, blocks int) (out string, admin *keycloa
 		}
 		script.WriteString(command)
 	}
-	listen, adminListen := freeAddresses(t)
+	listen, adminListen := apptest.FreeAddresses(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(buildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"),
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(apptest.BuildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"KEYCLOAK_URL="+server.URL, "KEYCLOAK_ADMIN="+server.Admin, "KEYCLOAK_ADMIN_PASSWORD="+server.Password, "REALM="+realm,
 		"LISTEN="+listen, "ADMIN_LISTEN="+adminListen, "SCIM_URL=http://"+listen+"/realms/"+realm+"/scim/v2")
 	var said bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
@@ -21,48 +22,48 @@ import (
 // at one that has the alias now.
 func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newEvery(t, start(t))
-			acme, kept := c.token(t, "acme"), c.token(t, "acme")
-			old := c.entries(t, "acme")
+			c := apptest.NewEvery(t, start(t))
+			acme, kept := c.NewToken(t, "acme"), c.NewToken(t, "acme")
+			old := entries(t, c, "acme")
 			revoked, ours := old[0], sha256.Sum256([]byte(acme.Token))
 			if !strings.Contains(revoked, hex.EncodeToString(ours[:])) {
 				revoked = old[1]
 			}
-			key := []byte(c.realm.config.Realms[c.realm.realm].CredentialKey.Reveal())
-			token, err := auth.ReadEntry(key, c.ids["acme"].String(), revoked)
+			key := []byte(c.Realm.Config.Realms[c.Realm.Realm].CredentialKey.Reveal())
+			token, err := auth.ReadEntry(key, c.IDs["acme"].String(), revoked)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.look(t)
-			acme.must(t, http.MethodGet, "/Users", "")
-			if out, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--organization", "acme", token.KeyID); code != 0 {
+			c.Look(t)
+			acme.Must(t, http.MethodGet, "/Users", "")
+			if out, told, code := command(t, "", "tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", token.KeyID); code != 0 {
 				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
 			}
-			c.look(t)
-			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			c.Look(t)
+			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 
-			c.write(t, "acme", old...)
-			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-			kept.must(t, http.MethodGet, "/Users", "")
+			write(t, c, "acme", old...)
+			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			kept.Must(t, http.MethodGet, "/Users", "")
 			token.Scopes, token.Expires = tenant.UsersRead, time.Now().AddDate(9, 0, 0) // another entry of the token
-			other, err := auth.Entry(key, c.ids["acme"].String(), token)
+			other, err := auth.Entry(key, c.IDs["acme"].String(), token)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.write(t, "acme", other, revoked)
-			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-			c.write(t, "globex", old...)
-			acme.at(c.realm.realm+"/organizations/globex").refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-			c.write(t, "acme", old...)
-			again := newTestApp(t, c.realm.config) // a restart
+			write(t, c, "acme", other, revoked)
+			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			write(t, c, "globex", old...)
+			acme.At(c.Realm.Realm+"/organizations/globex").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			write(t, c, "acme", old...)
+			again := apptest.NewTestApp(t, c.Realm.Config) // a restart
 			again.Watcher.Look(t.Context())
-			if got := again.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.realm.realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
+			if got := again.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.Realm.Realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
 				t.Errorf("after a restart the tenant is %+v, want one with the other token", got)
 			}
-			args := []string{"--config", c.realm.file, "--organization", "acme"}
+			args := []string{"--config", c.Realm.File, "--organization", "acme"}
 			if out, told, code := command(t, "", append([]string{"tokens", "list"}, args...)...); code != 0 || strings.Contains(out, token.KeyID) {
 				t.Errorf("tokens list = %d, %s%s, want it without the revoked one", code, out, told)
 			}
@@ -70,13 +71,13 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			if _, told, code := command(t, "", append([]string{"tokens", "new", "--sha256", sum}, args...)...); code != exitUsage || !strings.Contains(told, "was revoked") {
 				t.Errorf("tokens new of the revoked one = %d, %s", code, told)
 			}
-			if err := c.realm.admin.DeleteOrganization(t.Context(), c.ids["acme"]); err != nil {
+			if err := c.Realm.Admin.DeleteOrganization(t.Context(), c.IDs["acme"]); err != nil {
 				t.Fatal(err)
 			}
-			c.add(t, c.realm.admin, "acme")
-			c.write(t, "acme", old...)
-			for _, client := range []testBridge{acme, kept} {
-				client.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			c.AddOrganization(t, c.Realm.Admin, "acme")
+			write(t, c, "acme", old...)
+			for _, client := range []apptest.Bridge{acme, kept} {
+				client.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			}
 		})
 	}
@@ -86,16 +87,16 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 // has no room is refused with a remedy, and leaves the token as it is.
 func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newEvery(t, start(t))
-			acme := c.token(t, "acme")
-			c.look(t)
-			own := c.realm.app.Watcher.Realms.Client(c.realm.realm)
+			c := apptest.NewEvery(t, start(t))
+			acme := c.NewToken(t, "acme")
+			c.Look(t)
+			own := c.Realm.App.Watcher.Realms.Client(c.Realm.Realm)
 			var others []string
 			for i := range 5000 {
-				others = append(others, realm.Revocation(c.ids["globex"], tenant.Token{SHA256: [32]byte{byte(i), byte(i >> 8)}}))
+				others = append(others, realm.Revocation(c.IDs["globex"], tenant.Token{SHA256: [32]byte{byte(i), byte(i >> 8)}}))
 			}
 			remember := func(values ...string) {
 				t.Helper()
@@ -108,14 +109,14 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			args := []string{"tokens", "revoke", "--config", c.realm.file, "--organization", "acme", id}
+			args := []string{"tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", id}
 			if out, told, code := command(t, "", args...); code != exitFailure || !strings.Contains(told, "there is room for no more") || !strings.Contains(told, "credentialKeyFile") || out != "" {
 				t.Errorf("a revocation too many = %d, %s%s", code, out, told)
 			}
-			c.look(t)
-			acme.must(t, http.MethodGet, "/Users", "")
-			ended := realm.Revocation(c.ids["acme"], tenant.Token{KeyID: "ended", Expires: time.Now().AddDate(0, 0, -2)})
-			endless := realm.Revocation(c.ids["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // of another server
+			c.Look(t)
+			acme.Must(t, http.MethodGet, "/Users", "")
+			ended := realm.Revocation(c.IDs["acme"], tenant.Token{KeyID: "ended", Expires: time.Now().AddDate(0, 0, -2)})
+			endless := realm.Revocation(c.IDs["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // of another server
 			remember(append([]string{ended, endless, "not ours"}, others[:4997]...)...)
 			if out, told, code := command(t, "", args...); code != 0 {
 				t.Errorf("a revocation in the place of one that ended = %d, %s%s", code, out, told)
@@ -124,8 +125,8 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			if err != nil || slices.Contains(values, ended) || !slices.Contains(values, endless) || !slices.Contains(values, "not ours") || len(values) != 5000 {
 				t.Errorf("then %d values are remembered, %v", len(values), err)
 			}
-			c.look(t)
-			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			c.Look(t)
+			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 		})
 	}
 }
@@ -133,13 +134,13 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 // TestSecurity_44_ARunningBridgeRevokes, so that changes of what it remembers do not mix.
 func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 	t.Parallel()
-	for name, start := range bothServers() {
+	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newEvery(t, start(t))
-			file := c.realm.controlled(t)
-			acme := c.token(t, "acme")
-			old := c.entries(t, "acme")
+			c := apptest.NewEvery(t, start(t))
+			file := c.Realm.Controlled(t)
+			acme := c.NewToken(t, "acme")
+			old := entries(t, c, "acme")
 			id, err := auth.KeyID(acme.Token)
 			if err != nil {
 				t.Fatal(err)
@@ -147,11 +148,11 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "takes it within a second or two") {
 				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
 			}
-			c.write(t, "acme", old...)
-			acme.refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-			revocation := realm.Revocation(c.ids["acme"], tenant.Token{})
-			for _, bad := range [][2]string{{"nope", revocation}, {c.realm.realm, "x"}, {c.realm.realm, revocation + "|"}} {
-				if err := c.realm.app.Revoke(t.Context(), bad[0], bad[1]); err == nil {
+			write(t, c, "acme", old...)
+			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+			revocation := realm.Revocation(c.IDs["acme"], tenant.Token{})
+			for _, bad := range [][2]string{{"nope", revocation}, {c.Realm.Realm, "x"}, {c.Realm.Realm, revocation + "|"}} {
+				if err := c.Realm.App.Revoke(t.Context(), bad[0], bad[1]); err == nil {
 					t.Errorf("Revoke(%q) was done", bad)
 				}
 			}
@@ -160,9 +161,9 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 }
 
 // entries are the credentials in the attributes of an organization.
-func (c customers) entries(t *testing.T, alias string) []string {
+func entries(t *testing.T, c apptest.Customers, alias string) []string {
 	t.Helper()
-	o, err := c.realm.admin.Organization(t.Context(), c.ids[alias])
+	o, err := c.Realm.Admin.Organization(t.Context(), c.IDs[alias])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,39 +171,39 @@ func (c customers) entries(t *testing.T, alias string) []string {
 }
 
 // write is what somebody does who may edit organizations, until the bridge looked.
-func (c customers) write(t *testing.T, alias string, entries ...string) {
+func write(t *testing.T, c apptest.Customers, alias string, entries ...string) {
 	t.Helper()
-	if err := c.realm.admin.SetOrganizationAttribute(t.Context(), c.ids[alias], auth.AttrCredentials, entries); err != nil {
+	if err := c.Realm.Admin.SetOrganizationAttribute(t.Context(), c.IDs[alias], auth.AttrCredentials, entries); err != nil {
 		t.Fatal(err)
 	}
-	c.look(t)
+	c.Look(t)
 }
 
 // TestSecurity_44_ARevocationLastsAsLongAsEveryEntry: a token may have several signed entries with
 // other ends, and each could be written again.
 func TestSecurity_44_ARevocationLastsAsLongAsEveryEntry(t *testing.T) {
 	t.Parallel()
-	c := newEvery(t, keycloaktest.NewFake(t).Server())
-	acme := c.token(t, "acme")
-	key := []byte(c.realm.config.Realms[c.realm.realm].CredentialKey.Reveal())
-	first := c.entries(t, "acme")[0]
-	token, err := auth.ReadEntry(key, c.ids["acme"].String(), first)
+	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
+	acme := c.NewToken(t, "acme")
+	key := []byte(c.Realm.Config.Realms[c.Realm.Realm].CredentialKey.Reveal())
+	first := entries(t, c, "acme")[0]
+	token, err := auth.ReadEntry(key, c.IDs["acme"].String(), first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := token
 	later.Expires = token.Expires.AddDate(5, 0, 0).Truncate(time.Second)
-	second, err := auth.Entry(key, c.ids["acme"].String(), later)
+	second, err := auth.Entry(key, c.IDs["acme"].String(), later)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.write(t, "acme", first, second)
-	acme.must(t, http.MethodGet, "/Users", "")
-	if _, told, code := command(t, "", "tokens", "revoke", "--config", c.realm.file, "--organization", "acme", token.KeyID); code != 0 {
+	write(t, c, "acme", first, second)
+	acme.Must(t, http.MethodGet, "/Users", "")
+	if _, told, code := command(t, "", "tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", token.KeyID); code != 0 {
 		t.Fatalf("tokens revoke = %d, %s", code, told)
 	}
-	values, err := realm.Remembered(t.Context(), c.realm.app.Watcher.Realms.Client(c.realm.realm), mapping.AttrRevoked)
-	if want := realm.Revocation(c.ids["acme"], later); err != nil || !slices.Equal(values, []string{want}) {
+	values, err := realm.Remembered(t.Context(), c.Realm.App.Watcher.Realms.Client(c.Realm.Realm), mapping.AttrRevoked)
+	if want := realm.Revocation(c.IDs["acme"], later); err != nil || !slices.Equal(values, []string{want}) {
 		t.Errorf("remembered is %q, %v, want %q", values, err, want)
 	}
 }

@@ -1,0 +1,150 @@
+package apptest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// Patient is a tenant that doctor looks at.
+type Patient struct {
+	Bridge
+	Server keycloaktest.Server
+}
+
+// Diagnose is what doctor finds that did not pass, and the code with which the command ends.
+func (p Patient) Diagnose(t *testing.T) (ill []realm.Finding, code int) {
+	t.Helper()
+	for _, f := range p.FindingsAt(t, "") {
+		if f.Severity == realm.Fail {
+			code = 1
+		}
+		if f.Severity != realm.Pass && !AboutAccounts(f) {
+			ill = append(ill, f)
+		}
+	}
+	return ill, code
+}
+
+// Set changes settings of the realm.
+func (p Patient) Set(t *testing.T, settings string) {
+	t.Helper()
+	AdminPut(t, p.Server, "/admin/realms/"+p.Realm, settings)
+}
+
+// Right gives the service account a role of realm-management, or takes it away.
+func (p Patient) Right(t *testing.T, name string, given bool) {
+	t.Helper()
+	role, err := p.Admin.FindRole(t.Context(), keycloak.RoleName{Client: "realm-management", Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := p.Admin.FindClient(t.Context(), "scim-bridge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := p.Admin.ServiceAccount(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := p.Admin.RevokeRoles
+	if given {
+		change = p.Admin.GrantRoles
+	}
+	if err := change(t.Context(), account, []keycloak.Role{role}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Profile changes the declarations of the realm's user profile.
+func (p Patient) Profile(t *testing.T, change func(*keycloak.UserProfile)) {
+	t.Helper()
+	profile, err := p.Admin.UserProfile(t.Context())
+	if err == nil {
+		change(&profile)
+		err = p.Admin.UpdateUserProfile(t.Context(), profile)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Action makes an action one that every new user has to do, or none.
+func (p Patient) Action(t *testing.T, byDefault string) {
+	t.Helper()
+	AdminPut(t, p.Server, "/admin/realms/"+p.Realm+"/authentication/required-actions/UPDATE_PROFILE",
+		`{"alias":"UPDATE_PROFILE","name":"Update Profile","enabled":true,"defaultAction":`+byDefault+`}`)
+}
+
+// Attribute changes an attribute of a user by the Admin API, or with nil takes it away.
+func (p Patient) Attribute(t *testing.T, path, name string, change func(string) string) {
+	t.Helper()
+	var user map[string]any
+	if err := json.Unmarshal([]byte(AdminCall(t, p.Server, http.MethodGet, path, "")), &user); err != nil {
+		t.Fatal(err)
+	}
+	attributes, _ := user["attributes"].(map[string]any)
+	values, _ := attributes[name].([]any)
+	if len(values) != 1 {
+		t.Fatalf("the user has %v", attributes)
+	}
+	if delete(attributes, name); change != nil {
+		attributes[name] = []string{change(fmt.Sprint(values[0]))}
+	}
+	body, err := json.Marshal(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	AdminSend(t, p.Server, http.MethodPut, path, string(body))
+}
+
+// Undeclared takes an attribute out of the user profile.
+func Undeclared(name string) func(*testing.T, Patient) {
+	return func(t *testing.T, p Patient) {
+		t.Helper()
+		p.Profile(t, func(u *keycloak.UserProfile) {
+			u.Attributes = slices.DeleteFunc(u.Attributes, func(a keycloak.ProfileAttribute) bool { return a.Name == name })
+		})
+	}
+}
+
+// CommandsOf are the lines of a fix that are commands, and of a text that ends with one.
+func CommandsOf(fix string) []string {
+	var out []string
+	for line := range strings.Lines(fix) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "scim-bridge ") || strings.HasPrefix(line, "kcadm.sh ") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// FindingsAt are what doctor finds of a tenant, "" for all of them.
+func (p Patient) FindingsAt(t *testing.T, path string) []realm.Finding {
+	t.Helper()
+	c, problems := config.Load(p.File)
+	if len(problems) > 0 {
+		t.Fatalf("the configuration has problems: %v", problems)
+	}
+	found, err := app.Diagnose(t.Context(), c, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []realm.Finding
+	for _, d := range found {
+		all = append(all, d.Findings...)
+	}
+	return all
+}
+
+// AboutAccounts reports whether a finding is about accounts that a test made past the bridge.
+func AboutAccounts(f realm.Finding) bool { return f.Check == "existing" || f.Check == "externalId" }

@@ -1,0 +1,326 @@
+package apptest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// Wrote is what the bridges of all tests wrote where others can read it, and the secrets that
+// went through them: Main looks at the end whether the one holds any of the other.
+var Wrote Recorder //nolint:gochecknoglobals // it outlives every test
+
+// Recorder keeps the text, of some hundred megabytes, in a file: memory is measured meanwhile.
+type Recorder struct {
+	mu      sync.Mutex
+	file    *os.File // without a name; nil before the first text
+	lines   int
+	secrets map[string]bool
+}
+
+// minSecret is the least length of what is looked for, in bytes: a shorter text is found by
+// chance.
+const minSecret = 8
+
+func (r *Recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		file, err := os.CreateTemp("", "scim-bridge-wrote-")
+		if err == nil {
+			err = os.Remove(file.Name())
+		}
+		if err != nil {
+			return 0, err
+		}
+		r.file = file
+	}
+	r.lines += bytes.Count(p, []byte("\n"))
+	return r.file.Write(p)
+}
+
+// Secret has Main look for texts in all that is written.
+func (r *Recorder) Secret(texts ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.secrets == nil {
+		r.secrets = map[string]bool{}
+	}
+	for _, text := range texts {
+		if len(text) >= minSecret {
+			r.secrets[text] = true
+		}
+	}
+}
+
+// found are the secrets in what was written, with what stands around them.
+func (r *Recorder) found() ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return nil, nil
+	}
+	var out []string
+	text, err := io.ReadAll(io.NewSectionReader(r.file, 0, math.MaxInt64))
+	if err != nil {
+		return nil, err
+	}
+	show := func(at, length int) {
+		out = append(out, string(text[max(0, at-200):min(len(text), at+length+20)]))
+	}
+	for _, at := range regexp.MustCompile(auth.TokenPattern+`|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}`).FindAllIndex(text, -1) {
+		show(at[0], at[1]-at[0])
+	}
+	// One pass for all secrets at once: by their first eight bytes.
+	begins := map[uint64][]string{}
+	var maybe [1 << 16]bool // by the last two of the eight, as a map is slow for every byte
+	for secret := range r.secrets {
+		begin := binary.BigEndian.Uint64([]byte(secret[:minSecret]))
+		begins[begin] = append(begins[begin], secret)
+		maybe[uint16(begin)] = true
+	}
+	shown := map[string]bool{}
+	var last uint64
+	for end, b := range text {
+		last = last<<8 | uint64(b)
+		if !maybe[uint16(last)] {
+			continue
+		}
+		for _, secret := range begins[last] {
+			at := end + 1 - minSecret
+			if !shown[secret] && at >= 0 && bytes.HasPrefix(text[at:], []byte(secret)) {
+				shown[secret] = true
+				show(at, len(secret))
+			}
+		}
+	}
+	return out, nil
+}
+
+// Main runs the suites, and then looks for every token, client secret and password that
+// went through their bridges in what those wrote: the log down to debug, the body and header
+// of every error, the metrics and /statusz (security plan 25).
+func Main(m *testing.M) {
+	code := m.Run()
+	found, err := Wrote.found()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "what was written cannot be read:", err)
+		code = 1
+	}
+	for _, text := range found {
+		fmt.Fprintf(os.Stderr, "a secret was written: …%s…\n", text)
+	}
+	if len(found) > 0 {
+		code = 1
+	}
+	all := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
+	if fuzz := flag.Lookup("test.fuzzworker"); all && fuzz.Value.String() == "false" && flag.Lookup("test.fuzz").Value.String() == "" {
+		fmt.Fprintf(os.Stderr, "looked for %d secrets in %d lines\n", len(Wrote.secrets), Wrote.lines)
+		if Wrote.lines < 1000 || len(Wrote.secrets) < 5 { //nolint:mnd // a full run of any room has many more
+			fmt.Fprintln(os.Stderr, "that is too little for a full run: something does not write what it should")
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// recordingLog is a log that writes to wrote.
+func recordingLog() *zap.Logger {
+	return zap.New(observe.Bound(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(&Wrote)), zap.DebugLevel)))
+}
+
+// NewTestApp makes a bridge with limits that no test reaches, which is looked at by Main.
+// The indexes of the app are always too old, so that every query sees what others wrote, and
+// makes the same calls.
+func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
+	t.Helper()
+	return newTestAppOf(t, c, nil, logs...)
+}
+
+// newTestAppOf is NewTestApp of a configuration that its file has otherwise.
+func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...zapcore.Core) *app.App {
+	t.Helper()
+	for i, core := range logs {
+		logs[i] = observe.Bound(core)
+	}
+	unlimited(&c)
+	log := recordingLog().WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(append(logs, core)...) }))
+	clock := &testClock{time: time.Now(), step: time.Hour}
+	a, err := app.New(c, app.Options{Log: log, Version: "test", Now: clock.now, File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clocks.Store(a, clock)
+	lookAgain(t, a)
+	for _, r := range c.Realms {
+		Wrote.Secret(r.Credentials.Secret.Reveal(), r.CredentialKey.Reveal())
+	}
+	t.Cleanup(func() {
+		for _, page := range []string{"/metrics", "/statusz"} {
+			w := httptest.NewRecorder()
+			a.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+page, nil))
+			_, _ = Wrote.Write(w.Body.Bytes())
+		}
+	})
+	return a
+}
+
+// lookAgain looks at the realms of an app now and then until the test ends, as an app that serves does: the parallel parts of
+// a test can wait for their turn longer than a look is good for (15 minutes).
+func lookAgain(t *testing.T, a *app.App) {
+	t.Helper()
+	ticker, ended := time.NewTicker(10*time.Minute), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ticker.C:
+				a.Watcher.Look(t.Context())
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		ticker.Stop()
+		<-ended
+	})
+}
+
+// testClock is the clock of the indexes of an app: some time passes between any two looks at it.
+type testClock struct {
+	mu   sync.Mutex
+	time time.Time
+	step time.Duration
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time = c.time.Add(c.step)
+	return c.time
+}
+
+// clocks are those of all apps, by app.
+var clocks sync.Map //nolint:gochecknoglobals // a test finds its own
+
+// Pass lets so much time pass from now on between two looks at the clock: an hour makes every
+// index too old, a millisecond none.
+func (b Bridge) Pass(step time.Duration) { b.PassFrom(0, step) }
+
+// PassFrom is pass, after so much time at once.
+func (b Bridge) PassFrom(later, step time.Duration) {
+	clock, _ := clocks.Load(b.App)
+	c := clock.(*testClock) //nolint:forcetypeassert // newTestApp stored it
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time, c.step = time.Now().Add(later), step
+}
+
+// unlimited gives the tenants limits that no test reaches, where they have the defaults or were
+// made without.
+func unlimited(c *config.Config) {
+	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // a test that ends an outage goes on at once
+	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {
+		c.Server.FailuresPerMinute = 1_000_000
+	}
+	plenty := config.Limits{RequestsPerSecond: 100_000, InFlight: 1000}
+	usual := config.Limits{RequestsPerSecond: 250, InFlight: 64}
+	brake := config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 3}
+	realms := map[string]config.Realm{}
+	for name, r := range c.Realms {
+		r.Tenants = append([]config.Tenant(nil), r.Tenants...)
+		for i := range r.Tenants {
+			if l := r.Tenants[i].Limits; l == usual || l == (config.Limits{}) {
+				r.Tenants[i].Limits = plenty
+			}
+			if r.Tenants[i].RemovalBrake == brake { // by the clock of a test everybody is old
+				r.Tenants[i].RemovalBrake = config.RemovalBrake{}
+			}
+		}
+		r.Organizations.Limits, r.Organizations.RemovalBrake = plenty, config.RemovalBrake{}
+		realms[name] = r
+	}
+	c.Realms = realms
+}
+
+var password = regexp.MustCompile(`"password"\s*:\s*"((?:[^"\\]|\\.)*)"`)
+
+// recording is a handler whose errors Main looks at, for the secrets of its requests.
+func recording(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, header := range r.Header.Values("Authorization") {
+			credential := header[strings.LastIndexByte(header, ' ')+1:]
+			Wrote.Secret(credential)
+			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil { // of Basic
+				_, password, _ := strings.Cut(string(pair), ":")
+				Wrote.Secret(password)
+			}
+		}
+		body := &passwords{ReadCloser: r.Body}
+		r.Body = body
+		h.ServeHTTP(&errorRecorder{ResponseWriter: w}, r)
+		for _, match := range password.FindAllSubmatch(body.head.Bytes(), -1) {
+			Wrote.Secret(string(match[1]))
+		}
+	})
+}
+
+// passwords keeps the beginning of a body that is read.
+type passwords struct {
+	io.ReadCloser
+
+	head bytes.Buffer
+}
+
+func (p *passwords) Read(to []byte) (int, error) {
+	n, err := p.ReadCloser.Read(to)
+	const most = 1 << 16
+	p.head.Write(to[:min(n, max(0, most-p.head.Len()))])
+	return n, err
+}
+
+// errorRecorder writes answers that are errors to wrote too.
+type errorRecorder struct {
+	http.ResponseWriter
+
+	failed bool
+}
+
+func (e *errorRecorder) WriteHeader(status int) {
+	if e.failed = status >= http.StatusBadRequest; e.failed {
+		fmt.Fprintln(&Wrote, status, e.Header())
+	}
+	e.ResponseWriter.WriteHeader(status)
+}
+
+func (e *errorRecorder) Write(p []byte) (int, error) {
+	if e.failed {
+		_, _ = Wrote.Write(append(slices.Clip(p), '\n'))
+	}
+	return e.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find what is below.
+func (e *errorRecorder) Unwrap() http.ResponseWriter { return e.ResponseWriter }

@@ -1,0 +1,82 @@
+package server_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// retryAfter is the seconds of the header, 0 for none.
+func retryAfter(header http.Header) int {
+	n, _ := strconv.Atoi(header.Get("Retry-After"))
+	return n
+}
+
+// TestSecurity_36_ANoisyTenantIsAlone: beyond its limits it gets 429 with Retry-After, and
+// another tenant of the realm is served as before.
+func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	c := apptest.NewCustomers(t, fake.Server(), func(c *config.Config) {
+		for _, r := range c.Realms {
+			r.Tenants[0].Limits = config.Limits{RequestsPerSecond: 1, InFlight: 1}
+		}
+	})
+	acme, globex := c.Of["acme"], c.Of["globex"]
+	release := make(chan struct{})
+	held := fake.Inject(keycloaktest.Fault{Nth: 1, Hold: release})
+	done := make(chan int, 1)
+	go func() {
+		status, _, _ := apptest.AskWith(t, acme, apptest.ListUsers(), apptest.BearerOf(acme.Token))
+		done <- status
+	}()
+	<-held
+	status, header, body := apptest.AskWith(t, acme, apptest.ListUsers(), apptest.BearerOf(acme.Token))
+	if status != http.StatusTooManyRequests || retryAfter(header) < 1 {
+		t.Errorf("a request beside one in flight = %d %s, Retry-After %q, want 429", status, body, header.Get("Retry-After"))
+	}
+	globex.Must(t, http.MethodGet, "/Users", "")
+	close(release)
+	if status := <-done; status != http.StatusOK {
+		t.Errorf("the request in flight = %d", status)
+	}
+	throttled := 0
+	for range 10 {
+		status, header, _ := apptest.AskWith(t, acme, apptest.ListUsers(), apptest.BearerOf(acme.Token))
+		if status == http.StatusTooManyRequests && retryAfter(header) >= 1 {
+			throttled++
+		}
+		globex.Must(t, http.MethodGet, "/Users", "")
+	}
+	if throttled == 0 {
+		t.Error("ten requests at once are none too many for one a second")
+	}
+}
+
+// TestSecurity_36_AFloodWithoutACredential reaches neither Keycloak nor the keys of an issuer,
+// and locks nobody out whose token is good.
+func TestSecurity_36_AFloodWithoutACredential(t *testing.T) {
+	t.Parallel()
+	fake := keycloaktest.NewFake(t)
+	b := apptest.NewBridgeOn(t, fake.Server(), func(c *config.Config) { c.Server.FailuresPerMinute = 5 })
+	fake.ResetCalls()
+	statuses := map[int]int{}
+	for range 50 {
+		status, header, body := apptest.AskWith(t, b, apptest.ListUsers(), apptest.BearerOf("a-guess-of-a-token"))
+		statuses[status]++
+		if status == http.StatusTooManyRequests && retryAfter(header) < 1 {
+			t.Errorf("%d %s has no Retry-After", status, body)
+		}
+	}
+	if n := statuses[http.StatusUnauthorized]; n < 5 || statuses[http.StatusTooManyRequests] != 50-n || n > 20 {
+		t.Errorf("the flood is answered %v, want 401 five times and then 429", statuses)
+	}
+	if n := len(fake.Calls()); n != 0 {
+		t.Errorf("the flood costs %d calls", n)
+	}
+	b.Must(t, http.MethodGet, "/Users", "")
+}
