@@ -274,7 +274,8 @@ func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, 
 	return id, user, err
 }
 
-// refusalOf is why an account cannot be adopted, of an error that is about it alone.
+// refusalOf says why an account or a group cannot be adopted. It is false for an error that is not about this one
+// alone, such as an outage.
 func refusalOf(err error) (string, bool) {
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return "it is protected: it " + protected.Why, true

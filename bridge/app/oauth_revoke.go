@@ -37,7 +37,7 @@ func FindGrant(ctx context.Context, c config.Config, of TokenChoice, which strin
 	return &RevokedGrant{Realm: p.entry(c).Realm, Tenant: p.path(), Name: list[i].Name, config: c, entry: list[i], place: p}, nil
 }
 
-// Elsewhere reports whether the client is none of the realm.
+// Elsewhere reports whether another issuer than the realm has the client.
 func (r *RevokedGrant) Elsewhere() bool { return r.entry.Issuer != "" }
 
 // Plan lists what Revoke would change, with an administrator's client of Realm; without one the client stays. It

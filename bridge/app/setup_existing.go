@@ -39,7 +39,7 @@ func (s *Setup) ExistingChoices() map[string]string {
 func (s *Setup) checkExisting() error {
 	choices := s.ExistingChoices()
 	if s.Existing == existingLeave && choices[existingLeave] == "" {
-		return UsageError{errors.New("--existing must be adopt or manage: the endpoint of an organization is for its members, so that there is nobody whom it could leave out; with manage it disables no account that is not the organization's")}
+		return UsageError{errors.New("--existing must be adopt or manage. An organization's endpoint shows all of its members, so it can leave nobody out. With manage it disables only accounts that belong to the organization")}
 	}
 	if _, known := choices[s.Existing]; !known && s.Existing != "" {
 		return UsageError{fmt.Errorf("--existing must be %s", strings.Join(slices.Sorted(maps.Keys(choices)), " or "))}

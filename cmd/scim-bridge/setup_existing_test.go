@@ -89,7 +89,7 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	if len(problems) > 0 || written.Realms[b.Realm].Organizations.Adopt != config.AdoptUnowned {
 		t.Errorf("setup wrote %+v, %v", written.Realms[b.Realm], problems)
 	}
-	if _, told, code := command(t, "", append(args, "--existing", "leave")...); code != exitUsage || !strings.Contains(told, "nobody whom it could leave out") {
+	if _, told, code := command(t, "", append(args, "--existing", "leave")...); code != exitUsage || !strings.Contains(told, "--existing must be adopt or manage. An organization's endpoint shows all of its members") {
 		t.Errorf("setup --existing leave = %d, %s", code, told)
 	}
 }

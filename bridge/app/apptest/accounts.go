@@ -104,7 +104,8 @@ func (b Bridge) Former(t *testing.T, name, value string) string {
 	return id.String()
 }
 
-// Rewrite changes attributes of an account as somebody does in the console; no value is none.
+// Rewrite sets attributes of an account, as an administrator does in the console. An attribute without values is
+// removed.
 func (b Bridge) Rewrite(t *testing.T, id string, attributes map[string][]string) {
 	t.Helper()
 	user := b.InKeycloak(t, id)
@@ -135,7 +136,7 @@ func (b Bridge) Finds(t *testing.T, filter string) []string {
 	return out
 }
 
-// WantFound says whom a filter finds.
+// WantFound fails the test unless a filter finds exactly the users with some ids.
 func (b Bridge) WantFound(t *testing.T, filter string, ids ...string) {
 	t.Helper()
 	slices.Sort(ids)
@@ -176,7 +177,7 @@ func (Vault) Protect(c *config.Config, realm string, users []string, groups ...c
 	c.Realms[realm] = r
 }
 
-// Reviving has a tenant give whom it hires again the account of before.
+// Reviving edits a tenant: a user who is created again gets the old account back (rehire: revive).
 func Reviving(t *config.Tenant) {
 	t.ExternalID, t.Rehire = config.ExternalIDUnique, config.RehireRevive
 }
