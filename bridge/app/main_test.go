@@ -6,4 +6,4 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-func TestMain(m *testing.M) { apptest.Main(m) }
+func TestMain(m *testing.M) { apptest.Main(m, 32, 7_000) }
