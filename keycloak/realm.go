@@ -102,17 +102,15 @@ func (c *Client) CreateRealm(ctx context.Context) error {
 	return c.createRealm(ctx, gocloak.RealmRepresentation{})
 }
 
-// CreateRealmOfTests is CreateRealm but for the keys, which are on an elliptic curve: to make two RSA
-// keys takes Keycloak most of the time that a realm costs.
-func (c *Client) CreateRealmOfTests(ctx context.Context) error {
+// CreateRealmWithKey is CreateRealm with an RSA key (PEM, PKCS #8) for its tokens, which Keycloak would otherwise take most
+// of the time that a realm costs to make; for tests.
+func (c *Client) CreateRealmWithKey(ctx context.Context, key string) error {
 	var keys []map[string]any
-	for _, provider := range []string{"ecdsa-generated", "hmac-generated", "aes-generated"} {
-		keys = append(keys, map[string]any{"name": provider, "providerId": provider, "config": map[string][]string{"priority": {"100"}}})
+	for provider, config := range map[string]map[string][]string{"rsa": {"privateKey": {key}}, "hmac-generated": {}, "aes-generated": {}} {
+		config["priority"] = []string{"100"}
+		keys = append(keys, map[string]any{"name": provider, "providerId": provider, "config": config})
 	}
-	algorithm := "ES256"
-	return c.createRealm(ctx, gocloak.RealmRepresentation{
-		Components: map[string]any{"org.keycloak.keys.KeyProvider": keys}, DefaultSignatureAlgorithm: &algorithm,
-	})
+	return c.createRealm(ctx, gocloak.RealmRepresentation{Components: map[string]any{"org.keycloak.keys.KeyProvider": keys}})
 }
 
 func (c *Client) createRealm(ctx context.Context, r gocloak.RealmRepresentation) error {

@@ -206,7 +206,7 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			realm, admin := apptest.NewEmptyRealm(t, server)
-			b := apptest.Bridge{Admin: admin, Realm: realm}
+			b := apptest.Bridge{Server: server, Admin: admin, Realm: realm}
 			kept := map[string]string{}
 			top := func(why, name string) keycloak.GroupID {
 				id := b.MakeGroup(t, name, keycloak.GroupID{})

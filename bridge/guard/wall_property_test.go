@@ -124,7 +124,7 @@ func newWallWorld(t *testing.T, server keycloaktest.Server, kind string) *wallWo
 	realm, admin := apptest.NewEmptyRealm(t, server)
 	apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+realm, `{"organizationsEnabled":true}`)
 	w := &wallWorld{t: t, server: server, listed: map[string]string{}, organization: map[string]keycloak.OrganizationID{}}
-	w.Bridge = apptest.Bridge{Admin: admin, Realm: realm}
+	w.Bridge = apptest.Bridge{Server: server, Admin: admin, Realm: realm}
 	top := keycloak.GroupID{}
 	w.listed["group"] = w.MakeGroup(t, "admins", w.MakeGroup(t, "ops", top)).String()
 	w.listed["user"] = w.wallUser("glass").String()

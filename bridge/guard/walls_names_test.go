@@ -630,7 +630,7 @@ func TestSecurity_43_AnIdInOtherLettersIsNobodys(t *testing.T) {
 	server := fake.Server()
 	server.URL = loose.URL
 	realm, admin := apptest.NewEmptyRealm(t, server)
-	admins := apptest.Bridge{Admin: admin, Realm: realm}.MakeGroup(t, "listed", keycloak.GroupID{})
+	admins := apptest.Bridge{Server: server, Admin: admin, Realm: realm}.MakeGroup(t, "listed", keycloak.GroupID{})
 	b := apptest.NewBridgeIn(t, server, realm, admin, func(c *config.Config) {
 		r := c.Realms[realm]
 		r.Protected.Groups = []config.GroupPath{"/listed"}

@@ -42,13 +42,7 @@ func newVictims(t *testing.T, c apptest.Customers) victims {
 	if err != nil {
 		t.Fatal(err)
 	}
-	management, err := admin.FindRole(t.Context(), keycloak.RoleName{Client: "realm-management", Name: "realm-admin"})
-	if err == nil {
-		err = admin.GrantRoles(t.Context(), administrator, []keycloak.Role{management})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.Realm.Grant(t, administrator, c.Realm.KnownRole(t, apptest.ManagementRole("realm-admin")))
 	out.users["an administrator of the realm"] = administrator.String()
 	bridge, _, err := admin.FindClient(t.Context(), "scim-bridge")
 	if err != nil {

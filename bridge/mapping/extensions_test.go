@@ -266,14 +266,14 @@ func TestAnExtensionThatIsPublishedLater(t *testing.T) {
 	server := keycloaktest.NewFake(t).Server()
 	realm, admin := apptest.NewEmptyRealm(t, server)
 	made := apptest.RunSetup(t, server, realm)
-	before := apptest.NewBridgeOf(t, made, realm, admin, nil)
+	before := apptest.NewBridgeOf(t, server, made, realm, admin, nil)
 	jane := "/Users/" + before.Create(t, "/Users", `{"userName":"jane","urn:acme:partner:2.0:user":{"Badge":"B1","Tags":["a"],"desk":{"Room":"1"},"other":"o"}}`)
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
 	schema := "version: 1\nschemas:\n  urn:acme:Partner:2.0:User:\n    resource: User\n    name: partner\n    attributes:\n      badge: {}\n      tags: { multiValued: true }\n      desk: { type: complex, subAttributes: { room: {} } }\n"
 	if err := os.WriteFile(file, []byte(schema), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := apptest.NewBridgeOf(t, made, realm, admin, func(c *config.Config) { c.Realms[realm].Tenants[0].Mapping = file })
+	b := apptest.NewBridgeOf(t, server, made, realm, admin, func(c *config.Config) { c.Realms[realm].Tenants[0].Mapping = file })
 	const urn = "urn:acme:Partner:2.0:User"
 	wants := func(when, want string) map[string]any {
 		t.Helper()

@@ -42,7 +42,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	realm, admin := apptest.NewEmptyRealm(t, server)
-	b := apptest.Bridge{Admin: admin, Realm: realm}
+	b := apptest.Bridge{Server: server, Admin: admin, Realm: realm}
 	groups := map[string]keycloak.GroupID{}
 	for _, name := range []string{"everyone", "scim", "ops", "harmless"} {
 		groups[name] = b.MakeGroup(t, name, keycloak.GroupID{})
@@ -54,7 +54,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 	p.EditFile(t, "config.yaml", func(s string) string {
 		return strings.Replace(s, "    tenants:", "    protected: { users: [boss], groups: [/ops] }\n    tenants:", 1)
 	})
-	p.Bridge = apptest.NewBridgeOf(t, made, realm, admin, nil)
+	p.Bridge = apptest.NewBridgeOf(t, server, made, realm, admin, nil)
 	id := func(group string) string { return `"id:` + groups[group].String() + `"` }
 	tryRemedies(t, p, "", []remedy{
 		{name: "a group of the mapping that another one replaced", provoke: func(t *testing.T, p apptest.Patient) {
@@ -170,7 +170,7 @@ func TestTheRemediesOfNeighbours(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	realm, admin := apptest.NewEmptyRealm(t, server)
-	b := apptest.Bridge{Admin: admin, Realm: realm}
+	b := apptest.Bridge{Server: server, Admin: admin, Realm: realm}
 	scim := b.MakeGroup(t, "scim", keycloak.GroupID{})
 	one, two := b.MakeGroup(t, "one", scim), b.MakeGroup(t, "two", scim)
 	nested := b.MakeGroup(t, "nested", two)

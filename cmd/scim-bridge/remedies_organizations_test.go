@@ -31,7 +31,7 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 	apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+realm+at+"/identity-providers", `"corp"`)
 	parent := ""
 	if _, err := admin.OrganizationGroups(t.Context(), id, 0, 1); err != nil { // before 26.6
-		apptest.Bridge{Admin: admin, Realm: realm}.MakeGroup(t, "of-acme", keycloak.GroupID{})
+		apptest.Bridge{Server: server, Admin: admin, Realm: realm}.MakeGroup(t, "of-acme", keycloak.GroupID{})
 		parent = ", parent: /of-acme"
 	}
 	file := apptest.MappingFile(t, "version: 1\nusers: { link: { identityProvider: corp, userId: userName } }\ngroups: { unmapped: keep"+parent+" }\n")

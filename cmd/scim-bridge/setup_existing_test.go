@@ -28,7 +28,7 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	if _, told, code := command(t, "y\n", args()...); code != 0 || strings.Contains(told, "already") {
 		t.Errorf("setup of an empty realm = %d, %s", code, told)
 	}
-	b := apptest.Bridge{Admin: admin, Realm: name}
+	b := apptest.Bridge{Server: server, Admin: admin, Realm: name}
 	b.MakeAccount(t, "jane", true)
 	b.MakeAccount(t, "joe", true)
 	b.MakeGroup(t, "crew", keycloak.GroupID{})

@@ -178,9 +178,7 @@ func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := admin.GrantRoles(t.Context(), id, []keycloak.Role{right}); err != nil {
-				t.Fatal(err)
-			}
+			apptest.Bridge{Server: server, Realm: realm}.Grant(t, id, right)
 			if _, err := admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: []keycloak.Domain{{Name: "acme.test", Verified: true}}}); err != nil {
 				t.Fatal(err)
 			}
@@ -258,10 +256,10 @@ func TestSetupProtectsByIds(t *testing.T) {
 			t.Parallel()
 			server := start(t)
 			realm, admin := apptest.NewEmptyRealm(t, server)
-			b := apptest.Bridge{Admin: admin, Realm: realm}
+			b := apptest.Bridge{Server: server, Admin: admin, Realm: realm}
 			glass, admins := b.MakeAccount(t, "break-glass", true), b.MakeGroup(t, "admins", b.MakeGroup(t, "ops", keycloak.GroupID{}))
 			flags := []string{"--protect-user", "Break-Glass", "--protect-group", "/ops/admins"}
-			b = apptest.NewBridgeOf(t, setupCommand(t, server, realm, flags...), realm, admin, nil)
+			b = apptest.NewBridgeOf(t, server, setupCommand(t, server, realm, flags...), realm, admin, nil)
 			want := config.Protected{Users: []string{"id:" + glass.String()}, Groups: []config.GroupPath{config.GroupPath("id:" + admins.String())}}
 			if diff := cmp.Diff(want, b.Config.Realms[realm].Protected); diff != "" {
 				t.Errorf("the configuration protects (-want +got):\n%s", diff)

@@ -24,7 +24,7 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 			realm, admin := apptest.NewEmptyRealm(t, server)
 			strict := []string{"setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password, "--yes"}
 			made := apptest.RunSetup(t, server, realm, "--relax-validators=false", "--allow-username-changes=false")
-			b := apptest.NewBridgeOf(t, made, realm, admin, nil)
+			b := apptest.NewBridgeOf(t, server, made, realm, admin, nil)
 			cases := []struct{ body, wants, flag string }{
 				{`{"userName":"o'neil"}`, `userName holds "'"`, "--relax-validators"},
 				{`{"userName":"guest#EXT#"}`, `userName holds "#"`, "--relax-validators"},

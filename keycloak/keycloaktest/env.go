@@ -2,7 +2,6 @@ package keycloaktest
 
 import (
 	"crypto/rand"
-	"os"
 	"strings"
 	"testing"
 )
@@ -10,8 +9,9 @@ import (
 // Server is a running Keycloak.
 type Server struct {
 	URL      string // without a trailing slash
-	Admin    string // name of the administrator in realm master
+	Admin    string // name of an administrator in realm master
 	Password string
+	boss     *Server // with the administrator of all realms; nil where Admin is that
 }
 
 // Names of the environment variables through which a test run finds its server.
@@ -23,18 +23,18 @@ const (
 	EnvEphemeral = "KEYCLOAK_EPHEMERAL"
 )
 
-// Real is the server of the test run. Without one the test fails, or is skipped
-// under -short: a suite that needs Keycloak never counts as passed without.
+// Real is the server of the test run, with an administrator of the test, who may make realms. Without a server the
+// test fails, or is skipped under -short: a suite that needs Keycloak never counts as passed without.
 func Real(tb testing.TB) Server {
 	tb.Helper()
-	s := Server{URL: os.Getenv(EnvURL), Admin: os.Getenv(EnvAdmin), Password: os.Getenv(EnvPassword)}
+	s := serverOfRun()
 	if s.URL == "" {
 		if testing.Short() {
 			tb.Skip("needs a Keycloak")
 		}
 		tb.Fatal("needs a Keycloak: run make test, which starts one, or make unit, which needs none")
 	}
-	return s
+	return s.own(tb)
 }
 
 // RandomRealm is the name of a realm that no other test uses.

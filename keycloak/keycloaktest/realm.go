@@ -2,8 +2,13 @@ package keycloaktest
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +45,7 @@ func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	r := &Realm{Server: s, Name: name, ClientID: "scim-bridge"}
 	r.Admin = s.AdminClient(tb, name)
 	ctx := tb.Context()
-	if err := r.Admin.CreateRealmOfTests(ctx); err != nil {
+	if err := CreateRealm(ctx, r.Admin); err != nil {
 		tb.Fatalf("CreateRealm() = %v", err)
 	}
 	tb.Cleanup(func() { RemoveRealm(tb, r.Admin) })
@@ -57,11 +62,30 @@ func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	return r
 }
 
+// CreateRealm makes the realm of an administrator's client. The realms of a test run sign their tokens with one key.
+func CreateRealm(ctx context.Context, admin *keycloak.Client) error {
+	key, err := signingKey()
+	if err != nil {
+		return err
+	}
+	return admin.CreateRealmWithKey(ctx, key)
+}
+
+//nolint:gochecknoglobals // one key serves all realms of a run
+var signingKey = sync.OnceValues(func() (string, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), err
+})
+
 // AdminClient is a client of the server's administrator for a realm, which need not
 // exist yet.
 func (s Server) AdminClient(tb testing.TB, realm keycloak.Realm) *keycloak.Client {
 	tb.Helper()
-	master, err := keycloak.ParseRealm("master")
+	master, err := keycloak.ParseRealm(masterRealm)
 	if err != nil {
 		tb.Fatalf("ParseRealm() = %v", err)
 	}

@@ -13,7 +13,7 @@ import (
 // call of. It returns the id of what was made, or the answer's body. A refusal fails the test.
 func (r *Realm) Send(tb testing.TB, method, path, body string) string {
 	tb.Helper()
-	token := r.Server.token(tb, "master", url.Values{"username": {r.Server.Admin}, "password": {r.Server.Password}})
+	token := r.Server.token(tb, masterRealm, url.Values{"username": {r.Server.Admin}, "password": {r.Server.Password}})
 	req, err := http.NewRequestWithContext(tb.Context(), method, r.Server.URL+"/admin/realms/"+r.Name.String()+path, strings.NewReader(body))
 	if err != nil {
 		tb.Fatalf("NewRequest() = %v", err)

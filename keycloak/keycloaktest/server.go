@@ -30,6 +30,9 @@ const (
 	// quickCompiler leaves the optimising compiler out: in the minutes that a server of tests lives it
 	// takes more of the processor than all requests together. What measures speed sets javaOptions to nothing.
 	quickCompiler = "-XX:TieredStopAtLevel=1"
+	// quickHash takes a thousandth of the time that Keycloak takes to hash a password, which is a good part of what tests
+	// ask of a server.
+	quickHash = "--spi-password-hashing--argon2--iterations=1 --spi-password-hashing--argon2--memory=8"
 	// javaOptions is the variable whose options Keycloak's script gives to Java.
 	javaOptions = "JAVA_OPTS_APPEND"
 )
@@ -51,7 +54,8 @@ type Process struct {
 // Start fetches and starts a Keycloak on free ports of loopback and waits until it
 // is healthy. It lives until Stop, and not longer than this process. KEYCLOAK_DB is
 // "dev-mem" (default) or "postgres", KEYCLOAK_FEATURES what is switched on beside the default,
-// JAVA_OPTS_APPEND what stands in place of the options that make a server quick for minutes.
+// JAVA_OPTS_APPEND, if it is set, what stands in place of the options that make a server quick for minutes; passwords
+// are hashed as Keycloak is shipped then.
 func Start(ctx context.Context, version string) (*Process, error) {
 	database, err := startDatabase(ctx)
 	if err != nil {
@@ -84,11 +88,15 @@ func start(ctx context.Context, version string, database database) (*Process, er
 		Server:  Server{URL: "http://127.0.0.1:" + ports[0], Admin: "admin", Password: rand.Text()},
 		Version: version, log: dir + ".log", health: "http://127.0.0.1:" + ports[1] + "/health/ready", database: database,
 	}
+	_, asShipped := os.LookupEnv(javaOptions)
 	args := append([]string{
 		"start-dev", "--http-host=127.0.0.1", "--http-port=" + ports[0],
 		"--health-enabled=true", "--http-management-port=" + ports[1],
 		"--cache-embedded-realms-max-count=" + realmsCache,
 	}, database.args()...)
+	if !asShipped {
+		args = append(args, strings.Fields(quickHash)...)
+	}
 	if features != "" {
 		args = append(args, "--features="+features)
 	}
@@ -96,7 +104,7 @@ func start(ctx context.Context, version string, database database) (*Process, er
 		cmd := exec.CommandContext(life, filepath.Join(dir, "bin", "kc.sh"), args...)
 		cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP="+heap,
 			"KC_BOOTSTRAP_ADMIN_USERNAME="+p.Admin, "KC_BOOTSTRAP_ADMIN_PASSWORD="+p.Password)
-		if _, given := os.LookupEnv(javaOptions); !given {
+		if !asShipped {
 			cmd.Env = append(cmd.Env, javaOptions+"="+quickCompiler)
 		}
 		logFile, err := os.Create(p.log)

@@ -159,7 +159,7 @@ type Vault struct {
 func NewVault(t *testing.T, server keycloaktest.Server) Vault {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
-	out := Vault{Bridge: Bridge{Admin: admin, Realm: realm}}
+	out := Vault{Bridge: Bridge{Server: server, Admin: admin, Realm: realm}}
 	out.Ops = out.MakeGroup(t, "ops", keycloak.GroupID{})
 	out.Admins = out.MakeGroup(t, "admins", out.Ops)
 	out.Admin1, out.Glass = out.MakeAccount(t, "admin1", true), out.MakeAccount(t, "break-glass", true)

@@ -29,6 +29,7 @@ import (
 // an operator makes one: setup, then the configuration that it wrote.
 type Bridge struct {
 	*client.Client
+	Server keycloaktest.Server
 	Admin  *keycloak.Client // of the realm
 	Realm  string
 	Config config.Config // that it was made of
@@ -54,11 +55,11 @@ func NewBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Con
 // NewBridgeIn is NewBridgeOn in a realm that the test made.
 func NewBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client, edit func(*config.Config), setup ...string) Bridge {
 	t.Helper()
-	return NewBridgeOf(t, RunSetup(t, server, realm, setup...), realm, admin, edit)
+	return NewBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit)
 }
 
 // NewBridgeOf is NewBridgeIn with what setup made.
-func NewBridgeOf(t *testing.T, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
+func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
 	t.Helper()
 	c, problems := config.Load(made.Config)
 	if len(problems) > 0 {
@@ -70,7 +71,7 @@ func NewBridgeOf(t *testing.T, made app.Installed, realm string, admin *keycloak
 	if edit != nil {
 		edit(&c)
 	}
-	b := Bridge{Admin: admin, Realm: realm, Config: c, File: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
+	b := Bridge{Server: server, Admin: admin, Realm: realm, Config: c, File: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	core, lines := logtest.New(zap.InfoLevel)
 	file.Keycloak = c.Keycloak // reload shall find no change in it
 	a := newTestAppOf(t, c, &file, core)
@@ -339,7 +340,7 @@ func NewEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.
 	t.Helper()
 	realm := keycloaktest.RandomRealm()
 	admin := adminOf(t, server, realm)
-	if err := admin.CreateRealmOfTests(t.Context()); err != nil {
+	if err := keycloaktest.CreateRealm(t.Context(), admin); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { keycloaktest.RemoveRealm(t, admin) })

@@ -56,9 +56,10 @@ func (p Patient) Right(t *testing.T, name string, given bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change := p.Admin.RevokeRoles
+	boss := adminOf(t, p.Server.Boss(), p.Realm)
+	change := boss.RevokeRoles
 	if given {
-		change = p.Admin.GrantRoles
+		change = boss.GrantRoles
 	}
 	if err := change(t.Context(), account, []keycloak.Role{role}); err != nil {
 		t.Fatal(err)

@@ -96,10 +96,10 @@ func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.
 	AdminSend(t, server, http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
 }
 
-// Grant gives a user or group a role.
+// Grant gives a user or group a role, also that of the realm's administrator.
 func (b Bridge) Grant(t *testing.T, h keycloak.RoleHolder, r keycloak.Role) {
 	t.Helper()
-	if err := b.Admin.GrantRoles(t.Context(), h, []keycloak.Role{r}); err != nil {
+	if err := adminOf(t, b.Server.Boss(), b.Realm).GrantRoles(t.Context(), h, []keycloak.Role{r}); err != nil {
 		t.Fatal(err)
 	}
 }

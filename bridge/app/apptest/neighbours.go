@@ -26,7 +26,7 @@ func NewNeighbours(t *testing.T, server keycloaktest.Server, edit func(*config.T
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
 	out := Neighbours{server: server, Parents: map[string]keycloak.GroupID{}}
-	out.Bridge = Bridge{Admin: admin, Realm: realm}
+	out.Bridge = Bridge{Server: server, Admin: admin, Realm: realm}
 	out.Parents["scim"] = out.MakeGroup(t, "scim", keycloak.GroupID{})
 	files := map[string]string{}
 	for _, key := range []string{"one", "two"} {

@@ -90,7 +90,7 @@ func NewServed(t *testing.T, server keycloaktest.Server, edits ...func(string) s
 	listen, adminListen := FreeAddresses(t)
 	made := RunSetup(t, server, realm, "--listen", listen, "--admin-listen", adminListen, "--change-feed")
 	s := &Served{
-		Bridge:   Bridge{Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, Admin: admin, Realm: realm, File: made.Config},
+		Bridge:   Bridge{Server: server, Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, Admin: admin, Realm: realm, File: made.Config},
 		Program:  BuildProgram(t),
 		Listener: "http://" + adminListen,
 	}

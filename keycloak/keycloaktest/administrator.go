@@ -1,0 +1,86 @@
+package keycloaktest
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+)
+
+// boss is what makes the administrators of tests: the administrator of the whole server, once for a test run.
+type boss struct {
+	client      *keycloak.Client
+	createRealm keycloak.Role
+	err         error
+}
+
+//nolint:gochecknoglobals // one token serves all tests of a run
+var theBoss = sync.OnceValue(func() (b boss) {
+	realm, err := keycloak.ParseRealm(masterRealm)
+	if err != nil {
+		return boss{err: err}
+	}
+	s := serverOfRun()
+	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: time.Minute})
+	if err != nil {
+		return boss{err: err}
+	}
+	b.client, b.err = keycloak.New(keycloak.Config{BaseURL: s.URL, Transport: transport, Realm: realm, Credentials: keycloak.Password(s.Admin, s.Password)})
+	if b.err == nil {
+		b.createRealm, b.err = b.client.FindRole(context.Background(), keycloak.RoleName{Name: "create-realm"})
+	}
+	return b
+})
+
+// serverOfRun is the server that the variables name, with the administrator of all its realms.
+func serverOfRun() Server {
+	return Server{URL: os.Getenv(EnvURL), Admin: os.Getenv(EnvAdmin), Password: os.Getenv(EnvPassword)}
+}
+
+// own gives a test an administrator of its own, who may make realms and administers those alone. Keycloak looks through all
+// roles of who calls it: for the administrator of some hundreds of realms that takes it a tenth of a second each time
+// that any test made another realm, for one of a few realms some milliseconds.
+func (s Server) own(tb testing.TB) Server {
+	tb.Helper()
+	b := theBoss()
+	if b.err != nil {
+		tb.Fatalf("the administrator of the server: %v", b.err)
+	}
+	name, password := "test-"+strings.ToLower(rand.Text()[:12]), rand.Text()
+	id, err := b.client.CreateUser(tb.Context(), keycloak.NewUser{
+		Username: name, Email: name + "@tests.test", FirstName: "Test", LastName: "Administrator", Enabled: true,
+		Password: keycloak.NewUserPassword(password, false),
+	})
+	if err == nil {
+		err = b.client.GrantRoles(tb.Context(), id, []keycloak.Role{b.createRealm})
+	}
+	if err != nil {
+		tb.Fatalf("make an administrator: %v", err)
+	}
+	if os.Getenv(EnvEphemeral) == "" {
+		tb.Cleanup(func() { b.remove(tb, id) })
+	}
+	return Server{URL: s.URL, Admin: name, Password: password, boss: &s}
+}
+
+// Boss is the server with the administrator of all its realms, who alone may make somebody a realm-admin.
+func (s Server) Boss() Server {
+	if s.boss == nil {
+		return s
+	}
+	return *s.boss
+}
+
+func (b boss) remove(tb testing.TB, id keycloak.UserID) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := b.client.DeleteUser(ctx, id); err != nil {
+		tb.Errorf("delete the administrator of a test: %v", err)
+	}
+}
