@@ -49,7 +49,7 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 			held = r.held(t, now, most)
 			return nil
 		}
-		r.At[user.ID] = now
+		r.add(user.ID, now)
 		return nil
 	})
 	return cmp.Or(err, held)

@@ -208,6 +208,26 @@ func TestTwoBridgesShareALedger(t *testing.T) {
 	}
 }
 
+// emptyLedger hands out accounts of which nothing is known, as a store does that has no row of a tenant.
+type emptyLedger struct{}
+
+func (emptyLedger) Change(_ context.Context, _ string, change func(*guard.Removals) error) error {
+	return change(&guard.Removals{})
+}
+
+// TestALedgerMayBeginWithNothing: the first removal of a tenant makes what is known of it.
+func TestALedgerMayBeginWithNothing(t *testing.T) {
+	t.Parallel()
+	of, brake := braked("acme"), guard.NewBrake(time.Now, emptyLedger{})
+	err := brake.Remove(t.Context(), of, keycloak.User{ID: "x"}, func(context.Context) (int, error) { return 10, nil })
+	if err == nil {
+		err = brake.Lift(t.Context(), of)
+	}
+	if state := brake.State(t.Context(), of); err != nil || state != "clear" {
+		t.Errorf("the first removal is %v, and the brake is then %q", err, state)
+	}
+}
+
 // lostLedger cannot be read.
 type lostLedger struct{}
 

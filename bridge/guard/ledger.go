@@ -9,18 +9,27 @@ import (
 // Ledger keeps what is known of the removals of each tenant. All bridges that serve a tenant need the same Ledger,
 // else each of them lets as many users go as the policy says.
 type Ledger interface {
-	// Change has change look at what is known of the tenant at a path, and change it; nobody else does meanwhile. An
-	// error of change comes back, and what it changed before is of no account.
+	// Change calls change once with what is known of the tenant at a path, zero for nothing, and keeps what change made
+	// of it; meanwhile no other call reads or writes what is known of that tenant. change may take long: it has the
+	// users of the tenant counted in Keycloak. An error of change is returned, and nothing of that call needs to be kept.
 	Change(ctx context.Context, path string, change func(*Removals) error) error
 }
 
 // Removals are those of a tenant.
 type Removals struct {
-	At      map[string]time.Time // when who was removed, by the id of the user
+	At      map[string]time.Time // when who was removed, by the id of the user; nil for nobody
 	Users   int                  // of the tenant when they were counted
 	Counted time.Time
 	Lifted  time.Time // until then nothing is held
 	Holding bool      // whether the last removal was held
+}
+
+// add keeps that a user was removed.
+func (r *Removals) add(id string, at time.Time) {
+	if r.At == nil {
+		r.At = map[string]time.Time{}
+	}
+	r.At[id] = at
 }
 
 // forget forgets what was before a time.
@@ -61,7 +70,7 @@ func (l *MemoryLedger) of(path string) *account {
 	}
 	a := l.tenants[path]
 	if a == nil {
-		a = &account{Removals: Removals{At: map[string]time.Time{}}}
+		a = &account{}
 		l.tenants[path] = a
 	}
 	return a
