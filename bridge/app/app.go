@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,10 +45,11 @@ type App struct {
 	began   time.Time
 	started config.Config // that it was made of: what of it needs a start stays in force
 
-	// What follows is for Reload alone, which is not called twice at a time.
+	problem atomic.Pointer[string] // why the files as they are now are not applied
+
+	applying sync.Mutex    // one Reload or Apply at a time; what follows is theirs
 	config   config.Config // as it is applied
 	mappings mappings
-	problem  atomic.Pointer[string] // why the files as they are now are not applied
 }
 
 // Options are what a bridge needs beside its configuration.

@@ -19,25 +19,40 @@ import (
 // WatchFiles applies every change of the configuration and of the files that it names, until
 // the context ends.
 func (a *App) WatchFiles(ctx context.Context) error {
-	return config.Watch(ctx, a.config.Files, a.Reload)
+	return config.Watch(ctx, a.inForce().Files, a.Reload)
+}
+
+// inForce is the configuration as it is applied.
+func (a *App) inForce() config.Config {
+	a.applying.Lock()
+	defer a.applying.Unlock()
+	return a.config
 }
 
 // Reload applies the configuration as the files have it now and returns those files. What has a
 // problem changes nothing: a problem of the configuration the whole, one of a mapping file its
 // tenants.
 func (a *App) Reload() map[string]config.Digest {
+	a.applying.Lock()
+	defer a.applying.Unlock()
 	c, problems := config.Load(a.config.File)
 	if len(problems) > 0 {
 		a.tell(problems[0].String())
 		return c.Files
 	}
-	a.tell(a.Apply(c))
+	a.tell(a.apply(c))
 	return c.Files
 }
 
-// Apply puts a configuration in force, and says what of it is not, "" when all is. It is not called twice
-// at a time.
+// Apply puts a configuration in force, and says what of it is not, "" when all is. Neither the log nor the metrics say
+// so: they tell of files, which Reload applies.
 func (a *App) Apply(c config.Config) (problem string) {
+	a.applying.Lock()
+	defer a.applying.Unlock()
+	return a.apply(c)
+}
+
+func (a *App) apply(c config.Config) (problem string) {
 	late := a.keepListeners(&c)
 	compiled := maps.Clone(a.mappings)
 	list, wrong, err := newTenants(c, compiled)

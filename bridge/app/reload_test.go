@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/zap/zapcore"
@@ -224,4 +225,25 @@ func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFilesAreAppliedOneAfterTheOther: a program that has the bridge built in may apply a configuration while the bridge
+// watches its files.
+func TestFilesAreAppliedOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	var wg sync.WaitGroup
+	watching, stop := context.WithCancel(t.Context())
+	wg.Go(func() { // ends with the context
+		if err := b.App.WatchFiles(watching); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 2 {
+		wg.Go(func() { b.App.Reload() })
+		wg.Go(func() { b.App.Apply(b.Config) })
+	}
+	b.Must(t, http.MethodGet, "/Users", "")
+	stop()
+	wg.Wait()
 }

@@ -35,7 +35,7 @@ func Run(ctx context.Context, c config.Config, version string) error {
 
 // Serve answers on the listeners of the configuration until the context ends, then lets requests finish.
 func (a *App) Serve(ctx context.Context) error {
-	c, log := a.config, a.log
+	c, log := a.inForce(), a.log
 	var listenConfig net.ListenConfig
 	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))
 	if err != nil {
