@@ -6,6 +6,6 @@
 // keycloaktest/run starts it and tells the tests where it is (env.go); every test
 // that needs a realm makes one of its own.
 //
-// The fake (fake*.go) has the traps of the real one; the parity suite runs the same
-// calls against both.
+// The fake (fake*.go) is for tests alone (NewFake takes one). It has the traps of the real one; the parity suite runs
+// the same calls against both.
 package keycloaktest

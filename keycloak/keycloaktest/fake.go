@@ -40,13 +40,6 @@ type Fake struct {
 // master with an administrator, as a new Keycloak does.
 func NewFake(tb testing.TB) *Fake {
 	tb.Helper()
-	f := newFake()
-	tb.Cleanup(f.Close)
-	return f
-}
-
-// newFake is NewFake for programs.
-func newFake() *Fake {
 	f := &Fake{
 		password: rand.Text(),
 		realms:   map[string]*realm{},
@@ -57,6 +50,7 @@ func newFake() *Fake {
 	f.server = httptest.NewServer(f)
 	master := f.addRealm(masterRealm)
 	master.addUser(&user{username: "admin", enabled: true, password: f.password})
+	tb.Cleanup(f.Close)
 	return f
 }
 

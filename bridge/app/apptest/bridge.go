@@ -25,7 +25,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// Bridge is a bridge over a realm of its own in a real Keycloak, made the way
+// Bridge is a bridge over a realm of its own in a real Keycloak or the fake, made the way
 // an operator makes one: setup, then the configuration that it wrote.
 type Bridge struct {
 	*client.Client
