@@ -2,6 +2,7 @@
 // type of resource and every way in.
 //
 //	        Create        Get/List      Replace/Patch        Delete
+//	permit    x             x               x                  x     what the principal of the Call may do: access, scopes
 //	fit?      x             x               x                  x     the realm offers what the tenant needs
 //	lock                                    x                  x     one writer a resource
 //	read                    x               x                  x     directory, guard: found and visible, else 404

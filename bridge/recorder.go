@@ -7,7 +7,8 @@ import (
 )
 
 // Recorder keeps what a Service changes. Every change goes through it, whatever way in it came: Intend is told before
-// the first call that writes, and what it returns how the change ended.
+// the first call that writes, and what it returns how the change ended. A dry run is not told of, nor is a call that was
+// refused before there was a plan.
 type Recorder interface {
 	// Intend keeps that a change is to be made. With an error the change is not begun; a client is told a *scim.Error
 	// as it is, and any other error as a failure of the bridge.

@@ -15,8 +15,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Call is what every request says.
+// Call is what every request says, whatever way it came in. A way in makes one for each request.
 type Call struct {
+	// By is required, with its tenant. Every verb that takes a Call asks Permit what it may do.
 	By         tenant.Principal
 	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
 	ID         string   // of the resource; hostile until parsed
@@ -24,7 +25,7 @@ type Call struct {
 	Excluded   []string
 	Return     Return // that the client prefers for the answer to a write; "" for none
 	Conditions
-	Origin change.Origin // the way in
+	Origin change.Origin // the way in; required of what may write, as it stands in the Change that is recorded
 	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
 	DryRun bool
 

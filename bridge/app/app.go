@@ -31,7 +31,7 @@ type App struct {
 	Handler  http.Handler // SCIM
 	Operator http.Handler // see server.Options
 	Health   *observe.Health
-	Watcher  *realm.Watcher
+	Watcher  *realm.Watcher // has the tenants and the clients of the realms
 	Tracer   *observe.Tracer
 
 	options  Options

@@ -30,7 +30,7 @@ type Change struct {
 
 // Actor is who makes a change.
 type Actor struct {
-	Kind  string // client or operator, as tenant.ActorKind has it
+	Kind  string // a value of tenant.ActorKind
 	Name  string // of a client the name of its credential
 	KeyID string // of a client's static token, else ""
 }
@@ -44,14 +44,14 @@ type Resource struct {
 	ID   string // "" before it is made
 }
 
-// Origin is the way in by which a change came.
+// Origin is the way in by which a change came. Each way in has one of its own.
 type Origin string
 
 // The origins.
 const (
 	Request Origin = "request" // a request of its own
 	Bulk    Origin = "bulk"    // an operation of a bulk request
-	Import  Origin = "import"  // the operator's import
+	Import  Origin = "import"  // the operator's import, also its bulk requests, and whatever else writes over the control socket
 	Adopt   Origin = "adopt"   // the operator's command adopt
 )
 

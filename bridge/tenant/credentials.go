@@ -102,7 +102,8 @@ type AccessToken struct {
 	Scopes  Scopes
 }
 
-// ActorKind is what sort of somebody asks for something.
+// ActorKind is what sort of somebody asks for something. A way in whose actor is neither of these, as a program that
+// works by itself, adds a kind: what it changes is booked on no client and on no operator.
 type ActorKind string
 
 // The kinds of actors.
@@ -118,9 +119,10 @@ type Actor struct {
 	KeyID string // of a client's static token, else ""
 }
 
-// Principal is who asks for something of a tenant, and what that may be.
+// Principal is who asks for something of a tenant, and what that may be. The scopes are all that it may do: an actor
+// whose scopes are less than its work needs is refused like a client.
 type Principal struct {
-	Tenant *Tenant
+	Tenant *Tenant // required; looked up for each request, see Registry.ByPath
 	Actor  Actor
 	Scopes Scopes
 }

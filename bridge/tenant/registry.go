@@ -25,7 +25,8 @@ func NewRegistry(tenants ...*Tenant) (*Registry, error) {
 }
 
 // ByPath returns the tenant with that path, or nil. A request keeps to the one it got,
-// whatever replaces it meanwhile.
+// whatever replaces it meanwhile. Whoever works longer than that, as a job in the background, looks the tenant up again
+// for each request: one that was replaced keeps its old policies, and a quarter of an hour later nothing is written for it.
 func (r *Registry) ByPath(path string) *Tenant {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -1,0 +1,34 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+)
+
+// A program that has the bridge built in: until it is interrupted, the bridge answers on the listeners of its
+// configuration, and applies the files when they change.
+func ExampleNew() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	c, problems := config.Load("acme/config.yaml")
+	for _, p := range problems {
+		fmt.Println(p)
+	}
+	if len(problems) > 0 {
+		return
+	}
+	bridge, err := app.New(c, app.Options{Log: zap.NewExample(), Version: "1.0.0"})
+	if err == nil {
+		err = bridge.Serve(ctx)
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+}
