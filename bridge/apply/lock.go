@@ -16,7 +16,7 @@ type Key struct {
 }
 
 // Locker keeps requests that hold one key in order: Keycloak answers 204 to parallel PUTs of one user and stores a
-// mixture. All bridges that write to one realm need the same Locker.
+// mixture. All bridges that write to one realm need the same Locker. It is safe for concurrent use.
 type Locker interface {
 	// Lock waits for some keys until the context ends, and takes all of them or none. They come in the order of
 	// their names, and no name comes twice. Who holds a key and asks for it again waits forever.

@@ -9,9 +9,10 @@ import (
 )
 
 // Tokens are where the static tokens of tenants are looked up. All bridges that serve a tenant need the same Tokens,
-// so that a token that was taken back is refused everywhere.
+// so that a token that was taken back is refused everywhere. They are asked by many requests at a time.
 type Tokens interface {
-	// Token finds the token of a tenant by its hash; nil when the tenant has none of that hash. An error says that it
+	// Token finds the token of a tenant by its hash, also one that has expired, which its client is told; nil when the
+	// tenant has none of that hash. It is asked for whatever a client sends, also for a JWT. An error says that the answer
 	// cannot be known now: the client may try again, and is not told that its token is wrong.
 	Token(ctx context.Context, t *tenant.Tenant, sum [sha256.Size]byte) (*tenant.Token, error)
 }

@@ -2,7 +2,7 @@ package directory
 
 import "sync"
 
-// Written are users and groups of a realm that a tenant wrote, maybe in vain, by their ids.
+// Written are users and groups of a realm that a tenant wrote, maybe in vain, by their ids. An id may stand there twice.
 type Written struct {
 	Realm, Tenant string // the name of the realm, the path of the tenant
 	Users, Groups []string
@@ -13,8 +13,8 @@ type Written struct {
 type Invalidations interface {
 	// Tell passes on what was written, before the client that wrote it is answered.
 	Tell(w Written)
-	// Hear has a directory be told of all that is written from now on, by itself too. It is called once for each
-	// directory.
+	// Hear registers a directory: from now on hear is called with everything that is told, also with what the directory
+	// told itself, by many goroutines at a time. A directory registers once, when it is made, and for good.
 	Hear(hear func(Written))
 }
 

@@ -13,13 +13,13 @@ const auditName = "audit"
 // Write is a plan that was carried out, or was to be: one change of one resource.
 type Write struct {
 	Tenant   string   // its path
-	Client   string   // who wrote: the name of a credential, or "operator"
+	Client   string   // who wrote: the name of a credential, "operator", or that of another actor
 	KeyID    string   // of a static token, else ""
 	Resource string   // its type
 	ID       string   // its id; "" when it was not made
 	Plan     []string // the steps: what they change, without any value
-	Done     int      // steps that were carried out
-	Result   string   // "done", "failed" or "refused"
+	Done     int      // steps that were carried out and stay
+	Result   string   // how it ended, as change.Outcome has it
 	Reason   string   // of a failure, without personal data
 }
 
