@@ -6,15 +6,14 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
 // TestDeactivationEndsAccessForGood on the real Keycloak: neither an online nor an
 // offline session lives on when the user is activated again.
 func TestDeactivationEndsAccessForGood(t *testing.T) {
 	t.Parallel()
-	server := keycloaktest.Real(t)
 	b := apptest.NewBridge(t, nil)
+	server := b.Server
 	created, err := b.Send(t, http.MethodPost, "/Users", `{"userName":"jane","name":{"givenName":"J","familyName":"D"},"emails":[{"value":"jane@acme.test","primary":true}]}`)
 	if err != nil {
 		t.Fatal(err)

@@ -56,8 +56,8 @@ func TestUnknownMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 // refused.
 func TestARealmThatUsesAddressesAsNames(t *testing.T) {
 	t.Parallel()
-	server := keycloaktest.Real(t)
 	b := apptest.NewBridge(t, nil)
+	server := b.Server
 	apptest.AdminPut(t, server, "/admin/realms/"+b.Realm, `{"registrationEmailAsUsername":true}`)
 	a := apptest.NewTestApp(t, b.Config)
 	if !a.Watcher.Look(t.Context()) {
