@@ -49,7 +49,7 @@ func realmAndClients(p *probe) {
 	settings, err = p.c.RealmSettings(p.ctx)
 	p.got("RealmSettings, changed", settings, err)
 	p.err("CreateRealm again", p.admin.CreateRealm(p.ctx))
-	p.err("CreateRealm again, with a key", kct.CreateRealm(p.ctx, p.admin))
+	p.err("CreateRealmWithKey again", p.admin.CreateRealmWithKey(p.ctx, ""))
 	p.err("CreateRealm without rights", p.c.CreateRealm(p.ctx))
 	p.err("DeleteRealm without rights", p.c.DeleteRealm(p.ctx))
 	id, err := p.admin.CreateClient(p.ctx, "svc", "description")

@@ -35,9 +35,10 @@ type Realm struct {
 }
 
 // NewRealm makes a realm with a service account, on a real server or on a fake, and
-// deletes it when the test ends.
+// deletes it when the test ends. Its administrator is that of all realms.
 func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	tb.Helper()
+	s = s.Boss()
 	name, err := keycloak.ParseRealm(RandomRealm())
 	if err != nil {
 		tb.Fatalf("ParseRealm() = %v", err)

@@ -82,7 +82,7 @@ func (b Bridge) KnownRole(t *testing.T, n keycloak.RoleName) keycloak.Role {
 	return r
 }
 
-// Compose puts roles into a role.
+// Compose puts roles into a role, also those that administer.
 func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.Role, what ...keycloak.RoleName) {
 	t.Helper()
 	roles := []keycloak.Role{}
@@ -93,7 +93,7 @@ func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.
 	if err != nil {
 		t.Fatal(err)
 	}
-	AdminSend(t, server, http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
+	AdminSend(t, server.Boss(), http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
 }
 
 // Grant gives a user or group a role, also that of the realm's administrator.
