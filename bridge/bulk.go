@@ -56,7 +56,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}
-	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, bulk: true}
+	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true}
 	if call.Origin == change.Request {
 		call.Origin = change.Bulk
 	}

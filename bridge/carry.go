@@ -16,7 +16,14 @@ func (s *Service) ends(ctx context.Context, r *request, cur current) error {
 	if cur.userID.IsZero() {
 		return nil
 	}
-	err := s.brake.Remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
+	remove := s.brake.Remove
+	if r.DryRun {
+		remove = s.brake.Holds
+	}
+	err := remove(ctx, r.Tenant, cur.user, r.wall.CountUsers)
+	if r.DryRun {
+		return err
+	}
 	if _, held := errors.AsType[guard.HeldError](err); held {
 		s.options.Observer.Held(r.Tenant.Path)
 	}

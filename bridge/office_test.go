@@ -13,6 +13,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -63,6 +64,7 @@ type office struct {
 
 	t               *testing.T
 	fake            *keycloaktest.Fake
+	admin           *keycloak.Client
 	tenant          *tenant.Tenant
 	service         *bridge.Service
 	ann, jane, team string
@@ -70,6 +72,7 @@ type office struct {
 	writes          func()        // before each call that changes something; nil for nothing
 	steps           func()        // after each step; nil for nothing
 	dry             bool          // whether all that is asked for is a dry run
+	later           time.Duration // how far the clock of the bridge is ahead
 }
 
 func newOffice(t *testing.T) *office {
@@ -87,10 +90,8 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ann, err := r.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: "ann", Email: "ann@acme.test", FirstName: "Ann", LastName: "Lee", Enabled: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.admin = r.Admin
+	ann := o.makeAccount("ann", nil)
 	rights, _, err := r.Admin.ManagementRoles(t.Context(), ann)
 	if err != nil {
 		t.Fatal(err)
@@ -103,14 +104,29 @@ func newOffice(t *testing.T) *office {
 	o.tenant = &tenant.Tenant{Path: "acme", Realm: name, Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
 	o.tenant.Policy.Adopt = config.AdoptUnowned
 	o.tenant.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now(), Management: management}})
+	tenants, err := tenant.NewRegistry(o.tenant, &tenant.Tenant{Path: "other", Realm: name, Party: mapping.Party{Key: "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o.service = bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{name: client}), bridge.Options{
-		Log: zap.NewNop(), Recorder: o.journal, Observer: o, MaxResults: 100, BulkOperations: 10,
+		Log: zap.NewNop(), Tenants: tenants, Recorder: o.journal, Observer: o, MaxResults: 100, BulkOperations: 10,
+		Directory: directory.Options{Now: func() time.Time { return time.Now().Add(o.later) }},
 	})
 	o.ann = ann.String()
 	o.jane = o.create("/Users", map[string]any{"userName": "jane", "title": "Boss"})
 	o.team = o.create("/Groups", map[string]any{"displayName": "team", "members": []any{map[string]any{"value": o.jane}}})
 	o.forget()
 	return o
+}
+
+// makeAccount makes an account past the bridge.
+func (o *office) makeAccount(name string, attributes map[string][]string) keycloak.UserID {
+	o.t.Helper()
+	id, err := o.admin.CreateUser(o.t.Context(), keycloak.NewUser{Username: name, Email: name + "@acme.test", FirstName: "Old", LastName: "Name", Enabled: true, Attributes: attributes})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return id
 }
 
 // wire tells the office of calls before they reach Keycloak.

@@ -1,13 +1,17 @@
 package bridge_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -91,4 +95,80 @@ func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
 			t.Errorf("%s came to %+v", c.verb, o.came)
 		}
 	}
+}
+
+// TestABulkDryRunWritesNothing either: each operation is planned alone, and one that refers to what a dry run does not
+// make is refused.
+func TestABulkDryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.dry = true
+	manager := func(id string) map[string]any { return map[string]any{"manager": map[string]any{"value": id}} }
+	operation := func(method, path, bulkID string, data map[string]any) any {
+		out := map[string]any{"method": method, "path": path}
+		if bulkID != "" {
+			out["bulkId"] = bulkID
+		}
+		if data != nil {
+			out["data"] = data
+		}
+		return out
+	}
+	came, err := o.service.Bulk(t.Context(), o.call("", ""), map[string]any{"Operations": []any{
+		operation("POST", "/Users", "joe", map[string]any{"userName": "joe"}),
+		operation("PUT", "/Users/"+o.jane, "", map[string]any{"userName": "jane", "title": "Clerk"}),
+		operation("POST", "/Groups", "crew", map[string]any{"displayName": "crew", "members": []any{map[string]any{"value": "bulkId:joe"}}}),
+		operation("POST", "/Users", "a", map[string]any{"userName": "a", scim.EnterpriseUserURN: manager("bulkId:b")}),
+		operation("POST", "/Users", "b", map[string]any{"userName": "b", scim.EnterpriseUserURN: manager("bulkId:a")}),
+		operation("DELETE", "/Groups/"+o.team, "", nil),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if writes := o.written(); len(writes)+len(o.intended) > 0 {
+		t.Errorf("Keycloak was told %v, and %d changes were recorded", writes, len(o.intended))
+	}
+	var got []any
+	operations, _ := came.Shown["Operations"].([]map[string]any)
+	for _, one := range operations {
+		got = append(got, one["status"])
+		if one["method"] == "POST" && one["location"] != nil {
+			t.Errorf("what was not made is at %v", one["location"])
+		}
+	}
+	if diff := cmp.Diff([]any{"201", "200", "409", "409", "409", "204"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestADryRunRemovesNobody from what the removal brake lets go, and says that it holds when it does.
+func TestADryRunRemovesNobody(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"delete", "deactivate"} {
+		o := newOffice(t)
+		o.tenant.Policy.RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 1}
+		o.later = time.Hour // those whom the tenant has just made do not count
+		another := o.create("/Users", map[string]any{"userName": "joe"})
+		o.dry = true
+		if err := o.changing()[verb](t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.dry = false
+		if _, err := o.service.Delete(t.Context(), o.call("/Users", another)); err != nil {
+			t.Errorf("%s: a removal after a dry run of another: %v", verb, err)
+		}
+		o.dry = true
+		if err := o.changing()[verb](t.Context()); !held(err) || o.service.Brake().State(t.Context(), o.tenant) != "clear" {
+			t.Errorf("%s: a dry run of what the brake holds: %v, and then the brake is %s", verb, err, o.service.Brake().State(t.Context(), o.tenant))
+		}
+		o.dry = false
+		if err := o.changing()[verb](t.Context()); !held(err) {
+			t.Errorf("%s: what the brake holds: %v", verb, err)
+		}
+	}
+}
+
+func held(err error) bool {
+	told, is := errors.AsType[*scim.Error](err)
+	return is && told.Code == guard.CodeHeld
 }

@@ -26,6 +26,20 @@ func NewBrake(now func() time.Time, l Ledger) *Brake { return &Brake{now: now, l
 // whom the tenant made within the window does not count, nor does one twice. count counts the users of the
 // tenant, once a window.
 func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
+	return b.weigh(ctx, t, user, count, func(r *Removals, now time.Time, held error) {
+		if r.Holding = held != nil; !r.Holding {
+			r.add(user.ID, now)
+		}
+	})
+}
+
+// Holds is the error that Remove would be, and counts nothing.
+func (b *Brake) Holds(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
+	return b.weigh(ctx, t, user, count, func(*Removals, time.Time, error) {})
+}
+
+// weigh finds out whether a removal is held. book is told of one that counts.
+func (b *Brake) weigh(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error), book func(r *Removals, now time.Time, held error)) error {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	window := time.Duration(policy.Window)
 	if policy.Off() || t.Party.Made(user.Attributes) && now.Sub(user.Created) < window {
@@ -44,12 +58,10 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 			}
 			r.Users, r.Counted = users, now
 		}
-		most := policy.Most(r.Users)
-		if r.Holding = len(r.At) >= most; r.Holding {
+		if most := policy.Most(r.Users); len(r.At) >= most {
 			held = r.held(t, now, most)
-			return nil
 		}
-		r.add(user.ID, now)
+		book(r, now, held)
 		return nil
 	})
 	return cmp.Or(err, held)

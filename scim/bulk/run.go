@@ -15,8 +15,8 @@ import (
 
 // Result is what became of an operation.
 type Result struct {
-	ID       string // of the resource; "" for a POST that failed
-	Location string // "" for a POST that failed
+	ID       string // of the resource; "" for a POST that failed, and for one that was only tried
+	Location string // "" for such a POST
 	Version  string // "" when there is none
 	Shown    bool   // whether a request of its own would be answered with the resource
 	Err      *scim.Error
@@ -171,7 +171,7 @@ func failed(err *scim.Error) Result { return Result{Err: err} }
 // unmade refuses an operation that refers to what could not be made.
 func (r *run) unmade(node int) *scim.Error {
 	for _, maker := range r.graph.needs[node] {
-		if result := r.results[maker]; result != nil && result.Err != nil {
+		if result := r.results[maker]; result != nil && result.ID == "" {
 			return &scim.Error{
 				Code: codeNotMade, Status: http.StatusConflict,
 				Detail: "nothing was done: what " + prefix + r.Operations[maker].BulkID + " refers to was not made",
@@ -192,7 +192,7 @@ func (r *run) end(out outcome) {
 			r.errors++
 		}
 		r.results[i] = &result
-		if op := r.Operations[i]; op.Method == http.MethodPost && result.Err == nil {
+		if op := r.Operations[i]; op.Method == http.MethodPost && result.ID != "" {
 			r.ids[op.BulkID] = result.ID
 		}
 	}
@@ -237,7 +237,7 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	}
 	rest := make(map[int]Operation)
 	for i, result := range made {
-		if r.rest[i] != nil {
+		if r.rest[i] != nil && result.ID != "" {
 			rest[i] = Operation{
 				Method: http.MethodPatch, Endpoint: r.Operations[i].Endpoint, ID: result.ID,
 				Data: map[string]any{scim.AttrSchemas: []any{scim.PatchOpURN}, "Operations": r.rest[i]},
@@ -270,6 +270,10 @@ func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.E
 		err := &scim.Error{
 			Code: codeNotMade, Status: http.StatusConflict, Cause: because,
 			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
+		}
+		if result.ID == "" { // it was only tried
+			made[i] = failed(err)
+			continue
 		}
 		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Err.Status != http.StatusNotFound {
 			err.Detail = "it was created and could not be removed again when an operation failed that refers to it: delete it before the next try"
