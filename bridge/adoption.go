@@ -154,7 +154,7 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 	}
 	defer unlock()
 	ch, err := of(ctx, r, &out)
-	if err == nil {
+	if err == nil && ch.op != "" { // else it is refused, or nothing is to be given back
 		_, err = a.s.apply(ctx, r, &ch)
 	}
 	if refused, ok := refusalOf(err); ok {

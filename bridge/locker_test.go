@@ -12,6 +12,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -68,12 +69,16 @@ func TestARequestThatLosesItsLeaseWritesNothing(t *testing.T) {
 	}
 	of := &tenant.Tenant{Path: "acme", Realm: "acme", Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
 	of.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})
-	service := bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop(), Locker: e})
+	kept := &journal{}
+	service := bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop(), Locker: e, Recorder: kept})
 	body := map[string]any{"schemas": []any{scim.UserURN}, "userName": "jane@acme.test", "displayName": "Janet", "emails": []any{map[string]any{"value": "jane@acme.test", "primary": true}}}
 	_, err = service.Replace(t.Context(), bridge.Call{By: of.Operator(), Endpoint: "/Users", ID: "1"}, body)
 	told, is := errors.AsType[*scim.Error](err)
 	if !is || told.Status != http.StatusServiceUnavailable || told.RetryAfter == 0 || !errors.Is(told.Cause, apply.ErrLost) {
 		t.Errorf("the request = %v, want 503 to be repeated", err)
+	}
+	if len(kept.settled) != 1 || kept.settled[0].Outcome != change.Refused || kept.settled[0].Reason != "update_user: "+apply.ErrLost.Error() {
+		t.Errorf("the change is settled as %+v", kept.settled)
 	}
 	if !slices.Equal(e.calls, nil) || e.held != 0 {
 		t.Errorf("Keycloak was told %q, and %d leases are held; want nothing", e.calls, e.held)

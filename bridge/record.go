@@ -60,7 +60,10 @@ func (s *Service) settle(ctx context.Context, r *request, intent Intent, out app
 	case err == nil:
 		c.Done, c.Outcome = len(c.Steps), change.Done
 	case begun:
-		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(failed.Step.Kind)+": "+cmp.Or(string(keycloak.KindOf(err)), errBrokeOff.Error())
+		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(failed.Step.Kind)+": "+cmp.Or(string(keycloak.KindOf(err)), lostOf(err), errBrokeOff.Error())
+		if failed.Unbegun {
+			c.Outcome = change.Refused
+		}
 	case errors.Is(err, errBrokeOff):
 		c.Outcome, c.Reason = change.Unknown, err.Error()
 	default:
@@ -70,6 +73,14 @@ func (s *Service) settle(ctx context.Context, r *request, intent Intent, out app
 		s.options.Log.Error("a change cannot be recorded", zap.String("tenant", c.Tenant), zap.String("resource", c.Resource.Type), zap.String("id", c.Resource.ID),
 			zap.String("result", string(c.Outcome)), zap.Int("done", c.Done), zap.Error(err))
 	}
+}
+
+// lostOf says that a request lost its locks, "" for another error.
+func lostOf(err error) string {
+	if errors.Is(err, apply.ErrLost) {
+		return apply.ErrLost.Error()
+	}
+	return ""
 }
 
 // removal is what is planned of a resource that its client removes.

@@ -9,7 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -243,5 +246,64 @@ func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 	}
 	if one := o.settled[2]; one.Op != change.Adopted || one.Resource.ID != o.ann || one.Actor.Kind != "operator" {
 		t.Errorf("the adoption is %+v", one)
+	}
+}
+
+// TestWhatIsNotAdoptedIsNoChange: the operator is told why, and nothing is recorded, as nothing was to be done.
+func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.tenant.Party.Shared = true                               // so that not all accounts are its own
+	if err := o.changing()["adopt"](t.Context()); err != nil { // of all that can be
+		t.Fatal(err)
+	}
+	o.makeAccount("joe", map[string][]string{mapping.AttrOwner: {"other"}})
+	o.forget()
+	told := 0
+	err := o.service.Adopt(t.Context(), o.tenant.Operator(), bridge.AdoptOptions{}, func(a bridge.Adoption) error {
+		if a.Outcome == bridge.Refused {
+			told++
+		}
+		return nil
+	})
+	if err != nil || told != 1 {
+		t.Fatalf("%d are refused, %v", told, err)
+	}
+	if len(o.intended)+len(o.settled) > 0 {
+		t.Errorf("recorded: %+v", o.settled)
+	}
+}
+
+// TestACreationThatCannotBeUndoneSaysWhatStays.
+func TestACreationThatCannotBeUndoneSaysWhatStays(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", Status: http.StatusInternalServerError})
+	o.fake.Inject(keycloaktest.Fault{Op: "DELETE /groups/{id}", Status: http.StatusForbidden})
+	if err := o.changing()["create a group"](t.Context()); err == nil {
+		t.Fatal("the creation succeeds")
+	}
+	if got := o.settled[0]; got.Outcome != change.Failed || got.Done != 1 || got.Resource.ID == "" {
+		t.Errorf("settled as %+v, want one step that stays", got)
+	}
+}
+
+// TestWhoComesBackIsRecordedWithWhatWasThere before.
+func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.tenant.Policy.Rehire, o.tenant.Policy.ExternalID = config.RehireRevive, config.ExternalIDUnique
+	joe := o.create("/Users", map[string]any{"userName": "joe", "externalId": "7", "title": "Boss"})
+	patch := map[string]any{"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}}}
+	if _, err := o.service.Patch(t.Context(), o.call("/Users", joe), patch); err != nil {
+		t.Fatal(err)
+	}
+	o.forget()
+	if again := o.create("/Users", map[string]any{"userName": "joe", "externalId": "7", "title": "Clerk"}); again != joe {
+		t.Fatalf("the creation makes %s, want %s", again, joe)
+	}
+	got := o.settled[len(o.settled)-1]
+	if got.Op != change.Reactivated || got.Before["title"] != "Boss" || got.Before["active"] != false || got.After["title"] != "Clerk" || got.After["active"] != true {
+		t.Errorf("settled as %+v", got)
 	}
 }

@@ -115,11 +115,25 @@ func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.User
 	if err != nil || slices.ContainsFunc(others, func(u keycloak.User) bool { return u.ID != user.ID }) {
 		return planned{}, false, err // it cannot be told whose account is meant
 	}
+	if !away {
+		if r.before, err = shownOf(r, user); err != nil {
+			return planned{}, false, err
+		}
+	}
 	ch, err := k.planRevival(ctx, r, id, user, doc, away)
 	if _, refused := errors.AsType[linkRefused](err); refused {
 		return planned{}, false, nil
 	}
 	return ch, err == nil, err
+}
+
+// shownOf is what the tenant shows of its user before a change. Of one that cannot be read it is nil.
+func shownOf(r *request, user keycloak.User) (scim.Document, error) {
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
+		return nil, nil //nolint:nilnil // as it says
+	}
+	return resource.Document, err
 }
 
 // isAway reports whether an account of the tenant's own is not its user.

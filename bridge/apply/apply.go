@@ -39,6 +39,8 @@ type Error struct {
 	Step plan.Step // the first that failed
 	Done int       // steps that were carried out and stay so
 	All  int       // steps of the plan
+	// Unbegun says that the request had lost its locks before the first step.
+	Unbegun bool
 	// Left says that the user or group which the plan created could not be removed again, or was left to whoever
 	// holds its keys now.
 	Left bool
@@ -62,7 +64,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan.Plan) (Outcome, error) {
 	var out Outcome
 	var failed *Error
-	carried, begun := 0, false
+	carried, apart, begun := 0, 0, false // apart are those that stay when what was created is removed again
 	for done := 0; done < len(p); {
 		batch := next(p[done:])
 		done += len(batch)
@@ -79,19 +81,23 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 			failed = &Error{Step: step, All: len(p), Err: err}
 		}
 		carried += n
+		if outlives(batch[0]) {
+			apart += n
+		}
 		begun = begun || n > 0 || !errors.Is(err, ErrLost)
 	}
 	if failed == nil {
 		return out, nil
 	}
-	failed.Done = carried
+	failed.Done, failed.Unbegun = carried, !begun
 	undo, made := undoing(p[0], out)
 	if undo.Kind == plan.DeleteGroup && is(failed.Err, keycloak.Unavailable) {
 		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
 	}
 	if made {
-		failed.Left = h.lost() || !a.undo(ctx, c, undo)
-		failed.Done = 0
+		if failed.Left = h.lost() || !a.undo(ctx, c, undo); !failed.Left {
+			failed.Done = apart
+		}
 	}
 	return out, failed
 }
@@ -236,6 +242,10 @@ func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
 	}
 	return plan.Step{}, false
 }
+
+// outlives reports whether a step of a plan that creates something changes somebody else, as the roles of a user who
+// joins a new group.
+func outlives(s plan.Step) bool { return !s.User.IsZero() && !isMembership(s) }
 
 // undo takes back what a plan created before it failed. The context of the request may
 // have ended already.

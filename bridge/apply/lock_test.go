@@ -108,7 +108,7 @@ func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 		}, 1, []string{"PUT /users/{id}"}, 1, false, false},
 		"after a creation": {func(w *world) plan.Plan {
 			return plan.Plan{{Kind: plan.CreateUser, NewUser: &keycloak.NewUser{Username: "new"}}, {Kind: plan.AddMember, Group: w.team}}
-		}, 1, []string{"POST /users"}, 0, true, false},
+		}, 1, []string{"POST /users"}, 1, true, false},
 		"after access was taken": {func(w *world) plan.Plan {
 			return plan.Plan{
 				{Kind: plan.UpdateUser, User: w.jane, UserUpdate: &keycloak.UserUpdate{Enabled: new(false)}},
@@ -150,7 +150,7 @@ func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 				return
 			}
 			failed, is := errors.AsType[*apply.Error](err)
-			if !is || !errors.Is(err, apply.ErrLost) || failed.Done != c.done || failed.Left != c.left || failed.All != len(p) {
+			if !is || !errors.Is(err, apply.ErrLost) || failed.Done != c.done || failed.Left != c.left || failed.All != len(p) || failed.Unbegun != (c.lostAt == 0) {
 				t.Errorf("Apply = %#v, want ErrLost with %d done, left: %t", err, c.done, c.left)
 			}
 		})
