@@ -98,7 +98,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 			if !r.Tenant.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
-				out.Reason, err = a.s.keyOwn(ctx, Call{By: a.by, DryRun: a.o.DryRun, Origin: change.Adopt}, u)
+				out.Reason, err = a.keyOwn(ctx, u)
 			}
 			if err == nil {
 				err = a.each(out)
@@ -146,9 +146,24 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 	}
 }
 
+// call is what is asked for one account or group: of the tenant as it is now, which the configuration may have changed
+// since the adoption began.
+func (a adopter) call(endpoint, id string) (Call, error) {
+	was, by := a.by.Tenant, a.by
+	by.Tenant = a.s.options.Tenants.ByPath(was.Path)
+	if by.Tenant == nil || by.Tenant.Realm != was.Realm || by.Tenant.Party.Key != was.Party.Key {
+		return Call{}, scim.NoEndpoint()
+	}
+	return Call{By: by, Endpoint: endpoint, ID: id, DryRun: a.o.DryRun, Origin: change.Adopt}, nil
+}
+
 // one adopts one account or group, which is locked and read again for it.
 func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (planned, error)) (Adoption, error) {
-	r, unlock, err := a.s.beginWrite(ctx, Call{By: a.by, Endpoint: endpoint, ID: out.ID, DryRun: a.o.DryRun, Origin: change.Adopt})
+	c, err := a.call(endpoint, out.ID)
+	if err != nil {
+		return out, err
+	}
+	r, unlock, err := a.s.beginWrite(ctx, c)
 	if err != nil {
 		return out, err
 	}

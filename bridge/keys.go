@@ -12,13 +12,16 @@ import (
 // keyOwn gives an account of the tenant's own the look-up key of the externalId that it shows, when it
 // lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
 // when the account lacks nothing.
-func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
+func (a adopter) keyOwn(ctx context.Context, u keycloak.User) (string, error) {
+	c, err := a.call(endpointUsers, u.ID)
+	if err != nil {
+		return "", err
+	}
 	t := c.By.Tenant
 	if _, keyed := t.Mapping.ShownExternalID(t.Party, u); keyed {
 		return "", nil
 	}
-	c.Endpoint, c.ID = endpointUsers, u.ID
-	r, unlock, err := s.beginWrite(ctx, c)
+	r, unlock, err := a.s.beginWrite(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -26,7 +29,7 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 	if r.wall.ProtectsUser(u.ID) { // is shown by its name alone
 		return "", nil
 	}
-	err = s.writeKey(ctx, r)
+	err = a.s.writeKey(ctx, r)
 	if refused, ok := refusalOf(err); ok {
 		return "its externalId gets no look-up key: " + refused, nil
 	}

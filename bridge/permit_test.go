@@ -147,3 +147,33 @@ func TestTheOperatorWritesNothingWhereNothingIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAdoptionStopsWhenItsTenantIsPaused: it lasts as long as there are accounts, and the configuration may change
+// meanwhile.
+func TestAnAdoptionStopsWhenItsTenantIsPaused(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		change func(*config.Config)
+		want   string
+	}{
+		"paused":    {apptest.EachTenant(func(t *config.Tenant) { t.Access = config.AccessPaused }), "endpoint-paused"},
+		"read-only": {apptest.EachTenant(func(t *config.Tenant) { t.Access = config.AccessReadOnly }), "endpoint-read-only"},
+		"renamed":   {apptest.EachTenant(func(t *config.Tenant) { t.Path = "renamed" }), "no-endpoint"},
+	} {
+		b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+		for _, name := range []string{"ann", "bob"} {
+			b.MakeAccount(t, name, true)
+		}
+		adopted := 0
+		err := b.App.Service.Adopt(t.Context(), b.App.Watcher.Tenants.All()[0].Operator(), bridge.AdoptOptions{}, func(a bridge.Adoption) error {
+			if a.Outcome == bridge.Adopted {
+				adopted++
+			}
+			b.Reconfigure(t, c.change)
+			return nil
+		})
+		if err == nil || verdict(t, err) != c.want || adopted != 1 {
+			t.Errorf("%s: %d accounts are adopted, and then %v, want %s", what, adopted, err, c.want)
+		}
+	}
+}
