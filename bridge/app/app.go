@@ -129,7 +129,11 @@ func (a *App) newRealms() (*keycloak.Realms, error) {
 		return nil, err
 	}
 	clients, err := watchedClients(a.config, transport, a.metrics, a.Tracer, a.log)
-	return keycloak.NewRealms(clients), err
+	if err != nil {
+		a.stopTracing(context.Background())
+		return nil, err
+	}
+	return keycloak.NewRealms(clients), nil
 }
 
 // forget drops what is known of a tenant that is gone.

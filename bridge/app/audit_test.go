@@ -22,13 +22,15 @@ func TestTheAuditRecordOfAChange(t *testing.T) {
 		Resource: change.Resource{Type: "User", ID: "5d0f"}, Before: scim.Document{"userName": "jane"}, After: scim.Document{"userName": "jane"},
 		MembersAdded: []string{"x"}, Steps: []string{"update_user 5d0f [enabled attributes]", "end_sessions 5d0f"}, Done: 2, Outcome: change.Done,
 	}
-	failed, empty := c, c
+	failed, empty, namesake := c, c, c
+	namesake.Actor.Name = "operator" // a credential that is called so
 	failed.Done, failed.Outcome, failed.Reason = 1, change.Failed, "end_sessions: unknown"
 	empty.Actor, empty.Resource.ID, empty.Steps, empty.Done = change.Actor{Kind: "operator", Name: "operator"}, "", []string{}, 0
 	for want, one := range map[string]change.Change{
-		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","client":"entra","key_id":"k7QdM2xP","resource":"User","id":"5d0f","plan":["update_user 5d0f [enabled attributes]","end_sessions 5d0f"],"done":2,"result":"done","trace_id":"4bf9"}`:                                    c,
-		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","client":"entra","key_id":"k7QdM2xP","resource":"User","id":"5d0f","plan":["update_user 5d0f [enabled attributes]","end_sessions 5d0f"],"done":1,"result":"failed","reason":"end_sessions: unknown","trace_id":"4bf9"}`: failed,
-		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","client":"operator","key_id":"","resource":"User","id":"","plan":[],"done":0,"result":"done","trace_id":"4bf9"}`:                                                                                                        empty,
+		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","actor":"client","client":"entra","key_id":"k7QdM2xP","resource":"User","id":"5d0f","plan":["update_user 5d0f [enabled attributes]","end_sessions 5d0f"],"done":2,"result":"done","trace_id":"4bf9"}`:                                    c,
+		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","actor":"client","client":"entra","key_id":"k7QdM2xP","resource":"User","id":"5d0f","plan":["update_user 5d0f [enabled attributes]","end_sessions 5d0f"],"done":1,"result":"failed","reason":"end_sessions: unknown","trace_id":"4bf9"}`: failed,
+		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","actor":"client","client":"operator","key_id":"k7QdM2xP","resource":"User","id":"5d0f","plan":["update_user 5d0f [enabled attributes]","end_sessions 5d0f"],"done":2,"result":"done","trace_id":"4bf9"}`:                                 namesake,
+		`{"level":"info","logger":"audit","msg":"write","req_id":"f2c9","tenant":"acme","actor":"operator","client":"operator","key_id":"","resource":"User","id":"","plan":[],"done":0,"result":"done","trace_id":"4bf9"}`:                                                                                                      empty,
 	} {
 		var out strings.Builder
 		encoder := zap.NewProductionEncoderConfig()

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,6 +25,9 @@ func outboundTransport(o config.Outbound) (*http.Transport, error) {
 	out.TLSHandshakeTimeout, out.ResponseHeaderTimeout = outboundConnect, outboundHeader
 	out.MaxIdleConnsPerHost, out.MaxConnsPerHost = outboundConns, outboundConns
 	if o.RootCAs != nil {
+		if out.TLSClientConfig == nil { // HTTP/2 is switched off by GODEBUG
+			out.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
 		out.TLSClientConfig.RootCAs = o.RootCAs
 	}
 	if o.Proxy != "" {

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
@@ -50,5 +52,16 @@ func TestOthersAreReachedAsTheOperatorSays(t *testing.T) {
 		if got := status(t, c.outbound, c.url); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestOthersAreReachedWithoutHTTP2: the setting of Go's that switches it off leaves the transport without a TLS
+// configuration, and counts from the start of a process.
+func TestOthersAreReachedWithoutHTTP2(t *testing.T) {
+	t.Parallel()
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOthersAreReachedAsTheOperatorSays$") //nolint:gosec // this test itself
+	again.Env = append(os.Environ(), "GODEBUG=http2client=0")
+	if out, err := again.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%.600s", err, out)
 	}
 }

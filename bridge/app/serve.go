@@ -33,8 +33,10 @@ func Run(ctx context.Context, c config.Config, version string) error {
 	return a.Serve(ctx)
 }
 
-// Serve answers on the listeners of the configuration until the context ends, then lets requests finish.
+// Serve answers on the listeners of the configuration until the context ends, then lets requests finish. It is called
+// once: it ends what New began, also when it fails.
 func (a *App) Serve(ctx context.Context) error {
+	defer a.stopTracing(context.WithoutCancel(ctx))
 	c, log := a.inForce(), a.log
 	var listenConfig net.ListenConfig
 	scimListener, err := listenConfig.Listen(ctx, "tcp", string(c.Server.Listen))
@@ -74,7 +76,6 @@ func (a *App) Serve(ctx context.Context) error {
 		<-gctx.Done()
 		a.Health.Drain()
 		log.Info("draining")
-		defer a.stopTracing(context.WithoutCancel(ctx))
 		return drain(context.WithoutCancel(ctx), time.Duration(c.Server.DrainTimeout), servers...)
 	})
 	return g.Wait()

@@ -13,7 +13,8 @@ const auditName = "audit"
 // Write is a plan that was carried out, or was to be: one change of one resource.
 type Write struct {
 	Tenant   string   // its path
-	Client   string   // who wrote: the name of a credential, "operator", or that of another actor
+	Actor    string   // what sort of somebody wrote: "client", "operator" or another
+	Client   string   // who it was: the name of a credential, which may be "operator" too, or "operator"
 	KeyID    string   // of a static token, else ""
 	Resource string   // its type
 	ID       string   // its id; "" when it was not made
@@ -49,7 +50,7 @@ func Audit(ctx context.Context, log *zap.Logger, w Write) {
 
 func record(log *zap.Logger, r *Request, w Write, part []zap.Field) {
 	fields := []zap.Field{
-		zap.String("req_id", r.ID), zap.String("tenant", w.Tenant), zap.String("client", w.Client), zap.String("key_id", w.KeyID),
+		zap.String("req_id", r.ID), zap.String("tenant", w.Tenant), zap.String("actor", w.Actor), zap.String("client", w.Client), zap.String("key_id", w.KeyID),
 		zap.String("resource", w.Resource), zap.String("id", w.ID), zap.Strings("plan", w.Plan), zap.Int("done", w.Done), zap.String("result", w.Result),
 	}
 	if w.Reason != "" {

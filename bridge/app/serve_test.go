@@ -1,0 +1,122 @@
+package app_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"runtime/pprof"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+)
+
+// senders is how many goroutines send traces.
+func senders(t *testing.T) int {
+	t.Helper()
+	var out strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&out, 2); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(out.String(), "batchSpanProcessor).processQueue(")
+}
+
+// TestABridgeThatDoesNotStartLeavesNothingBehind: neither an address, nor the socket, nor who sends traces. It runs
+// beside no other test.
+func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // as it says
+	server := keycloaktest.NewFake(t).Server()
+	realm, _ := apptest.NewEmptyRealm(t, server)
+	made := apptest.RunSetup(t, server, realm)
+	collector := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(collector.Close)
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // nobody wrote to it
+	before := senders(t)
+	for what, edit := range map[string]func(*config.Config){
+		"server.listen": func(c *config.Config) { c.Server.Listen = config.Address(taken.Addr().String()) },
+		"admin.listen":  func(c *config.Config) { c.Admin.Listen = config.Address(taken.Addr().String()) },
+		"admin.socket":  func(c *config.Config) { c.Admin.Socket = filepath.Dir(made.Config) },
+		"keycloak":      func(c *config.Config) { c.Keycloak.URL = "http://[" },
+	} {
+		c, problems := config.Load(made.Config)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := free.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.Server.Listen, c.Admin.Listen, c.Tracing.Endpoint = config.Address(free.Addr().String()), "127.0.0.1:0", config.URL(collector.URL)
+		edit(&c)
+		a, err := app.New(c, app.Options{Log: zap.NewNop()})
+		if err == nil {
+			err = a.Serve(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), what) && what != "keycloak" {
+			t.Errorf("%s: it ends with %v", what, err)
+		}
+		if n := senders(t); n != before {
+			t.Errorf("%s: %d goroutines send traces, want %d", what, n, before)
+		}
+		again, err := new(net.ListenConfig).Listen(t.Context(), "tcp", free.Addr().String())
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestABridgeThatEndsLeavesNothingBehind, and can be started again at once. It runs beside no other test.
+func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // as it says
+	server := keycloaktest.NewFake(t).Server()
+	realm, _ := apptest.NewEmptyRealm(t, server)
+	made := apptest.RunSetup(t, server, realm)
+	collector := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(collector.Close)
+	c, problems := config.Load(made.Config)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	c.Server.Listen, c.Admin.Listen, c.Tracing.Endpoint = "127.0.0.1:0", "127.0.0.1:0", config.URL(collector.URL)
+	before := senders(t)
+	for range 2 {
+		a, err := app.New(c, app.Options{Log: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Serve(ctx) }()
+		for {
+			if _, err := control.Tenants(t.Context(), c.Admin.Socket); err == nil {
+				break
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("it ends with %v", err)
+		}
+		if n := senders(t); n != before {
+			t.Errorf("%d goroutines send traces, want %d", n, before)
+		}
+		if _, err := control.Tenants(t.Context(), c.Admin.Socket); err == nil {
+			t.Error("the socket answers still")
+		}
+	}
+}
