@@ -94,12 +94,14 @@ func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (p
 		return nil, nil
 	}
 	affected := slices.Concat(g.add, g.remove, g.all)
-	slices.SortFunc(affected, func(a, b keycloak.UserID) int { return strings.Compare(a.String(), b.String()) }) // always locked in this order
+	slices.SortFunc(affected, func(a, b keycloak.UserID) int { return strings.Compare(a.String(), b.String()) })
 	affected = slices.Compact(affected)
-	for _, id := range affected {
-		if err := k.s.lock(ctx, r, endpointUsers+"/"+id.String()); err != nil {
-			return nil, err
-		}
+	locks := make([]string, len(affected))
+	for i, id := range affected {
+		locks[i] = endpointUsers + "/" + id.String()
+	}
+	if err := k.s.lock(ctx, r, locks...); err != nil {
+		return nil, err
 	}
 	plans, sides := make([]plan.Plan, len(affected)), g.sides()
 	tasks, ctx := errgroup.WithContext(ctx)

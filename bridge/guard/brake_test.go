@@ -255,3 +255,35 @@ func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
 		t.Errorf("a brake that is off is %q and holds: %v", r.State(t.Context(), r.of), err)
 	}
 }
+
+// TestWhoWaitsForALedgerGivesUpWithItsContext: the users of a tenant are counted by a call of Keycloak, which may take
+// as long as that lets it, and the page with the status asks meanwhile.
+func TestWhoWaitsForALedgerGivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+	ledger, of := &guard.MemoryLedger{}, braked("acme")
+	brake := guard.NewBrake(time.Now, ledger)
+	counting, release, counted := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		counted <- brake.Remove(context.Background(), of, keycloak.User{ID: "a"}, func(context.Context) (int, error) {
+			close(counting)
+			<-release
+			return 10, nil
+		})
+	}()
+	<-counting
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := brake.Remove(ctx, of, keycloak.User{ID: "b"}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a removal that was given up = %v", err)
+	}
+	if state := brake.State(ctx, of); !strings.HasPrefix(state, "not known") {
+		t.Errorf("the brake is %q for who gave up", state)
+	}
+	if state := brake.State(t.Context(), braked("other")); state != "clear" {
+		t.Errorf("the brake of another tenant is %q", state)
+	}
+	close(release)
+	if err := <-counted; err != nil {
+		t.Errorf("the removal that waited for its count = %v", err)
+	}
+}

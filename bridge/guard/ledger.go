@@ -4,14 +4,17 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Ledger keeps what is known of the removals of each tenant. All bridges that serve a tenant need the same Ledger,
 // else each of them lets as many users go as the policy says.
 type Ledger interface {
 	// Change calls change once with what is known of the tenant at a path, zero for nothing, and keeps what change made
-	// of it; meanwhile no other call reads or writes what is known of that tenant. change may take long: it has the
-	// users of the tenant counted in Keycloak. An error of change is returned, and nothing of that call needs to be kept.
+	// of it; meanwhile no other call reads or writes what is known of that tenant. Others wait, until their contexts end:
+	// change may take long, as it has the users of the tenant counted in Keycloak. An error of change is returned, and
+	// nothing of that call needs to be kept.
 	Change(ctx context.Context, path string, change func(*Removals) error) error
 }
 
@@ -47,18 +50,20 @@ type MemoryLedger struct {
 	tenants map[string]*account
 }
 
-// account is the page of a tenant. Its lock is held while the users are counted: others wait for the same number.
+// account is the page of a tenant. It is held while the users are counted: others wait for the same number.
 type account struct {
-	mu sync.Mutex
+	free *semaphore.Weighted
 
 	Removals
 }
 
 // Change implements Ledger.
-func (l *MemoryLedger) Change(_ context.Context, path string, change func(*Removals) error) error {
+func (l *MemoryLedger) Change(ctx context.Context, path string, change func(*Removals) error) error {
 	a := l.of(path)
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	if err := a.free.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer a.free.Release(1)
 	return change(&a.Removals)
 }
 
@@ -70,7 +75,7 @@ func (l *MemoryLedger) of(path string) *account {
 	}
 	a := l.tenants[path]
 	if a == nil {
-		a = &account{}
+		a = &account{free: semaphore.NewWeighted(1)}
 		l.tenants[path] = a
 	}
 	return a
