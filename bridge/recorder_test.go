@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -298,6 +300,10 @@ func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 	if _, err := o.service.Patch(t.Context(), o.call("/Users", joe), patch); err != nil {
 		t.Fatal(err)
 	}
+	join := map[string]any{"Operations": []any{map[string]any{"op": "add", "path": "members", "value": []any{map[string]any{"value": joe}}}}}
+	if _, err := o.service.Patch(t.Context(), o.call("/Groups", o.team), join); err != nil {
+		t.Fatal(err)
+	}
 	o.forget()
 	if again := o.create("/Users", map[string]any{"userName": "joe", "externalId": "7", "title": "Clerk"}); again != joe {
 		t.Fatalf("the creation makes %s, want %s", again, joe)
@@ -305,5 +311,8 @@ func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 	got := o.settled[len(o.settled)-1]
 	if got.Op != change.Reactivated || got.Before["title"] != "Boss" || got.Before["active"] != false || got.After["title"] != "Clerk" || got.After["active"] != true {
 		t.Errorf("settled as %+v", got)
+	}
+	if leaves := slices.ContainsFunc(got.Steps, func(step string) bool { return strings.HasPrefix(step, "remove_member") }); !leaves || got.MembersRemoved != nil {
+		t.Errorf("the user leaves the team: %t, and that is told as one of a group: %v", leaves, got.MembersRemoved)
 	}
 }

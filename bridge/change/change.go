@@ -16,12 +16,14 @@ type Change struct {
 	// Before and After are the resource as the tenant shows it, without members. Before is nil for one that was not
 	// there and for one that nobody read, After for one that is gone and for one that nobody read.
 	Before, After scim.Document
-	// MembersAdded and MembersRemoved are the ids of the users who join a group or leave it, of a change of a group.
+	// MembersAdded and MembersRemoved are the ids of the users who join a group or leave it, of a change of a group. Of
+	// one that failed they are those who were to: which of them do, Keycloak alone knows.
 	MembersAdded, MembersRemoved []string
 
 	// Steps are the calls of Keycloak: what they change, by its name and without any value.
 	Steps []string
-	// Done is how many of the steps were carried out and stay.
+	// Done is how many of the steps were carried out and stay, at the least: whether one was whose answer did not come,
+	// as the reason "unavailable" says, nobody knows.
 	Done    int
 	Outcome Outcome
 	// Reason is why it was refused or failed, without personal data; "" for what was done.
