@@ -110,7 +110,7 @@ func newOffice(t *testing.T) *office {
 	}
 	o.service = bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{name: client}), bridge.Options{
 		Log: zap.NewNop(), Tenants: tenants, Recorder: o.journal, Observer: o, MaxResults: 100, BulkOperations: 10,
-		Directory: directory.Options{Now: func() time.Time { return time.Now().Add(o.later) }},
+		Directory: directory.Options{MaxMemory: 1 << 20, Now: func() time.Time { return time.Now().Add(o.later) }},
 	})
 	o.ann = ann.String()
 	o.jane = o.create("/Users", map[string]any{"userName": "jane", "title": "Boss"})

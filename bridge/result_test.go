@@ -172,3 +172,40 @@ func held(err error) bool {
 	told, is := errors.AsType[*scim.Error](err)
 	return is && told.Code == guard.CodeHeld
 }
+
+// TestWhatIsWrittenIsInTheNextList that comes from an index, however short ago the index was made.
+func TestWhatIsWrittenIsInTheNextList(t *testing.T) {
+	t.Parallel()
+	for endpoint, c := range map[string]struct {
+		sort  string
+		verbs []string
+		want  [][]any
+	}{
+		"/Users":  {"title", []string{"create", "patch", "delete"}, [][]any{{"Boss", nil}, {"Boss", nil, nil}, {"Clerk", nil, nil}, {nil, nil}}},
+		"/Groups": {"displayName", []string{"create a group", "rename a group", "delete a group"}, [][]any{{"team"}, {"other", "team"}, {"other", "squad"}, {"other"}}},
+	} {
+		o := newOffice(t)
+		titles := func() []any {
+			list, err := o.service.List(t.Context(), o.call(endpoint, ""), bridge.Query{SortBy: c.sort})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []any
+			resources, _ := list.Shown["Resources"].([]map[string]any)
+			for _, r := range resources {
+				out = append(out, r[c.sort])
+			}
+			return out
+		}
+		got := [][]any{titles()}
+		for _, verb := range c.verbs {
+			if err := o.changing()[verb](t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, titles())
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", endpoint, diff)
+		}
+	}
+}
