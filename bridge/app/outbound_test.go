@@ -59,7 +59,7 @@ func TestOthersAreReachedAsTheOperatorSays(t *testing.T) {
 // configuration, and counts from the start of a process.
 func TestOthersAreReachedWithoutHTTP2(t *testing.T) {
 	t.Parallel()
-	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOthersAreReachedAsTheOperatorSays$") //nolint:gosec // this test itself
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOthersAreReachedAsTheOperatorSays$")
 	again.Env = append(os.Environ(), "GODEBUG=http2client=0")
 	if out, err := again.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%.600s", err, out)

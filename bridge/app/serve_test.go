@@ -41,7 +41,7 @@ func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:par
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // nobody wrote to it
+	defer taken.Close()
 	before := senders(t)
 	for what, edit := range map[string]func(*config.Config){
 		"server.listen": func(c *config.Config) { c.Server.Listen = config.Address(taken.Addr().String()) },
