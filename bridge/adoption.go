@@ -98,7 +98,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 			if !r.Tenant.Party.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
-				out.Reason, err = a.keyOwn(ctx, u)
+				out.Reason, err = a.own(ctx, u)
 			}
 			if err == nil {
 				err = a.each(out)
@@ -144,6 +144,15 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 			return nil
 		}
 	}
+}
+
+// own is about an account that is the tenant's own already.
+func (a adopter) own(ctx context.Context, u keycloak.User) (string, error) {
+	c, err := a.call(endpointUsers, u.ID)
+	if err != nil {
+		return "", err
+	}
+	return a.s.keyOwn(ctx, c, u)
 }
 
 // call is what is asked for one account or group: of the tenant as it is now, which the configuration may have changed

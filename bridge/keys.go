@@ -12,16 +12,12 @@ import (
 // keyOwn gives an account of the tenant's own the look-up key of the externalId that it shows, when it
 // lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
 // when the account lacks nothing.
-func (a adopter) keyOwn(ctx context.Context, u keycloak.User) (string, error) {
-	c, err := a.call(endpointUsers, u.ID)
-	if err != nil {
-		return "", err
-	}
+func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
 	t := c.By.Tenant
 	if _, keyed := t.Mapping.ShownExternalID(t.Party, u); keyed {
 		return "", nil
 	}
-	r, unlock, err := a.s.beginWrite(ctx, c)
+	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -29,7 +25,7 @@ func (a adopter) keyOwn(ctx context.Context, u keycloak.User) (string, error) {
 	if r.wall.ProtectsUser(u.ID) { // is shown by its name alone
 		return "", nil
 	}
-	err = a.s.writeKey(ctx, r)
+	err = s.writeKey(ctx, r)
 	if refused, ok := refusalOf(err); ok {
 		return "its externalId gets no look-up key: " + refused, nil
 	}
