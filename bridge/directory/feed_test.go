@@ -286,6 +286,44 @@ func TestTwoDirectoriesTellEachOther(t *testing.T) {
 	}
 }
 
+// TestATenantLearnsWhatAnotherOneCreates in its realm. The organization of a tenant has whom the tenant creates itself:
+// nobody joins it by a write of another tenant.
+func TestATenantLearnsWhatAnotherOneCreates(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		organization bool   // whether the tenant that asks is one's
+		by, realm    string // the tenant that creates somebody, and its realm
+		want         int
+	}{
+		"another tenant of the realm":              {false, "two", "acme", 1},
+		"itself":                                   {false, "one", "acme", 1},
+		"a tenant of another realm":                {false, "two", "other", 0},
+		"an organization, by a tenant beside it":   {true, "two", "acme", 0},
+		"an organization, by the tenant that asks": {true, "one", "acme", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				n, of, by := newNaive(), newTenant("one"), newTenant(c.by)
+				n.crowd(200)
+				of.Realm, of.Party.Organization, by.Realm = "acme", c.organization, c.realm
+				d := directory.New(directory.Options{MaxMemory: 1 << 24})
+				boss := `displayName eq "boss" or not (userName pr)`
+				if got := found(t, d, n.view(of, tenant.Fitness{}), boss); len(got) != 0 {
+					t.Fatalf("%q are found", got)
+				}
+				later(time.Second)
+				n.put(titled("new", "Boss"))
+				d.Touch(by, []string{"new"}, nil)
+				if got := found(t, d, n.view(of, tenant.Fitness{}), boss); len(got) != c.want {
+					t.Errorf("%q are found, want %d", got, c.want)
+				}
+				later(time.Hour)
+			})
+		})
+	}
+}
+
 // TestWhatBecomesProtectedIsReadAgain, as its wall shows another thing of it then; so does what no longer is.
 func TestWhatBecomesProtectedIsReadAgain(t *testing.T) {
 	t.Parallel()
