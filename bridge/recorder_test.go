@@ -14,7 +14,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -314,5 +316,65 @@ func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 	}
 	if leaves := slices.ContainsFunc(got.Steps, func(step string) bool { return strings.HasPrefix(step, "remove_member") }); !leaves || got.MembersRemoved != nil {
 		t.Errorf("the user leaves the team: %t, and that is told as one of a group: %v", leaves, got.MembersRemoved)
+	}
+}
+
+// TestWhatLeavesATenantAndComesBackIsRecordedAsThat: of users and of groups.
+func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
+	t.Parallel()
+	ops := func(o *office) []change.Op {
+		var out []change.Op
+		for _, one := range o.settled {
+			if one.Outcome == change.Done {
+				out = append(out, one.Op)
+			}
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		policy func(*tenant.Policy)
+		verbs  []string
+		last   func(o *office)
+		want   []change.Op
+	}{
+		"a user by name": {func(p *tenant.Policy) { p.OnDelete, p.OwnedOnly = config.OnDeleteLeave, true }, []string{"delete"},
+			func(o *office) { o.create("/Users", map[string]any{"userName": "jane"}) }, []change.Op{change.Left, change.Joined}},
+		"a user by externalId": {func(p *tenant.Policy) {
+			p.OnDelete, p.OwnedOnly, p.Rehire, p.ExternalID = config.OnDeleteDisable, true, config.RehireRevive, config.ExternalIDUnique
+		}, []string{"identify", "delete"}, func(o *office) { o.create("/Users", map[string]any{"userName": "jane", "externalId": "7"}) }, []change.Op{change.Updated, change.Left, change.Joined}},
+		"a group": {func(p *tenant.Policy) { p.OnDelete = config.OnDeleteLeave }, []string{"delete a group"},
+			func(o *office) { o.create("/Groups", map[string]any{"displayName": "team"}) }, []change.Op{change.Left, change.Joined}},
+		"a group that nobody owns": {func(*tenant.Policy) {}, nil, func(o *office) {
+			if _, err := o.admin.CreateGroup(o.t.Context(), keycloak.NewGroup{Name: "old"}); err != nil {
+				o.t.Fatal(err)
+			}
+			o.create("/Groups", map[string]any{"displayName": "old"})
+		}, []change.Op{change.Adopted}},
+		"what was taken over": {func(*tenant.Policy) {}, []string{"adopt"}, func(o *office) {
+			if err := o.service.Adopt(o.t.Context(), o.tenant.Operator(), bridge.AdoptOptions{Undo: true}, func(bridge.Adoption) error { return nil }); err != nil {
+				o.t.Fatal(err)
+			}
+		}, []change.Op{change.Adopted, change.Left}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			c.policy(&o.tenant.Policy)
+			changing := o.changing()
+			changing["identify"] = func(ctx context.Context) error {
+				body := map[string]any{"Operations": []any{map[string]any{"op": "replace", "path": "externalId", "value": "7"}}}
+				_, err := o.service.Patch(ctx, o.call("/Users", o.jane), body)
+				return err
+			}
+			for _, verb := range c.verbs {
+				if err := changing[verb](t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.last(o)
+			if diff := cmp.Diff(c.want, ops(o)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
