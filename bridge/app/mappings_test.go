@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +73,25 @@ func TestOrganizationsHaveTheTolerancesThatHoldForThem(t *testing.T) {
 	}{"all": {list[0], scim.RoleText}, "override": {list[1], scim.AnyOpCase}, "found": {found, scim.RoleText}} {
 		if diff := cmp.Diff([]scim.Tolerance{of.want}, of.tenant.Mapping.Profile().Off()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestOneFileIsCompiledForEachProfile: tenants that share a file, and one before and after its tolerances change.
+func TestOneFileIsCompiledForEachProfile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mapping.yaml")
+	if err := os.WriteFile(file, []byte("version: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	compiled := mappings{}
+	for _, name := range []string{"", file} {
+		for _, p := range []scim.Profile{scim.Tolerant, scim.Tolerant.Without(scim.RoleText), scim.Strict, scim.Tolerant} {
+			m, problems := compiled.load(name, p)
+			again, _ := compiled.load(name, p)
+			if len(problems) > 0 || m.Profile() != p || again != m {
+				t.Errorf("the file %q for %s, without %v, is of %v, %v", name, p, p.Off(), m.Profile(), problems)
+			}
 		}
 	}
 }
