@@ -52,7 +52,7 @@ func newCanned(tb testing.TB) (*bridge.Service, bridge.Call) {
 		Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{SHA256: sha256.Sum256(nil)}},
 	}
 	t.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})
-	return bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop()}), bridge.Call{By: t.Operator(), Endpoint: "/Users", ID: "1"}
+	return bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop()}), bridge.Call{By: t.Operator(), Endpoint: "/Users", ID: "1", Origin: change.Request}
 }
 
 func read(ctx context.Context, tb testing.TB, s *bridge.Service, c bridge.Call) {

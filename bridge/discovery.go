@@ -8,9 +8,18 @@ import (
 )
 
 // ServiceProviderConfig is what /ServiceProviderConfig shows (RFC 7644 section 4).
-// base is the URL of a service root. t is its tenant, nil when nobody proved that there is
-// one: then the answer is that of a tenant without a mapping file.
-func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Result {
+func (s *Service) ServiceProviderConfig(c Call) (Result, error) {
+	if err := Permit(c.By, 0); err != nil {
+		return Result{}, err
+	}
+	return s.providerConfig(c.By.Tenant, c.By.Tenant.BaseURL), nil
+}
+
+// AnyServiceProviderConfig is what the service root at base shows of itself to somebody who proved nothing, be there a
+// tenant or not: what a tenant without a mapping file would (RFC 7643 section 5).
+func (s *Service) AnyServiceProviderConfig(base string) Result { return s.providerConfig(nil, base) }
+
+func (s *Service) providerConfig(t *tenant.Tenant, base string) Result {
 	f := scim.Features{
 		MaxResults: s.options.MaxResults, DefaultResults: s.defaultResults(), ChangePassword: t != nil && t.Mapping.ChangesPasswords(), Basic: t != nil && t.Policy.BasicAuth,
 		BulkOperations: s.options.BulkOperations, BulkPayload: s.options.BulkPayload,
@@ -21,24 +30,32 @@ func (s *Service) ServiceProviderConfig(t *tenant.Tenant, base string) Result {
 	return Result{Shown: scim.ServiceProviderConfig(base, f)}
 }
 
-// ResourceTypes is what /ResourceTypes shows; with an id, /ResourceTypes/{id}.
-func (s *Service) ResourceTypes(t *tenant.Tenant, id string) (Result, error) {
+// ResourceTypes is what /ResourceTypes shows; with an id of the call, /ResourceTypes/{id}.
+func (s *Service) ResourceTypes(c Call) (Result, error) {
+	if err := Permit(c.By, 0); err != nil {
+		return Result{}, err
+	}
+	t := c.By.Tenant
 	var objects []map[string]any
 	for _, rt := range t.Mapping.Types() {
 		objects = append(objects, rt.Discovery(t.BaseURL))
 	}
-	return discovered("ResourceType", objects, id)
+	return discovered("ResourceType", objects, c.ID)
 }
 
-// Schemas is what /Schemas shows; with an id, /Schemas/{id}.
-func (s *Service) Schemas(t *tenant.Tenant, id string) (Result, error) {
+// Schemas is what /Schemas shows; with an id of the call, /Schemas/{id}.
+func (s *Service) Schemas(c Call) (Result, error) {
+	if err := Permit(c.By, 0); err != nil {
+		return Result{}, err
+	}
+	t := c.By.Tenant
 	var objects []map[string]any
 	for _, rt := range t.Mapping.Types() {
 		for _, schema := range append([]*scim.Schema{rt.Schema}, rt.Extensions...) {
 			objects = append(objects, schema.Discovery(t.BaseURL))
 		}
 	}
-	return discovered("Schema", objects, id)
+	return discovered("Schema", objects, c.ID)
 }
 
 // discovered shows all objects, or the one that has the id. Paging

@@ -72,7 +72,7 @@ func TestARequestThatLosesItsLeaseWritesNothing(t *testing.T) {
 	kept := &journal{}
 	service := bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop(), Locker: e, Recorder: kept})
 	body := map[string]any{"schemas": []any{scim.UserURN}, "userName": "jane@acme.test", "displayName": "Janet", "emails": []any{map[string]any{"value": "jane@acme.test", "primary": true}}}
-	_, err = service.Replace(t.Context(), bridge.Call{By: of.Operator(), Endpoint: "/Users", ID: "1"}, body)
+	_, err = service.Replace(t.Context(), bridge.Call{By: of.Operator(), Endpoint: "/Users", ID: "1", Origin: change.Request}, body)
 	told, is := errors.AsType[*scim.Error](err)
 	if !is || told.Status != http.StatusServiceUnavailable || told.RetryAfter == 0 || !errors.Is(told.Cause, apply.ErrLost) {
 		t.Errorf("the request = %v, want 503 to be repeated", err)

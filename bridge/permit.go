@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
@@ -18,6 +19,9 @@ func (e ScopeError) Error() string { return e.Told.Error() }
 
 // Unwrap is what a client is told.
 func (e ScopeError) Unwrap() error { return e.Told }
+
+// errNobody is a write of which nobody could say later who made it, and by what way in: a fault of the program.
+var errNobody = errors.New("a write has to say who makes it, and by what way in")
 
 // pausedAfter is when a client may ask a paused tenant again, in seconds.
 const pausedAfter = 60

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -49,7 +50,18 @@ func verbs() map[string]verb {
 		"replace": {tenant.UsersWrite, func(s *bridge.Service, c bridge.Call, name string) error {
 			return answered(s.Replace(ctx, c, user(name)))
 		}, http.MethodPut, "/Users/ID", `{"userName":"NAME"}`},
-		"patch":  {tenant.UsersWrite, func(s *bridge.Service, c bridge.Call, _ string) error { return answered(s.Patch(ctx, c, off)) }, http.MethodPatch, "/Users/ID", apptest.PatchBody(`{"op":"replace","path":"title","value":"x"}`)},
+		"patch": {tenant.UsersWrite, func(s *bridge.Service, c bridge.Call, _ string) error { return answered(s.Patch(ctx, c, off)) }, http.MethodPatch, "/Users/ID", apptest.PatchBody(`{"op":"replace","path":"title","value":"x"}`)},
+		"resource types": {0, func(s *bridge.Service, c bridge.Call, _ string) error {
+			c.ID = ""
+			return answered(s.ResourceTypes(c))
+		}, http.MethodGet, "/ResourceTypes", ""},
+		"schemas": {0, func(s *bridge.Service, c bridge.Call, _ string) error {
+			c.ID = ""
+			return answered(s.Schemas(c))
+		}, http.MethodGet, "/Schemas", ""},
+		"provider configuration": {0, func(s *bridge.Service, c bridge.Call, _ string) error {
+			return answered(s.ServiceProviderConfig(c))
+		}, http.MethodGet, "/ServiceProviderConfig", ""},
 		"delete": {tenant.UsersWrite, func(s *bridge.Service, c bridge.Call, _ string) error { return answered(s.Delete(ctx, c)) }, http.MethodDelete, "/Users/ID", ""},
 		"bulk":   {tenant.Bulk, func(s *bridge.Service, c bridge.Call, _ string) error { return answered(s.Bulk(ctx, c, bulk)) }, http.MethodPost, "/Bulk", apptest.BulkOf("", apptest.BulkPost("/Users", "1", `{"userName":"x"}`))},
 	}
@@ -100,7 +112,7 @@ func TestEveryWayInMeetsTheSameVerdict(t *testing.T) {
 					id2, name2 := next()
 					b.Reconfigure(t, apptest.EachTenant(func(t *config.Tenant) { t.Access = access }))
 					by := tenant.Principal{Tenant: b.App.Watcher.Tenants.All()[0], Actor: tenant.Actor{Kind: tenant.ActorClient, Name: credential}, Scopes: scopes}
-					direct := verdict(t, v.service(b.App.Service, bridge.Call{By: by, Endpoint: "/Users", ID: id}, name))
+					direct := verdict(t, v.service(b.App.Service, bridge.Call{By: by, Endpoint: "/Users", ID: id, Origin: change.Request}, name))
 					ids := strings.NewReplacer("ID", id2, "NAME", name2)
 					_, err := b.With("the-token-for-"+credential).Send(t, v.method, ids.Replace(v.path), ids.Replace(v.body))
 					over, want := verdict(t, err), ""
@@ -118,6 +130,49 @@ func TestEveryWayInMeetsTheSameVerdict(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAWriteSaysWhoMakesItAndByWhatWay: a way in that forgets it writes nothing.
+func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for what, forget := range map[string]func(*bridge.Call){
+		"the actor": func(c *bridge.Call) { c.By.Actor = tenant.Actor{Kind: tenant.ActorClient} },
+		"the way":   func(c *bridge.Call) { c.Origin = "" },
+	} {
+		call := o.call("/Users", o.ann)
+		forget(&call)
+		for verb, v := range verbs() {
+			if v.needs&tenant.UsersWrite == 0 {
+				continue
+			}
+			if err := v.service(o.service, call, "renamed"); err == nil || len(o.written())+len(o.intended) > 0 {
+				t.Errorf("%s without %s: %v, and Keycloak was told %v", verb, what, err, o.written())
+			}
+		}
+	}
+}
+
+// TestTheTenantOfAllOrganizationsHasNoResources: it says what holds for each of them, and is none.
+func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	every := &tenant.Tenant{Path: o.tenant.Path, Realm: o.tenant.Realm, Party: o.tenant.Party, BaseURL: o.tenant.BaseURL, Mapping: o.tenant.Mapping}
+	every.Party.Organization = true
+	every.SetFitness(o.tenant.Fitness())
+	call := o.call("/Users", o.ann)
+	call.By.Tenant = every
+	for verb, v := range verbs() {
+		if v.needs == 0 || v.needs == tenant.Bulk || verb == "search all" { // which ask for no resource of a type
+			continue
+		}
+		if got := verdict(t, v.service(o.service, call, "renamed")); got != "no-endpoint" {
+			t.Errorf("%s is answered by %q", verb, got)
+		}
+	}
+	if len(o.written())+len(o.intended) > 0 {
+		t.Errorf("Keycloak was told %v", o.written())
 	}
 }
 
@@ -139,7 +194,7 @@ func TestTheOperatorWritesNothingWhereNothingIsWritten(t *testing.T) {
 		}
 		for what, err := range map[string]error{
 			"an adoption": b.App.Service.Adopt(t.Context(), by, bridge.AdoptOptions{}, none),
-			"an import":   verbs()["bulk"].service(b.App.Service, bridge.Call{By: by}, ""),
+			"an import":   verbs()["bulk"].service(b.App.Service, bridge.Call{By: by, Origin: change.Import}, ""),
 		} {
 			if got := verdict(t, err); got != want {
 				t.Errorf("%s: %s is refused by %q, want %q", access, what, got, want)

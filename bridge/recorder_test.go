@@ -337,13 +337,21 @@ func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
 		last   func(o *office)
 		want   []change.Op
 	}{
-		"a user by name": {func(p *tenant.Policy) { p.OnDelete, p.OwnedOnly = config.OnDeleteLeave, true }, []string{"delete"},
-			func(o *office) { o.create("/Users", map[string]any{"userName": "jane"}) }, []change.Op{change.Left, change.Joined}},
+		"a user by name": {
+			func(p *tenant.Policy) { p.OnDelete, p.OwnedOnly = config.OnDeleteLeave, true },
+			[]string{"delete"},
+			func(o *office) { o.create("/Users", map[string]any{"userName": "jane"}) },
+			[]change.Op{change.Left, change.Joined},
+		},
 		"a user by externalId": {func(p *tenant.Policy) {
 			p.OnDelete, p.OwnedOnly, p.Rehire, p.ExternalID = config.OnDeleteDisable, true, config.RehireRevive, config.ExternalIDUnique
 		}, []string{"identify", "delete"}, func(o *office) { o.create("/Users", map[string]any{"userName": "jane", "externalId": "7"}) }, []change.Op{change.Updated, change.Left, change.Joined}},
-		"a group": {func(p *tenant.Policy) { p.OnDelete = config.OnDeleteLeave }, []string{"delete a group"},
-			func(o *office) { o.create("/Groups", map[string]any{"displayName": "team"}) }, []change.Op{change.Left, change.Joined}},
+		"a group": {
+			func(p *tenant.Policy) { p.OnDelete = config.OnDeleteLeave },
+			[]string{"delete a group"},
+			func(o *office) { o.create("/Groups", map[string]any{"displayName": "team"}) },
+			[]change.Op{change.Left, change.Joined},
+		},
 		"a group that nobody owns": {func(*tenant.Policy) {}, nil, func(o *office) {
 			if _, err := o.admin.CreateGroup(o.t.Context(), keycloak.NewGroup{Name: "old"}); err != nil {
 				o.t.Fatal(err)

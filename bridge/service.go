@@ -106,6 +106,9 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 	if err := Permit(c.By, c.needs(does)); err != nil {
 		return nil, err
 	}
+	if does == writing && !c.DryRun && (c.By.Actor.Name == "" || c.Origin == "") {
+		return nil, errNobody
+	}
 	t := c.By.Tenant
 	fitness := t.Fitness() // once: the wall is that of a tenant which is fit
 	if fitness.Problem != "" {

@@ -128,6 +128,23 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	}
 }
 
+// TestTheBrakeCountsTheUsersAnewOnceAWindow: a tenant that grew lets more go.
+func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
+	t.Parallel()
+	at := &clock{time.Unix(1_800_000_000, 0)}
+	r := &removing{Brake: guard.NewBrake(at.Now, &guard.MemoryLedger{}), t: t, of: braked("acme"), users: 10}
+	for users, want := range map[int]int{10: 2, 100: 20} {
+		r.users = users
+		if n := r.lets(fmt.Sprint(users, "-")); n != want {
+			t.Errorf("%d of %d users go, want %d", n, users, want)
+		}
+		at.now = at.now.Add(time.Hour + time.Second)
+	}
+	if r.counted != 2 {
+		t.Errorf("the users were counted %d times in two windows", r.counted)
+	}
+}
+
 // TestWhomTheBrakeDoesNotCount: who was made within the window, as a client that creates a user and takes it back
 // removes nobody; not who was taken over.
 func TestWhomTheBrakeDoesNotCount(t *testing.T) {

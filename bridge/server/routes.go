@@ -99,7 +99,7 @@ func Routes() []Route {
 }
 
 func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Result, error) {
-	return s.service.ServiceProviderConfig(x.call.By.Tenant, x.call.By.Tenant.BaseURL), nil
+	return s.service.ServiceProviderConfig(x.call)
 }
 
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
@@ -114,14 +114,14 @@ func resourceTypes(_ context.Context, s *Server, x *exchange) (bridge.Result, er
 	if err := filtersNot(x); err != nil {
 		return bridge.Result{}, err
 	}
-	return s.service.ResourceTypes(x.call.By.Tenant, x.call.ID)
+	return s.service.ResourceTypes(x.call)
 }
 
 func schemas(_ context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	if err := filtersNot(x); err != nil {
 		return bridge.Result{}, err
 	}
-	return s.service.Schemas(x.call.By.Tenant, x.call.ID)
+	return s.service.Schemas(x.call)
 }
 
 func list(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {

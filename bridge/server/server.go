@@ -71,7 +71,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	path := at.path(segments)
 	if rt.path == "/ServiceProviderConfig" && strings.Join(r.Header.Values("Authorization"), "") == "" {
 		// RFC 7643 section 5: readable without credentials, for any name of a tenant.
-		return s.service.ServiceProviderConfig(nil, tenant.BaseURL(s.options.PublicURL, path)), nil
+		return s.service.AnyServiceProviderConfig(tenant.BaseURL(s.options.PublicURL, path)), nil
 	}
 	principal, err := s.authenticate(ctx, path, r, address)
 	if err == nil {
