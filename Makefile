@@ -25,28 +25,18 @@ help: ## Show the targets
 demo: build ## Run the main job against a real Keycloak and leave it running
 	@$(GO) run ./keycloak/keycloaktest/run -- bin/scim-bridge demo
 
-# Each part has a server of its own. Tests leave their realms behind, and the administrator of all realms has roles in
-# each: at 500 realms a call of his takes a tenth of a second, and another realm some seconds.
-MODULE = github.com/keycloak-scim-bridge/keycloak-scim-bridge
-PART1  = $(addprefix $(MODULE)/,bridge bridge/mapping)
-PART2  = $(addprefix $(MODULE)/,bridge/guard bridge/tenant)
-PART3  = $(filter-out $(PART1) $(PART2),$(shell $(GO) list ./...))
-TESTS  = $(GO) test -race -shuffle=on -timeout 40m
+TESTS = $(GO) test -race -shuffle=on -timeout 40m
 
 .PHONY: test
 test: lint ## Run every test, the real Keycloak included
-	$(RUN) -- $(TESTS) $(PART1)
-	$(RUN) -- $(TESTS) $(PART2)
-	$(RUN) -- $(TESTS) $(PART3)
+	$(RUN) -- $(TESTS) ./...
 
 .PHONY: test-versions
 test-versions: lint ## Run every test on every supported Keycloak, before a release; takes two hours
 	@set -e; for version in $$($(RUN) -versions); do \
 	  echo "Keycloak $$version"; \
 	  export KEYCLOAK_VERSION=$$version; \
-	  $(RUN) -- $(TESTS) $(PART1); \
-	  $(RUN) -- $(TESTS) $(PART2); \
-	  $(RUN) -- $(TESTS) $(PART3); \
+	  $(RUN) -- $(TESTS) ./...; \
 	  KEYCLOAK_FEATURES=admin-fine-grained-authz:v1 $(RUN) -- \
 	    $(GO) test -race ./bridge/guard -run TestSecurity_39_TheFirstVersionOfPermissions; \
 	done
