@@ -275,7 +275,7 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 // decompose takes a role out of another one.
 func decompose(t *testing.T, p apptest.Patient, from, what keycloak.Role) {
 	t.Helper()
-	apptest.AdminSend(t, p.Server.Boss(), "DELETE", "/admin/realms/"+p.Realm+"/roles-by-id/"+from.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q}]`, what.ID, what.Name))
+	apptest.AdminSend(t, p.Server.WithAllRealms(), "DELETE", "/admin/realms/"+p.Realm+"/roles-by-id/"+from.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q}]`, what.ID, what.Name))
 }
 
 // defaultRole is what each user of the realm has.

@@ -22,7 +22,7 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := start(t).Boss() // who grants roles where fine-grained permissions are on
+			server := start(t).WithAllRealms() // who grants roles where fine-grained permissions are on
 			b := apptest.NewBridgeOn(t, server, nil)
 			p := apptest.Patient{Bridge: b, Server: server}
 			boss := b.MakeAccount(t, "boss", true)

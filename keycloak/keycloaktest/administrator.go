@@ -12,29 +12,29 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// boss is what makes the administrators of tests: the administrator of the whole server, once for a test run.
-type boss struct {
+// creator is what makes the administrators of tests: the administrator of the whole server, once for a test run.
+type creator struct {
 	client      *keycloak.Client
 	createRealm keycloak.Role
 	err         error
 }
 
 //nolint:gochecknoglobals // one token serves all tests of a run
-var theBoss = sync.OnceValue(func() (b boss) {
+var theCreator = sync.OnceValue(func() (c creator) {
 	realm, err := keycloak.ParseRealm(masterRealm)
 	if err != nil {
-		return boss{err: err}
+		return creator{err: err}
 	}
 	s := serverOfRun()
 	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: time.Minute})
 	if err != nil {
-		return boss{err: err}
+		return creator{err: err}
 	}
-	b.client, b.err = keycloak.New(keycloak.Config{BaseURL: s.URL, Transport: transport, Realm: realm, Credentials: keycloak.Password(s.Admin, s.Password)})
-	if b.err == nil {
-		b.createRealm, b.err = b.client.FindRole(context.Background(), keycloak.RoleName{Name: "create-realm"})
+	c.client, c.err = keycloak.New(keycloak.Config{BaseURL: s.URL, Transport: transport, Realm: realm, Credentials: keycloak.Password(s.Admin, s.Password)})
+	if c.err == nil {
+		c.createRealm, c.err = c.client.FindRole(context.Background(), keycloak.RoleName{Name: "create-realm"})
 	}
-	return b
+	return c
 })
 
 // serverOfRun is the server that the variables name, with the administrator of all its realms.
@@ -47,40 +47,40 @@ func serverOfRun() Server {
 // that any test made another realm, for one of a few realms some milliseconds.
 func (s Server) own(tb testing.TB) Server {
 	tb.Helper()
-	b := theBoss()
-	if b.err != nil {
-		tb.Fatalf("the administrator of the server: %v", b.err)
+	c := theCreator()
+	if c.err != nil {
+		tb.Fatalf("the administrator of the server: %v", c.err)
 	}
 	name, password := "test-"+strings.ToLower(rand.Text()[:12]), rand.Text()
-	id, err := b.client.CreateUser(tb.Context(), keycloak.NewUser{
+	id, err := c.client.CreateUser(tb.Context(), keycloak.NewUser{
 		Username: name, Email: name + "@tests.test", FirstName: "Test", LastName: "Administrator", Enabled: true,
 		Password: keycloak.NewUserPassword(password, false),
 	})
 	if err == nil {
-		err = b.client.GrantRoles(tb.Context(), id, []keycloak.Role{b.createRealm})
+		err = c.client.GrantRoles(tb.Context(), id, []keycloak.Role{c.createRealm})
 	}
 	if err != nil {
 		tb.Fatalf("make an administrator: %v", err)
 	}
 	if os.Getenv(EnvEphemeral) == "" {
-		tb.Cleanup(func() { b.remove(tb, id) })
+		tb.Cleanup(func() { c.remove(tb, id) })
 	}
-	return Server{URL: s.URL, Admin: name, Password: password, boss: &s}
+	return Server{URL: s.URL, Admin: name, Password: password, all: &s}
 }
 
-// Boss is the server with the administrator of all its realms, who alone may make somebody a realm-admin.
-func (s Server) Boss() Server {
-	if s.boss == nil {
+// WithAllRealms is the server with the administrator of all its realms, who alone may make somebody a realm-admin.
+func (s Server) WithAllRealms() Server {
+	if s.all == nil {
 		return s
 	}
-	return *s.boss
+	return *s.all
 }
 
-func (b boss) remove(tb testing.TB, id keycloak.UserID) {
+func (c creator) remove(tb testing.TB, id keycloak.UserID) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := b.client.DeleteUser(ctx, id); err != nil {
+	if err := c.client.DeleteUser(ctx, id); err != nil {
 		tb.Errorf("delete the administrator of a test: %v", err)
 	}
 }

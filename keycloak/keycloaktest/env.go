@@ -11,7 +11,7 @@ type Server struct {
 	URL      string // without a trailing slash
 	Admin    string // name of an administrator in realm master
 	Password string
-	boss     *Server // with the administrator of all realms; nil where Admin is that
+	all      *Server // with the administrator of all realms; nil where Admin is that
 }
 
 // Names of the environment variables through which a test run finds its server.

@@ -97,7 +97,7 @@ func lines(entries []entry) []string {
 
 func (s scenario) play(t *testing.T, server kct.Server) []entry {
 	t.Helper()
-	p := &probe{t: t, r: kct.NewRealm(t, server, s.options), server: server.Boss()}
+	p := &probe{t: t, r: kct.NewRealm(t, server, s.options), server: server.WithAllRealms()}
 	p.ctx, p.c, p.admin = t.Context(), p.r.Client, p.r.Admin
 	p.know(p.r.Name.String(), "REALM")
 	s.run(p)

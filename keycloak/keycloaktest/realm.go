@@ -38,7 +38,7 @@ type Realm struct {
 // deletes it when the test ends. Its administrator is that of all realms.
 func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	tb.Helper()
-	s = s.Boss()
+	s = s.WithAllRealms()
 	name, err := keycloak.ParseRealm(RandomRealm())
 	if err != nil {
 		tb.Fatalf("ParseRealm() = %v", err)

@@ -56,10 +56,10 @@ func (p Patient) Right(t *testing.T, name string, given bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	boss := adminOf(t, p.Server.Boss(), p.Realm)
-	change := boss.RevokeRoles
+	admin := adminOf(t, p.Server.WithAllRealms(), p.Realm)
+	change := admin.RevokeRoles
 	if given {
-		change = boss.GrantRoles
+		change = admin.GrantRoles
 	}
 	if err := change(t.Context(), account, []keycloak.Role{role}); err != nil {
 		t.Fatal(err)

@@ -93,13 +93,13 @@ func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.
 	if err != nil {
 		t.Fatal(err)
 	}
-	AdminSend(t, server.Boss(), http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
+	AdminSend(t, server.WithAllRealms(), http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
 }
 
 // Grant gives a user or group a role, also that of the realm's administrator.
 func (b Bridge) Grant(t *testing.T, h keycloak.RoleHolder, r keycloak.Role) {
 	t.Helper()
-	if err := adminOf(t, b.Server.Boss(), b.Realm).GrantRoles(t.Context(), h, []keycloak.Role{r}); err != nil {
+	if err := adminOf(t, b.Server.WithAllRealms(), b.Realm).GrantRoles(t.Context(), h, []keycloak.Role{r}); err != nil {
 		t.Fatal(err)
 	}
 }
