@@ -38,7 +38,7 @@ MANY   = $(addprefix $(MODULE)/,bridge bridge/apply bridge/directory bridge/guar
 FEW    = $(filter-out $(MANY),$(shell $(GO) list ./...))
 
 .PHONY: test-versions
-test-versions: lint ## Run every test on every supported Keycloak, before a release; takes two hours
+test-versions: lint ## Run every test on every supported Keycloak, before a release; takes hours
 	@set -e; for version in $$($(RUN) -versions); do \
 	  echo "Keycloak $$version"; \
 	  export KEYCLOAK_VERSION=$$version; \

@@ -154,7 +154,7 @@ func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 	}
 }
 
-// TestTheTenantOfAllOrganizationsHasNoResources: it says what holds for each of them, and is none.
+// TestTheTenantOfAllOrganizationsHasNoResources: it has the settings of all organizations, and no organization of its own.
 func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

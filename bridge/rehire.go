@@ -131,7 +131,7 @@ func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.User
 func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
-		return nil, nil //nolint:nilnil // as it says
+		return nil, nil //nolint:nilnil // a document that cannot be read is none
 	}
 	return resource.Document, err
 }

@@ -147,7 +147,7 @@ func TestADryRunRemovesNobody(t *testing.T) {
 	for _, verb := range []string{"delete", "deactivate"} {
 		o := newOffice(t)
 		o.tenant.Policy.RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 1}
-		o.later = time.Hour // those whom the tenant has just made do not count
+		o.later = time.Hour // the brake does not count users whom the tenant has just made
 		another := o.create("/Users", map[string]any{"userName": "joe"})
 		o.dry = true
 		if err := o.changing()[verb](t.Context()); err != nil {

@@ -29,30 +29,37 @@ func senders(t *testing.T) int {
 	return strings.Count(out.String(), "batchSpanProcessor).processQueue(")
 }
 
-// TestABridgeThatDoesNotStartLeavesNothingBehind: neither an address, nor the socket, nor who sends traces. It runs
-// beside no other test.
-func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // as it says
+// tracedConfig is the configuration of a bridge over the fake that sends traces, with any port of its own for operators.
+func tracedConfig(t *testing.T) config.Config {
+	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := apptest.NewEmptyRealm(t, server)
-	made := apptest.RunSetup(t, server, realm)
 	collector := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(collector.Close)
+	c, problems := config.Load(apptest.RunSetup(t, server, realm).Config)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	c.Admin.Listen, c.Tracing.Endpoint = "127.0.0.1:0", config.URL(collector.URL)
+	return c
+}
+
+// TestABridgeThatDoesNotStartLeavesNothingBehind: neither an address, nor the socket, nor who sends traces. It runs
+// beside no other test.
+func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // it counts goroutines of the whole process
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	before := senders(t)
+	traced, before := tracedConfig(t), senders(t)
 	for what, edit := range map[string]func(*config.Config){
 		"server.listen": func(c *config.Config) { c.Server.Listen = config.Address(taken.Addr().String()) },
 		"admin.listen":  func(c *config.Config) { c.Admin.Listen = config.Address(taken.Addr().String()) },
-		"admin.socket":  func(c *config.Config) { c.Admin.Socket = filepath.Dir(made.Config) },
+		"admin.socket":  func(c *config.Config) { c.Admin.Socket = filepath.Dir(c.Admin.Socket) },
 		"keycloak":      func(c *config.Config) { c.Keycloak.URL = "http://[" },
 	} {
-		c, problems := config.Load(made.Config)
-		if len(problems) > 0 {
-			t.Fatal(problems)
-		}
+		c := traced
 		free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +67,7 @@ func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:par
 		if err := free.Close(); err != nil {
 			t.Fatal(err)
 		}
-		c.Server.Listen, c.Admin.Listen, c.Tracing.Endpoint = config.Address(free.Addr().String()), "127.0.0.1:0", config.URL(collector.URL)
+		c.Server.Listen = config.Address(free.Addr().String())
 		edit(&c)
 		a, err := app.New(c, app.Options{Log: zap.NewNop()})
 		if err == nil {
@@ -83,17 +90,9 @@ func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:par
 }
 
 // TestABridgeThatEndsLeavesNothingBehind, and can be started again at once. It runs beside no other test.
-func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // as it says
-	server := keycloaktest.NewFake(t).Server()
-	realm, _ := apptest.NewEmptyRealm(t, server)
-	made := apptest.RunSetup(t, server, realm)
-	collector := httptest.NewServer(http.NotFoundHandler())
-	t.Cleanup(collector.Close)
-	c, problems := config.Load(made.Config)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	c.Server.Listen, c.Admin.Listen, c.Tracing.Endpoint = "127.0.0.1:0", "127.0.0.1:0", config.URL(collector.URL)
+func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // it counts goroutines of the whole process
+	c := tracedConfig(t)
+	c.Server.Listen = "127.0.0.1:0"
 	before := senders(t)
 	for range 2 {
 		a, err := app.New(c, app.Options{Log: zap.NewNop()})
@@ -103,9 +102,13 @@ func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltes
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- a.Serve(ctx) }()
-		for {
-			if _, err := control.Tenants(t.Context(), c.Admin.Socket); err == nil {
-				break
+		for answers := false; !answers; {
+			select {
+			case err := <-ended:
+				t.Fatalf("it ends before it answers: %v", err)
+			default:
+				_, err := control.Tenants(t.Context(), c.Admin.Socket)
+				answers = err == nil
 			}
 		}
 		cancel()

@@ -286,8 +286,8 @@ func TestTwoDirectoriesTellEachOther(t *testing.T) {
 	}
 }
 
-// TestATenantLearnsWhatAnotherOneCreates in its realm. The organization of a tenant has whom the tenant creates itself:
-// nobody joins it by a write of another tenant.
+// TestATenantLearnsWhatAnotherOneCreates in its realm. A tenant of an organization need not: another tenant's write puts
+// nobody into the organization.
 func TestATenantLearnsWhatAnotherOneCreates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

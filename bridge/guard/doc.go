@@ -2,9 +2,9 @@
 // SCIM may see (wall.go, organization.go, realm.go), which ids of members exist for it (members.go), and
 // what it may not write. Nothing is written that the guard was not asked about:
 //
-//	who is protected, by the last look at the realm and, before a dangerous step, by one of its own   protected.go, look.go
+//	who is protected: the last look at the realm says so, and one at the account before some steps    protected.go, look.go
 //	identifiers and addresses that are not the tenant's to give                                       names.go, domains.go
-//	accounts that may be taken over, and by whom                                                      adopt.go
+//	which accounts a tenant may take over                                                             adopt.go
 //	how many users may go within a time: the brake, and its Ledger                                    brake.go, ledger.go
 //
 // Service accounts are users to Keycloak and not to SCIM; their ids answer exactly

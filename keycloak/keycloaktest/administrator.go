@@ -42,9 +42,9 @@ func serverOfRun() Server {
 	return Server{URL: os.Getenv(EnvURL), Admin: os.Getenv(EnvAdmin), Password: os.Getenv(EnvPassword)}
 }
 
-// own gives a test an administrator of its own, who may make realms and administers those alone. Keycloak looks through all
-// roles of who calls it: for the administrator of some hundreds of realms that takes it a tenth of a second each time
-// that any test made another realm, for one of a few realms some milliseconds.
+// own gives a test an administrator of its own. It may make realms, and it administers no others. Keycloak reads all roles
+// of an administrator anew after each realm that somebody makes: that takes 80 ms where the administrator has 390 realms,
+// and 5 ms where it has one.
 func (s Server) own(tb testing.TB) Server {
 	tb.Helper()
 	c := theCreator()
