@@ -271,15 +271,20 @@ func changedFields(before, after keycloak.User) []string {
 func changedBeside(p plan.Plan) []string {
 	var out []string
 	for _, step := range p {
-		switch {
-		case step.Kind == plan.AddMember:
-			out = append(out, "joins the group "+step.Group.String())
-		case step.Kind == plan.AdmitUser:
+		switch s := step.(type) {
+		case plan.AddMember:
+			out = append(out, "joins the group "+s.Group.String())
+		case plan.AdmitUser:
 			out = append(out, "joins the organization")
-		case step.ChangesRoles():
-			for _, role := range step.Roles {
-				out = append(out, map[plan.Kind]string{plan.GrantRoles: "gets the role ", plan.RevokeRoles: "loses the role "}[step.Kind]+role.String())
+		case plan.GrantRoles:
+			for _, role := range s.Roles {
+				out = append(out, "gets the role "+role.String())
 			}
+		case plan.RevokeRoles:
+			for _, role := range s.Roles {
+				out = append(out, "loses the role "+role.String())
+			}
+		default:
 		}
 	}
 	return out

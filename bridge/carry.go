@@ -67,14 +67,13 @@ func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Out
 func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
 	users, groups = appendID(nil, out.User.String()), appendID(nil, out.Group.String())
 	for _, step := range p {
-		switch step.Kind {
+		user, group := plan.Target(step)
+		switch step.(type) {
 		case plan.AddMember, plan.RemoveMember: // no document has them
-		case plan.UpdateGroup:
-			groups = appendID(groups, step.ChangedGroup())
-		case plan.DeleteGroup:
-			groups = appendID(groups, step.Group.String())
+		case plan.UpdateGroup, plan.DeleteGroup:
+			groups = appendID(groups, group)
 		default:
-			users = appendID(users, step.User.String())
+			users = appendID(users, user.String())
 		}
 	}
 	return users, groups

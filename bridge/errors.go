@@ -109,22 +109,27 @@ func left(err error) string {
 
 // missing tells a missing member from a missing resource.
 func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
-	failed, _ := errors.AsType[*apply.Error](err)
-	switch {
-	case failed == nil:
-	case failed.Step.ChangesRoles() && e.Missing == "": // a role was deleted, or made anew
-		return unfit(err)
-	case failed.Step.Kind == plan.CreateGroup: // the group below which it shall be is gone
-		return unfit(err)
-	case failed.Step.Kind == plan.AdmitUser: // the user was deleted meanwhile
-		return unavailable(0, err)
-	case failed.Step.Kind == plan.AddMember:
-		if e.Missing == keycloak.MissingUser && !failed.Step.User.IsZero() {
-			return unknownMembers([]string{failed.Step.User.String()})
-		}
-		if failed.Step.User.IsZero() { // the user was created, and a default group was not there
+	var failed plan.Step
+	if e, ok := errors.AsType[*apply.Error](err); ok {
+		failed = e.Step
+	}
+	switch s := failed.(type) {
+	case plan.GrantRoles, plan.RevokeRoles:
+		if e.Missing == "" { // a role was deleted, or made anew
 			return unfit(err)
 		}
+	case plan.CreateGroup: // the group below which it shall be is gone
+		return unfit(err)
+	case plan.AdmitUser: // the user was deleted meanwhile
+		return unavailable(0, err)
+	case plan.AddMember:
+		switch {
+		case s.User.IsZero(): // the user was created, and a default group was not there
+			return unfit(err)
+		case e.Missing == keycloak.MissingUser:
+			return unknownMembers([]string{s.User.String()})
+		}
+	default:
 	}
 	notFound := scim.NotFound(r.rt.Name)
 	notFound.Cause = err

@@ -79,7 +79,7 @@ func (r *request) federatedCreation() error {
 
 // sessionsOf are the steps of a plan that end sessions.
 func sessionsOf(p plan.Plan) plan.Plan {
-	return slices.DeleteFunc(slices.Clone(p), func(s plan.Step) bool { return s.Kind != plan.EndSessions })
+	return slices.DeleteFunc(slices.Clone(p), func(s plan.Step) bool { return !plan.Is[plan.EndSessions](s) })
 }
 
 // federatedRemoval is why a user of a federation cannot be deleted; err is what was found so far.

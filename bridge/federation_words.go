@@ -85,9 +85,9 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	if failed == nil {
 		return r.federatedAway(e, err)
 	}
-	joins := failed.Step.Kind == plan.AddMember || failed.Step.Kind == plan.RemoveMember
+	joins := plan.ChangesMembers(failed.Step)
 	const origin = "the account comes from a user federation of the realm, which "
-	user := failed.Step.User
+	user, _ := plan.Target(failed.Step)
 	who := r.shown(endpointUsers, user.String())
 	var out *scim.Error
 	switch {
@@ -107,8 +107,8 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	}
 	out.Cause = err
 	switch {
-	case failed.Step.Enables(): // of a user who was inactive there were no sessions to speak of
-	case failed.Done > 0 && failed.Step.Kind == plan.UpdateUser:
+	case plan.Enables(failed.Step): // of a user who was inactive there were no sessions to speak of
+	case failed.Done > 0 && plan.Is[plan.UpdateUser](failed.Step):
 		out.Detail += "; the user's sessions were ended"
 	case failed.Done > 0:
 		out.Detail += "; the other changes of the request were made"

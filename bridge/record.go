@@ -28,13 +28,16 @@ func factOf(r *request, ch planned) change.Change {
 		Before: r.before, After: ch.after.resource.Document, Steps: make([]string, len(ch.plan)),
 	}
 	for i, step := range ch.plan {
-		out.Steps[i] = step.String()
-		switch {
-		case r.Endpoint != endpointGroups: // a user joins or leaves groups
-		case step.Kind == plan.AddMember:
-			out.MembersAdded = append(out.MembersAdded, step.User.String())
-		case step.Kind == plan.RemoveMember:
-			out.MembersRemoved = append(out.MembersRemoved, step.User.String())
+		out.Steps[i] = plan.Describe(step)
+		if r.Endpoint != endpointGroups { // a user joins or leaves groups
+			continue
+		}
+		switch s := step.(type) {
+		case plan.AddMember:
+			out.MembersAdded = append(out.MembersAdded, s.User.String())
+		case plan.RemoveMember:
+			out.MembersRemoved = append(out.MembersRemoved, s.User.String())
+		default:
 		}
 	}
 	return out
@@ -60,7 +63,7 @@ func (s *Service) settle(ctx context.Context, r *request, intent Intent, out app
 	case err == nil:
 		c.Done, c.Outcome = len(c.Steps), change.Done
 	case begun:
-		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(failed.Step.Kind)+": "+cmp.Or(string(keycloak.KindOf(err)), lostOf(err), errBrokeOff.Error())
+		c.Done, c.Outcome, c.Reason = failed.Done, change.Failed, string(plan.KindOf(failed.Step))+": "+cmp.Or(string(keycloak.KindOf(err)), lostOf(err), errBrokeOff.Error())
 		if failed.Unbegun {
 			c.Outcome = change.Refused
 		}
@@ -85,7 +88,7 @@ func lostOf(err error) string {
 
 // removal is what is planned of a resource that its client removes.
 func removal(p plan.Plan) planned {
-	ends := slices.ContainsFunc(p, func(s plan.Step) bool { return s.Kind == plan.DeleteUser || s.Kind == plan.DeleteGroup })
+	ends := slices.ContainsFunc(p, func(s plan.Step) bool { return plan.Is[plan.DeleteUser](s) || plan.Is[plan.DeleteGroup](s) })
 	if ends {
 		return planned{plan: p, op: change.Deleted}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -25,12 +26,13 @@ func (r *request) taken(ctx context.Context, err error) error {
 	if !ok || keycloak.KindOf(err) != keycloak.Conflict || !r.organization().IsZero() || !strings.Contains(keycloak.MessageOf(err), "same email") {
 		return err
 	}
-	name := failed.Step.Value("username")
+	name := plan.Value(failed.Step, "username")
+	id, _ := plan.Target(failed.Step)
 	if name == "" {
 		return err
 	}
 	users, failure := r.client.Users(ctx, keycloak.UserQuery{Username: name, Brief: true, Max: 1})
-	if failure != nil || len(users) == 0 || users[0].ID == failed.Step.User.String() {
+	if failure != nil || len(users) == 0 || users[0].ID == id.String() {
 		return err
 	}
 	return bothTaken{err}
@@ -76,7 +78,7 @@ const (
 // refusedValue is what a plan that failed would have written into a field of Keycloak, "" for what is none.
 func refusedValue(err error, field string) string {
 	if failed, ok := errors.AsType[*apply.Error](err); ok {
-		return failed.Step.Value(field)
+		return plan.Value(failed.Step, field)
 	}
 	return ""
 }

@@ -158,10 +158,11 @@ func (groupKind) allMembers(ctx context.Context, r *request, id keycloak.GroupID
 func (k groupKind) planRolesOfChange(ctx context.Context, r *request, cur current, name string, steps plan.Plan) (plan.Plan, error) {
 	g := regrouping{id: cur.groupID, name: name}
 	for _, s := range steps {
-		if s.Kind == plan.AddMember {
-			g.add = append(g.add, s.User)
+		user, _ := plan.Target(s)
+		if plan.Is[plan.AddMember](s) {
+			g.add = append(g.add, user)
 		} else {
-			g.remove = append(g.remove, s.User)
+			g.remove = append(g.remove, user)
 		}
 	}
 	if name != cur.group.Name {

@@ -137,7 +137,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.
 	ch, err := k.plan(ctx, r, cur, doc)
 	ch.ends = deactivates(cur, doc)
 	if err == nil && r.deactivatesAgain(cur, doc) { // the first time may have broken off before they ended
-		ch.plan = append(ch.plan, plan.Step{Kind: plan.EndSessions, User: cur.userID, Always: true})
+		ch.plan = append(ch.plan, plan.EndSessions{User: cur.userID, Always: true})
 	}
 	switch {
 	case ch.op != "":
@@ -358,7 +358,7 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, ow
 		return nil, err
 	}
 	groups, err := k.planLeave(ctx, r, cur.userID)
-	return append(slices.Concat(p, roles, groups), plan.Step{Kind: plan.ExpelUser, Organization: r.organization(), User: cur.userID, Live: true}), err
+	return append(slices.Concat(p, roles, groups), plan.ExpelUser{Organization: r.organization(), User: cur.userID}), err
 }
 
 // stored shows an account as its resource.

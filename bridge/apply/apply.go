@@ -49,7 +49,7 @@ type Error struct {
 
 // Error names the step, without personal data.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s, %d of %d steps done: %v", e.Step.Kind, e.Done, e.All, e.Err)
+	return fmt.Sprintf("%s, %d of %d steps done: %v", plan.KindOf(e.Step), e.Done, e.All, e.Err)
 }
 
 // Unwrap returns Keycloak's error.
@@ -68,7 +68,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 	for done := 0; done < len(p); {
 		batch := next(p[done:])
 		done += len(batch)
-		anyway := begun && batch[0].Always
+		anyway := begun && always(batch[0])
 		if failed != nil && !anyway {
 			continue
 		}
@@ -91,7 +91,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 	}
 	failed.Done, failed.Unbegun = carried, !begun
 	undo, made := undoing(p[0], out)
-	if undo.Kind == plan.DeleteGroup && is(failed.Err, keycloak.Unavailable) {
+	if plan.Is[plan.DeleteGroup](undo) && is(failed.Err, keycloak.Unavailable) {
 		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
 	}
 	if made {
@@ -105,14 +105,16 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 // next is the first step, or the memberships in front, which are independent.
 func next(p plan.Plan) plan.Plan {
 	n := 1
-	for isMembership(p[0]) && n < len(p) && isMembership(p[n]) {
+	for plan.ChangesMembers(p[0]) && n < len(p) && plan.ChangesMembers(p[n]) {
 		n++
 	}
 	return p[:n]
 }
 
-func isMembership(s plan.Step) bool {
-	return s.Kind == plan.AddMember || s.Kind == plan.RemoveMember
+// always reports whether a step is carried out even when one before it failed.
+func always(s plan.Step) bool {
+	end, is := s.(plan.EndSessions)
+	return is && end.Always
 }
 
 // batch carries out independent steps in parallel. It returns how many succeeded, and
@@ -151,7 +153,7 @@ func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan
 func (a *Applier) step(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) error {
 	err := a.guarded(ctx, c, s, out)
 	if a.Observe != nil {
-		a.Observe(s.Kind, err)
+		a.Observe(plan.KindOf(s), err)
 	}
 	return err
 }
@@ -168,84 +170,91 @@ func (a *Applier) guarded(ctx context.Context, c *keycloak.Client, s plan.Step, 
 }
 
 func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
-	switch s.Kind {
+	switch s := s.(type) {
+	case nil:
+		err = errors.New("there is no step")
 	case plan.CreateUser:
-		out.User, err = c.CreateUser(ctx, *s.NewUser)
+		out.User, err = c.CreateUser(ctx, *s.User)
 	case plan.UpdateUser:
-		err = c.UpdateUser(ctx, userOf(s, out), *s.UserUpdate)
+		err = c.UpdateUser(ctx, out.user(s.User), *s.Update)
 	case plan.DeleteUser:
 		err = deleteUser(ctx, c, s.User)
 	case plan.EndSessions:
 		err = endSessions(ctx, c, s.User)
 	case plan.CreateGroup:
-		out.Group, err = c.CreateGroup(ctx, *s.NewGroup)
+		out.Group, err = c.CreateGroup(ctx, *s.Group)
 	case plan.UpdateGroup:
-		err = c.UpdateGroup(ctx, oldGroupOf(s, out), *s.GroupUpdate)
+		if s.Group == nil {
+			s.Group = new(s.New.Made(out.Group))
+		}
+		err = c.UpdateGroup(ctx, *s.Group, *s.Update)
 	case plan.DeleteGroup:
 		err = c.DeleteGroup(ctx, s.Group)
 	case plan.AddMember:
-		err = addMember(ctx, c, userOf(s, out), groupOf(s, out))
+		err = addMember(ctx, c, out.user(s.User), out.group(s.Group))
 	case plan.RemoveMember:
-		err = removeMember(ctx, c, s.User, groupOf(s, out))
+		err = removeMember(ctx, c, s.User, out.group(s.Group))
 	case plan.AdmitUser:
-		err = admit(ctx, c, s.Organization, userOf(s, out))
+		err = admit(ctx, c, s.Organization, out.user(s.User))
 	case plan.ExpelUser:
 		err = expel(ctx, c, s.Organization, s.User)
 	case plan.LinkUser:
 		err = link(ctx, c, s.User, s.Link)
 	case plan.GrantRoles:
-		err = c.GrantRoles(ctx, holderOf(s, out), s.Roles)
+		err = c.GrantRoles(ctx, out.holder(s.Holder), s.Roles)
 	case plan.RevokeRoles:
-		err = c.RevokeRoles(ctx, holderOf(s, out), s.Roles)
-	default:
-		err = fmt.Errorf("unknown step %q", s.Kind)
+		err = c.RevokeRoles(ctx, out.holder(s.Holder), s.Roles)
 	}
 	return err
 }
 
-func userOf(s plan.Step, out *Outcome) keycloak.UserID {
-	if s.User.IsZero() {
-		return out.User
+// user is the one that a step names, or that the plan created.
+func (o *Outcome) user(named keycloak.UserID) keycloak.UserID {
+	if named.IsZero() {
+		return o.User
 	}
-	return s.User
+	return named
 }
 
-func groupOf(s plan.Step, out *Outcome) keycloak.GroupID {
-	if s.Group.IsZero() {
-		return out.Group
+// group is the one that a step names, or that the plan created.
+func (o *Outcome) group(named keycloak.GroupID) keycloak.GroupID {
+	if named.IsZero() {
+		return o.Group
 	}
-	return s.Group
+	return named
 }
 
-func oldGroupOf(s plan.Step, out *Outcome) keycloak.Group {
-	if s.OldGroup == nil {
-		return s.NewGroup.Made(out.Group)
+// holder is whose roles a step changes.
+func (o *Outcome) holder(named plan.Holder) keycloak.RoleHolder {
+	switch {
+	case !named.User.IsZero():
+		return named.User
+	case !named.Group.IsZero():
+		return named.Group
+	case !o.User.IsZero():
+		return o.User
 	}
-	return *s.OldGroup
-}
-
-// holderOf is whose roles a step changes.
-func holderOf(s plan.Step, out *Outcome) keycloak.RoleHolder {
-	if user := userOf(s, out); !user.IsZero() {
-		return user
-	}
-	return groupOf(s, out)
+	return o.Group
 }
 
 // undoing is the step that takes back what the first step of a plan created.
 func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
-	switch {
-	case first.Kind == plan.CreateUser && !out.User.IsZero():
-		return plan.Step{Kind: plan.DeleteUser, User: out.User}, true
-	case first.Kind == plan.CreateGroup && !out.Group.IsZero():
-		return plan.Step{Kind: plan.DeleteGroup, Group: out.Group}, true
+	switch first.(type) {
+	case plan.CreateUser:
+		return plan.DeleteUser{User: out.User}, !out.User.IsZero()
+	case plan.CreateGroup:
+		return plan.DeleteGroup{Group: out.Group}, !out.Group.IsZero()
+	default:
+		return nil, false
 	}
-	return plan.Step{}, false
 }
 
 // outlives reports whether a step of a plan that creates something changes somebody else, as the roles of a user who
 // joins a new group.
-func outlives(s plan.Step) bool { return !s.User.IsZero() && !isMembership(s) }
+func outlives(s plan.Step) bool {
+	user, _ := plan.Target(s)
+	return !user.IsZero() && !plan.ChangesMembers(s)
+}
 
 // undo takes back what a plan created before it failed. The context of the request may
 // have ended already.

@@ -94,10 +94,10 @@ func (r row) probe(t *testing.T) {
 	case r.kind == "" && err != nil:
 		t.Errorf("Apply = %v, want success", err)
 	case r.kind == "":
-	case !is || keycloak.KindOf(err) != r.kind || failed.Step.Kind != r.step || failed.Done != r.done || failed.Left != r.left || failed.All != len(p):
+	case !is || keycloak.KindOf(err) != r.kind || plan.KindOf(failed.Step) != r.step || failed.Done != r.done || failed.Left != r.left || failed.All != len(p):
 		t.Errorf("Apply = %#v, want %s at %s, %d done, left: %t", err, r.kind, r.step, r.done, r.left)
 	}
-	if len(p) == 1 && (len(observed) != 1 || (observed[p[0].Kind] == nil) != (err == nil)) {
+	if len(p) == 1 && (len(observed) != 1 || (observed[plan.KindOf(p[0])] == nil) != (err == nil)) {
 		t.Errorf("Observe was told %v of %v", observed, err)
 	}
 	w.fake.ClearFaults()
@@ -110,17 +110,17 @@ func (r row) probe(t *testing.T) {
 func TestAStepThatMeetsAFault(t *testing.T) {
 	t.Parallel()
 	created := one(func(*world) plan.Step {
-		return plan.Step{Kind: plan.CreateUser, NewUser: &keycloak.NewUser{Username: "new", Enabled: true}}
+		return plan.CreateUser{User: &keycloak.NewUser{Username: "new", Enabled: true}}
 	})
-	deleted := one(func(w *world) plan.Step { return plan.Step{Kind: plan.DeleteUser, User: w.jane} })
-	joins := one(func(w *world) plan.Step { return plan.Step{Kind: plan.AddMember, User: w.jane, Group: w.team} })
-	leaves := one(func(w *world) plan.Step { return plan.Step{Kind: plan.RemoveMember, User: w.jane, Group: w.team} })
-	joinsGuild := one(func(w *world) plan.Step { return plan.Step{Kind: plan.AddMember, User: w.jane, Group: w.guild} })
-	admits := one(func(w *world) plan.Step { return plan.Step{Kind: plan.AdmitUser, User: w.jane, Organization: w.acme} })
-	expels := one(func(w *world) plan.Step { return plan.Step{Kind: plan.ExpelUser, User: w.jane, Organization: w.acme} })
+	deleted := one(func(w *world) plan.Step { return plan.DeleteUser{User: w.jane} })
+	joins := one(func(w *world) plan.Step { return plan.AddMember{User: w.jane, Group: w.team} })
+	leaves := one(func(w *world) plan.Step { return plan.RemoveMember{User: w.jane, Group: w.team} })
+	joinsGuild := one(func(w *world) plan.Step { return plan.AddMember{User: w.jane, Group: w.guild} })
+	admits := one(func(w *world) plan.Step { return plan.AdmitUser{User: w.jane, Organization: w.acme} })
+	expels := one(func(w *world) plan.Step { return plan.ExpelUser{User: w.jane, Organization: w.acme} })
 	corp := keycloak.Link{IdentityProvider: "corp", UserID: "1", UserName: "jane"}
-	linked := one(func(w *world) plan.Step { return plan.Step{Kind: plan.LinkUser, User: w.jane, Link: corp} })
-	ends := one(func(w *world) plan.Step { return plan.Step{Kind: plan.EndSessions, User: w.jane} })
+	linked := one(func(w *world) plan.Step { return plan.LinkUser{User: w.jane, Link: corp} })
+	ends := one(func(w *world) plan.Step { return plan.EndSessions{User: w.jane} })
 	isMember := func(w *world) { w.must(w.Client.AddMember(w.t.Context(), w.jane, w.team)) }
 	isAdmitted := func(w *world) { w.must(w.Client.AddOrganizationMember(w.t.Context(), w.acme, w.jane)) }
 	isLinked := func(w *world) { w.must(w.Client.AddLink(w.t.Context(), w.jane, corp)) }
@@ -136,23 +136,23 @@ func TestAStepThatMeetsAFault(t *testing.T) {
 			return err == nil && u.Username == "new"
 		}},
 		"create a user, a name that is taken": {plan: one(func(*world) plan.Step {
-			return plan.Step{Kind: plan.CreateUser, NewUser: &keycloak.NewUser{Username: "jane"}}
-		}), calls: []string{createUser}, kind: keycloak.Conflict, step: plan.CreateUser, after: kept},
+			return plan.CreateUser{User: &keycloak.NewUser{Username: "jane"}}
+		}), calls: []string{createUser}, kind: keycloak.Conflict, step: "create_user", after: kept},
 		"create a user, and nobody knows whether it was": {
 			plan: created, faults: []keycloaktest.Fault{done(createUser, http.StatusBadGateway)}, calls: []string{createUser},
-			kind: keycloak.Unavailable, step: plan.CreateUser, after: func(w *world, _ apply.Outcome) bool { return w.exists("new") },
+			kind: keycloak.Unavailable, step: "create_user", after: func(w *world, _ apply.Outcome) bool { return w.exists("new") },
 		},
 		"delete a user":            {plan: deleted, calls: []string{deleteUser}, after: gone},
 		"delete a user twice":      {plan: deleted, faults: []keycloaktest.Fault{done(deleteUser, http.StatusInternalServerError)}, calls: []string{deleteUser, readUser}, after: gone},
-		"delete a user, in vain":   {plan: deleted, faults: []keycloaktest.Fault{on(deleteUser, http.StatusInternalServerError)}, calls: []string{deleteUser, readUser}, kind: keycloak.Unknown, step: plan.DeleteUser, after: kept},
-		"delete a user, forbidden": {plan: deleted, faults: []keycloaktest.Fault{on(deleteUser, http.StatusForbidden)}, calls: []string{deleteUser}, kind: keycloak.Denied, step: plan.DeleteUser, after: kept},
-		"delete nobody":            {plan: one(func(w *world) plan.Step { return plan.Step{Kind: plan.DeleteUser, User: w.nobody} }), calls: []string{deleteUser}, kind: keycloak.NotFound, step: plan.DeleteUser},
+		"delete a user, in vain":   {plan: deleted, faults: []keycloaktest.Fault{on(deleteUser, http.StatusInternalServerError)}, calls: []string{deleteUser, readUser}, kind: keycloak.Unknown, step: "delete_user", after: kept},
+		"delete a user, forbidden": {plan: deleted, faults: []keycloaktest.Fault{on(deleteUser, http.StatusForbidden)}, calls: []string{deleteUser}, kind: keycloak.Denied, step: "delete_user", after: kept},
+		"delete nobody":            {plan: one(func(w *world) plan.Step { return plan.DeleteUser{User: w.nobody} }), calls: []string{deleteUser}, kind: keycloak.NotFound, step: "delete_user"},
 
 		"join":                                  {plan: joins, calls: []string{join}, after: inTeam},
 		"join a group of which one is a member": {plan: joins, before: isMember, faults: []keycloaktest.Fault{on(join, http.StatusConflict)}, calls: []string{join, groupsOf}, after: inTeam},
-		"join, in vain":                         {plan: joins, faults: []keycloaktest.Fault{on(join, http.StatusConflict)}, calls: []string{join, groupsOf}, kind: keycloak.Conflict, step: plan.AddMember, after: inNoTeam},
-		"join, and nobody can look":             {plan: joins, faults: []keycloaktest.Fault{on(join, http.StatusConflict), on(groupsOf, http.StatusForbidden)}, calls: []string{join, groupsOf}, kind: keycloak.Conflict, step: plan.AddMember},
-		"join no group":                         {plan: one(func(w *world) plan.Step { return plan.Step{Kind: plan.AddMember, User: w.jane, Group: w.nowhere} }), calls: []string{join}, kind: keycloak.NotFound, step: plan.AddMember},
+		"join, in vain":                         {plan: joins, faults: []keycloaktest.Fault{on(join, http.StatusConflict)}, calls: []string{join, groupsOf}, kind: keycloak.Conflict, step: "add_member", after: inNoTeam},
+		"join, and nobody can look":             {plan: joins, faults: []keycloaktest.Fault{on(join, http.StatusConflict), on(groupsOf, http.StatusForbidden)}, calls: []string{join, groupsOf}, kind: keycloak.Conflict, step: "add_member"},
+		"join no group":                         {plan: one(func(w *world) plan.Step { return plan.AddMember{User: w.jane, Group: w.nowhere} }), calls: []string{join}, kind: keycloak.NotFound, step: "add_member"},
 		"join a group of an organization":       {plan: joinsGuild, before: isAdmitted, calls: []string{joinGuild}},
 		"join a group of an organization twice": {plan: joinsGuild, before: func(w *world) {
 			isAdmitted(w)
@@ -160,42 +160,42 @@ func TestAStepThatMeetsAFault(t *testing.T) {
 		}, faults: []keycloaktest.Fault{on(joinGuild, http.StatusConflict)}, calls: []string{joinGuild, guildsOf}},
 
 		"leave":                       {plan: leaves, before: isMember, calls: []string{leave}, after: inNoTeam},
-		"leave, a user who is gone":   {plan: one(func(w *world) plan.Step { return plan.Step{Kind: plan.RemoveMember, User: w.nobody, Group: w.team} }), calls: []string{leave}},
-		"leave, a group that is gone": {plan: one(func(w *world) plan.Step { return plan.Step{Kind: plan.RemoveMember, User: w.jane, Group: w.nowhere} }), calls: []string{leave}, kind: keycloak.NotFound, step: plan.RemoveMember},
-		"leave, in vain":              {plan: leaves, before: isMember, faults: []keycloaktest.Fault{on(leave, http.StatusInternalServerError)}, calls: []string{leave}, kind: keycloak.Unknown, step: plan.RemoveMember, after: inTeam},
+		"leave, a user who is gone":   {plan: one(func(w *world) plan.Step { return plan.RemoveMember{User: w.nobody, Group: w.team} }), calls: []string{leave}},
+		"leave, a group that is gone": {plan: one(func(w *world) plan.Step { return plan.RemoveMember{User: w.jane, Group: w.nowhere} }), calls: []string{leave}, kind: keycloak.NotFound, step: "remove_member"},
+		"leave, in vain":              {plan: leaves, before: isMember, faults: []keycloaktest.Fault{on(leave, http.StatusInternalServerError)}, calls: []string{leave}, kind: keycloak.Unknown, step: "remove_member", after: inTeam},
 
 		"admit":                             {plan: admits, calls: []string{admit}},
 		"admit a member":                    {plan: admits, before: isAdmitted, calls: []string{admit, member}},
 		"admit at the same time as another": {plan: admits, before: isAdmitted, faults: []keycloaktest.Fault{on(admit, http.StatusBadRequest)}, calls: []string{admit, member}},
-		"admit, refused":                    {plan: admits, faults: []keycloaktest.Fault{on(admit, http.StatusBadRequest)}, calls: []string{admit, member}, kind: keycloak.Invalid, step: plan.AdmitUser},
-		"admit, forbidden":                  {plan: admits, faults: []keycloaktest.Fault{on(admit, http.StatusForbidden)}, calls: []string{admit}, kind: keycloak.Denied, step: plan.AdmitUser},
+		"admit, refused":                    {plan: admits, faults: []keycloaktest.Fault{on(admit, http.StatusBadRequest)}, calls: []string{admit, member}, kind: keycloak.Invalid, step: "admit_user"},
+		"admit, forbidden":                  {plan: admits, faults: []keycloaktest.Fault{on(admit, http.StatusForbidden)}, calls: []string{admit}, kind: keycloak.Denied, step: "admit_user"},
 		"expel":                             {plan: expels, before: isAdmitted, calls: []string{expel}},
 		"expel who left":                    {plan: expels, calls: []string{expel}},
-		"expel, forbidden":                  {plan: expels, before: isAdmitted, faults: []keycloaktest.Fault{on(expel, http.StatusForbidden)}, calls: []string{expel}, kind: keycloak.Denied, step: plan.ExpelUser},
+		"expel, forbidden":                  {plan: expels, before: isAdmitted, faults: []keycloaktest.Fault{on(expel, http.StatusForbidden)}, calls: []string{expel}, kind: keycloak.Denied, step: "expel_user"},
 
 		"link":       {plan: linked, calls: []string{addLink}},
 		"link twice": {plan: linked, before: isLinked, calls: []string{addLink, links}},
 		"link as somebody else": {plan: one(func(w *world) plan.Step {
-			return plan.Step{Kind: plan.LinkUser, User: w.jane, Link: keycloak.Link{IdentityProvider: "corp", UserID: "2", UserName: "jane"}}
-		}), before: isLinked, calls: []string{addLink, links}, kind: keycloak.Conflict, step: plan.LinkUser},
-		"link, and nobody can look": {plan: linked, before: isLinked, faults: []keycloaktest.Fault{on(links, http.StatusForbidden)}, calls: []string{addLink, links}, kind: keycloak.Conflict, step: plan.LinkUser},
+			return plan.LinkUser{User: w.jane, Link: keycloak.Link{IdentityProvider: "corp", UserID: "2", UserName: "jane"}}
+		}), before: isLinked, calls: []string{addLink, links}, kind: keycloak.Conflict, step: "link_user"},
+		"link, and nobody can look": {plan: linked, before: isLinked, faults: []keycloaktest.Fault{on(links, http.StatusForbidden)}, calls: []string{addLink, links}, kind: keycloak.Conflict, step: "link_user"},
 
 		"end no session":     {plan: ends, calls: []string{logout, consents}},
 		"end an offline one": {plan: ends, before: hasLogin, calls: []string{logout, consents, revoke}, after: noSession},
-		"end, no logout":     {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(logout, http.StatusInternalServerError)}, calls: []string{logout, consents, revoke}, kind: keycloak.Unknown, step: plan.EndSessions, after: noSession},
-		"end, no list":       {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(consents, http.StatusForbidden)}, calls: []string{logout, consents}, kind: keycloak.Denied, step: plan.EndSessions},
-		"end, one stays":     {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(revoke, http.StatusForbidden)}, calls: []string{logout, consents, revoke}, kind: keycloak.Denied, step: plan.EndSessions, after: func(w *world, _ apply.Outcome) bool { return len(w.offline()) == 1 }},
+		"end, no logout":     {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(logout, http.StatusInternalServerError)}, calls: []string{logout, consents, revoke}, kind: keycloak.Unknown, step: "end_sessions", after: noSession},
+		"end, no list":       {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(consents, http.StatusForbidden)}, calls: []string{logout, consents}, kind: keycloak.Denied, step: "end_sessions"},
+		"end, one stays":     {plan: ends, before: hasLogin, faults: []keycloaktest.Fault{on(revoke, http.StatusForbidden)}, calls: []string{logout, consents, revoke}, kind: keycloak.Denied, step: "end_sessions", after: func(w *world, _ apply.Outcome) bool { return len(w.offline()) == 1 }},
 	} {
 		t.Run(name, r.probe)
 	}
 }
 
-// TestAStepOfNoKindIsRefused, and its error names no person.
-func TestAStepOfNoKindIsRefused(t *testing.T) {
+// TestWhatIsNoStepIsRefused: it would count as done.
+func TestWhatIsNoStepIsRefused(t *testing.T) {
 	t.Parallel()
 	var a apply.Applier
-	_, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{{Kind: "fly"}})
-	if err == nil || err.Error() != `fly, 0 of 1 steps done: unknown step "fly"` {
+	_, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{nil})
+	if err == nil || err.Error() != ", 0 of 1 steps done: there is no step" {
 		t.Errorf("Apply = %v", err)
 	}
 }

@@ -98,22 +98,22 @@ func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 		left, ok bool
 	}{
 		"before the first step": {func(w *world) plan.Plan {
-			return plan.Plan{{Kind: plan.UpdateUser, User: w.jane, UserUpdate: &keycloak.UserUpdate{Enabled: new(false)}}, {Kind: plan.EndSessions, User: w.jane, Always: true}}
+			return plan.Plan{plan.UpdateUser{User: w.jane, Update: &keycloak.UserUpdate{Enabled: new(false)}}, plan.EndSessions{User: w.jane, Always: true}}
 		}, 0, nil, 0, false, false},
 		"within the last step": {func(w *world) plan.Plan {
-			return plan.Plan{{Kind: plan.AddMember, User: w.jane, Group: w.team}}
+			return plan.Plan{plan.AddMember{User: w.jane, Group: w.team}}
 		}, 1, []string{"PUT /users/{id}/groups/{group}"}, 1, false, true},
 		"between two steps": {func(w *world) plan.Plan {
-			return plan.Plan{{Kind: plan.UpdateUser, User: w.jane, UserUpdate: &keycloak.UserUpdate{FirstName: new("J")}}, {Kind: plan.AddMember, User: w.jane, Group: w.team}}
+			return plan.Plan{plan.UpdateUser{User: w.jane, Update: &keycloak.UserUpdate{FirstName: new("J")}}, plan.AddMember{User: w.jane, Group: w.team}}
 		}, 1, []string{"PUT /users/{id}"}, 1, false, false},
 		"after a creation": {func(w *world) plan.Plan {
-			return plan.Plan{{Kind: plan.CreateUser, NewUser: &keycloak.NewUser{Username: "new"}}, {Kind: plan.AddMember, Group: w.team}}
+			return plan.Plan{plan.CreateUser{User: &keycloak.NewUser{Username: "new"}}, plan.AddMember{Group: w.team}}
 		}, 1, []string{"POST /users"}, 1, true, false},
 		"after access was taken": {func(w *world) plan.Plan {
 			return plan.Plan{
-				{Kind: plan.UpdateUser, User: w.jane, UserUpdate: &keycloak.UserUpdate{Enabled: new(false)}},
-				{Kind: plan.RemoveMember, User: w.jane, Group: w.team},
-				{Kind: plan.EndSessions, User: w.jane, Always: true},
+				plan.UpdateUser{User: w.jane, Update: &keycloak.UserUpdate{Enabled: new(false)}},
+				plan.RemoveMember{User: w.jane, Group: w.team},
+				plan.EndSessions{User: w.jane, Always: true},
 			}
 		}, 1, []string{"PUT /users/{id}", "GET /users/{id}/consents", "POST /users/{id}/logout"}, 2, false, false},
 	} {
@@ -169,7 +169,7 @@ func TestNoStepOfManyBeginsOnceTheLeaseIsLost(t *testing.T) {
 	}
 	var p plan.Plan
 	for range 40 {
-		p = append(p, plan.Step{Kind: plan.AddMember, User: w.jane, Group: w.team})
+		p = append(p, plan.AddMember{User: w.jane, Group: w.team})
 	}
 	const most = 8 // steps at once
 	var once sync.Once

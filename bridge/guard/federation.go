@@ -101,9 +101,9 @@ func (t takes) refuses(s plan.Step) []Refusal {
 		}
 		return []Refusal{what}
 	}
-	switch s.Kind {
+	switch s := s.(type) {
 	case plan.UpdateUser:
-		return t.keeps(*s.UserUpdate)
+		return t.keeps(*s.Update)
 	case plan.DeleteUser: // in the other modes the next look finds the user again, with another id
 		return kept(t.copies() && t.EditMode == keycloak.EditWritable, KeepsAccount)
 	case plan.AddMember:

@@ -22,7 +22,7 @@ func TestWhatAFederationKeeps(t *testing.T) {
 	off := writable
 	off.Enabled = false
 	user := keycloak.User{ID: "f:x:ann", Username: "ann", FirstName: "Ann", LastName: "Lee", Email: "ann@acme.test", FederationLink: "x"}
-	update := func(u keycloak.UserUpdate) plan.Plan { return plan.Plan{{Kind: plan.UpdateUser, UserUpdate: &u}} }
+	update := func(u keycloak.UserUpdate) plan.Plan { return plan.Plan{plan.UpdateUser{Update: &u}} }
 	attributes := update(keycloak.UserUpdate{Attributes: map[string][]string{}, Username: new("ann"), FirstName: new("Ann"), LastName: new("Lee"), Email: new("ann@acme.test")})
 	for _, c := range []struct {
 		what string
@@ -31,7 +31,7 @@ func TestWhatAFederationKeeps(t *testing.T) {
 		want []guard.Refusal
 	}{
 		{"nothing", readOnly, nil, nil},
-		{"sessions", off, plan.Plan{{Kind: plan.EndSessions}}, nil},
+		{"sessions", off, plan.Plan{plan.EndSessions{}}, nil},
 		{"enabled, read-only", readOnly, update(keycloak.UserUpdate{Enabled: new(false)}), nil},
 		{"enabled, no copy", absent, update(keycloak.UserUpdate{Enabled: new(false)}), []guard.Refusal{guard.KeepsEnabled}},
 		{"enabled, switched off", off, update(keycloak.UserUpdate{Enabled: new(true)}), []guard.Refusal{guard.KeepsEnabled}},
@@ -48,9 +48,9 @@ func TestWhatAFederationKeeps(t *testing.T) {
 		{"a password, no copy", absent, update(keycloak.UserUpdate{Password: keycloak.NewUserPassword("x", false)}), nil},
 		{"a deletion, unsynced", unsynced, plan.ForDeletedUser(keycloak.UserID{}), []guard.Refusal{guard.KeepsAccount}},
 		{"a deletion, writable", writable, plan.ForDeletedUser(keycloak.UserID{}), nil},
-		{"a role, no copy", absent, plan.Plan{{Kind: plan.GrantRoles}}, []guard.Refusal{guard.KeepsRoles}},
-		{"an organization, no copy", absent, plan.Plan{{Kind: plan.AdmitUser}}, []guard.Refusal{guard.KeepsMembership}},
-		{"a group, no copy", absent, plan.Plan{{Kind: plan.AddMember}, {Kind: plan.AddMember}}, []guard.Refusal{guard.KeepsGroups}},
+		{"a role, no copy", absent, plan.Plan{plan.GrantRoles{}}, []guard.Refusal{guard.KeepsRoles}},
+		{"an organization, no copy", absent, plan.Plan{plan.AdmitUser{}}, []guard.Refusal{guard.KeepsMembership}},
+		{"a group, no copy", absent, plan.Plan{plan.AddMember{}, plan.AddMember{}}, []guard.Refusal{guard.KeepsGroups}},
 		{"all, of no LDAP", keycloak.Federation{Enabled: true}, attributes, nil},
 	} {
 		err := guard.Federated(tenant.Fitness{Federations: map[string]keycloak.Federation{"x": c.f}}, user, c.p)

@@ -163,7 +163,7 @@ func TestAFederationKeepsWhatItHas(t *testing.T) {
 		}
 	}
 	off := keycloak.Federation{Name: "custom"}
-	p := plan.Plan{{Kind: plan.AddMember}, {Kind: plan.RevokeRoles}, {Kind: plan.RemoveMember}, {Kind: plan.ExpelUser}, {Kind: plan.EndSessions}}
+	p := plan.Plan{plan.AddMember{}, plan.RevokeRoles{}, plan.RemoveMember{}, plan.ExpelUser{}, plan.EndSessions{}}
 	refused, _ := errors.AsType[guard.FederatedError](guard.Federated(tenant.Fitness{Federations: map[string]keycloak.Federation{"x": off}}, keycloak.User{FederationLink: "x"}, p))
 	if !refused.Keeps(guard.KeepsGroups) || !refused.Keeps(guard.KeepsRoles) || len(refused.Refused) != 2 {
 		t.Errorf("a provider that is switched off keeps %v", refused.Refused)

@@ -133,7 +133,7 @@ func TestSecurity_38_ADelegateWhomKeycloakShowsToNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		fitness := tenant.Fitness{Protected: &tenant.Protected{Delegates: map[string]bool{"boss": true}}}
-		step := plan.Step{Kind: plan.UpdateUser, User: user, UserUpdate: &keycloak.UserUpdate{Enabled: &off}, Live: true}
+		step := plan.UpdateUser{User: user, Update: &keycloak.UserUpdate{Enabled: &off}, Live: true}
 		err = guard.Allow(t.Context(), keptClient(t, &keeping{}), fitness, plan.Plan{step}, nil)
 		if _, is := errors.AsType[guard.ProtectedError](err); is != protected || !protected && keycloak.KindOf(err) != keycloak.Denied {
 			t.Errorf("%s: %v", id, err)

@@ -214,18 +214,56 @@ func each[T any](list []T, of func(T) T) []T {
 
 // pathAfter is the path that a step gives a group of the realm, "" for none.
 func pathAfter(f tenant.Fitness, step plan.Step) string {
-	switch {
-	case step.Kind == plan.CreateGroup && step.NewGroup.Parent.Organization().IsZero():
+	switch s := step.(type) {
+	case plan.CreateGroup:
+		if !s.Group.Parent.Organization().IsZero() {
+			return ""
+		}
 		for name, id := range f.Resolved.Groups {
-			if id == step.NewGroup.Parent {
-				return f.Resolved.GroupNames[name] + "/" + step.NewGroup.Name
+			if id == s.Group.Parent {
+				return f.Resolved.GroupNames[name] + "/" + s.Group.Name
 			}
 		}
-		return "/" + step.NewGroup.Name
-	case step.Kind == plan.UpdateGroup && step.GroupUpdate.Name != nil && step.OldGroup.Organization.IsZero():
-		return strings.TrimSuffix(step.OldGroup.Path, step.OldGroup.Name) + *step.GroupUpdate.Name
+		return "/" + s.Group.Name
+	case plan.UpdateGroup:
+		if s.Update.Name != nil && s.Group.Organization.IsZero() {
+			return strings.TrimSuffix(s.Group.Path, s.Group.Name) + *s.Update.Name
+		}
+	default:
 	}
 	return ""
+}
+
+// parentOf is the id of the group below which a step creates another, "" for none.
+func parentOf(step plan.Step) string {
+	if create, is := step.(plan.CreateGroup); is {
+		return create.Group.Parent.String()
+	}
+	return ""
+}
+
+// takesAway reports whether a step takes a group from where it is, or its name.
+func takesAway(step plan.Step) bool {
+	switch s := step.(type) {
+	case plan.DeleteGroup:
+		return true
+	case plan.UpdateGroup:
+		return s.Update.Name != nil
+	default:
+		return false
+	}
+}
+
+// live reports whether a step could take the user's account over, ends or gives its access, or destroys it.
+func live(step plan.Step) bool {
+	switch s := step.(type) {
+	case plan.UpdateUser:
+		return s.Live
+	case plan.DeleteUser, plan.ExpelUser, plan.LinkUser:
+		return true
+	default:
+		return false
+	}
 }
 
 // Allow refuses a plan that writes to who is protected, with a ProtectedError, takes a group away
@@ -241,28 +279,26 @@ func pathAfter(f tenant.Fitness, step plan.Step) string {
 func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan, early *Look) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
-		user, group, parent := step.User.String(), step.ChangedGroup(), ""
-		if step.NewGroup != nil {
-			parent = step.NewGroup.Parent.String()
-		}
+		id, group := plan.Target(step)
+		user := id.String()
 		switch {
 		case f.Protected.User(user) || f.Protected.ServiceAccount(user):
 			return ProtectedUsers(user)
-		case f.Protected.Delegate(user) && !step.Deactivates():
+		case f.Protected.Delegate(user) && !plan.Deactivates(step):
 			return Delegate(user)
 		case f.Protected.Group(group):
 			return ProtectedGroup(group)
-		case f.Protected.Group(parent):
-			return ProtectedGroup(parent)
-		case f.Protected.Keeps(group) && (step.Kind == plan.DeleteGroup || step.GroupUpdate != nil && step.GroupUpdate.Name != nil):
+		case f.Protected.Group(parentOf(step)):
+			return ProtectedGroup(parentOf(step))
+		case f.Protected.Keeps(group) && takesAway(step):
 			return KeptError{group}
 		case f.Protected.Takes(pathAfter(f, step)):
 			return scim.BadRequest(codeReservedName, scim.InvalidValue,
 				"nothing was changed: displayName gives the group a path by which Keycloak takes its members for administrators of the realm, as a fine-grained permission says; send another one")
-		case !step.Live || step.User == looked:
+		case !live(step) || id == looked:
 			continue
 		}
-		rights, err := early.rights(ctx, c, f, step.User)
+		rights, err := early.rights(ctx, c, f, id)
 		if keycloak.KindOf(err) == keycloak.Denied && f.Protected.Delegate(user) { // a permission forbids the bridge to read the user
 			return ProtectedUsers(user)
 		}
@@ -272,7 +308,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 		if len(rights) > 0 {
 			return ProtectedError{Resource: "user", IDs: []string{user}, Why: "has rights of realm-management since the last look: " + strings.Join(rights, ", ")}
 		}
-		looked = step.User
+		looked = id
 	}
 	return grants(ctx, c, f, p)
 }

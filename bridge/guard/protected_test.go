@@ -24,23 +24,22 @@ func TestSecurity_39_AllowADelegate(t *testing.T) {
 		step    plan.Step
 		allowed bool
 	}{
-		"deactivate":            {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off}}, true},
-		"end its sessions":      {plan.Step{Kind: plan.EndSessions}, true},
-		"activate":              {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &on}}, false},
-		"deactivate and rename": {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off, Username: &name}}, false},
-		"deactivate and write":  {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Enabled: &off, Attributes: map[string][]string{}}}, false},
-		"set a password":        {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{Password: keycloak.NewUserPassword("mine", false)}}, false},
-		"nothing":               {plan.Step{Kind: plan.UpdateUser, UserUpdate: &keycloak.UserUpdate{}}, false},
-		"delete":                {plan.Step{Kind: plan.DeleteUser}, false},
-		"join a group":          {plan.Step{Kind: plan.AddMember}, false},
-		"leave a group":         {plan.Step{Kind: plan.RemoveMember}, false},
-		"get a role":            {plan.Step{Kind: plan.GrantRoles}, false},
-		"lose a role":           {plan.Step{Kind: plan.RevokeRoles}, false},
-		"admit":                 {plan.Step{Kind: plan.AdmitUser}, false},
-		"expel":                 {plan.Step{Kind: plan.ExpelUser}, false},
-		"link":                  {plan.Step{Kind: plan.LinkUser}, false},
+		"deactivate":            {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{Enabled: &off}}, true},
+		"end its sessions":      {plan.EndSessions{User: id}, true},
+		"activate":              {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{Enabled: &on}}, false},
+		"deactivate and rename": {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{Enabled: &off, Username: &name}}, false},
+		"deactivate and write":  {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{Enabled: &off, Attributes: map[string][]string{}}}, false},
+		"set a password":        {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{Password: keycloak.NewUserPassword("mine", false)}}, false},
+		"nothing":               {plan.UpdateUser{User: id, Update: &keycloak.UserUpdate{}}, false},
+		"delete":                {plan.DeleteUser{User: id}, false},
+		"join a group":          {plan.AddMember{User: id}, false},
+		"leave a group":         {plan.RemoveMember{User: id}, false},
+		"get a role":            {plan.GrantRoles{Holder: plan.Holder{User: id}}, false},
+		"lose a role":           {plan.RevokeRoles{Holder: plan.Holder{User: id}}, false},
+		"admit":                 {plan.AdmitUser{User: id}, false},
+		"expel":                 {plan.ExpelUser{User: id}, false},
+		"link":                  {plan.LinkUser{User: id}, false},
 	} {
-		c.step.User = id
 		err := guard.Allow(t.Context(), nil, fitness, plan.Plan{c.step}, nil)
 		if _, refused := errors.AsType[guard.ProtectedError](err); refused == c.allowed || c.allowed && err != nil {
 			t.Errorf("%s: %v, want it allowed: %t", what, err, c.allowed)

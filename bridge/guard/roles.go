@@ -22,8 +22,8 @@ func (e RoleError) Error() string {
 func grants(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
 	var granted []keycloak.Role
 	for _, step := range p {
-		if step.Kind == plan.GrantRoles {
-			granted = append(granted, step.Roles...)
+		if grant, is := step.(plan.GrantRoles); is {
+			granted = append(granted, grant.Roles...)
 		}
 	}
 	if len(granted) == 0 {

@@ -20,10 +20,10 @@ func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.Grou
 	group := keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}
 	rest := slices.Concat(ForMembers(keycloak.GroupID{}, members, nil), own.steps, others)
 	if len(rest) > 0 {
-		rest = append(rest, Step{Kind: UpdateGroup, NewGroup: new(group), GroupUpdate: &keycloak.GroupUpdate{Attributes: attributes}})
+		rest = append(rest, UpdateGroup{New: new(group), Update: &keycloak.GroupUpdate{Attributes: attributes}})
 		group.Attributes = party.HalfMake(attributes)
 	}
-	return append(Plan{{Kind: CreateGroup, NewGroup: &group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
+	return append(Plan{CreateGroup{&group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
 
 // ForGroup plans the change of a group itself and tells what Keycloak will hold
@@ -42,7 +42,7 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 	if update.Attributes == nil {
 		return nil, after
 	}
-	return Plan{{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}}, after
+	return Plan{UpdateGroup{Group: &current, Update: &update}}, after
 }
 
 // ForGroupRoles adds the change of a group's roles, and others of its members, to the plan of a
@@ -73,10 +73,10 @@ func orEmpty(attributes map[string][]string) map[string][]string {
 func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 	p := make(Plan, 0, len(add)+len(remove))
 	for _, user := range remove {
-		p = append(p, Step{Kind: RemoveMember, Group: group, User: user})
+		p = append(p, RemoveMember{Group: group, User: user})
 	}
 	for _, user := range add {
-		p = append(p, Step{Kind: AddMember, Group: group, User: user})
+		p = append(p, AddMember{Group: group, User: user})
 	}
 	return p
 }
@@ -85,16 +85,16 @@ func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 // names, and is no longer the tenant's.
 func ForLeavingGroup(party mapping.Party, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
 	update := keycloak.GroupUpdate{Attributes: party.Leave(current.Attributes, now)}
-	return append(ForMembers(id, nil, remove), Step{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update})
+	return append(ForMembers(id, nil, remove), UpdateGroup{Group: &current, Update: &update})
 }
 
 // ForReleasedGroup plans that a group is no tenant's any more.
 func ForReleasedGroup(current keycloak.Group) Plan {
 	update := keycloak.GroupUpdate{Attributes: mapping.Release(current.Attributes)}
-	return Plan{{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}}
+	return Plan{UpdateGroup{Group: &current, Update: &update}}
 }
 
 // ForDeletedGroup plans the deletion of a group.
 func ForDeletedGroup(id keycloak.GroupID) Plan {
-	return Plan{{Kind: DeleteGroup, Group: id}}
+	return Plan{DeleteGroup{id}}
 }

@@ -7,13 +7,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Holder is whose roles a plan changes: a user, a group, or with neither what the plan
-// creates.
-type Holder struct {
-	User  keycloak.UserID
-	Group keycloak.GroupID
-}
-
 // Roles are those that a holder has, and what the rules say of them. The zero value changes none.
 type Roles struct {
 	Has   []keycloak.RoleName
@@ -30,7 +23,14 @@ type roleChange struct {
 // of plans the change for a holder with some attributes.
 func (r Roles) of(party mapping.Party, h Holder, attributes map[string][]string) roleChange {
 	c := r.Rules.Change(party, r.Has, attributes)
-	return roleChange{steps: append(h.steps(RevokeRoles, c.Revoke, r.Known), h.steps(GrantRoles, c.Grant, r.Known)...), before: c.Before, after: c.After}
+	var p Plan
+	for _, roles := range r.byClient(c.Revoke) {
+		p = append(p, RevokeRoles{h, roles})
+	}
+	for _, roles := range r.byClient(c.Grant) {
+		p = append(p, GrantRoles{h, roles})
+	}
+	return roleChange{steps: p, before: c.Before, after: c.After}
 }
 
 // ForUserRoles adds the change of a user's roles to a plan after which Keycloak holds the user. What
@@ -51,14 +51,15 @@ func recordUser(id keycloak.UserID, p Plan, after keycloak.User, values []string
 	after.Attributes = mapping.WithRoles(after.Attributes, values)
 	all := everything(after)
 	all.Attributes = mapping.WithoutLock(all.Attributes)
-	at := slices.IndexFunc(p, func(s Step) bool { return s.Kind == UpdateUser })
-	if at < 0 {
-		return append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &all}), after
+	for i, s := range p {
+		if update, is := s.(UpdateUser); is {
+			all.EmailVerified, all.Enabled, all.Password = update.Update.EmailVerified, update.Update.Enabled, update.Update.Password
+			update.Update = &all
+			p[i] = update
+			return p, after
+		}
 	}
-	update := p[at].UserUpdate
-	all.EmailVerified, all.Enabled, all.Password = update.EmailVerified, update.Enabled, update.Password
-	p[at].UserUpdate = &all
-	return p, after
+	return append(p, UpdateUser{User: id, Update: &all}), after
 }
 
 // recordGroup is recordUser for a group, which is called what it will be by then.
@@ -71,7 +72,7 @@ func recordGroup(current keycloak.Group, p Plan, after keycloak.Group, values []
 	if after.Name != current.Name {
 		update.Name = &after.Name
 	}
-	step := Step{Kind: UpdateGroup, OldGroup: &current, GroupUpdate: &update}
+	step := UpdateGroup{Group: &current, Update: &update}
 	if len(p) > 0 {
 		p[0] = step
 		return p, after
@@ -79,15 +80,15 @@ func recordGroup(current keycloak.Group, p Plan, after keycloak.Group, values []
 	return Plan{step}, after
 }
 
-// steps are the calls for names, which are sorted by their clients.
-func (h Holder) steps(kind Kind, names []keycloak.RoleName, known map[keycloak.RoleName]keycloak.Role) Plan {
-	var p Plan
+// byClient are the roles of some names, those of the realm and of each client apart: the names are sorted by their clients.
+func (r Roles) byClient(names []keycloak.RoleName) [][]keycloak.Role {
+	var out [][]keycloak.Role
 	for i, n := range names {
 		if i == 0 || names[i-1].Client != n.Client {
-			p = append(p, Step{Kind: kind, User: h.User, Group: h.Group})
+			out = append(out, nil)
 		}
-		last := &p[len(p)-1]
-		last.Roles = append(last.Roles, known[n])
+		last := len(out) - 1
+		out[last] = append(out[last], r.Known[n])
 	}
-	return p
+	return out
 }

@@ -20,7 +20,7 @@ type Joining struct {
 func (j Joining) within(user keycloak.UserID, roles Plan) Plan {
 	var p Plan
 	for _, group := range j.Groups {
-		p = append(p, Step{Kind: AddMember, Group: group, User: user})
+		p = append(p, AddMember{Group: group, User: user})
 	}
 	return append(p, roles...)
 }
@@ -29,7 +29,7 @@ func (j Joining) admission(user keycloak.UserID) Plan {
 	if j.Organization.IsZero() {
 		return nil
 	}
-	return Plan{{Kind: AdmitUser, Organization: j.Organization, User: user}}
+	return Plan{AdmitUser{Organization: j.Organization, User: user}}
 }
 
 // ForNewUser plans the creation of a user, linked to an identity provider unless link is nil. It
@@ -50,14 +50,14 @@ func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycl
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes,
 	}
-	step := Step{Kind: CreateUser, NewUser: &keycloak.NewUser{
+	step := CreateUser{&keycloak.NewUser{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName,
 		Enabled: enabled, EmailVerified: verified, Created: created, Attributes: attributes, Password: s.Password, Link: link,
 	}}
 	within, admission := j.within(keycloak.UserID{}, roles.steps), j.admission(keycloak.UserID{})
 	if len(within) > 0 && len(admission) == 0 {
-		step.NewUser.Attributes = party.HalfMake(attributes)
-		admission = Plan{{Kind: UpdateUser, UserUpdate: new(everything(after))}}
+		step.User.Attributes = party.HalfMake(attributes)
+		admission = Plan{UpdateUser{Update: new(everything(after))}}
 	}
 	return slices.Concat(Plan{step}, within, admission), after
 }
@@ -92,13 +92,13 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 	}
 	var p Plan
 	if update.Enabled != nil && *update.Enabled { // a deactivation may have broken off before it ended them
-		p = append(p, Step{Kind: EndSessions, User: id})
+		p = append(p, EndSessions{User: id})
 	}
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &update, Live: identifies || update.Enabled != nil || !update.Password.IsZero()})
+		p = append(p, UpdateUser{User: id, Update: &update, Live: identifies || update.Enabled != nil || !update.Password.IsZero()})
 	}
 	if update.Enabled != nil && !*update.Enabled {
-		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
+		p = append(p, EndSessions{User: id, Always: true})
 	}
 	return p, after
 }
@@ -132,11 +132,14 @@ func forUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.Use
 	return slices.Concat(live(first), within, admission, live(last)), after
 }
 
-// live has who it is looked at before each step of a plan: it may have changed while nobody of the
+// live has who has the account looked at before each update of a plan: it may have changed while nobody of the
 // tenant looked.
 func live(p Plan) Plan {
-	for i := range p {
-		p[i].Live = true
+	for i, s := range p {
+		if update, is := s.(UpdateUser); is {
+			update.Live = true
+			p[i] = update
+		}
 	}
 	return p
 }
@@ -181,7 +184,7 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 	if link == nil {
 		return nil
 	}
-	return Plan{{Kind: LinkUser, User: id, Link: *link, Live: true}}
+	return Plan{LinkUser{User: id, Link: *link}}
 }
 
 // ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
@@ -189,7 +192,7 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	var beside Plan
 	if mapping.Enabled(current) { // else they end when it is enabled
-		beside = Plan{{Kind: EndSessions, User: id}}
+		beside = Plan{EndSessions{User: id}}
 	}
 	return forUnfinished(party, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
 }
@@ -223,10 +226,10 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	}
 	var p Plan
 	if len(written(update)) > 0 {
-		p = append(p, Step{Kind: UpdateUser, User: id, UserUpdate: &update, Live: true})
+		p = append(p, UpdateUser{User: id, Update: &update, Live: true})
 	}
 	if end.Disable {
-		p = append(p, Step{Kind: EndSessions, User: id, Always: true})
+		p = append(p, EndSessions{User: id, Always: true})
 	}
 	return p, after
 }
@@ -234,10 +237,10 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 // ForReleasedUser plans that an account is no tenant's any more.
 func ForReleasedUser(id keycloak.UserID, current keycloak.User) Plan {
 	current.Attributes = mapping.Release(current.Attributes)
-	return Plan{{Kind: UpdateUser, User: id, UserUpdate: new(everything(current))}}
+	return Plan{UpdateUser{User: id, Update: new(everything(current))}}
 }
 
 // ForDeletedUser plans the deletion of a user.
 func ForDeletedUser(id keycloak.UserID) Plan {
-	return Plan{{Kind: DeleteUser, User: id, Live: true}}
+	return Plan{DeleteUser{id}}
 }

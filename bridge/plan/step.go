@@ -1,0 +1,283 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+)
+
+// Kind is the name of what a step does, in logs and metrics.
+type Kind string
+
+// Step is one change of Keycloak, and one of the structs below. Each is one call of the Admin API but for EndSessions,
+// which is a logout, a list of offline sessions and a call for each of them. A zero id stands for the user or group
+// that the plan creates.
+//
+//sumtype:decl
+type Step interface{ step() }
+
+// CreateUser creates an account.
+type CreateUser struct{ User *keycloak.NewUser }
+
+// UpdateUser changes an account.
+type UpdateUser struct {
+	User   keycloak.UserID
+	Update *keycloak.UserUpdate
+	// Live says that the update could take the account over or gives its access: who has it is looked at before.
+	Live bool
+}
+
+// DeleteUser deletes an account.
+type DeleteUser struct{ User keycloak.UserID }
+
+// EndSessions ends all sessions of a user.
+type EndSessions struct {
+	User keycloak.UserID
+	// Always says that the step is carried out even when one before it failed: access is ended also when Keycloak
+	// refuses to disable the user.
+	Always bool
+}
+
+// CreateGroup creates a group.
+type CreateGroup struct{ Group *keycloak.NewGroup }
+
+// UpdateGroup changes a group. The last step of a new group has New in place of Group.
+type UpdateGroup struct {
+	Group  *keycloak.Group
+	New    *keycloak.NewGroup
+	Update *keycloak.GroupUpdate
+}
+
+// DeleteGroup deletes a group.
+type DeleteGroup struct{ Group keycloak.GroupID }
+
+// AddMember puts a user into a group.
+type AddMember struct {
+	Group keycloak.GroupID
+	User  keycloak.UserID
+}
+
+// RemoveMember takes a user out of a group.
+type RemoveMember struct {
+	Group keycloak.GroupID
+	User  keycloak.UserID
+}
+
+// AdmitUser makes a user a member of an organization.
+type AdmitUser struct {
+	Organization keycloak.OrganizationID
+	User         keycloak.UserID
+}
+
+// ExpelUser ends a user's membership of an organization.
+type ExpelUser struct {
+	Organization keycloak.OrganizationID
+	User         keycloak.UserID
+}
+
+// LinkUser links a user to an identity provider.
+type LinkUser struct {
+	User keycloak.UserID
+	Link keycloak.Link
+}
+
+// Holder is whose roles a plan changes: a user, a group, or with neither what the plan creates.
+type Holder struct {
+	User  keycloak.UserID
+	Group keycloak.GroupID
+}
+
+// GrantRoles gives a holder roles, all of the realm or all of one client.
+type GrantRoles struct {
+	Holder
+
+	Roles []keycloak.Role
+}
+
+// RevokeRoles takes roles from a holder, all of the realm or all of one client.
+type RevokeRoles struct {
+	Holder
+
+	Roles []keycloak.Role
+}
+
+func (CreateUser) step()   {}
+func (UpdateUser) step()   {}
+func (DeleteUser) step()   {}
+func (EndSessions) step()  {}
+func (CreateGroup) step()  {}
+func (UpdateGroup) step()  {}
+func (DeleteGroup) step()  {}
+func (AddMember) step()    {}
+func (RemoveMember) step() {}
+func (AdmitUser) step()    {}
+func (ExpelUser) step()    {}
+func (LinkUser) step()     {}
+func (GrantRoles) step()   {}
+func (RevokeRoles) step()  {}
+
+// Is reports whether a step is a T.
+func Is[T Step](s Step) bool {
+	_, is := s.(T)
+	return is
+}
+
+// KindOf is the kind of a step; "" for none.
+func KindOf(s Step) Kind {
+	switch s.(type) {
+	case CreateUser:
+		return "create_user"
+	case UpdateUser:
+		return "update_user"
+	case DeleteUser:
+		return "delete_user"
+	case EndSessions:
+		return "end_sessions"
+	case CreateGroup:
+		return "create_group"
+	case UpdateGroup:
+		return "update_group"
+	case DeleteGroup:
+		return "delete_group"
+	case AddMember:
+		return "add_member"
+	case RemoveMember:
+		return "remove_member"
+	case AdmitUser:
+		return "admit_user"
+	case ExpelUser:
+		return "expel_user"
+	case LinkUser:
+		return "link_user"
+	case GrantRoles:
+		return "grant_roles"
+	case RevokeRoles:
+		return "revoke_roles"
+	}
+	return ""
+}
+
+// Target is whom a step changes: a user, the id of a group, or both. What it does not change, and what the plan creates,
+// is zero.
+func Target(s Step) (user keycloak.UserID, group string) {
+	switch s := s.(type) {
+	case CreateUser, CreateGroup:
+	case UpdateUser:
+		user = s.User
+	case DeleteUser:
+		user = s.User
+	case EndSessions:
+		user = s.User
+	case UpdateGroup:
+		if s.Group != nil {
+			group = s.Group.ID
+		}
+	case DeleteGroup:
+		group = s.Group.String()
+	case AddMember:
+		user, group = s.User, s.Group.String()
+	case RemoveMember:
+		user, group = s.User, s.Group.String()
+	case AdmitUser:
+		user = s.User
+	case ExpelUser:
+		user = s.User
+	case LinkUser:
+		user = s.User
+	case GrantRoles:
+		user, group = s.User, s.Group.String()
+	case RevokeRoles:
+		user, group = s.User, s.Group.String()
+	}
+	return user, group
+}
+
+// Describe is a step's kind, its target and the names of what it writes, without any value: it may be logged.
+func Describe(s Step) string {
+	return string(KindOf(s)) + strings.TrimRight(" "+details(s), " ")
+}
+
+func details(s Step) string {
+	switch s := s.(type) {
+	case CreateUser:
+		text := fmt.Sprintf("enabled=%t attributes=%v", s.User.Enabled, scim.SortedNames(s.User.Attributes))
+		if s.User.Link != nil {
+			text += " link=" + s.User.Link.IdentityProvider
+		}
+		return text
+	case UpdateUser:
+		return fmt.Sprint(s.User, " ", written(*s.Update))
+	case DeleteUser:
+		return s.User.String()
+	case EndSessions:
+		return s.User.String()
+	case CreateGroup:
+		return fmt.Sprintf("attributes=%v", scim.SortedNames(s.Group.Attributes))
+	case UpdateGroup:
+		_, id := Target(s)
+		return fmt.Sprintf("%s name=%t attributes=%t", id, s.Update.Name != nil, s.Update.Attributes != nil)
+	case DeleteGroup:
+		return s.Group.String()
+	case AddMember:
+		return s.Group.String() + " " + s.User.String()
+	case RemoveMember:
+		return s.Group.String() + " " + s.User.String()
+	case AdmitUser:
+		return s.Organization.String() + " " + s.User.String()
+	case ExpelUser:
+		return s.Organization.String() + " " + s.User.String()
+	case LinkUser:
+		return s.User.String() + " link=" + s.Link.IdentityProvider
+	case GrantRoles:
+		return fmt.Sprintf("%s%s %v", s.User, s.Group, s.Roles)
+	case RevokeRoles:
+		return fmt.Sprintf("%s%s %v", s.User, s.Group, s.Roles)
+	}
+	return ""
+}
+
+// Enables reports whether a step enables an account.
+func Enables(s Step) bool {
+	u, is := s.(UpdateUser)
+	return is && u.Update.Enabled != nil && *u.Update.Enabled
+}
+
+// ChangesRoles reports whether a step grants or revokes roles.
+func ChangesRoles(s Step) bool { return Is[GrantRoles](s) || Is[RevokeRoles](s) }
+
+// ChangesMembers reports whether a step changes a membership of a group.
+func ChangesMembers(s Step) bool { return Is[AddMember](s) || Is[RemoveMember](s) }
+
+// Deactivates reports whether a step takes its access from a user, or a part of that, and does nothing else.
+func Deactivates(s Step) bool {
+	switch s := s.(type) {
+	case EndSessions:
+		return true
+	case UpdateUser:
+		return slices.Equal(written(*s.Update), []string{"enabled"}) && !*s.Update.Enabled
+	default:
+		return false
+	}
+}
+
+// Value is what a step writes into a field of the user, by Keycloak's name: username, email, firstName or
+// lastName; "" for nothing.
+func Value(s Step, field string) string {
+	var values map[string]*string
+	switch s := s.(type) {
+	case CreateUser:
+		n := s.User
+		values = map[string]*string{"username": &n.Username, "email": &n.Email, "firstName": &n.FirstName, "lastName": &n.LastName}
+	case UpdateUser:
+		u := s.Update
+		values = map[string]*string{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName}
+	default:
+	}
+	if value := values[field]; value != nil {
+		return *value
+	}
+	return ""
+}
