@@ -35,6 +35,11 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, err
 	}
+	return r.currentGroup(id, group)
+}
+
+// currentGroup is a group that was read.
+func (r *request) currentGroup(id keycloak.GroupID, group keycloak.Group) (current, error) {
 	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
 }
@@ -44,7 +49,8 @@ func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (dir
 }
 
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
-	if !r.wall.TakesGroups() {
+	parent, err := r.wall.GroupParent()
+	if err != nil {
 		return planned{}, scim.Forbidden(codeNoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
@@ -63,7 +69,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (p
 		return planned{}, err
 	}
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
-	p, after := plan.ForNewGroup(r.Tenant.Party, state, r.wall.GroupParent(), idsOf(members), own, roles, time.Now())
+	p, after := plan.ForNewGroup(r.Tenant.Party, state, parent, idsOf(members), own, roles, time.Now())
 	if len(p) > 1 { // as for users
 		if err := k.s.lock(ctx, r, displayNameLock(state.Name)); err != nil {
 			return planned{}, err
@@ -164,17 +170,9 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err := hold(ctx, r, name); err != nil {
 		return nil, true, err
 	}
-	reads := r.wall.ConfinesGroups() || r.wall.HidesLeft() || !id.IsCanonical()
-	protected := r.wall.ProtectsGroup(id.String())
-	if reads || protected { // before the members, whose error would tell a foreign group from an absent one
-		cur, err := k.read(ctx, r)
-		if err != nil {
-			return nil, true, err
-		}
-		r.reads(cur)
-	}
-	if protected {
-		return nil, true, guard.ProtectedGroup(id.String())
+	reads, err := k.proveGroup(ctx, r, id) // before the members, whose error would tell a foreign group from an absent one
+	if err != nil {
+		return nil, true, err
 	}
 	p, _, err := k.planMembers(ctx, r, current{groupID: id}, m)
 	if err == nil && r.Tenant.Mapping.RolesFollowGroups() {
@@ -184,6 +182,27 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 		_, err = k.read(ctx, r)
 	}
 	return p, true, err
+}
+
+// proveGroup proves that a group is the tenant's and not protected, and reports whether it read the group for that.
+func (groupKind) proveGroup(ctx context.Context, r *request, id keycloak.GroupID) (read bool, err error) {
+	var group keycloak.Group
+	protected := r.wall.ProtectsGroup(id.String())
+	if protected || !id.IsCanonical() {
+		read = true
+		group, err = r.wall.Group(ctx, id)
+	} else {
+		group, read, err = r.wall.ProveGroup(ctx, id)
+	}
+	if read && err == nil {
+		var cur current
+		cur, err = r.currentGroup(id, group)
+		r.reads(cur)
+	}
+	if err == nil && protected {
+		err = guard.ProtectedGroup(id.String())
+	}
+	return read, err
 }
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.

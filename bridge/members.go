@@ -121,7 +121,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 // asks reports whether a member's id must be looked up. Else the change of the membership is the
 // check: Keycloak answers 404 to an id of nobody.
 func asks(r *request, id keycloak.UserID) bool {
-	return !id.IsCanonical() || !r.wall.RefusesStrangers() || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
+	return !id.IsCanonical() || !r.fitness.ProvesMembers(r.Tenant) || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
 }
 
 // ignored records members that the policy leaves as they are: counted and logged, never

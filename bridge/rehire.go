@@ -211,7 +211,7 @@ func (userKind) planLeaveAll(ctx context.Context, r *request, id keycloak.UserID
 	}
 	var p plan.Plan
 	for _, g := range groups {
-		if r.wall.ConfinesGroups() && !r.wall.Listed(g) {
+		if !r.wall.Shows(g) {
 			continue
 		}
 		group, err := r.wall.GroupID(g.ID)

@@ -102,10 +102,28 @@ func defaultGroups(r *request) []keycloak.GroupID {
 // shownDefaultGroups are the names of those among the tenant's groups.
 func shownDefaultGroups(r *request) []string {
 	var out []string
-	if !r.wall.ConfinesGroups() {
-		for _, group := range r.Tenant.Mapping.DefaultGroups {
-			out = append(out, path.Base(r.fitness.Resolved.GroupNames[group]))
+	resolved := r.fitness.Resolved
+	for _, group := range r.Tenant.Mapping.DefaultGroups {
+		at := resolved.GroupNames[group]
+		g := keycloak.Group{ID: resolved.Groups[group].String(), Name: path.Base(at), Path: at, ParentID: parentOf(r, at)}
+		if r.wall.Shows(g) {
+			out = append(out, g.Name)
 		}
 	}
 	return out
+}
+
+// parentOf is the id of the parent of a group with a path, "" for one of the top level. A parent that the mapping does
+// not name is no tenant's, so that its path serves.
+func parentOf(r *request, at string) string {
+	parent := path.Dir(at)
+	if parent == "/" {
+		return ""
+	}
+	for group, name := range r.fitness.Resolved.GroupNames {
+		if name == parent {
+			return r.fitness.Resolved.Groups[group].String()
+		}
+	}
+	return parent
 }

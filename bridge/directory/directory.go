@@ -45,7 +45,6 @@ type Source interface {
 	UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error)
 	ListUsers(ctx context.Context, first, limit int) (list []keycloak.User, all []string, err error)
 	CountUsers(ctx context.Context) (int, error)
-	MixesUsers() bool
 
 	GroupID(text string) (keycloak.GroupID, error)
 	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
@@ -55,7 +54,6 @@ type Source interface {
 	Listed(g keycloak.Group) bool
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
 	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, all []string, err error)
-	RefusesStrangers() bool
 	ProtectsGroup(id string) bool
 	ServiceAccount(id string) bool
 }

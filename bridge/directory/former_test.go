@@ -23,8 +23,6 @@ type slowSource struct {
 	running, most, searches *atomic.Int32
 }
 
-func (slowSource) MixesUsers() bool { return false }
-
 func (s slowSource) FindUsers(_ context.Context, q keycloak.UserQuery, _ int) ([]keycloak.User, error) {
 	if q.Attributes[0].Name == mapping.AttrKey {
 		return nil, nil

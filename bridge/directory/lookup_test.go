@@ -278,7 +278,8 @@ func TestAListWithOthersOnItIsTheIndexes(t *testing.T) {
 		n.crowd(30)
 		n.hidden["u0000"], n.hidden["u0017"] = true, true
 		d := directory.New(directory.Options{MaxMemory: 1 << 20})
-		got, err := d.Users(t.Context(), n.view(of, tenant.Fitness{}), directory.Query{Start: 11, Count: 10})
+		mixed := tenant.Fitness{Protected: &tenant.Protected{Mixed: map[string]bool{of.Organization.ID.String(): true}}}
+		got, err := d.Users(t.Context(), n.view(of, mixed), directory.Query{Start: 11, Count: 10})
 		want := []string{"u0011", "u0012", "u0013", "u0014", "u0015", "u0016", "u0018", "u0019", "u0020", "u0021"}
 		if err != nil || got.Total != 28 || !slices.Equal(idsOf(got.Resources), want) {
 			t.Errorf("%q of %d, %v", idsOf(got.Resources), got.Total, err)

@@ -18,7 +18,7 @@ type Member struct{ ID, Username string }
 // Members are the direct members of a group that was just read, by user name: from memory
 // where the realm has a feed that says who joins and leaves, else from Keycloak.
 func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([]Member, error) {
-	if !v.Source.RefusesStrangers() || v.Source.ProtectsGroup(id.String()) {
+	if !v.Fitness.ProvesMembers(v.Tenant) || v.Source.ProtectsGroup(id.String()) {
 		return ReadMembers(ctx, v.Source, id) // others see other members
 	}
 	ok, err := d.follow(ctx, v)

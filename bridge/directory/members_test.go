@@ -168,7 +168,7 @@ func TestMembersThatNoFeedTellsOfAreReadEachTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				x := newTeam(t, 2, 1<<24)
 				x.putGroup(keycloak.Group{ID: "locked", Name: "L"})
-				x.f.Feed, x.strangers = c.feed, c.strangers
+				x.f.Feed, x.of.Policy.OwnedOnly = c.feed, c.strangers
 				for range 3 {
 					later(time.Millisecond)
 					x.took()

@@ -33,8 +33,6 @@ type naive struct {
 	underWay func(op string)
 	// hidden are on Keycloak's pages and are no users.
 	hidden map[string]bool
-	// strangers says that Keycloak lets others than the tenant's users into groups.
-	strangers bool
 }
 
 func newNaive() *naive {
@@ -184,8 +182,6 @@ func (n *naive) CountUsers(ctx context.Context) (int, error) {
 	return len(n.users), nil
 }
 
-func (n *naive) MixesUsers() bool { return len(n.hidden) > 0 }
-
 func (*naive) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
 
 func (n *naive) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
@@ -279,8 +275,6 @@ func (n *naive) GroupMembers(ctx context.Context, id keycloak.GroupID, first, li
 	users, all := n.seen(page(byName(list), first, limit))
 	return users, all, nil
 }
-
-func (n *naive) RefusesStrangers() bool { return !n.strangers }
 
 func (*naive) ProtectsGroup(id string) bool { return id == "locked" }
 

@@ -33,7 +33,7 @@ func (u users) search() search {
 	return search{
 		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: u.d.shelvesOf(u.Tenant).users,
 		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
-		mixed: u.Source.MixesUsers(), federated: len(u.Fitness.Federations) > 0 && u.Tenant.Organization.ID.IsZero(),
+		mixed: u.Fitness.Protected.Mixes(u.Tenant.Organization.ID.String()), federated: len(u.Fitness.Federations) > 0 && u.Tenant.Organization.ID.IsZero(),
 	}
 }
 

@@ -24,8 +24,8 @@ func TestSecurity_43_OrganizationsThatWereFoundShareNoGroups(t *testing.T) {
 	fitness := tenant.Fitness{Resolved: mapping.Resolved{Groups: map[string]keycloak.GroupID{"/scim": parent}}}
 	for _, found := range []bool{false, true} {
 		of := &tenant.Tenant{Organization: tenant.Organization{ID: organization}, Mapping: &mapping.Mapping{GroupParent: "/scim"}, Found: found}
-		if got := guard.For(of, fitness, nil).TakesGroups(); got == found {
-			t.Errorf("found: %t has groups of the realm: %t", found, got)
+		if _, err := guard.For(of, fitness, nil).GroupParent(); (err == nil) == found {
+			t.Errorf("found: %t has groups of the realm: %v", found, err)
 		}
 	}
 }

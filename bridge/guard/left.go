@@ -13,7 +13,7 @@ import (
 // Keycloak counts and lists those too, so that a count or a page costs reading the groups of the
 // tenant's level, a call for every hundred.
 type presentGroups struct {
-	Groups
+	groups
 
 	party mapping.Party
 }
@@ -21,7 +21,7 @@ type presentGroups struct {
 func (w presentGroups) present(g keycloak.Group) bool { return !w.party.Left(g.Attributes) }
 
 func (w presentGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
-	g, err := w.Groups.Group(ctx, id)
+	g, err := w.groups.Group(ctx, id)
 	if err == nil && !w.present(g) {
 		return keycloak.Group{}, noGroup()
 	}
@@ -29,7 +29,7 @@ func (w presentGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak
 }
 
 func (w presentGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error) {
-	list, err := w.Groups.FindGroups(ctx, q, most)
+	list, err := w.groups.FindGroups(ctx, q, most)
 	return keep(list, w.present), err
 }
 
@@ -44,21 +44,27 @@ func (w presentGroups) CountGroups(ctx context.Context) (int, error) {
 }
 
 func (w presentGroups) all(ctx context.Context) ([]keycloak.Group, error) {
-	all, err := drain(math.MaxInt, func(first, limit int) ([]keycloak.Group, error) { return w.Groups.ListGroups(ctx, first, limit) })
+	all, err := drain(math.MaxInt, func(first, limit int) ([]keycloak.Group, error) { return w.groups.ListGroups(ctx, first, limit) })
 	return keep(all, w.present), err
 }
 
-func (w presentGroups) Listed(g keycloak.Group) bool { return w.present(g) && w.Groups.Listed(g) }
+func (w presentGroups) Listed(g keycloak.Group) bool { return w.present(g) && w.groups.Listed(g) }
 
 func (w presentGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
-	list, err := w.Groups.GroupsOf(ctx, id)
+	list, err := w.groups.GroupsOf(ctx, id)
 	return keep(list, w.present), err
 }
 
-func (w presentGroups) HidesLeft() bool { return true }
+func (w presentGroups) Shows(g keycloak.Group) bool { return w.present(g) && w.groups.Shows(g) }
+
+// ProveGroup always reads: one that left is nobody's, wherever it is.
+func (w presentGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
+	g, err = w.Group(ctx, id)
+	return g, true, err
+}
 
 func (w presentGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
-	list, err := w.Groups.FindGroups(ctx, keycloak.GroupQuery{Search: name}, math.MaxInt)
+	list, err := w.groups.FindGroups(ctx, keycloak.GroupQuery{Search: name}, math.MaxInt)
 	i := slices.IndexFunc(list, func(g keycloak.Group) bool { return g.Name == name && !w.present(g) })
 	if err != nil || i < 0 {
 		return keycloak.Group{}, false, err

@@ -34,14 +34,15 @@ func (noGroups) GroupMembers(context.Context, keycloak.GroupID, int, int) ([]key
 	return nil, nil, noGroup()
 }
 
-func (noGroups) ConfinesGroups() bool          { return true }
-func (noGroups) RefusesStrangers() bool        { return false }
-func (noGroups) TakesGroups() bool             { return false }
-func (noGroups) GroupParent() keycloak.GroupID { return keycloak.GroupID{} }
+func (noGroups) Shows(keycloak.Group) bool { return false }
+
+func (noGroups) ProveGroup(context.Context, keycloak.GroupID) (keycloak.Group, bool, error) {
+	return keycloak.Group{}, true, noGroup()
+}
+
+func (noGroups) GroupParent() (keycloak.GroupID, error) { return keycloak.GroupID{}, ErrNoGroups }
 
 // LeftGroup: no group is told from the others, see presentGroups.
 func (noGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }
-
-func (noGroups) HidesLeft() bool { return false }

@@ -66,8 +66,6 @@ func (w organizationUsers) ListUsers(ctx context.Context, first, limit int) ([]k
 	return members, ids(list), err
 }
 
-func (w organizationUsers) MixesUsers() bool { return w.protected.Mixes(w.id.String()) }
-
 func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountOrganizationMembers(ctx, w.id)
 }
@@ -170,14 +168,17 @@ func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupI
 	return members, ids(list), err
 }
 
-func (organizationGroups) ConfinesGroups() bool            { return true }
-func (organizationGroups) RefusesStrangers() bool          { return true }
-func (organizationGroups) TakesGroups() bool               { return true }
-func (w organizationGroups) GroupParent() keycloak.GroupID { return w.id.TopLevel() }
+// Shows: the groups below those of the top level are no groups of the tenant's.
+func (w organizationGroups) Shows(g keycloak.Group) bool { return w.Listed(g) }
+
+func (w organizationGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
+	g, err = w.Group(ctx, id)
+	return g, true, err
+}
+
+func (w organizationGroups) GroupParent() (keycloak.GroupID, error) { return w.id.TopLevel(), nil }
 
 // LeftGroup: no group is told from the others, see presentGroups.
 func (organizationGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }
-
-func (organizationGroups) HidesLeft() bool { return false }

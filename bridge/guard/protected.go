@@ -57,13 +57,13 @@ func (e KeptError) Error() string {
 // the id, and leaves the user out of a search for several ids. A search for the user name finds the
 // user all the same (measured on 26.6 and 26.7). The last look at the realm knows the name.
 type shownUsers struct {
-	Users
+	users
 
 	protected *tenant.Protected
 }
 
 func (w shownUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User, error) {
-	u, err := w.Users.User(ctx, id)
+	u, err := w.users.User(ctx, id)
 	if keycloak.KindOf(err) == keycloak.Denied && w.protected.Name(id.String()) != "" {
 		var list []keycloak.User
 		if list, err = w.kept(ctx, []string{id.String()}); err == nil && len(list) == 0 {
@@ -84,7 +84,7 @@ func (w shownUsers) kept(ctx context.Context, ids []string) ([]keycloak.User, er
 		if name == "" {
 			continue
 		}
-		list, err := w.Users.FindUsers(ctx, keycloak.UserQuery{Username: name}, page)
+		list, err := w.users.FindUsers(ctx, keycloak.UserQuery{Username: name}, page)
 		if err != nil {
 			return nil, err
 		}
@@ -94,17 +94,17 @@ func (w shownUsers) kept(ctx context.Context, ids []string) ([]keycloak.User, er
 }
 
 func (w shownUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
-	list, err := w.Users.FindUsers(ctx, q, most)
+	list, err := w.users.FindUsers(ctx, q, most)
 	return each(list, w.shown), err
 }
 
 func (w shownUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak.User, []string, error) {
-	list, all, err := w.Users.ListUsers(ctx, first, limit)
+	list, all, err := w.users.ListUsers(ctx, first, limit)
 	return each(list, w.shown), all, err
 }
 
 func (w shownUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
-	list, err := w.Users.UsersByID(ctx, ids)
+	list, err := w.users.UsersByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (w shownUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.Use
 }
 
 func (w shownUsers) Prove(ctx context.Context, ids []string) ([]Member, []string, error) {
-	known, unknown, err := w.Users.Prove(ctx, ids)
+	known, unknown, err := w.users.Prove(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,40 +139,43 @@ func (w shownUsers) shown(u keycloak.User) keycloak.User {
 	return keycloak.User{ID: u.ID, Username: u.Username, Enabled: mapping.Enabled(u), Created: u.Created}
 }
 
+// ProtectsUser reports whether SCIM may not write to a user, as of the last look at the realm.
 func (w shownUsers) ProtectsUser(id string) bool {
 	return w.protected.User(id) || w.protected.Delegate(id)
 }
 
+// Deactivates reports whether a protected user can be deactivated nevertheless.
 func (w shownUsers) Deactivates(id string) bool { return w.protected.Delegate(id) }
 
+// ServiceAccount reports whether an id is that of a service account, which is no user.
 func (w shownUsers) ServiceAccount(id string) bool { return w.protected.ServiceAccount(id) }
 
 // shownGroups shows of a protected group its name, and not who is in it.
 type shownGroups struct {
-	Groups
+	groups
 
 	protected *tenant.Protected
 	c         *keycloak.Client
 }
 
 func (w shownGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
-	g, err := w.Groups.Group(ctx, id)
+	g, err := w.groups.Group(ctx, id)
 	return w.shown(g), err
 }
 
 func (w shownGroups) FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error) {
-	list, err := w.Groups.FindGroups(ctx, q, most)
+	list, err := w.groups.FindGroups(ctx, q, most)
 	return each(list, w.shown), err
 }
 
 func (w shownGroups) ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
-	list, err := w.Groups.ListGroups(ctx, first, limit)
+	list, err := w.groups.ListGroups(ctx, first, limit)
 	return each(list, w.shown), err
 }
 
 // GroupsOf reads on about a protected user, so that one of another tenant answers as nobody.
 func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
-	list, err := w.Groups.GroupsOf(ctx, id)
+	list, err := w.groups.GroupsOf(ctx, id)
 	if keycloak.KindOf(err) == keycloak.Denied && w.protected.Name(id.String()) != "" {
 		return nil, nil
 	}
@@ -183,15 +186,20 @@ func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 }
 
 func (w shownGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
-	g, ok, err := w.Groups.LeftGroup(ctx, name)
+	g, ok, err := w.groups.LeftGroup(ctx, name)
 	return w.shown(g), ok, err
+}
+
+func (w shownGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
+	g, read, err = w.groups.ProveGroup(ctx, id)
+	return w.shown(g), read, err
 }
 
 func (w shownGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {
 	if w.protected.Group(id.String()) {
 		return nil, nil, nil
 	}
-	return w.Groups.GroupMembers(ctx, id, first, limit)
+	return w.groups.GroupMembers(ctx, id, first, limit)
 }
 
 func (w shownGroups) shown(g keycloak.Group) keycloak.Group {
@@ -201,8 +209,10 @@ func (w shownGroups) shown(g keycloak.Group) keycloak.Group {
 	return keycloak.Group{ID: g.ID, Name: g.Name, Path: g.Path, ParentID: g.ParentID, SubGroupCount: g.SubGroupCount, Organization: g.Organization}
 }
 
+// ProtectsGroup reports whether SCIM may not write to a group, as of the last look at the realm.
 func (w shownGroups) ProtectsGroup(id string) bool { return w.protected.Group(id) }
 
+// KeepsGroup reports whether a group must keep its name and its place. Its members may change.
 func (w shownGroups) KeepsGroup(id string) bool { return w.protected.Keeps(id) }
 
 func each[T any](list []T, of func(T) T) []T {

@@ -67,9 +67,6 @@ func (w realmUsers) ListUsers(ctx context.Context, first, limit int) ([]keycloak
 	return own, ids(list), err
 }
 
-// MixesUsers: Keycloak lists no service accounts of its own accord, and owns none to a tenant.
-func (realmUsers) MixesUsers() bool { return false }
-
 func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountUsers(ctx, w.criteria()...)
 }
@@ -131,14 +128,14 @@ type realmGroups struct {
 	tenant string           // its path
 	parent keycloak.GroupID // below which the tenant's groups live; zero for the top level
 	named  bool             // whether the tenant's mapping names a parent
-	users  Users            // whose memberships are the tenant's; nil for everybody's
+	users  users            // whose memberships are the tenant's; nil for everybody's
 }
 
 func (realmGroups) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
 
 func (w realmGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
 	group, err := w.c.Group(ctx, id)
-	if err == nil && !w.inScope(group) {
+	if err == nil && !w.Shows(group) {
 		err = noGroup()
 	}
 	if err != nil {
@@ -215,9 +212,12 @@ func (w realmGroups) Listed(g keycloak.Group) bool {
 	return !w.nowhere() && g.ParentID == w.parent.String() && !w.protected.OthersParent(g.ID, w.tenant)
 }
 
-// inScope: who has the realm's groups alone has those of all levels, though a list shows the
+// Shows: who has the realm's groups alone has those of all levels, though a list shows the
 // top level. Another tenant's groups are at no level of others.
-func (w realmGroups) inScope(g keycloak.Group) bool { return !w.ConfinesGroups() || w.Listed(g) }
+func (w realmGroups) Shows(g keycloak.Group) bool { return !w.confined() || w.Listed(g) }
+
+// confined reports whether the tenant's groups are only some of the realm's.
+func (w realmGroups) confined() bool { return w.named || w.beside() }
 
 // beside reports whether other tenants have groups of the realm below parents of theirs.
 func (w realmGroups) beside() bool {
@@ -246,7 +246,7 @@ func (w realmGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 	if err == nil && w.protected.ServiceAccount(id.String()) {
 		return nil, noUser("list groups of user")
 	}
-	return keep(groups, w.inScope), err
+	return keep(groups, w.Shows), err
 }
 
 func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) ([]keycloak.User, []string, error) {
@@ -261,14 +261,22 @@ func (w realmGroups) GroupMembers(ctx context.Context, id keycloak.GroupID, firs
 	return members, ids(list), err
 }
 
-func (w realmGroups) ConfinesGroups() bool          { return w.named || w.beside() }
-func (w realmGroups) RefusesStrangers() bool        { return w.users == nil }
-func (w realmGroups) TakesGroups() bool             { return !w.nowhere() }
-func (w realmGroups) GroupParent() keycloak.GroupID { return w.parent }
+func (w realmGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
+	if !w.confined() {
+		return keycloak.Group{}, false, nil
+	}
+	g, err = w.Group(ctx, id)
+	return g, true, err
+}
+
+func (w realmGroups) GroupParent() (keycloak.GroupID, error) {
+	if w.nowhere() {
+		return keycloak.GroupID{}, ErrNoGroups
+	}
+	return w.parent, nil
+}
 
 // LeftGroup: no group is told from the others, see presentGroups.
 func (realmGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }
-
-func (realmGroups) HidesLeft() bool { return false }

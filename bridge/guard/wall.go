@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -12,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Users are the users that one tenant may see. Whatever id or value a client names, what
+// users are the users that one tenant may see. Whatever id or value a client names, what
 // comes back is the tenant's; what is not is absent: NotFound, or not in the list.
-type Users interface {
+type users interface {
 	// User reads a user.
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
 	// FindUsers reads the users that match a query by user name, address or attributes, most
@@ -27,14 +28,12 @@ type Users interface {
 	ListUsers(ctx context.Context, first, limit int) (list []keycloak.User, all []string, err error)
 	// CountUsers counts all who are on the pages of ListUsers.
 	CountUsers(ctx context.Context) (int, error)
-	// MixesUsers reports whether there are others than users among those.
-	MixesUsers() bool
 	// Prove finds out which ids are those of users, in their order, and which are not.
 	Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error)
 }
 
-// Groups are the groups that one tenant may see, as Users are its users.
-type Groups interface {
+// groups are the groups that one tenant may see, as users are its users.
+type groups interface {
 	// GroupID makes an id of hostile text, or fails with keycloak.ErrInvalidID.
 	GroupID(text string) (keycloak.GroupID, error)
 	// Group reads a group.
@@ -52,52 +51,27 @@ type Groups interface {
 	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
 	// LeftGroup finds the group of a name that left the tenant; ok is false when there is none.
 	LeftGroup(ctx context.Context, name string) (g keycloak.Group, ok bool, err error)
-	// HidesLeft reports whether groups that left the tenant are none of its groups. Else none leaves,
-	// and one that left before is a group as any.
-	HidesLeft() bool
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
 	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name: the
 	// users on it, and the ids of all who are. It does not ask whose the group is: its id must
-	// be one that Group or a list gave, unless ConfinesGroups is false.
+	// be one that Group, ProveGroup or a list gave.
 	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, all []string, err error)
-	// ConfinesGroups reports whether the tenant's groups are only some of those that its
-	// calls reach by id.
-	ConfinesGroups() bool
-	// RefusesStrangers reports whether Keycloak itself refuses a member who is no user of
-	// the tenant, as one that does not exist.
-	RefusesStrangers() bool
-	// TakesGroups reports whether the tenant can have groups at all.
-	TakesGroups() bool
-	// GroupParent is below which new groups are made.
-	GroupParent() keycloak.GroupID
+	// ProveGroup reads a group that is to be changed, where the tenant's calls would reach another's by its id; read is
+	// false where none but a group of the tenant's can have it, or nobody has.
+	ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error)
+	// Shows reports whether a group that was read is the tenant's, be it in the list or below one.
+	Shows(g keycloak.Group) bool
+	// GroupParent is below which new groups are made, or fails with ErrNoGroups.
+	GroupParent() (keycloak.GroupID, error)
 }
 
-// Protection says what SCIM may not write, as of the last look at the realm.
-type Protection interface {
-	ProtectsUser(id string) bool
-	// Deactivates reports whether a protected user can be deactivated nevertheless.
-	Deactivates(id string) bool
-	ProtectsGroup(id string) bool
-	// KeepsGroup reports whether a group must keep its name and its place. Its members may
-	// change.
-	KeepsGroup(id string) bool
-	// ProtectedMembers are the ids of members of a group whom SCIM may not write, whether the tenant
-	// sees them or not; none when there are none.
-	ProtectedMembers(ctx context.Context, id keycloak.GroupID) ([]string, error)
-	// ServiceAccount reports whether an id is that of a service account, which is no user.
-	ServiceAccount(id string) bool
-}
+// ErrNoGroups is that a tenant can have no groups.
+var ErrNoGroups = errors.New("the tenant has no place for groups")
 
 // Wall is all that one tenant can read of its realm. Who reads through a Wall cannot forget
 // to ask whose something is, GroupMembers apart, and sees of what is protected its name alone.
-type Wall interface {
-	Users
-	Groups
-	Protection
-}
-
-type wall struct {
+type Wall struct {
 	shownUsers
 	shownGroups
 }
@@ -108,29 +82,31 @@ func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	if !t.Policy.Deletes() {
 		groups = presentGroups{groups, t.Party}
 	}
-	return wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected, c}}
+	return Wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected, c}}
 }
 
 // reach is what a tenant reaches, protected or not.
-func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (Users, Groups) {
-	p := people{c, f.Protected}
-	groups := realmGroups{people: p, tenant: t.Path, parent: f.Resolved.Groups[t.Mapping.GroupParent], named: t.Mapping.GroupParent != ""}
-	o := t.Organization.ID
+func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (users, groups) {
+	p, o := people{c, f.Protected}, t.Organization.ID
+	var users users = realmUsers{people: p}
 	switch {
-	case !o.IsZero() && f.OrganizationGroups:
-		return organizationUsers{p, o}, organizationGroups{p, o}
-	case !o.IsZero() && (groups.parent.IsZero() || t.Found): // who was found shares its mapping with others
-		return organizationUsers{p, o}, noGroups{}
 	case !o.IsZero():
-		users := organizationUsers{p, o}
-		groups.users = shownUsers{users, f.Protected}
-		return users, groups
+		users = organizationUsers{p, o}
 	case t.Policy.OwnedOnly:
-		users := realmUsers{p, t.Party.Key}
-		groups.users = shownUsers{users, f.Protected}
-		return users, groups
+		users = realmUsers{p, t.Party.Key}
 	}
-	return realmUsers{people: p}, groups
+	switch f.GroupPlace(t) {
+	case tenant.InTheOrganization:
+		return users, organizationGroups{p, o}
+	case tenant.Nowhere:
+		return users, noGroups{}
+	case tenant.InTheRealm:
+	}
+	groups := realmGroups{people: p, tenant: t.Path, parent: f.Resolved.Groups[t.Mapping.GroupParent], named: t.Mapping.GroupParent != ""}
+	if !f.ProvesMembers(t) {
+		groups.users = shownUsers{users, f.Protected}
+	}
+	return users, groups
 }
 
 // Member is a user that may be a member of a group.
@@ -177,7 +153,7 @@ func keep[T any](list []T, wanted func(T) bool) []T {
 }
 
 // proved are the users of a list that a tenant may see, as User reads them, in their order.
-func proved(ctx context.Context, users Users, list []keycloak.User) ([]keycloak.User, error) {
+func proved(ctx context.Context, users users, list []keycloak.User) ([]keycloak.User, error) {
 	found := make([]*keycloak.User, len(list))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)

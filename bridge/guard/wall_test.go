@@ -65,7 +65,7 @@ func TestEveryVerbAboutUsersSeesTheTenantsAlone(t *testing.T) {
 			if len(asked) != 7 {
 				t.Errorf("%d ways found somebody, want 7", len(asked))
 			}
-			if n, err := wall.CountUsers(t.Context()); err != nil || n < len(want) || !wall.MixesUsers() && n != len(want)+w.mixed(k) {
+			if n, err := wall.CountUsers(t.Context()); err != nil || n < len(want) || !k.fitness.Protected.Mixes(k.tenant.Organization.ID.String()) && n != len(want)+w.mixed(k) {
 				t.Errorf("CountUsers = %d, %v, want %d", n, err, len(want))
 			}
 		})
@@ -283,27 +283,34 @@ func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
 	w := newWorld(t)
 	scimID := w.realmGroup(scimRoot)
 	type facts struct {
-		Takes, Confines, RefusesStrangers, HidesLeft bool
-		Parent                                       keycloak.GroupID
-		Left                                         bool // whether the group that left is found as one
-		Nested                                       []string
+		Takes, Proves, ProvesMembers bool // whether it has groups, reads one before a blind change, and whether Keycloak proves members
+		Parent                       keycloak.GroupID
+		Left                         bool // whether the group that left is found as one
+		Nested                       []string
 	}
 	for name, want := range map[string]facts{
-		"a realm":                              {Takes: true, RefusesStrangers: true, Nested: []string{top, scimRoot, twoRoot, inScim}},
+		"a realm":                              {Takes: true, ProvesMembers: true, Nested: []string{top, scimRoot, twoRoot, inScim}},
 		"a realm, what it owns":                {Takes: true, Nested: []string{top, scimRoot, twoRoot, inScim}},
-		"a realm, below a parent":              {Takes: true, Confines: true, RefusesStrangers: true, Parent: scimID, Nested: []string{inScim}},
-		"a realm, beside another tenant":       {Takes: true, Confines: true, RefusesStrangers: true, Nested: []string{top, scimRoot}},
-		"a realm whose groups leave":           {Takes: true, RefusesStrangers: true, HidesLeft: true, Left: true, Nested: []string{top, scimRoot, twoRoot, inScim}},
-		"a realm whose parent is not known":    {Confines: true, RefusesStrangers: true},
-		"an organization":                      {Takes: true, Confines: true, RefusesStrangers: true, Parent: w.acme.TopLevel(), Nested: []string{guild}},
-		"an organization, groups of the realm": {Takes: true, Confines: true, Parent: scimID, Nested: []string{inScim}},
-		"an organization without groups":       {Confines: true},
+		"a realm, below a parent":              {Takes: true, Proves: true, ProvesMembers: true, Parent: scimID, Nested: []string{inScim}},
+		"a realm, beside another tenant":       {Takes: true, Proves: true, ProvesMembers: true, Nested: []string{top, scimRoot}},
+		"a realm whose groups leave":           {Takes: true, Proves: true, ProvesMembers: true, Left: true, Nested: []string{top, scimRoot, twoRoot, inScim}},
+		"a realm whose parent is not known":    {Proves: true, ProvesMembers: true},
+		"an organization":                      {Takes: true, Proves: true, ProvesMembers: true, Parent: w.acme.TopLevel(), Nested: []string{guild}},
+		"an organization, groups of the realm": {Takes: true, Proves: true, Parent: scimID, Nested: []string{inScim}},
+		"an organization without groups":       {Proves: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := w.kinds()[name]
 			wall := w.wall(k)
-			got := facts{Takes: wall.TakesGroups(), Confines: wall.ConfinesGroups(), RefusesStrangers: wall.RefusesStrangers(), HidesLeft: wall.HidesLeft(), Parent: wall.GroupParent()}
+			got := facts{ProvesMembers: k.fitness.ProvesMembers(k.tenant)}
+			parent, err := wall.GroupParent()
+			if got.Parent, got.Takes = parent, err == nil; err != nil && !errors.Is(err, guard.ErrNoGroups) {
+				t.Error(err)
+			}
+			if _, got.Proves, err = wall.ProveGroup(t.Context(), try(wall.GroupID(absentID)).must(t)); got.Proves != (keycloak.KindOf(err) == keycloak.NotFound) {
+				t.Errorf("ProveGroup of an absent one = %t, %v", got.Proves, err)
+			}
 			g, left, err := wall.LeftGroup(t.Context(), departed)
 			if got.Left = left; err != nil || left && g.ID != w.groups[departed] {
 				t.Errorf("LeftGroup = %+v, %v", g, err)

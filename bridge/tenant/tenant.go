@@ -173,6 +173,41 @@ type Fitness struct {
 	Federations map[string]keycloak.Federation
 }
 
+// GroupPlace is where the groups of a tenant are.
+type GroupPlace int
+
+// The places of groups.
+const (
+	Nowhere           GroupPlace = iota // it can have none
+	InTheRealm                          // all of its groups, or those below the mapping's parent
+	InTheOrganization                   // Keycloak 26.6 and newer
+)
+
+// GroupPlace is where the groups of a tenant are: of an organization in the organization, where the server has such
+// groups, else below the mapping's parent, unless the tenant was found and so shares its mapping with others.
+func (f Fitness) GroupPlace(t *Tenant) GroupPlace {
+	switch organization := !t.Organization.ID.IsZero(); {
+	case organization && f.OrganizationGroups:
+		return InTheOrganization
+	case organization && (t.Found || f.Resolved.Groups[t.Mapping.GroupParent].IsZero()):
+		return Nowhere
+	}
+	return InTheRealm
+}
+
+// ProvesMembers reports whether Keycloak itself takes none but users of the tenant for members of its groups, so that
+// nobody has to look for that, and all who reach a group see the same members of it.
+func (f Fitness) ProvesMembers(t *Tenant) bool {
+	switch f.GroupPlace(t) {
+	case InTheOrganization:
+		return true
+	case InTheRealm:
+		return t.Organization.ID.IsZero() && !t.Policy.OwnedOnly
+	case Nowhere:
+	}
+	return false
+}
+
 // Trouble says why the tenant answers nothing, or writes nothing; "" when it does both.
 func (f Fitness) Trouble() string {
 	if f.Problem == "" && f.Protected != nil && f.Protected.Unknown != "" {
