@@ -276,14 +276,18 @@ func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, 
 
 // refusalOf says why an account or a group cannot be adopted. It is false for an error that is not about this one
 // alone, such as an outage.
-func refusalOf(err error) (string, bool) {
+func (r *request) refusalOf(err error) (string, bool) {
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return "it is protected: it " + protected.Why, true
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
 		return damaged.Error(), true
 	}
-	if told, ok := errors.AsType[*scim.Error](err); ok && told.Status < 500 {
+	told, ok := errors.AsType[*scim.Error](err)
+	if refused, is := errors.AsType[guard.Error](err); is {
+		told, ok = r.refusedByWall(refused), true
+	}
+	if ok && told.Status < 500 {
 		return told.Detail, true
 	}
 	switch keycloak.KindOf(err) {

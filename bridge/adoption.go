@@ -181,7 +181,7 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 	if err == nil && ch.op != "" { // else it is refused, or nothing is to be given back
 		_, err = a.s.apply(ctx, r, &ch)
 	}
-	if refused, ok := refusalOf(err); ok {
+	if refused, ok := r.refusalOf(err); ok {
 		return Adoption{Type: out.Type, ID: out.ID, Name: out.Name, Outcome: Refused, Reason: refused}, nil
 	}
 	return out, err

@@ -21,7 +21,7 @@ import (
 // about it.
 func (s *Service) fail(r *request, err error) error { return r.about(s.scimError(r, err)) }
 
-// scimError is the one place where Keycloak's errors are translated.
+// scimError is the one place where the errors of Keycloak and of the rooms below are translated.
 func (s *Service) scimError(r *request, err error) *scim.Error {
 	if scimErr, ok := errors.AsType[*scim.Error](err); ok {
 		return scimErr
@@ -29,16 +29,11 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
 		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged), Cause: err}
 	}
-	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
-		return r.forbidden(protected)
+	if refused, ok := errors.AsType[guard.Error](err); ok {
+		return r.refusedByWall(refused)
 	}
-	if kept, ok := errors.AsType[guard.KeptError](err); ok {
-		out := scim.Forbidden(codeGroupKept, "nothing was changed: the group %s must keep its name and its place, since the operator's configuration names it or one below it; change its members alone, or have the operator change the rest", r.shown(endpointGroups, kept.ID))
-		out.Cause = kept
+	if out := r.notFoundYet(err); out != nil {
 		return out
-	}
-	if role, ok := errors.AsType[guard.RoleError](err); ok {
-		return unfit(role)
 	}
 	if kcErr, ok := errors.AsType[*keycloak.Error](err); ok {
 		if out := r.federatedFailure(kcErr, err); out != nil {
@@ -55,18 +50,6 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 		return unavailable(0, err)
 	}
 	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside this endpoint; ask the operator of this endpoint, whose log has the reason", Cause: err}
-}
-
-// forbidden answers a write to who is protected.
-func (r *request) forbidden(e guard.ProtectedError) *scim.Error {
-	remedy := "leave them out, or have them changed in Keycloak"
-	if e.Delegate {
-		remedy = "have it changed in Keycloak, or deactivate it with a request that changes active alone"
-	}
-	out := scim.Forbidden(codeProtected, "nothing was changed: SCIM cannot change administrators of Keycloak, the groups that make one, and what the operator protects: %s; %s",
-		r.shownAll(e.IDs, e.Resource), remedy)
-	out.Cause = e
-	return out
 }
 
 // translate words an error of Keycloak, by its kind. err is what it came in.

@@ -26,7 +26,7 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 		return "", nil
 	}
 	err = s.writeKey(ctx, r)
-	if refused, ok := refusalOf(err); ok {
+	if refused, ok := r.refusalOf(err); ok {
 		return "its externalId gets no look-up key: " + refused, nil
 	}
 	return "its externalId gets a look-up key", err

@@ -72,7 +72,7 @@ func (r *request) shownAll(ids []string, resourceType string) string {
 // aboutTheResource are the codes of errors about the resource that a request writes.
 var aboutTheResource = []scim.Code{
 	mapping.CodeNotOwned, codeNotCreatedHere, codeSharedAccount, codeManagedMember, codeAdoption, codeFederated, codeFederationKeeps,
-	codeGroupNotCreatedHere, codeSubgroups, guard.CodeHeld,
+	codeGroupNotCreatedHere, codeSubgroups, codeHeld,
 }
 
 // about has an error begin with the name of the resource that it is about. A creation's is known by what was sent.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -170,7 +169,7 @@ func TestADryRunRemovesNobody(t *testing.T) {
 
 func held(err error) bool {
 	told, is := errors.AsType[*scim.Error](err)
-	return is && told.Code == guard.CodeHeld
+	return is && told.Code == "removal-held"
 }
 
 // TestWhatIsWrittenIsInTheNextList that comes from an index, however short ago the index was made.

@@ -39,4 +39,5 @@ const (
 const (
 	CodeSort              Code = "sort-wrong"
 	CodeFilterUnsupported Code = "filter-unsupported"
+	CodeFilterTooWide     Code = "filter-too-wide"
 )

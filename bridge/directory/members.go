@@ -68,7 +68,7 @@ func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member
 			return byUsername(out), nil
 		}
 		if !w.steady(0) {
-			return nil, unsteady("members were removed faster than they could be read")
+			return nil, UnsteadyError{"members were removed faster than they could be read"}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +40,7 @@ func newScan(x *shelf, s search) *scan {
 		case err == nil && x.outdated == outdated:
 			x.scannedAt = began
 		case err == nil: // what was read may be older than what is not known
-		case tooMany(err):
+		case errors.Is(err, ErrIndexFull):
 			x.refusedAt = began
 			x.empty()
 		}
@@ -108,7 +109,7 @@ func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
 		}
 		sc.total.Store(int64(max(total, w.len()))) // Keycloak's count lacks users of a directory that it does not copy
 	}
-	return nil, unsteady("resources were deleted faster than they could be searched")
+	return nil, UnsteadyError{"resources were deleted faster than they could be searched"}
 }
 
 func idsOf(items []item) []string {
@@ -126,7 +127,7 @@ func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]
 	x.mu.Lock()
 	if x.dropped {
 		x.mu.Unlock()
-		return nil, unsteady("the endpoint was configured anew while it was searched")
+		return nil, UnsteadyError{"the endpoint was configured anew while it was searched"}
 	}
 	width := 1
 	if x.waiting > 0 {
@@ -152,7 +153,7 @@ func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]
 	}
 	x.put(began, nil, items)
 	if x.d.used.Load() > x.d.options.MaxMemory {
-		return nil, s.refuse()
+		return nil, ErrIndexFull
 	}
 	return parts, nil
 }

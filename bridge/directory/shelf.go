@@ -2,10 +2,7 @@ package directory
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -294,7 +291,7 @@ func (x *shelf) scanned(ctx context.Context, s search, follows bool) error {
 	now := x.d.options.Now()
 	if !x.refusedAt.IsZero() && now.Sub(x.refusedAt) < refusedFor {
 		x.mu.Unlock()
-		return s.refuse()
+		return ErrIndexFull
 	}
 	x.usedAt = now
 	most, age := x.mostAge(), now.Sub(x.scannedAt)
@@ -359,14 +356,8 @@ func (x *shelf) dropIdle() {
 	}
 }
 
-// ErrIndexing is why an answer has to wait for an index that is being made.
-var ErrIndexing = errors.New("the index is being made")
-
 // underWay says how far a scan is.
 func (sc *scan) underWay() error {
-	const again = 15
-	return &scim.Error{
-		Code: codeIndexing, Status: http.StatusServiceUnavailable, RetryAfter: again, Cause: ErrIndexing,
-		Detail: fmt.Sprintf("the answer needs an index of all resources, which is being made: %d of %d are read; try again", sc.read.Load(), sc.total.Load()),
-	}
+	const again = 15 * time.Second
+	return IndexingError{Read: sc.read.Load(), Total: sc.total.Load(), RetryAfter: again}
 }

@@ -2,10 +2,7 @@ package directory
 
 import (
 	"hash/maphash"
-	"net/http"
 	"slices"
-
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 const (
@@ -61,9 +58,4 @@ func (w *walk) join(ids []string, last bool) (done bool) {
 // every offset, would have it go on for ever.
 func (w *walk) steady(counted int) bool {
 	return w.steps < maxSteps+stepsEach*max(counted, min(w.furthest, w.len()))/w.page
-}
-
-// unsteady is what changed too much for an answer.
-func unsteady(why string) error {
-	return &scim.Error{Code: codeUnsteady, Status: http.StatusServiceUnavailable, RetryAfter: 1, Detail: why + "; try again"}
 }

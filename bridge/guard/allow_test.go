@@ -13,7 +13,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // verdict is what Allow says of a plan, in a word.
@@ -21,7 +20,7 @@ func verdict(err error) string {
 	protected, isProtected := errors.AsType[guard.ProtectedError](err)
 	_, isKept := errors.AsType[guard.KeptError](err)
 	_, isRole := errors.AsType[guard.RoleError](err)
-	told, isTold := errors.AsType[*scim.Error](err)
+	_, isPath := errors.AsType[guard.PathError](err)
 	switch {
 	case err == nil:
 		return "allowed"
@@ -33,8 +32,8 @@ func verdict(err error) string {
 		return "kept"
 	case isRole:
 		return "a role"
-	case isTold:
-		return string(told.Code)
+	case isPath:
+		return "a path of a permission"
 	}
 	return string(keycloak.KindOf(err))
 }
@@ -126,16 +125,16 @@ func TestNoVerbTakesAProtectedGroupAway(t *testing.T) {
 		"change a group that is named":       {plan.UpdateGroup{Group: group(scimRoot), Update: &keycloak.GroupUpdate{Attributes: map[string][]string{}}}, "allowed"},
 		"join a group that is named":         {plan.AddMember{User: w.user(free), Group: w.realmGroup(scimRoot)}, "allowed"},
 		"make a group":                       {created("x", root), "allowed"},
-		"make a group of a permission":       {created("admins", root), "name-reserved"},
+		"make a group of a permission":       {created("admins", root), "a path of a permission"},
 		"make one that goes on like it":      {created("adminstrators", root), "allowed"},
-		"make one by its prefix":             {created("helpers-of-acme", root), "name-reserved"},
-		"make one below the parent":          {created("ops", w.realmGroup(scimRoot)), "name-reserved"},
+		"make one by its prefix":             {created("helpers-of-acme", root), "a path of a permission"},
+		"make one below the parent":          {created("ops", w.realmGroup(scimRoot)), "a path of a permission"},
 		"make another below it":              {created("dev", w.realmGroup(scimRoot)), "allowed"},
 		"make one of an organization":        {created("admins", w.acme.TopLevel()), "allowed"},
-		"rename a group to one":              {renamed(top, "admins"), "name-reserved"},
-		"rename a group below the parent":    {renamed(inScim, "ops"), "name-reserved"},
+		"rename a group to one":              {renamed(top, "admins"), "a path of a permission"},
+		"rename a group below the parent":    {renamed(inScim, "ops"), "a path of a permission"},
 		"rename a group below another":       {renamed(inTwo, "ops"), "allowed"},
-		"rename a group to what is above it": {renamed(top, "scim"), "name-reserved"},
+		"rename a group to what is above it": {renamed(top, "scim"), "a path of a permission"},
 	} {
 		if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{c.step}, nil)); got != c.want {
 			t.Errorf("to %s is %s, want %s", name, got, c.want)

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // Brake holds a mass deprovisioning: it lets each tenant remove so many of its users within a
@@ -22,7 +20,7 @@ type Brake struct {
 // NewBrake makes a Brake over a clock and what is known of removals.
 func NewBrake(now func() time.Time, l Ledger) *Brake { return &Brake{now: now, ledger: l} }
 
-// Remove counts that a tenant takes its access from a user, or is a *scim.Error with 503. One
+// Remove counts that a tenant takes its access from a user, or is a HeldError. One
 // whom the tenant made within the window does not count, nor does one twice. count counts the users of the
 // tenant, once a window.
 func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
@@ -75,24 +73,10 @@ func (r *Removals) held(t *tenant.Tenant, now time.Time, most int) error {
 			first = at
 		}
 	}
-	return &scim.Error{
-		Code: CodeHeld, Status: http.StatusServiceUnavailable, RetryAfter: int(first.Add(time.Duration(window)).Sub(now).Seconds()) + 1,
-		Cause: HeldError{t.Path, t.Command("tenants", "lift"), most, r.Users},
-		Detail: fmt.Sprintf("nothing was changed: %d users of this endpoint were removed or deactivated within %s, as many as it lets go in that time, lest a mistake removes all; "+
-			"repeat the request later, or have the operator look and lift the removal brake", len(r.At), window),
+	return HeldError{
+		Tenant: t.Path, Lift: t.Command("tenants", "lift"), Most: most, Users: r.Users, Removed: len(r.At), Window: time.Duration(window),
+		RetryAfter: first.Add(time.Duration(window)).Sub(now) + time.Second,
 	}
-}
-
-// HeldError is why a removal was held, for the log.
-type HeldError struct {
-	Tenant      string // path
-	Lift        string // the command that lifts it
-	Most, Users int
-}
-
-// Error names the remedy.
-func (e HeldError) Error() string {
-	return fmt.Sprintf("the removal brake holds: more than %d of %d users would go within its window; lift it with: %s", e.Most, e.Users, e.Lift)
 }
 
 // Lift lets a tenant remove whom it wants for one window.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // braked is a tenant whose brake lets 20 % of its users go in an hour, and two in any case.
@@ -100,10 +98,9 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	noError(t, r.one("b"))
 	state("clear") // full, and nobody was held
 	err := r.one("c")
-	told, is := errors.AsType[*scim.Error](err)
-	held, _ := errors.AsType[guard.HeldError](told.Cause)
-	if !is || told.Status != http.StatusServiceUnavailable || told.Code != guard.CodeHeld || told.RetryAfter != 40*60+1 || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 {
-		t.Errorf("held: %#v by %#v", told, held)
+	held, is := errors.AsType[guard.HeldError](err)
+	if !is || held.RetryAfter != 40*time.Minute+time.Second || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 || held.Removed != 2 || held.Window != time.Hour {
+		t.Errorf("held: %#v", held)
 	}
 	state("holding: 2 users were removed within 1h0m0s; lift it with: scim-bridge tenants lift")
 	noError(t, r.one("a")) // it was removed already

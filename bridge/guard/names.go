@@ -14,7 +14,7 @@ import (
 // that is to be changed. What is new must not look like somebody else's: applications, people
 // and tokens know a user by these two. At an organization, addresses must be in its verified
 // domains too. What an account has already is no reason to refuse another change of it. The
-// refusal is a *scim.Error.
+// refusal is a NameError or a DomainError.
 //
 // An address is said to be verified for verified domains of the organization alone.
 func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *mapping.UserState) error {
@@ -57,16 +57,13 @@ func (c change) look(organization bool) error {
 	local, _, address := strings.Cut(c.new, "@")
 	switch r, bad := unclear(c.new); {
 	case bad:
-		return scim.BadRequest(codeUnclearName, scim.InvalidValue,
-			"%s holds the character U+%04X, which nobody sees or which changes how the text around it looks, so that it could be taken for another; send it without", c.attribute, r)
+		return NameError{Attribute: c.attribute, Fault: Unseen, Character: r}
 	case strings.TrimFunc(c.new, unicode.IsSpace) != c.new:
-		return scim.BadRequest(codeUnclearName, scim.InvalidValue, "%s begins or ends with a blank, so that it could be taken for another; send it without", c.attribute)
+		return NameError{Attribute: c.attribute, Fault: Blank}
 	case organization && address && (strings.Count(c.new, "@") > 1 || strings.Contains(local, `"`)):
-		return scim.BadRequest(codeUnclearName, scim.InvalidValue,
-			"%s holds a second @ or quotes before it, so that it could be taken for an address of another domain; send an address with one @ and without quotes", c.attribute)
+		return NameError{Attribute: c.attribute, Fault: SecondAddress}
 	case c.attribute == scim.AttrUserName && strings.HasPrefix(strings.ToLower(c.new), keycloak.ServiceAccountPrefix):
-		return scim.BadRequest(codeReservedName, scim.InvalidValue,
-			"userName begins with %s, which Keycloak keeps for the service accounts of its clients; send another one", keycloak.ServiceAccountPrefix)
+		return NameError{Attribute: c.attribute, Fault: ServiceAccount}
 	}
 	return nil
 }

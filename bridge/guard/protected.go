@@ -9,47 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
-
-// ProtectedError is a write to users or groups that SCIM may not write: nothing was changed.
-type ProtectedError struct {
-	Resource string   // "user" or "group"
-	IDs      []string // which the client may know
-	Why      string   // for the log
-	// Delegate says that the user can be deactivated nevertheless.
-	Delegate bool
-}
-
-// Error is for the log.
-func (e ProtectedError) Error() string {
-	return "a write to a protected " + e.Resource + ": " + strings.Join(e.IDs, ", ") + " " + e.Why
-}
-
-// why is as far as a look at the realm tells.
-const why = "administers the realm or is protected by the configuration"
-
-// ProtectedUsers refuses a write to users that the last look at the realm found protected.
-func ProtectedUsers(ids ...string) error { return ProtectedError{Resource: "user", IDs: ids, Why: why} }
-
-// Delegate refuses another write than a deactivation to a user who administers by a permission.
-func Delegate(id string) error {
-	return ProtectedError{Resource: "user", IDs: []string{id}, Why: "administers the realm by a fine-grained permission, so that SCIM may deactivate it and do nothing else", Delegate: true}
-}
-
-// ProtectedGroup refuses a write to such a group.
-func ProtectedGroup(id string) error {
-	return ProtectedError{Resource: "group", IDs: []string{id}, Why: why}
-}
-
-// KeptError is a change of the name of a group, or its deletion, that would take something away
-// from where the configuration has it: nothing was changed.
-type KeptError struct{ ID string }
-
-// Error is for the log.
-func (e KeptError) Error() string {
-	return "a rename or deletion of the group " + e.ID + ", which the configuration names or which stands above a group that it names, that is protected or has rights"
-}
 
 // shownUsers shows the id, the name and the state of a protected user, and nothing else.
 //
@@ -303,8 +263,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 		case f.Protected.Keeps(group) && takesAway(step):
 			return KeptError{group}
 		case f.Protected.Takes(pathAfter(f, step)):
-			return scim.BadRequest(codeReservedName, scim.InvalidValue,
-				"nothing was changed: displayName gives the group a path by which Keycloak takes its members for administrators of the realm, as a fine-grained permission says; send another one")
+			return PathError{}
 		case !live(step) || id == looked:
 			continue
 		}

@@ -2,20 +2,11 @@ package guard
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
-
-// RoleError is a role that cannot be granted: the operator has to act.
-type RoleError struct{ Role, Problem string }
-
-// Error is for the log.
-func (e RoleError) Error() string {
-	return fmt.Sprintf("the role %q of the mapping %s", e.Role, e.Problem)
-}
 
 // grants looks up what each role contains that a plan grants: it may have changed since the
 // last look at the realm.

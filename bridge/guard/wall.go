@@ -137,7 +137,7 @@ func drain[T any](most int, read func(first, limit int) ([]T, error)) ([]T, erro
 		case len(part) < page:
 			return out, nil
 		case len(out) >= most:
-			return nil, scim.BadRequest(codeTooMany, scim.TooMany, "more than %d resources match one term of the filter; add a term that is unique", most)
+			return nil, scim.BadRequest(scim.CodeFilterTooWide, scim.TooMany, "more than %d resources match one term of the filter; add a term that is unique", most)
 		}
 	}
 }
