@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -255,7 +256,7 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 	}
 	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, seen)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
-		return planned{}, false, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
+		return planned{}, false, scim.Forbidden(code.Adoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err

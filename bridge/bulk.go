@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -52,7 +53,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 	}()
 	if err := ctx.Err(); err != nil {
 		return Result{}, &scim.Error{
-			Code: codeNoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
+			Code: code.NoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
 			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -42,7 +43,7 @@ func (r *request) check(ctx context.Context, cur *current) error {
 
 func staleError() error {
 	return &scim.Error{
-		Code: codeVersion, Status: http.StatusPreconditionFailed,
+		Code: code.Version, Status: http.StatusPreconditionFailed,
 		Detail: "the resource has another version than the request names, so nothing was changed; read it again",
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -27,7 +28,7 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 		return scimErr
 	}
 	if damaged, ok := errors.AsType[*mapping.DamagedError](err); ok {
-		return &scim.Error{Code: codeDamaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged), Cause: err}
+		return &scim.Error{Code: code.Damaged, Status: http.StatusInternalServerError, Detail: r.damaged(damaged), Cause: err}
 	}
 	if refused, ok := errors.AsType[guard.Error](err); ok {
 		return r.refusedByWall(refused)
@@ -44,7 +45,7 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 		return out
 	}
 	if errors.Is(err, apply.ErrLost) {
-		return &scim.Error{Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err, Detail: "another request may write the resource now, so that this one was broken off; repeat it" + left(err)}
+		return &scim.Error{Code: code.Outage, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err, Detail: "another request may write the resource now, so that this one was broken off; repeat it" + left(err)}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
@@ -65,17 +66,17 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 	case keycloak.Invalid:
 		return r.invalid(e, err)
 	case keycloak.RateLimited:
-		return &scim.Error{Code: codeBusy, Status: http.StatusTooManyRequests, RetryAfter: max(retry, 1), Cause: err, Detail: "Keycloak is busy; send fewer requests at once"}
+		return &scim.Error{Code: code.Busy, Status: http.StatusTooManyRequests, RetryAfter: max(retry, 1), Cause: err, Detail: "Keycloak is busy; send fewer requests at once"}
 	case keycloak.Unavailable:
 		return unavailable(retry, err)
 	case keycloak.Denied:
 		return &scim.Error{
-			Code: codeDenied, Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
+			Code: code.Denied, Status: http.StatusServiceUnavailable, RetryAfter: retryRights, Cause: err,
 			Detail: "Keycloak does not give this endpoint the rights that the request needs; repeat the request later, or ask the operator of this endpoint, whose log has the reason",
 		}
 	case keycloak.Unknown:
 	}
-	return &scim.Error{Code: codeKeycloakFailed, Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request; repeat it, or ask the operator of this endpoint, whose log has the reason"}
+	return &scim.Error{Code: code.KeycloakFailed, Status: http.StatusInternalServerError, Cause: err, Detail: "Keycloak failed at this request; repeat it, or ask the operator of this endpoint, whose log has the reason"}
 }
 
 // left says what a request that failed on its way left behind.
@@ -138,7 +139,7 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 		attribute = "userName"
 	}
 	return &scim.Error{
-		Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
+		Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
 		Detail: fmt.Sprintf("%s %s in use by another %s of the realm; %s", attribute, verb, strings.ToLower(r.rt.Name), r.takenRemedy(both || strings.Contains(attribute, "userName"))),
 	}
 }
@@ -159,7 +160,7 @@ func (r *request) takenRemedy(userName bool) string {
 
 // invalid names the attributes that Keycloak refuses, and why.
 func (r *request) invalid(e *keycloak.Error, err error) *scim.Error {
-	out := &scim.Error{Code: codeRefusedByRealm, Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
+	out := &scim.Error{Code: code.RefusedByRealm, Status: http.StatusBadRequest, Type: scim.InvalidValue, Cause: err}
 	var texts []string
 	for _, f := range e.Fields {
 		name := r.attributeOf(f.Field)
@@ -229,7 +230,7 @@ func unknownMembers(ids []string) *scim.Error {
 	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, patch.NoUser) }) {
 		hint = "; a group cannot be a member of another, as Keycloak's members do not pass to the group above"
 	}
-	return scim.BadRequest(codeUnknownMember, scim.InvalidValue, "members holds ids that no user has (%d), so nothing was changed: %s; create these users first%s", len(ids), listed(ids), hint)
+	return scim.BadRequest(code.UnknownMember, scim.InvalidValue, "members holds ids that no user has (%d), so nothing was changed: %s; create these users first%s", len(ids), listed(ids), hint)
 }
 
 // listed are ids for an error, some of them when there are many.

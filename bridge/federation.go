@@ -12,6 +12,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -70,7 +71,7 @@ func (r *request) federatedCreation() error {
 	}
 	for _, f := range r.fitness.Federations {
 		if f.LDAP && f.Enabled && f.Registers && !f.Imports {
-			return scim.Forbidden(codeFederationKeeps, "nothing was changed: new users of the realm are kept by %s alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
+			return scim.Forbidden(code.FederationKeeps, "nothing was changed: new users of the realm are kept by %s alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
 				r.federationName(f))
 		}
 	}
@@ -89,7 +90,7 @@ func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 	switch {
 	case !ok || err != nil && !refused:
 		return err
-	case refused && told.Code == codeNotCreatedHere && r.organization().IsZero():
+	case refused && told.Code == code.NotCreatedHere && r.organization().IsZero():
 		return r.federationKeeps(guard.FederatedError{ID: cur.user.ID, Federation: federation, Refused: []guard.Refusal{guard.KeepsAccount}}, nil, "")
 	case refused:
 		return err
@@ -197,7 +198,7 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 		if federation, ok := r.fitness.Federations[list[0].FederationLink]; ok {
 			r.keepName(list[0].ID, list[0].Username)
 			return &scim.Error{
-				Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
+				Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
 				Detail: fmt.Sprintf("%s is that of the user %s, who comes from %s and is a user of this endpoint already; find the user by a filter on %s and use that id, or send another value",
 					q.attribute, r.shown(endpointUsers, list[0].ID), r.federationName(federation), scim.AttrUserName),
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -19,10 +20,10 @@ func (r *request) federationKeeps(e guard.FederatedError, names []string, ended 
 	origin := cmp.Or(ended, "nothing was changed: ") + "the account comes from " + r.federationName(e.Federation) + " and cannot "
 	var out *scim.Error
 	if len(names) > 0 {
-		out = scim.BadRequest(codeFederated, scim.MutabilityErr, "%shave its %s changed over SCIM; %s", origin, strings.Join(names, ", "), remedies(e, "change it in the directory"))
+		out = scim.BadRequest(code.Federated, scim.MutabilityErr, "%shave its %s changed over SCIM; %s", origin, strings.Join(names, ", "), remedies(e, "change it in the directory"))
 	} else {
 		what, remedy := elsewhere(e)
-		out = scim.Forbidden(codeFederationKeeps, "%s%s; %s", origin, what, remedies(e, remedy))
+		out = scim.Forbidden(code.FederationKeeps, "%s%s; %s", origin, what, remedies(e, remedy))
 	}
 	out.Cause = e
 	return out
@@ -95,13 +96,13 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 		out = unavailable(0, err)
 		out.Detail = origin + "does not answer, so that Keycloak writes nothing of it; try again later"
 	case keycloak.ReadOnlyFederation(err):
-		out = scim.BadRequest(codeFederated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it there", origin)
+		out = scim.BadRequest(code.Federated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it there", origin)
 	case joins && strings.Contains(e.Message, "LDAP group mappings"):
-		out = scim.Forbidden(codeFederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", who)
+		out = scim.Forbidden(code.FederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", who)
 	case joins && e.Kind == keycloak.Unknown && user.Federation() != "":
-		out = scim.Forbidden(codeFederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, who)
+		out = scim.Forbidden(code.FederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, who)
 	case joins && e.Kind == keycloak.Unknown && r.switchedOff() != "":
-		out = scim.Forbidden(codeFederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", who, r.switchedOff())
+		out = scim.Forbidden(code.FederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", who, r.switchedOff())
 	default:
 		return nil
 	}

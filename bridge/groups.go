@@ -7,6 +7,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -51,7 +52,7 @@ func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (dir
 func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
 	parent, err := r.wall.GroupParent()
 	if err != nil {
-		return planned{}, scim.Forbidden(codeNoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
+		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return planned{}, err
@@ -222,7 +223,7 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	}
 	if nested {
 		return nil, &scim.Error{
-			Code: codeSubgroups, Status: http.StatusConflict,
+			Code: code.Subgroups, Status: http.StatusConflict,
 			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
 		}
 	}

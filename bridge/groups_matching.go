@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -39,7 +40,7 @@ func (k groupKind) matching(ctx context.Context, r *request, id keycloak.GroupID
 		case r.Tenant.Policy.IgnoresUnknownMembers():
 			k.ignored(r, 1)
 		default:
-			return nil, scim.BadRequest(codeUnknownMember, scim.NoTarget, "no member of the group matches the filter of the path, so nothing was changed; display is the userName of a member, value the id")
+			return nil, scim.BadRequest(code.UnknownMember, scim.NoTarget, "no member of the group matches the filter of the path, so nothing was changed; display is the userName of a member, value the id")
 		}
 	}
 	added := make(map[string]bool, len(m.Add))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
@@ -14,9 +15,9 @@ import (
 // notCreatedHere refuses to rename or delete a group that the tenant neither made nor took over.
 func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 	if !mapping.Unowned(g.Attributes) {
-		return scim.Forbidden(codeGroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change its members, or do it where the group comes from", what)
+		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change its members, or do it where the group comes from", what)
 	}
-	return scim.Forbidden(codeGroupNotCreatedHere, "nothing was changed: the group was there before this endpoint, which did not create it and cannot %s; change its members, or have the operator let this endpoint take the group over", what)
+	return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: the group was there before this endpoint, which did not create it and cannot %s; change its members, or have the operator let this endpoint take the group over", what)
 }
 
 // adoptsGroup reports whether the tenant may take over a group: one that no tenant owns.
@@ -35,7 +36,7 @@ func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (m
 		return state.Owned(), nil
 	case party.OwnsGroup(current):
 	case r.adoptsGroup(current) && renamed:
-		return state, scim.Forbidden(codeAdoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator let this endpoint take the group over")
+		return state, scim.Forbidden(code.Adoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator let this endpoint take the group over")
 	case r.adoptsGroup(current):
 		return state.Adopted(), nil
 	case renamed:

@@ -18,7 +18,7 @@ const module = "github.com/keycloak-scim-bridge/keycloak-scim-bridge/"
 
 // everybodysRooms are those that the rooms beside the pipeline know. "scim/..." stands for scim and all below.
 func everybodysRooms(more ...string) []string {
-	return append([]string{"bridge/tenant", "bridge/mapping", "scim/...", "keycloak"}, more...)
+	return append([]string{"bridge/tenant", "bridge/mapping", "bridge/code", "scim/...", "keycloak"}, more...)
 }
 
 // rooms is who may import whom among our packages, as the design's section on rooms has it. What a line has beyond
@@ -41,8 +41,9 @@ func rooms() map[string][]string {
 		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
 
 		// Pure rooms and what everybody may know.
-		"bridge/mapping":       {"config", "scim", "scim/filter", "keycloak"},    // value paths: docs/adr/0002
-		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"}, // ids: docs/adr/0003
+		"bridge/code":          {"scim"},                                                     // docs/adr/0010
+		"bridge/mapping":       {"bridge/code", "config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
+		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"},             // ids: docs/adr/0003
 		"bridge/change":        {"bridge/mapping", "config", "scim"},
 		"bridge/plan":          {"bridge/mapping", "scim", "keycloak"},
 		"bridge/auth":          {"bridge/tenant", "config"},
@@ -58,7 +59,7 @@ func rooms() map[string][]string {
 
 		// The ways in, which say by which a change came (bridge/change is a leaf), and what puts all together.
 		"bridge/control": {"bridge/tenant"},
-		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/observe", "scim/..."},
+		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
 		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "config"),
 		// It is for tests: no room may import it.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
@@ -128,9 +129,9 @@ func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 	at, err := directory.OpenCursor(c.By.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
 	switch {
 	case errors.Is(err, directory.ErrCursorExpired):
-		return at, scim.BadRequest(codeCursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
+		return at, scim.BadRequest(code.CursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
 	case err != nil:
-		return at, scim.BadRequest(codeCursor, scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
+		return at, scim.BadRequest(code.Cursor, scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
 	}
 	return at, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -71,8 +72,8 @@ func (r *request) shownAll(ids []string, resourceType string) string {
 
 // aboutTheResource are the codes of errors about the resource that a request writes.
 var aboutTheResource = []scim.Code{
-	mapping.CodeNotOwned, codeNotCreatedHere, codeSharedAccount, codeManagedMember, codeAdoption, codeFederated, codeFederationKeeps,
-	codeGroupNotCreatedHere, codeSubgroups, codeHeld,
+	code.NotOwned, code.NotCreatedHere, code.SharedAccount, code.ManagedMember, code.Adoption, code.Federated, code.FederationKeeps,
+	code.GroupNotCreatedHere, code.Subgroups, code.Held,
 }
 
 // about has an error begin with the name of the resource that it is about. A creation's is known by what was sent.

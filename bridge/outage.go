@@ -3,6 +3,7 @@ package bridge
 import (
 	"net/http"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -24,7 +25,7 @@ func Unfit(problem string) error { return unfit(unfitError(problem)) }
 // unfit answers that the realm lacks what the tenant needs.
 func unfit(cause error) *scim.Error {
 	return &scim.Error{
-		Code: codeUnfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
+		Code: code.Unfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
 		Detail: "the realm does not offer what this endpoint needs, so nothing was done; repeat the request later, or ask the operator of this endpoint, whose log has the reason",
 	}
 }
@@ -32,7 +33,7 @@ func unfit(cause error) *scim.Error {
 // unavailable answers that Keycloak is away or slow, and when to come again, in seconds.
 func unavailable(retry int, cause error) *scim.Error {
 	return &scim.Error{
-		Code: codeOutage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
+		Code: code.Outage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,
 		Detail: "Keycloak does not answer in time; repeat the request later",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -34,14 +35,14 @@ func Permit(by tenant.Principal, needs tenant.Scopes) error {
 	policy, writes := by.Tenant.Policy, needs&tenant.Writing != 0
 	switch {
 	case policy.Paused() && (writes || by.Actor.Kind != tenant.ActorOperator):
-		return &scim.Error{Code: codePaused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator; repeat the request after the time of the Retry-After header"}
+		return &scim.Error{Code: code.Paused, Status: http.StatusServiceUnavailable, RetryAfter: pausedAfter, Detail: "this endpoint is paused by its operator; repeat the request after the time of the Retry-After header"}
 	case !by.Scopes.Has(needs):
 		missing := (needs &^ by.Scopes).String()
 		return ScopeError{
-			&scim.Error{Code: codeMissingScope, Status: http.StatusForbidden, Detail: "the credential " + by.Actor.Name + " lacks the scope " + missing + "; ask the operator for one that has it"}, needs,
+			&scim.Error{Code: code.MissingScope, Status: http.StatusForbidden, Detail: "the credential " + by.Actor.Name + " lacks the scope " + missing + "; ask the operator for one that has it"}, needs,
 		}
 	case policy.ReadOnly() && writes:
-		return &scim.Error{Code: codeReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator, so nothing was changed; ask the operator"}
+		return &scim.Error{Code: code.ReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator, so nothing was changed; ask the operator"}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -35,7 +36,7 @@ func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) e
 		return err
 	}
 	return takenError{id: list[0].ID, externalID: true, told: &scim.Error{
-		Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
+		Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 		Detail: "the account with this externalId left this endpoint, and could not be taken up again; repeat the request, or have the operator look at the account in Keycloak",
 	}}
 }

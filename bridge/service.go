@@ -10,6 +10,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -193,7 +194,7 @@ func (r *request) writes() error {
 	case p.Unknown != "":
 		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:
-		return scim.Forbidden(codeOrganizationDisabled, "the organization is disabled, so nothing was changed; enable it in Keycloak first")
+		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; enable it in Keycloak first")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -39,7 +40,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 				return r.externalIDTaken(other)
 			default:
 				return takenError{id: other.ID, told: &scim.Error{
-					Code: codeTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
+					Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue,
 					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
 				}}
 			}
@@ -63,5 +64,5 @@ func (r *request) externalIDTaken(other scim.Resource) error {
 	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
 		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator let this endpoint take up such users again"
 	}
-	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: codeExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
+	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }

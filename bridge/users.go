@@ -11,6 +11,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
@@ -306,11 +307,11 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !r.organization().IsZero():
 		return k.planExpulsion(ctx, r, cur, owns, owns && !shared && policy.Disables())
 	case mapping.Unowned(cur.user.Attributes):
-		return nil, scim.Forbidden(codeNotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator let this endpoint take the account over")
+		return nil, scim.Forbidden(code.NotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator let this endpoint take the account over")
 	case !owns:
-		return nil, scim.Forbidden(codeNotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
+		return nil, scim.Forbidden(code.NotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
 	case !policy.OwnedOnly:
-		return nil, scim.Forbidden(codeSharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
+		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
 	}
 	return k.planParting(ctx, r, cur, policy.Disables() && !shared)
 }
@@ -345,11 +346,11 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, owns, disable bool) (plan.Plan, error) {
 	switch {
 	case cur.user.Managed && owns:
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
 	case r.Tenant.Party.Closes(cur.user):
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant, as another endpoint owns the account; deactivate the user, or delete the account where it comes from")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant, as another endpoint owns the account; deactivate the user, or delete the account where it comes from")
 	case cur.user.Managed:
-		return nil, scim.Forbidden(codeManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
 	var p plan.Plan
 	p, cur.user = plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())

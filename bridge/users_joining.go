@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -81,7 +82,7 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
 		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
-			Code: codeLinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
+			Code: code.LinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
 		}}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -22,7 +23,7 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 		state = state.Marking()
 	}
 	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
-		return state, scim.BadRequest(codeUserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
+		return state, scim.BadRequest(code.UserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
 	}
 	return state, err
 }
@@ -42,7 +43,7 @@ func proveManager(ctx context.Context, r *request, before, after scim.Document) 
 	}
 	known, _, err := r.wall.Prove(ctx, []string{id})
 	if err == nil && len(known) == 0 {
-		return scim.BadRequest(codeManager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
+		return scim.BadRequest(code.Manager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
 	}
 	return err
 }

@@ -2,8 +2,7 @@ package scim
 
 // Code names a kind of error, in lower case with hyphens, as "attribute-required". It ends the
 // detail of an error in brackets, and docs/reference/errors.md has its cause and remedy. Codes are
-// never renamed: people search for them. Each package has those of its own beside what answers
-// them; here are those of this package and those that several need.
+// never renamed: people search for them. Here are those of the protocol.
 type Code string
 
 // What is wrong with a request as such.
@@ -40,4 +39,29 @@ const (
 	CodeSort              Code = "sort-wrong"
 	CodeFilterUnsupported Code = "filter-unsupported"
 	CodeFilterTooWide     Code = "filter-too-wide"
+)
+
+// What is wrong with a filter or a path.
+const (
+	CodeFilter          Code = "filter-malformed"
+	CodeFilterTooLong   Code = "filter-too-long"
+	CodeFilterAttribute Code = "filter-attribute"
+	CodeFilterValue     Code = "filter-value"
+)
+
+// What is wrong with a PATCH.
+const (
+	CodePatch              Code = "patch-malformed"
+	CodePatchTooLarge      Code = "patch-too-large"
+	CodePatchNoTarget      Code = "patch-no-target"
+	CodePatchContradiction Code = "patch-contradiction"
+	CodePatchMembers       Code = "patch-of-members"
+)
+
+// What is wrong with a bulk request.
+const (
+	CodeBulkOperation Code = "bulk-operation-malformed"
+	CodeBulkID        Code = "bulk-id"
+	CodeBulkTooLarge  Code = "bulk-too-large"
+	CodeBulkNotMade   Code = "bulk-reference-not-made"
 )

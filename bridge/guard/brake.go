@@ -74,7 +74,7 @@ func (r *Removals) held(t *tenant.Tenant, now time.Time, most int) error {
 		}
 	}
 	return HeldError{
-		Tenant: t.Path, Lift: t.Command("tenants", "lift"), Most: most, Users: r.Users, Removed: len(r.At), Window: time.Duration(window),
+		Tenant: t.Path, Lift: t.Command("tenants", "lift"), Most: most, Users: r.Users, Removed: len(r.At), Window: fmt.Sprint(window),
 		RetryAfter: first.Add(time.Duration(window)).Sub(now) + time.Second,
 	}
 }

@@ -99,7 +99,7 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	state("clear") // full, and nobody was held
 	err := r.one("c")
 	held, is := errors.AsType[guard.HeldError](err)
-	if !is || held.RetryAfter != 40*time.Minute+time.Second || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 || held.Removed != 2 || held.Window != time.Hour {
+	if !is || held.RetryAfter != 40*time.Minute+time.Second || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 || held.Removed != 2 || held.Window != "1h0m0s" {
 		t.Errorf("held: %#v", held)
 	}
 	state("holding: 2 users were removed within 1h0m0s; lift it with: scim-bridge tenants lift")

@@ -113,7 +113,7 @@ type HeldError struct {
 	Lift        string // the command that lifts it
 	Most, Users int
 	Removed     int           // within the window
-	Window      time.Duration // of the brake
+	Window      string        // of the brake, as the configuration has it
 	RetryAfter  time.Duration // until the next may go
 }
 

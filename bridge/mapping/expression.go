@@ -19,6 +19,7 @@ import (
 	"cel.dev/cel-go/ext"
 	"cel.dev/cel-go/interpreter"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -330,7 +331,7 @@ func (e *expression) evaluate(in interpreter.Activation) (any, error) {
 		}
 		err = fmt.Errorf("it gives more than %d bytes", maxResult)
 	}
-	return nil, scim.BadRequest(codeRuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
+	return nil, scim.BadRequest(code.RuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
 }
 
 // reason is the text of an error of CEL without its numbers.

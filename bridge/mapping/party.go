@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -294,7 +295,7 @@ func (p Party) notAnswered(u keycloak.User, names []string) *scim.Error {
 	if p.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
 	}
-	return scim.Forbidden(CodeNotOwned, "nothing was changed: the endpoint that owned the user's account is gone or does not have the user any more, so that the account would stay open, and this one cannot change its %s; %s", strings.Join(names, ", "), remedy)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or does not have the user any more, so that the account would stay open, and this one cannot change its %s; %s", strings.Join(names, ", "), remedy)
 }
 
 // notOwner refuses a change of an account that is not the party's.
@@ -305,13 +306,13 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(CodeNotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
-		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(CodeNotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
 	}
-	return scim.Forbidden(CodeNotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
 }
 
 // KeepsIdentifiers refuses a state that would change who the account of a Managed party belongs to.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
@@ -169,7 +170,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 			continue
 		}
 		if r.filter != nil && len(values) > 0 {
-			return nil, scim.BadRequest(codeSeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
+			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
 		}
 		stored, err := r.takeValue(object[r.leaf.Name])
 		if err != nil {

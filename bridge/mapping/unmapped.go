@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -16,7 +17,7 @@ func (k kind) judge(rest scim.Document) (dropped []string, err error) {
 	}
 	dropped = k.strip(rest)
 	if k.unmapped == config.UnmappedRefuse && len(dropped) > 0 {
-		return nil, scim.BadRequest(codeNotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or have its operator store it", listed(dropped))
+		return nil, scim.BadRequest(code.NotStored, scim.InvalidValue, "this endpoint does not store %s: leave it out, or have its operator store it", listed(dropped))
 	}
 	return dropped, nil
 }

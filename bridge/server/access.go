@@ -9,6 +9,7 @@ import (
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -52,23 +53,23 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	case wait > 0:
 		s.options.Metrics.Refused("too many failures")
 		return tenant.Principal{}, &scim.Error{
-			Code: codeTooManyFailures, Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
+			Code: code.TooManyFailures, Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
 			Detail: "too many requests without a good credential came from this address; correct the token and wait",
 		}
 	case errors.Is(err, auth.ErrUnavailable):
-		return tenant.Principal{}, &scim.Error{Code: codeKeysUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
+		return tenant.Principal{}, &scim.Error{Code: code.KeysUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
 	}
 	s.limits.fail(address, now)
-	code := refusal(err)
-	s.options.Metrics.Refused(strings.TrimPrefix(string(code), "credential-"))
+	why := refusal(err)
+	s.options.Metrics.Refused(strings.TrimPrefix(string(why), "credential-"))
 	if errors.Is(err, auth.ErrBrowser) { // without a challenge, as another credential from there would do
-		return tenant.Principal{}, &scim.Error{Code: codeFromBrowser, Status: http.StatusForbidden, Detail: err.Error()}
+		return tenant.Principal{}, &scim.Error{Code: code.FromBrowser, Status: http.StatusForbidden, Detail: err.Error()}
 	}
 	params := `, error="invalid_token"`
 	if errors.Is(err, auth.ErrMissing) {
 		params = "" // RFC 6750 section 3.1: no error where no credential was sent
 	}
-	return tenant.Principal{}, challenge{&scim.Error{Code: code, Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
+	return tenant.Principal{}, challenge{&scim.Error{Code: why, Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
 }
 
 // operator is whom the handler of an operator answers.
@@ -100,12 +101,12 @@ func (s *Server) credential(ctx context.Context, t *tenant.Tenant, header http.H
 
 // refusal is the code of a credential's error.
 func refusal(err error) scim.Code {
-	for known, code := range map[error]scim.Code{auth.ErrMissing: codeMissing, auth.ErrExpired: codeExpired, auth.ErrInvalid: codeInvalid, auth.ErrBrowser: codeFromBrowser} {
+	for known, code := range map[error]scim.Code{auth.ErrMissing: code.Missing, auth.ErrExpired: code.Expired, auth.ErrInvalid: code.Invalid, auth.ErrBrowser: code.FromBrowser} {
 		if errors.Is(err, known) {
 			return code
 		}
 	}
-	return codeMalformed
+	return code.Malformed
 }
 
 // authorise refuses what the client may not do, or not now, before its body is read: the pipeline
@@ -117,7 +118,7 @@ func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) er
 	}
 	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
 		s.options.Metrics.Throttled(t.Path, why)
-		return &scim.Error{Code: codeRateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
+		return &scim.Error{Code: code.RateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
 	}
 	err := bridge.Permit(p, rt.needs)
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -70,7 +71,7 @@ func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
 // a 405.
 func routingError(err error) error {
 	if he, ok := err.(*echo.HTTPError); ok && he.Code == http.StatusMethodNotAllowed { //nolint:errorlint // Echo returns it bare
-		return &scim.Error{Code: codeMethod, Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not take the method; the Allow header lists those it takes"}
+		return &scim.Error{Code: code.Method, Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not take the method; the Allow header lists those it takes"}
 	}
 	return &scim.Error{Code: scim.CodeNoEndpoint, Status: http.StatusNotFound, Detail: "there is no such endpoint; the service root is /realms/{tenant}/scim/v2 or /realms/{realm}/organizations/{alias}/scim/v2", Cause: err}
 }

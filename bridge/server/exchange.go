@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -122,7 +123,7 @@ func (x *exchange) read() ([]byte, error) {
 
 func checkMedia(p scim.Profile, h http.Header) error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return &scim.Error{Code: codeMediaType, Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
+		return &scim.Error{Code: code.MediaType, Status: http.StatusUnsupportedMediaType, Detail: "a compressed body is not supported; send it without Content-Encoding"}
 	}
 	text := h.Get("Content-Type")
 	if text == "" && p.Takes(scim.NoContentType) {
@@ -130,14 +131,14 @@ func checkMedia(p scim.Profile, h http.Header) error {
 	}
 	media, _, err := mime.ParseMediaType(text)
 	if err != nil || media != scim.MediaType && media != "application/json" {
-		return &scim.Error{Code: codeMediaType, Status: http.StatusUnsupportedMediaType, Detail: "the body must be application/scim+json or application/json"}
+		return &scim.Error{Code: code.MediaType, Status: http.StatusUnsupportedMediaType, Detail: "the body must be application/scim+json or application/json"}
 	}
 	return nil
 }
 
 func (x *exchange) bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &scim.Error{Code: codeTooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
+		return &scim.Error{Code: code.TooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
 	}
 	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
@@ -68,7 +69,7 @@ func (s *share) grow(tenant string, size int64) error {
 	all, own := b.used-s.size, b.byTenant[tenant]-s.size // of other requests
 	if all > 0 && all+size > b.limit || own > 0 && own+size > b.limit/2 {
 		return &scim.Error{
-			Code: codeBodies, Status: http.StatusServiceUnavailable, RetryAfter: retryBodies,
+			Code: code.Bodies, Status: http.StatusServiceUnavailable, RetryAfter: retryBodies,
 			Detail: "so many large requests are under way that there is no memory for this one, so nothing was done; repeat it after the time of the Retry-After header",
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -169,7 +170,7 @@ func TestABodyWithoutMemoryIs503(t *testing.T) {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/realms/acme/scim/v2/Users", strings.NewReader(`{"x":[`+strings.Repeat("{},", 300)+`1]}`))
 		req.Header.Set("Authorization", "Bearer good")
 		h.ServeHTTP(w, req)
-		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), string(codeBodies)) {
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), string(code.Bodies)) {
 			t.Errorf("%s is free: %d %s, Retry-After %q", name, w.Code, w.Body, w.Header().Get("Retry-After"))
 		}
 		if got := s.options.Bodies.used; got != s.options.Bodies.limit-free {

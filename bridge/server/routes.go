@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
@@ -105,7 +106,7 @@ func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Re
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
 func filtersNot(x *exchange) error {
 	if x.params.Has("filter") {
-		return &scim.Error{Code: codeDiscoveryFilter, Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
+		return &scim.Error{Code: code.DiscoveryFilter, Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
 	}
 	return nil
 }
@@ -194,5 +195,5 @@ func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 // unsupported answers what ServiceProviderConfig says is not there (RFC 7644
 // sections 3.7, 3.11 and 3.12).
 func unsupported(context.Context, *Server, *exchange) (bridge.Result, error) {
-	return bridge.Result{}, &scim.Error{Code: codeUnsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
+	return bridge.Result{}, &scim.Error{Code: code.Unsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
 }

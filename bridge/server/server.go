@@ -20,6 +20,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -143,18 +144,18 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	w.Header().Set("X-Request-Id", seen.ID)
 	status := s.write(w, r.Method, came, err)
 	took := time.Since(start)
-	code := ""
+	failed := ""
 	if err != nil {
-		code = string(asSCIM(err).Code)
+		failed = string(asSCIM(err).Code)
 	}
-	if code == string(codeBodies) {
+	if failed == string(code.Bodies) {
 		s.options.Metrics.Throttled(seen.Tenant, "memory")
 	}
-	traced(status, code)
+	traced(status, failed)
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
 	if seen.Client != "" && !s.options.Operator {
 		s.options.Metrics.Answered(seen.Tenant, status, start)
-		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: code})
+		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: failed})
 	}
 	s.log(seen, r, pattern, status, err, took)
 }

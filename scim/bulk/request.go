@@ -48,17 +48,17 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 	}
 	if failOnErrors != nil {
 		if r.FailOnErrors = *failOnErrors; r.FailOnErrors < 1 {
-			return nil, scim.BadRequest(codeOperation, scim.InvalidValue, "failOnErrors must be at least 1, or absent to go on after every error")
+			return nil, scim.BadRequest(scim.CodeBulkOperation, scim.InvalidValue, "failOnErrors must be at least 1, or absent to go on after every error")
 		}
 	}
 	value, _ := scim.Member(object, "Operations")
 	elements, ok := value.([]any)
 	if !ok || len(elements) == 0 {
-		return nil, scim.BadRequest(codeOperation, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
+		return nil, scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
 	}
 	if len(elements) > maxOperations {
 		return nil, &scim.Error{
-			Code: codeTooManyOperations, Status: http.StatusRequestEntityTooLarge,
+			Code: scim.CodeBulkTooLarge, Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("%d operations are more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
 		}
 	}
@@ -67,7 +67,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 		op := &r.Operations[i]
 		object, ok := element.(map[string]any)
 		if !ok {
-			op.Refused = scim.BadRequest(codeOperation, scim.InvalidSyntax, "an operation must be an object")
+			op.Refused = scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "an operation must be an object")
 			continue
 		}
 		op.Refused, _ = errors.AsType[*scim.Error](op.decode(object))
@@ -98,23 +98,23 @@ func (op *Operation) decode(object map[string]any) (err error) {
 	switch op.Method {
 	case http.MethodPost:
 		if op.BulkID == "" {
-			return scim.BadRequest(codeOperation, scim.InvalidSyntax, "a POST needs a bulkId")
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST needs a bulkId")
 		}
 		if op.ID != "" {
-			return scim.BadRequest(codeOperation, scim.InvalidSyntax, "the path of a POST must be that of a resource type, as /Users")
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a POST must be that of a resource type, as /Users")
 		}
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
 		if op.ID == "" {
-			return scim.BadRequest(codeOperation, scim.InvalidSyntax, "the path of a %s must be that of a resource, as /Users/{id}", op.Method)
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a %s must be that of a resource, as /Users/{id}", op.Method)
 		}
 	default:
-		return scim.BadRequest(codeOperation, scim.InvalidSyntax, "method must be POST, PUT, PATCH or DELETE")
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "method must be POST, PUT, PATCH or DELETE")
 	}
 	if !ok && op.Method != http.MethodDelete {
-		return scim.BadRequest(codeOperation, scim.InvalidSyntax, "a %s needs data, which is an object", op.Method)
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a %s needs data, which is an object", op.Method)
 	}
 	if op.Version != "" && op.Method == http.MethodPost {
-		return scim.BadRequest(codeOperation, scim.InvalidSyntax, "a POST has no version: it makes the resource")
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST has no version: it makes the resource")
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (op *Operation) decodePath(text string) error {
 	for i, segment := range segments {
 		plain, err := url.PathUnescape(segment)
 		if err != nil || plain == "" || strings.ContainsAny(plain, "/?#") || len(segments) > 2 {
-			return scim.BadRequest(codeOperation, scim.InvalidPath, "path must be that of a resource type or of a resource, as /Users or /Users/{id}")
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidPath, "path must be that of a resource type or of a resource, as /Users or /Users/{id}")
 		}
 		segments[i] = plain
 	}
@@ -151,16 +151,16 @@ func (r *Request) check() {
 			continue
 		}
 		if op.Method == http.MethodPost && count[op.BulkID] > 1 {
-			op.Refused = scim.BadRequest(codeBulkID, scim.InvalidValue, "%d operations have this bulkId; give each POST one of its own", count[op.BulkID])
+			op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "%d operations have this bulkId; give each POST one of its own", count[op.BulkID])
 			continue
 		}
 		for ref := range op.references() {
 			switch count[ref] {
 			case 1:
 			case 0:
-				op.Refused = scim.BadRequest(codeBulkID, scim.InvalidValue, "a reference by bulkId names no POST of this request, so nothing was done")
+				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names no POST of this request, so nothing was done")
 			default:
-				op.Refused = scim.BadRequest(codeBulkID, scim.InvalidValue, "a reference by bulkId names several POSTs of this request, so nothing was done")
+				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names several POSTs of this request, so nothing was done")
 			}
 		}
 	}

@@ -173,7 +173,7 @@ func (r *run) unmade(node int) *scim.Error {
 	for _, maker := range r.graph.needs[node] {
 		if result := r.results[maker]; result != nil && result.ID == "" {
 			return &scim.Error{
-				Code: codeNotMade, Status: http.StatusConflict,
+				Code: scim.CodeBulkNotMade, Status: http.StatusConflict,
 				Detail: "nothing was done: what " + prefix + r.Operations[maker].BulkID + " refers to was not made",
 			}
 		}
@@ -228,7 +228,7 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	for _, i := range posts {
 		switch result := r.results[i]; {
 		case result == nil: // nothing more is done
-			because = &scim.Error{Code: codeNotMade, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
+			because = &scim.Error{Code: scim.CodeBulkNotMade, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
 		case result.Err != nil:
 			because = result.Err
 		default:
@@ -268,7 +268,7 @@ func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.E
 	defer cancel()
 	for i, result := range made {
 		err := &scim.Error{
-			Code: codeNotMade, Status: http.StatusConflict, Cause: because,
+			Code: scim.CodeBulkNotMade, Status: http.StatusConflict, Cause: because,
 			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
 		}
 		if result.ID == "" { // it was only tried

@@ -131,11 +131,11 @@ const (
 func checkBounds(text string, kind scim.ErrorType) error {
 	switch {
 	case len(text) > maxLength:
-		return scim.BadRequest(codeTooLong, kind, "a filter or path can have at most %d bytes, this one has %d", maxLength, len(text))
+		return scim.BadRequest(scim.CodeFilterTooLong, kind, "a filter or path can have at most %d bytes, this one has %d", maxLength, len(text))
 	case !utf8.ValidString(text):
-		return scim.BadRequest(codeMalformed, kind, "a filter or path must be valid UTF-8")
+		return scim.BadRequest(scim.CodeFilter, kind, "a filter or path must be valid UTF-8")
 	case strings.ContainsRune(text, 0):
-		return scim.BadRequest(codeMalformed, kind, "a filter or path must not hold a NUL character")
+		return scim.BadRequest(scim.CodeFilter, kind, "a filter or path must not hold a NUL character")
 	}
 	return nil
 }

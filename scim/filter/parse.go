@@ -56,7 +56,7 @@ func (p *parser) advance() { p.tok = p.lex.next() }
 
 // expected words a syntax error: where, and what should stand there.
 func (p *parser) expected(what string) error {
-	return scim.BadRequest(codeMalformed, scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
+	return scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
 }
 
 // word takes the keyword if it is next.
@@ -121,7 +121,7 @@ func (p *parser) factor() (Expr, error) {
 
 func (p *parser) group() (Expr, error) {
 	if p.nesting++; p.nesting > maxNesting {
-		return nil, scim.BadRequest(codeTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
 	}
 	p.advance()
 	e, err := p.or()
@@ -139,7 +139,7 @@ func (p *parser) group() (Expr, error) {
 // term reads "path pr", "path op value" or "path[…]".
 func (p *parser) term() (Expr, error) {
 	if p.terms++; p.terms > maxTerms {
-		return nil, scim.BadRequest(codeTooLong, scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
 	}
 	path, err := p.path()
 	if err != nil {
@@ -176,7 +176,7 @@ func (p *parser) path() (scim.AttrPath, error) {
 			return scim.AttrPath{Name: p.tok.text}, nil
 		}
 		if err == nil && path.Name == "" { // an extension as a whole
-			return path, scim.BadRequest(codeAttribute, scim.InvalidFilter, "%s is an extension; name an attribute of it, as in %s:name", clip(path.URN), clip(path.URN))
+			return path, scim.BadRequest(scim.CodeFilterAttribute, scim.InvalidFilter, "%s is an extension; name an attribute of it, as in %s:name", clip(path.URN), clip(path.URN))
 		}
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
@@ -216,7 +216,7 @@ func (p *parser) relative() (scim.AttrPath, error) {
 }
 
 func (p *parser) unknown(name, of string) error {
-	return scim.BadRequest(codeAttribute, scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
+	return scim.BadRequest(scim.CodeFilterAttribute, scim.InvalidFilter, "%s has no attribute %q; GET /Schemas lists them", of, clip(name))
 }
 
 // takesFilter reports whether an attribute can have several values.
@@ -225,7 +225,7 @@ func takesFilter(a *scim.Attribute) bool { return a.MultiValued || a.Open }
 // valuePath reads […] and what may stand behind it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 	if p.outer != nil || path.Sub != "" || path.Attr != nil && !takesFilter(path.Attr) {
-		return nil, scim.BadRequest(codeMalformed, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
+		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
 	}
 	inner, err := p.brackets(path)
 	if err != nil {

@@ -21,7 +21,7 @@ func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
 	path = openAs(toValue(path), value)
 	leaf := path.Leaf()
 	if leaf.Type == scim.TypeComplex && value != nil {
-		return nil, scim.BadRequest(codeValue, scim.InvalidFilter, "%s is complex; compare one of its sub-attributes", path)
+		return nil, scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is complex; compare one of its sub-attributes", path)
 	}
 	if value, err = typed(p.rt.Profile, leaf, path, value); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func typed(profile scim.Profile, a *scim.Attribute, path scim.AttrPath, value an
 	case scim.TypeDateTime:
 		text, ok := value.(string)
 		if _, err := time.Parse(time.RFC3339Nano, text); !ok || err != nil {
-			return nil, scim.BadRequest(codeValue, scim.InvalidFilter, "%s is compared with a date and time such as \"2030-01-31T08:30:00Z\"", path)
+			return nil, scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is compared with a date and time such as \"2030-01-31T08:30:00Z\"", path)
 		}
 		return text, nil
 	case scim.TypeString, scim.TypeReference, scim.TypeBinary, scim.TypeComplex:
@@ -125,7 +125,7 @@ func typed(profile scim.Profile, a *scim.Attribute, path scim.AttrPath, value an
 
 func as[T any](value any, path scim.AttrPath, what string) (any, error) {
 	if _, ok := value.(T); !ok {
-		return nil, scim.BadRequest(codeValue, scim.InvalidFilter, "%s is compared with %s", path, what)
+		return nil, scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is compared with %s", path, what)
 	}
 	return value, nil
 }
@@ -136,13 +136,13 @@ func allowed(a *scim.Attribute, path scim.AttrPath, op Op, value any) error {
 		return nil
 	}
 	if value == nil {
-		return scim.BadRequest(codeValue, scim.InvalidFilter, "null takes eq and ne only")
+		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "null takes eq and ne only")
 	}
 	textual := a.Type == scim.TypeString || a.Type == scim.TypeReference
 	substring := op == Co || op == Sw || op == Ew
 	ordered := a.Type != scim.TypeBoolean && a.Type != scim.TypeBinary
 	if substring && !textual || !substring && !ordered {
-		return scim.BadRequest(codeValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s", path, a.Type, op)
+		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s", path, a.Type, op)
 	}
 	return nil
 }

@@ -66,11 +66,11 @@ func (w *work) operation(op Operation) error {
 // repeats the id.
 func (w *work) pathless(op Operation) error {
 	if op.Op == Remove {
-		return scim.BadRequest(codeMalformed, scim.NoTarget, "remove needs a path")
+		return scim.BadRequest(scim.CodePatch, scim.NoTarget, "remove needs a path")
 	}
 	object, ok := w.attributes(op.Value)
 	if !ok {
-		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
+		return scim.BadRequest(scim.CodePatch, scim.InvalidValue, "%s without a path needs an object of attributes as its value", op.Op)
 	}
 	return w.eachMember(op.Op, object)
 }
@@ -106,7 +106,7 @@ func (w *work) member(op Op, name string, value any) error {
 // at carries out an operation with a path.
 func (w *work) at(op Operation, path filter.Path) error {
 	if op.Op != Remove && !op.HasValue {
-		return scim.BadRequest(codeMalformed, scim.InvalidValue, "%s needs a value", op.Op)
+		return scim.BadRequest(scim.CodePatch, scim.InvalidValue, "%s needs a value", op.Op)
 	}
 	p := path.Attr
 	if p.Name == "" {

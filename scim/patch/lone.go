@@ -29,7 +29,7 @@ func (t target) changeLone(op Operation, elements []any) (changed []any, ok bool
 		unclear = unclear || several
 	}
 	if unclear && t.attr.Name == scim.AttrEmails {
-		return nil, false, scim.BadRequest(codeNoMatch, scim.NoTarget,
+		return nil, false, scim.BadRequest(scim.CodePatchNoTarget, scim.NoTarget,
 			"several values of %s say no %s, so which of them the path means is not told, and nothing was changed; send %[1]s as a whole, each value with its %[2]s", t.attr.Name, lones[0].Assumed[0].Path.Name)
 	}
 	return nil, false, nil
@@ -62,7 +62,7 @@ func (t target) changeAt(op Operation, elements []any, i int, assumed []*filter.
 // checkMatches refuses an element that the path's filter does not find.
 func (t target) checkMatches(element any) error {
 	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
-		return scim.BadRequest(codeContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s; send them equal", t.attr.Name)
+		return scim.BadRequest(scim.CodePatchContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s; send them equal", t.attr.Name)
 	}
 	return nil
 }

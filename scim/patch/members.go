@@ -113,7 +113,7 @@ func (m *memberDelta) apply(op Operation, path filter.Path) error {
 	switch op.Op {
 	case Add, Replace:
 		if !op.HasValue {
-			return scim.BadRequest(codeMember, scim.InvalidValue, "%s of members needs a value", op.Op)
+			return scim.BadRequest(scim.CodePatchMembers, scim.InvalidValue, "%s of members needs a value", op.Op)
 		}
 		ids, err := MemberIDs(op.Value)
 		if err != nil {
@@ -138,7 +138,7 @@ func (m *memberDelta) removeListed(op Operation) error {
 		return nil
 	}
 	if op.Value == nil {
-		return scim.BadRequest(codeMember, scim.InvalidValue, "remove of members with the value null is ambiguous; leave the value out to remove all members, or list those to remove")
+		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidValue, "remove of members with the value null is ambiguous; leave the value out to remove all members, or list those to remove")
 	}
 	ids, err := MemberIDs(op.Value)
 	if err == nil {
@@ -155,11 +155,11 @@ func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	switch {
 	case ok:
 	case op.Op != Remove || !selectable(e):
-		return scim.BadRequest(codeMember, scim.InvalidFilter, "members are selected by value eq, joined by or; a remove may also name each by display eq, with a type eq")
+		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, "members are selected by value eq, joined by or; a remove may also name each by display eq, with a type eq")
 	case m.replace || len(m.adds.at) > 0:
-		return scim.BadRequest(codeMember, scim.InvalidFilter, "a remove of members by another attribute than value cannot follow an operation that adds members; send it before, or in a request of its own")
+		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, "a remove of members by another attribute than value cannot follow an operation that adds members; send it before, or in a request of its own")
 	case termsOf(m.matching)+filter.Terms(e) > maxMatching:
-		return scim.BadRequest(codeTooMany, scim.TooMany, "the operations up to this one select members by more than the %d terms of one PATCH, so nothing was changed; send members by their ids", maxMatching)
+		return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations up to this one select members by more than the %d terms of one PATCH, so nothing was changed; send members by their ids", maxMatching)
 	default:
 		m.matching = append(m.matching, e)
 		return nil
@@ -250,7 +250,7 @@ func memberID(element any) (string, error) {
 	}
 	id, ok := element.(string)
 	if !ok || id == "" {
-		return "", scim.BadRequest(codeMember, scim.InvalidValue, "a member needs a \"value\" with the id of a user")
+		return "", scim.BadRequest(scim.CodePatchMembers, scim.InvalidValue, "a member needs a \"value\" with the id of a user")
 	}
 	return prefix + id, nil
 }

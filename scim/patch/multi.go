@@ -221,7 +221,7 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	if t.path.Filter != nil {
 		var ok bool
 		if terms, ok = filter.EqualTerms(t.path.Filter); !ok || !t.profile.Takes(scim.CreateOnNoMatch) {
-			return nil, scim.BadRequest(codeNoMatch, scim.NoTarget, "no value of %s matches the filter of the path; read the resource again, or add the value", t.attr.Name)
+			return nil, scim.BadRequest(scim.CodePatchNoTarget, scim.NoTarget, "no value of %s matches the filter of the path; read the resource again, or add the value", t.attr.Name)
 		}
 	}
 	var element any

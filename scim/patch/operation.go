@@ -43,14 +43,14 @@ func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
 	}
 	list, ok := scim.Member(object, "Operations")
 	if !ok {
-		return nil, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "a PATCH needs \"Operations\"")
+		return nil, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "a PATCH needs \"Operations\"")
 	}
 	elements, ok := list.([]any)
 	if !ok || len(elements) == 0 {
-		return nil, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
+		return nil, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
 	}
 	if len(elements) > MaxOperations {
-		return nil, scim.BadRequest(codeTooMany, scim.TooMany, "%d operations are more than the %d that one PATCH may hold; send several", len(elements), MaxOperations)
+		return nil, scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "%d operations are more than the %d that one PATCH may hold; send several", len(elements), MaxOperations)
 	}
 	ops := make([]Operation, len(elements))
 	for i, element := range elements {
@@ -67,7 +67,7 @@ func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
 func decodeOne(p scim.Profile, element any) (Operation, *scim.Error) {
 	object, ok := element.(map[string]any)
 	if !ok {
-		return Operation{}, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "an operation must be an object")
+		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "an operation must be an object")
 	}
 	name, _ := scim.Member(object, "op")
 	text, _ := name.(string)
@@ -78,7 +78,7 @@ func decodeOne(p scim.Profile, element any) (Operation, *scim.Error) {
 	switch op.Op {
 	case Add, Remove, Replace:
 	default:
-		return Operation{}, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "\"op\" must be add, remove or replace")
+		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "\"op\" must be add, remove or replace")
 	}
 	if path, ok := scim.Member(object, "path"); ok && path != nil {
 		if op.Path, ok = path.(string); !ok {
@@ -88,10 +88,10 @@ func decodeOne(p scim.Profile, element any) (Operation, *scim.Error) {
 	}
 	op.Value, op.HasValue = scim.Member(object, "value")
 	if op.Path == "" && op.Op != Remove && !p.Takes(scim.PathlessPatch) {
-		return Operation{}, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "%s needs a \"path\"", op.Op)
+		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "%s needs a \"path\"", op.Op)
 	}
 	if op.Op == Remove && op.HasValue && !p.Takes(scim.RemoveListed) {
-		return Operation{}, scim.BadRequest(codeMalformed, scim.InvalidSyntax, "remove takes no \"value\"; select what to remove by a filter in the path")
+		return Operation{}, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "remove takes no \"value\"; select what to remove by a filter in the path")
 	}
 	return op, nil
 }

@@ -38,7 +38,7 @@ func (w *work) spend(n int) error {
 	if w.left -= n; w.left >= 0 {
 		return nil
 	}
-	return scim.BadRequest(codeTooMany, scim.TooMany, "the operations up to this one look at more values than those of one PATCH may, so nothing was changed; send them in several requests")
+	return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations up to this one look at more values than those of one PATCH may, so nothing was changed; send them in several requests")
 }
 
 // weight is the work of looking at a value.
