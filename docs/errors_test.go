@@ -124,7 +124,7 @@ func errorCodes(t *testing.T) map[string]map[answer]bool {
 		f.errors(func(at ast.Node, code, scimType ast.Expr, status int) {
 			where := f.set.Position(at.Pos())
 			value := names[f.resolve(code)]
-			if variable, ok := code.(*ast.Ident); ok && value == "" && variable.Name == "code" { // a parameter, or one of several
+			if variable, ok := code.(*ast.Ident); ok && value == "" && (variable.Name == "code" || variable.Name == "why") { // a parameter, or one of several
 				return
 			}
 			if value == "" || status == 0 {
@@ -182,7 +182,7 @@ func (f source) constants(of string) map[string]string {
 		}
 		if f.resolve(spec.Type) == of {
 			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-				out[f.dir+"."+spec.Names[0].Name], _ = strconv.Unquote(literal.Value)
+				out[path.Base(f.dir)+"."+spec.Names[0].Name], _ = strconv.Unquote(literal.Value)
 			}
 		}
 		return true
@@ -198,7 +198,7 @@ func (f source) resolve(e ast.Expr) string {
 			return pkg.Name + "." + e.Sel.Name
 		}
 	case *ast.Ident:
-		return f.dir + "." + e.Name
+		return path.Base(f.dir) + "." + e.Name
 	}
 	return ""
 }
