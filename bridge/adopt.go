@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -31,32 +30,42 @@ func (e takenError) Error() string { return e.told.Error() }
 // Unwrap is what the client is told.
 func (e takenError) Unwrap() error { return e.told }
 
-// resume takes up the account that stands in the way of a creation: one of the tenant's own
-// that left it or whose creation broke off or, where the policy says so, one that no tenant
-// owns. Whatever else exists stays a conflict, in the words of failure.
-func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (planned, bool, error) {
-	taken, isTaken := errors.AsType[takenError](failure)
-	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
-		return planned{}, false, failure
-	}
-	r.end() // a change of an account locks it before its values and its link, and so does what follows
-	if ch, ok, err := k.revive(ctx, r, doc, taken, failure); ok || err != nil {
-		return ch, ok, err
-	}
-	id, err := k.obstacle(ctx, r, doc, taken)
-	if err != nil || id.IsZero() {
-		return planned{}, false, cmp.Or(err, failure)
-	}
-	r.ID = id.String()
-	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
+// obstacles are the account whose externalId the new user has, and the one that has its name, its address or its link.
+func (k userKind) obstacles(doc scim.Document, failure error) []obstacle {
+	taken, _ := errors.AsType[takenError](failure)
+	return []obstacle{{
+		find: func(_ context.Context, r *request) (string, error) {
+			if !taken.externalID || !r.Tenant.Policy.Revives() {
+				return "", nil
+			}
+			return taken.id, nil
+		},
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) {
+			ch, ok, err := k.revive(ctx, r, doc)
+			if _, again := errors.AsType[takenError](err); again {
+				err = failure
+			}
+			return ch, ok, err
+		},
+	}, {
+		find:   func(ctx context.Context, r *request) (string, error) { return k.obstacle(ctx, r, doc, taken) },
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, doc) },
+	}}
+}
+
+// takeUp plans that the request's account becomes the tenant's user: one of the tenant's own that left it or whose
+// creation broke off or, where the policy says so, one that no tenant owns.
+func (k userKind) takeUp(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+	id, err := keycloak.ParseUserID(r.ID)
+	if err != nil {
 		return planned{}, false, err
 	}
 	user, err := r.client.User(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound: // deleted meanwhile
-		return planned{}, false, failure
+		return planned{}, false, nil
 	case err == nil && !r.mayTakeUp(user):
-		return planned{}, false, failure
+		return planned{}, false, nil
 	case err == nil:
 		err = k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc)
 	}
@@ -67,28 +76,26 @@ func (k userKind) resume(ctx context.Context, r *request, doc scim.Document, fai
 	if !ok && err == nil && r.mayAdopt(user) {
 		ch, ok, err = k.adopt(ctx, r, id, user, doc, nil)
 	}
-	if err == nil && !ok {
-		err = failure
-	}
 	ch.ends = mapping.Enabled(user) && doc[scim.AttrActive] == false
 	return ch, ok, err
 }
 
-// obstacle is the account that stands in the way of a creation and could be taken up, zero for
+// obstacle is the id of the account that stands in the way of a creation and could be taken up, "" for
 // none: the one that is linked as the new user, else the one of its name or address. Without
 // adoption the one that is linked has to have the name: its own creation broke off.
-func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, taken takenError) (keycloak.UserID, error) {
-	text := taken.id
-	if !taken.link || !r.Tenant.Policy.Adopts() {
-		state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
-		if err == nil {
-			text, err = k.namesake(ctx, r, state)
-		}
-		if err != nil || text == "" || taken.link && text != taken.id {
-			return keycloak.UserID{}, err
-		}
+func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, taken takenError) (string, error) {
+	if taken.link && r.Tenant.Policy.Adopts() {
+		return taken.id, nil
 	}
-	return keycloak.ParseUserID(text)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
+	if err != nil {
+		return "", err
+	}
+	id, err := k.namesake(ctx, r, state)
+	if taken.link && id != taken.id {
+		id = ""
+	}
+	return id, err
 }
 
 // namesake is the id of the account that has the user name of a state or, to be adopted, its

@@ -11,6 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
 // Adoption is what became of one account or group when a tenant took over those that were there, or
@@ -241,7 +242,7 @@ func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (
 	}
 	former := mapping.FormerOwner(cur.group.Attributes)
 	cur.group.Attributes = mapping.Release(cur.group.Attributes)
-	ch, err := k.adopt(ctx, r, cur, scim.Document{})
+	ch, err := k.adopt(ctx, r, cur, patch.Result{Document: scim.Document{}})
 	out.Outcome, out.Changes = Adopted, append(changedBeside(ch.plan), formerly(former)...)
 	return ch, err
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
@@ -22,10 +21,6 @@ import (
 type groupKind struct{ s *Service }
 
 func (groupKind) resourceType(t *tenant.Tenant) *scim.ResourceType { return t.Mapping.Group }
-
-// patchAnswers: reading the members of a group costs Keycloak far more than
-// changing them, and Entra and Okta take a 204.
-func (groupKind) patchAnswers() bool { return false }
 
 func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	id, err := r.wall.GroupID(r.ID)
@@ -71,11 +66,6 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (p
 	}
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	p, after := plan.ForNewGroup(r.Tenant.Party, state, parent, idsOf(members), own, roles, time.Now())
-	if len(p) > 1 { // as for users
-		if err := k.s.lock(ctx, r, displayNameLock(state.Name)); err != nil {
-			return planned{}, err
-		}
-	}
 	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}}, nil
 }
 
@@ -85,37 +75,16 @@ func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, err
 	return state, err
 }
 
-func (groupKind) created(after current, out apply.Outcome) current {
-	after.groupID = out.Group
-	after.group.ID, after.resource.ID = out.Group.String(), out.Group.String()
-	return after
-}
-
-// replace makes the members those of the document: only the difference is written,
-// so that nobody loses a membership for a moment. With it a group that no tenant owns may become the
+// change plans the new document of a group. With a PUT a group that no tenant owns may become the
 // tenant's own, and an adoption takes nothing away.
-func (k groupKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	if r.adoptsGroup(cur.group) {
-		return k.adopt(ctx, r, cur, doc)
-	}
-	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
-	if err != nil {
-		return planned{}, err
-	}
-	return k.change(ctx, r, cur, patch.Result{
-		Document: doc, Members: patch.Members{Replace: true, Add: patch.Distinct(ids)},
-	})
-}
-
-func (k groupKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
-	return k.change(ctx, r, cur, result)
-}
-
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
-	cur, err := k.made(ctx, r, cur)
-	if err != nil {
-		return planned{}, err
+	if r.replacing && r.adoptsGroup(cur.group) {
+		return k.adopt(ctx, r, cur, result)
 	}
+	return k.plan(ctx, r, cur, result)
+}
+
+func (k groupKind) plan(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
 		return planned{}, err
 	}
@@ -152,8 +121,8 @@ func groupOp(r *request, g keycloak.Group, state mapping.GroupState) change.Op {
 	return change.Updated
 }
 
-// patchesBlind takes operations on members alone, without a look at the group:
-// their cost does not depend on its size. Additions and removals are not ordered among each other:
+// patchesBlind takes operations on members alone, without a look at the group: reading members costs Keycloak far more
+// than changing them, and Entra and Okta take a 204. Their cost does not depend on its size. Additions and removals are not ordered among each other:
 // Keycloak keeps each membership by itself.
 func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
 	m, ok, err := patch.OnlyMembers(ctx, r.rt, ops)
@@ -282,12 +251,8 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 
 // adopt plans that a group becomes the tenant's own: it gets what the document says, keeps what that does
 // not say, and nobody leaves it.
-func (k groupKind) adopt(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
-	if err != nil {
-		return planned{}, err
-	}
-	doc = doc.Clone()
+func (k groupKind) adopt(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
+	doc := result.Document.Clone()
 	mapping.Merge(doc, cur.resource.Document)
-	return k.change(ctx, r, cur, patch.Result{Document: doc, Members: patch.Members{Add: patch.Distinct(ids)}})
+	return k.plan(ctx, r, cur, patch.Result{Document: doc, Members: patch.Members{Add: result.Members.Add}})
 }

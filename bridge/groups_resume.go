@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,79 +15,95 @@ import (
 // maxNamesakes are the groups of one name in any spelling that are looked at.
 const maxNamesakes = 100
 
-// resume takes up the group in the way of a creation: one of the tenant's that left it or whose creation
-// broke off, whose members become those of the document, or one that it adopts. Whatever else exists
-// stays a conflict.
-func (k groupKind) resume(ctx context.Context, r *request, doc scim.Document, failure error) (planned, bool, error) {
+// obstacles are the group that left the tenant with the name of the new one, and the one that has it now; or the one
+// that has another value which only one group may have.
+func (k groupKind) obstacles(doc scim.Document, failure error) []obstacle {
 	taken, isTaken := errors.AsType[takenError](failure)
-	if !isTaken && keycloak.KindOf(failure) != keycloak.Conflict {
-		return planned{}, false, failure
+	present := obstacle{
+		find:   func(ctx context.Context, r *request) (string, error) { return k.namesake(ctx, r, doc) },
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, doc, !isTaken) },
 	}
-	r.end() // as for users
-	r.ID = taken.id
-	if !isTaken {
-		if ch, ok, err := k.comeBack(ctx, r, doc); ok || err != nil {
-			return ch, ok, err
-		}
-		path, err := r.rt.Resolve(scim.AttrDisplayName)
-		if err != nil {
-			return planned{}, false, err
-		}
-		found, err := k.find(ctx, r, directory.Query{
-			Filter: &filter.Compare{Path: path, Op: filter.Eq, Value: doc.String(scim.AttrDisplayName)}, Start: 1, Count: maxNamesakes,
-		})
-		at := slices.IndexFunc(found.Resources, func(g scim.Resource) bool {
-			return g.Document.String(scim.AttrDisplayName) == doc.String(scim.AttrDisplayName)
-		})
-		if err != nil || at < 0 {
-			return planned{}, false, cmp.Or(err, failure)
-		}
-		r.ID = found.Resources[at].ID
+	if isTaken {
+		present.find = func(context.Context, *request) (string, error) { return taken.id, nil }
+		return []obstacle{present}
 	}
-	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
-		return planned{}, false, err
+	return []obstacle{{
+		find: func(ctx context.Context, r *request) (string, error) {
+			group, _, err := r.wall.LeftGroup(ctx, doc.String(scim.AttrDisplayName))
+			return group.ID, err
+		},
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.comeBack(ctx, r, doc) },
+	}, present}
+}
+
+// namesake is the id of the tenant's group that has the name of a document, "" for none.
+func (k groupKind) namesake(ctx context.Context, r *request, doc scim.Document) (string, error) {
+	path, err := r.rt.Resolve(scim.AttrDisplayName)
+	if err != nil {
+		return "", err
 	}
+	name := doc.String(scim.AttrDisplayName)
+	found, err := k.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: path, Op: filter.Eq, Value: name}, Start: 1, Count: maxNamesakes})
+	at := slices.IndexFunc(found.Resources, func(g scim.Resource) bool { return g.Document.String(scim.AttrDisplayName) == name })
+	if err != nil || at < 0 {
+		return "", err
+	}
+	return found.Resources[at].ID, nil
+}
+
+// takeUp takes up the request's group: one whose creation broke off, whose members become those of the document, or one
+// that the tenant adopts.
+func (k groupKind) takeUp(ctx context.Context, r *request, doc scim.Document, adopts bool) (planned, bool, error) {
 	cur, err := k.read(ctx, r)
 	switch party := r.Tenant.Party; {
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		return planned{}, false, failure
+		return planned{}, false, nil
 	case err != nil:
 		return planned{}, false, err
 	case party.HalfMade(cur.group.Attributes):
-		ch, err := k.replace(ctx, r, cur, doc)
+		ch, err := k.become(ctx, r, cur, doc)
 		ch.op = change.Created
 		return ch, true, err
-	case !isTaken && r.adoptsGroup(cur.group):
-		ch, err := k.adopt(ctx, r, cur, doc)
+	case adopts && r.adoptsGroup(cur.group):
+		result, err := replacing(doc)
+		if err != nil {
+			return planned{}, false, err
+		}
+		ch, err := k.adopt(ctx, r, cur, result)
 		return ch, true, err
 	}
-	return planned{}, false, failure
+	return planned{}, false, nil
 }
 
-// comeBack takes up the group of a document's name that left the tenant; ok is false for none.
-func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
-	group, ok, err := r.wall.LeftGroup(ctx, doc.String(scim.AttrDisplayName))
-	if !ok || err != nil {
-		return planned{}, false, err
-	}
-	r.ID = group.ID
-	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
-		return planned{}, false, err
-	}
-	id, err := r.wall.GroupID(group.ID)
+// become plans that a group is what a document says, its members too.
+func (k groupKind) become(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
+	result, err := replacing(doc)
 	if err == nil {
-		group, err = r.client.Group(ctx, id)
+		cur, err = k.s.whole(ctx, r, cur)
 	}
-	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.Left(group.Attributes) { // meanwhile
+	if err != nil {
+		return planned{}, err
+	}
+	return k.plan(ctx, r, cur, result)
+}
+
+// comeBack takes up the request's group, which left the tenant; ok is false for one that did not, or came back meanwhile.
+func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+	id, err := r.wall.GroupID(r.ID)
+	if err != nil {
+		return planned{}, false, err
+	}
+	group, err := r.client.Group(ctx, id)
+	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.Left(group.Attributes) {
 		return planned{}, false, nil
 	}
 	if err != nil {
 		return planned{}, false, err
 	}
-	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, group)
+	cur, err := r.currentGroup(id, group)
 	if err != nil {
 		return planned{}, false, err
 	}
-	ch, err := k.replace(ctx, r, current{resource: resource, group: group, groupID: id}, doc) // which joins the tenant again
+	ch, err := k.become(ctx, r, cur, doc) // which joins the tenant again
 	return ch, true, err
 }

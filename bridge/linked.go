@@ -22,25 +22,6 @@ func (k groupKind) linked(ctx context.Context, r *request, cur *current) (string
 	return versionOfMembers(r, cur.members), nil
 }
 
-// made is a group once its creation is over, which may still go on.
-func (k groupKind) made(ctx context.Context, r *request, cur current) (current, error) {
-	if !r.Tenant.Party.HalfMade(cur.group.Attributes) {
-		return cur, nil
-	}
-	if err := k.s.await(ctx, r, displayNameLock(cur.group.Name)); err != nil {
-		return current{}, err
-	}
-	now, err := r.kind.read(ctx, r)
-	if err != nil || !r.linking {
-		return now, err
-	}
-	if !r.Tenant.Party.HalfMade(now.group.Attributes) {
-		return current{}, staleError() // members joined after they were compared
-	}
-	now.members, now.known = cur.members, cur.known
-	return now, nil
-}
-
 // linked reads the groups. Their own requests change them, so that they are compared, and not held.
 func (userKind) linked(ctx context.Context, r *request, cur *current) (string, error) {
 	groups, err := r.wall.GroupsOf(ctx, cur.userID)

@@ -21,7 +21,7 @@ import (
 //
 //	create   finds the externalId: at a user whom the tenant sees (checkUnique), or at an account
 //	         that left it (departed), and fails with a takenError
-//	resume   asks revive, which locks that account, reads it again, and plans what becomes of it
+//	takeUp   locks that account and asks revive, which reads it again and plans what becomes of it
 //
 // An account of another tenant, one without an owner and a protected one are never taken up.
 
@@ -68,33 +68,13 @@ func (r *request) mayRevive(u keycloak.User) bool {
 	return p.EndedAccess(u.Attributes) // and not an administrator
 }
 
-// revive plans that the account whose externalId stands in the way of a creation becomes the tenant's
-// user again, as the document says; ok is false when it may not. The account is locked then until
-// the request ends.
-func (k userKind) revive(ctx context.Context, r *request, doc scim.Document, taken takenError, failure error) (ch planned, ok bool, err error) {
-	if !taken.externalID || !r.Tenant.Policy.Revives() {
-		return planned{}, false, nil
-	}
-	id, err := keycloak.ParseUserID(taken.id)
+// revive plans that the request's account, whose externalId stands in the way of a creation, becomes the tenant's
+// user again, as the document says; ok is false when it may not.
+func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
 		return planned{}, false, err
 	}
-	r.ID = taken.id
-	if err := k.s.lock(ctx, r, resourceLock(r, r.ID)); err != nil {
-		return planned{}, false, err
-	}
-	ch, ok, err = k.reviveLocked(ctx, r, id, doc)
-	if !ok && err == nil { // whoever else stands in the way is locked before its values, too
-		r.end()
-		r.ID = ""
-	}
-	if _, again := errors.AsType[takenError](err); again {
-		err = failure
-	}
-	return ch, ok, err
-}
-
-func (k userKind) reviveLocked(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (planned, bool, error) {
 	user, err := r.client.User(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound, err == nil && !r.mayRevive(user):

@@ -67,6 +67,17 @@ type current struct {
 	known    bool           // whether members are the group's, be they none
 }
 
+// made is what was planned to be created, with the id that Keycloak gave it.
+func (c current) made(out apply.Outcome) current {
+	switch {
+	case !out.User.IsZero():
+		c.userID, c.user.ID, c.resource.ID = out.User, out.User.String(), out.User.String()
+	case !out.Group.IsZero():
+		c.groupID, c.group.ID, c.resource.ID = out.Group, out.Group.String(), out.Group.String()
+	}
+	return c
+}
+
 // planned is a plan and what Keycloak will hold once it is carried out.
 type planned struct {
 	plan  plan.Plan
@@ -83,27 +94,36 @@ type kind interface {
 	read(ctx context.Context, r *request) (current, error)
 	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
 	create(ctx context.Context, r *request, doc scim.Document) (planned, error)
-	replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error)
-	patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
+	// change plans what a PUT or a PATCH made of the resource.
+	change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
 	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
 	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
 	// requests to the bridge can.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// resume changes what stands in the way of a creation that failed with failure and may be
-	// taken up in its place; ok is false when there is nothing of that kind.
-	resume(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error)
+	// obstacles are what may stand in the way of a creation that failed with failure, and be taken up in its place.
+	obstacles(doc scim.Document, failure error) []obstacle
 	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
 	stored(r *request, cur current) (scim.Resource, error)
-	// created completes what was planned with the ids that Keycloak gave.
-	created(after current, out apply.Outcome) current
 	// resource is what the answer shows; it may read what the projection asks for.
 	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
+}
+
+// blindPatcher is a kind of which some PATCHes need no look at the resource, and whose resources cost more to show than
+// to change: where the tenant's policy says nothing, a PATCH is not answered with one.
+type blindPatcher interface {
 	// patchesBlind plans operations that need no look at the resource; ok is false when these
 	// do. It waits for the resource's lock where their order matters.
 	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
-	// patchAnswers says whether a PATCH is answered with the resource where the tenant's policy says nothing.
-	patchAnswers() bool
+}
+
+// obstacle is a resource that may stand in the way of a creation.
+type obstacle struct {
+	// find is its id, "" for none.
+	find func(ctx context.Context, r *request) (string, error)
+	// takeUp reads it again, under its lock, and plans that it becomes what the creation asks for; ok is false when it
+	// may not.
+	takeUp func(ctx context.Context, r *request) (ch planned, ok bool, err error)
 }
 
 // Endpoints of the types of resources.

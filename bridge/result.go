@@ -104,9 +104,9 @@ func (s *Service) patched(ctx context.Context, r *request, cur current) (Result,
 // patchBody is what a PATCH is answered with. A client that names attributes
 // gets them (RFC 7644 section 3.5.2), and one that prefers a minimal answer gets no more than without.
 func (r *request) patchBody() tenant.Body {
-	said := tenant.BodyNone
-	if r.kind.patchAnswers() {
-		said = tenant.BodyFull
+	said := tenant.BodyFull
+	if _, blind := r.kind.(blindPatcher); blind {
+		said = tenant.BodyNone
 	}
 	if !r.bulk {
 		said = r.Tenant.Policy.PatchBody(said)

@@ -147,13 +147,16 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 		return Result{}, err
 	}
 	ch, err := r.kind.create(ctx, r, doc)
+	if err == nil && len(ch.plan) > 1 { // until the last step others could take it for a half-made one
+		err = s.lock(ctx, r, r.makingLock(ch.after))
+	}
 	if err == nil {
 		err = r.federatedCreation()
 	}
 	if err == nil {
 		var out apply.Outcome
 		if out, err = s.apply(ctx, r, &ch); err == nil {
-			return s.written(ctx, r, r.kind.created(ch.after, out))
+			return s.written(ctx, r, ch.after.made(out))
 		}
 	}
 	return s.resume(ctx, r, doc, err)
@@ -162,7 +165,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 // resume answers a creation that failed: with what it takes up in its place, if there is
 // something. That somebody is protected is told to nobody who does not see the user.
 func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Result, error) {
-	ch, ok, err := r.kind.resume(ctx, r, doc, failure)
+	ch, ok, err := s.takeUp(ctx, r, doc, failure)
 	if ok && err == nil {
 		err = s.federated(ctx, r, ch.after, ch)
 	}
@@ -180,6 +183,62 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		return Result{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
 	}
 	return s.written(ctx, r, ch.after)
+}
+
+// takeUp plans that what stands in the way of a creation becomes what that asks for. Whatever else exists
+// stays a conflict, in the words of failure.
+func (s *Service) takeUp(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error) {
+	if _, taken := errors.AsType[takenError](failure); !taken && keycloak.KindOf(failure) != keycloak.Conflict {
+		return planned{}, false, failure
+	}
+	for _, o := range r.kind.obstacles(doc, failure) {
+		r.end() // a change of a resource locks it before its values and its link, and so does what follows
+		if r.ID, err = o.find(ctx, r); err != nil {
+			return planned{}, false, err
+		}
+		if r.ID == "" {
+			continue
+		}
+		if err = s.lock(ctx, r, resourceLock(r, r.ID)); err != nil { // until the request ends
+			return planned{}, false, err
+		}
+		if ch, ok, err = o.takeUp(ctx, r); ok || err != nil {
+			return ch, ok, err
+		}
+	}
+	return planned{}, false, failure
+}
+
+// whole is a resource once its creation is over, which may still go on.
+func (s *Service) whole(ctx context.Context, r *request, cur current) (current, error) {
+	if !r.halfMade(cur) {
+		return cur, nil
+	}
+	if err := s.await(ctx, r, r.makingLock(cur)); err != nil {
+		return current{}, err
+	}
+	now, err := r.kind.read(ctx, r)
+	if err != nil || !r.linking {
+		return now, err
+	}
+	if !r.halfMade(now) {
+		return current{}, staleError() // members or groups joined after they were compared
+	}
+	now.members, now.known = cur.members, cur.known
+	return now, nil
+}
+
+// halfMade reports whether the creation of a resource goes on, or broke off.
+func (r *request) halfMade(cur current) bool {
+	return r.Tenant.Party.HalfMade(cur.user.Attributes) || r.Tenant.Party.HalfMade(cur.group.Attributes)
+}
+
+// makingLock is held while a resource is made.
+func (r *request) makingLock(cur current) string {
+	if r.Endpoint == endpointGroups {
+		return displayNameLock(cur.group.Name)
+	}
+	return userNameLock(cur.user.Username)
 }
 
 // maxAge is how old the look may be that says who is protected, for a write.
@@ -262,14 +321,35 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Res
 		return Result{}, err
 	}
 	r.replacing = true
-	ch, err := r.kind.replace(ctx, r, cur, doc)
+	result, err := replacing(doc)
 	if err != nil {
-		return Result{}, s.fail(r, err)
-	}
-	if err := s.carryOut(ctx, r, cur, ch); err != nil {
 		return Result{}, err
 	}
-	return s.written(ctx, r, ch.after)
+	after, err := s.change(ctx, r, cur, result)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.written(ctx, r, after)
+}
+
+// replacing is a whole document as what a change made. Of the members only the difference is written, so that nobody
+// leaves a group for a moment.
+func replacing(doc scim.Document) (patch.Result, error) {
+	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
+	return patch.Result{Document: doc, Members: patch.Members{Replace: true, Add: patch.Distinct(ids)}}, err
+}
+
+// change plans and carries out what a PUT or a PATCH made of a resource.
+func (s *Service) change(ctx context.Context, r *request, cur current, result patch.Result) (current, error) {
+	cur, err := s.whole(ctx, r, cur)
+	if err != nil {
+		return current{}, s.fail(r, err)
+	}
+	ch, err := r.kind.change(ctx, r, cur, result)
+	if err != nil {
+		return current{}, s.fail(r, err)
+	}
+	return ch.after, s.carryOut(ctx, r, cur, ch)
 }
 
 // Patch changes a part of a resource, and shows it as the tenant's policy or the client says. Where nobody says
@@ -284,8 +364,8 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	if !r.conditional() {
-		if p, ok, err := r.kind.patchesBlind(ctx, r, ops); ok || err != nil {
+	if blind, may := r.kind.(blindPatcher); may && !r.conditional() {
+		if p, ok, err := blind.patchesBlind(ctx, r, ops); ok || err != nil {
 			return s.patchedBlind(ctx, r, p, err)
 		}
 	}
@@ -303,14 +383,11 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Resul
 	if err != nil {
 		return Result{}, s.fail(r, err)
 	}
-	ch, err := r.kind.patch(ctx, r, cur, result)
+	after, err := s.change(ctx, r, cur, result)
 	if err != nil {
-		return Result{}, s.fail(r, err)
-	}
-	if err := s.carryOut(ctx, r, cur, ch); err != nil {
 		return Result{}, err
 	}
-	return s.patched(ctx, r, ch.after)
+	return s.patched(ctx, r, after)
 }
 
 // patchedBlind carries out a plan that was made without reading the resource.

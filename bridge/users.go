@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
@@ -26,12 +25,6 @@ import (
 type userKind struct{ s *Service }
 
 func (userKind) resourceType(t *tenant.Tenant) *scim.ResourceType { return t.Mapping.User }
-
-func (userKind) patchAnswers() bool { return true }
-
-func (userKind) patchesBlind(context.Context, *request, []patch.Operation) (plan.Plan, bool, error) {
-	return nil, false, nil
-}
 
 func (userKind) read(ctx context.Context, r *request) (current, error) {
 	id, err := keycloak.ParseUserID(r.ID)
@@ -74,30 +67,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (pl
 	}
 	k.countPassword(doc, !state.Password.IsZero())
 	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
-	if len(p) > 1 { // until the last step others could take the user for a half-made one
-		if err := k.s.lock(ctx, r, userNameLock(state.Username)); err != nil {
-			return planned{}, err
-		}
-	}
 	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
-}
-
-func (userKind) created(after current, out apply.Outcome) current {
-	after.userID = out.User
-	after.user.ID, after.resource.ID = out.User.String(), out.User.String()
-	return after
-}
-
-// replace keeps what says who a user is when the account is somebody else's and the client
-// leaves it out.
-func (k userKind) replace(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	if !r.Tenant.Party.Owns(cur.user) {
-		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
-	}
-	if doc[scim.AttrActive] == false && (r.wall.Deactivates(cur.userID.String()) || guard.KeepsAllBut(r.fitness, cur.user)) {
-		doc = k.leaving(r, cur, doc)
-	}
-	return k.change(ctx, r, cur, doc)
 }
 
 // leaving has a PUT that deactivates a user who may not be changed otherwise say nothing else. A client
@@ -124,17 +94,20 @@ func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Docum
 	return out
 }
 
-// patch refuses to leave active unassigned: a user of Keycloak is enabled or it is not,
-// and to guess which would enable or lock out somebody.
-func (k userKind) patch(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
-	if result.Document[scim.AttrActive] == nil {
+// change plans the new document of a user, and says whether the user is deactivated. A PUT keeps what says who a user is
+// when the account is somebody else's and the client leaves it out. A PATCH cannot leave active unassigned: a user of
+// Keycloak is enabled or it is not, and to guess which would enable or lock out somebody.
+func (k userKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
+	doc := result.Document
+	switch {
+	case !r.replacing && doc[scim.AttrActive] == nil:
 		return planned{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
+	case r.replacing && !r.Tenant.Party.Owns(cur.user):
+		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
-	return k.change(ctx, r, cur, result.Document)
-}
-
-// change plans the new document of a user, and says whether the user is deactivated.
-func (k userKind) change(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
+	if r.replacing && doc[scim.AttrActive] == false && (r.wall.Deactivates(cur.userID.String()) || guard.KeepsAllBut(r.fitness, cur.user)) {
+		doc = k.leaving(r, cur, doc)
+	}
 	ch, err := k.plan(ctx, r, cur, doc)
 	ch.ends = deactivates(cur, doc)
 	if err == nil && r.deactivatesAgain(cur, doc) { // the first time may have broken off before they ended
@@ -192,15 +165,6 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (planne
 func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	if r.wall.Deactivates(cur.userID.String()) {
 		return k.deactivation(r, cur, doc)
-	}
-	if r.Tenant.Party.HalfMade(cur.user.Attributes) { // its creation may go on
-		err := k.s.await(ctx, r, userNameLock(cur.user.Username))
-		if err == nil {
-			cur, err = k.read(ctx, r)
-		}
-		if err != nil {
-			return planned{}, err
-		}
 	}
 	if err := proveManager(ctx, r, cur.resource.Document, doc); err != nil {
 		return planned{}, err
