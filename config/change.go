@@ -33,10 +33,14 @@ func replaceFile(file string, write func(out *os.File) error) error {
 	if err != nil {
 		return err
 	}
-	if err := write(out); err != nil {
+	err = write(out)
+	if err == nil {
+		err = os.Rename(next, file)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
-	return os.Rename(next, file)
+	return nil
 }
 
 // changeConfig changes the text of a configuration file. What the file says of a realm then is compared with what it

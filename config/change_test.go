@@ -125,3 +125,21 @@ func TestAFileOfTokensIsWrittenAnew(t *testing.T) {
 		t.Errorf("it is now\n%s", text)
 	}
 }
+
+// TestAFileThatCannotBePutInItsPlaceLeavesNothingBeside: what is left would lock the file for every later change.
+func TestAFileThatCannotBePutInItsPlaceLeavesNothingBeside(t *testing.T) {
+	t.Parallel()
+	_, tokens := changeable(t)
+	err := ChangeTokens(tokens, func(list []Token) []Token {
+		if err := errors.Join(os.Remove(tokens), os.Mkdir(tokens, 0o700)); err != nil {
+			t.Error(err)
+		}
+		return list
+	})
+	if err == nil {
+		t.Error("a directory was replaced by a file")
+	}
+	if _, err := os.Stat(tokens + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the new file is still there: %v", err)
+	}
+}

@@ -193,7 +193,7 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string, 
 		t.Scope = ScopeAll
 	}
 	if t.Mapping != "" {
-		k.read(path+".mapping", &t.Mapping, false)
+		k.read(path+".mapping", (*File)(&t.Mapping), false)
 	}
 	k.policies(path, t)
 	k.tenantPath(path, realm, t, paths)

@@ -31,7 +31,7 @@ func (k checker) organizations(path string, realm *Realm) {
 	k.rehire(path+".organizations", o.Policies)
 	o.Policies = o.orDefault()
 	if o.Mapping != "" {
-		k.read(path+".organizations.mapping", &o.Mapping, false)
+		k.read(path+".organizations.mapping", (*File)(&o.Mapping), false)
 	}
 }
 
@@ -64,7 +64,7 @@ func (k checker) override(path, realm string, all *Organizations, i int, keys, p
 	if o.SharesMapping = !k.given(path + ".mapping"); o.SharesMapping {
 		o.Mapping = all.Mapping
 	} else if o.Mapping != "" {
-		k.read(path+".mapping", &o.Mapping, false)
+		k.read(path+".mapping", (*File)(&o.Mapping), false)
 	}
 }
 

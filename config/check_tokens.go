@@ -50,8 +50,8 @@ func (k checker) tokensFile(path string, t *Tenant, named names) []Token {
 	if !ok {
 		return nil
 	}
-	list, r := parseTokens(t.TokensFile, data)
-	checker{report: r, dir: filepath.Dir(t.TokensFile)}.tokenList(list, named)
+	list, r := parseTokens(string(t.TokensFile), data)
+	checker{report: r, dir: filepath.Dir(string(t.TokensFile))}.tokenList(list, named)
 	k.others = append(k.others, r.sorted()...)
 	return list.Tokens
 }

@@ -132,11 +132,11 @@ type Keycloak struct {
 	URL URL `json:"url"`
 	// CAFile is `caFile`: PEM certificates that the server's chain may end in, in
 	// place of the system's.
-	CAFile string `json:"caFile,omitempty"`
+	CAFile File `json:"caFile,omitempty"`
 	// ClientCertFile is `clientCertFile`: PEM certificate chain for mutual TLS.
-	ClientCertFile string `json:"clientCertFile,omitempty"`
+	ClientCertFile File `json:"clientCertFile,omitempty"`
 	// ClientKeyFile is `clientKeyFile`: PEM private key of that certificate.
-	ClientKeyFile string `json:"clientKeyFile,omitempty"`
+	ClientKeyFile File `json:"clientKeyFile,omitempty"`
 	// Proxy is `proxy`: the proxy on the way to Keycloak; "" is a direct connection.
 	Proxy ProxyURL `json:"proxy,omitempty"`
 	// ConnectTimeout is `connectTimeout`: the time to connect, default 3s.
@@ -158,7 +158,7 @@ type Keycloak struct {
 // Outbound is how others than Keycloak are called: the keys of other issuers, and the collector of traces.
 type Outbound struct {
 	// CAFile is `caFile`: PEM certificates that their chains may end in, beside the system's.
-	CAFile string `json:"caFile,omitempty"`
+	CAFile File `json:"caFile,omitempty"`
 	// Proxy is `proxy`: the proxy on the way to them; "" is what the environment says (HTTPS_PROXY, HTTP_PROXY,
 	// NO_PROXY).
 	Proxy ProxyURL `json:"proxy,omitempty"`
@@ -184,7 +184,7 @@ type Realm struct {
 	Issuer Issuer `json:"issuer,omitempty"`
 	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
 	// credentials are known to be the bridge's, required with organizations.
-	CredentialKeyFile string `json:"credentialKeyFile,omitempty"`
+	CredentialKeyFile File `json:"credentialKeyFile,omitempty"`
 
 	// CredentialKey is the secret that was read.
 	CredentialKey Secret `json:"-"`
@@ -272,12 +272,12 @@ type Credentials struct {
 	// ClientID is `clientID`: the client's id, required.
 	ClientID string `json:"clientID"`
 	// ClientSecretFile is `clientSecretFile`: a file that holds the client secret.
-	ClientSecretFile string `json:"clientSecretFile,omitempty"`
+	ClientSecretFile File `json:"clientSecretFile,omitempty"`
 	// ClientSecretEnv is `clientSecretEnv`: the name of an environment variable that
 	// holds the client secret.
 	ClientSecretEnv string `json:"clientSecretEnv,omitempty"`
 	// PrivateKeyFile is `privateKeyFile`: a PEM private key for private_key_jwt.
-	PrivateKeyFile string `json:"privateKeyFile,omitempty"`
+	PrivateKeyFile File `json:"privateKeyFile,omitempty"`
 	// KeyID is `keyID`: the kid of that key, "" for none.
 	KeyID string `json:"keyID,omitempty"`
 
@@ -309,7 +309,7 @@ type Tenant struct {
 	// At least one of Tokens, TokensFile and AccessTokens is given.
 	Tokens []Token `json:"tokens"`
 	// TokensFile is `tokensFile`: a file of further tokens, see TokenList.
-	TokensFile string `json:"tokensFile,omitempty"`
+	TokensFile File `json:"tokensFile,omitempty"`
 	// AccessTokens is `accessTokens`: whose JWT access tokens are taken.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
 	// BareToken is `bareToken`: take an Authorization header that holds the token

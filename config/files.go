@@ -64,7 +64,7 @@ func (k checker) oneSource(path string) {
 	}
 }
 
-func (k checker) secretFile(path string, name *string) Secret {
+func (k checker) secretFile(path string, name *File) Secret {
 	data, ok := k.read(path, name, true)
 	if !ok {
 		return Secret{}
@@ -106,7 +106,7 @@ func oneLine(s string) bool {
 }
 
 // privateKey reads a signing key of a kind that Keycloak takes for private_key_jwt.
-func (k checker) privateKey(path string, name *string) PrivateKey {
+func (k checker) privateKey(path string, name *File) PrivateKey {
 	data, ok := k.read(path, name, true)
 	if !ok {
 		return PrivateKey{}
@@ -170,7 +170,7 @@ func (k checker) certificates(c *Keycloak) {
 }
 
 // authorities are the certificates of a file beside those of a pool, nil for no file.
-func (k checker) authorities(key string, file *string, beside func() *x509.CertPool) *x509.CertPool {
+func (k checker) authorities(key string, file *File, beside func() *x509.CertPool) *x509.CertPool {
 	if *file == "" {
 		return nil
 	}
@@ -216,30 +216,32 @@ func (k checker) clientCertificate(c *Keycloak) {
 // read returns a file that the configuration names. A relative name is changed to
 // that of the file beside the configuration file. A private file must be closed to
 // users other than its owner and group.
-func (k checker) read(path string, name *string, private bool) ([]byte, bool) {
-	if !filepath.IsAbs(*name) {
-		*name = filepath.Join(k.dir, *name)
+func (k checker) read(path string, name *File, private bool) ([]byte, bool) {
+	file := string(*name)
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(k.dir, file)
 	}
+	*name = File(file)
 	const hint = "Names are relative to the configuration file's directory"
-	k.files[*name] = Digest{}
-	info, err := os.Stat(*name)
+	k.files[file] = Digest{}
+	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		k.add(path, quoted(*name)+" does not exist", hint)
+		k.add(path, quoted(file)+" does not exist", hint)
 		return nil, false
 	}
 	if err != nil {
-		k.unreadable(path, *name, err)
+		k.unreadable(path, file, err)
 		return nil, false
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
-		k.add(path, quoted(*name)+" is not a regular file", "Name the file itself")
+		k.add(path, quoted(file)+" is not a regular file", "Name the file itself")
 		return nil, false
 	}
 	if mode := info.Mode().Perm(); private && mode&0o007 != 0 && runtime.GOOS != "windows" {
-		k.add(path, fmt.Sprintf("%s is open to every user of the machine (mode %04o)", quoted(*name), mode),
+		k.add(path, fmt.Sprintf("%s is open to every user of the machine (mode %04o)", quoted(file), mode),
 			"Run chmod 600 on it; in Kubernetes set defaultMode 0440 on the volume and fsGroup on the pod")
 	}
-	return k.content(path, *name)
+	return k.content(path, file)
 }
 
 func (k checker) content(path, name string) ([]byte, bool) {
@@ -266,4 +268,4 @@ func (k checker) unreadable(path, name string, err error) {
 	k.add(path, quoted(name)+" can't be read: "+cause(err), "Check who owns the file, its mode and its directories")
 }
 
-func quoted(name string) string { return strconv.Quote(name) }
+func quoted[T ~string](name T) string { return strconv.Quote(string(name)) }

@@ -137,7 +137,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 	want.Keycloak.URL = "http://127.0.0.1:8080"
 	want.Realms = map[string]Realm{"acme": {
 		Credentials: Credentials{
-			ClientID: "scim-bridge", ClientSecretFile: filepath.Join(filepath.Dir(path), "secret"), Secret: NewSecret("s3cret-value"),
+			ClientID: "scim-bridge", ClientSecretFile: File(filepath.Join(filepath.Dir(path), "secret")), Secret: NewSecret("s3cret-value"),
 		},
 		Tenants: []Tenant{{
 			Path: "acme", Key: "realm", Scope: "all", Profile: "tolerant", Policies: Policies{

@@ -49,6 +49,10 @@ func (a Address) same(b Address) bool {
 	return a == b && !strings.HasSuffix(string(a), ":0")
 }
 
+// File is the name of a file that holds a secret, a key, tokens or certificates. The content of such a file can
+// change while the bridge runs: it is read again, without a restart.
+type File string
+
 // HostName is the name of a machine, in lower case and without a port.
 type HostName string
 

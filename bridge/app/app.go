@@ -39,8 +39,8 @@ type App struct {
 	metrics  *observe.Metrics
 	activity *observe.Activity
 
-	transport http.RoundTripper // to Keycloak
-	outbound  http.RoundTripper // to others
+	transport *renewable // to Keycloak
+	outbound  *renewable // to others
 
 	began   time.Time
 	started config.Config // that it was made of: what of it needs a start stays in force
@@ -118,17 +118,18 @@ func (a *App) newRealms() (*keycloak.Realms, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.outbound, err = outboundTransport(a.config.Outbound); err != nil {
+	outbound, err := outboundTransport(a.config.Outbound)
+	if err != nil {
 		return nil, err
 	}
-	a.transport = transport
+	a.transport, a.outbound = newRenewable(transport), newRenewable(outbound)
 	a.Tracer, err = observe.NewTracer(observe.TracerOptions{
 		Endpoint: string(a.config.Tracing.Endpoint), Sample: float64(a.config.Tracing.Sample) / float64(config.All), Version: a.options.Version, Log: a.log, Metrics: a.metrics, Transport: a.outbound,
 	})
 	if err != nil {
 		return nil, err
 	}
-	clients, err := watchedClients(a.config, transport, a.metrics, a.Tracer, a.log)
+	clients, err := watchedClients(a.config, a.transport, a.metrics, a.Tracer, a.log)
 	if err != nil {
 		a.stopTracing(context.Background())
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,8 +61,18 @@ func (a *App) apply(c config.Config) (problem string) {
 	if err == nil {
 		clients, err = a.newClients(c)
 	}
+	var toKeycloak, toOthers *http.Transport
+	if err == nil {
+		toKeycloak, toOthers, err = a.newTransports(c)
+	}
 	if err != nil {
 		return err.Error()
+	}
+	if toKeycloak != nil {
+		a.transport.renew(toKeycloak)
+	}
+	if toOthers != nil {
+		a.outbound.renew(toOthers)
 	}
 	list = slices.DeleteFunc(list, func(t *tenant.Tenant) bool {
 		old := a.Watcher.Tenants.ByPath(t.Path)
@@ -112,24 +123,23 @@ func (a *App) keepListeners(c *config.Config) []string {
 	for _, section := range []struct {
 		name    string
 		was, is any
-		files   []string // that it names
 	}{
-		{"keycloak", was.Keycloak, c.Keycloak, []string{was.Keycloak.CAFile, was.Keycloak.ClientCertFile, was.Keycloak.ClientKeyFile}},
-		{"outbound", was.Outbound, c.Outbound, []string{was.Outbound.CAFile}},
-		{"server", was.Server, c.Server, nil},
-		{"admin", was.Admin, c.Admin, nil},
-		{"log", was.Log, c.Log, nil},
-		{"tracing", was.Tracing, c.Tracing, nil},
-		{"bulk", was.Bulk, c.Bulk, nil},
-		{"index", was.Index, c.Index, nil},
+		{"keycloak", was.Keycloak, c.Keycloak},
+		{"outbound", was.Outbound, c.Outbound},
+		{"server", was.Server, c.Server},
+		{"admin", was.Admin, c.Admin},
+		{"log", was.Log, c.Log},
+		{"tracing", was.Tracing, c.Tracing},
+		{"bulk", was.Bulk, c.Bulk},
+		{"index", was.Index, c.Index},
 	} {
-		changed := func(file string) bool { return was.Files[file] != c.Files[file] }
-		if slices.ContainsFunc(section.files, changed) || !sameKeys(section.was, section.is) {
+		if !sameKeys(section.was, section.is) {
 			out = append(out, section.name)
 		}
 	}
 	c.Server, c.Admin, c.Log, c.Tracing = was.Server, was.Admin, was.Log, was.Tracing
-	c.Bulk, c.Index, c.Keycloak, c.Outbound = was.Bulk, was.Index, was.Keycloak, was.Outbound
+	c.Bulk, c.Index = was.Bulk, was.Index
+	a.keepSettings(c)
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
 	}

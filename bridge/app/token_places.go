@@ -71,7 +71,7 @@ func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, e
 	if p.TokensFile == "" {
 		return "", fmt.Sprintf("Add this to %s.tokens in %s:\n%s", p.Where.Path, p.Where.File, t.Render()), nil
 	}
-	err = config.ChangeTokens(p.TokensFile, func(list []config.Token) []config.Token { return append(list, t) })
+	err = config.ChangeTokens(string(p.TokensFile), func(list []config.Token) []config.Token { return append(list, t) })
 	if errors.Is(err, config.ErrLink) {
 		return "", fmt.Sprintf("Add this to tokens in the origin of %s:\n%s", p.TokensFile, t.Render()), nil
 	}
@@ -79,10 +79,10 @@ func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, e
 }
 
 func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
-	if t.Where.File != p.TokensFile {
+	if t.Where.File != string(p.TokensFile) {
 		return "", fmt.Errorf("the token stands in %s:%d: remove it there; a running bridge sees that within a second", t.Where.File, t.Where.Line)
 	}
-	err := config.ChangeTokens(p.TokensFile, func(list []config.Token) []config.Token {
+	err := config.ChangeTokens(string(p.TokensFile), func(list []config.Token) []config.Token {
 		return slices.DeleteFunc(list, func(other config.Token) bool { return other.SHA256 == t.SHA256 })
 	})
 	if errors.Is(err, config.ErrLink) {
