@@ -25,6 +25,7 @@ func (k checker) config(c *Config) {
 	k.bulk(&c.Bulk)
 	k.index(&c.Index)
 	k.tracing(c.Tracing)
+	k.metrics(c.Metrics)
 	if c.Admin.Listen.same(c.Server.Listen) {
 		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
 	}

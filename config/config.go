@@ -19,6 +19,8 @@ type Config struct {
 	Server Server `json:"server"`
 	// Admin is `admin`: the listener for health and metrics.
 	Admin Admin `json:"admin"`
+	// Metrics is `metrics`: which tenants the metrics name.
+	Metrics Metrics `json:"metrics"`
 	// Log is `log`.
 	Log Log `json:"log"`
 	// Tracing is `tracing`: where traces go.
@@ -456,6 +458,8 @@ func Default() Config {
 		Index: Index{MaxMemoryBytes: 256 << 20},
 		Admin: Admin{Listen: "127.0.0.1:9091"},
 		Log:   Log{Level: LevelInfo},
+
+		Metrics: Metrics{Tenants: NamedTenants{Top: 1000}},
 
 		Tracing: Tracing{Sample: All},
 		Keycloak: Keycloak{

@@ -31,6 +31,10 @@ func schemaOf(t reflect.Type) map[string]any {
 	switch {
 	case t == reflect.TypeFor[Organizations]():
 		return map[string]any{"oneOf": []any{map[string]any{"const": "*"}, recordSchema(t)}}
+	case t == reflect.TypeFor[NamedTenants]():
+		keys := recordSchema(t)
+		keys["type"], keys["required"] = "object", []string{"top"}
+		return map[string]any{"oneOf": []any{map[string]any{"enum": []string{tenantsAll, tenantsNone}}, keys}}
 	case t == reflect.TypeFor[Transform]():
 		return transformSchema()
 	case t == reflect.TypeFor[RoleName]():

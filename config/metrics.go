@@ -1,0 +1,63 @@
+package config
+
+import (
+	"encoding/json"
+	"reflect"
+)
+
+// Metrics bounds the metrics.
+type Metrics struct {
+	// Tenants is `tenants`: all, none or top with a number, default top: 1000.
+	Tenants NamedTenants `json:"tenants"`
+}
+
+// NamedTenants says how many tenants have their own values of the metrics with a tenant label. The other tenants share
+// one value of that label. The zero value is none.
+type NamedTenants struct {
+	// Top is `top`: the number of tenants, those with most requests.
+	Top int `json:"top"`
+
+	// All says that every tenant has its own values.
+	All bool `json:"-"`
+}
+
+// The words in the place of a number of tenants.
+const (
+	tenantsAll  = "all"
+	tenantsNone = "none"
+)
+
+// decodeNode takes a word for no key.
+func (n *NamedTenants) decodeNode(d decoder, path string, v node) {
+	type keys NamedTenants
+	switch {
+	case v.kind == kindText && (v.text == tenantsAll || v.text == tenantsNone):
+		*n = NamedTenants{All: v.text == tenantsAll}
+	case v.kind == kindMapping:
+		*n = NamedTenants{}
+		d.record(path, v, reflect.ValueOf((*keys)(n)).Elem())
+		d.r.missing(path, "top", "Write a number of tenants, like tenants: { top: 100 }")
+	default:
+		d.r.add(path, "must be all, none, or top with a number", "Write tenants: all, tenants: none, or tenants: { top: 100 }")
+	}
+}
+
+// MarshalJSON returns what the file says.
+func (n NamedTenants) MarshalJSON() ([]byte, error) {
+	type keys NamedTenants
+	switch {
+	case n.All:
+		return json.Marshal(tenantsAll)
+	case n.Top == 0:
+		return json.Marshal(tenantsNone)
+	}
+	return json.Marshal(keys(n))
+}
+
+// metrics refuses numbers of tenants that bound nothing.
+func (k checker) metrics(m Metrics) {
+	const top, most = "metrics.tenants.top", 10_000
+	if k.given(top) && !k.failed(top) {
+		within(k, top, m.Tenants.Top, 1, most)
+	}
+}
