@@ -89,7 +89,7 @@ func checkExpression(t *testing.T, where, expression string) {
 		return
 	}
 	known := map[string][]string{"process_resident_memory_bytes": {"job"}}
-	for _, m := range observe.NewMetrics(prometheus.NewRegistry(), "").All() {
+	for _, m := range observe.NewMetrics(prometheus.NewRegistry(), "", observe.EveryTenant).All() {
 		known[m.Name] = m.Labels
 		if m.Type == "histogram" {
 			known[m.Name+"_bucket"], known[m.Name+"_count"], known[m.Name+"_sum"] = append(slices.Clone(m.Labels), "le"), m.Labels, m.Labels

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write what is generated into the pages"
 // TestTheMetricsPageIsGenerated: every metric stands on it as the program has it.
 func TestTheMetricsPageIsGenerated(t *testing.T) {
 	t.Parallel()
-	all := observe.NewMetrics(prometheus.NewRegistry(), "").All()
+	all := observe.NewMetrics(prometheus.NewRegistry(), "", observe.EveryTenant).All()
 	if len(all) < 25 {
 		t.Errorf("there are %d metrics", len(all))
 	}

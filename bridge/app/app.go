@@ -73,7 +73,7 @@ func New(c config.Config, o Options) (*App, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.metrics = observe.NewMetrics(registry, o.Version)
+	a.metrics = observe.NewMetrics(registry, o.Version, namedTenants(c.Metrics.Tenants))
 	tenants, err := a.newTenants()
 	if err != nil {
 		return nil, err
@@ -98,6 +98,14 @@ func New(c config.Config, o Options) (*App, error) {
 	a.Operator = server.New(a.Service, options)
 	a.Health = observe.NewHealth(registry, a.status, adminHosts(c.Admin)...)
 	return a, nil
+}
+
+// namedTenants is how many tenants the metrics name.
+func namedTenants(n config.NamedTenants) int {
+	if n.All {
+		return observe.EveryTenant
+	}
+	return n.Top
 }
 
 // newTenants are the tenants that it begins with.

@@ -128,6 +128,7 @@ func (a *App) keepListeners(c *config.Config) []string {
 		{"outbound", was.Outbound, c.Outbound},
 		{"server", was.Server, c.Server},
 		{"admin", was.Admin, c.Admin},
+		{"metrics", was.Metrics, c.Metrics},
 		{"log", was.Log, c.Log},
 		{"tracing", was.Tracing, c.Tracing},
 		{"bulk", was.Bulk, c.Bulk},
@@ -137,8 +138,8 @@ func (a *App) keepListeners(c *config.Config) []string {
 			out = append(out, section.name)
 		}
 	}
-	c.Server, c.Admin, c.Log, c.Tracing = was.Server, was.Admin, was.Log, was.Tracing
-	c.Bulk, c.Index = was.Bulk, was.Index
+	c.Server, c.Admin, c.Metrics, c.Log = was.Server, was.Admin, was.Metrics, was.Log
+	c.Tracing, c.Bulk, c.Index = was.Tracing, was.Bulk, was.Index
 	a.keepSettings(c)
 	if len(out) > 0 {
 		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}

@@ -8,7 +8,9 @@ import (
 )
 
 // renewable is a transport whose certificates can change while calls are under way.
-type renewable struct{ now atomic.Pointer[http.Transport] }
+type renewable struct {
+	now atomic.Pointer[http.Transport]
+}
 
 func newRenewable(t *http.Transport) *renewable {
 	out := &renewable{}

@@ -15,13 +15,10 @@ type Metrics struct {
 	requestSeconds *prometheus.HistogramVec
 	inFlight       *prometheus.GaugeVec
 	tenantRequests *prometheus.CounterVec
-	lastRequest    *prometheus.GaugeVec
 	calls          *prometheus.CounterVec
 	callSeconds    *prometheus.HistogramVec
 	steps          *prometheus.CounterVec
 	ignored        *prometheus.CounterVec
-	fit            *prometheus.GaugeVec
-	mapping        *prometheus.GaugeVec
 	reloads        *prometheus.CounterVec
 	refused        *prometheus.CounterVec
 	throttled      *prometheus.CounterVec
@@ -32,7 +29,9 @@ type Metrics struct {
 	scanSeconds    *prometheus.HistogramVec
 	spans          *prometheus.CounterVec
 
-	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry *prometheus.Desc
+	indexResources, indexBytes, indexAge, withoutKey, sharedIDs, feedAge, tokenExpiry, fit, mapping, lastRequest *prometheus.Desc
+
+	tenants tenants
 
 	set set
 }
@@ -79,15 +78,18 @@ func (s *set) shown(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(s.add("gauge", name, help, labels), help, labels, nil)
 }
 
-// NewMetrics registers the metrics. version is the bridge's own.
-func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
+// NewMetrics registers the metrics. version is the bridge's own. named is how many tenants have values of their own, or
+// EveryTenant; all others share those of OtherTenants.
+func NewMetrics(registry prometheus.Registerer, version string, named int) *Metrics {
 	s := set{registry: registry}
 	m := &Metrics{
+		tenants: tenants{places: named, known: map[string]*tenantState{}},
+
 		requests:       s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
 		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
 		inFlight:       s.gauge("requests_in_flight", "SCIM requests being answered now."),
 		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Those without a good credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
-		lastRequest:    s.gauge("tenant_last_request_timestamp_seconds", "When a client of a tenant was last answered, in seconds since 1970; 0 for not since the start.", "tenant"),
+		lastRequest:    s.shown("tenant_last_request_timestamp_seconds", "When a client of a tenant was last answered, in seconds since 1970; 0 for not since the start.", "tenant"),
 		calls:          s.counter("keycloak_calls_total", "Calls of Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
 		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call of Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
 		outage:         s.gauge("keycloak_outage", "1 while no calls of a realm are made, as Keycloak did not answer 20 of the last 25; see `keycloak.breakerDelay`.", "realm"),
@@ -97,8 +99,8 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
 		throttled:      s.counter("throttled_total", "Requests of clients beyond a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
 		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "When a static token that has an end ends, in seconds since 1970.", "tenant", "client", "key_id"),
-		fit:            s.gauge("tenant_fit", "1 when the realm offers what the tenant needs, else 0; one for all organizations that bring their own credentials.", "tenant"),
-		mapping:        s.gauge("mapping_applied", "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.", "tenant"),
+		fit:            s.shown("tenant_fit", "1 when the realm offers what the tenant needs, else 0; one for all organizations that bring their own credentials.", "tenant"),
+		mapping:        s.shown("mapping_applied", "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.", "tenant"),
 		reloads:        s.counter("mapping_reloads_total", "Changes of a mapping file, by tenant and outcome: applied or refused.", "tenant", "outcome"),
 		config:         s.gauge("config_applied", "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them."),
 		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
@@ -113,6 +115,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 	}
 	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
 	m.set = s
+	registry.MustRegister(tenantGauges{m})
 	m.zero()
 	return m
 }
@@ -169,44 +172,67 @@ func (m *Metrics) Ignored(attribute string, n int) {
 
 // Fit records whether a tenant's realm offers what it needs.
 func (m *Metrics) Fit(tenant string, fit bool) {
-	value := 0.0
-	if fit {
-		value = 1
+	m.tenants.use(tenant, func(s *tenantState) { s.fit = new(oneIf(fit)) })
+}
+
+// oneIf is a state as gauges show it.
+func oneIf(state bool) float64 {
+	if state {
+		return 1
 	}
-	m.fit.WithLabelValues(tenant).Set(value)
+	return 0
 }
 
 // Tenant makes the metrics of a tenant whose mapping file was just loaded.
 func (m *Metrics) Tenant(tenant string) {
-	m.mapping.WithLabelValues(tenant).Set(1)
+	m.tenants.use(tenant, func(s *tenantState) {
+		s.applied = new(1.0)
+		if s.lastRequest == nil {
+			s.lastRequest = new(0.0)
+		}
+		m.zeroTenant(s.label())
+	})
+}
+
+// zeroTenant makes the counters of a tenant, so that a first count shows as an increase.
+func (m *Metrics) zeroTenant(label string) {
 	for _, outcome := range []string{"applied", "refused"} {
-		m.reloads.WithLabelValues(tenant, outcome)
+		m.reloads.WithLabelValues(label, outcome)
 	}
 	for _, reason := range []string{"rate", "in_flight"} {
-		m.throttled.WithLabelValues(tenant, reason)
+		m.throttled.WithLabelValues(label, reason)
 	}
-	m.held.WithLabelValues(tenant)
-	m.lastRequest.WithLabelValues(tenant)
+	m.held.WithLabelValues(label)
 	for _, class := range []string{"2xx", "3xx", "4xx", "5xx"} {
-		m.tenantRequests.WithLabelValues(tenant, class)
+		m.tenantRequests.WithLabelValues(label, class)
 	}
 }
 
 // Answered counts an answer to a client of a tenant, at a time.
 func (m *Metrics) Answered(tenant string, status int, at time.Time) {
-	m.tenantRequests.WithLabelValues(tenant, strconv.Itoa(status/100)+"xx").Inc() //nolint:mnd // the class of a status
-	m.lastRequest.WithLabelValues(tenant).Set(float64(at.Unix()))
+	m.tenants.use(tenant, func(s *tenantState) {
+		s.requests++
+		s.lastRequest = new(float64(at.Unix()))
+		if lost := m.tenants.challenge(s); lost != "" {
+			m.dropTenant(lost)
+			m.zeroTenant(s.label())
+		}
+		m.tenantRequests.WithLabelValues(s.label(), strconv.Itoa(status/100)+"xx").Inc() //nolint:mnd // the class of a status
+	})
 }
 
 // Forget drops the metrics of a tenant that is gone.
 func (m *Metrics) Forget(tenant string) {
+	m.tenants.forget(tenant)
+	m.dropTenant(tenant)
+}
+
+// dropTenant drops the counters of a tenant that has no values of its own any more.
+func (m *Metrics) dropTenant(tenant string) {
 	label := prometheus.Labels{"tenant": tenant}
-	m.fit.Delete(label)
-	m.mapping.Delete(label)
 	m.reloads.DeletePartialMatch(label)
 	m.throttled.DeletePartialMatch(label)
 	m.held.DeletePartialMatch(label)
-	m.lastRequest.Delete(label)
 	m.tenantRequests.DeletePartialMatch(label)
 	m.scanSeconds.DeletePartialMatch(label)
 }
@@ -217,7 +243,9 @@ func (m *Metrics) Scan(tenant, resourceType string, took time.Duration, err erro
 	if err != nil {
 		outcome = "failed"
 	}
-	m.scanSeconds.WithLabelValues(tenant, resourceType, outcome).Observe(took.Seconds())
+	m.tenants.use(tenant, func(s *tenantState) {
+		m.scanSeconds.WithLabelValues(s.label(), resourceType, outcome).Observe(took.Seconds())
+	})
 }
 
 // Refused counts a request without a good credential.
@@ -233,18 +261,18 @@ func (m *Metrics) Realm(realm string) { m.outage.WithLabelValues(realm) }
 
 // Outage says whether calls of a realm are not made.
 func (m *Metrics) Outage(realm string, outage bool) {
-	value := 0.0
-	if outage {
-		value = 1
-	}
-	m.outage.WithLabelValues(realm).Set(value)
+	m.outage.WithLabelValues(realm).Set(oneIf(outage))
 }
 
 // Held counts a removal that the removal brake of a tenant held.
-func (m *Metrics) Held(tenant string) { m.held.WithLabelValues(tenant).Inc() }
+func (m *Metrics) Held(tenant string) {
+	m.tenants.use(tenant, func(s *tenantState) { m.held.WithLabelValues(s.label()).Inc() })
+}
 
 // Throttled counts a request beyond a limit of its tenant.
-func (m *Metrics) Throttled(tenant, reason string) { m.throttled.WithLabelValues(tenant, reason).Inc() }
+func (m *Metrics) Throttled(tenant, reason string) {
+	m.tenants.use(tenant, func(s *tenantState) { m.throttled.WithLabelValues(s.label(), reason).Inc() })
+}
 
 // Config records whether the configuration files are applied as they are now, after a change
 // of them.
@@ -259,10 +287,12 @@ func (m *Metrics) Config(applied bool) {
 
 // Mapping records whether a tenant's mapping file is applied as it is now.
 func (m *Metrics) Mapping(tenant string, applied bool) {
-	value, outcome := 0.0, "refused"
+	outcome := "refused"
 	if applied {
-		value, outcome = 1, "applied"
+		outcome = "applied"
 	}
-	m.mapping.WithLabelValues(tenant).Set(value)
-	m.reloads.WithLabelValues(tenant, outcome).Inc()
+	m.tenants.use(tenant, func(s *tenantState) {
+		s.applied = new(oneIf(applied))
+		m.reloads.WithLabelValues(s.label(), outcome).Inc()
+	})
 }

@@ -54,7 +54,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	for _, i := range c.state.Indexes() {
+	for _, i := range c.indexes() {
 		gauge(c.m.indexResources, float64(i.Resources), i.Tenant, i.Type)
 		gauge(c.m.indexBytes, float64(i.Bytes), i.Tenant, i.Type)
 		gauge(c.m.indexAge, i.Age.Seconds(), i.Tenant, i.Type)
@@ -66,13 +66,38 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	for realm, age := range c.state.Feeds() {
 		gauge(c.m.feedAge, age.Seconds(), realm)
 	}
-	seen := map[[3]string]bool{}
-	for _, t := range c.state.Tokens() {
-		labels := [3]string{t.Tenant, t.Name, t.KeyID}
-		if seen[labels] {
-			continue // Prometheus would refuse all metrics for two of one name
-		}
-		seen[labels] = true
+	for _, t := range c.tokens() {
 		gauge(c.m.tokenExpiry, float64(t.Expires.Unix()), t.Tenant, t.Name, t.KeyID)
 	}
+}
+
+// indexes are those of the tenants by their labels: of the tenants that share one the sums, and the age of the oldest.
+func (c collector) indexes() map[[2]string]Index {
+	out := map[[2]string]Index{}
+	for _, i := range c.state.Indexes() {
+		i.Tenant = c.m.tenants.label(i.Tenant)
+		key := [2]string{i.Tenant, i.Type}
+		sum := out[key]
+		out[key] = Index{
+			Tenant: i.Tenant, Type: i.Type, Resources: sum.Resources + i.Resources, Bytes: sum.Bytes + i.Bytes, Age: max(sum.Age, i.Age),
+			WithoutKey: sum.WithoutKey + i.WithoutKey, SharedID: sum.SharedID + i.SharedID,
+		}
+	}
+	return out
+}
+
+// tokens are those that end by their labels, of which each is there once: Prometheus would refuse all metrics for two.
+// Of the tenants that share a label it is the first that ends.
+func (c collector) tokens() map[[3]string]Token {
+	out := map[[3]string]Token{}
+	for _, t := range c.state.Tokens() {
+		if t.Tenant = c.m.tenants.label(t.Tenant); t.Tenant == OtherTenants {
+			t.Name, t.KeyID = "", ""
+		}
+		key := [3]string{t.Tenant, t.Name, t.KeyID}
+		if first, ok := out[key]; !ok || t.Expires.Before(first.Expires) {
+			out[key] = t
+		}
+	}
+	return out
 }

@@ -19,7 +19,7 @@ func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer }))
 	defer collector.Close()
 	metrics := prometheus.NewRegistry()
-	tracer, err := NewTracer(TracerOptions{Endpoint: collector.URL, Sample: 1, Log: zap.NewNop(), Metrics: NewMetrics(metrics, "test"), Transport: http.DefaultTransport})
+	tracer, err := NewTracer(TracerOptions{Endpoint: collector.URL, Sample: 1, Log: zap.NewNop(), Metrics: NewMetrics(metrics, "test", EveryTenant), Transport: http.DefaultTransport})
 	if err != nil {
 		t.Fatal(err)
 	}
