@@ -13,6 +13,7 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /scim-bridge /scim-bridge
+# Any other user will do too, as one that OpenShift chooses: the program has no home and writes only where it is told to.
 USER 65532:65532
 EXPOSE 8081 9091
 HEALTHCHECK CMD ["/scim-bridge", "probe", "--timeout", "3s", "http://127.0.0.1:9091/readyz"]

@@ -168,7 +168,7 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	if diff := cmp.Diff(before, pod(tenants)); diff != "" {
 		t.Errorf("a change of a tenant changes the pod:\n%s", diff)
 	}
-	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }", "outbound: { proxy: \"http://c:3128\" }"} {
+	for _, section := range []string{"log: { level: debug }", "bulk: { maxOperations: 10 }", "server: { requestTimeout: 30s }", "tracing: { endpoint: \"http://c:4318\" }", "metrics: { tenants: none }", "outbound: { proxy: \"http://c:3128\" }"} {
 		if cmp.Equal(before, pod(strings.Replace(minimal(t, ""), "config:\n", "config:\n  "+section+"\n", 1))) {
 			t.Errorf("%s does not change the pod", section)
 		}
@@ -205,6 +205,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"an address, the chart's":     {strings.Replace(minimal(t, ""), "config:\n", "config:\n  server: { listen: \":1\" }\n", 1), "additional properties 'listen' not allowed"},
 		"a wrong type":                {minimal(t, "\nservice: { port: \"http\" }"), "/service/port"},
 		"a limit that is none":        {minimal(t, "\nresources: { limits: { memory: [512] } }"), "/resources/limits/memory"},
+		"a user that is none":         {minimal(t, "\npodSecurityContext: { runAsUser: nobody }"), "/podSecurityContext/runAsUser"},
+		"the user root":               {minimal(t, "\npodSecurityContext: { runAsUser: 0 }"), "/podSecurityContext/runAsUser"},
+		"tenants that are none":       {strings.Replace(minimal(t, ""), "config:\n", "config:\n  metrics: { tenants: some }\n", 1), "/config/metrics/tenants"},
 		"a digest that is none":       {minimal(t, "\nimage: { digest: latest }"), "/image/digest"},
 		"no Keycloak":                 {"secrets: { existingSecret: s }", "config.keycloak.url: give the root of Keycloak"},
 		"no realm":                    {"config: { keycloak: { url: \"https://k\" } }\nsecrets: { existingSecret: s }", "config.realms: give the realms"},

@@ -32,7 +32,8 @@ type Served struct {
 
 	Program  string
 	Cmd      *exec.Cmd
-	Listener string // URL of the admin one
+	Listener string          // URL of the admin one
+	Prepare  func(*exec.Cmd) // changes how the program is started; may be nil
 	log      *logLines
 }
 
@@ -106,6 +107,9 @@ func NewServed(t *testing.T, server keycloaktest.Server, edits ...func(string) s
 func (s *Served) Start(t *testing.T) {
 	t.Helper()
 	s.Cmd = exec.CommandContext(t.Context(), s.Program, "serve", "--config", s.File)
+	if s.Prepare != nil {
+		s.Prepare(s.Cmd)
+	}
 	pipe, err := s.Cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

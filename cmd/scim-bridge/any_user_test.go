@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
+)
+
+// nobodyKnown is an account as OpenShift gives a pod: a user that nothing knows by name, the group root, and the group of the
+// files of Secrets. The zero account is that of the test, for one that may not become another user.
+type nobodyKnown struct{ user, files int }
+
+func newNobodyKnown() nobodyKnown {
+	if os.Getuid() != 0 {
+		return nobodyKnown{}
+	}
+	const first, count = 1_000_000_000, 1_000_000
+	return nobodyKnown{user: first + rand.IntN(count), files: first + rand.IntN(count)} //nolint:gosec // it need not be unguessable
+}
+
+// start has a program run as the account, without environment variables and in a directory that it cannot write to.
+func (n nobodyKnown) start(cmd *exec.Cmd) {
+	cmd.Env, cmd.Dir = []string{}, "/"
+	if n.user != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(n.user), Groups: []uint32{uint32(n.files)}}} //nolint:gosec // they fit
+	}
+}
+
+// mount gives files the mode and the group that they have in a pod of Kubernetes.
+func (n nobodyKnown) mount(t *testing.T, mode os.FileMode, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		err := os.Chmod(file, mode)
+		if n.files != 0 {
+			err = errors.Join(os.Chown(file, 0, n.files), os.Chmod(file, mode))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTheProgramRunsAsAnyUser: as one that the machine does not know, without a home, with files that a group alone
+// may read. It serves, takes a changed file, and answers the commands of the same user.
+func TestTheProgramRunsAsAnyUser(t *testing.T) {
+	t.Parallel()
+	account := newNobodyKnown()
+	root, err := os.MkdirTemp("", "scim") //nolint:usetesting // every user has to reach it, and the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	files, run, program := filepath.Join(root, "etc"), filepath.Join(root, "run"), filepath.Join(root, "scim-bridge")
+	if err := errors.Join(os.Chmod(root, 0o711), os.Mkdir(run, 0o700), os.Rename(apptest.BuildProgram(t), program)); err != nil { //nolint:gosec // as of a node
+		t.Fatal(err)
+	}
+	server := keycloaktest.NewFake(t).Server()
+	realm, admin := apptest.NewEmptyRealm(t, server)
+	listen, adminListen := apptest.FreeAddresses(t)
+	made := apptest.RunSetup(t, server, realm, "--listen", listen, "--admin-listen", adminListen, "--out", files)
+	s := &apptest.Served{
+		Bridge:  apptest.Bridge{Server: server, Client: &client.Client{Base: made.BaseURL, Token: made.Token, HTTP: http.DefaultClient}, Admin: admin, Realm: realm, File: made.Config},
+		Program: program, Listener: "http://" + adminListen, Prepare: account.start,
+	}
+	s.EditFile(t, "config.yaml", apptest.Replaced(t, `socket: "control.sock"`, "socket: "+filepath.Join(run, "own", "control.sock")))
+	entries, err := filepath.Glob(filepath.Join(files, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.mount(t, 0o440, entries...)
+	account.mount(t, 0o755, files)
+	account.mount(t, 0o777|os.ModeSetgid, run) // an emptyDir
+
+	s.Start(t)
+	s.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
+	if account.user != 0 {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Cmd.Process.Pid))
+		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", account.user)) {
+			t.Errorf("the program runs as another user: %v\n%s", err, status)
+		}
+	}
+	for _, args := range [][]string{{"check"}, {"tenants", "list"}, {"users", "list"}, {"doctor"}} {
+		cmd := exec.CommandContext(t.Context(), program, append(args, "--config", made.Config)...)
+		account.start(cmd)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("scim-bridge %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	other := s.With("a-token-that-is-new")
+	other.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
+	tokens := filepath.Join(files, "tokens.yaml")
+	if err := config.ChangeTokens(tokens, func(list []config.Token) []config.Token {
+		var sum config.Digest
+		if err := sum.UnmarshalText([]byte(apptest.SHA256Of(other.Token))); err != nil {
+			t.Error(err)
+		}
+		return append(list, config.Token{Name: "other", SHA256: sum})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	account.mount(t, 0o440, tokens)
+	s.Await(t, "is applied")
+	other.Must(t, http.MethodGet, "/Users", "")
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	log := s.Rest()
+	if err := s.Cmd.Wait(); err != nil {
+		t.Errorf("serve ended with %v:\n%s", err, log)
+	}
+}
