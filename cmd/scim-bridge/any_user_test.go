@@ -27,14 +27,14 @@ func newNobodyKnown() nobodyKnown {
 		return nobodyKnown{}
 	}
 	const first, count = 1_000_000_000, 1_000_000
-	return nobodyKnown{user: first + rand.IntN(count), files: first + rand.IntN(count)} //nolint:gosec // it need not be unguessable
+	return nobodyKnown{user: first + rand.IntN(count), files: first + rand.IntN(count)}
 }
 
 // start has a program run as the account, without environment variables and in a directory that it cannot write to.
 func (n nobodyKnown) start(cmd *exec.Cmd) {
 	cmd.Env, cmd.Dir = []string{}, "/"
 	if n.user != 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(n.user), Groups: []uint32{uint32(n.files)}}} //nolint:gosec // they fit
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(n.user), Groups: []uint32{uint32(n.files)}}}
 	}
 }
 
@@ -63,7 +63,7 @@ func TestTheProgramRunsAsAnyUser(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	files, run, program := filepath.Join(root, "etc"), filepath.Join(root, "run"), filepath.Join(root, "scim-bridge")
-	if err := errors.Join(os.Chmod(root, 0o711), os.Mkdir(run, 0o700), os.Rename(apptest.BuildProgram(t), program)); err != nil { //nolint:gosec // as of a node
+	if err := errors.Join(os.Chmod(root, 0o711), os.Mkdir(run, 0o700), os.Rename(apptest.BuildProgram(t), program)); err != nil {
 		t.Fatal(err)
 	}
 	server := keycloaktest.NewFake(t).Server()
