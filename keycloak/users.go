@@ -16,9 +16,13 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// MaxPage is the most that one list call may ask for: on a cold cache Keycloak's
-// cost grows with the square of the page.
-const MaxPage = 100
+// On a cold cache the cost of a list grows in Keycloak with the square of its length.
+const (
+	// MaxPage is the most that one list call may ask for.
+	MaxPage = 100
+	// MaxIDs is how many ids one call may ask for.
+	MaxIDs = 50
+)
 
 // User is a user as the Admin API shows it, as far as the bridge reads it.
 type User struct {

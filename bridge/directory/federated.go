@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 	"slices"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
 // federatedPage is page for a realm with a user federation. Keycloak counts the users that it keeps; behind
@@ -21,7 +23,7 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 	}
 	count, read := q.Count, pages
 	if q.Count > 0 && q.first()+q.Count >= total {
-		count, read = (q.Count/upstreamPage+1)*upstreamPage, oneByOne
+		count, read = (q.Count/keycloak.MaxPage+1)*keycloak.MaxPage, oneByOne
 	}
 	parts, err := read(ctx, q.first(), count, s.read)
 	if err != nil {
@@ -33,7 +35,7 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 	case err != nil || !pure:
 		return found, pure, err
 	case len(items) == 0 && (q.first() > 0 || q.Count == 0): // nothing was shown that could tell
-		behind, err := s.read(ctx, total, upstreamPage)
+		behind, err := s.read(ctx, total, keycloak.MaxPage)
 		found.Total = total + len(behind.all)
 		return found, true, err
 	case len(items) < count:
@@ -49,8 +51,8 @@ func (s search) federatedPage(ctx context.Context, q Query) (found Found, pure b
 // later call shows none of them (measured on 26.7.5).
 func oneByOne(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
 	var parts []part
-	for offset := 0; offset < count; offset += upstreamPage {
-		limit := min(upstreamPage, count-offset)
+	for offset := 0; offset < count; offset += keycloak.MaxPage {
+		limit := min(keycloak.MaxPage, count-offset)
 		p, err := read(ctx, first+offset, limit)
 		if err != nil {
 			return nil, err

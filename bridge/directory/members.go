@@ -41,8 +41,6 @@ func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([
 }
 
 const (
-	// membersPage is what one call reads of the members: each costs Keycloak a statement.
-	membersPage = 100
 	// memberBytes is about what a member takes in memory.
 	memberBytes = 160
 	// minMembersAge is how old the members of any group may be.
@@ -53,9 +51,9 @@ const (
 // one who is removed meanwhile moves the others up.
 func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member, error) {
 	var out []Member
-	w := newWalk(membersPage)
+	w := newWalk(keycloak.MaxPage)
 	for {
-		page, all, err := src.GroupMembers(ctx, id, w.first, membersPage)
+		page, all, err := src.GroupMembers(ctx, id, w.first, keycloak.MaxPage)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +62,7 @@ func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member
 				out = append(out, Member{u.ID, u.Username})
 			}
 		}
-		if w.join(all, len(all) < membersPage) {
+		if w.join(all, len(all) < keycloak.MaxPage) {
 			return byUsername(out), nil
 		}
 		if !w.steady(0) {

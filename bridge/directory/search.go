@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// upstreamPage is the most that one call reads: on a cold cache Keycloak's cost
-	// grows with the square of it.
-	upstreamPage = 100
 	// parallel bounds the pages of one request under way at once.
 	parallel = 4
 	// maxHits bounds what one look-up may find, as an attribute that is not unique
@@ -262,16 +259,16 @@ func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err 
 	return found, pure, err
 }
 
-// pages reads pages of upstreamPage at once from first, count of them in all,
+// pages reads pages of keycloak.MaxPage at once from first, count of them in all,
 // several in parallel, in order.
 func pages(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
-	parts := make([]part, (count+upstreamPage-1)/upstreamPage)
+	parts := make([]part, (count+keycloak.MaxPage-1)/keycloak.MaxPage)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i := range parts {
 		g.Go(func() (err error) {
-			offset := i * upstreamPage
-			parts[i], err = read(ctx, first+offset, min(upstreamPage, count-offset))
+			offset := i * keycloak.MaxPage
+			parts[i], err = read(ctx, first+offset, min(keycloak.MaxPage, count-offset))
 			return err
 		})
 	}

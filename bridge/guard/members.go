@@ -19,9 +19,9 @@ func (w shownGroups) ProtectedMembers(ctx context.Context, id keycloak.GroupID) 
 	if len(users) == 0 {
 		return nil, nil
 	}
-	list, err := w.c.Members(ctx, id, 0, page)
+	list, err := w.c.Members(ctx, id, 0, keycloak.MaxPage)
 	found := w.protectedAmong(list)
-	if err != nil || len(list) < page || len(found) > 0 {
+	if err != nil || len(list) < keycloak.MaxPage || len(found) > 0 {
 		return found, err
 	}
 	var mu sync.Mutex

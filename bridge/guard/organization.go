@@ -130,8 +130,8 @@ func (w organizationGroups) ListGroups(ctx context.Context, first, limit int) ([
 func (w organizationGroups) CountGroups(ctx context.Context) (int, error) {
 	n := 0
 	for {
-		part, err := w.c.OrganizationGroups(ctx, w.id, n, page)
-		if n += len(part); err != nil || len(part) < page {
+		part, err := w.c.OrganizationGroups(ctx, w.id, n, keycloak.MaxPage)
+		if n += len(part); err != nil || len(part) < keycloak.MaxPage {
 			return n, err
 		}
 	}

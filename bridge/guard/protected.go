@@ -44,7 +44,7 @@ func (w shownUsers) kept(ctx context.Context, ids []string) ([]keycloak.User, er
 		if name == "" {
 			continue
 		}
-		list, err := w.users.FindUsers(ctx, keycloak.UserQuery{Username: name}, page)
+		list, err := w.users.FindUsers(ctx, keycloak.UserQuery{Username: name}, keycloak.MaxPage)
 		if err != nil {
 			return nil, err
 		}

@@ -71,10 +71,6 @@ func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountUsers(ctx, w.criteria()...)
 }
 
-// batchSize is how many ids one existence check asks for: the cost of such a call grows
-// faster than its size on a cold cache of Keycloak.
-const batchSize = 50
-
 // UsersByID costs a call for every 50 ids, and one for each user of a directory whose id holds a blank.
 func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	return w.byID(ctx, ids, false)
@@ -91,7 +87,7 @@ func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycl
 			single = append(single, keycloak.User{ID: id.String()})
 		}
 	}
-	batches := keycloak.Batches(together, batchSize)
+	batches := keycloak.Batches(together, keycloak.MaxIDs)
 	found := make([][]keycloak.User, len(batches))
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)

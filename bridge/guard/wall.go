@@ -115,26 +115,21 @@ type Member struct {
 	Username string
 }
 
-const (
-	// page is the most that one call reads: on a cold cache Keycloak's cost grows with the
-	// square of it.
-	page = 100
-	// parallel bounds the calls of one question under way at once.
-	parallel = 4
-)
+// parallel bounds the calls of one question under way at once.
+const parallel = 4
 
 // drain reads pages until a short one: for what has no count. More than most resources are
 // a *scim.Error with TooMany.
 func drain[T any](most int, read func(first, limit int) ([]T, error)) ([]T, error) {
 	var out []T
 	for {
-		part, err := read(len(out), page)
+		part, err := read(len(out), keycloak.MaxPage)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, part...)
 		switch {
-		case len(part) < page:
+		case len(part) < keycloak.MaxPage:
 			return out, nil
 		case len(out) >= most:
 			return nil, scim.BadRequest(scim.CodeFilterTooWide, scim.TooMany, "more than %d resources match one term of the filter; add a term that is unique", most)
