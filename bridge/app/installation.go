@@ -46,7 +46,13 @@ type Installed struct {
 	// Kept says that Config was there already: what would have been written is in this file.
 	Kept string `json:"kept,omitempty"`
 	// Missing are the lines of Kept that Config does not have.
-	Missing []string `json:"missing,omitempty"`
+	Missing []MissingLine `json:"missing,omitempty"`
+}
+
+// MissingLine is a line for a configuration, and where it belongs.
+type MissingLine struct {
+	Below string `json:"below"` // the path of what has it, as realms.acme.tenants[0]; "" at the top
+	Line  string `json:"line"`
 }
 
 // Write makes the directory with config.yaml, the client's secret and a token. A config.yaml that is there is the
@@ -59,7 +65,9 @@ func (i Installation) Write(secret string) (Installed, error) {
 	}
 	file := filepath.Join(i.Dir, ConfigName)
 	if _, err := os.Stat(file); err == nil {
-		d.SecretFile += next
+		if held, err := os.ReadFile(filepath.Join(i.Dir, SecretName)); err != nil || string(held) != secret {
+			d.SecretFile += next
+		}
 		if err := i.writeDraft(d, file+next, secret); err != nil {
 			return Installed{}, err
 		}
@@ -134,25 +142,68 @@ func (i Installation) socket() string {
 	return name
 }
 
-// missingLines are the lines of a text that a file does not have, but for comments and the name of the new secret.
-func missingLines(file, text string) ([]string, error) {
+// missingLines are the lines of a text that setup rendered and a file does not have, but for comments and the name of the
+// secret.
+func missingLines(file, text string) ([]MissingLine, error) {
 	held, err := os.ReadFile(file) //nolint:gosec // the operator names the directory
 	if err != nil {
 		return nil, err
 	}
-	bare := func(line string) string {
-		line, _, _ = strings.Cut(line, " #")
-		return strings.TrimLeft(strings.TrimSpace(line), "- ")
-	}
 	has := map[string]bool{"": true}
 	for line := range strings.Lines(string(held)) {
-		has[bare(line)] = true
+		has[bareLine(line)] = true
 	}
-	var out []string
+	var out []MissingLine
+	var path keyPath
 	for line := range strings.Lines(text) {
-		if line = bare(line); !has[line] && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "clientSecretFile:") {
-			out = append(out, line)
+		bare := bareLine(line)
+		if bare == "" || strings.HasPrefix(bare, "#") {
+			continue
+		}
+		below := path.enter(line)
+		if !has[bare] && !strings.HasPrefix(bare, "clientSecretFile:") {
+			out = append(out, MissingLine{below, bare})
 		}
 	}
 	return out, nil
+}
+
+// bareLine is a line of YAML without its indentation, the dash of a list and a comment behind it.
+func bareLine(line string) string {
+	line, _, _ = strings.Cut(line, " #")
+	return strings.TrimLeft(strings.TrimSpace(line), "- ")
+}
+
+// keyPath is where one is in a text of YAML: the keys above the line, each with its indentation.
+type keyPath []struct {
+	indent int
+	name   string
+}
+
+// enter goes on to the next line, and returns the path of what holds it. Setup writes lists of one entry only.
+func (p *keyPath) enter(line string) string {
+	text := strings.TrimLeft(line, " ")
+	indent := len(line) - len(text)
+	for len(*p) > 0 && (*p)[len(*p)-1].indent >= indent {
+		*p = (*p)[:len(*p)-1]
+	}
+	add := func(indent int, name string) {
+		*p = append(*p, struct {
+			indent int
+			name   string
+		}{indent, name})
+	}
+	if rest, item := strings.CutPrefix(text, "- "); item && strings.Contains(rest, ": ") {
+		const dash = 2
+		add(indent, "[0]")
+		indent, text = indent+dash, rest
+	}
+	names := make([]string, 0, len(*p))
+	for _, key := range *p {
+		names = append(names, key.name)
+	}
+	if name, _, is := strings.Cut(text, ":"); is {
+		add(indent, strings.Trim(name, `"`))
+	}
+	return strings.ReplaceAll(strings.Join(names, "."), ".[", "[")
 }

@@ -161,6 +161,21 @@ func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 	return err
 }
 
+// missingText lists lines by what they belong to.
+func missingText(lines []app.MissingLine) string {
+	const indent = "\n          "
+	var b strings.Builder
+	below := ""
+	for _, one := range lines {
+		if one.Below != below {
+			b.WriteString(indent + "below " + one.Below + ":")
+			below = one.Below
+		}
+		b.WriteString(indent + one.Line)
+	}
+	return b.String()
+}
+
 func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	if f.output == "json" {
 		return json.NewEncoder(out).Encode(r)
@@ -168,7 +183,7 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	if r.Kept != "" {
 		todo := app.CommandLine("scim-bridge", "serve", "--config", r.Config)
 		if len(r.Missing) > 0 {
-			todo = fmt.Sprintf("write into %s what it shall have of these lines, which stand in %s; a running bridge applies them\n          %s", r.Config, r.Kept, strings.Join(r.Missing, "\n          "))
+			todo = fmt.Sprintf("write into %s what it shall have of these lines, which stand in %s; a running bridge applies them%s", r.Config, r.Kept, missingText(r.Missing))
 		}
 		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
 		return err

@@ -237,12 +237,15 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "Next      write into " + filepath.Join(dir, app.ConfigName) + " what it shall have of these lines"},
+		{[]string{"--mapping", mapping}, "a running bridge applies them\n          below realms." + name + ".tenants[0]:\n          mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
 		if code != 0 || !strings.Contains(out, c.next) || strings.Contains(out, "tokens new") || strings.Contains(out, `          mapping: "`+mapping+"\"\n") != (c.flags != nil) {
 			t.Errorf("setup %v ends with %d and prints\n%s%s", c.flags, code, out, told)
+		}
+		if _, err := os.Stat(filepath.Join(dir, app.SecretName+".new")); err == nil {
+			t.Error("setup left a second file with the secret that is there already")
 		}
 	}
 }
