@@ -75,7 +75,9 @@ type IssuedToken struct {
 	Config  string `json:"config"`
 	Name    string `json:"name"`
 	KeyID   string `json:"keyID,omitempty"`
-	Todo    string `json:"todo,omitempty"` // what the operator has to do
+	// Expires is when it ends; nil for never.
+	Expires *time.Time `json:"expires,omitempty"`
+	Todo    string     `json:"todo,omitempty"` // what the operator has to do
 
 	// Warning says why the endpoint refuses users nevertheless, and Fix what to do.
 	Warning string `json:"warning,omitempty"`
@@ -95,6 +97,9 @@ func IssueToken(ctx context.Context, c config.Config, of TokenChoice, n NewToken
 		return IssuedToken{}, UsageError{err}
 	}
 	out := IssuedToken{BaseURL: p.url(), Token: text, Config: c.File, Name: token.Name, KeyID: string(token.KeyID)}
+	if !token.Expires.IsZero() {
+		out.Expires = &token.Expires.Time
+	}
 	if out.Taken, out.Todo, err = p.add(ctx, token); err != nil {
 		return IssuedToken{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -104,7 +105,7 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	}
 	fmt.Fprintf(out, "SCIM URL  %s\n", made.BaseURL)
 	if made.Token != "" {
-		fmt.Fprintf(out, "Token     %s   (shown once)\n", made.Token)
+		fmt.Fprintf(out, "Token     %s   (shown once; %s)\n", made.Token, validity(made.Expires))
 	}
 	fmt.Fprintf(out, "Client    %s\n", made.Name)
 	todo := made.Todo
@@ -116,6 +117,14 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	}
 	_, err = fmt.Fprint(out, todo)
 	return err
+}
+
+// validity says how long a token is good.
+func validity(expires *time.Time) string {
+	if expires == nil {
+		return "it does not expire"
+	}
+	return "good until " + expires.Format(time.DateOnly)
 }
 
 // token is what the flags ask for.
