@@ -240,7 +240,10 @@ func TestNotesSayTheURLAndWarn(t *testing.T) {
 		}, []string{"secrets.inline"}},
 		"everything": {everything(t), []string{
 			"https://scim.example/realms/acme/scim/v2", "https://scim.example/realms/acme/organizations/globex/scim/v2", "WARNING: secrets.inline",
-		}, []string{"not https", "NOTE: every pod"}},
+		}, []string{"not https", "NOTE: every pod", "ALIAS"}},
+		"all organizations": {strings.Replace(minimal(t, ""), "    acme:", "    saas: { credentials: { clientID: scim-bridge, clientSecretFile: secret }, organizations: \"*\", credentialKeyFile: credential-key }\n    acme:", 1), []string{
+			"/realms/saas/organizations/ALIAS/scim/v2", "scim-bridge tokens new --config /etc/scim-bridge/config.yaml --tenant saas/organizations/ALIAS",
+		}, nil},
 	} {
 		out, err := runHelm(t.Context(), nil, c.values, "install", "keycloak-scim-bridge", chart, "--namespace", "scim", "--values", "-", "--dry-run=client")
 		if err != nil {

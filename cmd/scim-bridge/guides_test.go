@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,4 +107,125 @@ func TestTheGuideToUndoing(t *testing.T) {
 	if strings.TrimSpace(clients) != "[]" || !strings.Contains(settings, `"editUsernameAllowed":false`) || !strings.Contains(settings, `"adminEventsEnabled":false`) {
 		t.Errorf("what setup did is not taken back: %s, %s", clients, settings)
 	}
+}
+
+// TestTheGuideToSetup writes a configuration that has no problem.
+func TestTheGuideToSetup(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	wantSaid(t, r.reads(t, "guides/setup.md"), "Token ")
+	wantSaid(t, r.follows(t, "scim-bridge check --config acme/config.yaml\n"), "no problem")
+}
+
+// TestTheGuideToARealmWithUsers takes the people who are there over, and gives them back.
+func TestTheGuideToARealmWithUsers(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	b := apptest.Bridge{Server: r.server, Admin: r.admin, Realm: r.realm}
+	b.MakeAccount(t, "jane", true)
+	b.MakeGroup(t, "Engineering", keycloak.GroupID{})
+	r.existing = "manage"
+	wantSaid(t, r.reads(t, "guides/existing-users.md"), "There are 1 user and 1 group already", " 0 failed", "user jane: adopted", "group Engineering: adopted", "user jane: released")
+}
+
+// here is a bridge whose files are where its operator works.
+const here = `scim-bridge setup --url "$KEYCLOAK_URL" --realm "$REALM" --out . --yes >/dev/null
+scim-bridge serve --config config.yaml 2>bridge.log &
+scim-bridge probe "http://$ADMIN_LISTEN/readyz" >/dev/null
+`
+
+// TestTheGuideToAccounts takes them over and gives them back.
+func TestTheGuideToAccounts(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	apptest.Bridge{Server: r.server, Admin: r.admin, Realm: r.realm}.MakeAccount(t, "jane", true)
+	wantSaid(t, r.follows(t, append([]string{here}, blocksOf(t, "guides/accounts.md")...)...), "user jane: adopted", "user jane: released")
+}
+
+// TestTheGuidesToIdentityProviders: what their operators run.
+func TestTheGuidesToIdentityProviders(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	commands := append([]string{here}, blocksOf(t, "guides/identity-providers.md")...)
+	pages, err := filepath.Glob("../../docs/guides/identity-providers/*.md")
+	if err != nil || len(pages) < 11 {
+		t.Fatalf("there are the pages %v, %v", pages, err)
+	}
+	for _, page := range pages {
+		commands = append(commands, blocksOf(t, "guides/identity-providers/"+filepath.Base(page))...)
+	}
+	wantSaid(t, r.follows(t, commands...), "are as entra sent them", "ACTIVE")
+}
+
+// TestTheTemplateOfOneLogin gives the user that it says.
+func TestTheTemplateOfOneLogin(t *testing.T) {
+	t.Parallel()
+	_, rest, found := strings.Cut(apptest.ReadPage(t, "../../docs/guides/identity-providers/onelogin.md"), "```json\n")
+	template, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatal("there is no template")
+	}
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil, "--mapping", "../../docs/mappings/onelogin.yaml")
+	made := b.Must(t, "POST", "/Users", strings.NewReplacer(
+		"{$parameters.scimusername}", "jane@acme.test", "{$user.firstname}", "Jane", "{$user.lastname}", " Doe", "{$user.display_name}", "Jane Doe",
+		"{$user.email}", "jane@acme.test", "{$parameters.title}", "Engineer", "{$parameters.department}", "Sales",
+	).Replace(template))
+	user := b.InKeycloak(t, fmt.Sprint(made["id"]))
+	if user.Username != "jane@acme.test" || user.FirstName != "Jane" || user.LastName != "Doe" || user.Email != "jane@acme.test" ||
+		fmt.Sprint(user.Attributes["job_title"], user.Attributes["department"], user.Attributes["displayName"]) != "[Engineer] [Sales] [Jane Doe]" {
+		t.Errorf("the template makes %+v", user)
+	}
+}
+
+// TestTheGuideToImports loads the file that the page shows, and writes it again.
+func TestTheGuideToImports(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	_, rest, _ := strings.Cut(apptest.ReadPage(t, "../../docs/guides/import.md"), "```json\n")
+	people, _, _ := strings.Cut(rest, "```")
+	file := "cat >people.jsonl <<'END'\n" + people + "END\n"
+	out := r.follows(t, append([]string{here, file}, append(blocksOf(t, "guides/import.md"), "cat acme.jsonl\n")...)...)
+	wantSaid(t, out, `"userName":"jane@acme.test"`, `"displayName":"Team"`)
+}
+
+// TestTheGuideToOrganizations makes an endpoint of one, and of all of them.
+func TestTheGuideToOrganizations(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "saas")
+	organize(t, r)
+	wantSaid(t, r.reads(t, "guides/organizations.md"), "/realms/saas/organizations/acme/scim/v2", "/realms/saas/organizations/ALIAS/scim/v2")
+}
+
+// organize gives a follower's realm the organizations acme and globex.
+func organize(t *testing.T, r *follower) {
+	t.Helper()
+	apptest.AdminSend(t, r.server, "PUT", "/admin/realms/"+r.realm, `{"organizationsEnabled":true}`)
+	c := apptest.Customers{IDs: map[string]keycloak.OrganizationID{}}
+	for _, alias := range []string{"acme", "globex"} {
+		c.AddOrganization(t, r.admin, alias)
+	}
+}
+
+// TestTheGuideToCredentials makes, shows and takes back tokens, and a client of OAuth whose access tokens are taken.
+func TestTheGuideToCredentials(t *testing.T) {
+	t.Parallel()
+	r := newFollower(t, keycloaktest.Real(t))
+	organize(t, r)
+	r.means["--tenant acme "], r.means["/realms/acme/"], r.means["scim-acme-"] = "--tenant "+r.realm+" ", "/realms/"+r.realm+"/", "scim-"+r.realm+"-"
+	every := `scim-bridge setup --url "$KEYCLOAK_URL" --realm "$REALM" --all-organizations --allow-manage-realm --out every --yes >/dev/null
+mv every/credential-key .
+scim-bridge setup --url "$KEYCLOAK_URL" --realm "$REALM" --out . --yes >/dev/null
+sed -i 's/^    tenants:/    credentialKeyFile: credential-key\n    organizations: "*"\n    tenants:/' config.yaml
+scim-bridge serve --config config.yaml 2>bridge.log &
+scim-bridge probe "http://$ADMIN_LISTEN/readyz" >/dev/null
+`
+	out := r.follows(t, append([]string{every}, blocksOf(t, "guides/credentials.md")...)...)
+	wantSaid(t, out, "organizations/acme", "users:read", `"token_type":"Bearer"`, `"totalResults":0`)
+}
+
+// TestTheReferenceOfOperations: its command prints a table of users.
+func TestTheReferenceOfOperations(t *testing.T) {
+	t.Parallel()
+	r := newFollowerIn(t, "acme")
+	wantSaid(t, r.follows(t, append([]string{here}, blocksOf(t, "reference/operations.md")...)...), "userName,meta.lastModified")
 }

@@ -36,6 +36,9 @@ type follower struct {
 	admin  *keycloak.Client
 	// answers are the lines that the reader types where a command asks.
 	answers string
+	// existing is what the reader answers first when setup asks what holds for users that are there already; "" where it
+	// does not ask.
+	existing string
 	// means says what the reader has in place of an example of a page, such as https://keycloak.example.
 	means map[string]string
 
@@ -96,7 +99,7 @@ scim-bridge() {
 }
 copying() {
   local said
-  said=$(command scim-bridge "$@" <"$ANSWERS")
+  said=$(command scim-bridge "$@" < <(if [[ $1 = setup && -n $EXISTING ]]; then echo "$EXISTING"; fi; cat "$ANSWERS"))
   echo "$said"
   local token secret
   token=$(sed -n 's/^Token  *\([^ ]*\).*/\1/p' <<<"$said")
@@ -123,7 +126,7 @@ func (r *follower) follows(t *testing.T, commands ...string) string {
 	cmd.Dir = r.dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(apptest.BuildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"KEYCLOAK_URL="+r.server.URL, "KEYCLOAK_ADMIN="+r.server.Admin, "KEYCLOAK_ADMIN_PASSWORD="+r.server.Password, "REALM="+r.realm,
-		"LISTEN="+r.listen, "ADMIN_LISTEN="+r.adminListen, "SCIM_URL=http://"+r.listen+"/realms/"+r.realm+"/scim/v2", "ANSWERS="+answers)
+		"LISTEN="+r.listen, "ADMIN_LISTEN="+r.adminListen, "SCIM_URL=http://"+r.listen+"/realms/"+r.realm+"/scim/v2", "ANSWERS="+answers, "EXISTING="+r.existing)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &said, &said, 10*time.Second
 	if err := cmd.Run(); err != nil {

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
+)
+
+// followed says which test runs the blocks of commands of a page; charts has those that need a cluster.
+func followed() map[string]string {
+	return map[string]string{
+		"docs/tutorials/quickstart.md": "TestTheTutorials", "docs/tutorials/first-mapping.md": "TestTheTutorials",
+		"docs/guides/what-happened.md": "TestTheGuideToWhatHappened", "docs/guides/react.md": "TestTheGuideToReactions",
+		"docs/guides/onboard.md": "TestTheGuideToOnboarding", "docs/guides/undo.md": "TestTheGuideToUndoing",
+		"docs/guides/setup.md": "TestTheGuideToSetup", "docs/guides/existing-users.md": "TestTheGuideToARealmWithUsers",
+		"docs/guides/accounts.md": "TestTheGuideToAccounts", "docs/guides/identity-providers.md": "TestTheGuidesToIdentityProviders",
+		"docs/guides/import.md": "TestTheGuideToImports", "docs/guides/organizations.md": "TestTheGuideToOrganizations",
+		"docs/guides/credentials.md": "TestTheGuideToCredentials", "docs/reference/operations.md": "TestTheReferenceOfOperations",
+		"docs/guides/install-helm.md": "", "docs/guides/rotate-credentials.md": "",
+	}
+}
+
+// unfollowed says why a block of commands does not run here, by its page and how it begins.
+func unfollowed() map[string]string {
+	return map[string]string{
+		"README.md: make demo":  "TestDemo runs what the target runs",
+		"README.md: make test":  "it is what runs this test",
+		"README.md: make build": "it builds; the commands behind it are those of the guide to setup",
+		"docs/guides/accounts.md: kcadm.sh update organizations/ID":   "TestAnOrganizationWithoutAVerifiedDomain does what the same command does, with the id of an organization",
+		"docs/guides/credentials.md: scim-bridge tokens new --config": "it needs a tenant of Entra; TestEntraWorkloadIdentityFederation has an issuer in its place",
+		"docs/guides/sidecar.md: kubectl --namespace keycloak create": "it needs a cluster with the operator of Keycloak",
+		"docs/guides/sidecar.md: kubectl --namespace keycloak exec":   "it needs a cluster with the operator of Keycloak",
+		"charts/keycloak-scim-bridge/README.md: helm install":         "no release has been published; the test of the guide to Helm installs the chart of this checkout",
+	}
+}
+
+// fenced is a block of a page with its language, and a line of variables is one that the reader fills in.
+var (
+	fenced    = regexp.MustCompile("(?ms)^(?:\\d+\\.)? *```([a-z]*)\n(.*?)^ *```")
+	commands  = regexp.MustCompile(`(?m)^(bin/)?(scim-bridge|curl|kubectl|helm|kcadm\.sh|make|jq|docker|openssl|sed|cat) `)
+	variables = regexp.MustCompile(`^(export [^\n]*\n)+$`)
+)
+
+// TestEveryCommandOfAPageIsRun by a test, or the list says why it cannot be: a block for a shell is one that a test
+// runs, and another block has no commands.
+func TestEveryCommandOfAPageIsRun(t *testing.T) {
+	t.Parallel()
+	pages, err := docs.Pages(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, reasons, run := apptest.RemedyTests(t), unfollowed(), followed()
+	ran := map[string]bool{}
+	for page, text := range pages {
+		if page == "docs/reference/cli.md" { // how commands are called, without values
+			continue
+		}
+		by, known := run[page]
+		if filepath.Dir(page) == "docs/guides/identity-providers" { // all of them at once
+			by, known = "TestTheGuidesToIdentityProviders", true
+		}
+		for _, block := range fenced.FindAllStringSubmatch(text, -1) {
+			language, body := block[1], block[2]
+			switch {
+			case language == "sh" && !known:
+				t.Errorf("no test runs the commands of %s", page)
+			case language == "sh":
+				ran[page] = true
+			case language == "" && commands.MatchString(body) && !variables.MatchString(body) && !excused(reasons, page, body):
+				t.Errorf("%s has commands in a block that is not for a shell (sh), so that no test runs them:\n%s", page, body)
+			}
+		}
+		if by != "" && ran[page] && !strings.Contains(tests[by], strings.TrimPrefix(page, "docs/")) && !strings.Contains(tests[by], "guides/identity-providers/") {
+			t.Errorf("%s does not name %s", by, page)
+		}
+	}
+	for page := range run {
+		if !ran[page] {
+			t.Errorf("%s has no commands for a shell", page)
+		}
+	}
+	for block, reason := range reasons {
+		if reason != used {
+			t.Errorf("no page has the block %q", block)
+		}
+	}
+}
+
+const used = ""
+
+// excused says whether the list has a reason for a block, and strikes it off.
+func excused(reasons map[string]string, page, body string) bool {
+	for block := range reasons {
+		if at, begins, _ := strings.Cut(block, ": "); at == page && strings.HasPrefix(body, begins) {
+			reasons[block] = used
+			return true
+		}
+	}
+	return false
+}
