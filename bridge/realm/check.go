@@ -247,7 +247,7 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	case !settings.EditUsernameAllowed:
 		r.warn("user names", fixUsernames, "changes of userName are refused: the realm does not allow them")
 	default:
-		r.pass("user names", "they can be changed")
+		r.pass("user names", "user names can be changed")
 	}
 	return r, nil
 }
@@ -288,11 +288,11 @@ func (r *Report) changeFeed(stored, readable bool) {
 	r.Feed = stored && readable
 	switch {
 	case r.Feed:
-		r.pass(check, "the realm stores admin events, so that sorted and searched lists show at once what others change")
+		r.pass(check, "on: sorted and searched lists show at once what others change")
 	case stored:
-		r.pass(check, "the realm stores admin events, and the account lacks %s to read them: sorted and searched lists show what others change when the index is read again. This grants it: %s", viewEvents, r.fix(fixFeed))
+		r.pass(check, "off: the account lacks %s, and so cannot read the admin events that the realm stores. Sorted and searched lists show what others change when the index is read again. This command grants the right: %s", viewEvents, r.fix(fixFeed))
 	default:
-		r.pass(check, "the realm stores no admin events: sorted and searched lists show what others change when the index is read again. This has it store them: %s", r.fix(fixFeed))
+		r.pass(check, "off: the realm stores no admin events. Sorted and searched lists show what others change when the index is read again. This command switches it on: %s", r.fix(fixFeed))
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	if skew := time.Until(issued).Abs(); skew > maxSkew {
 		r.warn("clock", "keep the time of both machines by NTP", "it differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
 	} else {
-		r.pass("clock", "it differs from Keycloak's by %d s or less", int(skew.Seconds())+1)
+		r.pass("clock", "the clock differs from Keycloak's by %d s or less", int(skew.Seconds())+1)
 	}
 	return true
 }
@@ -152,7 +152,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	if len(roles) == 0 {
-		r.pass("privileges", "the account has none that it does not need")
+		r.pass("privileges", "the account has no right that it does not need")
 		return
 	}
 	r.warn("privileges", "take these roles from the service account, unless a tenant of another configuration needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
@@ -176,7 +176,7 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	if s.DuplicateEmailsAllowed {
 		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
 	} else {
-		r.pass("e-mail addresses", "no two users have one")
+		r.pass("e-mail addresses", "two users cannot have the same address")
 	}
 	r.registration(s, t)
 	if s.SCIMAPIEnabled {
@@ -224,7 +224,7 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	case len(actions) > 0:
 		r.warn("first login", "see under Authentication, Required actions whether they shall be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
 	default:
-		r.pass("first login", "new users need to do nothing first")
+		r.pass("first login", "new users have no required action")
 	}
 }
 

@@ -82,10 +82,10 @@ func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n ne
 		return fmt.Errorf("list organizations: %w", err)
 	}
 	if len(list) == 0 {
-		r.pass(checkOrganizations, "the realm has none yet")
+		r.pass(checkOrganizations, "the realm has no organization yet")
 		return nil
 	}
-	r.pass(checkOrganizations, "the realm has some")
+	r.pass(checkOrganizations, "the realm has organizations")
 	id, err := keycloak.ParseOrganizationID(list[0].ID)
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
@@ -185,7 +185,7 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
 		r.fail(checkGroups, "remove groups.parent from the mapping, or give each organization a mapping with a parent of its own in organizations.overrides", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		r.pass(checkGroups, "they are groups of the realm below %q", n.mapping.GroupParent)
+		r.pass(checkGroups, "the tenant's groups are groups of the realm below %q", n.mapping.GroupParent)
 	case err != nil:
 		return fmt.Errorf("list groups of organization: %w", err)
 	default:

@@ -99,7 +99,7 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	p.delegate()
 	p.forget(ctx)
 	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity != Pass }) {
-		p.pass(checkProtected, "users that are protected: %d; groups: %d; service accounts, which no tenant has: %d", p.people(), len(p.protected.Groups), len(p.protected.ServiceAccounts))
+		p.pass(checkProtected, "%s and %s are protected; no client sees the %s of the realm", counted(p.people(), "user"), counted(len(p.protected.Groups), "group"), counted(len(p.protected.ServiceAccounts), "service account"))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
 		p.pass(checkProtected, "by the configuration: %s", strings.Join(ids, ", "))

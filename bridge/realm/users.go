@@ -123,6 +123,6 @@ func (r *Report) tellExternalIDs(t *tenant.Tenant, looked, withoutKey, shared in
 		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another one, so that a client that looks one up finds several, and Entra ID then stops with this user", shared, looked, of)
 	}
 	if withoutKey+shared == 0 {
-		r.pass(checkExternalIDs, "each is of one user, and has its look-up key")
+		r.pass(checkExternalIDs, "each value belongs to one user and has its look-up key")
 	}
 }

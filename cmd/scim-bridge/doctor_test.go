@@ -19,7 +19,7 @@ func TestDoctorPrints(t *testing.T) {
 	for _, want := range []string{
 		"tenant " + b.Realm + ", realm " + b.Realm + "\n",
 		"PASS  rights            the service account has manage-users, view-realm, view-clients, view-identity-providers\n",
-		"PASS  protected         users that are protected: 0; groups: 0; service accounts, which no tenant has: 2\n",
+		"PASS  protected         0 users and 0 groups are protected; no client sees the 2 service accounts of the realm\n",
 		" passed, 0 warnings, 0 failed\n",
 	} {
 		if code != 0 || !strings.Contains(out, want) {
