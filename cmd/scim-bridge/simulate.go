@@ -75,6 +75,9 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 	s.Progress = bars.add
 	report, err := s.Play(cmd.Context())
 	bars.stop()
+	if err != nil && !report.Made() {
+		return fmt.Errorf("%w; nothing was made", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w; what was made stays, --prefix %s goes on with it", err, report.Prefix)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
@@ -74,6 +75,17 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	}
 	if code != exitFailure || !strings.Contains(told, "things are not as they were sent") {
 		t.Errorf("simulate ended with %d:\n%s%s", code, out, told)
+	}
+}
+
+// TestSimulateWithAWrongToken made nothing, and says so.
+func TestSimulateWithAWrongToken(t *testing.T) {
+	t.Parallel()
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	token, _, _ := auth.NewToken()
+	_, told, code := command(t, "", "simulate", "okta", "--url", b.Base, "--token", token)
+	if code != exitFailure || !strings.Contains(told, "SCIM answer 401: ") || !strings.HasSuffix(told, "; nothing was made") {
+		t.Errorf("simulate ended with %d: %s", code, told)
 	}
 }
 

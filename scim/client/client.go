@@ -36,7 +36,7 @@ type Error struct {
 
 // Error names the status and the detail.
 func (e *Error) Error() string {
-	return fmt.Sprintf("SCIM answer %d %s: %s", e.Status, e.Type, e.Detail)
+	return fmt.Sprintf("SCIM answer %s: %s", strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, e.Type)), e.Detail)
 }
 
 // StatusOf is the HTTP status of an *Error in the chain, or 0.

@@ -52,17 +52,23 @@ const (
 	deleteOne  = 20
 )
 
+// Made says whether the endpoint made something.
+func (r Report) Made() bool {
+	return slices.ContainsFunc(r.Requests, func(one Requests) bool { return strings.HasPrefix(one.Request, http.MethodPost+" ") && one.Succeeded > 0 })
+}
+
 // Play runs a simulation. When it fails, the report says the prefix under which another run goes on with what was made.
-func (r Run) Play(ctx context.Context) (Report, error) {
+func (r Run) Play(ctx context.Context) (out Report, err error) {
 	if r.Prefix == "" {
 		r.Prefix = "sim-" + strings.ToLower(rand.Text()[:8])
 	}
-	out := Report{Provider: r.Provider, Prefix: r.Prefix, Wrong: []string{}}
+	out = Report{Provider: r.Provider, Prefix: r.Prefix, Wrong: []string{}}
 	root, err := url.Parse(r.Base)
 	if err != nil {
 		return out, err
 	}
 	took := &stopwatch{base: root.Path, next: http.DefaultTransport, requests: map[string]*Requests{}}
+	defer func() { out.Requests = took.table() }()
 	c := &client.Client{Base: r.Base, Token: r.Token, HTTP: &http.Client{Timeout: time.Minute, Transport: took}}
 	size := Size{Users: r.Users, Groups: r.Groups, Parallel: r.Parallel, Change: r.Users / changeOne, Disable: r.Users / disableOne, Delete: r.Users / deleteOne}
 	directory, err := Providers()[r.Provider](ctx, c, r.Prefix, size, r.Progress(r.Provider))
@@ -80,7 +86,6 @@ func (r Run) Play(ctx context.Context) (Report, error) {
 	if r.Remove {
 		err = Remove(ctx, c, directory, r.Parallel, r.Progress("delete"))
 	}
-	out.Requests = took.table()
 	return out, err
 }
 
