@@ -104,7 +104,8 @@ copying() {
   local token secret
   token=$(sed -n 's/^Token  *\([^ ]*\).*/\1/p' <<<"$said")
   secret=$(sed -n 's/^Client secret  *\([^ ]*\).*/\1/p' <<<"$said")
-  if [[ -n $token ]]; then export SCIM_TOKEN=$token; echo "$token" >token; fi
+  if [[ -n $token ]]; then echo "$token" >token; fi
+  if [[ $1 = setup && -n $token ]]; then export SCIM_TOKEN=$token; fi
   if [[ -n $secret ]]; then export CLIENT_SECRET=$secret; fi
 }
 `
