@@ -70,7 +70,7 @@ func newFollowerIn(t *testing.T, realm string) *follower {
 
 func followerOf(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client) *follower {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "reader") // the path of a test's own is too long for a socket
+	dir, err := os.MkdirTemp("", "reader") //nolint:usetesting // the path of a test's own is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

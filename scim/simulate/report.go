@@ -54,7 +54,9 @@ const (
 
 // Made says whether the endpoint made something.
 func (r Report) Made() bool {
-	return slices.ContainsFunc(r.Requests, func(one Requests) bool { return strings.HasPrefix(one.Request, http.MethodPost+" ") && one.Succeeded > 0 })
+	return slices.ContainsFunc(r.Requests, func(one Requests) bool {
+		return strings.HasPrefix(one.Request, http.MethodPost+" ") && one.Succeeded > 0
+	})
 }
 
 // Play runs a simulation. When it fails, the report says the prefix under which another run goes on with what was made.
