@@ -29,6 +29,9 @@ joe=$(scim POST /Users '{"userName":"joe@acme.example"}' | jq -r .id)
 scim POST /Groups "{\"displayName\":\"Sales\",\"members\":[{\"value\":\"$jane\"}]}" >/dev/null
 patch "/Users/$jane" '{"op":"replace","path":"userName","value":"joe@acme.example"}' || true
 patch "/Users/$jane" '{"op":"replace","path":"active","value":false}' >/dev/null
+patch "/Users/$jane" '{"op":"replace","path":"active","value":true}' >/dev/null
+patch "/Users/$jane" '{"op":"replace","path":"active","value":false}' >/dev/null
+patch "/Users/$jane" '{"op":"replace","path":"active","value":false}' >/dev/null
 scim DELETE "/Users/$joe"
 echo "jane is $jane, joe is $joe"
 `
@@ -55,7 +58,7 @@ func TestTheGuideToWhatHappened(t *testing.T) {
 		joe, _, _ := strings.Cut(ids, "\n")
 		wantSaid(t, out,
 			`"User","`+joe+`","done"]`, // deleted
-			`["create_user enabled=true`, `add_member `, " "+jane+`"`, `["update_user `+jane+` [enabled`, `"end_sessions `+jane+`"]`,
+			`["create_user enabled=true`, `add_member `, " "+jane+`"`, `["update_user `+jane+` [enabled]","end_sessions `+jane+`"]`, `["end_sessions `+jane+`","update_user `+jane+` [enabled]"]`, `["end_sessions `+jane+`"]`,
 			`"PATCH",409,"value-taken"`, `"msg":"request"`,
 			`"UPDATE","USER","users/`+jane+`"`)
 	})

@@ -20,7 +20,9 @@ func TestWhatTheGuideToUndoingSays(t *testing.T) {
 			b := apptest.NewBridgeOn(t, start(t), nil, "--mapping", file)
 			const jane = `{"userName":"jane","title":"Engineer"}`
 			id := b.Create(t, "/Users", jane)
-			active := func(value string) string { return apptest.PatchBody(`{"op":"replace","path":"active","value":` + value + `}`) }
+			active := func(value string) string {
+				return apptest.PatchBody(`{"op":"replace","path":"active","value":` + value + `}`)
+			}
 			enabled := func(when string, want bool) {
 				t.Helper()
 				if shown := b.Must(t, http.MethodGet, "/Users/"+id, ""); shown["active"] != want || b.InKeycloak(t, id).Enabled != want {
