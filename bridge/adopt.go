@@ -17,7 +17,7 @@ import (
 
 // takenError is that another resource has what a new one would get.
 type takenError struct {
-	told *scim.Error
+	refusal *scim.Error
 	id   string // of the other
 	link bool   // whether it is a link to the identity provider
 
@@ -25,10 +25,10 @@ type takenError struct {
 }
 
 // Error is what the client is told.
-func (e takenError) Error() string { return e.told.Error() }
+func (e takenError) Error() string { return e.refusal.Error() }
 
 // Unwrap is what the client is told.
-func (e takenError) Unwrap() error { return e.told }
+func (e takenError) Unwrap() error { return e.refusal }
 
 // obstacles are the account whose externalId the new user has, and the one that has its name, its address or its link.
 func (k userKind) obstacles(doc scim.Document, failure error) []obstacle {
@@ -87,7 +87,7 @@ func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, t
 	if taken.link && r.Tenant.Policy.Adopts() {
 		return taken.id, nil
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc) // looked at and counted once already
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc) // looked at and counted once already
 	if err != nil {
 		return "", err
 	}
@@ -117,8 +117,8 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 // mayTakeUp reports whether an account in the way of a creation may be the tenant's, as far as can be
 // told without a call: of all others, whosever they are, nothing more is asked.
 func (r *request) mayTakeUp(u keycloak.User) bool {
-	p := r.Tenant.Party
-	return p.Left(u.Attributes) || p.HalfMade(u.Attributes) || p.Organization && p.Owns(u) || r.mayAdopt(u)
+	p := r.Tenant.Owner
+	return p.Departed(u.Attributes) || p.Unfinished(u.Attributes) || p.Organization && p.Owns(u) || r.mayAdopt(u)
 }
 
 // mayAdopt is mayTakeUp for an account that no tenant owns.
@@ -129,8 +129,8 @@ func (r *request) mayAdopt(u keycloak.User) bool {
 // restore plans that an account of the tenant's own that is not its user, or not whole, becomes
 // one, as a document says.
 func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (planned, bool, error) {
-	p := r.Tenant.Party
-	unfinished := p.Left(user.Attributes) || p.HalfMade(user.Attributes)
+	p := r.Tenant.Owner
+	unfinished := p.Departed(user.Attributes) || p.Unfinished(user.Attributes)
 	switch {
 	case unfinished:
 	case !p.Organization || !p.Owns(user):
@@ -153,7 +153,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
 	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
 	op := change.Joined
-	if p.HalfMade(user.Attributes) {
+	if p.Unfinished(user.Attributes) {
 		op = change.Created
 	}
 	return planned{plan: steps, op: op, after: current{user: after, userID: id}}, true, err
@@ -162,7 +162,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 // restoredState maps a document for an account of the tenant's own that becomes its user. One whose
 // adoption broke off is adopted still: it keeps who it is, and what the document does not say.
 func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
-	if p := r.Tenant.Party; p.Adopted(user.Attributes) && p.HalfMade(user.Attributes) {
+	if p := r.Tenant.Owner; p.Adopted(user.Attributes) && p.Unfinished(user.Attributes) {
 		whole, err := asOwner(r, user)
 		if err != nil {
 			return mapping.UserState{}, err
@@ -171,7 +171,7 @@ func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Documen
 		mapping.Merge(doc, whole)
 		return k.keptState(r, user, doc, whole)
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err == nil {
 		err = guard.Identifiers(r.Tenant, r.fitness, &user, &state)
 	}
@@ -193,7 +193,7 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	sent, doc := doc, doc.Clone()
 	mapping.Merge(doc, mapping.Unseen(whole, seen))
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), sent, doc); err != nil {
-		return planned{}, false, keptTaken(err)
+		return planned{}, false, keptBesideTaken(err)
 	}
 	link, refusal, err := k.linkAsItIs(ctx, r, id, doc)
 	if err != nil || refusal != "" {
@@ -204,19 +204,19 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 }
 
 // keptTaken is an error of checkUnique about a value that nobody sent, and that the account has in Keycloak.
-func keptTaken(err error) error {
+func keptBesideTaken(err error) error {
 	taken, ok := errors.AsType[takenError](err)
 	if !ok {
 		return err
 	}
-	told := *taken.told
+	told := *taken.refusal
 	told.Detail = "nothing was changed: the account that is there has a value in Keycloak which another user of this endpoint has, and each user has one of its own; send another value, or have it changed in Keycloak: " + told.Detail
 	return &told
 }
 
 // asOwner is what a user is shown as to the tenant that owns the account, or takes it over.
 func asOwner(r *request, user keycloak.User) (scim.Document, error) {
-	resource, err := r.Tenant.Mapping.OwnerResource(r.Tenant.Party, user)
+	resource, err := r.Tenant.Mapping.OwnerResource(r.Tenant.Owner, user)
 	return resource.Document, err
 }
 
@@ -232,28 +232,28 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 	if member {
 		joining.Organization = keycloak.OrganizationID{}
 	}
-	p, after := plan.ForAdopted(r.Tenant.Party, id, user, state, link, joining, time.Now())
+	p, after := plan.ForAdopted(r.Tenant.Owner, id, user, state, link, joining, time.Now())
 	return planned{plan: p, op: change.Adopted, after: current{user: after, userID: id}}, err
 }
 
 // keptState maps a document for an account that stays who it is, as whole shows it.
 func (k userKind) keptState(r *request, user keycloak.User, doc, whole scim.Document) (mapping.UserState, error) {
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err != nil {
 		return state, err
 	}
 	k.countPassword(doc, false)
 	mapping.KeepIdentifiers(mapping.Identifiers(user, state), whole, doc)
-	return r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	return r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 }
 
 // takeOver adopts a member of the organization whom no tenant owns with a change of it; ok is
-// false when it may not, and the user stays a guest's.
+// false when it may not, and the account stays foreign.
 func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc scim.Document) (planned, bool, error) {
 	if !r.Tenant.Policy.Adopts() || !mapping.Unowned(cur.user.Attributes) {
 		return planned{}, false, nil
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err != nil {
 		return planned{}, false, err
 	}

@@ -96,7 +96,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 		}
 		for _, u := range list {
 			out := Adoption{Type: typeUser, ID: u.ID, Name: u.Username, Outcome: Own}
-			if !r.Tenant.Party.Owns(u) || mapping.Unowned(u.Attributes) {
+			if !r.Tenant.Owner.Owns(u) || mapping.Unowned(u.Attributes) {
 				out, err = a.one(ctx, endpointUsers, out, userKind{a.s}.adoptAsItIs)
 			} else {
 				out.Reason, err = a.own(ctx, u)
@@ -131,7 +131,7 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 		}
 		for _, g := range list {
 			out := Adoption{Type: typeGroup, ID: g.ID, Name: g.Name, Outcome: Own}
-			if r.wall.ProtectsGroup(g.ID) || !r.Tenant.Party.OwnsGroup(g) {
+			if r.wall.ProtectsGroup(g.ID) || !r.Tenant.Owner.OwnsGroup(g) {
 				out, err = a.one(ctx, endpointGroups, out, groupKind{a.s}.adoptAsItIs)
 			}
 			if err == nil {
@@ -161,7 +161,7 @@ func (a adopter) own(ctx context.Context, u keycloak.User) (string, error) {
 func (a adopter) call(endpoint, id string) (Call, error) {
 	was, by := a.by.Tenant, a.by
 	by.Tenant = a.s.options.Tenants.ByPath(was.Path)
-	if by.Tenant == nil || by.Tenant.Realm != was.Realm || by.Tenant.Party.Key != was.Party.Key {
+	if by.Tenant == nil || by.Tenant.Realm != was.Realm || by.Tenant.Owner.Key != was.Owner.Key {
 		return Call{}, scim.NoEndpoint()
 	}
 	return Call{By: by, Endpoint: endpoint, ID: id, DryRun: a.o.DryRun, Origin: change.Adopt}, nil
@@ -208,7 +208,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (p
 	}
 	var shown scim.Document // what the tenant shows already is no reason, a duplicate that it would show is one
 	if !r.Tenant.Policy.OwnedOnly {
-		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 		if err != nil {
 			return planned{}, err
 		}
@@ -293,7 +293,7 @@ func changedBeside(p plan.Plan) []string {
 
 // undo gives back what the tenant took over, wherever it is now: of the request's type.
 func (a adopter) undo(ctx context.Context, r *request) error {
-	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: r.Tenant.Party.AdoptedMark()}
+	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: r.Tenant.Owner.AdoptedMark()}
 	list, err := r.marked(ctx, query)
 	if err != nil {
 		return err
@@ -360,7 +360,7 @@ func (groupKind) release(ctx context.Context, r *request, out *Adoption) (planne
 		return planned{}, err
 	}
 	group, err := r.client.Group(ctx, id)
-	if err != nil || !r.Tenant.Party.Adopted(group.Attributes) {
+	if err != nil || !r.Tenant.Owner.Adopted(group.Attributes) {
 		return planned{}, err
 	}
 	out.Outcome = Released

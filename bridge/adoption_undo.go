@@ -18,7 +18,7 @@ import (
 // account has an owner. The user would be active again.
 func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, user, err := r.account(ctx)
-	if err != nil || !r.Tenant.Party.Adopted(user.Attributes) {
+	if err != nil || !r.Tenant.Owner.Adopted(user.Attributes) {
 		return planned{}, err
 	}
 	by, err := a.deactivatedBy(ctx, r, id, user)
@@ -31,7 +31,7 @@ func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (pl
 		return planned{}, nil
 	}
 	out.Outcome = Released
-	if roles := r.Tenant.Mapping.GrantedRoles(r.Tenant.Party, user.Attributes); len(roles) > 0 {
+	if roles := r.Tenant.Mapping.GrantedRoles(r.Tenant.Owner, user.Attributes); len(roles) > 0 {
 		out.Reason = "keeps the roles that rules gave: " + strings.Join(roles, ", ")
 	}
 	return planned{plan: plan.ForReleasedUser(id, user), op: change.Left}, nil
@@ -42,12 +42,12 @@ func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (pl
 func (a adopter) deactivatedBy(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User) ([]string, error) {
 	var out []string
 	for _, key := range user.Attributes[mapping.AttrGuest] {
-		if key == r.Tenant.Party.Key || !(mapping.Party{Key: key}).Deactivated(user) {
+		if key == r.Tenant.Owner.Key || !(mapping.Owner{Key: key}).Deactivated(user) {
 			continue
 		}
 		name := "the tenant with the key " + key
 		organization, _ := keycloak.ParseOrganizationID(key) // the key of an organization's tenant, unless the configuration says otherwise
-		if i := slices.IndexFunc(a.o.Others, func(t *tenant.Tenant) bool { return t.Party.Key == key }); i >= 0 {
+		if i := slices.IndexFunc(a.o.Others, func(t *tenant.Tenant) bool { return t.Owner.Key == key }); i >= 0 {
 			name, organization = "the tenant "+a.o.Others[i].Path, a.o.Others[i].Organization.ID
 		}
 		if !organization.IsZero() {

@@ -48,7 +48,7 @@ func newCanned(tb testing.TB) (*bridge.Service, bridge.Call) {
 		tb.Fatal(err)
 	}
 	t := &tenant.Tenant{
-		Path: "acme", Realm: "acme", Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"),
+		Path: "acme", Realm: "acme", Owner: mapping.Owner{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"),
 		Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{SHA256: sha256.Sum256(nil)}},
 	}
 	t.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})

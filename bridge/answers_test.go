@@ -73,7 +73,7 @@ func probeAnswers(t *testing.T, b apptest.Bridge, of string, policy config.Patch
 			{"?attributes=" + name, "return=representation", representation + " 200 " + name},
 			{"?excludedAttributes=members,title", "", strings.NewReplacer(" members", "", " title", "").Replace(w.full)},
 		} {
-			r := tell(t, b, http.MethodPatch, w.path+c.query, w.body, "Prefer", c.prefer)
+			r := send(t, b, http.MethodPatch, w.path+c.query, w.body, "Prefer", c.prefer)
 			if got := r.shows(); got != c.want || r.header.Get("Vary") != "Prefer" {
 				t.Errorf("%s: PATCH %s%s %s, Prefer: %s = %s (Vary: %s), want %s", of, w.path, c.query, w.body, c.prefer, got, r.header.Get("Vary"), c.want)
 			}
@@ -94,18 +94,18 @@ func probeAnswers(t *testing.T, b apptest.Bridge, of string, policy config.Patch
 		for i, c := range []struct{ query, prefer, want string }{
 			{"", "", w.full}, {"", "return=minimal", minimal + " " + w.minimal}, {"", "return=representation", representation + " " + w.full}, {"?attributes=externalId", "return=minimal", w.full[:3] + " externalId"},
 		} {
-			r := tell(t, b, w.method, w.path+c.query, strings.ReplaceAll(w.body, "NAME", fmt.Sprintf("new%d-%s", i, of)), "Prefer", c.prefer)
+			r := send(t, b, w.method, w.path+c.query, strings.ReplaceAll(w.body, "NAME", fmt.Sprintf("new%d-%s", i, of)), "Prefer", c.prefer)
 			if got := r.shows(); got != c.want || r.header.Get("Vary") != "Prefer" || r.header.Get("Location") == "" {
 				t.Errorf("%s: %s %s%s, Prefer: %s = %s, want %s", of, w.method, w.path, c.query, c.prefer, got, c.want)
 			}
 		}
 	}
 	for _, path := range []string{"/Users/" + user, "/Groups/" + group} {
-		r := tell(t, b, http.MethodGet, path, "", "Prefer", "return=minimal")
+		r := send(t, b, http.MethodGet, path, "", "Prefer", "return=minimal")
 		if got := r.shows(); got != map[bool]string{true: fullUser, false: fullGroup}[strings.HasPrefix(path, "/Users")] || r.header.Get("Vary") != "" {
 			t.Errorf("%s: a GET that prefers a minimal answer has %s", of, got)
 		}
-		if r = tell(t, b, http.MethodPatch, path, "{}", "Prefer", "return=minimal"); r.status != http.StatusBadRequest || r.header.Get("Preference-Applied") != "" {
+		if r = send(t, b, http.MethodPatch, path, "{}", "Prefer", "return=minimal"); r.status != http.StatusBadRequest || r.header.Get("Preference-Applied") != "" {
 			t.Errorf("%s: a PATCH of nothing that prefers a minimal answer = %d %v", of, r.status, r.header)
 		}
 	}
@@ -186,8 +186,8 @@ func TestCallsOfAnswers(t *testing.T) {
 				{"a name", func() {
 					b.Must(t, "PATCH", group, apptest.PatchBody(`{"op":"replace","path":"displayName","value":"New"}`))
 				}, want[2]},
-				{"a member, of a minimal answer", func() { tell(t, b.Bridge, "PATCH", group, member, "Prefer", "return=minimal") }, slices.DeleteFunc(slices.Clone(want[1]), func(call string) bool { return call == members })},
-				{"a member, of a whole answer", func() { tell(t, b.Bridge, "PATCH", group, member, "Prefer", "return=representation") }, []string{getGroup, members, members, join}},
+				{"a member, of a minimal answer", func() { send(t, b.Bridge, "PATCH", group, member, "Prefer", "return=minimal") }, slices.DeleteFunc(slices.Clone(want[1]), func(call string) bool { return call == members })},
+				{"a member, of a whole answer", func() { send(t, b.Bridge, "PATCH", group, member, "Prefer", "return=representation") }, []string{getGroup, members, members, join}},
 				{"a bulk request", func() {
 					if got := apptest.StatusesOf(b.Bulk(t, "", operation(user, title), operation(group, member))); got != "200 204" {
 						t.Errorf("the operations are %s, want 200 204", got)
@@ -215,7 +215,7 @@ func TestAnAnswerThatIsPreferredTellsNothingMore(t *testing.T) {
 	w := b.With("token-that-writes")
 	for _, prefer := range []string{"", "return=minimal", "return=representation"} {
 		for path, body := range map[string]string{user: apptest.PatchBody(`{"op":"replace","path":"title","value":"secret"}`), group: apptest.PatchBody(`{"op":"replace","path":"externalId","value":"secret"}`)} {
-			r := tell(t, w, "PATCH", path, body, "Prefer", prefer)
+			r := send(t, w, "PATCH", path, body, "Prefer", prefer)
 			meta, _ := r.body["meta"].(map[string]any)
 			if names := slices.Sorted(maps.Keys(r.body)); !slices.Equal(names, []string{"id", "meta", "schemas"}) || meta["version"] != nil || r.header.Get("ETag") != "" {
 				t.Errorf("PATCH %s, Prefer: %s shows %v", path, prefer, r.body)

@@ -41,11 +41,11 @@ func (s *Service) scimError(r *request, err error) *scim.Error {
 			return out
 		}
 		out := r.translate(kcErr, err)
-		out.Detail += left(err)
+		out.Detail += remains(err)
 		return out
 	}
 	if errors.Is(err, apply.ErrLost) {
-		return &scim.Error{Code: code.Outage, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err, Detail: "another request may write the resource now, so that this one was broken off; repeat it" + left(err)}
+		return &scim.Error{Code: code.Outage, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err, Detail: "another request may write the resource now, so that this one was broken off; repeat it" + remains(err)}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return unavailable(0, err)
@@ -80,10 +80,10 @@ func (r *request) translate(e *keycloak.Error, err error) *scim.Error {
 }
 
 // left says what a request that failed on its way left behind.
-func left(err error) string {
+func remains(err error) string {
 	failed, ok := errors.AsType[*apply.Error](err)
 	switch {
-	case ok && failed.Left:
+	case ok && failed.Remains:
 		return "; what was made of it could not be removed again, repeating the request finishes it"
 	case ok && failed.Done > 0:
 		return fmt.Sprintf("; %d of %d changes were made and stay, repeating the request makes the others", failed.Done, failed.All)
@@ -140,13 +140,13 @@ func (r *request) conflict(e *keycloak.Error, err error) *scim.Error {
 	}
 	return &scim.Error{
 		Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: err,
-		Detail: fmt.Sprintf("%s %s in use by another %s of the realm; %s", attribute, verb, strings.ToLower(r.rt.Name), r.takenRemedy(both || strings.Contains(attribute, "userName"))),
+		Detail: fmt.Sprintf("%s %s in use by another %s of the realm; %s", attribute, verb, strings.ToLower(r.rt.Name), r.valueTakenRemedy(both || strings.Contains(attribute, "userName"))),
 	}
 }
 
 // takenRemedy is what helps against a conflict of names, of the user name or of the address alone. It does not depend
 // on whose the value is. A tenant that does not see all users is not told to look.
-func (r *request) takenRemedy(userName bool) string {
+func (r *request) valueTakenRemedy(userName bool) string {
 	switch {
 	case r.rt.Schema.ID == scim.GroupURN:
 		return "find the group by a filter on displayName and use that id, or send another value"

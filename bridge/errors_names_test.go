@@ -39,7 +39,7 @@ func TestARefusalNamesWhomItIsAbout(t *testing.T) {
 			}
 			found := b.MakeAccount(t, "found", true).String()
 			crew := c.ConsoleGroup(t, "realm", "crew")
-			b.Look(t)
+			b.Check(t)
 			adminNamed := strconv.Quote("admin") + " (" + admin + ")"
 			refusals := []struct {
 				method, path, body, says, name string

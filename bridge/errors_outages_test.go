@@ -14,7 +14,7 @@ import (
 // bulkErrors are those of bulk requests and of their operations.
 func bulkErrors() map[string][]provocation {
 	operations := func(members string, list ...string) provocation {
-		return func(t *testing.T, s sharedBridges) told { t.Helper(); return bulkTold(t, s.tolerant, members, list...) }
+		return func(t *testing.T, s sharedBridges) answer { t.Helper(); return bulkAnswer(t, s.tolerant, members, list...) }
 	}
 	failing := apptest.BulkPost("/Users", "a", `{"title":"t"}`)
 	return map[string][]provocation{
@@ -26,10 +26,10 @@ func bulkErrors() map[string][]provocation {
 		"bulk-id":                 {operations("", failing, failing), operations("", apptest.BulkPost("/Groups", "g", `{"displayName":"g","members":[{"value":"bulkId:nobody"}]}`))},
 		"bulk-too-large":          {tolerant(http.MethodPost, "/Bulk", apptest.BulkOf("", slices.Repeat([]string{failing}, 1001)...))},
 		"bulk-reference-not-made": {operations("", failing, apptest.BulkPost("/Groups", "g", `{"displayName":"g","members":[{"value":"bulkId:a"}]}`))},
-		"bulk-out-of-time": {func(t *testing.T, _ sharedBridges) told {
+		"bulk-out-of-time": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.RequestTimeout = 1 })
-			return bulkTold(t, b, "", apptest.BulkPost("/Users", "a", `{"userName":"jane"}`))
+			return bulkAnswer(t, b, "", apptest.BulkPost("/Users", "a", `{"userName":"jane"}`))
 		}},
 	}
 }
@@ -37,12 +37,12 @@ func bulkErrors() map[string][]provocation {
 // outageErrors are those of Keycloak and of the bridge.
 func outageErrors() map[string][]provocation {
 	answers := func(op string, status int) provocation {
-		return func(t *testing.T, _ sharedBridges) told {
+		return func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			fake := keycloaktest.NewFake(t)
 			b := apptest.NewBridgeOn(t, fake.Server(), nil)
 			fake.Inject(keycloaktest.Fault{Op: op, Status: status})
-			return toldOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+			return answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 		}
 	}
 	return map[string][]provocation{
@@ -50,30 +50,30 @@ func outageErrors() map[string][]provocation {
 		"keycloak-busy":        {answers("POST /users", http.StatusTooManyRequests)},
 		"keycloak-denies":      {answers("POST /users", http.StatusForbidden)},
 		"keycloak-failed":      {answers("POST /users", http.StatusInternalServerError)},
-		"realm-unfit": {func(t *testing.T, _ sharedBridges) told {
+		"realm-unfit": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()
 			p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, server, nil), Server: server}
 			apptest.Undeclared("scim.owner")(t, p)
-			p.App.Watcher.Look(t.Context())
-			return toldOf(t, p.Bridge, http.MethodGet, "/Users", "")
+			p.App.Watcher.Check(t.Context())
+			return answerOf(t, p.Bridge, http.MethodGet, "/Users", "")
 		}},
-		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) told {
+		"stored-value-damaged": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			server := keycloaktest.NewFake(t).Server()
 			p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, server, nil), Server: server}
 			id := p.Create(t, "/Users", `{"userName":"jane","nickName":"J"}`)
 			p.Attribute(t, "/admin/realms/"+p.Realm+"/users/"+id, "scim.remainder", func(s string) string { return s[:len(s)-3] })
-			return toldOf(t, p.Bridge, http.MethodGet, "/Users/"+id, "")
+			return answerOf(t, p.Bridge, http.MethodGet, "/Users/"+id, "")
 		}},
-		"internal": {func(t *testing.T, s sharedBridges) told {
+		"internal": {func(t *testing.T, s sharedBridges) answer {
 			t.Helper()
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, s.tolerant.Base+"/Users", brokenBody{})
 			req.ContentLength = 2
 			req.Header.Set("Authorization", "Bearer "+s.tolerant.Token)
 			w := httptest.NewRecorder()
 			s.tolerant.App.Handler.ServeHTTP(w, req)
-			return toldBy(t, w.Code, w.Body.String())
+			return answerFrom(t, w.Code, w.Body.String())
 		}},
 	}
 }

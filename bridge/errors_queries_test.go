@@ -44,11 +44,11 @@ func queryErrors() map[string][]provocation {
 		"cursor-wrong":       {tolerant(http.MethodGet, "/Users?cursor=x", "")},
 		"cursor-expired":     {cursorExpired},
 		"index-being-made":   {indexBeingMade},
-		"index-memory": {func(t *testing.T, _ sharedBridges) told {
+		"index-memory": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Index.MaxMemoryBytes = 1 })
 			b.Create(t, "/Users", `{"userName":"jane"}`)
-			return toldOf(t, b, http.MethodGet, "/Users?sortBy=userName", "")
+			return answerOf(t, b, http.MethodGet, "/Users?sortBy=userName", "")
 		}},
 		"list-unsteady": {unsteady},
 	}
@@ -62,38 +62,38 @@ func fullPage(op, resource string) keycloaktest.Fault {
 const groupOfAPage = `{"id":"00000000-0000-4000-8000-000000#","name":"g#","path":"/g#","attributes":{"externalId":["X"]}}`
 
 // tooWide asks for one of so many groups that a filter beside members could mean.
-func tooWide(t *testing.T, _ sharedBridges) told {
+func tooWide(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.NewBridgeOn(t, fake.Server(), nil)
 	jane := b.Create(t, "/Users", `{"userName":"jane"}`)
 	fake.Inject(fullPage("GET /groups", groupOfAPage))
-	return toldOf(t, b, http.MethodGet, "/Groups?filter="+url.QueryEscape(`externalId eq "X" or members.value eq "`+jane+`"`), "")
+	return answerOf(t, b, http.MethodGet, "/Groups?filter="+url.QueryEscape(`externalId eq "X" or members.value eq "`+jane+`"`), "")
 }
 
 // unsteady reads the members of a group that move up faster than they are read.
-func unsteady(t *testing.T, _ sharedBridges) told {
+func unsteady(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.NewBridgeOn(t, fake.Server(), nil)
 	team := b.Create(t, "/Groups", `{"displayName":"Team"}`)
 	fake.Inject(fullPage("GET /groups/{id}/members", `{"id":"00000000-0000-4000-8000-000000#","username":"u#","enabled":true}`))
-	return toldOf(t, b, http.MethodGet, "/Groups/"+team, "")
+	return answerOf(t, b, http.MethodGet, "/Groups/"+team, "")
 }
 
 // cursorExpired reads the second page of a walk too late.
-func cursorExpired(t *testing.T, _ sharedBridges) told {
+func cursorExpired(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.CursorTimeout = 1 })
 	for _, name := range []string{"jane", "joe"} {
 		b.Create(t, "/Users", `{"userName":"`+name+`"}`)
 	}
 	page := b.Must(t, http.MethodGet, "/Users?count=1&cursor=", "")
-	return toldOf(t, b, http.MethodGet, "/Users?count=1&cursor="+url.QueryEscape(fmt.Sprint(page["nextCursor"])), "")
+	return answerOf(t, b, http.MethodGet, "/Users?count=1&cursor="+url.QueryEscape(fmt.Sprint(page["nextCursor"])), "")
 }
 
 // indexBeingMade asks for an order while the users are read for the first time, longer than a request waits.
-func indexBeingMade(t *testing.T, _ sharedBridges) told {
+func indexBeingMade(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.NewBridgeOn(t, fake.Server(), func(c *config.Config) { c.Keycloak.ResponseTimeout = c.Server.RequestTimeout })
@@ -101,5 +101,5 @@ func indexBeingMade(t *testing.T, _ sharedBridges) told {
 	release := make(chan struct{})
 	defer close(release)
 	fake.Inject(keycloaktest.Fault{Op: "GET /users", Hold: release})
-	return toldOf(t, b, http.MethodGet, "/Users?sortBy=title", "")
+	return answerOf(t, b, http.MethodGet, "/Users?sortBy=title", "")
 }

@@ -171,7 +171,7 @@ func sameAddress(t *testing.T, _ sharedBridges) {
 	server := keycloaktest.NewFake(t).Server()
 	p := apptest.Patient{Bridge: apptest.NewBridgeOn(t, server, nil), Server: server}
 	p.Set(t, `{"registrationEmailAsUsername":true}`)
-	p.Look(t)
+	p.Check(t)
 	p.Create(t, "/Users", `{"userName":"joe@acme.test","emails":[{"value":"joe@acme.test","primary":true}]}`)
 }
 
@@ -193,7 +193,7 @@ func outlasts(status int) remedied {
 		fake := keycloaktest.NewFake(t)
 		b := apptest.NewBridgeOn(t, fake.Server(), nil)
 		fake.Inject(keycloaktest.Fault{Op: "POST /users", Status: status})
-		toldOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+		answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 		fake.ClearFaults()
 		b.Create(t, "/Users", `{"userName":"jane"}`)
 	}
@@ -206,7 +206,7 @@ func steady(t *testing.T, _ sharedBridges) {
 	b := apptest.NewBridgeOn(t, fake.Server(), nil)
 	team := b.Create(t, "/Groups", `{"displayName":"Team"}`)
 	fake.Inject(fullPage("GET /groups/{id}/members", `{"id":"00000000-0000-4000-8000-000000#","username":"u#","enabled":true}`))
-	toldOf(t, b, http.MethodGet, "/Groups/"+team, "")
+	answerOf(t, b, http.MethodGet, "/Groups/"+team, "")
 	fake.ClearFaults()
 	b.Must(t, http.MethodGet, "/Groups/"+team, "")
 }

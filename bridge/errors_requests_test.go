@@ -17,9 +17,9 @@ import (
 // requestErrors are those of the URL, the credential and the form of a request.
 func requestErrors() map[string][]provocation {
 	authorized := func(header func(token string) string) provocation {
-		return func(t *testing.T, s sharedBridges) told {
+		return func(t *testing.T, s sharedBridges) answer {
 			t.Helper()
-			return toldOf(t, s.tolerant, http.MethodGet, "/Users", "", "Authorization", header(s.tolerant.Token))
+			return answerOf(t, s.tolerant, http.MethodGet, "/Users", "", "Authorization", header(s.tolerant.Token))
 		}
 	}
 	credential := func(text string) provocation { return authorized(func(string) string { return text }) }
@@ -33,14 +33,14 @@ func requestErrors() map[string][]provocation {
 		"credential-from-browser": {tolerant(http.MethodGet, "/Users", "", "Authorization", "Basic amFuZTpzZWNyZXQ=", "Origin", "https://page.example")},
 		"credential-expired":      {onOwn(otherTokens, http.MethodGet, "/Users", "", "Authorization", "Bearer expired")},
 		"credential-lacks-scope":  {onOwn(otherTokens, http.MethodPost, "/Users", `{"userName":"jane"}`, "Authorization", "Bearer reads-alone")},
-		"credential-failures": {func(t *testing.T, _ sharedBridges) told {
+		"credential-failures": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			return untilRefused(t, func(c *config.Config) { c.Server.FailuresPerMinute = 1 }, http.StatusTooManyRequests, "Bearer nobodys")
 		}},
 		"credential-keys-unavailable": {keysAway},
 		"endpoint-paused":             {onTenant(func(tenant *config.Tenant) { tenant.Access = config.AccessPaused }, http.MethodGet, "/Users", "")},
 		"endpoint-read-only":          {onTenant(func(tenant *config.Tenant) { tenant.Access = config.AccessReadOnly }, http.MethodPost, "/Users", `{"userName":"jane"}`)},
-		"rate-limited": {func(t *testing.T, _ sharedBridges) told {
+		"rate-limited": {func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
 			return untilRefused(t, apptest.EachTenant(func(tenant *config.Tenant) { tenant.Limits = config.Limits{RequestsPerSecond: 1, InFlight: 1} }), http.StatusTooManyRequests, "")
 		}},
@@ -64,9 +64,9 @@ func otherTokens(c *config.Config) {
 
 // onOwn provokes an error by one request to a bridge of its own, on a fake.
 func onOwn(edit func(*config.Config), method, path, body string, header ...string) provocation {
-	return func(t *testing.T, _ sharedBridges) told {
+	return func(t *testing.T, _ sharedBridges) answer {
 		t.Helper()
-		return toldOf(t, apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), edit), method, path, body, header...)
+		return answerOf(t, apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), edit), method, path, body, header...)
 	}
 }
 
@@ -76,7 +76,7 @@ func onTenant(edit func(*config.Tenant), method, path, body string) provocation 
 }
 
 // untilRefused repeats a read until it gets a status.
-func untilRefused(t *testing.T, edit func(*config.Config), status int, credential string) told {
+func untilRefused(t *testing.T, edit func(*config.Config), status int, credential string) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), edit)
 	if credential == "" {
@@ -85,33 +85,33 @@ func untilRefused(t *testing.T, edit func(*config.Config), status int, credentia
 	const tries = 20
 	for range tries {
 		if got, _, body := apptest.AskWith(t, b, apptest.ListUsers(), []string{credential}); got == status {
-			return toldBy(t, got, body)
+			return answerFrom(t, got, body)
 		}
 	}
 	t.Fatalf("%d requests are none too many", tries)
-	return told{}
+	return answer{}
 }
 
 // severalCredentials sends two headers.
-func severalCredentials(t *testing.T, s sharedBridges) told {
+func severalCredentials(t *testing.T, s sharedBridges) answer {
 	t.Helper()
 	status, _, body := apptest.AskWith(t, s.tolerant, apptest.ListUsers(), append(apptest.BearerOf(s.tolerant.Token), apptest.BearerOf(s.tolerant.Token)...))
-	return toldBy(t, status, body)
+	return answerFrom(t, status, body)
 }
 
 // unknownTenant asks at the URL of a tenant that does not exist, which nobody can tell from a wrong token.
-func unknownTenant(t *testing.T, s sharedBridges) told {
+func unknownTenant(t *testing.T, s sharedBridges) answer {
 	t.Helper()
 	nobodys := s.tolerant.At("nobody")
-	return toldOf(t, nobodys, http.MethodGet, "/Users", "")
+	return answerOf(t, nobodys, http.MethodGet, "/Users", "")
 }
 
 // keysAway sends an access token of an issuer whose keys cannot be read.
-func keysAway(t *testing.T, _ sharedBridges) told {
+func keysAway(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	b, issuer, header := issuedBridge(t)
 	issuer.Answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	return toldOf(t, b, http.MethodGet, "/Users", "", "Authorization", header)
+	return answerOf(t, b, http.MethodGet, "/Users", "", "Authorization", header)
 }
 
 // issuedBridge takes access tokens of an issuer; header is a good one.
@@ -122,7 +122,7 @@ func issuedBridge(t *testing.T) (b apptest.Bridge, issuer *authtest.Issuer, head
 }
 
 // noRoomForBodies sends a request beside one whose body, of which nobody knows the length, may take all memory.
-func noRoomForBodies(t *testing.T, _ sharedBridges) told {
+func noRoomForBodies(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.MaxBodyBytes = 1 << 40 })
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -136,7 +136,7 @@ func noRoomForBodies(t *testing.T, _ sharedBridges) told {
 		b.App.Handler.ServeHTTP(httptest.NewRecorder(), req)
 	}()
 	<-begun
-	out := toldOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
+	out := answerOf(t, b, http.MethodPost, "/Users", `{"userName":"jane"}`)
 	close(end)
 	<-answered
 	return out

@@ -19,16 +19,16 @@ import (
 )
 
 // told is an error as a client gets it.
-type told struct {
+type answer struct {
 	status           int
 	scimType, detail string
 }
 
 // answer is what a row of the page of errors says of it.
-func (e told) answer() string { return strings.TrimSpace(fmt.Sprint(e.status, " ", e.scimType)) }
+func (e answer) answer() string { return strings.TrimSpace(fmt.Sprint(e.status, " ", e.scimType)) }
 
 // provocation makes one error of a code, with bridges of its own or with those that all share.
-type provocation func(*testing.T, sharedBridges) told
+type provocation func(*testing.T, sharedBridges) answer
 
 // sharedBridges are those whose configuration no provocation changes. Each has a user "victim" and a group "Team".
 type sharedBridges struct {
@@ -51,27 +51,27 @@ func newSharedBridges(t *testing.T) sharedBridges {
 }
 
 // toldOf sends a request, whose answer must be an error. header are names and values.
-func toldOf(t *testing.T, b apptest.Bridge, method, path, body string, header ...string) told {
+func answerOf(t *testing.T, b apptest.Bridge, method, path, body string, header ...string) answer {
 	t.Helper()
 	r := apptest.BadRequest{Method: method, Path: path, Body: body, Header: map[string]string{}}
 	for i := 0; i < len(header); i += 2 {
 		r.Header[header[i]] = header[i+1]
 	}
 	status, _, text := b.Raw(t, r, strings.NewReplacer())
-	return toldBy(t, status, text)
+	return answerFrom(t, status, text)
 }
 
-func toldBy(t *testing.T, status int, text string) told {
+func answerFrom(t *testing.T, status int, text string) answer {
 	t.Helper()
 	var e struct{ Detail, ScimType string }
 	if err := json.Unmarshal([]byte(text), &e); err != nil || e.Detail == "" {
 		t.Fatalf("the answer is %d %.300s, want an error", status, text)
 	}
-	return told{status, e.ScimType, e.Detail}
+	return answer{status, e.ScimType, e.Detail}
 }
 
 // bulkTold is what a bulk request says of the last of its operations.
-func bulkTold(t *testing.T, b apptest.Bridge, members string, operations ...string) told {
+func bulkAnswer(t *testing.T, b apptest.Bridge, members string, operations ...string) answer {
 	t.Helper()
 	results := b.Bulk(t, members, operations...)
 	last, _ := results[len(results)-1]["response"].(map[string]any)
@@ -80,30 +80,30 @@ func bulkTold(t *testing.T, b apptest.Bridge, members string, operations ...stri
 	if _, err := fmt.Sscan(fmt.Sprint(last["status"]), &status); err != nil {
 		t.Fatalf("the results are %v: %v", results, err)
 	}
-	return told{status, scimType, fmt.Sprint(last["detail"])}
+	return answer{status, scimType, fmt.Sprint(last["detail"])}
 }
 
 // tolerant provokes an error by one request to a tenant of the tolerant profile. ID and GROUP in it are those of the user and
 // the group.
 func tolerant(method, path, body string, header ...string) provocation {
-	return func(t *testing.T, s sharedBridges) told {
+	return func(t *testing.T, s sharedBridges) answer {
 		t.Helper()
-		return s.tell(t, s.tolerant, method, path, body, header)
+		return s.answer(t, s.tolerant, method, path, body, header)
 	}
 }
 
 // strictly is tolerant at a tenant of the strict profile.
 func strictly(method, path, body string) provocation {
-	return func(t *testing.T, s sharedBridges) told {
+	return func(t *testing.T, s sharedBridges) answer {
 		t.Helper()
-		return s.tell(t, s.strict, method, path, body, nil)
+		return s.answer(t, s.strict, method, path, body, nil)
 	}
 }
 
-func (s sharedBridges) tell(t *testing.T, b apptest.Bridge, method, path, body string, header []string) told {
+func (s sharedBridges) answer(t *testing.T, b apptest.Bridge, method, path, body string, header []string) answer {
 	t.Helper()
 	ids := s.ids[b.Realm]
-	return toldOf(t, b, method, ids.Replace(path), ids.Replace(body), header...)
+	return answerOf(t, b, method, ids.Replace(path), ids.Replace(body), header...)
 }
 
 // patching is tolerant with operations on the user.
@@ -161,7 +161,7 @@ func TestEveryErrorIsProvoked(t *testing.T) {
 			}
 			want := map[string]bool{}
 			for _, scimType := range append(rows[code].Types, slices.Repeat([]string{""}, max(0, 1-len(rows[code].Types)))...) {
-				want[told{status: rows[code].Status, scimType: scimType}.answer()] = true
+				want[answer{status: rows[code].Status, scimType: scimType}.answer()] = true
 			}
 			if !maps.Equal(seen, want) {
 				t.Errorf("it was provoked with %v, and its row says %v", slices.Sorted(maps.Keys(seen)), slices.Sorted(maps.Keys(want)))
@@ -171,7 +171,7 @@ func TestEveryErrorIsProvoked(t *testing.T) {
 }
 
 // fitForClients is what is wrong with the text of an error.
-func fitForClients(e told, code string) error {
+func fitForClients(e answer, code string) error {
 	text, ok := strings.CutSuffix(e.detail, " ["+code+"]")
 	if !ok {
 		return fmt.Errorf("%d %q does not end in [%s]", e.status, e.detail, code)
@@ -192,12 +192,12 @@ func TestAnErrorLinksToThePageThatExplainsIt(t *testing.T) {
 	const page = "https://docs.example.com/scim/errors"
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.ErrorDocs = page })
 	failed := apptest.BulkPost("/Users", "a", `{"title":"t"}`)
-	for code, e := range map[string]told{
-		"attribute-required":      toldOf(t, b, http.MethodPost, "/Users", `{"title":"t"}`),
-		"no-endpoint":             toldOf(t, b, http.MethodGet, "/Nothing", ""),
-		"credential-malformed":    toldOf(t, b, http.MethodGet, "/Users", "", "Authorization", "Bearer "+b.Token[:20]),
-		"bulk-reference-not-made": bulkTold(t, b, "", failed, apptest.BulkPost("/Groups", "g", `{"displayName":"g","members":[{"value":"bulkId:a"}]}`)),
-		"value-wrong":             bulkTold(t, b, "", apptest.BulkPost("/Users", "a", `{"userName":["a","b"]}`)),
+	for code, e := range map[string]answer{
+		"attribute-required":      answerOf(t, b, http.MethodPost, "/Users", `{"title":"t"}`),
+		"no-endpoint":             answerOf(t, b, http.MethodGet, "/Nothing", ""),
+		"credential-malformed":    answerOf(t, b, http.MethodGet, "/Users", "", "Authorization", "Bearer "+b.Token[:20]),
+		"bulk-reference-not-made": bulkAnswer(t, b, "", failed, apptest.BulkPost("/Groups", "g", `{"displayName":"g","members":[{"value":"bulkId:a"}]}`)),
+		"value-wrong":             bulkAnswer(t, b, "", apptest.BulkPost("/Users", "a", `{"userName":["a","b"]}`)),
 	} {
 		if want := " [" + code + "] " + page + "#" + code; !strings.HasSuffix(e.detail, want) {
 			t.Errorf("the detail is %q, want %q at its end", e.detail, want)

@@ -130,7 +130,7 @@ func (r *request) keptNames(e guard.FederatedError, cur current, ch planned) []s
 
 // differing are the attributes of a user beside its fields that a change gives other values.
 func (r *request) differing(before, after current) []string {
-	shown, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, after.user)
+	shown, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, after.user)
 	if err != nil { // they cannot be named
 		return []string{"attributes"}
 	}
@@ -176,7 +176,7 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 	if len(r.fitness.Federations) == 0 || !sees || r.Endpoint != endpointUsers || keycloak.KindOf(failure) != keycloak.Conflict {
 		return failure
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err != nil {
 		return failure
 	}
@@ -196,7 +196,7 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Docum
 			continue
 		}
 		if federation, ok := r.fitness.Federations[list[0].FederationLink]; ok {
-			r.keepName(list[0].ID, list[0].Username)
+			r.rememberName(list[0].ID, list[0].Username)
 			return &scim.Error{
 				Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
 				Detail: fmt.Sprintf("%s is that of the user %s, who comes from %s and is a user of this endpoint already; find the user by a filter on %s and use that id, or send another value",

@@ -68,13 +68,13 @@ func user(_ context.Context, m *mapping.Mapping, object map[string]any) error {
 
 // stored plans a user and reads the account that it makes, twice as wide as it was.
 func stored(m *mapping.Mapping, doc scim.Document) error {
-	party := mapping.Party{Key: "realm"}
-	state, err := m.UserState(party, doc)
+	owner := mapping.Owner{Key: "realm"}
+	state, err := m.UserState(owner, doc)
 	if err != nil {
 		return err
 	}
-	_, after := plan.ForNewUser(party, state, plan.Joining{}, nil, time.UnixMilli(0))
-	resource, err := m.UserResource(party, after)
+	_, after := plan.ForNewUser(owner, state, plan.Joining{}, nil, time.UnixMilli(0))
+	resource, err := m.UserResource(owner, after)
 	if err != nil {
 		return err
 	}

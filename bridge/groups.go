@@ -36,7 +36,7 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 
 // currentGroup is a group that was read.
 func (r *request) currentGroup(id keycloak.GroupID, group keycloak.Group) (current, error) {
-	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, group)
+	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Owner.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
 }
 
@@ -65,7 +65,7 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (p
 		return planned{}, err
 	}
 	own := plan.Roles{Rules: state.Roles, Known: r.fitness.Resolved.Roles}
-	p, after := plan.ForNewGroup(r.Tenant.Party, state, parent, idsOf(members), own, roles, time.Now())
+	p, after := plan.ForNewGroup(r.Tenant.Owner, state, parent, idsOf(members), own, roles, time.Now())
 	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}}, nil
 }
 
@@ -103,17 +103,17 @@ func (k groupKind) plan(ctx context.Context, r *request, cur current, result pat
 	if err != nil {
 		return planned{}, err
 	}
-	p, group := plan.ForGroup(r.Tenant.Party.Key, cur.group, state, time.Now())
+	p, group := plan.ForGroup(r.Tenant.Owner.Key, cur.group, state, time.Now())
 	own := plan.Roles{Has: cur.group.Roles, Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	last := state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0
-	p, group = plan.ForGroupRoles(r.Tenant.Party, cur.groupID, cur.group, p, group, own, append(members, roles...), last)
+	p, group = plan.ForGroupRoles(r.Tenant.Owner, cur.groupID, cur.group, p, group, own, append(members, roles...), last)
 	return planned{plan: p, op: groupOp(r, cur.group, state), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
 }
 
 // groupOp is what a change makes of a group that is there.
 func groupOp(r *request, g keycloak.Group, state mapping.GroupState) change.Op {
 	switch {
-	case r.Tenant.Party.Left(g.Attributes):
+	case r.Tenant.Owner.Departed(g.Attributes):
 		return change.Joined
 	case mapping.Unowned(g.Attributes) && state.BecomesOwned():
 		return change.Adopted
@@ -180,7 +180,7 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	if r.wall.KeepsGroup(cur.groupID.String()) { // whether it has sub-groups or not
 		return nil, guard.KeptError{ID: cur.groupID.String()}
 	}
-	if party := r.Tenant.Party; !party.OwnsGroup(cur.group) && !party.Left(cur.group.Attributes) {
+	if owner := r.Tenant.Owner; !owner.OwnsGroup(cur.group) && !owner.Departed(cur.group.Attributes) {
 		return nil, notCreatedHere(cur.group, "delete it")
 	}
 	if refused := r.protects(cur); refused != nil { // before its members are looked at
@@ -219,7 +219,7 @@ func (groupKind) stored(r *request, cur current) (scim.Resource, error) {
 	if cur.resource.Document != nil {
 		return cur.resource, nil
 	}
-	return r.Tenant.Mapping.GroupResource(r.Tenant.Party.Key, cur.group)
+	return r.Tenant.Mapping.GroupResource(r.Tenant.Owner.Key, cur.group)
 }
 
 func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

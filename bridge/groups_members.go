@@ -26,7 +26,7 @@ func (k groupKind) planMembers(ctx context.Context, r *request, cur current, m p
 		return nil, nil, err
 	}
 	if len(m.Add) == 1 && !r.Tenant.Policy.IgnoresUnknownMembers() {
-		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil && !asks(r, user) {
+		if user, err := keycloak.ParseUserID(m.Add[0]); err == nil && !wantsMember(r, user) {
 			return plan.ForMembers(id, []keycloak.UserID{user}, remove), nil, nil
 		}
 	}

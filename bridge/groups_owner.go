@@ -29,12 +29,12 @@ func (r *request) adoptsGroup(g keycloak.Group) bool {
 // take over makes it the tenant's own. Nobody else's group is renamed, nor is one with that change.
 func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (mapping.GroupState, error) {
 	renamed := state.Name != current.Name
-	switch party := r.Tenant.Party; {
+	switch owner := r.Tenant.Owner; {
 	case renamed && r.wall.KeepsGroup(current.ID): // whosever it is
 		return state, guard.KeptError{ID: current.ID}
-	case party.Left(current.Attributes) || party.HalfMade(current.Attributes):
+	case owner.Departed(current.Attributes) || owner.Unfinished(current.Attributes):
 		return state.Owned(), nil
-	case party.OwnsGroup(current):
+	case owner.OwnsGroup(current):
 	case r.adoptsGroup(current) && renamed:
 		return state, scim.Forbidden(code.Adoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator let this endpoint take the group over")
 	case r.adoptsGroup(current):
@@ -77,5 +77,5 @@ func (k groupKind) planEnd(ctx context.Context, r *request, cur current) (plan.P
 		}
 		gone = idsOf(list)
 	}
-	return plan.ForLeavingGroup(r.Tenant.Party, cur.groupID, cur.group, gone, time.Now()), nil
+	return plan.ForLeavingGroup(r.Tenant.Owner, cur.groupID, cur.group, gone, time.Now()), nil
 }

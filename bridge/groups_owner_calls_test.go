@@ -28,7 +28,7 @@ func TestDeletingALargeGroupAsksForEachAdministrator(t *testing.T) {
 		b.Grant(t, id, b.KnownRole(t, apptest.ManagementRole("view-users")))
 		admins = append(admins, id.String())
 	}
-	b.Look(t)
+	b.Check(t)
 	if n := deleting(b.Create(t, "/Groups", `{"displayName":"small"}`)); n != 1 {
 		t.Errorf("the members of a small group take %d calls, want 1", n)
 	}

@@ -130,7 +130,7 @@ func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 						if err := b.Admin.AddMember(t.Context(), apptest.UserID(t, admin), c.GroupID(t, of, id)); err != nil {
 							t.Fatal(err)
 						}
-						b.Look(t)
+						b.Check(t)
 						path := "/Groups/" + id
 						got := b.Refused(t, http.StatusForbidden, http.MethodDelete, path, "")
 						if !strings.Contains(got, "account-protected") || strings.Contains(got, seen) != (admin == seen) {

@@ -29,7 +29,7 @@ func (k groupKind) obstacles(doc scim.Document, failure error) []obstacle {
 	}
 	return []obstacle{{
 		find: func(ctx context.Context, r *request) (string, error) {
-			group, _, err := r.wall.LeftGroup(ctx, doc.String(scim.AttrDisplayName))
+			group, _, err := r.wall.DepartedGroup(ctx, doc.String(scim.AttrDisplayName))
 			return group.ID, err
 		},
 		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.comeBack(ctx, r, doc) },
@@ -55,12 +55,12 @@ func (k groupKind) namesake(ctx context.Context, r *request, doc scim.Document) 
 // that the tenant adopts.
 func (k groupKind) takeUp(ctx context.Context, r *request, doc scim.Document, adopts bool) (planned, bool, error) {
 	cur, err := k.read(ctx, r)
-	switch party := r.Tenant.Party; {
+	switch owner := r.Tenant.Owner; {
 	case keycloak.KindOf(err) == keycloak.NotFound:
 		return planned{}, false, nil
 	case err != nil:
 		return planned{}, false, err
-	case party.HalfMade(cur.group.Attributes):
+	case owner.Unfinished(cur.group.Attributes):
 		ch, err := k.become(ctx, r, cur, doc)
 		ch.op = change.Created
 		return ch, true, err
@@ -94,7 +94,7 @@ func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) 
 		return planned{}, false, err
 	}
 	group, err := r.client.Group(ctx, id)
-	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Party.Left(group.Attributes) {
+	if keycloak.KindOf(err) == keycloak.NotFound || err == nil && !r.Tenant.Owner.Departed(group.Attributes) {
 		return planned{}, false, nil
 	}
 	if err != nil {

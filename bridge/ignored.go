@@ -13,7 +13,7 @@ const otherAttribute = "other"
 // dropped counts what the mapping leaves out, and logs each attribute of a tenant once.
 func (s *Service) dropped(r *request, names []string) {
 	for _, name := range s.ignored(names) {
-		if _, told := s.told.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
+		if _, told := s.loggedOnce.LoadOrStore(r.Tenant.Path+" "+name, true); !told {
 			s.options.Log.Warn("an attribute without a rule is left out from now on, as the mapping's unmapped: drop says",
 				zap.String("tenant", r.Tenant.Path), zap.String("attribute", name))
 		}

@@ -14,7 +14,7 @@ import (
 // when the account lacks nothing.
 func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
 	t := c.By.Tenant
-	if _, keyed := t.Mapping.ShownExternalID(t.Party, u); keyed {
+	if _, keyed := t.Mapping.ShownExternalID(t.Owner, u); keyed {
 		return "", nil
 	}
 	r, unlock, err := s.beginWrite(ctx, c)
@@ -38,12 +38,12 @@ func (s *Service) writeKey(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, cur.resource.Document)
 	if err != nil {
 		return err
 	}
 	r.before = cur.resource.Document
-	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
+	p, after := plan.ForUser(r.Tenant.Owner, cur.userID, cur.user, state, time.Now())
 	_, err = s.apply(ctx, r, &planned{plan: p, op: change.Updated, after: current{user: after, userID: cur.userID}})
 	return err
 }

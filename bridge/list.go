@@ -112,7 +112,7 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 func binding(c Call, q Query) []string {
 	t := c.By.Tenant
 	return []string{
-		t.Realm, t.Party.Key, t.Organization.ID.String(), strconv.Itoa(int(c.By.Scopes)), c.Endpoint, q.Filter, strings.ToLower(q.SortBy), strings.ToLower(q.SortOrder),
+		t.Realm, t.Owner.Key, t.Organization.ID.String(), strconv.Itoa(int(c.By.Scopes)), c.Endpoint, q.Filter, strings.ToLower(q.SortBy), strings.ToLower(q.SortOrder),
 	}
 }
 

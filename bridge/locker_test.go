@@ -67,7 +67,7 @@ func TestARequestThatLosesItsLeaseWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := &tenant.Tenant{Path: "acme", Realm: "acme", Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
+	of := &tenant.Tenant{Path: "acme", Realm: "acme", Owner: mapping.Owner{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
 	of.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now()}})
 	kept := &journal{}
 	service := bridge.New(keycloak.NewRealms(map[string]*keycloak.Client{"acme": client}), bridge.Options{Log: zap.NewNop(), Locker: e, Recorder: kept})

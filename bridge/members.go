@@ -96,7 +96,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	var out []keycloak.UserID
 	var asked []string
 	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
-		if asks(r, id) {
+		if wantsMember(r, id) {
 			asked = append(asked, id.String())
 		} else {
 			out = append(out, id)
@@ -120,7 +120,7 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 
 // asks reports whether a member's id must be looked up. Else the change of the membership is the
 // check: Keycloak answers 404 to an id of nobody.
-func asks(r *request, id keycloak.UserID) bool {
+func wantsMember(r *request, id keycloak.UserID) bool {
 	return !id.IsCanonical() || !r.fitness.ProvesMembers(r.Tenant) || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
 }
 

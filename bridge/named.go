@@ -21,17 +21,17 @@ func (r *request) reads(cur current) {
 	if r.Endpoint == endpointGroups {
 		name = cmp.Or(cur.group.Name, name)
 	}
-	r.keepName(cur.resource.ID, name)
+	r.rememberName(cur.resource.ID, name)
 }
 
 // readsMembers is reads for users who are members of a group, or shall be.
 func (r *request) readsMembers(list []guard.Member) {
 	for _, m := range list {
-		r.keepName(m.ID.String(), m.Username)
+		r.rememberName(m.ID.String(), m.Username)
 	}
 }
 
-func (r *request) keepName(id, name string) {
+func (r *request) rememberName(id, name string) {
 	if id == "" || name == "" {
 		return
 	}

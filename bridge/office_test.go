@@ -101,10 +101,10 @@ func newOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	name := r.Name.String()
-	o.tenant = &tenant.Tenant{Path: "acme", Realm: name, Party: mapping.Party{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
+	o.tenant = &tenant.Tenant{Path: "acme", Realm: name, Owner: mapping.Owner{Key: "realm"}, BaseURL: tenant.BaseURL("http://bridge.test", "acme"), Mapping: mapping.Default(scim.Tolerant)}
 	o.tenant.Policy.Adopt = config.AdoptUnowned
 	o.tenant.SetFitness(tenant.Fitness{Protected: &tenant.Protected{At: time.Now(), Management: management}})
-	tenants, err := tenant.NewRegistry(o.tenant, &tenant.Tenant{Path: "other", Realm: name, Party: mapping.Party{Key: "other"}})
+	tenants, err := tenant.NewRegistry(o.tenant, &tenant.Tenant{Path: "other", Realm: name, Owner: mapping.Owner{Key: "other"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,7 +204,7 @@ func (w *walk) inDirectory(t *testing.T, imported bool) foundAccount {
 		if imported {
 			provider.Sync()
 		}
-		w.b.Look(t)
+		w.b.Check(t)
 	}
 	name := fmt.Sprintf("%s-%02d", prefix, w.directories[imported])
 	w.directories[imported]++

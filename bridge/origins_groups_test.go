@@ -61,7 +61,7 @@ func (w *walk) withAdministrator(t *testing.T, g foundGroup) foundGroup {
 	t.Helper()
 	admin := w.scimAccount(t, w.b)
 	w.b.Grant(t, apptest.UserID(t, admin.id), w.b.KnownRole(t, apptest.ManagementRole("view-users")))
-	w.b.Look(t)
+	w.b.Check(t)
 	if err := w.b.Admin.AddMember(t.Context(), apptest.UserID(t, admin.id), g.id); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (s *Service) answered(ctx context.Context, r *request, id keycloak.UserID, 
 	}
 	return tenant.Answers(u.Attributes,
 		func(key string) (*tenant.Tenant, error) {
-			if key == r.Tenant.Party.Key {
+			if key == r.Tenant.Owner.Key {
 				return r.Tenant, nil
 			}
 			return s.options.Tenants.OfKey(r.Tenant.Realm, key), nil
@@ -40,7 +40,7 @@ func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID,
 		former = mapping.FormerOwner(u.Attributes)
 	}
 	switch {
-	case former == r.Tenant.Party.Key:
+	case former == r.Tenant.Owner.Key:
 		return guard.Eligibility{Refusal: "it left this tenant, which takes it up again when the user comes back"}, "", nil
 	case r.organization().IsZero() && !mapping.Enabled(u) && former != "" && s.options.Tenants.OfKey(r.Tenant.Realm, former) != nil:
 		return guard.Eligibility{Refusal: "it is disabled, and the tenant that it left takes it up again when the user comes back"}, "", nil
@@ -52,7 +52,7 @@ func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID,
 // ownerless reports whether no tenant that there is owns a group with some attributes, or let it go.
 func (s *Service) ownerless(r *request, attributes map[string][]string) bool {
 	former := mapping.FormerOwner(attributes)
-	return mapping.Unowned(attributes) || former != "" && former != r.Tenant.Party.Key && s.options.Tenants.OfKey(r.Tenant.Realm, former) == nil
+	return mapping.Unowned(attributes) || former != "" && former != r.Tenant.Owner.Key && s.options.Tenants.OfKey(r.Tenant.Realm, former) == nil
 }
 
 // formerly tells the operator whose something was before an adoption.
@@ -65,8 +65,8 @@ func formerly(key string) []string {
 
 // takenBack plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It tells what
 // Keycloak will hold then. Of an account of the tenant's own it takes what the mapping owns, too.
-func (userKind) takenBack(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
-	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Party, cur.user.Attributes, owns)
+func (userKind) restored(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
+	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Owner, cur.user.Attributes, owns)
 	if !ok {
 		return nil, cur.user, nil
 	}
@@ -74,6 +74,6 @@ func (userKind) takenBack(ctx context.Context, r *request, cur current, owns boo
 	if err != nil {
 		return nil, cur.user, err
 	}
-	p, after := plan.ForUserRoles(r.Tenant.Party, cur.userID, nil, cur.user, plan.Roles{Has: has, Rules: rules, Known: r.fitness.Resolved.Roles})
+	p, after := plan.ForUserRoles(r.Tenant.Owner, cur.userID, nil, cur.user, plan.Roles{Has: has, Rules: rules, Known: r.fitness.Resolved.Roles})
 	return p, after, nil
 }

@@ -158,8 +158,8 @@ func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	every := &tenant.Tenant{Path: o.tenant.Path, Realm: o.tenant.Realm, Party: o.tenant.Party, BaseURL: o.tenant.BaseURL, Mapping: o.tenant.Mapping}
-	every.Party.Organization = true
+	every := &tenant.Tenant{Path: o.tenant.Path, Realm: o.tenant.Realm, Owner: o.tenant.Owner, BaseURL: o.tenant.BaseURL, Mapping: o.tenant.Mapping}
+	every.Owner.Organization = true
 	every.SetFitness(o.tenant.Fitness())
 	call := o.call("/Users", o.ann)
 	call.By.Tenant = every

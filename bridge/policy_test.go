@@ -60,7 +60,7 @@ func TestARealmThatUsesAddressesAsNames(t *testing.T) {
 	server := b.Server
 	apptest.AdminPut(t, server, "/admin/realms/"+b.Realm, `{"registrationEmailAsUsername":true}`)
 	a := apptest.NewTestApp(t, b.Config)
-	if !a.Watcher.Look(t.Context()) {
+	if !a.Watcher.Check(t.Context()) {
 		t.Fatal("the realm is not fit")
 	}
 	b.Client = apptest.ServeHandler(t, apptest.NewListener(), a.Handler, b)

@@ -257,7 +257,7 @@ func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	o.tenant.Party.Shared = true                               // so that not all accounts are its own
+	o.tenant.Owner.Shared = true                               // so that not all accounts are its own
 	if err := o.changing()["adopt"](t.Context()); err != nil { // of all that can be
 		t.Fatal(err)
 	}

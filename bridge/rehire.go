@@ -35,7 +35,7 @@ func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) e
 	if err != nil || len(list) != 1 {
 		return err
 	}
-	return takenError{id: list[0].ID, externalID: true, told: &scim.Error{
+	return takenError{id: list[0].ID, externalID: true, refusal: &scim.Error{
 		Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 		Detail: "the account with this externalId left this endpoint, and could not be taken up again; repeat the request, or have the operator look at the account in Keycloak",
 	}}
@@ -44,7 +44,7 @@ func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) e
 // holders are the accounts that could be taken up with the externalId of a document, be they the
 // tenant's users or not: by the key of it, which says it to the letter.
 func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]keycloak.User, error) {
-	key, ok := mapping.LookupKey(r.Tenant.Party.Key, doc.String(scim.AttrExternalID))
+	key, ok := mapping.LookupKey(r.Tenant.Owner.Key, doc.String(scim.AttrExternalID))
 	if !ok {
 		return nil, nil
 	}
@@ -56,11 +56,11 @@ func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]k
 
 // mayRevive reports whether an account could be taken up again, as far as can be told without a call.
 func (r *request) mayRevive(u keycloak.User) bool {
-	p := r.Tenant.Party
+	p := r.Tenant.Owner
 	switch {
 	case r.wall.ProtectsUser(u.ID) || r.wall.ServiceAccount(u.ID) || u.FederationLink != "":
 		return false
-	case p.Left(u.Attributes) || p.HalfMade(u.Attributes):
+	case p.Departed(u.Attributes) || p.Unfinished(u.Attributes):
 		return true
 	case mapping.Enabled(u): // an organization's account stays enabled where onDelete: leave says so
 		return p.Organization && slices.Contains(u.Attributes[mapping.AttrOwner], p.Key)
@@ -110,7 +110,7 @@ func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (pl
 
 // shownOf is what the tenant shows of its user before a change. Of one that cannot be read it is nil.
 func shownOf(r *request, user keycloak.User) (scim.Document, error) {
-	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
 		return nil, nil //nolint:nilnil // a document that cannot be read is none
 	}
@@ -120,7 +120,7 @@ func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 // isAway reports whether an account of the tenant's own is not its user.
 func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
 	if r.organization().IsZero() {
-		return r.Tenant.Party.Left(u.Attributes), nil
+		return r.Tenant.Owner.Departed(u.Attributes), nil
 	}
 	_, err := r.client.OrganizationMember(ctx, r.organization(), id)
 	if keycloak.KindOf(err) == keycloak.NotFound {
@@ -172,7 +172,7 @@ func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserI
 	if joining.Roles, err = k.rolesAmong(ctx, r, id, user.Attributes, doc, shownDefaultGroups(r)); err != nil {
 		return planned{}, err
 	}
-	p, after := plan.ForRehired(r.Tenant.Party, id, user, state, link, leave, joining, time.Now())
+	p, after := plan.ForRehired(r.Tenant.Owner, id, user, state, link, leave, joining, time.Now())
 	op := change.Reactivated
 	if away {
 		op = change.Joined

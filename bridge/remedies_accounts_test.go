@@ -25,7 +25,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	set := func(path, body string) func() {
 		return func() {
 			apptest.AdminSend(t, c.Server, http.MethodPut, path, body)
-			c.Realm.Look(t)
+			c.Realm.Check(t)
 		}
 	}
 	type request struct {
@@ -73,12 +73,12 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	admin := c.Realm.Create(t, "/Users", `{"userName":"admin"}`)
 	role := c.Realm.KnownRole(t, apptest.ManagementRole("view-users"))
 	c.Realm.Grant(t, apptest.UserID(t, admin), role)
-	c.Realm.Look(t)
+	c.Realm.Check(t)
 	refused("account-protected", 403, "in Keycloak", request{c.Realm, http.MethodPatch, "/Users/" + admin, apptest.PatchBody(off)}, func() {
 		if err := c.Realm.Admin.RevokeRoles(t.Context(), apptest.UserID(t, admin), []keycloak.Role{role}); err != nil {
 			t.Fatal(err)
 		}
-		c.Realm.Look(t)
+		c.Realm.Check(t)
 	})
 
 	above := c.Realm.Create(t, "/Groups", `{"displayName":"above"}`)

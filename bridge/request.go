@@ -45,7 +45,7 @@ type request struct {
 	linking    bool // whether a precondition names what is linked to the resource
 	began      time.Time
 	names      map[string]string // user names and names of groups that were read for the client, by ids
-	look       *guard.Look       // at the account that the request is about; nil for none yet
+	rights     *guard.RightsRead // of the account that the request is about; nil for none yet
 	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
 	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
 	ending     bool              // whether the request says itself that the user is not active

@@ -33,7 +33,7 @@ func (k userKind) rolesOf(ctx context.Context, r *request, id keycloak.UserID, a
 
 // rolesAmong is rolesOf for a user who is in groups of some names.
 func (userKind) rolesAmong(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, groups []string) (plan.Roles, error) {
-	if !r.Tenant.Mapping.ManagesUserRoles(r.Tenant.Party, attributes) {
+	if !r.Tenant.Mapping.ManagesUserRoles(r.Tenant.Owner, attributes) {
 		return plan.Roles{}, nil
 	}
 	rules, err := r.Tenant.Mapping.UserRoles(doc, groups)
@@ -116,7 +116,7 @@ func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (p
 	return slices.Concat(plans...), err
 }
 
-// planRolesOfMember is about one user. Of a guest, and of one who is protected or gone, roles
+// planRolesOfMember is about one user. Of a user whose account is foreign, protected or gone, roles
 // stay as they are.
 func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloak.UserID, g regrouping, s sides) (plan.Plan, error) {
 	user, err := r.wall.User(ctx, id)
@@ -125,10 +125,10 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case r.wall.ProtectsUser(user.ID) || r.Tenant.Party.Standing(user) == mapping.Guest:
+	case r.wall.ProtectsUser(user.ID) || r.Tenant.Owner.Ownership(user) == mapping.Foreign:
 		return nil, nil
 	}
-	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	if err != nil {
 		return nil, err
 	}
-	p, _ := plan.ForUserRoles(r.Tenant.Party, id, nil, user, roles)
+	p, _ := plan.ForUserRoles(r.Tenant.Owner, id, nil, user, roles)
 	return p, nil
 }
 

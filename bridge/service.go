@@ -58,7 +58,7 @@ type Service struct {
 	brake     *guard.Brake
 	options   Options
 	core      *scim.ResourceType // users without extensions of a tenant's own
-	told      sync.Map           // what the log says once
+	loggedOnce      sync.Map           // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.
@@ -116,7 +116,7 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 		return nil, Unfit(fitness.Problem)
 	}
 	k, client := s.kindOf(c.Endpoint), s.realms.Client(t.Realm)
-	nobodys := t.Party.Organization && t.Organization.ID.IsZero() // see tenant.EveryOrganization
+	nobodys := t.Owner.Organization && t.Organization.ID.IsZero() // see tenant.EveryOrganization
 	if k == nil || client == nil || nobodys {
 		return nil, scim.NoEndpoint()
 	}
@@ -148,7 +148,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 	}
 	ch, err := r.kind.create(ctx, r, doc)
 	if err == nil && len(ch.plan) > 1 { // until the last step others could take it for a half-made one
-		err = s.lock(ctx, r, r.makingLock(ch.after))
+		err = s.lock(ctx, r, r.creationLock(ch.after))
 	}
 	if err == nil {
 		err = r.federatedCreation()
@@ -214,7 +214,7 @@ func (s *Service) whole(ctx context.Context, r *request, cur current) (current, 
 	if !r.halfMade(cur) {
 		return cur, nil
 	}
-	if err := s.await(ctx, r, r.makingLock(cur)); err != nil {
+	if err := s.await(ctx, r, r.creationLock(cur)); err != nil {
 		return current{}, err
 	}
 	now, err := r.kind.read(ctx, r)
@@ -230,11 +230,11 @@ func (s *Service) whole(ctx context.Context, r *request, cur current) (current, 
 
 // halfMade reports whether the creation of a resource goes on, or broke off.
 func (r *request) halfMade(cur current) bool {
-	return r.Tenant.Party.HalfMade(cur.user.Attributes) || r.Tenant.Party.HalfMade(cur.group.Attributes)
+	return r.Tenant.Owner.Unfinished(cur.user.Attributes) || r.Tenant.Owner.Unfinished(cur.group.Attributes)
 }
 
-// makingLock is held while a resource is made.
-func (r *request) makingLock(cur current) string {
+// creationLock is held while a resource is made.
+func (r *request) creationLock(cur current) string {
 	if r.Endpoint == endpointGroups {
 		return displayNameLock(cur.group.Name)
 	}
@@ -349,7 +349,7 @@ func (s *Service) change(ctx context.Context, r *request, cur current, result pa
 	if err != nil {
 		return current{}, s.fail(r, err)
 	}
-	return ch.after, s.carryOut(ctx, r, cur, ch)
+	return ch.after, s.execute(ctx, r, cur, ch)
 }
 
 // Patch changes a part of a resource, and shows it as the tenant's policy or the client says. Where nobody says
@@ -373,7 +373,7 @@ func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Resul
 		return Result{}, s.fail(r, err)
 	}
 	if r.ending = deactivating(ops); r.ending {
-		r.lookEarly(ctx)
+		r.readRightsEarly(ctx)
 	}
 	cur, err := r.writable(ctx)
 	if err != nil {
@@ -415,7 +415,7 @@ func (s *Service) Delete(ctx context.Context, c Call) (Result, error) {
 		return Result{}, err
 	}
 	defer unlock()
-	r.lookEarly(ctx)
+	r.readRightsEarly(ctx)
 	cur, err := r.writable(ctx)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
 		return Result{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
@@ -478,7 +478,7 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 }
 
 // carryOut applies a change.
-func (s *Service) carryOut(ctx context.Context, r *request, cur current, ch planned) error {
+func (s *Service) execute(ctx context.Context, r *request, cur current, ch planned) error {
 	err := s.federated(ctx, r, cur, ch)
 	if err == nil && ch.ends {
 		err = s.ends(ctx, r, cur)

@@ -23,7 +23,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 	})
 	names := make([]string, len(changed))
 	for i, u := range changed {
-		names[i] = r.Endpoint + " " + r.Tenant.Party.Key + " " + u.Path.String() + " " + strings.ToLower(u.Value(after))
+		names[i] = r.Endpoint + " " + r.Tenant.Owner.Key + " " + u.Path.String() + " " + strings.ToLower(u.Value(after))
 	}
 	if err := s.lock(ctx, r, names...); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 			case u.IsExternalID():
 				return r.externalIDTaken(other)
 			default:
-				return takenError{id: other.ID, told: &scim.Error{
+				return takenError{id: other.ID, refusal: &scim.Error{
 					Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue,
 					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
 				}}
@@ -64,5 +64,5 @@ func (r *request) externalIDTaken(other scim.Resource) error {
 	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
 		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator let this endpoint take up such users again"
 	}
-	return takenError{id: other.ID, externalID: true, told: &scim.Error{Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
+	return takenError{id: other.ID, externalID: true, refusal: &scim.Error{Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }

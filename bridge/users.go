@@ -35,7 +35,7 @@ func (userKind) read(ctx context.Context, r *request) (current, error) {
 	if err != nil {
 		return current{}, err
 	}
-	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Party, user)
+	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	return current{resource: resource, user: user, userID: id}, err
 }
 
@@ -66,7 +66,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (pl
 		return planned{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero())
-	p, after := plan.ForNewUser(r.Tenant.Party, state, joining, link, time.Now())
+	p, after := plan.ForNewUser(r.Tenant.Owner, state, joining, link, time.Now())
 	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
 }
 
@@ -102,7 +102,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, result pa
 	switch {
 	case !r.replacing && doc[scim.AttrActive] == nil:
 		return planned{}, scim.BadRequest(scim.CodeNotEmptied, scim.MutabilityErr, "active cannot be removed; replace it with true or false")
-	case r.replacing && !r.Tenant.Party.Owns(cur.user):
+	case r.replacing && !r.Tenant.Owner.Owns(cur.user):
 		r.Tenant.Mapping.KeepAccount(cur.resource.Document, doc)
 	}
 	if r.replacing && doc[scim.AttrActive] == false && (r.wall.Deactivates(cur.userID.String()) || guard.KeepsAllBut(r.fitness, cur.user)) {
@@ -127,8 +127,8 @@ func (k userKind) change(ctx context.Context, r *request, cur current, result pa
 
 // deactivatesAgain reports whether the client says that a user is inactive who is, and whom the tenant may deactivate.
 func (r *request) deactivatesAgain(cur current, doc scim.Document) bool {
-	party := r.Tenant.Party
-	return r.ending && doc[scim.AttrActive] == false && !mapping.Enabled(cur.user) && (party.Standing(cur.user) != mapping.Guest || party.Closes(cur.user))
+	owner := r.Tenant.Owner
+	return r.ending && doc[scim.AttrActive] == false && !mapping.Enabled(cur.user) && (owner.Ownership(cur.user) != mapping.Foreign || owner.Closes(cur.user))
 }
 
 func deactivates(cur current, doc scim.Document) bool {
@@ -139,14 +139,14 @@ func deactivates(cur current, doc scim.Document) bool {
 // says the same as the stored one but for active. Not even what the bridge would mend is written.
 func (userKind) deactivation(r *request, cur current, doc scim.Document) (planned, error) {
 	refused := guard.Delegate(cur.userID.String())
-	if doc[scim.AttrActive] != false || !r.Tenant.Party.Owns(cur.user) {
+	if doc[scim.AttrActive] != false || !r.Tenant.Owner.Owns(cur.user) {
 		return planned{}, refused
 	}
-	held, err := r.Tenant.Mapping.UserState(r.Tenant.Party, cur.resource.Document)
+	held, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, cur.resource.Document)
 	if err != nil {
 		return planned{}, err
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err != nil {
 		return planned{}, err
 	}
@@ -158,7 +158,7 @@ func (userKind) deactivation(r *request, cur current, doc scim.Document) (planne
 	case !mapping.Enabled(cur.user):
 		return planned{after: cur}, nil
 	}
-	p, after := plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: true}, time.Now())
+	p, after := plan.ForLeaving(r.Tenant.Owner, cur.userID, cur.user, plan.End{Disable: true}, time.Now())
 	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
@@ -172,57 +172,57 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), cur.resource.Document, doc); err != nil {
 		return planned{}, err
 	}
-	standing := r.Tenant.Party.Standing(cur.user)
-	if standing != mapping.Owner {
+	ownership := r.Tenant.Owner.Ownership(cur.user)
+	if ownership != mapping.Owned {
 		ch, ok, err := k.takeOver(ctx, r, cur, doc)
 		if ok || err != nil {
 			return ch, err
 		}
 	}
-	if standing == mapping.Guest {
-		return k.changeGuest(ctx, r, cur, doc)
+	if ownership == mapping.Foreign {
+		return k.changeForeign(ctx, r, cur, doc)
 	}
 	state, err := k.state(r, &cur.user, doc)
-	if err == nil && standing == mapping.Managed {
+	if err == nil && ownership == mapping.Managed {
 		err = mapping.KeepsIdentifiers(cur.user, state)
 	}
 	if err != nil {
 		return planned{}, err
 	}
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
-	if r.Tenant.Party.HalfMade(cur.user.Attributes) {
+	if r.Tenant.Owner.Unfinished(cur.user.Attributes) {
 		joining, err := k.joining(ctx, r, cur.userID, cur.user.Attributes, doc)
 		joining.Organization = keycloak.OrganizationID{} // whose user it is
-		p, after := plan.ForUnfinished(r.Tenant.Party, cur.userID, cur.user, state.Owned(), joining, time.Now())
+		p, after := plan.ForUnfinished(r.Tenant.Owner, cur.userID, cur.user, state.Owned(), joining, time.Now())
 		return planned{plan: p, after: current{user: after, userID: cur.userID}}, err
 	}
 	roles, err := k.rolesOf(ctx, r, cur.userID, cur.user.Attributes, doc, nil)
 	if err != nil {
 		return planned{}, err
 	}
-	p, after := plan.ForUser(r.Tenant.Party, cur.userID, cur.user, state, time.Now())
-	p, after = plan.ForUserRoles(r.Tenant.Party, cur.userID, p, after, roles)
+	p, after := plan.ForUser(r.Tenant.Owner, cur.userID, cur.user, state, time.Now())
+	p, after = plan.ForUserRoles(r.Tenant.Owner, cur.userID, p, after, roles)
 	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-// changeGuest changes what the tenant keeps of somebody else's account. A user whom it
+// changeForeign changes what the tenant keeps of somebody else's account. A user whom it
 // deactivates leaves its groups where it cannot disable the account.
-func (k userKind) changeGuest(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	party, answered := r.Tenant.Party, true
-	if doc[scim.AttrActive] == false && mapping.Enabled(cur.user) && !party.Closes(cur.user) {
+func (k userKind) changeForeign(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
+	owner, answered := r.Tenant.Owner, true
+	if doc[scim.AttrActive] == false && mapping.Enabled(cur.user) && !owner.Closes(cur.user) {
 		var err error
 		if answered, err = k.s.answered(ctx, r, cur.userID, cur.user); err != nil {
 			return planned{}, err
 		}
 	}
-	state, err := r.Tenant.Mapping.GuestState(party, cur.user, doc, answered)
+	state, err := r.Tenant.Mapping.ForeignState(owner, cur.user, doc, answered)
 	k.s.dropped(r, state.Dropped)
 	if err != nil {
 		return planned{}, err
 	}
 	k.countPassword(doc, false)
-	p, after := plan.ForUser(party, cur.userID, cur.user, state, time.Now())
-	if deactivates(cur, doc) && !party.Closes(cur.user) {
+	p, after := plan.ForUser(owner, cur.userID, cur.user, state, time.Now())
+	if deactivates(cur, doc) && !owner.Closes(cur.user) {
 		leave, err := k.planLeave(ctx, r, cur.userID)
 		if err != nil {
 			return planned{}, err
@@ -259,7 +259,7 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	if r.wall.Deactivates(cur.userID.String()) {
 		return nil, guard.Delegate(cur.userID.String())
 	}
-	owns := r.Tenant.Party.Owns(cur.user) && !mapping.Unowned(cur.user.Attributes)
+	owns := r.Tenant.Owner.Owns(cur.user) && !mapping.Unowned(cur.user.Attributes)
 	shared, err := k.shared(ctx, r, cur, owns)
 	if err != nil {
 		return nil, err
@@ -287,11 +287,11 @@ func (k userKind) planParting(ctx context.Context, r *request, cur current, disa
 	user := cur.user
 	if !r.Tenant.Policy.Leaves() {
 		var err error
-		if roles, user, err = k.takenBack(ctx, r, cur, true); err != nil { // before nobody of the tenant finds the user any more
+		if roles, user, err = k.restored(ctx, r, cur, true); err != nil { // before nobody of the tenant finds the user any more
 			return nil, err
 		}
 	}
-	leave, _ := plan.ForLeaving(r.Tenant.Party, cur.userID, user, plan.End{Disable: disable, Leave: true}, time.Now())
+	leave, _ := plan.ForLeaving(r.Tenant.Owner, cur.userID, user, plan.End{Disable: disable, Leave: true}, time.Now())
 	return append(roles, leave...), nil
 }
 
@@ -311,14 +311,14 @@ func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, ow
 	switch {
 	case cur.user.Managed && owns:
 		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
-	case r.Tenant.Party.Closes(cur.user):
+	case r.Tenant.Owner.Closes(cur.user):
 		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant, as another endpoint owns the account; deactivate the user, or delete the account where it comes from")
 	case cur.user.Managed:
 		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
 	}
 	var p plan.Plan
-	p, cur.user = plan.ForLeaving(r.Tenant.Party, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
-	roles, _, err := k.takenBack(ctx, r, cur, owns)
+	p, cur.user = plan.ForLeaving(r.Tenant.Owner, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
+	roles, _, err := k.restored(ctx, r, cur, owns)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func (userKind) stored(r *request, cur current) (scim.Resource, error) {
 	if cur.resource.Document != nil {
 		return cur.resource, nil
 	}
-	return r.Tenant.Mapping.UserResource(r.Tenant.Party, cur.user)
+	return r.Tenant.Mapping.UserResource(r.Tenant.Owner, cur.user)
 }
 
 func (k userKind) resource(ctx context.Context, r *request, cur current) (scim.Resource, error) {

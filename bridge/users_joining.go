@@ -81,7 +81,7 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	}
 	others, err := r.client.Users(ctx, keycloak.UserQuery{Link: link, Max: 1})
 	if err == nil && len(others) > 0 {
-		return nil, takenError{link: true, id: others[0].ID, told: &scim.Error{
+		return nil, takenError{link: true, id: others[0].ID, refusal: &scim.Error{
 			Code: code.LinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
 			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
 		}}

@@ -14,7 +14,7 @@ import (
 // state maps the document for an account, nil for a new one, and refuses what the realm would
 // turn into something else and addresses that are not the tenant's to give.
 func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Party, doc)
+	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	k.s.dropped(r, state.Dropped)
 	if err == nil {
 		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)

@@ -87,7 +87,7 @@ func (v *versioned) change() {
 	}
 	write := func(method, body string, done func()) {
 		tag, holds := v.condition()
-		r := tell(v.t, v.Bridge, method, v.path, body, "If-Match", tag)
+		r := send(v.t, v.Bridge, method, v.path, body, "If-Match", tag)
 		if success := r.status < http.StatusMultipleChoices; success != holds || !success && r.status != http.StatusPreconditionFailed {
 			v.t.Fatalf("%s %s in the state %s by the version %s = %d %v, and it is that: %v", method, body, v.state(true), tag, r.status, r.body, holds)
 		}

@@ -25,7 +25,7 @@ type reply struct {
 }
 
 // tell sends a request with headers, each a name and its value, and reads the answer.
-func tell(t *testing.T, b apptest.Bridge, method, path, body string, headers ...string) reply {
+func send(t *testing.T, b apptest.Bridge, method, path, body string, headers ...string) reply {
 	t.Helper()
 	set := map[string]string{}
 	for pair := range slices.Chunk(headers, 2) {
@@ -56,7 +56,7 @@ func (r reply) version(t *testing.T) string {
 // expect is tell, for an answer of one status alone.
 func expect(t *testing.T, b apptest.Bridge, status int, method, path, body string, headers ...string) reply {
 	t.Helper()
-	r := tell(t, b, method, path, body, headers...)
+	r := send(t, b, method, path, body, headers...)
 	if r.status != status {
 		t.Errorf("%s %s with %q = %d %v, want %d", method, path, headers, r.status, r.body, status)
 	}
@@ -279,11 +279,11 @@ func TestAGroupIsNotDeletedByAVersionWithoutWhoJoined(t *testing.T) {
 				path, statuses := "/Groups/"+fmt.Sprint(post.body["id"]), [2]int{}
 				var g errgroup.Group
 				g.Go(func() error {
-					statuses[0] = tell(t, b, "DELETE", path, "", "If-Match", post.version(t)).status
+					statuses[0] = send(t, b, "DELETE", path, "", "If-Match", post.version(t)).status
 					return nil
 				})
 				g.Go(func() error {
-					statuses[1] = tell(t, b, "PATCH", path, join).status
+					statuses[1] = send(t, b, "PATCH", path, join).status
 					return nil
 				})
 				_ = g.Wait() // it is always nil

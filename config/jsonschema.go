@@ -44,8 +44,8 @@ func schemaOf(t reflect.Type) map[string]any {
 	case strings.HasPrefix(t.Name(), "Table["):
 		value, _ := t.Elem().FieldByName("Value") // of an Entry
 		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": schemaOf(value.Type)}
-	case wordsOf(t) != nil:
-		return map[string]any{"enum": wordsOf(t)}
+	case valuesOf(t) != nil:
+		return map[string]any{"enum": valuesOf(t)}
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return map[string]any{"type": "string", "minLength": 1}
 	case t.Kind() == reflect.Struct:
@@ -96,10 +96,10 @@ func transformSchema() map[string]any {
 }
 
 // words is a type that takes certain words alone.
-type words interface{ words() []string }
+type enum interface{ words() []string }
 
-func wordsOf(t reflect.Type) []string {
-	if w, ok := reflect.TypeAssert[words](reflect.New(t)); ok {
+func valuesOf(t reflect.Type) []string {
+	if w, ok := reflect.TypeAssert[enum](reflect.New(t)); ok {
 		return w.words()
 	}
 	return nil

@@ -62,7 +62,7 @@ func (t *Tail) Read(ctx context.Context, events Events, now func() time.Time, ta
 	began := now()
 	ok, err := r.news(ctx)
 	if err == nil && !ok {
-		err = r.everything(ctx)
+		err = r.readAll(ctx)
 	}
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (r *tailRead) behind(ctx context.Context, first, missing int) (ok bool, err
 }
 
 // everything reads all events again since the time from which they are asked for.
-func (r *tailRead) everything(ctx context.Context) error {
+func (r *tailRead) readAll(ctx context.Context) error {
 	found := map[string]time.Time{}
 	for first := 0; ; first += MaxEvents {
 		list, _, err := r.page(ctx, first, MaxEvents)

@@ -39,7 +39,7 @@ type Error struct {
 
 // Error is the text for the log.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.told())
+	text := fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.brief())
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()
 	}
@@ -50,7 +50,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // told is the detail with the code behind it.
-func (e *Error) told() string { return Clip(e.Detail, maxDetail) + " [" + string(e.Code) + "]" }
+func (e *Error) brief() string { return Clip(e.Detail, maxDetail) + " [" + string(e.Code) + "]" }
 
 // Details repeat what a client sent, to say what is wrong with it. These bound how much of it.
 const (
@@ -75,7 +75,7 @@ func detail(format string, args []any) string {
 // string there. docs is the URL of a page that explains the codes, each at an anchor of its name: the detail ends in the
 // link to it then. With "" it ends in the code.
 func (e *Error) Body(docs string) map[string]any {
-	told := e.told()
+	told := e.brief()
 	if docs != "" {
 		told += " " + docs + "#" + string(e.Code)
 	}

@@ -106,7 +106,7 @@ func notAnExtension(urn string) *Error {
 func (g *gathering) base(name string, object map[string]any) error {
 	for inner := range object {
 		if _, twice := g.names[FoldName(inner)]; twice {
-			return givenTwice(inner)
+			return duplicateMember(inner)
 		}
 	}
 	g.drop(name)
@@ -140,7 +140,7 @@ func (g *gathering) move(name string, p AttrPath, value any) error {
 	}
 	if spelled, twice := to.names[FoldName(p.Name)]; twice {
 		if value = joined(to.object[spelled], value, p.Sub); value == nil {
-			return givenTwice(name)
+			return duplicateMember(name)
 		}
 		p.Name = spelled
 	}

@@ -199,7 +199,7 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	if len(object) < fewMembers {
 		for other := range object {
 			if strings.EqualFold(name, other) {
-				return nil, givenTwice(name)
+				return nil, duplicateMember(name)
 			}
 		}
 		return nil, nil
@@ -212,7 +212,7 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	}
 	key := FoldName(name)
 	if folded[key] {
-		return nil, givenTwice(name)
+		return nil, duplicateMember(name)
 	}
 	folded[key] = true
 	return folded, nil
@@ -222,7 +222,7 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 // (RFC 7643 section 2.1).
 func FoldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
-func givenTwice(name string) error {
+func duplicateMember(name string) error {
 	return BadRequest(CodeBody, InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
 }
 

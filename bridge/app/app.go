@@ -228,7 +228,7 @@ func (a *App) warnOfExpiry(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		expiry.Look(a.Watcher.Tenants.All(), time.Now())
+		expiry.Check(a.Watcher.Tenants.All(), time.Now())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

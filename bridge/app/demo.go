@@ -139,7 +139,7 @@ func same(got keycloak.User, want *simulate.User) bool {
 // sameProfile reads the remainder, where title and department live by default.
 func sameProfile(got keycloak.User, want *simulate.User) bool {
 	owner := strings.Join(got.Attributes[mapping.AttrOwner], "|")
-	r, err := mapping.Default(scim.Tolerant).UserResource(mapping.Party{Key: owner}, got)
+	r, err := mapping.Default(scim.Tolerant).UserResource(mapping.Owner{Key: owner}, got)
 	return err == nil && r.Document.String("title") == want.Title &&
 		r.Document.Object(scim.EnterpriseUserURN)["department"] == want.Department
 }

@@ -123,7 +123,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 			Resolved: imagined(t.Mapping), OrganizationGroups: true,
 			Protected: &tenant.Protected{At: time.Now(), Management: management},
 		})
-	} else if err := s.look(ctx, t); err != nil {
+	} else if err := s.identify(ctx, t); err != nil {
 		return stage{}, err
 	}
 	rehearsal.Calls() // of the look
@@ -283,5 +283,5 @@ func (s stage) attributes(endpoint string, object map[string]any, isNew bool) ([
 	if rt == s.tenant.Mapping.Group {
 		return s.tenant.Mapping.ExplainGroup(doc)
 	}
-	return s.tenant.Mapping.ExplainUser(s.tenant.Party, doc, isNew)
+	return s.tenant.Mapping.ExplainUser(s.tenant.Owner, doc, isNew)
 }

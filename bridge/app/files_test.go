@@ -130,14 +130,14 @@ func credentialKey(t *testing.T) (apptest.Bridge, string) {
 	t.Helper()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
 	acme := c.NewToken(t, "acme")
-	c.Look(t)
+	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	var before string
 	c.Realm.ApplyFile(t, app.CredentialKeyName, func(s string) string { before = s; return strings.Repeat("another", 10) })
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	c.Realm.ApplyFile(t, app.CredentialKeyName, func(string) string { return before })
-	c.Look(t)
+	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	return c.Realm, app.CredentialKeyName
 }

@@ -29,7 +29,7 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 			admin := c.Realm.Admin
 			acme := c.NewToken(t, "acme")
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // nobody looked yet
-			c.Look(t)
+			c.Check(t)
 			acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			apptest.WantNames(t, "acme's groups", acme.Names(t, "/Groups"))
 			if _, err := admin.OrganizationGroups(t.Context(), c.IDs["acme"], 0, 1); err != nil { // before 26.6 there is no place for them
@@ -49,14 +49,14 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 				if err := admin.SetOrganizationAttribute(t.Context(), c.IDs[alias], auth.AttrCredentials, values); err != nil {
 					t.Fatal(err)
 				}
-				c.Look(t)
+				c.Check(t)
 			}
 			set("globex", append(entries, "forged|"+strings.Repeat("0", 64)+"||"+strings.Repeat("0", 64), "x")...)
 			globex.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			set("globex")
 			globex = c.NewToken(t, "globex")
 			second := c.NewToken(t, "globex")
-			c.Look(t)
+			c.Check(t)
 			apptest.WantNames(t, "globex's users", globex.Names(t, "/Users"))
 			apptest.WantNames(t, "globex's users, by its other token", second.Names(t, "/Users"))
 			apptest.WantNames(t, "acme's users", acme.Names(t, "/Users"), "jane@acme.test")
@@ -73,7 +73,7 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 			set("acme", entries...)
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			again := c.NewToken(t, "acme")
-			c.Look(t)
+			c.Check(t)
 			apptest.WantNames(t, "the users of another organization under the alias", again.Names(t, "/Users"))
 		})
 	}
@@ -84,7 +84,7 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
 	acme := c.NewToken(t, "acme")
-	c.Look(t)
+	c.Check(t)
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
 	if err := os.WriteFile(file, []byte("version: 1\nusers: { unmapped: refuse }\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 	}
 	acme.Create(t, "/Users", `{"userName":"a@acme.test","title":"kept"}`)
 	apptest.ProposeMapping(c.Realm.App.Watcher, tenant.OrganizationPath(c.Realm.Realm, tenant.EveryOrganization), m)
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"b@acme.test","title":"refused"}`)
 }
 
@@ -104,10 +104,10 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 func TestAThousandOrganizations(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	fake := keycloaktest.NewFake(t)
 	c := newThousand(t, fake)
-	c.Look(t) // clients and connections are made
+	c.Check(t) // clients and connections are made
 	before := runtime.NumGoroutine()
 	fake.ResetCalls()
-	c.Look(t)
+	c.Check(t)
 	calls := slices.DeleteFunc(fake.Calls(), func(call string) bool { return !strings.Contains(call, "/organizations") })
 	if len(calls) > 15 {
 		t.Errorf("a look at 1,000 organizations is %d calls about them, want 11 pages and one of groups: %v", len(calls), calls)
@@ -162,7 +162,7 @@ func TestANamedOrganizationIsNotReplaced(t *testing.T) {
 	}}
 	both.Realms = map[string]config.Realm{c.Realm.Realm: r}
 	a := apptest.NewTestApp(t, both)
-	a.Watcher.Look(t.Context())
+	a.Watcher.Check(t.Context())
 	got := a.Watcher.Tenants.ByPath(r.Tenants[0].Path)
 	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is another one now") {
 		t.Errorf("the tenant = %+v, fit %q, want the named one, unfit", got.Organization, got.Fitness().Problem)

@@ -26,7 +26,7 @@ func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 			group := c.Realm.MakeGroup(t, "everyone", keycloak.GroupID{})
 			file := apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/everyone] }\n")
 			c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, c.Override("acme", ", mapping: "+file)))
-			c.Look(t)
+			c.Check(t)
 			jane := acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			members, err := c.Realm.Admin.Members(t.Context(), group, 0, 10)
 			if err != nil || len(members) != 1 || members[0].ID != jane {
@@ -36,7 +36,7 @@ func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Realm.App.Reload()
-			c.Look(t)
+			c.Check(t)
 			joe := acme.Create(t, "/Users", `{"userName":"joe@acme.test"}`)
 			if got := c.Realm.RolesOf(t, joe); got != "staff" {
 				t.Errorf("the roles of the changed mapping are %q, want staff", got)
@@ -57,7 +57,7 @@ func TestAnOverridesGroups(t *testing.T) {
 			parent := c.Realm.MakeGroup(t, "of-acme", keycloak.GroupID{})
 			all := "organizations: { overrides: [{ organization: globex, organizationID: " + c.IDs["globex"].String() + ", adopt: unowned }, "
 			c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, strings.Replace(c.Override("acme", ", mapping: "+apptest.MappingFile(t, "version: 1\ngroups: { parent: /of-acme }\n")), "organizations: { overrides: [", all, 1)))
-			c.Look(t)
+			c.Check(t)
 			acme.Create(t, "/Groups", `{"displayName":"Sales"}`)
 			_, err := c.Realm.Admin.OrganizationGroups(t.Context(), c.IDs["acme"], 0, 1)
 			children, failed := c.Realm.Admin.Children(t.Context(), parent, 0, 10)
@@ -77,21 +77,21 @@ func TestWhatIsWrongWithAnOverride(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
 	acme, globex := c.NewToken(t, "acme"), c.NewToken(t, "globex")
-	c.Look(t)
+	c.Check(t)
 	bad := c.Override("acme", ", mapping: "+apptest.MappingFile(t, "version: 1\nusers: { nope: 1 }\n"))
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, bad))
 	if said := c.Realm.Statusz(t); !strings.Contains(said, "organizations/acme cannot be added") {
 		t.Errorf("/statusz says %q", said)
 	}
-	c.Look(t)
+	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "") // as before
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, bad, c.Override("acme", ", access: paused")))
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 	globex.Must(t, http.MethodGet, "/Users", "")
 	swapped := strings.ReplaceAll(c.Override("globex", ""), "organization: globex", "organization: acme")
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, c.Override("acme", ", access: paused"), swapped))
-	c.Realm.App.Watcher.Look(t.Context())
+	c.Realm.App.Watcher.Check(t.Context())
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "") // the tokens of the id are globex's
 	acme.Token = globex.Token
 	acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
@@ -107,12 +107,12 @@ func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 	fake := keycloaktest.NewFake(t)
 	c := apptest.NewEvery(t, fake.Server())
 	c.NewToken(t, "acme")
-	c.Look(t)
+	c.Check(t)
 	if got := apptest.HTMLPage(t, c.Realm.App, "/statusz"); strings.Contains(got, "organizations/*") || strings.Contains(got, `class="bad"`) || !strings.Contains(got, "organizations/acme") {
 		t.Errorf("/statusz is\n%s", got)
 	}
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, "organizations: { mapping: "+apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/gone] }\n")+" }"))
-	c.Realm.App.Watcher.Look(context.WithoutCancel(t.Context()))
+	c.Realm.App.Watcher.Check(context.WithoutCancel(t.Context()))
 	if got := apptest.HTMLPage(t, c.Realm.App, "/statusz"); !strings.Contains(got, "organizations/*") || !strings.Contains(got, "mapping file not applied") {
 		t.Errorf("/statusz does not tell of the trouble of all:\n%s", got)
 	}

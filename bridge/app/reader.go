@@ -42,7 +42,7 @@ func NewReader(ctx context.Context, c config.Config, path string, k ResourceKind
 	if err != nil {
 		return nil, err
 	}
-	if err := s.look(ctx, t); err != nil {
+	if err := s.identify(ctx, t); err != nil {
 		return nil, err
 	}
 	service := s.service(bridge.Options{

@@ -38,10 +38,10 @@ func (a *App) Reload() map[string]config.Digest {
 	defer a.applying.Unlock()
 	c, problems := config.Load(a.config.File)
 	if len(problems) > 0 {
-		a.tell(problems[0].String())
+		a.logProblem(problems[0].String())
 		return c.Files
 	}
-	a.tell(a.apply(c))
+	a.logProblem(a.apply(c))
 	return c.Files
 }
 
@@ -106,7 +106,7 @@ func (a *App) apply(c config.Config) (problem string) {
 }
 
 // tell records why the files as they are now are not applied, "" when they are.
-func (a *App) tell(why string) {
+func (a *App) logProblem(why string) {
 	a.problem.Store(&why)
 	a.metrics.Config(why == "")
 	if why == "" {

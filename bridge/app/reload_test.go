@@ -51,7 +51,7 @@ func TestTheConfigurationIsAppliedWhileTheBridgeRuns(t *testing.T) {
 	renamed := b.At("renamed")
 	renamed.Token = b.Token
 	renamed.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // nobody looked yet
-	b.Look(t)
+	b.Check(t)
 	renamed.Must(t, http.MethodGet, "/Users", "")
 	if got := b.Metric(t, `scim_bridge_tenant_fit{tenant="`+b.Realm+`"}`); got != "" {
 		t.Errorf("a tenant that is gone has the metric %s", got)
@@ -173,15 +173,15 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	fake := keycloaktest.NewFake(t)
 	c := apptest.NewEvery(t, fake.Server())
 	acme := c.NewToken(t, "acme")
-	c.Look(t)
+	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, "organizations: { access: paused }"))
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 	release, looked := make(chan struct{}), make(chan struct{})
 	held := fake.Inject(keycloaktest.Fault{Op: "GET /organizations", Nth: 2, Hold: release}) // the list: the first is that of a check
 	go func() {
-		c.Realm.App.Watcher.Look(context.WithoutCancel(t.Context()))
+		c.Realm.App.Watcher.Check(context.WithoutCancel(t.Context()))
 		close(looked)
 	}()
 	<-held
@@ -196,7 +196,7 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	close(release)
 	<-looked // what was found before the change comes too late
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
@@ -212,7 +212,7 @@ func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
 			release, looked := make(chan struct{}), make(chan struct{})
 			held := fake.Inject(keycloaktest.Fault{Nth: nth, Hold: release})
 			go func() {
-				b.App.Watcher.Look(context.WithoutCancel(t.Context()))
+				b.App.Watcher.Check(context.WithoutCancel(t.Context()))
 				close(looked)
 			}()
 			<-held

@@ -109,7 +109,7 @@ func (s Selection) WithTokens(ctx context.Context, c config.Config, t *tenant.Te
 }
 
 // look finds out what the realm of a tenant, and of those beside it, has under the names of the mapping.
-func (s Selection) look(ctx context.Context, t *tenant.Tenant) error {
+func (s Selection) identify(ctx context.Context, t *tenant.Tenant) error {
 	c := s.Clients[t.Realm]
 	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, s.Beside(t)...))
 	if keycloak.KindOf(err) == keycloak.Denied {

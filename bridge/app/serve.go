@@ -53,7 +53,7 @@ func (a *App) Serve(ctx context.Context) error {
 			return errors.Join(fmt.Errorf("admin.socket: %w", err), scimListener.Close(), adminListener.Close())
 		}
 	}
-	a.Watcher.Look(ctx)
+	a.Watcher.Check(ctx)
 	log.Info("ready", zap.String("version", a.options.Version),
 		zap.Stringer("scim", scimListener.Addr()), zap.Stringer("admin", adminListener.Addr()))
 	g, gctx := errgroup.WithContext(ctx)
@@ -71,7 +71,7 @@ func (a *App) Serve(ctx context.Context) error {
 	g.Go(func() error { a.Watcher.Follow(gctx); return nil })
 	g.Go(func() error { return a.WatchFiles(gctx) })
 	g.Go(func() error { a.warnOfExpiry(gctx); return nil })
-	g.Go(func() error { a.Service.KeepIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
+	g.Go(func() error { a.Service.MaintainIndexes(gctx, a.Watcher.Tenants, c.Index.Warm); return nil })
 	g.Go(func() error {
 		<-gctx.Done()
 		a.Health.Drain()

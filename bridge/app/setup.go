@@ -66,7 +66,7 @@ func (s *Setup) Check() error {
 
 // Look compiles the mapping and looks up by their ids what the options name, with an administrator's client of the realm.
 // A mapping file that has problems is a ProblemsError.
-func (s *Setup) Look(ctx context.Context, admin *keycloak.Client) (err error) {
+func (s *Setup) Inspect(ctx context.Context, admin *keycloak.Client) (err error) {
 	s.admin = admin
 	if err := s.load(); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (s *Setup) Write(ctx context.Context) (Installed, error) {
 
 // All does every step but Check and Offers, and asks nobody.
 func (s *Setup) All(ctx context.Context, admin *keycloak.Client) (Installed, error) {
-	err := s.Look(ctx, admin)
+	err := s.Inspect(ctx, admin)
 	if err == nil {
 		_, err = s.Plan(ctx)
 	}

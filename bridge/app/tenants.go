@@ -70,7 +70,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 	}
 	out := &tenant.Tenant{
 		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, AccessTokens: AccessTokens(c, realmName, t.AccessTokens), CursorKey: cursorKey, Organization: tenant.Organization{Alias: t.Organization},
-		Party:   mapping.Party{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
+		Owner:   mapping.Owner{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{
 			Policies: t.Policies, BareToken: t.BareToken, BasicAuth: t.BasicAuth, OwnedOnly: t.Scope == config.ScopeOwned, Protected: protected,

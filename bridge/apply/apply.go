@@ -43,7 +43,7 @@ type Error struct {
 	Unbegun bool
 	// Left says that the user or group which the plan created could not be removed again, or was left to whoever
 	// holds its keys now.
-	Left bool
+	Remains bool
 	Err  error
 }
 
@@ -95,7 +95,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
 	}
 	if made {
-		if failed.Left = h.lost() || !a.undo(ctx, c, undo); !failed.Left {
+		if failed.Remains = h.lost() || !a.undo(ctx, c, undo); !failed.Remains {
 			failed.Done = apart
 		}
 	}

@@ -131,7 +131,7 @@ func TestACompensationGoesOnWhenItsRequestIsGivenUp(t *testing.T) {
 	}
 	_, err := w.applier.Apply(ctx, w.Client, &apply.Held{}, newUser(plan.AdmitUser{Organization: w.acme}))
 	failed, is := errors.AsType[*apply.Error](err)
-	if !is || !errors.Is(err, context.Canceled) || failed.Left || w.exists("new") {
+	if !is || !errors.Is(err, context.Canceled) || failed.Remains || w.exists("new") {
 		t.Errorf("Apply = %#v, and the user is there: %t", err, w.exists("new"))
 	}
 }

@@ -148,14 +148,14 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	b := apptest.NewCallBridge(t)
 	b.Fake.Inject(keycloaktest.Fault{Drop: true})
 	a := apptest.NewTestApp(t, b.Config)
-	if a.Watcher.Look(t.Context()) {
+	if a.Watcher.Check(t.Context()) {
 		t.Error("a realm that nobody could look at counts as fit")
 	}
 	early := apptest.ServeHandler(t, apptest.NewListener(), a.Handler, b.Bridge)
 	_, err := early.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(apptest.CreateJane))
 	checkFault(t, err, 503, time.Second)
 	b.Fake.ClearFaults()
-	if !a.Watcher.Look(t.Context()) {
+	if !a.Watcher.Check(t.Context()) {
 		t.Error("the realm does not count as fit though Keycloak is back")
 	}
 	if _, err := early.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(apptest.CreateJane)); err != nil {

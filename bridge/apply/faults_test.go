@@ -94,7 +94,7 @@ func (r row) probe(t *testing.T) {
 	case r.kind == "" && err != nil:
 		t.Errorf("Apply = %v, want success", err)
 	case r.kind == "":
-	case !is || keycloak.KindOf(err) != r.kind || plan.KindOf(failed.Step) != r.step || failed.Done != r.done || failed.Left != r.left || failed.All != len(p):
+	case !is || keycloak.KindOf(err) != r.kind || plan.KindOf(failed.Step) != r.step || failed.Done != r.done || failed.Remains != r.left || failed.All != len(p):
 		t.Errorf("Apply = %#v, want %s at %s, %d done, left: %t", err, r.kind, r.step, r.done, r.left)
 	}
 	if len(p) == 1 && (len(observed) != 1 || (observed[plan.KindOf(p[0])] == nil) != (err == nil)) {

@@ -150,7 +150,7 @@ func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 				return
 			}
 			failed, is := errors.AsType[*apply.Error](err)
-			if !is || !errors.Is(err, apply.ErrLost) || failed.Done != c.done || failed.Left != c.left || failed.All != len(p) || failed.Unbegun != (c.lostAt == 0) {
+			if !is || !errors.Is(err, apply.ErrLost) || failed.Done != c.done || failed.Remains != c.left || failed.All != len(p) || failed.Unbegun != (c.lostAt == 0) {
 				t.Errorf("Apply = %#v, want ErrLost with %d done, left: %t", err, c.done, c.left)
 			}
 		})

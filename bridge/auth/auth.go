@@ -63,7 +63,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 	found, err := a.tokens.Token(ctx, t, sum)
 	switch {
 	case form == formBasic && !t.Policy.BasicAuth: // whatever the token is
-		return tenant.Principal{}, form.refusal(untaken(token))
+		return tenant.Principal{}, form.refusal(refusal(token))
 	case err != nil:
 		return tenant.Principal{}, refused{ErrUnavailable, "the token cannot be looked up: " + err.Error()}
 	case found != nil:
@@ -78,7 +78,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 }
 
 // untaken is unknown for a token that came by Basic to a tenant that does not take it.
-func untaken(token string) error {
+func refusal(token string) error {
 	if _, err := KeyID(token); err != nil {
 		return err
 	}

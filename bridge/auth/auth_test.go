@@ -121,7 +121,7 @@ func TestExpiryWarnsOnceEach(t *testing.T) {
 	end := time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
 	tenants := []*tenant.Tenant{{Path: "acme", Tokens: []tenant.Token{{Name: "idp", KeyID: "k", Expires: end}, {Name: "never"}}}}
 	for hours := 40 * 24; hours > -48; hours-- {
-		e.Look(tenants, end.Add(-time.Duration(hours)*time.Hour))
+		e.Check(tenants, end.Add(-time.Duration(hours)*time.Hour))
 	}
 	var days []any
 	for _, entry := range logs.TakeAll() {
@@ -135,7 +135,7 @@ func TestExpiryWarnsOnceEach(t *testing.T) {
 		t.Errorf("warned within %v days, want 30, 7, 1 and at the end", days)
 	}
 	tenants[0].Tokens[0].Expires = end.AddDate(0, 0, 20)
-	e.Look(tenants, end)
+	e.Check(tenants, end)
 	if logs.Len() != 1 {
 		t.Errorf("%d warnings of a token that ends in 20 days after all", logs.Len())
 	}

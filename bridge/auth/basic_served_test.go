@@ -141,7 +141,7 @@ func TestBasicOfOrganizationsThatBringTheirTokens(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
 	acme, globex := c.NewToken(t, "acme"), c.NewToken(t, "globex")
-	c.Look(t)
+	c.Check(t)
 	look := func(when string, of map[string]bool) {
 		for alias, want := range of {
 			b := map[string]apptest.Bridge{"acme": acme, "globex": globex}[alias]
@@ -153,9 +153,9 @@ func TestBasicOfOrganizationsThatBringTheirTokens(t *testing.T) {
 	look("by default", map[string]bool{"acme": false, "globex": false})
 	override := c.Override("globex", "")
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, strings.Replace(override, "{ overrides", "{ basicAuth: true, overrides", 1)))
-	c.Look(t)
+	c.Check(t)
 	look("for all", map[string]bool{"acme": true, "globex": true})
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, "basicAuth: true, overrides: [{ ", "basicAuth: true, overrides: [{ basicAuth: false, "))
-	c.Look(t)
+	c.Check(t)
 	look("for all but one", map[string]bool{"acme": true, "globex": false})
 }

@@ -17,7 +17,7 @@ func warnings() []time.Duration { return []time.Duration{tenant.SoonExpires, 7 *
 // have.
 type Expiry struct {
 	Log  *zap.Logger
-	told map[expiring]time.Duration
+	warned map[expiring]time.Duration
 }
 
 type expiring struct {
@@ -27,7 +27,7 @@ type expiring struct {
 }
 
 // Look warns of what has come up since the look before.
-func (e *Expiry) Look(tenants []*tenant.Tenant, now time.Time) {
+func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
 	told := map[expiring]time.Duration{}
 	for _, t := range tenants {
 		for _, token := range t.Tokens {
@@ -43,12 +43,12 @@ func (e *Expiry) Look(tenants []*tenant.Tenant, now time.Time) {
 			}
 			key := expiring{t.Path, token.SHA256, token.Expires.Unix()}
 			told[key] = within
-			if before, ok := e.told[key]; !ok || before != within {
+			if before, ok := e.warned[key]; !ok || before != within {
 				e.warn(t, token, within)
 			}
 		}
 	}
-	e.told = told
+	e.warned = told
 }
 
 func (e *Expiry) warn(t *tenant.Tenant, token tenant.Token, within time.Duration) {

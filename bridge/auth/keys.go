@@ -72,14 +72,14 @@ func (k *keys) find(ctx context.Context, from source, kid string) (any, error) {
 		return nil, refuse("an access token does not say which key signed it")
 	}
 	set := k.set(from)
-	key, again := set.look(kid, k.options.Now())
+	key, again := set.find(kid, k.options.Now())
 	switch {
 	case key != nil && again:
 		go k.refresh(context.WithoutCancel(ctx), from, set)
 		return key, nil
 	case key == nil && again:
 		k.refresh(ctx, from, set)
-		key, _ = set.look(kid, k.options.Now())
+		key, _ = set.find(kid, k.options.Now())
 	}
 	if key != nil {
 		return key, nil
@@ -102,7 +102,7 @@ func (k *keys) set(from source) *keySet {
 }
 
 // look is the key, nil for an unknown one, and whether the keys shall be read again.
-func (s *keySet) look(kid string, now time.Time) (key any, again bool) {
+func (s *keySet) find(kid string, now time.Time) (key any, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key = s.known[kid]

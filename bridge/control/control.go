@@ -66,7 +66,7 @@ func describe(ctx context.Context, t *tenant.Tenant, brake Brake) Tenant {
 	f := t.Fitness()
 	out := Tenant{
 		Path: t.Path, URL: t.BaseURL, Realm: t.Realm, Organization: t.Organization.Alias, OrganizationID: t.Organization.ID.String(),
-		Key: t.Party.Key, Scope: "all", Profile: t.Mapping.Profile().String(), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
+		Key: t.Owner.Key, Scope: "all", Profile: t.Mapping.Profile().String(), Fit: f.Problem == "", Problem: f.Trouble(), Disabled: f.Disabled,
 		Mapping: t.Unapplied(), UnknownMembers: string(t.Policy.UnknownMembers), OnDelete: string(t.Policy.OnDelete), Adopt: string(t.Policy.Adopt), Access: string(t.Policy.Access), BasicAuth: t.Policy.BasicAuth, RemovalBrake: brake.State(ctx, t),
 		ExternalID: string(t.Policy.ExternalID), Rehire: string(t.Policy.Rehire), PatchResponse: string(t.Policy.PatchResponse), Tokens: []Token{}, MappingFile: t.Entry.Mapping,
 	}
@@ -80,7 +80,7 @@ func describe(ctx context.Context, t *tenant.Tenant, brake Brake) Tenant {
 		out.TolerancesOff = append(out.TolerancesOff, off.String())
 	}
 	switch {
-	case t.Party.Organization:
+	case t.Owner.Organization:
 		out.Scope, out.Domains = "organization", string(t.Policy.Domains)
 	case t.Policy.OwnedOnly:
 		out.Scope = "owned"

@@ -34,12 +34,12 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	expires := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	acme := &tenant.Tenant{
 		Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{ID: id, Alias: "acme"}, BaseURL: "https://x/realms/saas/organizations/acme/scim/v2",
-		Party: mapping.Party{Key: "5f6f6a3e", Organization: true}, Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: expires}},
+		Owner: mapping.Owner{Key: "5f6f6a3e", Organization: true}, Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: expires}},
 		Policy: tenant.Policy{Policies: config.Policies{UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any"}},
 	}
 	acme.SetFitness(tenant.Fitness{Disabled: true})
 	saas := &tenant.Tenant{
-		Path: "saas", Realm: "saas", Party: mapping.Party{Key: "realm"}, Mapping: mapping.Default(scim.Strict),
+		Path: "saas", Realm: "saas", Owner: mapping.Owner{Key: "realm"}, Mapping: mapping.Default(scim.Strict),
 		Policy: tenant.Policy{OwnedOnly: true, Policies: config.Policies{UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned"}},
 	}
 	registry, err := tenant.NewRegistry(acme, saas)

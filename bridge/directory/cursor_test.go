@@ -188,7 +188,7 @@ func TestRFC9865_ACursorIsBound(t *testing.T) {
 		return "/Users?" + out.Encode()
 	}
 	again := apptest.NewTestApp(t, b.Config)
-	again.Watcher.Look(t.Context())
+	again.Watcher.Check(t.Context())
 	restarted := httptest.NewServer(again.Handler)
 	t.Cleanup(restarted.Close)
 	elsewhere := b

@@ -86,7 +86,7 @@ type Directory struct {
 	used    atomic.Int64 // bytes
 
 	mu      sync.Mutex
-	tenants map[string]*shelves    // by path
+	tenants map[string]*tenantIndexes    // by path
 	realms  map[string]*realmState // by name
 }
 
@@ -140,8 +140,8 @@ func (d *Directory) touchRealm(realm string, users, groups []string) {
 	defer d.mu.Unlock()
 	for _, s := range d.tenants {
 		if s.realm == realm {
-			s.users.touch(users, s.party.Organization)
-			s.groups.touch(groups, s.party.Organization)
+			s.users.touch(users, s.owner.Organization)
+			s.groups.touch(groups, s.owner.Organization)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func New(o Options) *Directory {
 	if o.Invalidations == nil {
 		o.Invalidations = &MemoryInvalidations{}
 	}
-	d := &Directory{options: o, tenants: map[string]*shelves{}, realms: map[string]*realmState{}}
+	d := &Directory{options: o, tenants: map[string]*tenantIndexes{}, realms: map[string]*realmState{}}
 	o.Invalidations.Hear(d.written)
 	return d
 }
@@ -181,23 +181,23 @@ func New(o Options) *Directory {
 // Now is the time by the clock of the indexes.
 func (d *Directory) Now() time.Time { return d.options.Now() }
 
-// shelves are the indexes of one tenant, as one configuration of it has them.
-type shelves struct {
+// tenantIndexes are the indexes of one tenant, as one configuration of it has them.
+type tenantIndexes struct {
 	realm, base  string
-	party        mapping.Party
+	owner        mapping.Owner
 	mapping      *mapping.Mapping
 	ownedOnly    bool
 	organization tenant.Organization
 
-	users, groups *shelf
+	users, groups *keptIndex
 }
 
-// shelvesOf are the indexes of a tenant. What it held under another configuration is dropped.
-func (d *Directory) shelvesOf(t *tenant.Tenant) *shelves {
+// indexesOf are the indexes of a tenant. What it held under another configuration is dropped.
+func (d *Directory) indexesOf(t *tenant.Tenant) *tenantIndexes {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	want := shelves{
-		realm: t.Realm, base: t.BaseURL, party: t.Party, mapping: t.Mapping, ownedOnly: t.Policy.OwnedOnly, organization: t.Organization,
+	want := tenantIndexes{
+		realm: t.Realm, base: t.BaseURL, owner: t.Owner, mapping: t.Mapping, ownedOnly: t.Policy.OwnedOnly, organization: t.Organization,
 	}
 	s := d.tenants[t.Path]
 	if s != nil {
@@ -207,12 +207,12 @@ func (d *Directory) shelvesOf(t *tenant.Tenant) *shelves {
 		}
 		d.drop(s)
 	}
-	want.users, want.groups = newShelf(d, t, t.Mapping.User), newShelf(d, t, t.Mapping.Group)
+	want.users, want.groups = newKeptIndex(d, t, t.Mapping.User), newKeptIndex(d, t, t.Mapping.Group)
 	d.tenants[t.Path] = &want
 	return &want
 }
 
-func (d *Directory) drop(s *shelves) {
+func (d *Directory) drop(s *tenantIndexes) {
 	s.users.drop()
 	s.groups.drop()
 }
@@ -251,7 +251,7 @@ func (d *Directory) DropIdle() {
 // Warm begins to make the indexes of a tenant that are not there or grow old.
 func (d *Directory) Warm(v View) {
 	for _, s := range []search{(users{v, d}).search(), (groups{v}).search(d)} {
-		s.shelf.warm(s)
+		s.kept.warm(s)
 	}
 }
 
@@ -289,7 +289,7 @@ func (d *Directory) written(w Written) {
 			continue
 		}
 		// nobody joins or leaves an organization by a write of another tenant
-		known := path != w.Tenant && s.party.Organization
+		known := path != w.Tenant && s.owner.Organization
 		s.users.touch(w.Users, known)
 		s.groups.touch(w.Groups, known)
 	}
@@ -326,7 +326,7 @@ func (d *Directory) Status() []Status {
 	defer d.mu.Unlock()
 	var out []Status
 	for path, s := range d.tenants {
-		for _, x := range []*shelf{s.users, s.groups} {
+		for _, x := range []*keptIndex{s.users, s.groups} {
 			if status, ok := x.status(); ok {
 				status.Tenant = path
 				out = append(out, status)

@@ -22,7 +22,7 @@ func TestMembersOfAnOrganizationFromADirectory(t *testing.T) {
 			server := keycloaktest.Real(t)
 			c := apptest.NewCustomers(t, server, apptest.AdoptUnowned)
 			provider := keycloaktest.StartLDAP(t, apptest.Persons("ann", "bob"), nil).Federate(t, server, c.Realm.Realm, keycloaktest.FederationOptions{Name: apptest.Corp, EditMode: mode, Imports: true})
-			c.Realm.App.Watcher.Look(t.Context())
+			c.Realm.App.Watcher.Check(t.Context())
 			acme, ann := c.Of["acme"], c.Realm.Named(t, "ann").ID
 			told := func(detail string, wanted ...string) {
 				t.Helper()

@@ -25,12 +25,12 @@ func TestTheRemediesOfAFederation(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditWritable}, nil)
 	f.Provider.Set("editMode", keycloak.EditReadOnly) // whose mappers write when they may
-	f.Look(t)
+	f.Check(t)
 	ann := "/Users/" + f.Named(t, "ann").ID
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("active", "false"), "switch its Import users on")
 	says(t, f, http.StatusForbidden, http.MethodDelete, ann, "", "delete it in the directory")
 	f.Provider.Set("importEnabled", "true")
-	f.Look(t)
+	f.Check(t)
 	ann = "/Users/" + f.Named(t, "ann").ID // which is a copy now
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("active", "false"))
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("active", "true"))
@@ -40,24 +40,24 @@ func TestTheRemediesOfAFederation(t *testing.T) {
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.PatchBody(`{"op":"replace","value":{"active":false,"name":{"familyName":"Zoe"}}}`), "send a change of active alone")
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("externalId", `"E"`), "set the provider's edit mode to WRITABLE or UNSYNCED in Keycloak")
 	f.Provider.Set("editMode", keycloak.EditUnsynced)
-	f.Look(t)
+	f.Check(t)
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("externalId", `"E"`))
 	f.Provider.Set("editMode", keycloak.EditWritable)
-	f.Look(t)
+	f.Check(t)
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("name.familyName", `"Zoe"`))
 	if !f.LDAP.Holds(t, "sn", "Zoe") {
 		t.Error("the directory lacks the name")
 	}
 
 	f.Provider.Set("enabled", "false")
-	f.Look(t)
+	f.Check(t)
 	if shown := f.Must(t, http.MethodGet, ann, ""); shown["active"] != false {
 		t.Errorf("a user of a provider that is switched off is %v", shown)
 	}
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("active", "true"), "switch the provider on")
 	says(t, f, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"team","members":[{"value":"`+strings.TrimPrefix(ann, "/Users/")+`"}]}`, "switch the provider on")
 	f.Provider.Set("enabled", "true")
-	f.Look(t)
+	f.Check(t)
 	if shown := f.Must(t, http.MethodGet, ann, ""); shown["active"] != true {
 		t.Errorf("a user of a provider that is switched on again is %v", shown)
 	}
@@ -115,11 +115,11 @@ func TestNewUsersOfADirectory(t *testing.T) {
 		for name, value := range settings {
 			f.Provider.Set(name, value)
 		}
-		f.Look(t)
+		f.Check(t)
 		if id := f.Named(t, "new").ID; settings["importEnabled"] == "" {
 			says(t, f, http.StatusForbidden, http.MethodDelete, "/Users/"+id, "", "delete it in the directory")
 			f.Provider.Set("editMode", keycloak.EditWritable)
-			f.Look(t)
+			f.Check(t)
 			f.Must(t, http.MethodDelete, "/Users/"+id, "")
 			continue
 		}
@@ -128,7 +128,7 @@ func TestNewUsersOfADirectory(t *testing.T) {
 			t.Error("the directory has a user who was refused")
 		}
 		f.Provider.Set("syncRegistrations", "false")
-		f.Look(t)
+		f.Check(t)
 		f.Create(t, "/Users", strings.ReplaceAll(body, "new", "newer"))
 	}
 }
@@ -153,7 +153,7 @@ func TestADirectoryThatCameSinceTheLook(t *testing.T) {
 			t.Errorf("before the look %s says %q", method, told[method])
 		}
 	}
-	b.Look(t)
+	b.Check(t)
 	for method, body := range bodies {
 		if after := b.Refused(t, http.StatusBadRequest, method, ann, body); after != told[method] {
 			t.Errorf("%s says %q, before the look %q", method, after, told[method])

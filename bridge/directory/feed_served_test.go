@@ -372,13 +372,13 @@ func TestAFeedThatWasOff(t *testing.T) {
 	o.Pass(time.Millisecond)
 	o.compare()
 	apptest.AdminPut(t, server, "/admin/realms/"+o.Realm, `{"adminEventsEnabled":false}`)
-	o.App.Watcher.Look(t.Context())
+	o.App.Watcher.Check(t.Context())
 	o.Must(t, http.MethodGet, "/Groups/"+o.groups[0].String(), "")
 	o.must(o.Admin.AddMember(t.Context(), o.users[0], o.groups[0]))
 	o.members[o.groups[0]][o.users[0]] = true
 	o.newUser()
 	apptest.AdminPut(t, server, "/admin/realms/"+o.Realm, `{"adminEventsEnabled":true}`)
-	o.App.Watcher.Look(t.Context())
+	o.App.Watcher.Check(t.Context())
 	o.compare()
 }
 
@@ -416,7 +416,7 @@ func TestAWarmIndexIsThereBeforeAnybodyAsks(t *testing.T) {
 	apptest.CreateUsers(t, b.Bridge, 3)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go b.App.Service.KeepIndexes(ctx, b.App.Watcher.Tenants, true)
+	go b.App.Service.MaintainIndexes(ctx, b.App.Watcher.Tenants, true)
 	for len(b.App.Service.Directory().Status()) < 2 || len(b.App.Service.Directory().Feeds()) == 0 {
 		runtime.Gosched() // until the users, the groups and the events were read
 	}

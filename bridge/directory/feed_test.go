@@ -202,7 +202,7 @@ func TestWhoJoinsAnOrganizationIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		of.Party, of.Organization = mapping.Party{Key: "one", Organization: true}, tenant.Organization{ID: id, Alias: "acme"}
+		of.Owner, of.Organization = mapping.Owner{Key: "one", Organization: true}, tenant.Organization{ID: id, Alias: "acme"}
 		n.put(titled("a", "Boss"))
 		d := directory.New(directory.Options{MaxMemory: 1 << 24})
 		look := func(want ...string) {
@@ -306,7 +306,7 @@ func TestATenantLearnsWhatAnotherOneCreates(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n, of, by := newNaive(), newTenant("one"), newTenant(c.by)
 				n.crowd(200)
-				of.Realm, of.Party.Organization, by.Realm = "acme", c.organization, c.realm
+				of.Realm, of.Owner.Organization, by.Realm = "acme", c.organization, c.realm
 				d := directory.New(directory.Options{MaxMemory: 1 << 24})
 				boss := `displayName eq "boss" or not (userName pr)`
 				if got := found(t, d, n.view(of, tenant.Fitness{}), boss); len(got) != 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // A former value is an externalId that an account is shown with and that no look-up key finds
-// (mapping.Party.Keyed): another SCIM server wrote it, or somebody in Keycloak. The bridge's next
+// (mapping.Owner.Keyed): another SCIM server wrote it, or somebody in Keycloak. The bridge's next
 // write of the account gives it a key. Until then
 //
 //	the index    knows who has none, and proposes them: no call when nobody matches
@@ -27,14 +27,14 @@ const formerSearches = 100
 func isExternalID(p scim.AttrPath) bool { return p.URN == "" && p.Name == scim.AttrExternalID }
 
 // externalID is the path of the attribute; ok is false for another type than users.
-func (x *shelf) externalID() (path scim.AttrPath, ok bool) {
+func (x *keptIndex) externalID() (path scim.AttrPath, ok bool) {
 	return scim.AttrPath{Name: scim.AttrExternalID, Attr: x.rt.Attribute(scim.AttrExternalID)}, x.rt.Schema.ID == scim.UserURN
 }
 
 // former finds users by a value that a former SCIM server wrote. found are those whom the look-up key found already; they are not returned again.
 func (u users) former(ctx context.Context, t term, found []item) ([]item, error) {
 	s := u.search()
-	ids, known := s.shelf.former(u.eq(s, t), u.follows())
+	ids, known := s.kept.former(u.eq(s, t), u.follows())
 	if known {
 		ids = slices.DeleteFunc(ids, func(id string) bool {
 			return slices.ContainsFunc(found, func(i item) bool { return i.resource.ID == id })
@@ -45,7 +45,7 @@ func (u users) former(ctx context.Context, t term, found []item) ([]item, error)
 		return u.byIDs(ctx, ids)
 	}
 	shows := func(i item) bool { return i.err == nil && i.resource.Document.String(scim.AttrExternalID) == t.text }
-	if u.Tenant.Party.Organization || slices.ContainsFunc(found, shows) { // an organization's values are in no attribute of their own
+	if u.Tenant.Owner.Organization || slices.ContainsFunc(found, shows) { // an organization's values are in no attribute of their own
 		return nil, nil
 	}
 	return u.searchFormer(ctx, s, t)
@@ -53,7 +53,7 @@ func (u users) former(ctx context.Context, t term, found []item) ([]item, error)
 
 // eq is the filter that a term is.
 func (users) eq(s search, t term) filter.Expr {
-	path, _ := s.shelf.externalID()
+	path, _ := s.kept.externalID()
 	return &filter.Compare{Path: path, Op: filter.Eq, Value: t.text}
 }
 
@@ -74,7 +74,7 @@ func (u users) searchFormer(ctx context.Context, s search, t term) ([]item, erro
 	defer func() { <-turn }()
 	list, err := u.byAttributes(ctx, keycloak.AttributeQuery{Name: u.Tenant.Mapping.UserExternalID(), Value: t.text})
 	if !errors.Is(err, keycloak.ErrNotSearchable) { // then the index is made, and answers
-		s.shelf.searched(s)
+		s.kept.searched(s)
 	}
 	found := slices.DeleteFunc(u.items(list), func(i item) bool { return !i.unkeyed })
 	return found, err
@@ -82,7 +82,7 @@ func (u users) searchFormer(ctx context.Context, s search, t term) ([]item, erro
 
 // former are the ids of those without a key who match, as far as the index knows; known is false
 // when it is older than an answer may be.
-func (x *shelf) former(e filter.Expr, follows bool) (ids []string, known bool) {
+func (x *keptIndex) former(e filter.Expr, follows bool) (ids []string, known bool) {
 	x.mu.Lock()
 	table, now, most := x.table, x.d.options.Now(), x.mostAge()
 	if follows {
@@ -100,7 +100,7 @@ func (x *shelf) former(e filter.Expr, follows bool) (ids []string, known bool) {
 }
 
 // searched counts a search, and has the index be made when there were many.
-func (x *shelf) searched(s search) {
+func (x *keptIndex) searched(s search) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.searches++; x.searches < formerSearches || x.scan != nil {

@@ -42,7 +42,7 @@ func TestSearchesForFormerValuesAreOneAtATimeInARealm(t *testing.T) {
 		source := slowSource{running: &atomic.Int32{}, most: &atomic.Int32{}, searches: &atomic.Int32{}}
 		rt := mapping.Default(scim.Tolerant)
 		look := func(ctx context.Context, path string) error {
-			view := View{Tenant: &tenant.Tenant{Path: path, Realm: "acme", Mapping: rt, Party: mapping.Party{Key: path}}, Source: source}
+			view := View{Tenant: &tenant.Tenant{Path: path, Realm: "acme", Mapping: rt, Owner: mapping.Owner{Key: path}}, Source: source}
 			e, err := filter.Parse(`externalId eq "X"`, rt.User)
 			if err == nil {
 				_, err = d.Users(ctx, view, Query{Filter: e, Start: 1, Count: 1})

@@ -32,7 +32,7 @@ func (d *Directory) Groups(ctx context.Context, v View, q Query) (Found, error) 
 
 func (g groups) search(d *Directory) search {
 	return search{
-		view: g.View, rt: g.Tenant.Mapping.Group, rank: g.rank, shelf: d.shelvesOf(g.Tenant).groups,
+		view: g.View, rt: g.Tenant.Mapping.Group, rank: g.rank, kept: d.indexesOf(g.Tenant).groups,
 		lookUp: g.lookUp, count: g.Source.CountGroups, read: g.read, byID: g.byIDs,
 	}
 }
@@ -77,7 +77,7 @@ func (g groups) byIDs(ctx context.Context, ids []string) ([]item, error) {
 func (g groups) items(list []keycloak.Group) []item {
 	out := make([]item, len(list))
 	for i, group := range list {
-		out[i].resource, out[i].err = g.Tenant.Mapping.GroupResource(g.Tenant.Party.Key, group)
+		out[i].resource, out[i].err = g.Tenant.Mapping.GroupResource(g.Tenant.Owner.Key, group)
 		out[i].resource.ID = group.ID
 	}
 	return out

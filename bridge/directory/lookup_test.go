@@ -212,17 +212,17 @@ func TestAGuestsAttributesAreInTheRecordOfItsTenant(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		party mapping.Party
+		owner mapping.Owner
 		want  []string
 		calls string
 	}{
-		"the realm's only tenant":       {mapping.Party{Key: "one"}, []string{"own", "theirs"}, "FindUsers by displayName"},
-		"a tenant beside others":        {mapping.Party{Key: "one", Shared: true}, []string{"own"}, "FindUsers by displayName, FindUsers by scim.guest"},
-		"the tenant of an organization": {mapping.Party{Key: "one", Organization: true}, []string{"own"}, "FindUsers by displayName, FindUsers by scim.guest"},
+		"the realm's only tenant":       {mapping.Owner{Key: "one"}, []string{"own", "theirs"}, "FindUsers by displayName"},
+		"a tenant beside others":        {mapping.Owner{Key: "one", Shared: true}, []string{"own"}, "FindUsers by displayName, FindUsers by scim.guest"},
+		"the tenant of an organization": {mapping.Owner{Key: "one", Organization: true}, []string{"own"}, "FindUsers by displayName, FindUsers by scim.guest"},
 	} {
 		n, of := newNaive(), newTenant("one")
-		of.Party = c.party
-		if c.party.Organization {
+		of.Owner = c.owner
+		if c.owner.Organization {
 			of.Organization = tenant.Organization{ID: id, Alias: "acme"}
 		}
 		n.put(titled("own", "Boss"))

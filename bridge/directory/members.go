@@ -96,7 +96,7 @@ type group struct {
 	readAt  time.Time
 	usedAt  time.Time
 	reading bool
-	told    []membership // what the events said while the members were read
+	events    []membership // what the events said while the members were read
 }
 
 // membership is a change.
@@ -110,7 +110,7 @@ func (m *memberships) change(id, user, name string, gone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if g := m.groups[id]; g != nil {
-		g.tell(membership{user, name, gone})
+		g.record(membership{user, name, gone})
 	}
 	m.account()
 }
@@ -121,16 +121,16 @@ func (m *memberships) leave(organization, user string) {
 	defer m.mu.Unlock()
 	for _, g := range m.groups {
 		if g.organization == organization {
-			g.tell(membership{user: user, gone: true})
+			g.record(membership{user: user, gone: true})
 		}
 	}
 	m.account()
 }
 
 // tell applies a change, or keeps it until the members are read.
-func (g *group) tell(c membership) {
+func (g *group) record(c membership) {
 	if g.reading {
-		g.told = append(g.told, c)
+		g.events = append(g.events, c)
 	} else {
 		g.apply(c)
 	}
@@ -226,10 +226,10 @@ func (m *memberships) end(id string, g *group, list []Member, ok bool, now time.
 	for _, member := range list {
 		g.names[member.ID] = member.Username
 	}
-	for _, c := range g.told {
+	for _, c := range g.events {
 		g.apply(c)
 	}
-	g.told = nil
+	g.events = nil
 	if m.account(); !ok || m.d.used.Load() > m.d.options.MaxMemory {
 		delete(m.groups, id)
 		m.account()

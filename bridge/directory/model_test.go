@@ -299,7 +299,7 @@ func (m *model) membership() {
 func (m *model) allUsers() []scim.Resource {
 	var out []scim.Resource
 	for _, u := range byName(slices.Collect(maps.Values(m.users))) {
-		if r, err := m.tenant.Mapping.UserResource(m.tenant.Party, u); err == nil { // none is damaged
+		if r, err := m.tenant.Mapping.UserResource(m.tenant.Owner, u); err == nil { // none is damaged
 			out = append(out, r)
 		}
 	}
@@ -309,7 +309,7 @@ func (m *model) allUsers() []scim.Resource {
 func (m *model) allGroups() []scim.Resource {
 	var out []scim.Resource
 	for _, g := range m.groupsThat(func(keycloak.Group) bool { return true }) {
-		if r, err := m.tenant.Mapping.GroupResource(m.tenant.Party.Key, g); err == nil {
+		if r, err := m.tenant.Mapping.GroupResource(m.tenant.Owner.Key, g); err == nil {
 			out = append(out, r)
 		}
 	}

@@ -336,7 +336,7 @@ func person(id, externalID string, keyed bool) keycloak.User {
 // newTenant is a tenant of the whole realm.
 func newTenant(path string) *tenant.Tenant {
 	return &tenant.Tenant{
-		Path: path, Realm: "acme", Party: mapping.Party{Key: path}, BaseURL: "https://bridge.test/realms/" + path + "/scim/v2", Mapping: mapping.Default(scim.Tolerant),
+		Path: path, Realm: "acme", Owner: mapping.Owner{Key: path}, BaseURL: "https://bridge.test/realms/" + path + "/scim/v2", Mapping: mapping.Default(scim.Tolerant),
 	}
 }
 

@@ -26,7 +26,7 @@ type scan struct {
 }
 
 // newScan begins one, which goes on when the request that asked for it has ended. x.mu is held.
-func newScan(x *shelf, s search) *scan {
+func newScan(x *keptIndex, s search) *scan {
 	sc := &scan{done: make(chan struct{})}
 	began, table, outdated := x.d.options.Now(), x.table, x.outdated
 	x.searches = 0
@@ -52,7 +52,7 @@ func newScan(x *shelf, s search) *scan {
 	return sc
 }
 
-func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
+func (sc *scan) run(ctx context.Context, x *keptIndex, s search) error {
 	var w *walk
 	for range scanTries {
 		var err error
@@ -79,13 +79,13 @@ func (sc *scan) run(ctx context.Context, x *shelf, s search) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range unseen {
-		x.dirty[id] = true // gone, or new, or renamed meanwhile
+		x.stale[id] = true // gone, or new, or renamed meanwhile
 	}
 	return nil
 }
 
 // walk reads all pages in Keycloak's order.
-func (sc *scan) walk(ctx context.Context, x *shelf, s search) (*walk, error) {
+func (sc *scan) walk(ctx context.Context, x *keptIndex, s search) (*walk, error) {
 	w, total := newWalk(scanPage), 0
 	for w.steady(total) {
 		parts, err := x.readParts(ctx, s, w, total)
@@ -122,7 +122,7 @@ func idsOf(items []item) []string {
 
 // readParts reads the next page of a walk, and those behind it when somebody waits for them
 // and there are so many, and stores what they hold.
-func (x *shelf) readParts(ctx context.Context, s search, w *walk, total int) ([]part, error) {
+func (x *keptIndex) readParts(ctx context.Context, s search, w *walk, total int) ([]part, error) {
 	step := w.page - w.overlap
 	x.mu.Lock()
 	if x.dropped {

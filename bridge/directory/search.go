@@ -43,7 +43,7 @@ type search struct {
 	view   View
 	rt     *scim.ResourceType
 	rank   ranking
-	shelf  *shelf
+	kept  *keptIndex
 	lookUp func(context.Context, term) ([]item, error)
 	count  func(context.Context) (int, error)
 	read   func(ctx context.Context, first, limit int) (part, error)
@@ -283,19 +283,19 @@ const indexTries = 4
 // indexed reads what the index proposes. Whatever differs is put right in the index, which
 // then proposes again, so that no resource is left out for another one that changed.
 func (s search) indexed(ctx context.Context, q Query) (Found, error) {
-	if err := s.shelf.fresh(ctx, s); err != nil {
+	if err := s.kept.fresh(ctx, s); err != nil {
 		return Found{}, err
 	}
 	got := map[string]scim.Resource{}
 	for range indexTries {
-		proposed := s.shelf.find(q)
+		proposed := s.kept.find(q)
 		var missing []string
 		for _, p := range proposed.Page {
 			if _, ok := got[p.ID]; !ok {
 				missing = append(missing, p.ID)
 			}
 		}
-		changed, err := s.shelf.reread(ctx, s, missing, got)
+		changed, err := s.kept.reread(ctx, s, missing, got)
 		if err != nil {
 			return Found{}, err
 		}

@@ -31,7 +31,7 @@ func (d *Directory) Users(ctx context.Context, v View, q Query) (Found, error) {
 
 func (u users) search() search {
 	return search{
-		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, shelf: u.d.shelvesOf(u.Tenant).users,
+		view: u.View, rt: u.Tenant.Mapping.User, rank: u.rank, kept: u.d.indexesOf(u.Tenant).users,
 		lookUp: u.lookUp, count: u.Source.CountUsers, read: u.read, byID: u.byIDs, byName: u.byName,
 		mixed: u.Fitness.Protected.Mixes(u.Tenant.Organization.ID.String()), federated: len(u.Fitness.Federations) > 0 && u.Tenant.Organization.ID.IsZero(),
 	}
@@ -55,9 +55,9 @@ func (u users) byIDs(ctx context.Context, ids []string) ([]item, error) {
 func (u users) items(list []keycloak.User) []item {
 	out := make([]item, len(list))
 	for i, user := range list {
-		out[i].resource, out[i].err = u.Tenant.Mapping.UserResource(u.Tenant.Party, user)
+		out[i].resource, out[i].err = u.Tenant.Mapping.UserResource(u.Tenant.Owner, user)
 		out[i].resource.ID = user.ID
-		out[i].unkeyed = out[i].err == nil && !u.Tenant.Party.Keyed(out[i].resource.Document, user)
+		out[i].unkeyed = out[i].err == nil && !u.Tenant.Owner.Keyed(out[i].resource.Document, user)
 	}
 	return out
 }
@@ -98,7 +98,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 	case t.path.Name == scim.AttrUserName:
 		return u.Source.FindUsers(ctx, keycloak.UserQuery{Username: u.Tenant.Mapping.StoredUserName(t.text)}, maxHits)
 	case isExternalID(t.path):
-		key, ok := mapping.LookupKey(u.Tenant.Party.Key, t.text)
+		key, ok := mapping.LookupKey(u.Tenant.Owner.Key, t.text)
 		if !ok {
 			return nil, nil
 		}
@@ -134,10 +134,10 @@ func (u users) byAttributes(ctx context.Context, all ...keycloak.AttributeQuery)
 }
 
 // byAttribute finds those who have the attribute. In a realm of several tenants it may be
-// somebody else's, and a guest has the value in its remainder: all guests are hits, to be
+// another tenant's, and the tenant has the value in its remainder: all foreign accounts are hits, to be
 // looked through.
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
-	p := u.Tenant.Party
+	p := u.Tenant.Owner
 	if !p.Organization && !p.Shared {
 		return u.byAttributes(ctx, q)
 	}

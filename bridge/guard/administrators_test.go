@@ -201,7 +201,7 @@ func TestProtectedMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 	own, admin := b.Create(t, "/Users", `{"userName":"own"}`), b.Create(t, "/Users", `{"userName":"admin"}`)
 	group := b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+admin+`"}]}`)
 	b.Grant(t, apptest.UserID(t, admin), b.KnownRole(t, apptest.ManagementRole("view-users")))
-	b.Look(t)
+	b.Check(t)
 	members := func(when string, want ...string) {
 		t.Helper()
 		var got []string
@@ -246,7 +246,7 @@ func TestWhoBecameAnAdministratorMeanwhile(t *testing.T) {
 			if diff := cmp.Diff(before, b.InKeycloak(t, strings.TrimPrefix(path, "/Users/"))); diff != "" {
 				t.Errorf("the user was changed:\n%s", diff)
 			}
-			b.Look(t)
+			b.Check(t)
 			b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(`{"op":"replace","path":"title","value":"x"}`))
 		})
 	}
@@ -272,7 +272,7 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 			odd := b.MakeRole(t, server, "", "a/b", apptest.ManagementRole("query-users"))
 			expect := func(want string) {
 				t.Helper()
-				b.App.Watcher.Look(t.Context())
+				b.App.Watcher.Check(t.Context())
 				if got := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, want) || want == "" && got != "" {
 					t.Errorf("the look finds %q, want %q", got, want)
 				}
@@ -300,7 +300,7 @@ func TestAMappingThatLeadsToAdministrators(t *testing.T) {
 	for _, rules := range []string{"groups: { parent: /admins }", "users: { defaultGroups: [/admins] }"} {
 		b := apptest.NewUnfitBridge(t, keycloaktest.NewFake(t).Server(), "version: 1\n"+rules+"\n")
 		b.Grant(t, b.MakeGroup(t, "admins", keycloak.GroupID{}), b.KnownRole(t, apptest.ManagementRole("view-users")))
-		b.App.Watcher.Look(t.Context())
+		b.App.Watcher.Check(t.Context())
 		if got := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `the group "/admins" of the mapping has a right of realm-management`) {
 			t.Errorf("%s: the look finds %q", rules, got)
 		}
@@ -316,7 +316,7 @@ func TestWithoutTheRightToSeeRolesNothingIsWritten(t *testing.T) {
 			server := start(t)
 			b := apptest.NewBridgeOn(t, server, nil)
 			apptest.Patient{Bridge: b, Server: server}.Right(t, "view-clients", false)
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if got := b.App.Watcher.Tenants.All()[0].Fitness().Problem; got != "the service account lacks the realm-management roles view-clients" {
 				t.Errorf("the look finds %q", got)
 			}
@@ -337,7 +337,7 @@ func TestNothingIsWrittenOnAnOldLook(t *testing.T) {
 	of.SetFitness(f)
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"jane"}`)
 	b.Must(t, http.MethodGet, "/Users", "")
-	b.Look(t)
+	b.Check(t)
 	b.Must(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
 }
 
@@ -357,7 +357,7 @@ func TestAServiceAccountIsNoMember(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.Look(t)
+			b.Check(t)
 			group := b.Create(t, "/Groups", `{"displayName":"Team"}`)
 			add := func(id string) string {
 				return b.Refused(t, http.StatusBadRequest, http.MethodPatch, "/Groups/"+group, apptest.PatchBody(`{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`))
@@ -379,7 +379,7 @@ func TestCallsOfTheLookAtWhoIsProtected(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.CallBridge{Bridge: apptest.NewBridgeOn(t, fake.Server(), nil), Fake: fake}
-	calls := func() int { return len(b.Calls(func() { b.Look(t) })) }
+	calls := func() int { return len(b.Calls(func() { b.Check(t) })) }
 	before := calls()
 	for i := range 150 {
 		b.Create(t, "/Users", fmt.Sprintf(`{"userName":"user%d"}`, i))
@@ -403,7 +403,7 @@ func TestARefusedWriteIsLogged(t *testing.T) {
 	a := apptest.NewTestApp(t, b.Config, core)
 	id := b.Create(t, "/Users", `{"userName":"admin"}`)
 	b.Grant(t, apptest.UserID(t, id), b.KnownRole(t, apptest.ManagementRole("view-users")))
-	a.Watcher.Look(t.Context())
+	a.Watcher.Check(t.Context())
 	b.App, b.Client = a, apptest.ServeHandler(t, apptest.NewListener(), a.Handler, b)
 	b.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, "")
 	refused := logs.FilterMessage("request").All()

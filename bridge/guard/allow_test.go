@@ -177,9 +177,9 @@ func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
 				defer w.fake.ClearFaults()
 			}
 			w.fake.ResetCalls()
-			var early *guard.Look
+			var early *guard.RightsRead
 			if c.early != "" {
-				early = guard.BeginLook(t.Context(), w.Client, f, w.user(c.early))
+				early = guard.ReadRights(t.Context(), w.Client, f, w.user(c.early))
 				defer early.Wait()
 				early.Wait()
 			}

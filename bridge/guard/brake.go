@@ -40,7 +40,7 @@ func (b *Brake) Holds(ctx context.Context, t *tenant.Tenant, user keycloak.User,
 func (b *Brake) weigh(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error), book func(r *Removals, now time.Time, held error)) error {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	window := time.Duration(policy.Window)
-	if policy.Off() || t.Party.Made(user.Attributes) && now.Sub(user.Created) < window {
+	if policy.Off() || t.Owner.Made(user.Attributes) && now.Sub(user.Created) < window {
 		return nil
 	}
 	var held error

@@ -18,7 +18,7 @@ import (
 
 // braked is a tenant whose brake lets 20 % of its users go in an hour, and two in any case.
 func braked(path string) *tenant.Tenant {
-	t := &tenant.Tenant{Path: path, Party: mapping.Party{Key: path}}
+	t := &tenant.Tenant{Path: path, Owner: mapping.Owner{Key: path}}
 	t.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}
 	return t
 }

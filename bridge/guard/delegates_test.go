@@ -49,7 +49,7 @@ func TestSecurity_39_NobodyJoinsAGroupOfAPermission(t *testing.T) {
 			}
 			below := b.MakeGroup(t, "night shift", group).String()
 			b.Permission(t, server, usersOf, groupPolicy(t, b, server, "members", group, true))
-			b.Look(t)
+			b.Check(t)
 			member := `[{"value":"` + mallory + `"}]`
 			for _, id := range []string{helpdesk, below} {
 				path := "/Groups/" + id
@@ -112,7 +112,7 @@ func TestSecurity_39_ADelegateIsNotTakenOver(t *testing.T) {
 				if err := b.Admin.AddMember(t.Context(), member, helpdesk); err != nil {
 					t.Fatal(err)
 				}
-				b.Look(t)
+				b.Check(t)
 				before := []keycloak.User{b.InKeycloak(t, id.String()), b.InKeycloak(t, member.String())}
 				body := fmt.Sprintf(`{"userName":"%[1]s-helper","password":"Mine-of-the-attacker-1","emails":[{"value":"%[1]s-helper@acme.test","primary":true}]}`, of)
 				b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body)
@@ -226,7 +226,7 @@ func TestSecurity_39_WhoAdministersByAPermission(t *testing.T) {
 			b.Grant(t, apptest.UserID(t, user("a holder")), boss)
 			b.Grant(t, apptest.UserID(t, user("a holder within another role")), within)
 			b.Grant(t, held, within)
-			b.Look(t)
+			b.Check(t)
 			team := b.Create(t, "/Groups", `{"displayName":"Team"}`)
 			for who, id := range users {
 				if strings.HasPrefix(who, "nobody") {
@@ -327,7 +327,7 @@ func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
 				}
 			}
 			realm.Permission(t, server, usersOf, groupPolicy(t, realm, server, "members", helpdesk, true))
-			realm.Look(t)
+			realm.Check(t)
 			session := url.Values{}
 			if name == "real" {
 				status, answer := apptest.AskToken(t, server, realm.Realm, url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"patch@acme.test"}, "password": {apptest.PasswordBefore}})
@@ -368,7 +368,7 @@ func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
 				}
 			}
 			realm.Grant(t, apptest.UserID(t, leavers["patch"]), realm.KnownRole(t, apptest.ManagementRole("view-users")))
-			realm.Look(t)
+			realm.Check(t)
 			acme.Refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+leavers["patch"], off)
 		})
 	}
@@ -391,7 +391,7 @@ func TestSecurity_39_PermissionsChange(t *testing.T) {
 			}
 			may := func(when string, want bool) {
 				t.Helper()
-				b.Look(t)
+				b.Check(t)
 				method, path, body := change()
 				if _, err := b.Send(t, method, path, body); (err == nil) != want {
 					t.Errorf("%s: a change is %v", when, err)
@@ -430,7 +430,7 @@ func TestSecurity_39_PermissionsChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Permission(t, server, `"name":"of a service","resourceType":"Users","scopes":["manage"]`, b.UserPolicy(t, server, "service", account.String()))
-			b.Look(t)
+			b.Check(t)
 			b.Refused(t, http.StatusNotFound, http.MethodPatch, "/Users/"+account.String(), apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 		})
 	}
@@ -450,7 +450,7 @@ func TestSecurity_39_DelegatesThatMayNotBeDeactivated(t *testing.T) {
 	b.Permitting(t, server)
 	id := b.Create(t, "/Users", `{"userName":"helper","title":"Chief"}`)
 	b.Permission(t, server, usersOf, b.UserPolicy(t, server, "helper", id))
-	b.Look(t)
+	b.Check(t)
 	if got := b.Must(t, http.MethodGet, "/Users/"+id, ""); got["title"] != nil {
 		t.Errorf("it shows %v", got)
 	}
@@ -469,7 +469,7 @@ func TestSecurity_39_ADelegateInAGroupPush(t *testing.T) {
 	b.Permitting(t, server)
 	own, helper := b.Create(t, "/Users", `{"userName":"own"}`), b.Create(t, "/Users", `{"userName":"helper"}`)
 	b.Permission(t, server, usersOf, b.UserPolicy(t, server, "helper", helper))
-	b.Look(t)
+	b.Check(t)
 	group := b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+own+`"},{"value":"`+helper+`"}]}`)
 	b.Must(t, http.MethodPatch, "/Groups/"+group, apptest.PatchBody(`{"op":"add","path":"members","value":[{"value":"`+helper+`"}]}`))
 	if got := fmt.Sprint(b.Must(t, http.MethodGet, "/Groups/"+group, "")["members"]); strings.Contains(got, helper) || !strings.Contains(got, own) {
@@ -507,7 +507,7 @@ func TestSecurity_39_PoliciesThatCannotBeRead(t *testing.T) {
 			for what, policy := range policies {
 				look := func(when string, severity, write string) {
 					t.Helper()
-					b.Look(t)
+					b.Check(t)
 					ill, code := p.Diagnose(t)
 					var worst []string
 					for _, f := range ill {
@@ -572,7 +572,7 @@ func TestSecurity_39_ListedPolicies(t *testing.T) {
 	})
 	b.Permitting(t, server)
 	b.Permission(t, server, usersOf, b.Policy(t, server, "time", `"name":"hours","notOnOrAfter":"2099-01-01 00:00:00"`))
-	b.Look(t)
+	b.Check(t)
 	b.Create(t, "/Users", `{"userName":"jane"}`)
 	p := apptest.Patient{Bridge: b, Server: server}
 	p.EditFile(t, "config.yaml", func(text string) string {
@@ -592,19 +592,19 @@ func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 	server := fake.Server()
 	b := apptest.CallBridge{Bridge: apptest.NewBridgeOn(t, server, nil), Fake: fake}
 	helper := b.Create(t, "/Users", `{"userName":"helper"}`)
-	before := len(b.Calls(func() { b.Look(t) }))
+	before := len(b.Calls(func() { b.Check(t) }))
 	b.Permitting(t, server)
 	policy := b.UserPolicy(t, server, "policy", helper)
 	for i := range 200 {
 		b.Permission(t, server, fmt.Sprintf(`"name":"permission %d","resourceType":"Users","scopes":["manage"]`, i), policy)
 	}
-	b.Look(t) // the client of the permissions has its own calls
-	if got := len(b.Calls(func() { b.Look(t) })); got < 400 || got > before+2*200+3+1+2 {
+	b.Check(t) // the client of the permissions has its own calls
+	if got := len(b.Calls(func() { b.Check(t) })); got < 400 || got > before+2*200+3+1+2 {
 		t.Errorf("with 200 permissions the look is %d calls, before %d: want two for each, three pages of them, one of policies, and the client's", got, before)
 	}
 	b.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+helper, "")
 	b.Permission(t, server, `"name":"one more","resourceType":"Users","scopes":["manage"]`, policy)
-	b.Look(t)
+	b.Check(t)
 	b.Must(t, http.MethodGet, "/Users", "")
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+helper, "")
 	if got := b.App.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
@@ -639,7 +639,7 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 			b := apptest.NewBridgeOn(t, server, nil)
 			b.Create(t, "/Users", `{"userName":"jane"}`)
 			use(b)
-			b.Look(t)
+			b.Check(t)
 			b.Must(t, http.MethodGet, "/Users", "")
 			b.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"joe"}`)
 			ill, code := apptest.Patient{Bridge: b, Server: server}.Diagnose(t)
@@ -683,7 +683,7 @@ func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 			clerk := b.MakeRole(t, server, "", "clerk")
 			b.Permission(t, server, usersOf, groupPolicy(t, b, server, "members", helpdesk, false))
 			b.Permission(t, server, `"name":"by role","resourceType":"Users","scopes":["reset-password"]`, b.RolePolicy(t, server, "helper", helper.ID))
-			b.Look(t)
+			b.Check(t)
 			for rules, want := range map[string]string{
 				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
 				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
@@ -704,13 +704,13 @@ func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 				t.Fatal(err)
 			}
 			apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if got := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, "every user of the realm is an administrator") {
 				t.Errorf("the look finds %q", got)
 			}
 			apptest.AdminSend(t, server, http.MethodDelete, "/admin/realms/"+b.Realm+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
 			apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+b.Realm+"/default-groups/"+helpdesk.String(), "")
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if got := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(got, `every new user of the realm becomes an administrator: the default group "/helpdesk"`) {
 				t.Errorf("the look finds %q", got)
 			}

@@ -28,17 +28,17 @@ func TestFineGrainedPermissions(t *testing.T) {
 	boss := b.MakeAccount(t, "boss", true)
 	b.Grant(t, boss, b.KnownRole(t, apptest.ManagementRole("realm-admin")))
 	account := b.WithoutManageUsers(t, server)
-	b.App.Watcher.Look(t.Context())
+	b.App.Watcher.Check(t.Context())
 	if problem := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, "lacks the realm-management role manage-users, and no fine-grained permission") {
 		t.Errorf("without permissions the look finds %q", problem)
 	}
 	b.Permit(t, server, account, boss)
 	if keycloaktest.OlderThan("26.6") { // it does not let the account see itself
-		b.App.Watcher.Look(t.Context())
+		b.App.Watcher.Check(t.Context())
 		b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 		return
 	}
-	b.Look(t)
+	b.Check(t)
 	remembers := func([]string) ([]string, error) { return []string{"kept"}, nil }
 	if err := realm.Remember(t.Context(), b.App.Watcher.Realms.Client(b.Realm), mapping.AttrRevoked, remembers); err != nil {
 		t.Errorf("the bridge cannot remember: %v", err)
@@ -216,7 +216,7 @@ func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
 	b.Permission(t, server, `"name":"another helpdesk","resourceType":"Users","resources":["`+free.String()+`"],"scopes":["manage"]`,
 		b.Policy(t, server, "user", `"name":"named","users":["`+named.String()+`"]`))
 	reconfigure(func(*config.Tenant) {})
-	b.Look(t) // by what it remembers
+	b.Check(t) // by what it remembers
 	if ill, code := (apptest.Patient{Bridge: b, Server: server}).Diagnose(t); code != 0 {
 		t.Errorf("doctor ends with %d: %+v", code, ill)
 	}

@@ -29,7 +29,7 @@ func again(t *testing.T, v apptest.Vault, edit func(*config.Config)) apptest.Vau
 	}
 	v.App = apptest.NewTestApp(t, c)
 	v.Config = c
-	v.App.Watcher.Look(t.Context())
+	v.App.Watcher.Check(t.Context())
 	v.Client = apptest.ServeHandler(t, apptest.NewListener(), v.App.Handler, v.Bridge)
 	return v
 }
@@ -73,7 +73,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			v := apptest.NewVault(t, start(t))
 			wantProtected(t, v, "at first")
 			v.Rename(t, v.Ops, "operations")
-			v.Look(t)
+			v.Check(t)
 			wantProtected(t, v, "after a rename above")
 			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge stays with it, by its id`
 			if got := v.Warnings(t, v.Realm); !strings.Contains(got, warning) {
@@ -86,7 +86,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			parsed, _ := keycloak.ParseGroupID(ops)
 			impostor := v.MakeGroup(t, "admins", parsed)
 			for when, v := range map[string]apptest.Vault{"at once": v, "after a start": again(t, v, nil)} {
-				v.App.Watcher.Look(t.Context())
+				v.App.Watcher.Check(t.Context())
 				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is another group now, %s: the one that it was, %s, is called "/operations/admins" now`, impostor, v.Admins)
 				if got := problem(v); got != want {
 					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
@@ -126,7 +126,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 				}
 			}
 			called("glass")
-			v.Look(t)
+			v.Check(t)
 			wantProtected(t, v, "under another name")
 			if got := v.Warnings(t, v.Realm); !strings.Contains(got, `the user "break-glass" of protected.users is called "glass" now`) {
 				t.Errorf("the log warns of %q", got)
@@ -134,7 +134,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			v = again(t, v, nil)
 			wantProtected(t, v, "after a start")
 			other := v.Create(t, "/Users", `{"userName":"Break-Glass"}`)
-			v.App.Watcher.Look(t.Context())
+			v.App.Watcher.Check(t.Context())
 			want := fmt.Sprintf(`the user "break-glass" of protected.users is another user now, %s: the one that it was, %s, is called "glass" now`, other, v.Glass)
 			if got := problem(v); got != want {
 				t.Errorf("with another user of the name the look finds %q, want %q", got, want)
@@ -145,7 +145,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			if err := v.Admin.DeleteUser(t.Context(), v.Glass); err != nil {
 				t.Fatal(err)
 			}
-			v.App.Watcher.Look(t.Context())
+			v.App.Watcher.Check(t.Context())
 			if got, want := problem(v), fmt.Sprintf(`the user "id:%s" of protected.users does not exist`, v.Glass); got != want {
 				t.Errorf("without the user the look finds %q, want %q", got, want)
 			}
@@ -165,7 +165,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			if err := v.Admin.DeleteGroup(t.Context(), v.Ops); err != nil {
 				t.Fatal(err)
 			}
-			v.App.Watcher.Look(t.Context())
+			v.App.Watcher.Check(t.Context())
 			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups does not exist any more: it was %s`, v.Admins)
 			if got := problem(v); got != want {
 				t.Errorf("the look finds %q, want %q", got, want)
@@ -176,7 +176,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 				t.Errorf("the log has %v, want one error with the problem", lines)
 			}
 			made := v.MakeGroup(t, "admins", v.MakeGroup(t, "ops", keycloak.GroupID{}))
-			v.App.Watcher.Look(t.Context())
+			v.App.Watcher.Check(t.Context())
 			if got := problem(v); !strings.Contains(got, "is another group now") || !strings.Contains(got, "is gone") {
 				t.Errorf("with a new group the look finds %q", got)
 			}
@@ -225,7 +225,7 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 				apptest.Vault{}.Protect(c, realm, nil, "/ops/deep/admins")
 				c.Realms[realm].Tenants[0].Mapping = apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/everyone, /people/new] }\n")
 			})
-			b.Look(t)
+			b.Check(t)
 			own := b.Create(t, "/Users", `{"userName":"own"}`)
 			free := b.Create(t, "/Groups", `{"displayName":"Free"}`)
 			member := `[{"value":"` + own + `"}]`
@@ -305,7 +305,7 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	if err := realm.Remember(t.Context(), own, mapping.AttrProtected, func([]string) ([]string, error) { return []string{"nonsense"}, nil }); err != nil {
 		t.Fatal(err)
 	}
-	v.Look(t)
+	v.Check(t)
 	remembered("after it was erased")
 
 	v.Rename(t, v.Ops, "operations")
@@ -321,9 +321,9 @@ func TestALookAtNamesIsBounded(t *testing.T) {
 	fake := keycloaktest.NewFake(t)
 	v := apptest.NewVault(t, fake.Server())
 	calls := func() int {
-		v.Look(t)
+		v.Check(t)
 		fake.ResetCalls()
-		v.Look(t)
+		v.Check(t)
 		return len(fake.Calls())
 	}
 	before := calls()

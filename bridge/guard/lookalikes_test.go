@@ -27,7 +27,7 @@ func TestSecurity_39_AGroupThatLooksLikeOneOfAPermission(t *testing.T) {
 				mallory := b.MakeAccount(t, "mallory", true).String()
 				helpdesk := b.MakeGroup(t, "helpdesk", b.MakeGroup(t, "ops", keycloak.GroupID{}))
 				b.Permission(t, server, usersOf, groupPolicy(t, b, server, "members", helpdesk, children))
-				b.Look(t)
+				b.Check(t)
 				mine := b.Create(t, "/Groups", `{"displayName":"mine"}`)
 				form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"mallory"}, "password": {apptest.PasswordBefore}}
 				reset := apptest.Request{Method: http.MethodPut, Path: "/users/" + boss.String() + "/reset-password", Body: `{"type":"password","value":"Mine-of-the-attacker-1","temporary":false}`}
@@ -54,7 +54,7 @@ func TestSecurity_39_AGroupThatLooksLikeOneOfAPermission(t *testing.T) {
 				if err := b.Admin.AddMember(t.Context(), apptest.UserID(t, mallory), b.MakeGroup(t, "ops/helpdesk", keycloak.GroupID{})); err != nil {
 					t.Fatal(err)
 				}
-				b.Look(t)
+				b.Check(t)
 				if name == "real" && !administers() {
 					t.Error("Keycloak does not compare paths any more, so that the test shows nothing")
 				}

@@ -30,7 +30,7 @@ func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *map
 		if c.unchanged() {
 			continue
 		}
-		err := c.look(organization)
+		err := c.check(organization)
 		if err == nil && organization && !t.Policy.TakesAnyDomain() {
 			err = c.domain(f)
 		}
@@ -53,7 +53,7 @@ func (c change) unchanged() bool {
 }
 
 // look refuses what looks like another identifier, or is one of a service account.
-func (c change) look(organization bool) error {
+func (c change) check(organization bool) error {
 	local, _, address := strings.Cut(c.new, "@")
 	switch r, bad := unclear(c.new); {
 	case bad:

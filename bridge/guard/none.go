@@ -42,7 +42,7 @@ func (noGroups) ProveGroup(context.Context, keycloak.GroupID) (keycloak.Group, b
 
 func (noGroups) GroupParent() (keycloak.GroupID, error) { return keycloak.GroupID{}, ErrNoGroups }
 
-// LeftGroup: no group is told from the others, see presentGroups.
-func (noGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+// DepartedGroup: no group is told from the others, see presentGroups.
+func (noGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

@@ -178,7 +178,7 @@ func (w organizationGroups) ProveGroup(ctx context.Context, id keycloak.GroupID)
 
 func (w organizationGroups) GroupParent() (keycloak.GroupID, error) { return w.id.TopLevel(), nil }
 
-// LeftGroup: no group is told from the others, see presentGroups.
-func (organizationGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+// DepartedGroup: no group is told from the others, see presentGroups.
+func (organizationGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

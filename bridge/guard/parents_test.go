@@ -162,7 +162,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			n := apptest.NewNeighbours(t, start(t), nil)
 			parent := n.Parents["one"]
 			n.Rename(t, parent, "was-one")
-			n.Look(t)
+			n.Check(t)
 			below := func(id string) {
 				t.Helper()
 				parsed, _ := keycloak.ParseGroupID(id)
@@ -175,7 +175,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 				t.Errorf("the log warns of %q", got)
 			}
 			impostor := n.MakeGroup(t, "one", n.Parents["scim"])
-			n.App.Watcher.Look(t.Context())
+			n.App.Watcher.Check(t.Context())
 			want := fmt.Sprintf(`the group "/scim/one" of the mapping is another group now, %s: the one that it was, %s, is called "/scim/was-one" now`, impostor, parent)
 			if got := n.App.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
@@ -184,18 +184,18 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			if err := n.Admin.DeleteGroup(t.Context(), parent); err != nil {
 				t.Fatal(err)
 			}
-			n.App.Watcher.Look(t.Context())
+			n.App.Watcher.Check(t.Context())
 			n.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Groups", `{"displayName":"Lost"}`)
 			if list, err := n.Admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) > 0 {
 				t.Errorf("below the group in the parent's place are %v, %v", list, err)
 			}
 			a := apptest.NewTestApp(t, n.Config) // a start is no change of the configuration
-			a.Watcher.Look(t.Context())
+			a.Watcher.Check(t.Context())
 			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is another group now") {
 				t.Errorf("after a start the look finds %q", got)
 			}
 			n.Remap(t, "parent: id:"+impostor.String())
-			n.Look(t)
+			n.Check(t)
 			n.Create(t, "/Groups", `{"displayName":"Meant"}`)
 			if list, err := n.Admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) != 1 {
 				t.Errorf("below the group that is meant now are %v, %v", list, err)
@@ -245,7 +245,7 @@ func TestSecurity_43_AMappingThatIsAppliedIsKnownToAll(t *testing.T) {
 					t.Fatal(problems)
 				}
 				apptest.ProposeMapping(n.App.Watcher, key, m)
-				if !n.App.Watcher.Look(t.Context()) || n.App.Watcher.Tenants.ByPath(key).Mapping != m {
+				if !n.App.Watcher.Check(t.Context()) || n.App.Watcher.Tenants.ByPath(key).Mapping != m {
 					t.Fatalf("%s has not the new mapping", key)
 				}
 				for method, body := range map[string]string{http.MethodGet: "", http.MethodPatch: apptest.PatchBody(`{"op":"replace","path":"displayName","value":"mine"}`), http.MethodDelete: ""} {
@@ -274,7 +274,7 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 				}
 			}
 			n.Remap(t, "parent: /scim")
-			n.Look(t)
+			n.Check(t)
 			apptest.WantNames(t, "the groups below /scim", n.Names(t, "/Groups"), "one")
 			if list, err := n.Find(t.Context(), "/Groups", "", "displayName"); err != nil || len(list) != 1 {
 				t.Errorf("sorted they are %v, %v", list, err)

@@ -145,8 +145,8 @@ func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyclo
 	return each(list, w.shown), err
 }
 
-func (w shownGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
-	g, ok, err := w.groups.LeftGroup(ctx, name)
+func (w shownGroups) DepartedGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
+	g, ok, err := w.groups.DepartedGroup(ctx, name)
 	return w.shown(g), ok, err
 }
 
@@ -246,7 +246,7 @@ func live(step plan.Step) bool {
 // group or a holder of a role, is found by the next one: to ask costs a call for each policy.
 //
 // early is a look at an account that was begun before; nil for none.
-func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan, early *Look) error {
+func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan, early *RightsRead) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
 		id, group := plan.Target(step)

@@ -272,7 +272,7 @@ func (w realmGroups) GroupParent() (keycloak.GroupID, error) {
 	return w.parent, nil
 }
 
-// LeftGroup: no group is told from the others, see presentGroups.
-func (realmGroups) LeftGroup(context.Context, string) (keycloak.Group, bool, error) {
+// DepartedGroup: no group is told from the others, see presentGroups.
+func (realmGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

@@ -174,7 +174,7 @@ func TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization(t *testing.T) 
 			if got := b.RolesOf(t, jane); got != "" {
 				t.Errorf("the roles are %q", got)
 			}
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if problem := b.App.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users`) {
 				t.Errorf("the next look finds %q", problem)
 			}
@@ -193,7 +193,7 @@ func TestSecurity_15_GroupsOfAnOrganization(t *testing.T) {
 			b := c.Of["acme"]
 			admins := b.MakeGroup(t, "admins", keycloak.GroupID{})
 			b.Grant(t, admins, b.KnownRole(t, apptest.ManagementRole("view-users")))
-			b.Look(t)
+			b.Check(t)
 			own := b.Create(t, "/Users", `{"userName":"own"}`)
 			for _, displayName := range []string{"admins", "/admins", "admin/../admins"} {
 				id := b.Create(t, "/Groups", fmt.Sprintf(`{"displayName":%q,"members":[{"value":%q}]}`, displayName, own))

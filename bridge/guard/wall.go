@@ -49,8 +49,8 @@ type groups interface {
 	Listed(g keycloak.Group) bool
 	// HasSubGroups reports whether there are groups below a group that was read.
 	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
-	// LeftGroup finds the group of a name that left the tenant; ok is false when there is none.
-	LeftGroup(ctx context.Context, name string) (g keycloak.Group, ok bool, err error)
+	// DepartedGroup finds the group of a name that left the tenant; ok is false when there is none.
+	DepartedGroup(ctx context.Context, name string) (g keycloak.Group, ok bool, err error)
 	// GroupsOf reads the groups of which a user is a direct member.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
 	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name: the
@@ -80,7 +80,7 @@ type Wall struct {
 func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	users, groups := reach(t, f, c)
 	if !t.Policy.Deletes() {
-		groups = presentGroups{groups, t.Party}
+		groups = presentGroups{groups, t.Owner}
 	}
 	return Wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected, c}}
 }
@@ -93,7 +93,7 @@ func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (users, group
 	case !o.IsZero():
 		users = organizationUsers{p, o}
 	case t.Policy.OwnedOnly:
-		users = realmUsers{p, t.Party.Key}
+		users = realmUsers{p, t.Owner.Key}
 	}
 	switch f.GroupPlace(t) {
 	case tenant.InTheOrganization:

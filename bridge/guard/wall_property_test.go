@@ -248,7 +248,7 @@ func (w *wallWorld) start() {
 	w.App = apptest.NewTestApp(w.t, w.Config)
 	w.Client = apptest.ServeHandler(w.t, apptest.NewListener(), w.App.Handler, w.Bridge)
 	root := strings.TrimSuffix(w.Base, "/realms/"+w.Realm+"/scim/v2")
-	w.App.Watcher.Look(w.t.Context())
+	w.App.Watcher.Check(w.t.Context())
 	for _, of := range w.tenants {
 		path := of.key
 		if !of.organization.IsZero() {
@@ -421,7 +421,7 @@ func (w *wallWorld) look() {
 			w.lastKept[higher] = true
 		}
 	}
-	w.App.Watcher.Look(w.t.Context())
+	w.App.Watcher.Check(w.t.Context())
 }
 
 // wallPermit is a permission to manage users, and what its policy names.

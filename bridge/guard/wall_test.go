@@ -311,11 +311,11 @@ func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
 			if _, got.Proves, err = wall.ProveGroup(t.Context(), try(wall.GroupID(absentID)).must(t)); got.Proves != (keycloak.KindOf(err) == keycloak.NotFound) {
 				t.Errorf("ProveGroup of an absent one = %t, %v", got.Proves, err)
 			}
-			g, left, err := wall.LeftGroup(t.Context(), departed)
+			g, left, err := wall.DepartedGroup(t.Context(), departed)
 			if got.Left = left; err != nil || left && g.ID != w.groups[departed] {
-				t.Errorf("LeftGroup = %+v, %v", g, err)
+				t.Errorf("DepartedGroup = %+v, %v", g, err)
 			}
-			if _, other, err := wall.LeftGroup(t.Context(), top); other || err != nil {
+			if _, other, err := wall.DepartedGroup(t.Context(), top); other || err != nil {
 				t.Errorf("a group that stayed has left: %v", err)
 			}
 			for _, label := range k.groups {

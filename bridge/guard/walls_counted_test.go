@@ -39,7 +39,7 @@ func TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs(t *testing.T) {
 	account("unverified", "unverified@acme.test", false)
 	account("without-address", "", false)
 	c.Realm.Grant(t, account("boss", "boss@acme.test", true), c.Realm.KnownRole(t, apptest.ManagementRole("realm-admin")))
-	c.Realm.Look(t)
+	c.Realm.Check(t)
 	conflict := func(b apptest.Bridge, body string) []string {
 		t.Helper()
 		fake.ResetCalls()
@@ -80,9 +80,9 @@ func TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs(t *testing.T) {
 	c := apptest.NewCustomers(t, fake.Server(), nil)
 	boss := c.Realm.MakeAccount(t, "boss", true)
 	c.Realm.Grant(t, boss, c.Realm.KnownRole(t, apptest.ManagementRole("realm-admin")))
-	c.Realm.Look(t)
+	c.Realm.Check(t)
 	for _, b := range c.Of {
-		b.App.Watcher.Look(t.Context())
+		b.App.Watcher.Check(t.Context())
 	}
 	foreign := c.Of["globex"].Create(t, "/Users", `{"userName":"gus@globex.test"}`)
 	acme := c.Of["acme"]

@@ -156,7 +156,7 @@ func TestSecurity_46_AServiceAccountIsNobody(t *testing.T) {
 				}
 			}
 			join(early)
-			c.Realm.Look(t)
+			c.Realm.Check(t)
 			late := robot(t, c.Realm, "Late")
 			join(late)
 			var names []string
@@ -260,7 +260,7 @@ func TestSecurity_46_AnImportedServiceAccount(t *testing.T) {
 	b := apptest.NewBridgeOn(t, server, nil)
 	apptest.AdminSend(t, server, http.MethodPost, "/admin/realms/"+b.Realm+"/partialImport", `{"ifResourceExists":"FAIL","clients":[{"clientId":"Old","publicClient":false,"serviceAccountsEnabled":false}],
 		"users":[{"username":"service-account-old","enabled":true,"serviceAccountClientId":"Old","createdTimestamp":1000000000000}]}`)
-	b.Look(t)
+	b.Check(t)
 	found, err := b.Admin.Users(t.Context(), keycloak.UserQuery{Username: "service-account-old"})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("Users() = %v, %v", found, err)
@@ -280,7 +280,7 @@ func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
 			t.Parallel()
 			b := apptest.NewBridgeOn(t, start(t), nil, "--change-feed")
 			early := robot(t, b, "early")
-			b.Look(t)
+			b.Check(t)
 			jane, john := b.Create(t, "/Users", `{"userName":"jane"}`), b.Create(t, "/Users", `{"userName":"john"}`)
 			renameUser(t, b, john, "service-account-x b")
 			group := b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
@@ -643,7 +643,7 @@ func TestSecurity_43_AnIdInOtherLettersIsNobodys(t *testing.T) {
 	if err := admin.AddMember(t.Context(), root, ownID); err != nil {
 		t.Fatal(err)
 	}
-	b.Look(t)
+	b.Check(t)
 	for _, spelled := range []func(string) string{strings.ToUpper, func(id string) string { return url.PathEscape(strings.Replace(id, "4", "４", 1)) }} {
 		for _, group := range []string{admins.String(), own} {
 			for method, body := range map[string]string{

@@ -203,7 +203,7 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	both.Realms = map[string]config.Realm{one.Realm.Realm: one.Realm.Config.Realms[one.Realm.Realm], two.Realm.Realm: two.Realm.Config.Realms[two.Realm.Realm]}
 	both.Server.PublicURL = config.URL("http://" + listener.Listener.Addr().String())
 	a := apptest.NewTestApp(t, both)
-	a.Watcher.Look(t.Context())
+	a.Watcher.Check(t.Context())
 	apptest.ServeHandler(t, listener, a.Handler, one.Realm)
 	root := apptest.Bridge{Client: &client.Client{Base: string(both.Server.PublicURL) + "/realms/x"}}
 	first, second := root.At(one.Realm.Realm+"/organizations/acme"), root.At(two.Realm.Realm+"/organizations/acme")

@@ -235,50 +235,50 @@ func (w *world) kinds() map[string]kind {
 	leaves := tenant.Policy{Policies: config.Policies{OnDelete: config.OnDeleteLeave}}
 	return map[string]kind{
 		"a realm": {
-			&tenant.Tenant{Path: "one", Mapping: m, Party: mapping.Party{Key: "one"}}, w.fitness(), people, realmGroups, topGroups, inTop,
+			&tenant.Tenant{Path: "one", Mapping: m, Owner: mapping.Owner{Key: "one"}}, w.fitness(), people, realmGroups, topGroups, inTop,
 		},
 		"a realm, what it owns": {
-			&tenant.Tenant{Path: "one", Mapping: m, Party: mapping.Party{Key: "one", Shared: true}, Policy: tenant.Policy{OwnedOnly: true}}, w.fitness(),
+			&tenant.Tenant{Path: "one", Mapping: m, Owner: mapping.Owner{Key: "one", Shared: true}, Policy: tenant.Policy{OwnedOnly: true}}, w.fitness(),
 			[]string{owned},
 			realmGroups, topGroups,
 			map[string][]string{top: {owned}, inScim: {owned}},
 		},
 		"a realm, below a parent": {
-			&tenant.Tenant{Path: "three", Mapping: &below, Party: mapping.Party{Key: "three"}}, w.fitness(), people, []string{inScim}, []string{inScim}, map[string][]string{inScim: {others, owned}},
+			&tenant.Tenant{Path: "three", Mapping: &below, Owner: mapping.Owner{Key: "three"}}, w.fitness(), people, []string{inScim}, []string{inScim}, map[string][]string{inScim: {others, owned}},
 		},
 		"a realm, beside another tenant": {
-			&tenant.Tenant{Path: "one", Mapping: m, Party: mapping.Party{Key: "one", Shared: true}}, w.besides(w.fitness()),
+			&tenant.Tenant{Path: "one", Mapping: m, Owner: mapping.Owner{Key: "one", Shared: true}}, w.besides(w.fitness()),
 			people,
 			[]string{top, scimRoot, locked, departed},
 			[]string{top, scimRoot, locked, departed},
 			map[string][]string{top: {admin, free, member, owned}},
 		},
 		"a realm whose groups leave": {
-			&tenant.Tenant{Path: "one", Mapping: m, Party: mapping.Party{Key: "one"}, Policy: leaves}, w.fitness(),
+			&tenant.Tenant{Path: "one", Mapping: m, Owner: mapping.Owner{Key: "one"}, Policy: leaves}, w.fitness(),
 			people,
 			[]string{top, nested, scimRoot, inScim, deepScim, twoRoot, inTwo, locked},
 			[]string{top, scimRoot, twoRoot, locked},
 			inTop,
 		},
 		"a realm whose parent is not known": {
-			&tenant.Tenant{Path: "three", Mapping: &below, Party: mapping.Party{Key: "three"}}, tenant.Fitness{Protected: w.fitness().Protected}, people, nil, nil, nil,
+			&tenant.Tenant{Path: "three", Mapping: &below, Owner: mapping.Owner{Key: "three"}}, tenant.Fitness{Protected: w.fitness().Protected}, people, nil, nil, nil,
 		},
 		"an organization": {
-			&tenant.Tenant{Path: acmePath, Mapping: m, Party: mapping.Party{Key: "acme", Organization: true}, Organization: acme}, withGroups,
+			&tenant.Tenant{Path: acmePath, Mapping: m, Owner: mapping.Owner{Key: "acme", Organization: true}, Organization: acme}, withGroups,
 			members,
 			[]string{guild},
 			[]string{guild},
 			map[string][]string{guild: {member, memberBy}},
 		},
 		"an organization, groups of the realm": {
-			&tenant.Tenant{Path: acmePath, Mapping: &below, Party: mapping.Party{Key: "acme", Organization: true}, Organization: acme}, w.fitness(),
+			&tenant.Tenant{Path: acmePath, Mapping: &below, Owner: mapping.Owner{Key: "acme", Organization: true}, Organization: acme}, w.fitness(),
 			members,
 			[]string{inScim},
 			[]string{inScim},
 			map[string][]string{inScim: {}},
 		},
 		"an organization without groups": {
-			&tenant.Tenant{Path: acmePath, Mapping: m, Party: mapping.Party{Key: "acme", Organization: true}, Organization: acme}, w.fitness(), members, nil, nil, nil,
+			&tenant.Tenant{Path: acmePath, Mapping: m, Owner: mapping.Owner{Key: "acme", Organization: true}, Organization: acme}, w.fitness(), members, nil, nil, nil,
 		},
 	}
 }

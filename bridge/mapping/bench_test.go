@@ -44,16 +44,16 @@ func BenchmarkMapping(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := m.UserState(party(), doc)
+		s, err := m.UserState(owner(), doc)
 		if err != nil {
 			b.Fatal(err)
 		}
-		attributes := s.UserAttributes(party(), nil, stamp())
+		attributes := s.UserAttributes(owner(), nil, stamp())
 		u := keycloak.User{ID: "1", Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName, Enabled: true, Attributes: attributes}
 		b.Run(name+"/write", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := m.UserState(party(), doc); err != nil {
+				if _, err := m.UserState(owner(), doc); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -61,7 +61,7 @@ func BenchmarkMapping(b *testing.B) {
 		b.Run(name+"/read", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := m.UserResource(party(), u); err != nil {
+				if _, err := m.UserResource(owner(), u); err != nil {
 					b.Fatal(err)
 				}
 			}

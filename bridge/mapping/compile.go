@@ -42,7 +42,7 @@ func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, 
 		return nil, problems
 	}
 	m.users.touch()
-	m.guests = kind{rules: m.users.guestRules()}
+	m.foreign = kind{rules: m.users.foreignRules()}
 	m.groups.touch()
 	m.User, m.Group = m.users.published(m.User).Under(p), m.groups.published(m.Group).Under(p)
 	return m, nil

@@ -20,7 +20,7 @@ import (
 // "e" holds the value only where its spelling differs from what is stored. One
 // address needs no entry where it is what is shown without one: {value, primary: true}
 // of an account that a client of the tenant wrote, and {value, type: work, primary: true}
-// of any other (see Party.wrote), as identity providers look for a type. So a value from
+// of any other (see Owner.wrote), as identity providers look for a type. So a value from
 // the console is never stored because it was read and sent back.
 
 const (

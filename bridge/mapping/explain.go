@@ -25,8 +25,8 @@ const (
 
 // ExplainUser says what becomes of a document of a User, attribute by attribute. isNew says
 // that the user is created. What cannot be stored is the error of UserState.
-func (m *Mapping) ExplainUser(p Party, doc scim.Document, isNew bool) ([]Explained, error) {
-	s, err := m.UserState(p, doc)
+func (m *Mapping) ExplainUser(o Owner, doc scim.Document, isNew bool) ([]Explained, error) {
+	s, err := m.UserState(o, doc)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func FuzzRemainder(f *testing.F) {
 	f.Add("realm|1|1/0||", "realm|1|0/-1|e3b0c44298fc1c14|")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		u := keycloak.User{ID: "1", Username: "jane", Attributes: map[string][]string{mapping.AttrRemainder: {one, two}}}
-		if r, err := mapping.Default(scim.Tolerant).UserResource(party(), u); err == nil && r.Document.String("userName") == "" {
+		if r, err := mapping.Default(scim.Tolerant).UserResource(owner(), u); err == nil && r.Document.String("userName") == "" {
 			t.Error("a user without a name")
 		}
 	})
@@ -52,7 +52,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := m.UserState(party(), doc); err == nil && s.Username == "" {
+		if s, err := m.UserState(owner(), doc); err == nil && s.Username == "" {
 			t.Error("the user name is gone")
 		}
 	})

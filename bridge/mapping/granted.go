@@ -21,19 +21,19 @@ import (
 const maxRecorded = 128
 
 // record is the value for a role.
-func (p Party) record(name keycloak.RoleName) string {
+func (o Owner) record(name keycloak.RoleName) string {
 	text := name.String()
 	if length(text) > maxRecorded {
 		sum := sha256.Sum256([]byte(text))
 		text = "#" + hex.EncodeToString(sum[:16])
 	}
-	return p.Key + "|" + text
+	return o.Key + "|" + text
 }
 
 // granted reports whether the bridge granted one of some roles.
-func (p Party) granted(attributes map[string][]string, names []keycloak.RoleName) bool {
+func (o Owner) granted(attributes map[string][]string, names []keycloak.RoleName) bool {
 	recorded := attributes[AttrRoles]
-	return len(recorded) > 0 && slices.ContainsFunc(names, func(n keycloak.RoleName) bool { return slices.Contains(recorded, p.record(n)) })
+	return len(recorded) > 0 && slices.ContainsFunc(names, func(n keycloak.RoleName) bool { return slices.Contains(recorded, o.record(n)) })
 }
 
 // RoleChange is what becomes of the roles of a user or group.
@@ -45,12 +45,12 @@ type RoleChange struct {
 }
 
 // Change is what is left to do for one that has some roles and attributes.
-func (r Roles) Change(p Party, has []keycloak.RoleName, attributes map[string][]string) RoleChange {
+func (r Roles) Change(o Owner, has []keycloak.RoleName, attributes map[string][]string) RoleChange {
 	recorded := attributes[AttrRoles]
 	var out RoleChange
 	ours := map[string]bool{}
 	for _, name := range r.Listed {
-		record := p.record(name)
+		record := o.record(name)
 		ours[record] = true
 		wanted, held, granted := slices.Contains(r.Wanted, name), slices.Contains(has, name), slices.Contains(recorded, record)
 		switch {

@@ -42,9 +42,9 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 		return GroupState{}, scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId of a group can have at most %d characters", maxGroupValue)
 	}
 	s := GroupState{Name: name, Roles: m.rolesOfGroup(name), Attributes: map[string][]string{
-		m.groups.externalID: takeText(rest, scim.AttrExternalID),
+		m.groups.externalID: extractText(rest, scim.AttrExternalID),
 	}}
-	taken, err := m.groups.take(rest)
+	taken, err := m.groups.extract(rest)
 	if err != nil {
 		return GroupState{}, err
 	}
@@ -67,8 +67,8 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 		return scim.Resource{}, err
 	}
 	doc[scim.AttrDisplayName] = g.Name
-	giveText(doc, scim.AttrExternalID, g.Attributes[m.groups.externalID])
-	if err := m.groups.give(doc, g.ID, func(r *rule) []string { return g.Attributes[r.target] }); err != nil {
+	renderText(doc, scim.AttrExternalID, g.Attributes[m.groups.externalID])
+	if err := m.groups.render(doc, g.ID, func(r *rule) []string { return g.Attributes[r.target] }); err != nil {
 		return scim.Resource{}, err
 	}
 	created := latest(time.Time{}, g.Attributes[AttrCreated])
@@ -82,13 +82,13 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 // PUT; stamp is the time of the change.
 func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
-	setOrDelete(out, AttrRemainder, append(Party{Key: tenantKey}.foreign(current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
+	setOrDelete(out, AttrRemainder, append(Owner{Key: tenantKey}.foreign(current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	if current == nil {
 		out[AttrCreated] = out[AttrModified]
 	}
 	if current == nil || s.owned {
-		out[AttrOwner] = Party{Key: tenantKey}.owners(current, s.adopted)
+		out[AttrOwner] = Owner{Key: tenantKey}.owners(current, s.adopted)
 	}
 	return out
 }

@@ -63,15 +63,15 @@ func TestRulesAreLinear(t *testing.T) {
 				doc := of(n)
 				doc["userName"] = "u"
 				return func() {
-					s, err := m.UserState(party(), doc)
+					s, err := m.UserState(owner(), doc)
 					if err != nil {
 						if strings.Contains(err.Error(), string(scim.CodeTooLong)) {
 							return // when all was done
 						}
 						t.Fatal(err)
 					}
-					u := keycloak.User{ID: "1", Username: "u", Attributes: s.UserAttributes(party(), nil, stamp())}
-					if _, err := m.UserResource(party(), u); err != nil {
+					u := keycloak.User{ID: "1", Username: "u", Attributes: s.UserAttributes(owner(), nil, stamp())}
+					if _, err := m.UserResource(owner(), u); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -109,7 +109,7 @@ func TestATextIsSplitIntoNoMoreValuesThanAClientMaySend(t *testing.T) {
 				break
 			}
 		}
-		_, err := m.UserState(party(), scim.Document{"userName": "u", "urn:acme:hr": map[string]any{"tags": text}})
+		_, err := m.UserState(owner(), scim.Document{"userName": "u", "urn:acme:hr": map[string]any{"tags": text}})
 		if (err == nil) != want {
 			t.Errorf("%d parts: %v", n, err)
 		}
@@ -126,7 +126,7 @@ func TestARefusalNamesSomeAttributes(t *testing.T) {
 	for i := range 1000 {
 		doc[fmt.Sprintf("a%06d", i)] = "x"
 	}
-	_, err := several(t, "refuse").UserState(party(), doc)
+	_, err := several(t, "refuse").UserState(owner(), doc)
 	if err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "a000019 and others") {
 		t.Errorf("it is refused with %.2000v", err)
 	}
@@ -152,7 +152,7 @@ users: { attributes: { displayName: { value: 'resource.title.replace("a", resour
 		"many of many":       {scim.Document{"title": "a", "nickName": strings.Repeat("x", 8000), "emails": objects(values(900, "#@acme.test"), "value")}, "cannot be computed"},
 	} {
 		c.doc["userName"] = "u"
-		_, err := m.UserState(party(), c.doc)
+		_, err := m.UserState(owner(), c.doc)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

@@ -11,7 +11,7 @@ import (
 // TestShownExternalIDs: keyed is whom the key of the value that is shown finds.
 func TestShownExternalIDs(t *testing.T) {
 	t.Parallel()
-	m, realm := mapping.Default(scim.Tolerant), mapping.Party{Key: "realm"}
+	m, realm := mapping.Default(scim.Tolerant), mapping.Owner{Key: "realm"}
 	key := func(of, value string) string {
 		out, ok := mapping.LookupKey(of, value)
 		if !ok {
@@ -20,7 +20,7 @@ func TestShownExternalIDs(t *testing.T) {
 		return out
 	}
 	for what, c := range map[string]struct {
-		party mapping.Party
+		owner mapping.Owner
 		value string
 		keys  []string
 		id    string
@@ -33,14 +33,14 @@ func TestShownExternalIDs(t *testing.T) {
 		"changed in Keycloak":               {realm, "B", []string{key("realm", "A")}, "B", false},
 		"in another case":                   {realm, "a", []string{key("realm", "A")}, "a", false},
 		"with the key of another tenant":    {realm, "A", []string{key("other", "A")}, "A", false},
-		"the realm's, of an organization":   {mapping.Party{Key: "o", Organization: true}, "A", nil, "", true},
-		"of an account of another's tenant": {mapping.Party{Key: "two", Shared: true}, "A", nil, "", true},
+		"the realm's, of an organization":   {mapping.Owner{Key: "o", Organization: true}, "A", nil, "", true},
+		"of an account of another's tenant": {mapping.Owner{Key: "two", Shared: true}, "A", nil, "", true},
 	} {
 		u := keycloak.User{Username: "jane", Attributes: map[string][]string{mapping.AttrKey: c.keys, mapping.AttrOwner: {"realm"}}}
 		if c.value != "" {
 			u.Attributes[mapping.AttrExternalID] = []string{c.value}
 		}
-		if id, keyed := m.ShownExternalID(c.party, u); id != c.id || keyed != c.keyed {
+		if id, keyed := m.ShownExternalID(c.owner, u); id != c.id || keyed != c.keyed {
 			t.Errorf("%s: %q, keyed %t; want %q, %t", what, id, keyed, c.id, c.keyed)
 		}
 	}

@@ -94,10 +94,10 @@ func (k kind) derive(doc scim.Document) error {
 }
 
 // take runs the rules that write. What they leave in the rest has no other place.
-func (k kind) take(rest scim.Document) ([]taken, error) {
+func (k kind) extract(rest scim.Document) ([]taken, error) {
 	out := make([]taken, 0, len(k.rules))
 	for _, r := range k.rules {
-		values, err := r.take(rest)
+		values, err := r.extract(rest)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func compact(rest scim.Document, all []taken) {
 			if !other.rule.sameList(t.rule) {
 				continue
 			}
-			if errors.Join(other.rule.give(with, other.values), other.rule.give(without, other.values)) != nil {
+			if errors.Join(other.rule.render(with, other.values), other.rule.render(without, other.values)) != nil {
 				return
 			}
 		}
@@ -171,9 +171,9 @@ func (k kind) rest(tenantKey, id string, stored []string) (scim.Document, error)
 
 // give runs the rules backwards and removes what marks are left. A value in Keycloak
 // that its attribute cannot have is a *DamagedError; id is the resource's.
-func (k kind) give(doc scim.Document, id string, held func(*rule) []string) error {
+func (k kind) render(doc scim.Document, id string, held func(*rule) []string) error {
 	for _, r := range k.rules {
-		if err := r.give(doc, held(r)); err != nil {
+		if err := r.render(doc, held(r)); err != nil {
 			return &DamagedError{ID: id, Attribute: r.target}
 		}
 	}

@@ -26,7 +26,7 @@ type Mapping struct {
 	GroupParent string
 
 	users  kind
-	guests kind // users whose accounts are not the tenant's own
+	foreign kind // users whose accounts are not the tenant's own
 	groups kind
 
 	userRoles   []roleRule

@@ -19,7 +19,7 @@ import (
 
 const key = "realm"
 
-func party() mapping.Party { return mapping.Party{Key: key} }
+func owner() mapping.Owner { return mapping.Owner{Key: key} }
 
 func stamp() time.Time { return time.Date(2026, 1, 31, 8, 30, 0, 0, time.UTC) }
 
@@ -44,11 +44,11 @@ func stored(tb testing.TB, doc scim.Document) keycloak.User {
 
 func storedBy(tb testing.TB, m *mapping.Mapping, doc scim.Document) keycloak.User {
 	tb.Helper()
-	s, err := m.UserState(party(), doc)
+	s, err := m.UserState(owner(), doc)
 	if err != nil {
 		tb.Fatalf("UserState(%v): %v", doc, err)
 	}
-	attributes := s.UserAttributes(party(), nil, stamp())
+	attributes := s.UserAttributes(owner(), nil, stamp())
 	for name, values := range attributes {
 		values = slices.Clone(values)
 		slices.Reverse(values)
@@ -72,7 +72,7 @@ func read(tb testing.TB, u keycloak.User) scim.Document {
 
 func readBy(tb testing.TB, m *mapping.Mapping, u keycloak.User) scim.Document {
 	tb.Helper()
-	r, err := m.UserResource(party(), u)
+	r, err := m.UserResource(owner(), u)
 	if err != nil {
 		tb.Fatalf("UserResource: %v", err)
 	}
@@ -183,7 +183,7 @@ func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
 		t.Fatal(err)
 	}
 	sent := doc.Clone()
-	_, err = m.UserState(party(), doc)
+	_, err = m.UserState(owner(), doc)
 	if diff := cmp.Diff(sent, doc); diff != "" {
 		t.Fatalf("the mapping changed the document that it maps (-before +after):\n%s", diff)
 	}
@@ -198,8 +198,8 @@ func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
 		data, err := scim.Encode(object)
 		t.Fatalf("%s (%v) came back differently (-sent +got):\n%s", data, err, diff)
 	}
-	s, err := m.UserState(party(), readBy(t, m, u))
-	if err != nil || !s.AttributesEqual(party(), u.Attributes) {
+	s, err := m.UserState(owner(), readBy(t, m, u))
+	if err != nil || !s.AttributesEqual(owner(), u.Attributes) {
 		t.Fatalf("what was just stored counts as changed: %v", err)
 	}
 	return true
@@ -320,7 +320,7 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 	} {
 		u := keycloak.User{ID: "1", Username: "j", Attributes: map[string][]string{mapping.AttrRemainder: values}}
 		var damaged *mapping.DamagedError
-		if _, err := mapping.Default(scim.Tolerant).UserResource(party(), u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder || damaged.ID != "1" {
+		if _, err := mapping.Default(scim.Tolerant).UserResource(owner(), u); !errors.As(err, &damaged) || damaged.Attribute != mapping.AttrRemainder || damaged.ID != "1" {
 			t.Errorf("%s: error = %v, want a DamagedError that names the user and the attribute", name, err)
 		}
 	}
@@ -330,11 +330,11 @@ func TestTheNewestCompleteRemainderCounts(t *testing.T) {
 	t.Parallel()
 	m := mapping.Default(scim.Tolerant)
 	write := func(title string, at time.Time) []string {
-		s, err := m.UserState(party(), newDocument(t, `{"userName":"j","title":"`+title+`"}`))
+		s, err := m.UserState(owner(), newDocument(t, `{"userName":"j","title":"`+title+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := s.UserAttributes(party(), nil, at)
+		a := s.UserAttributes(owner(), nil, at)
 		return a[mapping.AttrRemainder]
 	}
 	old, newer := write("old", stamp()), write("new", stamp().Add(time.Second))
@@ -343,11 +343,11 @@ func TestTheNewestCompleteRemainderCounts(t *testing.T) {
 	if got := read(t, u).String("title"); got != "new" {
 		t.Errorf("title = %q, want the newest", got)
 	}
-	s, err := m.UserState(party(), newDocument(t, `{"userName":"j"}`))
+	s, err := m.UserState(owner(), newDocument(t, `{"userName":"j"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	after := s.UserAttributes(party(), u.Attributes, stamp())
+	after := s.UserAttributes(owner(), u.Attributes, stamp())
 	if !slices.Equal(after[mapping.AttrRemainder], []string{"other|1|1/1|x|{}"}) {
 		t.Errorf("remainder after clearing = %q, want the other tenant's piece alone", after[mapping.AttrRemainder])
 	}
@@ -355,11 +355,11 @@ func TestTheNewestCompleteRemainderCounts(t *testing.T) {
 
 func TestAUserKeepsForeignAttributes(t *testing.T) {
 	t.Parallel()
-	s, err := mapping.Default(scim.Tolerant).UserState(party(), newDocument(t, `{"userName":"j","displayName":"d"}`))
+	s, err := mapping.Default(scim.Tolerant).UserState(owner(), newDocument(t, `{"userName":"j","displayName":"d"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.UserAttributes(party(), map[string][]string{"dept": {"A"}, "disabledReason": {"x"}, mapping.AttrExternalID: {"old"}}, stamp())
+	got := s.UserAttributes(owner(), map[string][]string{"dept": {"A"}, "disabledReason": {"x"}, mapping.AttrExternalID: {"old"}}, stamp())
 	if got["dept"][0] != "A" || got["disabledReason"] != nil || got[mapping.AttrExternalID] != nil {
 		t.Errorf("attributes = %v, want dept kept, disabledReason and the cleared externalId gone", got)
 	}
@@ -367,7 +367,7 @@ func TestAUserKeepsForeignAttributes(t *testing.T) {
 
 func TestTooMuchIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	_, err := mapping.Default(scim.Tolerant).UserState(party(), newDocument(t, `{"userName":"j","title":"`+strings.Repeat("x", 70_000)+`"}`))
+	_, err := mapping.Default(scim.Tolerant).UserState(owner(), newDocument(t, `{"userName":"j","title":"`+strings.Repeat("x", 70_000)+`"}`))
 	var e *scim.Error
 	if !errors.As(err, &e) || e.Status != 400 || !strings.Contains(e.Detail, "title") {
 		t.Errorf("UserState(70 kB) = %v, want a 400 that names title", err)

@@ -35,8 +35,8 @@ func (m *Mapping) Roles() []keycloak.RoleName { return m.listedRoles }
 
 // ManagesUserRoles reports whether a user with some attributes may gain or lose a role: by a rule,
 // because the file owns roles, or because the bridge granted the user one.
-func (m *Mapping) ManagesUserRoles(p Party, attributes map[string][]string) bool {
-	return m.grantsUserRoles() || p.granted(attributes, m.listedRoles)
+func (m *Mapping) ManagesUserRoles(o Owner, attributes map[string][]string) bool {
+	return m.grantsUserRoles() || o.granted(attributes, m.listedRoles)
 }
 
 // grantsUserRoles reports whether that may be so of a user whom the bridge granted none.
@@ -83,21 +83,21 @@ func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 	return roles, nil
 }
 
-// TakenBack say that a user with some attributes, who leaves the party, gets no role and loses those that rules of the
-// party gave; of an account of the party's own also those that the file owns. ok is false where there can be none.
-func (m *Mapping) TakenBack(p Party, attributes map[string][]string, owns bool) (roles Roles, ok bool) {
+// TakenBack say that a user with some attributes, who leaves the tenant, gets no role and loses those that rules of the
+// tenant gave; of an account of the tenant's own also those that the file owns. ok is false where there can be none.
+func (m *Mapping) TakenBack(o Owner, attributes map[string][]string, owns bool) (roles Roles, ok bool) {
 	roles = Roles{Listed: m.listedRoles}
 	if owns {
 		roles.Owned = m.ownedRoles
 	}
-	return roles, len(roles.Owned) > 0 || p.granted(attributes, m.listedRoles)
+	return roles, len(roles.Owned) > 0 || o.granted(attributes, m.listedRoles)
 }
 
-// GrantedRoles are the roles that rules of the party gave to a user with some attributes, as texts.
-func (m *Mapping) GrantedRoles(p Party, attributes map[string][]string) []string {
+// GrantedRoles are the roles that rules of the tenant gave to a user with some attributes, as texts.
+func (m *Mapping) GrantedRoles(o Owner, attributes map[string][]string) []string {
 	var out []string
 	for _, name := range m.listedRoles {
-		if p.granted(attributes, []keycloak.RoleName{name}) {
+		if o.granted(attributes, []keycloak.RoleName{name}) {
 			out = append(out, name.String())
 		}
 	}

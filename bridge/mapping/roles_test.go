@@ -162,7 +162,7 @@ func TestSecurity_16_NobodyBecomesAnAdministrator(t *testing.T) {
 					t.Errorf("%s finds %v, %v, want nothing changed", endpoint, found, err)
 				}
 			}
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if problem := b.App.Watcher.Tenants.All()[0].Fitness().Problem; !strings.Contains(problem, `the role "boss" of the mapping contains the right manage-users of realm-management`) {
 				t.Errorf("the next look finds %q", problem)
 			}
@@ -185,7 +185,7 @@ func TestARoleThatIsMissing(t *testing.T) {
 			if found, err := b.Find(t.Context(), "/Users", `userName eq "jane"`, ""); err != nil || len(found) != 0 {
 				t.Errorf("the user is left behind: %v, %v", found, err)
 			}
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if problem := b.App.Watcher.Tenants.All()[0].Fitness().Problem; problem != `the role "boss" of the mapping does not exist` {
 				t.Errorf("the next look finds %q", problem)
 			}
@@ -224,7 +224,7 @@ func TestARoleThatWasMadeAnew(t *testing.T) {
 			if _, err := b.Send(t, http.MethodPut, "/Users/"+id, clerk); client.StatusOf(err) != http.StatusServiceUnavailable {
 				t.Errorf("a change that revokes the role = %v, want 503", err)
 			}
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if _, err := b.Send(t, http.MethodPut, "/Users/"+id, clerk); err != nil {
 				t.Error(err)
 			}
@@ -309,7 +309,7 @@ func TestALinkToAnUnknownProvider(t *testing.T) {
 				t.Errorf("the look without the right finds %q", problem)
 			}
 			apptest.RunSetup(t, server, b.Realm, "--mapping", apptest.MappingFile(t, apptest.LinkMapping))
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			if problem := b.App.Watcher.Tenants.All()[0].Fitness().Problem; problem != `the identity provider "corp" of the mapping does not exist` {
 				t.Errorf("the look with the right finds %q", problem)
 			}
@@ -428,7 +428,7 @@ func TestSecurity_18_ARuleThatGoes(t *testing.T) {
 				t.Fatal(problems)
 			}
 			apptest.ProposeMapping(b.App.Watcher, b.Realm, m)
-			b.Look(t)
+			b.Check(t)
 			b.Must(t, http.MethodPatch, "/Users/"+jane, apptest.PatchBody(`{"op":"add","path":"nickName","value":"J"}`))
 			b.Must(t, http.MethodPatch, "/Groups/"+group, apptest.PatchBody(`{"op":"replace","path":"displayName","value":"Sales 2"}`))
 			if users, groups := b.RolesOf(t, jane), b.RolesOfGroup(t, group); users != "employee" || groups != "" {

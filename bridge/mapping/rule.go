@@ -57,7 +57,7 @@ func (r *rule) readOnly() bool { return r.leaf.Mutability == scim.ReadOnly && !r
 
 // take moves the values out of the rest of a document. What Keycloak cannot hold is a
 // *scim.Error with InvalidValue that names the attribute.
-func (r *rule) take(rest scim.Document) ([]string, error) {
+func (r *rule) extract(rest scim.Document) ([]string, error) {
 	if r.readOnly() {
 		r.at.remove(rest)
 		return nil, nil
@@ -66,15 +66,15 @@ func (r *rule) take(rest scim.Document) ([]string, error) {
 	list, _ := value.([]any)
 	switch {
 	case r.inElements():
-		return r.takeElements(list)
+		return r.extractElements(list)
 	case r.leaf.MultiValued && !r.steps.join():
-		return r.takeList(rest, list)
+		return r.extractList(rest, list)
 	}
-	return r.takeOne(rest, value)
+	return r.extractOne(rest, value)
 }
 
 // takeOne takes what is stored as a whole: a single value, or several joined.
-func (r *rule) takeOne(rest scim.Document, value any) ([]string, error) {
+func (r *rule) extractOne(rest scim.Document, value any) ([]string, error) {
 	texts, err := r.encodeAll(value)
 	if err != nil {
 		return nil, err
@@ -117,11 +117,11 @@ func (r *rule) storable(values []string) (bool, error) {
 
 // takeList takes the values of a multi-valued attribute, and leaves marks unless
 // reading in the order of the values gives the same.
-func (r *rule) takeList(rest scim.Document, elements []any) (values []string, err error) {
+func (r *rule) extractList(rest scim.Document, elements []any) (values []string, err error) {
 	left := make([]any, 0, len(elements))
 	literal, seen := false, texts{}
 	for _, element := range elements {
-		stored, err := r.takeValue(element)
+		stored, err := r.extractValue(element)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (r *rule) takeList(rest scim.Document, elements []any) (values []string, er
 }
 
 // takeValue is the form in which one value is stored, "" when it stays in the rest.
-func (r *rule) takeValue(value any) (string, error) {
+func (r *rule) extractValue(value any) (string, error) {
 	text, err := r.encode(value)
 	if err != nil {
 		return "", err
@@ -161,7 +161,7 @@ func (r *rule) takeValue(value any) (string, error) {
 }
 
 // takeElements takes the values of elements, each marked where it stood.
-func (r *rule) takeElements(elements []any) ([]string, error) {
+func (r *rule) extractElements(elements []any) ([]string, error) {
 	var values []string
 	seen := texts{}
 	for _, element := range elements {
@@ -172,7 +172,7 @@ func (r *rule) takeElements(elements []any) ([]string, error) {
 		if r.filter != nil && len(values) > 0 {
 			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
 		}
-		stored, err := r.takeValue(object[r.leaf.Name])
+		stored, err := r.extractValue(object[r.leaf.Name])
 		if err != nil {
 			return nil, err
 		}
@@ -193,14 +193,14 @@ func (r *rule) selects(element map[string]any) bool {
 
 // give puts what Keycloak holds into a document in place of the marks. A value that
 // somebody changed in Keycloak shows; one that the attribute cannot have is an error.
-func (r *rule) give(doc scim.Document, stored []string) error {
+func (r *rule) render(doc scim.Document, stored []string) error {
 	value := r.at.get(doc)
 	list, _ := value.([]any)
 	switch {
 	case r.inElements():
-		return r.giveElements(doc, list, stored)
+		return r.renderElements(doc, list, stored)
 	case r.leaf.MultiValued && !r.steps.join():
-		return r.giveList(doc, list, stored)
+		return r.renderList(doc, list, stored)
 	}
 	if hashes, marked := marks(value); marked {
 		r.at.remove(doc)
@@ -329,7 +329,7 @@ func inOrder(stored, hashes []string) []string {
 	return append(out, h.left()...)
 }
 
-func (r *rule) giveList(doc scim.Document, entries []any, stored []string) error {
+func (r *rule) renderList(doc scim.Document, entries []any, stored []string) error {
 	if len(entries) == 0 && len(stored) == 0 {
 		return nil
 	}
@@ -386,7 +386,7 @@ func (r *rule) show(text string) (any, error) {
 
 // giveElements fills the marked elements. A single value that was changed takes its
 // mark's place; what no mark speaks of gets an element of its own.
-func (r *rule) giveElements(doc scim.Document, entries []any, stored []string) error {
+func (r *rule) renderElements(doc scim.Document, entries []any, stored []string) error {
 	if len(entries) == 0 && len(stored) == 0 {
 		return nil
 	}

@@ -316,7 +316,7 @@ func TestDefaultGroups(t *testing.T) {
 			}
 			b.MakeGroup(t, "everyone", keycloak.GroupID{})
 			staff := b.MakeGroup(t, "staff", b.MakeGroup(t, "org", keycloak.GroupID{}))
-			if !b.App.Watcher.Look(t.Context()) {
+			if !b.App.Watcher.Check(t.Context()) {
 				t.Fatal("the tenant is not fit with the groups")
 			}
 			jane, err := b.Send(t, http.MethodPost, "/Users?attributes=groups", apptest.CreateJane)
@@ -351,7 +351,7 @@ func TestGroupsBelowAParent(t *testing.T) {
 			b := apptest.NewUnfitBridge(t, server, "version: 1\ngroups: { parent: /scim }\n")
 			parent := b.MakeGroup(t, "scim", keycloak.GroupID{})
 			other := b.MakeGroup(t, "admins", keycloak.GroupID{}).String()
-			if !b.App.Watcher.Look(t.Context()) {
+			if !b.App.Watcher.Check(t.Context()) {
 				t.Fatal("the tenant is not fit with the parent")
 			}
 			jane, err := b.Send(t, http.MethodPost, "/Users", apptest.CreateJane)
@@ -408,7 +408,7 @@ func TestGroupsBelowAParent(t *testing.T) {
 			if err := b.Admin.DeleteGroup(t.Context(), parent); err != nil {
 				t.Fatal(err)
 			}
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 			fitness := b.App.Watcher.Tenants.All()[0].Fitness()
 			if _, err := b.Send(t, http.MethodPost, "/Groups", `{"displayName":"stray"}`); client.StatusOf(err) != http.StatusServiceUnavailable || fitness.Resolved.Groups["/scim"] != parent {
 				t.Errorf("without the parent a create = %v; requests under way have the parent %v, want 503 and the one they began with", err, fitness.Resolved.Groups)

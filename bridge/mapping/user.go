@@ -32,8 +32,8 @@ type UserState struct {
 	unwritten  string // likewise, in an account that no client of the tenant wrote
 	key        string // the look-up key of the externalId; "" for none
 
-	// guest says that the account is not the tenant's own.
-	guest bool
+	// foreign says that the account is not the tenant's own.
+	foreign bool
 	// owned says that the account becomes the tenant's own, adopted that nobody owned it before.
 	owned, adopted bool
 	// making says that what makes it so is not over yet.
@@ -48,9 +48,9 @@ type UserState struct {
 // ownAttributes is about how many attributes a state has beside those of the rules.
 const ownAttributes = 4
 
-// UserState maps a document of a User for an account that is the party's own. What cannot be
+// UserState maps a document of a User for an account that is the tenant's own. What cannot be
 // stored is a *scim.Error that names the attribute.
-func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
+func (m *Mapping) UserState(o Owner, doc scim.Document) (UserState, error) {
 	rest := m.users.copied(doc)
 	s := UserState{Attributes: make(map[string][]string, len(m.users.rules)+ownAttributes), EmailVerified: m.EmailVerified}
 	if m.Password != config.PasswordIgnore {
@@ -61,7 +61,7 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 	if err != nil {
 		return UserState{}, err
 	}
-	if s.Username, err = m.takeUserName(rest); err != nil {
+	if s.Username, err = m.extractUserName(rest); err != nil {
 		return UserState{}, err
 	}
 	if active, ok := rest[scim.AttrActive].(bool); ok {
@@ -72,10 +72,10 @@ func (m *Mapping) UserState(p Party, doc scim.Document) (UserState, error) {
 	emails := splitEmails(sent)
 	s.Email, s.Attributes[AttrEmails] = emails.primary, emails.further
 	delete(rest, scim.AttrEmails)
-	if err := s.takeExternalID(p, m.users.externalID, rest); err != nil {
+	if err := s.extractExternalID(o, m.users.externalID, rest); err != nil {
 		return UserState{}, err
 	}
-	taken, err := m.users.take(rest)
+	taken, err := m.users.extract(rest)
 	if err != nil {
 		return UserState{}, err
 	}
@@ -117,15 +117,15 @@ func (s *UserState) keep(rest scim.Document, sent []any, emails emailState) erro
 }
 
 // textIn is the text of the remainder in an account with some attributes.
-func (s UserState) textIn(p Party, attributes map[string][]string) string {
-	if s.owned || slices.Contains(attributes[AttrOwner], p.Key) {
+func (s UserState) textIn(o Owner, attributes map[string][]string) string {
+	if s.owned || slices.Contains(attributes[AttrOwner], o.Key) {
 		return s.text
 	}
 	return s.unwritten
 }
 
 // takeUserName leaves the spelling in the rest where Keycloak would lose it.
-func (m *Mapping) takeUserName(rest scim.Document) (string, error) {
+func (m *Mapping) extractUserName(rest scim.Document) (string, error) {
 	values, err := m.users.userName.in([]string{rest.String(scim.AttrUserName)})
 	if err != nil {
 		return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s %s", scim.AttrUserName, detail(err))
@@ -148,23 +148,23 @@ const maxKey = maxUserValue
 
 // takeExternalID leaves the externalId in the rest for an organization: another one may have
 // the user too, under another externalId.
-func (s *UserState) takeExternalID(p Party, attribute string, rest scim.Document) error {
+func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Document) error {
 	id := rest.String(scim.AttrExternalID)
-	if !p.Organization {
-		s.Attributes[attribute] = takeText(rest, scim.AttrExternalID)
+	if !o.Organization {
+		s.Attributes[attribute] = extractText(rest, scim.AttrExternalID)
 	}
 	if id == "" {
 		return nil
 	}
 	var ok bool
-	if s.key, ok = LookupKey(p.Key, id); !ok {
-		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(p.Key)-2)
+	if s.key, ok = LookupKey(o.Key, id); !ok {
+		return scim.BadRequest(scim.CodeTooLong, scim.InvalidValue, "externalId is too long: escaped for a URL it may take %d bytes", maxKey-len(o.Key)-2)
 	}
 	return nil
 }
 
 // takeText moves a simple attribute out of the rest when Keycloak can hold it.
-func takeText(rest scim.Document, name string) []string {
+func extractText(rest scim.Document, name string) []string {
 	text := rest.String(name)
 	if !storable(text) {
 		return nil
@@ -181,31 +181,31 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 	}
 }
 
-// UserResource maps a user of Keycloak to a resource, as the party sees it. A remainder that
+// UserResource maps a user of Keycloak to a resource, as the tenant sees it. A remainder that
 // cannot be read whole is a *DamagedError.
-func (m *Mapping) UserResource(p Party, u keycloak.User) (scim.Resource, error) {
-	standing := p.Standing(u)
+func (m *Mapping) UserResource(o Owner, u keycloak.User) (scim.Resource, error) {
+	ownership := o.Ownership(u)
 	k, further, active := m.users, u.Attributes[AttrEmails], Enabled(u)
-	if standing == Guest {
-		k, further = m.guests, nil
+	if ownership == Foreign {
+		k, further = m.foreign, nil
 	}
-	doc, err := k.rest(p.Key, u.ID, u.Attributes[AttrRemainder])
+	doc, err := k.rest(o.Key, u.ID, u.Attributes[AttrRemainder])
 	if err != nil {
 		return scim.Resource{}, err
 	}
 	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
 		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	if p.flags(u) { // a guest has a flag of its own
+	if o.flags(u) { // the tenant keeps a flag of its own
 		active = active && doc[scim.AttrActive] != false
 	}
 	doc[scim.AttrActive] = active
 	entries := doc.Values(scim.AttrEmails)
-	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries, p.wrote(u.Attributes)))
-	if k.externalID != "" && !p.Organization {
-		giveText(doc, scim.AttrExternalID, u.Attributes[k.externalID])
+	putOrDelete(doc, scim.AttrEmails, joinEmails(strings.ToLower(u.Email), further, entries, o.wrote(u.Attributes)))
+	if k.externalID != "" && !o.Organization {
+		renderText(doc, scim.AttrExternalID, u.Attributes[k.externalID])
 	}
-	if err := k.give(doc, u.ID, func(r *rule) []string { return heldByUser(u, r) }); err != nil {
+	if err := k.render(doc, u.ID, func(r *rule) []string { return heldByUser(u, r) }); err != nil {
 		return scim.Resource{}, err
 	}
 	return scim.Resource{
@@ -255,7 +255,7 @@ func heldByUser(u keycloak.User, r *rule) []string {
 	return []string{field}
 }
 
-func giveText(doc scim.Document, name string, values []string) {
+func renderText(doc scim.Document, name string, values []string) {
 	if len(values) > 0 {
 		doc[name] = values[0]
 	}
@@ -276,18 +276,18 @@ func latest(created time.Time, values []string) time.Time {
 // UserAttributes are all attributes of a user for a POST (current is nil) or a PUT:
 // those it has, with the mapped ones as the state says. The owner is who creates it.
 // stamp is the time of the change.
-func (s UserState) UserAttributes(p Party, current map[string][]string, stamp time.Time) map[string][]string {
+func (s UserState) UserAttributes(o Owner, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	delete(out, attrDisabledReason)
 	if current == nil || s.owned {
-		out[AttrOwner] = p.owners(current, s.adopted)
+		out[AttrOwner] = o.owners(current, s.adopted)
 	}
 	if s.making {
-		out[AttrOwner] = append(out[AttrOwner], halfMadeMark+p.Key)
+		out[AttrOwner] = append(out[AttrOwner], unfinishedMark+o.Key)
 	}
-	setOrDelete(out, AttrRemainder, append(p.foreign(current[AttrRemainder]), pieces(p.Key, s.textIn(p, out), stamp, maxUserValue)...))
-	setOrDelete(out, AttrKey, append(p.foreign(current[AttrKey]), s.keys()...))
-	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], p.Key), s.marks(p, current)...))
+	setOrDelete(out, AttrRemainder, append(o.foreign(current[AttrRemainder]), pieces(o.Key, s.textIn(o, out), stamp, maxUserValue)...))
+	setOrDelete(out, AttrKey, append(o.foreign(current[AttrKey]), s.keys()...))
+	setOrDelete(out, AttrGuest, append(without(current[AttrGuest], o.Key), s.marks(o, current)...))
 	out[AttrModified] = []string{stamp.UTC().Format(stampFormat)}
 	return out
 }
@@ -309,7 +309,7 @@ func (s UserState) IsAdopted() bool { return s.adopted }
 
 // Making is the state of an account that becomes the tenant's own by several steps, as long as they
 // go on.
-func (s UserState) Making() UserState {
+func (s UserState) Unfinished() UserState {
 	s.owned, s.making = true, true
 	return s
 }
@@ -330,13 +330,13 @@ func (s UserState) keys() []string {
 	return []string{s.key}
 }
 
-// marks say that the party keeps something of an account that is not its own, or did.
-func (s UserState) marks(p Party, current map[string][]string) []string {
-	keeps := s.key != "" || s.textIn(p, current) != ""
-	if !s.guest || !keeps && !slices.Contains(current[AttrGuest], p.Key) {
+// marks say that the tenant keeps something of an account that is not its own, or did.
+func (s UserState) marks(o Owner, current map[string][]string) []string {
+	keeps := s.key != "" || s.textIn(o, current) != ""
+	if !s.foreign || !keeps && !slices.Contains(current[AttrGuest], o.Key) {
 		return nil
 	}
-	return []string{p.Key}
+	return []string{o.Key}
 }
 
 func without(values []string, gone string) []string {
@@ -344,8 +344,8 @@ func without(values []string, gone string) []string {
 }
 
 // AttributesEqual reports whether a user's attributes hold the state already.
-func (s UserState) AttributesEqual(p Party, current map[string][]string) bool {
-	marked := slices.Contains(current[AttrGuest], p.Key)
-	return !s.owned && marked == (len(s.marks(p, current)) > 0) && sameValues(p.own(current[AttrKey]), s.keys()) &&
-		attributesEqual(p.Key, s.Attributes, s.textIn(p, current), current)
+func (s UserState) AttributesEqual(o Owner, current map[string][]string) bool {
+	marked := slices.Contains(current[AttrGuest], o.Key)
+	return !s.owned && marked == (len(s.marks(o, current)) > 0) && sameValues(o.own(current[AttrKey]), s.keys()) &&
+		attributesEqual(o.Key, s.Attributes, s.textIn(o, current), current)
 }

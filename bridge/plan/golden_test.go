@@ -152,12 +152,12 @@ func document(t *testing.T, rt *scim.ResourceType, text []byte) scim.Document {
 
 func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 	t.Helper()
-	s, err := m.UserState(party(), document(t, m.User, sent))
+	s, err := m.UserState(owner(), document(t, m.User, sent))
 	if err != nil {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, u := plan.ForNewUser(party(), s, plan.Joining{}, nil, now())
+	_, u := plan.ForNewUser(owner(), s, plan.Joining{}, nil, now())
 	u.ID = "u1"
 	u.Attributes = reversed(u.Attributes)
 	fields := map[string]any{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName, "enabled": u.Enabled, "emailVerified": u.EmailVerified}
@@ -176,7 +176,7 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		fields["(link)"] = link
 	}
 	g.held(t, fields, u.Attributes, s.Remainder, s.Dropped)
-	back, err := m.UserResource(party(), u)
+	back, err := m.UserResource(owner(), u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +186,11 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		t.Fatal(err)
 	}
 	steps := func(doc scim.Document) string {
-		s, err := m.UserState(party(), doc)
+		s, err := m.UserState(owner(), doc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, _ := plan.ForUser(party(), id, u, s, now().Add(time.Second))
+		p, _ := plan.ForUser(owner(), id, u, s, now().Add(time.Second))
 		return p.String()
 	}
 	if p := steps(back.Document); p != "" {
@@ -201,7 +201,7 @@ func (g *golden) user(t *testing.T, m *mapping.Mapping, sent []byte) {
 		return
 	}
 	change(t, console, u.Attributes, map[string]*string{"firstName": &u.FirstName, "lastName": &u.LastName, "username": &u.Username})
-	shows, err := m.UserResource(party(), u)
+	shows, err := m.UserResource(owner(), u)
 	if err != nil {
 		g.expect(t, "shows.json", err.Error())
 		return
@@ -217,7 +217,7 @@ func (g *golden) group(t *testing.T, m *mapping.Mapping, sent []byte) {
 		g.expect(t, "error", err.Error())
 		return
 	}
-	_, group := plan.ForNewGroup(party(), s, keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
+	_, group := plan.ForNewGroup(owner(), s, keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
 	group.Attributes = reversed(group.Attributes)
 	g.held(t, map[string]any{"name": group.Name, "(roles)": s.Roles.Wanted}, group.Attributes, s.Remainder, s.Dropped)
 	back, err := m.GroupResource(key, group)

@@ -14,14 +14,14 @@ import (
 //
 // A group that needs more than its creation is marked until its last step, so that the next
 // creation of its name sees what is left to do if the bridge ends before.
-func ForNewGroup(party mapping.Party, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Roles, others Plan, now time.Time) (Plan, keycloak.Group) {
-	own := roles.of(party, Holder{}, nil)
-	attributes := mapping.WithRoles(s.GroupAttributes(party.Key, nil, now), own.after)
+func ForNewGroup(owner mapping.Owner, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Roles, others Plan, now time.Time) (Plan, keycloak.Group) {
+	own := roles.of(owner, Holder{}, nil)
+	attributes := mapping.WithRoles(s.GroupAttributes(owner.Key, nil, now), own.after)
 	group := keycloak.NewGroup{Name: s.Name, Parent: parent, Attributes: attributes}
 	rest := slices.Concat(ForMembers(keycloak.GroupID{}, members, nil), own.steps, others)
 	if len(rest) > 0 {
 		rest = append(rest, UpdateGroup{New: new(group), Update: &keycloak.GroupUpdate{Attributes: attributes}})
-		group.Attributes = party.HalfMake(attributes)
+		group.Attributes = owner.MarkUnfinished(attributes)
 	}
 	return append(Plan{CreateGroup{&group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
@@ -48,8 +48,8 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 // ForGroupRoles adds the change of a group's roles, and others of its members, to the plan of a
 // change after which Keycloak holds the group. last says that the group itself comes last, so that a
 // repetition sees by it what is left to do. It tells what Keycloak will hold then.
-func ForGroupRoles(party mapping.Party, id keycloak.GroupID, current keycloak.Group, p Plan, after keycloak.Group, roles Roles, others Plan, last bool) (Plan, keycloak.Group) {
-	c := roles.of(party, Holder{Group: id}, current.Attributes)
+func ForGroupRoles(owner mapping.Owner, id keycloak.GroupID, current keycloak.Group, p Plan, after keycloak.Group, roles Roles, others Plan, last bool) (Plan, keycloak.Group) {
+	c := roles.of(owner, Holder{Group: id}, current.Attributes)
 	if last {
 		first, _ := recordGroup(current, nil, current, c.before)
 		p, after = recordGroup(current, p, after, c.after)
@@ -83,8 +83,8 @@ func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 
 // ForLeavingGroup plans that a group of the tenant's own stays in Keycloak, without those who remove
 // names, and is no longer the tenant's.
-func ForLeavingGroup(party mapping.Party, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
-	update := keycloak.GroupUpdate{Attributes: party.Leave(current.Attributes, now)}
+func ForLeavingGroup(owner mapping.Owner, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
+	update := keycloak.GroupUpdate{Attributes: owner.Depart(current.Attributes, now)}
 	return append(ForMembers(id, nil, remove), UpdateGroup{Group: &current, Update: &update})
 }
 

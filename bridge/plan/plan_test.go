@@ -16,7 +16,7 @@ import (
 
 const key = "realm"
 
-func party() mapping.Party { return mapping.Party{Key: key} }
+func owner() mapping.Owner { return mapping.Owner{Key: key} }
 
 func now() time.Time { return time.Date(2026, 1, 31, 8, 30, 0, 0, time.UTC) }
 
@@ -31,7 +31,7 @@ func state(t *testing.T, text string) mapping.UserState {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(party(), doc)
+	s, err := mapping.Default(scim.Tolerant).UserState(owner(), doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func state(t *testing.T, text string) mapping.UserState {
 // current is what Keycloak holds after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
-	_, user := plan.ForNewUser(party(), state(t, text), plan.Joining{}, nil, now())
+	_, user := plan.ForNewUser(owner(), state(t, text), plan.Joining{}, nil, now())
 	user.ID = "u1"
 	return user
 }
@@ -67,7 +67,7 @@ func TestForUser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _ := plan.ForUser(party(), id, current(t, c.before), state(t, c.after), now())
+			got, _ := plan.ForUser(owner(), id, current(t, c.before), state(t, c.after), now())
 			if got.String() != c.want {
 				t.Errorf("plan = %q, want %q", got, c.want)
 			}
@@ -84,22 +84,22 @@ func TestAUserOfTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob := keycloak.User{ID: "u1", Username: "bob", Email: "bob@a.b", FirstName: "Bob", Enabled: true}
-	read, err := mapping.Default(scim.Tolerant).UserResource(party(), bob)
+	read, err := mapping.Default(scim.Tolerant).UserResource(owner(), bob)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(party(), read.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(owner(), read.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := plan.ForUser(party(), id, bob, s, now()); len(p) != 0 {
+	if p, _ := plan.ForUser(owner(), id, bob, s, now()); len(p) != 0 {
 		t.Errorf("plan of no change = %q, want none", p)
 	}
 	read.Document["title"] = "t"
-	if s, err = mapping.Default(scim.Tolerant).UserState(party(), read.Document); err != nil {
+	if s, err = mapping.Default(scim.Tolerant).UserState(owner(), read.Document); err != nil {
 		t.Fatal(err)
 	}
-	_, after := plan.ForUser(party(), id, bob, s, now())
+	_, after := plan.ForUser(owner(), id, bob, s, now())
 	if after.Attributes[mapping.AttrOwner] != nil || after.Attributes[mapping.AttrRemainder] == nil {
 		t.Errorf("attributes = %v, want the title and no owner", after.Attributes)
 	}
@@ -118,18 +118,18 @@ func TestALockedOutUser(t *testing.T) {
 	locked := current(t, `{"userName":"j"}`)
 	locked.Enabled = false
 	locked.Attributes["disabledReason"] = []string{"permanentlyLocked"}
-	echo, err := mapping.Default(scim.Tolerant).UserResource(party(), locked)
+	echo, err := mapping.Default(scim.Tolerant).UserResource(owner(), locked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mapping.Default(scim.Tolerant).UserState(party(), echo.Document)
+	s, err := mapping.Default(scim.Tolerant).UserState(owner(), echo.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := plan.ForUser(party(), id, locked, s, now()); len(p) != 0 {
+	if p, _ := plan.ForUser(owner(), id, locked, s, now()); len(p) != 0 {
 		t.Errorf("plan of an echo = %q, want none", p)
 	}
-	p, after := plan.ForUser(party(), id, locked, state(t, `{"userName":"j","active":false}`), now())
+	p, after := plan.ForUser(owner(), id, locked, state(t, `{"userName":"j","active":false}`), now())
 	if p.String() != "update_user u1 [enabled]\nend_sessions u1" || mapping.Enabled(after) {
 		t.Errorf("plan of a deactivation = %q, active afterwards %t", p, mapping.Enabled(after))
 	}
@@ -145,7 +145,7 @@ func TestForGroup(t *testing.T) {
 		}
 		return s
 	}
-	p, made := plan.ForNewGroup(party(), group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
+	p, made := plan.ForNewGroup(owner(), group(scim.Document{"displayName": "g", "externalId": "x"}), keycloak.GroupID{}, nil, plan.Roles{}, nil, now())
 	if len(p) != 1 {
 		t.Fatalf("plan = %q, want one step", p)
 	}
@@ -172,7 +172,7 @@ func TestForGroup(t *testing.T) {
 // TestAPlanShowsNoValues, so that it may be logged.
 func TestAPlanShowsNoValues(t *testing.T) {
 	t.Parallel()
-	p, _ := plan.ForNewUser(party(), state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), plan.Joining{}, nil, now())
+	p, _ := plan.ForNewUser(owner(), state(t, `{"userName":"secretname","externalId":"secretid","emails":[{"value":"secret@a.b"}],"title":"secret"}`), plan.Joining{}, nil, now())
 	if strings.Contains(p.String(), "secret") {
 		t.Errorf("plan = %q, which shows values", p)
 	}
@@ -227,7 +227,7 @@ func TestForUserRoles(t *testing.T) {
 			t.Fatal(err)
 		}
 		user := keycloak.User{ID: "u", Username: "u", Attributes: map[string][]string{mapping.AttrRoles: c.recorded}}
-		got, after := plan.ForUserRoles(party(), id, nil, user, plan.Roles{Has: c.has, Rules: mapping.Roles{Wanted: c.wanted, Listed: c.listed, Owned: c.owned}, Known: known})
+		got, after := plan.ForUserRoles(owner(), id, nil, user, plan.Roles{Has: c.has, Rules: mapping.Roles{Wanted: c.wanted, Listed: c.listed, Owned: c.owned}, Known: known})
 		if got.String() != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}

@@ -21,8 +21,8 @@ type roleChange struct {
 }
 
 // of plans the change for a holder with some attributes.
-func (r Roles) of(party mapping.Party, h Holder, attributes map[string][]string) roleChange {
-	c := r.Rules.Change(party, r.Has, attributes)
+func (r Roles) of(owner mapping.Owner, h Holder, attributes map[string][]string) roleChange {
+	c := r.Rules.Change(owner, r.Has, attributes)
 	var p Plan
 	for _, roles := range r.byClient(c.Revoke) {
 		p = append(p, RevokeRoles{h, roles})
@@ -36,8 +36,8 @@ func (r Roles) of(party mapping.Party, h Holder, attributes map[string][]string)
 // ForUserRoles adds the change of a user's roles to a plan after which Keycloak holds the user. What
 // is granted is recorded before, with the rest of the plan, and what was taken is forgotten behind
 // it. It tells what Keycloak will hold then.
-func ForUserRoles(party mapping.Party, id keycloak.UserID, p Plan, after keycloak.User, roles Roles) (Plan, keycloak.User) {
-	c := roles.of(party, Holder{User: id}, after.Attributes)
+func ForUserRoles(owner mapping.Owner, id keycloak.UserID, p Plan, after keycloak.User, roles Roles) (Plan, keycloak.User) {
+	c := roles.of(owner, Holder{User: id}, after.Attributes)
 	p, after = recordUser(id, p, after, c.before)
 	last, after := recordUser(id, nil, after, c.after)
 	return slices.Concat(p, c.steps, last), after
@@ -49,7 +49,7 @@ func recordUser(id keycloak.UserID, p Plan, after keycloak.User, values []string
 		return p, after
 	}
 	after.Attributes = mapping.WithRoles(after.Attributes, values)
-	all := everything(after)
+	all := fullUpdate(after)
 	all.Attributes = mapping.WithoutLock(all.Attributes)
 	for i, s := range p {
 		if update, is := s.(UpdateUser); is {

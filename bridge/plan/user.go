@@ -40,9 +40,9 @@ func (j Joining) admission(user keycloak.UserID) Plan {
 // Its last step makes the user the tenant's: the admission to an organization or, where there is
 // none, a change that takes away the mark of an account that is not whole yet. If the bridge
 // ends before, the next creation sees what is left to do.
-func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
-	roles := j.Roles.of(party, Holder{}, nil)
-	attributes := mapping.WithRoles(s.UserAttributes(party, nil, now), roles.after)
+func ForNewUser(owner mapping.Owner, s mapping.UserState, j Joining, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
+	roles := j.Roles.of(owner, Holder{}, nil)
+	attributes := mapping.WithRoles(s.UserAttributes(owner, nil, now), roles.after)
 	enabled := s.Enabled == nil || *s.Enabled // a POST without active means active
 	verified := s.EmailVerified && s.Email != ""
 	created := now.Truncate(time.Millisecond)
@@ -56,15 +56,15 @@ func ForNewUser(party mapping.Party, s mapping.UserState, j Joining, link *keycl
 	}}
 	within, admission := j.within(keycloak.UserID{}, roles.steps), j.admission(keycloak.UserID{})
 	if len(within) > 0 && len(admission) == 0 {
-		step.User.Attributes = party.HalfMake(attributes)
-		admission = Plan{UpdateUser{Update: new(everything(after))}}
+		step.User.Attributes = owner.MarkUnfinished(attributes)
+		admission = Plan{UpdateUser{Update: new(fullUpdate(after))}}
 	}
 	return slices.Concat(Plan{step}, within, admission), after
 }
 
 // everything is an update that sets the attributes, with all fields: Keycloak clears those that
 // are missing then.
-func everything(u keycloak.User) keycloak.UserUpdate {
+func fullUpdate(u keycloak.User) keycloak.UserUpdate {
 	return keycloak.UserUpdate{Attributes: u.Attributes, Username: &u.Username, Email: &u.Email, FirstName: &u.FirstName, LastName: &u.LastName}
 }
 
@@ -73,7 +73,7 @@ func everything(u keycloak.User) keycloak.UserUpdate {
 // A change of fields alone is a PUT without attributes, which cannot overwrite
 // what others changed meanwhile. Any other sends all attributes as just read, with
 // all fields, because Keycloak clears those that are missing then.
-func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
+func ForUser(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
 	identifies := update.Username != nil || update.Email != nil
 	if !s.Password.Temporary() { // a temporary one is for the creation
@@ -81,12 +81,12 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 	}
 	cleared := update.Email != nil && *update.Email == "" // see keycloak.UserUpdate
 	marks := s.Marks() && update.Enabled != nil
-	if cleared || marks || !s.AttributesEqual(party, current.Attributes) {
-		after.Attributes = s.UserAttributes(party, orEmpty(current.Attributes), now)
+	if cleared || marks || !s.AttributesEqual(owner, current.Attributes) {
+		after.Attributes = s.UserAttributes(owner, orEmpty(current.Attributes), now)
 		if marks {
-			after.Attributes = party.MarkDeactivated(after.Attributes, !*update.Enabled)
+			after.Attributes = owner.MarkDeactivated(after.Attributes, !*update.Enabled)
 		}
-		all := everything(after)
+		all := fullUpdate(after)
 		all.EmailVerified, all.Enabled, all.Password = update.EmailVerified, update.Enabled, update.Password
 		update = all
 	}
@@ -105,29 +105,29 @@ func ForUser(party mapping.Party, id keycloak.UserID, current keycloak.User, s m
 
 // ForUnfinished plans that an account of the tenant's own becomes its user, as a state says: one
 // that left, or whose creation broke off. It tells what Keycloak will hold then.
-func ForUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
-	return forUnfinished(party, id, current, s, nil, j, now)
+func ForUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
+	return forUnfinished(owner, id, current, s, nil, j, now)
 }
 
 // forUnfinished is ForUnfinished with further steps beside the account. Keycloak may refuse what an
 // account shall be, so that comes first: else a refused request would leave somebody links, groups and
 // roles. The account is marked until all is done, and gets its access with the last step.
-func forUnfinished(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, beside Plan, j Joining, now time.Time) (Plan, keycloak.User) {
-	roles := j.Roles.of(party, Holder{User: id}, current.Attributes)
+func forUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, beside Plan, j Joining, now time.Time) (Plan, keycloak.User) {
+	roles := j.Roles.of(owner, Holder{User: id}, current.Attributes)
 	within, admission := slices.Concat(beside, j.within(id, roles.steps)), j.admission(id)
 	if len(within) == 0 && (len(admission) == 0 || !s.IsAdopted()) {
-		p, after := ForUser(party, id, current, s, now)
+		p, after := ForUser(owner, id, current, s, now)
 		return append(live(p), admission...), after
 	}
-	making := s.Making()
+	making := s.Unfinished()
 	if s.Enabled != nil && *s.Enabled {
 		making.Enabled = nil
 	}
-	first, held := ForUser(party, id, current, making, now)
+	first, held := ForUser(owner, id, current, making, now)
 	first, held = recordUser(id, first, held, roles.before)
 	done := s.Owned()
 	done.Password = keycloak.UserPassword{} // it has it by then
-	last, after := ForUser(party, id, held, done, now)
+	last, after := ForUser(owner, id, held, done, now)
 	last, after = recordUser(id, last, after, roles.after)
 	return slices.Concat(live(first), within, admission, live(last)), after
 }
@@ -175,8 +175,8 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 
 // ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
 // identity provider unless link is nil. It tells what Keycloak will hold then.
-func ForAdopted(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
-	return forUnfinished(party, id, current, s.Adopted(), linking(id, link), j, now)
+func ForAdopted(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
+	return forUnfinished(owner, id, current, s.Adopted(), linking(id, link), j, now)
 }
 
 // linking links a user to an identity provider, unless link is nil.
@@ -189,12 +189,12 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 
 // ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
 // again, as ForAdopted does. It leaves groups that it was in, and no session of the time before goes on.
-func ForRehired(party mapping.Party, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
+func ForRehired(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	var beside Plan
 	if mapping.Enabled(current) { // else they end when it is enabled
 		beside = Plan{EndSessions{User: id}}
 	}
-	return forUnfinished(party, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
+	return forUnfinished(owner, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
 }
 
 // End is what becomes of an account that is no longer a user of its tenant.
@@ -206,7 +206,7 @@ type End struct {
 
 // ForLeaving plans that an account of the tenant's own stays and is no longer its user,
 // as its end says. It tells what Keycloak will hold then.
-func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, end End, now time.Time) (Plan, keycloak.User) {
+func ForLeaving(owner mapping.Owner, id keycloak.UserID, current keycloak.User, end End, now time.Time) (Plan, keycloak.User) {
 	var update keycloak.UserUpdate
 	after := current
 	if end.Disable && mapping.Enabled(current) {
@@ -215,9 +215,9 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 	}
 	switch {
 	case end.Leave:
-		update.Attributes = party.Leave(current.Attributes, now)
+		update.Attributes = owner.Depart(current.Attributes, now)
 	case end.Mark && update.Enabled != nil:
-		update.Attributes = party.MarkDeactivated(after.Attributes, true)
+		update.Attributes = owner.MarkDeactivated(after.Attributes, true)
 	}
 	if update.Attributes != nil {
 		after.Attributes = update.Attributes
@@ -237,7 +237,7 @@ func ForLeaving(party mapping.Party, id keycloak.UserID, current keycloak.User, 
 // ForReleasedUser plans that an account is no tenant's any more.
 func ForReleasedUser(id keycloak.UserID, current keycloak.User) Plan {
 	current.Attributes = mapping.Release(current.Attributes)
-	return Plan{UpdateUser{User: id, Update: new(everything(current))}}
+	return Plan{UpdateUser{User: id, Update: new(fullUpdate(current))}}
 }
 
 // ForDeletedUser plans the deletion of a user.

@@ -42,7 +42,7 @@ type need struct {
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, t.Party.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Organization.Alias == tenant.EveryOrganization}
+	return need{m, t.Organization, t.Owner.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Organization.Alias == tenant.EveryOrganization}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the
@@ -200,7 +200,7 @@ func (r *Report) Fitness() tenant.Fitness {
 func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
 	r := newReport(c, t)
-	lacking, protection, err := n.lookAnew(ctx, c, protect)
+	lacking, protection, err := n.inspectAgain(ctx, c, protect)
 	if errors.Is(err, errNotPermitted) {
 		r.notPermitted()
 		return r, nil
@@ -297,18 +297,18 @@ func (r *Report) changeFeed(stored, readable bool) {
 }
 
 // lookAnew is look, once more where rights may have come and gone since the token was issued.
-func (n need) lookAnew(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
-	lacking, p, err = n.look(ctx, c, protect)
+func (n need) inspectAgain(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
+	lacking, p, err = n.inspect(ctx, c, protect)
 	if len(lacking) > 0 || keycloak.KindOf(err) == keycloak.Denied || errors.Is(err, errNotPermitted) {
 		if _, err = c.RenewToken(ctx); err == nil {
-			lacking, p, err = n.look(ctx, c, protect)
+			lacking, p, err = n.inspect(ctx, c, protect)
 		}
 	}
 	return lacking, p, err
 }
 
 // look finds the rights that the account lacks and, when there are none, who is protected.
-func (n need) look(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
+func (n need) inspect(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
 	granted, err := c.OwnRoles(ctx)
 	if err != nil {
 		return nil, Protection{}, fmt.Errorf("read own rights: %w", err)
@@ -399,7 +399,7 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 			}
 		}
 	}
-	if !t.Organization.ID.IsZero() && (r.OrganizationGroups || m.GroupParent == "") || t.Party.Organization && t.Organization.ID.IsZero() {
+	if !t.Organization.ID.IsZero() && (r.OrganizationGroups || m.GroupParent == "") || t.Owner.Organization && t.Organization.ID.IsZero() {
 		return // it has no groups of the realm
 	}
 	own := r.Resolved.Groups[m.GroupParent].String()

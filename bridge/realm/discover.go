@@ -56,12 +56,12 @@ func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *ten
 		return client.Organizations(ctx, first, keycloak.MaxPage)
 	})
 	if err != nil {
-		w.tellOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
+		w.logFindingsOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
 		return nil, nil, false
 	}
 	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
 	if err != nil {
-		w.tellOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
+		w.logFindingsOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
 		return nil, nil, false
 	}
 	return list, revoked, true
@@ -95,8 +95,8 @@ func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitne
 			w.remove(t, "the organization has no credential any more, so its tenant is gone")
 		}
 	})
-	w.tellOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
-	w.tellOf(like, "domains", domainsLevel(refusing), "organizations without a verified domain refuse every user with an address", refusing,
+	w.logFindingsOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
+	w.logFindingsOf(like, "domains", domainsLevel(refusing), "organizations without a verified domain refuse every user with an address", refusing,
 		zap.Int("organizations", len(refusing)), zap.Strings("tenants", refusing[:min(len(refusing), maxNamed)]), zap.String("fix", fix(like)))
 }
 

@@ -139,7 +139,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		needed = append(needed, needOf(other, other.Mapping).rights()...)
 	}
 	if slices.Contains(needed, manageOrganizations) && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
-		if t.Party.Organization {
+		if t.Owner.Organization {
 			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
 				"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
 		}
@@ -190,7 +190,7 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
 	const off = "switch off User registration in the realm's login settings"
 	switch {
-	case !s.RegistrationAllowed || t.Party.Organization:
+	case !s.RegistrationAllowed || t.Owner.Organization:
 	case t.Policy.Adopts():
 		r.warn("adoption", off+", or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
 	case !t.Policy.OwnedOnly:

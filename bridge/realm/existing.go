@@ -171,7 +171,7 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
 	case t.Policy.Adopts():
 		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
-	case t.Party.Organization:
+	case t.Owner.Organization:
 		r.warn(checkExisting, fix, "%s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s", text, sight, cannot)
 	default:
 		r.warn(checkExisting, fix+"\nor write scope: owned into the configuration, so that the client does not see these users",

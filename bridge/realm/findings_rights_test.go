@@ -186,7 +186,7 @@ func TestEachFindingAboutAnOrganization(t *testing.T) {
 		return func(w *world) {
 			w.right("manage-organizations", true)
 			w.right("view-identity-providers", true)
-			w.tenant.Party.Organization, w.tenant.Organization.Alias, w.tenant.Entry.Every = true, tenant.EveryOrganization, true
+			w.tenant.Owner.Organization, w.tenant.Organization.Alias, w.tenant.Entry.Every = true, tenant.EveryOrganization, true
 			w.tenant.Path = tenant.OrganizationPath("acme", tenant.EveryOrganization)
 			if then != nil {
 				then(w)

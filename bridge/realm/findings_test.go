@@ -215,20 +215,20 @@ func TestEachFindingAboutAccounts(t *testing.T) {
 		}
 	}
 	shared := func(w *world) {
-		w.tenant.Party.Shared = true
+		w.tenant.Owner.Shared = true
 		w.others = []*tenant.Tenant{w.newTenant("beta", w.tenant.Mapping)}
-		w.others[0].Policy.OwnedOnly, w.others[0].Party.Shared = true, true
+		w.others[0].Policy.OwnedOnly, w.others[0].Owner.Shared = true, true
 	}
 	left := func(name, owner string) func(w *world) { // a guest whom the client of acme deactivated
 		return func(w *world) {
 			id := w.user(keycloak.NewUser{Username: "user-" + name, Attributes: owned(owner)})
 			u, err := w.Admin.User(w.t.Context(), id)
 			w.must(err)
-			state, err := w.tenant.Mapping.GuestState(w.tenant.Party, u, scim.Document{"userName": u.Username, "active": false}, true)
+			state, err := w.tenant.Mapping.ForeignState(w.tenant.Owner, u, scim.Document{"userName": u.Username, "active": false}, true)
 			w.must(err)
 			empty := ""
 			w.must(w.Admin.UpdateUser(w.t.Context(), id, keycloak.UserUpdate{
-				Username: &u.Username, Email: &empty, FirstName: &empty, LastName: &empty, Attributes: state.UserAttributes(w.tenant.Party, u.Attributes, time.Now()),
+				Username: &u.Username, Email: &empty, FirstName: &empty, LastName: &empty, Attributes: state.UserAttributes(w.tenant.Owner, u.Attributes, time.Now()),
 			}))
 		}
 	}

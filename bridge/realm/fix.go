@@ -45,7 +45,7 @@ func (r *Report) setup() string {
 		words = append(words, "--mapping", file)
 	}
 	switch alias := r.of.Organization.Alias; {
-	case !r.of.Party.Organization:
+	case !r.of.Owner.Organization:
 	case alias == tenant.EveryOrganization, r.of.Found, r.of.OfOrganization:
 		words = append(words, "--all-organizations")
 	default:

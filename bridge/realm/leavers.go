@@ -27,7 +27,7 @@ type owners struct {
 
 // named is the tenant of a key that the configuration names, nil for none.
 func (o owners) named(key string) *tenant.Tenant {
-	i := slices.IndexFunc(o.of, func(t *tenant.Tenant) bool { return t.Party.Key == key })
+	i := slices.IndexFunc(o.of, func(t *tenant.Tenant) bool { return t.Owner.Key == key })
 	if i < 0 {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (o owners) find(ctx context.Context, key string) (*tenant.Tenant, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &tenant.Tenant{Party: mapping.Party{Key: key, Organization: true}, Organization: tenant.Organization{ID: id}}, nil
+	return &tenant.Tenant{Owner: mapping.Owner{Key: key, Organization: true}, Organization: tenant.Organization{ID: id}}, nil
 }
 
 // answer reports whether somebody ends the access of the user of an account.
@@ -70,20 +70,20 @@ func (o owners) answer(ctx context.Context, id keycloak.UserID, u keycloak.User)
 }
 
 // leavers looks for users whom a client deactivated and whose accounts are open, while nobody answers for them or Keycloak
-// says that they are the organization's. It takes a call for each hundred guests, and up to three for each such account:
+// says that they are the organization's. It takes a call for each hundred foreign accounts, and up to three for each such account:
 // who is no member any more is nobody's leaver.
 func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners) {
-	if t.Policy.OwnedOnly || !t.Party.Organization && !t.Party.Shared { // which has no guests
+	if t.Policy.OwnedOnly || !t.Owner.Organization && !t.Owner.Shared { // which has no foreign accounts
 		return
 	}
-	guests, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
-		return c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrGuest, Value: t.Party.Key}}, First: first})
+	foreign, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
+		return c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrGuest, Value: t.Owner.Key}}, First: first})
 	})
 	if !r.could(err, checkLeavers) {
 		return
 	}
 	n, named := 0, []string{}
-	for _, u := range guests {
+	for _, u := range foreign {
 		open, err := isOpen(ctx, c, t, o, u)
 		if !r.could(err, checkLeavers) {
 			return
@@ -103,13 +103,13 @@ func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 		"the client deactivated %s whose accounts are enabled, so that they can log in, and nobody else ends their access: the accounts have no owner any more, or one that is gone or does not have them any more: %s", counted(n, "user"), listed(named, n))
 }
 
-// isOpen reports whether a guest of a tenant was deactivated by its client and can log in, with nobody who answers for that.
+// isOpen reports whether the user of a foreign account was deactivated by its client and can log in, with nobody who answers for that.
 func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners, u keycloak.User) (bool, error) {
 	id, err := keycloak.ParseUserID(u.ID)
-	if err != nil || !t.Party.LeftOpen(u) {
+	if err != nil || !t.Owner.LeftOpen(u) {
 		return false, nil //nolint:nilerr // no id of Keycloak
 	}
-	if t.Party.Organization {
+	if t.Owner.Organization {
 		member, err := c.OrganizationMember(ctx, t.Organization.ID, id)
 		switch {
 		case keycloak.KindOf(err) == keycloak.NotFound:

@@ -260,7 +260,7 @@ func (p *protector) circleOf(r keycloak.Role) circle {
 
 // delegates reads who is in the groups of policies, which may name groups that are gone.
 func (p *protector) delegates(ctx context.Context) error {
-	p.take(p.delegated.circle, p.delegated.named)
+	p.add(p.delegated.circle, p.delegated.named)
 	return each(ctx, p.delegated.policies, func(ctx context.Context, g keycloak.PolicyGroup) error {
 		err := p.enter(ctx, p.delegated.circle, g.ID, g.Children)
 		if err == nil {

@@ -276,7 +276,7 @@ func (p *protector) holders(ctx context.Context) error {
 			return err
 		}
 		c := p.circleOf(r)
-		p.take(c, users)
+		p.add(c, users)
 		groups, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) { return p.c.RoleGroups(ctx, r, first, keycloak.MaxPage) })
 		if err != nil {
 			return err
@@ -305,9 +305,9 @@ type circle struct{ users, groups map[string]bool }
 // all are those whom SCIM may not write at all.
 func (p *protector) all() circle { return circle{p.protected.Users, p.protected.Groups} }
 
-func (p *protector) users(users []keycloak.User) { p.take(p.all(), users) }
+func (p *protector) users(users []keycloak.User) { p.add(p.all(), users) }
 
-func (p *protector) take(c circle, users []keycloak.User) {
+func (p *protector) add(c circle, users []keycloak.User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, u := range users {
@@ -340,7 +340,7 @@ func (p *protector) enter(ctx context.Context, c circle, text string, below bool
 	if err != nil {
 		return err
 	}
-	p.take(c, members)
+	p.add(c, members)
 	if !below {
 		return nil
 	}

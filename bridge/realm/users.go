@@ -22,7 +22,7 @@ const (
 
 // users looks at the users of a tenant beside others: whether no tenant owns them, and at their externalIds.
 func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
-	if t.Party.Organization && t.Organization.ID.IsZero() { // of each organization it is another
+	if t.Owner.Organization && t.Organization.ID.IsZero() { // of each organization it is another
 		return
 	}
 	looked, withoutKey := 0, 0
@@ -57,7 +57,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	if len(r.Problems()) == 0 {
 		there.more = looked >= maxLooked
 		r.existing(ctx, c, t, there)
-		if t.Party.Organization || t.Party.Shared { // else all accounts are the tenant's
+		if t.Owner.Organization || t.Owner.Shared { // else all accounts are the tenant's
 			r.lostOwners(lost)
 		}
 		r.leavers(ctx, c, t, owners)
@@ -72,10 +72,10 @@ func readUsers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, first 
 		g.Go(func() (err error) {
 			first := first + i*keycloak.MaxPage
 			switch {
-			case t.Party.Organization:
+			case t.Owner.Organization:
 				pages[i], err = c.OrganizationMembers(ctx, t.Organization.ID, first, keycloak.MaxPage)
 			case t.Policy.OwnedOnly:
-				pages[i], err = c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrOwner, Value: t.Party.Key}}, First: first})
+				pages[i], err = c.Users(ctx, keycloak.UserQuery{Attributes: []keycloak.AttributeQuery{{Name: mapping.AttrOwner, Value: t.Owner.Key}}, First: first})
 			default:
 				pages[i], err = c.Users(ctx, keycloak.UserQuery{First: first})
 			}
@@ -92,7 +92,7 @@ func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed
 	if r.Protected.User(u.ID) || r.Protected.ServiceAccount(u.ID) {
 		return "", true
 	}
-	return t.Mapping.ShownExternalID(t.Party, u)
+	return t.Mapping.ShownExternalID(t.Owner, u)
 }
 
 // shared counts the users who have a value that another one has too.

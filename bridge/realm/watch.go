@@ -18,7 +18,7 @@ import (
 
 const (
 	// every is how often a fit realm is looked at.
-	every = time.Minute
+	checkEvery = time.Minute
 	// soon is how often one is that was not found fit yet, or of which nobody can tell who
 	// administers it, so that a repair or a Keycloak that comes up takes effect at once.
 	soon = 2 * time.Second
@@ -96,7 +96,7 @@ func (w *Watcher) unnamed(t *tenant.Tenant) *tenant.Tenant {
 // succeed is the tenant in the place of an old one. One of an organization that is named from now on, or
 // whose name stands elsewhere, goes on with what was found, and with its tokens.
 func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
-	if old == nil || old.Found && !t.OfOrganization || old.Realm != t.Realm || old.Organization != t.Organization || old.Party.Key != t.Party.Key {
+	if old == nil || old.Found && !t.OfOrganization || old.Realm != t.Realm || old.Organization != t.Organization || old.Owner.Key != t.Owner.Key {
 		delete(w.proposed, t.Path)
 		w.Log.Info("a tenant was added", zap.String("tenant", t.Path))
 		return t
@@ -182,8 +182,8 @@ func (w *Watcher) Run(ctx context.Context) {
 	wake := w.wake
 	w.mu.Unlock()
 	for {
-		pause := every
-		if !w.Look(ctx) || w.troubled() {
+		pause := checkEvery
+		if !w.Check(ctx) || w.troubled() {
 			pause = soon
 		}
 		timer := time.NewTimer(pause)
@@ -207,7 +207,7 @@ func (w *Watcher) troubled() bool {
 // Look checks every tenant once and reports whether all are fit and have the mapping
 // that was proposed. A realm that cannot be looked at keeps what was found before: an
 // outage is not unfitness.
-func (w *Watcher) Look(ctx context.Context) bool {
+func (w *Watcher) Check(ctx context.Context) bool {
 	w.looking.Lock()
 	defer w.looking.Unlock()
 	for _, c := range w.Realms.All() {
@@ -288,7 +288,7 @@ func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
-		w.tell(t, zapcore.WarnLevel, "Keycloak cannot be looked at", nil, zap.Error(err))
+		w.logFindings(t, zapcore.WarnLevel, "Keycloak cannot be looked at", nil, zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
 	}
 	return w.record(t, report) && proposed == nil
@@ -349,7 +349,7 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 		w.Observe(t.Path, problem == "")
 	}
 	if problem != "" {
-		w.tell(t, zapcore.ErrorLevel, "the realm is not fit, so the tenant answers 503", report.Problems(),
+		w.logFindings(t, zapcore.ErrorLevel, "the realm is not fit, so the tenant answers 503", report.Problems(),
 			zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		return false
 	}
@@ -362,7 +362,7 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 		level, text = zapcore.ErrorLevel, "the realm is fit for reading, and the tenant answers writes with 503"
 		fields = append(fields, zap.String("fix", fix(t)))
 	}
-	w.tell(t, level, text, warnings, fields...)
+	w.logFindings(t, level, text, warnings, fields...)
 	return true
 }
 
@@ -370,12 +370,12 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 func fix(t *tenant.Tenant) string { return t.Command("doctor") }
 
 // tell logs what a look at a tenant found, unless the last one found the same.
-func (w *Watcher) tell(t *tenant.Tenant, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
-	w.tellOf(t, "", level, text, findings, fields...)
+func (w *Watcher) logFindings(t *tenant.Tenant, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
+	w.logFindingsOf(t, "", level, text, findings, fields...)
 }
 
 // tellOf is tell about one subject of several.
-func (w *Watcher) tellOf(t *tenant.Tenant, subject string, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
+func (w *Watcher) logFindingsOf(t *tenant.Tenant, subject string, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
 	if w.last == nil {
 		w.last = make(map[string]string)
 	}

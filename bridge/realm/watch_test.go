@@ -92,7 +92,7 @@ func TestTwoLooksAtOnce(t *testing.T) {
 	w := &realm.Watcher{Tenants: registry, Realms: keycloak.NewRealms(map[string]*keycloak.Client{"acme": c}), Log: zap.New(core)}
 	var g errgroup.Group
 	for range 4 {
-		g.Go(func() error { w.Look(t.Context()); return nil })
+		g.Go(func() error { w.Check(t.Context()); return nil })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)

@@ -68,27 +68,27 @@ func TestALookTellsATenantWhatItsRealmIs(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
 	ctx := t.Context()
-	w.Look(ctx)
-	if !w.Look(ctx) || w.served("acme").Fitness().Problem != "" || !w.fit["acme"] || w.said("the realm is fit") != 1 {
+	w.Check(ctx)
+	if !w.Check(ctx) || w.served("acme").Fitness().Problem != "" || !w.fit["acme"] || w.said("the realm is fit") != 1 {
 		t.Errorf("a realm in health is %+v", w.served("acme").Fitness())
 	}
 	if p := w.served("acme").Fitness().Protected; !p.ServiceAccount(w.account("bridge").String()) || time.Since(p.At) > time.Minute {
 		t.Errorf("the look found %+v", p)
 	}
 	w.right("view-realm", false)
-	if w.Look(ctx) || !strings.Contains(w.served("acme").Fitness().Problem, "view-realm") || w.fit["acme"] || w.said("the realm is not fit") != 1 {
+	if w.Check(ctx) || !strings.Contains(w.served("acme").Fitness().Problem, "view-realm") || w.fit["acme"] || w.said("the realm is not fit") != 1 {
 		t.Errorf("a realm that lacks a right is %+v", w.served("acme").Fitness())
 	}
 	w.right("view-realm", true)
-	w.Look(ctx)
+	w.Check(ctx)
 	w.fake.Inject(keycloaktest.Fault{Op: "GET /", Status: http.StatusServiceUnavailable})
-	if !w.Look(ctx) || w.served("acme").Fitness().Problem != "" || w.said("Keycloak cannot be looked at") != 1 {
+	if !w.Check(ctx) || w.served("acme").Fitness().Problem != "" || w.said("Keycloak cannot be looked at") != 1 {
 		t.Errorf("in an outage the realm is %+v", w.served("acme").Fitness())
 	}
 	w.fake.ClearFaults()
 	w.Send(t, http.MethodPut, "", `{"adminPermissionsEnabled":true}`)
 	w.permission(`"name":"q","resourceType":"Users","scopes":["manage"]`, `time "notOnOrAfter":"2099-01-01 00:00:00"`)
-	if !w.Look(ctx) || w.served("acme").Fitness().Protected.Unknown == "" || w.said("the tenant answers writes with 503") != 1 {
+	if !w.Check(ctx) || w.served("acme").Fitness().Protected.Unknown == "" || w.said("the tenant answers writes with 503") != 1 {
 		t.Errorf("of a realm that nobody knows the administrators of: %+v", w.served("acme").Fitness())
 	}
 }
@@ -98,19 +98,19 @@ func TestANewMappingWaitsForItsRealm(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
 	ctx := t.Context()
-	w.Look(ctx)
+	w.Check(ctx)
 	before := w.tenant.Mapping
 	next := w.newTenant("acme", w.mapping("groups:\n  parent: /scim\n"))
 	w.Replace([]*tenant.Tenant{next}, nil)
-	if w.Look(ctx) || w.served("acme").Mapping != before || !strings.Contains(w.served("acme").Unapplied(), `"/scim" of the mapping does not exist`) || w.applied["acme"] || w.said("waits for the realm") != 1 {
+	if w.Check(ctx) || w.served("acme").Mapping != before || !strings.Contains(w.served("acme").Unapplied(), `"/scim" of the mapping does not exist`) || w.applied["acme"] || w.said("waits for the realm") != 1 {
 		t.Errorf("the mapping is applied, or nobody says why not: %q", w.served("acme").Unapplied())
 	}
-	w.Look(ctx)
+	w.Check(ctx)
 	if w.said("waits for the realm") != 1 {
 		t.Error("the log says again what is the same")
 	}
 	scimGroup := w.group("scim", keycloak.GroupID{})
-	if !w.Look(ctx) || w.served("acme").Mapping != next.Mapping || w.served("acme").Unapplied() != "" || !w.applied["acme"] {
+	if !w.Check(ctx) || w.served("acme").Mapping != next.Mapping || w.served("acme").Unapplied() != "" || !w.applied["acme"] {
 		t.Errorf("the mapping is not applied: %q", w.served("acme").Unapplied())
 	}
 	if f := w.served("acme").Fitness(); f.Resolved.Groups["/scim"] != scimGroup || !f.Protected.Keeps(scimGroup.String()) {
@@ -133,17 +133,17 @@ func TestReplaceMakesTheTenantsThoseThatAreNamed(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
 	ctx := t.Context()
-	w.Look(ctx)
+	w.Check(ctx)
 	other := w.newTenant("other", w.tenant.Mapping)
 	w.Replace([]*tenant.Tenant{w.newTenant("acme", w.tenant.Mapping), other}, nil)
 	if w.served("acme").Fitness().Problem != "" || w.served("other").Fitness().Problem == "" || w.said("a tenant was added") != 1 {
 		t.Errorf("acme is %+v, other %+v", w.served("acme").Fitness(), w.served("other").Fitness())
 	}
-	if !w.Look(ctx) || w.served("other").Fitness().Problem != "" {
+	if !w.Check(ctx) || w.served("other").Fitness().Problem != "" {
 		t.Errorf("other is %+v", w.served("other").Fitness())
 	}
 	rekeyed := w.newTenant("acme", w.tenant.Mapping)
-	rekeyed.Party.Key = "another" // is another tenant at the path
+	rekeyed.Owner.Key = "another" // is another tenant at the path
 	w.Replace([]*tenant.Tenant{rekeyed}, nil)
 	if w.Tenants.ByPath("other") != nil || !slices.Equal(w.gone, []string{"other"}) || w.served("acme").Fitness().Problem == "" {
 		t.Errorf("there are %v, gone %q, and acme is %+v", w.Tenants.All(), w.gone, w.served("acme").Fitness())
@@ -165,7 +165,7 @@ func (w *watched) every(like *tenant.Tenant) map[string]realm.Organizations {
 		id, err := keycloak.ParseOrganizationID(o.ID)
 		w.must(err)
 		return &tenant.Tenant{
-			Path: tenant.OrganizationPath(like.Realm, o.Alias), Realm: like.Realm, Mapping: like.Mapping, Party: mapping.Party{Key: o.ID, Organization: true},
+			Path: tenant.OrganizationPath(like.Realm, o.Alias), Realm: like.Realm, Mapping: like.Mapping, Owner: mapping.Owner{Key: o.ID, Organization: true},
 			Organization: tenant.Organization{ID: id, Alias: o.Alias}, Tokens: tokens, Found: true,
 		}
 	}}
@@ -174,7 +174,7 @@ func (w *watched) every(like *tenant.Tenant) map[string]realm.Organizations {
 // allOrganizations is the tenant that stands for all organizations that are found.
 func allOrganizations(w *world) *tenant.Tenant {
 	out := w.newTenant(tenant.OrganizationPath(w.Name.String(), tenant.EveryOrganization), w.tenant.Mapping)
-	out.Party.Organization, out.Organization.Alias, out.Entry.Every = true, tenant.EveryOrganization, true
+	out.Owner.Organization, out.Organization.Alias, out.Entry.Every = true, tenant.EveryOrganization, true
 	return out
 }
 
@@ -196,7 +196,7 @@ func TestOrganizationsWithTokensAreFound(t *testing.T) {
 	acme := found("acme", "one")
 	beta := found("beta", "two")
 	w.organizationID("none")
-	if !w.Look(ctx) {
+	if !w.Check(ctx) {
 		t.Fatalf("the look fails: %v", w.lines.All())
 	}
 	f := w.served(path("acme")).Fitness()
@@ -207,36 +207,36 @@ func TestOrganizationsWithTokensAreFound(t *testing.T) {
 		t.Errorf("the log says %v", w.lines.All())
 	}
 	held := w.served(path("acme"))
-	w.Look(ctx)
+	w.Check(ctx)
 	if w.served(path("acme")) != held {
 		t.Error("a tenant that is as it was is made anew")
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, beta, tenant.AttrCredentials, nil))
-	if w.Look(ctx); w.Tenants.ByPath(path("beta")) != nil || !slices.Contains(w.gone, path("beta")) {
+	if w.Check(ctx); w.Tenants.ByPath(path("beta")) != nil || !slices.Contains(w.gone, path("beta")) {
 		t.Error("an organization without a token is served")
 	}
 	revoked := realm.Revocation(acme, tenant.Token{SHA256: sha256.Sum256([]byte("one"))})
 	w.must(realm.Revoke(ctx, w.c, revoked, time.Now()))
-	if w.Look(ctx); w.Tenants.ByPath(path("acme")) != nil {
+	if w.Check(ctx); w.Tenants.ByPath(path("acme")) != nil {
 		t.Error("an organization whose token was taken back is served")
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, acme, tenant.AttrCredentials, []string{"one", "three"}))
-	if w.Look(ctx); len(w.served(path("acme")).Tokens) != 1 {
+	if w.Check(ctx); len(w.served(path("acme")).Tokens) != 1 {
 		t.Errorf("acme has the tokens %+v", w.served(path("acme")).Tokens)
 	}
 	for _, op := range []string{"GET /organizations", "GET /users/{id}"} {
 		w.fake.Inject(keycloaktest.Fault{Op: op, Status: http.StatusInternalServerError})
-		if w.Look(ctx) && op == "GET /organizations" || w.served(path("acme")).Fitness().Problem != "" {
+		if w.Check(ctx) && op == "GET /organizations" || w.served(path("acme")).Fitness().Problem != "" {
 			t.Errorf("where %s fails acme is %+v", op, w.served(path("acme")).Fitness())
 		}
 		w.fake.ClearFaults()
 	}
 	w.right("manage-organizations", false)
-	if w.Look(ctx) || w.served(path("acme")).Fitness().Problem == "" {
+	if w.Check(ctx) || w.served(path("acme")).Fitness().Problem == "" {
 		t.Error("without the right to see organizations one is served")
 	}
 	w.right("manage-organizations", true)
-	w.Look(ctx)
+	w.Check(ctx)
 	w.Replace([]*tenant.Tenant{w.tenant}, nil)
 	if all := w.Tenants.All(); len(all) != 1 || all[0].Path != "acme" {
 		t.Errorf("once organizations are not found any more there are %v", all)
@@ -253,10 +253,10 @@ func TestAnOrganizationThatIsNamedHasItsTokens(t *testing.T) {
 	id, err := w.Admin.CreateOrganization(ctx, keycloak.NewOrganization{Name: "acme", Alias: "acme", Attributes: map[string][]string{tenant.AttrCredentials: {"one"}}})
 	w.must(err)
 	w.Organizations = w.every(like)
-	w.Look(ctx)
+	w.Check(ctx)
 	path := tenant.OrganizationPath(realmName, "acme")
 	named := w.newTenant(path, w.mapping("users:\n  password: ignore\n"))
-	named.Party, named.Organization = mapping.Party{Key: id.String(), Organization: true}, tenant.Organization{ID: id, Alias: "acme"}
+	named.Owner, named.Organization = mapping.Owner{Key: id.String(), Organization: true}, tenant.Organization{ID: id, Alias: "acme"}
 	named.OfOrganization, named.Tokens = true, nil
 	both := func() []*tenant.Tenant {
 		return []*tenant.Tenant{w.newTenant("acme", w.tenant.Mapping), allOrganizations(w.world), named}
@@ -266,17 +266,17 @@ func TestAnOrganizationThatIsNamedHasItsTokens(t *testing.T) {
 		t.Errorf("what is named from now on has the tokens %+v", got.Tokens)
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, id, tenant.AttrCredentials, []string{"one", "two"}))
-	w.Look(ctx)
+	w.Check(ctx)
 	if got := w.served(path); len(got.Tokens) != 2 || got.Fitness().Problem != "" {
 		t.Errorf("after the next look it has %+v, %+v", got.Tokens, got.Fitness())
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, id, tenant.AttrCredentials, nil))
-	w.Look(ctx)
+	w.Check(ctx)
 	if got := w.served(path); got.Tokens == nil || len(got.Tokens) != 0 {
 		t.Errorf("without an entry it has %+v", got.Tokens)
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, id, tenant.AttrCredentials, []string{"one"}))
-	w.Look(ctx)
+	w.Check(ctx)
 	w.Replace(both()[:2], w.every(like)) // not named any more: found again
 	if got := w.served(path); !got.Found || got.OfOrganization || len(got.Tokens) != 1 {
 		t.Errorf("what is found again is %+v", got)
@@ -291,7 +291,7 @@ func TestAChangeOfRightsHasALookBegin(t *testing.T) {
 	if w.FollowOnce(ctx, now) {
 		t.Error("a realm without a look has one begin")
 	}
-	w.Look(ctx)
+	w.Check(ctx)
 	for w.FollowOnce(ctx, now) { // what setup did counts
 		now = now.Add(time.Minute)
 	}
@@ -318,7 +318,7 @@ func TestAChangeOfRightsHasALookBegin(t *testing.T) {
 	step("in an outage", false, time.Minute)
 	w.fake.ClearFaults()
 	w.right("view-events", false)
-	w.Look(ctx)
+	w.Check(ctx)
 	step("without a feed", false, time.Minute)
 	ended, cancel := context.WithCancel(ctx)
 	cancel()

@@ -52,7 +52,7 @@ func (w *world) mapping(text string) *mapping.Mapping {
 
 func (w *world) newTenant(path string, m *mapping.Mapping) *tenant.Tenant {
 	return &tenant.Tenant{
-		Path: path, Realm: w.Name.String(), Mapping: m, Party: mapping.Party{Key: path}, BaseURL: "https://bridge.test/realms/" + path + "/scim/v2",
+		Path: path, Realm: w.Name.String(), Mapping: m, Owner: mapping.Owner{Key: path}, BaseURL: "https://bridge.test/realms/" + path + "/scim/v2",
 		Tokens: []tenant.Token{{Name: "idp"}}, Entry: tenant.Entry{File: "config.yaml", ClientID: "bridge"},
 	}
 }
@@ -183,7 +183,7 @@ func (w *world) organization(alias string, o keycloak.NewOrganization) *tenant.T
 	id, err := w.Admin.CreateOrganization(w.t.Context(), o)
 	w.must(err)
 	out := w.newTenant(tenant.OrganizationPath("acme", alias), w.tenant.Mapping)
-	out.Party, out.Organization = mapping.Party{Key: id.String(), Organization: true}, tenant.Organization{ID: id, Alias: alias}
+	out.Owner, out.Organization = mapping.Owner{Key: id.String(), Organization: true}, tenant.Organization{ID: id, Alias: alias}
 	return out
 }
 

@@ -224,7 +224,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 			b.UseMapping(t, tenant.OrganizationPath(b.Realm, "acme"), "version: 1\nusers: { emailVerified: true }\n")
 			apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+b.Realm+"/organizations/"+c.IDs["acme"].String(),
 				`{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true},{"name":"Second.test","verified":true},{"name":"claimed.test","verified":false}]}`)
-			b.Look(t)
+			b.Check(t)
 			for _, body := range []string{
 				`{"userName":"a@victim.test"}`, `{"userName":"a@claimed.test"}`, `{"userName":"a@sub.acme.test"}`, `{"userName":"a@"}`, `{"userName":"a@acme.test."}`,
 				`{"userName":"a","emails":[{"value":"a@victim.test"}]}`, `{"userName":"a@acme.test","emails":[{"value":"a@victim.test","primary":true},{"value":"a@acme.test"}]}`,
@@ -254,7 +254,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 			}
 			apptest.AdminSend(t, server, http.MethodPut, "/admin/realms/"+b.Realm+"/organizations/"+c.IDs["acme"].String(),
 				`{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"second.test","verified":true}]}`)
-			b.Look(t)
+			b.Check(t)
 			b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(`{"op":"replace","path":"emails","value":[{"value":"jane@second.test"}]}`))
 			b.Must(t, http.MethodPatch, path, apptest.PatchBody(`{"op":"add","path":"title","value":"an address that stays is no claim"}`))
 			for _, found := range b.App.Watcher.Tenants.All() {

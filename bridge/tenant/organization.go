@@ -18,7 +18,7 @@ func (t *Tenant) ForOrganization(o keycloak.Organization, tokens []Token, public
 	path := OrganizationPath(t.Realm, o.Alias)
 	return &Tenant{
 		Path: path, Realm: t.Realm, Organization: Organization{ID: id, Alias: o.Alias},
-		Party:   mapping.Party{Key: o.ID, Organization: true, Shared: true},
+		Owner:   mapping.Owner{Key: o.ID, Organization: true, Shared: true},
 		BaseURL: BaseURL(publicURL, path), Mapping: t.Mapping, Tokens: tokens, CursorKey: t.CursorKey, Policy: t.Policy, Found: true, Entry: t.Entry,
 	}
 }

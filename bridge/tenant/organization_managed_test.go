@@ -46,10 +46,10 @@ func TestAManagedMember(t *testing.T) {
 	}
 	organization := "/admin/realms/" + acme.Realm + "/organizations/" + c.IDs["acme"].String()
 	apptest.AdminSend(t, c.Server, http.MethodPut, organization, `{"name":"acme","alias":"acme","enabled":false,"domains":[{"name":"acme.test","verified":true}]}`)
-	acme.App.Watcher.Look(t.Context())
+	acme.App.Watcher.Check(t.Context())
 	acme.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(`{"op":"replace","path":"title","value":"x"}`))
 	apptest.AdminSend(t, c.Server, http.MethodPut, organization, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}]}`)
-	acme.App.Watcher.Look(t.Context())
+	acme.App.Watcher.Check(t.Context())
 	acme.Must(t, http.MethodPatch, path, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 	if user, err := acme.Admin.User(t.Context(), id); err != nil || user.Enabled || user.Username != name || user.LastName != "Wed" {
 		t.Errorf("the account = %+v, %v", user, err)
@@ -173,7 +173,7 @@ func TestSecurity_7_AnAccountOfAnotherOrganization(t *testing.T) {
 	at := "/admin/realms/" + c.Realm.Realm + "/organizations/"
 	apptest.AdminSend(t, c.Server, http.MethodPut, at+c.IDs["globex"].String(), `{"name":"globex","alias":"globex","enabled":true,"domains":[{"name":"other.test","verified":true}]}`)
 	apptest.AdminSend(t, c.Server, http.MethodPut, at+c.IDs["acme"].String(), `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"globex.test","verified":true}]}`)
-	c.Realm.Look(t)
+	c.Realm.Check(t)
 	c.Of["acme"].Refused(t, http.StatusConflict, http.MethodPost, "/Users", `{"userName":"mine","emails":[{"value":"gus@globex.test"}]}`)
 	if _, err := c.Realm.Admin.OrganizationMember(t.Context(), c.IDs["acme"], id); keycloak.KindOf(err) != keycloak.NotFound {
 		t.Errorf("the account became a member: %v", err)

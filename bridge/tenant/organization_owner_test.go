@@ -313,7 +313,7 @@ func TestSecurity_7_AManagedMemberOfAnotherOrganization(t *testing.T) {
 	at := "/admin/realms/" + b.Realm + "/organizations/"
 	apptest.AdminSend(t, c.Server, http.MethodPut, at+c.IDs["globex"].String(), `{"name":"globex","alias":"globex","enabled":true,"domains":[{"name":"other.test","verified":true}]}`)
 	apptest.AdminSend(t, c.Server, http.MethodPut, at+c.IDs["acme"].String(), `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"globex.test","verified":true}]}`)
-	b.Look(t)
+	b.Check(t)
 	c.Admit(t, id, "acme")
 	b.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"title","value":"x"}`))
 	b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q}`, name))
@@ -369,7 +369,7 @@ func TestAnOwnerThatIsServedByItsCredential(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewEvery(t, start(t))
 			acme, globex := c.NewToken(t, "acme"), c.NewToken(t, "globex")
-			c.Look(t)
+			c.Check(t)
 			id := globex.Create(t, "/Users", `{"userName":"gus"}`)
 			c.Admit(t, id, "acme")
 			acme.Must(t, http.MethodPatch, "/Users/"+id, off)
@@ -379,7 +379,7 @@ func TestAnOwnerThatIsServedByItsCredential(t *testing.T) {
 			acme.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"active","value":true}`))
 			apptest.AdminSend(t, c.Server, http.MethodPut, "/admin/realms/"+c.Realm.Realm+"/organizations/"+c.IDs["globex"].String(),
 				`{"name":"globex","alias":"globex","enabled":true,"domains":[{"name":"globex.test","verified":true}],"attributes":{}}`)
-			c.Look(t)
+			c.Check(t)
 			if got := acme.Refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id, off); !strings.Contains(got, "would stay open") {
 				t.Errorf("the refusal says %q", got)
 			}

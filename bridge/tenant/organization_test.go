@@ -14,8 +14,8 @@ func TestATenantOfAnOrganizationHasWhatHoldsForAll(t *testing.T) {
 	if got == nil || got.Path != "acme/organizations/globex" || got.BaseURL != "https://scim.test/realms/acme/organizations/globex/scim/v2" || !got.Found {
 		t.Fatalf("the tenant is %+v", got)
 	}
-	if got.Party.Key != "id-1" || !got.Party.Organization || !got.Party.Shared || got.Organization.ID.String() != "id-1" {
-		t.Errorf("its values are marked as those of %+v, and its organization is %+v", got.Party, got.Organization)
+	if got.Owner.Key != "id-1" || !got.Owner.Organization || !got.Owner.Shared || got.Organization.ID.String() != "id-1" {
+		t.Errorf("its values are marked as those of %+v, and its organization is %+v", got.Owner, got.Organization)
 	}
 	if !got.Policy.BareToken || string(got.CursorKey) != "key" || len(got.Tokens) != 1 {
 		t.Errorf("it lacks what holds for all: %+v", got)

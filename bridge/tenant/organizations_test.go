@@ -240,7 +240,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			jane := acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			path := "/admin/realms/" + acme.Realm + "/organizations/"
 			apptest.AdminSend(t, server, http.MethodPut, path+c.IDs["acme"].String(), `{"name":"acme","alias":"acme","enabled":false,"domains":[{"name":"acme.test","verified":true}]}`)
-			acme.App.Watcher.Look(t.Context())
+			acme.App.Watcher.Check(t.Context())
 			for method, path := range map[string]string{"POST": "/Users", "PUT": "/Users/" + jane, "PATCH": "/Users/" + jane, "DELETE": "/Users/" + jane} {
 				acme.Refused(t, http.StatusForbidden, method, path, `{"userName":"jane@acme.test"}`)
 			}
@@ -253,7 +253,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			if _, err := acme.Admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme"}); err != nil {
 				t.Fatal(err)
 			}
-			acme.App.Watcher.Look(t.Context())
+			acme.App.Watcher.Check(t.Context())
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"new@acme.test"}`)
 			problem := acme.App.Watcher.Tenants.ByPath(acme.Realm + "/organizations/acme").Fitness().Problem

@@ -13,7 +13,7 @@ func (r *Registry) OfKey(realm, key string) *Tenant {
 		return nil
 	}
 	for _, t := range r.All() {
-		if t.Realm == realm && t.Party.Key == key {
+		if t.Realm == realm && t.Owner.Key == key {
 			return t
 		}
 	}
@@ -30,9 +30,9 @@ func Answers(attributes map[string][]string, of func(key string) (*Tenant, error
 		switch {
 		case err != nil:
 			return false, err
-		case t == nil, t.Party.Organization && t.Organization.ID.IsZero():
+		case t == nil, t.Owner.Organization && t.Organization.ID.IsZero():
 			continue
-		case !t.Party.Organization:
+		case !t.Owner.Organization:
 			return true, nil
 		}
 		err = member(t.Organization.ID)

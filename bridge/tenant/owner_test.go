@@ -24,9 +24,9 @@ func TestWhoAnswersForAnAccount(t *testing.T) {
 	members := map[keycloak.OrganizationID]error{
 		ids["ended"]: &keycloak.Error{Kind: keycloak.NotFound}, ids["deleted"]: &keycloak.Error{Kind: keycloak.NoOrganization}, ids["away"]: &keycloak.Error{Kind: keycloak.Unavailable},
 	}
-	list := []*tenant.Tenant{{Realm: "r", Path: "r", Party: mapping.Party{Key: "realm"}}, {Realm: "r", Path: "r/organizations/*", Party: mapping.Party{Key: "*", Organization: true}}}
+	list := []*tenant.Tenant{{Realm: "r", Path: "r", Owner: mapping.Owner{Key: "realm"}}, {Realm: "r", Path: "r/organizations/*", Owner: mapping.Owner{Key: "*", Organization: true}}}
 	for name, id := range ids {
-		list = append(list, &tenant.Tenant{Realm: "r", Path: name, Party: mapping.Party{Key: name, Organization: true}, Organization: tenant.Organization{ID: id}})
+		list = append(list, &tenant.Tenant{Realm: "r", Path: name, Owner: mapping.Owner{Key: name, Organization: true}, Organization: tenant.Organization{ID: id}})
 	}
 	registry, err := tenant.NewRegistry(list...)
 	if err != nil {

@@ -173,7 +173,7 @@ func TestNobodyElseComesBack(t *testing.T) {
 			acme.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body("again@globex.test", "domain"))
 			b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"un\u200bclear","externalId":"unclear"}`)
 			b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body("active", "one")) // the name is another's
-			b.Look(t)
+			b.Check(t)
 			if got := b.Create(t, "/Users", body("again-admin", "admin")); got == kept["admin"] { // whose externalId nobody sees
 				t.Error("an administrator was taken up again")
 			}

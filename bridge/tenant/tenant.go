@@ -68,7 +68,7 @@ type Tenant struct {
 	Path         string // within its URL: /realms/{Path}/scim/v2, see OrganizationPath
 	Realm        string // the Keycloak realm
 	Organization Organization
-	Party        mapping.Party // its key outlives Path
+	Owner        mapping.Owner // its key outlives Path
 	BaseURL      string        // public URL of the service root, without a trailing slash
 	Mapping      *mapping.Mapping
 	Tokens       []Token
@@ -119,7 +119,7 @@ func (t *Tenant) AwaitsTokens() bool { return t.OfOrganization && t.Tokens == ni
 // WithMapping is the tenant with another mapping, which the realm was found fit for.
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
-		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Party: t.Party, BaseURL: t.BaseURL,
+		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Owner: t.Owner, BaseURL: t.BaseURL,
 		Mapping: m, Tokens: t.Tokens, AccessTokens: t.AccessTokens, CursorKey: t.CursorKey, Policy: t.Policy, Found: t.Found,
 		OfOrganization: t.OfOrganization, Entry: t.Entry,
 	}

@@ -63,7 +63,7 @@ func TestAdoptCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Grant(t, ids["admin"], b.KnownRole(t, apptest.ManagementRole("view-users")))
-			b.Look(t)
+			b.Check(t)
 			b.Grant(t, ids["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the look
 			file := b.Controlled(t)
 			want := map[string]string{
@@ -244,7 +244,7 @@ func TestNoCommandIsAboutAllOrganizations(t *testing.T) {
 	}
 	c.NewToken(t, "acme")
 	c.NewToken(t, "globex")
-	c.Look(t)
+	c.Check(t)
 	for _, args := range [][]string{{"adopt", "--yes"}, {"adopt", "--yes", "--tenant", all}, {"tenants", "lift", "--tenant", all}, {"tenants", "show"}} {
 		out, told, code := command(t, "", append(args, "--config", file)...)
 		if code != exitUsage || !strings.Contains(told, "--tenant") || !strings.Contains(told, c.Realm.Realm+"/organizations/acme, "+c.Realm.Realm+"/organizations/globex") {

@@ -30,7 +30,7 @@ func TestDoctorTellsOfExternalIDs(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Grant(t, apptest.UserID(t, admin), role)
-			p.Look(t)
+			p.Check(t)
 			finds1(t, p, "2 of 4 users have an externalId that another SCIM server", "scim-bridge adopt --config "+p.File+" --tenant "+p.Realm+" --dry-run\n")
 
 			p.Adoptions(t, p.Controlled(t), p.Realm)

@@ -32,7 +32,7 @@ func named(t *testing.T, c apptest.Customers) {
 	if _, problems := config.Load(c.Realm.File); len(problems) > 0 {
 		t.Fatalf("the configuration has problems: %v", problems)
 	}
-	if !c.Realm.App.Watcher.Look(t.Context()) {
+	if !c.Realm.App.Watcher.Check(t.Context()) {
 		t.Fatal("the tenants of the file are not fit")
 	}
 }

@@ -204,7 +204,7 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 		}
 	}
 	c.Realm.App.Reload()
-	c.Look(t)
+	c.Check(t)
 	for alias, b := range tenants {
 		for owner, g := range made {
 			_, err := b.With(g.token(t)).Send(t, http.MethodGet, "/Users", "")
@@ -227,7 +227,7 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 	tenants["acme"].With(answer["access_token"].(string)).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	// A token of the organization goes on beside it.
 	c.NewToken(t, "acme")
-	c.Look(t)
+	c.Check(t)
 	tenants["acme"].With(made["acme"].token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 

@@ -24,13 +24,13 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewEvery(t, start(t))
 			acme, globex := c.NewToken(t, "acme"), c.NewToken(t, "globex")
-			c.Look(t)
+			c.Check(t)
 			const first = `{"userName":"jane@acme.test","externalId":"7","title":"Boss"}`
 			acme.Create(t, "/Users", first)
 			override := c.Override("acme", ", mapping: "+apptest.MappingFile(t, "version: 1\nusers: { unmapped: refuse, attributes: { title: { keycloak: job_title } } }\n"))
 			c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, override))
 			apptest.WantNames(t, "acme's users before the look", acme.Names(t, "/Users"), "jane@acme.test")
-			if c.Realm.App.Watcher.Look(t.Context()) {
+			if c.Realm.App.Watcher.Check(t.Context()) {
 				t.Error("the realm is fit for a mapping whose attribute it does not declare")
 			}
 			apptest.WantNames(t, "acme's users while the mapping waits", acme.Names(t, "/Users"), "jane@acme.test")
@@ -40,7 +40,7 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 				"--yes", "--all-organizations", "--allow-manage-realm", "--mapping", changed.Realms[c.Realm.Realm].Organizations.Overrides[0].Mapping); code != 0 {
 				t.Fatal(told)
 			}
-			c.Look(t)
+			c.Check(t)
 			acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"no@acme.test","nickName":"refused"}`)
 			if found := acme.Must(t, http.MethodGet, "/Users?filter=externalId+eq+%227%22", ""); fmt.Sprint(found["totalResults"]) != "1" {
 				t.Errorf("the tenant has lost the users that it had: %v", found)
@@ -57,7 +57,7 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 
 			c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, override, `organizations: "*"`))
 			acme.Must(t, http.MethodGet, "/Users", "")
-			c.Look(t)
+			c.Check(t)
 			acme.Create(t, "/Users", `{"userName":"eve@acme.test","nickName":"kept"}`)
 		})
 	}
@@ -90,19 +90,19 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 				b.Token = token
 			}
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
-			a.Watcher.Look(t.Context())
+			a.Watcher.Check(t.Context())
 			acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			second.Must(t, http.MethodGet, "/Users", "")
 			if _, told, code := command(t, "", "tokens", "revoke", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme", strings.Split(acme.Token, "_")[1]); code != 0 {
 				t.Fatalf("tokens revoke ends with %d: %s", code, told)
 			}
-			a.Watcher.Look(t.Context())
+			a.Watcher.Check(t.Context())
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			second.Must(t, http.MethodGet, "/Users", "")
 			if err := c.Realm.Admin.DeleteOrganization(t.Context(), c.IDs["acme"]); err != nil {
 				t.Fatal(err)
 			}
-			a.Watcher.Look(t.Context())
+			a.Watcher.Check(t.Context())
 			second.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // as of every named organization that is gone
 			out, _, _ := command(t, "", "doctor", "--config", c.Realm.File)
 			if !strings.Contains(out, "remove the entry from organizations.overrides") || strings.Contains(out, "remove the tenant") {
@@ -119,14 +119,14 @@ func TestAnEntryInTenantsPassesTheOrganizationsTokensBy(t *testing.T) {
 	acme := c.NewToken(t, "acme")
 	entry := fmt.Sprintf("tenants: [{ organization: acme, organizationID: %q, tokens: [{ name: x, sha256: %s }] }]\n    organizations: \"*\"", c.IDs["acme"], strings.Repeat("ab", 32))
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, entry))
-	c.Look(t)
+	c.Check(t)
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	out, _, code := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme")
 	if code != 0 || !strings.Contains(out, `"acme" has tokens in its attributes, and this endpoint, which stands in tenants, does not take them`) || !strings.Contains(out, "move the entry from tenants to organizations.overrides") {
 		t.Errorf("doctor ends with %d:\n%s", code, out)
 	}
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, entry, c.Override("acme", "")))
-	c.Look(t)
+	c.Check(t)
 	acme.Must(t, http.MethodGet, "/Users", "")
 	if out, _, _ := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme"); strings.Contains(out, "does not take them") {
 		t.Errorf("doctor says still:\n%s", out)
@@ -141,7 +141,7 @@ func TestCommandsKnowOrganizationsWithTokensOfTheirOwn(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewEvery(t, start(t))
 			acme := c.NewToken(t, "acme")
-			c.Look(t)
+			c.Check(t)
 			jane := acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			path := c.Realm.Realm + "/organizations/acme"
 			payload := filepath.Join(t.TempDir(), "payload.json")
@@ -197,7 +197,7 @@ func TestAnOrganizationWithoutAVerifiedDomain(t *testing.T) {
 			const domains = `"domains":[{"name":"acme.test","verified":%t}]`
 			organization := "/admin/realms/" + c.Realm.Realm + "/organizations/" + id
 			apptest.AdminSend(t, c.Server, http.MethodPut, organization, `{"name":"acme","alias":"acme","enabled":true,`+fmt.Sprintf(domains, false)+`,"attributes":{"scim.credentials":[`+quotedCredentials(t, c, "acme")+`]}}`)
-			c.Look(t)
+			c.Check(t)
 			acme.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", `{"userName":"jane@acme.test"}`)
 			const text = `the organization "acme" has no verified domain`
 			fix := `kcadm.sh update organizations/` + id + ` -r ` + c.Realm.Realm + ` -s 'domains=[{"name":"acme.test","verified":true}]'`
@@ -220,7 +220,7 @@ func TestAnOrganizationWithoutAVerifiedDomain(t *testing.T) {
 				}
 			}
 			apptest.MendByAdminCLI(t, c.Server, fix)
-			c.Look(t)
+			c.Check(t)
 			acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			if got := apptest.HTMLPage(t, c.Realm.App, "/statusz") + shown(t, c.Realm.App, path); strings.Contains(got, "no verified domain") {
 				t.Errorf("it is told of still:\n%s", got)

@@ -39,7 +39,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 				obey(t, p, line)
 			}
 		}
-		b.Look(t)
+		b.Check(t)
 	}
 	id := b.Create(t, "/Users", `{"userName":"kept","nickName":"K"}`)
 	account := "/admin/realms/" + b.Realm + "/users/" + id
@@ -59,7 +59,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 		{code: "realm-unfit", provoke: func(t *testing.T) {
 			t.Helper()
 			apptest.Undeclared("scim.owner")(t, p)
-			b.App.Watcher.Look(t.Context())
+			b.App.Watcher.Check(t.Context())
 		}, status: 503, method: http.MethodGet, path: "/Users", remedy: func(t *testing.T) {
 			t.Helper()
 			doctor := "" // as the log has it
@@ -70,7 +70,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 			for _, line := range apptest.CommandsOf(strings.ReplaceAll(out, "fix: ", "\n")) {
 				obey(t, p, line)
 			}
-			b.Look(t)
+			b.Check(t)
 		}},
 		{code: "keycloak-denies", provoke: func(t *testing.T) {
 			t.Helper()
@@ -127,7 +127,7 @@ func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	b.ApplyFile(t, "config.yaml", func(s string) string {
 		return strings.Replace(s, "      - tokensFile:", "      - removalBrake: { max: 1%, floor: 1 }\n        tokensFile:", 1)
 	})
-	b.Look(t)
+	b.Check(t)
 	if err := os.Rename(b.Controlled(t), b.File); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestTheErrorsOfCredentialsAreAsThePageSays(t *testing.T) {
 	b.ApplyFile(t, "config.yaml", func(s string) string {
 		return strings.Replace(s, "      - tokensFile:", "      - profile: strict\n        tokensFile:", 1)
 	})
-	b.Look(t)
+	b.Check(t)
 	if got := b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"strict","shoeSize":44}`); !strings.HasSuffix(got, "[attribute-unknown]") {
 		t.Errorf("an unknown attribute is refused with %q", got)
 	}

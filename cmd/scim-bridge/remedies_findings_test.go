@@ -261,6 +261,6 @@ func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
 	mended("an id in place of a name")
 	broken("chief")
 	fake.ClearFaults()
-	b.Look(t)
+	b.Check(t)
 	mended("the bridge may write its own account")
 }

@@ -77,7 +77,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	ctx := cmd.Context()
-	if err := f.Look(ctx, admin); err != nil {
+	if err := f.Inspect(ctx, admin); err != nil {
 		return problemsOf(cmd, err)
 	}
 	if err := f.chooseExisting(ctx, in); err != nil {

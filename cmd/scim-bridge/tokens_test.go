@@ -319,7 +319,7 @@ func TestTokensOfAnOrganization(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewEvery(t, start(t))
 			acme, second := c.NewToken(t, "acme"), c.NewToken(t, "acme")
-			c.Look(t)
+			c.Check(t)
 			out, told, code := command(t, "", "tokens", "list", "--config", c.Realm.File, "--output", "json")
 			var list []app.ListedToken
 			if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 2 || list[0].Tenant != c.Realm.Realm+"/organizations/acme" {
@@ -329,7 +329,7 @@ func TestTokensOfAnOrganization(t *testing.T) {
 			if out, told, code := command(t, "", "tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", list[0].KeyID); code != 0 {
 				t.Fatalf("tokens revoke ended with %d: %s%s", code, out, told)
 			}
-			c.Look(t)
+			c.Check(t)
 			statuses := map[bool]int{}
 			for _, b := range []apptest.Bridge{acme, second} {
 				_, err := b.Send(t, http.MethodGet, "/Users", "")

@@ -37,12 +37,12 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Look(t)
+			c.Check(t)
 			acme.Must(t, http.MethodGet, "/Users", "")
 			if out, told, code := command(t, "", "tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", token.KeyID); code != 0 {
 				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
 			}
-			c.Look(t)
+			c.Check(t)
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 
 			write(t, c, "acme", old...)
@@ -59,7 +59,7 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			acme.At(c.Realm.Realm+"/organizations/globex").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			write(t, c, "acme", old...)
 			again := apptest.NewTestApp(t, c.Realm.Config) // a restart
-			again.Watcher.Look(t.Context())
+			again.Watcher.Check(t.Context())
 			if got := again.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.Realm.Realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
 				t.Errorf("after a restart the tenant is %+v, want one with the other token", got)
 			}
@@ -92,7 +92,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewEvery(t, start(t))
 			acme := c.NewToken(t, "acme")
-			c.Look(t)
+			c.Check(t)
 			own := c.Realm.App.Watcher.Realms.Client(c.Realm.Realm)
 			var others []string
 			for i := range 5000 {
@@ -113,7 +113,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			if out, told, code := command(t, "", args...); code != exitFailure || !strings.Contains(told, "there is room for no more") || !strings.Contains(told, "credentialKeyFile") || out != "" {
 				t.Errorf("a revocation too many = %d, %s%s", code, out, told)
 			}
-			c.Look(t)
+			c.Check(t)
 			acme.Must(t, http.MethodGet, "/Users", "")
 			ended := realm.Revocation(c.IDs["acme"], tenant.Token{KeyID: "ended", Expires: time.Now().AddDate(0, 0, -2)})
 			endless := realm.Revocation(c.IDs["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // of another server
@@ -125,7 +125,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			if err != nil || slices.Contains(values, ended) || !slices.Contains(values, endless) || !slices.Contains(values, "not ours") || len(values) != 5000 {
 				t.Errorf("then %d values are remembered, %v", len(values), err)
 			}
-			c.Look(t)
+			c.Check(t)
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 		})
 	}
@@ -176,7 +176,7 @@ func write(t *testing.T, c apptest.Customers, alias string, entries ...string) {
 	if err := c.Realm.Admin.SetOrganizationAttribute(t.Context(), c.IDs[alias], auth.AttrCredentials, entries); err != nil {
 		t.Fatal(err)
 	}
-	c.Look(t)
+	c.Check(t)
 }
 
 // TestSecurity_44_ARevocationLastsAsLongAsEveryEntry: a token may have several signed entries with

@@ -256,14 +256,14 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 			}
 		}
 		if because != nil {
-			r.takeBack(ctx, made, because)
+			r.rollBack(ctx, made, because)
 		}
 		return made
 	}
 }
 
 // takeBack deletes what was made of a circle that cannot be closed.
-func (r *run) takeBack(ctx context.Context, made map[int]Result, because *scim.Error) {
+func (r *run) rollBack(ctx context.Context, made map[int]Result, because *scim.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	for i, result := range made {

@@ -67,7 +67,7 @@ func (f File) rows(each func(row) error, bad func(line int, why error)) error {
 	return readRows(f.In, f.Format, each, bad)
 }
 
-func (i *Importer) tell(u Unimported) {
+func (i *Importer) reportUnimported(u Unimported) {
 	i.failed++
 	i.Report(u)
 }
@@ -84,11 +84,11 @@ func (i *Importer) check(file File) error {
 	return file.rows(func(r row) error {
 		_, name := r.name()
 		if at, twice := i.lines[r.key]; twice {
-			i.tell(Unimported{Line: r.line, Name: name, Reason: fmt.Sprintf("it is the same as line %d", at)})
+			i.reportUnimported(Unimported{Line: r.line, Name: name, Reason: fmt.Sprintf("it is the same as line %d", at)})
 			return nil
 		}
 		if at, twice := i.lines[idLine(r)]; twice && r.id() != "" {
-			i.tell(Unimported{Line: r.line, Name: name, Reason: fmt.Sprintf("line %d has the same id", at)})
+			i.reportUnimported(Unimported{Line: r.line, Name: name, Reason: fmt.Sprintf("line %d has the same id", at)})
 			return nil
 		}
 		i.lines[r.key], i.lines[idLine(r)] = r.line, r.line
@@ -98,7 +98,7 @@ func (i *Importer) check(file File) error {
 		i.rows++
 		return nil
 	}, func(line int, why error) {
-		i.tell(Unimported{Line: line, Reason: reasonOf(why)})
+		i.reportUnimported(Unimported{Line: line, Reason: reasonOf(why)})
 	})
 }
 
@@ -264,7 +264,7 @@ func (i *Importer) succeed(r row, id string) {
 
 func (i *Importer) fail(r row, status int, reason string) {
 	_, name := r.name()
-	i.tell(Unimported{Line: r.line, Name: name, Status: status, Reason: reason})
+	i.reportUnimported(Unimported{Line: r.line, Name: name, Status: status, Reason: reason})
 	i.unsent++
 	i.Advance(i.done+i.unsent, i.rows)
 }

@@ -75,7 +75,7 @@ func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, r
 	core, lines := logtest.New(zap.InfoLevel)
 	file.Keycloak = c.Keycloak // reload shall find no change in it
 	a := newTestAppOf(t, c, &file, core)
-	if !a.Watcher.Look(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
+	if !a.Watcher.Check(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.Watcher.Tenants.All()[0].Fitness())
 	}
 	b.Lines = lines
@@ -317,13 +317,13 @@ func (b Bridge) Reconfigure(t *testing.T, edit func(*config.Config)) {
 	edit(&c)
 	unlimited(&c)
 	b.App.Apply(c)
-	b.Look(t)
+	b.Check(t)
 }
 
 // Look has the bridge look at its realms, which must be fit.
-func (b Bridge) Look(t *testing.T) {
+func (b Bridge) Check(t *testing.T) {
 	t.Helper()
-	if !b.App.Watcher.Look(t.Context()) {
+	if !b.App.Watcher.Check(t.Context()) {
 		t.Fatalf("the realm is not fit: %v", b.App.Watcher.Tenants.All()[0].Fitness())
 	}
 }

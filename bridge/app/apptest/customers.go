@@ -312,9 +312,9 @@ func (c Customers) NewToken(t *testing.T, alias string) Bridge {
 }
 
 // Look has the bridge look at its realms, which must be fit.
-func (c Customers) Look(t *testing.T) {
+func (c Customers) Check(t *testing.T) {
 	t.Helper()
-	if !c.Realm.App.Watcher.Look(t.Context()) {
+	if !c.Realm.App.Watcher.Check(t.Context()) {
 		t.Errorf("the realm is not fit: %v", c.Realm.App.Watcher.Tenants.All()[0].Fitness())
 	}
 }

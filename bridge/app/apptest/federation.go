@@ -115,9 +115,9 @@ func (b Bridge) Indexed(t *testing.T, path string) map[string]any {
 }
 
 // Look has the bridge look at its realms, as it does every minute.
-func (f Federated) Look(t *testing.T) {
+func (f Federated) Check(t *testing.T) {
 	t.Helper()
-	if !f.App.Watcher.Look(t.Context()) {
+	if !f.App.Watcher.Check(t.Context()) {
 		t.Fatalf("the realm is not fit: %v", f.App.Watcher.Tenants.All()[0].Fitness())
 	}
 }

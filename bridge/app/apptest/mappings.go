@@ -221,7 +221,7 @@ func (b Bridge) Propose(t *testing.T, path, text string) string {
 		t.Fatal(problems)
 	}
 	ProposeMapping(b.App.Watcher, path, m)
-	b.App.Watcher.Look(t.Context())
+	b.App.Watcher.Check(t.Context())
 	return b.App.Watcher.Tenants.ByPath(path).Unapplied()
 }
 

@@ -73,7 +73,7 @@ func (n Neighbours) Remap(t *testing.T, groups string, joined ...string) {
 	if !n.App.Watcher.Tenants.Swap(old, old.WithMapping(m, old.Fitness())) {
 		t.Fatal("the tenant was replaced meanwhile")
 	}
-	n.App.Watcher.Look(t.Context())
+	n.App.Watcher.Check(t.Context())
 }
 
 // Rename gives a group another name, in Keycloak.

@@ -173,7 +173,7 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 		t.Fatal(err)
 	}
 	clocks.Store(a, clock)
-	lookAgain(t, a)
+	checkAgain(t, a)
 	for _, r := range c.Realms {
 		Wrote.Secret(r.Credentials.Secret.Reveal(), r.CredentialKey.Reveal())
 	}
@@ -189,7 +189,7 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 
 // lookAgain looks at the realms of an app now and then until the test ends, as an app that serves does: the parallel parts of
 // a test can wait for their turn longer than a look is good for (15 minutes).
-func lookAgain(t *testing.T, a *app.App) {
+func checkAgain(t *testing.T, a *app.App) {
 	t.Helper()
 	ticker, ended := time.NewTicker(10*time.Minute), make(chan struct{})
 	go func() {
@@ -197,7 +197,7 @@ func lookAgain(t *testing.T, a *app.App) {
 		for {
 			select {
 			case <-ticker.C:
-				a.Watcher.Look(t.Context())
+				a.Watcher.Check(t.Context())
 			case <-t.Context().Done():
 				return
 			}

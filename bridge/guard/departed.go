@@ -15,10 +15,10 @@ import (
 type presentGroups struct {
 	groups
 
-	party mapping.Party
+	owner mapping.Owner
 }
 
-func (w presentGroups) present(g keycloak.Group) bool { return !w.party.Left(g.Attributes) }
+func (w presentGroups) present(g keycloak.Group) bool { return !w.owner.Departed(g.Attributes) }
 
 func (w presentGroups) Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error) {
 	g, err := w.groups.Group(ctx, id)
@@ -63,7 +63,7 @@ func (w presentGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g k
 	return g, true, err
 }
 
-func (w presentGroups) LeftGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
+func (w presentGroups) DepartedGroup(ctx context.Context, name string) (keycloak.Group, bool, error) {
 	list, err := w.groups.FindGroups(ctx, keycloak.GroupQuery{Search: name}, math.MaxInt)
 	i := slices.IndexFunc(list, func(g keycloak.Group) bool { return g.Name == name && !w.present(g) })
 	if err != nil || i < 0 {

@@ -26,14 +26,14 @@ func deactivating(ops []patch.Operation) bool {
 	})
 }
 
-// lookEarly begins the look that a dangerous change of a user needs (guard.Allow), so that it does
+// readRightsEarly begins the look that a dangerous change of a user needs (guard.Allow), so that it does
 // not take its time after the read of the user. At an organization it is not begun: a user of
 // somebody else's would be answered later than nobody.
-func (r *request) lookEarly(ctx context.Context) {
+func (r *request) readRightsEarly(ctx context.Context) {
 	id, err := keycloak.ParseUserID(r.ID)
-	if err != nil || r.Endpoint != endpointUsers || r.Tenant.Party.Organization || r.wall.ProtectsUser(r.ID) {
+	if err != nil || r.Endpoint != endpointUsers || r.Tenant.Owner.Organization || r.wall.ProtectsUser(r.ID) {
 		return
 	}
-	r.look = guard.BeginLook(ctx, r.client, r.fitness, id)
-	r.atEnd = append(r.atEnd, r.look.Wait)
+	r.rights = guard.ReadRights(ctx, r.client, r.fitness, id)
+	r.atEnd = append(r.atEnd, r.rights.Wait)
 }

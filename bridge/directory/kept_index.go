@@ -21,15 +21,15 @@ const (
 	// minAge is how old any index may be.
 	minAge = time.Second
 	// patience is how long a request waits for a scan.
-	patience = 20 * time.Second
+	scanWait = 20 * time.Second
 	// rereadAtOnce is how many resources are read before they are stored.
 	rereadAtOnce = 500
 	// refusedFor is how long an index that took too much memory is not tried again.
 	refusedFor = 10 * time.Minute
 )
 
-// shelf is an index and what is known of its freshness.
-type shelf struct {
+// keptIndex is an index of a tenant's resources, and what is known of its freshness.
+type keptIndex struct {
 	d      *Directory
 	tenant string // its path
 	base   string // URL of its service root
@@ -49,28 +49,28 @@ type shelf struct {
 	protected *tenant.Protected
 
 	writes uint64
-	last   map[string]uint64 // by id: the number of the last write that a read may not know
-	dirty  map[string]bool   // ids that must be read again
+	lastWrites   map[string]uint64 // by id: the number of the last write that a read may not know
+	stale  map[string]bool   // ids that must be read again
 	reads  int               // under way
-	names  map[string]bool   // of users who joined, whose ids were not told
+	joined  map[string]bool   // of users who joined, whose ids were not told
 }
 
-func newShelf(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *shelf {
-	x := &shelf{d: d, tenant: t.Path, base: t.BaseURL, rt: rt}
+func newKeptIndex(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *keptIndex {
+	x := &keptIndex{d: d, tenant: t.Path, base: t.BaseURL, rt: rt}
 	x.empty()
 	return x
 }
 
 // empty begins with nothing. x.mu is held, or nobody has x yet.
-func (x *shelf) empty() {
+func (x *keptIndex) empty() {
 	x.table, x.scannedAt = index.New(x.rt, x.base), time.Time{}
-	x.last, x.dirty, x.names = map[string]uint64{}, map[string]bool{}, map[string]bool{}
+	x.lastWrites, x.stale, x.joined = map[string]uint64{}, map[string]bool{}, map[string]bool{}
 	x.account()
 }
 
-// drop gives the memory back for good: nobody finds the shelf any more. A scan that is under
+// drop gives the memory back for good: nobody finds the index any more. A scan that is under
 // way ends.
-func (x *shelf) drop() {
+func (x *keptIndex) drop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.empty()
@@ -78,13 +78,13 @@ func (x *shelf) drop() {
 }
 
 // account counts the memory. x.mu is held.
-func (x *shelf) account() {
+func (x *keptIndex) account() {
 	size := x.table.Bytes()
 	x.d.used.Add(int64(size - x.size))
 	x.size = size
 }
 
-func (x *shelf) status() (Status, bool) {
+func (x *keptIndex) status() (Status, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := Status{Type: x.rt.Name, Resources: x.table.Len(), Bytes: x.size, Age: x.d.options.Now().Sub(x.scannedAt)}
@@ -95,7 +95,7 @@ func (x *shelf) status() (Status, bool) {
 }
 
 // touch says that resources were written; of those alone that are known, if it says so.
-func (x *shelf) touch(ids []string, known bool) {
+func (x *keptIndex) touch(ids []string, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.scannedAt.IsZero() && x.scan == nil {
@@ -104,22 +104,22 @@ func (x *shelf) touch(ids []string, known bool) {
 	for _, id := range ids {
 		if id != "" && (!known || x.reads > 0 || x.table.Has(id)) {
 			x.writes++
-			x.last[id], x.dirty[id] = x.writes, true
+			x.lastWrites[id], x.stale[id] = x.writes, true
 		}
 	}
 }
 
 // touchName is touch about a user whose name alone is told.
-func (x *shelf) touchName(name string) {
+func (x *keptIndex) touchName(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.scannedAt.IsZero() || x.scan != nil {
-		x.names[name] = true
+		x.joined[name] = true
 	}
 }
 
 // outdate has everything be read again.
-func (x *shelf) outdate() {
+func (x *keptIndex) outdate() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.scannedAt = time.Time{}
@@ -127,7 +127,7 @@ func (x *shelf) outdate() {
 }
 
 // begin is called before a read; what is written after it began is not put by put.
-func (x *shelf) begin() (began uint64) {
+func (x *keptIndex) begin() (began uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.reads++
@@ -136,7 +136,7 @@ func (x *shelf) begin() (began uint64) {
 
 // put stores what a read found, and ends it. Ids that were asked for and not found are gone.
 // It reports whether anything differs from what was known.
-func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
+func (x *keptIndex) put(began uint64, asked []string, items []item) (changed bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	defer x.ended()
@@ -149,19 +149,19 @@ func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
 		id := i.resource.ID
 		found[id] = true
 		switch {
-		case x.last[id] > began:
+		case x.lastWrites[id] > began:
 		case i.err != nil:
-			x.dirty[id] = true // until it can be mapped
+			x.stale[id] = true // until it can be mapped
 		default:
 			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base), Mark: i.unkeyed})
-			delete(x.dirty, id)
+			delete(x.stale, id)
 		}
 	}
 	var gone []string
 	for _, id := range asked {
-		if !found[id] && x.last[id] <= began {
+		if !found[id] && x.lastWrites[id] <= began {
 			gone = append(gone, id)
-			delete(x.dirty, id)
+			delete(x.stale, id)
 		}
 	}
 	changed = x.table.Put(put...)
@@ -171,21 +171,21 @@ func (x *shelf) put(began uint64, asked []string, items []item) (changed bool) {
 }
 
 // abandon ends a read that failed.
-func (x *shelf) abandon() {
+func (x *keptIndex) abandon() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.ended()
 }
 
 // ended ends a read. x.mu is held.
-func (x *shelf) ended() {
+func (x *keptIndex) ended() {
 	if x.reads--; x.reads == 0 {
-		clear(x.last) // whoever reads now reads what was written
+		clear(x.lastWrites) // whoever reads now reads what was written
 	}
 }
 
 // find is what the index proposes.
-func (x *shelf) find(q Query) index.Found {
+func (x *keptIndex) find(q Query) index.Found {
 	x.mu.Lock()
 	table := x.table
 	x.mu.Unlock()
@@ -198,7 +198,7 @@ func (x *shelf) find(q Query) index.Found {
 
 // reread reads resources into got and puts them right in the index. It reports whether
 // anything was otherwise than the index knew.
-func (x *shelf) reread(ctx context.Context, s search, ids []string, got map[string]scim.Resource) (changed bool, err error) {
+func (x *keptIndex) reread(ctx context.Context, s search, ids []string, got map[string]scim.Resource) (changed bool, err error) {
 	if len(ids) == 0 {
 		return false, nil
 	}
@@ -218,7 +218,7 @@ func (x *shelf) reread(ctx context.Context, s search, ids []string, got map[stri
 
 // fresh waits until the index may answer: everything was read, no longer ago than its size
 // allows, and what was written since is read again.
-func (x *shelf) fresh(ctx context.Context, s search) error {
+func (x *keptIndex) fresh(ctx context.Context, s search) error {
 	follows, err := x.d.follow(ctx, s.view)
 	if err == nil {
 		err = x.scanned(ctx, s, follows)
@@ -228,7 +228,7 @@ func (x *shelf) fresh(ctx context.Context, s search) error {
 	}
 	x.mu.Lock()
 	x.protect(s.view.Fitness.Protected)
-	ids, names := slices.Sorted(maps.Keys(x.dirty)), slices.Sorted(maps.Keys(x.names))
+	ids, names := slices.Sorted(maps.Keys(x.stale)), slices.Sorted(maps.Keys(x.joined))
 	x.mu.Unlock()
 	for part := range slices.Chunk(ids, rereadAtOnce) { // what is read stays so if the time is over
 		if _, err := x.reread(ctx, s, part, map[string]scim.Resource{}); err != nil {
@@ -244,7 +244,7 @@ func (x *shelf) fresh(ctx context.Context, s search) error {
 }
 
 // readNamed reads a user who joined.
-func (x *shelf) readNamed(ctx context.Context, s search, name string) error {
+func (x *keptIndex) readNamed(ctx context.Context, s search, name string) error {
 	began := x.begin()
 	items, err := s.byName(ctx, name)
 	if err != nil {
@@ -254,13 +254,13 @@ func (x *shelf) readNamed(ctx context.Context, s search, name string) error {
 	x.put(began, nil, items)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.names, name)
+	delete(x.joined, name)
 	return nil
 }
 
 // protect has read again who became protected, and who no longer is, and likewise the parents of
 // tenants: of them the wall shows another thing. x.mu is held.
-func (x *shelf) protect(now *tenant.Protected) {
+func (x *keptIndex) protect(now *tenant.Protected) {
 	before := x.protected
 	if now == before {
 		return
@@ -273,20 +273,20 @@ func (x *shelf) protect(now *tenant.Protected) {
 		for _, ids := range []map[string]bool{pair[0].Users, pair[0].Groups, pair[0].ServiceAccounts} {
 			for id := range ids {
 				if !pair[1].User(id) && !pair[1].Group(id) && !pair[1].ServiceAccount(id) && x.table.Has(id) {
-					x.dirty[id] = true
+					x.stale[id] = true
 				}
 			}
 		}
 		for id := range pair[0].Parents {
 			if _, both := pair[1].Parents[id]; !both && x.table.Has(id) {
-				x.dirty[id] = true
+				x.stale[id] = true
 			}
 		}
 	}
 }
 
 // scanned waits until everything was read once, and not too long ago.
-func (x *shelf) scanned(ctx context.Context, s search, follows bool) error {
+func (x *keptIndex) scanned(ctx context.Context, s search, follows bool) error {
 	x.mu.Lock()
 	now := x.d.options.Now()
 	if !x.refusedAt.IsZero() && now.Sub(x.refusedAt) < refusedFor {
@@ -313,7 +313,7 @@ func (x *shelf) scanned(ctx context.Context, s search, follows bool) error {
 		x.waiting--
 		x.mu.Unlock()
 	}()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(scanWait)
 	defer timer.Stop()
 	select {
 	case <-current.done:
@@ -326,12 +326,12 @@ func (x *shelf) scanned(ctx context.Context, s search, follows bool) error {
 }
 
 // mostAge is how old the index may be. x.mu is held.
-func (x *shelf) mostAge() time.Duration {
+func (x *keptIndex) mostAge() time.Duration {
 	return max(minAge, time.Duration(x.table.Len())*ageEach)
 }
 
 // warm begins a scan when the last one is long ago.
-func (x *shelf) warm(s search) {
+func (x *keptIndex) warm(s search) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := x.d.options.Now()
@@ -341,14 +341,14 @@ func (x *shelf) warm(s search) {
 	}
 }
 
-func (x *shelf) known() bool {
+func (x *keptIndex) known() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return !x.scannedAt.IsZero() || x.scan != nil
 }
 
 // dropIdle drops what nobody asked for some time.
-func (x *shelf) dropIdle() {
+func (x *keptIndex) dropIdle() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.scannedAt.IsZero() && x.d.options.Now().Sub(x.usedAt) > idle {

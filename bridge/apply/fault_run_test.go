@@ -39,7 +39,7 @@ func TestFaults(t *testing.T) {
 	})
 	all := 0
 	for i, at := range []apptest.Bridge{c.Realm, c.Of["acme"]} {
-		o := newOrdeal(t, at, proxy, []string{"r", "o"}[i])
+		o := newFaultRun(t, at, proxy, []string{"r", "o"}[i])
 		o.suffer(t, *ordeals/2)
 		o.compare(t)
 		all += o.struck
@@ -55,7 +55,7 @@ func TestKills(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
 	victim := apptest.NewServed(t, proxy.Server(), apptest.Replaced(t, "      - tokensFile:", "      - removalBrake: { max: 100% }\n        tokensFile:"))
-	o := newOrdeal(t, victim.Bridge, proxy, "k")
+	o := newFaultRun(t, victim.Bridge, proxy, "k")
 	o.mortal, o.arm = true, func() func() bool {
 		struck := o.atCall(func() {
 			_ = victim.Cmd.Process.Kill() // one that lives on would not free its port
@@ -78,9 +78,9 @@ func TestKills(t *testing.T) {
 	}
 }
 
-func newOrdeal(t *testing.T, at apptest.Bridge, proxy *keycloaktest.Proxy, prefix string) *ordeal {
+func newFaultRun(t *testing.T, at apptest.Bridge, proxy *keycloaktest.Proxy, prefix string) *faultRun {
 	t.Helper()
-	o := &ordeal{
+	o := &faultRun{
 		Bridge: at, proxy: proxy, prefix: prefix, users: map[string]*ordealUser{}, groups: map[string]*ordealGroup{},
 		random: rand.New(rand.NewPCG(*ordealSeed, uint64(prefix[0]))),
 	}
@@ -100,7 +100,7 @@ func TestKeycloakIsRestarted(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = server.Stop() })
 	proxy := keycloaktest.NewProxy(t, server.Server)
-	o := newOrdeal(t, apptest.NewBridgeOn(t, proxy.Server(), func(c *config.Config) {
+	o := newFaultRun(t, apptest.NewBridgeOn(t, proxy.Server(), func(c *config.Config) {
 		c.Server.RequestTimeout = config.Duration(2 * time.Second)
 	}), proxy, "s")
 	ways, next := []struct{ do, mend func() error }{
@@ -144,7 +144,7 @@ type ordealGroup struct {
 }
 
 // ordeal is a client at a tenant that suffers faults.
-type ordeal struct {
+type faultRun struct {
 	apptest.Bridge
 
 	proxy  *keycloaktest.Proxy
@@ -162,13 +162,13 @@ type ordeal struct {
 }
 
 // lies reports whether an error is something else than an outage.
-func (o *ordeal) lies(err error) bool {
+func (o *faultRun) lies(err error) bool {
 	status := client.StatusOf(err)
 	return err != nil && status < http.StatusInternalServerError && (status != 0 || !o.mortal)
 }
 
 // suffer goes on until so many faults struck.
-func (o *ordeal) suffer(t *testing.T, faults int) {
+func (o *faultRun) suffer(t *testing.T, faults int) {
 	t.Helper()
 	works := []func(*testing.T){o.createUser, o.createUser, o.putUser, o.patchUser, o.activate, o.deleteUser, o.createGroup, o.addMember, o.removeMember, o.putGroup, o.deleteGroup, o.bulk, o.readUser, o.find, o.readGroup}
 	for turns := 0; o.struck < faults && !t.Failed() && turns < 10*faults; turns++ {
@@ -178,7 +178,7 @@ func (o *ordeal) suffer(t *testing.T, faults int) {
 }
 
 // failCall is a fault of the network, or of what stands between the bridge and Keycloak.
-func (o *ordeal) failCall() (struck func() bool) {
+func (o *faultRun) failCall() (struck func() bool) {
 	fault := keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage()}
 	var held chan struct{}
 	switch o.random.IntN(12) {
@@ -214,7 +214,7 @@ func (o *ordeal) failCall() (struck func() bool) {
 
 // atCall does something to a program in the middle of a call, by chance before or after Keycloak
 // did what it is asked. The function says whether it came to that.
-func (o *ordeal) atCall(do func()) (struck func() bool) {
+func (o *faultRun) atCall(do func()) (struck func() bool) {
 	held, idle, done := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
 	reached := o.proxy.Inject(keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage(), Hold: held, Drop: o.random.IntN(2) == 0})
 	go func() {
@@ -239,7 +239,7 @@ func (o *ordeal) atCall(do func()) (struck func() bool) {
 	}
 }
 
-func (o *ordeal) stage() keycloaktest.Stage {
+func (o *faultRun) stage() keycloaktest.Stage {
 	if o.random.IntN(2) == 0 {
 		return keycloaktest.After
 	}
@@ -247,7 +247,7 @@ func (o *ordeal) stage() keycloaktest.Stage {
 }
 
 // hurt arms a fault. The function disarms it, and counts it if it struck.
-func (o *ordeal) hurt() (over func()) {
+func (o *faultRun) hurt() (over func()) {
 	disarm := o.arm()
 	return func() {
 		if disarm() {
@@ -257,7 +257,7 @@ func (o *ordeal) hurt() (over func()) {
 }
 
 // once sends a request that a fault may strike. An error is an outage or one of the statuses that are true.
-func (o *ordeal) once(t *testing.T, method, path, body string, truly ...int) (map[string]any, error) {
+func (o *faultRun) once(t *testing.T, method, path, body string, truly ...int) (map[string]any, error) {
 	t.Helper()
 	o.proxy.ResetCalls()
 	over := o.hurt()
@@ -270,7 +270,7 @@ func (o *ordeal) once(t *testing.T, method, path, body string, truly ...int) (ma
 }
 
 // do sends a request until it is acknowledged. A repetition may find that it is done.
-func (o *ordeal) do(t *testing.T, method, path, body string, done ...int) map[string]any {
+func (o *faultRun) do(t *testing.T, method, path, body string, done ...int) map[string]any {
 	t.Helper()
 	answer, err := o.once(t, method, path, body)
 	for tries := 0; err != nil; tries++ {
@@ -284,13 +284,13 @@ func (o *ordeal) do(t *testing.T, method, path, body string, done ...int) map[st
 	return answer
 }
 
-func (o *ordeal) name() string {
+func (o *faultRun) name() string {
 	o.made++
 	return fmt.Sprintf("%s%d@acme.test", o.prefix, o.made)
 }
 
 // anyOf is one of some by chance.
-func anyOf[V any](o *ordeal, of map[string]V) (string, V, bool) {
+func anyOf[V any](o *faultRun, of map[string]V) (string, V, bool) {
 	names := make([]string, 0, len(of))
 	for name := range of {
 		names = append(names, name)
@@ -309,7 +309,7 @@ func (u *ordealUser) body(name string) string {
 }
 
 // settle makes a resource. One that a POST before it made is looked up: it must be whole.
-func (o *ordeal) settle(t *testing.T, endpoint, attribute, name, body string, before ...int) string {
+func (o *faultRun) settle(t *testing.T, endpoint, attribute, name, body string, before ...int) string {
 	t.Helper()
 	answer, err := o.once(t, http.MethodPost, endpoint, body, before...)
 	for tries := 0; err != nil && client.StatusOf(err) != http.StatusConflict; tries++ {
@@ -329,14 +329,14 @@ func (o *ordeal) settle(t *testing.T, endpoint, attribute, name, body string, be
 	return id
 }
 
-func (o *ordeal) createUser(t *testing.T) {
+func (o *faultRun) createUser(t *testing.T) {
 	t.Helper()
 	u, name := &ordealUser{title: "new", active: true}, o.name()
 	u.id = o.settle(t, "/Users", "userName", name, u.body(name))
 	o.users[name] = u
 }
 
-func (o *ordeal) putUser(t *testing.T) {
+func (o *faultRun) putUser(t *testing.T) {
 	t.Helper()
 	if name, u, ok := anyOf(o, o.users); ok {
 		o.made++
@@ -345,7 +345,7 @@ func (o *ordeal) putUser(t *testing.T) {
 	}
 }
 
-func (o *ordeal) patchUser(t *testing.T) {
+func (o *faultRun) patchUser(t *testing.T) {
 	t.Helper()
 	if _, u, ok := anyOf(o, o.users); ok {
 		o.made++
@@ -354,7 +354,7 @@ func (o *ordeal) patchUser(t *testing.T) {
 	}
 }
 
-func (o *ordeal) activate(t *testing.T) {
+func (o *faultRun) activate(t *testing.T) {
 	t.Helper()
 	if _, u, ok := anyOf(o, o.users); ok {
 		u.active = !u.active
@@ -362,7 +362,7 @@ func (o *ordeal) activate(t *testing.T) {
 	}
 }
 
-func (o *ordeal) deleteUser(t *testing.T) {
+func (o *faultRun) deleteUser(t *testing.T) {
 	t.Helper()
 	if name, u, ok := anyOf(o, o.users); ok && len(o.users) > 5 {
 		o.do(t, http.MethodDelete, "/Users/"+u.id, "", http.StatusNotFound)
@@ -374,7 +374,7 @@ func (o *ordeal) deleteUser(t *testing.T) {
 }
 
 // some are a few users.
-func (o *ordeal) some() map[string]bool {
+func (o *faultRun) some() map[string]bool {
 	out := map[string]bool{}
 	for range o.random.IntN(6) {
 		if name, _, ok := anyOf(o, o.users); ok {
@@ -384,7 +384,7 @@ func (o *ordeal) some() map[string]bool {
 	return out
 }
 
-func (o *ordeal) groupBody(name string, members map[string]bool) string {
+func (o *faultRun) groupBody(name string, members map[string]bool) string {
 	var list []string
 	for member := range members {
 		list = append(list, `{"value":"`+o.users[member].id+`"}`)
@@ -393,14 +393,14 @@ func (o *ordeal) groupBody(name string, members map[string]bool) string {
 	return fmt.Sprintf(`{"displayName":"%s","members":[%s]}`, name, strings.Join(list, ","))
 }
 
-func (o *ordeal) createGroup(t *testing.T) {
+func (o *faultRun) createGroup(t *testing.T) {
 	t.Helper()
 	g, name := &ordealGroup{members: o.some()}, o.name()
 	g.id = o.settle(t, "/Groups", "displayName", name, o.groupBody(name, g.members))
 	o.groups[name] = g
 }
 
-func (o *ordeal) addMember(t *testing.T) {
+func (o *faultRun) addMember(t *testing.T) {
 	t.Helper()
 	_, g, ok := anyOf(o, o.groups)
 	if more := o.some(); ok && len(more) > 0 {
@@ -413,7 +413,7 @@ func (o *ordeal) addMember(t *testing.T) {
 	}
 }
 
-func (o *ordeal) removeMember(t *testing.T) {
+func (o *faultRun) removeMember(t *testing.T) {
 	t.Helper()
 	if _, g, ok := anyOf(o, o.groups); ok {
 		if name, _, ok := anyOf(o, g.members); ok {
@@ -423,7 +423,7 @@ func (o *ordeal) removeMember(t *testing.T) {
 	}
 }
 
-func (o *ordeal) putGroup(t *testing.T) {
+func (o *faultRun) putGroup(t *testing.T) {
 	t.Helper()
 	if name, g, ok := anyOf(o, o.groups); ok {
 		g.members = o.some()
@@ -431,7 +431,7 @@ func (o *ordeal) putGroup(t *testing.T) {
 	}
 }
 
-func (o *ordeal) deleteGroup(t *testing.T) {
+func (o *faultRun) deleteGroup(t *testing.T) {
 	t.Helper()
 	if name, g, ok := anyOf(o, o.groups); ok {
 		o.do(t, http.MethodDelete, "/Groups/"+g.id, "", http.StatusNotFound)
@@ -440,7 +440,7 @@ func (o *ordeal) deleteGroup(t *testing.T) {
 }
 
 // bulk makes users and a group of them by one request. What did not succeed is repeated one by one.
-func (o *ordeal) bulk(t *testing.T) {
+func (o *faultRun) bulk(t *testing.T) {
 	t.Helper()
 	var operations, members []string
 	names := []string{o.name(), o.name(), o.name()}
@@ -482,7 +482,7 @@ func (o *ordeal) bulk(t *testing.T) {
 	o.groups[group] = g
 }
 
-func (o *ordeal) readUser(t *testing.T) {
+func (o *faultRun) readUser(t *testing.T) {
 	t.Helper()
 	if name, u, ok := anyOf(o, o.users); ok {
 		if got, err := o.once(t, http.MethodGet, "/Users/"+u.id, ""); err == nil && (got["userName"] != name || got["title"] != u.title || got["active"] != u.active) {
@@ -491,7 +491,7 @@ func (o *ordeal) readUser(t *testing.T) {
 	}
 }
 
-func (o *ordeal) find(t *testing.T) {
+func (o *faultRun) find(t *testing.T) {
 	t.Helper()
 	if name, u, ok := anyOf(o, o.users); ok {
 		over := o.hurt()
@@ -503,7 +503,7 @@ func (o *ordeal) find(t *testing.T) {
 	}
 }
 
-func (o *ordeal) readGroup(t *testing.T) {
+func (o *faultRun) readGroup(t *testing.T) {
 	t.Helper()
 	if name, g, ok := anyOf(o, o.groups); ok {
 		got, err := o.once(t, http.MethodGet, "/Groups/"+g.id, "")
@@ -514,7 +514,7 @@ func (o *ordeal) readGroup(t *testing.T) {
 }
 
 // compare compares all that Keycloak holds with what the client means.
-func (o *ordeal) compare(t *testing.T) {
+func (o *faultRun) compare(t *testing.T) {
 	t.Helper()
 	want, got := map[string]string{}, map[string]string{}
 	for name, u := range o.users {

@@ -12,19 +12,19 @@ import (
 )
 
 // keepEvery is how often indexes are looked at.
-const keepEvery = 10 * time.Second
+const maintainEvery = 10 * time.Second
 
-// KeepIndexes follows the feeds of the realms of which something is known, so that none of
+// MaintainIndexes follows the feeds of the realms of which something is known, so that none of
 // their events is missed, until the context ends. Warm indexes are made for all tenants and
 // kept; others are dropped when nobody asks them.
-func (s *Service) KeepIndexes(ctx context.Context, tenants *tenant.Registry, warm bool) {
-	tick := time.NewTicker(keepEvery)
+func (s *Service) MaintainIndexes(ctx context.Context, tenants *tenant.Registry, warm bool) {
+	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	for {
 		if !warm {
 			s.directory.DropIdle()
 		}
-		s.keep(ctx, tenants.All(), warm)
+		s.maintain(ctx, tenants.All(), warm)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -34,7 +34,7 @@ func (s *Service) KeepIndexes(ctx context.Context, tenants *tenant.Registry, war
 }
 
 // keep looks at every tenant, and once at the feed of each realm.
-func (s *Service) keep(ctx context.Context, tenants []*tenant.Tenant, warm bool) {
+func (s *Service) maintain(ctx context.Context, tenants []*tenant.Tenant, warm bool) {
 	followed, began := map[string]bool{}, s.directory.Now()
 	for _, t := range tenants {
 		f, client := t.Fitness(), s.realms.Client(t.Realm)

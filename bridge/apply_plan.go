@@ -40,7 +40,7 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	fact := factOf(r, *ch)
 	r.plan, r.change = ch.plan, &fact
 	if r.DryRun {
-		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.look)
+		return apply.Outcome{}, guard.Allow(ctx, r.client, r.fitness, ch.plan, r.rights)
 	}
 	intent, err := s.intend(ctx, fact)
 	if err != nil {
@@ -48,13 +48,13 @@ func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply
 	}
 	err = errBrokeOff
 	defer func() { s.settle(ctx, r, intent, out, err) }()
-	out, err = s.carry(ctx, r, ch.plan)
+	out, err = s.write(ctx, r, ch.plan)
 	return out, err
 }
 
-// carry is apply for a plan whose change is recorded.
-func (s *Service) carry(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
-	if err := guard.Allow(ctx, r.client, r.fitness, p, r.look); err != nil {
+// write is apply for a plan whose change is recorded.
+func (s *Service) write(ctx context.Context, r *request, p plan.Plan) (apply.Outcome, error) {
+	if err := guard.Allow(ctx, r.client, r.fitness, p, r.rights); err != nil {
 		return apply.Outcome{}, err
 	}
 	out, err := s.applier.Apply(ctx, r.client, &r.held, p)

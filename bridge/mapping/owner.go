@@ -11,85 +11,85 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Party is a tenant as one of those that may have the same user. An account has one owner:
-// the tenant that created it. For any other it is that of a guest, which reads the fields
+// Owner is a tenant as an owner of users and groups. An account has one owner:
+// the tenant that created it. To any other tenant the account is foreign: such a tenant reads the fields
 // that say who the user is, writes none of them, and keeps all else in its own remainder.
-type Party struct {
+type Owner struct {
 	Key          string // of the tenant: marks what it stores
 	Organization bool   // an organization's tenant, which owns only what it created
 	Shared       bool   // whether other tenants have users of the realm
 }
 
-// Standing is what a party may change of an account.
-type Standing int
+// Ownership is what a tenant may change of an account.
+type Ownership int
 
 const (
-	// Guest says that the account is not the party's. The party keeps a record of its own beside the account.
-	Guest Standing = iota
-	// Managed says that no tenant owns the account, and that it belongs in Keycloak to the party's
+	// Foreign says that the account is not the tenant's. The tenant keeps a record of its own beside the account.
+	Foreign Ownership = iota
+	// Managed says that no tenant owns the account, and that it belongs in Keycloak to the tenant's
 	// organization (a member of the type MANAGED, which a first login through the organization's
-	// identity provider or an invitation makes). The party changes the account, but not its user name,
+	// identity provider or an invitation makes). The tenant changes the account, but not its user name,
 	// its address or its password: Keycloak marks older accounts too, which a first login linked.
 	Managed
-	// Owner says that the party created the account or took it over.
-	Owner
+	// Owner says that the tenant created the account or took it over.
+	Owned
 )
 
-// Standing is that of the party to an account. An account without an owner is that of every tenant of
+// Ownership is that of the tenant to an account. An account without an owner is that of every tenant of
 // the whole realm.
-func (p Party) Standing(u keycloak.User) Standing {
+func (o Owner) Ownership(u keycloak.User) Ownership {
 	switch {
-	case !p.Shared && !p.Organization, slices.Contains(u.Attributes[AttrOwner], p.Key):
-		return Owner
+	case !o.Shared && !o.Organization, slices.Contains(u.Attributes[AttrOwner], o.Key):
+		return Owned
 	case !Unowned(u.Attributes):
-		return Guest
-	case !p.Organization:
-		return Owner
+		return Foreign
+	case !o.Organization:
+		return Owned
 	case u.Managed:
 		return Managed
 	}
-	return Guest
+	return Foreign
 }
 
-// Closes reports whether the party ends the access of a user whose account another tenant owns: the account
-// belongs in Keycloak to the party's organization, as Managed says, so that it goes with its membership. The
-// party does not enable such an account, as its owner may have disabled it.
-func (p Party) Closes(u keycloak.User) bool {
-	return p.Organization && u.Managed && p.Standing(u) == Guest
+// Closes reports whether the tenant ends the access of a user whose account another tenant owns: the account
+// belongs in Keycloak to the tenant's organization, as Managed says, so that it goes with its membership. The
+// tenant does not enable such an account, as its owner may have disabled it.
+func (o Owner) Closes(u keycloak.User) bool {
+	return o.Organization && u.Managed && o.Ownership(u) == Foreign
 }
 
-// flags reports whether the user of an account can be inactive for the party alone: another tenant owns the
+// flags reports whether the user of an account can be inactive for the tenant alone: another tenant owns the
 // account, and answers for it.
-func (p Party) flags(u keycloak.User) bool {
-	return p.Standing(u) == Guest && len(Owners(u.Attributes)) > 0 && !p.Closes(u)
+func (o Owner) flags(u keycloak.User) bool {
+	return o.Ownership(u) == Foreign && len(Owners(u.Attributes)) > 0 && !o.Closes(u)
 }
 
-// Owns reports whether the party created an account or took it over, or may do with it whatever it
+// Owns reports whether the tenant created an account or took it over, or may do with it whatever it
 // may do with such a one.
-func (p Party) Owns(u keycloak.User) bool { return p.Standing(u) == Owner }
+func (o Owner) Owns(u keycloak.User) bool { return o.Ownership(u) == Owned }
 
-// OwnsGroup reports whether the party made a group or took it over. A group without an owner is not
+// OwnsGroup reports whether the tenant made a group or took it over. A group without an owner is not
 // even that of a tenant of the whole realm.
-func (p Party) OwnsGroup(g keycloak.Group) bool {
-	return slices.Contains(g.Attributes[AttrOwner], p.Key) || !p.Shared && !p.Organization && !Unowned(g.Attributes)
+func (o Owner) OwnsGroup(g keycloak.Group) bool {
+	return slices.Contains(g.Attributes[AttrOwner], o.Key) || !o.Shared && !o.Organization && !Unowned(g.Attributes)
 }
 
-// Made reports whether the party made a user or a group with some attributes, and did not take it over.
-func (p Party) Made(attributes map[string][]string) bool {
+// Made reports whether the tenant made a user or a group with some attributes, and did not take it over.
+func (o Owner) Made(attributes map[string][]string) bool {
 	owners := attributes[AttrOwner]
-	return slices.Contains(owners, p.Key) && !p.Adopted(attributes)
+	return slices.Contains(owners, o.Key) && !o.Adopted(attributes)
 }
 
 // adoptedMark begins a second owner of what the tenant whose key follows took over, by which that
 // can be undone.
 const adoptedMark = "adopted|"
 
-// AdoptedMark is the owner by which Keycloak finds what the party took over.
-func (p Party) AdoptedMark() string { return adoptedMark + p.Key }
+// AdoptedMark is the owner by which Keycloak finds what the tenant took over.
+func (o Owner) AdoptedMark() string { return adoptedMark + o.Key }
 
-// Adopted reports whether the party took over a user or a group with some attributes.
-func (p Party) Adopted(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], p.AdoptedMark())
+// Adopted reports whether the tenant took over a user or a group with some attributes.
+func (o Owner) Adopted(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], o.AdoptedMark())
 }
 
 // Release are the attributes of a user or group that is no tenant's any more.
@@ -99,45 +99,45 @@ func Release(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-// owners are the values of the owner of what becomes the party's own: adopted, or as it was.
-func (p Party) owners(current map[string][]string, adopted bool) []string {
-	return p.marked(current, p.Key, adopted)
+// owners are the values of the owner of what becomes the tenant's own: adopted, or as it was.
+func (o Owner) owners(current map[string][]string, adopted bool) []string {
+	return o.marked(current, o.Key, adopted)
 }
 
-// marked is an owner, beside which it stays known that the party took something over.
-func (p Party) marked(current map[string][]string, owner string, adopted bool) []string {
-	if adopted || p.Adopted(current) {
-		return []string{owner, p.AdoptedMark()}
+// marked is an owner, beside which it stays known that the tenant took something over.
+func (o Owner) marked(current map[string][]string, owner string, adopted bool) []string {
+	if adopted || o.Adopted(current) {
+		return []string{owner, o.AdoptedMark()}
 	}
 	return []string{owner}
 }
 
-// leftMark begins the owner of what left the tenant whose key follows: it is nobody's else, and the
+// departedMark begins the owner of what left the tenant whose key follows: it is nobody's else, and the
 // tenant's next creation of its name takes it up again.
-const leftMark = "left|"
+const departedMark = "left|"
 
-// LeftMark is the owner by which Keycloak finds what left the party.
-func (p Party) LeftMark() string { return leftMark + p.Key }
+// DepartedMark is the owner by which Keycloak finds what left the tenant.
+func (o Owner) DepartedMark() string { return departedMark + o.Key }
 
-// Left reports whether a user or group with some attributes left the party.
-func (p Party) Left(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], p.LeftMark())
+// Left reports whether a user or group with some attributes left the tenant.
+func (o Owner) Departed(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], o.DepartedMark())
 }
 
-// halfMadeMark begins a second owner of a user or group whose creation is not over: what the
+// unfinishedMark begins a second owner of a user or group whose creation is not over: what the
 // tenant's next creation of its name takes up, and its next change completes.
-const halfMadeMark = "making|"
+const unfinishedMark = "making|"
 
-// HalfMade reports whether the party's creation of a user or group with some attributes broke
+// Unfinished reports whether the tenant's creation of a user or group with some attributes broke
 // off.
-func (p Party) HalfMade(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], halfMadeMark+p.Key)
+func (o Owner) Unfinished(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], unfinishedMark+o.Key)
 }
 
-// HalfMake are the attributes of a new user or group as long as its creation goes on.
-func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
+// MarkUnfinished are the attributes of a new user or group as long as its creation goes on.
+func (o Owner) MarkUnfinished(attributes map[string][]string) map[string][]string {
 	out := maps.Clone(attributes)
-	out[AttrOwner] = []string{p.Key, halfMadeMark + p.Key}
+	out[AttrOwner] = []string{o.Key, unfinishedMark + o.Key}
 	return out
 }
 
@@ -145,14 +145,14 @@ func (p Party) HalfMake(attributes map[string][]string) map[string][]string {
 // account that an administrator disabled has none.
 const deactivatedMark = "deactivated|"
 
-// EndedAccess reports whether the party deactivated a user of its own with some attributes, and said so.
-func (p Party) EndedAccess(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], deactivatedMark+p.Key)
+// EndedAccess reports whether the tenant deactivated a user of its own with some attributes, and said so.
+func (o Owner) EndedAccess(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], deactivatedMark+o.Key)
 }
 
-// MarkDeactivated are the attributes of a user of the party's own that say whether the party deactivated it.
-func (p Party) MarkDeactivated(attributes map[string][]string, deactivated bool) map[string][]string {
-	out, mark := maps.Clone(attributes), deactivatedMark+p.Key
+// MarkDeactivated are the attributes of a user of the tenant's own that say whether the tenant deactivated it.
+func (o Owner) MarkDeactivated(attributes map[string][]string, deactivated bool) map[string][]string {
+	out, mark := maps.Clone(attributes), deactivatedMark+o.Key
 	out[AttrOwner] = without(out[AttrOwner], mark)
 	if deactivated {
 		out[AttrOwner] = append(out[AttrOwner], mark)
@@ -160,11 +160,11 @@ func (p Party) MarkDeactivated(attributes map[string][]string, deactivated bool)
 	return out
 }
 
-// Leave are the attributes of a user or group of the party's own once it has left.
-func (p Party) Leave(attributes map[string][]string, stamp time.Time) map[string][]string {
+// Leave are the attributes of a user or group of the tenant's own once it has left.
+func (o Owner) Depart(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
-	out[AttrOwner], out[AttrModified] = p.marked(attributes, p.LeftMark(), false), []string{stamp.UTC().Format(stampFormat)}
+	out[AttrOwner], out[AttrModified] = o.marked(attributes, o.DepartedMark(), false), []string{stamp.UTC().Format(stampFormat)}
 	return out
 }
 
@@ -186,41 +186,41 @@ func Owners(attributes map[string][]string) []string {
 // FormerOwner is the key of the tenant that owned or let go a user or group with some attributes, "" for none.
 func FormerOwner(attributes map[string][]string) string {
 	for _, value := range attributes[AttrOwner] {
-		if key := strings.TrimPrefix(value, leftMark); !strings.Contains(key, "|") {
+		if key := strings.TrimPrefix(value, departedMark); !strings.Contains(key, "|") {
 			return key
 		}
 	}
 	return ""
 }
 
-// wrote reports whether a client of the party wrote an account with some attributes: the account
+// wrote reports whether a client of the tenant wrote an account with some attributes: the account
 // is its own, or holds something that it sent.
-func (p Party) wrote(attributes map[string][]string) bool {
-	return slices.Contains(attributes[AttrOwner], p.Key) || p.hasOwn(attributes[AttrRemainder]) || p.hasOwn(attributes[AttrKey])
+func (o Owner) wrote(attributes map[string][]string) bool {
+	return slices.Contains(attributes[AttrOwner], o.Key) || o.hasOwn(attributes[AttrRemainder]) || o.hasOwn(attributes[AttrKey])
 }
 
-func (p Party) hasOwn(values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, p.Key+"|") })
+func (o Owner) hasOwn(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, o.Key+"|") })
 }
 
-// own are the values that are the party's.
-func (p Party) own(values []string) []string { return p.split(values, true) }
+// own are the values that are the tenant's.
+func (o Owner) own(values []string) []string { return o.split(values, true) }
 
 // foreign are the values that are not, which a write keeps.
-func (p Party) foreign(values []string) []string { return p.split(values, false) }
+func (o Owner) foreign(values []string) []string { return o.split(values, false) }
 
-func (p Party) split(values []string, own bool) []string {
+func (o Owner) split(values []string, own bool) []string {
 	var out []string
 	for _, value := range values {
-		if strings.HasPrefix(value, p.Key+"|") == own {
+		if strings.HasPrefix(value, o.Key+"|") == own {
 			out = append(out, value)
 		}
 	}
 	return out
 }
 
-// guestRules are the rules that a guest's document is read by: those of fields.
-func (k kind) guestRules() []*rule {
+// foreignRules are the rules by which the document of a foreign account is read: those of fields.
+func (k kind) foreignRules() []*rule {
 	var out []*rule
 	for _, r := range k.rules {
 		if r.field {
@@ -230,30 +230,30 @@ func (k kind) guestRules() []*rule {
 	return out
 }
 
-// GuestState is UserState for the account of somebody else: what the account holds already,
+// ForeignState is UserState for the account of somebody else: what the account holds already,
 // and all else in the remainder, as an owner's account would show it. answered says that somebody answers for the
 // account, if its user shall be inactive. What would change the account is a *scim.Error that names it.
-func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
-	s, err := m.UserState(p, doc)
+func (m *Mapping) ForeignState(o Owner, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
+	s, err := m.UserState(o, doc)
 	if err != nil {
 		return UserState{}, err
 	}
-	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
+	stored, err := readRemainder(o.Key, u.ID, u.Attributes[AttrRemainder])
 	if err != nil {
 		return UserState{}, err
 	}
 	differing := m.differing(u, s)
-	flag, ok := p.guestFlag(u, stored[scim.AttrActive] == false, s.Enabled, answered)
+	flag, ok := o.inactiveFor(u, stored[scim.AttrActive] == false, s.Enabled, answered)
 	if !ok {
 		differing = append(differing, scim.AttrActive)
 	}
 	switch {
 	case !ok && !answered:
-		return UserState{}, p.notAnswered(u, differing)
+		return UserState{}, o.notAnswered(u, differing)
 	case len(differing) > 0:
 		return UserState{}, notOwner(u, differing)
 	}
-	rest, err := m.guestRemainder(p, s)
+	rest, err := m.foreignRemainder(o, s)
 	if err != nil {
 		return UserState{}, err
 	}
@@ -262,43 +262,43 @@ func (m *Mapping) GuestState(p Party, u keycloak.User, doc scim.Document, answer
 	}
 	out := UserState{
 		Username: strings.ToLower(u.Username), Email: u.Email, FirstName: u.FirstName, LastName: u.LastName,
-		Dropped: s.Dropped, key: s.key, guest: true,
+		Dropped: s.Dropped, key: s.key, foreign: true,
 	}
-	if p.Closes(u) && s.Enabled != nil && !*s.Enabled {
+	if o.Closes(u) && s.Enabled != nil && !*s.Enabled {
 		out.Enabled = s.Enabled
 	}
 	emails := rest.Values(scim.AttrEmails)
-	err = out.keep(rest, emails, guestEmails(emails, s.Email))
+	err = out.keep(rest, emails, foreignEmails(emails, s.Email))
 	return out, err
 }
 
-// LeftOpen reports whether the party's client deactivated the user of an account that is not the party's, and
+// LeftOpen reports whether the tenant's client deactivated the user of an account that is not the tenant's, and
 // that is enabled.
-func (p Party) LeftOpen(u keycloak.User) bool { return p.Deactivated(u) && !p.Owns(u) }
+func (o Owner) LeftOpen(u keycloak.User) bool { return o.Deactivated(u) && !o.Owns(u) }
 
-// Deactivated reports whether the party's client deactivated the user of an account that is not the party's own
-// and that is enabled: the party's mark is all that says so.
-func (p Party) Deactivated(u keycloak.User) bool {
-	stored, err := readRemainder(p.Key, u.ID, u.Attributes[AttrRemainder])
+// Deactivated reports whether the tenant's client deactivated the user of an account that is not the tenant's own
+// and that is enabled: the tenant's mark is all that says so.
+func (o Owner) Deactivated(u keycloak.User) bool {
+	stored, err := readRemainder(o.Key, u.ID, u.Attributes[AttrRemainder])
 	return err == nil && stored[scim.AttrActive] == false && Enabled(u)
 }
 
 // notAnswered refuses to deactivate the user of an account that had an owner, and that nobody would close.
-func (p Party) notAnswered(u keycloak.User, names []string) *scim.Error {
+func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
 	remedy := "have the operator let this endpoint take the account over first"
 	switch {
 	case u.FederationLink != "": // which nobody takes over
 		remedy = "have the user disabled where the account comes from"
-	case p.Organization && !u.EmailVerified:
+	case o.Organization && !u.EmailVerified:
 		remedy = "have the operator verify the account's address in Keycloak, and let this endpoint take the account over"
 	}
-	if p.Organization {
+	if o.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
 	}
 	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or does not have the user any more, so that the account would stay open, and this one cannot change its %s; %s", strings.Join(names, ", "), remedy)
 }
 
-// notOwner refuses a change of an account that is not the party's.
+// notOwner refuses a change of an account that is not the tenant's.
 func notOwner(u keycloak.User, names []string) *scim.Error {
 	list, verified := strings.Join(names, ", "), ""
 	if !u.EmailVerified { // the adoption would be refused
@@ -315,7 +315,7 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
 }
 
-// KeepsIdentifiers refuses a state that would change who the account of a Managed party belongs to.
+// KeepsIdentifiers refuses a state that would change who the account of a Managed tenant belongs to.
 func KeepsIdentifiers(u keycloak.User, s UserState) error {
 	if differing := Identifiers(u, s); len(differing) > 0 {
 		return notOwner(u, differing)
@@ -359,7 +359,7 @@ func (m *Mapping) KeepAccount(shown, doc scim.Document) {
 			doc[name] = value
 		}
 	}
-	for _, r := range m.guests.rules {
+	for _, r := range m.foreign.rules {
 		if value := r.at.get(shown); value != nil && r.at.get(doc) == nil {
 			r.at.set(doc, value)
 		}
@@ -391,7 +391,7 @@ func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 			out = append(out, name)
 		}
 	}
-	for _, r := range m.guests.rules {
+	for _, r := range m.foreign.rules {
 		held := map[string]string{FieldFirstName: u.FirstName, FieldLastName: u.LastName}[r.target]
 		sent := map[string]string{FieldFirstName: s.FirstName, FieldLastName: s.LastName}[r.target]
 		add(r.path.String(), held != sent)
@@ -399,28 +399,28 @@ func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 	return out
 }
 
-// guestFlag says whether the user is inactive for the guest alone; was, whether that was so
+// inactiveFor says whether the user is inactive for the tenant only; was, whether that was so
 // before. ok is false for what would enable an account that is disabled, and for what would leave
 // open an account that nobody answers for.
-func (p Party) guestFlag(u keycloak.User, was bool, active *bool, answered bool) (flag, ok bool) {
-	was = was && p.flags(u)
+func (o Owner) inactiveFor(u keycloak.User, was bool, active *bool, answered bool) (flag, ok bool) {
+	was = was && o.flags(u)
 	switch {
 	case active == nil:
 		return was, true
 	case *active:
 		return false, Enabled(u)
-	case !Enabled(u), p.Closes(u):
+	case !Enabled(u), o.Closes(u):
 		return was, true
 	}
-	return true, answered && p.flags(u)
+	return true, answered && o.flags(u)
 }
 
-// guestRemainder is what an account of the guest's own would show, without what the account
+// foreignRemainder is what an account of the tenant's own would show, without what the account
 // has.
-func (m *Mapping) guestRemainder(p Party, s UserState) (scim.Document, error) {
-	shown, err := m.UserResource(Party{Key: p.Key}, keycloak.User{
+func (m *Mapping) foreignRemainder(o Owner, s UserState) (scim.Document, error) {
+	shown, err := m.UserResource(Owner{Key: o.Key}, keycloak.User{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName, Enabled: true,
-		Attributes: s.UserAttributes(p, nil, time.UnixMilli(0)),
+		Attributes: s.UserAttributes(o, nil, time.UnixMilli(0)),
 	})
 	if err != nil {
 		return nil, err
@@ -430,14 +430,14 @@ func (m *Mapping) guestRemainder(p Party, s UserState) (scim.Document, error) {
 	if s.Remainder[scim.AttrUserName] == nil { // its spelling is the account's
 		delete(rest, scim.AttrUserName)
 	}
-	for _, r := range m.guests.rules {
+	for _, r := range m.foreign.rules {
 		r.at.remove(rest)
 	}
 	return rest, nil
 }
 
-// guestEmails are all addresses, with entries for the remainder that hold all but the account's.
-func guestEmails(emails []any, primary string) emailState {
+// foreignEmails are all addresses, with entries for the remainder that hold all but the account's.
+func foreignEmails(emails []any, primary string) emailState {
 	s := emailState{primary: primary}
 	for _, email := range emails {
 		object, _ := email.(map[string]any)
