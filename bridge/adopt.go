@@ -18,8 +18,8 @@ import (
 // takenError is that another resource has what a new one would get.
 type takenError struct {
 	refusal *scim.Error
-	id   string // of the other
-	link bool   // whether it is a link to the identity provider
+	id      string // of the other
+	link    bool   // whether it is a link to the identity provider
 
 	externalID bool // whether it is the externalId, see rehire.go
 }

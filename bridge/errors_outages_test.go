@@ -14,7 +14,10 @@ import (
 // bulkErrors are those of bulk requests and of their operations.
 func bulkErrors() map[string][]provocation {
 	operations := func(members string, list ...string) provocation {
-		return func(t *testing.T, s sharedBridges) answer { t.Helper(); return bulkAnswer(t, s.tolerant, members, list...) }
+		return func(t *testing.T, s sharedBridges) answer {
+			t.Helper()
+			return bulkAnswer(t, s.tolerant, members, list...)
+		}
 	}
 	failing := apptest.BulkPost("/Users", "a", `{"title":"t"}`)
 	return map[string][]provocation{

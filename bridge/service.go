@@ -52,13 +52,13 @@ type Options struct {
 
 // Service answers SCIM requests of tenants. It is safe for concurrent use.
 type Service struct {
-	realms    *keycloak.Realms
-	directory *directory.Directory
-	applier   *apply.Applier
-	brake     *guard.Brake
-	options   Options
-	core      *scim.ResourceType // users without extensions of a tenant's own
-	loggedOnce      sync.Map           // what the log says once
+	realms     *keycloak.Realms
+	directory  *directory.Directory
+	applier    *apply.Applier
+	brake      *guard.Brake
+	options    Options
+	core       *scim.ResourceType // users without extensions of a tenant's own
+	loggedOnce sync.Map           // what the log says once
 }
 
 // New makes a Service over the client of each realm, by the realm's name.

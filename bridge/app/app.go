@@ -62,7 +62,7 @@ type Options struct {
 	File *config.Config
 }
 
-// New wires a bridge. It calls nobody; Serve and Watcher.Look do.
+// New wires a bridge. It calls nobody; Serve and Watcher.Check do.
 func New(c config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now

@@ -16,7 +16,7 @@ import (
 // DefaultClientID is the id of the service account that nobody named.
 const DefaultClientID = realm.DefaultClientID
 
-// Setup makes a realm fit for a bridge and, with a Dir, writes a configuration for it. Its steps are Check, Look,
+// Setup makes a realm fit for a bridge and, with a Dir, writes a configuration for it. Its steps are Check, Inspect,
 // Offers, Plan, Apply and Write, in this order.
 type Setup struct {
 	URL        string // of Keycloak
@@ -64,7 +64,7 @@ func (s *Setup) Check() error {
 	return s.checkExisting()
 }
 
-// Look compiles the mapping and looks up by their ids what the options name, with an administrator's client of the realm.
+// Inspect compiles the mapping and looks up by their ids what the options name, with an administrator's client of the realm.
 // A mapping file that has problems is a ProblemsError.
 func (s *Setup) Inspect(ctx context.Context, admin *keycloak.Client) (err error) {
 	s.admin = admin

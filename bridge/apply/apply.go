@@ -44,7 +44,7 @@ type Error struct {
 	// Left says that the user or group which the plan created could not be removed again, or was left to whoever
 	// holds its keys now.
 	Remains bool
-	Err  error
+	Err     error
 }
 
 // Error names the step, without personal data.

@@ -16,7 +16,7 @@ func warnings() []time.Duration { return []time.Duration{tenant.SoonExpires, 7 *
 // Expiry warns in the log of tokens that end, once 30, 7 and 1 days ahead and once when they
 // have.
 type Expiry struct {
-	Log  *zap.Logger
+	Log    *zap.Logger
 	warned map[expiring]time.Duration
 }
 
@@ -26,7 +26,7 @@ type expiring struct {
 	end  int64
 }
 
-// Look warns of what has come up since the look before.
+// Check warns of each credential that ends soon, once a day.
 func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
 	told := map[expiring]time.Duration{}
 	for _, t := range tenants {

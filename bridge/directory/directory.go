@@ -86,8 +86,8 @@ type Directory struct {
 	used    atomic.Int64 // bytes
 
 	mu      sync.Mutex
-	tenants map[string]*tenantIndexes    // by path
-	realms  map[string]*realmState // by name
+	tenants map[string]*tenantIndexes // by path
+	realms  map[string]*realmState    // by name
 }
 
 // realmState is what is known of a realm, whoever asks.

@@ -48,11 +48,11 @@ type keptIndex struct {
 	searches  int       // for former values since a scan began, see former.go
 	protected *tenant.Protected
 
-	writes uint64
-	lastWrites   map[string]uint64 // by id: the number of the last write that a read may not know
-	stale  map[string]bool   // ids that must be read again
-	reads  int               // under way
-	joined  map[string]bool   // of users who joined, whose ids were not told
+	writes     uint64
+	lastWrites map[string]uint64 // by id: the number of the last write that a read may not know
+	stale      map[string]bool   // ids that must be read again
+	reads      int               // under way
+	joined     map[string]bool   // of users who joined, whose ids were not told
 }
 
 func newKeptIndex(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *keptIndex {

@@ -96,7 +96,7 @@ type group struct {
 	readAt  time.Time
 	usedAt  time.Time
 	reading bool
-	events    []membership // what the events said while the members were read
+	events  []membership // what the events said while the members were read
 }
 
 // membership is a change.

@@ -43,7 +43,7 @@ type search struct {
 	view   View
 	rt     *scim.ResourceType
 	rank   ranking
-	kept  *keptIndex
+	kept   *keptIndex
 	lookUp func(context.Context, term) ([]item, error)
 	count  func(context.Context) (int, error)
 	read   func(ctx context.Context, first, limit int) (part, error)

@@ -25,9 +25,9 @@ type Mapping struct {
 	// level.
 	GroupParent string
 
-	users  kind
+	users   kind
 	foreign kind // users whose accounts are not the tenant's own
-	groups kind
+	groups  kind
 
 	userRoles   []roleRule
 	groupRoles  map[string][]keycloak.RoleName // by displayName

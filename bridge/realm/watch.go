@@ -204,7 +204,7 @@ func (w *Watcher) troubled() bool {
 	return slices.ContainsFunc(w.Tenants.All(), func(t *tenant.Tenant) bool { return t.Fitness().Trouble() != "" })
 }
 
-// Look checks every tenant once and reports whether all are fit and have the mapping
+// Check checks every tenant once and reports whether all are fit and have the mapping
 // that was proposed. A realm that cannot be looked at keeps what was found before: an
 // outage is not unfitness.
 func (w *Watcher) Check(ctx context.Context) bool {
@@ -225,7 +225,7 @@ func (w *Watcher) Check(ctx context.Context) bool {
 	return fit
 }
 
-// named is Look for the tenants that are named.
+// named is Check for the tenants that are named.
 func (w *Watcher) named(ctx context.Context) bool {
 	fit, seen := true, map[string]Protection{}
 	for _, t := range w.Tenants.All() {

@@ -320,7 +320,7 @@ func (b Bridge) Reconfigure(t *testing.T, edit func(*config.Config)) {
 	b.Check(t)
 }
 
-// Look has the bridge look at its realms, which must be fit.
+// Check has the bridge check its realms, which must be fit.
 func (b Bridge) Check(t *testing.T) {
 	t.Helper()
 	if !b.App.Watcher.Check(t.Context()) {

@@ -311,7 +311,7 @@ func (c Customers) NewToken(t *testing.T, alias string) Bridge {
 	return b
 }
 
-// Look has the bridge look at its realms, which must be fit.
+// Check has the bridge check its realms, which must be fit.
 func (c Customers) Check(t *testing.T) {
 	t.Helper()
 	if !c.Realm.App.Watcher.Check(t.Context()) {

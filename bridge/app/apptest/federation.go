@@ -114,7 +114,7 @@ func (b Bridge) Indexed(t *testing.T, path string) map[string]any {
 	return nil
 }
 
-// Look has the bridge look at its realms, as it does every minute.
+// Check has the bridge check its realms, as it does every minute.
 func (f Federated) Check(t *testing.T) {
 	t.Helper()
 	if !f.App.Watcher.Check(t.Context()) {
