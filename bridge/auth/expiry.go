@@ -26,9 +26,9 @@ type expiring struct {
 	end  int64
 }
 
-// Check warns of each credential that ends soon, once a day.
+// Check warns of each token that came nearer to its end since the check before: within 30, 7 or 1 days, or over.
 func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
-	told := map[expiring]time.Duration{}
+	known := map[expiring]time.Duration{}
 	for _, t := range tenants {
 		for _, token := range t.Tokens {
 			left := token.Expires.Sub(now)
@@ -42,13 +42,13 @@ func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
 				}
 			}
 			key := expiring{t.Path, token.SHA256, token.Expires.Unix()}
-			told[key] = within
+			known[key] = within
 			if before, ok := e.warned[key]; !ok || before != within {
 				e.warn(t, token, within)
 			}
 		}
 	}
-	e.warned = told
+	e.warned = known
 }
 
 func (e *Expiry) warn(t *tenant.Tenant, token tenant.Token, within time.Duration) {
