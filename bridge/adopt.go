@@ -31,7 +31,7 @@ func (e takenError) Error() string { return e.refusal.Error() }
 func (e takenError) Unwrap() error { return e.refusal }
 
 // obstacles are the account whose externalId the new user has, and the one that has its name, its address or its link.
-func (k userKind) obstacles(doc scim.Document, failure error) []obstacle {
+func (k userKind) obstacles(d desired, failure error) []obstacle {
 	taken, _ := errors.AsType[takenError](failure)
 	return []obstacle{{
 		find: func(_ context.Context, r *request) (string, error) {
@@ -41,21 +41,22 @@ func (k userKind) obstacles(doc scim.Document, failure error) []obstacle {
 			return taken.id, nil
 		},
 		takeUp: func(ctx context.Context, r *request) (planned, bool, error) {
-			ch, ok, err := k.revive(ctx, r, doc)
+			ch, ok, err := k.revive(ctx, r, d)
 			if _, again := errors.AsType[takenError](err); again {
 				err = failure
 			}
 			return ch, ok, err
 		},
 	}, {
-		find:   func(ctx context.Context, r *request) (string, error) { return k.obstacle(ctx, r, doc, taken) },
-		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, doc) },
+		find:   func(ctx context.Context, r *request) (string, error) { return k.obstacle(ctx, r, d.user, taken) },
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, d) },
 	}}
 }
 
 // takeUp plans that the request's account becomes the tenant's user: one of the tenant's own that left it or whose
 // creation broke off or, where the policy says so, one that no tenant owns.
-func (k userKind) takeUp(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, bool, error) {
+	doc := d.doc
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
 		return planned{}, false, err
@@ -72,7 +73,7 @@ func (k userKind) takeUp(ctx context.Context, r *request, doc scim.Document) (pl
 	if err != nil {
 		return planned{}, false, err
 	}
-	ch, ok, err := k.restore(ctx, r, id, user, doc)
+	ch, ok, err := k.restore(ctx, r, id, user, d)
 	if !ok && err == nil && r.mayAdopt(user) {
 		ch, ok, err = k.adopt(ctx, r, id, user, doc, nil)
 	}
@@ -83,13 +84,9 @@ func (k userKind) takeUp(ctx context.Context, r *request, doc scim.Document) (pl
 // obstacle is the id of the account that stands in the way of a creation and could be taken up, "" for
 // none: the one that is linked as the new user, else the one of its name or address. Without
 // adoption the one that is linked has to have the name: its own creation broke off.
-func (k userKind) obstacle(ctx context.Context, r *request, doc scim.Document, taken takenError) (string, error) {
+func (k userKind) obstacle(ctx context.Context, r *request, state mapping.UserState, taken takenError) (string, error) {
 	if taken.link && r.Tenant.Policy.Adopts() {
 		return taken.id, nil
-	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc) // looked at and counted once already
-	if err != nil {
-		return "", err
 	}
 	id, err := k.namesake(ctx, r, state)
 	if taken.link && id != taken.id {
@@ -128,7 +125,7 @@ func (r *request) mayAdopt(u keycloak.User) bool {
 
 // restore plans that an account of the tenant's own that is not its user, or not whole, becomes
 // one, as a document says.
-func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document) (planned, bool, error) {
+func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired) (planned, bool, error) {
 	p := r.Tenant.Owner
 	unfinished := p.Departed(user.Attributes) || p.Unfinished(user.Attributes)
 	switch {
@@ -141,7 +138,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 			return planned{}, false, err
 		}
 	}
-	state, err := k.restoredState(r, user, doc)
+	state, err := k.restoredState(r, user, d)
 	if err != nil {
 		return planned{}, false, err
 	}
@@ -150,7 +147,7 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	}
 	enabled := state.Enabled == nil || *state.Enabled
 	state.Enabled = &enabled
-	joining, err := k.joining(ctx, r, id, user.Attributes, doc)
+	joining, err := k.joining(ctx, r, id, user.Attributes, d.doc)
 	steps, after := plan.ForUnfinished(p, id, user, state, joining, time.Now())
 	op := change.Joined
 	if p.Unfinished(user.Attributes) {
@@ -161,21 +158,18 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 
 // restoredState maps a document for an account of the tenant's own that becomes its user. One whose
 // adoption broke off is adopted still: it keeps who it is, and what the document does not say.
-func (k userKind) restoredState(r *request, user keycloak.User, doc scim.Document) (mapping.UserState, error) {
+func (k userKind) restoredState(r *request, user keycloak.User, d desired) (mapping.UserState, error) {
 	if p := r.Tenant.Owner; p.Adopted(user.Attributes) && p.Unfinished(user.Attributes) {
 		whole, err := asOwner(r, user)
 		if err != nil {
 			return mapping.UserState{}, err
 		}
-		doc = doc.Clone()
+		doc := d.doc.Clone()
 		mapping.Merge(doc, whole)
 		return k.keptState(r, user, doc, whole)
 	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
-	if err == nil {
-		err = guard.Identifiers(r.Tenant, r.fitness, &user, &state)
-	}
-	return state, err
+	state := d.user
+	return state, guard.Identifiers(r.Tenant, r.fitness, &user, &state)
 }
 
 // adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new

@@ -14,6 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/code"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -171,13 +172,9 @@ func flat(doc scim.Document) map[string]any {
 
 // federatedTaken says of a creation that met a user of a federation what helps. Only a tenant that sees all
 // users of the realm is told.
-func (s *Service) federatedTaken(ctx context.Context, r *request, doc scim.Document, failure error) error {
+func (s *Service) federatedTaken(ctx context.Context, r *request, state mapping.UserState, failure error) error {
 	sees := r.organization().IsZero() && !r.Tenant.Policy.OwnedOnly
 	if len(r.fitness.Federations) == 0 || !sees || r.Endpoint != endpointUsers || keycloak.KindOf(failure) != keycloak.Conflict {
-		return failure
-	}
-	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
-	if err != nil {
 		return failure
 	}
 	queries := []struct {

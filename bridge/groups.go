@@ -44,16 +44,13 @@ func (k groupKind) find(ctx context.Context, r *request, q directory.Query) (dir
 	return k.s.directory.Groups(ctx, r.view(), q)
 }
 
-func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
+func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, error) {
+	doc, state := d.doc, d.group
 	parent, err := r.wall.GroupParent()
 	if err != nil {
 		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
-		return planned{}, err
-	}
-	state, err := k.state(r, doc)
-	if err != nil {
 		return planned{}, err
 	}
 	members, err := k.proven(ctx, r, doc[scim.AttrMembers])
@@ -69,10 +66,10 @@ func (k groupKind) create(ctx context.Context, r *request, doc scim.Document) (p
 	return planned{plan: p, op: change.Created, after: current{group: after, members: members, known: true}}, nil
 }
 
-func (k groupKind) state(r *request, doc scim.Document) (mapping.GroupState, error) {
+func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {
 	state, err := r.Tenant.Mapping.GroupState(doc)
 	k.s.dropped(r, state.Dropped)
-	return state, err
+	return desired{doc: doc, group: state}, err
 }
 
 // change plans the new document of a group. With a PUT a group that no tenant owns may become the
@@ -84,18 +81,25 @@ func (k groupKind) change(ctx context.Context, r *request, cur current, result p
 	return k.plan(ctx, r, cur, result)
 }
 
+// plan maps the document that a change made of a group, and plans it.
 func (k groupKind) plan(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
-	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, result.Document); err != nil {
-		return planned{}, err
-	}
-	state, err := k.state(r, result.Document)
-	if err == nil {
-		state, err = ownedState(r, cur.group, state)
-	}
+	d, err := k.desired(r, result.Document)
 	if err != nil {
 		return planned{}, err
 	}
-	members, after, err := k.planMembers(ctx, r, cur, result.Members)
+	return k.planDesired(ctx, r, cur, d, result.Members)
+}
+
+// planDesired plans that a group is what is desired, and what becomes of its members.
+func (k groupKind) planDesired(ctx context.Context, r *request, cur current, d desired, delta patch.Members) (planned, error) {
+	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), cur.resource.Document, d.doc); err != nil {
+		return planned{}, err
+	}
+	state, err := ownedState(r, cur.group, d.group)
+	if err != nil {
+		return planned{}, err
+	}
+	members, after, err := k.planMembers(ctx, r, cur, delta)
 	if err != nil {
 		return planned{}, err
 	}
@@ -107,7 +111,7 @@ func (k groupKind) plan(ctx context.Context, r *request, cur current, result pat
 	own := plan.Roles{Has: cur.group.Roles, Rules: state.Roles, Known: r.fitness.Resolved.Roles}
 	last := state.BecomesOwned() || group.Name != cur.group.Name && len(roles) > 0
 	p, group = plan.ForGroupRoles(r.Tenant.Owner, cur.groupID, cur.group, p, group, own, append(members, roles...), last)
-	return planned{plan: p, op: groupOp(r, cur.group, state), after: current{group: group, groupID: cur.groupID, members: after, known: result.Members.Replace}}, nil
+	return planned{plan: p, op: groupOp(r, cur.group, state), after: current{group: group, groupID: cur.groupID, members: after, known: delta.Replace}}, nil
 }
 
 // groupOp is what a change makes of a group that is there.

@@ -17,11 +17,11 @@ const maxNamesakes = 100
 
 // obstacles are the group that left the tenant with the name of the new one, and the one that has it now; or the one
 // that has another value which only one group may have.
-func (k groupKind) obstacles(doc scim.Document, failure error) []obstacle {
+func (k groupKind) obstacles(d desired, failure error) []obstacle {
 	taken, isTaken := errors.AsType[takenError](failure)
 	present := obstacle{
-		find:   func(ctx context.Context, r *request) (string, error) { return k.namesake(ctx, r, doc) },
-		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, doc, !isTaken) },
+		find:   func(ctx context.Context, r *request) (string, error) { return k.namesake(ctx, r, d.group.Name) },
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.takeUp(ctx, r, d, !isTaken) },
 	}
 	if isTaken {
 		present.find = func(context.Context, *request) (string, error) { return taken.id, nil }
@@ -29,20 +29,19 @@ func (k groupKind) obstacles(doc scim.Document, failure error) []obstacle {
 	}
 	return []obstacle{{
 		find: func(ctx context.Context, r *request) (string, error) {
-			group, _, err := r.wall.DepartedGroup(ctx, doc.String(scim.AttrDisplayName))
+			group, _, err := r.wall.DepartedGroup(ctx, d.group.Name)
 			return group.ID, err
 		},
-		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.comeBack(ctx, r, doc) },
+		takeUp: func(ctx context.Context, r *request) (planned, bool, error) { return k.comeBack(ctx, r, d) },
 	}, present}
 }
 
-// namesake is the id of the tenant's group that has the name of a document, "" for none.
-func (k groupKind) namesake(ctx context.Context, r *request, doc scim.Document) (string, error) {
+// namesake is the id of the tenant's group that has a name, "" for none.
+func (k groupKind) namesake(ctx context.Context, r *request, name string) (string, error) {
 	path, err := r.rt.Resolve(scim.AttrDisplayName)
 	if err != nil {
 		return "", err
 	}
-	name := doc.String(scim.AttrDisplayName)
 	found, err := k.find(ctx, r, directory.Query{Filter: &filter.Compare{Path: path, Op: filter.Eq, Value: name}, Start: 1, Count: maxNamesakes})
 	at := slices.IndexFunc(found.Resources, func(g scim.Resource) bool { return g.Document.String(scim.AttrDisplayName) == name })
 	if err != nil || at < 0 {
@@ -53,7 +52,7 @@ func (k groupKind) namesake(ctx context.Context, r *request, doc scim.Document) 
 
 // takeUp takes up the request's group: one whose creation broke off, whose members become those of the document, or one
 // that the tenant adopts.
-func (k groupKind) takeUp(ctx context.Context, r *request, doc scim.Document, adopts bool) (planned, bool, error) {
+func (k groupKind) takeUp(ctx context.Context, r *request, d desired, adopts bool) (planned, bool, error) {
 	cur, err := k.read(ctx, r)
 	switch owner := r.Tenant.Owner; {
 	case keycloak.KindOf(err) == keycloak.NotFound:
@@ -61,11 +60,11 @@ func (k groupKind) takeUp(ctx context.Context, r *request, doc scim.Document, ad
 	case err != nil:
 		return planned{}, false, err
 	case owner.Unfinished(cur.group.Attributes):
-		ch, err := k.become(ctx, r, cur, doc)
+		ch, err := k.become(ctx, r, cur, d)
 		ch.op = change.Created
 		return ch, true, err
 	case adopts && r.adoptsGroup(cur.group):
-		result, err := replacing(doc)
+		result, err := replacing(d.doc)
 		if err != nil {
 			return planned{}, false, err
 		}
@@ -75,20 +74,20 @@ func (k groupKind) takeUp(ctx context.Context, r *request, doc scim.Document, ad
 	return planned{}, false, nil
 }
 
-// become plans that a group is what a document says, its members too.
-func (k groupKind) become(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
-	result, err := replacing(doc)
+// become plans that a group is what a creation asks for, its members too.
+func (k groupKind) become(ctx context.Context, r *request, cur current, d desired) (planned, error) {
+	result, err := replacing(d.doc)
 	if err == nil {
 		cur, err = k.s.whole(ctx, r, cur)
 	}
 	if err != nil {
 		return planned{}, err
 	}
-	return k.plan(ctx, r, cur, result)
+	return k.planDesired(ctx, r, cur, d, result.Members)
 }
 
 // comeBack takes up the request's group, which left the tenant; ok is false for one that did not, or came back meanwhile.
-func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+func (k groupKind) comeBack(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
 		return planned{}, false, err
@@ -104,6 +103,6 @@ func (k groupKind) comeBack(ctx context.Context, r *request, doc scim.Document) 
 	if err != nil {
 		return planned{}, false, err
 	}
-	ch, err := k.become(ctx, r, cur, doc) // which joins the tenant again
+	ch, err := k.become(ctx, r, cur, d) // which joins the tenant again
 	return ch, true, err
 }

@@ -70,7 +70,7 @@ func (r *request) mayRevive(u keycloak.User) bool {
 
 // revive plans that the request's account, whose externalId stands in the way of a creation, becomes the tenant's
 // user again, as the document says; ok is false when it may not.
-func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (planned, bool, error) {
+func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
 		return planned{}, false, err
@@ -89,10 +89,10 @@ func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (pl
 	if err != nil || !away && mapping.Enabled(user) {
 		return planned{}, false, err
 	}
-	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, doc); err != nil {
+	if err := k.s.checkUnique(ctx, r, r.uniqueOfUsers(), nil, d.doc); err != nil {
 		return planned{}, false, err
 	}
-	others, err := k.holders(ctx, r, doc)
+	others, err := k.holders(ctx, r, d.doc)
 	if err != nil || slices.ContainsFunc(others, func(u keycloak.User) bool { return u.ID != user.ID }) {
 		return planned{}, false, err // it cannot be told whose account is meant
 	}
@@ -101,7 +101,7 @@ func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (pl
 			return planned{}, false, err
 		}
 	}
-	ch, err := k.planRevival(ctx, r, id, user, doc, away)
+	ch, err := k.planRevival(ctx, r, id, user, d, away)
 	if _, refused := errors.AsType[linkRefused](err); refused {
 		return planned{}, false, nil
 	}
@@ -146,8 +146,9 @@ func (e linkRefused) Error() string { return string(e) }
 
 // planRevival plans that an account becomes the tenant's user again: with the groups and roles of a
 // new user, and as the document says.
-func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc scim.Document, away bool) (planned, error) {
-	state, err := k.state(r, &user, doc)
+func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired, away bool) (planned, error) {
+	doc := d.doc
+	state, err := checked(r, &user, d.user)
 	if err != nil {
 		return planned{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/plan"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -87,13 +88,22 @@ type planned struct {
 	ends bool
 }
 
+// desired is what a creation asks for: a document, and what the mapping makes of it, which is worked out once.
+type desired struct {
+	doc   scim.Document
+	user  mapping.UserState  // of /Users
+	group mapping.GroupState // of /Groups
+}
+
 // kind is what a type of resource plugs into the pipeline.
 type kind interface {
 	resourceType(t *tenant.Tenant) *scim.ResourceType
 	// read finds a resource that the tenant may see, else a 404.
 	read(ctx context.Context, r *request) (current, error)
 	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
-	create(ctx context.Context, r *request, doc scim.Document) (planned, error)
+	// desired maps the document of a creation.
+	desired(r *request, doc scim.Document) (desired, error)
+	create(ctx context.Context, r *request, d desired) (planned, error)
 	// change plans what a PUT or a PATCH made of the resource.
 	change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
@@ -102,7 +112,7 @@ type kind interface {
 	// requests to the bridge can.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
 	// obstacles are what may stand in the way of a creation that failed with failure, and be taken up in its place.
-	obstacles(doc scim.Document, failure error) []obstacle
+	obstacles(d desired, failure error) []obstacle
 	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
 	stored(r *request, cur current) (scim.Resource, error)
 	// resource is what the answer shows; it may read what the projection asks for.

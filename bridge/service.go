@@ -146,7 +146,11 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	ch, err := r.kind.create(ctx, r, doc)
+	d, err := r.kind.desired(r, doc)
+	if err != nil {
+		return Result{}, s.fail(r, err)
+	}
+	ch, err := r.kind.create(ctx, r, d)
 	if err == nil && len(ch.plan) > 1 { // until the last step others could take it for a half-made one
 		err = s.lock(ctx, r, r.creationLock(ch.after))
 	}
@@ -159,13 +163,13 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 			return s.written(ctx, r, ch.after.made(out))
 		}
 	}
-	return s.resume(ctx, r, doc, err)
+	return s.resume(ctx, r, d, err)
 }
 
 // resume answers a creation that failed: with what it takes up in its place, if there is
 // something. That somebody is protected is told to nobody who does not see the user.
-func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, failure error) (Result, error) {
-	ch, ok, err := s.takeUp(ctx, r, doc, failure)
+func (s *Service) resume(ctx context.Context, r *request, d desired, failure error) (Result, error) {
+	ch, ok, err := s.takeUp(ctx, r, d, failure)
 	if ok && err == nil {
 		err = s.federated(ctx, r, ch.after, ch)
 	}
@@ -180,18 +184,18 @@ func (s *Service) resume(ctx context.Context, r *request, doc scim.Document, fai
 		err = failure
 	}
 	if err != nil {
-		return Result{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, doc, err)))
+		return Result{}, s.fail(r, r.taken(ctx, s.federatedTaken(ctx, r, d.user, err)))
 	}
 	return s.written(ctx, r, ch.after)
 }
 
 // takeUp plans that what stands in the way of a creation becomes what that asks for. Whatever else exists
 // stays a conflict, in the words of failure.
-func (s *Service) takeUp(ctx context.Context, r *request, doc scim.Document, failure error) (ch planned, ok bool, err error) {
+func (s *Service) takeUp(ctx context.Context, r *request, d desired, failure error) (ch planned, ok bool, err error) {
 	if _, taken := errors.AsType[takenError](failure); !taken && keycloak.KindOf(failure) != keycloak.Conflict {
 		return planned{}, false, failure
 	}
-	for _, o := range r.kind.obstacles(doc, failure) {
+	for _, o := range r.kind.obstacles(d, failure) {
 		r.end() // a change of a resource locks it before its values and its link, and so does what follows
 		if r.ID, err = o.find(ctx, r); err != nil {
 			return planned{}, false, err

@@ -43,7 +43,8 @@ func (k userKind) find(ctx context.Context, r *request, q directory.Query) (dire
 	return k.s.directory.Users(ctx, r.view(), q)
 }
 
-func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (planned, error) {
+func (k userKind) create(ctx context.Context, r *request, d desired) (planned, error) {
+	doc := d.doc
 	if err := proveManager(ctx, r, nil, doc); err != nil {
 		return planned{}, err
 	}
@@ -53,7 +54,7 @@ func (k userKind) create(ctx context.Context, r *request, doc scim.Document) (pl
 	if err := k.departed(ctx, r, doc); err != nil {
 		return planned{}, err
 	}
-	state, err := k.state(r, nil, doc)
+	state, err := checked(r, nil, d.user)
 	if err != nil {
 		return planned{}, err
 	}

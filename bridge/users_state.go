@@ -11,14 +11,25 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// state maps the document for an account, nil for a new one, and refuses what the realm would
-// turn into something else and addresses that are not the tenant's to give.
-func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
+func (k userKind) desired(r *request, doc scim.Document) (desired, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	k.s.dropped(r, state.Dropped)
-	if err == nil {
-		err = guard.Identifiers(r.Tenant, r.fitness, held, &state)
+	return desired{doc: doc, user: state}, err
+}
+
+// state maps the document of a change of an account, see checked.
+func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (mapping.UserState, error) {
+	d, err := k.desired(r, doc)
+	if err != nil {
+		return d.user, err
 	}
+	return checked(r, held, d.user)
+}
+
+// checked is a state for an account, nil for a new one. It refuses what the realm would turn into something else, and
+// addresses that the tenant may not give.
+func checked(r *request, held *keycloak.User, state mapping.UserState) (mapping.UserState, error) {
+	err := guard.Identifiers(r.Tenant, r.fitness, held, &state)
 	if r.Tenant.Policy.Revives() && held != nil && held.FederationLink == "" && !mapping.Unowned(held.Attributes) {
 		state = state.Marking()
 	}
