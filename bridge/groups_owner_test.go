@@ -222,3 +222,24 @@ func TestAdoptTakesGroupsOver(t *testing.T) {
 		b.Must(t, http.MethodDelete, "/Groups/"+id, "")
 	}
 }
+
+// TestACreationThatComesBackIsMappedOnce: what the mapping leaves out of it is counted once.
+func TestACreationThatComesBackIsMappedOnce(t *testing.T) {
+	t.Parallel()
+	file := apptest.MappingFile(t, "version: 1\nusers: { unmapped: drop }\ngroups: { unmapped: drop }\n")
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.LeavingOnDelete(config.OnDeleteLeave), "--mapping", file)
+	for endpoint, c := range map[string]struct{ body, dropped string }{
+		"/Users":  {`{"userName":"jane","nickName":"J"}`, "nickName"},
+		"/Groups": {`{"displayName":"team","urn:acme:Group":{"cost":"C"}}`, "other"},
+	} {
+		id := b.Create(t, endpoint, c.body)
+		b.Must(t, http.MethodDelete, endpoint+"/"+id, "")
+		if again := b.Create(t, endpoint, c.body); again != id {
+			t.Errorf("%s: the id is %s, want %s", endpoint, again, id)
+		}
+		line := `scim_bridge_ignored_values_total{attribute="` + c.dropped + `"}`
+		if got := b.Metric(t, line); got != line+" 2" {
+			t.Errorf("%s: after two creations %q, want %s 2", endpoint, got, line)
+		}
+	}
+}
