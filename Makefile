@@ -90,7 +90,7 @@ test-node: ## Run the Helm guide on a real node, with the image, before a releas
 lint: ## Check formatting, the linters' rules, and that links, commands, flags, settings, metrics and errors of the docs are there
 	$(LINT) run ./...
 	$(GO) test ./docs ./config ./charts -run 'Link|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
-	$(GO) test ./bridge ./bridge/plan ./bridge/server ./cmd/scim-bridge ./scim/scimtest -short -run 'Documented|Generated|OfTheDocs'
+	$(GO) test ./bridge ./bridge/console ./bridge/plan ./bridge/server ./cmd/scim-bridge ./scim/scimtest -short -run 'Documented|Generated|OfTheDocs'
 
 .PHONY: build
 build: ## Build the static binary bin/scim-bridge

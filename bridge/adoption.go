@@ -49,8 +49,6 @@ const (
 type AdoptOptions struct {
 	DryRun bool // writes nothing
 	Undo   bool // gives back what the tenant took over
-	// Others are the other tenants of the realm, which may have the users too.
-	Others []*tenant.Tenant
 }
 
 // Adopt takes over what no tenant owns: the accounts of all users of the realm or, for a tenant of an

@@ -41,14 +41,15 @@ func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (pl
 // is enabled. An organization that the user left has no say. It takes a call for each organization that marked the user.
 func (a adopter) deactivatedBy(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User) ([]string, error) {
 	var out []string
+	all := a.s.options.Tenants.All()
 	for _, key := range user.Attributes[mapping.AttrGuest] {
 		if key == r.Tenant.Owner.Key || !(mapping.Owner{Key: key}).Deactivated(user) {
 			continue
 		}
 		name := "the tenant with the key " + key
 		organization, _ := keycloak.ParseOrganizationID(key) // the key of an organization's tenant, unless the configuration says otherwise
-		if i := slices.IndexFunc(a.o.Others, func(t *tenant.Tenant) bool { return t.Owner.Key == key }); i >= 0 {
-			name, organization = "the tenant "+a.o.Others[i].Path, a.o.Others[i].Organization.ID
+		if i := slices.IndexFunc(all, func(t *tenant.Tenant) bool { return t.Realm == r.Tenant.Realm && t.Owner.Key == key }); i >= 0 {
+			name, organization = "the tenant "+all[i].Path, all[i].Organization.ID
 		}
 		if !organization.IsZero() {
 			_, err := r.client.OrganizationMember(ctx, organization, id)

@@ -57,16 +57,20 @@ func rooms() map[string][]string {
 		"bridge/directory/index": {"scim/..."},
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
+		// The operator's views and verbs, and their transports.
+		"bridge/admin":   {"bridge", "bridge/tenant", "bridge/realm"},
+		"bridge/console": {"bridge/admin", "bridge/tenant"},
+		"bridge/control": {"bridge/admin"},
+
 		// The ways in, which say by which a change came (bridge/change is a leaf), and what puts all together.
-		"bridge/control": {"bridge/tenant"},
-		"bridge/server":  {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
-		"bridge/app": everybodysRooms("bridge", "bridge/auth", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
+		"bridge/server": {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
+		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "config"),
 		// It is for tests: no room may import it.
 		"bridge/app/apptest": {
 			"bridge", "bridge/app", "bridge/auth", "bridge/auth/authtest", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/server", "bridge/tenant", "config", "docs", "keycloak", "keycloak/keycloaktest", "scim", "scim/client",
 		},
-		"cmd/scim-bridge": {"bridge/app", "bridge/control", "config", "scim/...", "keycloak"},
+		"cmd/scim-bridge": {"bridge/app", "bridge/admin", "bridge/control", "config", "scim/...", "keycloak"},
 
 		"cmd/scim-bench":            {},
 		"keycloak/keycloaktest":     {"keycloak"},
@@ -102,9 +106,11 @@ func libraries() map[string][]string {
 		"github.com/spf13/pflag":              {"cmd/scim-bridge"},
 		"golang.org/x/mod":                    {"keycloak/keycloaktest"},
 		"golang.org/x/term":                   {"cmd/scim-bridge"},
-		"go.uber.org/zap":                     {"bridge", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/realm", "bridge/server"},
+		"go.uber.org/zap":                     {"bridge", "bridge/admin", "bridge/app", "bridge/app/apptest", "bridge/auth", "bridge/observe", "bridge/realm", "bridge/server"},
 		"golang.org/x/sync":                   {everybodys},
 		"golang.org/x/text":                   {"scim", "scim/filter"},
+		"github.com/a-h/templ":                {"bridge/console"},
+		"html/template":                       {}, // it makes the program a quarter larger
 		"database/sql":                        {},
 		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "keycloak/keycloaktest", "scim/growth"}, // never what is in the program
 	}

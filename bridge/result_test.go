@@ -157,8 +157,9 @@ func TestADryRunRemovesNobody(t *testing.T) {
 			t.Errorf("%s: a removal after a dry run of another: %v", verb, err)
 		}
 		o.dry = true
-		if err := o.changing()[verb](t.Context()); !held(err) || o.service.Brake().State(t.Context(), o.tenant) != "clear" {
-			t.Errorf("%s: a dry run of what the brake holds: %v, and then the brake is %s", verb, err, o.service.Brake().State(t.Context(), o.tenant))
+		err := o.changing()[verb](t.Context())
+		if brake, _ := o.service.Brake().State(t.Context(), o.tenant); !held(err) || brake != "clear" {
+			t.Errorf("%s: a dry run of what the brake holds: %v, and then the brake is %s", verb, err, brake)
 		}
 		o.dry = false
 		if err := o.changing()[verb](t.Context()); !held(err) {

@@ -13,8 +13,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/console"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/directory"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
@@ -30,6 +32,7 @@ type App struct {
 	Service  *bridge.Service
 	Handler  http.Handler // SCIM
 	Operator http.Handler // see server.Options
+	Admin    *admin.Admin // the views and verbs of an operator
 	Health   *observe.Health
 	Watcher  *realm.Watcher // has the tenants and the clients of the realms
 	Tracer   *observe.Tracer
@@ -37,12 +40,11 @@ type App struct {
 	options  Options
 	log      *zap.Logger
 	metrics  *observe.Metrics
-	activity *observe.Activity
+	activity *tenant.Activity
 
 	transport *renewable // to Keycloak
 	outbound  *renewable // to others
 
-	began   time.Time
 	started config.Config // that it was made of: what of it needs a start stays in force
 
 	problem atomic.Pointer[string] // why the files as they are now are not applied
@@ -67,7 +69,7 @@ func New(c config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &App{options: o, log: o.Log, activity: &observe.Activity{}, began: time.Now(), started: c, config: c, mappings: mappings{}}
+	a := &App{options: o, log: o.Log, activity: &tenant.Activity{}, started: c, config: c, mappings: mappings{}}
 	if o.File != nil {
 		a.started = *o.File
 	}
@@ -83,20 +85,19 @@ func New(c config.Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a.Service = bridge.New(realms, a.serviceOptions(tenants))
-	a.metrics.Show(observe.State{
-		Indexes: func() []observe.Index { return indexes(a.Service.Directory()) },
-		Feeds:   a.Service.Directory().Feeds,
-		Tokens:  func() []observe.Token { return endingTokens(tenants) },
-	})
 	a.Watcher = &realm.Watcher{
 		Tenants: tenants, Realms: realms, Log: a.log, Observe: a.metrics.Fit, ObserveMapping: a.metrics.Mapping,
 		Forget: a.forget, Organizations: organizationsOf(c, a.log),
 	}
+	a.Admin = admin.New(admin.Options{
+		Version: o.Version, Started: time.Now(), Now: time.Now, Log: a.log, Tenants: tenants, Activity: a.activity, Bridge: operated{a}, Brake: a.Service.Brake(), Adopter: a.Service,
+	})
+	a.metrics.Show(a.metricState())
 	options := a.serverOptions(tenants)
 	a.Handler = server.New(a.Service, options)
 	options.Operator = true
 	a.Operator = server.New(a.Service, options)
-	a.Health = observe.NewHealth(registry, a.status, adminHosts(c.Admin)...)
+	a.Health = observe.NewHealth(registry, console.Statusz(a.Admin.Status), adminHosts(c.Admin)...)
 	return a, nil
 }
 
@@ -191,33 +192,10 @@ func (a *App) serviceOptions(tenants *tenant.Registry) bridge.Options {
 	}
 }
 
-// indexes are the indexes of all tenants for the metrics.
-func indexes(d *directory.Directory) []observe.Index {
-	all := d.Status()
-	out := make([]observe.Index, len(all))
-	for i, s := range all {
-		out[i] = observe.Index(s)
-	}
-	return out
-}
-
 func prefixes(networks []config.Network) []netip.Prefix {
 	out := make([]netip.Prefix, len(networks))
 	for i, n := range networks {
 		out[i] = netip.Prefix(n)
-	}
-	return out
-}
-
-// endingTokens are the static tokens that have an end.
-func endingTokens(tenants *tenant.Registry) []observe.Token {
-	var out []observe.Token
-	for _, t := range tenants.All() {
-		for _, token := range t.Tokens {
-			if !token.Expires.IsZero() {
-				out = append(out, observe.Token{Tenant: t.Path, Name: token.Name, KeyID: token.KeyID, Expires: token.Expires})
-			}
-		}
 	}
 	return out
 }

@@ -101,7 +101,8 @@ func TestWhatIsWrongWithAnOverride(t *testing.T) {
 	}
 }
 
-// TestTheStatusPageHasNoRowForAllOrganizations while it has no trouble of theirs to tell.
+// TestTheStatusPageHasNoRowForAllOrganizations: what is wrong with all of them stands at their
+// realm, with its remedy.
 func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -113,7 +114,10 @@ func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 	}
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, "organizations: { mapping: "+apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/gone] }\n")+" }"))
 	c.Realm.App.Watcher.Check(context.WithoutCancel(t.Context()))
-	if got := apptest.HTMLPage(t, c.Realm.App, "/statusz"); !strings.Contains(got, "organizations/*") || !strings.Contains(got, "mapping file not applied") {
-		t.Errorf("/statusz does not tell of the trouble of all:\n%s", got)
+	got := apptest.HTMLPage(t, c.Realm.App, "/statusz")
+	realms, tenants, _ := strings.Cut(got, "<h2>Tenants</h2>")
+	doctor := "scim-bridge doctor --config " + c.Realm.File + " --tenant '" + c.Realm.Realm + "/organizations/*'"
+	if !strings.Contains(realms, "the changed mapping file is not applied") || !strings.Contains(realms, "fix: "+doctor) || strings.Contains(tenants, "organizations/*") {
+		t.Errorf("/statusz does not tell of the trouble of all at their realm:\n%s", got)
 	}
 }

@@ -64,7 +64,7 @@ func Select(ctx context.Context, c config.Config, path string, transport http.Ro
 
 // One is the only tenant, of those that have users.
 func (s Selection) One() (*tenant.Tenant, error) {
-	list := slices.DeleteFunc(slices.Clone(s.List), func(t *tenant.Tenant) bool { return t.Organization.Alias == tenant.EveryOrganization })
+	list := slices.DeleteFunc(slices.Clone(s.List), (*tenant.Tenant).Every)
 	if len(list) == 1 && len(s.List) == 1 {
 		return list[0], nil
 	}
@@ -75,7 +75,7 @@ func (s Selection) One() (*tenant.Tenant, error) {
 func (s Selection) paths() string {
 	var out []string
 	for _, t := range s.All {
-		if t.Organization.Alias == tenant.EveryOrganization {
+		if t.Every() {
 			out = append(out, tenant.OrganizationPath(t.Realm, "ALIAS")+" for each organization")
 			continue
 		}

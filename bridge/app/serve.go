@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
@@ -91,41 +87,7 @@ func (a *App) stopTracing(ctx context.Context) {
 }
 
 // Control is what the commands of an operator reach.
-func (a *App) Control() http.Handler {
-	return control.Handler(a.Watcher.Tenants, a.Watcher.Wake, a.adopt, audited{a.Service.Brake(), a.log}, a.Revoke, a.Operator)
-}
-
-// Revoke takes a token of an organization back, and has the next look, which voids it, begin at
-// once.
-func (a *App) Revoke(ctx context.Context, name, revocation string) error {
-	client := a.Watcher.Realms.Client(name)
-	if client == nil {
-		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
-	}
-	if err := realm.Revoke(ctx, client, revocation, time.Now()); err != nil {
-		return err
-	}
-	organization, keyID := realm.DescribeRevocation(revocation)
-	a.log.Warn("the operator revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
-	a.Watcher.Wake()
-	return nil
-}
-
-// audited is a brake that the log tells of when an operator lifts it.
-type audited struct {
-	control.Brake
-
-	log *zap.Logger
-}
-
-// Lift implements control.Brake.
-func (b audited) Lift(ctx context.Context, t *tenant.Tenant) error {
-	err := b.Brake.Lift(ctx, t)
-	if err == nil {
-		b.log.Warn("the operator lifted the removal brake", zap.String("tenant", t.Path), zap.String("brake", b.State(ctx, t)))
-	}
-	return err
-}
+func (a *App) Control() http.Handler { return control.Handler(a.Admin, a.Operator) }
 
 // MaxHeader are the bytes of the headers of a request at most. It takes a filter that is too long, so that it gets a SCIM error.
 const MaxHeader = 256 << 10
@@ -159,11 +121,4 @@ func drain(ctx context.Context, limit time.Duration, servers ...*http.Server) er
 		err = errors.Join(err, s.Shutdown(ctx))
 	}
 	return err
-}
-
-// adopt is what a running bridge does for the command.
-func (a *App) adopt(ctx context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
-	others := slices.DeleteFunc(a.Watcher.Tenants.All(), func(other *tenant.Tenant) bool { return other == t || other.Realm != t.Realm })
-	o := bridge.AdoptOptions{DryRun: mode.DryRun, Undo: mode.Undo, Others: others}
-	return a.Service.Adopt(ctx, t.Operator(), o, func(one bridge.Adoption) error { return each(one) })
 }

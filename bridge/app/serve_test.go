@@ -107,7 +107,7 @@ func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltes
 			case err := <-ended:
 				t.Fatalf("it ends before it answers: %v", err)
 			default:
-				_, err := control.Tenants(t.Context(), c.Admin.Socket)
+				_, err := (control.Client{Socket: c.Admin.Socket}).Tenants(t.Context())
 				answers = err == nil
 			}
 		}
@@ -118,7 +118,7 @@ func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltes
 		if n := senders(t); n != before {
 			t.Errorf("%d goroutines send traces, want %d", n, before)
 		}
-		if _, err := control.Tenants(t.Context(), c.Admin.Socket); err == nil {
+		if _, err := (control.Client{Socket: c.Admin.Socket}).Tenants(t.Context()); err == nil {
 			t.Error("the socket answers still")
 		}
 	}

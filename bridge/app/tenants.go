@@ -58,18 +58,12 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 	for _, path := range of.Groups {
 		protected.Groups = append(protected.Groups, string(path))
 	}
-	tokens := make([]tenant.Token, len(t.Tokens))
-	for i, token := range t.Tokens {
-		tokens[i] = tenant.Token{
-			Name: token.Name, KeyID: string(token.KeyID), SHA256: token.SHA256, Expires: token.Expires.Time, Scopes: tenant.ScopesOf(token.Scopes),
-		}
-	}
 	cursorKey, err := cursorKey(c.Realms[realmName].Credentials)
 	if err != nil {
 		return nil, err
 	}
 	out := &tenant.Tenant{
-		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokens, AccessTokens: AccessTokens(c, realmName, t.AccessTokens), CursorKey: cursorKey, Organization: tenant.Organization{Alias: t.Organization},
+		Path: t.Path, Realm: realmName, Mapping: m, Tokens: tokensOf(t.Tokens), AccessTokens: AccessTokens(c, realmName, t.AccessTokens), CursorKey: cursorKey, Organization: tenant.Organization{Alias: t.Organization},
 		Owner:   mapping.Owner{Key: t.Key, Organization: t.Organization != "", Shared: isShared(c.Realms[realmName])},
 		BaseURL: tenant.BaseURL(string(c.Server.PublicURL), t.Path),
 		Policy: tenant.Policy{

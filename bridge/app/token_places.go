@@ -162,6 +162,15 @@ func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo
 	return taken, "", err
 }
 
+// tokensOf are tokens as tenants know them.
+func tokensOf(list []config.Token) []tenant.Token {
+	out := make([]tenant.Token, len(list))
+	for i, t := range list {
+		out[i] = tokenOf(t)
+	}
+	return out
+}
+
 func tokenOf(t config.Token) tenant.Token {
 	return tenant.Token{Name: t.Name, KeyID: string(t.KeyID), SHA256: t.SHA256, Expires: t.Expires.Time, Scopes: tenant.ScopesOf(t.Scopes)}
 }
@@ -188,7 +197,7 @@ func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, 
 // otherwise at the same time does not get lost.
 func (p organizationPlace) revoke(ctx context.Context, revocation string) error {
 	if p.socket != "" {
-		if err := control.Revoke(ctx, p.socket, p.realm, revocation); !errors.Is(err, control.ErrAbsent) {
+		if err := (control.Client{Socket: p.socket}).Revoke(ctx, p.realm, revocation); !errors.Is(err, control.ErrAbsent) {
 			return err
 		}
 	}
@@ -200,7 +209,7 @@ func (p organizationPlace) set(ctx context.Context, entries []string) (taken str
 	if err := p.client.SetOrganizationAttribute(ctx, p.id, auth.AttrCredentials, entries); err != nil {
 		return "", err
 	}
-	if p.socket != "" && control.Look(ctx, p.socket) == nil {
+	if p.socket != "" && (control.Client{Socket: p.socket}).Refresh(ctx) == nil {
 		return "the bridge that runs here takes it within a second or two, another one within a minute", nil
 	}
 	return "a running bridge takes it within a minute", nil

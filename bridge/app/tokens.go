@@ -5,59 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// ListedToken is a credential as tokens list shows it.
-type ListedToken struct {
-	Tenant  string     `json:"tenant"`
-	Name    string     `json:"name"`
-	KeyID   string     `json:"keyID,omitempty"`
-	Scopes  []string   `json:"scopes"`
-	Expires *time.Time `json:"expires,omitempty"`
-	State   string     `json:"state"` // good, expires soon or expired
-	// ClientID and Issuer say whose access tokens are taken; of a token they are absent. Without an issuer it is a
-	// client of the realm.
-	ClientID string `json:"clientID,omitempty"`
-	Issuer   string `json:"issuer,omitempty"`
-}
-
 // ListTokens are the credentials of the tenant that is meant, or of all, without their secrets.
-func ListTokens(ctx context.Context, c config.Config, of TokenChoice, now time.Time) ([]ListedToken, error) {
+func ListTokens(ctx context.Context, c config.Config, of TokenChoice, now time.Time) ([]admin.Credential, error) {
 	places, err := of.places(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	out := []ListedToken{}
+	out := []admin.Credential{}
 	for _, p := range places {
-		for _, t := range p.tokens() {
-			out = append(out, listed(p.path(), t, now))
-		}
-		for _, a := range p.accessTokens() {
-			out = append(out, ListedToken{Tenant: p.path(), Name: a.Name, ClientID: a.ClientID, Issuer: string(a.Issuer), State: "good", Scopes: strings.Fields(tenant.ScopesOf(a.Scopes).String())})
-		}
+		out = append(out, admin.CredentialsOf(p.path(), tokensOf(p.tokens()), AccessTokens(c, p.entry(c).Realm, p.accessTokens()), now)...)
 	}
 	return out, nil
-}
-
-func listed(path string, t config.Token, now time.Time) ListedToken {
-	out := ListedToken{Tenant: path, Name: t.Name, KeyID: string(t.KeyID), State: "good", Scopes: strings.Fields(tenant.ScopesOf(t.Scopes).String())}
-	if t.Expires.IsZero() {
-		return out
-	}
-	out.Expires = &t.Expires.Time
-	switch left := t.Expires.Sub(now); {
-	case left <= 0:
-		out.State = "expired"
-	case left <= tenant.SoonExpires:
-		out.State = "expires soon"
-	}
-	return out
 }
 
 // NewToken is a token that a tenant shall take.

@@ -2,47 +2,76 @@ package control_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/guard"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/mapping"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
-	t.Parallel()
-	id, err := keycloak.ParseOrganizationID("5f6f6a3e")
-	if err != nil {
-		t.Fatal(err)
+// bridgeOf is a running bridge of one realm, of an organization and of what holds for all, without
+// Keycloak.
+type bridgeOf struct{ refreshed atomic.Int64 }
+
+func (*bridgeOf) Unapplied() string { return "" }
+
+func (*bridgeOf) Outage(string) bool { return false }
+
+func (*bridgeOf) Feeds() map[string]time.Duration { return nil }
+
+func (*bridgeOf) Indexes() []admin.Index { return nil }
+
+func (b *bridgeOf) Refresh() { b.refreshed.Add(1) }
+
+func (*bridgeOf) Revoke(_ context.Context, realm, revocation string) error {
+	if realm == "" {
+		return nil
 	}
-	expires := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	acme := &tenant.Tenant{
-		Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{ID: id, Alias: "acme"}, BaseURL: "https://x/realms/saas/organizations/acme/scim/v2",
-		Owner: mapping.Owner{Key: "5f6f6a3e", Organization: true}, Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: expires}},
-		Policy: tenant.Policy{Policies: config.Policies{UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any"}},
+	return errors.New(realm + " has no room for " + revocation)
+}
+
+// Adopt tells of two accounts and fails at a third, and fails at once at the tenant of an
+// organization.
+func (*bridgeOf) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOptions, each func(admin.Adoption) error) error {
+	if by.Tenant.Organization.Alias != "" {
+		return errors.New("the tenant is read-only")
 	}
-	acme.SetFitness(tenant.Fitness{Disabled: true})
-	saas := &tenant.Tenant{
-		Path: "saas", Realm: "saas", Owner: mapping.Owner{Key: "realm"}, Mapping: mapping.Default(scim.Strict),
-		Policy: tenant.Policy{OwnedOnly: true, Policies: config.Policies{UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned"}},
+	for _, name := range []string{"one", "two"} {
+		if err := each(admin.Adoption{Type: "User", Name: name, Outcome: admin.Own, Linked: o.DryRun, Reason: strconv.FormatBool(o.Undo)}); err != nil {
+			return err
+		}
 	}
-	registry, err := tenant.NewRegistry(acme, saas)
+	return errors.New("Keycloak is away")
+}
+
+// served is the client of a socket that a bridge of one realm and one organization answers, with
+// the bridge and its views.
+func served(t *testing.T) (control.Client, *bridgeOf, *admin.Admin) {
+	t.Helper()
+	saas := &tenant.Tenant{Path: "saas", Realm: "saas", Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+	saas.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 3}
+	acme := &tenant.Tenant{Path: "saas/organizations/acme", Realm: "saas", Organization: tenant.Organization{Alias: "acme"}, Mapping: mapping.Default(scim.Tolerant)}
+	every := &tenant.Tenant{Path: "saas/organizations/*", Realm: "saas", Organization: tenant.Organization{Alias: tenant.EveryOrganization}, Mapping: mapping.Default(scim.Tolerant)}
+	registry, err := tenant.NewRegistry(saas, acme, every)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,50 +80,108 @@ func TestTheSocketTellsTheTenantsAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var looks atomic.Int64
-	server := &http.Server{Handler: control.Handler(registry, func() { looks.Add(1) }, adoptSome, guard.NewBrake(time.Now, &guard.MemoryLedger{}), revokeNone, http.NotFoundHandler()), ReadHeaderTimeout: time.Second}
+	b := &bridgeOf{}
+	a := admin.New(admin.Options{Now: time.Now, Log: zap.NewNop(), Tenants: registry, Activity: &tenant.Activity{}, Bridge: b, Brake: guard.NewBrake(time.Now, &guard.MemoryLedger{}), Adopter: b})
+	operator := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+	server := &http.Server{Handler: control.Handler(a, operator), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+	return control.Client{Socket: path}, b, a
+}
+
+// TestTheSocketHasTheViewsOfAnOperator as they are, and is its user's alone.
+func TestTheSocketHasTheViewsOfAnOperator(t *testing.T) {
+	t.Parallel()
+	c, _, a := served(t)
+	if info, err := os.Stat(c.Socket); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket = %v, %v, want mode 0600", info.Mode(), err)
 	}
-	if err := control.Look(t.Context(), path); err != nil || looks.Load() != 1 {
-		t.Errorf("Look() = %v after %d looks", err, looks.Load())
+	got, err := c.Tenants(t.Context())
+	if diff := cmp.Diff(a.Tenants(t.Context()), got); diff != "" || err != nil || len(got) != 3 {
+		t.Errorf("Tenants() = %v (-want +got):\n%s", err, diff)
 	}
-	got, err := control.Tenants(t.Context(), path)
-	if err != nil || len(got) != 2 {
-		t.Fatalf("Tenants() = %v, %v, want two", got, err)
+	for _, path := range []string{"saas", "saas/organizations/acme", "saas/organizations/*", "", "nope&tenant=saas"} {
+		for name, of := range map[string][2]func(context.Context, string) (admin.Tenant, error){"Tenant": {a.Tenant, c.Tenant}, "Endpoint": {a.Endpoint, c.Endpoint}} {
+			want, wantErr := of[0](t.Context(), path)
+			got, err := of[1](t.Context(), path)
+			_, none := errors.AsType[admin.NoTenantError](err)
+			if diff := cmp.Diff(want, got); diff != "" || none != (wantErr != nil) || none && err.Error() != wantErr.Error() {
+				t.Errorf("%s(%q) = %v, want %v (-want +got):\n%s", name, path, err, wantErr, diff)
+			}
+		}
 	}
-	schemas := got[1].Schemas
-	want := []control.Tenant{
-		{Path: "saas", Realm: "saas", Key: "realm", Scope: "owned", Profile: "strict", Problem: "the realm was not checked yet", Fix: "scim-bridge doctor --tenant saas", UnknownMembers: "ignore", OnDelete: "disable", Adopt: "unowned", RemovalBrake: "off", Tokens: []control.Token{}, Schemas: schemas},
-		{
-			Path: "saas/organizations/acme", URL: acme.BaseURL, Realm: "saas", Organization: "acme", OrganizationID: "5f6f6a3e", Key: "5f6f6a3e", Scope: "organization",
-			Profile: "tolerant", Fit: true, Disabled: true, UnknownMembers: "refuse", OnDelete: "leave", Adopt: "never", Domains: "any", RemovalBrake: "off", Tokens: []control.Token{{Name: "okta", Expires: &expires}}, Schemas: schemas,
-		},
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, control.Root("saas")+"/Users", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" || len(schemas) < 3 {
-		t.Errorf("Tenants() (-want +got):\n%s", diff)
+	res, err := c.HTTP().Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var lines []string
-	err = control.Adoptions(t.Context(), path, "saas", control.AdoptMode{DryRun: true, Undo: true}, func(line json.RawMessage) error { lines = append(lines, string(line)); return nil })
-	if err == nil || err.Error() != "Keycloak is away" || !slices.Equal(lines, []string{`{"dryRun":true,"tenant":"saas","undo":true,"userName":"one"}`, `{"dryRun":true,"tenant":"saas","undo":true,"userName":"two"}`}) {
-		t.Errorf("Adoptions() = %v, %v", lines, err)
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "/realms/saas/scim/v2/Users" {
+		t.Errorf("below /scim the operator's handler got %q, %v", body, err)
 	}
-	if err := control.Adoptions(t.Context(), path, "nope", control.AdoptMode{}, nil); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("Adoptions() of no tenant = %v", err)
+	if _, err := control.Listen(t.Context(), c.Socket); !errors.Is(err, control.ErrInUse) {
+		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
 	}
-	if err := control.Revoke(t.Context(), path, "saas", "a|b&c"); err == nil || err.Error() != "saas has no room for a|b&c" {
+}
+
+// TestTheSocketHasTheVerbsOfAnOperator, and what they end with.
+func TestTheSocketHasTheVerbsOfAnOperator(t *testing.T) {
+	t.Parallel()
+	c, b, _ := served(t)
+	if err := c.Refresh(t.Context()); err != nil || b.refreshed.Load() != 1 {
+		t.Errorf("Refresh() = %v after %d looks", err, b.refreshed.Load())
+	}
+	if lifted, err := c.Lift(t.Context(), "saas"); err != nil || lifted.Path != "saas" || !strings.HasPrefix(lifted.RemovalBrake, "lifted until 20") {
+		t.Errorf("Lift() = %+v, %v", lifted, err)
+	}
+	if _, err := c.Lift(t.Context(), "saas/organizations/*"); err == nil || !strings.Contains(err.Error(), "saas/organizations/acme") {
+		t.Errorf("Lift() of all organizations = %v", err)
+	}
+	var names []string
+	each := func(a admin.Adoption) error {
+		names = append(names, fmt.Sprint(a.Name, a.Outcome, a.Linked, a.Reason))
+		return nil
+	}
+	err := c.Adopt(t.Context(), "saas", admin.AdoptOptions{DryRun: true, Undo: true}, each)
+	if err == nil || err.Error() != "Keycloak is away" || !slices.Equal(names, []string{"oneowntruetrue", "twoowntruetrue"}) {
+		t.Errorf("Adopt() = %v, %v", names, err)
+	}
+	names = nil
+	if err := c.Adopt(t.Context(), "saas", admin.AdoptOptions{}, each); err == nil || !slices.Equal(names, []string{"oneownfalsefalse", "twoownfalsefalse"}) {
+		t.Errorf("Adopt() = %v, %v", names, err)
+	}
+	for path, want := range map[string]string{"saas/organizations/acme": "the tenant is read-only", "nope": `the bridge has no tenant "nope"`} {
+		if err := c.Adopt(t.Context(), path, admin.AdoptOptions{}, each); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Adopt() of %s = %v, want %s", path, err, want)
+		}
+	}
+	if err := c.Revoke(t.Context(), "saas", "a|b&c"); err == nil || err.Error() != "saas has no room for a|b&c" {
 		t.Errorf("Revoke() = %v", err)
 	}
-	if err := control.Revoke(t.Context(), path, "", ""); err != nil {
+	if err := c.Revoke(t.Context(), "", ""); err != nil {
 		t.Errorf("Revoke() = %v", err)
 	}
-	if err := control.Revoke(t.Context(), path+"x", "", ""); !errors.Is(err, control.ErrAbsent) {
+	if err := (control.Client{Socket: c.Socket + "x"}).Revoke(t.Context(), "", ""); !errors.Is(err, control.ErrAbsent) {
 		t.Errorf("Revoke() where no bridge runs = %v, want ErrAbsent", err)
 	}
-	if _, err := control.Listen(t.Context(), path); !errors.Is(err, control.ErrInUse) {
-		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
+}
+
+// TestAnAnswerThatIsNone: another program on the socket is told apart from a refusal.
+func TestAnAnswerThatIsNone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.sock")
+	listener, err := control.Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	if _, err := (control.Client{Socket: path}).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "answers 404") {
+		t.Errorf("Tenants() = %v", err)
 	}
 }
 
@@ -113,7 +200,7 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := control.Tenants(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no bridge answers on "+path) {
+	if _, err := (control.Client{Socket: path}).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "no bridge answers on "+path) {
 		t.Errorf("Tenants() of a bridge that is gone = %v", err)
 	}
 	second, err := control.Listen(t.Context(), path)
@@ -133,21 +220,4 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("Listen() on a file = %v", err)
 	}
-}
-
-func revokeNone(_ context.Context, realm, revocation string) error {
-	if realm == "" {
-		return nil
-	}
-	return errors.New(realm + " has no room for " + revocation)
-}
-
-// adoptSome tells of two accounts and fails at a third, of the tenant saas.
-func adoptSome(_ context.Context, t *tenant.Tenant, mode control.AdoptMode, each func(any) error) error {
-	for _, name := range []string{"one", "two"} {
-		if err := each(map[string]any{"userName": name, "tenant": t.Path, "dryRun": mode.DryRun, "undo": mode.Undo}); err != nil {
-			return err
-		}
-	}
-	return errors.New("Keycloak is away")
 }

@@ -89,25 +89,25 @@ func (b *Brake) Lift(ctx context.Context, t *tenant.Tenant) error {
 	})
 }
 
-// State says in a word how the brake of a tenant stands.
-func (b *Brake) State(ctx context.Context, t *tenant.Tenant) string {
+// State says how the brake of a tenant stands, and whether it holds removals.
+func (b *Brake) State(ctx context.Context, t *tenant.Tenant) (text string, holding bool) {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	if policy.Off() {
-		return "off"
+		return "off", false
 	}
-	state := "clear"
+	text = "clear"
 	err := b.ledger.Change(ctx, t.Path, func(r *Removals) error {
 		r.forget(now.Add(-time.Duration(policy.Window)))
 		switch {
 		case now.Before(r.Lifted):
-			state = "lifted until " + r.Lifted.UTC().Format(time.RFC3339)
+			text = "lifted until " + r.Lifted.UTC().Format(time.RFC3339)
 		case r.Holding && len(r.At) >= policy.Most(r.Users):
-			state = fmt.Sprintf("holding: %d users were removed within %s; lift it with: %s", len(r.At), policy.Window, t.Command("tenants", "lift"))
+			text, holding = fmt.Sprintf("holding: %d users were removed within %s", len(r.At), policy.Window), true
 		}
 		return nil
 	})
 	if err != nil {
-		return "not known: " + err.Error()
+		return "not known: " + err.Error(), false
 	}
-	return state
+	return text, holding
 }

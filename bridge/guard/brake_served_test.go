@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
@@ -87,8 +85,8 @@ func probeBrake(t *testing.T, server keycloaktest.Server) {
 		if stands := brake(t, file, path); !strings.HasPrefix(stands, "holding") {
 			t.Errorf("%s: the brake is said to be %q", kind, stands)
 		}
-		if stands, err := control.Lift(t.Context(), apptest.ControlSocket(t, file), path); err != nil || !strings.Contains(stands, "lifted until 20") {
-			t.Errorf("%s: the brake, lifted, is %q, %v", kind, stands, err)
+		if lifted, err := apptest.Control(t, file).Lift(t.Context(), path); err != nil || !strings.Contains(lifted.RemovalBrake, "lifted until 20") {
+			t.Errorf("%s: the brake, lifted, is %q, %v", kind, lifted.RemovalBrake, err)
 		}
 		if line := c.Realm.Metric(t, `scim_bridge_removals_held_total{tenant="`+path+`"}`); !strings.HasSuffix(line, " 3") {
 			t.Errorf("%s: of three removals that were held the metric says %q", kind, line)
@@ -176,15 +174,11 @@ func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
 // brake is how the removal brake of a tenant of a running bridge stands, as the commands show it.
 func brake(t *testing.T, file, path string) string {
 	t.Helper()
-	all, err := control.Tenants(t.Context(), apptest.ControlSocket(t, file))
+	of, err := apptest.Control(t, file).Endpoint(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(all, func(one control.Tenant) bool { return one.Path == path })
-	if i < 0 {
-		t.Fatalf("there is no tenant %s in %v", path, all)
-	}
-	return all[i].RemovalBrake
+	return of.RemovalBrake
 }
 
 // TestTheRemovalBrakeInARealmWithUsers: accounts that SCIM did not make count however young they are,

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -229,7 +230,7 @@ func waitForMapping(t *testing.T, b apptest.Bridge, want string) {
 	for {
 		w := httptest.NewRecorder()
 		b.App.Health.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil))
-		said := strings.Contains(w.Body.String(), `"mapping":`)
+		said := strings.Contains(w.Body.String(), string(admin.OldMapping))
 		if want == "" && !said || want != "" && said && strings.Contains(w.Body.String(), want) {
 			return
 		}

@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,15 +17,15 @@ import (
 // sidecar would take Keycloak's pod out of its Service.
 type Health struct {
 	draining atomic.Bool
-	look     func(context.Context) Status
+	statusz  http.Handler
 	gatherer prometheus.Gatherer
 	hosts    []string
 }
 
-// NewHealth makes a Health; look tells what /statusz says. hosts are names by which the listener
-// is called, in lower case.
-func NewHealth(gatherer prometheus.Gatherer, look func(context.Context) Status, hosts ...string) *Health {
-	return &Health{gatherer: gatherer, look: look, hosts: hosts}
+// NewHealth makes a Health, which answers /statusz by a handler. hosts are names by which the
+// listener is called, in lower case.
+func NewHealth(gatherer prometheus.Gatherer, statusz http.Handler, hosts ...string) *Health {
+	return &Health{gatherer: gatherer, statusz: statusz, hosts: hosts}
 }
 
 // Drain makes /readyz answer 503, so that no new request is sent here.
@@ -37,7 +36,7 @@ func (h *Health) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
-	mux.HandleFunc("GET /statusz", h.called(http.HandlerFunc(h.status)))
+	mux.HandleFunc("GET /statusz", h.called(h.statusz))
 	mux.HandleFunc("GET /metrics", h.called(promhttp.HandlerFor(h.gatherer, promhttp.HandlerOpts{})))
 	return mux
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -21,7 +20,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
@@ -285,47 +283,5 @@ func TestEveryWriteHasAnAuditRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("audit records (-want +got):\n%s", diff)
-	}
-}
-
-// TestTheStatusPageIsForPeople: a browser gets a page, with what is wrong first to be seen and
-// nothing taken for HTML that is text.
-func TestTheStatusPageIsForPeople(t *testing.T) {
-	t.Parallel()
-	fake := keycloaktest.NewFake(t)
-	b := apptest.NewBridgeOn(t, fake.Server(), func(c *config.Config) {
-		for realm, r := range c.Realms {
-			r.Tenants[0].Tokens = append(r.Tenants[0].Tokens,
-				config.Token{Name: "old<b>", SHA256: config.Digest{1}, Expires: config.Expiry{Time: time.Now().Add(-time.Hour)}},
-				config.Token{Name: "soon", SHA256: config.Digest{2}, Expires: config.Expiry{Time: time.Now().Add(time.Hour)}})
-			c.Realms[realm] = r
-		}
-	})
-	if _, err := b.Send(t, http.MethodGet, "/Users?filter=userName", ""); err == nil {
-		t.Fatal("a filter that is none was taken")
-	}
-	page := func(accept string) *httptest.ResponseRecorder {
-		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil)
-		r.Header.Set("Accept", accept)
-		b.App.Health.Handler().ServeHTTP(w, r)
-		return w
-	}
-	html := page("text/html,application/xhtml+xml")
-	for _, want := range []string{
-		"<td>" + b.Realm, "old&lt;b&gt; <span class=\"bad\">expired", "soon <span class=\"soon\">expires", "400 filter-malformed</span>", "GET /Users", "answers</span>",
-	} {
-		if !strings.Contains(html.Body.String(), want) {
-			t.Errorf("the page lacks %q:\n%s", want, html.Body)
-		}
-	}
-	if kind := html.Header().Get("Content-Type"); !strings.HasPrefix(kind, "text/html") || strings.Contains(html.Body.String(), "old<b>") {
-		t.Errorf("%s:\n%s", kind, html.Body)
-	}
-	var status observe.Status
-	if w := page("*/*"); w.Header().Get("Content-Type") != "application/json" || json.Unmarshal(w.Body.Bytes(), &status) != nil {
-		t.Fatalf("%v %s", w.Header(), w.Body)
-	}
-	if len(status.Tenants) != 1 || len(status.Tenants[0].Credentials) != 3 || status.Tenants[0].Last.Code != "filter-malformed" || len(status.Realms) != 1 || status.Realms[0].Outage {
-		t.Errorf("status = %+v", status)
 	}
 }

@@ -11,7 +11,7 @@ type Index struct {
 	Tenant, Type string
 	Resources    int
 	Bytes        int
-	Age          time.Duration // since the last whole scan began
+	Age          float64 // in seconds, since the last whole scan began
 	// WithoutKey and SharedID are of users alone, see the metrics.
 	WithoutKey, SharedID int
 }
@@ -22,7 +22,9 @@ type Token struct {
 	Expires             time.Time
 }
 
-// State is what the metrics show as it is whenever they are read.
+// State is what the metrics show as it is whenever they are read. Its types are those of the
+// metrics alone, because this room imports no other one of ours: bridge/app fills them from the
+// views of bridge/admin.
 type State struct {
 	Indexes func() []Index
 	// Feeds says by realm how long ago its admin events were read.
@@ -57,7 +59,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	for _, i := range c.indexes() {
 		gauge(c.m.indexResources, float64(i.Resources), i.Tenant, i.Type)
 		gauge(c.m.indexBytes, float64(i.Bytes), i.Tenant, i.Type)
-		gauge(c.m.indexAge, i.Age.Seconds(), i.Tenant, i.Type)
+		gauge(c.m.indexAge, i.Age, i.Tenant, i.Type)
 		if i.Type == usersType {
 			gauge(c.m.withoutKey, float64(i.WithoutKey), i.Tenant)
 			gauge(c.m.sharedIDs, float64(i.SharedID), i.Tenant)

@@ -91,7 +91,7 @@ func stateOf(tenants []string) State {
 	return State{
 		Indexes: func() (out []Index) {
 			for i, tenant := range tenants {
-				out = append(out, Index{Tenant: tenant, Type: "User", Resources: 10, Bytes: 100, Age: time.Duration(i+1) * time.Second, WithoutKey: 2, SharedID: 1})
+				out = append(out, Index{Tenant: tenant, Type: "User", Resources: 10, Bytes: 100, Age: float64(i + 1), WithoutKey: 2, SharedID: 1})
 			}
 			return out
 		},

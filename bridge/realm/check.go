@@ -42,7 +42,7 @@ type need struct {
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
-	return need{m, t.Organization, t.Owner.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Organization.Alias == tenant.EveryOrganization}
+	return need{m, t.Organization, t.Owner.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Every()}
 }
 
 // The rights about organizations: the first came with Keycloak 26.7, and before that only the

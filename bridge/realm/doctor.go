@@ -231,7 +231,7 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 // tokens looks whether the tenant has a credential, and at the ends of its tokens.
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
-	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && t.Organization.Alias != tenant.EveryOrganization {
+	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && !t.Every() {
 		r.fail("token", "{tokens new}", "the tenant has none, so that no client can call")
 	}
 	const (

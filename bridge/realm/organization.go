@@ -96,7 +96,7 @@ func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n ne
 // served counts the organizations with their own tokens, of which each is a tenant that doctor looks at by its path,
 // and looks which of them refuse users for want of a verified domain.
 func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
-	if t.Organization.Alias != tenant.EveryOrganization {
+	if !t.Every() {
 		return
 	}
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) { return c.Organizations(ctx, first, keycloak.MaxPage) })

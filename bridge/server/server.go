@@ -35,7 +35,7 @@ type Options struct {
 	Log       *zap.Logger
 	Metrics   *observe.Metrics
 	Tracer    *observe.Tracer
-	Activity  *observe.Activity
+	Activity  *tenant.Activity
 	MaxBody   int64         // bytes
 	Timeout   time.Duration // for one request, upstream calls included
 	// TrustedProxies are those whose X-Forwarded-For says who the client is.
@@ -155,7 +155,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	s.options.Metrics.Request(pattern, knownMethod(r.Method), status, took)
 	if seen.Client != "" && !s.options.Operator {
 		s.options.Metrics.Answered(seen.Tenant, status, start)
-		s.options.Activity.Answered(seen.Tenant, observe.LastRequest{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: failed})
+		s.options.Activity.Answered(seen.Tenant, tenant.Request{At: start, Client: seen.Client, Method: knownMethod(r.Method), Route: pattern, Status: status, Code: failed})
 	}
 	s.log(seen, r, pattern, status, err, took)
 }

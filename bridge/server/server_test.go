@@ -38,7 +38,7 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 		service: bridge.New(nil, bridge.Options{Log: zap.NewNop()}),
 		options: Options{
 			Tenants: tenants, Log: zap.NewNop(), Metrics: observe.NewMetrics(registry, "test", observe.EveryTenant), MaxBody: 1000, Timeout: time.Minute,
-			Tracer: tracer, Activity: &observe.Activity{}, Auth: auth.New(auth.Options{}), Bodies: NewBodies(),
+			Tracer: tracer, Activity: &tenant.Activity{}, Auth: auth.New(auth.Options{}), Bodies: NewBodies(),
 		},
 		limits: newLimits(1000),
 	}, registry

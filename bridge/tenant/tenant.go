@@ -101,6 +101,10 @@ func OrganizationPath(realm, alias string) string { return realm + organizationS
 // realm that bring their own credentials. It has none itself; no organization has the alias.
 const EveryOrganization = "*"
 
+// Every reports whether the tenant says what holds for all organizations of its realm. It is no
+// endpoint then.
+func (t *Tenant) Every() bool { return t.Organization.Alias == EveryOrganization }
+
 // Every is the path of the tenant of EveryOrganization beside the tenant at a path, "" for one
 // of a realm.
 func Every(path string) string {

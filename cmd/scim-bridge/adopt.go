@@ -10,15 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 // adoptFlags are the flags of adopt.
 type adoptFlags struct {
 	file, path, output string
-	mode               control.AdoptMode
+	mode               admin.AdoptOptions
 	yes                bool
 }
 
@@ -61,11 +60,13 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 			return errors.New("nothing was changed; --dry-run says what would be done to each")
 		}
 	}
-	sum, err := running.Adopt(cmd.Context(), t, f.mode, func(a app.Adoption, line json.RawMessage) (err error) {
+	var sum adoptions
+	err = running.Adopt(cmd.Context(), t.Path, f.mode, func(a admin.Adoption) (err error) {
+		sum.add(a)
 		switch {
 		case f.output == "json":
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(line))
-		case a.Outcome != app.OwnAlready || a.Reason != "":
+			err = json.NewEncoder(cmd.OutOrStdout()).Encode(a)
+		case a.Outcome != admin.Own || a.Reason != "":
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), lineOf(a))
 		}
 		return err
@@ -77,7 +78,7 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 }
 
 // opens says what the tenant's client may do from an adoption on, or may not any more.
-func opens(t control.Tenant, mode control.AdoptMode) string {
+func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 	ends := map[string]string{
 		string(config.OnDeleteDelete):  "delete the accounts and the groups",
 		string(config.OnDeleteDisable): "disable the accounts, and empty the groups, by deleting them",
@@ -90,7 +91,7 @@ func opens(t control.Tenant, mode control.AdoptMode) string {
 }
 
 // lineOf is an adoption for people.
-func lineOf(a app.Adoption) string {
+func lineOf(a admin.Adoption) string {
 	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
 	if a.Linked {
 		text += ", linked"
@@ -107,17 +108,39 @@ func lineOf(a app.Adoption) string {
 	return text
 }
 
-func printAdoptions(out io.Writer, s app.Adoptions, mode control.AdoptMode) {
+// adoptions counts what became of accounts and groups.
+type adoptions struct{ adopted, linked, refused, own, released, unproven int }
+
+func (s *adoptions) add(a admin.Adoption) {
+	switch a.Outcome {
+	case admin.Own:
+		s.own++
+	case admin.Refused:
+		s.refused++
+	case admin.Adopted:
+		s.adopted++
+	case admin.Released:
+		s.released++
+	}
+	if a.Linked {
+		s.linked++
+	}
+	if a.Unproven != "" {
+		s.unproven++
+	}
+}
+
+func printAdoptions(out io.Writer, s adoptions, mode admin.AdoptOptions) {
 	note := ""
 	if mode.DryRun {
 		note = "; nothing was changed"
 	}
 	if mode.Undo {
-		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.Released, s.Refused, note)
+		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
 		return
 	}
-	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.Adopted, s.Linked, s.Refused, s.Own, note)
-	if s.Unproven > 0 {
-		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.Unproven)
+	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.adopted, s.linked, s.refused, s.own, note)
+	if s.unproven > 0 {
+		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.unproven)
 	}
 }

@@ -243,6 +243,13 @@ func TestNoCommandIsAboutAllOrganizations(t *testing.T) {
 		}
 	}
 	c.NewToken(t, "acme")
+	c.Check(t)
+	for _, args := range [][]string{{"adopt", "--yes", "--tenant", all}, {"tenants", "lift", "--tenant", all}, {"export", "--tenant", all}} {
+		out, told, code := command(t, "", append(args, "--config", file)...)
+		if code != exitUsage || !strings.Contains(told, "--tenant") || !strings.Contains(told, c.Realm.Realm+"/organizations/acme") {
+			t.Errorf("%v with one organization ends with %d: %s%s", args, code, out, told)
+		}
+	}
 	c.NewToken(t, "globex")
 	c.Check(t)
 	for _, args := range [][]string{{"adopt", "--yes"}, {"adopt", "--yes", "--tenant", all}, {"tenants", "lift", "--tenant", all}, {"tenants", "show"}} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
@@ -29,6 +30,9 @@ func (e codedError) Unwrap() error { return e.err }
 func codeOf(err error) codedError {
 	if usage, is := errors.AsType[app.UsageError](err); is {
 		return codedError{code: exitUsage, err: usage}
+	}
+	if none, is := errors.AsType[admin.NoTenantError](err); is {
+		return codedError{code: exitUsage, err: none}
 	}
 	if coded, is := errors.AsType[codedError](err); is {
 		return coded

@@ -50,7 +50,7 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 		name, endpoint string
 		page           int
 	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // a group is as large as it has members
-		e := transfer.Exporter{Client: running.Client(t), Out: buffer, Advance: bars.add(of.name)}
+		e := transfer.Exporter{Client: clientOf(running, t), Out: buffer, Advance: bars.add(of.name)}
 		if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 		return err
 	}
 	report := importReport{out: cmd.OutOrStdout(), json: f.output == "json"}
-	i := &transfer.Importer{Client: running.Client(t), Update: f.update, Report: report.fail}
+	i := &transfer.Importer{Client: clientOf(running, t), Update: f.update, Report: report.fail}
 	rows := transfer.File{In: file, Format: f.format}
 	if f.dryRun {
 		good, bad, err := i.Check(rows)

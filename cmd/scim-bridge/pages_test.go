@@ -2,28 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 )
 
 // shown is what tenants show prints of a tenant of a bridge in this process.
 func shown(t *testing.T, a *app.App, path string) string {
 	t.Helper()
-	w := httptest.NewRecorder()
-	a.Control().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://bridge/tenants", nil))
-	var all []control.Tenant
-	err := json.Unmarshal(w.Body.Bytes(), &all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, err := app.FindTenant(all, path)
+	one, err := a.Admin.Tenant(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
@@ -138,12 +139,15 @@ func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	b.PassFrom(2*time.Hour, time.Millisecond)
 	b.Must(t, http.MethodDelete, "/Users/"+ids[0], "")
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+ids[1], "")
-	state := b.App.Service.Brake().State(t.Context(), b.App.Watcher.Tenants.All()[0])
-	_, line, found := strings.Cut(state, ": scim-bridge ")
-	if !found || !strings.Contains(line, "--config ") || !strings.Contains(line, "--tenant "+b.Realm) {
-		t.Fatalf("tenants show says %q, which ends in no whole command", state)
+	of, err := b.App.Admin.Endpoint(t.Context(), b.Realm)
+	if err != nil || len(of.Problems) != 1 || of.Problems[0].Effect != admin.Held {
+		t.Fatalf("the problems are %v, %v, want the brake that holds", of.Problems, err)
 	}
-	obey(t, apptest.Patient{Bridge: b, Server: server}, "scim-bridge "+line)
+	lines := apptest.CommandsOf(of.Problems[0].Fix)
+	if len(lines) != 1 || !strings.Contains(lines[0], "--config ") || !strings.Contains(lines[0], "--tenant "+b.Realm) {
+		t.Fatalf("the fix is %q, which has no whole command", of.Problems[0].Fix)
+	}
+	obey(t, apptest.Patient{Bridge: b, Server: server}, lines[0])
 	b.Must(t, http.MethodDelete, "/Users/"+ids[1], "")
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 )
 
@@ -26,7 +26,11 @@ func newTenantsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tenants of a running bridge and whether they answer", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := askTenants(cmd, file, output)
+			running, err := askRunning(cmd, file, output)
+			if err != nil {
+				return err
+			}
+			all, err := running.Tenants(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -46,11 +50,11 @@ func newTenantsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show all about one tenant of a running bridge", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := askTenants(cmd, file, output)
+			running, err := askRunning(cmd, file, output)
 			if err != nil {
 				return err
 			}
-			t, err := app.FindTenant(all, path)
+			t, err := running.Tenant(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
@@ -71,13 +75,13 @@ func newTenantsLift() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "lift", Short: "Lift the removal brake of a tenant of a running bridge, for one window", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			running, t, err := runningTenant(cmd, file, path)
+			running, err := newRunning(cmd, file)
 			if err != nil {
 				return err
 			}
-			stands, err := running.Lift(cmd.Context(), t)
+			t, err := running.Lift(cmd.Context(), path)
 			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the removal brake of %s is %s\n", t.Path, stands)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the removal brake of %s is %s\n", t.Path, t.RemovalBrake)
 			}
 			return err
 		},
@@ -87,36 +91,29 @@ func newTenantsLift() *cobra.Command {
 	return cmd
 }
 
-func askTenants(cmd *cobra.Command, file, output string) ([]control.Tenant, error) {
+// askRunning is newRunning for a command that prints what it is told.
+func askRunning(cmd *cobra.Command, file, output string) (control.Client, error) {
 	if err := checkOutput(output); err != nil {
-		return nil, err
+		return control.Client{}, err
 	}
-	running, err := newRunning(cmd, file)
-	if err != nil {
-		return nil, err
-	}
-	return running.Tenants(cmd.Context())
+	return newRunning(cmd, file)
 }
 
-func printTenants(out io.Writer, all []control.Tenant) error {
+func printTenants(out io.Writer, all []admin.Tenant) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TENANT\tURL\tSCOPE\tSTATE")
 	for _, t := range all {
-		url := t.URL
-		if app.IsEvery(t) {
-			url = "-" // what holds for all organizations is no endpoint
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, url, t.Scope, app.State(t))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, cmp.Or(t.URL, "-"), t.Scope, t.Summary())
 	}
 	return w.Flush()
 }
 
-func printTenant(out io.Writer, t control.Tenant) error {
-	tokens := make([]string, len(t.Tokens))
-	for i, token := range t.Tokens {
-		tokens[i] = strings.TrimSpace(token.Name + " " + token.KeyID + token.Issuer)
-		if token.Expires != nil {
-			tokens[i] += " until " + token.Expires.Format(time.DateOnly)
+func printTenant(out io.Writer, t admin.Tenant) error {
+	credentials := make([]string, len(t.Credentials))
+	for i, c := range t.Credentials {
+		credentials[i] = strings.TrimSpace(c.Name + " " + c.KeyID + c.Issuer)
+		if c.Expires != nil {
+			credentials[i] += " until " + c.Expires.Format(time.DateOnly)
 		}
 	}
 	basic := ""
@@ -143,17 +140,17 @@ func printTenant(out io.Writer, t control.Tenant) error {
 		{"removal brake", t.RemovalBrake},
 		{"brake limits", t.BrakeLimits},
 		{"mapping", cmp.Or(t.MappingFile, "built-in")},
-		{"tokens", strings.Join(tokens, ", ")},
+		{"tokens", strings.Join(credentials, ", ")},
 		{"basicAuth", basic},
 		{"schemas", strings.Join(t.Schemas, " ")},
-		{"state", app.State(t)},
+		{"state", string(t.State)},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 		}
 	}
-	if t.Fix != "" {
-		fmt.Fprintf(w, "fix\t%s\n", strings.ReplaceAll(t.Fix, "\n", "\n\t"))
+	for _, p := range t.Problems {
+		fmt.Fprintf(w, "problem\t%s\nfix\t%s\n", p.Text, strings.ReplaceAll(p.Fix, "\n", "\n\t"))
 	}
 	return w.Flush()
 }

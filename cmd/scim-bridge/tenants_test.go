@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
@@ -30,7 +30,7 @@ func TestTenantsOfARunningBridge(t *testing.T) {
 		}
 	}
 	out, _, code = command(t, "", "tenants", "show", "--config", s.File, "--output", "json")
-	var shown control.Tenant
+	var shown admin.Tenant
 	if err := json.Unmarshal([]byte(out), &shown); code != 0 || err != nil || shown.URL != s.Base {
 		t.Errorf("tenants show as JSON = %d, %s, %v", code, out, err)
 	}

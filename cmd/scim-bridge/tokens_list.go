@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 )
 
@@ -39,7 +40,7 @@ func listTokens(cmd *cobra.Command, f tokensFlags) error {
 	return printTokens(cmd.OutOrStdout(), out)
 }
 
-func printTokens(out io.Writer, all []app.ListedToken) error {
+func printTokens(out io.Writer, all []admin.Credential) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TENANT\tCLIENT\tKEY ID\tEXPIRES\tSTATE\tSCOPES")
 	for _, t := range all {

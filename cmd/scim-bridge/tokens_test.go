@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth/authtest"
@@ -321,7 +322,7 @@ func TestTokensOfAnOrganization(t *testing.T) {
 			acme, second := c.NewToken(t, "acme"), c.NewToken(t, "acme")
 			c.Check(t)
 			out, told, code := command(t, "", "tokens", "list", "--config", c.Realm.File, "--output", "json")
-			var list []app.ListedToken
+			var list []admin.Credential
 			if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list) != 2 || list[0].Tenant != c.Realm.Realm+"/organizations/acme" {
 				t.Fatalf("tokens list ended with %d, %v: %s%s", code, err, out, told)
 			}

@@ -152,7 +152,7 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			revocation := realm.Revocation(c.IDs["acme"], tenant.Token{})
 			for _, bad := range [][2]string{{"nope", revocation}, {c.Realm.Realm, "x"}, {c.Realm.Realm, revocation + "|"}} {
-				if err := c.Realm.App.Revoke(t.Context(), bad[0], bad[1]); err == nil {
+				if err := c.Realm.App.Admin.Revoke(t.Context(), bad[0], bad[1]); err == nil {
 					t.Errorf("Revoke(%q) was done", bad)
 				}
 			}

@@ -1,7 +1,6 @@
 package apptest
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
@@ -52,13 +51,11 @@ func (b Bridge) Controlled(t *testing.T) string {
 // --undo or none, and returns what it says of each account, by its user name.
 func (b Bridge) Adoptions(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
 	t.Helper()
-	mode := control.AdoptMode{DryRun: slices.Contains(flags, "--dry-run"), Undo: slices.Contains(flags, "--undo")}
+	o := bridge.AdoptOptions{DryRun: slices.Contains(flags, "--dry-run"), Undo: slices.Contains(flags, "--undo")}
 	all := map[string]bridge.Adoption{}
-	err := control.Adoptions(t.Context(), ControlSocket(t, file), path, mode, func(line json.RawMessage) error {
-		var a bridge.Adoption
-		err := json.Unmarshal(line, &a)
+	err := Control(t, file).Adopt(t.Context(), path, o, func(a bridge.Adoption) error {
 		all[a.Name] = a
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatalf("the adoption ended with %v", err)
@@ -66,14 +63,14 @@ func (b Bridge) Adoptions(t *testing.T, file, path string, flags ...string) map[
 	return all
 }
 
-// ControlSocket is the control socket of a configuration.
-func ControlSocket(t *testing.T, file string) string {
+// Control asks the bridge that runs with a configuration.
+func Control(t *testing.T, file string) control.Client {
 	t.Helper()
 	c, problems := config.Load(file)
 	if len(problems) > 0 {
 		t.Fatalf("the configuration has problems: %v", problems)
 	}
-	return c.Admin.Socket
+	return control.Client{Socket: c.Admin.Socket}
 }
 
 // AdoptUnowned lets every tenant take accounts and groups over.

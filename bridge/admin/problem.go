@@ -1,0 +1,125 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
+)
+
+// Problem is what keeps a tenant or a realm from working as it should.
+type Problem struct {
+	Effect Effect `json:"effect"`
+	Text   string `json:"text"`
+	Fix    string `json:"fix"` // what to do: text, and commands on lines of their own
+}
+
+// Effect is what a problem means for clients.
+type Effect string
+
+// The effects, the worst first.
+const (
+	Unready    Effect = "nothing is answered"
+	NoWrites   Effect = "writes are refused"
+	Held       Effect = "removals are held"
+	NoClient   Effect = "no client can call"
+	OldMapping Effect = "the mapping is an old one"
+	NoUsers    Effect = "users are refused"
+	Disabled   Effect = "the organization is disabled"
+)
+
+// rank is the place of an effect among all, 0 for the worst.
+func (e Effect) rank() int {
+	return slices.Index([]Effect{Unready, NoWrites, Held, NoClient, OldMapping, NoUsers, Disabled}, e)
+}
+
+// noProblem is the rank of who has no problem, behind all others.
+const noProblem = 100
+
+// trouble is the rank of the worst of some problems, the worst first.
+func trouble(problems []Problem) int {
+	if len(problems) == 0 {
+		return noProblem
+	}
+	return problems[0].Effect.rank()
+}
+
+// problems are what is wrong with a tenant, the worst first.
+func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem {
+	var out []Problem
+	add := func(effect Effect, text, fix string) { out = append(out, Problem{effect, text, fix}) }
+	f, doctor := t.Fitness(), t.Command("doctor")
+	switch {
+	case f.Problem != "":
+		add(Unready, f.Problem, doctor)
+	case f.Trouble() != "":
+		add(NoWrites, f.Trouble(), doctor)
+	}
+	if holding {
+		add(Held, "the removal brake is "+brake, "find out whether the removals are meant; then lift the brake:\n"+t.Command("tenants", "lift"))
+	}
+	if text := a.noClient(t); text != "" {
+		add(NoClient, text, t.Command("tokens", "new"))
+	}
+	if why := t.Unapplied(); why != "" {
+		add(OldMapping, "the changed mapping file is not applied: "+why, doctor)
+	}
+	if text, fix := t.NoDomain(); text != "" {
+		add(NoUsers, text, fix)
+	}
+	if f.Disabled {
+		add(Disabled, "the organization is disabled, so that writes are refused", "enable the organization in Keycloak")
+	}
+	return out
+}
+
+// noClient says why no client of a tenant can have a good credential, "" when one can.
+func (a *Admin) noClient(t *tenant.Tenant) string {
+	switch good := func(token tenant.Token) bool { return !token.Expired(a.o.Now()) }; {
+	case t.Every(), t.AwaitsTokens(), len(t.AccessTokens) > 0, slices.ContainsFunc(t.Tokens, good):
+		return ""
+	case len(t.Tokens) == 0:
+		return "the tenant has no token, so that no client can call"
+	}
+	return "every token of the tenant has expired, so that no client can call"
+}
+
+// Realm is what an operator sees of a realm of Keycloak.
+type Realm struct {
+	Realm string `json:"realm"`
+	// Outage says that no calls are made, because Keycloak did not answer most of the last.
+	Outage bool `json:"outage"`
+	// FeedAge is how long ago the realm's admin events were read, in seconds; absent when they are
+	// not read.
+	FeedAge *float64 `json:"feedAgeSeconds,omitempty"`
+	// Problems are an outage, and those that all organizations of the realm share.
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// realms are those of the tenants, in the order of their names.
+func (a *Admin) realms(ctx context.Context, all []*tenant.Tenant) []Realm {
+	feeds, out := a.o.Bridge.Feeds(), []Realm{}
+	for _, t := range all {
+		i, known := slices.BinarySearchFunc(out, t.Realm, func(r Realm, name string) int { return cmp.Compare(r.Realm, name) })
+		if !known {
+			out = slices.Insert(out, i, a.realm(t.Realm, feeds))
+		}
+		if t.Every() {
+			out[i].Problems = append(out[i].Problems, a.view(ctx, t, nil).Problems...)
+		}
+	}
+	return out
+}
+
+func (a *Admin) realm(name string, feeds map[string]time.Duration) Realm {
+	out := Realm{Realm: name, Outage: a.o.Bridge.Outage(name)}
+	if age, ok := feeds[name]; ok {
+		out.FeedAge = new(age.Seconds())
+	}
+	if out.Outage {
+		out.Problems = []Problem{{Unready, "Keycloak does not answer most calls", "look at Keycloak and at the way to it; the bridge tries again by itself"}}
+	}
+	return out
+}

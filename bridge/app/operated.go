@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+)
+
+// operated is the bridge as its operator reaches it (admin.Bridge).
+type operated struct{ a *App }
+
+// Unapplied implements admin.Bridge.
+func (o operated) Unapplied() string {
+	if problem := o.a.problem.Load(); problem != nil {
+		return *problem
+	}
+	return ""
+}
+
+// Outage implements admin.Bridge.
+func (o operated) Outage(name string) bool {
+	client := o.a.Watcher.Realms.Client(name)
+	return client != nil && client.Outage() // nil: it was taken out just now
+}
+
+// Feeds implements admin.Bridge.
+func (o operated) Feeds() map[string]time.Duration { return o.a.Service.Directory().Feeds() }
+
+// Indexes implements admin.Bridge.
+func (o operated) Indexes() []admin.Index {
+	all := o.a.Service.Directory().Status()
+	out := make([]admin.Index, len(all))
+	for i, s := range all {
+		out[i] = admin.Index{Tenant: s.Tenant, Type: s.Type, Resources: s.Resources, Bytes: s.Bytes, Age: s.Age.Seconds(), WithoutKey: s.WithoutKey, SharedID: s.SharedID}
+	}
+	return out
+}
+
+// Revoke implements admin.Bridge.
+func (o operated) Revoke(ctx context.Context, name, revocation string) error {
+	client := o.a.Watcher.Realms.Client(name)
+	if client == nil {
+		return fmt.Errorf("the bridge that runs here serves no realm %q", name)
+	}
+	return realm.Revoke(ctx, client, revocation, time.Now())
+}
+
+// Refresh implements admin.Bridge.
+func (o operated) Refresh() { o.a.Watcher.Wake() }
+
+// metricState are the views of the operator as the metrics take them.
+func (a *App) metricState() observe.State {
+	return observe.State{
+		Feeds: a.Service.Directory().Feeds,
+		Indexes: func() (out []observe.Index) {
+			for _, i := range (operated{a}).Indexes() {
+				out = append(out, observe.Index(i))
+			}
+			return out
+		},
+		Tokens: func() (out []observe.Token) {
+			for _, c := range a.Admin.Credentials() {
+				if c.Expires != nil {
+					out = append(out, observe.Token{Tenant: c.Tenant, Name: c.Name, KeyID: c.KeyID, Expires: *c.Expires})
+				}
+			}
+			return out
+		},
+	}
+}

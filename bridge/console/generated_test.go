@@ -1,0 +1,32 @@
+package console_test
+
+import (
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+)
+
+// TestThePagesAreGenerated: the files *_templ.go are what the generator of tools/go.mod makes of
+// the files *.templ; with -update they are made.
+func TestThePagesAreGenerated(t *testing.T) {
+	t.Parallel()
+	args := []string{"tool", "-modfile=../../tools/go.mod", "templ", "generate", "-path", "."}
+	if !*apptest.Update {
+		args = append(args, "-check")
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Errorf("go test ./bridge/console -short -run Generated -update makes the pages again: %v\n%s", err, out)
+	}
+}
+
+// TestTheGeneratorIsOfTheLibrary: both have one version, each in its go.mod.
+func TestTheGeneratorIsOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	version := regexp.MustCompile(`github.com/a-h/templ v\S+`)
+	library, generator := version.FindString(apptest.ReadPage(t, "../../go.mod")), version.FindString(apptest.ReadPage(t, "../../tools/go.mod"))
+	if library == "" || library != generator {
+		t.Errorf("the program has %q, and tools/go.mod %q", library, generator)
+	}
+}
