@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTheCompatibilityPageIsGenerated: the page names the versions that the tests run on.
+// TestTheCompatibilityPageIsGenerated: the page names the versions of Keycloak that the tests run on.
 func TestTheCompatibilityPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	versions := keycloaktest.Versions()
