@@ -3,8 +3,8 @@ package docs
 import "regexp"
 
 // internals finds words that mean nothing to a reader without the program and without Keycloak: commands and their
-// flags, files, keys of the configuration and of the mapping, the bridge's own attributes, rights and paths of the
-// Admin API.
+// flags, files, keys of the configuration and of the mapping. It also finds the bridge's own attributes, and rights and
+// paths of the Admin API.
 var internals = regexp.MustCompile(`(?i:scim-bridge|\bdoctor\b|\bsetup\b|\S+\.ya?ml\b|\badmin api\b|/admin/|realm-management|\b(?:manage|view|query)-(?:users|realm|clients|groups|organizations|events)\b)` +
 	`|--[a-z]|\bscim\.[a-z]+\b` +
 	`|\b(?:adopt|scope|domains|rehire|profile|access|link|policy|policies|externalId): ?[a-z]` +
