@@ -16,9 +16,9 @@ import (
 	"testing"
 )
 
-// TestEveryErrorIsDocumented: each code of an error has one row on the page of errors, with an anchor of its name, the
-// status and the scimTypes that it has in the source, a cause and what each of two readers can do; no error is without
-// a code. That a row has no other scimType, bridge tests, where each is provoked.
+// TestEveryErrorIsDocumented: each code of an error has one row on the page of errors. The row has an anchor with the
+// name of the code, the status and the scimTypes that the source has, a cause, and a remedy for each of two readers.
+// No error is without a code. A test of package bridge provokes each error, and checks that its row has no other scimType.
 func TestEveryErrorIsDocumented(t *testing.T) {
 	t.Parallel()
 	codes := errorCodes(t)
@@ -40,23 +40,23 @@ func TestEveryErrorIsDocumented(t *testing.T) {
 			}
 		}
 		if len(codes[code]) == 0 {
-			t.Errorf("%s is no error's", code)
+			t.Errorf("no error has the code %s", code)
 		}
 		delete(rows, code)
 	}
 	if len(rows) > 0 {
-		t.Errorf("documented are codes that do not exist: %v", slices.Sorted(maps.Keys(rows)))
+		t.Errorf("the page documents codes that do not exist: %v", slices.Sorted(maps.Keys(rows)))
 	}
 }
 
-// TestEveryCodeThatAPageNamesExists: those in brackets as in an error's text, with a link to the page of errors, and in
-// guides each word that looks like a code.
+// TestEveryCodeThatAPageNamesExists: a code in brackets, as in an error's text; a code with a link to the page of errors;
+// and in guides each word that looks like a code.
 func TestEveryCodeThatAPageNamesExists(t *testing.T) {
 	t.Parallel()
 	codes := errorCodes(t)
 	inBrackets, linked := regexp.MustCompile("`\\[([a-z-]+)\\]`"), regexp.MustCompile("\\[`([a-z-]+)`\\]\\([^)]*errors\\.md")
 	beside := regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`")
-	// what guides name that has the form of a code: rights and validators of Keycloak, and names of other things
+	// others are names in guides that look like a code: rights and validators of Keycloak, and names of other things.
 	others := regexp.MustCompile(`^((manage|view|query|create)-[a-z-]+|realm-(admin|management)|(username|person-name)-prohibited-characters|up-username-not-idn-homograph|error-user-attribute-read-only` +
 		`|same-(site|origin)|scim-bridge|entra-dedicated|lone-untyped|read-only)$`)
 	seen := 0
@@ -95,13 +95,13 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
-// answer is a status with a scimType, "" for none or one that the source does not show.
+// answer is a status with a scimType. The scimType is "" if the error has no scimType, or if the source does not show it.
 type answer struct {
 	status   int
 	scimType string
 }
 
-// errorCodes are the codes of all errors, with what goes with each, read from the source.
+// errorCodes reads the codes of all errors from the source, with the answers of each.
 func errorCodes(t *testing.T) map[string]map[answer]bool {
 	t.Helper()
 	out, names, types := map[string]map[answer]bool{}, map[string]string{}, map[string]string{} // by package and name of the constant
@@ -119,7 +119,7 @@ func errorCodes(t *testing.T) map[string]map[answer]bool {
 		f.errors(func(at ast.Node, code, scimType ast.Expr, status int) {
 			where := f.set.Position(at.Pos())
 			value := names[f.resolve(code)]
-			if variable, ok := code.(*ast.Ident); ok && value == "" && (variable.Name == "code" || variable.Name == "why") { // a parameter, or one of several
+			if variable, ok := code.(*ast.Ident); ok && value == "" && (variable.Name == "code" || variable.Name == "why") { // a parameter, or a variable with one of several codes
 				return
 			}
 			if value == "" || status == 0 {
@@ -129,13 +129,13 @@ func errorCodes(t *testing.T) map[string]map[answer]bool {
 			out[value][answer{status, types[f.resolve(scimType)]}] = true
 		})
 	}
-	for _, of := range []string{"missing", "malformed", "invalid", "expired"} { // refusal of bridge/server chooses
+	for _, of := range []string{"missing", "malformed", "invalid", "expired"} { // the function refusal of bridge/server chooses one of these
 		out["credential-"+of][answer{status: http.StatusUnauthorized}] = true
 	}
 	return out
 }
 
-// source is a file of the packages that answer with SCIM errors.
+// source is a Go file of a package that answers with SCIM errors.
 type source struct {
 	dir string
 	set *token.FileSet
@@ -148,7 +148,7 @@ func sources(t *testing.T) (out []source) {
 	for _, under := range []string{"scim", "bridge"} {
 		err := fs.WalkDir(root, under, func(name string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") ||
-				strings.HasPrefix(name, "scim/client") || strings.HasPrefix(name, "scim/scimtest") { // they read errors
+				strings.HasPrefix(name, "scim/client") || strings.HasPrefix(name, "scim/scimtest") { // these packages read errors
 				return err
 			}
 			text, err := fs.ReadFile(root, name)
@@ -167,7 +167,7 @@ func sources(t *testing.T) (out []source) {
 	return out
 }
 
-// constants are those of a type, by package and name.
+// constants returns the values of the constants of a type, by package and name.
 func (f source) constants(of string) map[string]string {
 	out := map[string]string{}
 	ast.Inspect(f.File, func(n ast.Node) bool {
@@ -185,7 +185,7 @@ func (f source) constants(of string) map[string]string {
 	return out
 }
 
-// resolve is the package and name of an expression: "scim.CodeValue".
+// resolve returns the package and name of an expression, for example "scim.CodeValue".
 func (f source) resolve(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.SelectorExpr:
@@ -198,7 +198,7 @@ func (f source) resolve(e ast.Expr) string {
 	return ""
 }
 
-// errors calls found with every error that is made.
+// errors calls found for every error that the file creates.
 func (f source) errors(found func(at ast.Node, code, scimType ast.Expr, status int)) {
 	ast.Inspect(f.File, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -216,8 +216,8 @@ func (f source) errors(found func(at ast.Node, code, scimType ast.Expr, status i
 			var code, scimType ast.Expr
 			status := 0
 			for _, element := range n.Elts {
-				field := element.(*ast.KeyValueExpr) //nolint:forcetypeassert // fields have names everywhere
-				switch field.Key.(*ast.Ident).Name { //nolint:forcetypeassert // as said
+				field := element.(*ast.KeyValueExpr) //nolint:forcetypeassert // every field has a name
+				switch field.Key.(*ast.Ident).Name { //nolint:forcetypeassert // every field has a name
 				case "Code":
 					code = field.Value
 				case "Type":
@@ -232,7 +232,7 @@ func (f source) errors(found func(at ast.Node, code, scimType ast.Expr, status i
 	})
 }
 
-// statusOf is the number of a constant of net/http.
+// statusOf returns the number of a constant of net/http, 0 for another name.
 func statusOf(name string) int {
 	for status := 400; status < 600; status++ {
 		text := strings.NewReplacer(" ", "", "-", "").Replace(http.StatusText(status))

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestNoTextOfAnErrorNamesInternals: the client's administrator reads it, who has neither the program nor its
-// files. What the operator can do stands on the page of errors, and in the log.
+// TestNoTextOfAnErrorNamesInternals: the reader is the administrator of a client, who has neither the program nor its
+// files. The page of errors and the log have the remedies for the operator.
 func TestNoTextOfAnErrorNamesInternals(t *testing.T) {
 	t.Parallel()
 	seen := 0

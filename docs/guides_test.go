@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// commonErrors are those that the administrator of any identity provider can meet.
+// commonErrors are the codes of the errors that the administrator of any identity provider can get.
 func commonErrors() []string {
 	return []string{
 		"no-endpoint", "credential-missing", "credential-malformed", "credential-invalid", "credential-expired", "credential-lacks-scope",
@@ -16,7 +16,7 @@ func commonErrors() []string {
 	}
 }
 
-// TestTheGuideHasTheRemediesOfThePageOfErrors, in the words of that page for who administers the identity provider.
+// TestTheGuideHasTheRemediesOfThePageOfErrors: the guide repeats the column for the administrator of the identity provider.
 func TestTheGuideHasTheRemediesOfThePageOfErrors(t *testing.T) {
 	t.Parallel()
 	rows, err := ErrorRows(readFile(t, "reference/errors.md"))

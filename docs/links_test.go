@@ -25,7 +25,7 @@ var (
 	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
 )
 
-// anchors are what a link to a page may have behind its #, as GitHub makes them.
+// anchors are the names that a link to a page may have after its #, as GitHub makes them.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
 	for _, match := range heading.FindAllStringSubmatch(text, -1) {
@@ -40,7 +40,7 @@ func anchors(text string) map[string]bool {
 	return out
 }
 
-// TestEveryLinkLeadsSomewhere in the repository: to a file that is there, and to a heading in it.
+// TestEveryLinkLeadsSomewhere in the repository: to a file that exists, and to a heading or an anchor in it.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
@@ -50,7 +50,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 		for _, match := range link.FindAllStringSubmatch(prose, -1) {
 			target, fragment, _ := strings.Cut(match[1], "#")
 			if strings.Contains(target, ":") {
-				continue // another server's: nothing is asked on the network
+				continue // a link to another server: the test asks nothing on the network
 			}
 			seen++
 			to := page
@@ -60,7 +60,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 			if _, err := os.Stat(filepath.Join("..", to)); err != nil {
 				t.Errorf("%s links to %s: %v", page, match[1], err)
 			} else if fragment != "" && !anchors(all[to])[fragment] {
-				t.Errorf("%s links to %s, where there is no such heading", page, match[1])
+				t.Errorf("%s links to %s, and that page has no such heading", page, match[1])
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// TestEveryPageIsInTheIndex, or linked to by one that is.
+// TestEveryPageIsInTheIndex: each page has a link from another page.
 func TestEveryPageIsInTheIndex(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
@@ -88,8 +88,8 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 	}
 }
 
-// TestEveryGuideToAProviderHasTheSameHeadings, so that a reader of one knows all, names files of recorded requests that
-// are there, and says nothing to who administers the provider that only the operator knows.
+// TestEveryGuideToAProviderHasTheSameHeadings, so that a reader who knows one guide knows all. Each guide names files of
+// recorded requests that exist. Before the operator's part it names nothing that only the operator knows.
 func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 	t.Parallel()
 	const operator = "For the operator"
@@ -114,7 +114,7 @@ func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 			t.Errorf("%s has the headings %q", page, got)
 		}
 		customers, _, _ := strings.Cut(text, "\n## "+operator+"\n")
-		customers = link.ReplaceAllString(customers, "]") // a path of a file is no word of the text
+		customers = link.ReplaceAllString(customers, "]") // the path of a file is not a word of the text
 		if word := Internal(customers); word != "" {
 			t.Errorf("%s names %q before the operator's part", page, word)
 		}
@@ -125,6 +125,6 @@ func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 		}
 	}
 	if seen < 11 {
-		t.Errorf("there are %d guides", seen)
+		t.Errorf("only %d guides were found", seen)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 )
 
-var update = flag.Bool("update", false, "write what is generated into the pages")
+var update = flag.Bool("update", false, "write the generated parts of the pages")
 
-// TestTheMetricsPageIsGenerated: every metric stands on it as the program has it.
+// TestTheMetricsPageIsGenerated: the page has every metric of the program, with its labels and its help text.
 func TestTheMetricsPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	all := observe.NewMetrics(prometheus.NewRegistry(), "", observe.EveryTenant).All()
@@ -21,7 +21,7 @@ func TestTheMetricsPageIsGenerated(t *testing.T) {
 		t.Errorf("there are %d metrics", len(all))
 	}
 	var b strings.Builder
-	b.WriteString("| metric | type | labels | says |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n")
 	for _, m := range all {
 		labels := ""
 		if len(m.Labels) > 0 {

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Pages are the texts of all documents below the root of the repository, by their paths from it;
-// for tests.
+// Pages returns the texts of all Markdown files below the root of the repository, by their paths. Tests use it.
 func Pages(root fs.FS) (map[string]string, error) {
 	out := map[string]string{}
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -26,7 +25,7 @@ func Pages(root fs.FS) (map[string]string, error) {
 	})
 	const fewest = 10
 	if err == nil && len(out) < fewest {
-		err = errors.New("there are hardly any pages: is this the root?")
+		err = errors.New("fewer than 10 pages were found: is this the root of the repository?")
 	}
 	return out, err
 }
