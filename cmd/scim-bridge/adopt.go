@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,9 +18,10 @@ import (
 
 // adoptFlags are the flags of adopt.
 type adoptFlags struct {
-	file, path, output string
-	mode               control.AdoptMode
-	yes                bool
+	file, path string
+	output     output
+	mode       control.AdoptMode
+	yes        bool
 }
 
 func newAdopt() *cobra.Command {
@@ -39,7 +41,7 @@ again, and stays as it is.`,
 	}
 	configFlag(cmd, &f.file)
 	tenantFlag(cmd, &f.path)
-	outputFlag(cmd, &f.output)
+	outputFlag(cmd, &f.output, asCSV)
 	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and say what would be done")
 	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do it without asking")
@@ -47,9 +49,6 @@ again, and stays as it is.`,
 }
 
 func adopt(cmd *cobra.Command, f adoptFlags) error {
-	if err := checkOutput(f.output); err != nil {
-		return err
-	}
 	running, t, err := runningTenant(cmd, f.file, f.path)
 	if err != nil {
 		return err
@@ -61,16 +60,9 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 			return errors.New("nothing was changed; --dry-run says what would be done to each")
 		}
 	}
-	sum, err := running.Adopt(cmd.Context(), t, f.mode, func(a app.Adoption, line json.RawMessage) (err error) {
-		switch {
-		case f.output == "json":
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(line))
-		case a.Outcome != app.OwnAlready || a.Reason != "":
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), lineOf(a))
-		}
-		return err
-	})
-	if f.output == "text" {
+	p := newReport(cmd.OutOrStdout(), f.output, adoptionText, adoptionColumns())
+	sum, err := running.Adopt(cmd.Context(), t, f.mode, func(a app.Adoption, line json.RawMessage) error { return p.print(adopted{a, line}) })
+	if f.output == asText {
 		printAdoptions(cmd.OutOrStdout(), sum, f.mode)
 	}
 	return err
@@ -89,8 +81,30 @@ func opens(t control.Tenant, mode control.AdoptMode) string {
 	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
 }
 
-// lineOf is an adoption for people.
-func lineOf(a app.Adoption) string {
+// adopted is an adoption. As JSON it is what the bridge said, also what a bridge of another version says beyond that.
+type adopted struct {
+	app.Adoption
+	json.RawMessage
+}
+
+func adoptionColumns() []column[adopted] {
+	return []column[adopted]{
+		{"type", func(a adopted) string { return a.Type }},
+		{"id", func(a adopted) string { return a.ID }},
+		{"name", func(a adopted) string { return a.Name }},
+		{"outcome", func(a adopted) string { return string(a.Outcome) }},
+		{"linked", func(a adopted) string { return strconv.FormatBool(a.Linked) }},
+		{"changes", func(a adopted) string { return strings.Join(a.Changes, ", ") }},
+		{"reason", func(a adopted) string { return a.Reason }},
+		{"unproven", func(a adopted) string { return a.Unproven }},
+	}
+}
+
+// adoptionText is an adoption for people, "" for one that is of no interest.
+func adoptionText(a adopted) string {
+	if a.Outcome == app.OwnAlready && a.Reason == "" {
+		return ""
+	}
 	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
 	if a.Linked {
 		text += ", linked"

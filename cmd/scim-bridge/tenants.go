@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,31 +20,30 @@ func newTenantsCommand() *cobra.Command {
 }
 
 func newTenantsList() *cobra.Command {
-	var file, output string
+	var file string
+	var o output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tenants of a running bridge and whether they answer", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := askTenants(cmd, file, output)
+			all, err := askTenants(cmd, file)
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
-			}
-			return printTenants(cmd.OutOrStdout(), all)
+			return printTable(cmd.OutOrStdout(), o, tenantColumns(), all)
 		},
 	}
 	configFlag(cmd, &file)
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
 func newTenantsShow() *cobra.Command {
-	var file, path, output string
+	var file, path string
+	var o output
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show all about one tenant of a running bridge", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := askTenants(cmd, file, output)
+			all, err := askTenants(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -54,15 +51,12 @@ func newTenantsShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
-			}
-			return printTenant(cmd.OutOrStdout(), t)
+			return printRecord(cmd.OutOrStdout(), o, t, linesOf(t))
 		},
 	}
 	configFlag(cmd, &file)
 	tenantFlag(cmd, &path)
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
@@ -87,10 +81,7 @@ func newTenantsLift() *cobra.Command {
 	return cmd
 }
 
-func askTenants(cmd *cobra.Command, file, output string) ([]control.Tenant, error) {
-	if err := checkOutput(output); err != nil {
-		return nil, err
-	}
+func askTenants(cmd *cobra.Command, file string) ([]control.Tenant, error) {
 	running, err := newRunning(cmd, file)
 	if err != nil {
 		return nil, err
@@ -98,20 +89,22 @@ func askTenants(cmd *cobra.Command, file, output string) ([]control.Tenant, erro
 	return running.Tenants(cmd.Context())
 }
 
-func printTenants(out io.Writer, all []control.Tenant) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TENANT\tURL\tSCOPE\tSTATE")
-	for _, t := range all {
-		url := t.URL
-		if app.IsEvery(t) {
-			url = "-" // what holds for all organizations is no endpoint
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, url, t.Scope, app.State(t))
+func tenantColumns() []column[control.Tenant] {
+	return []column[control.Tenant]{
+		{"tenant", func(t control.Tenant) string { return t.Path }},
+		{"URL", func(t control.Tenant) string {
+			if app.IsEvery(t) {
+				return "-" // what holds for all organizations is no endpoint
+			}
+			return t.URL
+		}},
+		{"scope", func(t control.Tenant) string { return t.Scope }},
+		{"state", app.State},
 	}
-	return w.Flush()
 }
 
-func printTenant(out io.Writer, t control.Tenant) error {
+// linesOf is what there is to say of a tenant.
+func linesOf(t control.Tenant) []app.Line {
 	tokens := make([]string, len(t.Tokens))
 	for i, token := range t.Tokens {
 		tokens[i] = strings.TrimSpace(token.Name + " " + token.KeyID + token.Issuer)
@@ -123,37 +116,29 @@ func printTenant(out io.Writer, t control.Tenant) error {
 	if t.BasicAuth {
 		basic = "on: a token may come as the password of HTTP Basic"
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"tenant", t.Path},
-		{"URL", t.URL},
-		{"realm", t.Realm},
-		{"organization", strings.TrimSpace(t.Organization + " " + t.OrganizationID)},
-		{"key", t.Key},
-		{"scope", t.Scope},
-		{"profile", t.Profile},
-		{"tolerances off", strings.Join(t.TolerancesOff, ", ")},
-		{"unknown members", t.UnknownMembers},
-		{"on delete", t.OnDelete},
-		{"adopt", t.Adopt},
-		{"externalId", t.ExternalID},
-		{"rehire", t.Rehire},
-		{"patch response", t.PatchResponse},
-		{"domains", t.Domains},
-		{"removal brake", t.RemovalBrake},
-		{"brake limits", t.BrakeLimits},
-		{"mapping", cmp.Or(t.MappingFile, "built-in")},
-		{"tokens", strings.Join(tokens, ", ")},
-		{"basicAuth", basic},
-		{"schemas", strings.Join(t.Schemas, " ")},
-		{"state", app.State(t)},
-	} {
-		if line[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
-		}
-	}
-	if t.Fix != "" {
-		fmt.Fprintf(w, "fix\t%s\n", strings.ReplaceAll(t.Fix, "\n", "\n\t"))
-	}
-	return w.Flush()
+	return slices.DeleteFunc([]app.Line{
+		{Name: "tenant", Text: t.Path},
+		{Name: "URL", Text: t.URL},
+		{Name: "realm", Text: t.Realm},
+		{Name: "organization", Text: strings.TrimSpace(t.Organization + " " + t.OrganizationID)},
+		{Name: "key", Text: t.Key},
+		{Name: "scope", Text: t.Scope},
+		{Name: "profile", Text: t.Profile},
+		{Name: "tolerances off", Text: strings.Join(t.TolerancesOff, ", ")},
+		{Name: "unknown members", Text: t.UnknownMembers},
+		{Name: "on delete", Text: t.OnDelete},
+		{Name: "adopt", Text: t.Adopt},
+		{Name: "externalId", Text: t.ExternalID},
+		{Name: "rehire", Text: t.Rehire},
+		{Name: "patch response", Text: t.PatchResponse},
+		{Name: "domains", Text: t.Domains},
+		{Name: "removal brake", Text: t.RemovalBrake},
+		{Name: "brake limits", Text: t.BrakeLimits},
+		{Name: "mapping", Text: cmp.Or(t.MappingFile, "built-in")},
+		{Name: "tokens", Text: strings.Join(tokens, ", ")},
+		{Name: "basicAuth", Text: basic},
+		{Name: "schemas", Text: strings.Join(t.Schemas, " ")},
+		{Name: "state", Text: app.State(t)},
+		{Name: "fix", Text: t.Fix},
+	}, func(l app.Line) bool { return l.Text == "" })
 }
