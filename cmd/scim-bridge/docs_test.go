@@ -103,7 +103,7 @@ func pageOfCommands(root *cobra.Command) string {
 	cell := func(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		if !cmd.HasSubCommands() && !cmd.Hidden {
+		if !cmd.HasSubCommands() && !cmd.Hidden && cmd.Name() != "help" {
 			fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.UseLine(), cmp.Or(cmd.Long, cmd.Short+"."))
 			flags := "\n| flag | default | |\n| --- | --- | --- |\n"
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
