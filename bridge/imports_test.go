@@ -88,10 +88,9 @@ func libraries() map[string][]string {
 		"github.com/labstack/echo":            {"bridge/server"},
 		"github.com/Nerzal/gocloak":           {"keycloak"},
 		"github.com/go-resty/resty":           {"keycloak"},
-		"github.com/failsafe-go/failsafe-go":  {"keycloak"},
-		"github.com/go-jose/go-jose":          {"bridge/auth", "bridge/auth/authtest"},
+		"github.com/failsafe-go/failsafe-go":  {"keycloak", "scim/client"},                                                  // calls of Keycloak, and those of commands
+		"github.com/go-jose/go-jose":          {"bridge/auth", "bridge/auth/authtest", "keycloak", "keycloak/keycloaktest"}, // docs/adr/0005
 		"golang.org/x/time":                   {"bridge/server"},
-		"github.com/golang-jwt/jwt":           {"keycloak", "keycloak/keycloaktest"},
 		"github.com/scim2/filter-parser":      {},
 		"github.com/goccy/go-yaml":            {"config"},
 		"github.com/fsnotify/fsnotify":        {"config"},

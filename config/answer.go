@@ -14,6 +14,8 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (p *PatchResponse) UnmarshalText(text []byte) error {
-	return oneOf(p, text, PatchAuto, PatchFull, PatchMinimal, PatchNone)
+func (p *PatchResponse) UnmarshalText(text []byte) error { return oneWord(p, text, p.words()) }
+
+func (p *PatchResponse) words() []string {
+	return wordList(PatchAuto, PatchFull, PatchMinimal, PatchNone)
 }

@@ -12,28 +12,40 @@ const Version = 1
 
 // Config is config.yaml. The names in the json tags are the keys of the file, so
 // that printing a Config as JSON shows the file's names with secrets redacted.
+//
+// The page docs/reference/configuration.md is made of these types. The comment of a field says what stands
+// there: the meaning behind the key, and on lines of their own its default, where Default does not have it, and
+// what is refused. The tag change says "restart" of a key, and of all below it, whose change takes effect when
+// the bridge is started again (see Restart); a change of any other key is applied at once. The tag type names a
+// type that Go does not tell from text.
 type Config struct {
-	// Version is `version`: the version of the format, required, 1.
+	// Version is `version`: version of the file's format.
+	// Default: required.
+	// Refused: not 1.
 	Version int `json:"version"`
-	// Server is `server`: the listener that clients (IdPs) speak SCIM to.
-	Server Server `json:"server"`
-	// Admin is `admin`: the listener for health and metrics.
-	Admin Admin `json:"admin"`
-	// Metrics is `metrics`: which tenants the metrics name.
-	Metrics Metrics `json:"metrics"`
+	// Server is `server`: what clients (identity providers) call.
+	Server Server `json:"server" change:"restart"`
+	// Admin is `admin`: health and metrics.
+	Admin Admin `json:"admin" change:"restart"`
+	// Metrics is `metrics`: what the [metrics](metrics.md) name.
+	Metrics Metrics `json:"metrics" change:"restart"`
 	// Log is `log`.
-	Log Log `json:"log"`
-	// Tracing is `tracing`: where traces go.
-	Tracing Tracing `json:"tracing"`
+	Log Log `json:"log" change:"restart"`
+	// Tracing is `tracing`: where the [traces](operations.md#traces) of requests go.
+	Tracing Tracing `json:"tracing" change:"restart"`
 	// Keycloak is `keycloak`: the server whose Admin API is called.
-	Keycloak Keycloak `json:"keycloak"`
-	// Outbound is `outbound`: the way to others than Keycloak.
-	Outbound Outbound `json:"outbound"`
-	// Bulk is `bulk`: the limits of bulk requests.
-	Bulk Bulk `json:"bulk"`
-	// Index is `index`: what answers filters and orders that Keycloak cannot.
-	Index Index `json:"index"`
-	// Realms is `realms`: Keycloak realm name to realm, required, never master.
+	// Default: required.
+	Keycloak Keycloak `json:"keycloak" change:"restart"`
+	// Outbound is `outbound`: the way to others than Keycloak: the keys of other issuers
+	// (`accessTokens[].jwksURL`) and the collector of traces. Each call is bounded in time.
+	Outbound Outbound `json:"outbound" change:"restart"`
+	// Bulk is `bulk`: limits of [bulk requests](bulk.md), which `/ServiceProviderConfig` says.
+	Bulk Bulk `json:"bulk" change:"restart"`
+	// Index is `index`: what answers [filters](filters.md) and orders that Keycloak cannot; it is in memory.
+	Index Index `json:"index" change:"restart"`
+	// Realms is `realms`: the realms that are served, by their names in Keycloak.
+	// Default: required.
+	// Refused: no entry; `master`; a name that Keycloak does not take.
 	Realms map[string]Realm `json:"realms"`
 
 	// File is the name that Load was given.
@@ -45,110 +57,140 @@ type Config struct {
 
 // Server is the SCIM listener and its limits.
 type Server struct {
-	// Listen is `listen`: the address to listen at, default 127.0.0.1:8081.
+	// Listen is `listen`: where the SCIM endpoints listen. An empty host means all interfaces.
+	// Refused: not host:port.
 	Listen Address `json:"listen"`
-	// PublicURL is `publicURL`: the URL under which clients reach the service root,
-	// without a trailing slash. Default http://<listen> when that names a host and
-	// a port.
+	// PublicURL is `publicURL`: what clients call, without the path that the bridge adds. It stands in
+	// `meta.location`.
+	// Default: `http://<server.listen>`.
+	// Refused: missing although `server.listen` names no host or no port; holds `/realms/`.
 	PublicURL URL `json:"publicURL"`
-	// ErrorDocs is `errorDocs`: the URL of a page that explains the codes of errors, such as a copy of
-	// docs/reference/errors.md, where each has an anchor of its name. The detail of each error ends in a
-	// link to it then. Default none.
+	// ErrorDocs is `errorDocs`: the page that explains errors to those who set up identity providers: [the one
+	// of this version](errors.md), or a copy of yours with the same anchors. The detail of each error ends in a
+	// link to it then, `<errorDocs>#<code>`.
+	// Refused: not http or https; has a query or a fragment.
 	ErrorDocs URL `json:"errorDocs,omitempty"`
-	// MaxBodyBytes is `maxBodyBytes`: the largest request body, in bytes, default
-	// 2 MiB.
+	// MaxBodyBytes is `maxBodyBytes`: largest request body in bytes; more is 413.
+	// Refused: not from 4096 to 67108864.
 	MaxBodyBytes int64 `json:"maxBodyBytes"`
-	// RequestTimeout is `requestTimeout`: the time one request may take, default
-	// 55s, because Okta gives up after 60 s.
+	// RequestTimeout is `requestTimeout`: time for one request. Okta gives up after 60 s.
+	// Refused: not from 1s to 10m; not longer than `keycloak.responseTimeout`.
 	RequestTimeout Duration `json:"requestTimeout"`
-	// DrainTimeout is `drainTimeout`: how long requests in flight may take to end
-	// after SIGTERM, default 30s.
+	// DrainTimeout is `drainTimeout`: time for requests in flight to end after SIGTERM.
+	// Refused: not from 0s to 10m.
 	DrainTimeout Duration `json:"drainTimeout"`
-	// TrustedProxies is `trustedProxies`: the addresses of proxies whose X-Forwarded-For
-	// says who the client is, default none.
+	// TrustedProxies is `trustedProxies`: addresses (`10.0.0.0/8`, `10.1.2.3`) of the proxies in front. From one
+	// of them alone `X-Forwarded-For` says whose request it is.
+	// Refused: no address or range.
 	TrustedProxies []Network `json:"trustedProxies,omitempty"`
-	// FailuresPerMinute is `failuresPerMinute`: the requests without a good credential that
-	// one address may send in a minute before they are 429 in place of 401, default 300.
+	// FailuresPerMinute is `failuresPerMinute`: requests without a [good
+	// credential](../guides/credentials.md#limits) that one address may send in a minute; more are 429 in place
+	// of 401.
+	// Refused: not from 1 to 1000000.
 	FailuresPerMinute int `json:"failuresPerMinute"`
-	// MaxResults is `maxResults`: the most resources on a page of a list, default 1000.
+	// MaxResults is `maxResults`: the most resources on a page of a [list](filters.md#pages); a client that asks
+	// for more gets this many.
+	// Refused: not from 1 to 1000.
 	MaxResults int `json:"maxResults"`
-	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is good, default
-	// 1h.
+	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is good.
+	// Refused: not from 1m to 24h.
 	CursorTimeout Duration `json:"cursorTimeout"`
-	// HidePagination is `hidePagination`: leave the attribute pagination, which is younger
-	// than RFC 7643, out of the service provider configuration, for clients that refuse what
-	// they do not know; default false. Cursors work without it.
+	// HidePagination is `hidePagination`: leaves the attribute `pagination` (RFC 9865) out of
+	// `/ServiceProviderConfig`, for clients that refuse what they do not know. Cursors work all the same.
+	// Refused: another word.
 	HidePagination bool `json:"hidePagination"`
 }
 
 // Bulk bounds a bulk request.
 type Bulk struct {
-	// MaxOperations is `maxOperations`: the most operations of one request, default 1000.
+	// MaxOperations is `maxOperations`: the most operations of one; more is 413.
+	// Refused: not from 1 to 10000.
 	MaxOperations int `json:"maxOperations"`
-	// MaxPayloadBytes is `maxPayloadBytes`: the largest body of one, in bytes, default 4 MiB.
+	// MaxPayloadBytes is `maxPayloadBytes`: its largest body in bytes; more is 413.
+	// Refused: not from 4096 to 67108864.
 	MaxPayloadBytes int64 `json:"maxPayloadBytes"`
 }
 
 // Index bounds the indexes of all tenants, which are in memory.
 type Index struct {
-	// MaxMemoryBytes is `maxMemoryBytes`: what they may take together, default 256 MiB, for
-	// about 800,000 users.
+	// MaxMemoryBytes is `maxMemoryBytes`: what the indexes of all tenants may take together: 300 to 500 bytes a
+	// user or group. Beyond it such queries are 400 `tooMany`.
+	// Refused: not from 1048576 to 4294967295.
 	MaxMemoryBytes int64 `json:"maxMemoryBytes"`
-	// Warm is `warm`: make them at the start and keep them, so that nobody waits; else they
-	// are made when they are needed. Default false.
+	// Warm is `warm`: makes the indexes of all tenants at the start and keeps them, so that no query waits for
+	// one. Else one is made when it is needed, and dropped after an hour without a query.
+	// Refused: another word.
 	Warm bool `json:"warm"`
 }
 
 // Admin is the listener for health and metrics.
 type Admin struct {
-	// Listen is `listen`: the address to listen at, default 127.0.0.1:9091.
+	// Listen is `listen`: where `/livez`, `/readyz`, `/statusz` and `/metrics` listen.
+	// Refused: not host:port; the same as `server.listen`.
 	Listen Address `json:"listen"`
-	// Hosts is `hosts`: the names by which browsers and Prometheus call the listener, beside its
-	// addresses, localhost and the name in listen.
+	// Hosts is `hosts`: names by which `/metrics` and `/statusz` are called, beside any address, `localhost` and
+	// the name in `listen`; another is 421, as a page of that name could read them in an operator's browser.
+	// Refused: no name of a machine.
 	Hosts []HostName `json:"hosts,omitempty"`
-	// Socket is `socket`: the Unix socket for operators' commands, relative to the
-	// directory of the file; "" for none.
-	Socket string `json:"socket,omitempty"`
+	// Socket is `socket`: where a Unix socket for [commands of the operator](operations.md#tenants) is made, for
+	// the user alone that the bridge runs as, in a directory into which not everybody may write; one that is not
+	// there is made. A second bridge on it does not start.
+	// Refused: longer than 90 bytes with the directory.
+	Socket string `json:"socket,omitempty" type:"file"`
 }
 
 // Log says how much is logged.
 type Log struct {
-	// Level is `level`: debug, info, warn or error, default info.
+	// Level is `level`: the lowest level that is logged.
+	// Refused: another word.
 	Level Level `json:"level"`
 }
 
 // Tracing says where the traces of requests go (OpenTelemetry).
 type Tracing struct {
-	// Endpoint is `endpoint`: the URL of a collector that takes OTLP over HTTP, without the path
-	// /v1/traces; "" sends nothing.
+	// Endpoint is `endpoint`: a collector that takes OpenTelemetry's OTLP over HTTP, like
+	// `http://collector:4318`. Without it no trace is made; headers of W3C Trace Context are passed on all the
+	// same.
+	// Refused: ends in `/v1/traces`, which the bridge adds.
 	Endpoint URL `json:"endpoint,omitempty"`
-	// Sample is `sample`: the share of the traces that begin at the bridge which are sent, default
-	// 100%.
+	// Sample is `sample`: the share of the traces that begin at the bridge which are sent. Those that a client
+	// with a good credential began are sent as it says.
+	// Refused: not from 1% to 100%; without `endpoint`.
 	Sample Percent `json:"sample"`
 }
 
 // Keycloak is the server behind the bridge and how to reach it.
 type Keycloak struct {
-	// URL is `url`: the root of the server, with its relative path if it has one,
-	// without a trailing slash. Required.
+	// URL is `url`: root of the server, with its relative path (`/auth`) if it has one.
+	// Default: required.
+	// Refused: holds `/realms` or `/admin`, a user, a query.
 	URL URL `json:"url"`
-	// CAFile is `caFile`: PEM certificates that the server's chain may end in, in
-	// place of the system's.
+	// CAFile is `caFile`: PEM certificates to trust, in place of the system's.
+	// Default: the system's.
+	// Refused: no certificate in it; `keycloak.url` is http.
 	CAFile File `json:"caFile,omitempty"`
 	// ClientCertFile is `clientCertFile`: PEM certificate chain for mutual TLS.
+	// Refused: without `clientKeyFile`; the two are no pair.
 	ClientCertFile File `json:"clientCertFile,omitempty"`
-	// ClientKeyFile is `clientKeyFile`: PEM private key of that certificate.
+	// ClientKeyFile is `clientKeyFile`: PEM private key of that certificate, not encrypted.
+	// Refused: without `clientCertFile`; open to every user.
 	ClientKeyFile File `json:"clientKeyFile,omitempty"`
-	// Proxy is `proxy`: the proxy on the way to Keycloak; "" is a direct connection.
+	// Proxy is `proxy`: proxy on the way to Keycloak: `http://`, `https://` or `socks5://`. Without it the
+	// connection is direct.
+	// Refused: has a path, a user or a password.
 	Proxy ProxyURL `json:"proxy,omitempty"`
-	// ConnectTimeout is `connectTimeout`: the time to connect, default 3s.
+	// ConnectTimeout is `connectTimeout`: time to connect.
+	// Refused: not from 100ms to 1m.
 	ConnectTimeout Duration `json:"connectTimeout"`
-	// ResponseTimeout is `responseTimeout`: the time one call may take, default 10s.
+	// ResponseTimeout is `responseTimeout`: time for one call to Keycloak.
+	// Refused: not from 100ms to 5m; not shorter than `server.requestTimeout`.
 	ResponseTimeout Duration `json:"responseTimeout"`
-	// MaxInFlight is `maxInFlight`: the calls to Keycloak at one time, default 64.
+	// MaxInFlight is `maxInFlight`: calls to Keycloak at one time.
+	// Refused: not from 1 to 1000.
 	MaxInFlight int `json:"maxInFlight"`
-	// BreakerDelay is `breakerDelay`: how long no call is made once Keycloak did not answer most
-	// of the last, default 5s.
+	// BreakerDelay is `breakerDelay`: when 20 of the last 25 calls of a realm were not answered, no call is made
+	// for so long and requests are 503 at once; then one call finds out.
+	// Refused: not from 100ms to 5m.
 	BreakerDelay Duration `json:"breakerDelay"`
 
 	// RootCAs are the certificates of CAFile; nil means the system's.
@@ -159,10 +201,13 @@ type Keycloak struct {
 
 // Outbound is how others than Keycloak are called: the keys of other issuers, and the collector of traces.
 type Outbound struct {
-	// CAFile is `caFile`: PEM certificates that their chains may end in, beside the system's.
+	// CAFile is `caFile`: PEM certificates to trust for them, beside the system's.
+	// Refused: no certificate in it.
 	CAFile File `json:"caFile,omitempty"`
-	// Proxy is `proxy`: the proxy on the way to them; "" is what the environment says (HTTPS_PROXY, HTTP_PROXY,
-	// NO_PROXY).
+	// Proxy is `proxy`: proxy on the way to them: `http://`, `https://` or `socks5://`. Without it the variables
+	// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+	// Default: the environment's.
+	// Refused: has a path, a user or a password.
 	Proxy ProxyURL `json:"proxy,omitempty"`
 
 	// RootCAs are the system's certificates and those of CAFile; nil means the system's.
@@ -171,21 +216,34 @@ type Outbound struct {
 
 // Realm is a Keycloak realm that the bridge serves.
 type Realm struct {
-	// Credentials is `credentials`: the service account of the bridge, required.
+	// Credentials is `credentials`: the service account of the bridge in this realm.
+	// Default: required.
+	// Refused: not exactly one of the three sources below.
 	Credentials Credentials `json:"credentials"`
-	// Tenants is `tenants`: the SCIM endpoints of the realm and of its organizations.
+	// Tenants is `tenants`: the SCIM endpoints of the realm and of its
+	// [organizations](../guides/organizations.md).
+	// Default: required without `organizations`.
+	// Refused: no entry; two with one path, key or organization; two of the realm whose groups or externalIds
+	// have the same place.
 	Tenants []Tenant `json:"tenants"`
-	// Organizations is `organizations`: "*" or keys; serves every organization that has a
-	// credential in its attributes and stands not in Tenants.
+	// Organizations is `organizations`: serve every
+	// [organization](../guides/organizations.md#every-organization-with-a-credential) of the realm that has a
+	// credential and stands not in `tenants`. `limits` and `removalBrake` count for each of them by itself.
+	// Refused: another word.
 	Organizations Organizations `json:"organizations,omitzero"`
-	// Protected is `protected`: what SCIM may not write in the realm, beside its
-	// administrators.
+	// Protected is `protected`: what SCIM shows by its name alone and never changes, beside [administrators and
+	// service accounts](../guides/accounts.md#protected-accounts).
 	Protected Protected `json:"protected,omitzero"`
-	// Issuer is `issuer`: what the realm's tokens say their issuer is; "" for the realm's
-	// address below Keycloak.URL, which is another one when clients reach Keycloak elsewhere.
+	// Issuer is `issuer`: the claim `iss` of the realm's tokens, for
+	// [`accessTokens`](../guides/credentials.md#access-tokens): another one than the default when clients reach
+	// Keycloak under another address than the bridge.
+	// Default: `<keycloak.url>/realms/<realm>`.
+	// Refused: no URL.
 	Issuer Issuer `json:"issuer,omitempty"`
-	// CredentialKeyFile is `credentialKeyFile`: a file with the secret by which those
-	// credentials are known to be the bridge's, required with organizations.
+	// CredentialKeyFile is `credentialKeyFile`: file with a secret of 32 characters or more: what the bridge
+	// signs the credentials of organizations with. Under another one all of them are void. Required with
+	// `organizations`.
+	// Refused: absent, short, open to every user; without `organizations`.
 	CredentialKeyFile File `json:"credentialKeyFile,omitempty"`
 
 	// CredentialKey is the secret that was read.
@@ -195,15 +253,23 @@ type Realm struct {
 // Protected names users and groups that SCIM shows by their names alone and never changes, and says
 // how others who administer the realm are treated.
 type Protected struct {
-	// Users is `users`: their user names, or their ids behind "id:".
+	// Users is `users`: user names, like that of a break-glass account, or ids behind `id:`.
+	// Refused: an empty name.
 	Users []string `json:"users,omitempty"`
-	// Groups is `groups`: the paths of groups, or their ids behind "id:", which are protected with
-	// all groups below them and their members.
+	// Groups is `groups`: paths of groups, like `/admins`, or ids behind `id:`. Their members, and all groups
+	// below them with theirs, are protected too. A name [stays with what it meant
+	// first](../guides/accounts.md#names-that-change).
+	// Refused: does not begin with a slash; an empty name; no id behind `id:`; longer than 1,024 bytes.
 	Groups []GroupPath `json:"groups,omitempty"`
-	// Delegated is `delegated`: deactivate or refuse, default deactivate; for those who administer
-	// the realm by a fine-grained permission.
+	// Delegated is `delegated`: what SCIM may do to those who [administer by a
+	// permission](../guides/accounts.md#administrators-by-a-permission): deactivate them, or nothing.
+	// Default: `deactivate`.
+	// Refused: another word.
 	Delegated Delegated `json:"delegated,omitempty"`
-	// Policies is `policies`: read or listed, default read; how it is known who they are.
+	// Policies is `policies`: how it is known who they are: by policies that name people, where others stop
+	// every write; or `users` and `groups` list the people of those others.
+	// Default: `read`.
+	// Refused: another word.
 	Policies PermissionPolicies `json:"policies,omitempty"`
 }
 
@@ -215,11 +281,15 @@ type Organizations struct {
 	BasicAuth  bool       `json:"basicAuth"`
 	Profile    Profile    `json:"profile"`
 	Tolerances Tolerances `json:"tolerances,omitzero"`
-	Mapping    string     `json:"mapping,omitempty"`
+	Mapping    string     `json:"mapping,omitempty" type:"file"`
 
 	Policies
 
-	// Overrides is `overrides`: what holds for some of them instead, each with the tokens that it has.
+	// Overrides is `overrides`: what holds for [some of
+	// them](../guides/organizations.md#what-holds-for-one-of-them) instead. A key that an entry does not give is
+	// as above; a list is taken as a whole, so that `tolerances: { off: [] }` switches nothing off. Each keeps its
+	// URL and the tokens that it has.
+	// Refused: two with one organization; one that stands in `tenants`.
 	Overrides []Override `json:"overrides,omitempty"`
 
 	// All says that they are served.
@@ -231,21 +301,27 @@ type Organizations struct {
 // Override says what holds for one organization in the place of what Organizations says. Its tokens are
 // those in its attributes, and its URL and key those that it has without.
 type Override struct {
-	// Organization is `organization`: its alias, as in Tenant.
+	// Organization is `organization`: the alias of the organization.
+	// Default: required.
+	// Refused: as of a tenant.
 	Organization string `json:"organization"`
-	// OrganizationID is `organizationID`: its id, required. The override is for the organization with
-	// the id, whoever has the alias.
-	OrganizationID string `json:"organizationID"`
+	// OrganizationID is `organizationID`: the id of the organization, which `scim-bridge tenants show` prints.
+	// The entry is for that organization, whoever has the alias.
+	// Default: required.
+	// Refused: longer than 36.
+	OrganizationID string `json:"organizationID" type:"id"`
 	// These are as in Organizations, and one that is not given is what that says.
 	BareToken  bool       `json:"bareToken"`
 	BasicAuth  bool       `json:"basicAuth"`
 	Profile    Profile    `json:"profile"`
 	Tolerances Tolerances `json:"tolerances,omitzero"`
-	Mapping    string     `json:"mapping,omitempty"`
+	Mapping    string     `json:"mapping,omitempty" type:"file"`
 
 	Policies
 
-	// AccessTokens is `accessTokens`: whose JWT access tokens are taken beside the tokens of the organization.
+	// AccessTokens is `accessTokens`: whose [JWT access tokens](../guides/credentials.md#access-tokens) are
+	// accepted, beside the tokens of the organization.
+	// Refused: no entry.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
 
 	// SharesMapping says that Mapping is that of Organizations.
@@ -271,16 +347,22 @@ func (o *Organizations) decodeNode(d decoder, path string, n node) {
 // Credentials are those of a confidential client with a service account. Exactly
 // one of the three sources is set.
 type Credentials struct {
-	// ClientID is `clientID`: the client's id, required.
+	// ClientID is `clientID`: id of the client.
+	// Default: required.
+	// Refused: a slash, a control character, `..`.
 	ClientID string `json:"clientID"`
-	// ClientSecretFile is `clientSecretFile`: a file that holds the client secret.
+	// ClientSecretFile is `clientSecretFile`: file with the client secret in one line.
+	// Refused: absent, empty, several lines, open to every user.
 	ClientSecretFile File `json:"clientSecretFile,omitempty"`
-	// ClientSecretEnv is `clientSecretEnv`: the name of an environment variable that
-	// holds the client secret.
-	ClientSecretEnv string `json:"clientSecretEnv,omitempty"`
-	// PrivateKeyFile is `privateKeyFile`: a PEM private key for private_key_jwt.
+	// ClientSecretEnv is `clientSecretEnv`: environment variable with the client secret.
+	// Refused: not set, empty, several lines.
+	ClientSecretEnv string `json:"clientSecretEnv,omitempty" type:"name"`
+	// PrivateKeyFile is `privateKeyFile`: PEM key for `private_key_jwt`: RSA of 2048 bits or more, or EC on
+	// P-256, P-384 or P-521; PKCS #8, PKCS #1 or SEC 1.
+	// Refused: absent, encrypted, another kind, open to every user.
 	PrivateKeyFile File `json:"privateKeyFile,omitempty"`
-	// KeyID is `keyID`: the kid of that key, "" for none.
+	// KeyID is `keyID`: the `kid` of that key, as Keycloak knows it.
+	// Refused: without `privateKeyFile`.
 	KeyID string `json:"keyID,omitempty"`
 
 	// Secret is the client secret that was read; zero when a key is used.
@@ -292,42 +374,60 @@ type Credentials struct {
 // Tenant is one SCIM endpoint: /realms/{path}/scim/v2 of a realm, or
 // /realms/{realm}/organizations/{organization}/scim/v2.
 type Tenant struct {
-	// Organization is `organization`: the alias of the organization whose members are the
-	// tenant's users; "" for a tenant of the realm.
+	// Organization is `organization`: the alias of the organization whose members are the tenant's users. The
+	// URL is `/realms/<realm>/organizations/<organization>/scim/v2`.
+	// Refused: without `organizationID`; characters other than letters, digits, `-`, `.`, `_`, `~`; with `path`,
+	// `key` or `scope`.
 	Organization string `json:"organization,omitempty"`
-	// OrganizationID is `organizationID`: the id of that organization, required with it. The
-	// tenant is bound to it, whoever has the alias.
-	OrganizationID string `json:"organizationID,omitempty"`
-	// Scope is `scope`: whose users a tenant of a realm has: all, or those that it owns.
-	// Default all.
+	// OrganizationID is `organizationID`: the id of that organization. The tenant stays with it: another
+	// organization under the alias makes the tenant answer 503. `setup --organization` writes it.
+	// Refused: without `organization`; longer than 36.
+	OrganizationID string `json:"organizationID,omitempty" type:"id"`
+	// Scope is `scope`: whose users a tenant of the realm has: all, or those that it created.
+	// Refused: another word.
 	Scope Scope `json:"scope"`
-	// Path is `path`: the segment of the URL, default the realm's name. Okta refuses
-	// "_" in base URLs, hence the alias. Unique over all tenants.
+	// Path is `path`: segment of the endpoint's URL: `/realms/<path>/scim/v2`. Okta refuses `_` in a base URL;
+	// give such a realm a path without it.
+	// Default: the realm's name.
+	// Refused: used twice; characters other than letters, digits, `-`, `.`, `_`, `~`.
 	Path string `json:"path"`
-	// Key is `key`: what marks the tenant's values in Keycloak, default realm, of an
-	// organization its id. Unlike Path it must never change; unique in the realm.
+	// Key is `key`: marks the values of the tenant in Keycloak. Never change it: what was stored under the old
+	// key would be out of sight.
+	// Default: `realm`, of an organization its id.
+	// Refused: used twice in the realm; longer than 36; characters other than letters, digits, `-`.
 	Key string `json:"key"`
-	// Tokens is `tokens`: the static bearer tokens, and once loaded those of TokensFile too.
-	// At least one of Tokens, TokensFile and AccessTokens is given.
+	// Tokens is `tokens`: the bearer tokens that are accepted. Have two alive while you
+	// [rotate](../guides/credentials.md#rotation).
+	// Default: required without the next two.
+	// Refused: no entry.
 	Tokens []Token `json:"tokens"`
-	// TokensFile is `tokensFile`: a file of further tokens, see TokenList.
+	// TokensFile is `tokensFile`: a file with `version: 1` and further `tokens`, which [`scim-bridge
+	// tokens`](../guides/credentials.md) changes.
+	// Refused: as of `tokens`; absent.
 	TokensFile File `json:"tokensFile,omitempty"`
-	// AccessTokens is `accessTokens`: whose JWT access tokens are taken.
+	// AccessTokens is `accessTokens`: whose [JWT access tokens](../guides/credentials.md#access-tokens) are
+	// accepted.
+	// Refused: no entry.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
-	// BareToken is `bareToken`: take an Authorization header that holds the token
-	// without the word Bearer (Okta's header mode), default false.
+	// BareToken is `bareToken`: accept an `Authorization` header that holds the token without the word `Bearer`
+	// (Okta's header mode).
 	BareToken bool `json:"bareToken"`
-	// BasicAuth is `basicAuth`: take a token as the password of HTTP Basic, for clients that can do
-	// nothing else, default false.
+	// BasicAuth is `basicAuth`: accept a token as the password of HTTP Basic, for clients that can do nothing
+	// else: [Basic](../guides/credentials.md#basic).
 	BasicAuth bool `json:"basicAuth"`
-	// Profile is `profile`: tolerant takes what identity providers send beside the
-	// RFC, strict refuses it; default tolerant.
+	// Profile is `profile`: how closely clients must keep to the RFCs. `tolerant` takes what identity providers
+	// send beside them, see [tolerances.md](tolerances.md); `strict` refuses it and enforces the SCIM
+	// interoperability profile.
+	// Refused: another word.
 	Profile Profile `json:"profile"`
-	// Tolerances is `tolerances`: what of that the tolerant profile does not take of this tenant's clients.
+	// Tolerances is `tolerances`: which of what `profile: tolerant` takes this tenant does not take.
+	// Refused: with `profile: strict`.
 	Tolerances Tolerances `json:"tolerances,omitzero"`
-	// Mapping is `mapping`: the mapping file, "" for the built-in mapping. Its meaning is
-	// checked by bridge/mapping.
-	Mapping string `json:"mapping,omitempty"`
+	// Mapping is `mapping`: the [mapping file](mapping.md): where attributes are stored. A change of it is
+	// applied while the bridge runs.
+	// Default: built in.
+	// Refused: absent, not readable; every [problem of the mapping](mapping.md#problems).
+	Mapping string `json:"mapping,omitempty" type:"file"`
 
 	Policies
 
@@ -342,35 +442,60 @@ type Tenant struct {
 
 // Policies are what the operator decides for a tenant.
 type Policies struct {
-	// UnknownMembers is `unknownMembers`: refuse or ignore, default refuse.
+	// UnknownMembers is `unknownMembers`: group members that do not exist, that are groups, or that are
+	// [protected](../guides/accounts.md#protected-accounts): `refuse` answers 400 or 403 and changes nothing,
+	// and Entra tries again; `ignore` leaves them as they are, counted and logged, for Okta, which never repeats
+	// a 400.
+	// Refused: another word.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
-	// OnDelete is `onDelete`: delete, disable or leave, default delete.
+	// OnDelete is `onDelete`: what becomes of an account that the tenant [owns](../guides/accounts.md#owners)
+	// when its user is deleted: it goes too; it stays, disabled; it stays as it is. A group that it owns goes,
+	// stays without members, or stays as it is. User and group are gone for the tenant each time.
+	// Refused: another word; `disable` or `leave` at a tenant of the realm with `scope: all`.
 	OnDelete OnDelete `json:"onDelete"`
-	// Adopt is `adopt`: never or unowned, default never.
+	// Adopt is `adopt`: whether the tenant may [take over](../guides/accounts.md#adoption) accounts and groups
+	// that no tenant owns.
+	// Refused: another word.
 	Adopt Adopt `json:"adopt"`
-	// ExternalID is `externalId`: shared or unique, default shared.
+	// ExternalID is `externalId`: whether two users of the tenant may have one `externalId`. With `unique`, a
+	// POST, PUT or PATCH that gives a user the `externalId` of another one is 409
+	// [`external-id-taken`](errors.md). The guide of each identity provider says which fits.
+	// Refused: another word.
 	ExternalID ExternalID `json:"externalId"`
-	// PatchResponse is `patchResponse`: auto, full, minimal or none, default auto.
+	// PatchResponse is `patchResponse`: what a PATCH is [answered with](endpoints.md#answers-to-writes): 200
+	// with the resource, 200 with what tells which resource it is, or 204. `auto` is `full` for users and `none`
+	// for groups. Write `full` for a client that takes a 204 for a failure, as scim-sdk-client does.
+	// Refused: another word.
 	PatchResponse PatchResponse `json:"patchResponse"`
-	// Rehire is `rehire`: refuse or revive, default refuse; revive needs a unique externalId.
+	// Rehire is `rehire`: what a POST with the `externalId` of a user who was deactivated, or who left the
+	// tenant, does: it is refused, or [takes that account up again](../guides/accounts.md#people-who-come-back).
+	// Refused: another word; `revive` without `externalId: unique`.
 	Rehire Rehire `json:"rehire"`
-	// Domains is `domains`: verified or any, of a tenant of an organization; default verified.
+	// Domains is `domains`: which [addresses](../guides/accounts.md#domains) a tenant of an organization may
+	// give its users: those in verified domains of the organization, or all.
+	// Refused: another word; at a tenant of the realm.
 	Domains Domains `json:"domains"`
-	// Access is `access`: full, read-only or paused, default full.
+	// Access is `access`: whether the tenant answers: `read-only` refuses writes with 403, `paused` every
+	// request with 503, which clients repeat later.
+	// Refused: another word.
 	Access Access `json:"access"`
-	// Limits is `limits`.
+	// Limits is `limits`: what the tenant may ask for; more is 429 with `Retry-After`.
 	Limits Limits `json:"limits"`
-	// RemovalBrake is `removalBrake`.
+	// RemovalBrake is `removalBrake`: holds a [mass deprovisioning](../guides/accounts.md#the-removal-brake).
 	RemovalBrake RemovalBrake `json:"removalBrake"`
 }
 
 // RemovalBrake bounds how many users one tenant may remove or deactivate within a time.
 type RemovalBrake struct {
-	// Max is `max`: of the tenant's users, default 20%; 100% is no brake.
+	// Max is `max`: how many of its users the tenant may remove or deactivate within the window; 100% is no
+	// brake.
+	// Refused: not from 1% to 100%.
 	Max Percent `json:"max"`
-	// Window is `window`: within that time, default 1h.
+	// Window is `window`: that time.
+	// Refused: not from 1m to 168h.
 	Window Duration `json:"window"`
-	// Floor is `floor`: as many may go whatever Max says, for tenants with few users; default 3.
+	// Floor is `floor`: as many may go whatever `max` says, for tenants with few users.
+	// Refused: not from 1 to 100000.
 	Floor int `json:"floor"`
 }
 
@@ -382,10 +507,11 @@ func (r RemovalBrake) Most(users int) int { return max(r.Floor, (users*int(r.Max
 
 // Limits bound what one tenant may ask for; more is 429.
 type Limits struct {
-	// RequestsPerSecond is `requestsPerSecond`: sustained; twice as many may come at once.
-	// Default 250.
+	// RequestsPerSecond is `requestsPerSecond`: requests a second, sustained; twice as many may come at once.
+	// Refused: not from 1 to 100000.
 	RequestsPerSecond int `json:"requestsPerSecond"`
-	// InFlight is `inFlight`: requests answered at one time, default 64.
+	// InFlight is `inFlight`: requests answered at one time.
+	// Refused: not from 1 to 100000.
 	InFlight int `json:"inFlight"`
 }
 
@@ -400,40 +526,56 @@ type TokenList struct {
 // AccessToken says which JWT access tokens a tenant takes: signed by the issuer's keys, for
 // the audience, of the one client or subject.
 type AccessToken struct {
-	// Name is `name`: what the log calls the client, unique in the tenant. Required.
+	// Name is `name`: what the log calls the client.
+	// Default: required.
+	// Refused: used twice in the tenant.
 	Name string `json:"name"`
-	// Issuer is `issuer`: the claim iss, character by character; "" for the tenant's realm,
-	// whose tokens must be those of a client's service account.
+	// Issuer is `issuer`: the claim `iss`, character by character. Without it tokens of service accounts of the
+	// realm are meant.
+	// Default: the realm.
+	// Refused: no URL.
 	Issuer Issuer `json:"issuer,omitempty"`
-	// JWKSURL is `jwksURL`: where the issuer has its keys, required with Issuer. https, or
-	// http to a loopback address.
+	// JWKSURL is `jwksURL`: where the issuer has its keys. Required with `issuer`. `HTTPS_PROXY` is honoured,
+	// redirects are not followed.
+	// Refused: `http`, except to a loopback address; without `issuer`.
 	JWKSURL KeysURL `json:"jwksURL,omitempty"`
-	// Audience is `audience`: a value that the claim aud must hold. Required.
+	// Audience is `audience`: a value that the claim `aud` must hold.
+	// Default: required.
 	Audience string `json:"audience"`
-	// ClientID is `clientID`: the claim azp, appid or client_id. Required without Issuer.
+	// ClientID is `clientID`: the claim `azp`, `appid` or `client_id`. Required without `issuer`.
 	ClientID string `json:"clientID,omitempty"`
-	// Subject is `subject`: the claim sub. Required with Issuer.
+	// Subject is `subject`: the claim `sub`. Required with `issuer`.
 	Subject string `json:"subject,omitempty"`
-	// RequiredScope is `requiredScope`: a value that the claim scope or scp must hold; "" for
-	// none.
+	// RequiredScope is `requiredScope`: a value that the claim `scope` or `scp` must hold.
 	RequiredScope string `json:"requiredScope,omitempty"`
-	// Scopes is `scopes`: what the client may do, as in Token.
+	// Scopes is `scopes`: as of a token.
+	// Default: all.
+	// Refused: another word; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
 }
 
 // Token is a static bearer token, known by its hash.
 type Token struct {
-	// Name is `name`: what the log calls it, unique in the tenant. Required.
+	// Name is `name`: what the log calls the client.
+	// Default: required.
+	// Refused: used twice in the tenant.
 	Name string `json:"name"`
-	// KeyID is `keyID`: the public part of a token that scim-bridge tokens made; "" for one
-	// that was made elsewhere.
+	// KeyID is `keyID`: the public part of the token, for the log and `scim-bridge tokens`. `tokens new` writes
+	// it.
+	// Refused: another length.
 	KeyID KeyID `json:"keyID,omitempty"`
-	// SHA256 is `sha256`: the SHA-256 of the token as the client sends it, as 64
-	// hexadecimal digits. Required.
+	// SHA256 is `sha256`: SHA-256 of the token: `printf %s TOKEN | sha256sum`.
+	// Default: required.
+	// Refused: not 64 digits; the hash of nothing; used twice in the tenant.
 	SHA256 Digest `json:"sha256"`
-	// Expires is `expires`: from then on the token is refused; zero means never.
+	// Expires is `expires`: from then on the token is refused. A date means its first moment in UTC.
+	// Default: never.
+	// Refused: not a date or time.
 	Expires Expiry `json:"expires,omitzero"`
-	// Scopes is `scopes`: what its client may do; none given is everything.
+	// Scopes is `scopes`: what the client may do: `users:read`, `users:write`, `groups:read`, `groups:write`,
+	// `bulk`.
+	// Default: all.
+	// Refused: another word; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
 
 	// Where is where the token stands, as of Tenant.

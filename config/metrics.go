@@ -7,14 +7,19 @@ import (
 
 // Metrics bounds the metrics.
 type Metrics struct {
-	// Tenants is `tenants`: all, none or top with a number, default top: 1000.
+	// Tenants is `tenants`: how many tenants have [values of their own](metrics.md#tenants) in the metrics with
+	// a label `tenant`: all, none, or those with most requests. All others share the label `other tenants`.
+	// Default: `top: 1000`.
+	// Refused: another word.
 	Tenants NamedTenants `json:"tenants"`
 }
 
 // NamedTenants says how many tenants have their own values of the metrics with a tenant label. The other tenants share
 // one value of that label. The zero value is none.
 type NamedTenants struct {
-	// Top is `top`: the number of tenants, those with most requests.
+	// Top is `top`: the number of these tenants.
+	// Default: `1000`.
+	// Refused: missing in a section; not from 1 to 10000.
 	Top int `json:"top"`
 
 	// All says that every tenant has its own values.

@@ -10,8 +10,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (e *ExternalID) UnmarshalText(text []byte) error {
-	return oneOf(e, text, ExternalIDShared, ExternalIDUnique)
+func (e *ExternalID) UnmarshalText(text []byte) error { return oneWord(e, text, e.words()) }
+
+func (e *ExternalID) words() []string {
+	return wordList(ExternalIDShared, ExternalIDUnique)
 }
 
 // Rehire says what becomes of a creation with the externalId of an account that the tenant
@@ -25,8 +27,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (r *Rehire) UnmarshalText(text []byte) error {
-	return oneOf(r, text, RehireRefuse, RehireRevive)
+func (r *Rehire) UnmarshalText(text []byte) error { return oneWord(r, text, r.words()) }
+
+func (r *Rehire) words() []string {
+	return wordList(RehireRefuse, RehireRevive)
 }
 
 // rehire checks that it is known whose account a creation means.

@@ -7,7 +7,9 @@ import (
 
 // Tolerances says which of the ways in which clients stray from the RFCs a tenant does not take.
 type Tolerances struct {
-	// Off is `off`: the names of those that it does not take, default none.
+	// Off is `off`: the names of [those rules](tolerances.md), like `[any-op-case, role-text]`. Each is answered
+	// as `profile: strict` answers it, and all others as before.
+	// Refused: no name of a rule; a name given twice.
 	Off []Tolerance `json:"off,omitempty"`
 }
 

@@ -245,8 +245,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (s *TokenScope) UnmarshalText(text []byte) error {
-	return oneOf(s, text, ScopeUsersRead, ScopeUsersWrite, ScopeGroupsRead, ScopeGroupsWrite, ScopeBulk)
+func (s *TokenScope) UnmarshalText(text []byte) error { return oneWord(s, text, s.words()) }
+
+func (s *TokenScope) words() []string {
+	return wordList(ScopeUsersRead, ScopeUsersWrite, ScopeGroupsRead, ScopeGroupsWrite, ScopeBulk)
 }
 
 // Access says whether a tenant answers.
@@ -260,8 +262,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (a *Access) UnmarshalText(text []byte) error {
-	return oneOf(a, text, AccessFull, AccessReadOnly, AccessPaused)
+func (a *Access) UnmarshalText(text []byte) error { return oneWord(a, text, a.words()) }
+
+func (a *Access) words() []string {
+	return wordList(AccessFull, AccessReadOnly, AccessPaused)
 }
 
 // Issuer is the issuer of tokens: an https or http URL, kept as it is written, because tokens
@@ -327,8 +331,10 @@ const (
 )
 
 // UnmarshalText refuses what is not one of the levels.
-func (l *Level) UnmarshalText(text []byte) error {
-	return oneOf(l, text, LevelDebug, LevelInfo, LevelWarn, LevelError)
+func (l *Level) UnmarshalText(text []byte) error { return oneWord(l, text, l.words()) }
+
+func (l *Level) words() []string {
+	return wordList(LevelDebug, LevelInfo, LevelWarn, LevelError)
 }
 
 // Profile says how closely clients must keep to the RFCs.
@@ -341,8 +347,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (p *Profile) UnmarshalText(text []byte) error {
-	return oneOf(p, text, ProfileTolerant, ProfileStrict)
+func (p *Profile) UnmarshalText(text []byte) error { return oneWord(p, text, p.words()) }
+
+func (p *Profile) words() []string {
+	return wordList(ProfileTolerant, ProfileStrict)
 }
 
 // Scope says whose users a tenant of a realm has.
@@ -355,8 +363,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (s *Scope) UnmarshalText(text []byte) error {
-	return oneOf(s, text, ScopeAll, ScopeOwned)
+func (s *Scope) UnmarshalText(text []byte) error { return oneWord(s, text, s.words()) }
+
+func (s *Scope) words() []string {
+	return wordList(ScopeAll, ScopeOwned)
 }
 
 // UnknownMembers says what happens to group members that do not exist.
@@ -372,8 +382,10 @@ const (
 )
 
 // UnmarshalText refuses what is not one of the two.
-func (m *UnknownMembers) UnmarshalText(text []byte) error {
-	return oneOf(m, text, UnknownMembersRefuse, UnknownMembersIgnore)
+func (m *UnknownMembers) UnmarshalText(text []byte) error { return oneWord(m, text, m.words()) }
+
+func (m *UnknownMembers) words() []string {
+	return wordList(UnknownMembersRefuse, UnknownMembersIgnore)
 }
 
 // OnDelete says what becomes of an account or a group when its owner deletes it.
@@ -388,8 +400,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (o *OnDelete) UnmarshalText(text []byte) error {
-	return oneOf(o, text, OnDeleteDelete, OnDeleteDisable, OnDeleteLeave)
+func (o *OnDelete) UnmarshalText(text []byte) error { return oneWord(o, text, o.words()) }
+
+func (o *OnDelete) words() []string {
+	return wordList(OnDeleteDelete, OnDeleteDisable, OnDeleteLeave)
 }
 
 // Adopt says which accounts and groups that exist a tenant may take over.
@@ -402,7 +416,11 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (a *Adopt) UnmarshalText(text []byte) error { return oneOf(a, text, AdoptNever, AdoptUnowned) }
+func (a *Adopt) UnmarshalText(text []byte) error { return oneWord(a, text, a.words()) }
+
+func (a *Adopt) words() []string {
+	return wordList(AdoptNever, AdoptUnowned)
+}
 
 // Domains says which addresses a tenant of an organization may give its users.
 type Domains string
@@ -414,8 +432,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (d *Domains) UnmarshalText(text []byte) error {
-	return oneOf(d, text, DomainsVerified, DomainsAny)
+func (d *Domains) UnmarshalText(text []byte) error { return oneWord(d, text, d.words()) }
+
+func (d *Domains) words() []string {
+	return wordList(DomainsVerified, DomainsAny)
 }
 
 // Delegated says what SCIM may do to those who administer a realm by a fine-grained permission and
@@ -429,8 +449,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (d *Delegated) UnmarshalText(text []byte) error {
-	return oneOf(d, text, DelegatedDeactivate, DelegatedRefuse)
+func (d *Delegated) UnmarshalText(text []byte) error { return oneWord(d, text, d.words()) }
+
+func (d *Delegated) words() []string {
+	return wordList(DelegatedDeactivate, DelegatedRefuse)
 }
 
 // PermissionPolicies says how it is known whom fine-grained permissions are given to.
@@ -443,12 +465,10 @@ const (
 )
 
 // UnmarshalText refuses other values.
-func (p *PermissionPolicies) UnmarshalText(text []byte) error {
-	return oneOf(p, text, PoliciesRead, PoliciesListed)
-}
+func (p *PermissionPolicies) UnmarshalText(text []byte) error { return oneWord(p, text, p.words()) }
 
-func oneOf[T ~string](to *T, text []byte, valid ...T) error {
-	return oneWord(to, text, wordList(valid...))
+func (p *PermissionPolicies) words() []string {
+	return wordList(PoliciesRead, PoliciesListed)
 }
 
 // oneWord sets a value that takes certain words alone.

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/Nerzal/gocloak/v13"
 )
 
 // OAuthClient is a confidential client with a service account and nothing else, by whose access tokens a client
@@ -73,6 +75,7 @@ const (
 	assertionBased = "federated-jwt" // 26.6 and newer
 	mapperName     = "scim-bridge"
 	mapperType     = "oidc-audience-mapper"
+	customAudience = "included.custom.audience" // of its configuration
 	oidc           = "openid-connect"
 
 	// lifespan of the tokens, in seconds: Entra asks for 1 to 6 hours.
@@ -96,15 +99,8 @@ type oauthJSON struct {
 	DefaultClientScopes       []string          `json:"defaultClientScopes,omitempty"`
 	OptionalClientScopes      []string          `json:"optionalClientScopes,omitzero"`
 	Attributes                map[string]string `json:"attributes"`
-	ProtocolMappers           []mapperJSON      `json:"protocolMappers,omitempty"`
-}
 
-type mapperJSON struct {
-	ID       string            `json:"id,omitempty"`
-	Name     string            `json:"name"`
-	Protocol string            `json:"protocol"`
-	Mapper   string            `json:"protocolMapper"`
-	Config   map[string]string `json:"config"`
+	ProtocolMappers []gocloak.ProtocolMapperRepresentation `json:"protocolMappers,omitempty"`
 }
 
 // plain reports whether a client can do nothing but to get a token for its service account.
@@ -122,8 +118,10 @@ func (o OAuthClient) settings() oauthJSON {
 	return out
 }
 
-func audienceMapper(audience string) mapperJSON {
-	return mapperJSON{Name: mapperName, Protocol: oidc, Mapper: mapperType, Config: map[string]string{"included.custom.audience": audience, "access.token.claim": "true", "introspection.token.claim": "true"}}
+func audienceMapper(audience string) gocloak.ProtocolMapperRepresentation {
+	return gocloak.ProtocolMapperRepresentation{Name: new(mapperName), Protocol: new(oidc), ProtocolMapper: new(mapperType), Config: &map[string]string{
+		customAudience: audience, "access.token.claim": "true", "introspection.token.claim": "true",
+	}}
 }
 
 // FindOAuthClient looks a client up by its clientId. Needs view-clients.
@@ -144,12 +142,12 @@ func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthC
 		o.Proof.KeysURL = j.Attributes[attrKeys]
 	}
 	for _, m := range j.ProtocolMappers {
-		if m.Name != mapperName {
+		if deref(m.Name) != mapperName {
 			continue
 		}
-		o.mapper = m.ID
-		if m.Mapper == mapperType {
-			o.Audience = m.Config["included.custom.audience"]
+		o.mapper = deref(m.ID)
+		if deref(m.ProtocolMapper) == mapperType && m.Config != nil {
+			o.Audience = (*m.Config)[customAudience]
 		}
 	}
 	return o, true, nil
@@ -160,7 +158,7 @@ func (c *Client) CreateOAuthClient(ctx context.Context, o OAuthClient) (ClientUU
 	const op = "create client"
 	body := o.settings()
 	body.DefaultClientScopes, body.OptionalClientScopes = o.Scopes, []string{}
-	body.ProtocolMappers = []mapperJSON{audienceMapper(o.Audience)}
+	body.ProtocolMappers = []gocloak.ProtocolMapperRepresentation{audienceMapper(o.Audience)}
 	location, err := c.create(ctx, op, "/clients", body)
 	if err != nil {
 		return ClientUUID{}, err
@@ -179,31 +177,37 @@ func (c *Client) RestoreOAuthClient(ctx context.Context, o OAuthClient) error {
 // SetAudience has the tokens of a client that was found hold an audience, in place of the one that they hold. Needs
 // manage-clients.
 func (c *Client) SetAudience(ctx context.Context, o OAuthClient, audience string) error {
-	path := "/clients/" + o.UUID.escaped() + "/protocol-mappers/models"
 	if o.mapper != "" { // of another type maybe, which cannot be changed
 		id, err := parseSegment(o.mapper)
 		if err == nil {
-			err = c.bare(ctx, "delete protocol mapper", http.MethodDelete, path+"/"+id.escaped())
+			err = c.viaGocloak(ctx, "delete protocol mapper", func(ctx context.Context, token string) error {
+				return c.cloak.DeleteClientProtocolMapper(ctx, token, c.realm.escaped(), o.UUID.escaped(), id.escaped())
+			})
 		}
 		if err != nil && KindOf(err) != NotFound {
 			return err
 		}
 	}
-	return c.write(ctx, "create protocol mapper", http.MethodPost, path, audienceMapper(audience))
+	return c.viaGocloak(ctx, "create protocol mapper", func(ctx context.Context, token string) error {
+		_, err := c.cloak.CreateClientProtocolMapper(ctx, token, c.realm.escaped(), o.UUID.escaped(), audienceMapper(audience))
+		return err
+	})
 }
 
 // DeleteClient deletes a client with its service account. Needs manage-clients.
 func (c *Client) DeleteClient(ctx context.Context, id ClientUUID) error {
-	return c.bare(ctx, "delete client", http.MethodDelete, "/clients/"+id.escaped())
+	return c.viaGocloak(ctx, "delete client", func(ctx context.Context, token string) error {
+		return c.cloak.DeleteClient(ctx, token, c.realm.escaped(), id.escaped())
+	})
 }
 
-// NewClientSecret gives a client another secret, and returns it. The one before is worth nothing from then on.
-// Needs manage-clients.
-func (c *Client) NewClientSecret(ctx context.Context, id ClientUUID) (string, error) {
-	if err := c.bare(ctx, "create client secret", http.MethodPost, "/clients/"+id.escaped()+"/client-secret"); err != nil {
-		return "", err
-	}
-	return c.ClientSecret(ctx, id)
+// NewClientSecret gives a client another secret, which ClientSecret reads. The one before is worth nothing from then
+// on. Needs manage-clients.
+func (c *Client) NewClientSecret(ctx context.Context, id ClientUUID) error {
+	return c.viaGocloak(ctx, "create client secret", func(ctx context.Context, token string) error {
+		_, err := c.cloak.RegenerateClientSecret(ctx, token, c.realm.escaped(), id.escaped())
+		return err
+	})
 }
 
 // FindClientScope looks a client scope for OpenID Connect up. Needs view-clients.
@@ -226,11 +230,14 @@ func (c *Client) FindClientScope(ctx context.Context, name string) (id string, o
 
 // CreateClientScope makes a client scope without mappers or roles, that tokens name. Needs manage-clients.
 func (c *Client) CreateClientScope(ctx context.Context, name, description string) error {
-	_, err := c.create(ctx, "create client scope", "/client-scopes", map[string]any{
-		"name": name, "description": description, "protocol": oidc,
-		"attributes": map[string]string{"include.in.token.scope": "true", "display.on.consent.screen": "false"},
+	scope := gocloak.ClientScope{
+		Name: &name, Description: &description, Protocol: new(oidc),
+		ClientScopeAttributes: &gocloak.ClientScopeAttributes{IncludeInTokenScope: new("true"), DisplayOnConsentScreen: new("false")},
+	}
+	return c.viaGocloak(ctx, "create client scope", func(ctx context.Context, token string) error {
+		_, err := c.cloak.CreateClientScope(ctx, token, c.realm.escaped(), scope)
+		return err
 	})
-	return err
 }
 
 // AddClientScope gives a client a scope, which is in its tokens whether they are asked for it or not. Needs
@@ -240,7 +247,9 @@ func (c *Client) AddClientScope(ctx context.Context, id ClientUUID, scopeID stri
 	if err != nil {
 		return &Error{Op: "add client scope", Kind: Invalid, Err: err}
 	}
-	return c.bare(ctx, "add client scope", http.MethodPut, "/clients/"+id.escaped()+"/default-client-scopes/"+s.escaped())
+	return c.viaGocloak(ctx, "add client scope", func(ctx context.Context, token string) error {
+		return c.cloak.AddDefaultScopeToClient(ctx, token, c.realm.escaped(), id.escaped(), s.escaped())
+	})
 }
 
 // TakesAssertions reports whether clients of the realm may prove who they are by assertions of an identity

@@ -17,7 +17,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -64,14 +65,18 @@ func (p privateKeyJWT) form(ctx context.Context, form url.Values, issuer func(co
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
 	now := time.Now()
-	token := jwt.NewWithClaims(p.method(), jwt.MapClaims{
-		"iss": p.id, "sub": p.id, "aud": audience, "jti": hex.EncodeToString(id[:]),
-		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
-	})
+	header := new(jose.SignerOptions).WithType("JWT")
 	if p.keyID != "" {
-		token.Header["kid"] = p.keyID
+		header.WithHeader("kid", p.keyID)
 	}
-	signed, err := token.SignedString(p.key)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: p.algorithm(), Key: p.key}, header)
+	var signed string
+	if err == nil {
+		signed, err = jwt.Signed(signer).Claims(map[string]any{
+			"iss": p.id, "sub": p.id, "aud": audience, "jti": hex.EncodeToString(id[:]),
+			"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
+		}).Serialize()
+	}
 	if err != nil {
 		return fmt.Errorf("sign the client assertion: %w", err)
 	}
@@ -82,18 +87,18 @@ func (p privateKeyJWT) form(ctx context.Context, form url.Values, issuer func(co
 	return nil
 }
 
-func (p privateKeyJWT) method() jwt.SigningMethod {
+func (p privateKeyJWT) algorithm() jose.SignatureAlgorithm {
 	key, ok := p.key.Public().(*ecdsa.PublicKey)
 	if !ok {
-		return jwt.SigningMethodRS256
+		return jose.RS256
 	}
 	switch key.Curve.Params().BitSize {
 	case 384:
-		return jwt.SigningMethodES384
+		return jose.ES384
 	case 521:
-		return jwt.SigningMethodES512
+		return jose.ES512
 	}
-	return jwt.SigningMethodES256
+	return jose.ES256
 }
 
 type password struct{ user, password string }

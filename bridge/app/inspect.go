@@ -12,8 +12,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Line is something about a token, by its name.
-type Line struct{ Name, Text string }
+// Line is something about a token or a tenant, by its name.
+type Line struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
 
 // InspectToken says what a token is and, with a configuration, which of its tenants take it. It calls nobody.
 func InspectToken(token string, c *config.Config, now time.Time) ([]Line, error) {

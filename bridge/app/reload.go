@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"reflect"
@@ -54,7 +52,7 @@ func (a *App) Apply(c config.Config) (problem string) {
 }
 
 func (a *App) apply(c config.Config) (problem string) {
-	late := a.keepListeners(&c)
+	late := a.keepStarted(&c)
 	compiled := maps.Clone(a.mappings)
 	list, wrong, err := newTenants(c, compiled)
 	var clients map[string]*keycloak.Client
@@ -116,42 +114,15 @@ func (a *App) logProblem(why string) {
 	a.log.Error("the configuration was changed and is not applied in full; what was there before stays", zap.String("problem", why))
 }
 
-// keepListeners keeps what takes effect at a start alone, and says what of it was changed.
-func (a *App) keepListeners(c *config.Config) []string {
-	var out []string
-	was := a.started
-	for _, section := range []struct {
-		name    string
-		was, is any
-	}{
-		{"keycloak", was.Keycloak, c.Keycloak},
-		{"outbound", was.Outbound, c.Outbound},
-		{"server", was.Server, c.Server},
-		{"admin", was.Admin, c.Admin},
-		{"metrics", was.Metrics, c.Metrics},
-		{"log", was.Log, c.Log},
-		{"tracing", was.Tracing, c.Tracing},
-		{"bulk", was.Bulk, c.Bulk},
-		{"index", was.Index, c.Index},
-	} {
-		if !sameKeys(section.was, section.is) {
-			out = append(out, section.name)
-		}
+// keepStarted keeps what takes effect at a start alone, and says what of it was changed.
+func (a *App) keepStarted(c *config.Config) []string {
+	changed, read := config.Restart(a.started, *c), *c
+	c.Keep(a.config)
+	takeCertificates(c, read)
+	if len(changed) == 0 {
+		return nil
 	}
-	c.Server, c.Admin, c.Metrics, c.Log = was.Server, was.Admin, was.Metrics, was.Log
-	c.Tracing, c.Bulk, c.Index = was.Tracing, was.Bulk, was.Index
-	a.keepSettings(c)
-	if len(out) > 0 {
-		return []string{"changes of " + strings.Join(out, ", ") + " take effect when the bridge is started again"}
-	}
-	return nil
-}
-
-// sameKeys reports whether two sections have the same keys and values.
-func sameKeys(a, b any) bool {
-	one, oneErr := json.Marshal(a)
-	two, twoErr := json.Marshal(b)
-	return oneErr == nil && twoErr == nil && bytes.Equal(one, two)
+	return []string{"changes of " + strings.Join(changed, ", ") + " take effect when the bridge is started again"}
 }
 
 // newClients makes the clients of realms that are new or have other credentials, and takes the

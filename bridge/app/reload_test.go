@@ -126,7 +126,7 @@ func TestWhatNeedsARestart(t *testing.T) {
 	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "keycloak:\n", "log: { level: debug }\nmetrics: { tenants: all }\noutbound: { proxy: \"http://127.0.0.1:9\" }\nkeycloak:\n  maxInFlight: 7\n"))
 	b.ApplyFile(t, "tokens.yaml", func(s string) string { return s + tokenEntry("another-token-1", "other", "[bulk]") })
 	for range 2 { // also after a change of nothing
-		if said := b.Statusz(t); said != "changes of keycloak, outbound, metrics, log take effect when the bridge is started again" {
+		if said := b.Statusz(t); said != "changes of metrics, log, keycloak, outbound take effect when the bridge is started again" {
 			t.Errorf("/statusz says %q", said)
 		}
 		b.App.Reload()

@@ -26,20 +26,17 @@ func (r *renewable) RoundTrip(req *http.Request) (*http.Response, error) {
 // renew has all calls from now on use another transport. Calls under way end on their connections, which are closed then.
 func (r *renewable) renew(next *http.Transport) { r.now.Swap(next).CloseIdleConnections() }
 
-// keepSettings keeps the settings of the ways to Keycloak and to others, which take effect at a start, and takes the
-// certificates of a configuration that was read again, where it has them in the same files.
-func (a *App) keepSettings(c *config.Config) {
-	keycloak, outbound := a.config.Keycloak, a.config.Outbound
-	if c.Keycloak.CAFile == keycloak.CAFile {
-		keycloak.RootCAs = c.Keycloak.RootCAs
+// takeCertificates takes the certificates of a configuration that was read again, where it has them in the same files.
+func takeCertificates(c *config.Config, read config.Config) {
+	if c.Keycloak.CAFile == read.Keycloak.CAFile {
+		c.Keycloak.RootCAs = read.Keycloak.RootCAs
 	}
-	if c.Keycloak.ClientCertFile == keycloak.ClientCertFile && c.Keycloak.ClientKeyFile == keycloak.ClientKeyFile {
-		keycloak.ClientCertificate = c.Keycloak.ClientCertificate
+	if c.Keycloak.ClientCertFile == read.Keycloak.ClientCertFile && c.Keycloak.ClientKeyFile == read.Keycloak.ClientKeyFile {
+		c.Keycloak.ClientCertificate = read.Keycloak.ClientCertificate
 	}
-	if c.Outbound.CAFile == outbound.CAFile {
-		outbound.RootCAs = c.Outbound.RootCAs
+	if c.Outbound.CAFile == read.Outbound.CAFile {
+		c.Outbound.RootCAs = read.Outbound.RootCAs
 	}
-	c.Keycloak, c.Outbound = keycloak, outbound
 }
 
 // newTransports are the transports to Keycloak and to others, each nil when its certificates are those in force.

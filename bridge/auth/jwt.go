@@ -81,11 +81,15 @@ func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token
 	if err != nil {
 		return tenant.Principal{}, err
 	}
-	key, err := a.keys.find(ctx, source{rule.KeysURL, rule.OfRealm}, parsed.Headers[0].KeyID)
+	header := parsed.Headers[0]
+	key, err := a.keys.find(ctx, source{rule.KeysURL, rule.OfRealm}, header.KeyID)
 	if err != nil {
 		return tenant.Principal{}, err
 	}
-	if err := parsed.Claims(key, new(Claims)); err != nil {
+	if key.Algorithm != "" && key.Algorithm != header.Algorithm {
+		return tenant.Principal{}, refuse("an access token for %s is signed in another way than its key is for", rule.Name)
+	}
+	if err := parsed.Claims(key.Key, new(Claims)); err != nil {
 		return tenant.Principal{}, refuse("an access token for %s is not signed by its issuer", rule.Name)
 	}
 	a.cache.put(t, sum, rule, claims.Expiry.Time(), now)

@@ -2,11 +2,16 @@ package auth_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -168,6 +173,91 @@ func TestForgedAccessTokens(t *testing.T) {
 	}
 	if _, err := i.authenticator().Authenticate(t.Context(), i.tenant(false), "Bearer "+good, false); err != nil {
 		t.Errorf("the token that was not forged = %v, %v", err, auth.Cause(err))
+	}
+}
+
+// signed is a token with a header and claims as they stand there, signed with an RSA key by RS256.
+func signed(tb testing.TB, key crypto.Signer, header, claims string) string {
+	tb.Helper()
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+	sum := sha256.Sum256([]byte(text))
+	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// TestSignedTokensThatSayTwoThings: the issuer signed them, and who reads them in another way than the issuer is had.
+// Names of claims differ by case, as a mapper may make JTI and none may make jti; a name stands there twice; the header
+// asks for what is not understood (RFC 7515 section 4.1.11).
+func TestSignedTokensThatSayTwoThings(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.SetKey("short", short)
+	const header = `{"alg":"RS256","kid":"one"}`
+	with := func(change map[string]any, more string) string {
+		data, err := json.Marshal(i.claims(change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(string(data), "}") + more + "}"
+	}
+	for name, c := range map[string]struct {
+		header, claims string
+		key            string
+		want           error
+	}{
+		"as it should be":               {header, with(nil, ""), "one", nil},
+		"claims that nobody looks at":   {header, with(nil, `,"JTI":"onrtro:1","AZP":"other","EXP":1,"Iss":"https://other.test/"`), "one", nil},
+		"another id in capitals":        {header, with(map[string]any{"jti": "onrtro:1"}, `,"JTI":"trrtcc:1"`), "one", auth.ErrInvalid},
+		"another client in capitals":    {header, with(map[string]any{"azp": "other"}, `,"AZP":"client"`), "one", auth.ErrInvalid},
+		"another issuer in capitals":    {header, with(map[string]any{"iss": "https://other.test/"}, `,"ISS":"https://issuer.test/"`), "one", auth.ErrInvalid},
+		"another audience in capitals":  {header, with(map[string]any{"aud": "other"}, `,"Aud":"bridge"`), "one", auth.ErrInvalid},
+		"no end but one in capitals":    {header, with(map[string]any{"exp": nil}, `,"EXP":9999999999`), "one", auth.ErrInvalid},
+		"two ids":                       {header, with(map[string]any{"jti": "onrtro:1"}, `,"jti":"trrtcc:1"`), "one", auth.ErrInvalid},
+		"two ends":                      {header, with(map[string]any{"exp": 1}, `,"exp":9999999999`), "one", auth.ErrInvalid},
+		"two algorithms":                {`{"alg":"none","alg":"RS256","kid":"one"}`, with(nil, ""), "one", auth.ErrInvalid},
+		"two key ids":                   {`{"alg":"RS256","kid":"two","kid":"one"}`, with(nil, ""), "one", auth.ErrInvalid},
+		"a critical header":             {`{"alg":"RS256","kid":"one","crit":["x"],"x":1}`, with(nil, ""), "one", auth.ErrInvalid},
+		"a payload that is not encoded": {`{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}`, with(nil, ""), "one", auth.ErrInvalid},
+		"its own key":                   {`{"alg":"RS256","jwk":{"kty":"RSA"}}`, with(nil, ""), "one", auth.ErrInvalid},
+		"another way to sign":           {`{"alg":"PS256","kid":"one"}`, with(nil, ""), "one", auth.ErrInvalid},
+		"a key of another kind":         {`{"alg":"ES256","kid":"one"}`, with(nil, ""), "one", auth.ErrInvalid},
+		"a key that is too short":       {`{"alg":"RS256","kid":"short"}`, with(nil, ""), "short", auth.ErrInvalid},
+		"claims that are a list":        {header, "[" + with(nil, "") + "]", "one", auth.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			token := signed(t, i.Key(c.key), c.header, c.claims)
+			if _, err := i.authenticator().Authenticate(t.Context(), i.tenant(true), "Bearer "+token, false); !errors.Is(err, c.want) {
+				t.Errorf("Authenticate() = %v, %v, want %v", err, auth.Cause(err), c.want)
+			}
+		})
+	}
+}
+
+// TestAKeySignsInTheWayThatItIsFor: by the kind of the key, its curve, and what its issuer says of it.
+func TestAKeySignsInTheWayThatItIsFor(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	wide, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.SetKey("wide", wide) // for which the issuer says ES256, as authtest knows no other curve
+	for name, token := range map[string]string{
+		"PSS with a key for PKCS #1":     authtest.Sign(t, jose.SigningKey{Algorithm: jose.PS256, Key: i.Key(authtest.FirstKey)}, authtest.FirstKey, i.claims(nil)),
+		"SHA-512 with a key for SHA-256": authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS512, Key: i.Key(authtest.FirstKey)}, authtest.FirstKey, i.claims(nil)),
+		"the algorithm of another curve": authtest.Sign(t, jose.SigningKey{Algorithm: jose.ES384, Key: wide}, "wide", i.claims(nil)),
+	} {
+		if _, err := i.authenticator().Authenticate(t.Context(), i.tenant(false), "Bearer "+token, false); !errors.Is(err, auth.ErrInvalid) {
+			t.Errorf("%s: %v, %v, want ErrInvalid", name, err, auth.Cause(err))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,15 +60,15 @@ type keySet struct {
 	flight singleflight.Group
 
 	mu    sync.Mutex
-	known map[string]any // public keys by kid
-	read  time.Time      // when they were read
-	tried time.Time      // when that was tried last
-	err   error          // of that
+	known map[string]*jose.JSONWebKey // public keys by kid
+	read  time.Time                   // when they were read
+	tried time.Time                   // when that was tried last
+	err   error                       // of that
 }
 
 // find is the public key of an issuer with an id. The keys are read again when the id is
 // unknown, at most once in floor, and beside the requests when they are older than fresh.
-func (k *keys) find(ctx context.Context, from source, kid string) (any, error) {
+func (k *keys) find(ctx context.Context, from source, kid string) (*jose.JSONWebKey, error) {
 	if kid == "" {
 		return nil, refuse("an access token does not say which key signed it")
 	}
@@ -102,7 +103,7 @@ func (k *keys) set(from source) *keySet {
 }
 
 // look is the key, nil for an unknown one, and whether the keys shall be read again.
-func (s *keySet) find(kid string, now time.Time) (key any, again bool) {
+func (s *keySet) find(kid string, now time.Time) (key *jose.JSONWebKey, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key = s.known[kid]
@@ -141,7 +142,7 @@ func (k *keys) refresh(ctx context.Context, from source, set *keySet) {
 }
 
 // fetch reads the keys. A redirect is an error: who can redirect could name any address.
-func (k *keys) fetch(ctx context.Context, from source) (map[string]any, error) {
+func (k *keys) fetch(ctx context.Context, from source) (map[string]*jose.JSONWebKey, error) {
 	client := &http.Client{
 		Transport:     k.options.Other,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -172,23 +173,31 @@ func (k *keys) fetch(ctx context.Context, from source) (map[string]any, error) {
 
 var errNoKeys = errors.New("there is no public key with an id for signatures")
 
-// parseKeys reads a JWK set. Keys of other kinds and for other uses are left out.
-func parseKeys(data []byte) (map[string]any, error) {
+// parseKeys reads a JWK set. Keys of other kinds and for other uses are left out, and those that anybody could find
+// out.
+func parseKeys(data []byte) (map[string]*jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, fmt.Errorf("the answer is no JWK set: %w", err)
 	}
-	out := map[string]any{}
+	out := map[string]*jose.JSONWebKey{}
 	for _, text := range set.Keys {
 		var key jose.JSONWebKey
-		if err := key.UnmarshalJSON(text); err == nil && key.Valid() && key.IsPublic() && key.KeyID != "" && key.Use != "enc" {
-			out[key.KeyID] = key.Key
+		if err := key.UnmarshalJSON(text); err == nil && key.Valid() && key.IsPublic() && key.KeyID != "" && key.Use != "enc" && longEnough(key.Key) {
+			out[key.KeyID] = &key
 		}
 	}
 	if len(out) == 0 {
 		return nil, errNoKeys
 	}
 	return out, nil
+}
+
+// longEnough refuses RSA keys that are shorter than signatures by them may be (RFC 7518 section 3.3).
+func longEnough(key any) bool {
+	const bits = 2048
+	public, isRSA := key.(*rsa.PublicKey)
+	return !isRSA || public.N.BitLen() >= bits
 }

@@ -162,8 +162,7 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 	if p.options.Rotate && p.client.Proof.IsSecret() {
 		p.secret = true
 		out = append(out, Change{Text: "give it another secret; the one before gets no token from then on", do: func(ctx context.Context) error {
-			_, err := p.admin.NewClientSecret(ctx, p.client.UUID)
-			return err
+			return p.admin.NewClientSecret(ctx, p.client.UUID)
 		}})
 	}
 	return out, nil

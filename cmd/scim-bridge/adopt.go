@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,9 +16,10 @@ import (
 
 // adoptFlags are the flags of adopt.
 type adoptFlags struct {
-	file, path, output string
-	mode               admin.AdoptOptions
-	yes                bool
+	file, path string
+	output     output
+	mode       admin.AdoptOptions
+	yes        bool
 }
 
 func newAdopt() *cobra.Command {
@@ -38,7 +39,7 @@ again, and stays as it is.`,
 	}
 	configFlag(cmd, &f.file)
 	tenantFlag(cmd, &f.path)
-	outputFlag(cmd, &f.output)
+	outputFlag(cmd, &f.output, asCSV)
 	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and say what would be done")
 	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do it without asking")
@@ -46,9 +47,6 @@ again, and stays as it is.`,
 }
 
 func adopt(cmd *cobra.Command, f adoptFlags) error {
-	if err := checkOutput(f.output); err != nil {
-		return err
-	}
 	running, t, err := runningTenant(cmd, f.file, f.path)
 	if err != nil {
 		return err
@@ -61,17 +59,12 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 		}
 	}
 	var sum adoptions
-	err = running.Adopt(cmd.Context(), t.Path, f.mode, func(a admin.Adoption) (err error) {
+	p := newReport(cmd.OutOrStdout(), f.output, adoptionText, adoptionColumns())
+	err = running.Adopt(cmd.Context(), t.Path, f.mode, func(a admin.Adoption) error {
 		sum.add(a)
-		switch {
-		case f.output == "json":
-			err = json.NewEncoder(cmd.OutOrStdout()).Encode(a)
-		case a.Outcome != admin.Own || a.Reason != "":
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), lineOf(a))
-		}
-		return err
+		return p.print(a)
 	})
-	if f.output == "text" {
+	if f.output == asText {
 		printAdoptions(cmd.OutOrStdout(), sum, f.mode)
 	}
 	return err
@@ -90,8 +83,24 @@ func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 	return fmt.Sprintf("The tenant %s takes over the accounts and groups that no tenant owns. From then on its client can change the user names, addresses, names and state of the accounts, rename the groups, and %s (onDelete: %s). --undo gives them back.", t.Path, ends, t.OnDelete)
 }
 
-// lineOf is an adoption for people.
-func lineOf(a admin.Adoption) string {
+func adoptionColumns() []column[admin.Adoption] {
+	return []column[admin.Adoption]{
+		{"type", func(a admin.Adoption) string { return a.Type }},
+		{"id", func(a admin.Adoption) string { return a.ID }},
+		{"name", func(a admin.Adoption) string { return a.Name }},
+		{"outcome", func(a admin.Adoption) string { return string(a.Outcome) }},
+		{"linked", func(a admin.Adoption) string { return strconv.FormatBool(a.Linked) }},
+		{"changes", func(a admin.Adoption) string { return strings.Join(a.Changes, ", ") }},
+		{"reason", func(a admin.Adoption) string { return a.Reason }},
+		{"unproven", func(a admin.Adoption) string { return a.Unproven }},
+	}
+}
+
+// adoptionText is an adoption for people, "" for one that is of no interest.
+func adoptionText(a admin.Adoption) string {
+	if a.Outcome == admin.Own && a.Reason == "" {
+		return ""
+	}
 	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
 	if a.Linked {
 		text += ", linked"

@@ -112,6 +112,10 @@ func TestAdoptCommand(t *testing.T) {
 			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
 			}
+			out, _, code = command(t, "", "adopt", "--config", file, "--dry-run", "--output", "csv")
+			if code != 0 || !strings.HasPrefix(out, "type,id,name,outcome,linked,changes,reason,unproven\n") || !strings.Contains(out, ",admin,refused,false,,it is protected,\n") || strings.Contains(out, "nothing was changed") {
+				t.Errorf("adopt as CSV ended with %d:\n%s", code, out)
+			}
 		})
 	}
 }

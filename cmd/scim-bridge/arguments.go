@@ -2,8 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
 // exactly is for a command that takes one argument.
@@ -20,9 +26,77 @@ func exactly(what string) cobra.PositionalArgs {
 // command before it is what is wrong.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	if before := cmd.Flags().Args(); cmd.HasSubCommands() && len(before) > 0 {
-		err = cobra.NoArgs(cmd, before)
+		err = unknownCommand(cmd, before[0])
+	} else if unknown, is := errors.AsType[*pflag.NotExistError](err); is {
+		err = maybe(err, "--", nearestFlag(cmd, unknown))
 	}
 	return codedError{exitUsage, err}
+}
+
+// nearestFlag is the flag that was probably meant, "" for none. With one dash, as in -config, a word is taken for
+// flags of one letter.
+func nearestFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		word, _, _ := strings.Cut(letters, "=")
+		if cmd.Flags().Lookup(word) == nil {
+			return ""
+		}
+		return word
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	return config.Nearest(unknown.GetSpecifiedName(), known)
+}
+
+// unknownCommand says that a group of commands does not have one of a name.
+func unknownCommand(group *cobra.Command, name string) error {
+	var known []string
+	for _, cmd := range group.Commands() {
+		if cmd.IsAvailableCommand() {
+			known = append(known, cmd.Name())
+		}
+	}
+	return maybe(cobra.NoArgs(group, []string{name}), "", config.Nearest(name, known))
+}
+
+// maybe adds to an error what was probably meant, if that is known.
+func maybe(err error, before, meant string) error {
+	if meant == "" {
+		return err
+	}
+	return fmt.Errorf("%w; did you mean %s%s?", err, before, meant)
+}
+
+// noArguments says of a command that it takes none, and by which flag it takes what was given.
+func noArguments(cmd *cobra.Command, given string) error {
+	err := fmt.Errorf("%s takes no arguments", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "))
+	if flag := flagFor(cmd, given); flag != "" {
+		return fmt.Errorf("%w; use --%s for %q", err, flag, given)
+	}
+	return fmt.Errorf("%w, and %q is one", err, given)
+}
+
+// flagFor is the flag of a command that takes such a text, "" for none.
+func flagFor(cmd *cobra.Command, text string) (name string) {
+	ext := filepath.Ext(text)
+	wanted := []string{"tenant", "realm"}
+	switch {
+	case strings.Contains(text, "://"):
+		wanted = []string{"url"}
+	case ext == ".yaml" || ext == ".json" || ext == ".jsonl":
+		wanted = []string{"payload", "file"}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if filepath.Ext(f.DefValue) == ext {
+				wanted = []string{f.Name}
+			}
+		})
+	}
+	for _, name := range wanted {
+		if cmd.Flags().Lookup(name) != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // strict makes wrong arguments of a command, and of all below it, a wrong use. Without it a script
@@ -33,13 +107,32 @@ func strict(cmd *cobra.Command) {
 	}
 	check := cmd.Args
 	if cmd.HasSubCommands() {
-		check = cobra.NoArgs // which calls what is there an unknown command
+		check = cobra.NoArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return codedError{exitUsage, err}
+		err := check(cmd, args)
+		switch none := cobra.NoArgs(cmd, args); {
+		case err == nil:
+			return nil
+		case cmd.HasSubCommands():
+			err = unknownCommand(cmd, args[0])
+		case none != nil && none.Error() == err.Error():
+			err = noArguments(cmd, args[0])
 		}
-		return nil
+		return codedError{exitUsage, err}
+	}
+}
+
+// strictHelp makes help for a command that is not there a wrong use: Cobra shows the help of the nearest group.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = func(_ *cobra.Command, args []string) error {
+		group, rest, err := root.Find(args)
+		if err == nil && len(rest) > 0 {
+			err = unknownCommand(group, rest[0])
+		}
+		return err
 	}
 }

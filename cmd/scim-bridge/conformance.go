@@ -1,10 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,8 @@ import (
 type conformanceFlags struct {
 	endpointFlags
 
-	profile, output string
+	profile string
+	output  output
 }
 
 func newConformance() *cobra.Command {
@@ -36,25 +36,22 @@ when a check fails.`,
 	}
 	flags := cmd.Flags()
 	f.add(flags)
-	flags.StringVar(&f.profile, "profile", scim.Tolerant.String(), "what to hold the endpoint to: tolerant or strict")
-	flags.StringVar(&f.output, "output", "text", "how to print the results: text or json, an object a line")
+	choiceFlag(cmd, &f.profile, "profile", scim.Tolerant.String(), "what to hold the endpoint to", scim.Tolerant.String(), scim.Strict.String())
+	outputFlag(cmd, &f.output, asCSV)
 	return cmd
 }
 
 func conformance(cmd *cobra.Command, f conformanceFlags) error {
 	base, token, err := f.read()
-	if err == nil {
-		err = f.check()
-	}
 	if err != nil {
 		return codedError{exitUsage, err}
 	}
-	counts := map[scimtest.Outcome]int{}
+	counts, results := map[scimtest.Outcome]int{}, newReport(cmd.OutOrStdout(), f.output, resultText, resultColumns())
 	err = scimtest.Run(cmd.Context(), scimtest.Config{
 		Base: base, Token: token, Profile: f.profile, HTTP: &http.Client{Timeout: time.Minute},
 	}, func(r scimtest.Result) {
 		counts[r.Outcome]++
-		f.print(cmd, r)
+		_ = results.print(checked{r.Check.Section, r.Check.Name, r.Check.Items, r.Outcome, r.Details}) // the count on standard error is what matters
 	})
 	if err != nil {
 		return err
@@ -67,28 +64,24 @@ func conformance(cmd *cobra.Command, f conformanceFlags) error {
 	return nil
 }
 
-// check looks at the flags that are its own.
-func (f conformanceFlags) check() error {
-	switch {
-	case f.profile != scim.Tolerant.String() && f.profile != scim.Strict.String():
-		return errors.New("--profile is tolerant or strict")
-	case f.output != "text" && f.output != "json":
-		return errors.New("--output is text or json")
-	}
-	return nil
+// checked is the result of a check, for people and programs.
+type checked struct {
+	Section string           `json:"section"`
+	Check   string           `json:"check"`
+	Items   []int            `json:"items"`
+	Outcome scimtest.Outcome `json:"outcome"`
+	Details []string         `json:"details"`
 }
 
-func (f conformanceFlags) print(cmd *cobra.Command, r scimtest.Result) {
-	out := cmd.OutOrStdout()
-	if f.output == "json" {
-		line := map[string]any{"section": r.Check.Section, "check": r.Check.Name, "items": r.Check.Items, "outcome": r.Outcome, "details": r.Details}
-		if data, err := json.Marshal(line); err == nil { // texts and numbers always encode
-			fmt.Fprintln(out, string(data))
-		}
-		return
-	}
-	fmt.Fprintf(out, "%s  %s: %s\n", r.Outcome, r.Check.Section, r.Check.Name)
-	for _, detail := range r.Details {
-		fmt.Fprintln(out, "      "+detail)
+func resultText(r checked) string {
+	return strings.Join(append([]string{fmt.Sprintf("%s  %s: %s", r.Outcome, r.Section, r.Check)}, r.Details...), "\n      ")
+}
+
+func resultColumns() []column[checked] {
+	return []column[checked]{
+		{"outcome", func(r checked) string { return string(r.Outcome) }},
+		{"section", func(r checked) string { return r.Section }},
+		{"check", func(r checked) string { return r.Check }},
+		{"details", func(r checked) string { return strings.Join(r.Details, "\n") }},
 	}
 }

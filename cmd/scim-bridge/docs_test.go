@@ -100,9 +100,10 @@ func pageOfCommands(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("# Commands\n\nGenerated from the program; `--help` of each command says the same, and `scim-bridge man` writes manual pages. The exit code is 0 when all went well, 1 for a failure,\n" +
 		"2 for a wrong usage, and 3 when a file has problems. `scim-bridge completion bash`, `zsh`, `fish` and `powershell` print a script that completes commands and flags.\n")
+	cell := func(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		if !cmd.HasSubCommands() && !cmd.Hidden {
+		if !cmd.HasSubCommands() && !cmd.Hidden && cmd.Name() != "help" {
 			fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.UseLine(), cmp.Or(cmd.Long, cmd.Short+"."))
 			flags := "\n| flag | default | |\n| --- | --- | --- |\n"
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
@@ -116,7 +117,7 @@ func pageOfCommands(root *cobra.Command) string {
 				}
 				b.WriteString(flags)
 				flags = ""
-				fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", strings.TrimSpace(f.Name+" "+name), standard, strings.ReplaceAll(usage, "|", "\\|"))
+				fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", cell(strings.TrimSpace(f.Name+" "+name)), standard, cell(usage))
 			})
 		}
 		for _, sub := range cmd.Commands() {

@@ -13,25 +13,23 @@ import (
 )
 
 func newDoctor() *cobra.Command {
-	var file, path, output string
+	var file, path string
+	var o output
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong with the realm of a tenant, and say what to do", Args: cobra.NoArgs,
 		Long: `Look at Keycloak and the realm of a tenant with the bridge's own account, and print what
 is right (PASS), what will refuse requests or is dangerous (WARN) and what keeps the
 tenant from answering (FAIL), each with what to do. It changes nothing. Ends with 1 when
 something failed, with 3 when the configuration has a problem.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd, file, path, output) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd, file, path, o) },
 	}
 	configFlag(cmd, &file)
 	tenantFlag(cmd, &path)
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
-func doctor(cmd *cobra.Command, file, path, output string) error {
-	if err := checkOutput(output); err != nil {
-		return err
-	}
+func doctor(cmd *cobra.Command, file, path string, o output) error {
 	c, err := load(cmd, file)
 	if err != nil {
 		return err
@@ -40,15 +38,37 @@ func doctor(cmd *cobra.Command, file, path, output string) error {
 	if err != nil {
 		return err
 	}
-	if output == "json" {
+	switch o {
+	case asJSON:
 		err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": found})
-	} else {
+	case asCSV:
+		err = printFindings(cmd.OutOrStdout(), found)
+	case asText:
 		printDiagnoses(cmd.OutOrStdout(), found)
 	}
 	if err == nil && slices.ContainsFunc(found, func(d app.Diagnosis) bool { return d.Failed() > 0 }) {
 		return codedError{code: exitFailure}
 	}
 	return err
+}
+
+// printFindings prints a row for each thing that was looked at.
+func printFindings(out io.Writer, all []app.Diagnosis) error {
+	type row struct{ tenant, realm, severity, check, text, fix string }
+	var rows []row
+	for _, d := range all {
+		for _, f := range d.Findings {
+			rows = append(rows, row{d.Tenant, d.Realm, string(f.Severity), f.Check, f.Text, f.Fix})
+		}
+	}
+	return printTable(out, asCSV, []column[row]{
+		{"tenant", func(r row) string { return r.tenant }},
+		{"realm", func(r row) string { return r.realm }},
+		{"severity", func(r row) string { return r.severity }},
+		{"check", func(r row) string { return r.check }},
+		{"text", func(r row) string { return r.text }},
+		{"fix", func(r row) string { return r.fix }},
+	}, rows)
 }
 
 func printDiagnoses(out io.Writer, all []app.Diagnosis) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,11 @@ func TestDoctorPrints(t *testing.T) {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("doctor ended with %d and does not print %q:\n%s", code, want, out)
 		}
+	}
+	out, _, _ = command(t, "", "doctor", "--config", b.File, "--output", "csv")
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil || len(rows) < 10 || !slices.Equal(rows[0], []string{"tenant", "realm", "severity", "check", "text", "fix"}) || !slices.Equal(rows[1][:3], []string{b.Realm, b.Realm, "PASS"}) {
+		t.Errorf("doctor as CSV: %v, %v", rows, err)
 	}
 	if _, told, code := command(t, "", "doctor", "--config", b.File, "--tenant", "nope"); code != exitUsage || !strings.Contains(told, `no tenant "nope"; it has `+b.Realm) {
 		t.Errorf("doctor of another tenant ended with %d: %s", code, told)

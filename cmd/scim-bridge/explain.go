@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +17,9 @@ import (
 
 // explainFlags are the flags of explain.
 type explainFlags struct {
-	mapping, payload, resource, output string
-	config, tenant, live               string
+	mapping, payload, resource string
+	config, tenant, live       string
+	output                     output
 }
 
 func newExplain() *cobra.Command {
@@ -40,7 +40,7 @@ Ends with 1 when the request would be refused, and with 3 when a file has a prob
 	flags := cmd.Flags()
 	flags.StringVarP(&f.mapping, "file", "f", "", "the mapping `file`; default: with --against-live the tenant's, else the built-in mapping")
 	flags.StringVar(&f.payload, "payload", "", "the `file` with what a client sends, - for standard input (required)")
-	flags.StringVar(&f.resource, "resource", "", "user or group; default: what the schemas of the payload say, else user")
+	flags.StringVar(&f.resource, "resource", "", "what the payload is, `user|group`; default: what its schemas say, else user")
 	flags.StringVar(&f.live, "against-live", "", "the `id` of the resource that the payload changes")
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
@@ -49,7 +49,7 @@ Ends with 1 when the request would be refused, and with 3 when a file has a prob
 }
 
 func explain(cmd *cobra.Command, f explainFlags) error {
-	if err := cmp.Or(checkOutput(f.output), f.check(cmd)); err != nil {
+	if err := f.check(cmd); err != nil {
 		return err
 	}
 	object, err := f.read(cmd.InOrStdin())
@@ -70,7 +70,7 @@ func explain(cmd *cobra.Command, f explainFlags) error {
 	if err != nil {
 		return problemsOf(cmd, err)
 	}
-	if f.output == "json" {
+	if f.output == asJSON {
 		err = json.NewEncoder(cmd.OutOrStdout()).Encode(e)
 	} else {
 		printExplanation(cmd.OutOrStdout(), e)

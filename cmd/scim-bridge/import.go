@@ -1,12 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,8 +15,10 @@ import (
 
 // importFlags are the flags of import.
 type importFlags struct {
-	config, tenant, format, journal, output string
-	update, dryRun                          bool
+	config, tenant, journal string
+	format                  string
+	output                  output
+	update, dryRun          bool
 }
 
 func newImport() *cobra.Command {
@@ -40,18 +41,15 @@ What is done is noted in a file beside FILE, which goes when nothing is left to 
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", "", "what the file is: jsonl or csv; the default is by its name")
+	choiceFlag(cmd, &f.format, "format", "", "what the file is; the default is by its name", transfer.FormatJSONLines, transfer.FormatCSV)
 	flags.StringVar(&f.journal, "journal", "", "the `file` that notes what is done; the default is FILE.TENANT.journal")
 	flags.BoolVar(&f.update, "update", false, "replace users and groups that are there already, in place of reporting them")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "read the file and report rows that are none, and change nothing")
-	outputFlag(cmd, &f.output)
+	outputFlag(cmd, &f.output, asCSV)
 	return cmd
 }
 
 func importFile(cmd *cobra.Command, f importFlags, name string) error {
-	if err := checkOutput(f.output); err != nil {
-		return err
-	}
 	if f.format == "" {
 		f.format = strings.TrimPrefix(filepath.Ext(name), ".")
 	}
@@ -67,8 +65,10 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 	if err != nil {
 		return err
 	}
-	report := importReport{out: cmd.OutOrStdout(), json: f.output == "json"}
-	i := &transfer.Importer{Client: clientOf(running, t), Update: f.update, Report: report.fail}
+	report := newReport(cmd.OutOrStdout(), f.output, unimportedText, unimportedColumns())
+	i := &transfer.Importer{Client: clientOf(running, t), Update: f.update, Report: func(u transfer.Unimported) {
+		_ = report.print(u) // the count on standard error is what matters
+	}}
 	rows := transfer.File{In: file, Format: f.format}
 	if f.dryRun {
 		good, bad, err := i.Check(rows)
@@ -103,19 +103,22 @@ func leftRows(n int) error {
 	return codedError{code: exitFailure, err: fmt.Errorf("%d rows are left; correct them and run the same command again", n)}
 }
 
-// importReport prints the rows that are not imported.
-type importReport struct {
-	out  io.Writer
-	json bool
+func unimportedColumns() []column[transfer.Unimported] {
+	return []column[transfer.Unimported]{
+		{"line", func(u transfer.Unimported) string { return strconv.Itoa(u.Line) }},
+		{"name", func(u transfer.Unimported) string { return u.Name }},
+		{"status", func(u transfer.Unimported) string {
+			if u.Status == 0 {
+				return "" // it was not sent
+			}
+			return strconv.Itoa(u.Status)
+		}},
+		{"reason", func(u transfer.Unimported) string { return u.Reason }},
+	}
 }
 
-func (r importReport) fail(u transfer.Unimported) {
-	if r.json {
-		if data, err := json.Marshal(u); err == nil { // texts and numbers always encode
-			fmt.Fprintln(r.out, string(data))
-		}
-		return
-	}
+// unimportedText says of a row why it is not imported.
+func unimportedText(u transfer.Unimported) string {
 	text := fmt.Sprintf("line %d", u.Line)
 	if u.Name != "" {
 		text += fmt.Sprintf(" (%q)", u.Name)
@@ -123,5 +126,5 @@ func (r importReport) fail(u transfer.Unimported) {
 	if u.Status != 0 {
 		text += fmt.Sprintf(": %d", u.Status)
 	}
-	fmt.Fprintln(r.out, text+": "+u.Reason)
+	return text + ": " + u.Reason
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,16 +19,24 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	return ended(os.Stderr, cmd, err)
+}
+
+// ended says how a command ended, and returns the exit code.
+func ended(out io.Writer, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return 0
 	}
 	coded := codeOf(err)
 	if coded.err != nil {
-		fmt.Fprintln(os.Stderr, "scim-bridge:", coded.err)
+		fmt.Fprintln(out, "scim-bridge:", coded.err)
 	}
 	if hint := hintFor(err); hint != "" {
-		fmt.Fprintln(os.Stderr, "scim-bridge:", hint)
+		fmt.Fprintln(out, "scim-bridge:", hint)
+	}
+	if coded.code == exitUsage {
+		fmt.Fprintf(out, "See '%s --help'.\n", cmd.CommandPath())
 	}
 	return coded.code
 }
@@ -42,6 +51,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(newServe(), newCheck(), newValidate(), newMapping(), newSetup(), newDoctor(), newTenantsCommand(), newTokens(), newAdopt(), newUsers(), newGroups(), newImport(), newExport(), newExplain(), newDemo(), newConformance(), newSimulate(), newProbe(), newMan(root), newVersion())
 	root.InitDefaultCompletionCmd() // now, as its commands are looked for before the program runs
+	strictHelp(root)
 	strict(root)
 	return root
 }

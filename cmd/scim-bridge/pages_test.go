@@ -18,7 +18,7 @@ func shown(t *testing.T, a *app.App, path string) string {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := printTenant(&out, one); err != nil {
+	if err := printRecord(&out, asText, one, linesOf(one)); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

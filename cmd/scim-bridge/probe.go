@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
 func newProbe() *cobra.Command {
@@ -43,29 +45,21 @@ http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
 
 // waitForURL asks until there is a success or no time left.
 func waitForURL(ctx context.Context, to string) error {
-	const pause = 500 * time.Millisecond
-	client := &http.Client{Timeout: 5 * time.Second}
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		last := askOnce(ctx, client, to)
-		if last == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", to, last)
-		}
+	const pause, limit = 500 * time.Millisecond, 5 * time.Second
+	asked := &http.Client{Timeout: limit}
+	err := client.Repeat{Pause: pause}.Do(ctx, func(ctx context.Context, _ bool) error { return askOnce(ctx, asked, to) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", to, err)
 	}
+	return nil
 }
 
-func askOnce(ctx context.Context, client *http.Client, to string) error {
+func askOnce(ctx context.Context, with *http.Client, to string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
 		return err
 	}
-	res, err := client.Do(req)
+	res, err := with.Do(req)
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -41,11 +36,12 @@ func newResources(k resourceKind) *cobra.Command {
 
 // listFlags are the flags of list.
 type listFlags struct {
-	config, tenant, output string
-	filter, sortBy         string
-	columns                []string
-	descending             bool
-	limit                  int
+	config, tenant string
+	output         output
+	filter, sortBy string
+	columns        []string
+	descending     bool
+	limit          int
 }
 
 func newResourcesList(k resourceKind) *cobra.Command {
@@ -56,8 +52,9 @@ func newResourcesList(k resourceKind) *cobra.Command {
 configuration alone: neither a running bridge nor a token is needed. Long ones say on
 standard error how far they are.
 
-table aligns the columns; csv and json are for programs: json is an array of whole resources,
-or with --columns of those attributes.`,
+Text aligns the columns; csv and json are for programs: json is an array of whole resources,
+or with --columns of those attributes. A cell of csv that a spreadsheet would run, as =1+1, has
+a ' before it; json has every value as it is.`,
 		Example: `  scim-bridge ` + k.Name + ` list --filter '` + k.Named + ` co "smith"' --sort-by meta.lastModified --descending`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listResources(cmd, k, f) },
 	}
@@ -66,8 +63,8 @@ or with --columns of those attributes.`,
 	flags.StringVar(&f.sortBy, "sort-by", k.sortBy, "the `attribute` to sort by")
 	flags.BoolVar(&f.descending, "descending", false, "begin with the greatest")
 	flags.StringSliceVar(&f.columns, "columns", k.columns, "the `attributes` to show")
-	flags.IntVar(&f.limit, "limit", 0, "show so many at most; 0 for all")
-	flags.StringVar(&f.output, "output", "table", "how to print them: table, json or csv")
+	flags.IntVar(&f.limit, "limit", 0, "show this `number` at most; 0 for all")
+	outputFlag(cmd, &f.output, asCSV)
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
 	return cmd
@@ -106,10 +103,6 @@ func newReader(cmd *cobra.Command, k resourceKind, file, path string) (*app.Read
 }
 
 func listResources(cmd *cobra.Command, k resourceKind, f listFlags) error {
-	formats := map[string]func(io.Writer, []string) printer{"table": newTable, "csv": newCSV, "json": newJSON}
-	if formats[f.output] == nil {
-		return codedError{exitUsage, errors.New("--output is table, json or csv")}
-	}
 	r, err := newReader(cmd, k, f.config, f.tenant)
 	if err != nil {
 		return err
@@ -119,109 +112,36 @@ func listResources(cmd *cobra.Command, k resourceKind, f listFlags) error {
 		return err
 	}
 	o := app.ListOptions{Filter: f.filter, SortBy: f.sortBy, Descending: f.descending, Limit: f.limit, Attributes: f.columns}
-	if f.output == "json" && !cmd.Flags().Changed("columns") {
+	if f.output == asJSON && !cmd.Flags().Changed("columns") {
 		o.Attributes = nil
 	}
-	p := formats[f.output](cmd.OutOrStdout(), f.columns)
+	p := newTable(cmd.OutOrStdout(), f.output, attributeColumns(f.columns, columns))
 	tell := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
-	if err := r.List(cmd.Context(), o, tell, func(object map[string]any) error { return p.row(object, columns) }); err != nil {
+	if err := r.List(cmd.Context(), o, tell, p.print); err != nil {
 		return err
 	}
 	return p.end()
 }
 
-// printer prints resources.
-type printer interface {
-	row(object map[string]any, columns []scim.AttrPath) error
-	end() error
-}
-
-// texts are the values of columns.
-func texts(object map[string]any, columns []scim.AttrPath) []string {
-	out := make([]string, len(columns))
-	for i, path := range columns {
-		var parts []string
-		for _, value := range filter.Values(path, object) {
-			text, ok := value.(string)
-			if !ok {
-				data, _ := scim.Encode(value) // a value of a document always encodes
-				text = string(data)
-			}
-			parts = append(parts, text)
-		}
-		out[i] = strings.Join(parts, ", ")
+// attributeColumns shows attributes of resources, under the names by which they were asked for.
+func attributeColumns(names []string, paths []scim.AttrPath) []column[map[string]any] {
+	out := make([]column[map[string]any], len(names))
+	for i, name := range names {
+		out[i] = column[map[string]any]{name, func(object map[string]any) string { return textOf(object, paths[i]) }}
 	}
 	return out
 }
 
-type textTable struct{ w *tabwriter.Writer }
-
-func newTable(out io.Writer, names []string) printer {
-	const gap = 2
-	w := tabwriter.NewWriter(out, 0, 0, gap, ' ', 0)
-	fmt.Fprintln(w, strings.ToUpper(strings.Join(names, "\t")))
-	return textTable{w}
-}
-
-// row keeps what could command a terminal out of it.
-func (p textTable) row(object map[string]any, columns []scim.AttrPath) error {
-	cells := texts(object, columns)
-	for i, text := range cells {
-		cells[i] = strings.Map(func(r rune) rune {
-			if unicode.IsPrint(r) {
-				return r
-			}
-			return unicode.ReplacementChar
-		}, text)
+// textOf is what a resource has at a path, with a comma between several values.
+func textOf(object map[string]any, path scim.AttrPath) string {
+	var parts []string
+	for _, value := range filter.Values(path, object) {
+		text, ok := value.(string)
+		if !ok {
+			data, _ := scim.Encode(value) // a value of a document always encodes
+			text = string(data)
+		}
+		parts = append(parts, text)
 	}
-	_, err := fmt.Fprintln(p.w, strings.Join(cells, "\t"))
-	return err
-}
-
-func (p textTable) end() error { return p.w.Flush() }
-
-type csvTable struct{ w *csv.Writer }
-
-func newCSV(out io.Writer, names []string) printer {
-	w := csv.NewWriter(out)
-	_ = w.Write(names) // Error says so at the end
-	return csvTable{w}
-}
-
-func (p csvTable) row(object map[string]any, columns []scim.AttrPath) error {
-	return p.w.Write(texts(object, columns))
-}
-
-func (p csvTable) end() error {
-	p.w.Flush()
-	return p.w.Error()
-}
-
-type jsonArray struct {
-	out   io.Writer
-	shown int
-}
-
-func newJSON(out io.Writer, _ []string) printer { return &jsonArray{out: out} }
-
-func (p *jsonArray) row(object map[string]any, _ []scim.AttrPath) error {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return err
-	}
-	begin := "[\n"
-	if p.shown++; p.shown > 1 {
-		begin = ",\n"
-	}
-	_, err = fmt.Fprint(p.out, begin, string(data))
-	return err
-}
-
-func (p *jsonArray) end() error {
-	text := "\n]"
-	if p.shown == 0 {
-		text = "[]"
-	}
-	_, err := fmt.Fprintln(p.out, text)
-	return err
+	return strings.Join(parts, ", ")
 }

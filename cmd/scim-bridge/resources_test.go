@@ -43,7 +43,7 @@ func TestUsersListAndGet(t *testing.T) {
 				t.Errorf("a value that commands a terminal is printed as %q", got)
 			}
 			rows, err := csv.NewReader(strings.NewReader(list("--output", "csv", "--columns", "userName,title,id", "--sort-by", "emails.value"))).ReadAll()
-			want := [][]string{{"userName", "title", "id"}, {"alice", "=1+1", ids["alice"]}, {"bob", "=1+1", ids["bob"]}, {"carol", "=1+1", ids["carol"]}}
+			want := [][]string{{"userName", "title", "id"}, {"alice", "'=1+1", ids["alice"]}, {"bob", "'=1+1", ids["bob"]}, {"carol", "'=1+1", ids["carol"]}}
 			if diff := cmp.Diff(want, rows); diff != "" || err != nil {
 				t.Errorf("the rows of the CSV are others (-want +got), %v:\n%s", err, diff)
 			}
@@ -81,7 +81,7 @@ func TestUsersListSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"users", "list", "--output", "xml"}, "--output is table, json or csv"},
+		{[]string{"users", "list", "--output", "xml"}, `invalid argument "xml" for "--output" flag: give text, json or csv`},
 		{[]string{"users", "list", "--columns", "shoeSize"}, `--columns: users have no attribute "shoeSize"`},
 		{[]string{"users", "list", "--filter", "shoeSize eq 1"}, `User has no attribute "shoeSize"`},
 		{[]string{"users", "list", "--sort-by", "shoeSize"}, `sortBy: User has no attribute "shoeSize"`},

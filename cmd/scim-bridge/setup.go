@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -22,7 +21,7 @@ type setupFlags struct {
 	adminFlags
 	app.Setup
 
-	output string
+	output output
 	yes    bool
 }
 
@@ -55,10 +54,10 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.Feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")
 	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients shall never change, with its members; may be repeated")
-	flags.StringVar(&f.Existing, "existing", "", "with --out: what the client may do with users that are there already, manage, leave or adopt; default: asks, with --yes manage")
+	flags.StringVar(&f.Existing, "existing", "", "with --out: `manage|leave|adopt`, what the client may do with users that are there already; default: asks, with --yes manage")
 	flags.BoolVar(&f.yes, "yes", false, "change without asking")
 	flags.StringVar(&f.Dir, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
-	flags.StringVar(&f.output, "output", "text", "how to print the result of --out: text or json")
+	outputFlag(cmd, &f.output)
 	flags.BoolVar(&f.Helm, "helm", false, "with --out: also write values.yaml for the Helm chart")
 	flags.StringVar(&f.PublicURL, "public-url", "", "the `URL` under which clients reach the bridge, for config.yaml; default: that of --listen")
 	flags.StringVar(&f.Listen, "listen", "", "the SCIM `address` for config.yaml")
@@ -68,7 +67,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 
 func setup(cmd *cobra.Command, f setupFlags) error {
 	f.URL, f.Realm, f.AdminRealm = f.url, f.realm, f.adminRealm
-	if err := errors.Join(f.Check(), checkOutput(f.output)); err != nil {
+	if err := f.Check(); err != nil {
 		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
@@ -177,7 +176,7 @@ func missingText(lines []app.MissingLine) string {
 }
 
 func (f setupFlags) print(out io.Writer, r app.Installed) error {
-	if f.output == "json" {
+	if f.output == asJSON {
 		return json.NewEncoder(out).Encode(r)
 	}
 	if r.Kept != "" {

@@ -28,11 +28,8 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 	root.SetErr(&stderr)
 	root.SetIn(strings.NewReader(answers))
 	root.SetArgs(args)
-	err := root.ExecuteContext(t.Context())
-	if err != nil {
-		code = codeOf(err).code
-		stderr.WriteString(err.Error())
-	}
+	cmd, err := root.ExecuteContextC(t.Context())
+	code = ended(&stderr, cmd, err)
 	_, _ = apptest.Wrote.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
 }

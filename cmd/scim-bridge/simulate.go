@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
+	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
@@ -20,7 +19,7 @@ type simulation struct {
 	endpointFlags
 	simulate.Run
 
-	output string
+	output output
 }
 
 func newSimulate() *cobra.Command {
@@ -47,12 +46,12 @@ when something is not as it was sent.`,
 	}
 	flags := cmd.Flags()
 	s.add(flags)
-	flags.StringVar(&s.Prefix, "prefix", "", "what the user names begin with; a run is taken up again under the same one")
-	flags.IntVar(&s.Users, "users", 50, "how many users")
-	flags.IntVar(&s.Groups, "groups", 5, "how many groups")
-	flags.IntVar(&s.Parallel, "parallel", 4, "how many requests at once")
+	flags.StringVar(&s.Prefix, "prefix", "", "the `text` that the user names begin with; a run is taken up again under the same one")
+	flags.IntVar(&s.Users, "users", 50, "the `number` of users")
+	flags.IntVar(&s.Groups, "groups", 5, "the `number` of groups")
+	flags.IntVar(&s.Parallel, "parallel", 4, "the `number` of requests at once")
 	flags.BoolVar(&s.Remove, "delete", false, "delete the users and groups in the end; the endpoint may hold so many removals")
-	flags.StringVar(&s.output, "output", "table", "how to print the report: table or json")
+	outputFlag(cmd, &s.output, asCSV)
 	return cmd
 }
 
@@ -62,8 +61,6 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 	case err != nil:
 	case s.Users < 1 || s.Groups < 0 || s.Parallel < 1:
 		err = errors.New("--users and --parallel are at least 1, --groups is not negative")
-	case s.output != "table" && s.output != "json":
-		err = errors.New("--output is table or json")
 	}
 	if err != nil {
 		return codedError{exitUsage, err}
@@ -81,7 +78,7 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w; what was made stays, --prefix %s goes on with it", err, report.Prefix)
 	}
-	if err := printReport(cmd.OutOrStdout(), report, s.output); err != nil {
+	if err := printReport(cmd, report, s.output); err != nil {
 		return err
 	}
 	if len(report.Wrong) > 0 {
@@ -90,18 +87,17 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 	return nil
 }
 
-func printReport(out io.Writer, r simulate.Report, format string) error {
-	if format == "json" {
+func printReport(cmd *cobra.Command, r simulate.Report, o output) error {
+	out := cmd.OutOrStdout()
+	if o == asJSON {
 		return json.NewEncoder(out).Encode(r)
 	}
-	t := table.NewWriter()
-	t.SetOutputMirror(out)
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"Request", "Sent", "Succeeded", "Refused", "Failed", "Median ms", "Slowest ms"})
-	for _, q := range r.Requests {
-		t.AppendRow(table.Row{q.Request, q.Sent, q.Succeeded, q.Refused, q.Failed, q.Median, q.Slowest})
+	if err := printTable(out, o, requestColumns(), r.Requests); err != nil {
+		return err
 	}
-	t.Render()
+	if o == asCSV {
+		out = cmd.ErrOrStderr() // what follows is no row
+	}
 	for _, line := range r.Wrong {
 		fmt.Fprintln(out, "WRONG", line)
 	}
@@ -110,4 +106,17 @@ func printReport(out io.Writer, r simulate.Report, format string) error {
 	}
 	fmt.Fprintf(out, "their names begin with %s\n", r.Prefix)
 	return nil
+}
+
+func requestColumns() []column[simulate.Requests] {
+	milliseconds := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+	return []column[simulate.Requests]{
+		{"request", func(q simulate.Requests) string { return q.Request }},
+		{"sent", func(q simulate.Requests) string { return strconv.Itoa(q.Sent) }},
+		{"succeeded", func(q simulate.Requests) string { return strconv.Itoa(q.Succeeded) }},
+		{"refused", func(q simulate.Requests) string { return strconv.Itoa(q.Refused) }},
+		{"failed", func(q simulate.Requests) string { return strconv.Itoa(q.Failed) }},
+		{"median ms", func(q simulate.Requests) string { return milliseconds(q.Median) }},
+		{"slowest ms", func(q simulate.Requests) string { return milliseconds(q.Slowest) }},
+	}
 }

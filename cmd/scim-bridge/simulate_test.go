@@ -84,7 +84,7 @@ func TestSimulateWithAWrongToken(t *testing.T) {
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	token, _, _ := auth.NewToken()
 	_, told, code := command(t, "", "simulate", "okta", "--url", b.Base, "--token", token)
-	if code != exitFailure || !strings.Contains(told, "SCIM answer 401: ") || !strings.HasSuffix(told, "; nothing was made") {
+	if code != exitFailure || !strings.Contains(told, "SCIM answer 401: ") || !strings.HasSuffix(told, "; nothing was made\n") {
 		t.Errorf("simulate ended with %d: %s", code, told)
 	}
 }

@@ -2,17 +2,15 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
-	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/control"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 )
 
 func newTenantsCommand() *cobra.Command {
@@ -22,11 +20,12 @@ func newTenantsCommand() *cobra.Command {
 }
 
 func newTenantsList() *cobra.Command {
-	var file, output string
+	var file string
+	var o output
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tenants of a running bridge and whether they answer", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			running, err := askRunning(cmd, file, output)
+			running, err := newRunning(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -34,23 +33,21 @@ func newTenantsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
-			}
-			return printTenants(cmd.OutOrStdout(), all)
+			return printTable(cmd.OutOrStdout(), o, tenantColumns(), all)
 		},
 	}
 	configFlag(cmd, &file)
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
 func newTenantsShow() *cobra.Command {
-	var file, path, output string
+	var file, path string
+	var o output
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show all about one tenant of a running bridge", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			running, err := askRunning(cmd, file, output)
+			running, err := newRunning(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -58,15 +55,12 @@ func newTenantsShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
-			}
-			return printTenant(cmd.OutOrStdout(), t)
+			return printRecord(cmd.OutOrStdout(), o, t, linesOf(t))
 		},
 	}
 	configFlag(cmd, &file)
 	tenantFlag(cmd, &path)
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
@@ -91,24 +85,17 @@ func newTenantsLift() *cobra.Command {
 	return cmd
 }
 
-// askRunning is newRunning for a command that prints what it is told.
-func askRunning(cmd *cobra.Command, file, output string) (control.Client, error) {
-	if err := checkOutput(output); err != nil {
-		return control.Client{}, err
+func tenantColumns() []column[admin.Tenant] {
+	return []column[admin.Tenant]{
+		{"tenant", func(t admin.Tenant) string { return t.Path }},
+		{"URL", func(t admin.Tenant) string { return cmp.Or(t.URL, "-") }},
+		{"scope", func(t admin.Tenant) string { return t.Scope }},
+		{"state", admin.Tenant.Summary},
 	}
-	return newRunning(cmd, file)
 }
 
-func printTenants(out io.Writer, all []admin.Tenant) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TENANT\tURL\tSCOPE\tSTATE")
-	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Path, cmp.Or(t.URL, "-"), t.Scope, t.Summary())
-	}
-	return w.Flush()
-}
-
-func printTenant(out io.Writer, t admin.Tenant) error {
+// linesOf is what there is to say of a tenant.
+func linesOf(t admin.Tenant) []app.Line {
 	credentials := make([]string, len(t.Credentials))
 	for i, c := range t.Credentials {
 		credentials[i] = strings.TrimSpace(c.Name + " " + c.KeyID + c.Issuer)
@@ -120,37 +107,32 @@ func printTenant(out io.Writer, t admin.Tenant) error {
 	if t.BasicAuth {
 		basic = "on: a token may come as the password of HTTP Basic"
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"tenant", t.Path},
-		{"URL", t.URL},
-		{"realm", t.Realm},
-		{"organization", strings.TrimSpace(t.Organization + " " + t.OrganizationID)},
-		{"key", t.Key},
-		{"scope", t.Scope},
-		{"profile", t.Profile},
-		{"tolerances off", strings.Join(t.TolerancesOff, ", ")},
-		{"unknown members", t.UnknownMembers},
-		{"on delete", t.OnDelete},
-		{"adopt", t.Adopt},
-		{"externalId", t.ExternalID},
-		{"rehire", t.Rehire},
-		{"patch response", t.PatchResponse},
-		{"domains", t.Domains},
-		{"removal brake", t.RemovalBrake},
-		{"brake limits", t.BrakeLimits},
-		{"mapping", cmp.Or(t.MappingFile, "built-in")},
-		{"tokens", strings.Join(credentials, ", ")},
-		{"basicAuth", basic},
-		{"schemas", strings.Join(t.Schemas, " ")},
-		{"state", string(t.State)},
-	} {
-		if line[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
-		}
+	lines := []app.Line{
+		{Name: "tenant", Text: t.Path},
+		{Name: "URL", Text: t.URL},
+		{Name: "realm", Text: t.Realm},
+		{Name: "organization", Text: strings.TrimSpace(t.Organization + " " + t.OrganizationID)},
+		{Name: "key", Text: t.Key},
+		{Name: "scope", Text: t.Scope},
+		{Name: "profile", Text: t.Profile},
+		{Name: "tolerances off", Text: strings.Join(t.TolerancesOff, ", ")},
+		{Name: "unknown members", Text: t.UnknownMembers},
+		{Name: "on delete", Text: t.OnDelete},
+		{Name: "adopt", Text: t.Adopt},
+		{Name: "externalId", Text: t.ExternalID},
+		{Name: "rehire", Text: t.Rehire},
+		{Name: "patch response", Text: t.PatchResponse},
+		{Name: "domains", Text: t.Domains},
+		{Name: "removal brake", Text: t.RemovalBrake},
+		{Name: "brake limits", Text: t.BrakeLimits},
+		{Name: "mapping", Text: cmp.Or(t.MappingFile, "built-in")},
+		{Name: "tokens", Text: strings.Join(credentials, ", ")},
+		{Name: "basicAuth", Text: basic},
+		{Name: "schemas", Text: strings.Join(t.Schemas, " ")},
+		{Name: "state", Text: string(t.State)},
 	}
 	for _, p := range t.Problems {
-		fmt.Fprintf(w, "problem\t%s\nfix\t%s\n", p.Text, strings.ReplaceAll(p.Fix, "\n", "\n\t"))
+		lines = append(lines, app.Line{Name: "problem", Text: p.Text}, app.Line{Name: "fix", Text: p.Fix})
 	}
-	return w.Flush()
+	return slices.DeleteFunc(lines, func(l app.Line) bool { return l.Text == "" })
 }

@@ -12,12 +12,12 @@ import (
 
 // tokensFlags say whose tokens a command is about.
 type tokensFlags struct {
-	file, realm, organization, tenant, output string
+	file, realm, organization, tenant string
+	output                            output // of commands that have outputFlag
 }
 
 func (f *tokensFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.file)
-	outputFlag(cmd, &f.output)
 	tenantFlag(cmd, &f.tenant)
 	cmd.Flags().StringVar(&f.organization, "organization", "", "the `alias` of the organization, in place of --tenant")
 	cmd.Flags().StringVar(&f.realm, "realm", "", "the `realm` of that organization; default: the only one that serves it")
@@ -25,12 +25,8 @@ func (f *tokensFlags) add(cmd *cobra.Command) {
 
 // load reads the configuration.
 func (f tokensFlags) load(cmd *cobra.Command) (config.Config, error) {
-	err := checkOutput(f.output)
-	if err == nil && f.tenant != "" && f.organization != "" {
-		err = codedError{exitUsage, errors.New("give --tenant or --organization, not both")}
-	}
-	if err != nil {
-		return config.Config{}, err
+	if f.tenant != "" && f.organization != "" {
+		return config.Config{}, codedError{exitUsage, errors.New("give --tenant or --organization, not both")}
 	}
 	return load(cmd, f.file)
 }

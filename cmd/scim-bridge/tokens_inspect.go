@@ -3,10 +3,8 @@ package main
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +15,7 @@ import (
 
 func newTokensInspect() *cobra.Command {
 	var file string
+	var o output
 	cmd := &cobra.Command{
 		Use: "inspect", Short: "Say what a token is and which tenants of the configuration take it, without any call", Args: cobra.NoArgs,
 		Long: `Read a token from standard input, so that no history of a shell keeps it, and say what it
@@ -24,13 +23,14 @@ is. Of a token of scim-bridge: whether it was copied in full, and its key id. Of
 token: its claims, without looking at its signature. Of any: its hash, by which tokens new
 --sha256 takes a token of another server over. With --config also which tenants take it.
 It calls nobody.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return inspectToken(cmd, file) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return inspectToken(cmd, file, o) },
 	}
 	cmd.Flags().StringVar(&file, "config", "", "the configuration `file`; default: none")
+	outputFlag(cmd, &o, asCSV)
 	return cmd
 }
 
-func inspectToken(cmd *cobra.Command, file string) error {
+func inspectToken(cmd *cobra.Command, file string, o output) error {
 	var of *config.Config
 	if file != "" {
 		c, err := load(cmd, file)
@@ -48,9 +48,5 @@ func inspectToken(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	for _, line := range lines {
-		fmt.Fprintf(w, "%s\t%s\n", line.Name, line.Text)
-	}
-	return w.Flush()
+	return printRecord(cmd.OutOrStdout(), o, lines, lines)
 }

@@ -2,11 +2,7 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +18,7 @@ func newTokensList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return listTokens(cmd, f) },
 	}
 	f.add(cmd)
+	outputFlag(cmd, &f.output, asCSV)
 	return cmd
 }
 
@@ -30,31 +27,40 @@ func listTokens(cmd *cobra.Command, f tokensFlags) error {
 	if err != nil {
 		return err
 	}
-	out, err := app.ListTokens(cmd.Context(), c, f.choice(), time.Now())
+	all, err := app.ListTokens(cmd.Context(), c, f.choice(), time.Now())
 	if err != nil {
 		return err
 	}
-	if f.output == "json" {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
-	}
-	return printTokens(cmd.OutOrStdout(), out)
+	return printTable(cmd.OutOrStdout(), f.output, tokenColumns(), all)
 }
 
-func printTokens(out io.Writer, all []admin.Credential) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TENANT\tCLIENT\tKEY ID\tEXPIRES\tSTATE\tSCOPES")
-	for _, t := range all {
-		expires, id := "never", "-"
-		if t.Expires != nil {
-			expires = t.Expires.Format(time.DateOnly)
-		}
-		if t.KeyID != "" {
-			id = t.KeyID
-		}
-		if t.ClientID+t.Issuer != "" {
-			expires, t.State = "-", "OAuth, client "+cmp.Or(t.ClientID, "of "+t.Issuer)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Tenant, t.Name, id, expires, t.State, strings.Join(t.Scopes, " "))
+func tokenColumns() []column[admin.Credential] {
+	return []column[admin.Credential]{
+		{"tenant", func(t admin.Credential) string { return t.Tenant }},
+		{"client", func(t admin.Credential) string { return t.Name }},
+		{"key id", func(t admin.Credential) string { return cmp.Or(t.KeyID, "-") }},
+		{"expires", expiryOf},
+		{"state", stateOf},
+		{"scopes", func(t admin.Credential) string { return strings.Join(t.Scopes, " ") }},
 	}
-	return w.Flush()
+}
+
+// ofOAuth says whether a credential is not a token of scim-bridge: Keycloak, or another issuer, gives the tokens.
+func ofOAuth(t admin.Credential) bool { return t.ClientID+t.Issuer != "" }
+
+func expiryOf(t admin.Credential) string {
+	switch {
+	case ofOAuth(t):
+		return "-"
+	case t.Expires == nil:
+		return "never"
+	}
+	return t.Expires.Format(time.DateOnly)
+}
+
+func stateOf(t admin.Credential) string {
+	if ofOAuth(t) {
+		return "OAuth, client " + cmp.Or(t.ClientID, "of "+t.Issuer)
+	}
+	return t.State
 }

@@ -55,11 +55,12 @@ administrator's name and password are asked for as by setup.`,
 		},
 	}
 	f.add(cmd)
+	outputFlag(cmd, &f.output)
 	f.oauth.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.name, "name", "", "what the log calls the client; default: idp and the month, with --oauth oauth")
-	flags.IntVar(&f.months, "months", app.TokenMonths, "how long it is good, in `months`; 0 for ever")
-	flags.StringSliceVar(&f.scopes, "scope", nil, "what it is good for: users:read, users:write, groups:read, groups:write, bulk; default: all")
+	flags.StringVar(&f.name, "name", "", "the `name` of the client in the log; default: idp and the month, with --oauth oauth")
+	flags.IntVar(&f.months, "months", app.TokenMonths, "the `number` of months that it is good; 0 for ever")
+	flags.StringSliceVar(&f.scopes, "scope", nil, "the `scopes` that it is good for: users:read, users:write, groups:read, groups:write, bulk; default: all")
 	flags.StringVar(&f.sha256, "sha256", "", "keep this `hash` of a token of another server, of 128 random bits or more, in place of making one")
 	return cmd
 }
@@ -100,7 +101,7 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if f.output == "json" {
+	if f.output == asJSON {
 		return json.NewEncoder(out).Encode(made)
 	}
 	fmt.Fprintf(out, "SCIM URL  %s\n", made.BaseURL)

@@ -39,8 +39,8 @@ func (f *oauthFlags) add(cmd *cobra.Command) {
 	addAccount(cmd, &f.admin, &f.yes)
 }
 
-// ofOAuth are the flags that mean something with --oauth alone.
-func ofOAuth() []string {
+// oauthOnly are the flags that mean something with --oauth alone.
+func oauthOnly() []string {
 	return []string{"client-id", "rotate", "client-keys", "federated-issuer", "federated-keys", "federated-audience", "federated-subject", "admin-realm", "admin-user", "admin-password", "yes"}
 }
 
@@ -49,8 +49,8 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 	wrong := func(format string, args ...any) error { return codedError{exitUsage, fmt.Errorf(format, args...)} }
 	given := cmd.Flags().Changed
 	if !f.on {
-		if i := slices.IndexFunc(ofOAuth(), given); i >= 0 {
-			return wrong("--%s is for --oauth", ofOAuth()[i])
+		if i := slices.IndexFunc(oauthOnly(), given); i >= 0 {
+			return wrong("--%s is for --oauth", oauthOnly()[i])
 		}
 		return nil
 	}
@@ -122,8 +122,8 @@ func makeOAuth(cmd *cobra.Command, f tokensFlags, o oauthFlags, name string, sco
 	return printGrant(cmd.OutOrStdout(), made, f.output, o)
 }
 
-func printGrant(out io.Writer, g app.Grant, output string, f oauthFlags) error {
-	if output == "json" {
+func printGrant(out io.Writer, g app.Grant, o output, f oauthFlags) error {
+	if o == asJSON {
 		return json.NewEncoder(out).Encode(g) //nolint:gosec // the secret is shown once, as is a token
 	}
 	fmt.Fprintf(out, "SCIM URL        %s\nToken endpoint  %s\nClient id       %s\n", g.BaseURL, g.TokenEndpoint, g.ClientID)

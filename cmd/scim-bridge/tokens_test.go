@@ -78,7 +78,7 @@ func TestTokensNewRefuses(t *testing.T) {
 		{[]string{"--organization", "acme", "--name", "a|b"}, exitUsage, "1 to 40 letters"},
 		{[]string{"--organization", "acme", "--realm", "other"}, exitUsage, "no such realm serves every organization"},
 		{[]string{"--organization", "acme", "--months", "-1"}, exitUsage, "--months is 0 or more"},
-		{[]string{"--organization", "acme", "--output", "xml"}, exitUsage, "--output is text or json"},
+		{[]string{"--organization", "acme", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 	} {
 		if out, told, code := command(t, "", append(slices.Clone(args), bad.more...)...); code != bad.code || !strings.Contains(told, bad.text) || out != "" {
 			t.Errorf("tokens new %v = %d, %s%s, want %d %q", bad.more, code, out, told, bad.code, bad.text)

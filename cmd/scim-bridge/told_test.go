@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -194,10 +193,10 @@ func TestTheHintOfACommandNamesTheAccountThatIsMeant(t *testing.T) {
 // hintOf is what the program says below the error of a command.
 func hintOf(t *testing.T, args []string) string {
 	t.Helper()
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetOut(io.Discard)
-	root.SetErr(io.Discard)
-	root.SetIn(strings.NewReader(""))
-	return hintFor(root.ExecuteContext(t.Context()))
+	_, told, _ := command(t, "", args...)
+	lines := strings.Split(strings.TrimSpace(told), "\n")
+	if len(lines) < 2 {
+		return ""
+	}
+	return lines[len(lines)-1]
 }

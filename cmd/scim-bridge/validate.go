@@ -11,30 +11,28 @@ import (
 )
 
 func newValidate() *cobra.Command {
-	var file, output string
+	var file string
+	var o output
 	cmd := &cobra.Command{
 		Use: "validate", Short: "Check a mapping file and print every problem", Args: cobra.NoArgs,
 		Long: `Check a mapping file and print every problem with its line, column and remedy. Ends
 with 3 when there are any. It also says which roles the file takes from whom no rule gives
 them (managedRoles). It needs no Keycloak.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, file, output) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return validate(cmd, file, o) },
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "mapping.yaml", "the mapping `file`")
-	outputFlag(cmd, &output)
+	outputFlag(cmd, &o)
 	return cmd
 }
 
-func validate(cmd *cobra.Command, file, output string) error {
-	if err := checkOutput(output); err != nil {
-		return err
-	}
+func validate(cmd *cobra.Command, file string, o output) error {
 	m, problems := app.LoadMapping(config.Tenant{Mapping: file, Profile: config.ProfileTolerant})
 	takes := []string{}
 	if m != nil {
 		takes = append(takes, m.Takes()...)
 	}
 	switch {
-	case output == "json":
+	case o == asJSON:
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"file": file, "problems": append([]config.Problem{}, problems...), "warnings": takes}); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -24,22 +23,19 @@ type build struct {
 }
 
 func newVersion() *cobra.Command {
-	var output string
+	var o output
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version and what it was built from", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := thisBuild()
-			switch output {
-			case "json":
+			if o == asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
-			case "text":
-				fmt.Fprintf(cmd.OutOrStdout(), "scim-bridge %s\n%s\n%s %s\n", b.Version, b.source(), b.Go, b.Platform)
-				return nil
 			}
-			return codedError{exitUsage, errors.New("--output is text or json")}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "scim-bridge %s\n%s\n%s %s\n", b.Version, b.source(), b.Go, b.Platform)
+			return err
 		},
 	}
-	cmd.Flags().StringVar(&output, "output", "text", "how to print it: text or json")
+	outputFlag(cmd, &o)
 	return cmd
 }
 

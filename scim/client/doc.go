@@ -1,3 +1,3 @@
 // Package client is a small SCIM client, for the simulated identity providers, the
-// demo and tests. It sends what it is given and does not retry.
+// demo, commands and tests. It sends what it is given, once; Repeat sends it again.
 package client

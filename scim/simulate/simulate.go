@@ -266,36 +266,20 @@ func each[T any](ctx context.Context, r *runner, items []T, work func(context.Co
 	return g.Wait()
 }
 
-const (
-	// tries bounds how often one request is repeated during an outage.
-	tries = 120
-	// pause is the time between them.
-	pause = 500 * time.Millisecond
-)
-
 // throttled is how long an endpoint wants fewer requests; providers keep to it.
 func throttled(err error) time.Duration {
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusTooManyRequests {
-		return min(e.RetryAfter, time.Minute)
+	if client.StatusOf(err) == http.StatusTooManyRequests {
+		return client.RetryAfter(err)
 	}
 	return 0
 }
 
-// retry repeats what an outage refused: a lost connection, 429 and 5xx.
+// retry repeats what an outage refused, for a minute.
 func retry(ctx context.Context, try func(context.Context) error) error {
-	for n := 1; ; n++ {
-		err := try(ctx)
-		status := client.StatusOf(err)
-		final := status != 0 && status != http.StatusTooManyRequests && status < http.StatusInternalServerError
-		if err == nil || final || n == tries || ctx.Err() != nil {
-			return err
-		}
-		timer := time.NewTimer(max(pause, throttled(err)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
-	}
+	const (
+		tries = 120
+		pause = 500 * time.Millisecond
+	)
+	again := client.Repeat{Tries: tries, Pause: pause, Asked: throttled, MostAsked: time.Minute}
+	return again.Do(ctx, func(ctx context.Context, _ bool) error { return try(ctx) })
 }

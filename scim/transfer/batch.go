@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -57,22 +58,21 @@ func (b *batch) send(ctx context.Context) error {
 	list := b.list
 	b.list, b.size = nil, 0
 	unsure := b.journal.resumed // whether it may be done already
-	for try := 1; len(list) > 0; try++ {
-		results, err := b.request(ctx, list)
-		failed := err
-		if err == nil {
-			if list, failed, err = b.take(ctx, list, results, unsure, try >= tries); err != nil {
-				return err
+	var broken error            // what no repetition mends
+	err := again().Do(ctx, func(ctx context.Context, last bool) error {
+		for len(list) > 0 {
+			results, failed := b.request(ctx, list)
+			if failed == nil {
+				list, failed, broken = b.take(ctx, list, results, unsure, last)
+			}
+			unsure = true
+			if failed != nil || broken != nil {
+				return failed
 			}
 		}
-		if failed != nil {
-			if err := waitFor(ctx, try, failed); err != nil {
-				return err
-			}
-		}
-		unsure = true
-	}
-	return nil
+		return nil
+	})
+	return cmp.Or(broken, err)
 }
 
 // bulkResult is what the bridge says of an operation.
@@ -118,7 +118,7 @@ func (b *batch) take(ctx context.Context, list []operation, results []bulkResult
 		switch {
 		case result.status < http.StatusBadRequest:
 			err = b.finished(op, result.id)
-		case passes(result.status) && !last:
+		case client.Passes(result.status) && !last:
 			again, failed = append(again, op), &client.Error{Status: result.status, Detail: result.detail}
 		case result.status == http.StatusConflict && op.method == http.MethodPost && (unsure || b.Update):
 			var next *operation

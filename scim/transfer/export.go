@@ -54,14 +54,10 @@ func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
 }
 
 // page reads a page, again as long as the answer may be another one the next time.
-func (e Exporter) page(ctx context.Context, path string) (map[string]any, error) {
-	for try := 1; ; try++ {
-		answer, err := e.Client.Do(ctx, http.MethodGet, path, nil)
-		if err == nil {
-			return answer, nil
-		}
-		if err := waitFor(ctx, try, err); err != nil {
-			return nil, err
-		}
-	}
+func (e Exporter) page(ctx context.Context, path string) (answer map[string]any, err error) {
+	err = again().Do(ctx, func(ctx context.Context, _ bool) (err error) {
+		answer, err = e.Client.Do(ctx, http.MethodGet, path, nil)
+		return err
+	})
+	return answer, err
 }

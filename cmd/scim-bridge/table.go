@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+)
+
+// column is a column of a table: its name, and what it says of a value.
+type column[T any] struct {
+	name string
+	cell func(T) string
+}
+
+// printer prints values one after the other.
+type printer[T any] interface {
+	print(T) error
+	end() error
+}
+
+// newTable prints values as a table: with aligned columns below their names, as CSV, or as a JSON array of the values
+// with all their fields.
+func newTable[T any](out io.Writer, o output, columns []column[T]) printer[T] {
+	switch o {
+	case asJSON:
+		return &jsonArray[T]{out: out}
+	case asCSV:
+		return newCSV(out, columns)
+	case asText:
+	}
+	const gap = 2
+	t := textTable[T]{tabwriter.NewWriter(out, 0, 0, gap, ' ', 0), columns}
+	_ = t.line(names(columns), strings.ToUpper) // end says so
+	return t
+}
+
+// newReport prints values that come one by one, while a command works: for people as a sentence each, where there is
+// one, for programs as CSV or a JSON object a line.
+func newReport[T any](out io.Writer, o output, sentence func(T) string, columns []column[T]) printer[T] {
+	switch o {
+	case asJSON:
+		return jsonLines[T]{json.NewEncoder(out)}
+	case asCSV:
+		return newCSV(out, columns)
+	case asText:
+	}
+	return sentences[T]{out, sentence}
+}
+
+// printTable prints all values as newTable does.
+func printTable[T any](out io.Writer, o output, columns []column[T], values []T) error {
+	p := newTable(out, o, columns)
+	for _, value := range values {
+		if err := p.print(value); err != nil {
+			return err
+		}
+	}
+	return p.end()
+}
+
+// printRecord prints all about one thing: a line for each of its properties or, as JSON, the thing itself.
+func printRecord(out io.Writer, o output, thing any, lines []app.Line) error {
+	columns := []column[app.Line]{
+		{"name", func(l app.Line) string { return l.Name }},
+		{"text", func(l app.Line) string { return l.Text }},
+	}
+	switch o {
+	case asJSON:
+		return json.NewEncoder(out).Encode(thing)
+	case asCSV:
+		return printTable(out, o, columns, lines)
+	case asText:
+	}
+	const gap = 2
+	t := textTable[app.Line]{tabwriter.NewWriter(out, 0, 0, gap, ' ', 0), columns}
+	for _, line := range lines {
+		for text := range strings.SplitSeq(line.Text, "\n") {
+			if err := t.print(app.Line{Name: line.Name, Text: text}); err != nil {
+				return err
+			}
+			line.Name = ""
+		}
+	}
+	return t.end()
+}
+
+func names[T any](columns []column[T]) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.name
+	}
+	return out
+}
+
+func cells[T any](columns []column[T], value T) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.cell(value)
+	}
+	return out
+}
+
+// textTable aligns columns. It holds all rows until the end, as the widest cell comes last.
+type textTable[T any] struct {
+	w       *tabwriter.Writer
+	columns []column[T]
+}
+
+func (t textTable[T]) print(value T) error { return t.line(cells(t.columns, value), printable) }
+
+func (t textTable[T]) line(texts []string, as func(string) string) error {
+	for i, text := range texts {
+		texts[i] = as(text)
+	}
+	_, err := fmt.Fprintln(t.w, strings.Join(texts, "\t"))
+	return err
+}
+
+func (t textTable[T]) end() error { return t.w.Flush() }
+
+// printable keeps what could command a terminal, or begin another row, out of a cell.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// csvTable prints rows as RFC 4180 has them.
+type csvTable[T any] struct {
+	w       *csv.Writer
+	columns []column[T]
+}
+
+func newCSV[T any](out io.Writer, columns []column[T]) csvTable[T] {
+	w := csv.NewWriter(out)
+	_ = w.Write(names(columns)) // Error says so at the end
+	return csvTable[T]{w, columns}
+}
+
+// print writes a row at once, for a reader that waits.
+func (t csvTable[T]) print(value T) error {
+	row := cells(t.columns, value)
+	for i, text := range row {
+		row[i] = noFormula(text)
+	}
+	_ = t.w.Write(row) // Error says so
+	t.w.Flush()
+	return t.w.Error()
+}
+
+func (t csvTable[T]) end() error {
+	t.w.Flush()
+	return t.w.Error()
+}
+
+// noFormula keeps a spreadsheet from running a cell: what a person put into a directory would be run by the operator
+// who opens the file. A phone number, as +49 30 1234, stays as it is: without a letter nothing can be run.
+func noFormula(text string) string {
+	const begin, number = "=+-@\t\r\n＝＋－＠", "+-0123456789 ().,/"
+	if !strings.ContainsRune(begin, firstRune(text)) {
+		return text
+	}
+	if (text[0] == '+' || text[0] == '-') && strings.Trim(text, number) == "" {
+		return text
+	}
+	return "'" + text
+}
+
+// firstRune is the first character of a text, and of none an invalid one.
+func firstRune(text string) rune {
+	for _, r := range text {
+		return r
+	}
+	return -1
+}
+
+// jsonArray prints an array with a value a line.
+type jsonArray[T any] struct {
+	out   io.Writer
+	begun bool
+}
+
+func (a *jsonArray[T]) print(value T) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	before := "["
+	if a.begun {
+		before = ",\n"
+	}
+	a.begun = true
+	_, err = fmt.Fprint(a.out, before, string(data))
+	return err
+}
+
+func (a *jsonArray[T]) end() error {
+	text := "]"
+	if !a.begun {
+		text = "[]"
+	}
+	_, err := fmt.Fprintln(a.out, text)
+	return err
+}
+
+type jsonLines[T any] struct{ w *json.Encoder }
+
+func (l jsonLines[T]) print(value T) error { return l.w.Encode(value) }
+
+func (jsonLines[T]) end() error { return nil }
+
+// sentences prints a sentence a value, and nothing where there is none.
+type sentences[T any] struct {
+	out      io.Writer
+	sentence func(T) string
+}
+
+func (s sentences[T]) print(value T) error {
+	text := s.sentence(value)
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(s.out, text)
+	return err
+}
+
+func (sentences[T]) end() error { return nil }
