@@ -246,8 +246,8 @@ func kindOf(field reflect.StructField) string {
 		return "`\"*\"` or section"
 	case t == reflect.TypeFor[NamedTenants]():
 		return "`" + tenantsAll + "`, `" + tenantsNone + "`, section"
-	case wordsOf(t) != nil:
-		return "`" + strings.Join(wordsOf(t), "`, `") + "`"
+	case valuesOf(t) != nil:
+		return "`" + strings.Join(valuesOf(t), "`, `") + "`"
 	case isSection(t):
 		return "section"
 	case t.Kind() == reflect.Map:
