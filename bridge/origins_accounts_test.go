@@ -315,7 +315,7 @@ func (w *walk) reads(t *testing.T, a foundAccount) string {
 func (w *walk) finds(t *testing.T, attribute, value string, a foundAccount) string {
 	t.Helper()
 	if value == "" {
-		return "it has none"
+		return "it has no `externalId`"
 	}
 	found, err := w.b.Find(t.Context(), "/Users", attribute+` eq "`+value+`"`, "")
 	switch {

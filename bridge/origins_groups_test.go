@@ -25,7 +25,7 @@ type foundGroup struct {
 // The ways in which groups come to be that accounts do not.
 const (
 	inConsole  = "an administrator made in the console"
-	aboveOther = "stands above another one"
+	aboveOther = "is above another group"
 	ofLDAP     = "a directory (LDAP) has"
 	withAdmin  = "this endpoint made, and that has an administrator of the realm as a member"
 	foundAdmin = "an administrator made in the console, and that has an administrator of the realm as a member"
@@ -140,7 +140,7 @@ const (
 func (w *walk) doesGroup(t *testing.T, verb string, g foundGroup) (cell string, changed bool) {
 	t.Helper()
 	if g.name == "" {
-		return "Keycloak has none", false
+		return "Keycloak has no such group", false
 	}
 	switch verb {
 	case reads:

@@ -12,13 +12,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/charts/cluster"
 )
 
-// clusterFlag says which cluster tests have: none; "api", one that places pods and runs none; "node",
-// one that runs them. make test-chart and make test-node set it.
+// clusterFlag says which cluster tests have: no cluster (the default); "api", a cluster that schedules pods and
+// runs no pod; "node", a cluster that runs them. make test-chart and make test-node set it.
 var clusterFlag = flag.String("cluster", "", "the cluster to test with: api or node")
 
 const namespace = `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"scim","labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`
 
-// definitions are the files that define objects which not every cluster knows.
+// definitions are the kubectl arguments with the files of the custom resources that the chart uses.
 func definitions(t *testing.T) (args []string) {
 	t.Helper()
 	for module, files := range map[string][]string{
@@ -39,8 +39,8 @@ func definitions(t *testing.T) (args []string) {
 	return args
 }
 
-// TestChartOnAnAPIServer: every set of values is what a real API server takes, to the letter, in a
-// namespace whose pods are restricted; it is installed, upgraded, rolled back and removed, and the
+// TestChartOnAnAPIServer: a real API server takes the chart with every set of values, under strict validation, in a
+// namespace that enforces restricted pods. The test installs, upgrades, rolls back and removes the chart, and the
 // controllers make the pods.
 func TestChartOnAnAPIServer(t *testing.T) {
 	if *clusterFlag != "api" {
@@ -73,8 +73,8 @@ func TestChartOnAnAPIServer(t *testing.T) {
 	refusesUnrestricted(t, c)
 }
 
-// takesTheSidecar has the server judge the container that the guide to the sidecar shows, in a pod as
-// Keycloak's, beside it and as a native sidecar.
+// takesTheSidecar checks that the server takes the container of the guide to the sidecar, in a pod like Keycloak's:
+// as a container beside Keycloak's and as a native sidecar.
 func takesTheSidecar(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	_, rest, _ := strings.Cut(readFile(t, "../docs/guides/sidecar.md"), "```yaml\ncontainers:\n")
@@ -130,7 +130,7 @@ func refusesUnrestricted(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// path is the environment of the guide's commands: with helm, kubectl and scim-bridge.
+// path is the environment of the guide's commands. Its PATH has helm, kubectl and scim-bridge.
 func path(t *testing.T, c *cluster.Cluster, more ...string) []string {
 	t.Helper()
 	bin := t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// minimal are the fewest values that are enough, and more.
+// minimal are the fewest values that the chart needs, followed by more.
 func minimal(t *testing.T, more string) string {
 	t.Helper()
 	return readFile(t, filepath.Join(chart, "ci", "minimal-values.yaml")) + more
@@ -44,8 +44,7 @@ func TestTheLeastIsADeploymentAndNothingThatWasNotAskedFor(t *testing.T) {
 	}
 }
 
-// TestEveryPodIsRestricted: what the standard "restricted" of Kubernetes asks of a pod, and a root
-// file system that nobody can write to.
+// TestEveryPodIsRestricted, as the standard "restricted" of Kubernetes asks, and has a read-only root file system.
 func TestEveryPodIsRestricted(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string]string{"minimal": minimal(t, ""), "everything": everything(t)} {
@@ -92,8 +91,7 @@ func everything(t *testing.T) string {
 	return readFile(t, filepath.Join(chart, "ci", "everything-values.yaml"))
 }
 
-// TestTheBridgeTakesTheConfigurationThatTheChartRenders: the files of a pod, in one directory, have
-// no problem that scim-bridge check knows.
+// TestTheBridgeTakesTheConfigurationThatTheChartRenders: scim-bridge check finds no problem in the files of a pod.
 func TestTheBridgeTakesTheConfigurationThatTheChartRenders(t *testing.T) {
 	t.Parallel()
 	token := config.TokenList{Tokens: []config.Token{{Name: "idp", SHA256: config.Digest{1}}}}.Render()
@@ -138,7 +136,7 @@ func writeFile(t *testing.T, file, text string) {
 	}
 }
 
-// TestThePublicURL is what the values say, else follows from the way in.
+// TestThePublicURL is config.server.publicURL, or else follows from the Ingress, the HTTPRoute or the Service.
 func TestThePublicURL(t *testing.T) {
 	t.Parallel()
 	for more, want := range map[string]string{
@@ -158,8 +156,8 @@ func TestThePublicURL(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatNeedsAStartRestartsTheBridge: the pod changes with what the bridge reads at its start,
-// and not with tenants, which it reads while it runs.
+// TestOnlyWhatNeedsAStartRestartsTheBridge: the pod changes with the settings that the bridge reads at its start, and
+// not with tenants, which the bridge reads while it runs.
 func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	t.Parallel()
 	pod := func(values string) any { return render(t, values)["Deployment"].at("spec", "template") }
@@ -175,7 +173,7 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	}
 }
 
-// TestTheMemoryLimitIsThatOfThePod, unless the values give another one or none.
+// TestTheMemoryLimitIsThatOfThePod, unless the values set another limit or no limit.
 func TestTheMemoryLimitIsThatOfThePod(t *testing.T) {
 	t.Parallel()
 	ofThePod := map[string]any{"name": "GOMEMLIMIT", "valueFrom": map[string]any{"resourceFieldRef": map[string]any{"resource": "limits.memory"}}}
@@ -228,7 +226,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
-// TestNotesSayTheURLAndWarn of what is unsafe.
+// TestNotesSayTheURLAndWarn about unsafe values.
 func TestNotesSayTheURLAndWarn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -263,8 +261,7 @@ func TestNotesSayTheURLAndWarn(t *testing.T) {
 	}
 }
 
-// TestEverything: each optional object is there, selects the bridge's pod and nothing else, and has
-// the labels that were asked for.
+// TestEverything: each optional object exists, selects only the bridge's pod, and has the labels of the values.
 func TestEverything(t *testing.T) {
 	t.Parallel()
 	objects := render(t, strings.Replace(everything(t), "fullnameOverride: bridge\n", "", 1))

@@ -1,3 +1,3 @@
-// Package charts tests the Helm chart: its values, what it renders, and, with -cluster, what
-// becomes of it in a real Kubernetes (see the package cluster below it).
+// Package charts tests the Helm chart: its values, the objects that it renders, and, with -cluster, the chart in a real
+// Kubernetes (see the package cluster below it).
 package charts

@@ -18,7 +18,7 @@ import (
 
 var helm string // the program, built from tools/chart
 
-// TestMain builds Helm, which the compiler's cache makes quick.
+// TestMain builds Helm once for all tests. With the compiler's cache that is fast.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "helm")
@@ -52,7 +52,7 @@ func runHelm(ctx context.Context, env []string, input string, args ...string) (s
 // object is a rendered object of Kubernetes.
 type object map[string]any
 
-// at is the value at a path, nil for none; a number is an index.
+// at is the value at a path of keys and indexes; nil without a value.
 func (o object) at(path ...any) any {
 	var value any = map[string]any(o)
 	for _, step := range path {
@@ -102,8 +102,8 @@ func render(t *testing.T, values string) map[string]object {
 	return objects
 }
 
-// checkEmpty refuses null and empty keys, which tools that compare what is with what should be show
-// as differences for ever.
+// checkEmpty refuses null and empty keys: GitOps tools, which compare the cluster with the chart, would always show
+// them as differences.
 func checkEmpty(t *testing.T, path string, value any) {
 	t.Helper()
 	switch v := value.(type) {

@@ -28,8 +28,8 @@ type alerts struct {
 	} `yaml:"groups"`
 }
 
-// TestAlertsAreMadeOfMetricsThatExist, with labels that they have, and each is explained in the
-// guide that it links to.
+// TestAlertsAreMadeOfMetricsThatExist, and of labels that these metrics have. The guide that an alert links to explains
+// the alert.
 func TestAlertsAreMadeOfMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	var a alerts
@@ -80,7 +80,7 @@ func TestTheDashboardIsMadeOfMetricsThatExist(t *testing.T) {
 	}
 }
 
-// checkExpression parses an expression of PromQL and looks its metrics and their labels up.
+// checkExpression parses an expression of PromQL and checks that its metrics and their labels exist.
 func checkExpression(t *testing.T, where, expression string) {
 	t.Helper()
 	parsed, err := metricsql.Parse(expression)

@@ -23,7 +23,7 @@ import (
 
 const imageName = "ghcr.io/keycloak-scim-bridge/scim-bridge:"
 
-// onNode is a bridge that was installed as the guide says.
+// onNode is a bridge that was installed with the commands of the guide.
 type onNode struct {
 	*cluster.Cluster
 
@@ -31,13 +31,13 @@ type onNode struct {
 	dir   string // where the commands run
 	realm string
 	admin *keycloak.Client
-	url   string // of the service root, by the address of the Service
+	url   string // of the service root, with the address of the Service
 	token string
 }
 
-// TestTheHelmGuideOnANode runs every command of the guide to Helm, from nothing to the first user in
-// a real Keycloak, on a real node with the image of the Dockerfile, in a restricted namespace; then
-// upgrades and rolls back while Okta provisions, and rotates the token.
+// TestTheHelmGuideOnANode runs every command of the guide to Helm: on a real node with the image of the Dockerfile, in
+// a restricted namespace, from nothing to the first user in a real Keycloak. Then it upgrades and rolls back while Okta
+// provisions, and rotates the token.
 func TestTheHelmGuideOnANode(t *testing.T) {
 	if *clusterFlag != "node" {
 		t.Skip("make test-node runs it")
@@ -106,7 +106,7 @@ func pipe(from net.Conn, target string) {
 	_ = from.Close()
 }
 
-// shell runs commands as they stand, and returns what they print.
+// shell runs commands unchanged, and returns their output.
 func (n *onNode) shell(t *testing.T, commands string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -122,7 +122,7 @@ func (n *onNode) shell(t *testing.T, commands string) string {
 	return out.String()
 }
 
-// state is what there is to see of a failure.
+// state is the pods, the events and the end of the log, for the message of a failure.
 func (n *onNode) state() string {
 	events, _ := n.TryKubectl("", "-n", "scim", "get", "pods,events", "-o", "wide")
 	log, _ := n.TryKubectl("", "-n", "scim", "logs", "deploy/keycloak-scim-bridge", "--tail=20")
@@ -152,7 +152,7 @@ func (n *onNode) guide(t *testing.T) {
 	t.Logf("from nothing to the first user in %s", time.Since(began).Round(time.Second))
 }
 
-// process looks at the bridge's process from outside.
+// process checks the user, the capabilities and the root of the bridge's process, as the node sees them.
 func (n *onNode) process(t *testing.T) {
 	found := 0
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")

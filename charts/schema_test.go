@@ -22,8 +22,7 @@ const updateCommand = "go test ./charts -update"
 
 const chart = "keycloak-scim-bridge"
 
-// TestTheSchemaIsGenerated: values.schema.json is what values.yaml and the types of the
-// configuration say.
+// TestTheSchemaIsGenerated from values.yaml and the types of the configuration.
 func TestTheSchemaIsGenerated(t *testing.T) {
 	t.Parallel()
 	want, err := json.MarshalIndent(valuesSchema(t), "", "  ")
@@ -66,7 +65,7 @@ func valuesSchema(t *testing.T) map[string]any {
 	return schema
 }
 
-// configSchema is that of the configuration, but for what the chart sets.
+// configSchema is the schema of the configuration without the keys that the chart sets.
 func configSchema(t *testing.T) map[string]any {
 	t.Helper()
 	schema := config.JSONSchema()
@@ -81,13 +80,13 @@ func configSchema(t *testing.T) map[string]any {
 	return schema
 }
 
-// note is what comments say of a value.
+// note is the content of the comments above a value.
 type note struct {
 	description string
-	extra       map[string]any // of "# @schema"
+	extra       map[string]any // the JSON of "# @schema"
 }
 
-// notes are the comments of values.yaml, by the path of the key that they stand above.
+// notes are the comments of values.yaml, by the path of the key below them.
 func notes(t *testing.T, text string) map[string]note {
 	t.Helper()
 	out := map[string]note{}
@@ -150,10 +149,10 @@ func schemaOf(value any, path string, all map[string]note) map[string]any {
 	return out
 }
 
-// TestTheReadmeIsGenerated: the table of values is what values.yaml says.
+// TestTheReadmeIsGenerated from README.md.gotmpl and values.yaml, with the values in the order of the file.
 func TestTheReadmeIsGenerated(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../tools/chart/go.mod", "helm-docs", "--dry-run", "--chart-search-root", chart)
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../tools/chart/go.mod", "helm-docs", "--dry-run", "--sort-values-order", "file", "--chart-search-root", chart)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)

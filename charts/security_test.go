@@ -8,10 +8,11 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// openShift is what the constraint restricted-v2 of OpenShift puts into a pod, as values.
+// openShift are values with the fields that OpenShift's constraint restricted-v2 puts into a pod.
 const openShift = "\npodSecurityContext: { runAsUser: 1000680000, runAsGroup: null, fsGroup: 1000680000, supplementalGroups: [1000680001], seLinuxOptions: { level: \"s0:c26,c15\" } }"
 
-// TestPodsWithAnySecurityContext compares both pods with files, for podSecurityContext as it is by default, null, and given.
+// TestPodsWithAnySecurityContext compares both pods with files, for the default podSecurityContext, for null, and for
+// a given one.
 func TestPodsWithAnySecurityContext(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]string{"default": "", "null": "\npodSecurityContext: null", "given": openShift} {

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
-// TestTheSidecarIsTheChartsContainer: the guide to the sidecar shows the container and the volumes
-// that the chart renders, but for what Keycloak's pod decides.
+// TestTheSidecarIsTheChartsContainer: the guide to the sidecar shows the container and the volumes that the chart
+// renders.
 func TestTheSidecarIsTheChartsContainer(t *testing.T) {
 	t.Parallel()
 	deployment := render(t, minimal(t, "\nfullnameOverride: scim-bridge"))["Deployment scim-bridge"]

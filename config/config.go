@@ -286,7 +286,7 @@ type Organizations struct {
 	Policies
 
 	// Overrides is `overrides`: what holds for [some of
-	// them](../guides/organizations.md#what-holds-for-one-of-them) instead. A key that an entry does not give is
+	// them](../guides/organizations.md#settings-for-one-organization) instead. A key that an entry does not give is
 	// as above; a list is taken as a whole, so that `tolerances: { off: [] }` switches nothing off. Each keeps its
 	// URL and the tokens that it has.
 	// Refused: two with one organization; one that stands in `tenants`.

@@ -95,7 +95,7 @@ func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 	const operator = "For the operator"
 	want := []string{
 		"You need", "Steps", "Check", "When something fails", "Stop",
-		operator, "Before you give the URL away", "Attributes", "Look from the other side", "Quirks", "Troubleshoot", "Take it back", "Tested with",
+		operator, "Before you send the URL", "Attributes", "Check in Keycloak", "Quirks", "Troubleshoot", "Revoke the token", "Tested with",
 	}
 	extra := map[string]bool{"With OAuth": true, "The template": true} // below the steps
 	seen := 0

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// build builds Kubernetes into the user's cache, where the compiler's own cache makes the next time
-// quick, and returns the directory.
+// build builds Kubernetes into the user's cache, and returns the directory. With the compiler's cache the next build
+// is fast.
 func build(tb testing.TB) string {
 	tb.Helper()
 	cache, err := os.UserCacheDir()
@@ -33,7 +33,7 @@ func build(tb testing.TB) string {
 	return dir
 }
 
-// version is that of Kubernetes, which it does not know when it is built as a module.
+// version is the version of Kubernetes. A build as a module does not set it.
 func version(tb testing.TB) string {
 	tb.Helper()
 	out, err := exec.CommandContext(tb.Context(), "go", "list", "-C", module("tools/cluster"), "-m", "-f", "{{.Version}}", "k8s.io/kubernetes").Output()

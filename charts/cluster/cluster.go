@@ -37,7 +37,7 @@ type Cluster struct {
 	pki *pki
 }
 
-// Start starts the control plane, which refuses, orders and places, and runs nothing.
+// Start starts the control plane. It admits and schedules pods, but runs no pod.
 func Start(tb testing.TB) *Cluster {
 	tb.Helper()
 	if os.Geteuid() != 0 {
@@ -99,7 +99,7 @@ func (c *Cluster) Kubectl(input string, args ...string) string {
 	return out
 }
 
-// TryKubectl is Kubectl for what may fail.
+// TryKubectl is Kubectl for a command that may fail: it returns the error.
 func (c *Cluster) TryKubectl(input string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
@@ -125,7 +125,7 @@ func (c *Cluster) waitForAPI() {
 	})
 }
 
-// Eventually waits until something is so.
+// Eventually waits until a condition is true, and fails the test after a minute.
 func (c *Cluster) Eventually(what string, is func() bool) {
 	c.tb.Helper()
 	tick := time.NewTicker(200 * time.Millisecond)

@@ -1,9 +1,9 @@
-// Package cluster starts a real Kubernetes for tests of the chart, without a container engine:
-// an API server with etcd, its controllers and its scheduler, built from the published modules
-// (tools/cluster), and where it is asked for a node with containerd, runc and kubelet.
+// Package cluster starts a real Kubernetes for tests of the chart, without a container engine. It has an API server with
+// etcd, the controllers and the scheduler, built from the published modules (tools/cluster). On request it has a node
+// too, with containerd, runc and kubelet.
 //
-// Everything runs as root in a network namespace of its own with no way out. The test reaches it
-// over a pair of virtual interfaces, and it the test; addresses are those for documentation (RFC
-// 5737). What Debian calls etcd-server, iproute2, containerd, runc, containernetworking-plugins,
-// iptables, conntrack and dnsmasq-base has to be installed.
+// Everything runs as root in its own network namespace, without a route to other networks. The test and the cluster
+// reach each other over a pair of virtual interfaces, with the addresses for documentation (RFC 5737). These Debian
+// packages have to be installed: etcd-server, iproute2, containerd, runc, containernetworking-plugins, iptables,
+// conntrack and dnsmasq-base.
 package cluster

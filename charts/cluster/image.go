@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// ScratchImage writes an image of one static program, without an entry for anything else, as an
-// archive in Docker's format, and returns the file.
+// ScratchImage writes an image that holds only one static program, as an archive in Docker's format, and returns the
+// file.
 func ScratchImage(tb testing.TB, file, name, program string) string {
 	tb.Helper()
 	data, err := os.ReadFile(program)
@@ -62,9 +62,9 @@ func archive(tb testing.TB, files map[string][]byte, mode int64) []byte {
 	return out.Bytes()
 }
 
-// BuildImage builds the Dockerfile of the repository with buildah, and returns the image as an
-// archive that is called name. What the file takes from a registry, the image with the compiler,
-// is made of the compiler of this machine, as there may be no registry.
+// BuildImage builds the Dockerfile of the repository with buildah, and returns an archive of the image with that name.
+// The Dockerfile takes the image with the compiler from a registry. As there may be no registry, BuildImage makes that
+// image from the compiler of this machine.
 func BuildImage(tb testing.TB, name, version string) string {
 	tb.Helper()
 	dir := shortDir(tb)
@@ -78,13 +78,13 @@ func BuildImage(tb testing.TB, name, version string) string {
 	return file
 }
 
-// Where the image with the compiler has this machine's caches.
+// The paths of this machine's caches in the image with the compiler.
 const (
 	modulesInImage = "/cache/modules"
 	buildsInImage  = "/cache/builds"
 )
 
-// builder runs buildah with a storage of its own.
+// builder runs buildah with its own storage.
 type builder struct {
 	tb  testing.TB
 	dir string

@@ -34,7 +34,7 @@ func (c *Cluster) AddNode(images ...string) {
 	c.tb.Cleanup(c.removePods)
 }
 
-// removePods ends all pods while kubelet can take away what belongs to them.
+// removePods ends all pods while kubelet still runs and can clean up after them.
 func (c *Cluster) removePods() {
 	_, err := c.TryKubectl("", "delete", "deployments,statefulsets,daemonsets,jobs,pods", "--all", "--all-namespaces", "--grace-period=5", "--timeout=60s")
 	if err != nil {
@@ -46,8 +46,7 @@ func (c *Cluster) removePods() {
 	})
 }
 
-// Names lets pods find the Services by their names as they are now, which no controller of names
-// does here.
+// Names lets pods find the Services that exist now by their names. No controller does that here.
 func (c *Cluster) Names() {
 	c.tb.Helper()
 	list := c.Kubectl("", "get", "services", "--all-namespaces", "-o", `jsonpath={range .items[*]}{.spec.clusterIP} {.metadata.name}.{.metadata.namespace}.svc{"\n"}{end}`)
@@ -59,7 +58,7 @@ func (c *Cluster) Names() {
 	c.write("hosts/services", hosts.String())
 }
 
-// ctr runs the client of containerd, at the end of a test too.
+// ctr runs the client of containerd. It also works at the end of a test.
 func (c *Cluster) ctr(args ...string) (string, error) {
 	out, err := exec.Command("ctr", append([]string{"--address", c.path("containerd.sock"), "--namespace", "k8s.io"}, args...)...).CombinedOutput()
 	return string(out), err

@@ -31,7 +31,7 @@ func newPKI(tb testing.TB, dir string) *pki {
 	p.issue("ca", &x509.Certificate{
 		Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	})
-	// The server's certificate is the client's too that kubelet knows, hence the group.
+	// The server uses its certificate also as a client of kubelet, hence the group.
 	p.issue("apiserver", &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "apiserver", Organization: []string{"system:masters"}},
 		DNSNames:    []string{"kubernetes.default.svc"},
@@ -44,7 +44,7 @@ func newPKI(tb testing.TB, dir string) *pki {
 	return p
 }
 
-// issue writes a key and a certificate, of the authority's unless it is its own.
+// issue writes a key and a certificate. The authority signs it; the authority's own certificate signs itself.
 func (p *pki) issue(name string, template *x509.Certificate) {
 	p.tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -79,7 +79,7 @@ func (p *pki) issue(name string, template *x509.Certificate) {
 	p.write(name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})))
 }
 
-// user writes a kubeconfig.
+// user writes a certificate and a kubeconfig with it.
 func (p *pki) user(name string, subject pkix.Name) {
 	p.tb.Helper()
 	p.issue(name, &x509.Certificate{Subject: subject})

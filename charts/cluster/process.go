@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// daemon starts a process in the cluster's network, whose output goes to a log, and stops it with
-// the test: in the opposite order of their starts.
+// daemon starts a process in the cluster's network. The process writes its output to a log. The end of the test stops
+// the processes in the opposite order.
 func (c *Cluster) daemon(name, program string, args ...string) {
 	c.tb.Helper()
 	log, err := os.Create(c.path(name + ".log"))
@@ -38,7 +38,7 @@ func (c *Cluster) daemon(name, program string, args ...string) {
 	})
 }
 
-// run runs a command of the machine.
+// run runs a command in the network of the machine.
 func (c *Cluster) run(program string, args ...string) {
 	c.tb.Helper()
 	if out, err := exec.CommandContext(c.tb.Context(), program, args...).CombinedOutput(); err != nil {

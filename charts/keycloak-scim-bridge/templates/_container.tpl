@@ -1,4 +1,4 @@
-{{/* The container: of the Deployment, and as the guide to the sidecar shows it. */}}
+{{/* The container of the Deployment. The guide to the sidecar shows it too. */}}
 {{- define "bridge.container" -}}
 name: scim-bridge
 image: {{ include "bridge.image" . }}
@@ -55,7 +55,7 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{/* Environment variables: the memory that Go keeps to, and that the bridge divides among the bodies of requests, is that of the pod. */}}
+{{/* Environment variables. GOMEMLIMIT is the memory limit of the pod: Go stays below it, and the bridge divides it among the bodies of requests. */}}
 {{- define "bridge.env" -}}
 {{- $names := list }}
 {{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end }}

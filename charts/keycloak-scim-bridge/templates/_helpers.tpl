@@ -24,7 +24,7 @@ app.kubernetes.io/name: {{ include "bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* What selects the pod of helm test, and none of the bridge. */}}
+{{/* The labels that select the pod of helm test, and no pod of the bridge. */}}
 {{- define "bridge.testSelector" -}}
 app.kubernetes.io/name: {{ include "bridge.name" . | trunc 58 }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -94,10 +94,10 @@ http://{{ include "bridge.fullname" . }}.{{ include "bridge.namespace" . }}.svc:
 {{- end }}
 {{- end }}
 
-{{/* What must not be asked for together, or not at all. */}}
+{{/* Refuses values that are missing, or that exclude each other. */}}
 {{- define "bridge.check" -}}
 {{- if gt (int .Values.replicaCount) 1 }}
-{{- fail "replicaCount: several replicas would mix writes to one user; there is one, and identity providers repeat what comes while it starts" }}
+{{- fail "replicaCount: several replicas would mix writes to one user; set 1. Identity providers repeat requests that they send while the pod restarts" }}
 {{- end }}
 {{- if not .Values.config.keycloak }}
 {{- fail "config.keycloak.url: give the root of Keycloak, as config.keycloak.url=https://keycloak.example" }}
