@@ -87,9 +87,10 @@ test-node: ## Run the Helm guide on a real node, with the image, before a releas
 	$(RUN) -- $(GO) test -timeout 60m ./charts -run TestTheHelmGuideOnANode -v -args -cluster=node
 
 .PHONY: lint
-lint: ## Check formatting, the linters' rules, and that links, commands, flags, settings, metrics and errors of the docs are there
+lint: ## Check formatting, the linters' rules, the language, and that links, commands, flags, settings, metrics and errors of the docs are there
 	$(LINT) run ./...
 	$(GO) test ./docs ./config ./charts -run 'Link|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
+	$(GO) test ./docs/prose
 	$(GO) test ./bridge ./bridge/console ./bridge/plan ./bridge/server ./cmd/scim-bridge ./scim/scimtest -short -run 'Documented|Generated|OfTheDocs'
 
 .PHONY: build

@@ -27,7 +27,7 @@ func rooms() map[string][]string {
 	return map[string][]string{
 		// Leaves: they know nothing of ours.
 		"config": {}, "keycloak": {}, "bridge/observe": {}, "scim": {},
-		"docs": {}, "docs/prose": {}, "charts": {}, "charts/cluster": {},
+		"docs": {}, "docs/prose": {"docs"}, "charts": {}, "charts/cluster": {},
 
 		// The protocol knows no bridge, no Keycloak and no configuration.
 		"scim/filter":            {"scim"},

@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -10,6 +11,9 @@ import (
 // returns an error if the file differs. The error names the command that writes the file, for example
 // "go test ./charts -update".
 func Generated(file, want string, update bool, command string) error {
+	if filepath.Ext(file) == ".md" {
+		want = Wrap(want)
+	}
 	if update {
 		return os.WriteFile(file, []byte(want), 0o644) //nolint:gosec // everybody may read the documentation
 	}

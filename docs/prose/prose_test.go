@@ -3,13 +3,19 @@ package prose
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
-var below = flag.String("below", "", "only the files below this path")
+var (
+	below  = flag.String("below", "", "only the files below this path")
+	update = flag.Bool("update", false, "wrap the lines of the pages")
+)
 
 // TestTheLanguageIsPlain: every comment, message and page of the repository.
 func TestTheLanguageIsPlain(t *testing.T) {
@@ -18,10 +24,31 @@ func TestTheLanguageIsPlain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range found {
+	long, err := Columns(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range long {
+		if *update {
+			wrapPage(t, p.File)
+		}
+	}
+	for _, p := range append(found, long...) {
 		if strings.HasPrefix(p.File, *below) {
 			t.Error(p)
 		}
+	}
+}
+
+func wrapPage(t *testing.T, page string) {
+	t.Helper()
+	file := filepath.Join("../..", page)
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, []byte(docs.Wrap(string(data))), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -90,5 +117,15 @@ func TestSentences(t *testing.T) {
 	want := []string{`A "b."`, "C (d.)", "E?", "F, e.g.", "g!", "H: i; j."}
 	if !slices.Equal(got, want) {
 		t.Errorf("Sentences() = %q, want %q", got, want)
+	}
+}
+
+// TestALongLineIsFound in a page.
+func TestALongLineIsFound(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("word ", 30) + "\n"
+	got, err := Columns(fstest.MapFS{"a.md": {Data: []byte("# A\n\nshort\n\n" + long + long)}, "b.md": {Data: []byte("| " + long)}})
+	if err != nil || len(got) != 1 || got[0].File != "a.md" || got[0].Line != 5 {
+		t.Errorf("Columns() = %v, %v, want line 5 of a.md", got, err)
 	}
 }

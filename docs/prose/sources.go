@@ -5,8 +5,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,28 +25,32 @@ type Text struct {
 // and pages.
 func Texts(root fs.FS) ([]Text, error) {
 	var out []Text
-	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+	kinds := map[string]func(name, data string) ([]Text, error){".go": ofGo, ".md": ofPage, ".yaml": ofYAML}
+	err := walk(root, func(name, data string) error {
+		texts, err := kinds[path.Ext(name)](name, data)
+		out = append(out, texts...)
+		return err
+	}, slices.Collect(maps.Keys(kinds))...)
+	return out, err
+}
+
+// walk reads the files below a root that have one of some extensions, but not hidden directories and testdata.
+func walk(root fs.FS, read func(name, data string) error, extensions ...string) error {
+	return fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata"):
 			return fs.SkipDir
-		case entry.IsDir():
-			return nil
-		}
-		read := map[string]func(name, data string) ([]Text, error){".go": ofGo, ".md": ofPage, ".yaml": ofYAML}[path.Ext(name)]
-		if read == nil {
+		case entry.IsDir() || !slices.Contains(extensions, path.Ext(name)):
 			return nil
 		}
 		data, err := fs.ReadFile(root, name)
 		if err != nil {
 			return err
 		}
-		texts, err := read(name, string(data))
-		out = append(out, texts...)
-		return err
+		return read(name, string(data))
 	})
-	return out, err
 }
 
 var (
