@@ -104,7 +104,7 @@ func ofComment(name string, line int, group *ast.CommentGroup) []Text {
 		if !ok {
 			text = strings.TrimSuffix(strings.TrimPrefix(comment.Text, "/*"), "*/")
 		}
-		for _, l := range strings.Split(text, "\n") {
+		for l := range strings.SplitSeq(text, "\n") {
 			switch trimmed := strings.TrimPrefix(l, " "); {
 			case strings.HasPrefix(trimmed, " ") || strings.HasPrefix(trimmed, "\t") || directive.MatchString(l):
 				_, reason, _ := strings.Cut(l, " // ") // of a directive that says why
@@ -141,7 +141,7 @@ var yamlComment = regexp.MustCompile(`^\s*#+ ?(?:-- )?(.*)$`)
 // ofYAML are the comments of a YAML file that stand in lines of their own.
 func ofYAML(name, data string) ([]Text, error) {
 	var lines []string
-	for _, l := range strings.Split(data, "\n") {
+	for l := range strings.SplitSeq(data, "\n") {
 		text := ""
 		if match := yamlComment.FindStringSubmatch(l); match != nil && !yamlCode.MatchString(match[1]) {
 			text = match[1]
@@ -181,7 +181,7 @@ func ofPage(name, data string) ([]Text, error) {
 			lines = append(lines, "")
 		case strings.HasPrefix(trimmed, "|"):
 			lines = append(lines, "")
-			for _, cell := range strings.Split(strings.ReplaceAll(strings.Trim(trimmed, "| "), `\|`, "/"), "|") {
+			for cell := range strings.SplitSeq(strings.ReplaceAll(strings.Trim(trimmed, "| "), `\|`, "/"), "|") {
 				if text := plain(cell); text != "" {
 					cells = append(cells, Text{File: name, Line: i + 1, Text: text})
 				}
