@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// renewable is a transport whose certificates can change while calls are under way.
+// renewable is a transport whose certificates can change while calls run.
 type renewable struct {
 	now atomic.Pointer[http.Transport]
 }
@@ -23,11 +23,11 @@ func (r *renewable) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.now.Load().RoundTrip(req)
 }
 
-// renew has all calls from now on use another transport. Calls under way end on their connections, which are closed then.
+// renew makes all new calls use another transport. Running calls end on their old connections, which are then closed.
 func (r *renewable) renew(next *http.Transport) { r.now.Swap(next).CloseIdleConnections() }
 
-// keepSettings keeps the settings of the ways to Keycloak and to others, which take effect at a start, and takes the
-// certificates of a configuration that was read again, where it has them in the same files.
+// keepSettings keeps the settings of the connections to Keycloak and to other servers, which only take effect at a
+// start. It takes new certificates when their files have the same names.
 func (a *App) keepSettings(c *config.Config) {
 	keycloak, outbound := a.config.Keycloak, a.config.Outbound
 	if c.Keycloak.CAFile == keycloak.CAFile {
@@ -42,7 +42,8 @@ func (a *App) keepSettings(c *config.Config) {
 	c.Keycloak, c.Outbound = keycloak, outbound
 }
 
-// newTransports are the transports to Keycloak and to others, each nil when its certificates are those in force.
+// newTransports are the new transports to Keycloak and to other servers. Each is nil when its certificates did not
+// change.
 func (a *App) newTransports(c config.Config) (keycloak, outbound *http.Transport, err error) {
 	other := func(file config.File) bool { return a.config.Files[string(file)] != c.Files[string(file)] }
 	if k := c.Keycloak; other(k.CAFile) || other(k.ClientCertFile) || other(k.ClientKeyFile) {

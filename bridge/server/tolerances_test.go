@@ -17,17 +17,18 @@ const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 const searchRequest = `"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]`
 
-// stray is a request that strays from the RFC by one rule alone. USER is the id of a
-// user that exists, GROUP that of a group whose member it is.
+// stray is a request that violates the RFCs in one way only. USER is the id of an existing user, GROUP the id of a
+// group with this member.
 type stray struct {
 	method, path, body string
 	header             map[string]string
 	tolerant           int    // the status under each profile
 	strict             int    //
 	scimType           string // of the strict answer
-	shows              string // what the tolerant answer holds; "" for anything
-	strictShows        string // what the strict answer holds, when it is no refusal
-	// alone is what the answer holds when the rule alone is off and another rule takes the request; "" where none does.
+	shows              string // what the tolerant answer contains; "" for anything
+	strictShows        string // what the strict answer contains when it is not a refusal
+	// alone is what the answer contains when only this rule is off and another rule accepts the request; "" when no
+	// other rule does.
 	alone string
 }
 
@@ -54,9 +55,9 @@ func strays() map[scim.Tolerance]stray {
 	onWrite.path += "?filter=userName+eq+%22x%22"
 	listed := stray{"PATCH", "/Groups/GROUP", `{` + apptest.PatchOp + `,"Operations":[{"op":"remove","path":"members","value":[{"value":"USER"}]}]}`, nil, 204, 400, "invalidSyntax", "", "", ""}
 	short := patch(`{"op":"add","path":"department","value":"d"}`, `"`+enterprise+`":{"department":"d"}`, "invalidPath")
-	short.alone = `"active":true,"department":"d"` // as an attribute that no schema publishes
+	short.alone = `"active":true,"department":"d"` // another rule keeps it as an attribute that no schema publishes
 	lone := patch(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`, `"phoneNumbers":[{"type":"work","value":"9"}]`, "noTarget")
-	lone.alone = `"phoneNumbers":[{"value":"1"},{"type":"work","value":"9"}]` // made, as nothing matches
+	lone.alone = `"phoneNumbers":[{"value":"1"},{"type":"work","value":"9"}]` // another rule makes the value, because nothing matches
 	return map[scim.Tolerance]stray{
 		scim.NoContentType:      bare,
 		scim.FilterOnWrite:      onWrite,
@@ -88,14 +89,13 @@ func strays() map[scim.Tolerance]stray {
 	}
 }
 
-// TestEveryToleranceIsTakenOrRefusedAsTheProfileSays runs the table of tolerances on
-// both profiles.
+// TestEveryToleranceIsTakenOrRefusedAsTheProfileSays tests the table of tolerances with both profiles.
 func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	t.Parallel()
 	for _, rule := range scim.Tolerances() {
 		c, ok := strays()[rule.Tolerance]
 		if !ok {
-			t.Errorf("no request strays by the rule %s", rule.Name)
+			t.Errorf("no request tests the rule %s", rule.Name)
 		}
 		for _, profile := range []config.Profile{config.ProfileTolerant, config.ProfileStrict} {
 			t.Run(fmt.Sprintf("%s/%s", rule.Name, profile), func(t *testing.T) {
@@ -106,9 +106,9 @@ func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	}
 }
 
-// TestEachToleranceIsSwitchedOffAlone: with one name in tolerances.off, the request that strays by it is answered as
-// the strict profile answers it, or as the one other rule says that takes it too, and the requests that stray by the
-// other rules as before.
+// TestEachToleranceIsSwitchedOffAlone: tolerances.off contains one rule. The request for this rule gets the answer of
+// the strict profile, or is accepted because of another rule. The requests for the other rules are accepted as
+// before.
 func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
 	t.Parallel()
 	for _, off := range scim.Tolerances() {
@@ -131,7 +131,7 @@ func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
 	}
 }
 
-// newTenantOf is a bridge with one tenant, on a fake Keycloak.
+// newTenantOf makes a bridge with one tenant, with a fake Keycloak.
 func newTenantOf(t *testing.T, of func(*config.Tenant)) apptest.Bridge {
 	t.Helper()
 	return apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -141,8 +141,8 @@ func newTenantOf(t *testing.T, of func(*config.Tenant)) apptest.Bridge {
 	})
 }
 
-// check sends the request to a tenant, and looks whether it is answered as one that is taken, or as the strict
-// profile answers it.
+// check sends the request to a tenant. It checks that the request is accepted, or gets the answer of the strict
+// profile.
 func (c stray) check(t *testing.T, b apptest.Bridge, taken bool) {
 	t.Helper()
 	status, body := c.send(t, b)
@@ -158,8 +158,8 @@ func (c stray) check(t *testing.T, b apptest.Bridge, taken bool) {
 	}
 }
 
-// send makes a user and a group by requests that every profile takes, sends the stray one, and leaves nobody
-// behind.
+// send makes a user and a group with requests that every profile accepts, sends the stray request, and then deletes
+// all users and groups.
 func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 	t.Helper()
 	user, err := b.Send(t, http.MethodPost, "/Users", `{`+apptest.CoreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}],"phoneNumbers":[{"value":"1"}]}`)
@@ -190,7 +190,7 @@ func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 	return status, body
 }
 
-// TestTheTolerancesPageIsGenerated keeps the page of tolerances; go test -update writes it.
+// TestTheTolerancesPageIsGenerated compares the page of tolerances; go test -update writes it.
 func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
