@@ -59,7 +59,7 @@ func (s *Setup) Check() error {
 	case s.Every && s.Organization != "":
 		return UsageError{errors.New("use --organization for a single organization, or --all-organizations for all of them")}
 	case s.Dir != "" && config.Public(s.Dir):
-		return UsageError{fmt.Errorf("--out %s: every user of this machine may write into this directory and could replace the configuration; name a new directory below it, which setup creates", s.Dir)}
+		return UsageError{fmt.Errorf("--out %s: every user of this machine may write into it and could replace the configuration; name a new directory below it, which setup creates", s.Dir)}
 	}
 	return s.checkExisting()
 }

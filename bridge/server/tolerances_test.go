@@ -194,18 +194,18 @@ func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
-	page.WriteString("# Tolerances\n\nWhat clients may write beside the RFCs under `profile: tolerant`, the default, and what `profile: strict`\nanswers to it. Generated from the table in `scim/tolerance.go`; every rule is tested under both profiles.\n\n" +
-		"A tenant can refuse some of them and take the others: [`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys)\nhas the tenant answer to those rules what the strict profile answers. Where two rules take one request, the other\nstill does: without `lone-untyped`, `create-on-no-match` makes the value; without `short-extension-path`,\n`unknown-attributes` keeps the attribute beside those of the core.\n\n" +
-		"`null`, `\"\"`, `[]` and `{}` mean the same under both: that the attribute is unassigned. Keycloak cannot hold\nan empty value.\n\n| rule | tolerant takes | strict answers | source |\n| --- | --- | --- | --- |\n")
+	page.WriteString("# Tolerances\n\nThis page lists the requests that violate the RFCs and that `profile: tolerant`, the default, accepts. It also\nlists what `profile: strict` answers to them. The page is generated from the table in `scim/tolerance.go`;\nevery rule is tested with both profiles.\n\n" +
+		"A tenant can refuse some of these requests and accept the others. With\n[`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys) the tenant answers requests of these\nrules like the strict profile. When two rules accept the same request, the other rule still accepts it:\nwithout `lone-untyped`, `create-on-no-match` makes the value; without `short-extension-path`,\n`unknown-attributes` keeps the attribute beside the attributes of the core schema.\n\n" +
+		"`null`, `\"\"`, `[]` and `{}` mean the same in both profiles: the attribute is unassigned. Keycloak cannot\nstore an empty value.\n\n| rule | tolerant accepts | strict answers | source |\n| --- | --- | --- | --- |\n")
 	for _, rule := range scim.Tolerances() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)
 	}
-	page.WriteString("\n## Refused under both, and why\n\n| request | answer | reason |\n| --- | --- | --- |\n")
+	page.WriteString("\n## Refused by both profiles\n\n| request | answer | reason |\n| --- | --- | --- |\n")
 	for _, row := range [][3]string{
-		{"`remove` of `active`, or `replace` with null", "400 `mutability`, nothing is changed", "An account of Keycloak is enabled or it is not. To take it for true could enable somebody who left, to take it for false could lock somebody out, and to keep it would tell a client that means one of the two that it was done. No identity provider sends it; test suites do (scim2-tester). `replace` it with true or false. A PUT that leaves `active` out keeps it."},
-		{"a filter on a name that no schema has, without the URN of an extension", "400 `invalidFilter`", "The name may be a wrong one. An empty list would tell the client that nobody has the value, and it would create the user again. See [extensions](extensions.md)."},
-		{"`members[display eq \"…\"]` that no member has", "400 `noTarget`, nothing is changed", "A client may mean another name than the userName. A 204 would tell it that somebody left who is still a member."},
-		{"a number as a password", "400 `invalidValue`", "Nobody can tell whether what the person types is written as JSON writes the number."},
+		{"`remove` of `active`, or `replace` with null", "400 `mutability`, nothing is changed", "An account of Keycloak is either enabled or disabled. Enabling the account could admit a person who left, and disabling it could lock a person out. An answer of success without a change would be wrong for both intentions. No identity provider sends this request; test suites do (scim2-tester). Send `replace` with true or false. A PUT without `active` keeps the value."},
+		{"a filter on a name that no schema has, without the URN of an extension", "400 `invalidFilter`", "The name may be misspelt. After an empty list the client would believe that no user has the value, and would create the user again. See [extensions](extensions.md)."},
+		{"`members[display eq \"…\"]` that matches no member", "400 `noTarget`, nothing is changed", "`display` of a member is the userName, and the client may mean another name. After a 204 the client would believe that the person is no longer a member."},
+		{"a number as a password", "400 `invalidValue`", "JSON can write the same number in several ways (`1.0`, `1e0`), so the text that the person types is unknown."},
 	} {
 		fmt.Fprintf(&page, "| %s | %s | %s |\n", row[0], row[1], row[2])
 	}

@@ -233,7 +233,7 @@ func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 	b := apptest.NewMappedBridge(t, server)
 	apptest.AdminSend(t, server, http.MethodDelete, "/admin/realms/"+b.Realm+"/roles/employee", "")
 	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", b.File, "--against-live", "x")
-	if code != exitFailure || !strings.Contains(told, `answers nothing: the role "employee" of the mapping does not exist`) {
+	if code != exitFailure || !strings.Contains(told, `refuses every request: the role "employee" of the mapping does not exist`) {
 		t.Errorf("explain ended with %d: %s", code, told)
 	}
 }

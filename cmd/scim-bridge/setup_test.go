@@ -105,7 +105,7 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 		code int
 		text string
 	}{
-		"a public place":   {[]string{"--realm", "x", "--out", public}, exitUsage, "everybody may write into it"},
+		"a public place":   {[]string{"--realm", "x", "--out", public}, exitUsage, "every user of this machine may write into it"},
 		"no realm":         {nil, exitUsage, "--realm"},
 		"master":           {[]string{"--realm", "master"}, exitUsage, "master"},
 		"a wrong output":   {[]string{"--realm", "x", "--output", "xml"}, exitUsage, "--output"},
