@@ -24,14 +24,14 @@ const (
 // ExistingChoices returns the possible values of Existing. Each text says what the client does.
 func (s *Setup) ExistingChoices() map[string]string {
 	out := map[string]string{
-		ExistingManage: "finds, changes and disables these users, and changes the members of the groups; cannot create them again or delete them",
-		existingAdopt:  "takes over the users and groups that it creates again, and may then delete them",
+		ExistingManage: "finds, changes and disables these users, and changes the members of the groups; it neither creates them again nor deletes them",
+		existingAdopt:  "takes over users and groups that it creates again, and may then delete them",
 	}
 	if s.Organization == "" && !s.Every {
 		out[existingLeave] = "does not see these users"
 		return out
 	}
-	out[ExistingManage] = "finds these members, deactivates those whose accounts belong to the organization, and changes the members of the groups; cannot create them again or delete them"
+	out[ExistingManage] = "finds these members, deactivates those whose accounts belong to the organization, and changes the members of the groups; it neither creates them again nor deletes them"
 	return out
 }
 
@@ -50,8 +50,7 @@ func (s *Setup) checkExisting() error {
 	return nil
 }
 
-// FindExisting describes the users and groups that exist already. It returns "" when there are none, or when there is
-// nothing to choose.
+// FindExisting describes the users and groups that exist already. It returns "" when there is nothing to choose.
 func (s *Setup) FindExisting(ctx context.Context) (string, error) {
 	if s.Existing != "" || s.Dir == "" {
 		return "", nil

@@ -261,7 +261,7 @@ func Quoted(t *testing.T, text string) string {
 // AbsentID is an id that no resource has.
 const AbsentID = "00000000-0000-4000-8000-000000000000"
 
-// Request is a request of a test. $ID stands in it for an id that the test chooses. $OWN (a user of acme) or $GROUP
+// Request is a request of a test. $ID represents an id that the test chooses. $OWN (a user of acme) or $GROUP
 // is a resource that the request would change before it reaches $ID.
 type Request struct{ Method, Path, Body string }
 
