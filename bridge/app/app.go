@@ -154,7 +154,7 @@ func (a *App) forget(path string) {
 	a.Service.Directory().Forget(path)
 }
 
-// serverOptions are the options of both SCIM handlers, which share limits and metrics.
+// serverOptions are the options of both SCIM handlers. They share the metrics and the memory budget for bodies.
 func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
 	return server.Options{

@@ -50,7 +50,7 @@ func (o ExplainOptions) Check(payload map[string]any) error {
 // endpoint is the endpoint of the resource type.
 func (o ExplainOptions) endpoint(object map[string]any) (string, error) {
 	if _, patches := object["Operations"]; patches && o.Live == "" {
-		return "", UsageError{errors.New("the payload is a PATCH: say with --against-live which resource it changes")}
+		return "", UsageError{errors.New("the payload is a PATCH: use --against-live with the id of the resource that it changes")}
 	}
 	resource := o.Resource
 	if schemas, ok := object[scim.AttrSchemas].([]any); ok && resource == "" && slices.Contains(schemas, any(scim.GroupURN)) {
@@ -62,7 +62,7 @@ func (o ExplainOptions) endpoint(object map[string]any) (string, error) {
 	case resourceGroup:
 		return scim.GroupType().Endpoint, nil
 	}
-	return "", UsageError{errors.New("--resource is user or group")}
+	return "", UsageError{errors.New("--resource must be user or group")}
 }
 
 // Explain says what the bridge would do with a payload that a client sends. It writes nothing, and masks secrets,

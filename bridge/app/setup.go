@@ -51,11 +51,11 @@ type Setup struct {
 func (s *Setup) Check() error {
 	switch {
 	case s.Realm == "" || s.Realm == "master":
-		return UsageError{errors.New("--realm names the realm to make fit; it cannot be master")}
+		return UsageError{errors.New("--realm is required, and must not be master")}
 	case s.Helm && s.Dir == "":
-		return UsageError{errors.New("--helm writes into the directory that --out names")}
+		return UsageError{errors.New("--helm needs --out: it writes into that directory")}
 	case s.Dir == "" && len(s.ProtectUsers)+len(s.ProtectGroups) > 0:
-		return UsageError{errors.New("--protect-user and --protect-group write into the configuration that --out names")}
+		return UsageError{errors.New("--protect-user and --protect-group need --out: they write into the configuration that setup creates there")}
 	case s.Every && s.Organization != "":
 		return UsageError{errors.New("use --organization for a single organization, or --all-organizations for all of them")}
 	case s.Dir != "" && config.Public(s.Dir):

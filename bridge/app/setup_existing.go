@@ -45,7 +45,7 @@ func (s *Setup) checkExisting() error {
 		return UsageError{fmt.Errorf("--existing must be %s", strings.Join(slices.Sorted(maps.Keys(choices)), " or "))}
 	}
 	if s.Existing != "" && s.Dir == "" {
-		return UsageError{errors.New("--existing writes into the configuration that --out names")}
+		return UsageError{errors.New("--existing needs --out: it writes into the configuration that setup creates there")}
 	}
 	return nil
 }

@@ -15,9 +15,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collectorClient sends spans as OTLP over HTTP. It replaces the client of OpenTelemetry, which would bring gRPC into
-// the program, a third of its size (docs/adr/0008-tracing.md). Spans that a collector does not accept are lost: they
-// are counted, and the log reports the loss once. Spans that wait too long are also lost, see queue.
+// collectorClient sends spans as OTLP over HTTP. The client of OpenTelemetry is not used: it brings gRPC into the program,
+// which would grow by a third (docs/adr/0008-tracing.md). Spans that a collector does not accept are lost: they are
+// counted, and the log reports the loss once. Spans beyond the queue are also lost, see queue.
 type collectorClient struct {
 	url       string
 	log       *zap.Logger

@@ -79,8 +79,8 @@ func (t *tenants) forget(path string) {
 }
 
 // challenge gives a tenant the place of the tenant with the fewest requests, when it has at least twice as many. It
-// only acts when the number of the tenant's requests has doubled, so labels change rarely, however many tenants there
-// are. lost is the path of the tenant that lost its place, "" for no change. Call it only inside use.
+// only acts when the number of the tenant's requests is a power of two, so labels change rarely, however many tenants
+// there are. lost is the path of the tenant that lost its place, "" for no change. Call it only inside use.
 func (t *tenants) challenge(s *tenantState) (lost string) {
 	if s.named || s.requests < leastRequests || bits.OnesCount64(s.requests) != 1 {
 		return ""

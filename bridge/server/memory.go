@@ -30,7 +30,8 @@ const (
 )
 
 // Bodies is a memory budget for the bodies of all running requests. A tenant gets at most half of it, so that no
-// tenant can block the others. A single body always fits: of a tenant, and of all tenants.
+// tenant can block the others. A body may exceed half of the budget when its tenant has no other body, and the whole
+// budget when no other tenant has a body either.
 type Bodies struct {
 	limit int64
 

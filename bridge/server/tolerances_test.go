@@ -27,8 +27,7 @@ type stray struct {
 	scimType           string // of the strict answer
 	shows              string // what the tolerant answer contains; "" for anything
 	strictShows        string // what the strict answer contains when it is not a refusal
-	// alone: what the answer contains when only this rule is off and another rule accepts the request; "" when no
-	// other rule does.
+	// The text in the answer when only this rule is off and another rule accepts the request; "" without such a rule.
 	alone string
 }
 

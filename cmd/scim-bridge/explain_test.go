@@ -150,7 +150,7 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		says string
 	}{
 		{nil, exitUsage, "--payload names the file"},
-		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource is user or group"},
+		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource must be user or group"},
 		{[]string{"--payload", "testdata/explain-user.json", "--output", "xml"}, exitUsage, "--output is text or json"},
 		{[]string{"--payload", "-"}, exitUsage, "the payload is a PATCH"},
 		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant is for --against-live; --file names a mapping file without it"},
