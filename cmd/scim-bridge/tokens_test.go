@@ -242,7 +242,7 @@ func TestTokensOfATenant(t *testing.T) {
 	if inspected := run(made.Token+"\n", 0, "inspect"); !strings.Contains(inspected, "key id  ") || !strings.Contains(inspected, "yes, as reader, for users:read groups:read") || strings.Contains(inspected, made.Token) {
 		t.Errorf("tokens inspect says %s", inspected)
 	}
-	if inspected := run(made.Token[:50]+"\n", 0, "inspect"); !strings.Contains(inspected, "not whole") || strings.Contains(inspected, "yes") {
+	if inspected := run(made.Token[:50]+"\n", 0, "inspect"); !strings.Contains(inspected, "incomplete token") || strings.Contains(inspected, "yes") {
 		t.Errorf("tokens inspect of half a token says %s", inspected)
 	}
 	if inspected := run("of-another-server\n", 0, "inspect"); !strings.Contains(inspected, "no tenant of the configuration knows this token") || !strings.Contains(inspected, apptest.SHA256Of("of-another-server")) {
