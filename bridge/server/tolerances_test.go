@@ -193,9 +193,11 @@ func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
-	page.WriteString("# Tolerances\n\nThis page lists the requests that violate the RFCs and that `profile: tolerant`, the default, accepts. It also\nlists what `profile: strict` answers to them. The page is generated from the table in `scim/tolerance.go`;\nevery rule is tested with both profiles.\n\n" +
-		"A tenant can refuse some of these requests and accept the others. With\n[`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys) the tenant answers requests of these\nrules like the strict profile. When two rules accept the same request, the other rule still accepts it:\nwithout `lone-untyped`, `create-on-no-match` makes the value; without `short-extension-path`,\n`unknown-attributes` keeps the attribute beside the attributes of the core schema.\n\n" +
-		"`null`, `\"\"`, `[]` and `{}` mean the same in both profiles: the attribute is unassigned. Keycloak cannot\nstore an empty value.\n\n| rule | tolerant accepts | strict answers | source |\n| --- | --- | --- | --- |\n")
+	page.WriteString("# Tolerances\n\n" +
+		"This page lists the requests that violate the RFCs and that `profile: tolerant`, the default,\naccepts. It also lists what `profile: strict` answers to them. The page is generated from the table\nin `scim/tolerance.go`; every rule is tested with both profiles.\n\n" +
+		"A tenant can refuse some of these requests and accept the others. With\n[`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys) the tenant answers requests\nof these rules like the strict profile. When two rules accept the same request, the other rule still\naccepts it: without `lone-untyped`, `create-on-no-match` makes the value; without\n`short-extension-path`, `unknown-attributes` keeps the attribute beside the attributes of the core\nschema.\n\n" +
+		"`null`, `\"\"`, `[]` and `{}` mean the same in both profiles: the attribute is unassigned. Keycloak\ncannot store an empty value.\n\n" +
+		"| rule | tolerant accepts | strict answers | source |\n| --- | --- | --- | --- |\n")
 	for _, rule := range scim.Tolerances() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)
 	}
