@@ -14,12 +14,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// Options are what the views and verbs are made of.
+// Options are what an Admin needs.
 type Options struct {
-	Version string    // of the program
-	Started time.Time // when the bridge began
+	Version string    // of the bridge
+	Started time.Time // when the bridge started
 	Now     func() time.Time
-	Log     *zap.Logger // says what an operator did
+	Log     *zap.Logger // gets a line for what an operator does
 
 	Tenants  *tenant.Registry
 	Activity *tenant.Activity
@@ -30,18 +30,18 @@ type Options struct {
 
 // Bridge is the running bridge.
 type Bridge interface {
-	// Unapplied says why the configuration files as they are now are not applied, "" when they are.
+	// Unapplied says why the present configuration files are not applied; "" when they are.
 	Unapplied() string
-	// Outage reports whether no calls are made of a realm, because Keycloak did not answer most of
-	// the last.
+	// Outage reports whether the bridge makes no calls of a realm, because Keycloak did not answer most of the last
+	// calls.
 	Outage(realm string) bool
-	// Feeds says by realm how long ago its admin events were read.
+	// Feeds returns, by realm, how long ago its admin events were read.
 	Feeds() map[string]time.Duration
-	// Indexes are those of all tenants that were filled.
+	// Indexes returns the indexes of all tenants that have content.
 	Indexes() []Index
-	// Revoke remembers that a token of an organization is void, by the text of realm.Revocation.
+	// Revoke stores the revocation of an organization's token. revocation is the text of realm.Revocation.
 	Revoke(ctx context.Context, realm, revocation string) error
-	// Refresh has the next look at the realms begin at once.
+	// Refresh begins the next check of the realms at once.
 	Refresh()
 }
 
@@ -51,15 +51,15 @@ type Brake interface {
 	Lift(ctx context.Context, t *tenant.Tenant) error
 }
 
-// Adopter takes over accounts and groups (bridge.Service).
+// Adopter adopts accounts and groups (bridge.Service).
 type Adopter interface {
 	Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions, each func(Adoption) error) error
 }
 
-// AdoptOptions say what an adoption does.
+// AdoptOptions say how to adopt.
 type AdoptOptions = bridge.AdoptOptions
 
-// Adoption is what became of one account or group.
+// Adoption is the result for one account or group.
 type Adoption = bridge.Adoption
 
 // The outcomes of an adoption.
@@ -76,18 +76,17 @@ type Admin struct{ o Options }
 // New makes an Admin.
 func New(o Options) *Admin { return &Admin{o} }
 
-// Adopt takes over accounts and groups for the endpoint at a path, or gives them back, and tells of
-// each.
+// Adopt adopts accounts and groups for the endpoint at a path, or releases them again. It calls each with every
+// result.
 func (a *Admin) Adopt(ctx context.Context, path string, o AdoptOptions, each func(Adoption) error) error {
 	t, err := a.endpoint(path)
 	if err != nil {
 		return err
 	}
-	return a.o.Adopter.Adopt(ctx, t.Operator(), o, each) // its audit records are those of its changes
+	return a.o.Adopter.Adopt(ctx, t.Operator(), o, each) // each change has an audit record of its own
 }
 
-// Lift lifts the removal brake of the endpoint at a path for one window, and returns how the tenant
-// is then.
+// Lift lifts the removal brake of the endpoint at a path for one window, and returns the new state of the tenant.
 func (a *Admin) Lift(ctx context.Context, path string) (Tenant, error) {
 	t, err := a.endpoint(path)
 	if err == nil {
@@ -101,32 +100,31 @@ func (a *Admin) Lift(ctx context.Context, path string) (Tenant, error) {
 	return out, nil
 }
 
-// Revoke makes a token of an organization void, by the text of realm.Revocation.
+// Revoke revokes a token of an organization. revocation is the text of realm.Revocation.
 func (a *Admin) Revoke(ctx context.Context, name, revocation string) error {
 	if err := a.o.Bridge.Revoke(ctx, name, revocation); err != nil {
 		return err
 	}
 	organization, keyID := realm.DescribeRevocation(revocation)
 	a.did("revoked a token of an organization", zap.String("realm", name), zap.String("organization", organization), zap.String("key_id", keyID))
-	a.Refresh() // that look voids the token
+	a.Refresh() // the next check makes the bridge refuse the token
 	return nil
 }
 
-// Refresh has the bridge look at its realms at once: what changed in Keycloak is seen within a
-// second or two.
+// Refresh lets the bridge check its realms at once. It sees changes in Keycloak within two seconds.
 func (a *Admin) Refresh() { a.o.Bridge.Refresh() }
 
-// did says in the log what an operator did.
+// did logs what an operator did.
 func (a *Admin) did(what string, fields ...zap.Field) { a.o.Log.Warn("the operator "+what, fields...) }
 
-// NoTenantError says that no one tenant is meant, and which there are.
+// NoTenantError means that a path selects no tenant. The text names the tenants that can be chosen.
 type NoTenantError struct{ Text string }
 
 // Error implements error.
 func (e NoTenantError) Error() string { return e.Text }
 
-// endpoint is the tenant at a path, or with "" the only one. What holds for all organizations of a
-// realm is no endpoint.
+// endpoint returns the tenant at a path; with "" the only endpoint. A tenant that represents all organizations of a
+// realm is not an endpoint.
 func (a *Admin) endpoint(path string) (*tenant.Tenant, error) {
 	all := slices.DeleteFunc(a.o.Tenants.All(), (*tenant.Tenant).Every)
 	if i := slices.IndexFunc(all, func(t *tenant.Tenant) bool { return t.Path == path }); i >= 0 {
@@ -137,24 +135,24 @@ func (a *Admin) endpoint(path string) (*tenant.Tenant, error) {
 	case path == "" && len(all) == 1:
 		return all[0], nil
 	case len(all) == 0:
-		return nil, NoTenantError{"the bridge serves organizations with a token, and no organization has a token yet; scim-bridge tokens new --organization ALIAS makes one, and the bridge finds it within a minute"}
+		return nil, NoTenantError{"the bridge serves organizations with a token, and no organization has a token yet; scim-bridge tokens new --organization ALIAS makes a token, and the bridge finds it within a minute"}
 	case path == "":
-		return nil, NoTenantError{"say with --tenant which tenant is meant: " + pathsOf(all)}
+		return nil, NoTenantError{"choose a tenant with --tenant: " + pathsOf(all)}
 	case every != nil:
-		return nil, NoTenantError{path + " says what holds for all organizations, and is no endpoint; say with --tenant which tenant is meant: " + pathsOf(all)}
+		return nil, NoTenantError{path + " represents all organizations and is not an endpoint; choose a tenant with --tenant: " + pathsOf(all)}
 	}
 	return nil, NoTenantError{fmt.Sprintf("the bridge has no tenant %q; it has %s", path, pathsOf(all))}
 }
 
-// maxPaths bounds how many paths a text names.
+// maxPaths is the maximum number of paths in a message.
 const maxPaths = 10
 
-// pathsOf are the paths of tenants, for people.
+// pathsOf lists the paths of tenants for a message.
 func pathsOf(all []*tenant.Tenant) string {
 	var out []string
 	for i, t := range all {
 		if i == maxPaths {
-			out = append(out, "and others that scim-bridge tenants list shows")
+			out = append(out, "and others; scim-bridge tenants list shows them")
 			break
 		}
 		out = append(out, t.Path)

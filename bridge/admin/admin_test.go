@@ -22,10 +22,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// now is the time of all tests.
+// now is the present time in all tests.
 func now() time.Time { return time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC) }
 
-// fake is the running bridge, its brake and its pipeline in memory.
+// fake is the running bridge, its brake and its adopter, in memory.
 type fake struct {
 	config    string
 	outages   []string
@@ -74,7 +74,7 @@ func (f *fake) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOption
 	return errors.Join(each(bridge.Adoption{Name: "jane", Linked: o.DryRun}), f.err)
 }
 
-// world are the views and verbs over tenants and a fake.
+// world is an Admin with tenants and a fake.
 type world struct {
 	*admin.Admin
 
@@ -96,7 +96,7 @@ func newWorld(t *testing.T, f *fake, tenants ...*tenant.Tenant) world {
 	}), f, activity, log}
 }
 
-// of is a tenant of a realm that is fit and has a token.
+// of is the tenant of a realm. It is fit and has a token.
 func of(path string, edits ...func(*tenant.Tenant)) *tenant.Tenant {
 	t := &tenant.Tenant{
 		Path: path, Realm: path, BaseURL: "https://scim.example/realms/" + path + "/scim/v2", Owner: mapping.Owner{Key: "realm"}, Mapping: mapping.Default(scim.Tolerant),
@@ -109,16 +109,16 @@ func of(path string, edits ...func(*tenant.Tenant)) *tenant.Tenant {
 	return t
 }
 
-// ofOrganization makes it the tenant of an organization.
+// ofOrganization makes a tenant the tenant of an organization.
 func ofOrganization(realm, alias, id string) func(*tenant.Tenant) {
 	return func(t *tenant.Tenant) {
-		parsed, _ := keycloak.ParseOrganizationID(id) // "" is that of no organization
+		parsed, _ := keycloak.ParseOrganizationID(id) // "" is the id of no organization
 		t.Realm, t.Organization, t.Owner = realm, tenant.Organization{ID: parsed, Alias: alias}, mapping.Owner{Key: id, Organization: true}
 		t.SetFitness(tenant.Fitness{Domains: []string{alias + ".test"}})
 	}
 }
 
-// everyOf says what holds for all organizations of a realm.
+// everyOf is the tenant that represents all organizations of a realm.
 func everyOf(realm string, edits ...func(*tenant.Tenant)) *tenant.Tenant {
 	all := append([]func(*tenant.Tenant){ofOrganization(realm, tenant.EveryOrganization, ""), func(t *tenant.Tenant) { t.Tokens = nil }}, edits...)
 	return of(tenant.OrganizationPath(realm, tenant.EveryOrganization), all...)
@@ -128,7 +128,7 @@ func unfit(why string) func(*tenant.Tenant) {
 	return func(t *tenant.Tenant) { t.SetFitness(tenant.Fitness{Problem: why}) }
 }
 
-// TestTheStateOfATenant is one word for each, and each problem has its remedy.
+// TestTheStateOfATenant: the state is one word, and each problem has its remedy.
 func TestTheStateOfATenant(t *testing.T) {
 	t.Parallel()
 	doctor := "scim-bridge doctor --tenant acme"
@@ -153,26 +153,26 @@ func TestTheStateOfATenant(t *testing.T) {
 		},
 		"paused":               {edit: func(t *tenant.Tenant) { t.Policy.Access = config.AccessPaused }, state: admin.Paused, summary: "paused"},
 		"read-only":            {edit: func(t *tenant.Tenant) { t.Policy.Access = config.AccessReadOnly }, state: admin.ReadOnly, summary: "read-only"},
-		"the brake is holding": {holding: true, edit: func(*tenant.Tenant) {}, state: admin.Fit, summary: "fit; the removal brake is holding: 12 users were removed within 1h", problems: []admin.Problem{{Effect: admin.Held, Text: "the removal brake is holding: 12 users were removed within 1h", Fix: "find out whether the removals are meant; then lift the brake:\nscim-bridge tenants lift --tenant acme"}}},
+		"the brake is holding": {holding: true, edit: func(*tenant.Tenant) {}, state: admin.Fit, summary: "fit; the removal brake is holding: 12 users were removed within 1h", problems: []admin.Problem{{Effect: admin.Held, Text: "the removal brake is holding: 12 users were removed within 1h", Fix: "find out whether the removals are intended; if they are, lift the brake:\nscim-bridge tenants lift --tenant acme"}}},
 		"the mapping is an old one": {
 			edit: func(t *tenant.Tenant) { t.SetUnapplied("mapping.yaml:3: no such attribute") }, state: admin.Fit, summary: "fit; the changed mapping file is not applied: mapping.yaml:3: no such attribute",
 			problems: []admin.Problem{{Effect: admin.OldMapping, Text: "the changed mapping file is not applied: mapping.yaml:3: no such attribute", Fix: doctor}},
 		},
 		"no token": {
-			edit: func(t *tenant.Tenant) { t.Tokens = nil }, state: admin.Fit, summary: "fit; the tenant has no token, so that no client can call",
-			problems: []admin.Problem{{Effect: admin.NoClient, Text: "the tenant has no token, so that no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
+			edit: func(t *tenant.Tenant) { t.Tokens = nil }, state: admin.Fit, summary: "fit; the tenant has no token, so no client can call",
+			problems: []admin.Problem{{Effect: admin.NoClient, Text: "the tenant has no token, so no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
 		},
 		"every token has expired": {
-			edit: func(t *tenant.Tenant) { t.Tokens = []tenant.Token{expired} }, state: admin.Fit, summary: "fit; every token of the tenant has expired, so that no client can call",
-			problems: []admin.Problem{{Effect: admin.NoClient, Text: "every token of the tenant has expired, so that no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
+			edit: func(t *tenant.Tenant) { t.Tokens = []tenant.Token{expired} }, state: admin.Fit, summary: "fit; every token of the tenant has expired, so no client can call",
+			problems: []admin.Problem{{Effect: admin.NoClient, Text: "every token of the tenant has expired, so no client can call", Fix: "scim-bridge tokens new --tenant acme"}},
 		},
 		"one of two tokens has expired":    {edit: func(t *tenant.Tenant) { t.Tokens = append(t.Tokens, expired) }, state: admin.Fit, summary: "fit"},
 		"access tokens and no token":       {edit: func(t *tenant.Tenant) { t.Tokens, t.AccessTokens = nil, []tenant.AccessToken{{Name: "oauth"}} }, state: admin.Fit, summary: "fit"},
 		"nobody read the tokens yet":       {edit: func(t *tenant.Tenant) { t.Tokens, t.OfOrganization = nil, true }, state: admin.Fit, summary: "fit"},
 		"what holds for all has no tokens": {edit: func(t *tenant.Tenant) { t.Tokens, t.Organization.Alias = nil, tenant.EveryOrganization }, state: admin.Fit, summary: "fit"},
 		"the organization is disabled": {
-			edit: func(t *tenant.Tenant) { t.SetFitness(tenant.Fitness{Disabled: true}) }, state: admin.ReadOnly, summary: "read-only: the organization is disabled, so that writes are refused",
-			problems: []admin.Problem{{Effect: admin.Disabled, Text: "the organization is disabled, so that writes are refused", Fix: "enable the organization in Keycloak"}},
+			edit: func(t *tenant.Tenant) { t.SetFitness(tenant.Fitness{Disabled: true}) }, state: admin.ReadOnly, summary: "read-only: the organization is disabled, so writes are refused",
+			problems: []admin.Problem{{Effect: admin.Disabled, Text: "the organization is disabled, so writes are refused", Fix: "enable the organization in Keycloak"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,14 +186,13 @@ func TestTheStateOfATenant(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.problems, got.Problems); diff != "" || got.State != c.state || got.Summary() != c.summary {
-				t.Errorf("it is %q, in short %q; the problems (-want +got):\n%s", got.State, got.Summary(), diff)
+				t.Errorf("the state is %q, the summary %q; the problems (-want +got):\n%s", got.State, got.Summary(), diff)
 			}
 		})
 	}
 }
 
-// TestAnOrganizationWithoutADomain has a remedy that a shell takes, and the worst problem stands
-// first.
+// TestAnOrganizationWithoutADomain: the remedy is a command for a shell, and the worst problem is first.
 func TestAnOrganizationWithoutADomain(t *testing.T) {
 	t.Parallel()
 	acme := of("saas/organizations/acme", ofOrganization("saas", "acme", "5f6f"), func(t *tenant.Tenant) {
@@ -206,7 +205,7 @@ func TestAnOrganizationWithoutADomain(t *testing.T) {
 	}
 }
 
-// TestTheViewOfATenantHasNoSecret, and all else that the configuration says.
+// TestTheViewOfATenantHasNoSecret: it has all other settings of the configuration.
 func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 	t.Parallel()
 	acme := of("saas/organizations/acme", ofOrganization("saas", "acme", "5f6f"), func(t *tenant.Tenant) {
@@ -242,8 +241,7 @@ func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 	}
 }
 
-// TestTheStatesOfCredentials: a token is good, expires soon, or has expired at the moment of its
-// end.
+// TestTheStatesOfCredentials: a token is good or expires soon, and has expired from the moment of its end.
 func TestTheStatesOfCredentials(t *testing.T) {
 	t.Parallel()
 	for left, want := range map[time.Duration]string{
@@ -258,9 +256,8 @@ func TestTheStatesOfCredentials(t *testing.T) {
 	}
 }
 
-// TestTheStatusBeginsWithWhatFails: realms and tenants, by the worst problem of each, and by their
-// names then. What holds for all organizations of a realm has no row, and its problems stand at the
-// realm.
+// TestTheStatusBeginsWithWhatFails: realms and tenants are sorted by their worst problem, then by name. The tenant
+// that represents all organizations has no row; its problems are listed with the realm.
 func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 	t.Parallel()
 	f := &fake{config: "config.yaml:3: no such key", outages: []string{"zone"}, feeds: map[string]time.Duration{"saas": 1500 * time.Millisecond}, holding: []string{"d"}}
@@ -288,7 +285,7 @@ func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 		t.Errorf("the realms are %v, want %v", realms, want)
 	}
 	want := []admin.Realm{
-		{Realm: "zone", Outage: true, Problems: []admin.Problem{{Effect: admin.Unready, Text: "Keycloak does not answer most calls", Fix: "look at Keycloak and at the way to it; the bridge tries again by itself"}}},
+		{Realm: "zone", Outage: true, Problems: []admin.Problem{{Effect: admin.Unready, Text: "Keycloak does not answer most calls", Fix: "check Keycloak and the network to it; the bridge tries again by itself"}}},
 		{Realm: "saas", FeedAge: new(1.5), Problems: []admin.Problem{{Effect: admin.OldMapping, Text: "the changed mapping file is not applied: mapping.yaml:2", Fix: "scim-bridge doctor --tenant 'saas/organizations/*'"}}},
 	}
 	if diff := cmp.Diff(want, got.Realms[:2]); diff != "" || got.Version != "1.2.3" || got.Config != f.config || !got.Now.Equal(now()) || !got.Started.Equal(now().Add(-time.Hour)) {
@@ -296,12 +293,11 @@ func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 	}
 	list := w.Tenants(t.Context())
 	if i := slices.IndexFunc(list, func(t admin.Tenant) bool { return t.URL == "" }); len(list) != 11 || i < 0 || list[i].Path != "saas/organizations/*" || list[0].Path != "a" {
-		t.Errorf("the list has %d tenants, what holds for all at %d", len(list), i)
+		t.Errorf("the list has %d tenants, the tenant of all organizations at %d", len(list), i)
 	}
 }
 
-// TestTheVerbsAreDoneAndTold: each at the one tenant that is meant, and the log says what an
-// operator did.
+// TestTheVerbsAreDoneAndTold: each verb acts on the chosen tenant, and the log says what the operator did.
 func TestTheVerbsAreDoneAndTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, &fake{holding: []string{"acme"}}, of("acme"), everyOf("saas"))
@@ -318,7 +314,7 @@ func TestTheVerbsAreDoneAndTold(t *testing.T) {
 		t.Errorf("Revoke() = %v, %+v", err, w.fake)
 	}
 	if w.Refresh(); w.fake.refreshed != 2 {
-		t.Errorf("the bridge looked %d times", w.fake.refreshed)
+		t.Errorf("the bridge was asked for %d checks", w.fake.refreshed)
 	}
 	var names []string
 	err = w.Adopt(t.Context(), "acme", admin.AdoptOptions{DryRun: true}, func(a admin.Adoption) error {
@@ -334,7 +330,7 @@ func TestTheVerbsAreDoneAndTold(t *testing.T) {
 	for _, line := range w.log.TakeAll() {
 		told = append(told, line.Message)
 		if of, _ := line.ContextMap()["organization"].(string); line.ContextMap()["tenant"] != "acme" && of != "5f6f" {
-			t.Errorf("the line does not say of what: %v", line.ContextMap())
+			t.Errorf("the line names neither tenant nor organization: %v", line.ContextMap())
 		}
 	}
 	if want := []string{"the operator lifted the removal brake", "the operator revoked a token of an organization"}; !slices.Equal(told, want) {
@@ -349,8 +345,8 @@ func TestTheVerbsAreDoneAndTold(t *testing.T) {
 	}
 }
 
-// TestOneEndpointIsMeant: which tenant a path stands for, and what is said when it stands for none.
-// What holds for all organizations is seen by its path, and no verb is about it.
+// TestOneEndpointIsMeant: which tenant a path selects, and the error when it selects no tenant. A view accepts the
+// tenant that represents all organizations, and no verb does.
 func TestOneEndpointIsMeant(t *testing.T) {
 	t.Parallel()
 	const all = "saas/organizations/*"
@@ -363,17 +359,17 @@ func TestOneEndpointIsMeant(t *testing.T) {
 		tenants []*tenant.Tenant
 		path    string
 		found   string
-		says    string // by Endpoint, where it finds none
+		says    string // the error of Endpoint when it finds no tenant
 	}{
 		"the only one":           {[]*tenant.Tenant{of("a")}, "", "a", ""},
 		"the only organization":  {[]*tenant.Tenant{everyOf("saas"), acme}, "", acme.Path, ""},
 		"by its path":            {[]*tenant.Tenant{of("a"), of("b")}, "b", "b", ""},
-		"one of two":             {[]*tenant.Tenant{of("a"), of("b")}, "", "", "say with --tenant which tenant is meant: a, b"},
+		"one of two":             {[]*tenant.Tenant{of("a"), of("b")}, "", "", "choose a tenant with --tenant: a, b"},
 		"another":                {[]*tenant.Tenant{of("a"), of("b")}, "c", "", `the bridge has no tenant "c"; it has a, b`},
-		"one of many":            {many, "", "", "a, b, c, d, e, f, g, h, i, j, and others that scim-bridge tenants list shows"},
-		"no organization":        {[]*tenant.Tenant{everyOf("saas")}, "", "", "no organization has a token yet; scim-bridge tokens new --organization ALIAS makes one"},
+		"one of many":            {many, "", "", "a, b, c, d, e, f, g, h, i, j, and others; scim-bridge tenants list shows them"},
+		"no organization":        {[]*tenant.Tenant{everyOf("saas")}, "", "", "no organization has a token yet; scim-bridge tokens new --organization ALIAS makes a token"},
 		"all of none":            {[]*tenant.Tenant{everyOf("saas")}, all, "", "no organization has a token yet"},
-		"all of one":             {[]*tenant.Tenant{everyOf("saas"), acme}, all, "", "saas/organizations/* says what holds for all organizations, and is no endpoint; say with --tenant which tenant is meant: saas/organizations/acme"},
+		"all of one":             {[]*tenant.Tenant{everyOf("saas"), acme}, all, "", "saas/organizations/* represents all organizations and is not an endpoint; choose a tenant with --tenant: saas/organizations/acme"},
 		"all of two, never both": {[]*tenant.Tenant{everyOf("saas"), acme, globex}, all, "", "saas/organizations/acme, saas/organizations/globex"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,7 +391,7 @@ func TestOneEndpointIsMeant(t *testing.T) {
 				}
 			}
 			if c.found == "" && len(w.fake.lifted)+len(w.fake.adopted) > 0 {
-				t.Errorf("verbs were done at %v %v", w.fake.lifted, w.fake.adopted)
+				t.Errorf("verbs acted on %v %v", w.fake.lifted, w.fake.adopted)
 			}
 		})
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// Problem is what keeps a tenant or a realm from working as it should.
+// Problem is a fault of a tenant or a realm.
 type Problem struct {
 	Effect Effect `json:"effect"`
 	Text   string `json:"text"`
-	Fix    string `json:"fix"` // what to do: text, and commands on lines of their own
+	Fix    string `json:"fix"` // the remedy: text, and commands on their own lines
 }
 
-// Effect is what a problem means for clients.
+// Effect is the effect of a problem on clients.
 type Effect string
 
 // The effects, the worst first.
@@ -30,15 +30,15 @@ const (
 	Disabled   Effect = "the organization is disabled"
 )
 
-// rank is the place of an effect among all, 0 for the worst.
+// rank is the position of an effect, 0 for the worst.
 func (e Effect) rank() int {
 	return slices.Index([]Effect{Unready, NoWrites, Held, NoClient, OldMapping, NoUsers, Disabled}, e)
 }
 
-// noProblem is the rank of who has no problem, behind all others.
+// noProblem is the rank without a problem, after all others.
 const noProblem = 100
 
-// trouble is the rank of the worst of some problems, the worst first.
+// trouble is the rank of the worst problem. problems begins with the worst.
 func trouble(problems []Problem) int {
 	if len(problems) == 0 {
 		return noProblem
@@ -46,7 +46,7 @@ func trouble(problems []Problem) int {
 	return problems[0].Effect.rank()
 }
 
-// problems are what is wrong with a tenant, the worst first.
+// problems returns the problems of a tenant, the worst first.
 func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem {
 	var out []Problem
 	add := func(effect Effect, text, fix string) { out = append(out, Problem{effect, text, fix}) }
@@ -58,7 +58,7 @@ func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem
 		add(NoWrites, f.Trouble(), doctor)
 	}
 	if holding {
-		add(Held, "the removal brake is "+brake, "find out whether the removals are meant; then lift the brake:\n"+t.Command("tenants", "lift"))
+		add(Held, "the removal brake is "+brake, "find out whether the removals are intended; if they are, lift the brake:\n"+t.Command("tenants", "lift"))
 	}
 	if text := a.noClient(t); text != "" {
 		add(NoClient, text, t.Command("tokens", "new"))
@@ -70,35 +70,34 @@ func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem
 		add(NoUsers, text, fix)
 	}
 	if f.Disabled {
-		add(Disabled, "the organization is disabled, so that writes are refused", "enable the organization in Keycloak")
+		add(Disabled, "the organization is disabled, so writes are refused", "enable the organization in Keycloak")
 	}
 	return out
 }
 
-// noClient says why no client of a tenant can have a good credential, "" when one can.
+// noClient says why no client of a tenant can have a valid credential; "" when a client can.
 func (a *Admin) noClient(t *tenant.Tenant) string {
 	switch good := func(token tenant.Token) bool { return !token.Expired(a.o.Now()) }; {
 	case t.Every(), t.AwaitsTokens(), len(t.AccessTokens) > 0, slices.ContainsFunc(t.Tokens, good):
 		return ""
 	case len(t.Tokens) == 0:
-		return "the tenant has no token, so that no client can call"
+		return "the tenant has no token, so no client can call"
 	}
-	return "every token of the tenant has expired, so that no client can call"
+	return "every token of the tenant has expired, so no client can call"
 }
 
-// Realm is what an operator sees of a realm of Keycloak.
+// Realm is the operator's view of a realm of Keycloak.
 type Realm struct {
 	Realm string `json:"realm"`
-	// Outage says that no calls are made, because Keycloak did not answer most of the last.
+	// Outage means that the bridge makes no calls, because Keycloak did not answer most of the last calls.
 	Outage bool `json:"outage"`
-	// FeedAge is how long ago the realm's admin events were read, in seconds; absent when they are
-	// not read.
+	// FeedAge is how long ago the realm's admin events were read, in seconds; absent when they are not read.
 	FeedAge *float64 `json:"feedAgeSeconds,omitempty"`
-	// Problems are an outage, and those that all organizations of the realm share.
+	// Problems are an outage, and the problems of all organizations of the realm.
 	Problems []Problem `json:"problems,omitempty"`
 }
 
-// realms are those of the tenants, in the order of their names.
+// realms returns the realms of the tenants, sorted by name.
 func (a *Admin) realms(ctx context.Context, all []*tenant.Tenant) []Realm {
 	feeds, out := a.o.Bridge.Feeds(), []Realm{}
 	for _, t := range all {
@@ -119,7 +118,7 @@ func (a *Admin) realm(name string, feeds map[string]time.Duration) Realm {
 		out.FeedAge = new(age.Seconds())
 	}
 	if out.Outage {
-		out.Problems = []Problem{{Unready, "Keycloak does not answer most calls", "look at Keycloak and at the way to it; the bridge tries again by itself"}}
+		out.Problems = []Problem{{Unready, "Keycloak does not answer most calls", "check Keycloak and the network to it; the bridge tries again by itself"}}
 	}
 	return out
 }

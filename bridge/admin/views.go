@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// State is what a tenant answers, in a word.
+// State is the state of a tenant, in one word.
 type State string
 
 // The states.
@@ -25,17 +25,17 @@ const (
 // Tenant is what an operator sees of a tenant. No secret is part of it, not even a hash.
 type Tenant struct {
 	Path           string    `json:"path"`
-	URL            string    `json:"url,omitempty"` // of the service root; absent when it is no endpoint
+	URL            string    `json:"url,omitempty"` // of the service root; absent when the tenant represents all organizations
 	Realm          string    `json:"realm"`
 	Organization   string    `json:"organization,omitempty"`   // alias
-	OrganizationID string    `json:"organizationID,omitempty"` // of an organization's tenant
+	OrganizationID string    `json:"organizationID,omitempty"` // the id of the tenant's organization
 	State          State     `json:"state"`
 	Problems       []Problem `json:"problems,omitempty"` // the worst first
 	Key            string    `json:"key"`                // marks the tenant's values in Keycloak
 	Scope          string    `json:"scope"`              // "all", "owned" or "organization"
 	Profile        string    `json:"profile"`
-	TolerancesOff  []string  `json:"tolerancesOff,omitempty"` // that a tolerant profile does not take
-	UnknownMembers string    `json:"unknownMembers"`          // these as in the configuration
+	TolerancesOff  []string  `json:"tolerancesOff,omitempty"` // the tolerances that a tolerant profile does not accept
+	UnknownMembers string    `json:"unknownMembers"`          // this and the following, up to domains: as in the configuration
 	OnDelete       string    `json:"onDelete"`
 	Adopt          string    `json:"adopt"`
 	ExternalID     string    `json:"externalId"`
@@ -44,30 +44,30 @@ type Tenant struct {
 	Access         string    `json:"access"`
 	BasicAuth      bool      `json:"basicAuth,omitempty"`
 	Domains        string    `json:"domains,omitempty"`     // of a tenant of an organization
-	RemovalBrake   string    `json:"removalBrake"`          // off, clear, holding or lifted, and why or until when
-	BrakeLimits    string    `json:"brakeLimits,omitempty"` // how many may go, unless the brake is off
+	RemovalBrake   string    `json:"removalBrake"`          // off, clear, holding or lifted, and why or how long
+	BrakeLimits    string    `json:"brakeLimits,omitempty"` // how many users may be removed; absent when the brake is off
 	MappingFile    string    `json:"mappingFile,omitempty"` // absent: the built-in mapping
 	Schemas        []string  `json:"schemas"`               // URNs
 
 	Credentials []Credential    `json:"credentials"`
 	Indexes     []Index         `json:"indexes,omitempty"`
-	LastRequest *tenant.Request `json:"lastRequest,omitempty"` // absent: none since the start
-	LastError   *tenant.Request `json:"lastError,omitempty"`   // the last request that failed
+	LastRequest *tenant.Request `json:"lastRequest,omitempty"` // absent when there was no request since the start
+	LastError   *tenant.Request `json:"lastError,omitempty"`   // absent when no request has failed
 }
 
-// Summary is the state of the tenant with its worst problem, for a list.
+// Summary is the state of the tenant and its worst problem, for a list.
 func (t Tenant) Summary() string {
 	if len(t.Problems) == 0 {
 		return string(t.State)
 	}
 	then := "; "
 	if worst := t.Problems[0].Effect.state(); worst != Fit && worst == t.State {
-		then = ": " // which is why
+		then = ": " // the problem is the reason for the state
 	}
 	return string(t.State) + then + t.Problems[0].Text
 }
 
-// state is what a tenant answers for a problem alone.
+// state is the state of a tenant that only has a problem with this effect.
 func (e Effect) state() State {
 	switch e {
 	case Unready:
@@ -79,7 +79,7 @@ func (e Effect) state() State {
 	return Fit
 }
 
-// stateOf is what a tenant answers.
+// stateOf is the state of a tenant with these problems.
 func stateOf(p tenant.Policy, problems []Problem) State {
 	is := func(s State) bool {
 		return slices.ContainsFunc(problems, func(p Problem) bool { return p.Effect.state() == s })
@@ -95,17 +95,16 @@ func stateOf(p tenant.Policy, problems []Problem) State {
 	return Fit
 }
 
-// Credential is what a client of a tenant presents: a token, or the access tokens of an issuer. Its
-// secret is not part of it.
+// Credential is a credential of a tenant, without its secret: a token, or the access tokens of an issuer.
 type Credential struct {
 	Tenant  string     `json:"tenant"` // its path
 	Name    string     `json:"name"`
 	KeyID   string     `json:"keyID,omitempty"`
 	Scopes  []string   `json:"scopes"`
-	Expires *time.Time `json:"expires,omitempty"` // absent: never, or as each access token says
+	Expires *time.Time `json:"expires,omitempty"` // absent when it does not expire, or when each access token has its own end
 	State   string     `json:"state"`             // Good, Expiring or Expired
-	// Issuer and ClientID say whose access tokens are taken; a token has neither. ClientID is
-	// absent when the access tokens of any client of the issuer are taken.
+	// Issuer and ClientID say which access tokens are accepted; a token has neither. ClientID is absent when the
+	// access tokens of every client of the issuer are accepted.
 	Issuer   string `json:"issuer,omitempty"`
 	ClientID string `json:"clientID,omitempty"`
 }
@@ -117,7 +116,7 @@ const (
 	Expired  = "expired"
 )
 
-// CredentialsOf are the credentials of the tenant at a path, at a time.
+// CredentialsOf returns the credentials of the tenant at a path, with their states at the time now.
 func CredentialsOf(path string, tokens []tenant.Token, accessTokens []tenant.AccessToken, now time.Time) []Credential {
 	out := make([]Credential, 0, len(tokens)+len(accessTokens))
 	for _, t := range tokens {
@@ -145,9 +144,9 @@ type Index struct {
 	Type      string  `json:"type"`   // "User" or "Group"
 	Resources int     `json:"resources"`
 	Bytes     int     `json:"bytes"`
-	Age       float64 `json:"ageSeconds"` // since the last whole scan began
-	// WithoutKey are the users who have no look-up key of their externalId, and SharedID those
-	// whose externalId another user has too.
+	Age       float64 `json:"ageSeconds"` // since the start of the last complete scan
+	// WithoutKey counts the users without a look-up key for their externalId. SharedID counts the users who share
+	// their externalId with another user.
 	WithoutKey int `json:"withoutKey,omitempty"`
 	SharedID   int `json:"sharedID,omitempty"`
 }
@@ -157,15 +156,15 @@ type Status struct {
 	Version string    `json:"version"`
 	Now     time.Time `json:"now"`
 	Started time.Time `json:"started"`
-	// Config says why the configuration files as they are now are not applied, "" when they are.
+	// Config says why the present configuration files are not applied; "" when they are.
 	Config string `json:"config,omitempty"`
-	// Realms and Tenants begin with those whose problem is the worst. What is wrong with all
-	// organizations of a realm stands at the realm.
+	// Realms and Tenants begin with the worst problems. A problem of all organizations of a realm is listed with the
+	// realm.
 	Realms  []Realm  `json:"realms"`
 	Tenants []Tenant `json:"tenants"`
 }
 
-// Status is the view of the whole bridge.
+// Status returns the view of the whole bridge.
 func (a *Admin) Status(ctx context.Context) Status {
 	all := a.o.Tenants.All()
 	out := Status{Version: a.o.Version, Now: a.o.Now().UTC(), Started: a.o.Started.UTC(), Config: a.o.Bridge.Unapplied(), Realms: a.realms(ctx, all)}
@@ -175,11 +174,10 @@ func (a *Admin) Status(ctx context.Context) Status {
 	return out
 }
 
-// Tenants are all tenants in the order of their paths, with those that say what holds for all
-// organizations of a realm.
+// Tenants returns all tenants, sorted by path, and also the tenants that represent all organizations of a realm.
 func (a *Admin) Tenants(ctx context.Context) []Tenant { return a.views(ctx, a.o.Tenants.All()) }
 
-// Tenant is the tenant at a path, or with "" the only endpoint.
+// Tenant returns the tenant at a path; with "" the only endpoint.
 func (a *Admin) Tenant(ctx context.Context, path string) (Tenant, error) {
 	if t := a.o.Tenants.ByPath(path); t != nil {
 		return a.view(ctx, t, a.indexes()[path]), nil
@@ -187,7 +185,7 @@ func (a *Admin) Tenant(ctx context.Context, path string) (Tenant, error) {
 	return a.Endpoint(ctx, path)
 }
 
-// Endpoint is the tenant at a path, or with "" the only one, that has users and groups.
+// Endpoint returns the tenant at a path if it has users and groups; with "" the only such tenant.
 func (a *Admin) Endpoint(ctx context.Context, path string) (Tenant, error) {
 	t, err := a.endpoint(path)
 	if err != nil {
@@ -196,7 +194,7 @@ func (a *Admin) Endpoint(ctx context.Context, path string) (Tenant, error) {
 	return a.view(ctx, t, a.indexes()[t.Path]), nil
 }
 
-// Credentials are those of all tenants.
+// Credentials returns the credentials of all tenants.
 func (a *Admin) Credentials() []Credential {
 	var out []Credential
 	for _, t := range a.o.Tenants.All() {
@@ -213,7 +211,7 @@ func (a *Admin) views(ctx context.Context, all []*tenant.Tenant) []Tenant {
 	return out
 }
 
-// indexes are those that were filled, by the path of their tenant.
+// indexes returns the indexes that have content, by the path of their tenant.
 func (a *Admin) indexes() map[string][]Index {
 	out := map[string][]Index{}
 	for _, i := range a.o.Bridge.Indexes() {
@@ -222,7 +220,7 @@ func (a *Admin) indexes() map[string][]Index {
 	return out
 }
 
-// view is a tenant as an operator sees it.
+// view is the operator's view of a tenant.
 func (a *Admin) view(ctx context.Context, t *tenant.Tenant, indexes []Index) Tenant {
 	p := t.Policy
 	out := Tenant{

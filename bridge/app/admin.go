@@ -10,14 +10,14 @@ import (
 
 // Administrator is an account of an administrator of Keycloak.
 type Administrator struct {
-	Realm, Name, Password string // Realm is that of the account
+	Realm, Name, Password string // Realm is the realm of the account
 }
 
-// AdminTimeout is the time for one call of a command: a Keycloak that has just started
-// is slow, and an operator would rather wait.
+// AdminTimeout is the time limit of one call of a command. Keycloak is slow after its start, and an operator prefers
+// to wait.
 const AdminTimeout = 30 * time.Second
 
-// Client is a client of a realm of the Keycloak at a URL.
+// Client makes a client of a realm, for the Keycloak at a URL.
 func (a Administrator) Client(url, realmName string) (*keycloak.Client, error) {
 	transport, err := keycloak.NewTransport(keycloak.TransportConfig{ResponseTimeout: AdminTimeout})
 	if err != nil {
@@ -26,7 +26,7 @@ func (a Administrator) Client(url, realmName string) (*keycloak.Client, error) {
 	return a.client(url, realmName, transport)
 }
 
-// ClientOf is a client of a realm of a configuration.
+// ClientOf makes a client of a realm, for the Keycloak of a configuration.
 func (a Administrator) ClientOf(c config.Config, realmName string) (*keycloak.Client, error) {
 	c.Keycloak.ResponseTimeout = max(c.Keycloak.ResponseTimeout, config.Duration(AdminTimeout))
 	transport, err := NewTransport(c.Keycloak)

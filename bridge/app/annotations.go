@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// MappingOfRealm is the text of the mapping file that does what the annotations of a realm's user profile do. What it
-// does not take over stands in it as a comment.
+// MappingOfRealm returns the text of a mapping file that does the same as the annotations of a realm's user profile.
+// Comments in the file list the annotations that it does not cover.
 func MappingOfRealm(ctx context.Context, admin *keycloak.Client) (string, error) {
 	profile, err := admin.UserProfile(ctx)
 	if err != nil {

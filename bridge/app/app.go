@@ -27,7 +27,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// App is a bridge, wired of a configuration. Its rooms are here for tests and for who builds it in.
+// App is a bridge that New has built from a configuration. Tests and programs that embed the bridge use its parts
+// directly.
 type App struct {
 	Service  *bridge.Service
 	Handler  http.Handler // SCIM
@@ -42,29 +43,29 @@ type App struct {
 	metrics  *observe.Metrics
 	activity *tenant.Activity
 
-	transport *renewable // to Keycloak
-	outbound  *renewable // to others
+	transport *renewable // its connections to Keycloak
+	outbound  *renewable // its connections to other servers
 
-	started config.Config // that it was made of: what of it needs a start stays in force
+	started config.Config // the configuration at the start; sections that need a restart stay as they are here
 
-	problem atomic.Pointer[string] // why the files as they are now are not applied
+	problem atomic.Pointer[string] // why the present files are not applied
 
-	applying sync.Mutex    // one Reload or Apply at a time; what follows is theirs
-	config   config.Config // as it is applied
+	applying sync.Mutex    // held by one Reload or Apply at a time; it guards the fields below
+	config   config.Config // the configuration in force
 	mappings mappings
 }
 
-// Options are what a bridge needs beside its configuration.
+// Options are what New needs in addition to the configuration.
 type Options struct {
 	Log     *zap.Logger      // required
 	Version string           // of the program
 	Now     func() time.Time // the clock of the indexes; nil for time.Now
-	// File is the configuration as its file has it, when it is served with other settings; nil when
-	// it is not.
+	// File is the configuration as the file contains it. Set it when the bridge runs with other settings than the
+	// file; nil otherwise.
 	File *config.Config
 }
 
-// New wires a bridge. It calls nobody; Serve and Watcher.Check do.
+// New builds a bridge. It makes no call over the network; Serve and Watcher.Check do.
 func New(c config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -101,7 +102,7 @@ func New(c config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
-// namedTenants is how many tenants the metrics name.
+// namedTenants is the number of tenants that have their own label in the metrics.
 func namedTenants(n config.NamedTenants) int {
 	if n.All {
 		return observe.EveryTenant
@@ -109,7 +110,7 @@ func namedTenants(n config.NamedTenants) int {
 	return n.Top
 }
 
-// newTenants are the tenants that it begins with.
+// newTenants makes the tenants that exist at the start.
 func (a *App) newTenants() (*tenant.Registry, error) {
 	list, err := allTenants(a.config, a.mappings)
 	if err != nil {
@@ -121,7 +122,7 @@ func (a *App) newTenants() (*tenant.Registry, error) {
 	return tenant.NewRegistry(list...)
 }
 
-// newRealms are the clients of the realms that it begins with, whose calls are counted and traced.
+// newRealms makes the clients of the realms that exist at the start. Their calls are counted and traced.
 func (a *App) newRealms() (*keycloak.Realms, error) {
 	transport, err := NewTransport(a.config.Keycloak)
 	if err != nil {
@@ -146,14 +147,14 @@ func (a *App) newRealms() (*keycloak.Realms, error) {
 	return keycloak.NewRealms(clients), nil
 }
 
-// forget drops what is known of a tenant that is gone.
+// forget drops what the bridge knows about a tenant that was removed.
 func (a *App) forget(path string) {
 	a.metrics.Forget(path)
 	a.activity.Forget(path)
 	a.Service.Directory().Forget(path)
 }
 
-// serverOptions are those of both handlers of SCIM, which count together.
+// serverOptions are the options of both SCIM handlers. They share the metrics and the memory budget for bodies.
 func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	c := a.config.Server
 	return server.Options{
@@ -164,7 +165,7 @@ func (a *App) serverOptions(tenants *tenant.Registry) server.Options {
 	}
 }
 
-// adminHosts are the names of the listener for health and metrics.
+// adminHosts are the host names that the listener for health and metrics accepts.
 func adminHosts(a config.Admin) []string {
 	var out []string
 	if host := a.Listen.Host(); host != "" {
@@ -200,7 +201,7 @@ func prefixes(networks []config.Network) []netip.Prefix {
 	return out
 }
 
-// warnOfExpiry speaks of tokens that end, once a minute until the context ends.
+// warnOfExpiry logs tokens that expire soon, once a minute until the context ends.
 func (a *App) warnOfExpiry(ctx context.Context) {
 	expiry := auth.Expiry{Log: a.log}
 	tick := time.NewTicker(time.Minute)

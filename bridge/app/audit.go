@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/observe"
 )
 
-// audit is a Recorder that writes the audit record of every change, once it has ended.
+// audit is a Recorder that writes an audit record for every change, after the change has ended.
 type audit struct{ log *zap.Logger }
 
 // Intend implements bridge.Recorder.

@@ -14,7 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestTheAuditRecordOfAChange byte for byte: it is written once the change has ended, and holds no value.
+// TestTheAuditRecordOfAChange compares the record byte for byte. It is written after the change has ended, and
+// contains no value.
 func TestTheAuditRecordOfAChange(t *testing.T) {
 	t.Parallel()
 	c := change.Change{
@@ -23,7 +24,7 @@ func TestTheAuditRecordOfAChange(t *testing.T) {
 		MembersAdded: []string{"x"}, Steps: []string{"update_user 5d0f [enabled attributes]", "end_sessions 5d0f"}, Done: 2, Outcome: change.Done,
 	}
 	failed, empty, namesake := c, c, c
-	namesake.Actor.Name = "operator" // a credential that is called so
+	namesake.Actor.Name = "operator" // a credential with the name "operator"
 	failed.Done, failed.Outcome, failed.Reason = 1, change.Failed, "end_sessions: unknown"
 	empty.Actor, empty.Resource.ID, empty.Steps, empty.Done = change.Actor{Kind: "operator", Name: "operator"}, "", []string{}, 0
 	for want, one := range map[string]change.Change{

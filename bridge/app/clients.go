@@ -12,19 +12,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// watch is told what clients do; its zero value is nobody.
+// watch are functions that get the calls of clients. The zero value watches nothing.
 type watch struct {
 	wrap   func(http.RoundTripper) http.RoundTripper
 	call   func(context.Context, keycloak.Call)
 	outage func(realm string, outage bool)
 }
 
-// Clients makes one client a realm over one transport.
+// Clients makes a client for each realm, all with the same transport.
 func Clients(c config.Config, transport http.RoundTripper) (map[string]*keycloak.Client, error) {
 	return newClients(c, transport, watch{})
 }
 
-// newClients is Clients, whose calls are told.
+// newClients is Clients with functions that get the calls.
 func newClients(c config.Config, transport http.RoundTripper, w watch) (map[string]*keycloak.Client, error) {
 	clients := make(map[string]*keycloak.Client, len(c.Realms))
 	for name, r := range c.Realms {
@@ -47,7 +47,7 @@ func newClients(c config.Config, transport http.RoundTripper, w watch) (map[stri
 	return clients, nil
 }
 
-// NewTransport is the transport to Keycloak that a configuration describes.
+// NewTransport makes the transport to Keycloak that a configuration describes.
 func NewTransport(k config.Keycloak) (*http.Transport, error) {
 	return keycloak.NewTransport(keycloak.TransportConfig{
 		RootCAs: k.RootCAs, ClientCertificate: k.ClientCertificate, Proxy: string(k.Proxy), MaxInFlight: k.MaxInFlight,
@@ -62,8 +62,8 @@ func credentials(c config.Credentials) keycloak.Credentials {
 	return keycloak.ClientSecret(c.ClientID, c.Secret.Reveal())
 }
 
-// watchedClients are clients whose calls are traced and counted, for the metrics and for the line
-// of their request, and whose outages are told.
+// watchedClients makes clients whose calls are traced, and counted in the metrics and in the log line of the request.
+// Outages are logged.
 func watchedClients(c config.Config, transport http.RoundTripper, metrics *observe.Metrics, tracer *observe.Tracer, log *zap.Logger) (map[string]*keycloak.Client, error) {
 	for name := range c.Realms {
 		metrics.Realm(name)
@@ -83,7 +83,7 @@ func watchedClients(c config.Config, transport http.RoundTripper, metrics *obser
 		outage: func(realm string, outage bool) {
 			metrics.Outage(realm, outage)
 			if outage {
-				log.Error("Keycloak does not answer: no call is made for keycloak.breakerDelay, then one finds out", zap.String("realm", realm))
+				log.Error("Keycloak does not answer: the bridge makes no call for keycloak.breakerDelay, then one call tests whether Keycloak answers again", zap.String("realm", realm))
 			} else {
 				log.Info("Keycloak answers again", zap.String("realm", realm))
 			}

@@ -10,14 +10,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
-// Held is what a realm holds, as Keycloak's Admin API tells.
+// Held is the content of a realm, as Keycloak's Admin API returns it.
 type Held struct {
 	Users   map[string]keycloak.User   // by user name
-	Groups  map[string]map[string]bool // user names of the members, by group name
-	Doubles int                        // users or groups of one name, or one externalId
+	Groups  map[string]map[string]bool // the members' user names, by group name
+	Doubles int                        // users or groups that share a name or an externalId
 }
 
-// ReadBack reads a realm without the bridge.
+// ReadBack reads the content of a realm, without the bridge.
 func ReadBack(ctx context.Context, admin *keycloak.Client) (Held, error) {
 	h := Held{Users: map[string]keycloak.User{}, Groups: map[string]map[string]bool{}}
 	users, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
@@ -62,14 +62,14 @@ func (h *Held) readMembers(ctx context.Context, admin *keycloak.Client, g keyclo
 	return err
 }
 
-// Figure is how much was sent, and how much of it arrived as it is.
+// Figure counts what was sent, and how much of it arrived unchanged.
 type Figure struct {
 	Provider      string // "realm" for all
 	What          string
 	Sent, Arrived int
 }
 
-// Compare compares what providers' directories hold, by their names, with what arrived.
+// Compare compares the directories of providers, by name, with the content of the realm.
 func (h Held) Compare(directories map[string]simulate.Directory) []Figure {
 	var out []Figure
 	users, groups := 0, 0
@@ -90,8 +90,7 @@ func (h Held) Compare(directories map[string]simulate.Directory) []Figure {
 	return append(out, Figure{all, "users in all", users, len(h.Users)}, Figure{all, "groups in all", groups, len(h.Groups)}, Figure{all, "duplicates", 0, h.Doubles})
 }
 
-// compare counts what a provider's directory holds and how much of it arrived as it
-// is.
+// compare counts the content of a provider's directory, and how much of it arrived unchanged.
 func (h Held) compare(d simulate.Directory) []Figure {
 	users := Figure{What: "users with names, e-mail and externalId as sent"}
 	titles := Figure{What: "titles and departments as last changed"}
@@ -123,7 +122,7 @@ func (h Held) compare(d simulate.Directory) []Figure {
 	return []Figure{users, titles, active, disabled, gone, groups, members}
 }
 
-// count adds one that was sent and whether it arrived.
+// count adds an item that was sent, and whether it arrived.
 func (f *Figure) count(arrived bool) {
 	f.Sent++
 	if arrived {
@@ -136,7 +135,7 @@ func same(got keycloak.User, want *simulate.User) bool {
 		strings.Join(got.Attributes[mapping.AttrExternalID], "|") == want.ExternalID
 }
 
-// sameProfile reads the remainder, where title and department live by default.
+// sameProfile reads title and department from the remainder, where they are stored by default.
 func sameProfile(got keycloak.User, want *simulate.User) bool {
 	owner := strings.Join(got.Attributes[mapping.AttrOwner], "|")
 	r, err := mapping.Default(scim.Tolerant).UserResource(mapping.Owner{Key: owner}, got)

@@ -7,14 +7,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Diagnosis is what doctor finds of a tenant.
+// Diagnosis is what doctor finds about a tenant.
 type Diagnosis struct {
 	Tenant   string          `json:"tenant"`
 	Realm    string          `json:"realm"`
 	Findings []realm.Finding `json:"findings"`
 }
 
-// Diagnose looks at the realm of the tenant at a path, with "" at those of all, as Select finds them.
+// Diagnose checks the realms of the tenants that Select returns for a path.
 func Diagnose(ctx context.Context, c config.Config, path string) ([]Diagnosis, error) {
 	s, err := selectLive(ctx, c, path)
 	if err != nil {
@@ -28,13 +28,13 @@ func Diagnose(ctx context.Context, c config.Config, path string) ([]Diagnosis, e
 	return out, nil
 }
 
-// Passed is how much is right.
+// Passed counts the findings without a problem.
 func (d Diagnosis) Passed() int { return d.count(realm.Pass) }
 
-// Warned is how much will refuse requests or is dangerous.
+// Warned counts the findings that are dangerous or will make requests fail.
 func (d Diagnosis) Warned() int { return d.count(realm.Warn) }
 
-// Failed is how much keeps the tenant from answering.
+// Failed counts the findings that make the tenant refuse every request.
 func (d Diagnosis) Failed() int { return d.count(realm.Fail) }
 
 func (d Diagnosis) count(s realm.Severity) int {

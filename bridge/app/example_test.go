@@ -12,8 +12,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// A program that has the bridge built in: until it is interrupted, the bridge answers on the listeners of its
-// configuration, and applies the files when they change.
+// This program embeds the bridge. Until an interrupt, the bridge answers on the listeners of its configuration, and
+// applies changed files.
 func ExampleNew() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

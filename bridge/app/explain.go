@@ -17,7 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Explanation is what becomes of a payload: what explain prints.
+// Explanation is what the bridge would do with a payload. The command explain prints it.
 type Explanation struct {
 	Request    string                   `json:"request"`
 	Attributes []mapping.Explained      `json:"attributes"`
@@ -27,30 +27,30 @@ type Explanation struct {
 	Resource   map[string]any           `json:"resource,omitempty"`
 }
 
-// The types of resources that a payload may be of.
+// The types of resources that a payload can have.
 const (
 	resourceUser  = "user"
 	resourceGroup = "group"
 )
 
-// ExplainOptions say what a payload is for.
+// ExplainOptions say how to treat a payload.
 type ExplainOptions struct {
-	Tenant   string // the path of a tenant of the configuration; "" for the only one
-	Mapping  string // a mapping file in place of the tenant's
-	Resource string // user or group; "" for what the schemas of the payload say, else user
-	Live     string // the id of the resource of the tenant that the payload changes; "" for one that is created in an empty realm
+	Tenant   string // the path of a tenant of the configuration; "" if there is only one
+	Mapping  string // a mapping file to use instead of the tenant's
+	Resource string // user or group; "" to take the type from the payload's schemas, or user
+	Live     string // the id of the existing resource that the payload changes; "" to create one in an empty realm
 }
 
-// Check refuses options that do not fit a payload.
+// Check returns an error when the options do not fit the payload.
 func (o ExplainOptions) Check(payload map[string]any) error {
 	_, err := o.endpoint(payload)
 	return err
 }
 
-// endpoint is that of the type of resource.
+// endpoint is the endpoint of the resource type.
 func (o ExplainOptions) endpoint(object map[string]any) (string, error) {
 	if _, patches := object["Operations"]; patches && o.Live == "" {
-		return "", UsageError{errors.New("the payload is a PATCH: say with --against-live which resource it changes")}
+		return "", UsageError{errors.New("the payload is a PATCH: use --against-live with the id of the resource that it changes")}
 	}
 	resource := o.Resource
 	if schemas, ok := object[scim.AttrSchemas].([]any); ok && resource == "" && slices.Contains(schemas, any(scim.GroupURN)) {
@@ -62,11 +62,11 @@ func (o ExplainOptions) endpoint(object map[string]any) (string, error) {
 	case resourceGroup:
 		return scim.GroupType().Endpoint, nil
 	}
-	return "", UsageError{errors.New("--resource is user or group")}
+	return "", UsageError{errors.New("--resource must be user or group")}
 }
 
-// Explain says what the bridge would do with a payload that a client sends. Nothing is written, and secrets are
-// masked, also in the payload. The configuration is that of a live resource alone. A mapping file that has problems is a
+// Explain says what the bridge would do with a payload that a client sends. It writes nothing, and masks secrets,
+// also in the payload. It uses the configuration only with Live. A mapping file with problems returns a
 // ProblemsError.
 func Explain(ctx context.Context, c config.Config, o ExplainOptions, payload map[string]any) (Explanation, error) {
 	endpoint, err := o.endpoint(payload)
@@ -80,7 +80,7 @@ func Explain(ctx context.Context, c config.Config, o ExplainOptions, payload map
 	return s.explain(ctx, endpoint, o.Live, payload)
 }
 
-// stage is where a request is rehearsed.
+// stage is the place where a request is rehearsed.
 type stage struct {
 	tenant    *tenant.Tenant
 	service   *bridge.Service
@@ -88,7 +88,7 @@ type stage struct {
 	rehearsal *keycloak.Rehearsal
 }
 
-// stage sets the empty realm up, or that of a tenant.
+// stage prepares an empty realm, or with Live the realm of a tenant.
 func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, error) {
 	rehearsal := &keycloak.Rehearsal{}
 	if o.Live == "" {
@@ -126,7 +126,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 	} else if err := s.identify(ctx, t); err != nil {
 		return stage{}, err
 	}
-	rehearsal.Calls() // of the look
+	rehearsal.Calls() // drops the calls that identify made
 	owners, err := tenant.NewRegistry(s.All...)
 	if err != nil {
 		return stage{}, err
@@ -135,7 +135,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 	return stage{t, s.service(bridge.Options{Tenants: owners}), s.Clients[t.Realm], rehearsal}, nil
 }
 
-// emptyConfig is a realm without a Keycloak.
+// emptyConfig is a configuration with a realm that needs no Keycloak.
 func emptyConfig() config.Config {
 	return config.Config{
 		Server:   config.Server{PublicURL: "https://scim.example.com"},
@@ -144,7 +144,7 @@ func emptyConfig() config.Config {
 	}
 }
 
-// imagined are ids for what the mapping names: the names themselves.
+// imagined makes up an id for every group and role that the mapping names. The ids contain the names.
 func imagined(m *mapping.Mapping) mapping.Resolved {
 	out := mapping.Resolved{Groups: map[string]keycloak.GroupID{}, GroupNames: map[string]string{}, Roles: map[keycloak.RoleName]keycloak.Role{}}
 	for _, name := range m.Groups() {
@@ -166,7 +166,7 @@ func imagined(m *mapping.Mapping) mapping.Resolved {
 	return out
 }
 
-// explain sends the payload through the bridge.
+// explain sends the payload through the bridge and describes the outcome.
 func (s stage) explain(ctx context.Context, endpoint, id string, object map[string]any) (Explanation, error) {
 	call := bridge.Call{By: s.tenant.Operator(), Endpoint: endpoint, ID: id, DryRun: true}
 	masked(object, secretsOf(s.resourceType(endpoint)))
@@ -201,10 +201,10 @@ func (s stage) explain(ctx context.Context, endpoint, id string, object map[stri
 	return e, err
 }
 
-// mask stands for a secret.
+// mask is what the output shows instead of a secret.
 const mask = "***"
 
-// secretsOf are the names of the attributes that nobody may read, in lower case.
+// secretsOf are the names of the attributes that clients cannot read, in lower case.
 func secretsOf(rt *scim.ResourceType) []string {
 	var out []string
 	for _, schema := range append([]*scim.Schema{rt.Schema}, rt.Extensions...) {
@@ -219,8 +219,8 @@ func secretsOf(rt *scim.ResourceType) []string {
 	return out
 }
 
-// masked replaces the texts of secrets in a payload, wherever they stand, before anything
-// looks at it: what was never there cannot be printed.
+// masked replaces the values of secrets everywhere in a payload. This happens first, so no later code can print a
+// secret.
 func masked(value any, secrets []string) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -241,13 +241,13 @@ func masked(value any, secrets []string) {
 	}
 }
 
-// isSecret takes a name, or a path that ends in one.
+// isSecret reports whether a name, or the last name of a path, is in the list of secrets.
 func isSecret(path string, secrets []string) bool {
 	name := path[strings.LastIndexAny(path, ":.")+1:]
 	return slices.Contains(secrets, strings.ToLower(name))
 }
 
-// patched is the resource as a PATCH leaves it.
+// patched is the resource after a PATCH.
 func (s stage) patched(ctx context.Context, call bridge.Call, object map[string]any) (map[string]any, error) {
 	current, err := s.service.Get(ctx, call)
 	if err != nil {

@@ -32,8 +32,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart walks over the types of the configuration: each field that
-// names a file has a test that changes the file while the bridge runs, and the bridge watches that file.
+// TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart goes through the types of the configuration. Each field
+// that names a file needs a test that changes the file while the bridge runs. The bridge must watch the file.
 func TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(*testing.T) (b apptest.Bridge, file string){
@@ -68,7 +68,7 @@ func TestEveryFileOfTheConfigurationIsReadAgainWithoutARestart(t *testing.T) {
 	}
 }
 
-// filesOf are the keys of the configuration whose values name a file of secrets, keys, tokens or certificates.
+// filesOf returns the keys of the configuration that name a file with secrets, keys, tokens or certificates.
 func filesOf(path string, t reflect.Type) []string {
 	switch {
 	case t == reflect.TypeFor[config.File]():
@@ -89,7 +89,8 @@ func filesOf(path string, t reflect.Type) []string {
 	return out
 }
 
-// TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles, so that the test above knows it. The mapping files have tests of their own.
+// TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles: the test above only finds fields of the type config.File. Mapping
+// files have other tests.
 func TestEveryKeyThatNamesAFileIsOfTheTypeOfFiles(t *testing.T) {
 	t.Parallel()
 	known := strings.Join(filesOf("", reflect.TypeFor[config.Config]()), " ")
@@ -142,7 +143,8 @@ func credentialKey(t *testing.T) (apptest.Bridge, string) {
 	return c.Realm, app.CredentialKeyName
 }
 
-// takenUp fails the test unless the bridge works with a file as it is, not with another content, and again with the first.
+// takenUp fails the test unless the bridge works with a file, fails with another content, and works again with the
+// old content.
 func takenUp(t *testing.T, b apptest.Bridge, file, other string) {
 	t.Helper()
 	b.Must(t, http.MethodGet, "/Users", "")
@@ -196,7 +198,7 @@ func keyPEM(t *testing.T, key crypto.Signer) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-// pair is a certificate that signs itself.
+// pair is a self-signed certificate with its key.
 type pair struct {
 	tls.Certificate
 
@@ -223,14 +225,14 @@ func newPair(t *testing.T, serial int64) pair {
 	}
 }
 
-// encrypted is a server in front of another one, with a certificate that signs itself.
+// encrypted is a proxy with a self-signed certificate.
 type encrypted struct {
 	url    string
 	own    pair
-	serial atomic.Int64 // of the certificate of its last client, 0 for none
+	serial atomic.Int64 // of the last client's certificate; 0 for no certificate
 }
 
-// newEncrypted starts a server in front of another one.
+// newEncrypted starts a TLS proxy for another server.
 func newEncrypted(t *testing.T, behind string) *encrypted {
 	t.Helper()
 	target, err := url.Parse(behind)
@@ -264,13 +266,13 @@ func writeBeside(t *testing.T, file string, texts map[string]string) {
 	}
 }
 
-// editConfig changes a configuration before a bridge is made of it.
+// editConfig changes a configuration before a bridge is made from it.
 func editConfig(t *testing.T, file string, edit func(string) string) {
 	t.Helper()
 	apptest.Bridge{File: file}.EditFile(t, filepath.Base(file), edit)
 }
 
-// newEncryptedBridge is a bridge that reaches Keycloak over TLS, with files beside its configuration.
+// newEncryptedBridge makes a bridge that reaches Keycloak over TLS, with files beside its configuration.
 func newEncryptedBridge(t *testing.T, keys string, files map[string]string) (apptest.Bridge, *encrypted) {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
@@ -290,7 +292,7 @@ func keycloakAuthorities(t *testing.T) (apptest.Bridge, string) {
 	return b, "ca.pem"
 }
 
-// clientCertificate changes both files, as neither is of use without the other, the named one last.
+// clientCertificate changes the certificate and the key, which only work together. The named file is changed last.
 func clientCertificate(last string) func(t *testing.T) (apptest.Bridge, string) {
 	return func(t *testing.T) (apptest.Bridge, string) {
 		t.Helper()
@@ -320,8 +322,8 @@ func clientCertificate(last string) func(t *testing.T) (apptest.Bridge, string) 
 	}
 }
 
-// outboundAuthorities has access tokens of an issuer whose certificate is trusted later. The keys of an issuer that
-// could not be read are asked for again some time later, so that there are two.
+// outboundAuthorities uses access tokens of an issuer whose certificate is trusted later. The test needs two issuers,
+// because the bridge waits before it asks again for keys that it could not read.
 func outboundAuthorities(t *testing.T) (apptest.Bridge, string) {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()

@@ -12,13 +12,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Line is something about a token or a tenant, by its name.
+// Line is a fact about a token or a tenant, with its name.
 type Line struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
 }
 
-// InspectToken says what a token is and, with a configuration, which of its tenants take it. It calls nobody.
+// InspectToken describes a token and, with a configuration, says which tenants accept it. It makes no call over the
+// network.
 func InspectToken(token string, c *config.Config, now time.Time) ([]Line, error) {
 	out, claims := describeToken(token)
 	sum := sha256.Sum256([]byte(token))
@@ -36,17 +37,17 @@ func InspectToken(token string, c *config.Config, now time.Time) ([]Line, error)
 		out, known = append(out, lines...), known || said
 	}
 	if !known {
-		out = append(out, Line{"tenants", "none of the configuration knows it; organizations that bring their own credentials were not asked"})
+		out = append(out, Line{"tenants", "no tenant of the configuration knows this token; the credentials in the attributes of organizations were not checked"})
 	}
 	return out, nil
 }
 
-// describeToken says what a token is, and returns the claims of one that has some.
+// describeToken describes a token, and returns the claims of a JWT; nil for other tokens.
 func describeToken(token string) ([]Line, *auth.Claims) {
 	id, err := auth.KeyID(token)
 	switch {
 	case err != nil:
-		return []Line{{"kind", fmt.Sprintf("token of scim-bridge, not whole: %v", err)}}, nil
+		return []Line{{"kind", fmt.Sprintf("incomplete token of scim-bridge: %v", err)}}, nil
 	case id != "":
 		return []Line{{"kind", "token of scim-bridge"}, {"key id", id}}, nil
 	}
@@ -74,7 +75,8 @@ func describeToken(token string) ([]Line, *auth.Claims) {
 	return out, &claims
 }
 
-// takes says whether a tenant of the configuration takes a token; said is false where nothing of it is known.
+// takes says whether a tenant of the configuration accepts a token. said is false when the tenant knows nothing about
+// the token.
 func takes(t *tenant.Tenant, sum config.Digest, claims *auth.Claims, now time.Time) (out []Line, said bool) {
 	tell := func(format string, args ...any) { out = append(out, Line{t.Path, fmt.Sprintf(format, args...)}) }
 	for _, known := range t.Tokens {
@@ -99,7 +101,7 @@ func takes(t *tenant.Tenant, sum config.Digest, claims *auth.Claims, now time.Ti
 		case err != nil:
 			tell("no: %v", auth.Cause(err))
 		default:
-			tell("yes when its signature is good, as %s, for %s", rule.Name, rule.Scopes)
+			tell("yes, if its signature is valid, as %s, for %s", rule.Name, rule.Scopes)
 		}
 	}
 	return out, said || len(t.AccessTokens) > 0

@@ -14,49 +14,50 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// The files of a directory that setup writes.
+// The names of the files that setup writes.
 const (
 	ConfigName = "config.yaml"
 	ValuesName = "values.yaml" // for the Helm chart
 	SecretName = "secret"
-	// CredentialKeyName is the file with which credentials of organizations are signed.
+	// CredentialKeyName is the file of the key that signs the credentials of organizations.
 	CredentialKeyName = "credential-key" //nolint:gosec // the name of a file
 	TokensName        = "tokens.yaml"
 )
 
-// TokenName is the name of the token that Write makes, and TokenMonths how long it is good.
+// TokenName is the name of the token that Write makes, and TokenMonths its validity in months.
 const (
 	TokenName   = "idp"
 	TokenMonths = 12
 )
 
-// Installation is a directory with a configuration that Serve takes as it is, with the secret of its client and a new token.
+// Installation describes the directory that Write creates: a configuration that Serve accepts, the client's secret
+// and a new token.
 type Installation struct {
 	Dir   string
-	Draft config.Draft // Write names the files in it
-	Every bool         // serve every organization that has a credential: a key for those in place of a token
-	Helm  bool         // write the values of the chart too
+	Draft config.Draft // Write adds the names of the files
+	Every bool         // serve every organization that has a credential: write a key for these credentials instead of a token
+	Helm  bool         // also write the values of the chart
 }
 
-// Installed is what Write wrote.
+// Installed is what Write has written.
 type Installed struct {
 	BaseURL string `json:"baseURL,omitempty"`
 	Token   string `json:"token,omitempty"`
 	Config  string `json:"config"`
-	// Kept says that Config was there already: what would have been written is in this file.
+	// Kept is set when Config existed already: the file to which the new configuration was written instead.
 	Kept string `json:"kept,omitempty"`
-	// Missing are the lines of Kept that Config does not have.
+	// Missing are the lines of Kept that are not in Config.
 	Missing []MissingLine `json:"missing,omitempty"`
 }
 
-// MissingLine is a line for a configuration, and where it belongs.
+// MissingLine is a line to add to a configuration, and its place.
 type MissingLine struct {
-	Below string `json:"below"` // the path of what has it, as realms.acme.tenants[0]; "" at the top
+	Below string `json:"below"` // the path of its parent, as realms.acme.tenants[0]; "" for the top level
 	Line  string `json:"line"`
 }
 
-// Write makes the directory with config.yaml, the client's secret and a token. A config.yaml that is there is the
-// operator's, and a bridge may run on it: it is kept, and so is all that it names.
+// Write creates the directory with config.yaml, the client's secret and a token. It does not change an existing
+// config.yaml or the files that it names: a bridge may run with them.
 func (i Installation) Write(secret string) (Installed, error) {
 	d := i.Draft
 	d.SecretFile, d.TokensFile, d.Socket = SecretName, TokensName, i.socket()
@@ -92,13 +93,13 @@ func (i Installation) Write(secret string) (Installed, error) {
 	return Installed{BaseURL: tenant.BaseURL(string(c.Server.PublicURL), path), Token: token, Config: file}, nil
 }
 
-// CommandLine is a command line that a shell takes apart into the same words.
+// CommandLine joins words into a command line. A shell splits it into the same words.
 func CommandLine(words ...string) string { return tenant.CommandLine(words...) }
 
-// next is the end of the names of files that are kept from those in use.
+// next ends the name of a file that is written beside an existing file.
 const next = ".new"
 
-// writeDraft writes a configuration and the secret that it names.
+// writeDraft writes a configuration, and the secret that the configuration names.
 func (i Installation) writeDraft(d config.Draft, file, secret string) error {
 	err := errors.Join(
 		os.WriteFile(filepath.Join(i.Dir, d.SecretFile), []byte(secret), 0o600),
@@ -110,7 +111,7 @@ func (i Installation) writeDraft(d config.Draft, file, secret string) error {
 	return err
 }
 
-// writeCredentials writes the key of organizations' credentials, or the tokens of the tenant.
+// writeCredentials writes the key for the credentials of organizations, or the token of the tenant.
 func (i Installation) writeCredentials(tokens config.TokenList) error {
 	if !i.Every {
 		return os.WriteFile(filepath.Join(i.Dir, TokensName), []byte(tokens.Render()), 0o600)
@@ -118,7 +119,7 @@ func (i Installation) writeCredentials(tokens config.TokenList) error {
 	return writeNew(filepath.Join(i.Dir, CredentialKeyName), rand.Text()+rand.Text())
 }
 
-// writeNew writes a file that is not there yet: another key would void all credentials.
+// writeNew writes a file unless it exists: a new key would invalidate all credentials.
 func writeNew(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the directory
 	if errors.Is(err, os.ErrExist) {
@@ -131,8 +132,7 @@ func writeNew(path, text string) error {
 	return errors.Join(err, file.Close())
 }
 
-// socket is the name of the control socket in the new directory, "" where its path would be
-// too long for one.
+// socket is the name of the control socket in the new directory; "" when its path would be too long for a socket.
 func (i Installation) socket() string {
 	const name = "control.sock"
 	dir, err := filepath.Abs(i.Dir)
@@ -142,8 +142,8 @@ func (i Installation) socket() string {
 	return name
 }
 
-// missingLines are the lines of a text that setup rendered and a file does not have, but for comments and the name of the
-// secret.
+// missingLines are the lines of a rendered text that a file does not have. Comments and the name of the secret are
+// left out.
 func missingLines(file, text string) ([]MissingLine, error) {
 	held, err := os.ReadFile(file) //nolint:gosec // the operator names the directory
 	if err != nil {
@@ -168,19 +168,19 @@ func missingLines(file, text string) ([]MissingLine, error) {
 	return out, nil
 }
 
-// bareLine is a line of YAML without its indentation, the dash of a list and a comment behind it.
+// bareLine is a line of YAML without its indentation, list dash and trailing comment.
 func bareLine(line string) string {
 	line, _, _ = strings.Cut(line, " #")
 	return strings.TrimLeft(strings.TrimSpace(line), "- ")
 }
 
-// keyPath is where one is in a text of YAML: the keys above the line, each with its indentation.
+// keyPath is a position in a YAML text: the keys above the line, each with its indentation.
 type keyPath []struct {
 	indent int
 	name   string
 }
 
-// enter goes on to the next line, and returns the path of what holds it. Setup writes lists of one entry only.
+// enter moves to the next line, and returns the path of its parent. Setup only writes lists with a single entry.
 func (p *keyPath) enter(line string) string {
 	text := strings.TrimLeft(line, " ")
 	indent := len(line) - len(text)

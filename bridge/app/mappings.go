@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// mappings are those that were compiled, so that one that did not change stays the same.
+// mappings are the compiled mappings, so that a file that did not change keeps its mapping.
 type mappings map[mappingKey]*mapping.Mapping
 
 type mappingKey struct {
@@ -18,12 +18,12 @@ type mappingKey struct {
 	profile scim.Profile
 }
 
-// LoadMapping compiles the mapping of a tenant; without a file it is the built-in one.
+// LoadMapping compiles the mapping of a tenant; without a file it returns the built-in mapping.
 func LoadMapping(t config.Tenant) (*mapping.Mapping, []config.Problem) {
 	return mappings{}.load(t.Mapping, profileOf(t))
 }
 
-// WithMapping is a tenant with the mapping of another file, for the same clients.
+// WithMapping returns a tenant with the mapping of another file, and the same profile.
 func WithMapping(t *tenant.Tenant, file string) (*tenant.Tenant, []config.Problem) {
 	m, problems := mappings{}.load(file, t.Mapping.Profile())
 	if len(problems) > 0 {
@@ -32,7 +32,7 @@ func WithMapping(t *tenant.Tenant, file string) (*tenant.Tenant, []config.Proble
 	return t.WithMapping(m, t.Fitness()), nil
 }
 
-// load compiles a mapping file for clients of a profile; without a file it is the built-in mapping.
+// load compiles a mapping file for clients of a profile; without a file it returns the built-in mapping.
 func (ms mappings) load(file string, p scim.Profile) (*mapping.Mapping, []config.Problem) {
 	if file == "" {
 		return ms.keep(mappingKey{profile: p}, mapping.Default(p)), nil
@@ -45,7 +45,7 @@ func (ms mappings) load(file string, p scim.Profile) (*mapping.Mapping, []config
 	return ms.keep(mappingKey{source.Digest(), p}, m), nil
 }
 
-// profileOf is the profile of a tenant without the tolerances that are switched off.
+// profileOf is the profile of a tenant, without the tolerances that are switched off.
 func profileOf(t config.Tenant) scim.Profile {
 	if t.Profile == config.ProfileStrict {
 		return scim.Strict
@@ -59,7 +59,7 @@ func profileOf(t config.Tenant) scim.Profile {
 	return out
 }
 
-// keep is the mapping that was compiled before of the same file, or the one that was now.
+// keep returns the mapping that was compiled earlier from the same file, or else stores the new mapping.
 func (ms mappings) keep(key mappingKey, m *mapping.Mapping) *mapping.Mapping {
 	if ms[key] == nil {
 		ms[key] = m
@@ -67,7 +67,7 @@ func (ms mappings) keep(key mappingKey, m *mapping.Mapping) *mapping.Mapping {
 	return ms[key]
 }
 
-// MappingProblems are those of all mapping files that a configuration names.
+// MappingProblems are the problems of all mapping files that a configuration names.
 func MappingProblems(c config.Config) []config.Problem {
 	var out []config.Problem
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {

@@ -13,14 +13,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestTheNamesOfTolerancesAreThoseOfTheTable: the configuration knows each by the name that the table gives it.
+// TestTheNamesOfTolerancesAreThoseOfTheTable: the configuration uses the names of the table.
 func TestTheNamesOfTolerancesAreThoseOfTheTable(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, rule := range scim.Tolerances() {
 		want = append(want, rule.Name)
 		if rule.Tolerance.String() != rule.Name {
-			t.Errorf("%s calls itself %s", rule.Name, rule.Tolerance)
+			t.Errorf("the tolerance %s has the name %s", rule.Name, rule.Tolerance)
 		}
 	}
 	if diff := cmp.Diff(want, config.ToleranceNames()); diff != "" {
@@ -28,7 +28,7 @@ func TestTheNamesOfTolerancesAreThoseOfTheTable(t *testing.T) {
 	}
 }
 
-// TestAProfileTakesAllButWhatIsOff, also where everything is off by its name.
+// TestAProfileTakesAllButWhatIsOff: also when every tolerance is switched off by its name.
 func TestAProfileTakesAllButWhatIsOff(t *testing.T) {
 	t.Parallel()
 	var all []config.Tolerance
@@ -54,8 +54,8 @@ func TestAProfileTakesAllButWhatIsOff(t *testing.T) {
 	}
 }
 
-// TestOrganizationsHaveTheTolerancesThatHoldForThem: those found by their credentials what holds for all, one with
-// an override its own.
+// TestOrganizationsHaveTheTolerancesThatHoldForThem: organizations without an override have the tolerances for all
+// organizations, an organization with an override has its own.
 func TestOrganizationsHaveTheTolerancesThatHoldForThem(t *testing.T) {
 	t.Parallel()
 	c := config.Config{Server: config.Server{PublicURL: "http://bridge.test"}, Realms: map[string]config.Realm{"acme": {Organizations: config.Organizations{
@@ -77,7 +77,7 @@ func TestOrganizationsHaveTheTolerancesThatHoldForThem(t *testing.T) {
 	}
 }
 
-// TestOneFileIsCompiledForEachProfile: tenants that share a file, and one before and after its tolerances change.
+// TestOneFileIsCompiledForEachProfile: tenants may share a file, and the tolerances of a tenant may change.
 func TestOneFileIsCompiledForEachProfile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
@@ -90,7 +90,7 @@ func TestOneFileIsCompiledForEachProfile(t *testing.T) {
 			m, problems := compiled.load(name, p)
 			again, _ := compiled.load(name, p)
 			if len(problems) > 0 || m.Profile() != p || again != m {
-				t.Errorf("the file %q for %s, without %v, is of %v, %v", name, p, p.Off(), m.Profile(), problems)
+				t.Errorf("the file %q for %s, without %v, is compiled for %v, %v", name, p, p.Off(), m.Profile(), problems)
 			}
 		}
 	}

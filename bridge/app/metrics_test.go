@@ -11,7 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTheMetricsNameTheTenantsThatTheConfigurationSays, and what the others share says as much as before.
+// TestTheMetricsNameTheTenantsThatTheConfigurationSays: the tenants without a label of their own share one, and their
+// metrics are as complete.
 func TestTheMetricsNameTheTenantsThatTheConfigurationSays(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -45,7 +46,7 @@ func TestTheMetricsNameTheTenantsThatTheConfigurationSays(t *testing.T) {
 	}
 }
 
-// TestNoTenantHasTheNameOfTheOthers, whose values would be mixed with its own.
+// TestNoTenantHasTheNameOfTheOthers: its values would mix with the values of the shared label.
 func TestNoTenantHasTheNameOfTheOthers(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

@@ -15,31 +15,33 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// GrantOptions say which client of a realm shall get access tokens for a tenant.
+// GrantOptions say which client of a realm gets access tokens for a tenant.
 type GrantOptions struct {
-	Name     string // what the log calls it; "" for one of its own
-	ClientID string // "" for one that is made of the tenant and the name
+	Name     string // the name in the log; "" for a default name
+	ClientID string // "" to make an id from the tenant and the name
 	Scopes   []config.TokenScope
-	Rotate   bool   // give a client that is there another secret
-	KeysURL  string // of the keys by which the client signs who it is, in place of a secret; "" for none
-	// Issuer is whose assertions stand in place of a secret, "" for none; then their keys, claim aud and claim sub.
+	Rotate   bool   // give an existing client a new secret
+	KeysURL  string // the URL of the keys with which the client signs its assertions instead of a secret; "" to use a secret
+	// Issuer is the issuer of assertions that replace the secret; "" to use a secret. The other fields are the URL of
+	// its keys and the claims aud and sub.
 	Issuer, IssuerKeys, Audience, Subject string
 }
 
-// Grant is a client by which a tenant's identity provider gets access tokens: what tokens new --oauth prints.
+// Grant is a client with which a tenant's identity provider gets access tokens. The command tokens new --oauth prints
+// it.
 type Grant struct {
 	BaseURL       string `json:"baseURL"`
 	TokenEndpoint string `json:"tokenEndpoint"`
 	ClientID      string `json:"clientID"`
-	ClientSecret  string `json:"clientSecret,omitempty"` // once
+	ClientSecret  string `json:"clientSecret,omitempty"` // only shown once
 	Scope         string `json:"scope"`
 	Name          string `json:"name"`
 	Config        string `json:"config"`
 	Todo          string `json:"todo,omitempty"`    // what the operator has to do
-	Warning       string `json:"warning,omitempty"` // why the tenant would refuse it
+	Warning       string `json:"warning,omitempty"` // why the tenant would refuse the tokens
 }
 
-// GrantPlan is how a tenant comes to take the tokens of a client of its realm.
+// GrantPlan is what has to change so that a tenant accepts the tokens of a client of its realm.
 type GrantPlan struct {
 	Realm string
 
@@ -47,14 +49,14 @@ type GrantPlan struct {
 	place   tokenPlace
 	options GrantOptions
 	entry   config.AccessToken
-	known   bool // the tenant takes the tokens of the client already
+	known   bool // the tenant accepts the tokens of the client already
 	admin   *keycloak.Client
 	about   keycloak.OpenID
 	client  *realm.OAuth
 	changes []realm.Change
 }
 
-// NewGrant finds the tenant that is meant and the name and the id of the client.
+// NewGrant finds the chosen tenant, and the name and the id of the client.
 func NewGrant(ctx context.Context, c config.Config, of TokenChoice, o GrantOptions) (*GrantPlan, error) {
 	p, err := of.place(ctx, c)
 	if err != nil {
@@ -67,39 +69,39 @@ func NewGrant(ctx context.Context, c config.Config, of TokenChoice, o GrantOptio
 	return &GrantPlan{Realm: p.entry(c).Realm, config: c, place: p, options: o, entry: entry, known: known}, nil
 }
 
-// oauthName is the name of a client of OAuth that nobody named.
+// oauthName is the default name of an OAuth client.
 const oauthName = "oauth"
 
-// entry is that of the tenant for the client: the one that is there, or a new one.
+// entry is the tenant's entry for the client: the existing one, or a new one.
 func (o GrantOptions) entry(p tokenPlace) (entry config.AccessToken, known bool, err error) {
 	name := cmp.Or(o.Name, oauthName)
 	for _, a := range p.accessTokens() {
 		switch {
 		case a.Name != name && (o.ClientID == "" || a.ClientID != o.ClientID):
 		case a.Issuer != "":
-			return a, false, fmt.Errorf("%q is a client of another issuer: give another --name", name)
+			return a, false, fmt.Errorf("%q is a client of another issuer: choose another --name", name)
 		case o.ClientID != "" && a.ClientID != o.ClientID || o.Name != "" && a.Name != o.Name:
-			return a, false, fmt.Errorf("the tenant takes the tokens of the client %q as %q: give these, or others", a.ClientID, a.Name)
+			return a, false, fmt.Errorf("the tenant already accepts the tokens of the client %q under the name %q: use both, or choose another client id and name", a.ClientID, a.Name)
 		case len(o.Scopes) > 0:
-			return a, false, fmt.Errorf("the tenant takes the tokens of %q already: change its scopes in the configuration", a.Name)
+			return a, false, fmt.Errorf("the tenant already accepts the tokens of %q: change its scopes in the configuration", a.Name)
 		default:
 			return a, true, nil
 		}
 	}
 	if slices.ContainsFunc(p.tokens(), func(t config.Token) bool { return t.Name == name }) {
-		return entry, false, fmt.Errorf("a token is called %s already: give another --name", name)
+		return entry, false, fmt.Errorf("a token with the name %s exists already: choose another --name", name)
 	}
 	return config.AccessToken{Name: name, ClientID: cmp.Or(o.ClientID, clientIDOf(p, name)), Audience: "scim-bridge-" + strings.ToLower(rand.Text()), Scopes: o.Scopes}, false, nil
 }
 
-// clientIDOf is the id of the client of a tenant that nobody named.
+// clientIDOf is the default id of a tenant's client.
 func clientIDOf(p tokenPlace, name string) string {
 	path := p.path()
 	return "scim-" + path[strings.LastIndexByte(path, '/')+1:] + "-" + name
 }
 
-// Plan lists what Make would change, with an administrator's client of Realm; nothing when all is right already.
-// It changes nothing.
+// Plan lists what Make would change; the list is empty when nothing is left to do. Plan changes nothing. admin is an
+// administrator's client of Realm.
 func (g *GrantPlan) Plan(ctx context.Context, admin *keycloak.Client) (todo []string, err error) {
 	g.admin = admin
 	if g.about, err = openID(ctx, admin, g.config, g.Realm); err != nil {
@@ -114,12 +116,12 @@ func (g *GrantPlan) Plan(ctx context.Context, admin *keycloak.Client) (todo []st
 	}
 	todo = texts(g.changes)
 	if !g.known {
-		todo = append(todo, g.config.File+": take the tokens of that client at this tenant (accessTokens)")
+		todo = append(todo, g.config.File+": accept the tokens of that client at this tenant (accessTokens)")
 	}
 	return todo, nil
 }
 
-// texts are what changes do, for the operator.
+// texts describe changes for the operator.
 func texts(changes []realm.Change) []string {
 	out := make([]string, len(changes))
 	for i, c := range changes {
@@ -128,7 +130,7 @@ func texts(changes []realm.Change) []string {
 	return out
 }
 
-// Make carries the plan out, and tries the new secret.
+// Make carries out the plan, and tests the new secret.
 func (g *GrantPlan) Make(ctx context.Context) (out Grant, err error) {
 	if err := realm.Apply(ctx, g.changes); err != nil {
 		return out, g.client.BrokeOff(ctx, err)
@@ -144,8 +146,7 @@ func (g *GrantPlan) Make(ctx context.Context) (out Grant, err error) {
 	return out, nil
 }
 
-// keep writes the entry into the configuration. When this cannot be done from here, it says what the operator
-// has to do.
+// keep writes the entry into the configuration. When it cannot, it returns what the operator has to do.
 func (g *GrantPlan) keep() string {
 	at := g.place.entry(g.config)
 	err := config.AddAccessToken(g.config.File, at, g.entry)
@@ -159,19 +160,19 @@ func (g *GrantPlan) keep() string {
 	return fmt.Sprintf("The file was not changed (%v). Add this to %s:\n  - %s", err, where, g.entry.Render())
 }
 
-// openID is what the realm says of itself, which has to be what the bridge compares tokens with.
+// openID reads the realm's OpenID configuration. Its issuer must be the issuer that the bridge expects in tokens.
 func openID(ctx context.Context, admin *keycloak.Client, c config.Config, realmName string) (keycloak.OpenID, error) {
 	about, err := admin.OpenID(ctx)
 	if err != nil {
 		return about, err
 	}
 	if want := AccessTokens(c, realmName, []config.AccessToken{{}})[0].Issuer; about.Issuer != want {
-		return about, fmt.Errorf("the tokens of the realm %s say that their issuer is %s, and the bridge expects %s: write issuer: %q at the realm in %s first", realmName, about.Issuer, want, about.Issuer, c.File)
+		return about, fmt.Errorf("the tokens of the realm %s have the issuer %s, and the bridge expects %s: write issuer: %q at the realm in %s first", realmName, about.Issuer, want, about.Issuer, c.File)
 	}
 	return about, nil
 }
 
-// tried gets a token with a secret and says why the tenant would not take it, "" when it would.
+// tried gets a token with the secret. It returns why the tenant would refuse the token, or "".
 func tried(ctx context.Context, admin *keycloak.Client, c config.Config, realmName string, entry config.AccessToken, secret string) string {
 	if secret == "" {
 		return ""
@@ -185,7 +186,7 @@ func tried(ctx context.Context, admin *keycloak.Client, c config.Config, realmNa
 		err = auth.Fits(&AccessTokens(c, realmName, []config.AccessToken{entry})[0], claims, time.Now())
 	}
 	if err != nil {
-		return fmt.Sprintf("the tenant does not take the token that Keycloak gave: %v", auth.Cause(err))
+		return fmt.Sprintf("the tenant refuses the token that Keycloak gave: %v", auth.Cause(err))
 	}
 	return ""
 }

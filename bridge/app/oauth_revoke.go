@@ -11,11 +11,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// RevokedGrant is an entry of accessTokens that goes, and the client of the realm that was made for it.
+// RevokedGrant is an entry of accessTokens to remove, and the client of the realm that was made for it.
 type RevokedGrant struct {
 	Realm, Tenant string // the path of the tenant
 	Name          string
-	Left          string // what is said of a client that stays
+	Left          string // a message about a client that stays
 
 	config  config.Config
 	entry   config.AccessToken
@@ -23,7 +23,7 @@ type RevokedGrant struct {
 	changes []realm.Change
 }
 
-// FindGrant finds an entry of the tenant that is meant, by its name or the id of its client.
+// FindGrant finds an entry of the chosen tenant by its name or by the id of its client.
 func FindGrant(ctx context.Context, c config.Config, of TokenChoice, which string) (*RevokedGrant, error) {
 	p, err := of.place(ctx, c)
 	if err != nil {
@@ -37,37 +37,37 @@ func FindGrant(ctx context.Context, c config.Config, of TokenChoice, which strin
 	return &RevokedGrant{Realm: p.entry(c).Realm, Tenant: p.path(), Name: list[i].Name, config: c, entry: list[i], place: p}, nil
 }
 
-// Elsewhere reports whether another issuer than the realm has the client.
+// Elsewhere reports whether the client belongs to another issuer than the realm.
 func (r *RevokedGrant) Elsewhere() bool { return r.entry.Issuer != "" }
 
-// Plan lists what Revoke would change, with an administrator's client of Realm; without one the client stays. It
-// changes nothing.
+// Plan lists what Revoke would change. admin is an administrator's client of Realm; with nil, the client in Keycloak
+// stays. Plan changes nothing.
 func (r *RevokedGrant) Plan(ctx context.Context, admin *keycloak.Client) (todo []string, err error) {
-	todo = []string{fmt.Sprintf("%s: take the tokens of %q no more (accessTokens)", r.config.File, r.Name)}
+	todo = []string{fmt.Sprintf("%s: no longer accept the tokens of %q (accessTokens)", r.config.File, r.Name)}
 	if admin == nil {
-		r.Left = "Left      the client at its issuer, which gets tokens that the tenant refuses\n"
+		r.Left = "Left      the client at its issuer; the tenant refuses its tokens\n"
 		return todo, nil
 	}
 	changes, asserter, err := realm.ForgetOAuth(ctx, admin, r.entry.ClientID, r.place.tenantKey())
 	r.changes = changes
 	if errors.Is(err, realm.ErrForeignClient) {
-		r.Left = fmt.Sprintf("Left      the client %q in Keycloak, which tokens new --oauth did not make for this tenant\n", r.entry.ClientID)
+		r.Left = fmt.Sprintf("Left      the client %q in Keycloak; tokens new --oauth did not make it for this tenant\n", r.entry.ClientID)
 		return todo, nil
 	}
 	if asserter != "" {
-		r.Left = fmt.Sprintf("Left      the identity provider %q in Keycloak, whose assertions other clients may send; delete it there when none does\n", asserter)
+		r.Left = fmt.Sprintf("Left      the identity provider %q in Keycloak; other clients may use it, delete it in Keycloak when no client does\n", asserter)
 	}
 	return append(todo, texts(r.changes)...), err
 }
 
-// Revoke takes the entry out of the configuration, and then deletes the client. The first ends the access, within a
-// second.
+// Revoke removes the entry from the configuration, and then deletes the client. A running bridge refuses the tokens
+// within a second after the first step.
 func (r *RevokedGrant) Revoke(ctx context.Context) error {
 	if err := config.RemoveAccessToken(r.config.File, r.place.entry(r.config), r.entry); err != nil {
-		return fmt.Errorf("nothing was changed: %w; take the entry %q out of accessTokens in the origin of %s yourself, and then the client with --oauth again or in Keycloak", err, r.Name, r.config.File)
+		return fmt.Errorf("nothing was changed: %w; remove the entry %q from accessTokens in the origin of %s yourself, then remove the client with --oauth again or in Keycloak", err, r.Name, r.config.File)
 	}
 	if err := realm.Apply(ctx, r.changes); err != nil {
-		return fmt.Errorf("the entry is gone from %s, and the client is not gone from Keycloak: %w", r.config.File, err)
+		return fmt.Errorf("the entry was removed from %s, but the client could not be deleted in Keycloak: %w", r.config.File, err)
 	}
 	return nil
 }

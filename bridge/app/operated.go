@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 )
 
-// operated is the bridge as its operator reaches it (admin.Bridge).
+// operated is what an operator can see and do (admin.Bridge).
 type operated struct{ a *App }
 
 // Unapplied implements admin.Bridge.
@@ -24,7 +24,7 @@ func (o operated) Unapplied() string {
 // Outage implements admin.Bridge.
 func (o operated) Outage(name string) bool {
 	client := o.a.Watcher.Realms.Client(name)
-	return client != nil && client.Outage() // nil: it was taken out just now
+	return client != nil && client.Outage() // nil: the realm was removed just now
 }
 
 // Feeds implements admin.Bridge.
@@ -52,7 +52,7 @@ func (o operated) Revoke(ctx context.Context, name, revocation string) error {
 // Refresh implements admin.Bridge.
 func (o operated) Refresh() { o.a.Watcher.Wake() }
 
-// metricState are the views of the operator as the metrics take them.
+// metricState is the operator's view of the bridge in the form that the metrics need.
 func (a *App) metricState() observe.State {
 	return observe.State{
 		Feeds: a.Service.Directory().Feeds,

@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// isShared reports whether a realm may have users of several tenants.
+// isShared reports whether a realm can have users of several tenants.
 func isShared(r config.Realm) bool { return len(r.Tenants) > 1 || r.Organizations.All }
 
 // hasOrganizations reports whether a realm has tenants of organizations.
@@ -20,8 +20,8 @@ func hasOrganizations(r config.Realm) bool {
 	return r.Organizations.All || slices.ContainsFunc(r.Tenants, func(t config.Tenant) bool { return t.Organization != "" })
 }
 
-// tenantsOfRealm are the tenants that the configuration names, and with organizations the one
-// that says what holds for all others, and those of its overrides.
+// tenantsOfRealm returns the tenants that the configuration names. With organizations, it adds a tenant that
+// represents all other organizations, and the tenants of the overrides.
 func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	out := r.Tenants
 	if o := r.Organizations; o.All {
@@ -40,14 +40,13 @@ func tenantsOfRealm(name string, r config.Realm) []config.Tenant {
 	return out
 }
 
-// organizationsOf says how the tenants of organizations that bring their own credentials are
-// made, by realm.
+// organizationsOf returns, by realm, the function that makes the tenants of organizations with their own credentials.
 func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organizations {
 	out := map[string]realm.Organizations{}
 	for name, r := range c.Realms {
 		if r.Organizations.All {
 			key := []byte(r.CredentialKey.Reveal())
-			told := map[string]bool{} // of the one watcher
+			told := map[string]bool{} // only the watcher uses it, so it needs no lock
 			warn := func(organization, why string) {
 				if !told[organization+why] {
 					log.Warn(why, zap.String("organization", organization))
@@ -62,14 +61,14 @@ func organizationsOf(c config.Config, log *zap.Logger) map[string]realm.Organiza
 	return out
 }
 
-// What TokensOf tells of a credential that it leaves out.
+// The warnings of TokensOf about credentials that it leaves out.
 const (
-	voidCredential    = "a credential in the attributes of an organization is void: this bridge did not make it, or made it with another key" //nolint:gosec // a text for people
-	revokedCredential = "a credential in the attributes of an organization is void: it was revoked, and somebody wrote it again"              //nolint:gosec // a text for people
+	voidCredential    = "a credential in the attributes of an organization is not valid: this bridge did not make it, or made it with another key" //nolint:gosec // a text for people
+	revokedCredential = "a credential in the attributes of an organization is not valid: it was revoked, and somebody wrote it again"              //nolint:gosec // a text for people
 )
 
-// TokensOf are the credentials in the attributes of an organization. What the bridge did not
-// make, and what it took back, is left out and told.
+// TokensOf returns the credentials in the attributes of an organization. It leaves out credentials that the bridge
+// did not make and revoked credentials, and calls warn for each of them.
 func TokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn func(organization, why string)) []tenant.Token {
 	var out []tenant.Token
 	for _, text := range o.Attributes[auth.AttrCredentials] {
@@ -86,8 +85,8 @@ func TokensOf(o keycloak.Organization, key []byte, revoked realm.Revoked, warn f
 	return out
 }
 
-// foundTenant is the tenant of an organization, nil when it has no credential or an alias that
-// cannot stand in a URL.
+// foundTenant is the tenant of an organization. It is nil when the organization has no credential, or when a URL
+// cannot contain its alias.
 func foundTenant(o keycloak.Organization, like *tenant.Tenant, tokens []tenant.Token, publicURL string) *tenant.Tenant {
 	if len(tokens) == 0 {
 		return nil

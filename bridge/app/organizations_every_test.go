@@ -18,8 +18,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestEveryOrganizationWithACredential is served, without a restart when it gets one, and no
-// other: who edits organizations makes no credential.
+// TestEveryOrganizationWithACredential: the bridge serves such an organization without a restart, and serves no
+// other. A person who edits organizations cannot make a credential.
 func TestEveryOrganizationWithACredential(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -28,11 +28,11 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 			c := apptest.NewEvery(t, start(t))
 			admin := c.Realm.Admin
 			acme := c.NewToken(t, "acme")
-			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // nobody looked yet
+			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // the organization was not checked yet
 			c.Check(t)
 			acme.Create(t, "/Users", `{"userName":"jane@acme.test"}`)
 			apptest.WantNames(t, "acme's groups", acme.Names(t, "/Groups"))
-			if _, err := admin.OrganizationGroups(t.Context(), c.IDs["acme"], 0, 1); err != nil { // before 26.6 there is no place for them
+			if _, err := admin.OrganizationGroups(t.Context(), c.IDs["acme"], 0, 1); err != nil { // before 26.6 Keycloak has no groups of organizations
 				acme.Refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"G"}`)
 				acme.Refused(t, http.StatusNotFound, http.MethodGet, "/Groups/"+apptest.AbsentID, "")
 			}
@@ -68,7 +68,7 @@ func TestEveryOrganizationWithACredential(t *testing.T) {
 			if err := admin.DeleteOrganization(t.Context(), c.IDs["acme"]); err != nil {
 				t.Fatal(err)
 			}
-			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // before the next look
+			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // before the next check
 			c.AddOrganization(t, admin, "acme")
 			set("acme", entries...)
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
@@ -99,21 +99,20 @@ func TestOneMappingForEveryOrganization(t *testing.T) {
 	acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"b@acme.test","title":"refused"}`)
 }
 
-// TestAThousandOrganizations cost neither a goroutine nor a call each, and no memory to speak
-// of.
+// TestAThousandOrganizations: an organization needs no goroutine and no call of its own, and almost no memory.
 func TestAThousandOrganizations(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	fake := keycloaktest.NewFake(t)
 	c := newThousand(t, fake)
-	c.Check(t) // clients and connections are made
+	c.Check(t) // makes clients and connections
 	before := runtime.NumGoroutine()
 	fake.ResetCalls()
 	c.Check(t)
 	calls := slices.DeleteFunc(fake.Calls(), func(call string) bool { return !strings.Contains(call, "/organizations") })
 	if len(calls) > 15 {
-		t.Errorf("a look at 1,000 organizations is %d calls about them, want 11 pages and one of groups: %v", len(calls), calls)
+		t.Errorf("a check of 1,000 organizations makes %d calls for organizations, want 11 pages and one call for groups: %v", len(calls), calls)
 	}
 	if n := len(c.Realm.App.Watcher.Tenants.All()); n != 1001 {
-		t.Errorf("there are %d tenants, want 1,000 and what holds for all", n)
+		t.Errorf("there are %d tenants, want 1,000 and the tenant that represents all", n)
 	}
 	if after := runtime.NumGoroutine(); after > before+5 {
 		t.Errorf("there are %d goroutines, before %d", after, before)
@@ -131,7 +130,7 @@ func TestAThousandOrganizations(t *testing.T) { //nolint:paralleltest // it coun
 	}
 }
 
-// newThousand is NewEvery with 1,000 organizations that have a credential.
+// newThousand is NewEvery with 1,000 more organizations, each with a credential.
 func newThousand(t *testing.T, fake *keycloaktest.Fake) apptest.Customers {
 	t.Helper()
 	c := apptest.NewEvery(t, fake.Server())
@@ -150,7 +149,8 @@ func newThousand(t *testing.T, fake *keycloaktest.Fake) apptest.Customers {
 	return c
 }
 
-// TestANamedOrganizationIsNotReplaced by another one that got its alias and has a credential.
+// TestANamedOrganizationIsNotReplaced: another organization with a credential got the alias of an organization that
+// the configuration names.
 func TestANamedOrganizationIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())

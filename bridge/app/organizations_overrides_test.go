@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAnOverridesMappingNamesWhatIsItsOwn: default groups and roles. A changed file is applied while the
-// bridge runs.
+// TestAnOverridesMappingNamesWhatIsItsOwn: the mapping of an override has its own default groups and roles. A changed
+// file is applied while the bridge runs.
 func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -45,8 +45,8 @@ func TestAnOverridesMappingNamesWhatIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestAnOverridesGroups live below the group that its own mapping names where organizations have none
-// themselves (before Keycloak 26.6), and those of one that shares its mapping nowhere.
+// TestAnOverridesGroups: before Keycloak 26.6 organizations have no groups. Then the groups of an override are below
+// the group that its own mapping names. An override that shares its mapping has no place for groups.
 func TestAnOverridesGroups(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -71,8 +71,7 @@ func TestAnOverridesGroups(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongWithAnOverride is its own affair: one whose mapping has a problem, or whose id is another
-// organization's.
+// TestWhatIsWrongWithAnOverride: a bad mapping, or the id of another organization, only affects this override.
 func TestWhatIsWrongWithAnOverride(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
@@ -101,8 +100,8 @@ func TestWhatIsWrongWithAnOverride(t *testing.T) {
 	}
 }
 
-// TestTheStatusPageHasNoRowForAllOrganizations: what is wrong with all of them stands at their
-// realm, with its remedy.
+// TestTheStatusPageHasNoRowForAllOrganizations: a problem of all organizations is shown in the row of their realm,
+// with its remedy.
 func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -118,6 +117,6 @@ func TestTheStatusPageHasNoRowForAllOrganizations(t *testing.T) {
 	realms, tenants, _ := strings.Cut(got, "<h2>Tenants</h2>")
 	doctor := "scim-bridge doctor --config " + c.Realm.File + " --tenant '" + c.Realm.Realm + "/organizations/*'"
 	if !strings.Contains(realms, "the changed mapping file is not applied") || !strings.Contains(realms, "fix: "+doctor) || strings.Contains(tenants, "organizations/*") {
-		t.Errorf("/statusz does not tell of the trouble of all at their realm:\n%s", got)
+		t.Errorf("/statusz does not show the problem of all organizations in the row of their realm:\n%s", got)
 	}
 }

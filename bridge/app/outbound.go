@@ -10,15 +10,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Bounds of calls to others than Keycloak.
+// Limits of calls to other servers than Keycloak.
 const (
 	outboundConnect = 3 * time.Second
-	outboundHeader  = 10 * time.Second // until that of the answer
-	outboundConns   = 8                // to one host
+	outboundHeader  = 10 * time.Second // until the headers of the answer
+	outboundConns   = 8                // per host
 )
 
-// outboundTransport reaches others than Keycloak as the operator says. It has neither Keycloak's client certificate
-// nor its authorities.
+// outboundTransport makes the transport to other servers than Keycloak. It does not use Keycloak's client certificate
+// or certificate authorities.
 func outboundTransport(o config.Outbound) (*http.Transport, error) {
 	out := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // as net/http documents
 	out.DialContext = (&net.Dialer{Timeout: outboundConnect, KeepAlive: 30 * time.Second}).DialContext

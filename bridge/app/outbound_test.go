@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// status asks for a URL over the transport of a configuration, 0 for no answer.
+// status asks for a URL with the transport of a configuration, and returns 0 for no answer.
 func status(t *testing.T, o config.Outbound, url string) int {
 	t.Helper()
 	transport, err := outboundTransport(o)
@@ -30,7 +30,8 @@ func status(t *testing.T, o config.Outbound, url string) int {
 	return res.StatusCode
 }
 
-// TestOthersAreReachedAsTheOperatorSays: with the operator's authorities, and by the operator's proxy.
+// TestOthersAreReachedAsTheOperatorSays: with the operator's certificate authorities, and through the operator's
+// proxy.
 func TestOthersAreReachedAsTheOperatorSays(t *testing.T) {
 	t.Parallel()
 	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
@@ -55,8 +56,8 @@ func TestOthersAreReachedAsTheOperatorSays(t *testing.T) {
 	}
 }
 
-// TestOthersAreReachedWithoutHTTP2: the setting of Go's that switches it off leaves the transport without a TLS
-// configuration, and counts from the start of a process.
+// TestOthersAreReachedWithoutHTTP2: Go's setting to switch HTTP/2 off leaves the transport without a TLS
+// configuration. The setting only works from the start of a process.
 func TestOthersAreReachedWithoutHTTP2(t *testing.T) {
 	t.Parallel()
 	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOthersAreReachedAsTheOperatorSays$")

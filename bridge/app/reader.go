@@ -14,14 +14,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// ResourceKind is what a Reader reads.
+// ResourceKind is the type of resources that a Reader reads.
 type ResourceKind struct {
 	Name     string // users or groups
 	Endpoint string
-	Named    string // the attribute that Get takes in place of an id
+	Named    string // the attribute that Get accepts instead of an id
 }
 
-// Reader reads the resources of one tenant as its clients see them, from Keycloak and with the configuration alone.
+// Reader reads the resources of one tenant as clients see them. It needs Keycloak and the configuration, and no
+// running bridge.
 type Reader struct {
 	kind    ResourceKind
 	call    bridge.Call
@@ -29,10 +30,10 @@ type Reader struct {
 	service *bridge.Service
 }
 
-// readerPage is how many resources a page has that a Reader reads.
+// readerPage is the number of resources that a Reader asks for at once.
 const readerPage = 200
 
-// NewReader reads from the tenant at a path, with "" from the only one.
+// NewReader makes a Reader for the tenant at a path; "" for the only tenant.
 func NewReader(ctx context.Context, c config.Config, path string, k ResourceKind) (*Reader, error) {
 	s, err := selectLive(ctx, c, path)
 	if err != nil {
@@ -55,7 +56,7 @@ func NewReader(ctx context.Context, c config.Config, path string, k ResourceKind
 	return &Reader{k, bridge.Call{By: t.Operator(), Endpoint: k.Endpoint}, rt, service}, nil
 }
 
-// Get is the resource with an id, or else the one with a name.
+// Get returns the resource with an id, or else the resource with a name.
 func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
 	call := r.call
 	call.ID = text
@@ -69,9 +70,9 @@ func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
 		switch {
 		case err != nil:
 		case len(list) == 0:
-			return nil, fmt.Errorf("the tenant %s has none of the id or %s %q", r.call.By.Tenant.Path, r.kind.Named, text)
+			return nil, fmt.Errorf("the tenant %s has no resource with the id or %s %q", r.call.By.Tenant.Path, r.kind.Named, text)
 		case len(list) > 1:
-			return nil, fmt.Errorf("the tenant %s has several of the %s %q: give an id", r.call.By.Tenant.Path, r.kind.Named, text)
+			return nil, fmt.Errorf("the tenant %s has several resources with the %s %q: use an id", r.call.By.Tenant.Path, r.kind.Named, text)
 		default:
 			answer.Shown = list[0]
 		}
@@ -79,7 +80,7 @@ func (r *Reader) Get(ctx context.Context, text string) (map[string]any, error) {
 	return answer.Shown, err
 }
 
-// Columns are the attributes of some names.
+// Columns resolves names of attributes.
 func (r *Reader) Columns(names []string) ([]scim.AttrPath, error) {
 	out := make([]scim.AttrPath, len(names))
 	for i, name := range names {
@@ -92,7 +93,7 @@ func (r *Reader) Columns(names []string) ([]scim.AttrPath, error) {
 	return out, nil
 }
 
-// ListOptions say which resources are listed, and what of them.
+// ListOptions say which resources List shows, and which attributes.
 type ListOptions struct {
 	Filter, SortBy string
 	Descending     bool
@@ -100,7 +101,7 @@ type ListOptions struct {
 	Attributes     []string // nil for whole resources
 }
 
-// List shows the resources one after the other, and tells now and then how far it is. While an index is made it waits.
+// List calls show for each resource, and calls tell with the progress. It waits while an index is built.
 func (r *Reader) List(ctx context.Context, o ListOptions, tell func(string), show func(map[string]any) error) error {
 	call := r.call
 	call.Attributes = o.Attributes

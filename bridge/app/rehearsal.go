@@ -9,8 +9,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// rehearse carries out the plan of a dry run with a client over a keycloak.Rehearsal, which then has the calls, and
-// returns the status that a client would be answered with to a method.
+// rehearse carries out the plan of a dry run. The client must use a keycloak.Rehearsal, which records the calls.
+// rehearse returns the status that a client would get for the method.
 func rehearse(ctx context.Context, c *keycloak.Client, method string, of bridge.Result) (status int, err error) {
 	_, err = (&apply.Applier{}).Apply(ctx, c, &apply.Held{}, of.Plan)
 	return server.StatusOf(method, of), err

@@ -15,22 +15,21 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// WatchFiles applies every change of the configuration and of the files that it names, until
-// the context ends.
+// WatchFiles applies every change of the configuration file and of the files that it names, until the context ends.
 func (a *App) WatchFiles(ctx context.Context) error {
 	return config.Watch(ctx, a.inForce().Files, a.Reload)
 }
 
-// inForce is the configuration as it is applied.
+// inForce is the configuration that is applied now.
 func (a *App) inForce() config.Config {
 	a.applying.Lock()
 	defer a.applying.Unlock()
 	return a.config
 }
 
-// Reload applies the configuration as the files have it now and returns those files. What has a
-// problem changes nothing: a problem of the configuration the whole, one of a mapping file its
-// tenants.
+// Reload applies the configuration as its files are now, and returns those files. A problem in the configuration
+// keeps all of the old configuration. A problem in a mapping file keeps the old mapping of the tenants that use the
+// file.
 func (a *App) Reload() map[string]config.Digest {
 	a.applying.Lock()
 	defer a.applying.Unlock()
@@ -43,8 +42,8 @@ func (a *App) Reload() map[string]config.Digest {
 	return c.Files
 }
 
-// Apply puts a configuration in force, and says what of it is not, "" when all is. Neither the log nor the metrics say
-// so: they tell of files, which Reload applies.
+// Apply applies a configuration, and says which part is not applied; "" when all of it is. The log and the metrics do
+// not report this: they report what Reload does with the files.
 func (a *App) Apply(c config.Config) (problem string) {
 	a.applying.Lock()
 	defer a.applying.Unlock()
@@ -89,7 +88,7 @@ func (a *App) apply(c config.Config) (problem string) {
 			a.metrics.Tenant(t.Path)
 		}
 	}
-	both := a.Watcher.Realms.All() // requests under way may be for realms that go
+	both := a.Watcher.Realms.All() // running requests may still use realms that are removed
 	maps.Copy(both, clients)
 	a.Watcher.Realms.Replace(both)
 	a.Watcher.Replace(list, organizationsOf(c, a.log))
@@ -103,7 +102,7 @@ func (a *App) apply(c config.Config) (problem string) {
 	return strings.Join(late, "; ")
 }
 
-// tell records why the files as they are now are not applied, "" when they are.
+// logProblem records why the present files are not applied; "" when they are.
 func (a *App) logProblem(why string) {
 	a.problem.Store(&why)
 	a.metrics.Config(why == "")
@@ -111,10 +110,10 @@ func (a *App) logProblem(why string) {
 		a.log.Info("the configuration was changed and is applied")
 		return
 	}
-	a.log.Error("the configuration was changed and is not applied in full; what was there before stays", zap.String("problem", why))
+	a.log.Error("the configuration was changed and cannot be applied in full; the old settings stay in force", zap.String("problem", why))
 }
 
-// keepStarted keeps what takes effect at a start alone, and says what of it was changed.
+// keepStarted keeps the sections that only take effect at a start, and says which of them were changed.
 func (a *App) keepStarted(c *config.Config) []string {
 	changed, read := config.Restart(a.started, *c), *c
 	c.Keep(a.config)
@@ -125,8 +124,8 @@ func (a *App) keepStarted(c *config.Config) []string {
 	return []string{"changes of " + strings.Join(changed, ", ") + " take effect when the bridge is started again"}
 }
 
-// newClients makes the clients of realms that are new or have other credentials, and takes the
-// others as they are, with their tokens.
+// newClients makes clients for realms that are new or have new credentials. It keeps the other clients, with their
+// tokens.
 func (a *App) newClients(c config.Config) (map[string]*keycloak.Client, error) {
 	out, err := watchedClients(c, a.transport, a.metrics, a.Tracer, a.log)
 	for name := range out {

@@ -16,8 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTheConfigurationIsAppliedWhileTheBridgeRuns: tokens, scopes, policies, tenants, realms and
-// their credentials. What a tenant has found of its realm stays.
+// TestTheConfigurationIsAppliedWhileTheBridgeRuns: changes of tokens, scopes, policies, tenants, realms and their
+// credentials. A tenant keeps what it knows about its realm.
 func TestTheConfigurationIsAppliedWhileTheBridgeRuns(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -42,7 +42,7 @@ func TestTheConfigurationIsAppliedWhileTheBridgeRuns(t *testing.T) {
 	if detail := b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", ""); !strings.Contains(detail, "paused") {
 		t.Errorf("a paused tenant says %q", detail)
 	}
-	b.With("wrong").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "") // nobody else learns of it
+	b.With("wrong").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "") // other clients cannot see that the tenant is paused
 	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "access: paused", "access: full"))
 	b.Create(t, "/Users", `{"userName":"yvonne"}`)
 
@@ -50,7 +50,7 @@ func TestTheConfigurationIsAppliedWhileTheBridgeRuns(t *testing.T) {
 	b.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	renamed := b.At("renamed")
 	renamed.Token = b.Token
-	renamed.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // nobody looked yet
+	renamed.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // its realm was not checked yet
 	b.Check(t)
 	renamed.Must(t, http.MethodGet, "/Users", "")
 	if got := b.Metric(t, `scim_bridge_tenant_fit{tenant="`+b.Realm+`"}`); got != "" {
@@ -66,8 +66,8 @@ func tokenEntry(text, name, scopes string) string {
 	return "  - name: " + name + "\n    sha256: " + apptest.SHA256Of(text) + "\n    scopes: " + scopes + "\n"
 }
 
-// TestTheBridgesOwnCredentialsAreAppliedWhileItRuns: a secret that was renewed in Keycloak is
-// taken from its file, and the token of the one before is not kept.
+// TestTheBridgesOwnCredentialsAreAppliedWhileItRuns: the bridge reads a secret that was renewed in Keycloak from its
+// file, and drops the token of the old secret.
 func TestTheBridgesOwnCredentialsAreAppliedWhileItRuns(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -83,7 +83,7 @@ func TestTheBridgesOwnCredentialsAreAppliedWhileItRuns(t *testing.T) {
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 }
 
-// TestABadConfigurationChangesNothing and is told: in the log, on /statusz and in the metrics.
+// TestABadConfigurationChangesNothing: the problem is in the log, on /statusz and in the metrics.
 func TestABadConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -119,13 +119,13 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatNeedsARestart is told, and all else is applied.
+// TestWhatNeedsARestart: /statusz names the sections that need a restart. All other changes are applied.
 func TestWhatNeedsARestart(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "keycloak:\n", "log: { level: debug }\nmetrics: { tenants: all }\noutbound: { proxy: \"http://127.0.0.1:9\" }\nkeycloak:\n  maxInFlight: 7\n"))
 	b.ApplyFile(t, "tokens.yaml", func(s string) string { return s + tokenEntry("another-token-1", "other", "[bulk]") })
-	for range 2 { // also after a change of nothing
+	for range 2 { // also when nothing was changed since
 		if said := b.Statusz(t); said != "changes of metrics, log, keycloak, outbound take effect when the bridge is started again" {
 			t.Errorf("/statusz says %q", said)
 		}
@@ -134,7 +134,7 @@ func TestWhatNeedsARestart(t *testing.T) {
 	b.With("another-token-1").Must(t, http.MethodGet, "/ServiceProviderConfig", "")
 }
 
-// TestATenantThatIsAddedWithABadMapping is not served, and those that are there are.
+// TestATenantThatIsAddedWithABadMapping: the new tenant is not served, and the other tenants are.
 func TestATenantThatIsAddedWithABadMapping(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -149,7 +149,7 @@ func TestATenantThatIsAddedWithABadMapping(t *testing.T) {
 	b.At("second").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// TestAMappingThatIsMended as it was is applied, and is told so.
+// TestAMappingThatIsMended: a mapping that gets its old text again counts as applied.
 func TestAMappingThatIsMended(t *testing.T) {
 	t.Parallel()
 	file := apptest.MappingFile(t, "version: 1\n")
@@ -167,7 +167,8 @@ func TestAMappingThatIsMended(t *testing.T) {
 	}
 }
 
-// TestOrganizationsAreServedAndNotAnyMore as the configuration says.
+// TestOrganizationsAreServedAndNotAnyMore: a change of the configuration starts and ends the service of
+// organizations.
 func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -179,7 +180,7 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	c.Check(t)
 	acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 	release, looked := make(chan struct{}), make(chan struct{})
-	held := fake.Inject(keycloaktest.Fault{Op: "GET /organizations", Nth: 2, Hold: release}) // the list: the first is that of a check
+	held := fake.Inject(keycloaktest.Fault{Op: "GET /organizations", Nth: 2, Hold: release}) // the second list; a check makes the first
 	go func() {
 		c.Realm.App.Watcher.Check(context.WithoutCancel(t.Context()))
 		close(looked)
@@ -194,14 +195,14 @@ func TestOrganizationsAreServedAndNotAnyMore(t *testing.T) {
 	}
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	close(release)
-	<-looked // what was found before the change comes too late
+	<-looked // the result of the check that began before the change is dropped
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	c.Check(t)
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// TestARealmThatGoesWhileItIsLookedAt ends the look at it and nothing else, whatever call the
-// look is at.
+// TestARealmThatGoesWhileItIsLookedAt: removing a realm during its check ends only this check, whichever call the
+// check makes at that moment.
 func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
 	t.Parallel()
 	for nth := 1; nth <= 12; nth++ {
@@ -227,7 +228,7 @@ func TestARealmThatGoesWhileItIsLookedAt(t *testing.T) {
 	}
 }
 
-// TestFilesAreAppliedOneAfterTheOther: a program that has the bridge built in may apply a configuration while the bridge
+// TestFilesAreAppliedOneAfterTheOther: a program that embeds the bridge may apply a configuration while the bridge
 // watches its files.
 func TestFilesAreAppliedOneAfterTheOther(t *testing.T) {
 	t.Parallel()

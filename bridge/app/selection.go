@@ -18,15 +18,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Selection is the tenants that a command is about, and what it needs of their realms.
+// Selection is the tenants for which a command runs, and what the command needs of their realms.
 type Selection struct {
-	List    []*tenant.Tenant            // sorted by path
-	All     []*tenant.Tenant            // that the configuration names
-	Clients map[string]*keycloak.Client // of the realms, by name
+	List    []*tenant.Tenant            // the chosen tenants, sorted by path
+	All     []*tenant.Tenant            // every tenant that the configuration names
+	Clients map[string]*keycloak.Client // by the name of the realm
 }
 
-// Select are the tenants of a configuration: the one at a path or with "" all, where a path may be that of
-// an organization that is served with its own credentials, which Keycloak is asked for.
+// Select returns the tenant at a path, or all tenants of a configuration with "". For the path of an organization
+// with its own credentials, Select asks Keycloak.
 func Select(ctx context.Context, c config.Config, path string, transport http.RoundTripper) (s Selection, err error) {
 	if s.All, err = Tenants(c); err != nil {
 		return s, err
@@ -56,22 +56,23 @@ func Select(ctx context.Context, c config.Config, path string, transport http.Ro
 	})]
 	t := like.ForOrganization(o, TokensOf(o, []byte(c.Realms[name].CredentialKey.Reveal()), revoked, func(string, string) {}), string(c.Server.PublicURL))
 	if t == nil {
-		return s, fmt.Errorf("the organization %q cannot have an endpoint: its alias cannot stand in a URL", alias)
+		return s, fmt.Errorf("the organization %q cannot have an endpoint: a URL cannot contain its alias", alias)
 	}
 	s.List = []*tenant.Tenant{t}
 	return s, nil
 }
 
-// One is the only tenant, of those that have users.
+// One is the only selected tenant. It is an error when there are several, or when the tenant represents all
+// organizations.
 func (s Selection) One() (*tenant.Tenant, error) {
 	list := slices.DeleteFunc(slices.Clone(s.List), (*tenant.Tenant).Every)
 	if len(list) == 1 && len(s.List) == 1 {
 		return list[0], nil
 	}
-	return nil, UsageError{fmt.Errorf("say with --tenant which of the tenants is meant: %s", s.paths())}
+	return nil, UsageError{fmt.Errorf("choose a tenant with --tenant: %s", s.paths())}
 }
 
-// paths are those of all tenants, for people.
+// paths lists the paths of all tenants for a message.
 func (s Selection) paths() string {
 	var out []string
 	for _, t := range s.All {
@@ -85,13 +86,13 @@ func (s Selection) paths() string {
 	return strings.Join(out, ", ")
 }
 
-// Beside are the other tenants of a tenant's realm.
+// Beside are the other tenants of the same realm.
 func (s Selection) Beside(t *tenant.Tenant) []*tenant.Tenant {
 	return slices.DeleteFunc(slices.Clone(s.All), func(other *tenant.Tenant) bool { return other.Realm != t.Realm || other.Path == t.Path })
 }
 
-// WithTokens gives a tenant that has the tokens of its organization those. When they cannot be read the
-// tenant goes on without, as doctor finds out why.
+// WithTokens adds the tokens of the organization to a tenant that gets them from Keycloak. When they cannot be read,
+// the tenant stays without tokens; doctor then finds out why.
 func (s Selection) WithTokens(ctx context.Context, c config.Config, t *tenant.Tenant) *tenant.Tenant {
 	if !t.AwaitsTokens() {
 		return t
@@ -108,7 +109,7 @@ func (s Selection) WithTokens(ctx context.Context, c config.Config, t *tenant.Te
 	return t.WithTokens(TokensOf(o, []byte(c.Realms[t.Realm].CredentialKey.Reveal()), revoked, func(string, string) {}))
 }
 
-// look finds out what the realm of a tenant, and of those beside it, has under the names of the mapping.
+// identify finds the ids of what the mappings name, in the realm of a tenant and for the other tenants of the realm.
 func (s Selection) identify(ctx context.Context, t *tenant.Tenant) error {
 	c := s.Clients[t.Realm]
 	report, err := realm.Check(ctx, c, t, t.Mapping, realm.ProtectorOf(c, t, s.Beside(t)...))
@@ -116,16 +117,16 @@ func (s Selection) identify(ctx context.Context, t *tenant.Tenant) error {
 		err = AccountError{Err: err, Doctor: t.Command("doctor")}
 	}
 	if err != nil {
-		return fmt.Errorf("look at the realm: %w", err)
+		return fmt.Errorf("check the realm: %w", err)
 	}
 	t.SetFitness(report.Fitness())
 	if problem := t.Fitness().Problem; problem != "" {
-		return fmt.Errorf("the tenant %s answers nothing: %s; this says what to do: %s", t.Path, problem, t.Command("doctor"))
+		return fmt.Errorf("the tenant %s refuses every request: %s; this command says what to do: %s", t.Path, problem, t.Command("doctor"))
 	}
 	return nil
 }
 
-// selectLive is Select over a transport of its own.
+// selectLive is Select with a transport to Keycloak.
 func selectLive(ctx context.Context, c config.Config, path string) (Selection, error) {
 	transport, err := NewTransport(c.Keycloak)
 	if err != nil {
@@ -134,14 +135,14 @@ func selectLive(ctx context.Context, c config.Config, path string) (Selection, e
 	return Select(ctx, c, path, transport)
 }
 
-// service is one for the clients of the selection, which tells nobody what it does.
+// service is a service for the clients of the selection. It logs nothing.
 func (s Selection) service(o bridge.Options) *bridge.Service {
 	o.Log = zap.NewNop()
 	return bridge.New(keycloak.NewRealms(s.Clients), o)
 }
 
-// OrganizationAt is the realm and the alias of the organization at a path, of a realm whose organizations
-// are served with their own credentials.
+// OrganizationAt is the realm and the alias of the organization at a path. ok is false unless the realm serves its
+// organizations with their own credentials.
 func OrganizationAt(c config.Config, path string) (realm, alias string, ok bool) {
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
 		alias, ok := strings.CutPrefix(path, tenant.OrganizationPath(name, ""))
@@ -152,7 +153,7 @@ func OrganizationAt(c config.Config, path string) (realm, alias string, ok bool)
 	return "", "", false
 }
 
-// FindOrganization finds an organization of a realm, with what was taken back of its tokens.
+// FindOrganization finds an organization of a realm, and its revoked tokens.
 func FindOrganization(ctx context.Context, c config.Config, name, alias string, client *keycloak.Client) (keycloak.Organization, realm.Revoked, error) {
 	o, found, err := client.FindOrganization(ctx, alias)
 	switch {
@@ -168,7 +169,8 @@ func FindOrganization(ctx context.Context, c config.Config, name, alias string, 
 	return o, revoked, err
 }
 
-// RefusedAccount says whose account Keycloak refuses: not an administrator's, as elsewhere.
+// RefusedAccount explains an error when Keycloak refuses the bridge's own account. Other commands use an
+// administrator's account.
 func RefusedAccount(c config.Config, name string, err error) error {
 	if keycloak.KindOf(err) == keycloak.Denied {
 		every := tenant.Tenant{Path: tenant.OrganizationPath(name, tenant.EveryOrganization), Entry: entryOf(c, name, config.Tenant{})}
@@ -177,28 +179,28 @@ func RefusedAccount(c config.Config, name string, err error) error {
 	return err
 }
 
-// UsageError is a choice that the one who runs a command has to make otherwise.
+// UsageError is a wrong choice of options. The user of the command has to correct it.
 type UsageError struct{ Err error }
 
 // Error implements error.
 func (e UsageError) Error() string { return e.Err.Error() }
 
-// Unwrap is what is wrong with it.
+// Unwrap returns the cause.
 func (e UsageError) Unwrap() error { return e.Err }
 
 // AccountError is an error of Keycloak about the bridge's own account.
 type AccountError struct {
 	Err    error
-	Doctor string // the command that says more
+	Doctor string // the command that finds the reason
 }
 
 // Error implements error.
 func (e AccountError) Error() string { return e.Err.Error() }
 
-// Unwrap is what Keycloak said.
+// Unwrap returns Keycloak's error.
 func (e AccountError) Unwrap() error { return e.Err }
 
-// ProblemsError is a file with problems.
+// ProblemsError is an error about a file that has problems.
 type ProblemsError struct{ Problems []config.Problem }
 
 // Error implements error.

@@ -16,7 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Run serves a configuration until the context ends, with the log that it names. version is the program's.
+// Run serves a configuration until the context ends, with the log level of the configuration. version is the
+// program's version.
 func Run(ctx context.Context, c config.Config, version string) error {
 	log, err := observe.NewLog(string(c.Log.Level))
 	if err != nil {
@@ -29,8 +30,8 @@ func Run(ctx context.Context, c config.Config, version string) error {
 	return a.Serve(ctx)
 }
 
-// Serve answers on the listeners of the configuration until the context ends, then lets requests finish. It is called
-// once: it ends what New began, also when it fails.
+// Serve answers on the listeners of the configuration until the context ends, then lets running requests finish. Call
+// it only once: it also ends what New began, even when it fails.
 func (a *App) Serve(ctx context.Context) error {
 	defer a.stopTracing(context.WithoutCancel(ctx))
 	c, log := a.inForce(), a.log
@@ -77,7 +78,7 @@ func (a *App) Serve(ctx context.Context) error {
 	return g.Wait()
 }
 
-// stopTracing sends the last spans. A collector that does not take them is no reason to fail.
+// stopTracing sends the last spans. A collector that does not accept them is no reason to fail.
 func (a *App) stopTracing(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -86,19 +87,20 @@ func (a *App) stopTracing(ctx context.Context) {
 	}
 }
 
-// Control is what the commands of an operator reach.
+// Control is the handler for the control socket, which an operator's commands use.
 func (a *App) Control() http.Handler { return control.Handler(a.Admin, a.Operator) }
 
-// MaxHeader are the bytes of the headers of a request at most. It takes a filter that is too long, so that it gets a SCIM error.
+// MaxHeader is the maximum size of a request's headers, in bytes. A filter that is too long still fits, so its client
+// gets a SCIM error.
 const MaxHeader = 256 << 10
 
-// NewServer makes a server with every timeout set: net/http has none.
+// NewServer makes a server with every timeout set: net/http sets no timeouts.
 func NewServer(h http.Handler, timeout time.Duration) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       timeout,
-		WriteTimeout:      timeout + 10*time.Second, // the answer of a request that took its whole time
+		WriteTimeout:      timeout + 10*time.Second, // for the answer of a request that used all of its time
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    MaxHeader,
 	}
@@ -111,8 +113,7 @@ func listen(s *http.Server, l net.Listener) error {
 	return nil
 }
 
-// drain waits for requests in flight, the SCIM ones first: health is told to the
-// last.
+// drain waits for running requests. The SCIM server ends first, so that the health endpoint answers until the end.
 func drain(ctx context.Context, limit time.Duration, servers ...*http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// senders is how many goroutines send traces.
+// senders counts the goroutines that send traces.
 func senders(t *testing.T) int {
 	t.Helper()
 	var out strings.Builder
@@ -29,7 +29,8 @@ func senders(t *testing.T) int {
 	return strings.Count(out.String(), "batchSpanProcessor).processQueue(")
 }
 
-// tracedConfig is the configuration of a bridge over the fake that sends traces, with any port of its own for operators.
+// tracedConfig is the configuration of a bridge that uses the fake and sends traces. Its admin listener gets a free
+// port.
 func tracedConfig(t *testing.T) config.Config {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
@@ -44,8 +45,8 @@ func tracedConfig(t *testing.T) config.Config {
 	return c
 }
 
-// TestABridgeThatDoesNotStartLeavesNothingBehind: neither an address, nor the socket, nor who sends traces. It runs
-// beside no other test.
+// TestABridgeThatDoesNotStartLeavesNothingBehind: the addresses and the socket are free again, and no goroutine sends
+// traces. It runs beside no other test.
 func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // it counts goroutines of the whole process
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,7 +75,7 @@ func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:par
 			err = a.Serve(t.Context())
 		}
 		if err == nil || !strings.Contains(err.Error(), what) && what != "keycloak" {
-			t.Errorf("%s: it ends with %v", what, err)
+			t.Errorf("%s: the bridge ends with %v", what, err)
 		}
 		if n := senders(t); n != before {
 			t.Errorf("%s: %d goroutines send traces, want %d", what, n, before)
@@ -89,7 +90,7 @@ func TestABridgeThatDoesNotStartLeavesNothingBehind(t *testing.T) { //nolint:par
 	}
 }
 
-// TestABridgeThatEndsLeavesNothingBehind, and can be started again at once. It runs beside no other test.
+// TestABridgeThatEndsLeavesNothingBehind: the bridge can be started again at once. It runs beside no other test.
 func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltest // it counts goroutines of the whole process
 	c := tracedConfig(t)
 	c.Server.Listen = "127.0.0.1:0"
@@ -105,7 +106,7 @@ func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltes
 		for answers := false; !answers; {
 			select {
 			case err := <-ended:
-				t.Fatalf("it ends before it answers: %v", err)
+				t.Fatalf("the bridge ends before it answers: %v", err)
 			default:
 				_, err := (control.Client{Socket: c.Admin.Socket}).Tenants(t.Context())
 				answers = err == nil
@@ -113,13 +114,13 @@ func TestABridgeThatEndsLeavesNothingBehind(t *testing.T) { //nolint:paralleltes
 		}
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("it ends with %v", err)
+			t.Errorf("the bridge ends with %v", err)
 		}
 		if n := senders(t); n != before {
 			t.Errorf("%d goroutines send traces, want %d", n, before)
 		}
 		if _, err := (control.Client{Socket: c.Admin.Socket}).Tenants(t.Context()); err == nil {
-			t.Error("the socket answers still")
+			t.Error("the socket still answers")
 		}
 	}
 }

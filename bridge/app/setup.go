@@ -13,30 +13,30 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// DefaultClientID is the id of the service account that nobody named.
+// DefaultClientID is the default id of the service account.
 const DefaultClientID = realm.DefaultClientID
 
-// Setup makes a realm fit for a bridge and, with a Dir, writes a configuration for it. Its steps are Check, Inspect,
-// Offers, Plan, Apply and Write, in this order.
+// Setup prepares a realm for a bridge and, with a Dir, writes a configuration. Call Check, Inspect, Offers, Plan,
+// Apply and Write in this order.
 type Setup struct {
 	URL        string // of Keycloak
 	Realm      string
 	AdminRealm string // of the administrator's account
 	ClientID   string // of the service account
-	Mapping    string // the file whose attributes the realm shall declare, "" for the built-in mapping
-	// Organization is the alias of the one that the endpoint is for, "" for the realm; with Every each one that has a
-	// credential has an endpoint.
+	Mapping    string // the mapping file whose attributes the realm declares; "" for the built-in mapping
+	// Organization is the alias of the organization that the endpoint serves; "" for the realm. With Every, each
+	// organization that has a credential gets an endpoint.
 	Organization string
 	Every        bool
-	ManageRealm  bool // grant manage-realm where nothing less opens Organizations
-	// What else shall be changed, as realm.Options.
+	ManageRealm  bool // grant manage-realm when no smaller role gives access to Organizations
+	// Further changes; see realm.Options.
 	Relax, Scripts, Restrict, Usernames, Feed bool
 
 	Dir                            string // of the configuration, "" for none
-	Helm                           bool   // write the values of the chart too
+	Helm                           bool   // also write the values of the chart
 	Listen, AdminListen, PublicURL string // "" for the defaults
-	Existing                       string // what holds for users that are there already: one of ExistingChoices, or ""
-	// ProtectUsers are the names of users, and ProtectGroups the paths of groups, that clients shall never change.
+	Existing                       string // what the client may do with existing users: one of ExistingChoices, or ""
+	// Clients can never change these users (by name) and groups (by path).
 	ProtectUsers, ProtectGroups []string
 
 	admin         *keycloak.Client
@@ -47,25 +47,25 @@ type Setup struct {
 	changes       []realm.Change
 }
 
-// Check refuses options that name nothing good or do not go together.
+// Check returns an error when options are wrong or do not fit together.
 func (s *Setup) Check() error {
 	switch {
 	case s.Realm == "" || s.Realm == "master":
-		return UsageError{errors.New("--realm names the realm to make fit; it cannot be master")}
+		return UsageError{errors.New("--realm is required, and must not be master")}
 	case s.Helm && s.Dir == "":
-		return UsageError{errors.New("--helm writes into the directory that --out names")}
+		return UsageError{errors.New("--helm needs --out: it writes into that directory")}
 	case s.Dir == "" && len(s.ProtectUsers)+len(s.ProtectGroups) > 0:
-		return UsageError{errors.New("--protect-user and --protect-group write into the configuration that --out names")}
+		return UsageError{errors.New("--protect-user and --protect-group need --out: they write into the configuration that setup creates there")}
 	case s.Every && s.Organization != "":
-		return UsageError{errors.New("--organization is for one, --all-organizations for every one")}
+		return UsageError{errors.New("use --organization for a single organization, or --all-organizations for all of them")}
 	case s.Dir != "" && config.Public(s.Dir):
-		return UsageError{fmt.Errorf("--out %s: everybody may write into it, and so put another configuration there; name a directory in it, which setup makes", s.Dir)}
+		return UsageError{fmt.Errorf("--out %s: every user of this machine may write into it and could replace the configuration; name a new directory below it, which setup creates", s.Dir)}
 	}
 	return s.checkExisting()
 }
 
-// Inspect compiles the mapping and looks up by their ids what the options name, with an administrator's client of the realm.
-// A mapping file that has problems is a ProblemsError.
+// Inspect compiles the mapping, and finds the ids of what the options name. admin is an administrator's client of the
+// realm. A mapping file with problems returns a ProblemsError.
 func (s *Setup) Inspect(ctx context.Context, admin *keycloak.Client) (err error) {
 	s.admin = admin
 	if err := s.load(); err != nil {
@@ -78,7 +78,7 @@ func (s *Setup) Inspect(ctx context.Context, admin *keycloak.Client) (err error)
 	return err
 }
 
-// load compiles the mapping file, whose name becomes absolute for config.yaml.
+// load compiles the mapping file. It makes the file's name absolute for config.yaml.
 func (s *Setup) load() error {
 	if s.Mapping != "" {
 		var err error
@@ -94,7 +94,7 @@ func (s *Setup) load() error {
 	return nil
 }
 
-// findOrganization looks up the id of the organization: the tenant is bound to it.
+// findOrganization finds the id of the organization. The tenant keeps the id, not the alias.
 func (s *Setup) findOrganization(ctx context.Context) error {
 	if s.Organization == "" {
 		return nil
@@ -112,12 +112,12 @@ func (s *Setup) findOrganization(ctx context.Context) error {
 	return err
 }
 
-// Offers looks which of the options that are not set would change something.
+// Offers finds which of the options that are not set would change something.
 func (s *Setup) Offers(ctx context.Context) (realm.Offer, error) {
 	return realm.Offers(ctx, s.admin, s.mapping)
 }
 
-// Plan lists what Apply would change; nothing when the realm is right already. It changes nothing.
+// Plan lists what Apply would change; the list is empty when the realm needs no change. Plan changes nothing.
 func (s *Setup) Plan(ctx context.Context) (todo []string, err error) {
 	s.setup = realm.NewSetup(s.admin, s.mapping, realm.Options{
 		ClientID: s.ClientID, Relax: s.Relax, Scripts: s.Scripts, Restrict: s.Restrict, Usernames: s.Usernames, Feed: s.Feed, Organizations: s.Every || s.Organization != "", ManageRealm: s.ManageRealm,
@@ -127,7 +127,7 @@ func (s *Setup) Plan(ctx context.Context) (todo []string, err error) {
 	return texts(s.changes), err
 }
 
-// again is the command line that runs setup for the same realm and the same mapping.
+// again is the command line to run setup again for the same realm and mapping.
 func (s *Setup) again() string {
 	words := []string{"scim-bridge", "setup", "--url", s.URL, "--realm", s.Realm}
 	for _, one := range [][3]string{
@@ -146,7 +146,7 @@ func (s *Setup) again() string {
 	return tenant.CommandLine(words...)
 }
 
-// Apply carries out the plan, and lists what is left for the operator.
+// Apply carries out the plan, and lists what the operator still has to do.
 func (s *Setup) Apply(ctx context.Context) (left []string, err error) {
 	if err := realm.Apply(ctx, s.changes); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (s *Setup) Apply(ctx context.Context) (left []string, err error) {
 	return s.setup.Missing(ctx)
 }
 
-// Write makes the directory with config.yaml, the secret and the token.
+// Write creates the directory with config.yaml, the secret and the token.
 func (s *Setup) Write(ctx context.Context) (Installed, error) {
 	secret, err := s.setup.Secret(ctx)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Setup) Write(ctx context.Context) (Installed, error) {
 	}}.Write(secret)
 }
 
-// All does every step but Check and Offers, and asks nobody.
+// All does every step except Check and Offers, without questions.
 func (s *Setup) All(ctx context.Context, admin *keycloak.Client) (Installed, error) {
 	err := s.Inspect(ctx, admin)
 	if err == nil {

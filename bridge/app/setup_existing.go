@@ -14,28 +14,28 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// What shall hold for users and groups that are there before the client comes.
+// What a client may do with users and groups that exist before it makes its first request.
 const (
 	ExistingManage = "manage"
 	existingLeave  = "leave"
 	existingAdopt  = "adopt"
 )
 
-// ExistingChoices are the values of Existing, with what each means for the client.
+// ExistingChoices returns the possible values of Existing. Each text says what the client does.
 func (s *Setup) ExistingChoices() map[string]string {
 	out := map[string]string{
-		ExistingManage: "finds, changes and disables these users, and changes the members of the groups; neither creates them again nor deletes them",
-		existingAdopt:  "takes over those that it creates again, and may delete them then",
+		ExistingManage: "finds, changes and disables these users, and changes the members of the groups; it neither creates them again nor deletes them",
+		existingAdopt:  "takes over users and groups that it creates again, and may then delete them",
 	}
 	if s.Organization == "" && !s.Every {
 		out[existingLeave] = "does not see these users"
 		return out
 	}
-	out[ExistingManage] = "finds these members, deactivates those whose accounts belong to the organization, and changes the members of the groups; neither creates them again nor deletes them"
+	out[ExistingManage] = "finds these members, deactivates those whose accounts belong to the organization, and changes the members of the groups; it neither creates them again nor deletes them"
 	return out
 }
 
-// checkExisting refuses a value of Existing that there is not.
+// checkExisting returns an error for an unknown value of Existing.
 func (s *Setup) checkExisting() error {
 	choices := s.ExistingChoices()
 	if s.Existing == existingLeave && choices[existingLeave] == "" {
@@ -45,18 +45,17 @@ func (s *Setup) checkExisting() error {
 		return UsageError{fmt.Errorf("--existing must be %s", strings.Join(slices.Sorted(maps.Keys(choices)), " or "))}
 	}
 	if s.Existing != "" && s.Dir == "" {
-		return UsageError{errors.New("--existing writes into the configuration that --out names")}
+		return UsageError{errors.New("--existing needs --out: it writes into the configuration that setup creates there")}
 	}
 	return nil
 }
 
-// FindExisting says who and what is there already, when there is somebody and Existing is to be chosen; "" when there
-// is nothing to choose.
+// FindExisting describes the users and groups that exist already. It returns "" when there is nothing to choose.
 func (s *Setup) FindExisting(ctx context.Context) (string, error) {
 	if s.Existing != "" || s.Dir == "" {
 		return "", nil
 	}
-	if _, err := os.Stat(filepath.Join(s.Dir, ConfigName)); err == nil { // which decided that already
+	if _, err := os.Stat(filepath.Join(s.Dir, ConfigName)); err == nil { // the existing file has made the choice
 		return "", nil
 	}
 	var found realm.Existing
@@ -74,7 +73,7 @@ func (s *Setup) FindExisting(ctx context.Context) (string, error) {
 	return found.String() + " already" + of, nil
 }
 
-// decided are the keys of the tenant that the choice means.
+// decided are the keys of the tenant's configuration that express the choice.
 func (s *Setup) decided() (config.Scope, config.Adopt) {
 	switch s.Existing {
 	case existingLeave:

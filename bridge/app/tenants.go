@@ -16,8 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// newTenants makes the tenants of a configuration, and says by path what is wrong with the
-// mapping of one, which has none then.
+// newTenants makes the tenants of a configuration. A tenant whose mapping has a problem has no mapping; wrong has the
+// problem by the tenant's path.
 func newTenants(c config.Config, compiled mappings) (out []*tenant.Tenant, wrong map[string]string, err error) {
 	wrong = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
@@ -40,10 +40,10 @@ func newTenants(c config.Config, compiled mappings) (out []*tenant.Tenant, wrong
 	return out, wrong, nil
 }
 
-// Tenants are the tenants that a configuration names, in the order of their realms.
+// Tenants returns the tenants that a configuration names, in the order of their realms.
 func Tenants(c config.Config) ([]*tenant.Tenant, error) { return allTenants(c, mappings{}) }
 
-// allTenants is newTenants, and what is wrong an error.
+// allTenants is newTenants, but a mapping with a problem is an error.
 func allTenants(c config.Config, compiled mappings) ([]*tenant.Tenant, error) {
 	list, wrong, err := newTenants(c, compiled)
 	for _, path := range slices.Sorted(maps.Keys(wrong)) {
@@ -73,7 +73,7 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 		OfOrganization: t.OfOrganization, Entry: entryOf(c, realmName, t),
 	}
 	if out.OfOrganization {
-		out.Tokens = nil // nobody read them yet
+		out.Tokens = nil // they are read later
 	}
 	if t.OrganizationID != "" {
 		id, err := keycloak.ParseOrganizationID(t.OrganizationID)
@@ -85,13 +85,13 @@ func newTenant(c config.Config, realmName string, t config.Tenant, m *mapping.Ma
 	return out, nil
 }
 
-// entryOf is what commands need that texts about a tenant name, wherever they are run.
+// entryOf is what messages need to name commands about a tenant. The commands must work in every directory.
 func entryOf(c config.Config, realmName string, t config.Tenant) tenant.Entry {
 	r := c.Realms[realmName]
 	return tenant.Entry{File: absolute(c.File), Mapping: absolute(t.Mapping), ClientID: r.Credentials.ClientID, Every: r.Organizations.All}
 }
 
-// absolute is the whole path of a file, "" for none.
+// absolute is the absolute path of a file; "" stays "".
 func absolute(file string) string {
 	if whole, err := filepath.Abs(file); err == nil && file != "" {
 		return whole
@@ -99,7 +99,8 @@ func absolute(file string) string {
 	return file
 }
 
-// AccessTokens are whose JWTs a tenant takes, with where their keys are.
+// AccessTokens turns entries of accessTokens into the issuers and clients that a tenant trusts, with the URLs of
+// their keys.
 func AccessTokens(c config.Config, realmName string, list []config.AccessToken) []tenant.AccessToken {
 	out, realm := make([]tenant.AccessToken, len(list)), string(c.Keycloak.URL)+"/realms/"+url.PathEscape(realmName)
 	for i, a := range list {
@@ -115,8 +116,8 @@ func AccessTokens(c config.Config, realmName string, list []config.AccessToken) 
 	return out
 }
 
-// cursorKey seals cursors: who has the credentials of the realm, as another replica or the next
-// start, takes them.
+// cursorKey is the key that seals cursors. It is made from the realm's credentials, so other replicas and later
+// starts accept the cursors.
 func cursorKey(c config.Credentials) ([]byte, error) {
 	secret := []byte(c.Secret.Reveal())
 	if !c.PrivateKey.IsZero() {

@@ -14,14 +14,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TokenChoice says whose tokens a command is about.
+// TokenChoice says which tenant's tokens a command uses.
 type TokenChoice struct {
-	Tenant       string // its path
-	Organization string // an alias, in place of a path
-	Realm        string // of that organization; "" for the only one that serves it
+	Tenant       string // the path of the tenant
+	Organization string // an alias, instead of a path
+	Realm        string // the realm of that organization; "" when only one realm serves it
 }
 
-// place is where the tokens of the one tenant are that is meant.
+// place is the place of the chosen tenant's tokens.
 func (w TokenChoice) place(ctx context.Context, c config.Config) (tokenPlace, error) {
 	var named []filePlace
 	var paths []string
@@ -37,7 +37,7 @@ func (w TokenChoice) place(ctx context.Context, c config.Config) (tokenPlace, er
 	case len(named) == 1:
 		return named[0], nil
 	case len(named) > 1 && w.Organization != "":
-		return nil, UsageError{errors.New("several realms have that organization: say which with --realm")}
+		return nil, UsageError{errors.New("several realms have that organization: choose a realm with --realm")}
 	case w.Organization != "":
 		return w.organizationPlace(ctx, c)
 	}
@@ -46,12 +46,12 @@ func (w TokenChoice) place(ctx context.Context, c config.Config) (tokenPlace, er
 		return w.organizationPlace(ctx, c)
 	}
 	if len(paths) == 0 {
-		return nil, UsageError{errors.New("--organization says which organization is meant")}
+		return nil, UsageError{errors.New("choose an organization with --organization")}
 	}
-	return nil, UsageError{fmt.Errorf("--tenant says which of %s is meant, or --organization which organization", strings.Join(paths, ", "))}
+	return nil, UsageError{fmt.Errorf("choose a tenant with --tenant (%s), or an organization with --organization", strings.Join(paths, ", "))}
 }
 
-// organizationPlace is that of an organization that brings its own credentials.
+// organizationPlace is the place of an organization that has its own credentials.
 func (w TokenChoice) organizationPlace(ctx context.Context, c config.Config) (tokenPlace, error) {
 	name, err := w.servedRealm(c)
 	if err != nil {
@@ -78,7 +78,7 @@ func realmClient(c config.Config, name string) (*keycloak.Client, error) {
 	return clients[name], err
 }
 
-// servedRealm is the realm whose organizations are served.
+// servedRealm is the realm that serves all its organizations.
 func (w TokenChoice) servedRealm(c config.Config) (string, error) {
 	var served []string
 	for _, name := range slices.Sorted(maps.Keys(c.Realms)) {
@@ -90,12 +90,12 @@ func (w TokenChoice) servedRealm(c config.Config) (string, error) {
 	case len(served) == 1:
 		return served[0], nil
 	case len(served) > 1:
-		return "", UsageError{fmt.Errorf("--realm says which of %v is meant", served)}
+		return "", UsageError{fmt.Errorf("choose a realm with --realm: %v", served)}
 	}
 	return "", UsageError{fmt.Errorf(`the configuration has no endpoint for the organization %q: no tenant names it, and no such realm serves every organization. Write organizations: "*" and credentialKeyFile below the realm, or run scim-bridge setup --all-organizations, which writes both`, w.Organization)}
 }
 
-// places are those of all tenants, or of the one that is meant.
+// places are the places of all tenants, or of the chosen tenant.
 func (w TokenChoice) places(ctx context.Context, c config.Config) ([]tokenPlace, error) {
 	if w.Tenant != "" || w.Organization != "" {
 		p, err := w.place(ctx, c)
@@ -117,7 +117,7 @@ func (w TokenChoice) places(ctx context.Context, c config.Config) ([]tokenPlace,
 	return out, nil
 }
 
-// organizationPlaces are those of all organizations of a realm.
+// organizationPlaces are the places of all organizations of a realm.
 func organizationPlaces(ctx context.Context, c config.Config, name string) ([]tokenPlace, error) {
 	client, err := realmClient(c, name)
 	if err != nil {

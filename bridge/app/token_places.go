@@ -15,35 +15,35 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// tokenPlace is where the tokens of one tenant are kept.
+// tokenPlace is the place where the tokens of one tenant are kept.
 type tokenPlace interface {
-	// path is the tenant's, url that of its service root.
+	// path is the path of the tenant, url the URL of its service root.
 	path() string
 	url() string
 	tokens() []config.Token
-	// accessTokens are those whose JWTs it takes, tenantKey the key of the tenant, and entry where it stands in the
-	// configuration.
+	// accessTokens are the issuers and clients whose JWTs the tenant accepts. tenantKey is the key of the tenant, and
+	// entry its position in the configuration.
 	accessTokens() []config.AccessToken
 	tenantKey() string
 	entry(c config.Config) config.TenantEntry
-	// add keeps one more token. When this cannot be done from here, todo says what the operator
-	// has to do. taken is when a running bridge takes it.
+	// add stores another token. When add cannot do so, todo says what the operator has to do. taken says when a
+	// running bridge accepts the token.
 	add(ctx context.Context, t config.Token) (taken, todo string, err error)
-	// warn says why the tenant refuses users whatever token a client has, and the remedy; "" and "" when it does not.
+	// warn says why the tenant refuses users even with a valid token, and the remedy. Both are "" when it does not.
 	warn() (text, fix string)
-	// remove forgets a token.
+	// remove deletes a token.
 	remove(ctx context.Context, t config.Token) (taken string, err error)
 }
 
-// filePlace is a tenant of the configuration.
+// filePlace is a tenant that the configuration names.
 type filePlace struct {
 	config.Tenant
 
 	base string
 }
 
-// WithinASecond is when a running bridge takes what changes in a file.
-const WithinASecond = "a running bridge that reads the file takes it within a second"
+// WithinASecond says when a running bridge applies a change of a file.
+const WithinASecond = "a running bridge that reads the file applies the change within a second"
 
 func (p filePlace) path() string { return p.Path }
 
@@ -64,7 +64,7 @@ func (p filePlace) entry(c config.Config) config.TenantEntry {
 	return config.TenantEntry{Index: -1}
 }
 
-// warn implements tokenPlace. What is wrong with a tenant of the configuration says doctor.
+// warn implements tokenPlace. For a tenant of the configuration, doctor reports the problems.
 func (p filePlace) warn() (text, fix string) { return "", "" }
 
 func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, err error) {
@@ -80,7 +80,7 @@ func (p filePlace) add(_ context.Context, t config.Token) (taken, todo string, e
 
 func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
 	if t.Where.File != string(p.TokensFile) {
-		return "", fmt.Errorf("the token stands in %s:%d: remove it there; a running bridge sees that within a second", t.Where.File, t.Where.Line)
+		return "", fmt.Errorf("the token is in %s:%d: remove it there; a running bridge applies the change within a second", t.Where.File, t.Where.Line)
 	}
 	err := config.ChangeTokens(string(p.TokensFile), func(list []config.Token) []config.Token {
 		return slices.DeleteFunc(list, func(other config.Token) bool { return other.SHA256 == t.SHA256 })
@@ -91,14 +91,14 @@ func (p filePlace) remove(_ context.Context, t config.Token) (string, error) {
 	return WithinASecond, err
 }
 
-// organizationPlace is an organization that brings its own credentials.
+// organizationPlace is an organization whose credentials are in its own attributes.
 type organizationPlace struct {
 	client       *keycloak.Client
 	organization keycloak.Organization
 	id           keycloak.OrganizationID
 	key          []byte
 	anyDomain    bool
-	override     config.Override // of it; zero for none
+	override     config.Override // of this organization; zero when it has no override
 	revoked      realm.Revoked
 	realm        string
 	socket       string
@@ -162,7 +162,7 @@ func (p organizationPlace) add(ctx context.Context, t config.Token) (taken, todo
 	return taken, "", err
 }
 
-// tokensOf are tokens as tenants know them.
+// tokensOf turns tokens of the configuration into tokens of a tenant.
 func tokensOf(list []config.Token) []tenant.Token {
 	out := make([]tenant.Token, len(list))
 	for i, t := range list {
@@ -175,15 +175,15 @@ func tokenOf(t config.Token) tenant.Token {
 	return tenant.Token{Name: t.Name, KeyID: string(t.KeyID), SHA256: t.SHA256, Expires: t.Expires.Time, Scopes: tenant.ScopesOf(t.Scopes)}
 }
 
-// remove revokes the token first: its entry alone could be written again by who may edit the
-// organization.
+// remove revokes the token before it deletes the entry. Without the revocation, a person who may edit the
+// organization could write the entry again.
 func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, error) {
 	revoked := tokenOf(t)
 	kept := slices.DeleteFunc(slices.Clone(p.organization.Attributes[auth.AttrCredentials]), func(text string) bool {
 		entry, err := auth.ReadEntry(p.key, p.organization.ID, text)
 		same := err == nil && entry.SHA256 == t.SHA256
 		if same && !revoked.Expires.IsZero() && (entry.Expires.IsZero() || entry.Expires.After(revoked.Expires)) {
-			revoked.Expires = entry.Expires // a token may have several entries, each of which could be written again
+			revoked.Expires = entry.Expires // one token may have several entries; each could be written again
 		}
 		return same
 	})
@@ -193,8 +193,8 @@ func (p organizationPlace) remove(ctx context.Context, t config.Token) (string, 
 	return p.set(ctx, kept)
 }
 
-// revoke has the bridge that runs here remember it, where one runs, so that what it remembers
-// otherwise at the same time does not get lost.
+// revoke asks the local bridge to record the revocation, if a bridge runs here. Otherwise revocations that the bridge
+// records at the same time could get lost.
 func (p organizationPlace) revoke(ctx context.Context, revocation string) error {
 	if p.socket != "" {
 		if err := (control.Client{Socket: p.socket}).Revoke(ctx, p.realm, revocation); !errors.Is(err, control.ErrAbsent) {
@@ -204,13 +204,13 @@ func (p organizationPlace) revoke(ctx context.Context, revocation string) error 
 	return realm.Revoke(ctx, p.client, revocation, time.Now())
 }
 
-// set writes the credentials, and tells the bridge that runs here.
+// set writes the credentials, and asks the local bridge to read them.
 func (p organizationPlace) set(ctx context.Context, entries []string) (taken string, err error) {
 	if err := p.client.SetOrganizationAttribute(ctx, p.id, auth.AttrCredentials, entries); err != nil {
 		return "", err
 	}
 	if p.socket != "" && (control.Client{Socket: p.socket}).Refresh(ctx) == nil {
-		return "the bridge that runs here takes it within a second or two, another one within a minute", nil
+		return "the bridge on this machine applies the change within two seconds, other bridges within a minute", nil
 	}
-	return "a running bridge takes it within a minute", nil
+	return "a running bridge applies the change within a minute", nil
 }

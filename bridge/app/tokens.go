@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// ListTokens are the credentials of the tenant that is meant, or of all, without their secrets.
+// ListTokens returns the credentials of the chosen tenant, or of all tenants, without secrets.
 func ListTokens(ctx context.Context, c config.Config, of TokenChoice, now time.Time) ([]admin.Credential, error) {
 	places, err := of.places(ctx, c)
 	if err != nil {
@@ -26,33 +26,33 @@ func ListTokens(ctx context.Context, c config.Config, of TokenChoice, now time.T
 	return out, nil
 }
 
-// NewToken is a token that a tenant shall take.
+// NewToken describes a token to issue for a tenant.
 type NewToken struct {
-	Name   string // "" for one of the month
-	Months int    // how long it is good; 0 for ever
+	Name   string // "" for a name made from the month
+	Months int    // how long the token is valid; 0 for no end
 	Scopes []config.TokenScope
-	SHA256 *config.Digest // of a token of another server; nil to make one
+	SHA256 *config.Digest // the hash of an existing token of another server; nil to make a new token
 }
 
-// IssuedToken is a token that a tenant takes: what tokens new prints.
+// IssuedToken is a token that a tenant accepts. The command tokens new prints it.
 type IssuedToken struct {
 	BaseURL string `json:"baseURL,omitempty"`
-	Token   string `json:"token,omitempty"` // once
+	Token   string `json:"token,omitempty"` // only shown once
 	Config  string `json:"config"`
 	Name    string `json:"name"`
 	KeyID   string `json:"keyID,omitempty"`
-	// Expires is when it ends; nil for never.
+	// Expires is when the token ends; nil for no end.
 	Expires *time.Time `json:"expires,omitempty"`
 	Todo    string     `json:"todo,omitempty"` // what the operator has to do
 
-	// Warning says why the endpoint refuses users nevertheless, and Fix what to do.
+	// Warning says why the endpoint would still refuse users, and Fix what to do.
 	Warning string `json:"warning,omitempty"`
 	Fix     string `json:"fix,omitempty"`
 
-	Taken string `json:"-"` // when a running bridge takes it, where there is nothing to do
+	Taken string `json:"-"` // when a running bridge accepts the token; "" with Todo
 }
 
-// IssueToken makes a token for the tenant that is meant, and keeps its hash.
+// IssueToken makes a token for the chosen tenant, and stores its hash.
 func IssueToken(ctx context.Context, c config.Config, of TokenChoice, n NewToken) (IssuedToken, error) {
 	p, err := of.place(ctx, c)
 	if err != nil {
@@ -73,7 +73,7 @@ func IssueToken(ctx context.Context, c config.Config, of TokenChoice, n NewToken
 	return out, nil
 }
 
-// make is the token without a name, and its text, "" for one of another server.
+// make returns the token without a name, and the text of the token; "" for a token of another server.
 func (n NewToken) make(now time.Time) (t config.Token, text string) {
 	if n.Months > 0 {
 		t.Expires.Time = now.UTC().AddDate(0, n.Months, 0).Truncate(time.Second)
@@ -98,7 +98,7 @@ func ownName(tokens []config.Token, token config.Token, asked string) (string, e
 	}
 	if asked != "" {
 		if taken(asked) {
-			return "", fmt.Errorf("a token is called %s already: give another --name", asked)
+			return "", fmt.Errorf("a token with the name %s exists already: choose another --name", asked)
 		}
 		return asked, nil
 	}
@@ -109,8 +109,8 @@ func ownName(tokens []config.Token, token config.Token, asked string) (string, e
 	return name, nil
 }
 
-// RevokeToken takes the one token back that a name or a key id stands for, and says when a running bridge refuses
-// it. An organization may have several entries of one token.
+// RevokeToken revokes the token with a name or a key id, and says when a running bridge refuses the token. An
+// organization may have several entries for the same token.
 func RevokeToken(ctx context.Context, c config.Config, of TokenChoice, which string) (name, taken string, err error) {
 	p, err := of.place(ctx, c)
 	if err != nil {
@@ -125,11 +125,11 @@ func RevokeToken(ctx context.Context, c config.Config, of TokenChoice, which str
 	}
 	switch {
 	case len(found) == 0 && slices.ContainsFunc(p.accessTokens(), func(a config.AccessToken) bool { return a.Name == which }):
-		return "", "", UsageError{fmt.Errorf("%q is an entry of accessTokens: say --oauth", which)}
+		return "", "", UsageError{fmt.Errorf("%q is an entry of accessTokens: use --oauth", which)}
 	case len(found) == 0:
-		return "", "", UsageError{fmt.Errorf("the tenant %s has no token %q; this shows them: %s", p.path(), which, tenant.CommandLine("scim-bridge", "tokens", "list", "--config", c.File, "--tenant", p.path()))}
+		return "", "", UsageError{fmt.Errorf("the tenant %s has no token %q; this command lists them: %s", p.path(), which, tenant.CommandLine("scim-bridge", "tokens", "list", "--config", c.File, "--tenant", p.path()))}
 	case len(found) > 1:
-		return "", "", UsageError{fmt.Errorf("%d tokens are called %q: give the key id", len(found), which)}
+		return "", "", UsageError{fmt.Errorf("%d tokens have the name %q: use the key id", len(found), which)}
 	}
 	taken, err = p.remove(ctx, found[0])
 	return found[0].Name, taken, err

@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// renewable is a transport whose certificates can change while calls are under way.
+// renewable is a transport whose certificates can change while calls run.
 type renewable struct {
 	now atomic.Pointer[http.Transport]
 }
@@ -23,10 +23,10 @@ func (r *renewable) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.now.Load().RoundTrip(req)
 }
 
-// renew has all calls from now on use another transport. Calls under way end on their connections, which are closed then.
+// renew makes all new calls use another transport. Running calls end on their old connections, which are then closed.
 func (r *renewable) renew(next *http.Transport) { r.now.Swap(next).CloseIdleConnections() }
 
-// takeCertificates takes the certificates of a configuration that was read again, where it has them in the same files.
+// takeCertificates takes new certificates when their files have the same names.
 func takeCertificates(c *config.Config, read config.Config) {
 	if c.Keycloak.CAFile == read.Keycloak.CAFile {
 		c.Keycloak.RootCAs = read.Keycloak.RootCAs
@@ -39,7 +39,8 @@ func takeCertificates(c *config.Config, read config.Config) {
 	}
 }
 
-// newTransports are the transports to Keycloak and to others, each nil when its certificates are those in force.
+// newTransports are the new transports to Keycloak and to other servers. Each is nil when its certificates did not
+// change.
 func (a *App) newTransports(c config.Config) (keycloak, outbound *http.Transport, err error) {
 	other := func(file config.File) bool { return a.config.Files[string(file)] != c.Files[string(file)] }
 	if k := c.Keycloak; other(k.CAFile) || other(k.ClientCertFile) || other(k.ClientKeyFile) {

@@ -17,10 +17,10 @@ import (
 //go:embed console.css
 var stylesheet string
 
-// Statusz answers a browser with the page of the status and every other program with JSON. view is
-// that of admin.Admin.
+// Statusz answers a browser with the status page and every other program with JSON. view is the method Status of
+// admin.Admin.
 func Statusz(view func(context.Context) admin.Status) http.Handler {
-	// The style is the one of the page, by its hash: no text on the page can become one.
+	// The policy permits only the page's own style, by its hash: no other text on the page can act as a style.
 	sum := sha256.Sum256([]byte(stylesheet))
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func Statusz(view func(context.Context) admin.Status) http.Handler {
 		w.Header().Set("Content-Type", kind)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(out.Bytes()) // who went away is told nothing
+		_, _ = w.Write(out.Bytes()) // a client that went away needs no answer
 	})
 }
 
@@ -52,7 +52,7 @@ const (
 	good = "good"
 )
 
-// state is the state of a tenant for people, and its class.
+// state is the text for the state of a tenant, and its class.
 func state(s admin.State) (text, class string) {
 	switch s {
 	case admin.Unfit:
@@ -64,7 +64,7 @@ func state(s admin.State) (text, class string) {
 	return string(s), soon
 }
 
-// problemClass is the class of a problem: a warning where some requests go on, or all of them.
+// problemClass is the class of a problem: a warning when the tenant still answers some requests.
 func problemClass(p admin.Problem) string {
 	if p.Effect == admin.NoUsers || p.Effect == admin.Disabled {
 		return soon

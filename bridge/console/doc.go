@@ -1,7 +1,5 @@
-// Package console is bridge/admin as web pages. It decides nothing: a page shows the views of
-// bridge/admin as they are.
+// Package console shows bridge/admin as web pages. It decides nothing: a page shows the views of bridge/admin unchanged.
 //
-// Pages are made by a-h/templ from the files *.templ. The test TestThePagesAreGenerated makes the
-// files *_templ.go again, with -update. html/template is not used: with it the program would be a
-// quarter larger.
+// a-h/templ generates the pages from the files *.templ. The test TestThePagesAreGenerated with -update writes the files
+// *_templ.go. html/template is not used: it would make the program larger by a quarter.
 package console

@@ -21,12 +21,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// shown is the handler of a status.
+// shown is a handler that shows a status.
 func shown(s admin.Status) http.Handler {
 	return console.Statusz(func(context.Context) admin.Status { return s })
 }
 
-// get asks a handler for the status.
+// get requests the status from a handler.
 func get(h http.Handler, accept string) *httptest.ResponseRecorder {
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/statusz", nil)
 	r.Header.Set("Accept", accept)
@@ -34,10 +34,10 @@ func get(h http.Handler, accept string) *httptest.ResponseRecorder {
 	return w
 }
 
-// browser is what a browser accepts.
+// browser is the header Accept of a browser.
 const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
 
-// status is one with all that a page can show.
+// status is a status with everything that a page can show.
 func status() admin.Status {
 	now := time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
 	at := func(seconds, status int, code string) *tenant.Request {
@@ -69,8 +69,7 @@ func status() admin.Status {
 	}
 }
 
-// TestThePageOfTheStatus says what an operator has to know first, in the words of the
-// documentation.
+// TestThePageOfTheStatus: the page shows what an operator has to know first, in the words of the documentation.
 func TestThePageOfTheStatus(t *testing.T) {
 	t.Parallel()
 	w := get(shown(status()), browser)
@@ -93,12 +92,11 @@ func TestThePageOfTheStatus(t *testing.T) {
 	changed := status()
 	changed.Config = "config.yaml:3: <no>"
 	if page := get(shown(changed), browser).Body.String(); !strings.Contains(page, `<span class="bad">The changed configuration is not applied in full:</span> config.yaml:3: &lt;no&gt;`) {
-		t.Errorf("the page does not tell of the configuration:\n%s", page)
+		t.Errorf("the page does not show the problem of the configuration:\n%s", page)
 	}
 }
 
-// TestThePageRunsNothing: the style that it has is the one that its policy permits, and there is no
-// script.
+// TestThePageRunsNothing: the policy permits only the page's own style, and the page has no script.
 func TestThePageRunsNothing(t *testing.T) {
 	t.Parallel()
 	w := get(shown(status()), browser)
@@ -119,7 +117,7 @@ func TestThePageRunsNothing(t *testing.T) {
 	}
 }
 
-// TestNoTextOfAStatusIsHTML, whoever chose it: every text of the status is hostile at once.
+// TestNoTextOfAStatusIsHTML: every text of this status is hostile.
 func TestNoTextOfAStatusIsHTML(t *testing.T) {
 	t.Parallel()
 	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)></style></td>`
@@ -143,7 +141,7 @@ func TestNoTextOfAStatusIsHTML(t *testing.T) {
 	}
 }
 
-// TestProgramsGetJSON, which is the status as it is.
+// TestProgramsGetJSON: the JSON is the status, unchanged.
 func TestProgramsGetJSON(t *testing.T) {
 	t.Parallel()
 	for _, accept := range []string{"", "*/*", "application/json"} {
@@ -158,8 +156,8 @@ func TestProgramsGetJSON(t *testing.T) {
 	}
 }
 
-// TestTheStatusOfARunningBridge is for people: the page is that of the listener, and the last error
-// stays beside a success after it.
+// TestTheStatusOfARunningBridge: the admin listener shows the page. The last error stays visible after a later
+// success.
 func TestTheStatusOfARunningBridge(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -171,7 +169,7 @@ func TestTheStatusOfARunningBridge(t *testing.T) {
 		}
 	})
 	if _, err := b.Send(t, http.MethodGet, "/Users?filter=userName", ""); err == nil {
-		t.Fatal("a filter that is none was taken")
+		t.Fatal("a malformed filter was accepted")
 	}
 	b.Must(t, http.MethodGet, "/Users", "")
 	page := get(b.App.Health.Handler(), browser).Body.String()

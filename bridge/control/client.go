@@ -14,59 +14,59 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 )
 
-// Client asks the bridge that answers on a socket for what the methods of admin.Admin of the same
-// names return.
+// Client calls the bridge that answers on a socket. Its methods return the same as the methods of admin.Admin with
+// the same names.
 type Client struct{ Socket string }
 
-// ErrAbsent says that no bridge answers on a socket.
+// ErrAbsent means that no bridge answers on a socket.
 var ErrAbsent = errors.New("no bridge answers")
 
-// Tenants are all tenants.
+// Tenants returns all tenants.
 func (c Client) Tenants(ctx context.Context) (out []admin.Tenant, err error) {
 	err = c.ask(ctx, http.MethodGet, tenantsPath, nil, &out)
 	return out, err
 }
 
-// Tenant is the tenant at a path, or with "" the only endpoint.
+// Tenant returns the tenant at a path; with "" the only endpoint.
 func (c Client) Tenant(ctx context.Context, path string) (admin.Tenant, error) {
 	return c.tenant(ctx, http.MethodGet, tenantPath, path)
 }
 
-// Endpoint is the tenant at a path, or with "" the only one, that has users and groups.
+// Endpoint returns the tenant at a path if it has users and groups; with "" the only such tenant.
 func (c Client) Endpoint(ctx context.Context, path string) (admin.Tenant, error) {
 	return c.tenant(ctx, http.MethodGet, endpointPath, path)
 }
 
-// Lift lifts the removal brake of the tenant at a path, and returns how the tenant is then.
+// Lift lifts the removal brake of the tenant at a path, and returns the new state of the tenant.
 func (c Client) Lift(ctx context.Context, path string) (admin.Tenant, error) {
 	return c.tenant(ctx, http.MethodPost, liftPath, path)
 }
 
-// tenant is the answer to a request about the tenant at a path.
+// tenant sends a request about the tenant at a path.
 func (c Client) tenant(ctx context.Context, method, request, path string) (out admin.Tenant, err error) {
 	err = c.ask(ctx, method, request, url.Values{"tenant": {path}}, &out)
 	return out, err
 }
 
-// Revoke makes a token of an organization void.
+// Revoke revokes a token of an organization.
 func (c Client) Revoke(ctx context.Context, realm, revocation string) error {
 	return c.ask(ctx, http.MethodPost, revokePath, url.Values{"realm": {realm}, "revocation": {revocation}}, &struct{}{})
 }
 
-// Refresh has the bridge look at its realms at once.
+// Refresh lets the bridge check its realms at once.
 func (c Client) Refresh(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, refreshPath, nil, &struct{}{})
 }
 
-// Adopt takes over accounts and groups for the tenant at a path, or gives them back; each is given
-// every adoption as it comes.
+// Adopt adopts accounts and groups for the tenant at a path, or releases them again. It calls each for every account
+// and group, while the adoption runs.
 func (c Client) Adopt(ctx context.Context, path string, o admin.AdoptOptions, each func(admin.Adoption) error) error {
 	query := url.Values{"tenant": {path}, "dryRun": {strconv.FormatBool(o.DryRun)}, "undo": {strconv.FormatBool(o.Undo)}}
 	body, err := c.open(ctx, http.MethodPost, adoptPath, query)
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer body.Close() //nolint:errcheck // after reading, Close loses nothing
 	for lines := json.NewDecoder(body); ; {
 		var line struct {
 			admin.Adoption
@@ -75,7 +75,7 @@ func (c Client) Adopt(ctx context.Context, path string, o admin.AdoptOptions, ea
 		if err := lines.Decode(&line); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("the bridge broke off: %w", err)
+			return fmt.Errorf("the answer of the bridge ended too early: %w", err)
 		}
 		if line.Error != "" {
 			return errors.New(line.Error)
@@ -86,13 +86,13 @@ func (c Client) Adopt(ctx context.Context, path string, o admin.AdoptOptions, ea
 	}
 }
 
-// origin is the address of the bridge on a socket, whatever socket that is.
+// origin is the URL of the bridge on every socket.
 const origin = "http://bridge"
 
-// Root is the SCIM service root of the tenant at a path, for the HTTP client.
+// Root is the SCIM service root of the tenant at a path, for the client HTTP.
 func Root(path string) string { return origin + scimPath + "/realms/" + path + "/scim/v2" }
 
-// HTTP speaks to the bridge on the socket.
+// HTTP returns a client that sends its requests to the bridge on the socket.
 func (c Client) HTTP() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -108,11 +108,11 @@ func (c Client) ask(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer body.Close() //nolint:errcheck // after reading, Close loses nothing
 	return json.NewDecoder(body).Decode(out)
 }
 
-// open is the body of a good answer to a request; the caller closes it.
+// open returns the body of a successful answer. The caller closes the body.
 func (c Client) open(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, origin+path+"?"+query.Encode(), http.NoBody)
 	if err != nil {

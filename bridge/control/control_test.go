@@ -28,8 +28,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// bridgeOf is a running bridge of one realm, of an organization and of what holds for all, without
-// Keycloak.
+// bridgeOf is a running bridge without Keycloak. It has a realm, an organization, and the tenant that represents all
+// organizations.
 type bridgeOf struct{ refreshed atomic.Int64 }
 
 func (*bridgeOf) Unapplied() string { return "" }
@@ -49,8 +49,7 @@ func (*bridgeOf) Revoke(_ context.Context, realm, revocation string) error {
 	return errors.New(realm + " has no room for " + revocation)
 }
 
-// Adopt tells of two accounts and fails at a third, and fails at once at the tenant of an
-// organization.
+// Adopt reports two accounts and then fails. For the tenant of an organization it fails at once.
 func (*bridgeOf) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOptions, each func(admin.Adoption) error) error {
 	if by.Tenant.Organization.Alias != "" {
 		return errors.New("the tenant is read-only")
@@ -63,8 +62,8 @@ func (*bridgeOf) Adopt(_ context.Context, by tenant.Principal, o admin.AdoptOpti
 	return errors.New("Keycloak is away")
 }
 
-// served is the client of a socket that a bridge of one realm and one organization answers, with
-// the bridge and its views.
+// served serves a bridge with one realm and one organization on a socket. It returns a client of the socket, the
+// bridge and its views.
 func served(t *testing.T) (control.Client, *bridgeOf, *admin.Admin) {
 	t.Helper()
 	saas := &tenant.Tenant{Path: "saas", Realm: "saas", Mapping: mapping.Default(scim.Tolerant), Tokens: []tenant.Token{{Name: "okta", SHA256: [32]byte{1}, Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}}
@@ -89,7 +88,8 @@ func served(t *testing.T) (control.Client, *bridgeOf, *admin.Admin) {
 	return control.Client{Socket: path}, b, a
 }
 
-// TestTheSocketHasTheViewsOfAnOperator as they are, and is its user's alone.
+// TestTheSocketHasTheViewsOfAnOperator: the socket returns the views unchanged, and only the user of the process can
+// open it.
 func TestTheSocketHasTheViewsOfAnOperator(t *testing.T) {
 	t.Parallel()
 	c, _, a := served(t)
@@ -120,19 +120,19 @@ func TestTheSocketHasTheViewsOfAnOperator(t *testing.T) {
 	}
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "/realms/saas/scim/v2/Users" {
-		t.Errorf("below /scim the operator's handler got %q, %v", body, err)
+		t.Errorf("the operator's handler got the path %q, %v", body, err)
 	}
 	if _, err := control.Listen(t.Context(), c.Socket); !errors.Is(err, control.ErrInUse) {
 		t.Errorf("a second bridge on the socket = %v, want ErrInUse", err)
 	}
 }
 
-// TestTheSocketHasTheVerbsOfAnOperator, and what they end with.
+// TestTheSocketHasTheVerbsOfAnOperator: the client also gets the errors of the verbs.
 func TestTheSocketHasTheVerbsOfAnOperator(t *testing.T) {
 	t.Parallel()
 	c, b, _ := served(t)
 	if err := c.Refresh(t.Context()); err != nil || b.refreshed.Load() != 1 {
-		t.Errorf("Refresh() = %v after %d looks", err, b.refreshed.Load())
+		t.Errorf("Refresh() = %v after %d checks", err, b.refreshed.Load())
 	}
 	if lifted, err := c.Lift(t.Context(), "saas"); err != nil || lifted.Path != "saas" || !strings.HasPrefix(lifted.RemovalBrake, "lifted until 20") {
 		t.Errorf("Lift() = %+v, %v", lifted, err)
@@ -169,7 +169,7 @@ func TestTheSocketHasTheVerbsOfAnOperator(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatIsNone: another program on the socket is told apart from a refusal.
+// TestAnAnswerThatIsNone: the client reports another program on the socket, not a refusal of a bridge.
 func TestAnAnswerThatIsNone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "control.sock")
@@ -185,7 +185,7 @@ func TestAnAnswerThatIsNone(t *testing.T) {
 	}
 }
 
-// TestWhatABridgeLeftIsTakenOver, and nothing else is.
+// TestWhatABridgeLeftIsTakenOver: a bridge replaces the socket of a bridge that ended, and no other file.
 func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -195,7 +195,7 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if u, ok := first.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // as a process that was killed
+		u.SetUnlinkOnClose(false) // a killed process also leaves the file
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -211,13 +211,13 @@ func TestWhatABridgeLeftIsTakenOver(t *testing.T) {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("what is left is %v, %v", left, err)
+		t.Errorf("the directory still contains %v, %v", left, err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := control.Listen(t.Context(), file); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("Listen() on a file = %v", err)
 	}
 }

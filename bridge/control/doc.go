@@ -1,4 +1,4 @@
-// Package control is the local control socket of a running bridge: bridge/admin over HTTP on a Unix
-// socket that the bridge's own user alone may open, and the client for commands. It decides
+// Package control is the local control socket of a running bridge. It serves bridge/admin over HTTP on a Unix socket,
+// and has the client for the commands. Only the user of the bridge's process can open the socket. The package decides
 // nothing.
 package control

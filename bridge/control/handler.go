@@ -10,16 +10,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 )
 
-// The requests of the socket, each answered with JSON. Their parameters are in the query.
+// The requests of the socket. Parameters are in the query, and every answer is JSON.
 const (
-	tenantsPath  = "/tenants"  // GET: the list
-	tenantPath   = "/tenant"   // GET tenant: one of them
-	endpointPath = "/endpoint" // GET tenant: one that has users and groups
-	liftPath     = "/lift"     // POST tenant: the removal brake; answers with the tenant
-	revokePath   = "/revoke"   // POST realm, revocation: a token of an organization
-	refreshPath  = "/refresh"  // POST: look at the realms at once
-	adoptPath    = "/adopt"    // POST tenant, dryRun, undo: answers with an adoption a line, and a failure last when it broke off
-	scimPath     = "/scim"     // the SCIM endpoints below it, for the operator
+	tenantsPath  = "/tenants"  // GET: all tenants
+	tenantPath   = "/tenant"   // GET tenant: one tenant
+	endpointPath = "/endpoint" // GET tenant: a tenant with users and groups
+	liftPath     = "/lift"     // POST tenant: lift the removal brake; the answer is the tenant
+	revokePath   = "/revoke"   // POST realm, revocation: revoke a token of an organization
+	refreshPath  = "/refresh"  // POST: check the realms at once
+	adoptPath    = "/adopt"    // POST tenant, dryRun, undo: each line of the answer is an adoption; the last line is a failure when the adoption failed
+	scimPath     = "/scim"     // the SCIM endpoints, for the operator
 )
 
 // failure is the answer to a request that failed.
@@ -27,8 +27,7 @@ type failure struct {
 	Error string `json:"error"`
 }
 
-// Handler answers the requests of the socket by the views and verbs of an operator. operator serves
-// SCIM.
+// Handler answers the requests of the socket with the views and verbs of an operator. operator serves SCIM.
 func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(scimPath+"/", http.StripPrefix(scimPath, operator))
@@ -50,7 +49,7 @@ func Handler(a *admin.Admin, operator http.Handler) http.Handler {
 	return mux
 }
 
-// answer writes a value, or why there is none. Nobody is told when the one who asked went away.
+// answer writes a value or an error. It ignores a client that went away.
 func answer(w http.ResponseWriter, value any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
@@ -64,19 +63,19 @@ func answer(w http.ResponseWriter, value any, err error) {
 	_, _ = w.Write(line(value))
 }
 
-// line is a value as JSON, on a line of its own.
+// line is a value as a line of JSON.
 func line(value any) []byte {
 	data, err := json.Marshal(value)
-	if err != nil { // never: the views and failures are texts and numbers
+	if err != nil { // impossible: views and failures only contain texts and numbers
 		data = []byte(`{"error":"the bridge cannot write its answer"}`)
 	}
 	return append(data, '\n')
 }
 
-// adopt writes each adoption as it comes.
+// adopt writes each adoption at once, while the others run.
 func adopt(w http.ResponseWriter, r *http.Request, a *admin.Admin) {
 	control := http.NewResponseController(w)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil { // it takes as long as there are accounts
+	if err := control.SetWriteDeadline(time.Time{}); err != nil { // the duration depends on the number of accounts
 		answer(w, nil, err)
 		return
 	}

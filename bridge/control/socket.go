@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// ErrInUse says that another bridge answers on the socket.
-var ErrInUse = errors.New("another bridge answers there; one alone may write to a realm")
+// ErrInUse means that another bridge answers on the socket.
+var ErrInUse = errors.New("another bridge uses this socket; only one bridge may write to a realm")
 
-// Listen opens the socket for the user of this process alone, from the first moment on. A file
-// that a bridge left there which does not run any more is replaced; one that answers is ErrInUse.
-// A directory that is not there is made, for that user alone too.
+// Listen opens the socket. Other users can never open it, not even for a moment. Listen replaces a file that a bridge
+// left when it ended; if a bridge still answers, Listen returns ErrInUse. It creates a missing directory, which only
+// this user can open.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	dir := filepath.Dir(path)
 	if err := private(dir); err != nil {
@@ -23,26 +23,26 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	}
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&fs.ModeSocket == 0 {
-			return nil, fmt.Errorf("%s is there and no socket", path)
+			return nil, fmt.Errorf("%s exists and is not a socket", path)
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 		if err == nil {
 			return nil, errors.Join(ErrInUse, conn.Close())
 		}
 	}
-	// Until its mode is set, the socket is where nobody else can reach it.
+	// Until its mode is set, the socket is in a directory that no other user can open.
 	nobodys, err := os.MkdirTemp(dir, ".")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(nobodys) //nolint:errcheck // it is empty by then
+	defer os.RemoveAll(nobodys) //nolint:errcheck // the directory is empty then
 	made, err := new(net.ListenConfig).Listen(ctx, "unix", filepath.Join(nobodys, "s"))
 	if err != nil {
 		return nil, err
 	}
 	listener := &socket{Listener: made, path: path}
 	if unix, ok := made.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false) // it moves
+		unix.SetUnlinkOnClose(false) // the file is renamed below
 	}
 	if err = os.Chmod(filepath.Join(nobodys, "s"), 0o600); err == nil {
 		err = os.Rename(filepath.Join(nobodys, "s"), path)
@@ -53,15 +53,14 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	return listener, nil
 }
 
-// private makes a directory or refuses one in which anybody may put a socket in the place of the
-// bridge's.
+// private creates a directory. It refuses an existing directory in which every user could replace the socket.
 func private(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	info, err := os.Stat(dir)
 	if err == nil && info.Mode().Perm()&0o002 != 0 {
-		err = fmt.Errorf("everybody may write into %s, and so put another socket there: name one in a directory of its own, which the bridge makes", dir)
+		err = fmt.Errorf("every user of this machine may write into %s and could replace the socket: choose a path in a new directory, which the bridge creates", dir)
 	}
 	return err
 }

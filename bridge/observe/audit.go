@@ -10,25 +10,25 @@ import (
 // auditName is the name of the logger of audit records.
 const auditName = "audit"
 
-// Write is a plan that was carried out, or was to be: one change of one resource.
+// Write is one change of one resource: a plan that was carried out, or that failed.
 type Write struct {
 	Tenant   string   // its path
-	Actor    string   // what sort of somebody wrote: "client", "operator" or another
-	Client   string   // who it was: the name of a credential, which may be "operator" too, or "operator"
-	KeyID    string   // of a static token, else ""
+	Actor    string   // the kind of the actor: "client", "operator" or another
+	Client   string   // the name of the actor: "operator", or the name of a credential, which can also be "operator"
+	KeyID    string   // of a static token; "" for others
 	Resource string   // its type
-	ID       string   // its id; "" when it was not made
-	Plan     []string // the steps: what they change, without any value
-	Done     int      // steps that were carried out and stay
-	Result   string   // how it ended, as change.Outcome has it
-	Reason   string   // of a failure, without personal data
+	ID       string   // its id; "" when the resource was not created
+	Plan     []string // the steps: what each changes, without values
+	Done     int      // the number of steps that were carried out and not undone
+	Result   string   // the change.Outcome
+	Reason   string   // why the write failed, without personal data
 }
 
-// maxSteps are those of one record.
+// maxSteps is the maximum number of steps in one record.
 const maxSteps = 100
 
-// Audit writes the record of a write, whatever the level of the log: several of a long plan, as
-// nothing of it is left out. It has the id and the trace of the context's request, if there is one.
+// Audit writes the audit record of a write, at every level of the log. A long plan needs several records, because
+// every step is written. The record has the id and the trace of the context's request, if there is a request.
 func Audit(ctx context.Context, log *zap.Logger, w Write) {
 	r := FromContext(ctx)
 	if r == nil {

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// maxText is how much of one value is written, in bytes: the trace of a panic fits.
+	// maxText is the maximum length of one value in a log line, in bytes. The stack trace of a panic fits.
 	maxText = 8 << 10
-	// maxItems is how many texts of one list are.
+	// maxItems is the maximum number of texts in one list.
 	maxItems = 128
-	// maxMethod is longer than any method that is known.
+	// maxMethod is longer than every known method.
 	maxMethod = 32
 )
 
-// Clip is a text for people of at most so many bytes. What is cut off shows as "…".
+// Clip shortens a text to at most so many bytes. "…" replaces the rest.
 func Clip(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -27,11 +27,10 @@ func Clip(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// Method is the method of a request for the log: a client may invent one of any length.
+// Method is the method of a request for the log. A client can invent a method of any length.
 func Method(text string) string { return Clip(text, maxMethod) }
 
-// Bound is a core that bounds every value of a line, whoever chose it: whatever one request
-// holds, a line is no longer than a few of its values.
+// Bound is a core that limits the length of every value, so that no request can make a log line very long.
 func Bound(c zapcore.Core) zapcore.Core { return bounded{c} }
 
 type bounded struct{ zapcore.Core }
@@ -54,7 +53,7 @@ func (b bounded) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	return b.Core.Write(e, bound(fields))
 }
 
-// bound copies the fields only when one of them is too long.
+// bound copies the fields only if a field is too long.
 func bound(fields []zapcore.Field) []zapcore.Field {
 	out := fields
 	for i, f := range fields {
@@ -80,7 +79,7 @@ func boundOne(f zapcore.Field) (zapcore.Field, bool) {
 		}
 		text := fmt.Sprint(f.Interface)
 		return zap.String(f.Key, Clip(text, maxText)), len(text) > maxText
-	case zapcore.ArrayMarshalerType: // of texts: see zap.Strings
+	case zapcore.ArrayMarshalerType: // a list of texts, see zap.Strings
 		list := reflect.ValueOf(f.Interface)
 		if list.Kind() != reflect.Slice || list.Type().Elem().Kind() != reflect.String {
 			return f, false
@@ -88,7 +87,7 @@ func boundOne(f zapcore.Field) (zapcore.Field, bool) {
 		texts, cut := make([]string, min(list.Len(), maxItems)), list.Len() > maxItems
 		for i := range texts {
 			text := list.Index(i).String()
-			texts[i], cut = Clip(text, maxText/8), cut || len(text) > maxText/8 //nolint:mnd // many of them
+			texts[i], cut = Clip(text, maxText/8), cut || len(text) > maxText/8 //nolint:mnd // a list has many texts
 		}
 		if list.Len() > maxItems {
 			texts = append(texts, fmt.Sprintf("and %d others", list.Len()-maxItems))

@@ -15,10 +15,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collectorClient sends spans as OTLP over HTTP. It is ours, as that of OpenTelemetry brings gRPC
-// into the program, a third of its size (docs/adr/0008-tracing.md). Spans that a collector does
-// not take are lost: they are counted, and the log says so once. So are those that it would take
-// too late, see queue.
+// collectorClient sends spans as OTLP over HTTP. The client of OpenTelemetry is not used: it brings gRPC into the program,
+// which would grow by a third (docs/adr/0008-tracing.md). Spans that a collector does not accept are lost: they are
+// counted, and the log reports the loss once. Spans beyond the queue are also lost, see queue.
 type collectorClient struct {
 	url       string
 	log       *zap.Logger
@@ -51,15 +50,15 @@ func (c *collectorClient) UploadTraces(ctx context.Context, spans []*tracepb.Res
 	c.metrics.Spans(outcome, n)
 	switch was := c.failing.Swap(err != nil); {
 	case err != nil && !was:
-		c.log.Warn("traces are lost: tracing.endpoint does not take them", zap.Error(err))
+		c.log.Warn("traces are lost: tracing.endpoint does not accept them", zap.Error(err))
 	case err == nil && was:
-		c.log.Info("traces are taken again")
+		c.log.Info("traces are accepted again")
 	}
 	return err
 }
 
-// queue holds spans for a collector, at most sdk.DefaultMaxQueueSize. The SDK's own loses in silence
-// what is beyond that.
+// queue holds at most sdk.DefaultMaxQueueSize spans for a collector, and counts the spans that it drops. The queue of
+// the SDK drops spans without counting them.
 type queue struct {
 	sdk.SpanProcessor
 
@@ -76,13 +75,13 @@ func (q queue) OnEnd(s sdk.ReadOnlySpan) {
 	q.SpanProcessor.OnEnd(s)
 }
 
-// collectorTimeout is how long a collector may take for a batch.
+// collectorTimeout is the time limit for sending one batch.
 const collectorTimeout = 10 * time.Second
 
 func (c *collectorClient) send(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	ctx, cancel := context.WithTimeout(ctx, collectorTimeout)
 	defer cancel()
-	// TracesData is on the wire what ExportTraceServiceRequest is (opentelemetry/proto/trace/v1).
+	// TracesData has the same wire format as ExportTraceServiceRequest (opentelemetry/proto/trace/v1).
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return fmt.Errorf("encode spans: %w", err)
@@ -96,8 +95,8 @@ func (c *collectorClient) send(ctx context.Context, spans []*tracepb.ResourceSpa
 	if err != nil {
 		return fmt.Errorf("send spans: %w", err)
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
-	const most = 64 << 10  // so that the connection can be used again
+	defer res.Body.Close() //nolint:errcheck // the body was read
+	const most = 64 << 10  // reading the body keeps the connection usable
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, most))
 	if res.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("send spans: the collector answers %s", res.Status)

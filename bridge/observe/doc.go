@@ -1,6 +1,5 @@
-// Package observe is what an operator sees of the bridge: logs, metrics and
-// health. It imports nothing of ours; who has something to tell calls it.
+// Package observe is what an operator sees of the bridge: logs, metrics, traces and health. It imports no other package
+// of the bridge; the other packages call it.
 //
-// Nothing here may hold personal data or a secret: a log line names ids and
-// routes, a label has a bounded set of values.
+// It must not write personal data or secrets: a log line names ids and routes, and a label has a limited set of values.
 package observe

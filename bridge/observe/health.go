@@ -12,9 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Health answers the admin listener. /livez is the process; /readyz is this bridge
-// alone, neither Keycloak's health nor a tenant's fitness, because an unready
-// sidecar would take Keycloak's pod out of its Service.
+// Health answers on the admin listener. /livez reports that the process runs. /readyz reports only on this bridge,
+// not on Keycloak or on the fitness of tenants: an unready sidecar would remove Keycloak's pod from its Service.
 type Health struct {
 	draining atomic.Bool
 	statusz  http.Handler
@@ -22,13 +21,13 @@ type Health struct {
 	hosts    []string
 }
 
-// NewHealth makes a Health, which answers /statusz by a handler. hosts are names by which the
-// listener is called, in lower case.
+// NewHealth makes a Health. statusz answers /statusz. hosts are the accepted host names of the listener, in lower
+// case.
 func NewHealth(gatherer prometheus.Gatherer, statusz http.Handler, hosts ...string) *Health {
 	return &Health{gatherer: gatherer, statusz: statusz, hosts: hosts}
 }
 
-// Drain makes /readyz answer 503, so that no new request is sent here.
+// Drain makes /readyz answer 503, so that no new requests are sent to this bridge.
 func (h *Health) Drain() { h.draining.Store(true) }
 
 // Handler serves /livez, /readyz, /statusz and /metrics.
@@ -41,13 +40,13 @@ func (h *Health) Handler() http.Handler {
 	return mux
 }
 
-// called refuses a request by a name that is not the listener's: it may be that of somebody who
-// has the name lead here, so that a page of theirs reads the answer in an operator's browser (DNS
-// rebinding). An address is no name, and no page has a name of this machine.
+// called refuses a request with a host name that is not the listener's. The host name of an attacker can point to this
+// address; a page with that name could then read the answer in an operator's browser (DNS rebinding). IP addresses and
+// the names of the local machine are accepted: a page of an attacker cannot have them.
 func (h *Health) called(next http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !h.named(r.Host) {
-			http.Error(w, "this listener is not called by that name: use its address, or write the name into admin.hosts of the configuration", http.StatusMisdirectedRequest)
+			http.Error(w, "this listener does not accept that host name: use its IP address, or add the name to admin.hosts in the configuration", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -73,7 +72,7 @@ func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
 	say(w, http.StatusOK, "ok\n")
 }
 
-// say answers a probe. A probe that went away is nobody's concern.
+// say answers a probe. It ignores a probe that went away.
 func say(w http.ResponseWriter, status int, text string) {
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))

@@ -8,9 +8,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// NewLog makes the JSON log on standard error. Nothing is sampled: every request
-// has its line, whose values are bounded (see Bound). The levels are those of zap: debug, info, warn, error; audit records are
-// written at any.
+// NewLog makes the JSON log on standard error. Every request gets a line: nothing is sampled. The length of values is
+// limited (see Bound). The levels are those of zap: debug, info, warn, error. Audit records are written at every
+// level.
 func NewLog(level string) (*zap.Logger, error) {
 	parsed, err := zapcore.ParseLevel(level)
 	if err != nil {
@@ -25,7 +25,7 @@ func newCore(to zapcore.WriteSyncer, level zapcore.Level) zapcore.Core {
 	return core{Bound(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), to, min(level, zapcore.InfoLevel))), level}
 }
 
-// core has a level that does not hold for audit records, which are of the level info.
+// core has a level that does not apply to audit records, which have the level info.
 type core struct {
 	zapcore.Core
 

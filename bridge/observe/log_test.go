@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// TestAuditRecordsAreWrittenAtEveryLevel of the log, and nothing else below it.
+// TestAuditRecordsAreWrittenAtEveryLevel: other lines below the level of the log are not written.
 func TestAuditRecordsAreWrittenAtEveryLevel(t *testing.T) {
 	t.Parallel()
 	for _, level := range []zapcore.Level{zap.DebugLevel, zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel} {
@@ -30,8 +30,8 @@ func TestAuditRecordsAreWrittenAtEveryLevel(t *testing.T) {
 	}
 }
 
-// TestEveryValueOfALineIsBounded, whatever kind of field it is, and a long plan is several
-// records, of which none lacks a step.
+// TestEveryValueOfALineIsBounded: this holds for every kind of field. A long plan becomes several records that
+// together contain every step.
 func TestEveryValueOfALineIsBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ü", 1<<20)

@@ -36,14 +36,14 @@ type Metrics struct {
 	set set
 }
 
-// Metric is what docs/reference/metrics.md says of a metric.
+// Metric is the description of a metric for docs/reference/metrics.md.
 type Metric struct {
 	Name, Type string
 	Labels     []string
 	Help       string
 }
 
-// set registers metrics and keeps what they are.
+// set registers metrics and keeps their descriptions.
 type set struct {
 	registry prometheus.Registerer
 	metrics  []Metric
@@ -73,13 +73,13 @@ func (s *set) histogram(name, help string, buckets []float64, labels ...string) 
 	return v
 }
 
-// shown is a gauge that is asked for whenever the metrics are read; see collector.
+// shown describes a gauge whose value is computed when the metrics are read; see collector.
 func (s *set) shown(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(s.add("gauge", name, help, labels), help, labels, nil)
 }
 
-// NewMetrics registers the metrics. version is the bridge's own. named is how many tenants have values of their own, or
-// EveryTenant; all others share those of OtherTenants.
+// NewMetrics registers the metrics. version is the version of the bridge. named is how many tenants have their own
+// label, or EveryTenant; all other tenants share the label OtherTenants.
 func NewMetrics(registry prometheus.Registerer, version string, named int) *Metrics {
 	s := set{registry: registry}
 	m := &Metrics{
@@ -87,30 +87,30 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 
 		requests:       s.counter("requests_total", "SCIM requests by route, method and status.", "route", "method", "status"),
 		requestSeconds: s.histogram("request_seconds", "Time from the first byte of a SCIM request to the last of its answer.", prometheus.ExponentialBuckets(0.002, 2, 15), "route", "method"),
-		inFlight:       s.gauge("requests_in_flight", "SCIM requests being answered now."),
-		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Those without a good credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
-		lastRequest:    s.shown("tenant_last_request_timestamp_seconds", "When a client of a tenant was last answered, in seconds since 1970; 0 for not since the start.", "tenant"),
+		inFlight:       s.gauge("requests_in_flight", "SCIM requests that run now."),
+		tenantRequests: s.counter("tenant_requests_total", "SCIM requests of clients of a tenant, by the class of their status: 2xx, 3xx, 4xx or 5xx. Requests without a valid credential are in scim_bridge_credentials_refused_total.", "tenant", "status"),
+		lastRequest:    s.shown("tenant_last_request_timestamp_seconds", "Time of the last answer to a client of a tenant, in seconds since 1970; 0 when there was no request since the start.", "tenant"),
 		calls:          s.counter("keycloak_calls_total", "Calls of Keycloak by operation and outcome: ok or the kind of the error.", "operation", "outcome"),
 		callSeconds:    s.histogram("keycloak_call_seconds", "Time of one call of Keycloak.", prometheus.ExponentialBuckets(0.001, 2, 15), "operation"),
-		outage:         s.gauge("keycloak_outage", "1 while no calls of a realm are made, as Keycloak did not answer 20 of the last 25; see `keycloak.breakerDelay`.", "realm"),
+		outage:         s.gauge("keycloak_outage", "1 while the bridge makes no calls of a realm, because Keycloak did not answer 20 of the last 25 calls; see `keycloak.breakerDelay`.", "realm"),
 		steps:          s.counter("plan_steps_total", "Writes to Keycloak, by kind and outcome: ok or failed.", "kind", "outcome"),
-		ignored:        s.counter("ignored_values_total", "Values that a policy or the mapping left out, by attribute: passwords, unknown members, attributes without a rule, further changes of a PUT that deactivates an administrator by permission.", "attribute"),
-		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant held.", "tenant"),
-		refused:        s.counter("credentials_refused_total", "Requests without a good credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
-		throttled:      s.counter("throttled_total", "Requests of clients beyond a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
-		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "When a static token that has an end ends, in seconds since 1970.", "tenant", "client", "key_id"),
-		fit:            s.shown("tenant_fit", "1 when the realm offers what the tenant needs, else 0; one for all organizations that bring their own credentials.", "tenant"),
-		mapping:        s.shown("mapping_applied", "1 when the tenant's mapping file is applied as it is now, 0 when the one before it still is.", "tenant"),
+		ignored:        s.counter("ignored_values_total", "Values that were left out because of a policy or the mapping, by attribute: passwords, unknown members, attributes without a rule, other changes in a PUT that deactivates an administrator by permission.", "attribute"),
+		held:           s.counter("removals_held_total", "Removals and deactivations of users that the removal brake of their tenant stopped.", "tenant"),
+		refused:        s.counter("credentials_refused_total", "Requests without a valid credential, by reason: missing, malformed, invalid, expired, from-browser, too many failures.", "reason"),
+		throttled:      s.counter("throttled_total", "Requests of clients that exceeded a limit of their tenant, by reason: rate, in_flight or memory.", "tenant", "reason"),
+		tokenExpiry:    s.shown("token_expiry_timestamp_seconds", "Time when a static token expires, in seconds since 1970. Tokens without an end have no value.", "tenant", "client", "key_id"),
+		fit:            s.shown("tenant_fit", "1 when the realm offers what the tenant needs, else 0. All organizations with their own credentials share one value.", "tenant"),
+		mapping:        s.shown("mapping_applied", "1 when the present mapping file of the tenant is applied, 0 while an older version is still in force.", "tenant"),
 		reloads:        s.counter("mapping_reloads_total", "Changes of a mapping file, by tenant and outcome: applied or refused.", "tenant", "outcome"),
-		config:         s.gauge("config_applied", "1 when the configuration files are applied as they are now, 0 when those before them still are, or when a restart is needed for all of them."),
+		config:         s.gauge("config_applied", "1 when the present configuration files are applied, 0 while older versions are still in force or when some changes need a restart."),
 		configReloads:  s.counter("config_reloads_total", "Changes of the configuration files, by outcome: applied or refused.", "outcome"),
 		indexResources: s.shown("index_resources", "Resources in an index.", "tenant", "type"),
-		indexBytes:     s.shown("index_bytes", "Memory that an index takes, about.", "tenant", "type"),
-		indexAge:       s.shown("index_age_seconds", "Time since the last whole scan of an index began: what others write shows no later, unless a feed tells it.", "tenant", "type"),
+		indexBytes:     s.shown("index_bytes", "Approximate memory of an index.", "tenant", "type"),
+		indexAge:       s.shown("index_age_seconds", "Time since the start of the last complete scan of an index. Later changes by others are not in the index, unless the change feed reported them.", "tenant", "type"),
 		scanSeconds:    s.histogram("index_scan_seconds", "Time to read all resources of a tenant into its index, by type and outcome: ok or failed.", prometheus.ExponentialBuckets(0.01, 4, 10), "tenant", "type", "outcome"), //nolint:mnd // up to about three quarters of an hour
-		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, as another SCIM server or somebody in Keycloak wrote it: look-ups take longer, until a write or `scim-bridge adopt` gives the user one. Known while the tenant has an index of its users.", "tenant"),
-		sharedIDs:      s.shown("external_ids_shared", "Users whose externalId another user of the tenant has too. Known while the tenant has an index of its users.", "tenant"),
-		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were read, of realms with a change feed of which something is known.", "realm"),
+		withoutKey:     s.shown("external_ids_without_key", "Users whose externalId has no look-up key, because another SCIM server or a person in Keycloak wrote it. Look-ups of these users take longer, until a write or `scim-bridge adopt` adds the key. Only known while the tenant has an index of its users.", "tenant"),
+		sharedIDs:      s.shown("external_ids_shared", "Users who share their externalId with another user of the tenant. Only known while the tenant has an index of its users.", "tenant"),
+		feedAge:        s.shown("feed_age_seconds", "Time since the admin events of a realm were last read. Only realms whose change feed was read have a value.", "realm"),
 		spans:          s.counter("trace_spans_total", "Spans of traces, by outcome: sent or lost.", "outcome"),
 	}
 	s.gauge("build_info", "Always 1; the version of the bridge is a label.", "version").WithLabelValues(version).Set(1)
@@ -120,8 +120,7 @@ func NewMetrics(registry prometheus.Registerer, version string, named int) *Metr
 	return m
 }
 
-// zero makes the metrics whose labels are known beforehand, so that a first count shows as an
-// increase.
+// zero makes the metrics whose labels are known at the start, so that their first count shows as an increase.
 func (m *Metrics) zero() {
 	m.inFlight.WithLabelValues()
 	m.config.WithLabelValues().Set(1)
@@ -136,18 +135,18 @@ func (m *Metrics) zero() {
 	}
 }
 
-// All are the metrics, by name.
+// All are the descriptions of the metrics, sorted by name.
 func (m *Metrics) All() []Metric {
 	return slices.SortedFunc(slices.Values(m.set.metrics), func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Request counts an answered request. route is the pattern, never the path.
+// Request counts a request that was answered. route is the pattern, never the path.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	m.requestSeconds.WithLabelValues(route, method).Observe(took.Seconds())
 }
 
-// InFlight changes the number of requests being answered.
+// InFlight changes the number of running requests.
 func (m *Metrics) InFlight(by float64) { m.inFlight.WithLabelValues().Add(by) }
 
 // Call counts a call of Keycloak; outcome is "ok" or the kind of the error.
@@ -175,7 +174,7 @@ func (m *Metrics) Fit(tenant string, fit bool) {
 	m.tenants.use(tenant, func(s *tenantState) { s.fit = new(oneIf(fit)) })
 }
 
-// oneIf is a state as gauges show it.
+// oneIf is the value of a gauge for a state.
 func oneIf(state bool) float64 {
 	if state {
 		return 1
@@ -183,7 +182,7 @@ func oneIf(state bool) float64 {
 	return 0
 }
 
-// Tenant makes the metrics of a tenant whose mapping file was just loaded.
+// Tenant makes the metrics of a tenant after its mapping file was loaded.
 func (m *Metrics) Tenant(tenant string) {
 	m.tenants.use(tenant, func(s *tenantState) {
 		s.applied = new(1.0)
@@ -194,7 +193,7 @@ func (m *Metrics) Tenant(tenant string) {
 	})
 }
 
-// zeroTenant makes the counters of a tenant, so that a first count shows as an increase.
+// zeroTenant makes the counters of a tenant, so that their first count shows as an increase.
 func (m *Metrics) zeroTenant(label string) {
 	for _, outcome := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(label, outcome)
@@ -208,7 +207,7 @@ func (m *Metrics) zeroTenant(label string) {
 	}
 }
 
-// Answered counts an answer to a client of a tenant, at a time.
+// Answered counts an answer to a client of a tenant. at is the time of the request.
 func (m *Metrics) Answered(tenant string, status int, at time.Time) {
 	m.tenants.use(tenant, func(s *tenantState) {
 		s.requests++
@@ -221,13 +220,13 @@ func (m *Metrics) Answered(tenant string, status int, at time.Time) {
 	})
 }
 
-// Forget drops the metrics of a tenant that is gone.
+// Forget drops the metrics of a tenant that was removed.
 func (m *Metrics) Forget(tenant string) {
 	m.tenants.forget(tenant)
 	m.dropTenant(tenant)
 }
 
-// dropTenant drops the counters of a tenant that has no values of its own any more.
+// dropTenant drops the counters of a tenant that lost its own label.
 func (m *Metrics) dropTenant(tenant string) {
 	label := prometheus.Labels{"tenant": tenant}
 	m.reloads.DeletePartialMatch(label)
@@ -237,7 +236,7 @@ func (m *Metrics) dropTenant(tenant string) {
 	m.scanSeconds.DeletePartialMatch(label)
 }
 
-// Scan records that all resources of a type were read into an index, or why they were not.
+// Scan records that all resources of a type were read into an index, or that this failed.
 func (m *Metrics) Scan(tenant, resourceType string, took time.Duration, err error) {
 	outcome := "ok"
 	if err != nil {
@@ -248,10 +247,10 @@ func (m *Metrics) Scan(tenant, resourceType string, took time.Duration, err erro
 	})
 }
 
-// Refused counts a request without a good credential.
+// Refused counts a request without a valid credential.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
-// Spans counts spans of traces that were sent, or lost.
+// Spans counts spans of traces that were sent or lost.
 func (m *Metrics) Spans(outcome string, n int) {
 	m.spans.WithLabelValues(outcome).Add(float64(n))
 }
@@ -259,23 +258,22 @@ func (m *Metrics) Spans(outcome string, n int) {
 // Realm makes the metrics of a realm.
 func (m *Metrics) Realm(realm string) { m.outage.WithLabelValues(realm) }
 
-// Outage says whether calls of a realm are not made.
+// Outage records whether the bridge stopped its calls of a realm.
 func (m *Metrics) Outage(realm string, outage bool) {
 	m.outage.WithLabelValues(realm).Set(oneIf(outage))
 }
 
-// Held counts a removal that the removal brake of a tenant held.
+// Held counts a removal that the removal brake of a tenant stopped.
 func (m *Metrics) Held(tenant string) {
 	m.tenants.use(tenant, func(s *tenantState) { m.held.WithLabelValues(s.label()).Inc() })
 }
 
-// Throttled counts a request beyond a limit of its tenant.
+// Throttled counts a request that exceeded a limit of its tenant.
 func (m *Metrics) Throttled(tenant, reason string) {
 	m.tenants.use(tenant, func(s *tenantState) { m.throttled.WithLabelValues(s.label(), reason).Inc() })
 }
 
-// Config records whether the configuration files are applied as they are now, after a change
-// of them.
+// Config records, after a change of the configuration files, whether they are applied now.
 func (m *Metrics) Config(applied bool) {
 	value, outcome := 0.0, "refused"
 	if applied {
@@ -285,7 +283,7 @@ func (m *Metrics) Config(applied bool) {
 	m.configReloads.WithLabelValues(outcome).Inc()
 }
 
-// Mapping records whether a tenant's mapping file is applied as it is now.
+// Mapping records whether the present mapping file of a tenant is applied.
 func (m *Metrics) Mapping(tenant string, applied bool) {
 	outcome := "refused"
 	if applied {

@@ -24,7 +24,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// spanCollector takes OTLP over HTTP.
+// spanCollector is a collector that accepts OTLP over HTTP.
 type spanCollector struct {
 	mu    sync.Mutex
 	spans []*tracepb.Span
@@ -55,7 +55,7 @@ func (c *spanCollector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// headersOf is a server behind a proxy that keeps what every request says of its trace.
+// headersOf puts a proxy before a server that records the header traceparent of every request.
 func headersOf(t *testing.T, s keycloaktest.Server) (keycloaktest.Server, func() []string) {
 	t.Helper()
 	to, err := url.Parse(s.URL)
@@ -95,7 +95,7 @@ func tracingTo(collector string) func(*config.Config) {
 	}
 }
 
-// postTraced sends a request of a client that traces.
+// postTraced sends a request of a client that traces its requests.
 func postTraced(t *testing.T, b apptest.Bridge, body string) http.Header {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.Base+"/Users", strings.NewReader(body))
@@ -112,9 +112,8 @@ func postTraced(t *testing.T, b apptest.Bridge, body string) http.Header {
 	return header
 }
 
-// TestOneTraceFromTheRequestToEveryCall: the client's trace goes on in a span of the request and
-// one of each exchange with Keycloak, which is told of it (W3C Trace Context). No span holds what
-// the request is about.
+// TestOneTraceFromTheRequestToEveryCall: the client's trace contains a span of the request and a span of each call of
+// Keycloak. Keycloak gets the trace in its headers (W3C Trace Context). No span contains values of the request.
 func TestOneTraceFromTheRequestToEveryCall(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -152,10 +151,10 @@ func checkTrace(t *testing.T, spans []*tracepb.Span, told []string, calls any) {
 	ids := map[string]bool{}
 	for _, s := range spans {
 		if hex.EncodeToString(s.GetTraceId()) != clientTrace {
-			t.Errorf("span %s is of another trace", s.GetName())
+			t.Errorf("span %s belongs to another trace", s.GetName())
 		}
 		if text := strings.ToLower(s.String()); strings.Contains(text, "jane") || strings.Contains(text, "/admin/") {
-			t.Errorf("a span tells too much: %s", s)
+			t.Errorf("a span contains a value: %s", s)
 		}
 		if s.GetKind() == tracepb.Span_SPAN_KIND_SERVER {
 			request = hex.EncodeToString(s.GetSpanId())
@@ -170,7 +169,7 @@ func checkTrace(t *testing.T, spans []*tracepb.Span, told []string, calls any) {
 			names = append(names, s.GetName())
 			ids[hex.EncodeToString(s.GetSpanId())] = true
 			if hex.EncodeToString(s.GetParentSpanId()) != request {
-				t.Errorf("the span of a call is not below the request's: %s", s)
+				t.Errorf("the span of a call is not a child of the request's span: %s", s)
 			}
 		}
 	}
@@ -179,15 +178,15 @@ func checkTrace(t *testing.T, spans []*tracepb.Span, told []string, calls any) {
 	}
 	for _, header := range told {
 		if parts := strings.Split(header, "-"); len(parts) != 4 || parts[1] != clientTrace || !ids[parts[2]] {
-			t.Errorf("Keycloak was told %s", header)
+			t.Errorf("Keycloak got the header %s", header)
 		}
 	}
 	if len(told) != len(names) {
-		t.Errorf("Keycloak was told of the trace %d times in %d calls", len(told), len(names))
+		t.Errorf("Keycloak got the trace %d times in %d calls", len(told), len(names))
 	}
 }
 
-// TestTraceHeadersArePassedOnWithoutACollector as they came, and nothing is made up.
+// TestTraceHeadersArePassedOnWithoutACollector: the headers are unchanged, and the bridge begins no trace of its own.
 func TestTraceHeadersArePassedOnWithoutACollector(t *testing.T) {
 	t.Parallel()
 	server, told := headersOf(t, keycloaktest.NewFake(t).Server())
@@ -196,17 +195,17 @@ func TestTraceHeadersArePassedOnWithoutACollector(t *testing.T) {
 		t.Fatal(err)
 	}
 	if seen := told(); len(seen) != 0 {
-		t.Errorf("Keycloak was told of traces %v that nobody began", seen)
+		t.Errorf("Keycloak got the traces %v, but the client began no trace", seen)
 	}
 	postTraced(t, b, apptest.CreateJane)
 	seen := told()
 	if len(seen) == 0 || slices.ContainsFunc(seen, func(h string) bool { return h != clientParent }) {
-		t.Errorf("Keycloak was told %v, want %s", seen, clientParent)
+		t.Errorf("Keycloak got %v, want %s", seen, clientParent)
 	}
 }
 
-// TestACollectorThatIsAwayIsNoFault of a request: spans are counted as lost, and the log says so
-// once.
+// TestACollectorThatIsAwayIsNoFault: the request succeeds, the spans are counted as lost, and the log reports the
+// loss once.
 func TestACollectorThatIsAwayIsNoFault(t *testing.T) {
 	t.Parallel()
 	refusing := httptest.NewServer(http.NotFoundHandler())
@@ -219,12 +218,12 @@ func TestACollectorThatIsAwayIsNoFault(t *testing.T) {
 	if lost := b.Metric(t, `scim_bridge_trace_spans_total{outcome="lost"}`); !strings.HasSuffix(lost, "} 2") {
 		t.Errorf("metric %q, want 2 spans", lost)
 	}
-	if said := b.Lines.FilterMessage("traces are lost: tracing.endpoint does not take them").Len(); said != 1 {
+	if said := b.Lines.FilterMessage("traces are lost: tracing.endpoint does not accept them").Len(); said != 1 {
 		t.Errorf("the log says %d times that traces are lost", said)
 	}
 }
 
-// requestLine are the fields of the line of a request.
+// requestLine returns the fields of the log line of a request.
 func requestLine(t *testing.T, lines *logtest.ObservedLogs, id string) map[string]any {
 	t.Helper()
 	for _, entry := range lines.FilterMessage("request").All() {
@@ -236,8 +235,8 @@ func requestLine(t *testing.T, lines *logtest.ObservedLogs, id string) map[strin
 	return nil
 }
 
-// TestEveryWriteHasAnAuditRecord: who, where, what, and how it ended; also each operation of a
-// bulk request, what failed on its way, and what an operator does. No record holds a value.
+// TestEveryWriteHasAnAuditRecord: a record says who changed what, where, and how the change ended. Each operation of
+// a bulk request has its own record. No record contains a value.
 func TestEveryWriteHasAnAuditRecord(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

@@ -7,19 +7,19 @@ import (
 
 type key struct{}
 
-// Request is what a request gathers on its way for its line in the log.
+// Request collects the facts about a request for its log line.
 type Request struct {
 	ID      string // X-Request-Id
-	TraceID string // of its trace, "" for none
+	TraceID string // the id of its trace; "" without a trace
 	Tenant  string // its path
-	Client  string // the name of the credential
+	Client  string // the name of the client's credential
 	KeyID   string // of the credential, when it is a static token
 	calls   atomic.Int64
 	traced  func(context.Context) context.Context // nil without a Tracer
 }
 
-// Traced begins the span of the request, whose client is known by its credential: calls in the
-// context that it returns are of the client's trace.
+// Traced begins the span of the request; call it when the client is known. Calls with the returned context belong to
+// the client's trace.
 func (r *Request) Traced(ctx context.Context) context.Context {
 	if r.traced == nil {
 		return ctx
@@ -38,12 +38,12 @@ func FromContext(ctx context.Context) *Request {
 	return r
 }
 
-// CountCall counts a call of Keycloak for the request of the context, if any.
+// CountCall counts a call of Keycloak for the request of the context, if there is a request.
 func CountCall(ctx context.Context) {
 	if r := FromContext(ctx); r != nil {
 		r.calls.Add(1)
 	}
 }
 
-// Calls is how many calls of Keycloak the request made so far.
+// Calls is how many calls of Keycloak the request has made.
 func (r *Request) Calls() int64 { return r.calls.Load() }

@@ -6,34 +6,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Index is an index of a tenant, as the metrics show it.
+// Index is an index of a tenant in the form that the metrics show.
 type Index struct {
 	Tenant, Type string
 	Resources    int
 	Bytes        int
-	Age          float64 // in seconds, since the last whole scan began
-	// WithoutKey and SharedID are of users alone, see the metrics.
+	Age          float64 // in seconds, since the start of the last complete scan
+	// WithoutKey and SharedID are only for users; see the metrics.
 	WithoutKey, SharedID int
 }
 
-// Token is a static token with an end, as the metrics show it.
+// Token is a static token that expires, in the form that the metrics show.
 type Token struct {
 	Tenant, Name, KeyID string
 	Expires             time.Time
 }
 
-// State is what the metrics show as it is whenever they are read. Its types are those of the
-// metrics alone, because this room imports no other one of ours: bridge/app fills them from the
-// views of bridge/admin.
+// State are values that are read when the metrics are read. It has its own types because this package imports no
+// other package of the bridge. bridge/app fills them from the views of bridge/admin.
 type State struct {
 	Indexes func() []Index
-	// Feeds says by realm how long ago its admin events were read.
+	// Feeds returns, by realm, how long ago its admin events were read.
 	Feeds func() map[string]time.Duration
-	// Tokens are those that have an end.
+	// Tokens returns the tokens that expire.
 	Tokens func() []Token
 }
 
-// Show shows a state.
+// Show adds the values of a state to the metrics.
 func (m *Metrics) Show(s State) { m.set.registry.MustRegister(collector{m, s}) }
 
 // usersType is the Type of an index of users.
@@ -73,7 +72,8 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// indexes are those of the tenants by their labels: of the tenants that share one the sums, and the age of the oldest.
+// indexes returns the indexes by label and type. For tenants that share a label it returns sums, and the age of the
+// oldest index.
 func (c collector) indexes() map[[2]string]Index {
 	out := map[[2]string]Index{}
 	for _, i := range c.state.Indexes() {
@@ -88,8 +88,8 @@ func (c collector) indexes() map[[2]string]Index {
 	return out
 }
 
-// tokens are those that end by their labels, of which each is there once: Prometheus would refuse all metrics for two.
-// Of the tenants that share a label it is the first that ends.
+// tokens returns the tokens that expire, one for each set of labels: with two, Prometheus would refuse all metrics.
+// For tenants that share a label it returns the token that expires first.
 func (c collector) tokens() map[[3]string]Token {
 	out := map[[3]string]Token{}
 	for _, t := range c.state.Tokens() {

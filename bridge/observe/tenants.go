@@ -8,25 +8,27 @@ import (
 )
 
 const (
-	// EveryTenant is the bound with which the metrics name all tenants.
+	// EveryTenant as the number of named tenants gives every tenant its own label.
 	EveryTenant = -1
-	// OtherTenants is the value of the label tenant that all tenants share which are not named. No tenant is called so: no
-	// path of a tenant of a realm has a blank, and that of an organization has slashes.
+	// OtherTenants is the value of the label tenant for all tenants without their own label. No tenant can have this
+	// path: the path of a realm's tenant contains no blank, and the path of an organization's tenant contains
+	// slashes.
 	OtherTenants = "other tenants"
-	// leastRequests are those after which a tenant can take the place of another one.
+	// leastRequests is how many requests a tenant needs before it can take the place of another tenant.
 	leastRequests = 1024
 )
 
-// tenants knows the state of each tenant, and which of them the metrics name: as many as there are places. The first
-// tenants get them. A tenant that has twice as many requests as the one with the fewest then takes its place; see challenge.
+// tenants knows the state of each tenant, and which tenants have their own label. The number of labels is limited by
+// places. The first tenants get a place. Later, a busier tenant can take the place of the tenant with the fewest
+// requests; see challenge.
 type tenants struct {
 	mu     sync.Mutex
-	places int // EveryTenant for no bound
+	places int // EveryTenant for no limit
 	taken  int
 	known  map[string]*tenantState // by path
 }
 
-// tenantState is what the gauges show of a tenant, each nil while nothing is known.
+// tenantState are the values of a tenant's gauges. A value is nil while nothing is known.
 type tenantState struct {
 	path        string
 	named       bool
@@ -44,7 +46,7 @@ func (s *tenantState) label() string {
 	return OtherTenants
 }
 
-// use has f work with the state of a tenant, and nobody else meanwhile: a label that f takes names the tenant to f's end.
+// use calls f with the state of a tenant under the lock. A label that f reads is valid until f ends.
 func (t *tenants) use(path string, f func(*tenantState)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +68,7 @@ func (t *tenants) label(path string) (label string) {
 	return label
 }
 
-// forget drops a tenant, whose place is free then.
+// forget drops a tenant and frees its place.
 func (t *tenants) forget(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,9 +78,9 @@ func (t *tenants) forget(path string) {
 	delete(t.known, path)
 }
 
-// challenge gives a tenant the place of the one with the fewest requests, when it has at least twice as many. It is
-// looked at when its requests have doubled, so that few names come and go however many tenants there are. The
-// path is that of the tenant that lost its place, "" for none. The caller is in use.
+// challenge gives a tenant the place of the tenant with the fewest requests, when it has at least twice as many. It
+// only acts when the number of the tenant's requests is a power of two, so labels change rarely, however many tenants
+// there are. lost is the path of the tenant that lost its place, "" for no change. Call it only inside use.
 func (t *tenants) challenge(s *tenantState) (lost string) {
 	if s.named || s.requests < leastRequests || bits.OnesCount64(s.requests) != 1 {
 		return ""
@@ -96,8 +98,8 @@ func (t *tenants) challenge(s *tenantState) (lost string) {
 	return least.path
 }
 
-// tenantGauges shows the states of tenants whenever the metrics are read. Of the tenants that share a label it shows
-// the worst state and the latest request.
+// tenantGauges shows the states of tenants when the metrics are read. For the tenants that share a label it shows the
+// worst state and the latest request.
 type tenantGauges struct{ m *Metrics }
 
 // Describe implements prometheus.Collector.
@@ -124,7 +126,7 @@ func (g tenantGauges) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// merge puts a value, nil for none, under a label beside those that are there.
+// merge adds a value under a label, combined with the value that is already there. A nil value is ignored.
 func merge(values map[string]float64, label string, value *float64, both func(a, b float64) float64) {
 	if value == nil {
 		return

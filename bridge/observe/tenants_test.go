@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// bounded are metrics that name some tenants, over a state.
+// newBounded makes metrics with a limited number of tenant labels, and a function that reads them.
 func newBounded(t *testing.T, tenants int, s State) (*Metrics, func() string) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -40,7 +40,7 @@ func newBounded(t *testing.T, tenants int, s State) (*Metrics, func() string) {
 	}
 }
 
-// named are the values of the label tenant.
+// named returns the values of the label tenant.
 func named(metrics string) []string {
 	seen := map[string]bool{}
 	for _, found := range regexp.MustCompile(`tenant="([^"]*)"`).FindAllStringSubmatch(metrics, -1) {
@@ -54,7 +54,7 @@ func named(metrics string) []string {
 	return out
 }
 
-// wantLines fails the test unless the metrics have these lines, of which the last word is the value.
+// wantLines fails the test unless the metrics contain these lines. The last word of a line is the value.
 func wantLines(t *testing.T, metrics string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
@@ -64,7 +64,7 @@ func wantLines(t *testing.T, metrics string, lines ...string) {
 	}
 }
 
-// everyEvent has something happen at a tenant in each metric that has its label.
+// everyEvent changes each metric with the label tenant.
 func everyEvent(m *Metrics, tenant string, at time.Time) {
 	m.Tenant(tenant)
 	m.Answered(tenant, http.StatusOK, at)
@@ -77,7 +77,7 @@ func everyEvent(m *Metrics, tenant string, at time.Time) {
 	m.Scan(tenant, "Group", time.Second, errors.New("x"))
 }
 
-// tenantsOf are the paths of some tenants.
+// tenantsOf returns the paths of n tenants.
 func tenantsOf(n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -86,7 +86,7 @@ func tenantsOf(n int) []string {
 	return out
 }
 
-// stateOf is an index of users and a token that ends, for each of some tenants.
+// stateOf has an index of users and an expiring token for each tenant.
 func stateOf(tenants []string) State {
 	return State{
 		Indexes: func() (out []Index) {
@@ -104,7 +104,8 @@ func stateOf(tenants []string) State {
 	}
 }
 
-// TestTheMetricsNameNoMoreTenantsThanTheyMay, whatever happens at how many tenants, in each metric with the label.
+// TestTheMetricsNameNoMoreTenantsThanTheyMay: this holds for each metric with the label, however many tenants have
+// events.
 func TestTheMetricsNameNoMoreTenantsThanTheyMay(t *testing.T) {
 	t.Parallel()
 	all := tenantsOf(20)
@@ -125,7 +126,7 @@ func TestTheMetricsNameNoMoreTenantsThanTheyMay(t *testing.T) {
 			if slices.Contains(metric.Labels, "tenant") {
 				labelled++
 				if !strings.Contains(text, "\n"+metric.Name) {
-					t.Errorf("with %d: nothing happened to %s", bound, metric.Name)
+					t.Errorf("with %d: the metric %s has no value", bound, metric.Name)
 				}
 			}
 		}
@@ -135,7 +136,7 @@ func TestTheMetricsNameNoMoreTenantsThanTheyMay(t *testing.T) {
 	}
 }
 
-// TestTheOthersShareValuesThatStillTell: sums of what is counted, and the worst of what is a state.
+// TestTheOthersShareValuesThatStillTell: counters are sums, and a state is the worst state.
 func TestTheOthersShareValuesThatStillTell(t *testing.T) {
 	t.Parallel()
 	all := tenantsOf(5)
@@ -171,24 +172,24 @@ func TestTheOthersShareValuesThatStillTell(t *testing.T) {
 		m.Forget(tenant)
 	}
 	if got := named(strings.Join(fitLines(read()), "\n")); !slices.Equal(got, all[:2]) {
-		t.Errorf("the tenants that went are still fit or not: %v", got)
+		t.Errorf("removed tenants still have the metric of fitness: %v", got)
 	}
 }
 
-// fitLines are those of the metric of fitness.
+// fitLines returns the lines of the metric tenant_fit.
 func fitLines(metrics string) []string {
 	return slices.DeleteFunc(strings.Split(metrics, "\n"), func(line string) bool { return !strings.HasPrefix(line, "scim_bridge_tenant_fit{") })
 }
 
-// requests has a tenant answered some times.
+// requests counts n answers for a tenant.
 func requests(m *Metrics, tenant string, n int) {
 	for range n {
 		m.Answered(tenant, http.StatusOK, time.Unix(1, 0))
 	}
 }
 
-// TestTheBusiestTenantsAreNamed: a tenant takes the place of the one with the fewest requests when it had at least
-// 1024, and twice as many. Less would exchange names for ever.
+// TestTheBusiestTenantsAreNamed: a tenant takes the place of the tenant with the fewest requests when it has at least
+// 1024 requests and twice as many. With a lower limit, the labels would change all the time.
 func TestTheBusiestTenantsAreNamed(t *testing.T) {
 	t.Parallel()
 	m, read := newBounded(t, 2, State{})

@@ -21,28 +21,28 @@ import (
 
 // TracerOptions are what a Tracer needs.
 type TracerOptions struct {
-	// Endpoint is the URL of a collector that takes OTLP over HTTP, as "http://collector:4318"; ""
-	// sends nothing.
+	// Endpoint is the URL of a collector that accepts OTLP over HTTP, such as "http://collector:4318"; with "" no
+	// traces are sent.
 	Endpoint string
-	// Sample is the share of the traces that begin here which are sent, from 0 to 1. Those that
-	// began at a client with a good credential are sent as it says.
+	// Sample is the share of the bridge's own traces that are sent, from 0 to 1. For a trace that a client with a
+	// valid credential began, the client's sampling flag decides.
 	Sample  float64
 	Version string // of the bridge
 	Log     *zap.Logger
 	Metrics *Metrics
-	// Transport reaches the collector.
+	// Transport is the transport to the collector.
 	Transport http.RoundTripper
 }
 
-// Tracer makes one trace of a SCIM request and the calls of Keycloak that it takes (OpenTelemetry).
-// Without an endpoint it passes the headers of W3C Trace Context on, as they came. A span has no
-// personal data: no URL, as there are names in queries, and no value.
+// Tracer makes a trace for a SCIM request, with its calls of Keycloak (OpenTelemetry). Without an endpoint it only
+// passes on the headers of W3C Trace Context unchanged. A span has no personal data: it has no value, and no URL,
+// because queries can contain names.
 type Tracer struct {
 	tracer trace.Tracer
 	stop   func(context.Context) error
 }
 
-// NewTracer makes a Tracer. Stop has to be called in the end.
+// NewTracer makes a Tracer. The caller has to call Stop at the end.
 func NewTracer(o TracerOptions) (*Tracer, error) {
 	if o.Endpoint == "" {
 		return &Tracer{noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }}, nil
@@ -53,22 +53,22 @@ func NewTracer(o TracerOptions) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // the exporter's client tells of them once
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // collectorClient logs the errors, once
 	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))), sdk.WithSpanProcessor(queue{sdk.NewBatchSpanProcessor(otlptrace.NewUnstarted(client), sdk.WithMaxQueueSize(sdk.DefaultMaxQueueSize)), client}))
 	return &Tracer{provider.Tracer("scim-bridge"), provider.Shutdown}, nil
 }
 
-// Stop sends what is left, until the context ends.
+// Stop sends the remaining spans, until the context ends.
 func (t *Tracer) Stop(ctx context.Context) error { return t.stop(ctx) }
 
-// maxState is how much of a client's tracestate is passed on, in bytes: what W3C Trace Context
-// asks for. Keycloak refuses headers that are much longer.
+// maxState is how much of a client's tracestate is passed on, in bytes. W3C Trace Context requires this size, and
+// Keycloak refuses headers that are much longer.
 const maxState = 512
 
-// Request prepares the span of a SCIM request that began at start, whose route is a pattern. It
-// belongs to the client's trace, and is sent as that says, once the client is known (see
-// Request.Traced); that of anybody else is a trace of its own, of which Sample decides. The
-// function ends the span, with the status and the code of the error, "" for none.
+// Request prepares the span of a SCIM request that began at start. route is a pattern. When the client is known (see
+// Request.Traced), the span belongs to the client's trace, and the client's sampling flag decides whether it is sent.
+// Otherwise the span is a trace of its own, and Sample decides. The returned function ends the span, with the status
+// and the error code, "" for no error.
 func (t *Tracer) Request(r *Request, header http.Header, method, route string, start time.Time) (end func(status int, code string)) {
 	var span trace.Span
 	begin := func(ctx context.Context) context.Context {
@@ -106,7 +106,7 @@ const (
 	traceState  = "tracestate"
 )
 
-// fault says why a span is none of a success; only what is the server's is an error of its span.
+// fault records why a request failed. Only a fault of the server makes its span an error.
 func fault(span trace.Span, status int, code string) {
 	if code != "" {
 		span.SetAttributes(attribute.String("error.type", code))
@@ -116,9 +116,9 @@ func fault(span trace.Span, status int, code string) {
 	}
 }
 
-// Calls makes a span of every call that goes through next and belongs to a traced request, and
-// tells Keycloak of the trace. name says what a call is for, and failure the status, 0 for none,
-// and the kind of an error of next.
+// Calls makes a span for every call through next that belongs to a traced request, and passes the trace to Keycloak.
+// name returns the purpose of a call. failure returns the status of an error of next, 0 for no status, and the kind
+// of the error.
 func (t *Tracer) Calls(next http.RoundTripper, name func(context.Context) string, failure func(error) (status int, kind string)) http.RoundTripper {
 	return tracedCalls{t.tracer, next, name, failure}
 }

@@ -11,8 +11,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestSpansBeyondTheQueueAreCounted: while a collector does not answer, what it would get too late is
-// lost and counted, and all else arrives.
+// TestSpansBeyondTheQueueAreCounted: while a collector does not answer, the spans beyond the queue are lost and
+// counted. All other spans arrive.
 func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
@@ -23,7 +23,7 @@ func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = sdk.DefaultMaxQueueSize + sdk.DefaultMaxExportBatchSize // that wait or are on their way
+	const most = sdk.DefaultMaxQueueSize + sdk.DefaultMaxExportBatchSize // spans that wait or are being sent
 	const ended, beyond = most + 100, 100
 	for range ended {
 		tracer.Request(&Request{}, http.Header{}, http.MethodGet, "/Users", time.Now())(http.StatusOK, "")
@@ -38,7 +38,7 @@ func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
 	}
 }
 
-// counts are the values of a counter by its only label.
+// counts returns the values of a counter by its only label.
 func counts(t *testing.T, metrics prometheus.Gatherer, name string) map[string]int {
 	t.Helper()
 	families, err := metrics.Gather()

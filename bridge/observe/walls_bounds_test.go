@@ -18,11 +18,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// marker is what the texts of TestSecurity_48 are made of.
+// marker is the text that TestSecurity_48 repeats.
 const marker = "zzzz"
 
-// TestSecurity_48_EveryTextOfAClientIsBounded in the log, in metrics and traces, on the status page
-// and in errors, however long it is: with a credential and without.
+// TestSecurity_48_EveryTextOfAClientIsBounded: texts of any length from a client are shortened in the log, in metrics
+// and traces, on the status page and in errors. This holds with and without a credential.
 func TestSecurity_48_EveryTextOfAClientIsBounded(t *testing.T) {
 	t.Parallel()
 	collector := &spanCollector{}
@@ -126,7 +126,7 @@ func TestSecurity_48_EveryTextOfAClientIsBounded(t *testing.T) {
 	}
 }
 
-// header is a request with a header.
+// header is the beginning of a request with a header.
 func header(name, value, root string) string {
 	return "POST " + root + "/Users HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + name + ": " + value + "\r\n"
 }
@@ -137,7 +137,7 @@ func host(b apptest.Bridge) string {
 	return host
 }
 
-// exchangeRaw sends bytes and reads all that comes back.
+// exchangeRaw sends bytes and reads the whole answer.
 func exchangeRaw(t *testing.T, address, request string) string {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -145,12 +145,12 @@ func exchangeRaw(t *testing.T, address, request string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, request) // what is too long is refused before its end
+	_, _ = io.WriteString(conn, request) // a text that is too long is refused before its end
 	answer, _ := io.ReadAll(bufio.NewReader(conn))
 	return string(answer)
 }
 
-// written are the lengths of the lines that the log got since the last look, as they are written.
+// written returns the lengths of the log lines since the last call.
 func written(t *testing.T, b apptest.Bridge) []int {
 	t.Helper()
 	var out []int

@@ -16,8 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone: a page of another name that leads here reads
-// nothing. Probes may use any.
+// TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone: a web page whose host name points to this address cannot read
+// /metrics and /statusz. Probes may use any host name.
 func TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -45,13 +45,12 @@ func TestSecurity_54_MetricsAnswerByTheirOwnNamesAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_54_TheControlSocketIsItsUsersAlone from the first moment, and nobody can put another
-// in its place.
+// TestSecurity_54_TheControlSocketIsItsUsersAlone: other users can never open the socket, and cannot replace it.
 func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "own", "s")
-	// Whoever looks at the directory meanwhile sees no socket of another mode.
+	// A parallel check of the directory must never see the socket with another mode.
 	stop, seen := make(chan struct{}), make(chan string, 1)
 	go func() {
 		defer close(seen)
@@ -88,7 +87,7 @@ func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
 		t.Errorf("the socket was there with mode %s", mode)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("its directory is %v, %v, want mode 0700", info, err)
+		t.Errorf("the directory of the socket is %v, %v, want mode 0700", info, err)
 	}
 	for _, mode := range []os.FileMode{0o777, 0o777 | os.ModeSticky, 0o703} {
 		public := filepath.Join(t.TempDir(), "public")
@@ -98,7 +97,7 @@ func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
 		if err := os.Chmod(public, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := control.Listen(t.Context(), filepath.Join(public, "s")); err == nil || !strings.Contains(err.Error(), "everybody may write into") {
+		if _, err := control.Listen(t.Context(), filepath.Join(public, "s")); err == nil || !strings.Contains(err.Error(), "every user of this machine may write into") {
 			t.Errorf("in a directory of mode %s: %v", mode, err)
 		}
 		listener, err := control.Listen(t.Context(), filepath.Join(public, "own", "s"))
@@ -111,7 +110,7 @@ func TestSecurity_54_TheControlSocketIsItsUsersAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_54_NobodysTraceDecidesWhatIsSent: only that of a client with a good credential does.
+// TestSecurity_54_NobodysTraceDecidesWhatIsSent: only the trace of a client with a valid credential decides this.
 func TestSecurity_54_NobodysTraceDecidesWhatIsSent(t *testing.T) {
 	t.Parallel()
 	for _, sample := range []config.Percent{0, config.All} {
@@ -157,11 +156,11 @@ func TestSecurity_54_NobodysTraceDecidesWhatIsSent(t *testing.T) {
 				t.Errorf("a span has the state %s", span.GetTraceState())
 			}
 		}
-		if want := map[bool]int{true: 0, false: 2}[sample == 0]; clients != 2 || others != want { // of the request and its call, of the two others
+		if want := map[bool]int{true: 0, false: 2}[sample == 0]; clients != 2 || others != want { // the request and its call; the two refused requests
 			t.Errorf("of %v sampled, %d spans of the client's trace were sent and %d others, want 2 and %d", sample, clients, others, want)
 		}
 		if got := told()[before:]; len(got) != 1 || !strings.Contains(got[0], clientTrace) {
-			t.Errorf("Keycloak was told %v", got)
+			t.Errorf("Keycloak got %v", got)
 		}
 	}
 }

@@ -25,18 +25,18 @@ type challenge struct {
 
 func (c challenge) Unwrap() error { return c.error }
 
-// authenticate finds whose a request is. An unknown tenant answers like a wrong token, so that
-// nobody can try names.
+// authenticate finds the tenant and the client of a request. An unknown tenant gets the same answer as a wrong token,
+// so that nobody can find out names of tenants.
 func (s *Server) authenticate(ctx context.Context, path string, r *http.Request, address string) (tenant.Principal, error) {
 	t := s.options.Tenants.ByPath(path)
 	if t == nil {
 		if every := s.options.Tenants.ByPath(tenant.Every(path)); every != nil && every.Fitness().Problem != "" {
-			return tenant.Principal{}, bridge.Unfit(every.Fitness().Problem) // nobody knows yet which there are
+			return tenant.Principal{}, bridge.Unfit(every.Fitness().Problem) // the organizations of the realm are not known yet
 		}
 		t = &tenant.Tenant{} // has no credential
 	}
 	if seen := observe.FromContext(ctx); seen != nil {
-		seen.Tenant = t.Path // also of what is refused
+		seen.Tenant = t.Path // also for requests that are refused
 	}
 	if s.options.Operator {
 		return s.operator(t)
@@ -54,7 +54,7 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 		s.options.Metrics.Refused("too many failures")
 		return tenant.Principal{}, &scim.Error{
 			Code: code.TooManyFailures, Status: http.StatusTooManyRequests, RetryAfter: wait, Cause: auth.Cause(err),
-			Detail: "too many requests without a good credential came from this address; correct the token and wait",
+			Detail: "too many requests without a valid credential came from this address; correct the token and wait",
 		}
 	case errors.Is(err, auth.ErrUnavailable):
 		return tenant.Principal{}, &scim.Error{Code: code.KeysUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: retrySoon, Detail: err.Error(), Cause: auth.Cause(err)}
@@ -62,7 +62,7 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	s.limits.fail(address, now)
 	why := refusal(err)
 	s.options.Metrics.Refused(strings.TrimPrefix(string(why), "credential-"))
-	if errors.Is(err, auth.ErrBrowser) { // without a challenge, as another credential from there would do
+	if errors.Is(err, auth.ErrBrowser) { // no challenge: another credential from a browser would also be refused
 		return tenant.Principal{}, &scim.Error{Code: code.FromBrowser, Status: http.StatusForbidden, Detail: err.Error()}
 	}
 	params := `, error="invalid_token"`
@@ -72,7 +72,7 @@ func (s *Server) authenticate(ctx context.Context, path string, r *http.Request,
 	return tenant.Principal{}, challenge{&scim.Error{Code: why, Status: http.StatusUnauthorized, Detail: err.Error(), Cause: auth.Cause(err)}, params}
 }
 
-// operator is whom the handler of an operator answers.
+// operator is the principal of requests to the operator's handler.
 func (s *Server) operator(t *tenant.Tenant) (tenant.Principal, error) {
 	if t.Path == "" {
 		return tenant.Principal{}, scim.NoEndpoint()
@@ -80,10 +80,10 @@ func (s *Server) operator(t *tenant.Tenant) (tenant.Principal, error) {
 	return t.Operator(), nil
 }
 
-// retrySoon is when to come again after something that ends by itself, in seconds.
+// retrySoon is the Retry-After for a problem that ends by itself, in seconds.
 const retrySoon = 10
 
-var errSeveral = errors.New("several Authorization headers were sent; send one")
+var errSeveral = errors.New("the request has several Authorization headers; send only one")
 
 func (s *Server) credential(ctx context.Context, t *tenant.Tenant, header http.Header, cheap bool) (tenant.Principal, error) {
 	if err := auth.FromBrowser(header); err != nil {
@@ -99,7 +99,7 @@ func (s *Server) credential(ctx context.Context, t *tenant.Tenant, header http.H
 	return tenant.Principal{}, errSeveral
 }
 
-// refusal is the code of a credential's error.
+// refusal is the error code for a refused credential.
 func refusal(err error) scim.Code {
 	for known, code := range map[error]scim.Code{auth.ErrMissing: code.Missing, auth.ErrExpired: code.Expired, auth.ErrInvalid: code.Invalid, auth.ErrBrowser: code.FromBrowser} {
 		if errors.Is(err, known) {
@@ -109,8 +109,8 @@ func refusal(err error) scim.Code {
 	return code.Malformed
 }
 
-// authorise refuses what the client may not do, or not now, before its body is read: the pipeline
-// asks bridge.Permit itself. s.limits.leave has to follow when it does not refuse.
+// authorise refuses a client that exceeds its limits or lacks a scope, before the body is read. The pipeline calls
+// bridge.Permit again itself. Without an error, the caller has to call s.limits.leave.
 func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) error {
 	t := p.Tenant
 	if r := observe.FromContext(ctx); r != nil {
@@ -118,7 +118,7 @@ func (s *Server) authorise(ctx context.Context, p tenant.Principal, rt route) er
 	}
 	if retryAfter, why := s.limits.enter(t, time.Now()); why != "" {
 		s.options.Metrics.Throttled(t.Path, why)
-		return &scim.Error{Code: code.RateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this one after the time of the Retry-After header"}
+		return &scim.Error{Code: code.RateLimited, Status: http.StatusTooManyRequests, RetryAfter: retryAfter, Detail: "too many requests for this endpoint; repeat this request after the time in the Retry-After header"}
 	}
 	err := bridge.Permit(p, rt.needs)
 	if err == nil {

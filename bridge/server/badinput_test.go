@@ -15,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// badRequests are refused with a SCIM error and change nothing. ID and GROUP stand for
-// the ids of a user and a group that exist.
+// badRequests are refused with a SCIM error and change nothing. ID and GROUP represent the ids of an existing user
+// and group.
 func badRequests() map[string]apptest.BadRequest {
 	patchOf := func(op string) string { return `{"Operations":[` + op + `]}` }
 	long := strings.Repeat("x", 10_000)
@@ -114,8 +114,8 @@ func badRequests() map[string]apptest.BadRequest {
 	return requests
 }
 
-// TestBadInputIsRefusedAndChangesNothing runs on the real Keycloak: what reaches it is
-// part of the test.
+// TestBadInputIsRefusedAndChangesNothing runs on the real Keycloak, because the calls that reach Keycloak are part of
+// the test.
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, func(c *config.Config) {
@@ -142,7 +142,7 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 		t.Errorf("the realm changed:\n%s\n%s", before, after)
 	}
 	if _, err := b.Send(t, "GET", "/ServiceProviderConfig", ""); err != nil {
-		t.Errorf("the bridge answers no more: %v", err)
+		t.Errorf("the bridge no longer answers: %v", err)
 	}
 }
 
@@ -153,7 +153,7 @@ func checkRefusal(t *testing.T, name string, r apptest.BadRequest, status int, h
 		Status, Detail, ScimType string
 	}
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
-		t.Errorf("%s: the answer %d is no JSON: %.200s", name, status, body)
+		t.Errorf("%s: the answer %d is not JSON: %.200s", name, status, body)
 		return
 	}
 	if status != r.Status || e.Status != fmt.Sprint(r.Status) || e.ScimType != r.ScimType || e.Detail == "" {
@@ -173,7 +173,7 @@ func checkRefusal(t *testing.T, name string, r apptest.BadRequest, status int, h
 	}
 }
 
-// snapshot is all that the realm holds, as Keycloak tells.
+// snapshot is the whole content of the realm, as Keycloak returns it.
 func snapshot(t *testing.T, b apptest.Bridge) string {
 	t.Helper()
 	h, err := app.ReadBack(t.Context(), b.Admin)
@@ -187,7 +187,7 @@ func snapshot(t *testing.T, b apptest.Bridge) string {
 	return string(data)
 }
 
-// TestAddressesAreOfTheConfigurationAlone, whatever a client says the host is.
+// TestAddressesAreOfTheConfigurationAlone: no header of a client changes the host in an answer.
 func TestAddressesAreOfTheConfigurationAlone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -208,7 +208,7 @@ func TestAddressesAreOfTheConfigurationAlone(t *testing.T) {
 	}
 }
 
-// TestAForeignTenantAnswersLikeAWrongToken: nobody can try names of tenants.
+// TestAForeignTenantAnswersLikeAWrongToken: nobody can find out names of tenants.
 func TestAForeignTenantAnswersLikeAWrongToken(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

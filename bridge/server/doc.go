@@ -1,5 +1,5 @@
-// Package server speaks HTTP: routes, credentials on the wire, JSON in and out,
-// limits, errors.
+// Package server speaks HTTP: it has the routes, reads credentials and JSON, applies limits, and writes answers and
+// errors.
 //
 //	/realms/{tenant}/scim/v2                                GET
 //	/realms/{tenant}/scim/v2/.search                        POST
@@ -12,8 +12,7 @@
 //	/realms/{tenant}/scim/v2/Bulk                           POST
 //	/realms/{tenant}/scim/v2/Me                             501
 //
-// Handlers are thin: they read a request, call bridge.Service and return its
-// answer. Only echo.go knows Echo. Every answer, whatever went wrong, is
-// application/scim+json, and a SCIM error when it is no success; only what
-// net/http refuses before a handler runs (a malformed request line) is not.
+// Handlers are short: they read a request, call bridge.Service and return its answer. Only echo.go uses Echo. Every
+// answer is application/scim+json, and every failure is a SCIM error. The only exception is a request that net/http
+// refuses before a handler runs, such as a malformed request line.
 package server

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestEveryRouteIsDocumented on the page of endpoints, and no other is.
+// TestEveryRouteIsDocumented: the page of endpoints has every route, and no other.
 func TestEveryRouteIsDocumented(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../docs/reference/endpoints.md")
@@ -39,6 +39,6 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 		delete(documented, name)
 	}
 	if len(documented) > 0 {
-		t.Errorf("documented are routes that do not exist: %v", documented)
+		t.Errorf("the page documents routes that do not exist: %v", documented)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// newEcho puts the route table on Echo, which does the routing and nothing else:
-// its binder, its errors and its path parameters are not used.
+// newEcho registers the route table with Echo. Echo only does the routing; its binder, errors and path parameters are
+// not used.
 func newEcho(s *Server) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -30,7 +30,7 @@ func newEcho(s *Server) http.Handler {
 				return nil
 			}
 			e.Add(rt.method, at.pattern+rt.path, answer)
-			if rt.method == http.MethodGet { // RFC 9110 section 9.3.2: as GET, without the body
+			if rt.method == http.MethodGet { // RFC 9110 section 9.3.2: same as GET, without the body
 				e.Add(http.MethodHead, at.pattern+rt.path, answer)
 			}
 		}
@@ -43,8 +43,8 @@ func newEcho(s *Server) http.Handler {
 	return e
 }
 
-// addressOf says whose a request is: the peer's, or whom the proxies name that are trusted, the
-// nearest first. What a client itself writes into X-Forwarded-For counts for nothing.
+// addressOf returns the function that finds the client's address. It is the address of the peer, or the nearest
+// address that trusted proxies report. An X-Forwarded-For from the client itself has no effect.
 func addressOf(trusted []netip.Prefix) echo.IPExtractor {
 	if len(trusted) == 0 {
 		return echo.ExtractIPDirect()
@@ -56,8 +56,8 @@ func addressOf(trusted []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(options...)
 }
 
-// trimSlash takes a path with a slash at its end for the one without: tenant URLs
-// are typed by people.
+// trimSlash treats a path with a slash at its end like the path without the slash, because people type the URLs of
+// tenants.
 func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
@@ -67,11 +67,10 @@ func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// routingError words what Echo found no handler for. Echo sets the Allow header of
-// a 405.
+// routingError turns Echo's errors about routes into SCIM errors. Echo sets the Allow header of a 405.
 func routingError(err error) error {
 	if he, ok := err.(*echo.HTTPError); ok && he.Code == http.StatusMethodNotAllowed { //nolint:errorlint // Echo returns it bare
-		return &scim.Error{Code: code.Method, Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not take the method; the Allow header lists those it takes"}
+		return &scim.Error{Code: code.Method, Status: http.StatusMethodNotAllowed, Detail: "this endpoint does not support the method; the Allow header lists the supported methods"}
 	}
 	return &scim.Error{Code: scim.CodeNoEndpoint, Status: http.StatusNotFound, Detail: "there is no such endpoint; the service root is /realms/{tenant}/scim/v2 or /realms/{realm}/organizations/{alias}/scim/v2", Cause: err}
 }

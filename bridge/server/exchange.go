@@ -14,20 +14,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// exchange is one request as the handlers see it.
+// exchange is a request in the form that the handlers need.
 type exchange struct {
 	request *http.Request
 	writer  http.ResponseWriter
 	maxBody int64
-	limit   string // what the client knows maxBody as, for an error; "" for nothing
+	limit   string // the name by which the client knows maxBody, for an error; "" for no name
 	params  url.Values
 	call    bridge.Call
 	memory  *share // for the body
 }
 
-// parseQuery reads the query string strictly: a semicolon or a bad escape would
-// otherwise drop a parameter, and a list without its filter tells an identity
-// provider that its user is somebody else.
+// parseQuery reads the query string strictly. A semicolon or a bad escape would otherwise drop a parameter. A list
+// without its filter would make an identity provider take another user for its own.
 func parseQuery(raw string) (url.Values, error) {
 	params, err := url.ParseQuery(raw)
 	if err != nil {
@@ -35,13 +34,13 @@ func parseQuery(raw string) (url.Values, error) {
 	}
 	for _, name := range []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes"} {
 		if len(params[name]) > 1 {
-			return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "the query parameter %s is given %d times", name, len(params[name]))
+			return nil, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "the query parameter %s occurs %d times; send it once", name, len(params[name]))
 		}
 	}
 	return params, nil
 }
 
-// query is the search that the query string asks for.
+// query is the search of the query string.
 func (x *exchange) query() (bridge.Query, error) {
 	start, err := x.integer("startIndex")
 	if err != nil {
@@ -57,8 +56,7 @@ func (x *exchange) query() (bridge.Query, error) {
 	return q, err
 }
 
-// integer is a parameter as a number; one out of range counts as the nearest that
-// is in it.
+// integer is a parameter as a number. A number out of range becomes the nearest possible number.
 func (x *exchange) integer(name string) (*int, error) {
 	text := x.params.Get(name)
 	if text == "" {
@@ -78,8 +76,8 @@ func (x *exchange) integer(name string) (*int, error) {
 // names splits a list of attribute names.
 func (x *exchange) names(parameter string) []string { return scim.Names(x.params.Get(parameter)) }
 
-// body reads and decodes the body. Both JSON media types are taken, in any case
-// and with any parameter, as is a body without one.
+// body reads and decodes the body. It accepts both JSON media types, in any case and with any parameter, and the
+// absence of a media type when the profile allows it.
 func (x *exchange) body() (map[string]any, error) {
 	if err := checkMedia(x.call.By.Tenant.Mapping.Profile(), x.request.Header); err != nil {
 		return nil, err
@@ -94,14 +92,14 @@ func (x *exchange) body() (map[string]any, error) {
 	return scim.Decode(data)
 }
 
-// read reads the body. Room for all that the client says, or may say, is reserved before.
+// read reads the body. First it reserves memory for the announced length, or for the maximum length.
 func (x *exchange) read() ([]byte, error) {
 	size := x.request.ContentLength
 	if size > x.maxBody {
 		return nil, x.bodyError(&http.MaxBytesError{Limit: x.maxBody})
 	}
 	known := size >= 0
-	if !known { // it comes in chunks
+	if !known { // a chunked body has no length
 		size = x.maxBody
 	}
 	if err := x.memory.grow(x.call.By.Tenant.Path, size); err != nil {
@@ -138,7 +136,7 @@ func checkMedia(p scim.Profile, h http.Header) error {
 
 func (x *exchange) bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &scim.Error{Code: code.TooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values at once"}
+		return &scim.Error{Code: code.TooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values in one request"}
 	}
-	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end", Cause: err}
+	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body ended before its announced length; send the request again", Cause: err}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestHEADAnswersAsGETWithoutABody on every route that takes a GET, generated from the route table: the
-// status and the headers are those of the GET (RFC 9110 section 9.3.2), also of a refusal.
+// TestHEADAnswersAsGETWithoutABody goes through every route with a GET. A HEAD has the same status and headers as the
+// GET (RFC 9110 section 9.3.2), also when it is refused.
 func TestHEADAnswersAsGETWithoutABody(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
@@ -41,6 +41,6 @@ func TestHEADAnswersAsGETWithoutABody(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodHead, "/realms/acme/scim/v2/Bulk", nil))
 	if allow := w.Header().Get("Allow"); w.Code != http.StatusMethodNotAllowed || strings.Contains(allow, http.MethodHead) || w.Body.Len() != 0 {
-		t.Errorf("HEAD of what takes no GET = %d, Allow %q, %d bytes, want 405 without a body", w.Code, allow, w.Body.Len())
+		t.Errorf("HEAD of a path without GET = %d, Allow %q, %d bytes, want 405 without a body", w.Code, allow, w.Body.Len())
 	}
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// heapPeak is by how many bytes the heap grew at most while work went on. The collector comes after
-// every tenth more, so that what is found is what is held, and hardly what was left.
+// heapPeak is by how many bytes the heap grew at most while work ran. The garbage collector runs after a growth of
+// ten percent, so the result is mostly memory in use.
 func heapPeak(work func()) int64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(10)) //nolint:mnd // as said
+	defer debug.SetGCPercent(debug.SetGCPercent(10)) //nolint:mnd // ten percent
 	runtime.GC()
 	before, most := heap(), int64(0)
 	done := make(chan struct{})
@@ -49,8 +49,8 @@ func heap() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// filled is a body of at most size bytes: what stands before, as many of unit as fit or as most
-// says, with # for their number, and what stands behind.
+// filled is a body of at most size bytes: before, then unit up to most times, then behind. In unit, # is replaced by
+// the number of the repetition.
 func filled(size, most int, before, unit, behind string) string {
 	var b strings.Builder
 	b.WriteString(before)
@@ -77,7 +77,7 @@ type shape struct {
 	before, unit, behind string
 }
 
-// shapes are those of which a body of size bytes takes much memory.
+// shapes are bodies that need much memory for size bytes.
 func shapes(size int) map[string]shape {
 	const user, end = `{"userName":"many","x":[`, `]}`
 	const member = `{"value":"5f3c0d0e-4f2b-4c5e-9d3a-0000#"}`
@@ -108,7 +108,7 @@ func shapes(size int) map[string]shape {
 		"values":                  post(all, `{"userName":"many","phoneNumbers":[`, `{"value":"#"}`, end),
 		"members":                 {"POST", "/Groups", 49_000, `{"displayName":"many","members":[`, member, end},
 		"members put":             {"PUT", "/Groups/GROUP", 49_000, `{"displayName":"put","members":[`, member, end},
-		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each is a call
+		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each needs a call of Keycloak
 		"members patched":         {"PATCH", "/Groups/GROUP", 49_000, `{"Operations":[{"op":"add","path":"members","value":[`, member, `]}]}`},
 		"an array of operations":  bulk(all, ``, `{"a":1}`, ``),
 		"a bulk of one":           bulk(49_000, `{"method":"POST","path":"/Users","bulkId":"b","data":`+user, `{"a":1}`, `]}}`),
@@ -125,10 +125,11 @@ func shapes(size int) map[string]shape {
 	}
 }
 
-// TestSecurity_45_NoBodyTakesMoreThanItsMemory: 64 MiB with all that is made of it, whatever its shape.
+// TestSecurity_45_NoBodyTakesMoreThanItsMemory: a body and all that is made from it need at most 64 MiB, whatever its
+// shape.
 func TestSecurity_45_NoBodyTakesMoreThanItsMemory(t *testing.T) {
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
-		c.Server.RequestTimeout = config.Duration(10 * time.Minute) // a slow machine ends them too
+		c.Server.RequestTimeout = config.Duration(10 * time.Minute) // so that a slow machine also ends them
 		for _, r := range c.Realms {
 			r.Tenants[0].UnknownMembers = config.UnknownMembersIgnore
 		}
@@ -145,13 +146,13 @@ func TestSecurity_45_NoBodyTakesMoreThanItsMemory(t *testing.T) {
 			grew := heapPeak(func() { status, answer = straight(t, b, a) })
 			t.Logf("%-25s %8d bytes: %3d MiB, %d %.120s", name, len(a.Body), grew>>20, status, answer)
 			if grew > 64<<20 || status >= 500 {
-				t.Errorf("%s: a body of %d bytes takes %d MiB and is answered %d %.200s", name, len(a.Body), grew>>20, status, answer)
+				t.Errorf("%s: a body of %d bytes needs %d MiB and gets the answer %d %.200s", name, len(a.Body), grew>>20, status, answer)
 			}
 		}
 	}
 }
 
-// straight sends a body straight to the handler, so that nobody else holds it.
+// straight sends a body directly to the handler, so that no HTTP client or server holds a copy.
 func straight(t *testing.T, b apptest.Bridge, a apptest.Request) (int, string) {
 	t.Helper()
 	req := httptest.NewRequestWithContext(context.WithoutCancel(t.Context()), a.Method, b.Base+a.Path, strings.NewReader(a.Body))
@@ -162,7 +163,7 @@ func straight(t *testing.T, b apptest.Bridge, a apptest.Request) (int, string) {
 	return w.status, w.head.String()
 }
 
-// counting takes an answer without keeping it.
+// counting drops an answer, except its beginning.
 type counting struct {
 	header http.Header
 	status int
@@ -176,8 +177,8 @@ func (w *counting) Write(data []byte) (int, error) {
 	return io.Discard.Write(data)
 }
 
-// TestSecurity_45_AllBodiesTakeHalfOfTheMemory: of requests that are all under way at once, those for
-// which there is no memory are 503 at once, no tenant takes it all, and each is answered later.
+// TestSecurity_45_AllBodiesTakeHalfOfTheMemory: many requests run at the same time. A request for which there is no
+// memory gets 503 at once. No tenant can use all of the memory, and each tenant is served later.
 func TestSecurity_45_AllBodiesTakeHalfOfTheMemory(t *testing.T) {
 	const limit = 512 << 20
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
@@ -211,25 +212,25 @@ func TestSecurity_45_AllBodiesTakeHalfOfTheMemory(t *testing.T) {
 				})
 			}
 		}
-		for range 2*each - 4 { // four have room, two of each tenant
+		for range 2*each - 4 { // four requests have memory, two of each tenant
 			<-refused
 		}
 		fake.ClearFaults()
 		close(release)
 		answered.Wait()
 	})
-	t.Logf("%d bodies at once take %d MiB and are answered %v", 2*each, grew>>20, statuses)
+	t.Logf("%d bodies at once need %d MiB and get the answers %v", 2*each, grew>>20, statuses)
 	for alias, of := range statuses {
 		if of[http.StatusBadRequest] != 2 || of[http.StatusServiceUnavailable] != each-2 {
-			t.Errorf("%s is answered %v, want 2 refused for what they hold, and the others 503", alias, of)
+			t.Errorf("%s gets %v, want 2 answers 400 for their content and the others 503", alias, of)
 		}
 	}
 	if grew > limit/2 {
-		t.Errorf("%d bodies at once take %d MiB, want at most %d", 2*each, grew>>20, limit/2>>20)
+		t.Errorf("%d bodies at once need %d MiB, want at most %d", 2*each, grew>>20, limit/2>>20)
 	}
 	for alias, b := range c.Of {
 		if status, answer := straight(t, b, apptest.Request{Method: "PATCH", Path: "/Users/" + ids[alias], Body: body}); status != http.StatusBadRequest {
-			t.Errorf("%s: later it is %d %s", alias, status, answer)
+			t.Errorf("%s: later the answer is %d %s", alias, status, answer)
 		}
 		b.Must(t, http.MethodPatch, "/Users/"+ids[alias], apptest.PatchBody(`{"op":"replace","path":"title","value":"t"}`))
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
-// TestSecurity_40_ManyValuesAreRefusedByName: in every form of a write, before Keycloak is asked for
-// more than it is for a usual one, and what is there stays as it is.
+// TestSecurity_40_ManyValuesAreRefusedByName: too many values are refused in every form of a write. The existing user
+// stays unchanged.
 func TestSecurity_40_ManyValuesAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -57,8 +57,8 @@ func TestSecurity_40_ManyValuesAreRefusedByName(t *testing.T) {
 	}
 }
 
-// TestSecurity_40_TwiceTheInputIsTwiceTheWork: of whole requests, of which Keycloak sees nothing or the
-// same for both.
+// TestSecurity_40_TwiceTheInputIsTwiceTheWork measures whole requests that make no call of Keycloak, or the same
+// calls for both sizes.
 func TestSecurity_40_TwiceTheInputIsTwiceTheWork(t *testing.T) {
 	fake := keycloaktest.NewFake(t)
 	b := apptest.NewBridgeOn(t, fake.Server(), func(c *config.Config) {
@@ -91,7 +91,7 @@ func TestSecurity_40_TwiceTheInputIsTwiceTheWork(t *testing.T) {
 			growth.Linear(t, c.n, func(n int) func() {
 				a := c.body(n)
 				return func() {
-					for range 4 { // so that it can be measured
+					for range 4 { // so that the time can be measured
 						if status, answer := straight(t, b, a); status >= http.StatusInternalServerError {
 							t.Fatalf("%d %s", status, answer)
 						}

@@ -11,17 +11,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// maxBuckets is how many are remembered before room is made: of tenants, which the operator
-// bounds, and of addresses, of which there are never more.
+// maxBuckets is how many tenants or addresses have a bucket before unused buckets are removed. The operator limits
+// the number of tenants. Addresses never have more buckets.
 const maxBuckets = 10_000
 
-// buckets are token buckets by the path of a tenant or by an address. One that is full and of
-// which nothing is in flight is like none, so that those make room for others.
+// buckets are token buckets, by the path of a tenant or by an address. A full bucket without running requests is the
+// same as no bucket, so it can be removed.
 type buckets struct {
 	mu     sync.Mutex
 	byKey  map[string]*bucket
 	swept  time.Time
-	shared bool // those whom there is no room for share one
+	shared bool // keys beyond maxBuckets share one bucket
 }
 
 type bucket struct {
@@ -29,10 +29,10 @@ type bucket struct {
 	inFlight int
 }
 
-// overflow is the key that all share whom there is no room for.
+// overflow is the key of the shared bucket.
 const overflow = ""
 
-// of is the bucket of a key. The caller holds mu.
+// of returns the bucket of a key. The caller holds mu.
 func (b *buckets) of(key string, limit rate.Limit, burst int, now time.Time) *bucket {
 	if b.byKey == nil {
 		b.byKey = map[string]*bucket{}
@@ -55,7 +55,7 @@ func (b *buckets) of(key string, limit rate.Limit, burst int, now time.Time) *bu
 	return found
 }
 
-// sweep makes room, at most once a second.
+// sweep removes unused buckets, at most once a second.
 func (b *buckets) sweep(now time.Time) {
 	if now.Sub(b.swept) < time.Second {
 		return
@@ -68,16 +68,16 @@ func (b *buckets) sweep(now time.Time) {
 	}
 }
 
-// wait is how many seconds it takes until a bucket has one more, at least one.
+// wait is the number of seconds until the bucket has another token, at least one.
 func (b *bucket) wait(now time.Time) int {
 	missing := 1 - b.limiter.TokensAt(now)
 	return max(1, int(math.Ceil(missing/float64(b.limiter.Limit()))))
 }
 
-// burstSeconds is how many seconds' worth of requests a tenant may send at once.
+// burstSeconds is the size of a tenant's burst, in seconds of its rate.
 const burstSeconds = 2
 
-// limits are those of tenants and addresses.
+// limits are the limits of tenants and of addresses.
 type limits struct {
 	tenants, addresses buckets
 	perMinute          int // failures of one address
@@ -87,8 +87,8 @@ func newLimits(failuresPerMinute int) limits {
 	return limits{addresses: buckets{shared: true}, perMinute: failuresPerMinute}
 }
 
-// enter counts a request of a tenant; leave has to follow when it is let in. Else retryAfter
-// says in how many seconds it may come again, and why it may not now.
+// enter counts a request of a tenant. When the request is accepted, why is "" and the caller has to call leave.
+// Otherwise why is the reason, and retryAfter the number of seconds to wait.
 func (l *limits) enter(t *tenant.Tenant, now time.Time) (retryAfter int, why string) {
 	l.tenants.mu.Lock()
 	defer l.tenants.mu.Unlock()
@@ -118,12 +118,12 @@ func (l *limits) leave(t *tenant.Tenant, now time.Time) {
 
 const secondsPerMinute = 60
 
-// failures is the bucket of an address. The caller holds mu.
+// failures returns the bucket of an address. The caller holds mu.
 func (l *limits) failures(address string, now time.Time) *bucket {
 	return l.addresses.of(network(address), rate.Limit(float64(l.perMinute)/secondsPerMinute), l.perMinute, now)
 }
 
-// exhausted is in how many seconds an address may fail again, 0 for now.
+// exhausted is the number of seconds until an address may fail again, 0 when it may fail now.
 func (l *limits) exhausted(address string, now time.Time) int {
 	l.addresses.mu.Lock()
 	defer l.addresses.mu.Unlock()
@@ -143,7 +143,7 @@ func (l *limits) fail(address string, now time.Time) {
 	l.failures(address, now).limiter.AllowN(now, 1)
 }
 
-// network is whose an address is: of IPv6 everybody has a network of 64 bits.
+// network is the part of an address that identifies a client. With IPv6, every client has a network of 64 bits.
 func network(address string) string {
 	const site = 64
 	ip, err := netip.ParseAddr(address)

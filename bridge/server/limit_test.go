@@ -19,8 +19,8 @@ func limited(path string, perSecond, inFlight int) *tenant.Tenant {
 
 func noon() time.Time { return time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC) }
 
-// TestATenantIsLimitedByItself: twice its rate at once, then its rate, as many in flight as it
-// may, and nobody else suffers; other limits hold at once.
+// TestATenantIsLimitedByItself: a tenant may send twice its rate at once, then its rate, and has a limit of running
+// requests. Other tenants are not affected. A changed limit is used at once.
 func TestATenantIsLimitedByItself(t *testing.T) {
 	t.Parallel()
 	l := newLimits(1)
@@ -29,7 +29,7 @@ func TestATenantIsLimitedByItself(t *testing.T) {
 		t.Helper()
 		wait, why := l.enter(to, now)
 		if why != want || (wait > 0) != (want != "") {
-			t.Errorf("at %s %s is %q, to come again in %d s, want %q", now.Format("05.000"), to.Path, why, wait, want)
+			t.Errorf("at %s %s is %q, to wait %d s, want %q", now.Format("05.000"), to.Path, why, wait, want)
 		}
 		return wait
 	}
@@ -56,12 +56,11 @@ func TestATenantIsLimitedByItself(t *testing.T) {
 	enter(limited("acme", 1, 100), "rate")
 	now = now.Add(time.Second)
 	for range 8 {
-		enter(limited("acme", 100, 100), "") // what a second of the old rate gave, and no more at once
+		enter(limited("acme", 100, 100), "") // a second of the old rate gave these tokens, and no burst of the new rate
 		now = now.Add(10 * time.Millisecond)
 	}
 }
 
-// TestCountingARequestAllocatesNothing.
 func TestCountingARequestAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
 	l := newLimits(1)
 	acme := limited("acme", 1000, 1)
@@ -74,8 +73,8 @@ func TestCountingARequestAllocatesNothing(t *testing.T) { //nolint:paralleltest 
 	}
 }
 
-// TestAnAddressIsLimitedByItsFailures: so many at once, then one for each time of its own; what
-// it sent otherwise does not count.
+// TestAnAddressIsLimitedByItsFailures: an address may fail six times at once, then once each ten seconds. Other
+// requests do not count.
 func TestAnAddressIsLimitedByItsFailures(t *testing.T) {
 	t.Parallel()
 	l, now := newLimits(6), noon()
@@ -95,8 +94,8 @@ func TestAnAddressIsLimitedByItsFailures(t *testing.T) {
 	}
 }
 
-// TestAFloodOfAddressesTakesBoundedMemory, and shares one limit once there is no room; whoever
-// was quiet makes room.
+// TestAFloodOfAddressesTakesBoundedMemory: when there are too many addresses, the new ones share one limit. Addresses
+// without recent failures are removed.
 func TestAFloodOfAddressesTakesBoundedMemory(t *testing.T) {
 	t.Parallel()
 	l, now := newLimits(60), noon()
@@ -107,7 +106,7 @@ func TestAFloodOfAddressesTakesBoundedMemory(t *testing.T) {
 		t.Errorf("%d addresses are remembered", n)
 	}
 	if l.exhausted("192.0.2.1", now) == 0 {
-		t.Error("beyond the room nobody is limited")
+		t.Error("the addresses beyond maxBuckets have no limit")
 	}
 	now = now.Add(time.Minute)
 	l.fail("192.0.2.1", now)
@@ -127,8 +126,7 @@ func TestNetworkOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestOnlyTrustedProxiesSayWhoTheClientIs: a client that writes X-Forwarded-For itself is who
-// it is.
+// TestOnlyTrustedProxiesSayWhoTheClientIs: a client cannot change its address with X-Forwarded-For.
 func TestOnlyTrustedProxiesSayWhoTheClientIs(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}

@@ -10,14 +10,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// retryAfter is the seconds of the header, 0 for none.
+// retryAfter is the value of the header in seconds, 0 without the header.
 func retryAfter(header http.Header) int {
 	n, _ := strconv.Atoi(header.Get("Retry-After"))
 	return n
 }
 
-// TestSecurity_36_ANoisyTenantIsAlone: beyond its limits it gets 429 with Retry-After, and
-// another tenant of the realm is served as before.
+// TestSecurity_36_ANoisyTenantIsAlone: a tenant beyond its limits gets 429 with Retry-After. Another tenant of the
+// realm is served as before.
 func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -37,12 +37,12 @@ func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
 	<-held
 	status, header, body := apptest.AskWith(t, acme, apptest.ListUsers(), apptest.BearerOf(acme.Token))
 	if status != http.StatusTooManyRequests || retryAfter(header) < 1 {
-		t.Errorf("a request beside one in flight = %d %s, Retry-After %q, want 429", status, body, header.Get("Retry-After"))
+		t.Errorf("a second request while one runs = %d %s, Retry-After %q, want 429", status, body, header.Get("Retry-After"))
 	}
 	globex.Must(t, http.MethodGet, "/Users", "")
 	close(release)
 	if status := <-done; status != http.StatusOK {
-		t.Errorf("the request in flight = %d", status)
+		t.Errorf("the running request = %d", status)
 	}
 	throttled := 0
 	for range 10 {
@@ -53,12 +53,12 @@ func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
 		globex.Must(t, http.MethodGet, "/Users", "")
 	}
 	if throttled == 0 {
-		t.Error("ten requests at once are none too many for one a second")
+		t.Error("ten requests at once do not exceed a limit of one request per second")
 	}
 }
 
-// TestSecurity_36_AFloodWithoutACredential reaches neither Keycloak nor the keys of an issuer,
-// and locks nobody out whose token is good.
+// TestSecurity_36_AFloodWithoutACredential makes no call of Keycloak or of an issuer. A client with a valid token is
+// still served.
 func TestSecurity_36_AFloodWithoutACredential(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)

@@ -13,25 +13,25 @@ import (
 )
 
 const (
-	// mostOfParts is the memory that the parts of any body take at most, however many they are: the
-	// number of its values is bounded. A body of the largest size by default takes 64 MiB with it.
+	// mostOfParts is the maximum memory for the parts of one body, because the number of its values is limited. With
+	// it, a body of the largest default size needs 64 MiB.
 	mostOfParts = 48 << 20
-	// withoutLimit is the memory limit that is assumed where GOMEMLIMIT gives none.
+	// withoutLimit is the assumed memory limit when GOMEMLIMIT is not set.
 	withoutLimit = 512 << 20
-	// retryBodies is when to come again because of others' bodies, in seconds.
+	// retryBodies is the Retry-After when other bodies use the memory, in seconds.
 	retryBodies = 1
 )
 
-// What parts of a body take in memory until it is answered, in bytes: at most, as measured.
+// The maximum memory for the parts of a body until the answer is sent, in bytes, as measured.
 const (
-	ofByte   = 4    // the body, its texts, what is sent on, the answer
-	ofObject = 1000 // a map of few members, twice: as decoded, as a document
-	ofValue  = 150  // as an element of an array or a member of a large object
+	ofByte   = 4    // the body, its texts, the calls of Keycloak, the answer
+	ofObject = 1000 // two small maps: the decoded object and the document
+	ofValue  = 150  // an element of an array, or a member of a large object
 )
 
-// Bodies is a budget of memory for the bodies of all requests under way. Each tenant has at most
-// half of it, so that none keeps the others from it. One body alone is always taken, of a tenant and
-// of all.
+// Bodies is a memory budget for the bodies of all running requests. A tenant gets at most half of it, so that no
+// tenant can block the others. A body may exceed half of the budget when its tenant has no other body, and the whole
+// budget when no other tenant has a body either.
 type Bodies struct {
 	limit int64
 
@@ -40,25 +40,25 @@ type Bodies struct {
 	byTenant map[string]int64 // by path
 }
 
-// NewBodies makes a budget of half of GOMEMLIMIT, or of what is assumed without one.
+// NewBodies makes a budget of half of GOMEMLIMIT, or of half of the assumed limit.
 func NewBodies() *Bodies {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
 		limit = withoutLimit
 	}
-	return newBodies(limit / 2) //nolint:mnd // the other half is for everything else
+	return newBodies(limit / 2) //nolint:mnd // the other half is for everything except bodies
 }
 
 func newBodies(limit int64) *Bodies { return &Bodies{limit: limit, byTenant: map[string]int64{}} }
 
-// share is what one request has of the budget.
+// share is the part of the budget that one request uses.
 type share struct {
 	of     *Bodies
 	tenant string
 	size   int64
 }
 
-// grow makes the share at least so large. A refusal is a 503: the share stays as it is.
+// grow increases the share to at least size. When there is no memory it returns a 503, and the share does not change.
 func (s *share) grow(tenant string, size int64) error {
 	b, more := s.of, size-s.size
 	if more <= 0 {
@@ -70,7 +70,7 @@ func (s *share) grow(tenant string, size int64) error {
 	if all > 0 && all+size > b.limit || own > 0 && own+size > b.limit/2 {
 		return &scim.Error{
 			Code: code.Bodies, Status: http.StatusServiceUnavailable, RetryAfter: retryBodies,
-			Detail: "so many large requests are under way that there is no memory for this one, so nothing was done; repeat it after the time of the Retry-After header",
+			Detail: "this endpoint processes many large requests at the moment and has no memory for this one, so nothing was done; repeat the request after the time in the Retry-After header",
 		}
 	}
 	s.tenant, s.size = tenant, size
@@ -79,7 +79,7 @@ func (s *share) grow(tenant string, size int64) error {
 	return nil
 }
 
-// release gives the share back.
+// release returns the share to the budget.
 func (s *share) release() {
 	if s.size == 0 {
 		return
@@ -93,15 +93,15 @@ func (s *share) release() {
 	s.size = 0
 }
 
-// footprint is the memory that a body takes at most until it is answered. It counts signs, also
-// those within texts, so that it costs next to nothing and never says too little.
+// footprint is the maximum memory that a body needs until the answer is sent. It only counts characters, also inside
+// texts: this is fast, and the result is never too small.
 func footprint(body []byte) int64 {
 	objects := bytes.Count(body, []byte{'{'})
 	values := 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'['}) + objects
 	return int64(ofByte*len(body) + min(mostOfParts, ofObject*objects+ofValue*values))
 }
 
-// String is how much is used, for tests.
+// String is how much memory is used, for tests.
 func (b *Bodies) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -19,8 +19,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestTheBudgetOfBodies: all together no more than there is, one tenant no more than half beside
-// others of its own, and what is given back is there again.
+// TestTheBudgetOfBodies: all requests together cannot use more than the budget. A tenant with several requests cannot
+// use more than half. Released memory can be used again.
 func TestTheBudgetOfBodies(t *testing.T) {
 	t.Parallel()
 	b := newBodies(200 << 20)
@@ -35,13 +35,13 @@ func TestTheBudgetOfBodies(t *testing.T) {
 		return s
 	}
 	first := take("acme", 60, true)
-	take("acme", 60, false) // would be more than half
+	take("acme", 60, false) // more than half
 	second := take("acme", 40, true)
 	take("acme", 1, false)
 	globex := take("globex", 64, true)
-	take("other", 64, false) // all together
+	take("other", 64, false) // more than the whole budget
 	if err := globex.grow("globex", 100<<20); err != nil {
-		t.Errorf("the only one of its tenant: %v", err)
+		t.Errorf("the only body of its tenant: %v", err)
 	}
 	if err := first.grow("acme", 10<<20); err != nil || first.size != 60<<20 {
 		t.Errorf("a share shrinks: %v", err)
@@ -51,30 +51,29 @@ func TestTheBudgetOfBodies(t *testing.T) {
 		s.release()
 	}
 	if got := b.String(); got != "0 of 209715200 by 0 tenants" {
-		t.Errorf("when all is given back, %s", got)
+		t.Errorf("after all releases: %s", got)
 	}
 	alone := &share{of: newBodies(1)}
 	if err := errors.Join(alone.grow("acme", 1<<20), alone.grow("acme", 64<<20)); err != nil {
-		t.Errorf("one body alone has no room where there is hardly memory: %v", err)
+		t.Errorf("a single body has no room when the budget is tiny: %v", err)
 	}
 	if (&share{of: alone.of}).grow("globex", 1) == nil {
-		t.Error("and there is room for another")
+		t.Error("there is room for a second body")
 	}
 }
 
-// TestTheBudgetIsHalfOfTheMemoryLimit, or of what is assumed where there is none.
+// TestTheBudgetIsHalfOfTheMemoryLimit: without a limit it is half of the assumed limit.
 func TestTheBudgetIsHalfOfTheMemoryLimit(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	for limit, want := range map[int64]int64{math.MaxInt64: 256 << 20, 1 << 30: 512 << 20, 256 << 20: 128 << 20, 64 << 20: 32 << 20} {
 		debug.SetMemoryLimit(limit)
 		if got := NewBodies().limit; got != want {
-			t.Errorf("of %d MiB it is %d MiB, want %d", limit>>20, got>>20, want>>20)
+			t.Errorf("the budget of %d MiB is %d MiB, want %d", limit>>20, got>>20, want>>20)
 		}
 	}
 }
 
-// served is a server of one tenant without a realm, whose fitness is a problem: a request ends
-// behind its body at the latest.
+// served is a server of one tenant whose realm is not fit, so every request ends after its body was read, or earlier.
 func served(t *testing.T) (*Server, http.Handler) {
 	t.Helper()
 	s, _ := newServer(t)
@@ -93,7 +92,7 @@ func served(t *testing.T) (*Server, http.Handler) {
 	return s, newEcho(s)
 }
 
-// watched is a body that looks at the budget when it is read.
+// watched is a body that records the used budget while it is read.
 type watched struct {
 	io.Reader
 
@@ -108,8 +107,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-// TestABodyTakesFromTheBudget what it says, or may, before it is read, and gives it back however it
-// ends; who has no credential takes nothing.
+// TestABodyTakesFromTheBudget: a request reserves the length of its body, or the maximum length, before it reads the
+// body. It releases the memory however it ends. A request without a credential reserves nothing.
 func TestABodyTakesFromTheBudget(t *testing.T) {
 	t.Parallel()
 	const text = `{"userName":"u"}`
@@ -148,16 +147,17 @@ func TestABodyTakesFromTheBudget(t *testing.T) {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, req)
 			if w.Code != c.status || body.used != c.used {
-				t.Errorf("it is answered %d %s, and took %d bytes, want %d and %d", w.Code, w.Body, body.used, c.status, c.used)
+				t.Errorf("the answer is %d %s with %d bytes reserved, want %d and %d", w.Code, w.Body, body.used, c.status, c.used)
 			}
 			if got := s.options.Bodies.String(); !strings.HasPrefix(got, "0 of ") {
-				t.Errorf("afterwards, %s", got)
+				t.Errorf("afterwards: %s", got)
 			}
 		})
 	}
 }
 
-// TestABodyWithoutMemoryIs503: when others have it all, and when this one turns out to need more.
+// TestABodyWithoutMemoryIs503: when other requests use all memory, and when this request needs more than it first
+// reserved.
 func TestABodyWithoutMemoryIs503(t *testing.T) {
 	t.Parallel()
 	for name, free := range map[string]int64{"nothing": 0, "as much as the body": 1000} {
@@ -179,7 +179,6 @@ func TestABodyWithoutMemoryIs503(t *testing.T) {
 	}
 }
 
-// TestAPanicGivesTheMemoryBack.
 func TestAPanicGivesTheMemoryBack(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
@@ -191,20 +190,20 @@ func TestAPanicGivesTheMemoryBack(t *testing.T) {
 		return bridge.Result{}, nil
 	})
 	if got := s.options.Bodies.String(); !strings.HasPrefix(got, "0 of ") {
-		t.Errorf("afterwards, %s", got)
+		t.Errorf("afterwards: %s", got)
 	}
 }
 
-// TestTheFootprintOfABody is never less than what its parts take.
+// TestTheFootprintOfABody: it is never smaller than the memory that the parts need.
 func TestTheFootprintOfABody(t *testing.T) {
 	t.Parallel()
 	small := footprint([]byte(`{"userName":"jane@acme.test","emails":[{"value":"jane@acme.test","primary":true}],"active":true}`))
 	if small > 5<<10 {
-		t.Errorf("a usual body takes %d bytes", small)
+		t.Errorf("a usual body needs %d bytes", small)
 	}
 	for mebibytes, want := range map[int]int64{2: 56, 4: 64, 8: 80} {
 		if got := footprint([]byte(strings.Repeat(`{"a":1},`, mebibytes<<17))) >> 20; got != want {
-			t.Errorf("a hostile one of %d MiB takes %d MiB, want %d", mebibytes, got, want)
+			t.Errorf("a hostile body of %d MiB needs %d MiB, want %d", mebibytes, got, want)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge"
 )
 
-// preferredReturn is what a client prefers to be answered, by the values of the header Prefer (RFC 7240);
-// "" for nothing. Of several the first counts, and what nobody knows is ignored.
+// preferredReturn is what the client wants in the answer, from the values of the header Prefer (RFC 7240); "" without
+// a preference. The first of several preferences counts, and unknown preferences are ignored.
 func preferredReturn(headers []string) bridge.Return {
 	for _, preference := range splitOutside(strings.Join(headers, ","), ',') {
 		token := splitOutside(preference, ';')[0] // its parameters have no meaning
@@ -24,14 +24,14 @@ func preferredReturn(headers []string) bridge.Return {
 	return ""
 }
 
-// splitOutside splits a text at a separator that stands in no quoted string (RFC 9110 section 5.6.4).
+// splitOutside splits a text at each separator outside quoted strings (RFC 9110 section 5.6.4).
 func splitOutside(text string, separator byte) []string {
 	var out []string
 	quoted, from := false, 0
 	for i := 0; i < len(text); i++ {
 		switch {
 		case quoted && text[i] == '\\':
-			i++ // what it escapes
+			i++ // the escaped character
 		case text[i] == '"':
 			quoted = !quoted
 		case text[i] == separator && !quoted:

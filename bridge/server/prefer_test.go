@@ -10,7 +10,7 @@ import (
 
 func TestPreferredReturn(t *testing.T) {
 	t.Parallel()
-	for header, want := range map[string]bridge.Return{ // the lines of the header stand behind each other
+	for header, want := range map[string]bridge.Return{ // \n separates the lines of the header
 		"":                                      "",
 		"return=minimal":                        bridge.ReturnMinimal,
 		"Return = Representation":               bridge.ReturnRepresentation,

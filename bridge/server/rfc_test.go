@@ -15,10 +15,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// Items of the checklist that no client can check from outside.
+// Items of the checklist that a client cannot check from outside.
 
-// TestRFC_063_TooManyToIndexAreRefused: a filter that cannot be looked up is no partial list
-// where the index would take more memory than it may, and one that can is answered there.
+// TestRFC_063_TooManyToIndexAreRefused: when an index would need too much memory, a filter that needs the index is
+// refused. It never returns a partial list. A filter that needs no index is answered.
 func TestRFC_063_TooManyToIndexAreRefused(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -44,7 +44,6 @@ func TestRFC_063_TooManyToIndexAreRefused(t *testing.T) {
 	}
 }
 
-// TestRFC_148_AnotherVersionIsNoEndpoint.
 func TestRFC_148_AnotherVersionIsNoEndpoint(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -57,8 +56,8 @@ func TestRFC_148_AnotherVersionIsNoEndpoint(t *testing.T) {
 	}
 }
 
-// TestRFC_154_ATenantIsCheckedAgainstTheCredential: the token of one tenant answers at
-// another exactly as at one that does not exist.
+// TestRFC_154_ATenantIsCheckedAgainstTheCredential: with the token of one tenant, another tenant answers like a
+// tenant that does not exist.
 func TestRFC_154_ATenantIsCheckedAgainstTheCredential(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -73,9 +72,8 @@ func TestRFC_154_ATenantIsCheckedAgainstTheCredential(t *testing.T) {
 	}
 }
 
-// TestRFC_155_TokensAreLongAndTLSIsRecent: setup's tokens hold 256 bits, no two are the
-// same, and Keycloak is spoken to by TLS 1.2 at least. TLS towards clients ends in
-// front of the bridge.
+// TestRFC_155_TokensAreLongAndTLSIsRecent: setup's tokens have 256 bits and are never the same. The bridge calls
+// Keycloak with TLS 1.2 or later. TLS for clients ends before the bridge.
 func TestRFC_155_TokensAreLongAndTLSIsRecent(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -87,6 +85,6 @@ func TestRFC_155_TokensAreLongAndTLSIsRecent(t *testing.T) {
 	}
 	transport, err := keycloak.NewTransport(keycloak.TransportConfig{})
 	if err != nil || transport.TLSClientConfig.MinVersion < tls.VersionTLS12 {
-		t.Errorf("transport = %v, %v, want TLS 1.2 at least", transport, err)
+		t.Errorf("transport = %v, %v, want at least TLS 1.2", transport, err)
 	}
 }

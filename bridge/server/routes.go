@@ -14,7 +14,7 @@ import (
 // root is the service root of a kind of tenant.
 type root struct {
 	pattern string
-	// path is the tenant's path, of the segments of a request's; "" for what can be none.
+	// path is the path of the tenant, from the segments of a request's path; "" when no tenant can have it.
 	path func(segments []string) string
 }
 
@@ -28,7 +28,7 @@ func roots() []root {
 	}
 }
 
-// plain is a segment that holds no slash, which was escaped: one of a realm's tenant must not
+// plain is a segment without a slash, or "". With an escaped slash, a request for a realm's tenant could otherwise
 // reach the tenant of an organization.
 func plain(segment string) string {
 	if strings.Contains(segment, "/") {
@@ -40,8 +40,8 @@ func plain(segment string) string {
 // handler answers one request of an authenticated client.
 type handler func(ctx context.Context, s *Server, x *exchange) (bridge.Result, error)
 
-// route is one line of the route table. endpoint is that of the resource type, needs what a
-// credential must be good for.
+// route is a line of the route table. endpoint is the endpoint of the resource type, needs the scopes that a
+// credential must have.
 type route struct {
 	method   string
 	path     string // below the service root
@@ -50,13 +50,13 @@ type route struct {
 	handle   handler
 }
 
-// routes is the whole surface of the server.
+// routes are all routes of the server.
 func routes() []route {
 	table := []route{
 		{http.MethodGet, "", "", tenant.UsersRead | tenant.GroupsRead, list},
 		{http.MethodPost, "/.search", "", tenant.UsersRead | tenant.GroupsRead, search},
 		{http.MethodPost, "/Bulk", "", tenant.Bulk, bulk},
-		{http.MethodPost, "/Users/Bulk", "", tenant.Bulk, bulk}, // where some clients send it
+		{http.MethodPost, "/Users/Bulk", "", tenant.Bulk, bulk}, // some clients send it there
 		{http.MethodGet, "/ServiceProviderConfig", "", 0, serviceProviderConfig},
 		{http.MethodGet, "/ResourceTypes", "", 0, resourceTypes},
 		{http.MethodGet, "/ResourceTypes/:id", "", 0, resourceTypes},
@@ -83,14 +83,14 @@ func routes() []route {
 	return table
 }
 
-// Route is a line of the route table: a method and a path below a service root, and what a
-// credential must be good for.
+// Route is a line of the route table: a method, a path below a service root, and the scopes that a credential must
+// have.
 type Route struct {
 	Method, Path string
 	Needs        tenant.Scopes
 }
 
-// Routes are the whole surface of the server, for tests of all of it.
+// Routes returns all routes of the server, for tests.
 func Routes() []Route {
 	var out []Route
 	for _, r := range routes() {
@@ -106,7 +106,7 @@ func serviceProviderConfig(_ context.Context, s *Server, x *exchange) (bridge.Re
 // filtersNot refuses a filter on a discovery endpoint (RFC 7644 section 4).
 func filtersNot(x *exchange) error {
 	if x.params.Has("filter") {
-		return &scim.Error{Code: code.DiscoveryFilter, Status: http.StatusForbidden, Detail: "discovery endpoints take no filter; GET them without"}
+		return &scim.Error{Code: code.DiscoveryFilter, Status: http.StatusForbidden, Detail: "discovery endpoints support no filter; send the GET without the parameter filter"}
 	}
 	return nil
 }
@@ -133,8 +133,8 @@ func list(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	return s.service.List(ctx, x.call, query)
 }
 
-// search answers a query whose parameters are in the body, which keeps them out of
-// the logs on the way (RFC 7644 section 3.4.3).
+// search answers a query whose parameters are in the body, so that they are not in logs on the way (RFC 7644 section
+// 3.4.3).
 func search(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	body, err := x.body()
 	if err != nil {
@@ -182,7 +182,7 @@ func remove(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) 
 	return s.service.Delete(ctx, x.call)
 }
 
-// bulk answers a request of many operations.
+// bulk answers a bulk request, which has several operations.
 func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	x.maxBody, x.limit = s.service.BulkPayload(), " (maxPayloadSize)"
 	body, err := x.body()
@@ -192,8 +192,8 @@ func bulk(ctx context.Context, s *Server, x *exchange) (bridge.Result, error) {
 	return s.service.Bulk(ctx, x.call, body)
 }
 
-// unsupported answers what ServiceProviderConfig says is not there (RFC 7644
-// sections 3.7, 3.11 and 3.12).
+// unsupported answers a request for a feature that ServiceProviderConfig does not list (RFC 7644 sections 3.7, 3.11
+// and 3.12).
 func unsupported(context.Context, *Server, *exchange) (bridge.Result, error) {
-	return bridge.Result{}, &scim.Error{Code: code.Unsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig says what is"}
+	return bridge.Result{}, &scim.Error{Code: code.Unsupported, Status: http.StatusNotImplemented, Detail: "this endpoint is not supported; GET /ServiceProviderConfig lists what is supported"}
 }

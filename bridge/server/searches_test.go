@@ -11,15 +11,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSearchesAsClientsOfJavaSendThem: scim-sdk-client writes every number of a search as text, and attributes
-// as one text; others join the elements of a list, or leave values empty.
+// TestSearchesAsClientsOfJavaSendThem: scim-sdk-client sends every number of a search as text, and attributes as one
+// text. Other clients join the elements of a list, or send empty values.
 func TestSearchesAsClientsOfJavaSendThem(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewCustomers(t, start(t), nil)
-			for _, of := range []string{"realm", "organization"} { // the realm's tenant sees those of the other too, once they are there
+			for _, of := range []string{"realm", "organization"} { // in this order: the realm's tenant also sees the organization's users
 				b := c.BothTenants()[of]
 				for i := range 3 {
 					b.Create(t, "/Users", fmt.Sprintf(`{"userName":"user%d-%s","name":{"familyName":"F"},"title":"t"}`, i, of))
@@ -57,7 +57,7 @@ func TestSearchesAsClientsOfJavaSendThem(t *testing.T) {
 	}
 }
 
-// wantFoundNames checks the names, up to a tenant's suffix, that a search finds.
+// wantFoundNames checks the names that a search finds, without the suffix of the tenant.
 func wantFoundNames(t *testing.T, b apptest.Bridge, of, method, path, body, want string) {
 	t.Helper()
 	list, err := b.Send(t, method, path, body)
@@ -75,7 +75,7 @@ func wantFoundNames(t *testing.T, b apptest.Bridge, of, method, path, body, want
 	}
 }
 
-// TestSearchesThatAreNone are refused, whatever a client may have meant.
+// TestSearchesThatAreNone: a malformed search is refused, whatever the client may have meant.
 func TestSearchesThatAreNone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -94,7 +94,7 @@ func TestSearchesThatAreNone(t *testing.T) {
 	}
 }
 
-// TestABulkRequestWithItsNumberAsText counts errors all the same.
+// TestABulkRequestWithItsNumberAsText: failOnErrors as a text counts errors like a number.
 func TestABulkRequestWithItsNumberAsText(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)

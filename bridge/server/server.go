@@ -26,7 +26,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Options are what a Server needs besides the service; TrustedProxies and Operator may be left out.
+// Options are what a Server needs besides the service. TrustedProxies and Operator are optional.
 type Options struct {
 	Tenants   *tenant.Registry
 	Auth      *auth.Authenticator
@@ -38,15 +38,15 @@ type Options struct {
 	Activity  *tenant.Activity
 	MaxBody   int64         // bytes
 	Timeout   time.Duration // for one request, upstream calls included
-	// TrustedProxies are those whose X-Forwarded-For says who the client is.
+	// TrustedProxies are the proxies whose X-Forwarded-For gives the client's address.
 	TrustedProxies []netip.Prefix
-	// FailuresPerMinute are the requests without a good credential that one address may send.
+	// FailuresPerMinute is how many requests without a valid credential one address may send.
 	FailuresPerMinute int
-	// Bodies is the budget of memory for the bodies of requests, of several handlers maybe.
+	// Bodies is the memory budget for request bodies. Several handlers may share it.
 	Bodies *Bodies
 
-	// Operator says that whoever reaches the handler is the operator of the bridge, who needs no
-	// credential and may do all of it.
+	// Operator means that only the operator of the bridge can reach the handler. Requests need no credential and may
+	// do everything.
 	Operator bool
 }
 
@@ -62,8 +62,8 @@ func New(service *bridge.Service, o Options) http.Handler {
 	return newEcho(&Server{service: service, options: o, limits: newLimits(o.FailuresPerMinute)})
 }
 
-// serve answers a request on a route. The tenant is looked up, the credential checked and what
-// it may do before anything else is read. address is the client's.
+// serve answers a request on a route. It finds the tenant and checks the credential and its scopes before it reads
+// anything else. address is the client's address.
 func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, address string, at root, rt route, memory *share) (bridge.Result, error) {
 	segments, ok := split(r.URL.EscapedPath())
 	if !ok || len(segments) != strings.Count(at.pattern+rt.path, "/") {
@@ -89,7 +89,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return bridge.Result{}, err
 	}
 	if params.Has("filter") && rt.method != http.MethodGet && !t.Mapping.Profile().Takes(scim.FilterOnWrite) {
-		return bridge.Result{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "only a GET takes a filter in its URL; POST one to /.search")
+		return bridge.Result{}, scim.BadRequest(scim.CodeQuery, scim.InvalidSyntax, "a filter in the URL is only possible with GET; send the filter in the body of a POST to /.search")
 	}
 	x := &exchange{request: r, writer: w, maxBody: s.options.MaxBody, params: params, memory: memory}
 	x.call = bridge.Call{
@@ -105,7 +105,7 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return rt.handle(ctx, s, x)
 }
 
-// origin is the way in of a request: to the handler of an operator that of an import.
+// origin says how a request arrived: requests to the operator's handler are imports.
 func (s *Server) origin() change.Origin {
 	if s.options.Operator {
 		return change.Import
@@ -113,11 +113,11 @@ func (s *Server) origin() change.Origin {
 	return change.Request
 }
 
-// conditions joins the entity tags of a header that may be given more than once.
+// conditions joins the entity tags of a header that can occur several times.
 func conditions(r *http.Request, name string) string { return strings.Join(r.Header.Values(name), ",") }
 
-// split takes a path apart: realms, tenant, scim, v2, endpoint, id, or more of them. Each segment is
-// unescaped once; ok is false when one cannot be or is empty.
+// split returns the segments of a path: realms, tenant, scim, v2, endpoint, id, or more of them. Each segment is
+// unescaped once. ok is false when a segment is empty or cannot be unescaped.
 func split(escaped string) (segments []string, ok bool) {
 	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {
 		segment, err := url.PathUnescape(part)
@@ -129,8 +129,7 @@ func split(escaped string) (segments []string, ok bool) {
 	return segments, true
 }
 
-// answer runs work, which may panic, and writes what it returns; it is the only
-// place that writes a response.
+// answer runs work and writes its result, also when work panics. No other function writes a response.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, work func(context.Context, *share) (bridge.Result, error)) {
 	start := time.Now()
 	seen := &observe.Request{ID: requestID(r)}
@@ -160,7 +159,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, pattern string, 
 	s.log(seen, r, pattern, status, err, took)
 }
 
-// knownMethod bounds the values of a label: a client may invent methods.
+// knownMethod limits the values of a label, because a client can invent methods.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -169,7 +168,7 @@ func knownMethod(method string) string {
 	return "OTHER"
 }
 
-// guarded turns a panic into an error: a single request cannot end the process.
+// guarded turns a panic into an error, so that one request cannot end the process.
 func (s *Server) guarded(work func() (bridge.Result, error)) (came bridge.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -179,20 +178,20 @@ func (s *Server) guarded(work func() (bridge.Result, error)) (came bridge.Result
 	return work()
 }
 
-// StatusOf is the status of an answer to a method.
+// StatusOf is the HTTP status for a result, by the method of the request.
 func StatusOf(method string, of bridge.Result) int {
 	switch {
 	case of.Unchanged:
 		return http.StatusNotModified
 	case of.Shown == nil:
 		return http.StatusNoContent
-	case of.Op != "" && method == http.MethodPost: // else it is a search, or a bulk request
+	case of.Op != "" && method == http.MethodPost: // without an Op, the request is a search or a bulk request
 		return http.StatusCreated
 	}
 	return http.StatusOK
 }
 
-// write sends what a request came to or an error, without its body to a HEAD, and returns its status.
+// write sends a result or an error, and returns the status. A HEAD gets no body.
 func (s *Server) write(w http.ResponseWriter, method string, of bridge.Result, err error) int {
 	status, body := StatusOf(method, of), of.Shown
 	if err != nil {
@@ -211,7 +210,7 @@ func (s *Server) write(w http.ResponseWriter, method string, of bridge.Result, e
 	if of.Version != "" {
 		w.Header().Set("ETag", of.Version)
 	}
-	if of.Op != "" && method != http.MethodDelete && err == nil { // what it shows depends on the client's preference
+	if of.Op != "" && method != http.MethodDelete && err == nil { // the answer depends on the header Prefer
 		w.Header().Set("Vary", "Prefer")
 		if of.Honoured != "" {
 			w.Header().Set("Preference-Applied", "return="+string(of.Honoured))
@@ -226,13 +225,13 @@ func (s *Server) write(w http.ResponseWriter, method string, of bridge.Result, e
 	if err != nil {
 		failed := &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the answer cannot be encoded; ask the operator of this endpoint"}
 		status = failed.Status
-		data, _ = scim.Encode(failed.Body(s.options.ErrorDocs)) // of texts
+		data, _ = scim.Encode(failed.Body(s.options.ErrorDocs)) // only texts, so no error
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
 	if method != http.MethodHead {
-		_, _ = w.Write(data) // a client that went away is told nothing
+		_, _ = w.Write(data) // a client that went away needs no answer
 	}
 	return status
 }
@@ -244,8 +243,8 @@ func asSCIM(err error) *scim.Error {
 	return &scim.Error{Code: scim.CodeInternal, Status: http.StatusInternalServerError, Detail: "the request failed inside this endpoint; ask the operator of this endpoint, whose log has the reason", Cause: err}
 }
 
-// log writes the one line of a request, without personal data: neither path nor
-// query, and an id only when it can be one.
+// log writes one line for a request, without personal data. It contains no path and no query, and an id only in the
+// form of a UUID.
 func (s *Server) log(seen *observe.Request, r *http.Request, pattern string, status int, err error, took time.Duration) {
 	fields := []zap.Field{
 		zap.String("req_id", seen.ID), zap.String("tenant", seen.Tenant), zap.String("client", seen.Client), zap.String("key_id", seen.KeyID),
@@ -290,7 +289,7 @@ func loggedID(r *http.Request) string {
 	return ""
 }
 
-// requestID is the client's id of the request where it is harmless, else a new one.
+// requestID is the id that the client gave the request when it has a safe form, or else a new id.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); plainText.MatchString(id) {
 		return id

@@ -22,7 +22,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// newServer is a server without a tenant.
+// newServer is a server without tenants.
 func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -44,8 +44,7 @@ func newServer(t *testing.T) (*Server, *prometheus.Registry) {
 	}, registry
 }
 
-// TestWhateverHappensIsASCIMError: a panic, an error that nobody made for a client, one
-// with a cause.
+// TestWhateverHappensIsASCIMError: also after a panic, an internal error, or an error with an internal cause.
 func TestWhateverHappensIsASCIMError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -86,7 +85,7 @@ func TestWhateverHappensIsASCIMError(t *testing.T) {
 	}
 }
 
-// TestEveryRouteNeedsACredential, generated from the route table.
+// TestEveryRouteNeedsACredential goes through the route table.
 func TestEveryRouteNeedsACredential(t *testing.T) {
 	t.Parallel()
 	s, registry := newServer(t)
@@ -100,7 +99,7 @@ func TestEveryRouteNeedsACredential(t *testing.T) {
 			h.ServeHTTP(w, req)
 			want := http.StatusUnauthorized
 			if r.path == "/ServiceProviderConfig" && header == "" {
-				want = http.StatusOK // RFC 7643 section 5; the tenant does not even exist
+				want = http.StatusOK // RFC 7643 section 5; this tenant does not exist
 			}
 			if w.Code != want {
 				t.Errorf("%s %s with %q = %d, want %d", r.method, path, header, w.Code, want)
@@ -139,7 +138,7 @@ func TestSplitUnescapesOnce(t *testing.T) {
 	}
 }
 
-// TestTheStatusOfAnAnswer follows from the method and what the request came to.
+// TestTheStatusOfAnAnswer: the status follows from the method and the result.
 func TestTheStatusOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	shown := map[string]any{"id": "1"}
@@ -162,12 +161,12 @@ func TestTheStatusOfAnAnswer(t *testing.T) {
 		{http.MethodDelete, bridge.Result{Op: change.Left}, http.StatusNoContent},
 	} {
 		if got := StatusOf(c.method, c.came); got != c.want {
-			t.Errorf("%s that came to %q is %d, want %d", c.method, c.came.Op, got, c.want)
+			t.Errorf("the status of %s with the result %q is %d, want %d", c.method, c.came.Op, got, c.want)
 		}
 	}
 }
 
-// TestTheWayInOfARequest: what the handler of an operator takes is an import.
+// TestTheWayInOfARequest: requests to the operator's handler are imports.
 func TestTheWayInOfARequest(t *testing.T) {
 	t.Parallel()
 	for operator, want := range map[bool]change.Origin{false: change.Request, true: change.Import} {

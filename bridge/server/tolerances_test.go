@@ -17,17 +17,17 @@ const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 const searchRequest = `"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]`
 
-// stray is a request that strays from the RFC by one rule alone. USER is the id of a
-// user that exists, GROUP that of a group whose member it is.
+// stray is a request that violates the RFCs in one way only. USER is the id of an existing user, GROUP the id of a
+// group with this member.
 type stray struct {
 	method, path, body string
 	header             map[string]string
 	tolerant           int    // the status under each profile
 	strict             int    //
 	scimType           string // of the strict answer
-	shows              string // what the tolerant answer holds; "" for anything
-	strictShows        string // what the strict answer holds, when it is no refusal
-	// alone is what the answer holds when the rule alone is off and another rule takes the request; "" where none does.
+	shows              string // what the tolerant answer contains; "" for anything
+	strictShows        string // what the strict answer contains when it is not a refusal
+	// The text in the answer when only this rule is off and another rule accepts the request; "" without such a rule.
 	alone string
 }
 
@@ -54,9 +54,9 @@ func strays() map[scim.Tolerance]stray {
 	onWrite.path += "?filter=userName+eq+%22x%22"
 	listed := stray{"PATCH", "/Groups/GROUP", `{` + apptest.PatchOp + `,"Operations":[{"op":"remove","path":"members","value":[{"value":"USER"}]}]}`, nil, 204, 400, "invalidSyntax", "", "", ""}
 	short := patch(`{"op":"add","path":"department","value":"d"}`, `"`+enterprise+`":{"department":"d"}`, "invalidPath")
-	short.alone = `"active":true,"department":"d"` // as an attribute that no schema publishes
+	short.alone = `"active":true,"department":"d"` // another rule keeps it as an attribute that no schema publishes
 	lone := patch(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`, `"phoneNumbers":[{"type":"work","value":"9"}]`, "noTarget")
-	lone.alone = `"phoneNumbers":[{"value":"1"},{"type":"work","value":"9"}]` // made, as nothing matches
+	lone.alone = `"phoneNumbers":[{"value":"1"},{"type":"work","value":"9"}]` // another rule makes the value, because nothing matches
 	return map[scim.Tolerance]stray{
 		scim.NoContentType:      bare,
 		scim.FilterOnWrite:      onWrite,
@@ -88,14 +88,13 @@ func strays() map[scim.Tolerance]stray {
 	}
 }
 
-// TestEveryToleranceIsTakenOrRefusedAsTheProfileSays runs the table of tolerances on
-// both profiles.
+// TestEveryToleranceIsTakenOrRefusedAsTheProfileSays tests the table of tolerances with both profiles.
 func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	t.Parallel()
 	for _, rule := range scim.Tolerances() {
 		c, ok := strays()[rule.Tolerance]
 		if !ok {
-			t.Errorf("no request strays by the rule %s", rule.Name)
+			t.Errorf("no request tests the rule %s", rule.Name)
 		}
 		for _, profile := range []config.Profile{config.ProfileTolerant, config.ProfileStrict} {
 			t.Run(fmt.Sprintf("%s/%s", rule.Name, profile), func(t *testing.T) {
@@ -106,9 +105,9 @@ func TestEveryToleranceIsTakenOrRefusedAsTheProfileSays(t *testing.T) {
 	}
 }
 
-// TestEachToleranceIsSwitchedOffAlone: with one name in tolerances.off, the request that strays by it is answered as
-// the strict profile answers it, or as the one other rule says that takes it too, and the requests that stray by the
-// other rules as before.
+// TestEachToleranceIsSwitchedOffAlone: tolerances.off contains one rule. The request for this rule gets the answer of
+// the strict profile, or is accepted because of another rule. The requests for the other rules are accepted as
+// before.
 func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
 	t.Parallel()
 	for _, off := range scim.Tolerances() {
@@ -131,7 +130,7 @@ func TestEachToleranceIsSwitchedOffAlone(t *testing.T) {
 	}
 }
 
-// newTenantOf is a bridge with one tenant, on a fake Keycloak.
+// newTenantOf makes a bridge with one tenant, with a fake Keycloak.
 func newTenantOf(t *testing.T, of func(*config.Tenant)) apptest.Bridge {
 	t.Helper()
 	return apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -141,8 +140,8 @@ func newTenantOf(t *testing.T, of func(*config.Tenant)) apptest.Bridge {
 	})
 }
 
-// check sends the request to a tenant, and looks whether it is answered as one that is taken, or as the strict
-// profile answers it.
+// check sends the request to a tenant. It checks that the request is accepted, or gets the answer of the strict
+// profile.
 func (c stray) check(t *testing.T, b apptest.Bridge, taken bool) {
 	t.Helper()
 	status, body := c.send(t, b)
@@ -158,8 +157,8 @@ func (c stray) check(t *testing.T, b apptest.Bridge, taken bool) {
 	}
 }
 
-// send makes a user and a group by requests that every profile takes, sends the stray one, and leaves nobody
-// behind.
+// send makes a user and a group with requests that every profile accepts, sends the stray request, and then deletes
+// all users and groups.
 func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 	t.Helper()
 	user, err := b.Send(t, http.MethodPost, "/Users", `{`+apptest.CoreUser+`,"userName":"jane@acme.test","name":{"givenName":"G","familyName":"F"},"emails":[{"value":"jane@acme.test","type":"work"}],"phoneNumbers":[{"value":"1"}]}`)
@@ -190,22 +189,24 @@ func (c stray) send(t *testing.T, b apptest.Bridge) (int, string) {
 	return status, body
 }
 
-// TestTheTolerancesPageIsGenerated keeps the page of tolerances; go test -update writes it.
+// TestTheTolerancesPageIsGenerated compares the page of tolerances; go test -update writes it.
 func TestTheTolerancesPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
-	page.WriteString("# Tolerances\n\nWhat clients may write beside the RFCs under `profile: tolerant`, the default, and what `profile: strict`\nanswers to it. Generated from the table in `scim/tolerance.go`; every rule is tested under both profiles.\n\n" +
-		"A tenant can refuse some of them and take the others: [`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys)\nhas the tenant answer to those rules what the strict profile answers. Where two rules take one request, the other\nstill does: without `lone-untyped`, `create-on-no-match` makes the value; without `short-extension-path`,\n`unknown-attributes` keeps the attribute beside those of the core.\n\n" +
-		"`null`, `\"\"`, `[]` and `{}` mean the same under both: that the attribute is unassigned. Keycloak cannot hold\nan empty value.\n\n| rule | tolerant takes | strict answers | source |\n| --- | --- | --- | --- |\n")
+	page.WriteString("# Tolerances\n\n" +
+		"This page lists the requests that violate the RFCs and that `profile: tolerant`, the default,\naccepts. It also lists what `profile: strict` answers to them. The page is generated from the table\nin `scim/tolerance.go`; every rule is tested with both profiles.\n\n" +
+		"A tenant can refuse some of these requests and accept the others. With\n[`tolerances: { off: [any-op-case, role-text] }`](configuration.md#keys) the tenant answers requests\nof these rules like the strict profile. When two rules accept the same request, the other rule still\naccepts it: without `lone-untyped`, `create-on-no-match` makes the value; without\n`short-extension-path`, `unknown-attributes` keeps the attribute beside the attributes of the core\nschema.\n\n" +
+		"`null`, `\"\"`, `[]` and `{}` mean the same in both profiles: the attribute is unassigned. Keycloak\ncannot store an empty value.\n\n" +
+		"| rule | tolerant accepts | strict answers | source |\n| --- | --- | --- | --- |\n")
 	for _, rule := range scim.Tolerances() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", rule.Name, rule.Takes, rule.Strict, rule.Source)
 	}
-	page.WriteString("\n## Refused under both, and why\n\n| request | answer | reason |\n| --- | --- | --- |\n")
+	page.WriteString("\n## Refused by both profiles\n\n| request | answer | reason |\n| --- | --- | --- |\n")
 	for _, row := range [][3]string{
-		{"`remove` of `active`, or `replace` with null", "400 `mutability`, nothing is changed", "An account of Keycloak is enabled or it is not. To take it for true could enable somebody who left, to take it for false could lock somebody out, and to keep it would tell a client that means one of the two that it was done. No identity provider sends it; test suites do (scim2-tester). `replace` it with true or false. A PUT that leaves `active` out keeps it."},
-		{"a filter on a name that no schema has, without the URN of an extension", "400 `invalidFilter`", "The name may be a wrong one. An empty list would tell the client that nobody has the value, and it would create the user again. See [extensions](extensions.md)."},
-		{"`members[display eq \"…\"]` that no member has", "400 `noTarget`, nothing is changed", "A client may mean another name than the userName. A 204 would tell it that somebody left who is still a member."},
-		{"a number as a password", "400 `invalidValue`", "Nobody can tell whether what the person types is written as JSON writes the number."},
+		{"`remove` of `active`, or `replace` with null", "400 `mutability`, nothing is changed", "An account of Keycloak is either enabled or disabled. Enabling the account could admit a person who left, and disabling it could lock a person out. An answer of success without a change would be wrong for both intentions. No identity provider sends this request; test suites do (scim2-tester). Send `replace` with true or false. A PUT without `active` keeps the value."},
+		{"a filter on a name that no schema has, without the URN of an extension", "400 `invalidFilter`", "The name may be misspelt. After an empty list the client would believe that no user has the value, and would create the user again. See [extensions](extensions.md)."},
+		{"`members[display eq \"…\"]` that matches no member", "400 `noTarget`, nothing is changed", "`display` of a member is the userName, and the client may mean another name. After a 204 the client would believe that the person is no longer a member."},
+		{"a number as a password", "400 `invalidValue`", "JSON can write the same number in several ways (`1.0`, `1e0`), so the text that the person types is unknown."},
 	} {
 		fmt.Fprintf(&page, "| %s | %s | %s |\n", row[0], row[1], row[2])
 	}

@@ -150,7 +150,7 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		says string
 	}{
 		{nil, exitUsage, "--payload names the file"},
-		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource is user or group"},
+		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource must be user or group"},
 		{[]string{"--payload", "testdata/explain-user.json", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 		{[]string{"--payload", "-"}, exitUsage, "the payload is a PATCH"},
 		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant is for --against-live; --file names a mapping file without it"},
@@ -233,7 +233,7 @@ func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 	b := apptest.NewMappedBridge(t, server)
 	apptest.AdminSend(t, server, http.MethodDelete, "/admin/realms/"+b.Realm+"/roles/employee", "")
 	_, told, code := command(t, `{"userName":"jane"}`, "explain", "--payload", "-", "--config", b.File, "--against-live", "x")
-	if code != exitFailure || !strings.Contains(told, `answers nothing: the role "employee" of the mapping does not exist`) {
+	if code != exitFailure || !strings.Contains(told, `refuses every request: the role "employee" of the mapping does not exist`) {
 		t.Errorf("explain ended with %d: %s", code, told)
 	}
 }

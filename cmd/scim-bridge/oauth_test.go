@@ -520,7 +520,7 @@ func TestOAuthWithAMountedFile(t *testing.T) {
 	b.ApplyFile(t, "config.yaml", apptest.Replaced(t, "- tokensFile", "- accessTokens: ["+entry+"]\n        tokensFile"))
 	rotated, _ := newOAuth(t, kc, b.File, "--rotate")
 	b.With(rotated.token(t)).Must(t, http.MethodGet, "/Users", "")
-	if _, told, code := tokensCommand(t, kc, "revoke", link, "oauth"); code == 0 || !strings.Contains(told, "take the entry") {
+	if _, told, code := tokensCommand(t, kc, "revoke", link, "oauth"); code == 0 || !strings.Contains(told, "remove the entry") {
 		t.Errorf("to revoke it ends with %d %s", code, told)
 	}
 }
@@ -541,7 +541,7 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
 		{"new --oauth --client-keys http://x.test/k", "--client-keys: \"http://x.test/k\" is http. Use https"},
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},
-		{"new --oauth --name idp", "a token is called idp already"},
+		{"new --oauth --name idp", "a token with the name idp exists already"},
 		{"new --oauth --scope nothing", "--scope"},
 		{"new --oauth --name a\x01b", "--name holds a control character"},
 		{"new --name a\x01b", "--name holds a control character"},

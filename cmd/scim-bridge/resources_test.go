@@ -86,8 +86,8 @@ func TestUsersListSaysWhatIsWrong(t *testing.T) {
 		{[]string{"users", "list", "--filter", "shoeSize eq 1"}, `User has no attribute "shoeSize"`},
 		{[]string{"users", "list", "--sort-by", "shoeSize"}, `sortBy: User has no attribute "shoeSize"`},
 		{[]string{"users", "list", "--tenant", "nobody"}, `the configuration has no tenant "nobody"`},
-		{[]string{"users", "get", "nobody"}, `has none of the id or userName "nobody"`},
-		{[]string{"groups", "get", "nobody"}, `has none of the id or displayName "nobody"`},
+		{[]string{"users", "get", "nobody"}, `has no resource with the id or userName "nobody"`},
+		{[]string{"groups", "get", "nobody"}, `has no resource with the id or displayName "nobody"`},
 		{[]string{"users", "get"}, "give the id or the userName and nothing else"},
 	} {
 		out, told, code := command(t, "", append(tt.args, "--config", b.File)...)

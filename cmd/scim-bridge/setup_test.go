@@ -102,7 +102,7 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 		code int
 		text string
 	}{
-		"a public place":   {[]string{"--realm", "x", "--out", public}, exitUsage, "everybody may write into it"},
+		"a public place":   {[]string{"--realm", "x", "--out", public}, exitUsage, "every user of this machine may write into it"},
 		"no realm":         {nil, exitUsage, "--realm"},
 		"master":           {[]string{"--realm", "master"}, exitUsage, "master"},
 		"a wrong output":   {[]string{"--realm", "x", "--output", "xml"}, exitUsage, "--output"},
@@ -275,7 +275,7 @@ func TestSetupProtectsByIds(t *testing.T) {
 			}{
 				{[]string{"--protect-group", "/ops/none", "--out", t.TempDir()}, exitFailure, `the group "/ops/none" does not exist`},
 				{[]string{"--protect-user", "none", "--out", t.TempDir()}, exitFailure, `the user "none" does not exist`},
-				{flags, exitUsage, "write into the configuration that --out names"},
+				{flags, exitUsage, "--protect-user and --protect-group need --out"},
 			} {
 				if _, told, code := command(t, "", append(args, c.flags...)...); code != c.code || !strings.Contains(told, c.want) {
 					t.Errorf("setup %v ends with %d: %s", c.flags, code, told)

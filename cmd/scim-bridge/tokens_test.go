@@ -73,7 +73,7 @@ func TestTokensNewRefuses(t *testing.T) {
 		code int
 		text string
 	}{
-		{nil, exitUsage, "--organization says which organization is meant"},
+		{nil, exitUsage, "choose an organization with --organization"},
 		{[]string{"--organization", "nope"}, exitFailure, `no organization has the alias "nope"`},
 		{[]string{"--organization", "acme", "--name", "a|b"}, exitUsage, "1 to 40 letters"},
 		{[]string{"--organization", "acme", "--realm", "other"}, exitUsage, "no such realm serves every organization"},
@@ -242,10 +242,10 @@ func TestTokensOfATenant(t *testing.T) {
 	if inspected := run(made.Token+"\n", 0, "inspect"); !strings.Contains(inspected, "key id  ") || !strings.Contains(inspected, "yes, as reader, for users:read groups:read") || strings.Contains(inspected, made.Token) {
 		t.Errorf("tokens inspect says %s", inspected)
 	}
-	if inspected := run(made.Token[:50]+"\n", 0, "inspect"); !strings.Contains(inspected, "not whole") || strings.Contains(inspected, "yes") {
+	if inspected := run(made.Token[:50]+"\n", 0, "inspect"); !strings.Contains(inspected, "incomplete token") || strings.Contains(inspected, "yes") {
 		t.Errorf("tokens inspect of half a token says %s", inspected)
 	}
-	if inspected := run("of-another-server\n", 0, "inspect"); !strings.Contains(inspected, "none of the configuration knows it") || !strings.Contains(inspected, apptest.SHA256Of("of-another-server")) {
+	if inspected := run("of-another-server\n", 0, "inspect"); !strings.Contains(inspected, "no tenant of the configuration knows this token") || !strings.Contains(inspected, apptest.SHA256Of("of-another-server")) {
 		t.Errorf("tokens inspect of an unknown token says %s", inspected)
 	}
 	run("", 0, "new", "--sha256", apptest.SHA256Of("of-another-server"), "--name", "taken-over")
@@ -290,7 +290,7 @@ func TestTokensOfATenant(t *testing.T) {
 	if told := run("", 0, "new"); !strings.Contains(told, "Add this to realms."+b.Realm+".tenants[0].tokens in "+b.File) {
 		t.Errorf("tokens new without a file says %s", told)
 	}
-	if told := run("", exitFailure, "revoke", "inline"); !strings.Contains(told, "the token stands in "+b.File+":") {
+	if told := run("", exitFailure, "revoke", "inline"); !strings.Contains(told, "the token is in "+b.File+":") {
 		t.Errorf("tokens revoke without a file says %s", told)
 	}
 }
@@ -302,7 +302,7 @@ func TestTokensInspectOfAnAccessToken(t *testing.T) {
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, "      - tokensFile:", `      - accessTokens: [{ name: jwt, issuer: "`+apptest.TestIssuer+`", jwksURL: "https://issuer.test/keys", audience: bridge, subject: sub-1 }]`+"\n        tokensFile:"))
 	issuer := authtest.NewIssuer(t)
 	for want, change := range map[string]map[string]any{
-		"yes when its signature is good, as jwt": nil, "has another audience": {"aud": "x"}, "the issuer is another one": {"iss": "https://x.test"}, "has another subject": {"sub": "x"},
+		"yes, if its signature is valid, as jwt": nil, "has another audience": {"aud": "x"}, "the issuer is another one": {"iss": "https://x.test"}, "has another subject": {"sub": "x"},
 	} {
 		out, told, code := command(t, issuer.Sign(t, "one", apptest.IssuerClaims(change))+"\n", "tokens", "inspect", "--config", b.File)
 		if code != 0 || !strings.Contains(out, want) || !strings.Contains(out, "its signature was not checked") {

@@ -145,7 +145,7 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "takes it within a second or two") {
+			if out, told, code := command(t, "", "tokens", "revoke", "--config", file, "--organization", "acme", id); code != 0 || !strings.Contains(out, "applies the change within two seconds") {
 				t.Fatalf("tokens revoke = %d, %s%s", code, out, told)
 			}
 			write(t, c, "acme", old...)

@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// Controlled lets commands reach a bridge of the test, and returns the configuration for them.
+// Controlled lets commands reach a bridge of the test, and returns the configuration file for these commands.
 func (b Bridge) Controlled(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "scim") //nolint:usetesting // the path of a socket must be short
@@ -47,8 +47,8 @@ func (b Bridge) Controlled(t *testing.T) string {
 	return file
 }
 
-// Adoptions has a bridge that is controlled take over what the tenant at a path may, as the command adopt does with --dry-run,
-// --undo or none, and returns what it says of each account, by its user name.
+// Adoptions runs an adoption for the tenant at a path, as the command adopt does with --dry-run, --undo or no flag.
+// It returns the result for each account, by user name. file is the result of Controlled.
 func (b Bridge) Adoptions(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
 	t.Helper()
 	o := bridge.AdoptOptions{DryRun: slices.Contains(flags, "--dry-run"), Undo: slices.Contains(flags, "--undo")}
@@ -63,7 +63,7 @@ func (b Bridge) Adoptions(t *testing.T, file, path string, flags ...string) map[
 	return all
 }
 
-// Control asks the bridge that runs with a configuration.
+// Control is a client for the control socket of the bridge that runs with a configuration.
 func Control(t *testing.T, file string) control.Client {
 	t.Helper()
 	c, problems := config.Load(file)
@@ -73,23 +73,23 @@ func Control(t *testing.T, file string) control.Client {
 	return control.Client{Socket: c.Admin.Socket}
 }
 
-// AdoptUnowned lets every tenant take accounts and groups over.
+// AdoptUnowned lets every tenant adopt accounts and groups that have no owner.
 func AdoptUnowned(c *config.Config) {
 	EachTenant(func(t *config.Tenant) { t.Adopt = config.AdoptUnowned })(c)
 }
 
-// PasswordBefore is that of the accounts that MakeAccount makes.
+// PasswordBefore is the password of the accounts that MakeAccount makes.
 const PasswordBefore = "was-There-before-1"
 
-// CanLogIn probes a password.
+// CanLogIn reports whether a login with a password succeeds.
 func (b Bridge) CanLogIn(t *testing.T, server keycloaktest.Server, name, password string) bool {
 	t.Helper()
 	status, _ := AskToken(t, server, b.Realm, url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {name}, "password": {password}})
 	return status == http.StatusOK
 }
 
-// Former makes an account as another SCIM server left it: with a value that the tenant shows as its
-// externalId, and without a look-up key.
+// Former makes an account as another SCIM server would have left it: without a look-up key, and with a value that the
+// tenant shows as externalId.
 func (b Bridge) Former(t *testing.T, name, value string) string {
 	t.Helper()
 	id, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{
@@ -101,8 +101,8 @@ func (b Bridge) Former(t *testing.T, name, value string) string {
 	return id.String()
 }
 
-// Rewrite sets attributes of an account, as an administrator does in the console. An attribute without values is
-// removed.
+// Rewrite sets attributes of an account, as an administrator does in the console. It removes attributes without
+// values.
 func (b Bridge) Rewrite(t *testing.T, id string, attributes map[string][]string) {
 	t.Helper()
 	user := b.InKeycloak(t, id)
@@ -118,7 +118,7 @@ func (b Bridge) Rewrite(t *testing.T, id string, attributes map[string][]string)
 	}
 }
 
-// Finds reports the ids that a filter finds, sorted.
+// Finds returns the ids of the users that match a filter, sorted.
 func (b Bridge) Finds(t *testing.T, filter string) []string {
 	t.Helper()
 	list, err := b.Find(t.Context(), "/Users", filter, "")
@@ -133,7 +133,7 @@ func (b Bridge) Finds(t *testing.T, filter string) []string {
 	return out
 }
 
-// WantFound fails the test unless a filter finds exactly the users with some ids.
+// WantFound fails the test unless a filter finds exactly the users with these ids.
 func (b Bridge) WantFound(t *testing.T, filter string, ids ...string) {
 	t.Helper()
 	slices.Sort(ids)
@@ -142,17 +142,16 @@ func (b Bridge) WantFound(t *testing.T, filter string, ids ...string) {
 	}
 }
 
-// Vault is a bridge whose configuration protects the group /ops/admins, with a member, and the user
-// break-glass.
+// Vault is a bridge whose configuration protects the group /ops/admins, which has a member, and the user break-glass.
 type Vault struct {
 	Bridge
 
 	Ops, Admins keycloak.GroupID
-	Admin1      keycloak.UserID // a member of admins
+	Admin1      keycloak.UserID // a member of Admins
 	Glass       keycloak.UserID
 }
 
-// NewVault makes accounts and groups that the configuration protects by their names.
+// NewVault makes a Vault. The configuration protects the accounts and groups by their names.
 func NewVault(t *testing.T, server keycloaktest.Server) Vault {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -167,14 +166,14 @@ func NewVault(t *testing.T, server keycloaktest.Server) Vault {
 	return out
 }
 
-// Protect lists what shall be protected.
+// Protect sets the protected users and groups of a realm.
 func (Vault) Protect(c *config.Config, realm string, users []string, groups ...config.GroupPath) {
 	r := c.Realms[realm]
 	r.Protected = config.Protected{Users: users, Groups: groups}
 	c.Realms[realm] = r
 }
 
-// Reviving edits a tenant: a user who is created again gets the old account back (rehire: revive).
+// Reviving edits a tenant so that a user who is created again gets the old account (rehire: revive).
 func Reviving(t *config.Tenant) {
 	t.ExternalID, t.Rehire = config.ExternalIDUnique, config.RehireRevive
 }

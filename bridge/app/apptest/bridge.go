@@ -25,40 +25,39 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// Bridge is a bridge over a realm of its own in a real Keycloak or the fake, made the way
-// an operator makes one: setup, then the configuration that it wrote.
+// Bridge is a bridge with its own realm, in a real Keycloak or in the fake. It is made as an operator does: with
+// setup, and with the configuration that setup writes.
 type Bridge struct {
 	*client.Client
 	Server keycloaktest.Server
 	Admin  *keycloak.Client // of the realm
 	Realm  string
-	Config config.Config // that it was made of
-	File   string        // config.yaml, as setup wrote it
+	Config config.Config // the configuration of App
+	File   string        // config.yaml, as setup has written it
 	App    *app.App
-	Lines  *logtest.ObservedLogs // of its log, from level info on
+	Lines  *logtest.ObservedLogs // of its log, from level info
 }
 
-// NewBridge sets a realm of the real Keycloak up and serves it on a socket until the
-// test ends.
+// NewBridge sets up a realm of the real Keycloak and serves it on a socket until the test ends.
 func NewBridge(t *testing.T, edit func(*config.Config)) Bridge {
 	t.Helper()
 	return NewBridgeOn(t, keycloaktest.Real(t), edit)
 }
 
-// NewBridgeOn is NewBridge over a server, with more flags of setup.
+// NewBridgeOn is NewBridge for a given server, with additional flags of setup.
 func NewBridgeOn(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) Bridge {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
 	return NewBridgeIn(t, server, realm, admin, edit, setup...)
 }
 
-// NewBridgeIn is NewBridgeOn in a realm that the test made.
+// NewBridgeIn is NewBridgeOn for an existing realm.
 func NewBridgeIn(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client, edit func(*config.Config), setup ...string) Bridge {
 	t.Helper()
 	return NewBridgeOf(t, server, RunSetup(t, server, realm, setup...), realm, admin, edit)
 }
 
-// NewBridgeOf is NewBridgeIn with what setup made.
+// NewBridgeOf is NewBridgeIn for the result of an earlier setup.
 func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, realm string, admin *keycloak.Client, edit func(*config.Config)) Bridge {
 	t.Helper()
 	c, problems := config.Load(made.Config)
@@ -73,7 +72,7 @@ func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, r
 	}
 	b := Bridge{Server: server, Admin: admin, Realm: realm, Config: c, File: made.Config, Client: &client.Client{Token: made.Token, HTTP: http.DefaultClient}}
 	core, lines := logtest.New(zap.InfoLevel)
-	file.Keycloak = c.Keycloak // reload shall find no change in it
+	file.Keycloak = c.Keycloak // so that Reload finds no change in it
 	a := newTestAppOf(t, c, &file, core)
 	if !a.Watcher.Check(t.Context()) && c.Realms[realm].Tenants[0].Mapping == setUp { // another mapping may need more
 		t.Fatalf("the realm that setup made is not fit: %v", a.Watcher.Tenants.All()[0].Fitness())
@@ -83,7 +82,7 @@ func NewBridgeOf(t *testing.T, server keycloaktest.Server, made app.Installed, r
 	return b
 }
 
-// NewListener is where ServeHandler serves; its address is known before.
+// NewListener is the listener for ServeHandler. Its address is known before it serves.
 func NewListener() *httptest.Server { return httptest.NewUnstartedServer(nil) }
 
 // ServeHandler serves a bridge on a socket until the test ends.
@@ -96,8 +95,8 @@ func ServeHandler(t *testing.T, server *httptest.Server, h http.Handler, b Bridg
 	return &client.Client{Base: server.URL + "/realms/" + b.Realm + "/scim/v2", Token: b.Token, HTTP: http.DefaultClient}
 }
 
-// RunSetup makes a realm fit and writes a configuration, as the command setup does with --yes, --relax-validators and
-// --allow-username-changes, and with these of its flags.
+// RunSetup prepares a realm and writes a configuration, as the command setup does with --yes, --relax-validators and
+// --allow-username-changes. flags are additional flags of the command.
 func RunSetup(t *testing.T, server keycloaktest.Server, realm string, flags ...string) app.Installed {
 	t.Helper()
 	s := app.Setup{URL: server.URL, Realm: realm, AdminRealm: "master"}
@@ -127,7 +126,7 @@ func RunSetup(t *testing.T, server keycloaktest.Server, realm string, flags ...s
 	return made
 }
 
-// adminOf is a client of a realm with the administrator's account of the server.
+// adminOf is a client of a realm that uses the server's administrator account.
 func adminOf(t *testing.T, server keycloaktest.Server, name string) *keycloak.Client {
 	t.Helper()
 	parsed, err := keycloak.ParseRealm(name)
@@ -137,7 +136,7 @@ func adminOf(t *testing.T, server keycloaktest.Server, name string) *keycloak.Cl
 	return server.AdminClient(t, parsed)
 }
 
-// atRoot is the path of a file of the repository, wherever a test runs.
+// atRoot is the path of a file of the repository, in whatever directory a test runs.
 func atRoot(t *testing.T, file string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -155,7 +154,7 @@ func atRoot(t *testing.T, file string) string {
 	}
 }
 
-// Send sends a request with a JSON body, "" for none, and returns the answer's object.
+// Send sends a request with a JSON body, or without a body for "", and returns the JSON object of the answer.
 func (b Bridge) Send(t *testing.T, method, path, body string) (map[string]any, error) {
 	t.Helper()
 	var value any
@@ -165,8 +164,7 @@ func (b Bridge) Send(t *testing.T, method, path, body string) (map[string]any, e
 	return b.Do(t.Context(), method, path, value)
 }
 
-// Exchange sends a request as it is, past what the client would mend, and reads the
-// whole answer.
+// Exchange sends a request unchanged, without the corrections of the SCIM client, and reads the whole answer.
 func Exchange(t *testing.T, req *http.Request) (status int, header http.Header, body string) {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)
@@ -181,8 +179,7 @@ func Exchange(t *testing.T, req *http.Request) (status int, header http.Header, 
 	return res.StatusCode, res.Header, string(data)
 }
 
-// MakeAccount makes a user past the bridge, as one that was there before it, who can log in with
-// a password.
+// MakeAccount makes a user directly in Keycloak, who existed before the bridge and can log in with a password.
 func (b Bridge) MakeAccount(t *testing.T, name string, verified bool) keycloak.UserID {
 	t.Helper()
 	id, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{
@@ -208,17 +205,17 @@ func (b Bridge) EditFile(t *testing.T, name string, change func(string) string) 
 	}
 }
 
-// Path is that of the bridge's tenant.
+// Path is the path of the bridge's tenant.
 func (b Bridge) Path(t *testing.T) string {
 	t.Helper()
 	_, after, ok := strings.Cut(b.Base, "/realms/")
 	if !ok {
-		t.Fatalf("%s is no tenant's", b.Base)
+		t.Fatalf("%s is not the URL of a tenant", b.Base)
 	}
 	return strings.TrimSuffix(after, "/scim/v2")
 }
 
-// InKeycloak reads a user past the bridge.
+// InKeycloak reads a user directly from Keycloak.
 func (b Bridge) InKeycloak(t *testing.T, id string) keycloak.User {
 	t.Helper()
 	parsed, err := keycloak.ParseUserID(id)
@@ -240,7 +237,7 @@ func BothServers() map[string]func(*testing.T) keycloaktest.Server {
 	}
 }
 
-// MakeGroup makes a group past the bridge.
+// MakeGroup makes a group directly in Keycloak.
 func (b Bridge) MakeGroup(t *testing.T, name string, parent keycloak.GroupID) keycloak.GroupID {
 	t.Helper()
 	id, err := b.Admin.CreateGroup(t.Context(), keycloak.NewGroup{Name: name, Parent: parent})
@@ -250,7 +247,7 @@ func (b Bridge) MakeGroup(t *testing.T, name string, parent keycloak.GroupID) ke
 	return id
 }
 
-// Must sends a request that has to succeed.
+// Must sends a request that has to succeed, and returns the object of the answer.
 func (b Bridge) Must(t *testing.T, method, path, body string) map[string]any {
 	t.Helper()
 	object, err := b.Send(t, method, path, body)
@@ -260,14 +257,14 @@ func (b Bridge) Must(t *testing.T, method, path, body string) map[string]any {
 	return object
 }
 
-// Create makes a resource and returns its id.
+// Create creates a resource and returns its id.
 func (b Bridge) Create(t *testing.T, endpoint, body string) string {
 	t.Helper()
 	id, _ := b.Must(t, http.MethodPost, endpoint, body)["id"].(string)
 	return id
 }
 
-// Refused sends a request that has to fail with a status, and returns the detail.
+// Refused sends a request that has to fail with a status, and returns the error detail.
 func (b Bridge) Refused(t *testing.T, status int, method, path, body string) string {
 	t.Helper()
 	object, err := b.Send(t, method, path, body)
@@ -279,7 +276,7 @@ func (b Bridge) Refused(t *testing.T, status int, method, path, body string) str
 	return e.Detail
 }
 
-// Names are the userNames or displayNames of all that a tenant lists.
+// Names returns the userNames or displayNames of all resources that a tenant lists.
 func (b Bridge) Names(t *testing.T, endpoint string) []string {
 	t.Helper()
 	out := []string{}
@@ -300,7 +297,7 @@ func (b Bridge) Names(t *testing.T, endpoint string) []string {
 	return out
 }
 
-// WantNames compares names in any order with those that are wanted, which are sorted.
+// WantNames compares sorted names with the wanted names, which can have any order.
 func WantNames(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
@@ -309,7 +306,7 @@ func WantNames(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// Reconfigure changes the configuration of a bridge that runs, and looks.
+// Reconfigure applies a changed configuration while the bridge runs, and checks the realms.
 func (b Bridge) Reconfigure(t *testing.T, edit func(*config.Config)) {
 	t.Helper()
 	c := b.Config
@@ -320,7 +317,7 @@ func (b Bridge) Reconfigure(t *testing.T, edit func(*config.Config)) {
 	b.Check(t)
 }
 
-// Check has the bridge check its realms, which must be fit.
+// Check runs a check of the realms, which must succeed.
 func (b Bridge) Check(t *testing.T) {
 	t.Helper()
 	if !b.App.Watcher.Check(t.Context()) {
@@ -328,14 +325,14 @@ func (b Bridge) Check(t *testing.T) {
 	}
 }
 
-// ApplyFile writes a file beside the configuration anew, and applies it.
+// ApplyFile changes a file beside the configuration, and applies it.
 func (b Bridge) ApplyFile(t *testing.T, name string, edit func(string) string) {
 	t.Helper()
 	b.EditFile(t, name, edit)
 	b.App.Reload()
 }
 
-// NewEmptyRealm makes a realm that lives as long as the test.
+// NewEmptyRealm makes a realm, and removes it when the test ends.
 func NewEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.Client) {
 	t.Helper()
 	realm := keycloaktest.RandomRealm()
@@ -347,7 +344,7 @@ func NewEmptyRealm(t *testing.T, server keycloaktest.Server) (string, *keycloak.
 	return realm, admin
 }
 
-// At is a bridge's tenant at another path below /realms.
+// At returns the bridge's tenant at another path below /realms.
 func (b Bridge) At(path string) Bridge {
 	root, _, _ := strings.Cut(b.Base, "/realms/")
 	b.Client = &client.Client{Base: root + "/realms/" + path + "/scim/v2", Token: b.Token, HTTP: http.DefaultClient}

@@ -7,20 +7,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// CallBridge is a bridge over a fake that counts calls.
+// CallBridge is a bridge that uses a fake. The fake records its calls.
 type CallBridge struct {
 	Bridge
 	Fake *keycloaktest.Fake
 }
 
-// NewCallBridge is a bridge over a fake that counts calls.
+// NewCallBridge makes a bridge that uses a fake.
 func NewCallBridge(t *testing.T) CallBridge {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
 	return CallBridge{Bridge: NewBridgeOn(t, fake.Server(), nil), Fake: fake}
 }
 
-// Calls are the calls of Keycloak that work makes, sorted, tokens aside.
+// Calls returns the calls of Keycloak that work makes, sorted and without requests for tokens.
 func (b CallBridge) Calls(work func()) []string {
 	b.Fake.ResetCalls()
 	work()
@@ -29,5 +29,5 @@ func (b CallBridge) Calls(work func()) []string {
 	return got
 }
 
-// CreateJane is the body of a user.
+// CreateJane is the body of a request that creates a user.
 const CreateJane = `{"userName":"jane","title":"t"}`

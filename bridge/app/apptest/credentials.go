@@ -20,10 +20,10 @@ import (
 // TestIssuer is the issuer of the tokens that tests sign.
 const TestIssuer = "https://issuer.test/"
 
-// BearerOf are the Authorization headers of a token.
+// BearerOf is the list of Authorization headers for a token.
 func BearerOf(token string) []string { return []string{"Bearer " + token} }
 
-// IssuerClaims are those of a good token of the test's issuer, changed.
+// IssuerClaims are the claims of a valid token of the test's issuer, with changes.
 func IssuerClaims(change map[string]any) map[string]any {
 	now := time.Now()
 	out := map[string]any{"iss": TestIssuer, "aud": "bridge", "sub": "sub-1", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
@@ -31,7 +31,8 @@ func IssuerClaims(change map[string]any) map[string]any {
 	return out
 }
 
-// WithCredentials adds the credentials of the matrix to the tenant of acme.
+// WithCredentials adds credentials to the first tenant of each realm: an expired token, a revoked token, tokens with
+// few scopes, and an issuer of JWTs.
 func WithCredentials(issuer *authtest.Issuer) func(*config.Config) {
 	return func(c *config.Config) {
 		for _, r := range c.Realms {
@@ -41,7 +42,7 @@ func WithCredentials(issuer *authtest.Issuer) func(*config.Config) {
 				config.Token{Name: "users", SHA256: sha256.Sum256([]byte("the-token-of-users")), Scopes: []config.TokenScope{"users:read", "users:write"}},
 				config.Token{Name: "revoked", SHA256: sha256.Sum256([]byte("the-token-that-goes"))},
 			)
-			r.Tenants[0].Limits = config.Limits{RequestsPerSecond: 100_000, InFlight: 2} // what is refused takes no place
+			r.Tenants[0].Limits = config.Limits{RequestsPerSecond: 100_000, InFlight: 2} // refused requests take no place in flight
 			r.Tenants[0].AccessTokens = []config.AccessToken{{
 				Name: "jwt", Issuer: TestIssuer, JWKSURL: config.KeysURL(issuer.URL), Audience: "bridge", Subject: "sub-1", Scopes: []config.TokenScope{"users:read", "bulk"},
 			}}
@@ -60,7 +61,7 @@ func AskWith(t *testing.T, b Bridge, route server.Route, headers []string) (int,
 	return Exchange(t, req)
 }
 
-// AskToken asks a token endpoint and returns the status and the answer's text members.
+// AskToken requests a token, and returns the status and the object of the answer.
 func AskToken(t *testing.T, server keycloaktest.Server, realm string, form url.Values) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/realms/"+realm+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
@@ -76,17 +77,17 @@ func AskToken(t *testing.T, server keycloaktest.Server, realm string, form url.V
 	return status, answer
 }
 
-// entraTenant and EntraApp are what an assertion of Entra says of its issuer and audience.
+// Claims in the tokens of Entra.
 const (
 	// EntraIssuer is the issuer of tokens of a tenant of Entra, which a configuration trusts.
 	EntraIssuer = "https://login.microsoftonline.com/5f6f6a3e-0000-4000-8000-000000000001/v2.0"
 	// EntraApp is the object id of an application there.
 	EntraApp = "api://5f6f6a3e-0000-4000-8000-000000000002"
 	// EntraSubject is the claim sub of its tokens.
-	EntraSubject = "5f6f6a3e-0000-4000-8000-000000000003" // object id of the service principal that provisions
+	EntraSubject = "5f6f6a3e-0000-4000-8000-000000000003" // the object id of the service principal that provisions
 )
 
-// With is the bridge asked with another token.
+// With returns the bridge with another token.
 func (b Bridge) With(token string) Bridge {
 	b.Client = &client.Client{Base: b.Base, Token: token, HTTP: http.DefaultClient}
 	return b

@@ -29,7 +29,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// Member makes a user one of an organization, where a tenant is that of one.
+// Member makes a user a member of acme when the tenant is an organization's.
 func (c Customers) Member(t *testing.T, of, id string) {
 	t.Helper()
 	if of == "organization" {
@@ -37,13 +37,13 @@ func (c Customers) Member(t *testing.T, of, id string) {
 	}
 }
 
-// BothTenants are a bridge to the tenant of the realm and one to that of an organization.
+// BothTenants returns a bridge for the realm's tenant, and a bridge for an organization's tenant.
 func (c Customers) BothTenants() map[string]Bridge {
 	return map[string]Bridge{"realm": c.Realm, "organization": c.Of["acme"]}
 }
 
-// ConsoleGroup makes a group where a tenant has its groups, as an administrator does, with a role
-// where Keycloak gives one any effect.
+// ConsoleGroup makes a group at the place where a tenant has its groups, as an administrator does. In the realm the
+// group gets a role; roles of an organization's groups have no effect in Keycloak.
 func (c Customers) ConsoleGroup(t *testing.T, of, name string) string {
 	t.Helper()
 	b := c.BothTenants()[of]
@@ -59,13 +59,13 @@ func (c Customers) ConsoleGroup(t *testing.T, of, name string) string {
 	return id.String()
 }
 
-// HeldGroup reads a group past the bridge.
+// HeldGroup reads a group directly from Keycloak.
 func (c Customers) HeldGroup(t *testing.T, of, id string) (keycloak.Group, error) {
 	t.Helper()
 	return c.Realm.Admin.Group(t.Context(), c.GroupID(t, of, id))
 }
 
-// GroupID is the id of a group of a tenant, which may be one of an organization.
+// GroupID is the id of a tenant's group, which can be a group of an organization.
 func (c Customers) GroupID(t *testing.T, of, text string) keycloak.GroupID {
 	t.Helper()
 	found := c.Realm.App.Watcher.Tenants.ByPath(c.BothTenants()[of].Path(t))
@@ -80,18 +80,18 @@ func (c Customers) GroupID(t *testing.T, of, text string) keycloak.GroupID {
 	return id
 }
 
-// LeavingOnDelete has every tenant keep to its own users, and do with what it deletes as a policy says.
+// LeavingOnDelete sets onDelete of every tenant, and limits every tenant to its own users.
 func LeavingOnDelete(policy config.OnDelete) func(*config.Config) {
 	return EachTenant(func(t *config.Tenant) { t.OnDelete, t.Scope = policy, config.ScopeOwned })
 }
 
-// OrganizationGroups reports whether the server has groups of organizations.
+// OrganizationGroups reports whether organizations have groups on this server.
 func (b Bridge) OrganizationGroups(t *testing.T) bool {
 	t.Helper()
 	return b.App.Watcher.Tenants.ByPath(b.Path(t)).Fitness().OrganizationGroups
 }
 
-// Sessions are those of an account, which its logins began.
+// Sessions counts the login sessions of an account.
 func (c Customers) Sessions(t *testing.T, id string) int {
 	t.Helper()
 	var list []json.RawMessage
@@ -101,14 +101,14 @@ func (c Customers) Sessions(t *testing.T, id string) int {
 	return len(list)
 }
 
-// Provider makes the identity provider "idp" with a user, and returns the user's id there. It is an
-// organization's unless alias is "".
+// Provider makes the identity provider "idp" with a user, and returns the user's id there. The identity provider
+// belongs to the organization alias, or to the realm when alias is "".
 func (c Customers) Provider(t *testing.T, alias, name string) (sub string) {
 	t.Helper()
 	return c.ProviderThat(t, alias, name, true)
 }
 
-// ProviderThat is provider that says whether the realm takes its addresses for verified ones.
+// ProviderThat is Provider; trusted says whether the realm accepts the provider's e-mail addresses as verified.
 func (c Customers) ProviderThat(t *testing.T, alias, name string, trusted bool) (sub string) {
 	t.Helper()
 	there := c.IdentityProvider(t, "idp", alias, trusted)
@@ -128,8 +128,8 @@ func (c Customers) PersonAt(t *testing.T, there *keycloak.Client, name string) {
 		`{"username":%q,"email":%q,"emailVerified":true,"firstName":"F","lastName":"L","enabled":true,"credentials":[{"type":"password","value":"pw"}]}`, name, name))
 }
 
-// IdentityProvider makes an identity provider of the realm, which is another realm of the server. It is
-// an organization's unless of is "".
+// IdentityProvider makes an identity provider of the realm, which is another realm of the server. It belongs to the
+// organization of, or to the realm when of is "".
 func (c Customers) IdentityProvider(t *testing.T, alias, of string, trusted bool) *keycloak.Client {
 	t.Helper()
 	provider, there := NewEmptyRealm(t, c.Server)
@@ -145,8 +145,8 @@ func (c Customers) IdentityProvider(t *testing.T, alias, of string, trusted bool
 	return there
 }
 
-// LogIn is a login through the identity provider that ends in the application: no other form
-// than the one of the identity provider is shown.
+// LogIn logs a user in through the identity provider and must end at the application. Keycloak must not show another
+// form than the identity provider's.
 func (c Customers) LogIn(t *testing.T, name string) {
 	t.Helper()
 	if last := c.TryLogIn(t, name); last != "" {
@@ -154,27 +154,27 @@ func (c Customers) LogIn(t *testing.T, name string) {
 	}
 }
 
-// TryLogIn is logIn that may end elsewhere.
+// TryLogIn is LogIn that may fail. last is the page where the login ends, or "".
 func (c Customers) TryLogIn(t *testing.T, name string) (last string) {
 	t.Helper()
 	return Login(t, c.AuthURL("auth", "idp"), url.Values{"username": {name}, "password": {"pw"}})
 }
 
-// AuthURL begins a login by an identity provider, or a registration.
+// AuthURL is the URL that begins a login through an identity provider, or a registration.
 func (c Customers) AuthURL(endpoint, hint string) string {
 	return c.Server.URL + "/realms/" + c.Realm.Realm + "/protocol/openid-connect/" + endpoint + "?" + url.Values{
 		"client_id": {"app"}, "redirect_uri": {"http://app.test/done"}, "response_type": {"code"}, "scope": {"openid"}, "kc_idp_hint": {hint},
 	}.Encode()
 }
 
-// Brokered makes a member whose account belongs to an organization, by a first login.
+// Brokered makes a member by a first login. The account belongs to the organization.
 func (c Customers) Brokered(t *testing.T, alias, name string) keycloak.UserID {
 	t.Helper()
 	c.Provider(t, alias, name)
 	return c.FirstLogin(t, name)
 }
 
-// FirstLogin is that of a user of the identity provider, and makes the account.
+// FirstLogin is the first login of a user of the identity provider, which makes the account.
 func (c Customers) FirstLogin(t *testing.T, name string) keycloak.UserID {
 	t.Helper()
 	c.LogIn(t, name)
@@ -189,11 +189,11 @@ func (c Customers) FirstLogin(t *testing.T, name string) keycloak.UserID {
 	return id
 }
 
-// FormAction is where a page of Keycloak sends its form.
+// FormAction finds the URL to which a page of Keycloak sends its form.
 var FormAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
 
-// Login opens a page and sends its form as a browser does. last is the page at which it ends when it is
-// not led to the application.
+// Login opens a page and sends its form as a browser does. last is the page where the login ends; "" when it ends at
+// the application.
 func Login(t *testing.T, target string, form url.Values) (last string) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -242,7 +242,7 @@ func open(t *testing.T, browser *http.Client, req *http.Request) string {
 	return string(data)
 }
 
-// ScopeOwned confines the tenant of the realm to the users that it made.
+// ScopeOwned limits the tenant of the realm to the users that it made.
 func ScopeOwned(c *config.Config) {
 	EachTenant(func(t *config.Tenant) {
 		if t.Organization == "" {
@@ -254,8 +254,8 @@ func ScopeOwned(c *config.Config) {
 // GoneOwner is a key that no tenant has.
 const GoneOwner = "5a8c2c3e-0000-4000-8000-000000000000"
 
-// NewEvery is a bridge that serves every organization of a realm with a credential; the
-// realm has the organizations acme and globex.
+// NewEvery makes a bridge that serves every organization that has a credential. The realm has the organizations acme
+// and globex.
 func NewEvery(t *testing.T, server keycloaktest.Server) Customers {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -289,7 +289,7 @@ func (c Customers) AddOrganization(t *testing.T, admin *keycloak.Client, alias s
 	c.IDs[alias] = id
 }
 
-// NewToken gives an organization another token, as the command tokens new does.
+// NewToken adds a token to an organization, as the command tokens new does.
 func (c Customers) NewToken(t *testing.T, alias string) Bridge {
 	t.Helper()
 	o, err := c.Realm.Admin.Organization(t.Context(), c.IDs[alias])
@@ -311,7 +311,7 @@ func (c Customers) NewToken(t *testing.T, alias string) Bridge {
 	return b
 }
 
-// Check has the bridge check its realms, which must be fit.
+// Check runs a check of the realms, which must succeed.
 func (c Customers) Check(t *testing.T) {
 	t.Helper()
 	if !c.Realm.App.Watcher.Check(t.Context()) {
@@ -319,7 +319,7 @@ func (c Customers) Check(t *testing.T) {
 	}
 }
 
-// Override is what stands in the configuration in place of organizations: "*" for one organization.
+// Override is the text of the configuration that replaces organizations: "*", with an override for one organization.
 func (c Customers) Override(alias, keys string) string {
 	return fmt.Sprintf("organizations: { overrides: [{ organization: %s, organizationID: %q%s }] }", alias, c.IDs[alias], keys)
 }
@@ -332,8 +332,8 @@ type Customers struct {
 	IDs    map[string]keycloak.OrganizationID
 }
 
-// NewCustomers makes a realm with the organizations acme and globex, sets it up for the first
-// and adds the second, and the realm, to the configuration.
+// NewCustomers makes a realm with the organizations acme and globex. It runs setup for acme, and adds tenants for
+// globex and the realm to the configuration.
 func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Config), setup ...string) Customers {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -376,7 +376,7 @@ func NewCustomers(t *testing.T, server keycloaktest.Server, edit func(*config.Co
 	return out
 }
 
-// TakeAnyDomain lets organizations give their users any address.
+// TakeAnyDomain allows organizations to give their users an e-mail address of any domain.
 func TakeAnyDomain(c *config.Config) {
 	for _, r := range c.Realms {
 		for i := range r.Tenants {
@@ -385,8 +385,8 @@ func TakeAnyDomain(c *config.Config) {
 	}
 }
 
-// parentsWithout are mapping files that name a group of the realm for each organization, and for
-// the tenant of the realm, where the server has no groups of organizations, of which one is told.
+// parentsWithout returns a mapping file for each organization and for the realm when the server has no groups of
+// organizations. Each file names a group of the realm. The id of any organization is enough to find out.
 func parentsWithout(t *testing.T, admin *keycloak.Client, aliases []string, id keycloak.OrganizationID) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -409,7 +409,7 @@ func parentsWithout(t *testing.T, admin *keycloak.Client, aliases []string, id k
 	return out
 }
 
-// Admit makes a user a member of another organization, as an administrator does.
+// Admit makes a user a member of an organization, as an administrator does.
 func (c Customers) Admit(t *testing.T, user, alias string) keycloak.UserID {
 	t.Helper()
 	id, err := keycloak.ParseUserID(user)
@@ -422,7 +422,7 @@ func (c Customers) Admit(t *testing.T, user, alias string) keycloak.UserID {
 	return id
 }
 
-// Finding is what a check of doctor finds about a tenant.
+// Finding is the finding of one check of doctor about a tenant.
 func (c Customers) Finding(t *testing.T, b Bridge, check string) realm.Finding {
 	t.Helper()
 	mine := b.App.Watcher.Tenants.ByPath(b.Path(t))

@@ -1,15 +1,16 @@
-// Package apptest gives tests a running bridge in one call: over the fake Keycloak or a real one, for a realm or for
-// organizations, set up as scim-bridge setup does it, with what tests ask a bridge and Keycloak for.
+// Package apptest gives tests a running bridge with one call. The bridge uses the fake Keycloak or a real one, and
+// serves a realm or organizations. It is set up as the command scim-bridge setup does. The package also has helpers to
+// ask a bridge and Keycloak.
 //
-//	NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)   a realm, over the fake
-//	NewBridge(t, nil)                                       a realm, over a real Keycloak
-//	NewBridgeIn, NewBridgeOf                                the same in a realm that is there, and with what setup made
-//	NewCustomers, NewEvery                                  two organizations of a realm, named or with tokens of their own
-//	NewCallBridge                                           a realm, over a fake whose calls are counted
+//	NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)   a realm, with the fake
+//	NewBridge(t, nil)                                       a realm, with a real Keycloak
+//	NewBridgeIn, NewBridgeOf                                the same in an existing realm, and after an earlier setup
+//	NewCustomers, NewEvery                                  two organizations of a realm: named, or with their own tokens
+//	NewCallBridge                                           a realm, with a fake whose calls are counted
 //	NewServed                                               the program as a process
 //
-// In place of nil a function edits the configuration first. Unless it sets them, limits are so high that no test reaches
-// them, and there is no removal brake. A package that uses apptest has a TestMain that calls Main.
+// A function instead of nil edits the configuration first. Unless it sets limits, they are so high that no test reaches
+// them. The removal brake is off unless it is set. A package that uses apptest needs a TestMain that calls Main.
 //
-// It is for tests alone: no room imports it (imports_test.go). It knows all rooms, and nothing of the commands.
+// Only tests may import this package (imports_test.go). It may use all packages, but not the commands.
 package apptest

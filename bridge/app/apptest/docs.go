@@ -20,7 +20,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// CompareGenerated compares a page with what it should say, or writes it.
+// CompareGenerated compares a generated page with its wanted text, or writes the page with -update.
 func CompareGenerated(t *testing.T, file, want string) {
 	t.Helper()
 	if err := docs.Generated(file, want, *Update, "go test "+thisPackage(t)+" -short -update -run Generated"); err != nil {
@@ -28,7 +28,7 @@ func CompareGenerated(t *testing.T, file, want string) {
 	}
 }
 
-// thisPackage is the package of the tests that run, for a command at the root of the repository.
+// thisPackage is the package of the running tests, for a command at the root of the repository.
 func thisPackage(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -41,7 +41,7 @@ func thisPackage(t *testing.T) string {
 	return "./" + filepath.ToSlash(dir)
 }
 
-// RemedyTests are the bodies of the tests of the repository.
+// RemedyTests returns the bodies of all tests of the repository, by name.
 func RemedyTests(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -55,7 +55,7 @@ func RemedyTests(t *testing.T) map[string]string {
 	return out
 }
 
-// TestFiles are the files of tests of the repository.
+// TestFiles returns the test files of the repository.
 func TestFiles(t *testing.T) []string {
 	t.Helper()
 	var out []string
@@ -71,7 +71,7 @@ func TestFiles(t *testing.T) []string {
 	return out
 }
 
-// HTMLPage is a page of the listener for health as a browser gets it, with its texts as people read them.
+// HTMLPage returns a page of the health listener as a browser gets it, with unescaped texts.
 func HTMLPage(t *testing.T, a *app.App, path string) string {
 	t.Helper()
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
@@ -80,13 +80,13 @@ func HTMLPage(t *testing.T, a *app.App, path string) string {
 	return html.UnescapeString(w.Body.String())
 }
 
-// MendByAdminCLI does what a line of kcadm.sh does that updates one resource: it reads it, sets what -s says,
-// and writes it (Keycloak's kcadm merges unless it is given a file).
+// MendByAdminCLI does the same as a line of kcadm.sh that updates one resource: it reads the resource, sets the value
+// of -s, and writes the resource. (Keycloak's kcadm merges unless it gets a file.)
 func MendByAdminCLI(t *testing.T, server keycloaktest.Server, line string) {
 	t.Helper()
 	words := ShellWords(t, line)
 	if len(words) < 7 || words[0] != "kcadm.sh" || words[1] != "update" || words[3] != "-r" || words[5] != "-s" {
-		t.Fatalf("%q is no update by kcadm.sh: %q", line, words)
+		t.Fatalf("%q is not an update by kcadm.sh: %q", line, words)
 	}
 	path := "/admin/realms/" + words[4] + "/" + words[2]
 	var resource map[string]any
@@ -106,7 +106,7 @@ func MendByAdminCLI(t *testing.T, server keycloaktest.Server, line string) {
 	AdminSend(t, server, http.MethodPut, path, string(body))
 }
 
-// ShellWords takes a line apart as a shell does that knows single quotes alone.
+// ShellWords splits a line into words as a shell does. It only knows single quotes and backslashes.
 func ShellWords(t *testing.T, line string) []string {
 	t.Helper()
 	var out []string
@@ -127,7 +127,7 @@ func ShellWords(t *testing.T, line string) []string {
 			word.Reset()
 			begun = false
 		case !quoted && strings.IndexByte("\"$`&|;<>()*?#~", c) >= 0:
-			t.Fatalf("a shell would not take %q as it is: %q", line, c)
+			t.Fatalf("a shell would change %q because of %q", line, c)
 		default:
 			word.WriteByte(c)
 			begun = true
@@ -142,13 +142,10 @@ func ShellWords(t *testing.T, line string) []string {
 	return out
 }
 
-// The files of testdata/idp-traffic are recorded request sequences of identity
-// providers with assertions; each file's "conventions" explain the format.
-
-// Update writes what tests generate.
+// Update makes tests write what they generate.
 var Update = flag.Bool("update", false, "write the pages that tests generate")
 
-// CheckApart checks that nobody and nothing is of both organizations.
+// CheckApart checks that no user and no group belongs to both organizations.
 func (c Customers) CheckApart(t *testing.T) {
 	t.Helper()
 	seen := map[any]string{}
@@ -169,14 +166,14 @@ func (c Customers) CheckApart(t *testing.T) {
 	}
 }
 
-// checkMember checks in Keycloak that a user is a member of an organization alone, which owns
-// the account.
+// checkMember checks in Keycloak that a user is a member of only one organization, and that the organization owns the
+// account.
 func (c Customers) checkMember(t *testing.T, text, alias string) {
 	t.Helper()
 	id, _ := keycloak.ParseUserID(text)
 	organizations, err := c.Realm.Admin.OrganizationsOf(t.Context(), id)
 	if err != nil || len(organizations) != 1 || organizations[0].ID != c.IDs[alias].String() {
-		t.Errorf("the organizations of %s = %v, %v, want %s alone", text, organizations, err, alias)
+		t.Errorf("the organizations of %s = %v, %v, want only %s", text, organizations, err, alias)
 	}
 	user, err := c.Realm.Admin.User(t.Context(), id)
 	if owner := user.Attributes[mapping.AttrOwner]; err != nil || len(owner) != 1 || owner[0] != c.IDs[alias].String() {
@@ -184,7 +181,7 @@ func (c Customers) checkMember(t *testing.T, text, alias string) {
 	}
 }
 
-// ReadPage is the text of a file.
+// ReadPage returns the text of a file.
 func ReadPage(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)

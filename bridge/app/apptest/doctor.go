@@ -15,13 +15,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// Patient is a tenant that doctor looks at.
+// Patient is a tenant that doctor checks.
 type Patient struct {
 	Bridge
 	Server keycloaktest.Server
 }
 
-// Diagnose is what doctor finds that did not pass, and the code with which the command ends.
+// Diagnose returns the findings of doctor that did not pass, and the exit code of the command.
 func (p Patient) Diagnose(t *testing.T) (ill []realm.Finding, code int) {
 	t.Helper()
 	for _, f := range p.FindingsAt(t, "") {
@@ -41,7 +41,7 @@ func (p Patient) Set(t *testing.T, settings string) {
 	AdminPut(t, p.Server, "/admin/realms/"+p.Realm, settings)
 }
 
-// Right gives the service account a role of realm-management, or takes it away.
+// Right gives the service account a role of realm-management, or revokes it.
 func (p Patient) Right(t *testing.T, name string, given bool) {
 	t.Helper()
 	role, err := p.Admin.FindRole(t.Context(), keycloak.RoleName{Client: "realm-management", Name: name})
@@ -79,14 +79,14 @@ func (p Patient) Profile(t *testing.T, change func(*keycloak.UserProfile)) {
 	}
 }
 
-// Action makes an action one that every new user has to do, or none.
+// Action makes an action a default action for new users, or not.
 func (p Patient) Action(t *testing.T, byDefault string) {
 	t.Helper()
 	AdminPut(t, p.Server, "/admin/realms/"+p.Realm+"/authentication/required-actions/UPDATE_PROFILE",
 		`{"alias":"UPDATE_PROFILE","name":"Update Profile","enabled":true,"defaultAction":`+byDefault+`}`)
 }
 
-// Attribute changes an attribute of a user by the Admin API, or with nil takes it away.
+// Attribute changes an attribute of a user with the Admin API. With nil it removes the attribute.
 func (p Patient) Attribute(t *testing.T, path, name string, change func(string) string) {
 	t.Helper()
 	var user map[string]any
@@ -108,7 +108,7 @@ func (p Patient) Attribute(t *testing.T, path, name string, change func(string) 
 	AdminSend(t, p.Server, http.MethodPut, path, string(body))
 }
 
-// Undeclared takes an attribute out of the user profile.
+// Undeclared removes an attribute from the user profile.
 func Undeclared(name string) func(*testing.T, Patient) {
 	return func(t *testing.T, p Patient) {
 		t.Helper()
@@ -118,7 +118,7 @@ func Undeclared(name string) func(*testing.T, Patient) {
 	}
 }
 
-// CommandsOf are the lines of a fix that are commands, and of a text that ends with one.
+// CommandsOf returns the lines of a fix that are commands.
 func CommandsOf(fix string) []string {
 	var out []string
 	for line := range strings.Lines(fix) {
@@ -129,7 +129,7 @@ func CommandsOf(fix string) []string {
 	return out
 }
 
-// FindingsAt are what doctor finds of a tenant, "" for all of them.
+// FindingsAt returns the findings of doctor about a tenant, or about all tenants for "".
 func (p Patient) FindingsAt(t *testing.T, path string) []realm.Finding {
 	t.Helper()
 	c, problems := config.Load(p.File)
@@ -147,5 +147,5 @@ func (p Patient) FindingsAt(t *testing.T, path string) []realm.Finding {
 	return all
 }
 
-// AboutAccounts reports whether a finding is about accounts that a test made past the bridge.
+// AboutAccounts reports whether a finding is about accounts that a test made directly in Keycloak.
 func AboutAccounts(f realm.Finding) bool { return f.Check == "existing" || f.Check == "externalId" }

@@ -12,28 +12,28 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// Federated is a bridge over a realm with a user federation.
+// Federated is a bridge for a realm with a user federation.
 type Federated struct {
 	Bridge
 
 	Server   keycloaktest.Server
 	LDAP     *keycloaktest.LDAP
 	Provider *keycloaktest.Federation
-	Writable bool // whether the directory has what is written
+	Writable bool // whether the directory accepts writes
 }
 
 // Corp is the name of the provider.
 const Corp = "corp directory"
 
-// departmentRule maps an attribute that the provider has from the directory.
+// departmentRule maps an attribute that the provider reads from the directory.
 const departmentRule = "version: 1\nusers:\n  password: accept\n  attributes:\n    \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department\": { keycloak: department }\n"
 
-// Person is an entry with all that Keycloak's mappers read.
+// Person is an entry with all attributes that Keycloak's mappers read.
 func Person(uid string) keycloaktest.Person {
 	return keycloaktest.Person{UID: uid, GivenName: "Ann", Surname: "Lee", Mail: uid + "@acme.test", Department: "Sales"}
 }
 
-// Persons are entries of a directory by their uids.
+// Persons are directory entries with these uids.
 func Persons(uids ...string) []keycloaktest.Person {
 	out := make([]keycloaktest.Person, len(uids))
 	for i, uid := range uids {
@@ -42,7 +42,7 @@ func Persons(uids ...string) []keycloaktest.Person {
 	return out
 }
 
-// NewFederated is a bridge for a realm that has people of a directory, before anybody read it.
+// NewFederated makes a bridge for a realm with the people of a directory. Keycloak has not read any of them yet.
 func NewFederated(t *testing.T, people []keycloaktest.Person, groups map[string][]string, o keycloaktest.FederationOptions, edit func(*config.Config)) Federated {
 	t.Helper()
 	server := keycloaktest.Real(t)
@@ -60,22 +60,22 @@ func NewFederated(t *testing.T, people []keycloaktest.Person, groups map[string]
 	return f
 }
 
-// Named is the account of a user name, as Keycloak has it.
+// Named is Keycloak's account with a user name.
 func (b Bridge) Named(t *testing.T, name string) keycloak.User {
 	t.Helper()
 	list, err := b.Admin.Users(t.Context(), keycloak.UserQuery{Username: name})
 	if err != nil || len(list) != 1 {
-		t.Fatalf("the accounts called %s are %v, %v", name, list, err)
+		t.Fatalf("the accounts with the name %s are %v, %v", name, list, err)
 	}
 	return list[0]
 }
 
-// ReplaceBody is a PATCH that replaces a path's value, which is JSON.
+// ReplaceBody is the body of a PATCH that replaces the value of a path. value is JSON.
 func ReplaceBody(path, value string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"` + strings.ReplaceAll(path, `"`, `\"`) + `","value":` + value + `}]}`
 }
 
-// MemberNames are the user names of the members that a group shows.
+// MemberNames returns the user names of the members that a group shows.
 func (b Bridge) MemberNames(t *testing.T, group string) []string {
 	t.Helper()
 	var out []string
@@ -87,20 +87,20 @@ func (b Bridge) MemberNames(t *testing.T, group string) []string {
 	return out
 }
 
-// AddMembers is a PATCH that adds members.
+// AddMembers is the body of a PATCH that adds members.
 func AddMembers(ids ...string) string {
 	return PatchBody(`{"op":"add","path":"members","value":[{"value":"` + strings.Join(ids, `"},{"value":"`) + `"}]}`)
 }
 
-// RemoveMember is a PATCH that removes a member.
+// RemoveMember is the body of a PATCH that removes a member.
 func RemoveMember(id string) string {
 	return PatchBody(`{"op":"remove","path":"members[value eq \"` + id + `\"]"}`)
 }
 
-// Indexed is a list, which is asked for again while the index of it is made.
+// Indexed returns a list. It repeats the request while the index for the list is built.
 func (b Bridge) Indexed(t *testing.T, path string) map[string]any {
 	t.Helper()
-	const tries = 20 // each waits for the index itself
+	const tries = 20 // the bridge itself waits for the index in each try
 	for range tries {
 		list, err := b.Send(t, http.MethodGet, path, "")
 		if err == nil {
@@ -110,11 +110,11 @@ func (b Bridge) Indexed(t *testing.T, path string) map[string]any {
 			t.Fatalf("GET %s: %v", path, err)
 		}
 	}
-	t.Fatalf("GET %s: the index is never made", path)
+	t.Fatalf("GET %s: the index is never ready", path)
 	return nil
 }
 
-// Check has the bridge check its realms, as it does every minute.
+// Check runs a check of the realms, as the bridge does every minute.
 func (f Federated) Check(t *testing.T) {
 	t.Helper()
 	if !f.App.Watcher.Check(t.Context()) {

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// AdminPut writes to Keycloak as its administrator, past the bridge.
+// AdminPut writes to Keycloak as its administrator, without the bridge.
 func AdminPut(t *testing.T, server keycloaktest.Server, path, body string) {
 	t.Helper()
 	AdminSend(t, server, http.MethodPut, path, body)
@@ -51,7 +51,7 @@ func AdminRequest(t *testing.T, server keycloaktest.Server, method, path, conten
 	return answer
 }
 
-// MakeRole makes a role of the realm, or of a client with a UUID, that contains others.
+// MakeRole makes a role that contains other roles. The role belongs to the realm, or to a new client when of is set.
 func (b Bridge) MakeRole(t *testing.T, server keycloaktest.Server, of, name string, within ...keycloak.RoleName) keycloak.Role {
 	t.Helper()
 	at, in := "/admin/realms/"+b.Realm, keycloak.ClientInfo{}
@@ -72,7 +72,7 @@ func (b Bridge) MakeRole(t *testing.T, server keycloaktest.Server, of, name stri
 	return roles[i]
 }
 
-// KnownRole is a role that is there.
+// KnownRole returns an existing role.
 func (b Bridge) KnownRole(t *testing.T, n keycloak.RoleName) keycloak.Role {
 	t.Helper()
 	r, err := b.Admin.FindRole(t.Context(), n)
@@ -82,7 +82,7 @@ func (b Bridge) KnownRole(t *testing.T, n keycloak.RoleName) keycloak.Role {
 	return r
 }
 
-// Compose puts roles into a role, also those that administer.
+// Compose adds roles to a composite role, also roles of administrators.
 func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.Role, what ...keycloak.RoleName) {
 	t.Helper()
 	roles := []keycloak.Role{}
@@ -96,7 +96,7 @@ func (b Bridge) Compose(t *testing.T, server keycloaktest.Server, into keycloak.
 	AdminSend(t, server.WithAllRealms(), http.MethodPost, "/admin/realms/"+b.Realm+"/roles-by-id/"+into.ID+"/composites", string(data))
 }
 
-// Grant gives a user or group a role, also that of the realm's administrator.
+// Grant gives a role to a user or a group, also a role of the realm's administrators.
 func (b Bridge) Grant(t *testing.T, h keycloak.RoleHolder, r keycloak.Role) {
 	t.Helper()
 	if err := adminOf(t, b.Server.WithAllRealms(), b.Realm).GrantRoles(t.Context(), h, []keycloak.Role{r}); err != nil {
@@ -104,7 +104,7 @@ func (b Bridge) Grant(t *testing.T, h keycloak.RoleHolder, r keycloak.Role) {
 	}
 }
 
-// UserID is an id that has to be one.
+// UserID parses the id of a user.
 func UserID(t *testing.T, text string) keycloak.UserID {
 	t.Helper()
 	id, err := keycloak.ParseUserID(text)
@@ -119,7 +119,7 @@ func ManagementRole(name string) keycloak.RoleName {
 	return keycloak.RoleName{Client: "realm-management", Name: name}
 }
 
-// ProtectListed protects the user and the group of every realm that stand in its configuration.
+// ProtectListed protects the user the-list and the group /listed in the configuration of every realm.
 func ProtectListed(c *config.Config) {
 	for name, r := range c.Realms {
 		r.Protected = config.Protected{Users: []string{"the-list"}, Groups: []config.GroupPath{"/listed"}}
@@ -127,7 +127,7 @@ func ProtectListed(c *config.Config) {
 	}
 }
 
-// ManagementClient is the client realm-management.
+// ManagementClient returns the UUID of the client realm-management.
 func (b Bridge) ManagementClient(t *testing.T) keycloak.ClientUUID {
 	t.Helper()
 	id, err := b.Admin.ManagementClient(t.Context())
@@ -137,7 +137,7 @@ func (b Bridge) ManagementClient(t *testing.T) keycloak.ClientUUID {
 	return id
 }
 
-// AdminGet reads something of Keycloak's Admin API.
+// AdminGet reads from Keycloak's Admin API.
 func AdminGet(t *testing.T, server keycloaktest.Server, path string) string {
 	t.Helper()
 	return AdminCall(t, server, http.MethodGet, path, "")

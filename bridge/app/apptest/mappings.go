@@ -21,20 +21,20 @@ import (
 const (
 	// HRURN is the URN of an extension of testdata/mapping.yaml.
 	HRURN = "urn:acme:params:scim:schemas:extension:hr:2.0:User"
-	// ITURN is that of another one.
+	// ITURN is the URN of another extension of testdata/mapping.yaml.
 	ITURN = "urn:acme:params:scim:schemas:extension:it:2.0:User"
-	// GroupURN is that of the extension of groups.
+	// GroupURN is the URN of the extension of groups.
 	GroupURN = "urn:acme:params:scim:schemas:extension:group:2.0:Group"
 )
 
-// NewMappedBridge is a tenant with testdata/mapping.yaml, in a realm that setup made fit
-// for it and that has the roles and the identity provider which the mapping names.
+// NewMappedBridge makes a tenant with testdata/mapping.yaml. Setup has prepared the realm for it. The realm has the
+// roles and the identity provider that the mapping names.
 func NewMappedBridge(t *testing.T, server keycloaktest.Server, edits ...func(*config.Config)) Bridge {
 	t.Helper()
 	return NewRoleBridge(t, server, atRoot(t, "bridge/mapping/testdata/mapping.yaml"), edits...)
 }
 
-// DecodeJSON is a document.
+// DecodeJSON decodes a JSON object.
 func DecodeJSON(t *testing.T, text string) map[string]any {
 	t.Helper()
 	out, err := scim.Decode([]byte(text))
@@ -44,13 +44,13 @@ func DecodeJSON(t *testing.T, text string) map[string]any {
 	return out
 }
 
-// NewBridgeWith is a tenant of the mapping file that a text makes.
+// NewBridgeWith makes a tenant with a mapping file that contains a text.
 func NewBridgeWith(t *testing.T, server keycloaktest.Server, text string) Bridge {
 	t.Helper()
 	return NewBridgeOn(t, server, nil, "--mapping", MappingFile(t, text))
 }
 
-// MappingFile is a file with a mapping.
+// MappingFile writes a mapping file and returns its path.
 func MappingFile(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
@@ -60,7 +60,7 @@ func MappingFile(t *testing.T, text string) string {
 	return file
 }
 
-// NewUnfitBridge is a bridge whose tenant has a mapping that its realm need not be fit for.
+// NewUnfitBridge makes a bridge with a mapping for which setup did not prepare the realm.
 func NewUnfitBridge(t *testing.T, server keycloaktest.Server, text string) Bridge {
 	t.Helper()
 	file := MappingFile(t, text)
@@ -71,7 +71,7 @@ func NewUnfitBridge(t *testing.T, server keycloaktest.Server, text string) Bridg
 	})
 }
 
-// ByHand gives a user or a group a role past the bridge, as an administrator does in the console.
+// ByHand gives a user or a group a role directly in Keycloak, as an administrator does in the console.
 func (b Bridge) ByHand(t *testing.T, endpoint, id, role string) {
 	t.Helper()
 	client, name, ofClient := strings.Cut(role, "/")
@@ -96,7 +96,7 @@ func (b Bridge) ByHand(t *testing.T, endpoint, id, role string) {
 	}
 }
 
-// ListedRoles is a mapping that may grant roles and has no rule that grants one.
+// ListedRoles is a mapping that may grant roles but has no rule that grants a role.
 const ListedRoles = `version: 1
 grantableRoles: [employee, boss, { client: shop, role: editor }, { client: shop, role: seller }]
 `
@@ -107,8 +107,8 @@ func (b Bridge) AddRole(t *testing.T, server keycloaktest.Server, name string) {
 	AdminSend(t, server, http.MethodPost, "/admin/realms/"+b.Realm+"/roles", `{"name":"`+name+`"}`)
 }
 
-// NewRoleBridge is a tenant with a mapping file, in a realm that has the roles employee,
-// boss, shop/editor and shop/seller and the identity provider corp.
+// NewRoleBridge makes a tenant with a mapping file. The realm has the roles employee, boss, shop/editor and
+// shop/seller, and the identity provider corp.
 func NewRoleBridge(t *testing.T, server keycloaktest.Server, file string, edits ...func(*config.Config)) Bridge {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -131,14 +131,14 @@ func NewRoleBridge(t *testing.T, server keycloaktest.Server, file string, edits 
 	return NewBridgeIn(t, server, realm, admin, edit, "--mapping", file)
 }
 
-// AddProvider makes an identity provider that nobody can log in with.
+// AddProvider makes an identity provider; no login with it is possible.
 func AddProvider(t *testing.T, server keycloaktest.Server, realm, alias string) {
 	t.Helper()
 	AdminSend(t, server, http.MethodPost, "/admin/realms/"+realm+"/identity-provider/instances", `{"alias":"`+alias+`","providerId":"oidc","enabled":true,
 		"config":{"clientId":"a","clientSecret":"b","tokenUrl":"http://127.0.0.1:1/t","authorizationUrl":"http://127.0.0.1:1/a"}}`)
 }
 
-// RolesOf are the roles that a user has beside those of every user.
+// RolesOf returns the roles of a user, without the roles that every user has.
 func (b Bridge) RolesOf(t *testing.T, id string) string {
 	t.Helper()
 	parsed, err := keycloak.ParseUserID(id)
@@ -158,7 +158,7 @@ func (b Bridge) RolesOf(t *testing.T, id string) string {
 	return strings.Join(out, " ")
 }
 
-// RolesOfGroup are the roles that a group has itself.
+// RolesOfGroup returns the roles of a group, without inherited roles.
 func (b Bridge) RolesOfGroup(t *testing.T, id string) string {
 	t.Helper()
 	parsed, err := keycloak.ParseGroupID(id)
@@ -200,8 +200,8 @@ func AddRoles(t *testing.T, server keycloaktest.Server, realm string, admin *key
 	AdminSend(t, server, http.MethodPost, at+"/clients/"+shop.String()+"/roles", `{"name":"editor"}`)
 }
 
-// UseMapping gives the tenant at a path other rules, and keeps where its groups live, for
-// servers without groups of organizations.
+// UseMapping gives the tenant at a path another mapping. It keeps the parent of the groups, which servers without
+// groups of organizations need.
 func (b Bridge) UseMapping(t *testing.T, path, text string) {
 	t.Helper()
 	if why := b.Propose(t, path, text); why != "" {
@@ -209,7 +209,7 @@ func (b Bridge) UseMapping(t *testing.T, path, text string) {
 	}
 }
 
-// Propose is useMapping that may fail, and returns why.
+// Propose is UseMapping that may fail, and returns why.
 func (b Bridge) Propose(t *testing.T, path, text string) string {
 	t.Helper()
 	if parent := b.App.Watcher.Tenants.ByPath(path).Mapping.GroupParent; parent != "" {
@@ -225,7 +225,7 @@ func (b Bridge) Propose(t *testing.T, path, text string) string {
 	return b.App.Watcher.Tenants.ByPath(path).Unapplied()
 }
 
-// ProposeMapping gives a tenant another mapping, as a change of its file does.
+// ProposeMapping gives a tenant another mapping, as a change of the mapping file does.
 func ProposeMapping(w *realm.Watcher, path string, m *mapping.Mapping) {
 	var list []*tenant.Tenant
 	for _, t := range w.Tenants.All() {

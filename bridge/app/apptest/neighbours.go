@@ -12,16 +12,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// Neighbours are two tenants of one realm, with their groups below /scim/one and /scim/two.
+// Neighbours are two tenants of one realm. Their groups are below /scim/one and /scim/two.
 type Neighbours struct {
-	Bridge // of the first
+	Bridge // of the first tenant
 
 	Other   Bridge
 	server  keycloaktest.Server
 	Parents map[string]keycloak.GroupID // "scim", "one" and "two"
 }
 
-// NewNeighbours makes them as an operator does. edit may change the first tenant.
+// NewNeighbours makes two tenants as an operator does. edit may change the first tenant.
 func NewNeighbours(t *testing.T, server keycloaktest.Server, edit func(*config.Tenant)) Neighbours {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -55,13 +55,13 @@ func NewNeighbours(t *testing.T, server keycloaktest.Server, edit func(*config.T
 	return out
 }
 
-// NeighbourMapping is the mapping of one of several tenants of a realm, whose users join groups.
+// NeighbourMapping is the mapping of one of several tenants of a realm. The tenant's users join the groups joined.
 func NeighbourMapping(key, groups string, joined ...string) string {
 	return "version: 1\nusers: { defaultGroups: [" + strings.Join(joined, ", ") + "], attributes: { externalId: { keycloak: ext_" + key + " } } }\ngroups: { " + groups + " }\n"
 }
 
-// Remap gives the first tenant another mapping past the check of the configuration, as it may have
-// one for a time while a changed configuration is applied, and looks.
+// Remap gives the first tenant another mapping without the check of the configuration, and then checks the realms.
+// While a changed configuration is applied, a tenant can have such a mapping for a moment.
 func (n Neighbours) Remap(t *testing.T, groups string, joined ...string) {
 	t.Helper()
 	file := config.Tenant{Mapping: MappingFile(t, NeighbourMapping("one", groups, joined...)), Profile: config.ProfileTolerant}
@@ -76,7 +76,7 @@ func (n Neighbours) Remap(t *testing.T, groups string, joined ...string) {
 	n.App.Watcher.Check(t.Context())
 }
 
-// Rename gives a group another name, in Keycloak.
+// Rename renames a group in Keycloak.
 func (b Bridge) Rename(t *testing.T, id keycloak.GroupID, name string) {
 	t.Helper()
 	g, err := b.Admin.Group(t.Context(), id)
@@ -88,7 +88,7 @@ func (b Bridge) Rename(t *testing.T, id keycloak.GroupID, name string) {
 	}
 }
 
-// Warnings are those of the last line about a tenant that has some.
+// Warnings returns the warnings of the last log line about a tenant that has warnings.
 func (b Bridge) Warnings(t *testing.T, path string) string {
 	t.Helper()
 	out := ""

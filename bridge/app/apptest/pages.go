@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Replaced is an edit that has to find what it replaces.
+// Replaced returns an edit that replaces a text. The test fails when the text is missing.
 func Replaced(t *testing.T, old, next string) func(string) string {
 	t.Helper()
 	return func(text string) string {
@@ -21,7 +21,7 @@ func Replaced(t *testing.T, old, next string) func(string) string {
 	}
 }
 
-// Statusz is what the page says of the configuration.
+// Statusz returns what /statusz says about the configuration.
 func (b Bridge) Statusz(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -33,7 +33,7 @@ func (b Bridge) Statusz(t *testing.T) string {
 	return page.Config
 }
 
-// Metric is the line of a metric.
+// Metric returns the line of a metric.
 func (b Bridge) Metric(t *testing.T, begin string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -46,7 +46,7 @@ func (b Bridge) Metric(t *testing.T, begin string) string {
 	return ""
 }
 
-// SHA256Of is a hash as configurations write it.
+// SHA256Of returns a hash in the form that configurations use.
 func SHA256Of(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])

@@ -12,19 +12,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// Permitting has fine-grained permissions decide in the realm.
+// Permitting switches on fine-grained admin permissions in the realm.
 func (b Bridge) Permitting(t *testing.T, server keycloaktest.Server) {
 	t.Helper()
 	AdminSend(t, server, http.MethodPut, "/admin/realms/"+b.Realm, `{"adminPermissionsEnabled":true}`)
 }
 
-// UserPolicy makes a policy of fine-grained permissions that a user meets, and returns its id.
+// UserPolicy makes a policy that applies to a user, and returns its id.
 func (b Bridge) UserPolicy(t *testing.T, server keycloaktest.Server, name, user string) string {
 	t.Helper()
 	return b.Policy(t, server, "user", fmt.Sprintf(`"name":%q,"users":[%q]`, name, user))
 }
 
-// RolePolicy makes one that the holders of a role meet.
+// RolePolicy makes a policy that applies to the holders of a role, and returns its id.
 func (b Bridge) RolePolicy(t *testing.T, server keycloaktest.Server, name, role string) string {
 	t.Helper()
 	return b.Policy(t, server, "role", fmt.Sprintf(`"name":%q,"roles":[{"id":%q}]`, name, role))
@@ -36,8 +36,8 @@ func (b Bridge) Drop(t *testing.T, server keycloaktest.Server, permission string
 	AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/permission/scope/"+permission, "")
 }
 
-// Permit gives the bridge's account what docs/explanation/security.md says, and takes
-// administrators out of its reach.
+// Permit gives the bridge's account the permissions of docs/explanation/security.md, and denies it access to
+// administrators.
 func (b Bridge) Permit(t *testing.T, server keycloaktest.Server, account keycloak.UserID, admins ...keycloak.UserID) {
 	t.Helper()
 	var names []string
@@ -52,7 +52,7 @@ func (b Bridge) Permit(t *testing.T, server keycloaktest.Server, account keycloa
 	b.Permission(t, server, `"name":"administrators","resourceType":"Users","resources":["`+strings.Join(names, `","`)+`"],"scopes":`+userScopes, isNobody)
 }
 
-// WithoutManageUsers switches permissions on and takes the role from the bridge's account.
+// WithoutManageUsers switches on fine-grained permissions and revokes manage-users from the bridge's account.
 func (b Bridge) WithoutManageUsers(t *testing.T, server keycloaktest.Server) (account keycloak.UserID) {
 	t.Helper()
 	client, _, err := b.Admin.FindClient(t.Context(), "scim-bridge")
@@ -70,7 +70,7 @@ func (b Bridge) WithoutManageUsers(t *testing.T, server keycloaktest.Server) (ac
 	return account
 }
 
-// userScopes are all that a permission gives on a user.
+// userScopes are all scopes that a permission on a user can have.
 const userScopes = `["view","manage","manage-group-membership","map-roles","impersonate","reset-password"]`
 
 // Policy makes a policy of the realm's fine-grained permissions and returns its id.
@@ -79,7 +79,7 @@ func (b Bridge) Policy(t *testing.T, server keycloaktest.Server, kind, members s
 	return b.authorize(t, server, "/policy/"+kind, "{"+members+"}")
 }
 
-// Permission makes a permission that is given by policies, and returns its id.
+// Permission makes a permission that the policies grant, and returns its id.
 func (b Bridge) Permission(t *testing.T, server keycloaktest.Server, members string, policies ...string) string {
 	t.Helper()
 	data, err := json.Marshal(append([]string{}, policies...))
@@ -98,7 +98,7 @@ func (b Bridge) authorize(t *testing.T, server keycloaktest.Server, path, body s
 	return made.ID
 }
 
-// Authorization is where the realm's fine-grained permissions are.
+// Authorization is the path of the realm's fine-grained permissions in the Admin API.
 func (b Bridge) Authorization(t *testing.T) string {
 	t.Helper()
 	client, _, err := b.Admin.FindClient(t.Context(), "admin-permissions")
@@ -108,7 +108,7 @@ func (b Bridge) Authorization(t *testing.T) string {
 	return "/admin/realms/" + b.Realm + "/clients/" + client.String() + "/authz/resource-server"
 }
 
-// AdminAs is the status of a call of the Admin API with a token of its caller's own.
+// AdminAs makes a call of the Admin API with a token that form requests, and returns the status.
 func (b Bridge) AdminAs(t *testing.T, server keycloaktest.Server, form url.Values, call Request) int {
 	t.Helper()
 	status, answer := AskToken(t, server, b.Realm, form)

@@ -16,7 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// BuildProgram builds the command for a test that needs it as a process.
+// BuildProgram builds the command for a test that runs it as a process.
 func BuildProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "scim-bridge")
@@ -32,17 +32,17 @@ type Served struct {
 
 	Program  string
 	Cmd      *exec.Cmd
-	Listener string          // URL of the admin one
-	Prepare  func(*exec.Cmd) // changes how the program is started; may be nil
+	Listener string          // the URL of the admin listener
+	Prepare  func(*exec.Cmd) // changes the command before its start; may be nil
 	log      *logLines
 }
 
-// logLines is a log that is read as it comes: one that nobody reads would stop the program.
+// logLines reads a log while the program writes it. A pipe that is not read would stop the program.
 type logLines struct {
 	mu    sync.Mutex
 	more  *sync.Cond
 	lines []string
-	next  int // of those that nobody awaited yet
+	next  int // the first line that Await has not read
 	ended bool
 }
 
@@ -66,7 +66,7 @@ func (l *logLines) add(line string, end bool) {
 	l.more.Broadcast()
 }
 
-// FreeAddresses are those of the two listeners.
+// FreeAddresses returns free addresses for the two listeners.
 func FreeAddresses(t *testing.T) (listen, adminListen string) {
 	t.Helper()
 	var out [2]string
@@ -83,8 +83,8 @@ func FreeAddresses(t *testing.T) (listen, adminListen string) {
 	return out[0], out[1]
 }
 
-// NewServed sets a realm up, starts the program on the configuration that setup wrote, and
-// waits until it says that it is ready.
+// NewServed sets up a realm, starts the program with the configuration that setup wrote, and waits until the program
+// logs that it is ready.
 func NewServed(t *testing.T, server keycloaktest.Server, edits ...func(string) string) *Served {
 	t.Helper()
 	realm, admin := NewEmptyRealm(t, server)
@@ -103,7 +103,7 @@ func NewServed(t *testing.T, server keycloaktest.Server, edits ...func(string) s
 	return s
 }
 
-// Start starts the program and waits until it says that it is ready.
+// Start starts the program and waits until the program logs that it is ready.
 func (s *Served) Start(t *testing.T) {
 	t.Helper()
 	s.Cmd = exec.CommandContext(t.Context(), s.Program, "serve", "--config", s.File)
@@ -121,7 +121,7 @@ func (s *Served) Start(t *testing.T) {
 	s.Await(t, `"ready"`)
 }
 
-// Await reads the log up to a line that holds the text.
+// Await reads the log up to a line that contains the text.
 func (s *Served) Await(t *testing.T, text string) {
 	t.Helper()
 	s.log.mu.Lock()
@@ -140,7 +140,7 @@ func (s *Served) Await(t *testing.T, text string) {
 	}
 }
 
-// Rest reads the log to its end.
+// Rest reads the log to its end, and returns all of it.
 func (s *Served) Rest() string {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()

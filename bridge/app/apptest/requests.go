@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// BadRequest is a request that has to be refused.
+// BadRequest is a request that the bridge has to refuse.
 type BadRequest struct {
 	Method, Path, Body string
 	Header             map[string]string
@@ -26,12 +26,12 @@ type BadRequest struct {
 	ScimType           string
 }
 
-// ExpiredToken is a token that ended long ago.
+// ExpiredToken is a token that expired long ago.
 func ExpiredToken() config.Token {
 	return config.Token{Name: "expired", SHA256: sha256.Sum256([]byte("expired")), Expires: config.Expiry{Time: time.Unix(1, 0)}}
 }
 
-// Raw sends a request as it is, past what the client would mend.
+// Raw sends a request unchanged, without the corrections of the SCIM client.
 func (b Bridge) Raw(t *testing.T, r BadRequest, ids *strings.Replacer) (int, http.Header, string) {
 	t.Helper()
 	path, query, _ := strings.Cut(r.Path, "?")
@@ -49,7 +49,7 @@ func (b Bridge) Raw(t *testing.T, r BadRequest, ids *strings.Replacer) (int, htt
 	return Exchange(t, req)
 }
 
-// BulkOf is a bulk request with the operations.
+// BulkOf is the body of a bulk request with the operations.
 func BulkOf(members string, operations ...string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],` + members + `"Operations":[` + strings.Join(operations, ",") + `]}`
 }
@@ -59,7 +59,7 @@ func BulkPost(endpoint, bulkID, data string) string {
 	return fmt.Sprintf(`{"method":"POST","path":%q,"bulkId":%q,"data":%s}`, endpoint, bulkID, data)
 }
 
-// Bulk sends a bulk request, which has to be carried out, and returns its results.
+// Bulk sends a bulk request, which has to succeed, and returns the results of its operations.
 func (b Bridge) Bulk(t *testing.T, members string, operations ...string) []map[string]any {
 	t.Helper()
 	answer := b.Must(t, http.MethodPost, "/Bulk", BulkOf(members, operations...))
@@ -71,7 +71,7 @@ func (b Bridge) Bulk(t *testing.T, members string, operations ...string) []map[s
 	return out
 }
 
-// StatusesOf are those of results, and the ends of the details of those that failed.
+// StatusesOf returns the statuses of results.
 func StatusesOf(results []map[string]any) string {
 	var out []string
 	for _, r := range results {
@@ -91,7 +91,7 @@ func IDOf(t *testing.T, result map[string]any) string {
 	return location[at+1:]
 }
 
-// ManagerOf is the id of the manager of a user, "" for none.
+// ManagerOf is the id of a user's manager; "<nil>" for no manager.
 func ManagerOf(user map[string]any) string {
 	extension, _ := user["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"].(map[string]any)
 	manager, _ := extension["manager"].(map[string]any)
@@ -110,8 +110,7 @@ func MemberIDs(group map[string]any) []string {
 	return out
 }
 
-// AtOnce sends a request several times at once and counts the answers by their status; 204
-// stands for every success.
+// AtOnce sends the same request n times at once and counts the answers by status. Every success counts as 204.
 func (b Bridge) AtOnce(t *testing.T, n int, method, path, body string) map[int]int {
 	t.Helper()
 	answers := make(chan int, n)
@@ -151,17 +150,17 @@ func EachTenant(edit func(*config.Tenant)) func(*config.Config) {
 	}
 }
 
-// WantTaken sends a request that gives a user the externalId of another one, and returns what it is told.
+// WantTaken sends a request that gives a user the externalId of another user, and returns the error detail.
 func (b Bridge) WantTaken(t *testing.T, method, path, body string) string {
 	t.Helper()
 	detail := b.Refused(t, http.StatusConflict, method, path, body)
 	if !strings.Contains(detail, "externalId") || !strings.Contains(detail, "[external-id-taken]") {
-		t.Errorf("%s %s is told %q, want the externalId named", method, path, detail)
+		t.Errorf("%s %s has the detail %q, want the externalId named", method, path, detail)
 	}
 	return detail
 }
 
-// Joined are so many parts; # is their number.
+// Joined is a list of n parts; # in a part is replaced by its number.
 func Joined(n int, part string) string {
 	return strings.Join(Numbered(n, strings.ReplaceAll(part, "#", "%06[1]d")), ",")
 }
@@ -169,7 +168,7 @@ func Joined(n int, part string) string {
 // ListUsers is the route that lists users.
 func ListUsers() server.Route { return server.Route{Method: http.MethodGet, Path: "/Users"} }
 
-// People makes so many users by bulk requests and returns their ids.
+// People makes n users with bulk requests and returns their ids.
 func (b Bridge) People(t *testing.T, n int, prefix string) []string {
 	t.Helper()
 	var ids []string
@@ -190,7 +189,7 @@ func MemberList(ids []string) string {
 	return `[{"value":"` + strings.Join(ids, `"},{"value":"`) + `"}]`
 }
 
-// CreateUsers creates those of user0000 to user{n-1} that are not there yet.
+// CreateUsers creates the users from user0000 to user{n-1} that do not exist yet.
 func CreateUsers(t *testing.T, b Bridge, n int) {
 	t.Helper()
 	have := b.Must(t, http.MethodGet, "/Users?count=0", "")
@@ -223,7 +222,7 @@ func GetFrom(t *testing.T, url, token string) (int, string) {
 	return status, body
 }
 
-// Written removes what the service provider adds to a resource.
+// Written removes the attributes that the service provider adds to a resource.
 func Written(object map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range object {
@@ -234,13 +233,13 @@ func Written(object map[string]any) map[string]any {
 	return out
 }
 
-// CoreUser are the schemas of a user in the body of a request.
+// CoreUser is the member schemas of a user in a request body.
 const CoreUser = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]`
 
-// PatchOp are the schemas of a PATCH.
+// PatchOp is the member schemas of a PATCH.
 const PatchOp = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
 
-// Numbered are so many texts of a format that takes a number.
+// Numbered is a list of n texts, made with a format that takes a number.
 func Numbered(n int, format string) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -249,7 +248,7 @@ func Numbered(n int, format string) []string {
 	return out
 }
 
-// Quoted is a text as JSON.
+// Quoted is a text as a JSON string.
 func Quoted(t *testing.T, text string) string {
 	t.Helper()
 	data, err := json.Marshal(text)
@@ -259,14 +258,14 @@ func Quoted(t *testing.T, text string) string {
 	return string(data)
 }
 
-// AbsentID is an id that nobody has.
+// AbsentID is an id that no resource has.
 const AbsentID = "00000000-0000-4000-8000-000000000000"
 
-// Request is a request that names an id, as $ID; of a form that changes something, what it
-// would change first is $OWN, a user of acme's, or $GROUP.
+// Request is a request of a test. $ID represents an id that the test chooses. $OWN (a user of acme) or $GROUP
+// is a resource that the request would change before it reaches $ID.
 type Request struct{ Method, Path, Body string }
 
-// PatchBody is a PATCH with operations.
+// PatchBody is the body of a PATCH with operations.
 func PatchBody(ops string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + ops + `]}`
 }

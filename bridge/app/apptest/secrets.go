@@ -27,11 +27,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Wrote is what the bridges of all tests wrote where others can read it, and the secrets that
-// went through them: Main looks at the end whether the one holds any of the other.
+// Wrote holds what the bridges of all tests wrote where other people can read it, and the secrets that these bridges
+// used. At the end, Main checks whether the text contains a secret.
 var Wrote Recorder //nolint:gochecknoglobals // it outlives every test
 
-// Recorder keeps the text, of some hundred megabytes, in a file: memory is measured meanwhile.
+// Recorder keeps the text in a file: the text has some hundred megabytes, and some tests measure memory.
 type Recorder struct {
 	mu      sync.Mutex
 	file    *os.File // without a name; nil before the first text
@@ -39,8 +39,7 @@ type Recorder struct {
 	secrets map[string]bool
 }
 
-// minSecret is the least length of what is looked for, in bytes: a shorter text is found by
-// chance.
+// minSecret is the minimum length of a secret to search for, in bytes. A shorter text would be found by chance.
 const minSecret = 8
 
 func (r *Recorder) Write(p []byte) (int, error) {
@@ -60,7 +59,7 @@ func (r *Recorder) Write(p []byte) (int, error) {
 	return r.file.Write(p)
 }
 
-// Secret has Main look for texts in all that is written.
+// Secret adds secrets that Main searches for.
 func (r *Recorder) Secret(texts ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +73,7 @@ func (r *Recorder) Secret(texts ...string) {
 	}
 }
 
-// found are the secrets in what was written, with what stands around them.
+// found returns the secrets in the written text, each with the text around it.
 func (r *Recorder) found() ([]string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,9 +91,9 @@ func (r *Recorder) found() ([]string, error) {
 	for _, at := range regexp.MustCompile(auth.TokenPattern+`|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}`).FindAllIndex(text, -1) {
 		show(at[0], at[1]-at[0])
 	}
-	// One pass for all secrets at once: by their first eight bytes.
+	// One pass searches for all secrets, by their first eight bytes.
 	begins := map[uint64][]string{}
-	var maybe [1 << 16]bool // by the last two of the eight, as a map is slow for every byte
+	var maybe [1 << 16]bool // by the last two of the eight bytes: a map is too slow for every byte
 	for secret := range r.secrets {
 		begin := binary.BigEndian.Uint64([]byte(secret[:minSecret]))
 		begins[begin] = append(begins[begin], secret)
@@ -118,15 +117,15 @@ func (r *Recorder) found() ([]string, error) {
 	return out, nil
 }
 
-// Main runs the suites, and then looks for every token, client secret and password that
-// went through their bridges in what those wrote: the log down to debug, the body and header
-// of every error, the metrics and /statusz (security plan 25). A run of all tests of the room fails with fewer secrets or
-// lines than these: then something does not write what it should. They are half of what a run without Keycloak has.
+// Main runs the tests of a package. Then it searches for every token, client secret and password that the bridges
+// used. It searches the log down to level debug, the body and headers of every error, the metrics and /statusz. A run
+// of all tests of the package fails when there are fewer secrets or lines than the arguments say: then something does
+// not write what it should. The arguments are half of what a run without Keycloak has.
 func Main(m *testing.M, secrets, lines int) {
 	code := m.Run()
 	found, err := Wrote.found()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "what was written cannot be read:", err)
+		fmt.Fprintln(os.Stderr, "the written text cannot be read:", err)
 		code = 1
 	}
 	for _, text := range found {
@@ -137,29 +136,28 @@ func Main(m *testing.M, secrets, lines int) {
 	}
 	all := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
 	if fuzz := flag.Lookup("test.fuzzworker"); all && fuzz.Value.String() == "false" && flag.Lookup("test.fuzz").Value.String() == "" {
-		fmt.Fprintf(os.Stderr, "looked for %d secrets in %d lines\n", len(Wrote.secrets), Wrote.lines)
+		fmt.Fprintf(os.Stderr, "searched for %d secrets in %d lines\n", len(Wrote.secrets), Wrote.lines)
 		if Wrote.lines < lines || len(Wrote.secrets) < secrets {
-			fmt.Fprintf(os.Stderr, "a full run has %d secrets and %d lines at least: something does not write what it should\n", secrets, lines)
+			fmt.Fprintf(os.Stderr, "a full run has at least %d secrets and %d lines: something does not write what it should\n", secrets, lines)
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
 
-// recordingLog is a log that writes to wrote.
+// recordingLog is a log that writes to Wrote.
 func recordingLog() *zap.Logger {
 	return zap.New(observe.Bound(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(zapcore.AddSync(&Wrote)), zap.DebugLevel)))
 }
 
-// NewTestApp makes a bridge with limits that no test reaches, which is looked at by Main.
-// The indexes of the app are always too old, so that every query sees what others wrote, and
-// makes the same calls.
+// NewTestApp makes a bridge with limits that no test reaches. Main checks what it writes. Its indexes are always too
+// old, so every query sees the changes of others and makes the same calls.
 func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	return newTestAppOf(t, c, nil, logs...)
 }
 
-// newTestAppOf is NewTestApp of a configuration that its file has otherwise.
+// newTestAppOf is NewTestApp with a configuration that differs from its file.
 func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	for i, core := range logs {
@@ -187,8 +185,8 @@ func newTestAppOf(t *testing.T, c config.Config, file *config.Config, logs ...za
 	return a
 }
 
-// lookAgain looks at the realms of an app now and then until the test ends, as an app that serves does: the parallel parts of
-// a test can wait for their turn longer than a look is good for (15 minutes).
+// checkAgain checks the realms of an app every ten minutes until the test ends, as an app that serves does. The
+// parallel parts of a test can wait longer than a check is valid (15 minutes).
 func checkAgain(t *testing.T, a *app.App) {
 	t.Helper()
 	ticker, ended := time.NewTicker(10*time.Minute), make(chan struct{})
@@ -209,7 +207,7 @@ func checkAgain(t *testing.T, a *app.App) {
 	})
 }
 
-// testClock is the clock of the indexes of an app: some time passes between any two looks at it.
+// testClock is the clock of an app's indexes. Each call of now advances it.
 type testClock struct {
 	mu   sync.Mutex
 	time time.Time
@@ -223,14 +221,14 @@ func (c *testClock) now() time.Time {
 	return c.time
 }
 
-// clocks are those of all apps, by app.
+// clocks are the clocks of all apps, by app.
 var clocks sync.Map //nolint:gochecknoglobals // a test finds its own
 
-// Pass lets so much time pass from now on between two looks at the clock: an hour makes every
-// index too old, a millisecond none.
+// Pass sets how much time passes from now on between two readings of the clock. With an hour every index is too old,
+// with a millisecond no index is.
 func (b Bridge) Pass(step time.Duration) { b.PassFrom(0, step) }
 
-// PassFrom is pass, after so much time at once.
+// PassFrom is Pass, but first moves the clock by later.
 func (b Bridge) PassFrom(later, step time.Duration) {
 	clock, _ := clocks.Load(b.App)
 	c := clock.(*testClock) //nolint:forcetypeassert // newTestApp stored it
@@ -239,10 +237,9 @@ func (b Bridge) PassFrom(later, step time.Duration) {
 	c.time, c.step = time.Now().Add(later), step
 }
 
-// unlimited gives the tenants limits that no test reaches, where they have the defaults or were
-// made without.
+// unlimited gives tenants limits that no test reaches, when they have the defaults or no limits.
 func unlimited(c *config.Config) {
-	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // a test that ends an outage goes on at once
+	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // after the end of an outage, a test continues at once
 	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {
 		c.Server.FailuresPerMinute = 1_000_000
 	}
@@ -256,7 +253,7 @@ func unlimited(c *config.Config) {
 			if l := r.Tenants[i].Limits; l == usual || l == (config.Limits{}) {
 				r.Tenants[i].Limits = plenty
 			}
-			if r.Tenants[i].RemovalBrake == brake { // by the clock of a test everybody is old
+			if r.Tenants[i].RemovalBrake == brake { // with a test's clock every user counts as old
 				r.Tenants[i].RemovalBrake = config.RemovalBrake{}
 			}
 		}
@@ -268,13 +265,13 @@ func unlimited(c *config.Config) {
 
 var password = regexp.MustCompile(`"password"\s*:\s*"((?:[^"\\]|\\.)*)"`)
 
-// recording is a handler whose errors Main looks at, for the secrets of its requests.
+// recording is a handler that records its errors for Main, and the secrets of its requests.
 func recording(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, header := range r.Header.Values("Authorization") {
 			credential := header[strings.LastIndexByte(header, ' ')+1:]
 			Wrote.Secret(credential)
-			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil { // of Basic
+			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil { // of HTTP Basic
 				_, password, _ := strings.Cut(string(pair), ":")
 				Wrote.Secret(password)
 			}
@@ -288,7 +285,7 @@ func recording(h http.Handler) http.Handler {
 	})
 }
 
-// passwords keeps the beginning of a body that is read.
+// passwords keeps the beginning of a body.
 type passwords struct {
 	io.ReadCloser
 
@@ -302,7 +299,7 @@ func (p *passwords) Read(to []byte) (int, error) {
 	return n, err
 }
 
-// errorRecorder writes answers that are errors to wrote too.
+// errorRecorder also writes error answers to Wrote.
 type errorRecorder struct {
 	http.ResponseWriter
 
@@ -323,5 +320,5 @@ func (e *errorRecorder) Write(p []byte) (int, error) {
 	return e.ResponseWriter.Write(p)
 }
 
-// Unwrap lets http.ResponseController find what is below.
+// Unwrap gives http.ResponseController the original writer.
 func (e *errorRecorder) Unwrap() http.ResponseWriter { return e.ResponseWriter }
