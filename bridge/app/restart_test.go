@@ -83,7 +83,7 @@ func fullConfig(t *testing.T, b apptest.Bridge) config.Config {
 func served(b apptest.Bridge) string {
 	var out strings.Builder
 	for _, t := range b.App.Watcher.Tenants.All() {
-		fmt.Fprintf(&out, "%s %s %v %+v %s %p %+v %+v %+v %v\n", t.Path, t.Realm, t.Organization, t.Party, t.BaseURL, t.Mapping, t.Tokens, t.AccessTokens, t.Policy, t.OfOrganization)
+		fmt.Fprintf(&out, "%s %s %v %+v %s %p %+v %+v %+v %v\n", t.Path, t.Realm, t.Organization, t.Owner, t.BaseURL, t.Mapping, t.Tokens, t.AccessTokens, t.Policy, t.OfOrganization)
 	}
 	fmt.Fprintf(&out, "%p", b.App.Watcher.Realms.Client(b.Realm))
 	return out.String()
