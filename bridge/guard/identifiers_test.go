@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestIdentifiersThatATenantMayGive: kinds of tenants × what is new × what the account has.
+// TestIdentifiersThatATenantMayGive: kinds of tenants × new values × values that the account has.
 func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	t.Parallel()
 	organization, err := keycloak.ParseOrganizationID("acme")
@@ -68,7 +68,7 @@ func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	}
 }
 
-// TestWhomAnOrganizationMayTakeOver: who asks × whose the account is in Keycloak.
+// TestWhomAnOrganizationMayTakeOver: who asks × owner of the account in Keycloak.
 func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -129,7 +129,8 @@ func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 	}
 }
 
-// TestAFederationKeepsWhatItHas: who can join a group, and of whom nothing but access can be changed.
+// TestAFederationKeepsWhatItHas: which users can join a group, and of which users only the access
+// can change.
 func TestAFederationKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	ldap := keycloak.Federation{Name: "ldap", LDAP: true, Enabled: true, EditMode: keycloak.EditReadOnly}
@@ -170,8 +171,9 @@ func TestAFederationKeepsWhatItHas(t *testing.T) {
 	}
 }
 
-// TestAManagedMemberIsItsOrganizations: the operator's adoption needs no verified address of one of its own, and
-// nobody takes over one of another organization.
+// TestAManagedMemberIsItsOrganizations: an organization's own managed member needs no verified
+// address when the operator adopts it. No tenant takes over a managed member of another
+// organization.
 func TestAManagedMemberIsItsOrganizations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

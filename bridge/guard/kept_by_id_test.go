@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// again is the bridge after a start, with its configuration changed.
+// again restarts the bridge with a changed configuration.
 func again(t *testing.T, v apptest.Vault, edit func(*config.Config)) apptest.Vault {
 	t.Helper()
 	c := v.Config
@@ -36,7 +36,7 @@ func again(t *testing.T, v apptest.Vault, edit func(*config.Config)) apptest.Vau
 
 func problem(v apptest.Vault) string { return v.App.Watcher.Tenants.All()[0].Fitness().Problem }
 
-// wantProtected says that the group, its member and the user are.
+// wantProtected checks that the group, its member and the user are protected.
 func wantProtected(t *testing.T, v apptest.Vault, when string) {
 	t.Helper()
 	if problem := problem(v); problem != "" {
@@ -62,9 +62,9 @@ func wantProtected(t *testing.T, v apptest.Vault, when string) {
 	}
 }
 
-// TestSecurity_42_ProtectionStaysWithTheId: a group that is listed by its path stays protected with
-// its members when a group above it is renamed, also over a start; what takes its path is another
-// group, and an operator must say which is meant.
+// TestSecurity_42_ProtectionStaysWithTheId: a group that is listed by its path stays protected,
+// with its members, when a group above it is renamed, also after a restart. A group that gets the
+// old path is another group, and an operator must say which group is meant.
 func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -98,7 +98,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			})
 			wantProtected(t, v, "by its new path")
 			v.Refused(t, http.StatusForbidden, http.MethodDelete, "/Groups/"+impostor.String(), "")
-			v = again(t, v, func(c *config.Config) { v.Protect(c, v.Realm, nil) }) // which forgets
+			v = again(t, v, func(c *config.Config) { v.Protect(c, v.Realm, nil) }) // this start forgets the ids
 			v.Must(t, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"replace","path":"members","value":[]}`))
 			if err := v.Admin.DeleteGroup(t.Context(), v.Admins); err != nil {
 				t.Fatal(err)
@@ -112,7 +112,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_ProtectedUsersStayWithTheId likewise, whoever gets the name.
+// TestSecurity_42_ProtectedUsersStayWithTheId in the same way, whoever gets the name.
 func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -196,9 +196,9 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_GroupsThatMustStay are neither renamed nor deleted: those above a protected group
-// or one with rights, the default groups and those above them. Their members change as before,
-// and they cost no call more.
+// TestSecurity_42_GroupsThatMustStay are neither renamed nor deleted: groups above a protected
+// group or above a group with rights, the default groups, and groups above default groups. Their
+// members change as before, without an additional call.
 func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -266,8 +266,9 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatAMappingNamesStays for every tenant: none renames or deletes the parent of
-// another one or a group above it, as the top level of one without a parent has it.
+// TestSecurity_42_WhatAMappingNamesStays for every tenant: no tenant renames or deletes the parent
+// of another tenant or a group above that parent, although a tenant without a parent has the whole
+// top level.
 func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -287,8 +288,8 @@ func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatIsRememberedIsWrittenAgain when somebody erases it while the bridge runs, and
-// nothing is written as long as a start cannot read it.
+// TestSecurity_42_WhatIsRememberedIsWrittenAgain when somebody erases it while the bridge runs.
+// Nothing is written as long as a restart could not read it.
 func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -314,8 +315,8 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	blind.Refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"remove","path":"members"}`))
 }
 
-// TestALookAtNamesIsBounded: a call for each name that the configuration has, and for each group
-// above one, however many groups and users there are.
+// TestALookAtNamesIsBounded: a call for each name in the configuration and for each group above a
+// named group, however many groups and users the realm has.
 func TestALookAtNamesIsBounded(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
