@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// maxSkew is how far the clocks may differ: signed assertions live a minute.
+	// maxSkew is how far the clocks may differ: signed assertions are valid for a minute.
 	maxSkew = 15 * time.Second
 )
 
-// checkRights is the check on whose failure the others depend.
+// checkRights is the check that the other checks depend on.
 const checkRights = "rights"
 
-// Doctor looks at everything that Check does about a tenant beside the others of its realm, and at
-// what an operator should know beside it. It writes nothing.
+// Doctor makes all checks of Check for a tenant and the other tenants of its realm, and further
+// checks that help an operator. It writes nothing.
 func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) []Finding {
 	r := newReport(c, t)
 	r.tokens(t, time.Now())
@@ -38,7 +38,7 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 	return r.Findings
 }
 
-// reach looks whether Keycloak answers and knows the realm.
+// reach checks that Keycloak answers and knows the realm.
 func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
 	start := time.Now()
 	err := c.Reach(ctx)
@@ -55,7 +55,7 @@ func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
 	return err == nil
 }
 
-// account looks whether the credentials are good, and at Keycloak's clock.
+// account checks the credentials and Keycloak's clock.
 func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	issued, err := c.RenewToken(ctx)
 	if !r.could(err, "account") {
@@ -70,7 +70,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	return true
 }
 
-// fit takes over what Check finds; false says that the account cannot look at more.
+// fit adds the findings of Check. It returns false when the account cannot read more.
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
 	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
@@ -79,7 +79,7 @@ func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, 
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
 }
 
-// could records why a look was not possible.
+// could records an error of a check, and reports whether the check was possible.
 func (r *Report) could(err error, check string) bool {
 	switch {
 	case err == nil:
@@ -93,7 +93,7 @@ func (r *Report) could(err error, check string) bool {
 	return false
 }
 
-// said is Keycloak's own text.
+// said returns Keycloak's own text about an error.
 func said(err error) string {
 	if text := keycloak.MessageOf(err); text != "" {
 		return " (" + text + ")"
@@ -101,8 +101,8 @@ func said(err error) string {
 	return ""
 }
 
-// powers are the roles of realm-management that the bridge never needs and what who holds
-// its secret could do with them.
+// powers lists the roles of realm-management that the bridge never needs, and what somebody who has
+// its secret could do with each.
 func powers() []struct{ role, power string } {
 	return []struct{ role, power string }{
 		{"realm-admin", "do everything in the realm"},
@@ -117,7 +117,7 @@ func powers() []struct{ role, power string } {
 	}
 }
 
-// excess looks for rights that neither the tenant nor another one of its realm needs.
+// excess finds rights that no tenant of the realm needs.
 func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
 	granted, err := c.OwnRoles(ctx)
 	if !r.could(err, "privileges") {
@@ -135,7 +135,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	needed := needOf(t, t.Mapping).rights()
-	for _, other := range others { // by the same account
+	for _, other := range others { // the tenants of a realm use the same account
 		needed = append(needed, needOf(other, other.Mapping).rights()...)
 	}
 	if slices.Contains(needed, manageOrganizations) && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
@@ -158,7 +158,7 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	r.warn("privileges", "take these roles from the service account, unless a tenant of another configuration needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
 }
 
-// takeRoles is the command that takes roles of realm-management from the service account.
+// takeRoles returns the command that removes roles of realm-management from the service account.
 func (r *Report) takeRoles(roles []string) string {
 	words := []string{"kcadm.sh", "remove-roles", "-r", r.realm, "--uusername", "service-account-" + cmp.Or(r.of.Entry.ClientID, DefaultClientID), "--cclientid", "realm-management"}
 	for _, role := range roles {
@@ -167,7 +167,7 @@ func (r *Report) takeRoles(roles []string) string {
 	return tenant.CommandLine(words...)
 }
 
-// settings looks at what else the realm is set to.
+// settings checks further settings of the realm.
 func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
 	s, err := c.RealmSettings(ctx)
 	if !r.could(err, "realm") {
@@ -186,7 +186,8 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	}
 }
 
-// registration looks whether the tenant's client manages accounts whose names and passwords anybody can choose.
+// registration warns when people can choose the names and passwords of accounts that the tenant's
+// client manages.
 func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
 	const off = "switch off User registration in the realm's login settings"
 	switch {
@@ -199,8 +200,8 @@ func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
 	}
 }
 
-// visibility looks whether lists show what there is: without the right to view, Keycloak
-// answers with an empty list and no error.
+// visibility checks that lists are complete: without the right to view users, Keycloak answers with
+// an empty list and no error.
 func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	count, err := c.CountUsers(ctx)
 	if !r.could(err, "visibility") {
@@ -216,7 +217,7 @@ func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	}
 }
 
-// firstLogin looks for what every new user has to do before anything else.
+// firstLogin finds the required actions of every new user.
 func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	actions, err := c.RequiredActions(ctx)
 	switch {
@@ -228,7 +229,7 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	}
 }
 
-// tokens looks whether the tenant has a credential, and at the ends of its tokens.
+// tokens checks that the tenant has a credential, and when its tokens expire.
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && t.Organization.Alias != tenant.EveryOrganization {

@@ -8,10 +8,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// checkFederation is the check of where the realm has users from.
+// checkFederation checks the user federation of the realm.
 const checkFederation = "user federation"
 
-// federations looks where the realm has users from, and says what SCIM cannot do with them.
+// federations reads the user federation of the realm, and reports what SCIM cannot do with its
+// users.
 func (r *Report) federations(ctx context.Context, c *keycloak.Client) error {
 	list, err := c.Federations(ctx)
 	if err != nil {
@@ -25,7 +26,7 @@ func (r *Report) federations(ctx context.Context, c *keycloak.Client) error {
 	return nil
 }
 
-// federation says what one provider means for clients.
+// federation reports what a provider means for clients.
 func (r *Report) federation(f keycloak.Federation) {
 	switch {
 	case !f.Enabled:

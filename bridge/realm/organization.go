@@ -15,7 +15,7 @@ const (
 	checkProvider      = "identity provider"
 )
 
-// fixRights is the command that grants what is missing.
+// fixRights is the command that grants the missing rights.
 func (n need) fixRights() string {
 	if !n.organizations {
 		return fixSetup
@@ -23,8 +23,8 @@ func (n need) fixRights() string {
 	return "before Keycloak 26.7 with --allow-manage-realm:\n" + fixSetup
 }
 
-// checkOrganization looks whether the organization of a tenant is there, and is the one that
-// the tenant is bound to.
+// checkOrganization checks that the organization of a tenant exists and has the id and the alias of
+// the configuration.
 func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n need, enabled bool) error {
 	id, alias := n.organization.ID, n.organization.Alias
 	switch {
@@ -62,8 +62,8 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 	return r.organizationGroups(ctx, c, n, id)
 }
 
-// domainsOf are the verified domains of an organization and its others, in lower case, as two spellings
-// are one domain.
+// domainsOf returns the verified domains of an organization and its other domains, in lower case,
+// because domain names ignore case.
 func domainsOf(o keycloak.Organization) (verified, others []string) {
 	for _, d := range o.Domains {
 		if name := strings.ToLower(d.Name); d.Verified {
@@ -75,7 +75,7 @@ func domainsOf(o keycloak.Organization) (verified, others []string) {
 	return verified, others
 }
 
-// everyOrganization looks at what holds for all organizations, by one of them.
+// everyOrganization checks one organization for what holds for all.
 func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n need) error {
 	list, err := c.Organizations(ctx, 0, 1)
 	if err != nil {
@@ -93,8 +93,9 @@ func (r *Report) everyOrganization(ctx context.Context, c *keycloak.Client, n ne
 	return r.organizationGroups(ctx, c, n, id)
 }
 
-// served counts the organizations with their own tokens, of which each is a tenant that doctor looks at by its path,
-// and looks which of them refuse users for want of a verified domain.
+// served counts the organizations with their own tokens, and finds those that refuse users because
+// they have no verified domain. Each such organization is a tenant, and doctor checks it by its
+// path.
 func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
 	if t.Organization.Alias != tenant.EveryOrganization {
 		return
@@ -132,7 +133,7 @@ func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	}
 }
 
-// lostOrganization says what has become of an organization.
+// lostOrganization reports what happened to an organization that was not found.
 func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias string) error {
 	fix := "remove the tenant, or write the new organizationID and new tokens once you know whose organization it is"
 	if r.of != nil && r.of.OfOrganization {
@@ -150,8 +151,8 @@ func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias
 	return nil
 }
 
-// ownProvider looks whether the identity provider of links is the organization's: who may log
-// in there becomes the linked user.
+// ownProvider checks that the identity provider of links belongs to the organization: a person who
+// can log in there becomes the linked user.
 func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) error {
 	alias := n.mapping.IdentityProvider()
 	switch {
@@ -163,7 +164,7 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	}
 	own, err := c.OrganizationHasProvider(ctx, n.organization.ID, alias)
 	switch {
-	case keycloak.KindOf(err) == keycloak.NoOrganization: // checkOrganization says so
+	case keycloak.KindOf(err) == keycloak.NoOrganization: // checkOrganization reports this
 	case err != nil:
 		return fmt.Errorf("find identity provider of organization: %w", err)
 	case !own:
@@ -172,7 +173,8 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	return nil
 }
 
-// organizationGroups looks where the groups of the tenant live, by an organization.
+// organizationGroups finds out where the groups of the tenant live, by the example of an
+// organization.
 func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n need, id keycloak.OrganizationID) error {
 	_, err := c.OrganizationGroups(ctx, id, 0, 1)
 	switch {

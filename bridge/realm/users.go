@@ -13,16 +13,17 @@ import (
 
 const (
 	checkExternalIDs = "externalId"
-	// maxLooked bounds the users whose externalIds are looked at: reading them takes Keycloak half
-	// a minute. The metrics know of all.
+	// maxLooked limits the users whose externalIds are read. Reading so many takes Keycloak half a
+	// minute. The metrics count all users.
 	maxLooked = 20_000
-	// pagesAtOnce are read in parallel.
+	// pagesAtOnce is how many pages are read in parallel.
 	pagesAtOnce = 4
 )
 
-// users looks at the users of a tenant beside others: whether no tenant owns them, and at their externalIds.
+// users checks the users of a tenant, besides other tenants: whether a tenant owns them, and their
+// externalIds.
 func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
-	if t.Owner.Organization && t.Organization.ID.IsZero() { // of each organization it is another
+	if t.Owner.Organization && t.Organization.ID.IsZero() { // each organization has its own users
 		return
 	}
 	looked, withoutKey := 0, 0
@@ -32,7 +33,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	lost := map[string]int{}
 	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
 		list, err := readUsers(ctx, c, t, first)
-		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // which is told already
+		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // reported already
 			return
 		}
 		looked += len(list)
@@ -57,7 +58,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	if len(r.Problems()) == 0 {
 		there.more = looked >= maxLooked
 		r.existing(ctx, c, t, there)
-		if t.Owner.Organization || t.Owner.Shared { // else all accounts are the tenant's
+		if t.Owner.Organization || t.Owner.Shared { // otherwise the tenant owns all accounts
 			r.lostOwners(lost)
 		}
 		r.leavers(ctx, c, t, owners)
@@ -86,8 +87,8 @@ func readUsers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, first 
 	return slices.Concat(pages...), err
 }
 
-// externalID is that of a user as the tenant shows it, "" for none, and whether a look-up finds it by
-// its key.
+// externalID returns a user's externalId as the tenant shows it, or "", and whether a look-up finds
+// the user by its key.
 func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed bool) {
 	if r.Protected.User(u.ID) || r.Protected.ServiceAccount(u.ID) {
 		return "", true
@@ -95,7 +96,7 @@ func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed
 	return t.Mapping.ShownExternalID(t.Owner, u)
 }
 
-// shared counts the users who have a value that another one has too.
+// shared counts the users whose value another user has too.
 func shared(values map[string]int) int {
 	n := 0
 	for _, users := range values {
