@@ -278,7 +278,7 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 					t.Errorf("the look finds %q, want %q", got, want)
 				}
 			}
-			expect(`nobody can find out who has the role "a/b"`)
+			expect(`the bridge cannot find out who has the role "a/b"`)
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/roles-by-id/"+odd.ID+"/composites", string(composite))
 			expect("")
 			apptest.AdminSend(t, server, http.MethodPut, at+"/default-groups/"+below.String(), "")
@@ -287,7 +287,7 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/default-groups/"+below.String(), "")
 			expect("")
 			apptest.AdminSend(t, server, http.MethodPost, at+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
-			expect("every user of the realm is an administrator: the role \"" + everybody.Name + "\"")
+			expect("every user of the realm is an administrator: all users have the role \"" + everybody.Name + "\"")
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
 			expect("")
 		})

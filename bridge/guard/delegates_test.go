@@ -609,7 +609,7 @@ func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 	b.Check(t)
 	b.Must(t, http.MethodGet, "/Users", "")
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+helper, "")
-	if got := b.App.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
+	if got := b.App.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, which is more than the bridge reads" {
 		t.Errorf("the tenant says %q", got)
 	}
 }
@@ -654,7 +654,7 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 				return strings.Replace(text, "    tenants:\n", "    protected: { users: [jane], policies: listed }\n    tenants:\n", 1)
 			})
 			ill, code = p.Diagnose(t)
-			if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Fix, "see that protected.users and protected.groups list these people") {
+			if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Fix, "check that protected.users and protected.groups list these people") {
 				t.Errorf("with the people listed doctor ends with %d and says %v", code, ill)
 			}
 			if restart == nil {
@@ -687,8 +687,8 @@ func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 			b.Permission(t, server, `"name":"by role","resourceType":"Users","scopes":["reset-password"]`, b.RolePolicy(t, server, "helper", helper.ID))
 			b.Check(t)
 			for rules, want := range map[string]string{
-				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
-				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
+				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or a permission`,
+				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or a permission`,
 				"grantableRoles: [helper]\nusers: { roles: [{ grant: [helper] }] }": `the role "helper" of the mapping contains the role helper of a fine-grained permission`,
 				"grantableRoles: [manager]\ngroups: { roles: { X: [manager] } }":    `the role "manager" of the mapping contains the role manager of a fine-grained permission`,
 			} {

@@ -148,16 +148,16 @@ func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 					t.Errorf("%s: doctor ends with %d: (-want +got)\n%s", when, code, diff)
 				}
 			}
-			look("without a permission", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			look("without a permission", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names`)
 			both := b.Permission(t, server, `"name":"both","resourceType":"Users","scopes":["view"]`, isNot, is)
-			look("beside a positive one", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			look("beside a positive one", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names`)
 			b.Permission(t, server, `"name":"alone","resourceType":"Users","resources":["`+user+`"],"scopes":["view"]`, isNot)
-			look("alone", `FAIL permissions the permission "alone" is for every user of the realm but those of a policy: its policy "is not" has the logic Negative`)
+			look("alone", `FAIL permissions the permission "alone" is for every user of the realm except those of a policy: its policy "is not" has the logic Negative`)
 			b.Must(t, http.MethodGet, "/Users", "")
 			apptest.AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/permission/scope/"+both, "")
 			if name == "real" && keycloaktest.OlderThan("26.7") { // it accepts any strategy
 				either := b.Permission(t, server, `"name":"any","resourceType":"Users","resources":["`+user+`"],"scopes":["view"],"decisionStrategy":"AFFIRMATIVE"`, isNot, is)
-				const alone = `FAIL permissions the permission "alone" is for every user of the realm but those of a policy: its policy "is not" has the logic Negative`
+				const alone = `FAIL permissions the permission "alone" is for every user of the realm except those of a policy: its policy "is not" has the logic Negative`
 				look("beside a positive one, of which either will do", alone, strings.Replace(alone, "alone", "any", 1))
 				apptest.AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/permission/scope/"+either, "")
 			}

@@ -75,7 +75,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			v.Rename(t, v.Ops, "operations")
 			v.Check(t)
 			wantProtected(t, v, "after a rename above")
-			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge stays with it, by its id`
+			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge keeps to it, by its id`
 			if got := v.Warnings(t, v.Realm); !strings.Contains(got, warning) {
 				t.Errorf("the log warns of %q, want %q", got, warning)
 			}
@@ -87,7 +87,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			impostor := v.MakeGroup(t, "admins", parsed)
 			for when, v := range map[string]apptest.Vault{"at once": v, "after a start": again(t, v, nil)} {
 				v.App.Watcher.Check(t.Context())
-				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is another group now, %s: the one that it was, %s, is called "/operations/admins" now`, impostor, v.Admins)
+				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is now another group, %s: the former one, %s, is called "/operations/admins" now`, impostor, v.Admins)
 				if got := problem(v); got != want {
 					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
 				}
@@ -135,7 +135,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			wantProtected(t, v, "after a start")
 			other := v.Create(t, "/Users", `{"userName":"Break-Glass"}`)
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the user "break-glass" of protected.users is another user now, %s: the one that it was, %s, is called "glass" now`, other, v.Glass)
+			want := fmt.Sprintf(`the user "break-glass" of protected.users is now another user, %s: the former one, %s, is called "glass" now`, other, v.Glass)
 			if got := problem(v); got != want {
 				t.Errorf("with another user of the name the look finds %q, want %q", got, want)
 			}
@@ -166,7 +166,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 				t.Fatal(err)
 			}
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups does not exist any more: it was %s`, v.Admins)
+			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups no longer exists: it was %s`, v.Admins)
 			if got := problem(v); got != want {
 				t.Errorf("the look finds %q, want %q", got, want)
 			}
@@ -177,12 +177,12 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			}
 			made := v.MakeGroup(t, "admins", v.MakeGroup(t, "ops", keycloak.GroupID{}))
 			v.App.Watcher.Check(t.Context())
-			if got := problem(v); !strings.Contains(got, "is another group now") || !strings.Contains(got, "is gone") {
+			if got := problem(v); !strings.Contains(got, "is now another group") || !strings.Contains(got, "is gone") {
 				t.Errorf("with a new group the look finds %q", got)
 			}
 			v.EditFile(t, "config.yaml", apptest.Replaced(t, "    tenants:\n", "    protected: { groups: [/ops/admins] }\n    tenants:\n"))
 			ill, _ := apptest.Patient{Bridge: v.Bridge, Server: server}.Diagnose(t)
-			if want := `write the id of the group that is meant in place of its name, "id:` + made.String() + `"`; len(ill) != 1 || ill[0].Fix != want {
+			if want := `write the id of the group that you mean in place of its name, "id:` + made.String() + `"`; len(ill) != 1 || ill[0].Fix != want {
 				t.Errorf("doctor says %v, want the fix %q", ill, want)
 			}
 			if lines := v.Lines.FilterMessage("the realm is not fit, so the tenant answers 503").Len(); lines != 2 {

@@ -177,7 +177,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			}
 			impostor := n.MakeGroup(t, "one", n.Parents["scim"])
 			n.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/scim/one" of the mapping is another group now, %s: the one that it was, %s, is called "/scim/was-one" now`, impostor, parent)
+			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former one, %s, is called "/scim/was-one" now`, impostor, parent)
 			if got := n.App.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
 			}
@@ -192,14 +192,14 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			}
 			a := apptest.NewTestApp(t, n.Config) // a restart is no change of the configuration
 			a.Watcher.Check(t.Context())
-			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is another group now") {
+			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is now another group") {
 				t.Errorf("after a start the look finds %q", got)
 			}
 			n.Remap(t, "parent: id:"+impostor.String())
 			n.Check(t)
 			n.Create(t, "/Groups", `{"displayName":"Meant"}`)
 			if list, err := n.Admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) != 1 {
-				t.Errorf("below the group that is meant now are %v, %v", list, err)
+				t.Errorf("below the group that you mean now are %v, %v", list, err)
 			}
 		})
 	}
@@ -286,7 +286,7 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 					t.Errorf("%s = %s, want %s", what, got, want)
 				}
 			}
-			if got := n.Warnings(t, "two"); !strings.Contains(got, "below groups of which one stands above the other") {
+			if got := n.Warnings(t, "two"); !strings.Contains(got, "is below the other") {
 				t.Errorf("the log warns of %q", got)
 			}
 		})

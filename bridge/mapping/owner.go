@@ -302,7 +302,7 @@ func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
 func notOwner(u keycloak.User, names []string) *scim.Error {
 	list, verified := strings.Join(names, ", "), ""
 	if !u.EmailVerified { // the adoption would be refused
-		verified = "switch Email verified on in Keycloak, once it is known whose the account is, and "
+		verified = "switch on Email verified in Keycloak, once you know whose account it is, and "
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):

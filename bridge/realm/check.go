@@ -104,6 +104,7 @@ type Severity string
 // The severities.
 const (
 	Pass Severity = "PASS"
+	Info Severity = "INFO" // nothing is wrong, and the operator may want to change it
 	Warn Severity = "WARN" // identity providers commonly send requests that are refused, or the account may do more than it needs
 	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer, unless Beside is set
 )
@@ -113,11 +114,14 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	Check    string   `json:"check"`         // the subject of the check, in a word or two
 	Text     string   `json:"text"`          // the result
-	Fix      string   `json:"fix,omitempty"` // the remedy; "" for a Pass
+	Fix      string   `json:"fix,omitempty"` // the remedy, or the command that changes it; "" for a Pass
 	// Beside says that the tenant answers despite a Fail: others endanger the realm, or nothing is
 	// written (see tenant.Protected).
 	Beside bool `json:"-"`
 }
+
+// OK reports whether nothing is wrong.
+func (f Finding) OK() bool { return f.Severity == Pass || f.Severity == Info }
 
 // Report is the result of all checks of a realm.
 type Report struct {
@@ -152,6 +156,10 @@ func newReport(c *keycloak.Client, t *tenant.Tenant) Report {
 
 func (r *Report) pass(check, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Severity: Pass, Check: check, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) info(check, fix, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Severity: Info, Check: check, Text: fmt.Sprintf(format, args...), Fix: r.fix(fix)})
 }
 
 func (r *Report) warn(check, fix, format string, args ...any) {
@@ -282,7 +290,7 @@ var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
 // notPermitted reports errNotPermitted with its remedy. Setup would leave the account as it is.
 func (r *Report) notPermitted() {
 	r.fail(checkRights, "give the account the permissions of step 4 of \"Keeping administrators away from the secret too\" in docs/explanation/security.md, on Keycloak 26.6 or newer; "+
-		"or take query-users and query-groups from it, and have "+manageUsers+" granted:\n{setup}",
+		"or remove query-users and query-groups from it, and let setup grant "+manageUsers+":\n{setup}",
 		"the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
 }
 
@@ -292,11 +300,11 @@ func (r *Report) changeFeed(stored, readable bool) {
 	r.Feed = stored && readable
 	switch {
 	case r.Feed:
-		r.pass(check, "on: sorted and searched lists show at once what others change")
+		r.pass(check, "on: sorted and searched lists show the changes of others at once")
 	case stored:
-		r.pass(check, "off: the account lacks %s, and so cannot read the admin events that the realm stores. Sorted and searched lists show what others change when the index is read again. This command grants the right: %s", viewEvents, r.fix(fixFeed))
+		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show the changes of others when the index is read again", viewEvents)
 	default:
-		r.pass(check, "off: the realm stores no admin events. Sorted and searched lists show what others change when the index is read again. This command switches it on: %s", r.fix(fixFeed))
+		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show the changes of others when the index is read again")
 	}
 }
 
@@ -348,7 +356,7 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 		return err
 	}
 	for _, text := range m.Takes() {
-		r.warn("roles", "list the role in grantableRoles instead where persons shall grant it too, or have a rule grant it", "%s", text)
+		r.warn("roles", "list the role in grantableRoles if people may grant it too, or let a rule grant it", "%s", text)
 	}
 	alias := m.IdentityProvider()
 	if alias == "" {
@@ -383,7 +391,7 @@ func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []stri
 		r.Resolved.GroupNames[name] = group.name
 		switch {
 		case r.Protected.Group(group.id):
-			r.fail(checkGroups, "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or of a permission, or is protected by the configuration: nobody becomes an administrator by SCIM", name)
+			r.fail(checkGroups, "name another group, or remove the right, the permission or the protection from this group", "the group %q of the mapping has a right of realm-management or a permission, or is protected by the configuration: nobody becomes an administrator by SCIM", name)
 		case group.warning != "":
 			r.warn(checkGroups, group.fix, "the group %q of the mapping %s", name, group.warning)
 		default:
@@ -401,7 +409,7 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 		group := r.Resolved.Groups[name].String()
 		for _, id := range append([]string{group}, r.Protected.Above[group]...) {
 			if others := without(r.Protected.Parents[id].Tenants, []string{t.Path}); len(others) > 0 {
-				r.fail(checkGroups, "name a group that no tenant has in users.defaultGroups of the mapping", "the group %q, which every new user joins, is among the groups of %s", name, strings.Join(others, ", "))
+				r.fail(checkGroups, "in users.defaultGroups of the mapping, name a group that belongs to no tenant", "the group %q, which every new user joins, is among the groups of %s", name, strings.Join(others, ", "))
 			}
 		}
 	}
@@ -416,11 +424,11 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 		}
 		switch others := strings.Join(without(parent.Tenants, []string{t.Path}), ", "); {
 		case m.GroupParent == "":
-			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the tenant has no groups.parent beside %s, so that it has the top level of the realm's groups alone", others)
+			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the realm has other tenants, %s, and the mapping has no groups.parent: the tenant has only the top-level groups of the realm", others)
 		case id == own:
 			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
 		case slices.Contains(r.Protected.Above[id], own) || slices.Contains(r.Protected.Above[own], id):
-			r.warn(checkGroups, fix, "the groups of the tenant and of %s live below groups of which one stands above the other", others)
+			r.warn(checkGroups, fix, "one of the parent groups of the tenant and of %s is below the other", others)
 		}
 	}
 }
@@ -448,9 +456,9 @@ func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []k
 	case err != nil:
 		return fmt.Errorf("read what role %q contains: %w", role, err)
 	case ok:
-		r.fail("roles", "take that out of the role, or the role out of the mapping", "the role %q of the mapping contains %s: nobody becomes an administrator by SCIM", role, r.Protected.NameOf(by))
+		r.fail("roles", "remove that right from the role, or the role from the mapping", "the role %q of the mapping contains %s: nobody becomes an administrator by SCIM", role, r.Protected.NameOf(by))
 	case len(found) == len(names):
-		r.pass("roles", "all %d roles of the mapping exist, and none administers the realm", len(names))
+		r.pass("roles", "all %d roles of the mapping exist, and no role administers the realm", len(names))
 	}
 	return nil
 }
@@ -479,15 +487,15 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 		}
 	}
 	if declared {
-		r.pass("user profile", "all %d attributes that the bridge writes are kept", len(declarations))
+		r.pass("user profile", "Keycloak keeps all %d attributes that the bridge writes", len(declarations))
 	}
 	for _, d := range mapping.AccountDeclarations() {
 		if faultOf(p, d) != "" {
-			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup does it: what the bridge remembers there, in its own service account, is lost when somebody saves that account in Keycloak's console", d.Name)
+			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup declares it: the bridge's service account loses its stored values when somebody saves that account in Keycloak's console", d.Name)
 		}
 	}
 	if narrow(p) {
-		r.pass("scripts", "user names have Latin letters alone, so that none looks like another one in another script. This lets all scripts in: %s", r.fix(fixScripts))
+		r.info("scripts", fixScripts, "user names may have only Latin letters, so that no name looks like a name in another script")
 	} else {
 		r.pass("scripts", "user names may have letters of all scripts")
 	}
@@ -510,15 +518,15 @@ func faultOf(p keycloak.UserProfile, d mapping.Declaration) string {
 	case a == nil && p.UnmanagedPolicy == adminEdit:
 		return ""
 	case a == nil && p.UnmanagedPolicy == enabledForAll:
-		return "is not declared in the user profile, so that users can change it and their own update of the account erases it"
+		return "is not declared in the user profile, so users can change it, and a user's own update of the account erases it"
 	case a == nil:
-		return "is not declared in the user profile, so that Keycloak drops it without a word"
+		return "is not declared in the user profile, so Keycloak silently drops it"
 	case !slices.Contains(a.Edit, "admin") || !slices.Contains(a.View, "admin"):
 		return "cannot be read and edited by administrators"
 	case editedByUsers(p, d):
 		return "can be edited by users themselves"
 	case d.MultiValued && !a.MultiValued:
-		return "is declared with a single value and needs several"
+		return "is declared with a single value, but needs several"
 	}
 	return ""
 }

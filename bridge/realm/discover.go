@@ -92,7 +92,7 @@ func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitne
 	}
 	w.eachFound(like.Realm, func(t *tenant.Tenant) {
 		if !seen[t.Path] {
-			w.remove(t, "the organization has no credential any more, so its tenant is gone")
+			w.remove(t, "the organization no longer has a credential, so its tenant is gone")
 		}
 	})
 	w.logFindingsOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))

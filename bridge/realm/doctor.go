@@ -44,11 +44,11 @@ func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
 	err := c.Reach(ctx)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && keycloak.MessageOf(err) == keycloak.NoRealm:
-		r.fail("keycloak", "correct the name of the realm below realms of the configuration, or make the realm", "it knows no realm %q", r.realm)
+		r.fail("keycloak", "correct the name of the realm in realms of the configuration, or create the realm", "Keycloak has no realm %q", r.realm)
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		r.fail("keycloak", "correct keycloak.url of the configuration: the path of the server belongs to it, such as /auth, and no other", "there is no Keycloak at %s", r.url)
+		r.fail("keycloak", "correct keycloak.url of the configuration: it ends with the path of the server, such as /auth", "there is no Keycloak at %s", r.url)
 	case err != nil:
-		r.fail("keycloak", "check keycloak.url, that Keycloak runs, and the way to it: names, firewalls, certificates", "it does not answer: %v", err)
+		r.fail("keycloak", "check keycloak.url, whether Keycloak runs, and the network between: names, firewalls, certificates", "Keycloak does not answer: %v", err)
 	default:
 		r.pass("keycloak", "answers in %d ms", time.Since(start).Milliseconds())
 	}
@@ -63,7 +63,7 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	}
 	r.pass("account", "the client's credentials are good")
 	if skew := time.Until(issued).Abs(); skew > maxSkew {
-		r.warn("clock", "keep the time of both machines by NTP", "it differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
+		r.warn("clock", "synchronise the clocks of both machines by NTP", "the clock differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
 	} else {
 		r.pass("clock", "the clock differs from Keycloak's by %d s or less", int(skew.Seconds())+1)
 	}
@@ -85,10 +85,10 @@ func (r *Report) could(err error, check string) bool {
 	case err == nil:
 		return true
 	case keycloak.KindOf(err) == keycloak.Denied && check == "account":
-		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; this writes the secret into DIR/secret:\n{setup} --out DIR",
+		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and check that the client is enabled; this command writes the secret into DIR/secret:\n{setup} --out DIR",
 			"Keycloak refuses the client's credentials%s", said(err))
 	default:
-		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason:\n{doctor}", "%v%s", err, said(err))
+		r.fail(check, "run doctor again; if the error remains, Keycloak's log has the reason:\n{doctor}", "%v%s", err, said(err))
 	}
 	return false
 }
@@ -108,9 +108,9 @@ func powers() []struct{ role, power string } {
 		{"realm-admin", "do everything in the realm"},
 		{manageRealm, "change the realm"},
 		{"manage-clients", "read and change every client"},
-		{"create-client", "make clients"},
-		{"manage-identity-providers", "let in whom it wants"},
-		{"manage-authorization", "change who may do what"},
+		{"create-client", "create clients"},
+		{"manage-identity-providers", "let anybody log in"},
+		{"manage-authorization", "change authorization rules"},
 		{manageOrganizations, "change organizations"},
 		{"manage-events", "switch off the log of events"},
 		{"impersonation", "log in as anybody"},
@@ -129,8 +129,8 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 			return
 		}
 		if s.AdminPermissionsEnabled {
-			r.warn("privileges", "take manage-users from the service account, where permissions stand in its place; setup leaves it out then. Where none do, take query-users and query-groups",
-				"the account has manage-users beside query-users and query-groups: whoever has its secret could set the password of every administrator, also of one whom a permission protects from the account")
+			r.warn("privileges", "remove manage-users from the service account if permissions replace it (setup then leaves it out); otherwise remove query-users and query-groups",
+				"the account has manage-users besides query-users and query-groups: somebody with its secret could set the password of every administrator, even of an administrator that a permission protects from the account")
 			return
 		}
 	}
@@ -140,8 +140,8 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	}
 	if slices.Contains(needed, manageOrganizations) && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
 		if t.Owner.Organization {
-			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
-				"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
+			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then remove manage-realm from the service account, and run setup again:\n{setup}",
+				"members of organizations need manage-realm on this Keycloak: somebody with the bridge's secret could change the realm")
 		}
 		needed = append(needed, manageRealm)
 	}
@@ -152,10 +152,10 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	if len(roles) == 0 {
-		r.pass("privileges", "the account has no right that it does not need")
+		r.pass("privileges", "no unneeded rights")
 		return
 	}
-	r.warn("privileges", "take these roles from the service account, unless a tenant of another configuration needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+	r.warn("privileges", "remove these roles from the service account, unless a tenant of another configuration needs them; with kcadm.sh, after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more rights than it needs, %s: somebody with its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
 }
 
 // takeRoles returns the command that removes roles of realm-management from the service account.
@@ -174,13 +174,13 @@ func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 		return
 	}
 	if s.DuplicateEmailsAllowed {
-		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
+		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have the same address, so a client that looks up a user by address may find another user")
 	} else {
-		r.pass("e-mail addresses", "two users cannot have the same address")
+		r.pass("e-mail addresses", "no address is used twice")
 	}
 	r.registration(s, t)
 	if s.SCIMAPIEnabled {
-		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")
+		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or make sure that no client writes with it", "Keycloak's own SCIM API is on: its writes bypass the mapping, and its answers lack the bridge's extensions")
 	} else {
 		r.pass("native SCIM", "Keycloak's own SCIM API is off")
 	}
@@ -193,9 +193,9 @@ func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
 	switch {
 	case !s.RegistrationAllowed || t.Owner.Organization:
 	case t.Policy.Adopts():
-		r.warn("adoption", off+", or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
+		r.warn("adoption", off+", or write adopt: never", "the tenant takes over existing accounts, and anybody can register an account under a name that its client will send")
 	case !t.Policy.OwnedOnly:
-		r.warn("registration", off+", or write scope: owned, with which the client sees only users that it made or took over",
+		r.warn("registration", off+", or set scope: owned, so that the client sees only users that it made or took over",
 			"anybody can register an account under a name that the client will look for, with a password of their own choice: the client then finds that account, changes it and adds it to groups")
 	}
 }
@@ -211,7 +211,7 @@ func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	switch {
 	case !r.could(err, "visibility"):
 	case count > 0 && len(users) == 0:
-		r.fail("visibility", "grant the service account manage-users of realm-management, and take away what confines it", "the realm has %d users and the list of users is empty", count)
+		r.fail("visibility", "grant the service account manage-users of realm-management, and remove what restricts the account", "the realm has %d users and the list of users is empty", count)
 	default:
 		r.pass("visibility", "the account sees the realm's %d users", count)
 	}
@@ -223,9 +223,9 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	switch {
 	case !r.could(err, "first login"):
 	case len(actions) > 0:
-		r.warn("first login", "see under Authentication, Required actions whether they shall be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
+		r.warn("first login", "decide under Authentication, Required actions whether they should be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
 	default:
-		r.pass("first login", "new users have no required action")
+		r.pass("first login", "no required actions for new users")
 	}
 }
 
@@ -233,14 +233,14 @@ func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && t.Organization.Alias != tenant.EveryOrganization {
-		r.fail("token", "{tokens new}", "the tenant has none, so that no client can call")
+		r.fail("token", "{tokens new}", "the tenant has no token, so no client can call")
 	}
 	const (
 		revoke = "{tokens revoke} "
-		renew  = "make a new token, give it to the client, then take this one back:\n{tokens new}\n" + revoke
+		renew  = "make a new token, give it to the client, then revoke this token:\n{tokens new}\n" + revoke
 	)
 	if t.Policy.BasicAuth {
-		r.pass("token", "it may come as the password of HTTP Basic (basicAuth): leave the key out when every client can send a bearer token")
+		r.pass("token", "clients may send the token as the password of HTTP Basic (basicAuth): remove the key when every client can send a bearer token")
 	}
 	good := len(t.AccessTokens) > 0 || slices.ContainsFunc(tokens, func(t tenant.Token) bool { return !t.Expired(now) })
 	for _, token := range tokens {
@@ -249,9 +249,9 @@ func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 		case token.Expires.IsZero():
 			r.pass("token", "%q does not expire", token.Name)
 		case left <= 0 && good:
-			r.warn("token", "give its client a new one if it has none, and take this one back:\n"+revoke+name, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
+			r.warn("token", "give its client a new token if it has no other, and revoke this token:\n"+revoke+name, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
 		case left <= 0:
-			r.fail("token", renew+name, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
+			r.fail("token", renew+name, "%q expired on %s, and the tenant has no other valid token", token.Name, token.Expires.Format(time.DateOnly))
 		case left < tenant.SoonExpires:
 			r.warn("token", renew+name, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
 		default:

@@ -121,9 +121,9 @@ func (w *whoIsThere) cannot() (text, fix string) {
 		why       tenant.AdoptionRefusal
 		text, fix string
 	}{
-		{tenant.IsUnverified, "whose address is not verified", "switch Email verified on in Keycloak for each whose address is not verified, once you know whose the account is"},
-		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give those outside of its verified domains an address in one, or have the domain added to the organization and verified"},
-		{tenant.IsFederated, "whom a user federation keeps", ""},
+		{tenant.IsUnverified, "whose address is not verified", "switch on Email verified in Keycloak for each user whose address is not verified, once you know whose account it is"},
+		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give users outside the verified domains an address in a verified domain, or add their domain to the organization and verify it"},
+		{tenant.IsFederated, "that a user federation keeps", ""},
 	} {
 		if w.refused[one.why] == 0 {
 			continue
@@ -159,10 +159,10 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	}
 	sight := ""
 	if below > 0 {
-		sight = ". Groups below them are out of its sight"
+		sight = ". The client does not see the groups below them"
 	}
 	cannot, verify := w.cannot()
-	fix := "see first what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
+	fix := "first check what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
 	if verify != "" {
 		fix = verify + ";\n" + fix
 	}
@@ -172,13 +172,13 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	case !found.Any():
 		r.pass(checkExisting, "an endpoint made or took over all users and groups that the client may change%s", sight)
 	case t.Policy.Adopts() && verify == "":
-		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
+		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and can then change and delete them%s%s", text, sight, cannot)
 	case t.Policy.Adopts():
-		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
+		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and can then change and delete them%s%s", text, sight, cannot)
 	case t.Owner.Organization:
 		r.warn(checkExisting, fix, "%s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s", text, sight, cannot)
 	default:
-		r.warn(checkExisting, fix+"\nor write scope: owned into the configuration, so that the client does not see these users",
+		r.warn(checkExisting, fix+"\nor set scope: owned in the configuration, so that the client does not see these users",
 			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them%s%s", text, sight, cannot)
 	}
 }

@@ -86,7 +86,7 @@ func (k *Known) set(name, id string) {
 	k.ids[name] = id
 }
 
-// entity is a group or a user as Keycloak has it now.
+// entity is a group or a user, with its present name in Keycloak.
 type entity struct {
 	id     string
 	name   string // a path or a user name
@@ -183,16 +183,16 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 	switch {
 	case err != nil, now.id != "" && now.id == held.id:
 	case now.id != "":
-		out.problem = fmt.Sprintf("is another %s now, %s: the one that it was, %s, %s", kind, now.id, first, stays)
-		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %q", kind, config.NamedByID+now.id)
+		out.problem = fmt.Sprintf("is now another %s, %s: the former one, %s, %s", kind, now.id, first, stays)
+		out.fix = fmt.Sprintf("write the id of the %s that you mean in place of its name, %q", kind, config.NamedByID+now.id)
 		if held.id != "" {
 			out.fix += fmt.Sprintf(" or %q", config.NamedByID+first)
 		}
 	case held.id == "":
-		out.problem = "does not exist any more: it was " + first
-		out.fix = "remove the name, or write the id of the one that shall be in its place, as \"" + config.NamedByID + "ID\": the name alone stays with the one that is gone"
+		out.problem = "no longer exists: it was " + first
+		out.fix = "remove the name, or write the id of its replacement as \"" + config.NamedByID + "ID\": the name still means the id that is gone"
 	default:
-		out.warning = stays + ": the bridge stays with it, by its id"
+		out.warning = stays + ": the bridge keeps to it, by its id"
 		out.fix = fmt.Sprintf("write its id in place of its name, %q", config.NamedByID+first)
 	}
 	return out, err

@@ -98,11 +98,11 @@ func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 		}
 	}
 	if n == 0 {
-		r.pass(checkLeavers, "no account is open whose user the client deactivated")
+		r.pass(checkLeavers, "no user that the client deactivated can log in")
 		return
 	}
 	r.failBeside(checkLeavers, r.fixLeavers(named),
-		"the client deactivated %s whose accounts are enabled, so that they can log in, and nobody else ends their access: the accounts have no owner any more, or one that is gone or does not have them any more: %s", counted(n, "user"), listed(named, n))
+		"the client deactivated %s whose accounts are enabled: they can log in, and no other tenant ends their access (an account has no owner, or its owner is gone or no longer has it): %s", counted(n, "user"), listed(named, n))
 }
 
 // isOpen reports whether the client deactivated the user of a foreign account, the user can log in,
@@ -127,7 +127,7 @@ func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners,
 
 // fixLeavers returns the commands that disable accounts.
 func (r *Report) fixLeavers(ids []string) string {
-	lines := []string{"disable these accounts in Keycloak, unless the people shall have access, as with kcadm.sh after kcadm.sh config credentials:"}
+	lines := []string{"disable these accounts in Keycloak, unless the people should have access; with kcadm.sh, after kcadm.sh config credentials:"}
 	for _, id := range ids {
 		lines = append(lines, tenant.CommandLine("kcadm.sh", "update", "users/"+id, "-r", r.realm, "-s", "enabled=false"))
 	}
@@ -157,6 +157,6 @@ func (r *Report) lostOwners(keys map[string]int) {
 	if len(names) > maxNamed {
 		names = append(names[:maxNamed], "and others")
 	}
-	r.warn(checkOwners, "write the key back into the configuration if that endpoint shall go on, also of an endpoint that another bridge serves; else see first what an adoption would do, then take the users over:\n{adopt} --dry-run\n{adopt}",
-		"%d users are owned by endpoints that the configuration does not have, by the keys %s: nobody changes their names, and nobody deactivates them but the organization to which Keycloak says that the account belongs", n, strings.Join(names, ", "))
+	r.warn(checkOwners, "write the key back into the configuration if that endpoint should continue, even if another bridge serves it; otherwise first check what an adoption would do, then take the users over:\n{adopt} --dry-run\n{adopt}",
+		"%d users are owned by endpoints that the configuration does not have, with the keys %s: no client changes their names, and only the organization that the account belongs to in Keycloak deactivates them", n, strings.Join(names, ", "))
 }

@@ -51,7 +51,7 @@ func Remember(ctx context.Context, c *keycloak.Client, attribute string, change 
 	}
 	for _, value := range wanted {
 		if _, found := slices.BinarySearch(kept, value); !found {
-			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run setup again, which declares it: %s", attribute, tenant.CommandLine("scim-bridge", "setup", "--url", c.URL(), "--realm", c.Realm().String()))
+			return fmt.Errorf("after the write, the attribute %s of the bridge's own account has other values than the bridge wrote: check whether another program writes it, and run setup again, which declares it: %s", attribute, tenant.CommandLine("scim-bridge", "setup", "--url", c.URL(), "--realm", c.Realm().String()))
 		}
 	}
 	return nil
@@ -60,11 +60,11 @@ func Remember(ctx context.Context, c *keycloak.Client, attribute string, change 
 // rememberable returns what is wrong with values, before Keycloak refuses or changes them.
 func rememberable(values []string) error {
 	if len(values) > maxRemembered {
-		return fmt.Errorf("it would have %d values, and more than %d are not kept there", len(values), maxRemembered)
+		return fmt.Errorf("it would have %d values, and at most %d fit there", len(values), maxRemembered)
 	}
 	for _, value := range values {
 		if value == "" || len(utf16.Encode([]rune(value))) > maxRememberedLength {
-			return fmt.Errorf("a value has no or more than %d characters", maxRememberedLength)
+			return fmt.Errorf("a value is empty or has more than %d characters", maxRememberedLength)
 		}
 	}
 	return nil

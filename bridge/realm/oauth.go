@@ -29,7 +29,7 @@ type OAuthOptions struct {
 	// KeysURL is where the client publishes the keys that it signs its assertions with, in place of
 	// a secret; "" for a client with a secret.
 	KeysURL string
-	// Federated names the assertions that replace a secret; nil when there are none.
+	// Federated names the assertions that replace a secret; nil for a client with a secret or keys.
 	Federated *Federated
 }
 
@@ -48,9 +48,9 @@ type OAuth struct {
 
 // Errors of PlanOAuth.
 var (
-	ErrForeignClient = errors.New("this command did not make it for this tenant: whoever did may know its secret. Give another --name or --client-id, or delete the client first")
-	ErrNoAssertions  = errors.New("this Keycloak takes no assertions of other issuers for its clients: that needs 26.6 or newer. Leave --federated-issuer out, and give the identity provider the client's secret")
-	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret, by keys of its own or by another issuer. Revoke it first, or give another --client-id")
+	ErrForeignClient = errors.New("this command did not make it for this tenant, and the person who made it may know its secret. Give another --name or --client-id, or delete the client first")
+	ErrNoAssertions  = errors.New("this Keycloak accepts no assertions of other issuers for its clients: that needs 26.6 or newer. Leave out --federated-issuer, and give the identity provider the client's secret")
+	ErrOtherKind     = errors.New("the existing client proves its identity in another way: by a secret, by its own keys or by another issuer. Revoke it first, or give another --client-id")
 )
 
 // PlanOAuth reads the realm and lists the changes it needs, none when all is right. It changes
@@ -98,14 +98,14 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 	p.client.Proof = keycloak.Proof{Alias: wanted.Alias, Subject: f.Subject}
 	if i < 0 {
 		return []Change{{
-			Text: fmt.Sprintf("create the identity provider %q, by which nobody can log in: it takes assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
+			Text: fmt.Sprintf("create the identity provider %q, which allows no login: it accepts assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
 			do:   func(ctx context.Context) error { return p.admin.CreateAsserter(ctx, wanted) },
 		}}, nil
 	}
 	wanted.Alias = list[i].Alias // Keycloak has one provider for each issuer
 	p.client.Proof.Alias = wanted.Alias
 	if list[i] != wanted {
-		return nil, fmt.Errorf("the identity provider %q has that issuer, and other keys or another audience (%s, %s): Keycloak has one for each issuer. Give the same, or change it there", list[i].Alias, list[i].KeysURL, list[i].Audience)
+		return nil, fmt.Errorf("the identity provider %q has that issuer, but other keys or another audience (%s, %s): Keycloak allows one for each issuer. Give the same values, or change them in Keycloak", list[i].Alias, list[i].KeysURL, list[i].Audience)
 	}
 	return nil, nil
 }
@@ -118,17 +118,17 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 	}
 	if !there {
 		p.secret = p.client.Proof.IsSecret()
-		text := fmt.Sprintf("create the confidential client %q, for the service account alone: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
+		text := fmt.Sprintf("create the confidential client %q with only a service account: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
 		switch {
 		case o.Federated != nil:
 			text += fmt.Sprintf("; without a secret, for the subject %s of %s", o.Federated.Subject, o.Federated.Issuer)
 		case o.KeysURL != "":
-			text += "; without a secret, for whoever signs with the keys at " + o.KeysURL
+			text += "; without a secret, for a client that signs with the keys at " + o.KeysURL
 		}
-		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
+		return []Change{{Text: text, do: p.create}, {Text: "remove the realm's default roles from its service account", do: p.bare}}, nil
 	}
 	if !o.Known || !o.made(have) {
-		return nil, fmt.Errorf("the client %q is there, and %w", o.ClientID, ErrForeignClient)
+		return nil, fmt.Errorf("the client %q exists, and %w", o.ClientID, ErrForeignClient)
 	}
 	if !have.Proof.Alike(p.client.Proof) {
 		return nil, ErrOtherKind
@@ -148,10 +148,10 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 	var out []Change
 	p.client.UUID = have.UUID
 	if !have.Plain || have.Proof != p.client.Proof {
-		out = append(out, Change{Text: "switch all of the client off but the service account, and set how it proves who it is", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
+		out = append(out, Change{Text: "switch off all functions of the client except the service account, and set how it proves its identity", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
 	}
 	if have.Audience != p.options.Audience {
-		out = append(out, Change{Text: "have its tokens hold the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.SetAudience(ctx, have, p.options.Audience) }})
+		out = append(out, Change{Text: "add to its tokens the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.SetAudience(ctx, have, p.options.Audience) }})
 	}
 	if !slices.Contains(have.Scopes, ScopeSCIM) {
 		out = append(out, Change{Text: `give it the client scope "` + ScopeSCIM + `"`, do: p.addScope})
@@ -161,11 +161,11 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 		return nil, err
 	}
 	if len(roles) > 0 {
-		out = append(out, Change{Text: "take all roles from its service account", do: p.bare})
+		out = append(out, Change{Text: "remove all roles from its service account", do: p.bare})
 	}
 	if p.options.Rotate && p.client.Proof.IsSecret() {
 		p.secret = true
-		out = append(out, Change{Text: "give it another secret; the one before gets no token from then on", do: func(ctx context.Context) error {
+		out = append(out, Change{Text: "give it a new secret; the old secret gets no tokens from then on", do: func(ctx context.Context) error {
 			_, err := p.admin.NewClientSecret(ctx, p.client.UUID)
 			return err
 		}})
@@ -197,7 +197,7 @@ func (p *OAuth) BrokeOff(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	if failed := p.admin.DeleteClient(ctx, p.client.UUID); failed != nil {
-		return fmt.Errorf("%w; the client %q is there and is of no use: delete it in Keycloak (%w)", err, p.client.ClientID, failed)
+		return fmt.Errorf("%w; the client %q remains and is of no use: delete it in Keycloak (%w)", err, p.client.ClientID, failed)
 	}
 	return fmt.Errorf("%w; the client %q was deleted again", err, p.client.ClientID)
 }

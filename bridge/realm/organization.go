@@ -43,7 +43,7 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 	case err != nil:
 		return fmt.Errorf("read organization: %w", err)
 	case o.Alias != alias:
-		r.fail(checkOrganizations, "write the alias or the id that is meant into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
+		r.fail(checkOrganizations, "write the right alias or the right id into the configuration", "the organization with the tenant's organizationID has the alias %q and not %q", o.Alias, alias)
 		return nil
 	}
 	r.Domains, r.Unverified = domainsOf(o)
@@ -51,13 +51,13 @@ func (r *Report) checkOrganization(ctx context.Context, c *keycloak.Client, n ne
 		r.warn(checkOrganizations, fix, "%s", text)
 	}
 	if n.passesBy && len(o.Attributes[tenant.AttrCredentials]) > 0 {
-		r.warn(checkOrganizations, "move the entry from tenants to organizations.overrides, where the organization keeps the tokens that it has; or remove the attribute "+tenant.AttrCredentials+" of the organization",
-			"%q has tokens in its attributes, and this endpoint, which stands in tenants, does not take them", alias)
+		r.warn(checkOrganizations, "move the entry from tenants to organizations.overrides, where the organization keeps its tokens; or remove the attribute "+tenant.AttrCredentials+" of the organization",
+			"%q has tokens in its attributes, and this endpoint does not accept them, because it is an entry of tenants", alias)
 	}
 	if r.Disabled = !o.Enabled; r.Disabled {
 		r.warn(checkOrganizations, "enable the organization in Keycloak", "%q is disabled, so that writes are refused", alias)
 	} else {
-		r.pass(checkOrganizations, "%q is there and enabled", alias)
+		r.pass(checkOrganizations, "%q exists and is enabled", alias)
 	}
 	return r.organizationGroups(ctx, c, n, id)
 }
@@ -117,7 +117,7 @@ func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 	if len(list) == 1 {
 		have = "has"
 	}
-	r.pass(checkOrganizations, "%s %s a token; what is right or wrong with each is told with its path: %s", counted(len(list), "organization"), have, of(list[0].Alias))
+	r.pass(checkOrganizations, "%s %s a token; check each by its path: %s", counted(len(list), "organization"), have, of(list[0].Alias))
 	var commands []string
 	n := 0
 	for _, o := range list {
@@ -129,7 +129,7 @@ func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	if n > 0 {
-		r.warn(checkOrganizations, "doctor of each says what to do:\n"+strings.Join(commands, "\n"), "organizations with a token and without a verified domain refuse every user with an address: %d", n)
+		r.warn(checkOrganizations, "doctor shows the remedy for each organization:\n"+strings.Join(commands, "\n"), "organizations with a token and without a verified domain refuse every user with an address: %d", n)
 	}
 }
 
@@ -137,14 +137,14 @@ func (r *Report) served(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 func (r *Report) lostOrganization(ctx context.Context, c *keycloak.Client, alias string) error {
 	fix := "remove the tenant, or write the new organizationID and new tokens once you know whose organization it is"
 	if r.of != nil && r.of.OfOrganization {
-		fix = "remove the entry from organizations.overrides, or write the new organizationID into it once you know whose organization it is; that one needs a token of its own"
+		fix = "remove the entry from organizations.overrides, or write the new organizationID into it once you know whose organization it is; the new organization needs its own token"
 	}
 	o, found, err := c.FindOrganization(ctx, alias)
 	switch {
 	case err != nil:
 		return fmt.Errorf("find organization: %w", err)
 	case found:
-		r.fail(checkOrganizations, fix, "the organization with the tenant's organizationID is gone, and %q is another one now, %s", alias, o.ID)
+		r.fail(checkOrganizations, fix, "the organization with the tenant's organizationID is gone, and %q is now another organization, %s", alias, o.ID)
 	default:
 		r.fail(checkOrganizations, fix, "the organization %q does not exist", alias)
 	}
@@ -159,7 +159,7 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	case !n.organizations || alias == "":
 		return nil
 	case n.organization.ID.IsZero():
-		r.fail(checkProvider, "remove users.link from the mapping, or give each organization a mapping of its own in organizations.overrides", "the identity provider %q of the mapping can be that of one organization alone, and all would share it", alias)
+		r.fail(checkProvider, "remove users.link from the mapping, or give each organization a mapping of its own in organizations.overrides", "the identity provider %q of the mapping can belong to only one organization, and all would share it", alias)
 		return nil
 	}
 	own, err := c.OrganizationHasProvider(ctx, n.organization.ID, alias)
@@ -168,7 +168,7 @@ func (r *Report) ownProvider(ctx context.Context, c *keycloak.Client, n need) er
 	case err != nil:
 		return fmt.Errorf("find identity provider of organization: %w", err)
 	case !own:
-		r.fail(checkProvider, "add it to the organization in Keycloak, or change the mapping", "the identity provider %q of the mapping is not that of the organization", alias)
+		r.fail(checkProvider, "add it to the organization in Keycloak, or change the mapping", "the identity provider %q of the mapping does not belong to the organization", alias)
 	}
 	return nil
 }
@@ -179,13 +179,13 @@ func (r *Report) organizationGroups(ctx context.Context, c *keycloak.Client, n n
 	_, err := c.OrganizationGroups(ctx, id, 0, 1)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && n.mapping.GroupParent == "":
-		fix := "name a group of the realm in groups.parent of the tenant's mapping, for this organization alone, or upgrade to 26.6"
+		fix := "in groups.parent of the tenant's mapping, name a group of the realm that only this organization uses, or upgrade to 26.6"
 		if n.shares {
 			fix = "give an organization that needs groups a mapping of its own in organizations.overrides, with a group of the realm in groups.parent, or upgrade to 26.6"
 		}
-		r.warn(checkGroups, fix, "this Keycloak has no groups of organizations, so that the tenant has no groups")
+		r.warn(checkGroups, fix, "this Keycloak has no groups of organizations, so the tenant has no groups")
 	case keycloak.KindOf(err) == keycloak.NotFound && n.organization.ID.IsZero():
-		r.fail(checkGroups, "remove groups.parent from the mapping, or give each organization a mapping with a parent of its own in organizations.overrides", "this Keycloak has no groups of organizations, and all would share those below %q", n.mapping.GroupParent)
+		r.fail(checkGroups, "remove groups.parent from the mapping, or give each organization a mapping with a parent of its own in organizations.overrides", "this Keycloak has no groups of organizations, and all organizations would share the groups below %q", n.mapping.GroupParent)
 	case keycloak.KindOf(err) == keycloak.NotFound:
 		r.pass(checkGroups, "the tenant's groups are groups of the realm below %q", n.mapping.GroupParent)
 	case err != nil:

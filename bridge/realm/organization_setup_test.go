@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestDoctorOfAnOrganization finds what has become of the organization of a tenant.
+// TestDoctorOfAnOrganization finds what happened to the organization of a tenant.
 func TestDoctorOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -56,7 +56,7 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			if _, err := c.Realm.Admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme"}); err != nil {
 				t.Fatal(err)
 			}
-			expect("another one under the alias", realm.Fail, `"acme" is another one now`)
+			expect("another one under the alias", realm.Fail, `"acme" is now another organization`)
 		})
 	}
 }

@@ -106,7 +106,7 @@ func (p *protector) permissions(ctx context.Context) error {
 		return err
 	}
 	if len(list) > maxPolicies || len(policies) > maxPolicies {
-		p.unknown("take out those that nobody needs; "+fixListed, "the realm has more than %d fine-grained permissions or policies, and the bridge reads no more", maxPolicies)
+		p.unknown("remove those that nobody needs; "+fixListed, "the realm has more than %d fine-grained permissions or policies, which is more than the bridge reads", maxPolicies)
 		return nil
 	}
 	permissions, err := p.whole(ctx, client, list, policies)
@@ -178,20 +178,20 @@ func (p *protector) weigh(one permission) {
 		switch {
 		case policy.Negative && one.isConfined(): // negative reports this
 		case policy.Negative:
-			p.stop(fmt.Sprintf("the permission %q lets change the realm, and its policy %q has the logic Negative", one.Name, policy.Name))
+			p.stop(fmt.Sprintf("the permission %q allows changes of the realm, and its policy %q has the logic Negative", one.Name, policy.Name))
 		case one.isConfined():
-			p.warn(checkPermissions, fixPolicies, "the permission %q has a policy %q with %s, which the bridge cannot read: all whom its other policies name count as administrators", one.Name, policy.Name, kind)
+			p.warn(checkPermissions, fixPolicies, "the permission %q has a policy %q with %s, which the bridge cannot read: all users that its other policies name count as administrators", one.Name, policy.Name, kind)
 		default:
-			p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: its policy %q has %s", one.Name, policy.Name, kind)
+			p.unknown(fixPolicies+"; "+fixListed, "the permission %q allows changes of the realm, and the bridge cannot tell who has it: its policy %q has %s", one.Name, policy.Name, kind)
 		}
 	}
 	if one.Negative {
-		p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: it has the logic Negative itself", one.Name)
+		p.unknown(fixPolicies+"; "+fixListed, "the permission %q allows changes of the realm, and the bridge cannot tell who has it: it has the logic Negative itself", one.Name)
 	}
 }
 
 const (
-	fixPolicies = "let policies of the types user, group and role, with the logic Positive, say whom the permission is for"
+	fixPolicies = "use policies of the types user, group and role, with the logic Positive, to say who gets the permission"
 	fixListed   = "or list the people in protected.users or protected.groups and write protected.policies: listed"
 )
 
@@ -199,7 +199,7 @@ const (
 // unless the operator listed the people.
 func (p *protector) unknown(fix, format string, args ...any) {
 	if p.policy.Protected.Policies {
-		p.warn(checkPermissions, "see that protected.users and protected.groups list these people", format, args...)
+		p.warn(checkPermissions, "check that protected.users and protected.groups list these people", format, args...)
 		return
 	}
 	p.failBeside(checkPermissions, fix, format+"; nothing is written", args...)
@@ -228,13 +228,13 @@ func (p *protector) negative(permissions []permission, policies []keycloak.Polic
 		for _, policy := range one.policies {
 			if policy.Negative {
 				failed[policy.ID] = true
-				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative%s", one.Name, policy.Name, p.stopped(one))
+				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm except those of a policy: its policy %q has the logic Negative%s", one.Name, policy.Name, p.stopped(one))
 			}
 		}
 	}
 	for _, policy := range policies {
 		if policy.Negative && !failed[policy.ID] {
-			p.warn(checkPermissions, fixNegative, "the policy %q has the logic Negative: a permission with no other policy is for every user of the realm but those that it names", policy.Name)
+			p.warn(checkPermissions, fixNegative, "the policy %q has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names", policy.Name)
 		}
 	}
 }
@@ -247,7 +247,7 @@ func (p *protector) stopped(one permission) string {
 	return ""
 }
 
-const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has; then delete the policy"
+const fixNegative = "remove the policy from the permission and add a policy that names who gets the permission (for nobody: a role policy of a realm role that nobody has); then delete the policy"
 
 // isDelegated reports whether a policy names a role.
 func (p *protector) isDelegated(r keycloak.Role) bool { return p.delegated.roles[r.ID] }

@@ -93,12 +93,12 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	}
 	for _, look := range []func(context.Context) error{p.remember, p.read, p.clients, p.permissions, p.composites, p.holders, p.delegates, p.defaults, p.list, p.places} {
 		if err := look(ctx); err != nil {
-			return Protection{}, fmt.Errorf("look who is protected: %w", err)
+			return Protection{}, fmt.Errorf("find the protected users and groups: %w", err)
 		}
 	}
 	p.delegate()
 	p.forget(ctx)
-	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity != Pass }) {
+	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return !f.OK() }) {
 		p.pass(checkProtected, "%s and %s are protected; no client sees the %s of the realm", counted(p.people(), "user"), counted(len(p.protected.Groups), "group"), counted(len(p.protected.ServiceAccounts), "service account"))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
@@ -127,8 +127,8 @@ func (p *protector) remember(ctx context.Context) error { return p.known.load(ct
 func (p *protector) forget(ctx context.Context) {
 	err := p.known.keep(ctx, p.c, wanted(p.policy.Protected.Users, p.policy.Protected.Groups, p.mappings()))
 	if err != nil {
-		p.warn(checkProtected, "see that the bridge may write its own service account, or name groups and users by their ids",
-			"after a start the names of the configuration could mean other groups and users than now: %v", err)
+		p.warn(checkProtected, "let the bridge write its own service account, or name groups and users by their ids",
+			"after a restart the names of the configuration could mean other groups and users than now: %v", err)
 	}
 }
 
@@ -257,7 +257,7 @@ func (p *protector) contains(id string, wanted func(keycloak.Role) bool, seen ma
 // holders reads the users that have an administrating role, directly or by a group.
 func (p *protector) holders(ctx context.Context) error {
 	if everybody, administers := p.roles[p.settings.DefaultRole.ID]; administers {
-		p.fail(checkProtected, "take that out of the role", "every user of the realm is an administrator: the role %q, which each has, contains a right of realm-management or is one of a permission", everybody.Name)
+		p.fail(checkProtected, "remove the right or the permission from the role", "every user of the realm is an administrator: all users have the role %q, which contains a right of realm-management or has a permission", everybody.Name)
 		delete(p.roles, everybody.ID)
 	}
 	var roles []keycloak.Role
@@ -269,7 +269,7 @@ func (p *protector) holders(ctx context.Context) error {
 		if errors.Is(err, keycloak.ErrInvalidID) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.fail(checkProtected, "give the role another name", "nobody can find out who has the role %q, which contains a right of realm-management or is one of a permission: Keycloak looks no such name up", r)
+			p.fail(checkProtected, "give the role another name", "the bridge cannot find out who has the role %q, which contains a right of realm-management or has a permission: Keycloak cannot look up such a name", r)
 			return nil
 		}
 		if err != nil {
@@ -358,7 +358,7 @@ func (p *protector) defaults(ctx context.Context) error {
 	groups, err := p.c.DefaultGroups(ctx)
 	for _, g := range groups {
 		if _, delegated := p.delegated.groups[g.ID]; delegated || p.protected.Groups[g.ID] {
-			p.fail(checkProtected, "take it out of the default groups, or the role or permission out of it", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management or of a permission", g.Path)
+			p.fail(checkProtected, "remove it from the default groups, or remove its role or permission", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management or a permission", g.Path)
 		}
 	}
 	return err

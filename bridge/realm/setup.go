@@ -69,11 +69,11 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 		return nil, fmt.Errorf("read realm: %w", err)
 	}
 	if s.options.Usernames && !settings.EditUsernameAllowed {
-		changes = append(changes, Change{Text: "let user names be changed (Edit username)", do: s.admin.AllowEditUsername})
+		changes = append(changes, Change{Text: "allow changes of user names (Edit username)", do: s.admin.AllowEditUsername})
 	}
 	if s.options.Feed && !settings.AdminEventsEnabled {
 		changes = append(changes, Change{
-			Text: "store admin events (Events config), for a day unless the realm says for how long",
+			Text: "store admin events (Events config), for a day unless the realm has another time",
 			do:   func(ctx context.Context) error { return s.admin.StoreAdminEvents(ctx, keepEvents) },
 		})
 	}
@@ -106,7 +106,7 @@ func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	}
 	out := r.Problems()
 	for _, name := range editable(profile, s.mapping) {
-		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and until that ends the tenant answers 503. This takes the right from them: %s --restrict-attributes", name, s.options.Again))
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot. To remove that right: %s --restrict-attributes", name, s.options.Again))
 	}
 	return out, nil
 }
@@ -151,7 +151,7 @@ func (s *Setup) Secret(ctx context.Context) (string, error) {
 }
 
 // ErrManageRealm reports that the server has no right that covers only organizations.
-var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm opens Organizations, with which who has the bridge's secret could change the whole realm: say --allow-manage-realm if you accept that, or use 26.7")
+var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm gives access to Organizations, and with it somebody who has the bridge's secret could change the whole realm: add --allow-manage-realm if you accept that, or use 26.7")
 
 // rights returns the roles to grant on this server.
 func (s *Setup) rights(ctx context.Context) ([]string, error) {
@@ -199,12 +199,12 @@ func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
 
 // granting is the change that grants roles.
 func (s *Setup) granting(names []string) Change {
-	text := "grant it the realm-management roles " + strings.Join(names, " and ")
+	text := "grant it the realm-management roles " + strings.Join(names, ", ")
 	if slices.Contains(names, manageRealm) {
-		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
+		text += ";\n    " + manageRealm + ": for organizations before Keycloak 26.7 (also lets it change the whole realm)"
 	}
 	if slices.Contains(names, viewClients) {
-		text += "; the bridge never changes who administers the realm, and needs " + viewClients + " to see who that is; the role also shows it the secrets of the realm's clients"
+		text += ";\n    " + viewClients + ": to find administrators (also lets it read the secrets of the realm's clients)"
 	}
 	return Change{Text: text, do: s.grant}
 }
@@ -302,7 +302,7 @@ func declare(p *keycloak.UserProfile, d mapping.Declaration, restrict bool) []st
 	}
 	if restrict && slices.Contains(a.Edit, user) {
 		a.Edit = without(a.Edit, []string{user})
-		texts = append(texts, "take from users the right to edit "+d.Name+", which the realm declares")
+		texts = append(texts, "remove the users' right to edit "+d.Name+", which the realm declares")
 	}
 	if d.MultiValued && !a.MultiValued {
 		a.MultiValued = true

@@ -110,18 +110,18 @@ func shared(values map[string]int) int {
 func (r *Report) tellExternalIDs(t *tenant.Tenant, looked, withoutKey, shared int) {
 	of := "users"
 	if looked >= maxLooked {
-		of = "users that were looked at; the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all"
+		of = "users that were read (the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all)"
 	}
 	if withoutKey > 0 {
-		r.warn(checkExternalIDs, "the next change of each by its client writes the key, as does an adoption, which also takes over what nobody owns; see first what it would do:\n{adopt} --dry-run\n{adopt}",
-			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: each is found, and a look-up of it takes longer", withoutKey, looked, of)
+		r.warn(checkExternalIDs, "the next change of each user by the client writes the key. An adoption writes it too, and also takes over users without an owner; first check what it would do:\n{adopt} --dry-run\n{adopt}",
+			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: the client finds these users, but a look-up takes longer", withoutKey, looked, of)
 	}
 	if shared > 0 {
-		fix := "see who they are, side by side, and correct them at the identity provider:\n{users list} --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id"
+		fix := "list them side by side, and correct them at the identity provider:\n{users list} --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id"
 		if !t.Policy.OneExternalID() {
-			fix += "\nand write externalId: unique where its ids are of one person each"
+			fix += "\nand set externalId: unique if each id of the identity provider belongs to one person"
 		}
-		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another one, so that a client that looks one up finds several, and Entra ID then stops with this user", shared, looked, of)
+		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another user: a client that looks it up finds several users, and Entra ID then stops with this user", shared, looked, of)
 	}
 	if withoutKey+shared == 0 {
 		r.pass(checkExternalIDs, "each value belongs to one user and has its look-up key")

@@ -78,7 +78,7 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 			t = w.unnamed(t)
 		}
 		if t.Found && organizations[t.Realm] == nil || !t.Found && !named[t.Path] {
-			w.remove(t, "the configuration does not name the tenant any more, so that it is gone")
+			w.remove(t, "the configuration no longer names the tenant, so the tenant is gone")
 		}
 	}
 	w.awake()
@@ -166,7 +166,7 @@ func (w *Watcher) Refuse(path, why string) {
 	}
 	w.mu.Unlock()
 	if t != nil {
-		w.Log.Error("the mapping file was changed and cannot be used; the mapping before it stays", zap.String("tenant", path), zap.String("problem", why))
+		w.Log.Error("the changed mapping file cannot be used; the previous mapping stays in use", zap.String("tenant", path), zap.String("problem", why))
 	}
 	w.observeMapping(path, false)
 }
@@ -290,7 +290,7 @@ func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
-		w.logFindings(t, zapcore.WarnLevel, "Keycloak cannot be looked at", nil, zap.Error(err))
+		w.logFindings(t, zapcore.WarnLevel, "the realm cannot be checked", nil, zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
 	}
 	return w.record(t, report) && proposed == nil
@@ -314,7 +314,7 @@ func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 		if t.Unapplied() != why {
 			t.SetUnapplied(why)
 			w.observeMapping(t.Path, false)
-			w.Log.Warn("the mapping file was changed and waits for the realm; the mapping before it stays",
+			w.Log.Warn("the changed mapping file waits for the realm; the previous mapping stays in use",
 				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		}
 		return false
@@ -324,7 +324,7 @@ func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	w.applied = true
 	w.observeMapping(t.Path, true)
-	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
+	w.Log.Info("the changed mapping file is applied", zap.String("tenant", t.Path))
 	return true
 }
 

@@ -27,7 +27,7 @@ func (why AdoptionRefusal) Remedy() string {
 	case OfNoDomain:
 		return ": give the account such an address, or have the domain added to the organization and verified"
 	case IsUnverified:
-		return ": once you know whose the account is, switch Email verified on in Keycloak"
+		return ": once you know whose the account is, switch on Email verified in Keycloak"
 	case IsServiceAccount, IsProtected, IsOwned, IsFederated:
 	}
 	return ""

@@ -146,14 +146,14 @@ func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 			if links, err := b.Admin.Links(t.Context(), apptest.UserID(t, id)); err != nil || len(links) != 1 || links[0].IdentityProvider != "of-acme" {
 				t.Errorf("the links are %v, %v", links, err)
 			}
-			if why := b.Propose(t, path, linkTo("of-globex")); !strings.Contains(why, `the identity provider "of-globex" of the mapping is not that of the organization`) {
+			if why := b.Propose(t, path, linkTo("of-globex")); !strings.Contains(why, `the identity provider "of-globex" of the mapping does not belong to the organization`) {
 				t.Errorf("the mapping of another's provider is not applied because of %q", why)
 			}
 			every := apptest.NewEvery(t, server)
 			apptest.Patient{Bridge: every.Realm, Server: server}.Right(t, "view-identity-providers", true)
 			apptest.AddProvider(t, server, every.Realm.Realm, "of-acme")
 			path = tenant.OrganizationPath(every.Realm.Realm, tenant.EveryOrganization)
-			if why := every.Realm.Propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can be that of one organization alone") {
+			if why := every.Realm.Propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can belong to only one organization") {
 				t.Errorf("the mapping for all organizations is not applied because of %q", why)
 			}
 		})

@@ -257,7 +257,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"new@acme.test"}`)
 			problem := acme.App.Watcher.Tenants.ByPath(acme.Realm + "/organizations/acme").Fitness().Problem
-			if !strings.Contains(problem, "is another one now") {
+			if !strings.Contains(problem, "is now another organization") {
 				t.Errorf("the tenant's problem is %q", problem)
 			}
 			apptest.WantNames(t, "globex's users", c.Of["globex"].Names(t, "/Users"), "gus@globex.test")

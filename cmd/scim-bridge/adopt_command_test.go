@@ -131,7 +131,7 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 			guest := c.Of["globex"].Create(t, "/Users", `{"userName":"gus"}`)
 			c.Admit(t, guest, "acme")
 			got := runAdopt(t, b.Controlled(t), tenant.OrganizationPath(b.Realm, "acme"))
-			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak", "gus": "a tenant owns it"} {
+			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak", "gus": "a tenant owns it"} {
 				if got[name].Reason != want || (got[name].Outcome == bridge.Adopted) != (want == "") {
 					t.Errorf("%s is %+v, want %q", name, got[name], want)
 				}

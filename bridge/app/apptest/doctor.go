@@ -21,14 +21,14 @@ type Patient struct {
 	Server keycloaktest.Server
 }
 
-// Diagnose is what doctor finds that did not pass, and the code with which the command ends.
+// Diagnose returns the warnings and failures that doctor finds, and the exit code of the command.
 func (p Patient) Diagnose(t *testing.T) (ill []realm.Finding, code int) {
 	t.Helper()
 	for _, f := range p.FindingsAt(t, "") {
 		if f.Severity == realm.Fail {
 			code = 1
 		}
-		if f.Severity != realm.Pass && !AboutAccounts(f) {
+		if !f.OK() && !AboutAccounts(f) {
 			ill = append(ill, f)
 		}
 	}
@@ -118,7 +118,7 @@ func Undeclared(name string) func(*testing.T, Patient) {
 	}
 }
 
-// CommandsOf are the lines of a fix that are commands, and of a text that ends with one.
+// CommandsOf returns the lines of a fix that are commands.
 func CommandsOf(fix string) []string {
 	var out []string
 	for line := range strings.Lines(fix) {
