@@ -7,11 +7,6 @@
 //	accounts that a tenant may take over                                                              adopt.go
 //	how many users a tenant may remove within a time: the Brake and its Ledger                        brake.go, ledger.go
 //
-//	who is protected: the last look at the realm says so, and one at the account before some steps    protected.go, look.go
-//	identifiers and addresses that are not the tenant's to give                                       names.go, domains.go
-//	which accounts a tenant may take over                                                             adopt.go
-//	how many users may go within a time: the brake, and its Ledger                                    brake.go, ledger.go
-//
 // Service accounts are users in Keycloak and not in SCIM: their ids answer exactly like absent ids.
 //
 // The guard reads and refuses, and writes nothing. It knows neither HTTP nor principals:

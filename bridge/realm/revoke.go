@@ -18,9 +18,7 @@ import (
 
 // Revocation returns the value of mapping.AttrRevoked that revokes a token of an organization:
 //
-//	<the organization's id>|<SHA-256 of the token>|<when it expires, in seconds since 1970, or nothing>|<key id>
-//
-//	<the organization's id>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<key id, or nothing>
+//	<the organization's id>|<SHA-256 of the token>|<when it expires, in seconds since 1970, or nothing>|<key id, or nothing>
 //
 // The value is needed because the entry of the token in the organization's attributes remains
 // signed and valid, and anybody who may edit organizations can write the entry again.
