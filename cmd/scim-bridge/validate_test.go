@@ -180,9 +180,9 @@ groups: { roles: { Sales: [{ client: shop, role: seller }, { client: shop, role:
 	said["validate"], _, _ = command(t, "", "validate", "--file", apptest.MappingFile(t, file))
 	for who, text := range said {
 		for _, want := range []string{
-			"managedRoles has employee, which no rule grants: it is taken from every group and user at the next write",
-			"managedRoles has boss, which no rule grants to a group: it is taken from every group at the next write",
-			"managedRoles has shop/seller, which no rule grants to a user: it is taken from every user at the next write",
+			"managedRoles has employee, which no rule grants: the bridge revokes it from every group and user at the next write",
+			"managedRoles has boss, which no rule grants to a group: the bridge revokes it from every group at the next write",
+			"managedRoles has shop/seller, which no rule grants to a user: the bridge revokes it from every user at the next write",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not say %q:\n%s", who, want, text)
