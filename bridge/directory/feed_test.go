@@ -367,7 +367,7 @@ func TestWhatBecomesProtectedIsReadAgain(t *testing.T) {
 		}{{all, []string{"same"}}, {none, []string{"boss", "client", "group", "parent", "same"}}} {
 			for _, id := range []string{"boss", "group", "client", "parent"} {
 				u := titled(id, "Boss")
-				if c.look == all { // the Wall shows no more
+				if c.look == all { // the Wall shows only the name
 					delete(u.Attributes, mapping.AttrDisplayName)
 				}
 				n.put(u)

@@ -111,7 +111,7 @@ func (x *keptIndex) touch(ids []string, known bool) {
 	}
 }
 
-// touchName is touch for a user of whom only the name is known.
+// touchName is touch for a user whose id is not known.
 func (x *keptIndex) touchName(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

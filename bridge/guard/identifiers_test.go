@@ -112,8 +112,8 @@ func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 		"the operator, whom an owner let go": {acme, let(verified(others)), true, false, false, ""},
 		"the operator, who is answered for":  {acme, verified(others), true, true, false, "a tenant owns it"},
 		"the operator, of a realm, let go":   {realm, let(unverified(others)), true, false, false, ""},
-		"the operator, who is of no domain":  {acme, keycloak.User{ID: w.users[free], Email: "x@beta.test"}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
-		"the operator, who has no address":   {acme, keycloak.User{ID: w.users[free]}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
+		"the operator, who is of no domain":  {acme, keycloak.User{ID: w.users[free], Email: "x@beta.test"}, true, true, false, "its address is in no verified domain of the organization: give the account an address in a verified domain, or add its domain to the organization and verify it"},
+		"the operator, who has no address":   {acme, keycloak.User{ID: w.users[free]}, true, true, false, "its address is in no verified domain of the organization: give the account an address in a verified domain, or add its domain to the organization and verify it"},
 	} {
 		id := try(keycloak.ParseUserID(c.user.ID)).must(t)
 		var e guard.Eligibility

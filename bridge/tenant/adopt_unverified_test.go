@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestAMemberWithoutAVerifiedAddress: an organization may not take the account over, and all that is said of it names
-// the verification, which is the remedy.
+// TestAMemberWithoutAVerifiedAddress: an organization may not take the account over, and every
+// message about the account names the remedy, the verification.
 func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -61,7 +61,7 @@ func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 	}
 }
 
-// TestAConflictSaysWhatToDo, without a word about whose the value is.
+// TestAConflictSaysWhatToDo, and does not show who has the value.
 func TestAConflictSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
