@@ -306,7 +306,7 @@ func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
 	if o.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
 	}
-	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or no longer has the user, so nobody would close the account, and this endpoint cannot change its %s; %s", strings.Join(names, ", "), remedy)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or no longer has the user. The account would stay open, so this endpoint cannot change its %s; %s", strings.Join(names, ", "), remedy)
 }
 
 // notOwner refuses a change of an account that the tenant does not own.

@@ -39,7 +39,7 @@ func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 			if why := got["jane"].Reason; !strings.Contains(why, "its address is not verified") || !strings.Contains(why, "Email verified") {
 				t.Errorf("adopt says %q", why)
 			}
-			if why := got["abroad"].Reason; !strings.Contains(why, "in no verified domain of the organization") || !strings.Contains(why, "have the domain added") {
+			if why := got["abroad"].Reason; !strings.Contains(why, "in no verified domain of the organization") || !strings.Contains(why, "add its domain") {
 				t.Errorf("adopt says %q", why)
 			}
 			for _, policy := range []config.Adopt{config.AdoptUnowned, config.AdoptNever} {

@@ -133,8 +133,8 @@ func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 			p := apptest.Patient{Bridge: apptest.NewBridgeIn(t, server, realmName, admin, nil, "--mapping", file), Server: server}
 			takes := inMapping(file, "grantableRoles", "managedRoles")
 			tryRemedies(t, p, "", []remedy{
-				{name: "a role that is taken", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"list the role in grantableRoles if people may grant it too"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
-				{name: "a role that is taken, and is granted", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"or let a rule grant it"}, byHand: inMapping(file, "users: { unmapped: keep }", "users: { roles: [{ grant: [staff] }] }\ngroups: { roles: { Staff: [staff] } }")},
+				{name: "a role that is taken", provoke: takes, check: "roles", text: "the bridge revokes it from every group and user", says: []string{"list the role in grantableRoles if people may grant it too"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
+				{name: "a role that is taken, and is granted", provoke: takes, check: "roles", text: "the bridge revokes it from every group and user", says: []string{"or let a rule grant it"}, byHand: inMapping(file, "users: { unmapped: keep }", "users: { roles: [{ grant: [staff] }] }\ngroups: { roles: { Staff: [staff] } }")},
 			})
 		})
 	}

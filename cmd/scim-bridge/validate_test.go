@@ -135,7 +135,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 		file string
 		want []string
 	}{
-		"no parent beside one":  {text(users, below("/scim/b")), []string{":8: realms.acme.tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[1], which live below /scim/b"}},
+		"no parent beside one":  {text(users, below("/scim/b")), []string{":8: realms.acme.tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[1], which are below /scim/b"}},
 		"one beside no parent":  {text(below("/scim/b"), users), []string{":9: realms.acme.tenants[1]: has no groups.parent"}},
 		"no parents":            {text(users, users), []string{":9: realms.acme.tenants[1]: has its groups at the top level of the realm, as realms.acme.tenants[0] has. Name a group in groups.parent of the mapping of each"}},
 		"the same":              {text(below("/scim"), below("/scim")), []string{":9: realms.acme.tenants[1]: has its groups below /scim, as realms.acme.tenants[0] has"}},
