@@ -164,7 +164,7 @@ func TestANamedOrganizationIsNotReplaced(t *testing.T) {
 	a := apptest.NewTestApp(t, both)
 	a.Watcher.Check(t.Context())
 	got := a.Watcher.Tenants.ByPath(r.Tenants[0].Path)
-	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is another one now") {
+	if got.Found || got.Organization.ID.String() != "5f6f6a3e-gone" || !strings.Contains(got.Fitness().Problem, "is now another organization") {
 		t.Errorf("the tenant = %+v, fit %q, want the named one, unfit", got.Organization, got.Fitness().Problem)
 	}
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// parallel bounds the calls of one plan that are under way at once.
+// parallel limits the calls that one plan makes at a time.
 const parallel = 8
 
-// cleanupTime bounds a compensation, which goes on when the request was given up.
+// cleanupTime limits a compensation, which continues when the client has given up the request.
 const cleanupTime = 10 * time.Second
 
 // Applier carries out plans. It is safe for concurrent use.
 type Applier struct {
 	Locker Locker // required
 
-	// Observe is told the outcome of every step; nil for none.
+	// Observe gets the outcome of every step; may be nil.
 	Observe func(kind plan.Kind, err error)
 }
 
@@ -34,15 +34,15 @@ type Outcome struct {
 	Group keycloak.GroupID
 }
 
-// Error is a plan that failed on the way.
+// Error reports a plan that failed during its steps.
 type Error struct {
-	Step plan.Step // the first that failed
-	Done int       // steps that were carried out and stay so
-	All  int       // steps of the plan
+	Step plan.Step // the first step that failed
+	Done int       // number of steps that were carried out and stay
+	All  int       // number of steps in the plan
 	// Unbegun says that the request had lost its locks before the first step.
 	Unbegun bool
-	// Left says that the user or group which the plan created could not be removed again, or was left to whoever
-	// holds its keys now.
+	// Remains says that the user or group that the plan created was not removed again: the removal
+	// failed, or the request had lost its locks.
 	Remains bool
 	Err     error
 }
@@ -55,16 +55,17 @@ func (e *Error) Error() string {
 // Unwrap returns Keycloak's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Apply carries out the plan. An error is an *Error; steps that follow the failed
-// one are carried out only when they say Always.
+// Apply carries out the plan. An error is an *Error. After a failed step, only steps with Always
+// are carried out.
 //
-// No step begins once a lease of the request is lost: the error wraps ErrLost then. What the plan created is not
-// removed again, as the holder of its keys may have taken it up. Of a plan that had begun, the steps that say Always
-// are carried out all the same: they take access away, and wait for nobody.
+// When the request has lost its lease, no further step begins and the error wraps ErrLost. What the
+// plan created is not removed then, because the new holder of its keys may use it already. If the
+// plan had begun, the steps with Always are still carried out, because they end access and need no
+// lock.
 func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan.Plan) (Outcome, error) {
 	var out Outcome
 	var failed *Error
-	carried, apart, begun := 0, 0, false // apart are those that stay when what was created is removed again
+	carried, apart, begun := 0, 0, false // apart counts the steps that stay when what was created is removed again
 	for done := 0; done < len(p); {
 		batch := next(p[done:])
 		done += len(batch)
@@ -92,7 +93,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 	failed.Done, failed.Unbegun = carried, !begun
 	undo, made := undoing(p[0], out)
 	if plan.Is[plan.DeleteGroup](undo) && is(failed.Err, keycloak.Unavailable) {
-		made = false // the time may be too short for all members: the next try goes on, and would begin anew otherwise
+		made = false // the time may be too short to add all members: the next attempt continues, and would otherwise begin again
 	}
 	if made {
 		if failed.Remains = h.lost() || !a.undo(ctx, c, undo); !failed.Remains {
@@ -102,7 +103,7 @@ func (a *Applier) Apply(ctx context.Context, c *keycloak.Client, h *Held, p plan
 	return out, failed
 }
 
-// next is the first step, or the memberships in front, which are independent.
+// next returns the first step, or all memberships at the front, which are independent.
 func next(p plan.Plan) plan.Plan {
 	n := 1
 	for plan.ChangesMembers(p[0]) && n < len(p) && plan.ChangesMembers(p[n]) {
@@ -111,14 +112,14 @@ func next(p plan.Plan) plan.Plan {
 	return p[:n]
 }
 
-// always reports whether a step is carried out even when one before it failed.
+// always reports whether a step is carried out even when an earlier step failed.
 func always(s plan.Step) bool {
 	end, is := s.(plan.EndSessions)
 	return is && end.Always
 }
 
-// batch carries out independent steps in parallel. It returns how many succeeded, and
-// the first that failed. None begins when lost says so.
+// batch carries out independent steps in parallel. It returns how many succeeded, and the error of
+// the first failed step. No step begins once lost returns true.
 func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan, out *Outcome, lost func() bool) (done int, failed plan.Step, err error) {
 	errs := make([]error, len(steps))
 	step := func(s plan.Step, out *Outcome) error {
@@ -138,7 +139,7 @@ func (a *Applier) batch(ctx context.Context, c *keycloak.Client, steps plan.Plan
 				return nil
 			})
 		}
-		_ = g.Wait() // the errors are in errs
+		_ = g.Wait() // errs holds the errors
 	}
 	for i, step := range slices.Backward(steps) {
 		if errs[i] == nil {
@@ -158,8 +159,8 @@ func (a *Applier) step(ctx context.Context, c *keycloak.Client, s plan.Step, out
 	return err
 }
 
-// guarded is call, whose panic is an error like any other: steps are carried out beside the request's own goroutine,
-// where a panic would end the process, and what began is compensated.
+// guarded is call with panics turned into errors. Steps run outside the request's own goroutine,
+// where a panic would end the process. With an error, the plan is compensated.
 func (a *Applier) guarded(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -208,7 +209,7 @@ func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out
 	return err
 }
 
-// user is the one that a step names, or that the plan created.
+// user returns the user that a step names, or the user that the plan created.
 func (o *Outcome) user(named keycloak.UserID) keycloak.UserID {
 	if named.IsZero() {
 		return o.User
@@ -216,7 +217,7 @@ func (o *Outcome) user(named keycloak.UserID) keycloak.UserID {
 	return named
 }
 
-// group is the one that a step names, or that the plan created.
+// group returns the group that a step names, or the group that the plan created.
 func (o *Outcome) group(named keycloak.GroupID) keycloak.GroupID {
 	if named.IsZero() {
 		return o.Group
@@ -224,7 +225,7 @@ func (o *Outcome) group(named keycloak.GroupID) keycloak.GroupID {
 	return named
 }
 
-// holder is whose roles a step changes.
+// holder returns the user or group whose roles a step changes.
 func (o *Outcome) holder(named plan.Holder) keycloak.RoleHolder {
 	switch {
 	case !named.User.IsZero():
@@ -237,7 +238,7 @@ func (o *Outcome) holder(named plan.Holder) keycloak.RoleHolder {
 	return o.Group
 }
 
-// undoing is the step that takes back what the first step of a plan created.
+// undoing returns the step that undoes the creation by the first step of a plan.
 func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
 	switch first.(type) {
 	case plan.CreateUser:
@@ -249,15 +250,15 @@ func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
 	}
 }
 
-// outlives reports whether a step of a plan that creates something changes somebody else, as the roles of a user who
-// joins a new group.
+// outlives reports whether a step of a plan that creates something changes another resource, such
+// as the roles of a user who joins a new group.
 func outlives(s plan.Step) bool {
 	user, _ := plan.Target(s)
 	return !user.IsZero() && !plan.ChangesMembers(s)
 }
 
-// undo takes back what a plan created before it failed. The context of the request may
-// have ended already.
+// undo removes what a plan created before it failed. The context of the request may have ended
+// already.
 func (a *Applier) undo(ctx context.Context, c *keycloak.Client, s plan.Step) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()

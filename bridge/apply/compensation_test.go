@@ -20,18 +20,18 @@ const (
 	revokeGroup = "DELETE /groups/{id}/role-mappings/realm"
 )
 
-// newUser creates a user, and then does the rest to it.
+// newUser creates a user, followed by the rest of the steps.
 func newUser(rest ...plan.Step) plan.Plan {
 	return append(plan.Plan{plan.CreateUser{User: &keycloak.NewUser{Username: "new", Enabled: true}}}, rest...)
 }
 
-// newGroup creates a group, and then does the rest to it.
+// newGroup creates a group, followed by the rest of the steps.
 func newGroup(rest ...plan.Step) plan.Plan {
 	return append(plan.Plan{plan.CreateGroup{Group: &keycloak.NewGroup{Name: "new"}}}, rest...)
 }
 
-// TestAPlanThatBreaksOffLeavesNothingHalfMade, or says that it does. Where Keycloak is away, a group stays: the next
-// try goes on with it.
+// TestAPlanThatBreaksOffLeavesNothingHalfMade, or reports what it leaves. When Keycloak is away, a
+// group stays, and the next attempt continues with it.
 func TestAPlanThatBreaksOffLeavesNothingHalfMade(t *testing.T) {
 	t.Parallel()
 	noUser := func(w *world, _ apply.Outcome) bool { return !w.exists("new") }
@@ -94,8 +94,8 @@ func TestAPlanThatBreaksOffLeavesNothingHalfMade(t *testing.T) {
 	}
 }
 
-// TestMembershipsAreChangedIndependently: one that fails keeps none of the others back, and the first in the order of
-// the plan is told.
+// TestMembershipsAreChangedIndependently: one failure does not stop the others, and the error names
+// the first failure in the order of the plan.
 func TestMembershipsAreChangedIndependently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -119,7 +119,8 @@ func TestMembershipsAreChangedIndependently(t *testing.T) {
 	}
 }
 
-// TestACompensationGoesOnWhenItsRequestIsGivenUp: the client went away between the creation and the admission.
+// TestACompensationGoesOnWhenItsRequestIsGivenUp: the client disconnected between the creation and
+// the admission.
 func TestACompensationGoesOnWhenItsRequestIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,7 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestACreationThatBreaksOffIsFinished where no two users may have one value: what it left behind is not in its way.
+// TestACreationThatBreaksOffIsFinished where a value must be unique: the incomplete resource does
+// not block its own creation.
 func TestACreationThatBreaksOffIsFinished(t *testing.T) {
 	t.Parallel()
 	for _, rehire := range []config.Rehire{config.RehireRefuse, config.RehireRevive} {
@@ -36,7 +37,7 @@ func TestACreationThatBreaksOffIsFinished(t *testing.T) {
 	}
 }
 
-// TestACreationWithALinkThatBreaksOffIsFinished: the link that it left behind is its own.
+// TestACreationWithALinkThatBreaksOffIsFinished: the existing link belongs to the same user.
 func TestACreationWithALinkThatBreaksOffIsFinished(t *testing.T) {
 	t.Parallel()
 	c := newCrash(t, keycloaktest.NewFake(t).Server())
@@ -71,8 +72,9 @@ func TestAReturnThatBreaksOffIsFinished(t *testing.T) {
 	}
 }
 
-// TestAChangeOfRolesThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls. A
-// repetition leaves the roles and the record of an undisturbed change, and what a person gave.
+// TestAChangeOfRolesThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls.
+// A repetition leaves the roles and the record of an undisturbed change, and the roles from a
+// person.
 func TestAChangeOfRolesThatBreaksOffAnywhere(t *testing.T) {
 	t.Parallel()
 	const rules = `version: 1
@@ -136,7 +138,7 @@ groups:
 						if diff := cmp.Diff([]string{"realm|shop/editor"}, record); diff != "" || roles != "boss shop/editor" {
 							t.Errorf("%s, cut off at call %d (%v): the roles are %q, and recorded is another (-want +got):\n%s", endpoint, n, stage, roles, diff)
 						}
-						if endpoint == "/Groups" { // the next one has its name
+						if endpoint == "/Groups" { // the next group has its name
 							if got := b.RolesOf(t, user); got != "employee extra" {
 								t.Errorf("cut off at call %d (%v): the roles of its member are %q", n, stage, got)
 							}

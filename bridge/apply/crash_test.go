@@ -31,9 +31,9 @@ const crashGroupMapping = crashMapping + `groups:
     Staff: [employee]
 `
 
-// TestACreationThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls, as
-// a kill or an outage does, so that nothing can be taken back. The next creation finishes what is
-// there, and Keycloak holds what an undisturbed one makes.
+// TestACreationThatBreaksOffAnywhere: the bridge is cut off before or after any of its calls, as by
+// a kill or an outage, so it cannot undo anything. The next creation finishes what exists, and
+// Keycloak stores the same as after an undisturbed creation.
 func TestACreationThatBreaksOffAnywhere(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -56,8 +56,8 @@ func TestACreationThatBreaksOffAnywhere(t *testing.T) {
 	}
 }
 
-// TestParallelCreationsOfWhatTakesSeveralCalls: one of them is made, and none of the others takes
-// for half-made what is being made.
+// TestParallelCreationsOfWhatTakesSeveralCalls: exactly one resource is created, and no request
+// mistakes a resource under construction for an incomplete one.
 func TestParallelCreationsOfWhatTakesSeveralCalls(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -77,7 +77,7 @@ func TestParallelCreationsOfWhatTakesSeveralCalls(t *testing.T) {
 	}
 }
 
-// TestAChangeOfWhatIsBeingMade waits for its creation, and neither loses the other.
+// TestAChangeOfWhatIsBeingMade waits for the creation, and neither write is lost.
 func TestAChangeOfWhatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	c := newCrash(t, keycloaktest.NewFake(t).Server())
@@ -101,7 +101,7 @@ func TestAChangeOfWhatIsBeingMade(t *testing.T) {
 			_, err := c.Realm.Send(t, http.MethodPatch, endpoint+"/"+id, apptest.PatchBody(p.change))
 			changed <- err
 		}()
-		for range 200_000 { // a change that does not wait ends meanwhile, and what it wrote is overwritten
+		for range 200_000 { // a change that does not wait would end meanwhile and be overwritten
 			if len(changed) > 0 {
 				break
 			}
@@ -123,7 +123,7 @@ func TestAChangeOfWhatIsBeingMade(t *testing.T) {
 	}
 }
 
-// idOf is the id of the resource that is being made.
+// idOf returns the id of the resource that is being created.
 func (c crash) idOf(t *testing.T, endpoint string) string {
 	t.Helper()
 	filter := map[string]string{"/Users": `userName eq "slow@acme.test"`, "/Groups": `displayName eq "slow"`}[endpoint]
@@ -142,7 +142,7 @@ type crash struct {
 	members string // of groups, as JSON without the brackets
 }
 
-// crashProbe is a creation at a tenant. Its body has a place for a name, which prepare is told of.
+// crashProbe is a creation at a tenant. Its body has a place for a name; prepare gets the name.
 type crashProbe struct {
 	at             apptest.Bridge
 	endpoint, body string
@@ -191,7 +191,7 @@ func (c crash) breakOff(t *testing.T, name string, p crashProbe) {
 			checkFault(t, err, http.StatusServiceUnavailable, 1)
 			made, err := p.at.Send(t, http.MethodPost, p.endpoint, body)
 			if err != nil {
-				// the last call was carried out, so that all of it is there
+				// The last call was carried out, so the resource is complete.
 				found, find := p.at.Find(t.Context(), p.endpoint, fmt.Sprintf(`%s sw "%s"`, map[string]string{"/Users": "userName", "/Groups": "displayName"}[p.endpoint], who), "")
 				if find != nil || len(found) != 1 || stage != keycloaktest.After {
 					t.Errorf("%s, cut off at call %d (%v): the next creation = %v, and there are %d, %v", name, n, stage, err, len(found), find)
@@ -212,7 +212,7 @@ func (c crash) breakOff(t *testing.T, name string, p crashProbe) {
 	}
 }
 
-// shape is what Keycloak holds of a resource, apart from ids and times.
+// shape returns what Keycloak stores of a resource, without ids and times.
 func (c crash) shape(t *testing.T, p crashProbe, id, name string) map[string]any {
 	t.Helper()
 	if p.endpoint == "/Groups" {
@@ -271,11 +271,11 @@ func shapeOfAttributes(attributes map[string][]string, name string) map[string][
 		switch attribute {
 		case mapping.AttrModified, mapping.AttrCreated:
 			continue
-		case mapping.AttrRemainder: // its stamp differs
+		case mapping.AttrRemainder: // the stamp in it differs
 			values = []string{strconv.Itoa(len(values))}
 		}
 		for _, value := range slices.Sorted(slices.Values(values)) {
-			if attribute == mapping.AttrKey { // is filled up to a length
+			if attribute == mapping.AttrKey { // it is padded
 				value = strings.TrimRight(value, "-")
 			}
 			out[attribute] = append(out[attribute], strings.ReplaceAll(value, name, "NAME"))

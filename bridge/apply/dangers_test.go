@@ -10,13 +10,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// What Keycloak does that could hurt, and that users of the bridge do not feel. Others are
-// tests of their own: parallel changes of one user (TestFiftyParallelPatchesOfOneUser), a
-// deactivation that the profile refuses (TestDeactivationThatTheProfileRefusesStillEndsAccess),
-// and that manage-users can take the realm over (TestSecurity_15, 16 and 17,
-// TestWhoBecameAnAdministratorMeanwhile).
+// Dangerous behaviour of Keycloak that users of the bridge must not notice. Other tests cover more
+// of it: parallel changes of one user (TestFiftyParallelPatchesOfOneUser), a deactivation that the
+// profile refuses (TestDeactivationThatTheProfileRefusesStillEndsAccess), and that manage-users can
+// take over the realm (TestSecurity_15, 16 and 17, TestWhoBecameAnAdministratorMeanwhile).
 
-// TestParallelDeletionsOfOneUser end as one 204 and as 404, though Keycloak answers 500.
+// TestParallelDeletionsOfOneUser end with one 204 and otherwise 404, although Keycloak answers 500.
 func TestParallelDeletionsOfOneUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -34,8 +33,8 @@ func TestParallelDeletionsOfOneUser(t *testing.T) {
 	}
 }
 
-// TestADeletionThatAnotherOvertook past the bridge succeeds: Keycloak answers 500 for a user
-// who is gone.
+// TestADeletionThatAnotherOvertook outside the bridge succeeds: Keycloak answers 500 for a user who
+// is gone.
 func TestADeletionThatAnotherOvertook(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -45,8 +44,9 @@ func TestADeletionThatAnotherOvertook(t *testing.T) {
 	b.Must(t, http.MethodDelete, "/Users/"+id, "")
 }
 
-// TestAnEmptyPassword is refused where passwords are taken, and nothing else of the request is
-// done: Keycloak would take it and fail at the next login. Where passwords are ignored it is too.
+// TestAnEmptyPassword is refused where passwords are accepted, and nothing else of the request is
+// done: Keycloak would accept it and fail at the next login. Where passwords are ignored, it is
+// ignored too.
 func TestAnEmptyPassword(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -83,8 +83,8 @@ func TestAnEmptyPassword(t *testing.T) {
 	}
 }
 
-// TestParallelAdditionsOfOneMember all succeed, though Keycloak calls some a conflict, and so
-// do parallel creations of a member of an organization: one of them.
+// TestParallelAdditionsOfOneMember all succeed, although Keycloak answers a conflict to some. Of
+// parallel creations of a member of an organization, one succeeds.
 func TestParallelAdditionsOfOneMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -1,7 +1,7 @@
-// Package apply carries out plans: it is the only place that writes to Keycloak.
+// Package apply carries out plans. It is the only package that writes to Keycloak.
 //
-// It owns the order of steps, the locks that keep writes to one resource in order,
-// the bound on parallel calls, what a race means, and compensation: a group that
-// was created and whose members could not be added is deleted again. It decides
-// nothing: what to do is the plan's, how to word a failure the caller's.
+// It is responsible for the order of steps, the locks that keep writes to one resource in order,
+// the limit of parallel calls, the meaning of races, and compensation. Compensation deletes, for
+// example, a new group whose members could not be added. The package makes no decisions: the plan
+// says what to do, and the caller writes the message about a failure.
 package apply

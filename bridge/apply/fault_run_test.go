@@ -27,15 +27,15 @@ var (
 	ordealSeed = flag.Uint64("faults-seed", 1, "the seed of the fault suite")
 )
 
-// TestFaults: a client writes and reads while calls of Keycloak fail in every way, and repeats what
-// was not acknowledged, as identity providers do. What it is told in between is true or an outage.
-// In the end Keycloak holds what the client meant, whole and once.
+// TestFaults: a client writes and reads while calls to Keycloak fail in every way, and repeats
+// requests that were not acknowledged, as identity providers do. Every answer meanwhile is true or
+// an outage. In the end Keycloak stores exactly what the client meant.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	proxy := keycloaktest.NewProxy(t, server)
 	c := apptest.NewCustomers(t, proxy.Server(), func(c *config.Config) {
-		c.Server.RequestTimeout = config.Duration(2 * time.Second) // that a call which is held ends by
+		c.Server.RequestTimeout = config.Duration(2 * time.Second) // ends a request whose call hangs
 	})
 	all := 0
 	for i, at := range []apptest.Bridge{c.Realm, c.Of["acme"]} {
@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestKills: the bridge is killed at any of its calls, and started again.
+// TestKills: the bridge is killed during any of its calls, and started again.
 func TestKills(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
@@ -58,7 +58,7 @@ func TestKills(t *testing.T) {
 	o := newFaultRun(t, victim.Bridge, proxy, "k")
 	o.mortal, o.arm = true, func() func() bool {
 		struck := o.atCall(func() {
-			_ = victim.Cmd.Process.Kill() // one that lives on would not free its port
+			_ = victim.Cmd.Process.Kill() // a process that stays alive would not free its port
 			victim.Rest()
 			_ = victim.Cmd.Wait()
 		})
@@ -88,7 +88,7 @@ func newFaultRun(t *testing.T, at apptest.Bridge, proxy *keycloaktest.Proxy, pre
 	return o
 }
 
-// TestKeycloakIsRestarted: it is killed, stopped and paused in the middle of calls, and comes back.
+// TestKeycloakIsRestarted: Keycloak is killed, stopped and paused during calls, and comes back.
 func TestKeycloakIsRestarted(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -143,7 +143,7 @@ type ordealGroup struct {
 	members map[string]bool
 }
 
-// ordeal is a client at a tenant that suffers faults.
+// faultRun is a client at a tenant while faults happen.
 type faultRun struct {
 	apptest.Bridge
 
@@ -154,20 +154,20 @@ type faultRun struct {
 	groups map[string]*ordealGroup
 	struck int
 	made   int
-	// arm arms a fault for the next request. The function disarms it, mends what it broke, and
-	// says whether it struck.
+	// arm arms a fault for the next request. The returned function disarms it, repairs what it
+	// broke, and reports whether the fault happened.
 	arm func() (struck func() bool)
-	// mortal says that the bridge may be killed: then there is no answer.
+	// mortal says that the bridge may be killed, so a request may have no answer.
 	mortal bool
 }
 
-// lies reports whether an error is something else than an outage.
+// lies reports whether an error is not an outage.
 func (o *faultRun) lies(err error) bool {
 	status := client.StatusOf(err)
 	return err != nil && status < http.StatusInternalServerError && (status != 0 || !o.mortal)
 }
 
-// suffer goes on until so many faults struck.
+// suffer continues until so many faults have happened.
 func (o *faultRun) suffer(t *testing.T, faults int) {
 	t.Helper()
 	works := []func(*testing.T){o.createUser, o.createUser, o.putUser, o.patchUser, o.activate, o.deleteUser, o.createGroup, o.addMember, o.removeMember, o.putGroup, o.deleteGroup, o.bulk, o.readUser, o.find, o.readGroup}
@@ -177,7 +177,7 @@ func (o *faultRun) suffer(t *testing.T, faults int) {
 	o.proxy.ClearFaults()
 }
 
-// failCall is a fault of the network, or of what stands between the bridge and Keycloak.
+// failCall is a fault of the network, or of a proxy between the bridge and Keycloak.
 func (o *faultRun) failCall() (struck func() bool) {
 	fault := keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage()}
 	var held chan struct{}
@@ -195,7 +195,7 @@ func (o *faultRun) failCall() (struck func() bool) {
 		fault.Drop = true
 	}
 	reached := o.proxy.Inject(fault)
-	if o.random.IntN(3) == 0 { // and nothing comes through after it
+	if o.random.IntN(3) == 0 { // and nothing gets through afterwards
 		o.proxy.Inject(keycloaktest.Fault{From: fault.Nth + 1, Drop: true})
 	}
 	return func() bool {
@@ -212,8 +212,8 @@ func (o *faultRun) failCall() (struck func() bool) {
 	}
 }
 
-// atCall does something to a program in the middle of a call, by chance before or after Keycloak
-// did what it is asked. The function says whether it came to that.
+// atCall does something to a program during a call, at random before or after Keycloak has carried
+// out the call. The returned function reports whether that happened.
 func (o *faultRun) atCall(do func()) (struck func() bool) {
 	held, idle, done := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
 	reached := o.proxy.Inject(keycloaktest.Fault{Nth: 1 + o.random.IntN(4), Stage: o.stage(), Hold: held, Drop: o.random.IntN(2) == 0})
@@ -246,7 +246,7 @@ func (o *faultRun) stage() keycloaktest.Stage {
 	return keycloaktest.Before
 }
 
-// hurt arms a fault. The function disarms it, and counts it if it struck.
+// hurt arms a fault. The returned function disarms it, and counts it if it happened.
 func (o *faultRun) hurt() (over func()) {
 	disarm := o.arm()
 	return func() {
@@ -256,7 +256,8 @@ func (o *faultRun) hurt() (over func()) {
 	}
 }
 
-// once sends a request that a fault may strike. An error is an outage or one of the statuses that are true.
+// once sends a request during which a fault may happen. An error is an outage or one of the
+// statuses in truly.
 func (o *faultRun) once(t *testing.T, method, path, body string, truly ...int) (map[string]any, error) {
 	t.Helper()
 	o.proxy.ResetCalls()
@@ -269,7 +270,7 @@ func (o *faultRun) once(t *testing.T, method, path, body string, truly ...int) (
 	return answer, err
 }
 
-// do sends a request until it is acknowledged. A repetition may find that it is done.
+// do sends a request until it is acknowledged. A repetition may find that the work is done.
 func (o *faultRun) do(t *testing.T, method, path, body string, done ...int) map[string]any {
 	t.Helper()
 	answer, err := o.once(t, method, path, body)
@@ -289,7 +290,7 @@ func (o *faultRun) name() string {
 	return fmt.Sprintf("%s%d@acme.test", o.prefix, o.made)
 }
 
-// anyOf is one of some by chance.
+// anyOf returns a random entry.
 func anyOf[V any](o *faultRun, of map[string]V) (string, V, bool) {
 	names := make([]string, 0, len(of))
 	for name := range of {
@@ -308,7 +309,7 @@ func (u *ordealUser) body(name string) string {
 	return fmt.Sprintf(`{"userName":"%s","externalId":"x-%s","title":"%s","active":%t,"emails":[{"value":"%s","primary":true}]}`, name, name, u.title, u.active, name)
 }
 
-// settle makes a resource. One that a POST before it made is looked up: it must be whole.
+// settle creates a resource. A resource from an earlier POST is looked up and must be complete.
 func (o *faultRun) settle(t *testing.T, endpoint, attribute, name, body string, before ...int) string {
 	t.Helper()
 	answer, err := o.once(t, http.MethodPost, endpoint, body, before...)
@@ -373,7 +374,7 @@ func (o *faultRun) deleteUser(t *testing.T) {
 	}
 }
 
-// some are a few users.
+// some returns a few users.
 func (o *faultRun) some() map[string]bool {
 	out := map[string]bool{}
 	for range o.random.IntN(6) {
@@ -439,7 +440,7 @@ func (o *faultRun) deleteGroup(t *testing.T) {
 	}
 }
 
-// bulk makes users and a group of them by one request. What did not succeed is repeated one by one.
+// bulk creates users and a group of them with one request. It repeats failed operations one by one.
 func (o *faultRun) bulk(t *testing.T) {
 	t.Helper()
 	var operations, members []string
@@ -463,7 +464,7 @@ func (o *faultRun) bulk(t *testing.T) {
 			switch status := result["status"].(string); {
 			case status == "201":
 				ids[result["bulkId"].(string)] = location[strings.LastIndexByte(location, '/')+1:]
-			case status < "500" && status != "409": // 409 is for what refers to one that failed
+			case status < "500" && status != "409": // 409 is the status for an operation that refers to a failed operation
 				t.Errorf("an operation of a bulk request was told %v during a fault", result)
 			}
 		}
@@ -513,7 +514,7 @@ func (o *faultRun) readGroup(t *testing.T) {
 	}
 }
 
-// compare compares all that Keycloak holds with what the client means.
+// compare compares everything that Keycloak stores with what the client means.
 func (o *faultRun) compare(t *testing.T) {
 	t.Helper()
 	want, got := map[string]string{}, map[string]string{}
@@ -549,7 +550,7 @@ func (o *faultRun) compare(t *testing.T) {
 		wantGroups[name] = fmt.Sprint(g.id, " ", sortedNames(g.members))
 	}
 	for _, name := range o.Names(t, "/Groups?count=1000") {
-		if !strings.HasPrefix(name, o.prefix) { // where the groups of an organization live
+		if !strings.HasPrefix(name, o.prefix) { // the groups of an organization live there
 			continue
 		}
 		found, err := o.Find(t.Context(), "/Groups", fmt.Sprintf(`displayName eq "%s"`, name), "")

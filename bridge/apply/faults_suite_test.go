@@ -15,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestAFaultOfKeycloakIsAnOutageAndNeverAWrongAnswer: whatever Keycloak does, the
-// client is told to come back, and finds what it would have found.
+// TestAFaultOfKeycloakIsAnOutageAndNeverAWrongAnswer: whatever Keycloak does, the answer asks the
+// client to try again, and the next attempt finds the right result.
 func TestAFaultOfKeycloakIsAnOutageAndNeverAWrongAnswer(t *testing.T) {
 	t.Parallel()
 	answer := func(op string, status int) keycloaktest.Fault {
@@ -74,8 +74,8 @@ func checkFault(t *testing.T, err error, status int, retry time.Duration) {
 	}
 }
 
-// TestALostAnswerToACreateIsNotSentAgain: Keycloak made the user and the answer was
-// lost; the client is told to come back, finds the user, and there is one of it.
+// TestALostAnswerToACreateIsNotSentAgain: Keycloak created the user and the answer was lost. The
+// answer asks the client to try again, the client finds the user, and the user exists once.
 func TestALostAnswerToACreateIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -112,7 +112,7 @@ func TestARevokedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// TestKeycloakThatDoesNotAnswerIsA503InTime: the request's own deadline ends it.
+// TestKeycloakThatDoesNotAnswerIsA503InTime: the request's own deadline ends the request.
 func TestKeycloakThatDoesNotAnswerIsA503InTime(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -127,7 +127,7 @@ func TestKeycloakThatDoesNotAnswerIsA503InTime(t *testing.T) {
 	checkFault(t, err, 503, time.Second)
 }
 
-// TestKeycloakDown: no connection is answered any more, and then they are again.
+// TestKeycloakDown: connections fail for a time, and then work again.
 func TestKeycloakDown(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -141,8 +141,8 @@ func TestKeycloakDown(t *testing.T) {
 	b.Must(t, http.MethodGet, "/Users/"+id, "")
 }
 
-// TestABridgeThatStartsBeforeKeycloakHeals: it answers 503 until it could look at the
-// realm, and needs no restart.
+// TestABridgeThatStartsBeforeKeycloakHeals: it answers 503 until it has read the realm, and needs
+// no restart.
 func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -163,7 +163,7 @@ func TestABridgeThatStartsBeforeKeycloakHeals(t *testing.T) {
 	}
 }
 
-// TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain: no half-made group is left.
+// TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain: no incomplete group is left.
 func TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -178,8 +178,8 @@ func TestAGroupWhoseMembersCannotBeAddedIsRemovedAgain(t *testing.T) {
 	}
 }
 
-// TestAGroupThatTakesTooLong for one request is made by several: what was added stays, and the
-// next POST goes on.
+// TestAGroupThatTakesTooLong for one request is created by several requests: added members stay,
+// and the next POST continues.
 func TestAGroupThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -203,7 +203,7 @@ func TestAGroupThatTakesTooLong(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedChangeSaysWhatWasDone, and repeating it makes the rest.
+// TestAnInterruptedChangeSaysWhatWasDone, and a repetition does the rest.
 func TestAnInterruptedChangeSaysWhatWasDone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// The calls of the steps, as the fake writes them.
+// The calls of the steps, in the notation of the fake.
 const (
 	createUser  = "POST /users"
 	readUser    = "GET /users/{id}"
@@ -38,25 +38,25 @@ const (
 	guildsOf    = "GET /organizations/{id}/members/{user}/groups"
 )
 
-// row is a plan that meets a fault.
+// row is a plan and a fault that happens to it.
 type row struct {
 	before func(w *world) // what was done before; nil for nothing
 	plan   func(w *world) plan.Plan
 	faults []keycloaktest.Fault
 	calls  []string // in any order
 	kind   keycloak.Kind
-	step   plan.Kind // the one that failed
+	step   plan.Kind // kind of the step that failed
 	done   int
 	left   bool
-	after  func(w *world, out apply.Outcome) bool // what has to be true then; nil for nothing
+	after  func(w *world, out apply.Outcome) bool // what must be true afterwards; nil for nothing
 }
 
-// on is a fault of one operation: Keycloak does nothing, and answers so.
+// on is a fault of one operation: Keycloak does nothing and gives this answer.
 func on(op string, status int) keycloaktest.Fault {
 	return keycloaktest.Fault{Op: op, Status: status, Body: `{"error":"unknown_error","errorMessage":"Injected"}`, Header: http.Header{"Content-Type": {"application/json"}}}
 }
 
-// done is a fault of one operation: Keycloak does it, and answers otherwise.
+// done is a fault of one operation: Keycloak carries it out and gives another answer.
 func done(op string, status int) keycloaktest.Fault {
 	f := on(op, status)
 	f.Stage = keycloaktest.After
@@ -79,7 +79,7 @@ func (r row) probe(t *testing.T) {
 	}
 	w.fake.ResetCalls()
 	observed := map[plan.Kind]error{}
-	if len(p) == 1 { // else in parallel
+	if len(p) == 1 { // otherwise the calls run in parallel
 		w.applier.Observe = func(k plan.Kind, err error) { observed[k] = err }
 	}
 	out, err := w.applier.Apply(t.Context(), w.Client, &apply.Held{}, p)
@@ -106,7 +106,7 @@ func (r row) probe(t *testing.T) {
 	}
 }
 
-// TestAStepThatMeetsAFault: each kind of step, and what a race in Keycloak makes of it.
+// TestAStepThatMeetsAFault: each kind of step, with the result of each race in Keycloak.
 func TestAStepThatMeetsAFault(t *testing.T) {
 	t.Parallel()
 	created := one(func(*world) plan.Step {
@@ -190,7 +190,7 @@ func TestAStepThatMeetsAFault(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoStepIsRefused: it would count as done.
+// TestWhatIsNoStepIsRefused, because otherwise it would count as done.
 func TestWhatIsNoStepIsRefused(t *testing.T) {
 	t.Parallel()
 	var a apply.Applier

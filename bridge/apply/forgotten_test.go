@@ -2,7 +2,8 @@ package apply
 
 import "testing"
 
-// TestALockThatNobodyHoldsIsForgotten: there is one for each resource and value that was ever written.
+// TestALockThatNobodyHoldsIsForgotten: otherwise the bridge would keep a lock for each resource and
+// value that was ever written.
 func TestALockThatNobodyHoldsIsForgotten(t *testing.T) {
 	t.Parallel()
 	locks := &Locks{}

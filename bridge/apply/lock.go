@@ -7,37 +7,40 @@ import (
 	"strings"
 )
 
-// Key names what a request holds while it reads and writes: a resource, a value that must be unique, or the name
-// of a resource that is being created.
+// Key names what a request locks while it reads and writes: a resource, a value that must be
+// unique, or the name of a resource that is being created.
 type Key struct {
 	Name string
-	// Shared says that others may hold the key at the same time, when they share it too.
+	// Shared says that other requests may hold the key at the same time, if they share it too.
 	Shared bool
 }
 
-// Locker keeps requests that hold one key in order: Keycloak answers 204 to parallel PUTs of one user and stores a
-// mixture. All bridges that write to one realm need the same Locker. It is safe for concurrent use.
+// Locker keeps requests that hold the same key in order. This is needed because Keycloak answers
+// 204 to parallel PUTs of one user and stores a mixture. All bridges that write to one realm must
+// share a Locker. It is safe for concurrent use.
 type Locker interface {
-	// Lock waits for some keys until the context ends, and takes all of them or none. They come in the order of
-	// their names, and no name comes twice. Who holds a key and asks for it again waits forever.
+	// Lock waits for some keys until the context ends, and takes all of them or no key. The keys
+	// come in the order of their names, and no name comes twice. A request that holds a key and
+	// locks it again waits forever.
 	Lock(ctx context.Context, keys ...Key) (Lease, error)
 }
 
-// Lease is the hold on some keys.
+// Lease holds some keys.
 type Lease interface {
-	// Lost is closed when somebody else may hold the keys, before they were released; nil when that cannot be.
+	// Lost returns a channel that is closed when somebody else may hold the keys before they were
+	// released; nil when that is impossible.
 	Lost() <-chan struct{}
-	// Release gives the keys back. It is called once.
+	// Release releases the keys. It is called once.
 	Release()
 }
 
-// ErrLost says that a request no longer held its keys, so that nothing more was written.
+// ErrLost reports that a request had lost its keys, so that nothing more was written.
 var ErrLost = errors.New("the request no longer holds what it changes")
 
-// Held are the leases of one request. The zero value holds nothing. It is for one goroutine.
+// Held holds the leases of one request. The zero value holds no lease. It is for one goroutine.
 type Held struct{ leases []Lease }
 
-// Lock waits for some keys more, all at once, until the context ends.
+// Lock waits for further keys, all at once, until the context ends.
 func (a *Applier) Lock(ctx context.Context, h *Held, keys ...Key) error {
 	lease, err := a.Locker.Lock(ctx, inOrder(keys)...)
 	if err == nil {
@@ -46,7 +49,8 @@ func (a *Applier) Lock(ctx context.Context, h *Held, keys ...Key) error {
 	return err
 }
 
-// Await waits until nobody holds a key: a creation that holds its name is over then.
+// Await waits until no request holds a key. If a creation held its name, the creation has ended
+// then.
 func (a *Applier) Await(ctx context.Context, name string) error {
 	lease, err := a.Locker.Lock(ctx, Key{Name: name})
 	if err == nil {
@@ -55,7 +59,7 @@ func (a *Applier) Await(ctx context.Context, name string) error {
 	return err
 }
 
-// Release gives all keys back.
+// Release releases all keys.
 func (h *Held) Release() {
 	for _, lease := range h.leases {
 		lease.Release()
@@ -63,7 +67,7 @@ func (h *Held) Release() {
 	h.leases = nil
 }
 
-// lost reports whether one of the leases is.
+// lost reports whether a lease was lost.
 func (h *Held) lost() bool {
 	return slices.ContainsFunc(h.leases, func(l Lease) bool {
 		select {
@@ -75,7 +79,8 @@ func (h *Held) lost() bool {
 	})
 }
 
-// inOrder are the keys by their names, each once. A name that is asked for both ways is not shared.
+// inOrder returns the keys by their names, without duplicates. A name that is requested both shared
+// and not shared is not shared.
 func inOrder(keys []Key) []Key {
 	if len(keys) <= 1 {
 		return keys
@@ -88,5 +93,5 @@ func inOrder(keys []Key) []Key {
 		}
 		return -1
 	})
-	return slices.CompactFunc(out, func(a, b Key) bool { return a.Name == b.Name }) // the first stays
+	return slices.CompactFunc(out, func(a, b Key) bool { return a.Name == b.Name }) // keeps the first of equal names
 }

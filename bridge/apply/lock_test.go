@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// losing is a Locker whose leases are lost when a test says so.
+// losing is a Locker whose leases the test can take away.
 type losing struct {
 	asked    [][]apply.Key
 	lost     chan struct{}
@@ -33,8 +33,8 @@ func (l *losing) Lost() <-chan struct{} { return l.lost }
 
 func (l *losing) Release() { l.released++ }
 
-// TestTheKeysOfARequestAreAskedForAtOnce, in the order of their names and each once, so that no two requests wait for
-// each other.
+// TestTheKeysOfARequestAreAskedForAtOnce, in the order of their names and without duplicates, so
+// that no two requests wait for each other.
 func TestTheKeysOfARequestAreAskedForAtOnce(t *testing.T) {
 	t.Parallel()
 	l := newLosing()
@@ -86,13 +86,13 @@ func TestAKeyThatCannotBeHadIsNotHeld(t *testing.T) {
 	}
 }
 
-// TestALeaseThatIsLostEndsAPlanBeforeItsNextStep. The lease is lost within a step, which goes to its end; what that
-// step created stays, for whoever holds the keys now.
+// TestALeaseThatIsLostEndsAPlanBeforeItsNextStep. The lease is lost during a step, which is
+// completed. What the step created stays for the new holder of the keys.
 func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		steps    func(w *world) plan.Plan
-		lostAt   int // the step within which the lease is lost, from 1; 0 before the first
+		lostAt   int // the step during which the lease is lost, from 1; 0 for before the first step
 		want     []string
 		done     int
 		left, ok bool
@@ -157,7 +157,8 @@ func TestALeaseThatIsLostEndsAPlanBeforeItsNextStep(t *testing.T) {
 	}
 }
 
-// TestNoStepOfManyBeginsOnceTheLeaseIsLost: of memberships that are changed in parallel, those that have begun end.
+// TestNoStepOfManyBeginsOnceTheLeaseIsLost: parallel changes of memberships that have begun are
+// completed.
 func TestNoStepOfManyBeginsOnceTheLeaseIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -173,7 +174,7 @@ func TestNoStepOfManyBeginsOnceTheLeaseIsLost(t *testing.T) {
 	}
 	const most = 8 // steps at once
 	var once sync.Once
-	w.applier.Observe = func(plan.Kind, error) { once.Do(func() { close(l.lost) }) } // others wait for it
+	w.applier.Observe = func(plan.Kind, error) { once.Do(func() { close(l.lost) }) } // the others wait for it
 	w.fake.ResetCalls()
 	_, err := w.applier.Apply(t.Context(), w.Client, &held, p)
 	failed, is := errors.AsType[*apply.Error](err)

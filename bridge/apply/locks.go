@@ -7,22 +7,22 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Locks are a Locker of one process. The zero value is ready.
+// Locks is a Locker within one process. The zero value is ready.
 type Locks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock
 }
 
 type keyLock struct {
-	free    *semaphore.Weighted // all of it is there when nobody has the lock
+	free    *semaphore.Weighted // all of the weight is free when nobody has the lock
 	waiting int                 // holders and waiters
 }
 
-// all is what the one holder of a lock takes, and more than there are sharers.
+// all is the weight of an exclusive holder. It is larger than any number of sharers.
 const all = 1 << 40
 
-// Lock implements Locker. Who waits for a key alone waits for those that share it, and who comes later waits
-// behind.
+// Lock implements Locker. A request for an exclusive key waits for the present sharers, and later
+// requests wait for it.
 func (l *Locks) Lock(ctx context.Context, keys ...Key) (Lease, error) {
 	taken := lease{locks: l, keys: make([]taken, 0, len(keys))}
 	for _, key := range keys {
@@ -36,7 +36,7 @@ func (l *Locks) Lock(ctx context.Context, keys ...Key) (Lease, error) {
 	return taken, nil
 }
 
-// lease is held until it is released: a process does not lose its own locks.
+// lease stays valid until it is released, because a process does not lose its own locks.
 type lease struct {
 	locks *Locks
 	keys  []taken

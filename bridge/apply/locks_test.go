@@ -24,7 +24,7 @@ func TestOneKeyHasOneHolder(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				*n++ // the race detector sees two holders
+				*n++ // the race detector reports two holders
 				lease.Release()
 			})
 		}
@@ -35,7 +35,7 @@ func TestOneKeyHasOneHolder(t *testing.T) {
 	}
 }
 
-// TestWaitingForALockEndsWithTheContext, and then none of the keys that were asked for together is held.
+// TestWaitingForALockEndsWithTheContext, and then no key of that request is held.
 func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,8 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// TestWhoSharesALockKeepsOutWhoWantsItAlone, and comes behind who waits for that.
+// TestWhoSharesALockKeepsOutWhoWantsItAlone, and waits behind an earlier request for the exclusive
+// lock.
 func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +83,7 @@ func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				got = append(got, name) // nobody else runs: all wait, see synctest
+				got = append(got, name) // nothing else runs: all others wait, see synctest
 				<-release
 				lease.Release()
 			}()
@@ -112,7 +113,8 @@ func TestWhoSharesALockKeepsOutWhoWantsItAlone(t *testing.T) {
 	})
 }
 
-// TestManyShareALock: any number of holders share a lock, and nobody shares it with one who holds it exclusively. The race detector looks.
+// TestManyShareALock: any number of holders share a lock, and no sharer holds it together with an
+// exclusive holder. The race detector checks this.
 func TestManyShareALock(t *testing.T) {
 	t.Parallel()
 	var l apply.Locks

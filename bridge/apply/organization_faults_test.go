@@ -17,8 +17,8 @@ import (
 
 const admission = "POST /organizations/{id}/members"
 
-// TestAnAdmissionThatFails leaves nobody behind; where the account cannot be removed again, the
-// answer says so and the next creation finishes it.
+// TestAnAdmissionThatFails leaves no account behind. When the account cannot be removed again, the
+// answer says so and the next creation finishes the account.
 func TestAnAdmissionThatFails(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]bool{"removed": false, "left": true} {
@@ -48,7 +48,7 @@ func TestAnAdmissionThatFails(t *testing.T) {
 	}
 }
 
-// TestAMemberWhoIsOneAlready: what parallel admissions answer is success after a look.
+// TestAMemberWhoIsOneAlready: the conflict of a parallel admission becomes a success after a check.
 func TestAMemberWhoIsOneAlready(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusConflict, http.StatusBadRequest} {
@@ -60,8 +60,8 @@ func TestAMemberWhoIsOneAlready(t *testing.T) {
 	}
 }
 
-// TestTwoTenantsOfOneRealm have paths, groups and attributes for externalId of their own, and
-// one account a user.
+// TestTwoTenantsOfOneRealm have their own paths, groups and attributes for externalId, and share
+// one account for each user.
 func TestTwoTenantsOfOneRealm(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

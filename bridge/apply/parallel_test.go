@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// TestTwoHundredParallelAdditionsToOneGroup, of one member each, lose nobody; nor do as many
-// removals keep somebody.
+// TestTwoHundredParallelAdditionsToOneGroup, of one member each, lose no member, and as many
+// removals leave no member.
 func TestTwoHundredParallelAdditionsToOneGroup(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -41,7 +41,7 @@ func TestTwoHundredParallelAdditionsToOneGroup(t *testing.T) {
 	}
 }
 
-// each sends a PATCH for each id, all at once.
+// each sends a PATCH for each id, all at the same time.
 func each(t *testing.T, b apptest.Bridge, ids []string, body func(id string) string, path string) {
 	t.Helper()
 	var g errgroup.Group
@@ -56,8 +56,9 @@ func each(t *testing.T, b apptest.Bridge, ids []string, body func(id string) str
 	}
 }
 
-// TestFiftyParallelPatchesOfOneUser: attributes that each of them writes are those of one of
-// them, and attributes that one of them writes are there. Keycloak alone stores a mixture.
+// TestFiftyParallelPatchesOfOneUser: an attribute that every request writes has the value of one
+// request, and an attribute that only one request writes is there. Keycloak without the bridge
+// stores a mixture.
 func TestFiftyParallelPatchesOfOneUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -91,7 +92,7 @@ func TestFiftyParallelPatchesOfOneUser(t *testing.T) {
 	}
 }
 
-// TestAThousandMembersOfWhichOneIsUnknown are refused, as the id says, and none is added.
+// TestAThousandMembersOfWhichOneIsUnknown are refused with the unknown id, and no member is added.
 func TestAThousandMembersOfWhichOneIsUnknown(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)

@@ -8,9 +8,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// What follows ends races as what they mean. Each is measured, see the reference
-// on Keycloak: parallel deletions of one user answer 500, parallel additions of
-// one membership 409.
+// The following functions turn the errors of races into their real results. Each race was measured
+// (see the reference on Keycloak): parallel deletions of one user answer 500, parallel additions of
+// one membership answer 409.
 
 func deleteUser(ctx context.Context, c *keycloak.Client, id keycloak.UserID) error {
 	err := c.DeleteUser(ctx, id)
@@ -59,7 +59,7 @@ func admit(ctx context.Context, c *keycloak.Client, o keycloak.OrganizationID, u
 	return nil
 }
 
-// expel succeeds when the user is no member any more.
+// expel succeeds when the user is no longer a member.
 func expel(ctx context.Context, c *keycloak.Client, o keycloak.OrganizationID, user keycloak.UserID) error {
 	err := c.RemoveOrganizationMember(ctx, o, user)
 	if is(err, keycloak.NotFound) {
@@ -83,7 +83,7 @@ func link(ctx context.Context, c *keycloak.Client, user keycloak.UserID, l keycl
 	return errors.Join(err, look)
 }
 
-// removeMember succeeds when the user is gone: so is its membership.
+// removeMember succeeds when the user is gone, because then the membership is gone too.
 func removeMember(ctx context.Context, c *keycloak.Client, user keycloak.UserID, group keycloak.GroupID) error {
 	err := c.RemoveMember(ctx, user, group)
 	var e *keycloak.Error
@@ -93,10 +93,10 @@ func removeMember(ctx context.Context, c *keycloak.Client, user keycloak.UserID,
 	return err
 }
 
-// endSessions ends the online sessions and the offline ones: a logout alone leaves
-// offline tokens alive that were issued in the same second. It does not touch offline sessions, so
-// that they are listed meanwhile. They are revoked one after the other: of revocations at once
-// Keycloak answers 204 to each, and some of the tokens live on (measured on 26.7.5).
+// endSessions ends the online sessions and the offline sessions. A logout without the rest leaves
+// offline tokens valid that were issued in the same second. A logout does not end offline sessions,
+// so they are listed at the same time. They are revoked one after the other: Keycloak answers 204
+// to each of several parallel revocations, but some tokens stay valid (measured on 26.7.5).
 func endSessions(ctx context.Context, c *keycloak.Client, id keycloak.UserID) error {
 	logout := make(chan error, 1)
 	go func() { logout <- c.LogoutUser(ctx, id) }()

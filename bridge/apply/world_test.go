@@ -65,7 +65,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// exists reports whether there is a user of a name.
+// exists reports whether there is a user with a name.
 func (w *world) exists(username string) bool {
 	w.t.Helper()
 	list, err := w.Admin.Users(w.t.Context(), keycloak.UserQuery{Username: username})
@@ -73,7 +73,7 @@ func (w *world) exists(username string) bool {
 	return len(list) > 0
 }
 
-// hasGroup reports whether there is a group of a name at the top level.
+// hasGroup reports whether there is a group with a name at the top level.
 func (w *world) hasGroup(name string) bool {
 	w.t.Helper()
 	list, err := w.Admin.TopGroups(w.t.Context(), 0, 10)
@@ -94,7 +94,7 @@ func (w *world) joined() bool {
 	return len(list) > 0
 }
 
-// offline are the clients at which jane has offline sessions.
+// offline returns the clients at which jane has offline sessions.
 func (w *world) offline() []string {
 	w.t.Helper()
 	list, err := w.Admin.OfflineClients(w.t.Context(), w.jane)

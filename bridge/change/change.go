@@ -2,83 +2,87 @@ package change
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
-// Change is one change of one resource, before it is made or after. It holds no password: no document has one.
+// Change describes one change of one resource, before or after it is made. It contains no password,
+// because no document has a password.
 type Change struct {
 	Actor  Actor
 	Origin Origin
-	// Tenant is the path of the tenant, Realm its realm, and Organization its organization, zero for none.
+	// Tenant is the path of the tenant, Realm its realm, and Organization its organization, or
+	// zero.
 	Tenant       string
 	Realm        string
 	Organization Organization
 
 	Op       Op
 	Resource Resource
-	// Before and After are the resource as the tenant shows it, without members. Before is nil for one that was not
-	// there and for one that nobody read, After for one that is gone and for one that nobody read.
+	// Before and After are the resource as the tenant shows it, without members. Before is nil for
+	// a new resource, After for a deleted resource; both are nil when the resource was not read.
 	Before, After scim.Document
-	// MembersAdded and MembersRemoved are the ids of the users who join a group or leave it, of a change of a group. Of
-	// one that failed they are those who were to: which of them do, Keycloak alone knows.
+	// MembersAdded and MembersRemoved are the ids of the users who join or leave the changed group.
+	// When the change failed, they are the users who should have joined or left; only Keycloak
+	// knows which of them did.
 	MembersAdded, MembersRemoved []string
 
-	// Steps are the calls of Keycloak: what they change, by its name and without any value.
+	// Steps are the calls to Keycloak, with the names of what they change and without values.
 	Steps []string
-	// Done is how many of the steps were carried out and stay, at the least: whether one was whose answer did not come,
-	// as the reason "unavailable" says, nobody knows.
+	// Done is the least number of steps that were carried out and stay. After the reason
+	// "unavailable" one more step may have been carried out, because its answer did not arrive.
 	Done    int
 	Outcome Outcome
-	// Reason is why it was refused or failed, without personal data; "" for what was done.
+	// Reason is why the change was refused or failed, without personal data; "" for a change that
+	// was made.
 	Reason string
 }
 
-// Actor is who makes a change.
+// Actor is the client or operator that makes a change.
 type Actor struct {
 	Kind  string // a value of tenant.ActorKind
-	Name  string // of a client the name of its credential
-	KeyID string // of a client's static token, else ""
+	Name  string // for a client: the name of its credential
+	KeyID string // for a client with a static token: the key ID, otherwise ""
 }
 
-// Organization is that of a tenant.
+// Organization is the organization of a tenant.
 type Organization struct{ ID, Alias string }
 
-// Resource is what is changed.
+// Resource is the resource that is changed.
 type Resource struct {
-	Type string // as "User"
-	ID   string // "" before it is made
+	Type string // such as "User"
+	ID   string // "" before it is created
 }
 
-// Origin is the way in by which a change came. Each way in has one of its own.
+// Origin says by which interface a change came in. Each interface has its own origin.
 type Origin string
 
 // The origins.
 const (
-	Request Origin = "request" // a request of its own
+	Request Origin = "request" // a single request
 	Bulk    Origin = "bulk"    // an operation of a bulk request
-	Import  Origin = "import"  // the operator's import, also its bulk requests, and whatever else writes over the control socket
+	Import  Origin = "import"  // the operator's import, also its bulk requests, and all other writes over the control socket
 	Adopt   Origin = "adopt"   // the operator's command adopt
 )
 
-// Op is what becomes of a resource, as its tenant sees it.
+// Op says what happens to a resource, as its tenant sees it.
 type Op string
 
-// The ops.
+// Kinds of operations.
 const (
 	Created     Op = "created"
 	Updated     Op = "updated"
 	Deactivated Op = "deactivated" // a user who was active
-	Reactivated Op = "reactivated" // a user who was not
+	Reactivated Op = "reactivated" // a user who was inactive
 	Deleted     Op = "deleted"     // also in Keycloak
-	Joined      Op = "joined"      // an account or a group of the tenant's own that had left it is its resource again
-	Left        Op = "left"        // it is the tenant's no more, and stays in Keycloak
-	Adopted     Op = "adopted"     // nobody's account or group became the tenant's
+	Joined      Op = "joined"      // an account or group that the tenant owns and that had left is its resource again
+	Left        Op = "left"        // it no longer belongs to the tenant, and stays in Keycloak
+	Adopted     Op = "adopted"     // an account or group without owner became the tenant's
 )
 
 // Outcome is how a change ended.
 type Outcome string
 
-// The outcomes. It is "" before the end.
+// The outcomes. Before the end, the outcome is "".
 const (
 	Done    Outcome = "done"
-	Failed  Outcome = "failed"  // on its way; what was done of it stays
+	Failed  Outcome = "failed"  // during its steps; steps that were carried out stay
 	Refused Outcome = "refused" // before its first step
-	Unknown Outcome = "unknown" // it broke off, and nobody knows at which step
+	Unknown Outcome = "unknown" // it was interrupted, and it is not known at which step
 )

@@ -1,4 +1,4 @@
-// Package change is one fact about what was done: who, by what way in, to which resource, from what to what, and how
-// it ended. Audit records are made of such facts, and what else shall tell of a change is too. It is a leaf:
-// everybody may know a change, and it knows neither tenants nor Keycloak.
+// Package change describes what was done: the actor, the interface, the resource, its state before
+// and after, and the outcome. Audit records, and other reports of changes, are made from it. Every
+// package may import it; it knows neither tenants nor Keycloak.
 package change

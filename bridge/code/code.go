@@ -1,10 +1,10 @@
-// Package code has the codes of the bridge's errors; those of the protocol are in package scim. docs/reference/errors.md has
-// the cause and the remedy of each.
+// Package code has the error codes of the bridge. The codes of the SCIM protocol are in package
+// scim. docs/reference/errors.md has the cause and the remedy of each code.
 package code
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
-// Codes of the errors that are about what a tenant may have and do.
+// Codes for errors about what a tenant may have and do.
 const (
 	Cursor               scim.Code = "cursor-wrong"
 	CursorExpired        scim.Code = "cursor-expired"
@@ -38,7 +38,7 @@ const (
 	ReadOnlyEndpoint     scim.Code = "endpoint-read-only"
 )
 
-// Codes of the errors that an operator has to mend, or that pass.
+// Codes for errors that an operator has to repair, or that end without a repair.
 const (
 	Unfit          scim.Code = "realm-unfit"
 	Damaged        scim.Code = "stored-value-damaged"
@@ -51,7 +51,7 @@ const (
 	KeycloakFailed scim.Code = "keycloak-failed"
 )
 
-// Codes of the errors that are about the endpoint, the credential and the form of a request.
+// Codes for errors about the endpoint, the credential and the form of a request.
 const (
 	Missing         scim.Code = "credential-missing"
 	Malformed       scim.Code = "credential-malformed"
@@ -69,7 +69,7 @@ const (
 	Bodies          scim.Code = "bodies-under-way"
 )
 
-// Codes of the errors that a mapping answers.
+// Codes for errors of a mapping.
 const (
 	SeveralValues scim.Code = "value-not-single"
 	RuleFails     scim.Code = "mapping-rule-fails"

@@ -19,8 +19,8 @@ import (
 
 const keySize = 32
 
-// CursorKey derives the key that seals cursors from a secret that has other uses too. Bridges
-// that are given the same secret take each other's cursors.
+// CursorKey derives the key that encrypts cursors from a secret that has other uses too. Bridges
+// with the same secret accept each other's cursors.
 func CursorKey(secret []byte) ([]byte, error) {
 	key, err := hkdf.Key(sha256.New, secret, nil, "scim-bridge cursor v1", keySize)
 	if err != nil {
@@ -34,28 +34,29 @@ func aead(key []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal a cursor: %w", err)
 	}
-	return cipher.NewGCMWithRandomNonce(block) //nolint:wrapcheck // of an AES cipher it makes one
+	return cipher.NewGCMWithRandomNonce(block) //nolint:wrapcheck // AES in GCM makes its own nonce
 }
 
-// Cursor is where a walk goes on (RFC 9865 section 2).
+// Cursor is the position where a walk continues (RFC 9865 section 2).
 type Cursor struct {
-	Endpoint string           `json:"e"`          // of the resource type
-	After    *filter.Position `json:"a,omitzero"` // nil at its beginning
-	Expires  int64            `json:"x"`          // seconds since 1970
+	Endpoint string           `json:"e"`          // endpoint of the resource type
+	After    *filter.Position `json:"a,omitzero"` // nil at the beginning
+	Expires  int64            `json:"x"`          // in seconds since 1970
 }
 
 // Errors of OpenCursor.
 var (
-	// ErrCursor is a text that is no cursor of the binding: another tenant's, query's, key's.
+	// ErrCursor reports a text that is no cursor of the binding. It may be the cursor of another
+	// tenant, another query or another key.
 	ErrCursor = errors.New("no cursor of this query")
-	// ErrCursorExpired is a cursor whose time is over.
+	// ErrCursorExpired reports a cursor that has expired.
 	ErrCursorExpired = errors.New("the cursor has expired")
 )
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// Seal is the cursor as a client gets it, in characters that need no escape in a URL. It can
-// be opened with the same key and binding alone.
+// Seal returns the cursor as a client gets it, in characters that need no escape in a URL. Only the
+// same key and binding can open it.
 func (c Cursor) Seal(key []byte, binding ...string) (string, error) {
 	sealer, err := aead(key)
 	if err != nil {
@@ -76,7 +77,7 @@ func OpenCursor(key []byte, text string, now time.Time, binding ...string) (Curs
 		return c, err
 	}
 	sealed, err := encoding.DecodeString(text)
-	if err == nil && strings.ContainsAny(text, "\r\n") { // which are left out
+	if err == nil && strings.ContainsAny(text, "\r\n") { // the decoder would ignore line breaks
 		err = ErrCursor
 	}
 	if err == nil {
@@ -94,7 +95,7 @@ func OpenCursor(key []byte, text string, now time.Time, binding ...string) (Curs
 	return c, nil
 }
 
-// bound joins texts so that no others make the same.
+// bound joins texts so that different texts never give the same result.
 func bound(binding []string) []byte {
 	var out []byte
 	for _, text := range binding {

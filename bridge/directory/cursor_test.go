@@ -20,15 +20,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// herd are users of a tenant, some of whom last and some of whom come and go.
+// herd holds users of a tenant: some stay for the whole test, others are created and deleted.
 type herd struct {
 	apptest.Bridge
 	lasting map[string]int // how often each was seen
-	changes []func() error // each creates or deletes somebody
+	changes []func() error // each creates or deletes a user
 }
 
-// newHerd makes n users who last, n who will be deleted and n who will come. Every other change
-// is made by somebody else than the bridge.
+// newHerd creates n users who stay and n users who will be deleted, and plans n new users. Somebody
+// else than the bridge makes every other change.
 func newHerd(t *testing.T, b apptest.Bridge, kind string, n int, join func(keycloak.UserID) error) *herd {
 	t.Helper()
 	h := &herd{Bridge: b, lasting: map[string]int{}}
@@ -96,7 +96,7 @@ func wrapped(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// walk reads all pages of a query by cursor, and carries out changes while each is read.
+// walk reads all pages of a query by cursor, and makes changes while each page is read.
 func (h *herd) walk(t *testing.T, query url.Values, pageSize int) {
 	t.Helper()
 	const atOnce = 7
@@ -130,8 +130,8 @@ func (h *herd) walk(t *testing.T, query url.Values, pageSize int) {
 	}
 }
 
-// TestRFC9865_AWalkByCursorShowsEveryLastingUserOnce while 500 others are created and deleted,
-// by the bridge and by somebody else: in no order, sorted, and filtered.
+// TestRFC9865_AWalkByCursorShowsEveryLastingUserOnce while the bridge and others create and delete
+// 500 users: without an order, sorted, and filtered.
 func TestRFC9865_AWalkByCursorShowsEveryLastingUserOnce(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -156,8 +156,8 @@ func TestRFC9865_AWalkByCursorShowsEveryLastingUserOnce(t *testing.T) {
 	}
 }
 
-// TestRFC9865_ACursorIsBound to its tenant, its client's scopes and its query, and not to one
-// credential or one process.
+// TestRFC9865_ACursorIsBound to its tenant, its client's scopes and its query, but not to a
+// credential or a process.
 func TestRFC9865_ACursorIsBound(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -243,7 +243,7 @@ func TestRFC9865_ACursorExpires(t *testing.T) {
 	}
 }
 
-// TestRFC9865_AWalkOfTheRootShowsAllTypes, one behind the other, and ends.
+// TestRFC9865_AWalkOfTheRootShowsAllTypes, one type after the other, and ends.
 func TestRFC9865_AWalkOfTheRootShowsAllTypes(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

@@ -14,14 +14,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Query is what a client asks for (RFC 7644 sections 3.4.2.1 to 3.4.2.4, RFC 9865).
+// Query is a client's search (RFC 7644 sections 3.4.2.1 to 3.4.2.4, RFC 9865).
 type Query struct {
 	Filter filter.Expr // nil for everything
-	Sort   filter.Sort // zero for none
-	Start  int         // of the page by index, from 1
-	Count  int         // of the page at most
-	// Cursor asks for a page by cursor: the first one, or what is behind After. Its order
-	// without a Sort is by id, which is the only one that never changes.
+	Sort   filter.Sort // zero for no order
+	Start  int         // index of the first resource, from 1
+	Count  int         // the most resources on the page
+	// Cursor asks for a page by cursor: the first page, or the page after After. Without a Sort the
+	// order is by id, because only the id never changes.
 	Cursor bool
 	After  *filter.Position
 }
@@ -29,16 +29,16 @@ type Query struct {
 // first is the offset of the page.
 func (q Query) first() int { return q.Start - 1 }
 
-// Found is a page of resources and the number of all that match.
+// Found is a page of resources and the number of all resources that match.
 type Found struct {
 	Resources []scim.Resource
 	Total     int
-	// Next is behind which the next page by cursor begins; nil when there is none.
+	// Next is the position after which the next page by cursor begins; nil for the last page.
 	Next *filter.Position
 }
 
-// Source is what a search reads: all that a tenant may see, and nothing else (the Wall of
-// bridge/guard).
+// Source is what a search reads: all that a tenant may see and nothing else. The Wall of
+// bridge/guard is a Source.
 type Source interface {
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
@@ -58,28 +58,29 @@ type Source interface {
 	ServiceAccount(id string) bool
 }
 
-// View is what a request sees.
+// View is the part of a realm that a request sees.
 type View struct {
 	Tenant  *tenant.Tenant
 	Fitness tenant.Fitness
-	Source  Source          // the tenant's wall
-	Events  keycloak.Events // of the realm
-	// Began is when the request did: what others wrote before is in its answer, where the
-	// realm has a feed.
+	Source  Source          // the tenant's Wall
+	Events  keycloak.Events // admin events of the realm
+	// Began is when the request began. Where the realm has a feed, the answer contains what others
+	// wrote before that time.
 	Began time.Time
 }
 
-// Options are what a Directory may use.
+// Options are the limits and connections of a Directory.
 type Options struct {
-	MaxMemory int64            // bytes that all indexes may take together
+	MaxMemory int64            // the most bytes of all indexes together
 	Now       func() time.Time // nil for time.Now
-	// Invalidations tell the indexes of what was written; nil for those of this Directory alone.
+	// Invalidations tell the indexes what was written. With nil, the indexes learn only about
+	// writes through this Directory.
 	Invalidations Invalidations
-	// ObserveScan is told how long it took to read everything into an index; may be nil.
+	// ObserveScan gets the duration of each scan that filled an index; may be nil.
 	ObserveScan func(tenant, resourceType string, took time.Duration, err error)
 }
 
-// Directory finds the resources of all tenants, and keeps their indexes. It is safe for
+// Directory finds the resources of all tenants, and keeps indexes of them. It is safe for
 // concurrent use.
 type Directory struct {
 	options Options
@@ -90,11 +91,11 @@ type Directory struct {
 	realms  map[string]*realmState    // by name
 }
 
-// realmState is what is known of a realm, whoever asks.
+// realmState is the state of a realm that all its tenants share.
 type realmState struct {
 	feed    feed
 	members memberships
-	former  chan struct{} // has room for the one search for former values
+	former  chan struct{} // limits the searches for former values to one at a time
 }
 
 func (d *Directory) realm(name string) *realmState {
@@ -108,7 +109,7 @@ func (d *Directory) realm(name string) *realmState {
 	return r
 }
 
-// forgetRealm has all be read again that is known of a realm.
+// forgetRealm drops what is known about a realm, so that everything is read again.
 func (d *Directory) forgetRealm(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,7 +124,7 @@ func (d *Directory) forgetRealm(name string) {
 	}
 }
 
-// outdateGroups has the groups of a realm's tenants be read again.
+// outdateGroups lets all groups of a realm's tenants be read again.
 func (d *Directory) outdateGroups(realm string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -134,7 +135,7 @@ func (d *Directory) outdateGroups(realm string) {
 	}
 }
 
-// touchRealm says that users or groups of a realm were written to, by whom ever.
+// touchRealm records a write to users or groups of a realm, by any client or administrator.
 func (d *Directory) touchRealm(realm string, users, groups []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,8 +147,8 @@ func (d *Directory) touchRealm(realm string, users, groups []string) {
 	}
 }
 
-// touchMember says that somebody joined or left an organization; a user whose id is not told
-// has a name.
+// touchMember records that a user joined or left an organization. An event without the user's id
+// has the user's name.
 func (d *Directory) touchMember(realm, organization, id, name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -162,7 +163,7 @@ func (d *Directory) touchMember(realm, organization, id, name string) {
 	}
 }
 
-// New makes a Directory without any index.
+// New makes a Directory without indexes.
 func New(o Options) *Directory {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -178,10 +179,10 @@ func New(o Options) *Directory {
 	return d
 }
 
-// Now is the time by the clock of the indexes.
+// Now returns the time by the clock of the indexes.
 func (d *Directory) Now() time.Time { return d.options.Now() }
 
-// tenantIndexes are the indexes of one tenant, as one configuration of it has them.
+// tenantIndexes are the indexes of one tenant with one configuration.
 type tenantIndexes struct {
 	realm, base  string
 	owner        mapping.Owner
@@ -192,7 +193,8 @@ type tenantIndexes struct {
 	users, groups *keptIndex
 }
 
-// indexesOf are the indexes of a tenant. What it held under another configuration is dropped.
+// indexesOf returns the indexes of a tenant. It drops indexes that were made for another
+// configuration of the tenant.
 func (d *Directory) indexesOf(t *tenant.Tenant) *tenantIndexes {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -228,13 +230,13 @@ func (d *Directory) Forget(path string) {
 }
 
 const (
-	// idle is after how long without a query an index is dropped.
+	// idle is how long an index is kept without a query.
 	idle = time.Hour
-	// warmAge is how old an index may be, at the least, before Warm has it made again.
+	// warmAge is the least age at which Warm makes an index again.
 	warmAge = 5 * time.Minute
 )
 
-// DropIdle drops the indexes that nobody asked for some time.
+// DropIdle drops the indexes that were not used for some time.
 func (d *Directory) DropIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -248,20 +250,20 @@ func (d *Directory) DropIdle() {
 	}
 }
 
-// Warm begins to make the indexes of a tenant that are not there or grow old.
+// Warm begins to make the indexes of a tenant that are missing or getting old.
 func (d *Directory) Warm(v View) {
 	for _, s := range []search{(users{v, d}).search(), (groups{v}).search(d)} {
 		s.kept.warm(s)
 	}
 }
 
-// Follow applies what others wrote to a realm, where it has a feed.
+// Follow applies what others wrote to a realm, if the realm has a feed.
 func (d *Directory) Follow(ctx context.Context, v View) error {
 	_, err := d.follow(ctx, v)
 	return err
 }
 
-// Knows reports whether anything of a realm is in memory.
+// Knows reports whether the directory has any resources of a realm in memory.
 func (d *Directory) Knows(realm string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -274,13 +276,13 @@ func (d *Directory) Knows(realm string) bool {
 	return r != nil && r.members.known()
 }
 
-// Touch says that a tenant wrote to users or groups, maybe in vain: indexes of its realm
-// read them again before they answer.
+// Touch records a write of a tenant to users or groups, whether or not it succeeded. Indexes of the
+// realm read these resources again before they answer.
 func (d *Directory) Touch(t *tenant.Tenant, users, groups []string) {
 	d.options.Invalidations.Tell(Written{Realm: t.Realm, Tenant: t.Path, Users: users, Groups: groups})
 }
 
-// written applies what any directory was told.
+// written applies a write that any directory reported.
 func (d *Directory) written(w Written) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -288,25 +290,26 @@ func (d *Directory) written(w Written) {
 		if s.realm != w.Realm {
 			continue
 		}
-		// nobody joins or leaves an organization by a write of another tenant
+		// A write of one tenant makes nobody a member of another tenant's organization.
 		known := path != w.Tenant && s.owner.Organization
 		s.users.touch(w.Users, known)
 		s.groups.touch(w.Groups, known)
 	}
 }
 
-// Status is an index as metrics show it.
+// Status describes an index for the metrics.
 type Status struct {
 	Tenant, Type string
 	Resources    int
 	Bytes        int
-	Age          time.Duration // since the last whole scan began
-	// WithoutKey are the users who have no look-up key of their externalId, and SharedID those
-	// whose externalId another one has too.
+	Age          time.Duration // since the last complete scan began
+	// WithoutKey counts the users whose externalId has no look-up key, and SharedID the users whose
+	// externalId another user has too.
 	WithoutKey, SharedID int
 }
 
-// Feeds are the realms whose admin events are followed, with the time since they last were.
+// Feeds returns the realms whose admin events the directory follows, with the time since the last
+// poll.
 func (d *Directory) Feeds() map[string]time.Duration {
 	d.mu.Lock()
 	realms := maps.Clone(d.realms)
@@ -320,7 +323,7 @@ func (d *Directory) Feeds() map[string]time.Duration {
 	return out
 }
 
-// Status are all indexes that were filled.
+// Status describes all indexes that have been filled.
 func (d *Directory) Status() []Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter/filtertest"
 )
 
-// population is what a tenant has, as its list shows it.
+// population holds the resources of a tenant, as its list shows them.
 type population struct {
 	apptest.Bridge
 	endpoint string
@@ -29,8 +29,8 @@ type population struct {
 	all      []map[string]any
 }
 
-// populate gives a tenant random users and groups whose values ways of searching confuse. join makes
-// a user of the realm one of the tenant.
+// populate gives a tenant random users and groups with values that confuse a search. join makes a
+// user of the realm a user of the tenant.
 func populate(t *testing.T, r *rand.Rand, b apptest.Bridge, path, domain string, join func(keycloak.UserID)) []population {
 	t.Helper()
 	for i := range 24 {
@@ -40,7 +40,7 @@ func populate(t *testing.T, r *rand.Rand, b apptest.Bridge, path, domain string,
 		}
 		b.Must(t, http.MethodPost, "/Users", string(body))
 	}
-	for i := range 6 { // by no client, some of whom one writes
+	for i := range 6 { // made by no client; a client later writes some of them
 		text := fmt.Sprintf("console%d@%s", i, domain)
 		id, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: text, Email: text, Enabled: true})
 		if err != nil {
@@ -64,7 +64,7 @@ func populate(t *testing.T, r *rand.Rand, b apptest.Bridge, path, domain string,
 	return []population{{Bridge: b, endpoint: "/Users", rt: m.User}, {Bridge: b, endpoint: "/Groups", rt: m.Group}}
 }
 
-// list are the resources that a query finds, all on one page.
+// list returns the resources that a query finds, all on one page.
 func (p population) list(t *testing.T, query url.Values) []map[string]any {
 	t.Helper()
 	query.Set("count", "1000")
@@ -119,7 +119,7 @@ func randomUser(r *rand.Rand, i int, domain string) map[string]any {
 	return out
 }
 
-// known is an "eq" on a value that a resource has, so that look-ups find something.
+// known is an "eq" on a value that some resource has, so that look-ups find something.
 func (p population) known(r *rand.Rand) string {
 	object := p.all[r.IntN(len(p.all))]
 	if emails, _ := object["emails"].([]any); len(emails) > 0 && r.IntN(3) == 0 {
@@ -141,10 +141,9 @@ func (p population) known(r *rand.Rand) string {
 	return path + " eq " + strings.TrimSpace(string(data))
 }
 
-// TestTheSameFilterGivesTheSameAnswerByEveryPlan: random filters on random resources by
-// look-up where one can carry them, and by the index (a filter that is negated twice is none
-// that Keycloak can look up), are what a search of all that the list shows finds. So are the
-// orders.
+// TestTheSameFilterGivesTheSameAnswerByEveryPlan: a search through the whole list finds the same as
+// random filters on random resources, by look-up and by the index. A filter that is negated twice
+// has no look-up, so the index answers it. The orders are the same too.
 func TestTheSameFilterGivesTheSameAnswerByEveryPlan(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -195,7 +194,7 @@ func (p population) compare(t *testing.T, text, by, order string) {
 		return places
 	}
 	places := matching(e)
-	if loose, ok := filter.Loosen(e); ok && len(places) == 0 { // as a filter that finds nobody is taken
+	if loose, ok := filter.Loosen(e); ok && len(places) == 0 { // a filter that finds no resource is loosened
 		places = matching(loose)
 	}
 	slices.SortFunc(places, filter.Placed.Compare)
@@ -211,7 +210,7 @@ func (p population) compare(t *testing.T, text, by, order string) {
 		for _, object := range p.list(t, url.Values{"filter": {filtered}, "sortBy": {by}, "sortOrder": {order}}) {
 			got = append(got, fmt.Sprint(object["id"]))
 		}
-		if by == "" { // in no order, and Keycloak's for a filter that everything matches
+		if by == "" { // without an order, and in Keycloak's order when the filter matches everything
 			slices.Sort(got)
 			slices.Sort(want)
 		}

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// ErrIndexing is why an answer has to wait for an index that is being made.
+// ErrIndexing reports that an answer has to wait for an index that is being made.
 var ErrIndexing = errors.New("the index is being made")
 
-// IndexingError is ErrIndexing, and how far it is.
+// IndexingError is ErrIndexing with the progress of the index.
 type IndexingError struct {
-	Read, Total int64 // resources
+	Read, Total int64 // numbers of resources
 	RetryAfter  time.Duration
 }
 
-// Error is for the log.
+// Error returns the text for the log.
 func (e IndexingError) Error() string {
 	return fmt.Sprintf("%v: %d of %d are read", ErrIndexing, e.Read, e.Total)
 }
 
-// Unwrap is ErrIndexing.
+// Unwrap returns ErrIndexing.
 func (IndexingError) Unwrap() error { return ErrIndexing }
 
-// ErrIndexFull is a search that needs an index, for which there is no memory.
+// ErrIndexFull reports that a search needs an index and there is not enough memory for it.
 var ErrIndexFull = errors.New("there is no memory for an index of all resources")
 
-// UnsteadyError is that the resources changed too much for an answer.
+// UnsteadyError reports that resources changed too much during a search.
 type UnsteadyError struct{ Why string }
 
-// Error is for the log.
+// Error returns the text for the log.
 func (e UnsteadyError) Error() string { return e.Why }

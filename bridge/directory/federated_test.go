@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestTotalsOfAFederation: of a list that goes on behind its count no page has a total that would end a walk early, and the totals end with what there
-// is. counted is what Keycloak counts of all.
+// TestTotalsOfAFederation: the list is longer than Keycloak's count. No page has a total that would
+// end a walk early, and the last total is right. counted is Keycloak's count.
 func TestTotalsOfAFederation(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ all, counted, first, count, want int }{
@@ -24,7 +24,7 @@ func TestTotalsOfAFederation(t *testing.T) {
 		{all: 1000, counted: 3, count: 5, want: 100},
 		{all: 1000, counted: 3, count: 100, want: 200},
 		{all: 1000, counted: 3, first: 900, count: 100, want: 1000},
-		{all: 90, counted: 100, first: 85, count: 20, want: 90}, // who is gone from the directory is counted until Keycloak looks
+		{all: 90, counted: 100, first: 85, count: 20, want: 90}, // Keycloak counts a user who left the directory until it reads the user again
 	} {
 		s := search{
 			count: func(context.Context) (int, error) { return c.counted, nil },

@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// foundGroup is the id of the only group of a name.
+// foundGroup returns the id of the only group with a name.
 func foundGroup(t *testing.T, b apptest.Bridge, name string) string {
 	t.Helper()
 	found, err := b.Find(t.Context(), "/Groups", fmt.Sprintf("displayName eq %q", name), "")
@@ -22,8 +22,9 @@ func foundGroup(t *testing.T, b apptest.Bridge, name string) string {
 	return found[0]["id"].(string)
 }
 
-// TestGroupsOfADirectory: members that the directory has are shown, whoever has their copy; a client adds and removes those whom Keycloak
-// can write, and one that it cannot is a refusal that names the federation, with nothing changed.
+// TestGroupsOfADirectory: members from the directory are shown, wherever their copy is. A client
+// adds and removes members that Keycloak can write. For other members, a refusal names the
+// federation and nothing is changed.
 func TestGroupsOfADirectory(t *testing.T) {
 	t.Parallel()
 	for _, kind := range federationKinds() {
@@ -86,8 +87,8 @@ func probeGroups(t *testing.T, f apptest.Federated, mode string) {
 	apptest.WantNames(t, "after refusals", f.MemberNames(t, staff), "ann", "bob")
 }
 
-// TestMembersOfADirectoryAreIgnored: where the policy leaves out members whom SCIM may not write, one whom Keycloak does not keep is left out too, and the
-// others join.
+// TestMembersOfADirectoryAreIgnored: where the policy leaves out members that SCIM may not write,
+// it also leaves out a member that Keycloak does not store, and the others join.
 func TestMembersOfADirectoryAreIgnored(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditReadOnly}, func(c *config.Config) {

@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// crowd are people of a directory.
+// crowd returns n people of a directory.
 func crowd(n int) []keycloaktest.Person {
 	out := make([]keycloaktest.Person, n)
 	for i := range out {
@@ -24,7 +24,7 @@ func crowd(n int) []keycloaktest.Person {
 	return out
 }
 
-// walked are the user names of a walk by index that ends where the last total says, and the totals.
+// walked walks by index until the last total is reached. It returns the user names and the totals.
 func walked(t *testing.T, b apptest.Bridge, query string, count int) (names []string, totals []int) {
 	t.Helper()
 	for start := 1; ; {
@@ -41,7 +41,7 @@ func walked(t *testing.T, b apptest.Bridge, query string, count int) (names []st
 	}
 }
 
-// total is what a list says of itself.
+// total returns the total of a list.
 func total(list map[string]any) int {
 	n, err := strconv.Atoi(fmt.Sprint(list["totalResults"]))
 	if err != nil {
@@ -50,8 +50,9 @@ func total(list map[string]any) int {
 	return n
 }
 
-// TestAWalkReadsAllOfADirectory: neither before Keycloak has read the directory nor where it never keeps what it reads does a
-// total end a walk early, whatever the page. With a hundred users more than Keycloak counts the first page has the total already.
+// TestAWalkReadsAllOfADirectory: no total ends a walk early, with any page size. This holds before
+// Keycloak has read the directory, and when Keycloak never stores what it reads. When the directory
+// has up to a hundred users more than Keycloak counts, the first page has the right total.
 func TestAWalkReadsAllOfADirectory(t *testing.T) {
 	t.Parallel()
 	for name, imports := range map[string]bool{"imported": true, "not imported": false} {
@@ -75,8 +76,9 @@ func TestAWalkReadsAllOfADirectory(t *testing.T) {
 	}
 }
 
-// TestALargeDirectoryIsWalked: of one whose users Keycloak does not keep, the total is at least one more than what was shown, until the end, and
-// lists that are sorted, filtered or walked by cursor have all of it.
+// TestALargeDirectoryIsWalked: when Keycloak does not store the users, the total is larger than the
+// number of users shown, until the end. Sorted and filtered lists and walks by cursor contain all
+// users.
 func TestALargeDirectoryIsWalked(t *testing.T) {
 	t.Parallel()
 	const n = 1050
@@ -107,7 +109,8 @@ func TestALargeDirectoryIsWalked(t *testing.T) {
 	}
 }
 
-// TestIdsOfUsersWhomKeycloakDoesNotKeep hold their user name, with whatever is in it but what could change a path.
+// TestIdsOfUsersWhomKeycloakDoesNotKeep contain the user name, with every character except those
+// that could change a path.
 func TestIdsOfUsersWhomKeycloakDoesNotKeep(t *testing.T) {
 	t.Parallel()
 	uids := []string{"ann lee", "o'neil", "at@acme.test", "co:lon", "a&b=c", "pl+us", "Großmann", "UPPER", "comma,d"}

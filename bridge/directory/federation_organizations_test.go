@@ -11,9 +11,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestMembersOfAnOrganizationFromADirectory: a user of LDAP whom Keycloak imports can be a member. What the organization's client asks for is done, or
-// refused without a word about whose directory it is; the membership ends with a DELETE, and the account stays. Keycloak takes
-// nobody as a member whom it does not keep.
+// TestMembersOfAnOrganizationFromADirectory: a user of LDAP that Keycloak imports can be a member.
+// A request of the organization's client succeeds, or the refusal does not say whose directory it
+// is. A DELETE ends the membership, and the account remains. Keycloak accepts no member that it
+// does not store.
 func TestMembersOfAnOrganizationFromADirectory(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{keycloak.EditReadOnly, keycloak.EditWritable, keycloak.EditUnsynced} {

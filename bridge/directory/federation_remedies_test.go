@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// says has a request be refused with a detail that holds a text.
+// says checks that a request is refused with a detail that contains a text.
 func says(t *testing.T, f apptest.Federated, status int, method, path, body, text string) {
 	t.Helper()
 	if detail := f.Refused(t, status, method, path, body); !strings.Contains(detail, text) {
@@ -20,18 +20,19 @@ func says(t *testing.T, f apptest.Federated, status int, method, path, body, tex
 	}
 }
 
-// TestTheRemediesOfAFederation: each thing that a refusal tells the operator to do makes the same request succeed.
+// TestTheRemediesOfAFederation: after the operator does what a refusal says, the same request
+// succeeds.
 func TestTheRemediesOfAFederation(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditWritable}, nil)
-	f.Provider.Set("editMode", keycloak.EditReadOnly) // whose mappers write when they may
+	f.Provider.Set("editMode", keycloak.EditReadOnly) // its mappers write once the mode allows it
 	f.Check(t)
 	ann := "/Users/" + f.Named(t, "ann").ID
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("active", "false"), "switch its Import users on")
 	says(t, f, http.StatusForbidden, http.MethodDelete, ann, "", "delete it in the directory")
 	f.Provider.Set("importEnabled", "true")
 	f.Check(t)
-	ann = "/Users/" + f.Named(t, "ann").ID // which is a copy now
+	ann = "/Users/" + f.Named(t, "ann").ID // Keycloak has a copy of ann now
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("active", "false"))
 	f.Must(t, http.MethodPatch, ann, apptest.ReplaceBody("active", "true"))
 	says(t, f, http.StatusForbidden, http.MethodDelete, ann, "", "deactivate the user")
@@ -63,8 +64,8 @@ func TestTheRemediesOfAFederation(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatIsAway: what it would take to answer passes by itself, so that a client repeats it; what Keycloak has is shown and, of an imported
-// user, the sessions end.
+// TestADirectoryThatIsAway: the answer is a temporary error, so that a client repeats the request.
+// Reads show what Keycloak has, and a deactivation ends the sessions of an imported user.
 func TestADirectoryThatIsAway(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []federationKind{{"imported", keycloaktest.FederationOptions{EditMode: keycloak.EditWritable, Imports: true}}, {"not imported", keycloaktest.FederationOptions{EditMode: keycloak.EditWritable}}} {
@@ -81,7 +82,7 @@ func TestADirectoryThatIsAway(t *testing.T) {
 			_, err := f.Send(t, http.MethodPatch, ann, apptest.ReplaceBody("active", "false"))
 			enabled := f.Named(t, "ann").Enabled
 			if (err == nil) == enabled || err != nil && (client.StatusOf(err) != http.StatusServiceUnavailable || !strings.Contains(err.Error(), "the user's sessions were ended")) {
-				t.Errorf("a deactivation = %v, and the account is enabled: %t", err, enabled) // Keycloak does it as long as it remembers the user
+				t.Errorf("a deactivation = %v, and the account is enabled: %t", err, enabled) // Keycloak does this as long as it has the user in its cache
 			}
 			if refreshes(t, f, session) {
 				t.Error("the session lives")
@@ -93,7 +94,8 @@ func TestADirectoryThatIsAway(t *testing.T) {
 	}
 }
 
-// TestNewUsersOfADirectory: where Keycloak writes new accounts to the directory, they are users as others are, and are deleted there too.
+// TestNewUsersOfADirectory: where Keycloak writes new accounts to the directory, the users work
+// like others, and a deletion also deletes them in the directory.
 func TestNewUsersOfADirectory(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditWritable, Imports: true, Registers: true}, nil)
@@ -133,8 +135,8 @@ func TestNewUsersOfADirectory(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatCameSinceTheLook: in the minute until the bridge looks again a refusal says the same as afterwards,
-// and names nothing that is the bridge's own.
+// TestADirectoryThatCameSinceTheLook: until the bridge reads the realm again, a minute later at
+// most, a refusal says the same as afterwards, and names nothing internal of the bridge.
 func TestADirectoryThatCameSinceTheLook(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -161,7 +163,7 @@ func TestADirectoryThatCameSinceTheLook(t *testing.T) {
 	}
 }
 
-// TestAnActivationWhileTheDirectoryIsAway tells of no sessions.
+// TestAnActivationWhileTheDirectoryIsAway has an error that does not mention sessions.
 func TestAnActivationWhileTheDirectoryIsAway(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditWritable, Imports: true}, nil)

@@ -22,7 +22,7 @@ import (
 
 const departmentOf = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
 
-// logged in is a refresh token of a person of the directory.
+// session logs in a person of the directory and returns the refresh token.
 func session(t *testing.T, f apptest.Federated, uid string) string {
 	t.Helper()
 	_, answer := apptest.AskToken(t, f.Server, f.Realm, url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {uid}, "password": {keycloaktest.LDAPUserPassword}})
@@ -33,7 +33,7 @@ func session(t *testing.T, f apptest.Federated, uid string) string {
 	return refresh
 }
 
-// refreshes reports whether a session lives.
+// refreshes reports whether a session still works.
 func refreshes(t *testing.T, f apptest.Federated, refresh string) bool {
 	t.Helper()
 	status, _ := apptest.AskToken(t, f.Server, f.Realm, url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {refresh}})
@@ -56,15 +56,15 @@ type federationKind struct {
 	options keycloaktest.FederationOptions
 }
 
-// federationRow is what a client does with a user of the directory.
+// federationRow is a request about a user of the directory.
 type federationRow struct {
 	uid, text string
 	method    string
-	path      string                                 // "" for the user's
+	path      string                                 // "" for the user's path
 	body      string                                 // $ID is the user's id
-	holds     func(before, after keycloak.User) bool // what a 2xx says
+	holds     func(before, after keycloak.User) bool // what must be true after a 2xx
 	seen      func(t *testing.T, f apptest.Federated, u keycloak.User) bool
-	ends      bool // sessions, whatever the answer is
+	ends      bool // whether sessions end, whatever the answer is
 }
 
 func federationRows() []federationRow {
@@ -113,7 +113,7 @@ func federationRows() []federationRow {
 
 func isDisabled(_, after keycloak.User) bool { return !after.Enabled }
 
-// inDirectory reports whether an entry has a value, where it is written there.
+// inDirectory reports whether an entry of the directory has a value, if values are written there.
 func inDirectory(attribute, value string) func(*testing.T, apptest.Federated, keycloak.User) bool {
 	return func(t *testing.T, f apptest.Federated, _ keycloak.User) bool {
 		t.Helper()
@@ -121,8 +121,9 @@ func inDirectory(attribute, value string) func(*testing.T, apptest.Federated, ke
 	}
 }
 
-// TestUsersOfADirectory: whatever a client does with a user of LDAP, Keycloak has it afterwards, or the answer names the
-// federation and what to do, and nothing was changed. The page about it has the table that this finds.
+// TestUsersOfADirectory: after each request about a user of LDAP, Keycloak has what the client
+// sent, or the answer names the federation and the remedy and nothing was changed.
+// docs/guides/user-federation.md has the table that this test computes.
 func TestUsersOfADirectory(t *testing.T) {
 	t.Parallel()
 	var uids []string
@@ -165,14 +166,14 @@ func TestUsersOfADirectory(t *testing.T) {
 	}
 }
 
-// What becomes of a request about a user of a directory.
+// Outcomes of a request about a user of a directory.
 const (
 	done       = "yes"
 	doneForNow = "until the next synchronisation"
 	notDone    = "no"
 )
 
-// probe sends the request of a row, and reads back.
+// probe sends the request of a row and reads the user back.
 func probe(t *testing.T, f apptest.Federated, kind string, row federationRow) string {
 	t.Helper()
 	what := kind + ", " + row.text

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// maxGap is after how long without a poll the events of the time between are not asked
-	// for any more: Keycloak may have deleted some.
+	// maxGap is how long a feed may go without a poll. After a longer pause the missing events are
+	// not read, because Keycloak may have deleted some of them.
 	maxGap = 10 * time.Minute
-	// feedPause is how long a feed is not asked that Keycloak refused.
+	// feedPause is how long the bridge does not ask a feed that Keycloak refused.
 	feedPause = time.Minute
 )
 
-// feed follows the admin events of a realm. It is polled by whoever needs to know what others
-// wrote, before the answer, and not otherwise.
+// feed follows the admin events of a realm. It is polled only by a request that must know what
+// others wrote, before the answer.
 type feed struct {
-	at atomic.Pointer[time.Time] // when the last poll began; nil for none
+	at atomic.Pointer[time.Time] // when the last poll began; nil before the first poll
 
-	mu        sync.Mutex // of what follows, held while it is polled
+	mu        sync.Mutex // protects the following fields, and is held during a poll
 	refusedAt time.Time
 	tail      *keycloak.Tail // nil before the first poll
 }
 
-// follow applies the events that others left until now, unless that was done since a time. ok
-// is false when the realm has no feed.
+// follow applies the events up to now, unless a poll after View.Began did so already. ok is false
+// when the realm has no feed.
 func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	r := d.realm(v.Tenant.Realm)
 	f := &r.feed
 	if !v.Fitness.Feed {
-		f.at.Store(nil) // what is written until there is one again, none will tell
+		f.at.Store(nil) // until the feed is back, no event reports writes
 		return false, nil
 	}
 	f.mu.Lock()
@@ -47,7 +47,7 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 		return true, nil
 	}
 	if last.IsZero() || now.Sub(last) > maxGap {
-		d.forgetRealm(v.Tenant.Realm) // what was written meanwhile is not known
+		d.forgetRealm(v.Tenant.Realm) // writes since the last poll are not known
 		f.tail = keycloak.NewTail(now)
 	}
 	err = f.tail.Read(ctx, v.Events, d.options.Now, func(e keycloak.AdminEvent) { d.apply(v.Tenant.Realm, r, e) })
@@ -55,7 +55,7 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 		f.at.Store(&now)
 		return true, nil
 	}
-	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages, after which it goes on
+	switch keycloak.KindOf(err) { //nolint:exhaustive // the others are outages, after which the feed continues
 	case keycloak.Denied, keycloak.Invalid, keycloak.NotFound:
 		f.refusedAt = now
 		f.at.Store(nil)
@@ -64,7 +64,7 @@ func (d *Directory) follow(ctx context.Context, v View) (ok bool, err error) {
 	return false, err
 }
 
-// polled is when the last poll began, zero for none that went well.
+// polled returns when the last poll began, or zero when no poll succeeded.
 func (f *feed) polled() time.Time {
 	if at := f.at.Load(); at != nil {
 		return *at
@@ -72,7 +72,7 @@ func (f *feed) polled() time.Time {
 	return time.Time{}
 }
 
-// The resource types of admin events.
+// Resource types of admin events.
 const (
 	eventUser                    = "USER"
 	eventGroup                   = "GROUP"
@@ -82,8 +82,8 @@ const (
 	eventOrganizationGroupMember = "ORGANIZATION_GROUP_MEMBERSHIP"
 )
 
-// apply makes the indexes of a realm read again what an event says was changed, and changes
-// the members of groups as it says.
+// apply lets the indexes of a realm read again what an event reports as changed, and changes the
+// members of groups accordingly.
 func (d *Directory) apply(realm string, r *realmState, e keycloak.AdminEvent) {
 	ids := e.IDs()
 	user, group, organization, member := ids["users"], ids["groups"], ids["organizations"], ids["members"]
@@ -94,7 +94,7 @@ func (d *Directory) apply(realm string, r *realmState, e keycloak.AdminEvent) {
 		r.members.touch(user)
 	case eventGroup:
 		d.touchRealm(realm, nil, []string{group})
-		if strings.HasSuffix(e.Path, "/children") { // of a new group, whose id is not told
+		if strings.HasSuffix(e.Path, "/children") { // a new group; the event does not contain its id
 			d.outdateGroups(realm)
 		}
 		if gone {
@@ -109,7 +109,7 @@ func (d *Directory) apply(realm string, r *realmState, e keycloak.AdminEvent) {
 		}
 	case eventOrganizationGroup:
 		d.touchRealm(realm, nil, []string{group})
-		if group == "" { // a new one, whose id is not told
+		if group == "" { // a new group; the event does not contain its id
 			d.outdateGroups(realm)
 		}
 		if gone {

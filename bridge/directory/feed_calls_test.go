@@ -17,8 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// countEvents puts itself in front of a server and counts the admin events in its answers, and
-// those answers.
+// countEvents adds a proxy in front of a server. It counts the admin events in the answers, and
+// these answers.
 func countEvents(t *testing.T, server *keycloaktest.Server) (events, answers *atomic.Int64) {
 	t.Helper()
 	to, err := url.Parse(server.URL)
@@ -29,7 +29,7 @@ func countEvents(t *testing.T, server *keycloaktest.Server) (events, answers *at
 	front := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(to)
-			p.Out.Host = p.In.Host // Keycloak names itself by it
+			p.Out.Host = p.In.Host // Keycloak names itself by this host
 			p.Out.Header.Del("Accept-Encoding")
 		},
 		ModifyResponse: func(r *http.Response) error {
@@ -48,8 +48,8 @@ func countEvents(t *testing.T, server *keycloaktest.Server) (events, answers *at
 	return events, answers
 }
 
-// TestEventsReadPerRequest: a GET of a group reads the events since the one before, and the last of
-// those. So it costs the same in a burst of changes and after it as when nothing happens.
+// TestEventsReadPerRequest: a GET of a group reads the events since the last request, and the last
+// event again. It costs the same during a burst of changes, after it, and when nothing happens.
 func TestEventsReadPerRequest(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

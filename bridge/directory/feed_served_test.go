@@ -23,16 +23,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// other is somebody who changes a realm past the bridge, and knows what is in it.
+// other changes a realm outside the bridge, and knows what is in it.
 type other struct {
 	apptest.Bridge
 	t       *testing.T
 	r       *rand.Rand
-	org     keycloak.OrganizationID // zero for none
+	org     keycloak.OrganizationID // zero for a realm
 	users   []keycloak.UserID
 	groups  []keycloak.GroupID
 	members map[keycloak.GroupID]map[keycloak.UserID]bool
-	joined  map[keycloak.UserID]bool // the organization
+	joined  map[keycloak.UserID]bool // whether the user joined the organization
 	made    int
 }
 
@@ -66,10 +66,10 @@ func (o *other) newGroup() {
 	o.members[id] = map[keycloak.UserID]bool{}
 }
 
-// change does one thing, as whose turn it is.
+// change makes one change, as the turn of the test says.
 func (o *other) change() {
 	ctx := o.t.Context()
-	if len(o.users) < 2 { //nolint:mnd // there shall be somebody left
+	if len(o.users) < 2 { //nolint:mnd // somebody must be left
 		o.newUser()
 	}
 	i, j := o.r.IntN(len(o.users)), o.r.IntN(len(o.groups))
@@ -130,7 +130,7 @@ func (o *other) leaveOrJoin(user keycloak.UserID) {
 	}
 }
 
-// compare asks the bridge for what is in the realm now.
+// compare checks the bridge's answers against the state of the realm.
 func (o *other) compare() {
 	o.t.Helper()
 	o.compareList("/Users", "userName", "user", mapKeys(o.joined))
@@ -186,9 +186,9 @@ func mapKeys(users map[keycloak.UserID]bool) []string {
 	return out
 }
 
-// TestTheFeedTellsWhatOthersChange: random changes past the bridge show at once in sorted and
-// filtered lists and among the members of groups, at a tenant of the realm and of an
-// organization, though no index is read again.
+// TestTheFeedTellsWhatOthersChange: random changes outside the bridge show at once in sorted and
+// filtered lists and among the members of groups, although no index is read again. This holds for a
+// tenant of the realm and for a tenant of an organization.
 func TestTheFeedTellsWhatOthersChange(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -231,7 +231,7 @@ func newOther(t *testing.T, server keycloaktest.Server, organization bool) *othe
 	return o
 }
 
-// TestCallsWithAChangeFeed: what is known is not read again, however many there are.
+// TestCallsWithAChangeFeed: known resources are not read again, however many there are.
 func TestCallsWithAChangeFeed(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -277,8 +277,8 @@ func TestCallsWithAChangeFeed(t *testing.T) {
 	}
 }
 
-// TestAFeedThatFails: an outage is told, and then it goes on where it was; a feed that Keycloak
-// refuses is done without.
+// TestAFeedThatFails: an outage is an error, and then the feed continues where it was. A feed that
+// Keycloak refuses is not used.
 func TestAFeedThatFails(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -294,21 +294,21 @@ func TestAFeedThatFails(t *testing.T) {
 		t.Errorf("without an answer about events a search = %v, want 503", err)
 	}
 	fake.ClearFaults()
-	if got := b.Calls(func() { b.Must(t, http.MethodGet, query, "") }); len(got) != 3 { // events and two batches
+	if got := b.Calls(func() { b.Must(t, http.MethodGet, query, "") }); len(got) != 3 { // the events and two batches
 		t.Errorf("after the outage a search makes other calls: %v", got)
 	}
 	fake.Inject(keycloaktest.Fault{Op: events, Status: http.StatusForbidden, Body: `{"error":"HTTP 403 Forbidden"}`})
 	if _, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: "another", Enabled: true, Attributes: map[string][]string{}}); err != nil {
 		t.Fatal(err)
 	}
-	b.Pass(time.Hour) // the index is too old without a feed
+	b.Pass(time.Hour) // without a feed the index is too old
 	if found := b.Must(t, http.MethodGet, "/Users?sortBy=userName&filter=userName+co+%22a%22", ""); fmt.Sprint(found["totalResults"]) != "1" {
 		t.Errorf("without a feed %v users are found, want the one that somebody else made", found["totalResults"])
 	}
 }
 
-// TestAnIndexNamesWhoCannotBeRead: a user whose stored attributes are damaged is left out of no
-// answer without a word, and of none once it is mended.
+// TestAnIndexNamesWhoCannotBeRead: an answer that would contain a user with damaged attributes is
+// an error, until the user is repaired.
 func TestAnIndexNamesWhoCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -344,8 +344,8 @@ func TestAnIndexNamesWhoCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestWhoLeavesAnOrganizationLeavesItsGroups, also when somebody has them join again before
-// anybody asks.
+// TestWhoLeavesAnOrganizationLeavesItsGroups, also when the user joins again before the next
+// request.
 func TestWhoLeavesAnOrganizationLeavesItsGroups(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -364,7 +364,7 @@ func TestWhoLeavesAnOrganizationLeavesItsGroups(t *testing.T) {
 	}
 }
 
-// TestAFeedThatWasOff tells nothing of the time between, so that all is read again.
+// TestAFeedThatWasOff reports nothing about the time when it was off, so everything is read again.
 func TestAFeedThatWasOff(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -382,8 +382,8 @@ func TestAFeedThatWasOff(t *testing.T) {
 	o.compare()
 }
 
-// TestAMemberIsNoTermOfTheIndex: where Keycloak cannot look the other terms up, the filter is
-// refused and not answered without its members.
+// TestAMemberIsNoTermOfTheIndex: when Keycloak cannot look up the other terms, the filter is
+// refused. It is never answered without its terms on members.
 func TestAMemberIsNoTermOfTheIndex(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -412,7 +412,7 @@ func TestAWarmIndexIsThereBeforeAnybodyAsks(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	b := apptest.CallBridge{Bridge: apptest.NewBridgeOn(t, fake.Server(), nil, "--change-feed"), Fake: fake}
-	b.Pass(time.Nanosecond) // the loop below looks at the clock often
+	b.Pass(time.Nanosecond) // the loop below reads the clock often
 	apptest.CreateUsers(t, b.Bridge, 3)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

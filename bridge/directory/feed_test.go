@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// found are the ids that a filter finds, in their order.
+// found returns the ids that a filter finds, in order.
 func found(t *testing.T, d *directory.Directory, v directory.View, text string) []string {
 	t.Helper()
 	list, err := d.Users(t.Context(), v, query(t, v.Tenant.Mapping.User, text, ""))
@@ -24,14 +24,15 @@ func found(t *testing.T, d *directory.Directory, v directory.View, text string) 
 	return idsOf(list.Resources)
 }
 
-// titled is a person whom a filter on displayName finds.
+// titled is a person that a filter on displayName finds.
 func titled(id, name string) keycloak.User {
 	u := person(id, "", true)
 	u.Attributes[mapping.AttrDisplayName] = []string{name}
 	return u
 }
 
-// TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile, and the index is read again as without one. An outage is an error.
+// TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile: meanwhile the index is read again as without a
+// feed. An outage is an error.
 func TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[keycloak.Kind]struct{ refused bool }{
@@ -66,7 +67,7 @@ func TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile(t *testing.T) {
 					t.Errorf("after ten seconds it is asked: %t", asked)
 				}
 				n.failing = nil
-				n.put(titled("b", "Boss")) // of which nobody tells
+				n.put(titled("b", "Boss")) // no event reports this
 				later(time.Minute)
 				if got := found(t, d, n.view(of, fitness), boss); !slices.Equal(got, []string{"a", "b"}) {
 					t.Errorf("after a minute %q is found", got)
@@ -80,8 +81,8 @@ func TestAFeedThatKeycloakRefusesIsLeftAloneForAWhile(t *testing.T) {
 	}
 }
 
-// TestWhatWasNotFollowedForLongIsReadAgain: Keycloak may have deleted events meanwhile. So is what was known while the
-// realm had no feed.
+// TestWhatWasNotFollowedForLongIsReadAgain, because Keycloak may have deleted events meanwhile. The
+// same holds for what was known while the realm had no feed.
 func TestWhatWasNotFollowedForLongIsReadAgain(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]func(t *testing.T, d *directory.Directory, n *naive, of *tenant.Tenant){
@@ -97,12 +98,12 @@ func TestWhatWasNotFollowedForLongIsReadAgain(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n, of, fitness := newNaive(), newTenant("one"), tenant.Fitness{Feed: true}
-				n.crowd(20_000 / 25) // an index of these may be old for minutes
+				n.crowd(20_000 / 25) // an index of this size may be minutes old
 				d := directory.New(directory.Options{MaxMemory: 1 << 24})
 				boss := `displayName eq "boss" or not (userName pr)`
 				found(t, d, n.view(of, fitness), boss)
 				later(time.Millisecond)
-				n.put(titled("b", "Boss")) // of which no event is left
+				n.put(titled("b", "Boss")) // no event of this is left
 				if got := found(t, d, n.view(of, fitness), boss); len(got) > 0 {
 					t.Errorf("what nobody told is found at once: %q", got)
 				}
@@ -136,7 +137,7 @@ func TestOneEventChangesTheIndexesOfAllTenants(t *testing.T) {
 		if err := d.Follow(t.Context(), n.view(one, fitness)); err != nil {
 			t.Fatal(err)
 		}
-		off := tenant.Fitness{} // and so nobody asks the feed for the third
+		off := tenant.Fitness{} // so that no request polls the feed of the third
 		for of, want := range map[*tenant.Tenant]int{one: 1, two: 1, other: 0} {
 			f := fitness
 			if of == other {
@@ -150,7 +151,8 @@ func TestOneEventChangesTheIndexesOfAllTenants(t *testing.T) {
 	})
 }
 
-// TestEventsOfGroups: a new one below another, or of an organization, has no id in its event.
+// TestEventsOfGroups: the event of a new group below another group, or of an organization, does not
+// have the group's id.
 func TestEventsOfGroups(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ operation, resource, path string }{
@@ -192,7 +194,8 @@ func TestEventsOfGroups(t *testing.T) {
 	}
 }
 
-// TestWhoJoinsAnOrganizationIsFound, be it that the event tells the name alone; who leaves it is not.
+// TestWhoJoinsAnOrganizationIsFound, even when the event has only the name; a user who leaves is
+// not found.
 func TestWhoJoinsAnOrganizationIsFound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,14 +220,14 @@ func TestWhoJoinsAnOrganizationIsFound(t *testing.T) {
 		n.tell("CREATE", "ORGANIZATION_MEMBERSHIP", "organizations/o1/members", "name-b")
 		look("a", "b")
 		n.put(titled("c", "Boss"))
-		n.tell("CREATE", "ORGANIZATION_MEMBERSHIP", "organizations/o2/members", "name-c") // of another
-		n.tell("UPDATE", "USER", "users/c", "")                                           // nobody joins by that
+		n.tell("CREATE", "ORGANIZATION_MEMBERSHIP", "organizations/o2/members", "name-c") // another organization
+		n.tell("UPDATE", "USER", "users/c", "")                                           // this event makes nobody a member
 		look("a", "b")
 		n.remove("b")
 		n.tell("DELETE", "ORGANIZATION_MEMBERSHIP", "organizations/o1/members/b", "")
 		look("a")
 		n.put(titled("a", "x"))
-		n.tell("UPDATE", "USER", "users/a", "") // who is known
+		n.tell("UPDATE", "USER", "users/a", "") // a known user
 		look()
 		n.failing = func(op string) error {
 			if op == "FindUsers by name" {
@@ -238,12 +241,12 @@ func TestWhoJoinsAnOrganizationIsFound(t *testing.T) {
 			t.Errorf("who joined cannot be read, and the answer is %v", err)
 		}
 		n.failing = nil
-		look("c") // and is not forgotten
+		look("c") // and c is not forgotten
 		later(time.Hour)
 	})
 }
 
-// TestTwoDirectoriesTellEachOther what they wrote, where they share what tells.
+// TestTwoDirectoriesTellEachOther what they wrote, when they share Invalidations.
 func TestTwoDirectoriesTellEachOther(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{true, false} {
@@ -251,7 +254,7 @@ func TestTwoDirectoriesTellEachOther(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n, of := newNaive(), newTenant("one")
-				n.crowd(200) // an index of these may be old for seconds
+				n.crowd(200) // an index of this size may be seconds old
 				n.put(titled("a", "x"))
 				bus := &directory.MemoryInvalidations{}
 				here := directory.New(directory.Options{MaxMemory: 1 << 24, Invalidations: bus})
@@ -286,13 +289,13 @@ func TestTwoDirectoriesTellEachOther(t *testing.T) {
 	}
 }
 
-// TestATenantLearnsWhatAnotherOneCreates in its realm. A tenant of an organization need not: another tenant's write puts
-// nobody into the organization.
+// TestATenantLearnsWhatAnotherOneCreates in its realm. A tenant of an organization does not need
+// this: another tenant's write adds nobody to the organization.
 func TestATenantLearnsWhatAnotherOneCreates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		organization bool   // whether the tenant that asks is one's
-		by, realm    string // the tenant that creates somebody, and its realm
+		organization bool   // whether the searching tenant is an organization's
+		by, realm    string // the tenant that creates a user, and its realm
 		want         int
 	}{
 		"another tenant of the realm":              {false, "two", "acme", 1},
@@ -324,7 +327,8 @@ func TestATenantLearnsWhatAnotherOneCreates(t *testing.T) {
 	}
 }
 
-// TestWhatBecomesProtectedIsReadAgain, as its wall shows another thing of it then; so does what no longer is.
+// TestWhatBecomesProtectedIsReadAgain, because the Wall shows it differently from then on. The same
+// holds when the protection ends.
 func TestWhatBecomesProtectedIsReadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -363,7 +367,7 @@ func TestWhatBecomesProtectedIsReadAgain(t *testing.T) {
 		}{{all, []string{"same"}}, {none, []string{"boss", "client", "group", "parent", "same"}}} {
 			for _, id := range []string{"boss", "group", "client", "parent"} {
 				u := titled(id, "Boss")
-				if c.look == all { // the wall shows no more of them
+				if c.look == all { // the Wall shows only the name
 					delete(u.Attributes, mapping.AttrDisplayName)
 				}
 				n.put(u)

@@ -11,27 +11,29 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// A former value is an externalId that an account is shown with and that no look-up key finds
-// (mapping.Owner.Keyed): another SCIM server wrote it, or somebody in Keycloak. The bridge's next
-// write of the account gives it a key. Until then
+// A former value is an externalId that an account shows and that no look-up key finds
+// (mapping.Owner.Keyed). Another SCIM server wrote it, or an administrator in Keycloak. The next
+// write of the bridge to the account adds a key. Until then, there are two ways to find the
+// account:
 //
-//	the index    knows who has none, and proposes them: no call when nobody matches
-//	a search     for the attribute, where there is no index that is fresh enough and nobody was
-//	             found by the key: Keycloak reads every value of the attribute for it, a second
-//	             for 100,000 users, so that there is one at a time in a realm
+//	the index    knows the users without a key, and proposes them: no call when no user matches
+//	a search     for the attribute, when there is no fresh index and the key found nobody.
+//	             Keycloak reads every value of the attribute for it, which takes a second for
+//	             100,000 users, so a realm has at most one such search at a time
 //
-// formerSearches is after how many searches an index is made: whatever the size of the realm, a
-// scan costs Keycloak about as much as some hundreds of them.
+// formerSearches is the number of searches after which an index is made: in a realm of any size, a
+// scan costs Keycloak about as much as some hundreds of such searches.
 const formerSearches = 100
 
 func isExternalID(p scim.AttrPath) bool { return p.URN == "" && p.Name == scim.AttrExternalID }
 
-// externalID is the path of the attribute; ok is false for another type than users.
+// externalID returns the path of the attribute; ok is false for groups.
 func (x *keptIndex) externalID() (path scim.AttrPath, ok bool) {
 	return scim.AttrPath{Name: scim.AttrExternalID, Attr: x.rt.Attribute(scim.AttrExternalID)}, x.rt.Schema.ID == scim.UserURN
 }
 
-// former finds users by a value that a former SCIM server wrote. found are those whom the look-up key found already; they are not returned again.
+// former finds users by a value that a former SCIM server wrote. found are the users that the
+// look-up key found; former does not return them again.
 func (u users) former(ctx context.Context, t term, found []item) ([]item, error) {
 	s := u.search()
 	ids, known := s.kept.former(u.eq(s, t), u.follows())
@@ -45,25 +47,26 @@ func (u users) former(ctx context.Context, t term, found []item) ([]item, error)
 		return u.byIDs(ctx, ids)
 	}
 	shows := func(i item) bool { return i.err == nil && i.resource.Document.String(scim.AttrExternalID) == t.text }
-	if u.Tenant.Owner.Organization || slices.ContainsFunc(found, shows) { // an organization's values are in no attribute of their own
+	if u.Tenant.Owner.Organization || slices.ContainsFunc(found, shows) { // at an organization, the values are in no attribute of their own
 		return nil, nil
 	}
 	return u.searchFormer(ctx, s, t)
 }
 
-// eq is the filter that a term is.
+// eq turns a term into a filter.
 func (users) eq(s search, t term) filter.Expr {
 	path, _ := s.kept.externalID()
 	return &filter.Compare{Path: path, Op: filter.Eq, Value: t.text}
 }
 
-// follows reports whether a feed tells of changes, without asking it.
+// follows reports whether a feed reports changes. It does not poll the feed.
 func (u users) follows() bool {
 	polled := u.d.realm(u.Tenant.Realm).feed.polled()
 	return u.Fitness.Feed && !polled.IsZero() && u.d.options.Now().Sub(polled) <= maxGap
 }
 
-// searchFormer asks Keycloak for the attribute, when no other such search of the realm is under way.
+// searchFormer searches for the attribute in Keycloak, when no other such search of the realm is
+// running.
 func (u users) searchFormer(ctx context.Context, s search, t term) ([]item, error) {
 	turn := u.d.realm(u.Tenant.Realm).former
 	select {
@@ -73,15 +76,15 @@ func (u users) searchFormer(ctx context.Context, s search, t term) ([]item, erro
 	}
 	defer func() { <-turn }()
 	list, err := u.byAttributes(ctx, keycloak.AttributeQuery{Name: u.Tenant.Mapping.UserExternalID(), Value: t.text})
-	if !errors.Is(err, keycloak.ErrNotSearchable) { // then the index is made, and answers
+	if !errors.Is(err, keycloak.ErrNotSearchable) { // otherwise the index is made, and answers
 		s.kept.searched(s)
 	}
 	found := slices.DeleteFunc(u.items(list), func(i item) bool { return !i.unkeyed })
 	return found, err
 }
 
-// former are the ids of those without a key who match, as far as the index knows; known is false
-// when it is older than an answer may be.
+// former returns the ids of matching users without a key, from the index; known is false when the
+// index is too old for an answer.
 func (x *keptIndex) former(e filter.Expr, follows bool) (ids []string, known bool) {
 	x.mu.Lock()
 	table, now, most := x.table, x.d.options.Now(), x.mostAge()
@@ -99,7 +102,7 @@ func (x *keptIndex) former(e filter.Expr, follows bool) (ids []string, known boo
 	return table.Marked(e), true
 }
 
-// searched counts a search, and has the index be made when there were many.
+// searched counts a search, and starts a scan after many searches.
 func (x *keptIndex) searched(s search) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAUserOfAFormerServerIsFound by the externalId that it is shown with, whatever that is, with an index and
-// without one, and by the key of its own from the first write on.
+// TestAUserOfAFormerServerIsFound by the externalId that the user shows, with any value, with an
+// index and without. After the first write the user's own key finds the user.
 func TestAUserOfAFormerServerIsFound(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -58,8 +58,8 @@ func TestAUserOfAFormerServerIsFound(t *testing.T) {
 	}
 }
 
-// TestWhatIsShownIsWhatIsFound: a value that somebody changed in Keycloak is found, and the one before is nobody's, but for those
-// who have it.
+// TestWhatIsShownIsWhatIsFound: a value that somebody changed in Keycloak is found. The old value
+// finds only users who still have it.
 func TestWhatIsShownIsWhatIsFound(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -85,7 +85,8 @@ func TestWhatIsShownIsWhatIsFound(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationDoesNotTakeTheRealmsExternalID: the attribute on a member's account is not what the organization's client sent.
+// TestAnOrganizationDoesNotTakeTheRealmsExternalID: the organization's client did not send the
+// attribute on a member's account.
 func TestAnOrganizationDoesNotTakeTheRealmsExternalID(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -117,8 +118,8 @@ func TestAnOrganizationDoesNotTakeTheRealmsExternalID(t *testing.T) {
 	}
 }
 
-// TestAdoptionKeysFormerValues: the command lets look-ups find by the key whom it takes over, and
-// mends those that are the tenant's already.
+// TestAdoptionKeysFormerValues: the command writes look-up keys for the users that it adopts, and
+// for users that the tenant owns already.
 func TestAdoptionKeysFormerValues(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -150,8 +151,9 @@ func TestAdoptionKeysFormerValues(t *testing.T) {
 	}
 }
 
-// TestCallsOfFormerValues: a hit by the key is one call; a miss is one where an index knows who has no key, and
-// one more where none does; who has no key is read beside. No look-up writes.
+// TestCallsOfFormerValues: a hit by the key is one call. A miss is one call when an index knows the
+// users without a key, and two calls without an index. A user without a key needs one more read. No
+// look-up writes.
 func TestCallsOfFormerValues(t *testing.T) {
 	t.Parallel()
 	const look = "GET /users"
@@ -168,7 +170,7 @@ func TestCallsOfFormerValues(t *testing.T) {
 	calls("without an index", `externalId eq "none"`, look, look)
 	calls("without an index", `externalId eq "O"`, look, look)
 	b.WantFound(t, `title pr`) // makes the index
-	b.Pass(time.Microsecond)   // which stays fresh
+	b.Pass(time.Microsecond)   // the index stays fresh
 	calls("with an index", `externalId eq "J"`, look)
 	calls("with an index", `externalId eq "none"`, look)
 	calls("with an index", `externalId eq "O"`, look, look)
@@ -176,8 +178,8 @@ func TestCallsOfFormerValues(t *testing.T) {
 	calls("after a write", `externalId eq "O"`, look)
 }
 
-// TestManyMissesMakeAnIndex: as many searches as a scan is worth begin one, and from then on the
-// index answers.
+// TestManyMissesMakeAnIndex: after as many searches as a scan costs, a scan begins, and from then
+// on the index answers.
 func TestManyMissesMakeAnIndex(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// slowSource finds nobody, and takes a second for a search by another attribute than the key.
+// slowSource finds nobody, and takes a second for a search by an attribute that is not the key.
 type slowSource struct {
 	Source
 
@@ -34,7 +34,8 @@ func (s slowSource) FindUsers(_ context.Context, q keycloak.UserQuery, _ int) ([
 	return nil, nil
 }
 
-// TestSearchesForFormerValuesAreOneAtATimeInARealm, whatever tenant asks; who gives up meanwhile is not told that nobody was found.
+// TestSearchesForFormerValuesAreOneAtATimeInARealm, for all its tenants. A request that gives up
+// while it waits gets an error, and not an empty answer.
 func TestSearchesForFormerValuesAreOneAtATimeInARealm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 // groups searches the groups of one tenant.
 type groups struct{ View }
 
-// Groups finds top-level groups without their members: all in Keycloak's order, by name, when
-// there is neither a filter nor an order, else those that match. Errors are as for Users.
+// Groups finds top-level groups, without their members. With neither a filter nor an order it lists
+// all groups in Keycloak's order, by name; otherwise it lists the groups that match. Errors are as
+// for Users.
 func (d *Directory) Groups(ctx context.Context, v View, q Query) (Found, error) {
 	g := groups{v}
 	if err := g.checkMembers(q.Filter); err != nil {
@@ -37,8 +38,8 @@ func (g groups) search(d *Directory) search {
 	}
 }
 
-// checkMembers refuses a filter whose terms on members are not all looked up: the
-// documents that it is checked against hold no other members than those.
+// checkMembers refuses a filter with terms on members that are not looked up. The documents that
+// the filter is checked against hold only members that were looked up.
 func (g groups) checkMembers(e filter.Expr) error {
 	looked := 0
 	terms, ok := ranking(g.rank).lookups(e, scim.AttrPath{})
@@ -48,7 +49,7 @@ func (g groups) checkMembers(e filter.Expr) error {
 		}
 	}
 	if looked != mentions(e, scim.AttrMembers) {
-		return scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter can name one member by members.value eq, alone or joined to others by \"and\"")
+		return scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter may test members only by members.value eq, by itself or joined to other terms by \"and\"")
 	}
 	return nil
 }
@@ -59,7 +60,7 @@ func (g groups) read(ctx context.Context, first, limit int) (part, error) {
 	return part{items, idsOf(items)}, err
 }
 
-// byIDs costs a call for every id: Keycloak looks no groups up by theirs.
+// byIDs needs a call for every id, because Keycloak finds no groups by a list of ids.
 func (g groups) byIDs(ctx context.Context, ids []string) ([]item, error) {
 	found := make([][]keycloak.Group, len(ids))
 	eg, ctx := errgroup.WithContext(ctx)
@@ -83,14 +84,14 @@ func (g groups) items(list []keycloak.Group) []item {
 	return out
 }
 
-// rank puts members first, because only what is looked up by them has them to be
-// checked against.
+// rank puts members first, because only a look-up by members adds members to the documents that the
+// filter is checked against.
 func (g groups) rank(p scim.AttrPath) (int, bool) {
 	switch {
 	case p.URN != "":
 	case p.Name == scim.AttrMembers && (p.Sub == scim.AttrValue || p.Sub == ""):
 		return -100, true
-	case p.Name == scim.AttrMembers: // of the document no member has it
+	case p.Name == scim.AttrMembers: // the documents hold no such members
 		return 0, false
 	case p.Name == scim.AttrID:
 		return 0, true
@@ -126,8 +127,8 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 	case t.path.Name == scim.AttrExternalID:
 		return g.query(ctx, keycloak.GroupQuery{Attribute: &keycloak.AttributeQuery{Name: g.Tenant.Mapping.GroupExternalID(), Value: t.text}})
 	case t.path.Name == scim.AttrDisplayName:
-		// Keycloak's exact search is by case and a display name is not (RFC 7643 section
-		// 8.7.1), so the search is the inexact one, which finds at least every match.
+		// Keycloak's exact search is case-sensitive, but displayName is not (RFC 7643 section
+		// 8.7.1). The inexact search finds at least every match.
 		return g.query(ctx, keycloak.GroupQuery{Search: t.text})
 	}
 	lookup, ok := g.Tenant.Mapping.GroupLookup(t.path)
@@ -144,7 +145,7 @@ func (g groups) find(ctx context.Context, t term) ([]keycloak.Group, error) {
 func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error) {
 	id, err := g.Source.GroupID(text)
 	if err != nil {
-		return nil, nil //nolint:nilerr // what is no id is nobody's
+		return nil, nil //nolint:nilerr // no resource has an invalid id
 	}
 	group, err := g.Source.Group(ctx, id)
 	if isNotFound(err) {
@@ -156,7 +157,7 @@ func (g groups) byID(ctx context.Context, text string) ([]keycloak.Group, error)
 func (g groups) byMember(ctx context.Context, text string) ([]keycloak.Group, error) {
 	id, err := keycloak.ParseUserID(text)
 	if err != nil {
-		return nil, nil //nolint:nilerr // what is no id is nobody's
+		return nil, nil //nolint:nilerr // no resource has an invalid id
 	}
 	list, err := g.Source.GroupsOf(ctx, id)
 	if isNotFound(err) {

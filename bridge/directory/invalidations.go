@@ -2,23 +2,25 @@ package directory
 
 import "sync"
 
-// Written are users and groups of a realm that a tenant wrote, maybe in vain, by their ids. An id may stand there twice.
+// Written names users and groups of a realm that a tenant wrote, by their ids, whether or not the
+// write succeeded. An id may occur twice.
 type Written struct {
 	Realm, Tenant string // the name of the realm, the path of the tenant
 	Users, Groups []string
 }
 
-// Invalidations pass on what was written to every directory that has an index of the realm. All bridges that write to
-// one realm need the same Invalidations, where the realm has no feed of admin events.
+// Invalidations tell every directory that has an index of a realm what was written. When the realm
+// has no feed of admin events, all bridges that write to the realm must share one Invalidations.
 type Invalidations interface {
-	// Tell passes on what was written, before the client that wrote it is answered.
+	// Tell reports a write. It is called before the client that wrote gets its answer.
 	Tell(w Written)
-	// Hear registers a directory: from now on hear is called with everything that is told, also with what the directory
-	// told itself, by many goroutines at a time. A directory registers once, when it is made, and for good.
+	// Hear registers a directory. From then on hear is called with every reported write, also with
+	// writes that the directory itself reported, by many goroutines at a time. A directory
+	// registers once, when it is made, and stays registered.
 	Hear(hear func(Written))
 }
 
-// MemoryInvalidations are those of one process. The zero value is ready.
+// MemoryInvalidations work within one process. The zero value is ready.
 type MemoryInvalidations struct {
 	mu   sync.RWMutex
 	hear []func(Written)

@@ -13,46 +13,48 @@ import (
 )
 
 const (
-	// ageEach is how much older an index may be for each of its resources: a scan of it is
-	// then some percent of what Keycloak can do, whatever the size of the realm.
+	// ageEach is how much older an index may become for each of its resources. With this limit,
+	// scans take some percent of what Keycloak can do, whatever the size of the realm.
 	ageEach = 36 * time.Millisecond
-	// feedFactor is how many times older it may be where a feed tells nearly all changes.
+	// feedFactor is how many times older an index may become when a feed reports nearly all
+	// changes.
 	feedFactor = 6
-	// minAge is how old any index may be.
+	// minAge is how old any index may become.
 	minAge = time.Second
-	// patience is how long a request waits for a scan.
+	// scanWait is how long a request waits for a scan.
 	scanWait = 20 * time.Second
 	// rereadAtOnce is how many resources are read before they are stored.
 	rereadAtOnce = 500
-	// refusedFor is how long an index that took too much memory is not tried again.
+	// refusedFor is how long the bridge waits before it tries again an index that took too much
+	// memory.
 	refusedFor = 10 * time.Minute
 )
 
-// keptIndex is an index of a tenant's resources, and what is known of its freshness.
+// keptIndex is an index of a tenant's resources, with what is known about its freshness.
 type keptIndex struct {
 	d      *Directory
-	tenant string // its path
+	tenant string // the tenant's path
 	base   string // URL of its service root
 	rt     *scim.ResourceType
 
 	mu        sync.Mutex
 	table     *index.Table
-	size      int       // of the table, as it is counted
-	scannedAt time.Time // when the last whole scan began; zero for none that is of use
+	size      int       // of the table, as counted in Directory.used
+	scannedAt time.Time // when the last complete scan began; zero when no scan is usable
 	outdated  int       // how often outdate was called
 	dropped   bool
 	refusedAt time.Time // when a scan took too much memory
-	scan      *scan     // under way, nil for none
-	waiting   int       // requests that wait for it
-	usedAt    time.Time // by a query
-	searches  int       // for former values since a scan began, see former.go
+	scan      *scan     // the running scan, or nil
+	waiting   int       // requests that wait for the scan
+	usedAt    time.Time // by the last query
+	searches  int       // for former values since the last scan began, see former.go
 	protected *tenant.Protected
 
 	writes     uint64
-	lastWrites map[string]uint64 // by id: the number of the last write that a read may not know
+	lastWrites map[string]uint64 // by id: number of the last write that a running read may not show
 	stale      map[string]bool   // ids that must be read again
-	reads      int               // under way
-	joined     map[string]bool   // of users who joined, whose ids were not told
+	reads      int               // how many reads are running
+	joined     map[string]bool   // names of users who joined, when the event had no id
 }
 
 func newKeptIndex(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *keptIndex {
@@ -61,15 +63,14 @@ func newKeptIndex(d *Directory, t *tenant.Tenant, rt *scim.ResourceType) *keptIn
 	return x
 }
 
-// empty begins with nothing. x.mu is held, or nobody has x yet.
+// empty starts again without resources. The caller holds x.mu, or nobody else has x yet.
 func (x *keptIndex) empty() {
 	x.table, x.scannedAt = index.New(x.rt, x.base), time.Time{}
 	x.lastWrites, x.stale, x.joined = map[string]uint64{}, map[string]bool{}, map[string]bool{}
 	x.account()
 }
 
-// drop gives the memory back for good: nobody finds the index any more. A scan that is under
-// way ends.
+// drop frees the memory for good: no query finds the index any longer. A running scan ends.
 func (x *keptIndex) drop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -77,7 +78,7 @@ func (x *keptIndex) drop() {
 	x.dropped = true
 }
 
-// account counts the memory. x.mu is held.
+// account counts the memory. The caller holds x.mu.
 func (x *keptIndex) account() {
 	size := x.table.Bytes()
 	x.d.used.Add(int64(size - x.size))
@@ -94,12 +95,13 @@ func (x *keptIndex) status() (Status, bool) {
 	return out, !x.scannedAt.IsZero()
 }
 
-// touch says that resources were written; of those alone that are known, if it says so.
+// touch records that resources were written. With known it ignores resources that are not in the
+// index.
 func (x *keptIndex) touch(ids []string, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.scannedAt.IsZero() && x.scan == nil {
-		return // nothing is known that could be wrong
+		return // the index has nothing that could be wrong
 	}
 	for _, id := range ids {
 		if id != "" && (!known || x.reads > 0 || x.table.Has(id)) {
@@ -109,7 +111,7 @@ func (x *keptIndex) touch(ids []string, known bool) {
 	}
 }
 
-// touchName is touch about a user whose name alone is told.
+// touchName is touch for a user whose id is not known.
 func (x *keptIndex) touchName(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -118,7 +120,7 @@ func (x *keptIndex) touchName(name string) {
 	}
 }
 
-// outdate has everything be read again.
+// outdate lets everything be read again.
 func (x *keptIndex) outdate() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -126,7 +128,7 @@ func (x *keptIndex) outdate() {
 	x.outdated++
 }
 
-// begin is called before a read; what is written after it began is not put by put.
+// begin is called before a read. put does not store resources that were written after begin.
 func (x *keptIndex) begin() (began uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -134,8 +136,8 @@ func (x *keptIndex) begin() (began uint64) {
 	return x.writes
 }
 
-// put stores what a read found, and ends it. Ids that were asked for and not found are gone.
-// It reports whether anything differs from what was known.
+// put stores the result of a read, and ends the read. Requested ids that were not found are
+// removed. put reports whether anything differs from what the index had.
 func (x *keptIndex) put(began uint64, asked []string, items []item) (changed bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -151,7 +153,7 @@ func (x *keptIndex) put(began uint64, asked []string, items []item) (changed boo
 		switch {
 		case x.lastWrites[id] > began:
 		case i.err != nil:
-			x.stale[id] = true // until it can be mapped
+			x.stale[id] = true // until the resource can be mapped
 		default:
 			put = append(put, index.Resource{ID: id, Object: x.rt.Object(i.resource, x.base), Mark: i.unkeyed})
 			delete(x.stale, id)
@@ -177,14 +179,14 @@ func (x *keptIndex) abandon() {
 	x.ended()
 }
 
-// ended ends a read. x.mu is held.
+// ended ends a read. The caller holds x.mu.
 func (x *keptIndex) ended() {
 	if x.reads--; x.reads == 0 {
-		clear(x.lastWrites) // whoever reads now reads what was written
+		clear(x.lastWrites) // later reads show these writes
 	}
 }
 
-// find is what the index proposes.
+// find returns what the index proposes.
 func (x *keptIndex) find(q Query) index.Found {
 	x.mu.Lock()
 	table := x.table
@@ -196,8 +198,8 @@ func (x *keptIndex) find(q Query) index.Found {
 	return table.Find(asked)
 }
 
-// reread reads resources into got and puts them right in the index. It reports whether
-// anything was otherwise than the index knew.
+// reread reads resources into got and corrects the index. It reports whether anything differs from
+// what the index had.
 func (x *keptIndex) reread(ctx context.Context, s search, ids []string, got map[string]scim.Resource) (changed bool, err error) {
 	if len(ids) == 0 {
 		return false, nil
@@ -216,8 +218,8 @@ func (x *keptIndex) reread(ctx context.Context, s search, ids []string, got map[
 	return changed, err
 }
 
-// fresh waits until the index may answer: everything was read, no longer ago than its size
-// allows, and what was written since is read again.
+// fresh waits until the index may answer: everything was read within the time that the size of the
+// index allows, and everything written since was read again.
 func (x *keptIndex) fresh(ctx context.Context, s search) error {
 	follows, err := x.d.follow(ctx, s.view)
 	if err == nil {
@@ -230,7 +232,7 @@ func (x *keptIndex) fresh(ctx context.Context, s search) error {
 	x.protect(s.view.Fitness.Protected)
 	ids, names := slices.Sorted(maps.Keys(x.stale)), slices.Sorted(maps.Keys(x.joined))
 	x.mu.Unlock()
-	for part := range slices.Chunk(ids, rereadAtOnce) { // what is read stays so if the time is over
+	for part := range slices.Chunk(ids, rereadAtOnce) { // each part is stored, even if the time ends during a later part
 		if _, err := x.reread(ctx, s, part, map[string]scim.Resource{}); err != nil {
 			return err
 		}
@@ -243,7 +245,7 @@ func (x *keptIndex) fresh(ctx context.Context, s search) error {
 	return nil
 }
 
-// readNamed reads a user who joined.
+// readNamed reads a user who joined, by name.
 func (x *keptIndex) readNamed(ctx context.Context, s search, name string) error {
 	began := x.begin()
 	items, err := s.byName(ctx, name)
@@ -258,8 +260,8 @@ func (x *keptIndex) readNamed(ctx context.Context, s search, name string) error 
 	return nil
 }
 
-// protect has read again who became protected, and who no longer is, and likewise the parents of
-// tenants: of them the wall shows another thing. x.mu is held.
+// protect lets users be read again that became protected or are no longer protected, and parents of
+// tenants, because the Wall shows them differently now. The caller holds x.mu.
 func (x *keptIndex) protect(now *tenant.Protected) {
 	before := x.protected
 	if now == before {
@@ -325,12 +327,12 @@ func (x *keptIndex) scanned(ctx context.Context, s search, follows bool) error {
 	}
 }
 
-// mostAge is how old the index may be. x.mu is held.
+// mostAge returns how old the index may become. The caller holds x.mu.
 func (x *keptIndex) mostAge() time.Duration {
 	return max(minAge, time.Duration(x.table.Len())*ageEach)
 }
 
-// warm begins a scan when the last one is long ago.
+// warm begins a scan when the last scan is long ago.
 func (x *keptIndex) warm(s search) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -347,7 +349,7 @@ func (x *keptIndex) known() bool {
 	return !x.scannedAt.IsZero() || x.scan != nil
 }
 
-// dropIdle drops what nobody asked for some time.
+// dropIdle drops an index that was not used for some time.
 func (x *keptIndex) dropIdle() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -356,7 +358,7 @@ func (x *keptIndex) dropIdle() {
 	}
 }
 
-// underWay says how far a scan is.
+// underWay returns the progress of a scan as an error.
 func (sc *scan) underWay() error {
 	const again = 15 * time.Second
 	return IndexingError{Read: sc.read.Load(), Total: sc.total.Load(), RetryAfter: again}

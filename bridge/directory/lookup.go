@@ -11,13 +11,12 @@ type term struct {
 	text string
 }
 
-// ranking orders what Keycloak can find exactly, the cheapest lowest; ok is false
-// for what it cannot.
+// ranking orders the paths that Keycloak can find exactly; the cheapest path has the lowest rank.
+// ok is false for other paths.
 type ranking func(scim.AttrPath) (rank int, ok bool)
 
-// lookups are terms whose union finds every resource that the filter can match;
-// ok is false when there are none. outer is the attribute in whose […] the filter
-// stands.
+// lookups returns terms that together find every resource that the filter can match; ok is false
+// when there are no such terms. outer is the attribute whose […] contains the filter.
 func (r ranking) lookups(e filter.Expr, outer scim.AttrPath) (terms []term, ok bool) {
 	switch e := e.(type) {
 	case *filter.Compare:
@@ -42,7 +41,7 @@ func (r ranking) lookups(e filter.Expr, outer scim.AttrPath) (terms []term, ok b
 	}
 }
 
-// absolute is a path inside attr[…] as one from the resource.
+// absolute turns a path inside attr[…] into a path from the resource.
 func absolute(outer, p scim.AttrPath) scim.AttrPath {
 	if outer.Name == "" {
 		return p
@@ -50,7 +49,7 @@ func absolute(outer, p scim.AttrPath) scim.AttrPath {
 	return scim.AttrPath{URN: outer.URN, Name: outer.Name, Sub: p.Name, Attr: outer.Attr, SubAttr: p.Attr}
 }
 
-// cheapest chooses among the terms of an "and": any of them finds all matches.
+// cheapest chooses a term of an "and". Each of them finds all matches.
 func (r ranking) cheapest(exprs []filter.Expr, outer scim.AttrPath) (chosen []term, ok bool) {
 	for _, e := range exprs {
 		terms, found := r.lookups(e, outer)
@@ -81,8 +80,7 @@ func (r ranking) union(exprs []filter.Expr, outer scim.AttrPath) (all []term, ok
 	return all, true
 }
 
-// mentions counts the terms of a filter that speak of an attribute of the base
-// schema.
+// mentions counts the terms of a filter that name an attribute of the base schema.
 func mentions(e filter.Expr, name string) int {
 	switch e := e.(type) {
 	case *filter.Compare:
@@ -91,7 +89,7 @@ func mentions(e filter.Expr, name string) int {
 		return count(e.Path, name)
 	case *filter.ValuePath:
 		n := count(e.Path, name)
-		if n > 0 { // what no look-up knows of a value is another term
+		if n > 0 { // terms that no look-up checks count separately
 			n += mentions(e.Filter, scim.AttrDisplay) + mentions(e.Filter, scim.AttrRef)
 		}
 		return n

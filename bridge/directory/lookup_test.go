@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// mailed is a person with addresses.
+// mailed is a person with e-mail addresses.
 func mailed(id, primary string, further ...string) keycloak.User {
 	u := person(id, "x-"+id, true)
 	u.Email = primary
@@ -29,7 +29,7 @@ func mailed(id, primary string, further ...string) keycloak.User {
 	return u
 }
 
-// TestLookUps: what a filter finds, and by which calls. Without an index none is as cheap as these.
+// TestLookUps: what a filter finds, and with which calls. Each look-up is cheaper than an index.
 func TestLookUps(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")
@@ -82,7 +82,7 @@ func TestLookUps(t *testing.T) {
 	}
 }
 
-// callsOf are calls by their names, each as often as it was made.
+// callsOf lists calls by their names, with the number of each.
 func callsOf(took map[string]int) string {
 	var out []string
 	for _, op := range slices.Sorted(maps.Keys(took)) {
@@ -93,7 +93,7 @@ func callsOf(took map[string]int) string {
 	return strings.Join(out, ", ")
 }
 
-// TestLookUpsOfGroups, members among them, who are in no document.
+// TestLookUpsOfGroups, also by members, which are in no document.
 func TestLookUpsOfGroups(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")
@@ -142,7 +142,7 @@ func TestLookUpsOfGroups(t *testing.T) {
 	}
 }
 
-// TestFiltersThatNothingCanAnswer are refused, and none is answered by leaving a term out.
+// TestFiltersThatNothingCanAnswer are refused. No filter is answered by leaving out a term.
 func TestFiltersThatNothingCanAnswer(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")
@@ -168,8 +168,8 @@ func TestFiltersThatNothingCanAnswer(t *testing.T) {
 	}
 }
 
-// TestALookUpThatFindsTooManyIsTheIndexes; so is one that Keycloak cannot be asked. Beside members there is no index
-// that could answer.
+// TestALookUpThatFindsTooManyIsTheIndexes: the index answers it, and also a look-up that Keycloak
+// cannot make. With a term on members no index can answer.
 func TestALookUpThatFindsTooManyIsTheIndexes(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]error{"too many": scim.BadRequest("filter-too-wide", scim.TooMany, "many"), "no search": keycloak.ErrNotSearchable} {
@@ -204,7 +204,8 @@ func TestALookUpThatFindsTooManyIsTheIndexes(t *testing.T) {
 	}
 }
 
-// TestAGuestsAttributesAreInTheRecordOfItsTenant: where tenants share a realm, an attribute may be somebody else's.
+// TestAGuestsAttributesAreInTheRecordOfItsTenant: where tenants share a realm, an attribute may
+// belong to another tenant.
 func TestAGuestsAttributesAreInTheRecordOfItsTenant(t *testing.T) {
 	t.Parallel()
 	id, err := keycloak.ParseOrganizationID("o1")
@@ -239,7 +240,8 @@ func TestAGuestsAttributesAreInTheRecordOfItsTenant(t *testing.T) {
 	}
 }
 
-// TestAPlainListIsKeycloaks: its order, its pages, its count, and all at once.
+// TestAPlainListIsKeycloaks: its order, its pages and its count come from Keycloak, in parallel
+// calls.
 func TestAPlainListIsKeycloaks(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")
@@ -270,7 +272,8 @@ func idAt(i int) string {
 	return "u" + string([]byte{'0' + byte(i/1000%10), '0' + byte(i/100%10), '0' + byte(i/10%10), '0' + byte(i%10)})
 }
 
-// TestAListWithOthersOnItIsTheIndexes: where service accounts are on Keycloak's pages, nobody can count by them.
+// TestAListWithOthersOnItIsTheIndexes: Keycloak's pages with service accounts on them cannot be
+// counted.
 func TestAListWithOthersOnItIsTheIndexes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -312,7 +315,8 @@ func TestAListOfAFederationIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// TestADamagedUserIsAnErrorThatNamesIt: by a look-up, on a list and by an index. Others are found.
+// TestADamagedUserIsAnErrorThatNamesIt, by a look-up, on a list and by an index. Other users are
+// found.
 func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -336,7 +340,7 @@ func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 		if _, is := errors.AsType[*mapping.DamagedError](err); !is {
 			t.Errorf("a search: %v", err)
 		}
-		n.put(titled("broken", "Boss")) // somebody mends it
+		n.put(titled("broken", "Boss")) // somebody repairs the user
 		later(time.Minute)
 		if got := found(t, d, n.view(of, tenant.Fitness{}), `displayName pr and active eq true`); !slices.Equal(got, []string{"broken"}) {
 			t.Errorf("once it is mended: %q", got)
@@ -345,7 +349,7 @@ func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 	})
 }
 
-// TestAWalkOfALookUpByCursor gives each once, whatever the page.
+// TestAWalkOfALookUpByCursor shows each resource once, with any page size.
 func TestAWalkOfALookUpByCursor(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")

@@ -15,11 +15,11 @@ import (
 // Member is a user who is a direct member of a group.
 type Member struct{ ID, Username string }
 
-// Members are the direct members of a group that was just read, by user name: from memory
-// where the realm has a feed that says who joins and leaves, else from Keycloak.
+// Members returns the direct members of a group that was just read, by user name. They come from
+// memory where the realm has a feed that reports joining and leaving, otherwise from Keycloak.
 func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([]Member, error) {
 	if !v.Fitness.ProvesMembers(v.Tenant) || v.Source.ProtectsGroup(id.String()) {
-		return ReadMembers(ctx, v.Source, id) // others see other members
+		return ReadMembers(ctx, v.Source, id) // such a tenant does not see all members
 	}
 	ok, err := d.follow(ctx, v)
 	if err != nil {
@@ -41,14 +41,14 @@ func (d *Directory) Members(ctx context.Context, v View, id keycloak.GroupID) ([
 }
 
 const (
-	// memberBytes is about what a member takes in memory.
+	// memberBytes is roughly the memory of a member.
 	memberBytes = 160
-	// minMembersAge is how old the members of any group may be.
+	// minMembersAge is how old the members of any group may become.
 	minMembersAge = time.Minute
 )
 
-// ReadMembers reads all members of a group from Keycloak, by user name, by pages that overlap:
-// one who is removed meanwhile moves the others up.
+// ReadMembers reads all members of a group from Keycloak, by user name, in pages that overlap: when
+// a member is removed meanwhile, the later members move up.
 func ReadMembers(ctx context.Context, src Source, id keycloak.GroupID) ([]Member, error) {
 	var out []Member
 	w := newWalk(keycloak.MaxPage)
@@ -76,30 +76,29 @@ func byUsername(list []Member) []Member {
 	return list
 }
 
-// memberships are the members of groups of a realm, as far as somebody asked for them. They
-// are read once and then changed as the admin events say, so that a group costs the same
-// however many are in it.
+// memberships keeps the members of groups of a realm that a request asked for. They are read once
+// and then changed by the admin events, so a group costs the same however many members it has.
 type memberships struct {
 	d      *Directory
 	mu     sync.Mutex
 	groups map[string]*group
-	size   int64 // bytes, about
+	size   int64 // in bytes, roughly
 }
 
-// group are the members of one group.
+// group holds the members of one group.
 type group struct {
-	organization string            // the id of that whose group it is, "" for the realm
+	organization string            // id of the group's organization, "" for a group of the realm
 	names        map[string]string // user names by id
-	// dirty are members whose name may be another, or who may be gone, until they were read
-	// again: the number of changes that were told of each.
+	// dirty are members who may have another name, or may be gone, until they are read again. The
+	// value counts the changes reported about each.
 	dirty   map[string]int
 	readAt  time.Time
 	usedAt  time.Time
 	reading bool
-	events  []membership // what the events said while the members were read
+	events  []membership // events that came while the members were read
 }
 
-// membership is a change.
+// membership is a change of a membership.
 type membership struct {
 	user, name string
 	gone       bool
@@ -115,7 +114,7 @@ func (m *memberships) change(id, user, name string, gone bool) {
 	m.account()
 }
 
-// leave says that a user left an organization, and with it all groups of it.
+// leave records that a user left an organization, and with it all groups of the organization.
 func (m *memberships) leave(organization, user string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,7 +126,7 @@ func (m *memberships) leave(organization, user string) {
 	m.account()
 }
 
-// tell applies a change, or keeps it until the members are read.
+// record applies a change, or keeps it until the members are read.
 func (g *group) record(c membership) {
 	if g.reading {
 		g.events = append(g.events, c)
@@ -142,12 +141,12 @@ func (g *group) apply(c membership) {
 		return
 	}
 	g.names[c.user] = c.name
-	if strings.HasPrefix(c.name, keycloak.ServiceAccountPrefix) { // an event does not tell whether it is one
+	if strings.HasPrefix(c.name, keycloak.ServiceAccountPrefix) { // an event does not say whether the user is a service account
 		g.dirty[c.user]++
 	}
 }
 
-// touch says that a user changed, or is gone.
+// touch records that a user was changed or is gone.
 func (m *memberships) touch(user string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,7 +165,7 @@ func (m *memberships) drop(id string) {
 	m.account()
 }
 
-// dropIf forgets the groups that are as it says.
+// dropIf forgets the groups for which gone returns true.
 func (m *memberships) dropIf(gone func(*group) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,7 +179,7 @@ func (m *memberships) known() bool {
 	return len(m.groups) > 0
 }
 
-// account counts the memory. m.mu is held.
+// account counts the memory. The caller holds m.mu.
 func (m *memberships) account() {
 	var size int64
 	for _, g := range m.groups {
@@ -190,7 +189,7 @@ func (m *memberships) account() {
 	m.size = size
 }
 
-// get is a group whose members are known, nil for none.
+// get returns a group whose members are known, or nil.
 func (m *memberships) get(id string, now time.Time) *group {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -202,8 +201,8 @@ func (m *memberships) get(id string, now time.Time) *group {
 	return g
 }
 
-// begin says that the members of a group are read from now on, nil when somebody reads them
-// already.
+// begin records that the members of a group are being read. It returns nil when another request
+// reads them already.
 func (m *memberships) begin(id keycloak.GroupID) *group {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -215,7 +214,8 @@ func (m *memberships) begin(id keycloak.GroupID) *group {
 	return g
 }
 
-// end keeps what was read, and what events said meanwhile on top of it. It may be too much.
+// end stores what was read, with the changes that events reported meanwhile. The result may be too
+// large to keep.
 func (m *memberships) end(id string, g *group, list []Member, ok bool, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -236,7 +236,7 @@ func (m *memberships) end(id string, g *group, list []Member, ok bool, now time.
 	}
 }
 
-// mended are the members of a group, once those who changed were read again.
+// mended returns the members of a group, after the changed members were read again.
 func (m *memberships) mended(ctx context.Context, src Source, g *group) ([]Member, error) {
 	m.mu.Lock()
 	dirty := maps.Clone(g.dirty)

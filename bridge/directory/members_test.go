@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// team is a realm with groups whose members are asked for.
+// team is a realm with groups whose members the tests read.
 type team struct {
 	*naive
 
@@ -36,10 +36,10 @@ func newTeam(t *testing.T, members int, memory int64) *team {
 	return &team{n, t, directory.New(directory.Options{MaxMemory: memory}), newTenant("one"), tenant.Fitness{Feed: true}}
 }
 
-// of the group g are these the members, by this many reads of a page.
+// has checks the members of the group g, and how many pages were read.
 func (x *team) has(pages int, want ...string) {
 	x.t.Helper()
-	later(10 * time.Millisecond) // the feed is asked anew
+	later(10 * time.Millisecond) // the feed is polled again
 	x.took()
 	list, err := x.d.Members(x.t.Context(), x.view(x.of, x.f), x.id("g"))
 	var got []string
@@ -71,7 +71,8 @@ func names(size int) []string {
 	return out
 }
 
-// TestMembersAreReadOnceAndFollowed as the events say who joins, leaves, is renamed and is deleted.
+// TestMembersAreReadOnceAndFollowed: afterwards events report who joins, leaves, is renamed and is
+// deleted.
 func TestMembersAreReadOnceAndFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +95,7 @@ func TestMembersAreReadOnceAndFollowed(t *testing.T) {
 		x.tell("DELETE", "USER", "users/u0002", "")
 		x.has(0, "name-new", "zoe")
 		x.put(person("elsewhere", "", true))
-		x.tell("CREATE", "GROUP_MEMBERSHIP", "users/elsewhere/groups/h", "name-elsewhere") // of a group that nobody asked for
+		x.tell("CREATE", "GROUP_MEMBERSHIP", "users/elsewhere/groups/h", "name-elsewhere") // a group that no request asked for
 		x.has(0, "name-new", "zoe")
 		robot := person("robot", "", true)
 		robot.Username = "service-account-robot"
@@ -115,7 +116,7 @@ func TestMembersAreReadOnceAndFollowed(t *testing.T) {
 	})
 }
 
-// TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization, of which no event tells.
+// TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization, because no event reports these memberships.
 func TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization(t *testing.T) {
 		if got := ask(); len(got) != 3 {
 			t.Errorf("who joined is not among %v", got)
 		}
-		x.tell("DELETE", "ORGANIZATION_MEMBERSHIP", "organizations/o2/members/u0000", "") // another one
+		x.tell("DELETE", "ORGANIZATION_MEMBERSHIP", "organizations/o2/members/u0000", "") // another organization
 		x.tell("DELETE", "ORGANIZATION_MEMBERSHIP", "organizations/o1/members/u0001", "")
 		if got := ask(); !slices.Equal(got, []directory.Member{{ID: "u0000", Username: "name-u0000"}, {ID: "u0009", Username: "name-u0009"}}) {
 			t.Errorf("the members are %v", got)
@@ -156,7 +157,8 @@ func TestTheIndexDropsTheGroupsOfWhoLeavesAnOrganization(t *testing.T) {
 	})
 }
 
-// TestMembersThatNoFeedTellsOfAreReadEachTime; so are those of groups in which others are too, and of a protected one.
+// TestMembersThatNoFeedTellsOfAreReadEachTime. The same holds for groups that have members of other
+// tenants, and for a protected group.
 func TestMembersThatNoFeedTellsOfAreReadEachTime(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -185,14 +187,15 @@ func TestMembersThatNoFeedTellsOfAreReadEachTime(t *testing.T) {
 	}
 }
 
-// TestMembersAreReadWholeOrNotAtAll: many pages, those that nobody has memory for, and what Keycloak fails at.
+// TestMembersAreReadWholeOrNotAtAll: many pages, members that do not fit into the memory, and
+// errors of Keycloak.
 func TestMembersAreReadWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		x := newTeam(t, 250, 1<<24)
 		x.has(3, names(250)...)
 		x.has(0, names(250)...)
-		later(time.Hour) // what events missed, as a login that changed a name
+		later(time.Hour) // changes without an event, such as a login that changed a name
 		x.has(3, names(250)...)
 		small := newTeam(t, 250, 1000)
 		small.has(3, names(250)...)
@@ -227,8 +230,8 @@ func TestMembersAreReadWholeOrNotAtAll(t *testing.T) {
 	})
 }
 
-// TestWhoJoinsWhileMembersAreReadIsAmongThem afterwards: events of the time of the read count on top of it. Who asks
-// meanwhile reads too, and keeps nothing.
+// TestWhoJoinsWhileMembersAreReadIsAmongThem afterwards: events from the time of the read are added
+// to the result. Another request meanwhile reads too, and stores nothing.
 func TestWhoJoinsWhileMembersAreReadIsAmongThem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -271,7 +274,7 @@ func TestWhoJoinsWhileMembersAreReadIsAmongThem(t *testing.T) {
 	})
 }
 
-// TestManyMissesOfFormerValuesMakeAnIndex, and not where it was refused lately.
+// TestManyMissesOfFormerValuesMakeAnIndex, except after an index was refused lately.
 func TestManyMissesOfFormerValuesMakeAnIndex(t *testing.T) {
 	t.Parallel()
 	for memory, made := range map[int64]bool{1 << 24: true, 1: false} {

@@ -22,7 +22,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// history is what happens to a realm and what is asked of it meanwhile. seed is of all that is drawn within a step.
+// history is a sequence of changes to a realm and questions about it. seed is the seed for
+// everything that is drawn within a step.
 type history struct {
 	feed  bool
 	steps []step
@@ -33,8 +34,9 @@ type step struct {
 	seed uint64
 }
 
-// What may happen. By the bridge: it tells the directory. By others: an event tells, where the realm has a feed. In
-// silence, as a login or a synchronisation of LDAP does: nobody tells, and the index may be old for a time.
+// Kinds of steps. The bridge writes, and tells the directory. Others write, and an event reports it
+// where the realm has a feed. Something changes silently, as by a login or a synchronisation of
+// LDAP: nothing reports it, and the index may be old for a time.
 const (
 	writes    = "the bridge writes"
 	othersDo  = "others write"
@@ -61,13 +63,14 @@ func histories() *rapid.Generator[history] {
 	})
 }
 
-// TestTheIndexAnswersAsKeycloakDoes over random histories of writes, events, scans, faults and questions: each answer
-// is that of a search through all there is. A failure prints the shortest history that rapid finds.
+// TestTheIndexAnswersAsKeycloakDoes over random histories of writes, events, scans, faults and
+// questions: each answer is the same as of a search through all resources. A failure prints the
+// shortest history that rapid finds.
 func TestTheIndexAnswersAsKeycloakDoes(t *testing.T) { //nolint:paralleltest // a bubble after the other
 	rapid.Check(t, func(rt *rapid.T) {
 		h := histories().Draw(rt, "history")
 		var err error
-		synctest.Test(t, func(*testing.T) { // rapid must not end its check in there
+		synctest.Test(t, func(*testing.T) { // rapid must not end its check inside the bubble
 			err = play(h)
 			later(time.Hour) // until scans end
 		})
@@ -77,7 +80,7 @@ func TestTheIndexAnswersAsKeycloakDoes(t *testing.T) { //nolint:paralleltest // 
 	})
 }
 
-// model is a realm, the directory over it, and who asks.
+// model is a realm, the directory over it, and a tenant that asks.
 type model struct {
 	*naive
 
@@ -85,13 +88,13 @@ type model struct {
 	tenant  *tenant.Tenant
 	fitness tenant.Fitness
 	r       *rand.Rand
-	made    int         // users and groups
-	broken  atomic.Bool // Keycloak fails at every third call
+	made    int         // number of users and groups
+	broken  atomic.Bool // every third call to Keycloak fails
 	asked   atomic.Int64
-	ours    bool // the bridge writes, which leaves nobody without a key
+	ours    bool // the bridge writes, so every user has a key
 }
 
-// errFault is what Keycloak fails with.
+// errFault is the error of a failing Keycloak.
 var errFault = &keycloak.Error{Op: "any", Kind: keycloak.Unavailable}
 
 func play(h history) error {
@@ -119,7 +122,7 @@ func play(h history) error {
 	return nil
 }
 
-// long is until any index of these sizes is read again.
+// long is the time after which any index of these sizes is read again.
 const long = time.Minute
 
 func (m *model) step(what string) error {
@@ -170,7 +173,7 @@ func (m *model) step(what string) error {
 	return nil
 }
 
-// events tell of writes, whoever made them.
+// events adds the events of writes.
 func (m *model) events(users, groups []string) {
 	for _, id := range users {
 		operation := "UPDATE"
@@ -188,7 +191,7 @@ func (m *model) events(users, groups []string) {
 	}
 }
 
-// write makes, changes or deletes some users and groups, and says which.
+// write creates, changes or deletes some users and groups, and returns their ids.
 func (m *model) write() (users, groups []string) {
 	for range 1 + m.r.IntN(3) {
 		id := m.someone(slices.Sorted(maps.Keys(m.users)))
@@ -230,13 +233,13 @@ func (m *model) newID(prefix string) string {
 
 func (m *model) oneOf(values ...string) string { return values[m.r.IntN(len(values))] }
 
-// randomUser is a new user, or a change of one.
+// randomUser is a new user or a changed user.
 func (m *model) randomUser(id string) keycloak.User {
 	if id == "" {
 		id = m.newID("user-")
 	}
 	u := person(id, m.oneOf("", "", "x1", "x2", "X1"), true)
-	if !m.ours && m.r.IntN(4) == 0 { // as another server left it; nobody with a key has the same, who would be found alone (former.go)
+	if !m.ours && m.r.IntN(4) == 0 { // as another server left the user; no user with a key has the same value, because a search would find only that user (former.go)
 		u = person(id, m.oneOf("f1", "F2"), false)
 	}
 	u.Username = m.oneOf("anna", "bert", "cleo", "Dora") + "-" + id
@@ -279,7 +282,7 @@ func (n *naive) dropGroup(id string) {
 	delete(n.members, id)
 }
 
-// membership changes one, of which an event tells whoever did it.
+// membership changes a membership; an event reports it whoever did it.
 func (m *model) membership() {
 	group, user := m.someone(slices.Sorted(maps.Keys(m.groups))), m.someone(slices.Sorted(maps.Keys(m.users)))
 	in, u := m.members[group], m.users[user]
@@ -299,7 +302,7 @@ func (m *model) membership() {
 func (m *model) allUsers() []scim.Resource {
 	var out []scim.Resource
 	for _, u := range byName(slices.Collect(maps.Values(m.users))) {
-		if r, err := m.tenant.Mapping.UserResource(m.tenant.Owner, u); err == nil { // none is damaged
+		if r, err := m.tenant.Mapping.UserResource(m.tenant.Owner, u); err == nil { // no user is damaged here
 			out = append(out, r)
 		}
 	}
@@ -328,7 +331,7 @@ var (
 	groupOrders  = []string{"", "displayName", "externalId"}
 )
 
-// ask asks for a page by index, and compares it with a search through all.
+// ask asks for a page by index, and compares it with a search through all resources.
 func (m *model) ask(find func(ctx ctx, v directory.View, q directory.Query) (directory.Found, error), rt *scim.ResourceType, all []scim.Resource, filters, orders []string) error {
 	text, by, order := m.oneOf(filters...), m.oneOf(orders...), m.oneOf("", "descending")
 	q, err := parse(rt, text, by, order)
@@ -366,7 +369,8 @@ func parse(rt *scim.ResourceType, text, by, order string) (q directory.Query, er
 	return q, err
 }
 
-// sought are all that match, in the order that was asked for: all there is, in that of Keycloak, and others by id.
+// sought returns all resources that match, in the requested order. Without an order, a list of
+// everything has Keycloak's order, and other results are ordered by id.
 func (m *model) sought(rt *scim.ResourceType, all []scim.Resource, q directory.Query) []scim.Resource {
 	var out []scim.Resource
 	for _, r := range all {
@@ -399,7 +403,7 @@ func idsOf(list []scim.Resource) []string {
 	return out
 }
 
-// walk goes through all that match by cursor, while others write to some.
+// walk walks by cursor through all resources that match, while others write to some of them.
 func (m *model) walk() error {
 	text, by := m.oneOf(userFilters...), m.oneOf(userOrders...)
 	q, err := parse(m.tenant.Mapping.User, text, by, "")

@@ -17,21 +17,23 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// naive is a realm in maps, with all that a tenant of it may see, and with the admin events of what others write.
+// naive is a realm in maps: everything that a tenant may see, and the admin events of what others
+// write.
 type naive struct {
 	mu      sync.Mutex
 	users   map[string]keycloak.User
 	groups  map[string]keycloak.Group
-	members map[string]map[string]bool // ids of users by that of their group
+	members map[string]map[string]bool // ids of users by the id of their group
 	events  []keycloak.AdminEvent
 	calls   map[string]int
 
-	// latency is how long each call takes, and failing what it fails with; both may be nil.
+	// latency is called for each call and may sleep; failing returns the error of a call. Both may
+	// be nil.
 	latency func()
 	failing func(op string) error
-	// underWay is called when a call has read, and before its answer arrives; may be nil.
+	// underWay is called after a call has read and before it returns; may be nil.
 	underWay func(op string)
-	// hidden are on Keycloak's pages and are no users.
+	// hidden are accounts on Keycloak's pages that are not users.
 	hidden map[string]bool
 }
 
@@ -41,7 +43,7 @@ func newNaive() *naive {
 	}
 }
 
-// called notes a call, which takes its time and may fail.
+// called records a call, which takes its time and may fail.
 func (n *naive) called(ctx context.Context, op string) error {
 	if n.latency != nil {
 		n.latency()
@@ -57,7 +59,7 @@ func (n *naive) called(ctx context.Context, op string) error {
 	return ctx.Err()
 }
 
-// took is how many calls of each kind there were since it was asked last.
+// took returns the number of calls of each kind since the last took.
 func (n *naive) took() map[string]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -119,7 +121,7 @@ func meets(u keycloak.User, q keycloak.UserQuery) bool {
 	return !slices.ContainsFunc(q.Attributes, func(a keycloak.AttributeQuery) bool { return !holds(u.Attributes, a) })
 }
 
-// holds is a search for an attribute, which takes no notice of case.
+// holds searches for an attribute, ignoring case.
 func holds(attributes map[string][]string, a keycloak.AttributeQuery) bool {
 	return slices.ContainsFunc(attributes[a.Name], func(v string) bool { return strings.EqualFold(v, a.Value) })
 }
@@ -149,7 +151,7 @@ func page[T any](list []T, first, limit int) []T {
 	return list[first:min(first+limit, len(list))]
 }
 
-// seen are the users of a list that are users.
+// seen returns the users of a list without hidden accounts, and the ids of all.
 func (n *naive) seen(list []keycloak.User) (users []keycloak.User, all []string) {
 	for _, u := range list {
 		all = append(all, u.ID)
@@ -215,7 +217,7 @@ func (n *naive) FindGroups(ctx context.Context, q keycloak.GroupQuery, _ int) ([
 	}), nil
 }
 
-// groupsThat are the groups of the top level by name.
+// groupsThat returns the groups of the top level by name.
 func (n *naive) groupsThat(wanted func(keycloak.Group) bool) []keycloak.Group {
 	var out []keycloak.Group
 	for _, g := range n.groups {
@@ -305,7 +307,7 @@ func (n *naive) tell(operation, resource, path, username string) {
 	})
 }
 
-// put makes or changes a user, and remove deletes one with its memberships.
+// put creates or changes a user, and remove deletes a user with its memberships.
 func (n *naive) put(u keycloak.User) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -321,7 +323,7 @@ func (n *naive) remove(id string) {
 	}
 }
 
-// person is a user of the tenant one. One without a key has its externalId from somewhere else.
+// person is a user of the tenant one. Without a key, the user's externalId came from elsewhere.
 func person(id, externalID string, keyed bool) keycloak.User {
 	u := keycloak.User{ID: id, Username: "name-" + id, FirstName: "First", Enabled: true, Created: time.Unix(1_700_000_000, 0), Attributes: map[string][]string{mapping.AttrOwner: {"one"}}}
 	if externalID != "" {
@@ -340,14 +342,14 @@ func newTenant(path string) *tenant.Tenant {
 	}
 }
 
-// view is what a request sees that begins now.
+// view is the View of a request that begins now.
 func (n *naive) view(t *tenant.Tenant, f tenant.Fitness) directory.View {
 	return directory.View{Tenant: t, Fitness: f, Source: n, Events: n, Began: time.Now()}
 }
 
 type ctx = context.Context
 
-// later returns when a time of the bubble is over.
+// later waits for a time of the bubble.
 func later(d time.Duration) { <-time.After(d) }
 
 func withTimeout(c ctx, d time.Duration) (ctx, context.CancelFunc) { return context.WithTimeout(c, d) }

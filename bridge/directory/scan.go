@@ -10,22 +10,23 @@ import (
 )
 
 const (
-	// scanPage is what one call of a scan reads.
+	// scanPage is how many resources one call of a scan reads.
 	scanPage = 50
-	// scanTries bounds how often a scan begins again because Keycloak counts more.
+	// scanTries limits how often a scan begins again because Keycloak counts more resources.
 	scanTries = 2
-	// scanTime bounds a scan.
+	// scanTime limits a scan.
 	scanTime = 2 * time.Hour
 )
 
 // scan reads everything into an index.
 type scan struct {
 	done        chan struct{}
-	err         error // once it is done
+	err         error // set when the scan is done
 	read, total atomic.Int64
 }
 
-// newScan begins one, which goes on when the request that asked for it has ended. x.mu is held.
+// newScan begins a scan. It continues when the request that asked for it has ended. The caller
+// holds x.mu.
 func newScan(x *keptIndex, s search) *scan {
 	sc := &scan{done: make(chan struct{})}
 	began, table, outdated := x.d.options.Now(), x.table, x.outdated
@@ -39,7 +40,7 @@ func newScan(x *keptIndex, s search) *scan {
 		case x.table != table: // dropped meanwhile
 		case err == nil && x.outdated == outdated:
 			x.scannedAt = began
-		case err == nil: // what was read may be older than what is not known
+		case err == nil: // what was read may be older than writes that were not reported
 		case errors.Is(err, ErrIndexFull):
 			x.refusedAt = began
 			x.empty()
@@ -60,7 +61,7 @@ func (sc *scan) run(ctx context.Context, x *keptIndex, s search) error {
 			return err
 		}
 		if w.len() < scanPage {
-			break // one call read all
+			break // one call read all resources
 		}
 		total, err := s.count(ctx)
 		if err != nil {
@@ -79,7 +80,7 @@ func (sc *scan) run(ctx context.Context, x *keptIndex, s search) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range unseen {
-		x.stale[id] = true // gone, or new, or renamed meanwhile
+		x.stale[id] = true // gone, new or renamed meanwhile
 	}
 	return nil
 }
@@ -120,14 +121,14 @@ func idsOf(items []item) []string {
 	return out
 }
 
-// readParts reads the next page of a walk, and those behind it when somebody waits for them
-// and there are so many, and stores what they hold.
+// readParts reads the next page of a walk and stores what it holds. When a request waits and enough
+// pages follow, it reads several pages.
 func (x *keptIndex) readParts(ctx context.Context, s search, w *walk, total int) ([]part, error) {
 	step := w.page - w.overlap
 	x.mu.Lock()
 	if x.dropped {
 		x.mu.Unlock()
-		return nil, UnsteadyError{"the endpoint was configured anew while it was searched"}
+		return nil, UnsteadyError{"the configuration of the endpoint changed during the search"}
 	}
 	width := 1
 	if x.waiting > 0 {

@@ -24,7 +24,7 @@ func (n *naive) crowd(size int) {
 	}
 }
 
-// query reads a filter and an order, for a page of all.
+// query reads a filter and an order, for a page with all resources.
 func query(t *testing.T, rt *scim.ResourceType, text, by string) directory.Query {
 	t.Helper()
 	q, err := parse(rt, text, by, "")
@@ -35,7 +35,7 @@ func query(t *testing.T, rt *scim.ResourceType, text, by string) directory.Query
 	return q
 }
 
-// refusal is the error that a client is told.
+// refusal is the error that a client gets.
 func refusal(t *testing.T, err error) *scim.Error {
 	t.Helper()
 	told, ok := errors.AsType[*scim.Error](err)
@@ -52,7 +52,8 @@ func unsteady(err error) bool {
 	return is
 }
 
-// TestAWalkSeesEachWhoIsThereThroughoutOnce, while others are made and deleted, and the index is made and kept.
+// TestAWalkSeesEachWhoIsThereThroughoutOnce, while others are created and deleted, and the index is
+// made and kept.
 func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
 	t.Parallel()
 	for _, feed := range []bool{true, false} {
@@ -65,7 +66,7 @@ func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
 				d := directory.New(directory.Options{MaxMemory: 1 << 24})
 				stop := make(chan struct{})
 				var wg sync.WaitGroup
-				wg.Go(func() { // every third comes and goes
+				wg.Go(func() { // each third user comes and goes
 					for i := 0; ; i++ {
 						select {
 						case <-stop:
@@ -79,7 +80,7 @@ func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
 							n.put(person(id, "", true))
 						}
 						n.tell("UPDATE", "USER", "users/"+id, "")
-						if !feed { // by the bridge
+						if !feed { // the bridge wrote this
 							d.Touch(of, []string{id}, nil)
 						}
 					}
@@ -94,7 +95,7 @@ func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
 							t.Fatal(err)
 						}
 						if err != nil {
-							continue // it changed too much meanwhile
+							continue // too much changed meanwhile
 						}
 						for _, r := range found.Resources {
 							seen[r.ID]++
@@ -122,7 +123,7 @@ func TestAWalkSeesEachWhoIsThereThroughoutOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenWhileAPageIsReadIsReadAgain: the page has it as it was.
+// TestWhatIsWrittenWhileAPageIsReadIsReadAgain, because the page may show the old state.
 func TestWhatIsWrittenWhileAPageIsReadIsReadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -143,7 +144,7 @@ func TestWhatIsWrittenWhileAPageIsReadIsReadAgain(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsForAnIndexIsToldHowFarItIs, after some patience; the index is made all the same.
+// TestWhoWaitsForAnIndexIsToldHowFarItIs after the longest wait. The index is still made.
 func TestWhoWaitsForAnIndexIsToldHowFarItIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,7 +177,8 @@ func TestWhoWaitsForAnIndexIsToldHowFarItIs(t *testing.T) {
 	})
 }
 
-// TestAnIndexThatIsTooBigIsRefused for a time, and its memory is given back. Look-ups and plain pages work.
+// TestAnIndexThatIsTooBigIsRefused for a time, and its memory is freed. Look-ups and plain pages
+// work.
 func TestAnIndexThatIsTooBigIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +230,7 @@ func TestAnIndexThatIsTooBigIsRefused(t *testing.T) {
 	})
 }
 
-// restless is a realm of which no page holds anything of the page before.
+// restless is a realm where no page contains an entry of the page before.
 type restless struct {
 	*naive
 
@@ -244,19 +246,19 @@ func (r *restless) ListUsers(context.Context, int, int) (list []keycloak.User, a
 	return list, all, nil
 }
 
-// GroupMembers implements directory.Source likewise.
+// GroupMembers implements directory.Source in the same way.
 func (r *restless) GroupMembers(ctx context.Context, _ keycloak.GroupID, first, _ int) ([]keycloak.User, []string, error) {
 	list, all, err := r.ListUsers(ctx, first, 0)
 	more, ids, _ := r.ListUsers(ctx, first, 0)
 	return append(list, more...), append(all, ids...), err
 }
 
-// TestWhatChangesTooFastIsAnError that says to try again, and no answer.
+// TestWhatChangesTooFastIsAnError that says to try again.
 func TestWhatChangesTooFastIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		of, src := newTenant("one"), &restless{naive: newNaive()}
-		src.crowd(200) // to be counted
+		src.crowd(200) // for the count
 		var scans []error
 		d := directory.New(directory.Options{MaxMemory: 1 << 30, ObserveScan: func(_, _ string, _ time.Duration, err error) { scans = append(scans, err) }})
 		v := src.view(of, tenant.Fitness{})
@@ -280,8 +282,9 @@ func TestWhatChangesTooFastIsAnError(t *testing.T) {
 	})
 }
 
-// TestIndexesAreKeptAsLongAsTheyAreOfUse: made when they are asked for or kept warm, dropped when nobody asks, when the
-// tenant is gone, and when it is configured anew.
+// TestIndexesAreKeptAsLongAsTheyAreOfUse: they are made when a query needs them or Warm runs. They
+// are dropped without queries, when the tenant is gone, and when the tenant gets another
+// configuration.
 func TestIndexesAreKeptAsLongAsTheyAreOfUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -350,7 +353,7 @@ func TestIndexesAreKeptAsLongAsTheyAreOfUse(t *testing.T) {
 	})
 }
 
-// TestAScanEndsWithItsTenant: nobody finds what it would have read.
+// TestAScanEndsWithItsTenant: no query finds what the scan would have read.
 func TestAScanEndsWithItsTenant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

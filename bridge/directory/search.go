@@ -16,29 +16,28 @@ import (
 )
 
 const (
-	// parallel bounds the pages of one request under way at once.
+	// parallel limits the pages that one request reads at a time.
 	parallel = 4
-	// maxHits bounds what one look-up may find, as an attribute that is not unique
-	// may match everybody; more are found by the index.
+	// maxHits limits what one look-up may find, because an attribute that is not unique may match
+	// all users. The index finds more.
 	maxHits = 1000
 )
 
-// item is a resource that was read, or its id and why it cannot be mapped.
+// item is a resource that was read, or its id and the reason why it cannot be mapped.
 type item struct {
 	resource scim.Resource
 	err      error
 	unkeyed  bool // see former.go
 }
 
-// part is a page of Keycloak's list: what a tenant may see of it, and the ids of all that is on
-// it, by which offsets are counted.
+// part is a page of Keycloak's list: what a tenant may see of it, and the ids of everything on it,
+// because offsets count everything.
 type part struct {
 	items []item
 	all   []string
 }
 
-// search is one query: how to look up terms of one type of resource, and how to read
-// all there is.
+// search is one query: how to look up terms for one resource type, and how to read all resources.
 type search struct {
 	view   View
 	rt     *scim.ResourceType
@@ -49,17 +48,17 @@ type search struct {
 	read   func(ctx context.Context, first, limit int) (part, error)
 	byID   func(ctx context.Context, ids []string) ([]item, error)
 	byName func(ctx context.Context, name string) ([]item, error) // nil for groups
-	// mixed says that read and count are also about what nobody may see, so that no page can
+	// mixed says that read and count include resources that the tenant may not see, so pages cannot
 	// be counted by them.
 	mixed bool
-	// federated says that the list may be longer than Keycloak's count: Keycloak lists users of a directory that
-	// it does not count.
+	// federated says that the list may be longer than Keycloak's count, because Keycloak lists
+	// users of a directory that it does not count.
 	federated bool
-	// beside says that the filter names what is in no document, so that no index has it.
+	// beside says that the filter names something that no document contains, so no index has it.
 	beside bool
 }
 
-// run finds a page of what matches the filter; nil matches everything.
+// run finds a page of the resources that match the filter; nil matches everything.
 func (s search) run(ctx context.Context, q Query) (Found, error) {
 	if q.Filter != nil {
 		q.Filter = filter.Simplify(q.Filter, s.rt)
@@ -90,8 +89,8 @@ func (s search) run(ctx context.Context, q Query) (Found, error) {
 	return found, nil
 }
 
-// filtered is by look-ups where there are some that find no more than they may. What nobody
-// matches is asked for loosely (scim.LoneUntyped), among the same.
+// filtered answers by look-ups, if there are look-ups that do not find too much. When no resource
+// matches the exact filter, the loose filter decides (scim.LoneUntyped), about the same resources.
 func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 	exact, loose := q.Filter, filter.Expr(nil)
 	if exact != nil && s.rt.Profile.Takes(scim.LoneUntyped) {
@@ -106,7 +105,7 @@ func (s search) filtered(ctx context.Context, q Query) (Found, error) {
 			case !tooMany(err) && !unanswered:
 				return s.cut(hits, q), err
 			case s.beside && unanswered:
-				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "Keycloak cannot be asked beside members for a value that ends in a backslash, holds a backslash before a quote, or is that long")
+				return Found{}, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "a filter on members cannot also search for a value that ends in a backslash, contains a backslash before a quote, or is so long; leave out that value or the members")
 			case s.beside:
 				return Found{}, err
 			}
@@ -125,8 +124,8 @@ func tooMany(err error) bool {
 	return ok && e.Type == scim.TooMany
 }
 
-// all looks up the terms and keeps what matches the whole filter, each once; without any, what
-// matches the loose one, which is nil for none.
+// all looks up the terms and keeps each resource that matches the whole filter, once. When none
+// matches, it keeps the resources that match the loose filter, if loose is not nil.
 func (s search) all(ctx context.Context, exact, loose filter.Expr, terms []term) ([]scim.Resource, error) {
 	var hits, others []scim.Resource
 	seen, looked := map[string]bool{}, map[term]bool{}
@@ -166,7 +165,7 @@ func (s search) all(ctx context.Context, exact, loose filter.Expr, terms []term)
 	return hits, nil
 }
 
-// resources are those of some items, or the error of the first that cannot be mapped.
+// resources returns the resources of items, or the error of the first item that cannot be mapped.
 func resources(items []item) ([]scim.Resource, error) {
 	out := make([]scim.Resource, len(items))
 	for i, found := range items {
@@ -178,7 +177,7 @@ func resources(items []item) ([]scim.Resource, error) {
 	return out, nil
 }
 
-// cut is the page of what was found.
+// cut returns the page of what was found.
 func (s search) cut(hits []scim.Resource, q Query) Found {
 	type hit struct {
 		at       filter.Placed
@@ -217,8 +216,8 @@ func (s search) cut(hits []scim.Resource, q Query) Found {
 	return found
 }
 
-// decodedTwice is the filter with its texts percent-decoded once more, or false
-// when that changes nothing: Entra's SCIM Validator encodes values twice.
+// decodedTwice percent-decodes the texts of a filter once more, because Entra's SCIM Validator
+// encodes values twice. It returns false when this changes nothing.
 func decodedTwice(e filter.Expr) (filter.Expr, bool) {
 	changed := false
 	out := filter.MapText(e, func(text string) string {
@@ -235,8 +234,8 @@ func decodedTwice(e filter.Expr) (filter.Expr, bool) {
 	return out, changed
 }
 
-// page reads a page of all there is, and counts it, at once. It is pure when nothing is on it
-// that nobody may see.
+// page reads a page of all resources and counts them at the same time. It is pure when it holds
+// only what the tenant may see.
 func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -253,14 +252,14 @@ func (s search) page(ctx context.Context, q Query) (found Found, pure bool, err 
 		found.Resources, err = resources(items)
 		return err
 	})
-	if err = g.Wait(); err == nil && len(found.Resources) > 0 { // somebody may have come between the two
+	if err = g.Wait(); err == nil && len(found.Resources) > 0 { // a resource may have been created between the two calls
 		found.Total = max(found.Total, q.first()+len(found.Resources))
 	}
 	return found, pure, err
 }
 
-// pages reads pages of keycloak.MaxPage at once from first, count of them in all,
-// several in parallel, in order.
+// pages reads count entries from first, in order, by pages of keycloak.MaxPage, several in
+// parallel.
 func pages(ctx context.Context, first, count int, read func(ctx context.Context, first, limit int) (part, error)) ([]part, error) {
 	parts := make([]part, (count+keycloak.MaxPage-1)/keycloak.MaxPage)
 	g, ctx := errgroup.WithContext(ctx)
@@ -276,12 +275,12 @@ func pages(ctx context.Context, first, count int, read func(ctx context.Context,
 	return parts, err
 }
 
-// indexTries bounds how often the index proposes another page because Keycloak has other
-// resources than it knew.
+// indexTries limits how often the index proposes another page because Keycloak had other resources
+// than the index.
 const indexTries = 4
 
-// indexed reads what the index proposes. Whatever differs is put right in the index, which
-// then proposes again, so that no resource is left out for another one that changed.
+// indexed reads the page that the index proposes. It corrects the index where Keycloak differs, and
+// asks the index again, so that a changed resource does not displace another resource.
 func (s search) indexed(ctx context.Context, q Query) (Found, error) {
 	if err := s.kept.fresh(ctx, s); err != nil {
 		return Found{}, err
@@ -311,5 +310,5 @@ func (s search) indexed(ctx context.Context, q Query) (Found, error) {
 		}
 		return found, nil
 	}
-	return Found{}, UnsteadyError{"the resources changed while they were searched"}
+	return Found{}, UnsteadyError{"the resources changed during the search"}
 }

@@ -18,9 +18,9 @@ type users struct {
 	d *Directory
 }
 
-// Users finds users: all in Keycloak's order, by user name, when there is neither a filter nor
-// an order, else those that match. Refusals are *scim.Error with InvalidFilter or TooMany; a
-// user whose stored attributes cannot be read is a *mapping.DamagedError.
+// Users finds users. With neither a filter nor an order it lists all users in Keycloak's order, by
+// user name; otherwise it lists the users that match. A refusal is a *scim.Error with InvalidFilter
+// or TooMany. A user whose stored attributes cannot be read is a *mapping.DamagedError.
 func (d *Directory) Users(ctx context.Context, v View, q Query) (Found, error) {
 	u := users{v, d}
 	if mentions(q.Filter, scim.AttrGroups) > 0 {
@@ -62,8 +62,8 @@ func (u users) items(list []keycloak.User) []item {
 	return out
 }
 
-// rank: the id and indexed columns first, then what takes two calls, then
-// attributes whose every value Keycloak reads.
+// rank puts the id and indexed columns first, then attributes that need two calls, then attributes
+// for which Keycloak reads every value.
 func (u users) rank(p scim.AttrPath) (int, bool) {
 	switch {
 	case p.URN != "":
@@ -120,7 +120,7 @@ func (u users) find(ctx context.Context, t term) ([]keycloak.User, error) {
 func (u users) byID(ctx context.Context, text string) ([]keycloak.User, error) {
 	id, err := keycloak.ParseUserID(text)
 	if err != nil {
-		return nil, nil //nolint:nilerr // what is no id is nobody's
+		return nil, nil //nolint:nilerr // no user has an invalid id
 	}
 	user, err := u.Source.User(ctx, id)
 	if isNotFound(err) {
@@ -133,9 +133,9 @@ func (u users) byAttributes(ctx context.Context, all ...keycloak.AttributeQuery)
 	return u.Source.FindUsers(ctx, keycloak.UserQuery{Attributes: all}, maxHits)
 }
 
-// byAttribute finds those who have the attribute. In a realm of several tenants it may be
-// another tenant's, and the tenant has the value in its remainder: all foreign accounts are hits, to be
-// looked through.
+// byAttribute finds the users that have the attribute. In a realm of several tenants, the attribute
+// of a foreign account may be another tenant's, and the tenant has its own value in its remainder.
+// All foreign accounts are therefore results that must be checked.
 func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]keycloak.User, error) {
 	p := u.Tenant.Owner
 	if !p.Organization && !p.Shared {
@@ -151,7 +151,7 @@ func (u users) byAttribute(ctx context.Context, q keycloak.AttributeQuery) ([]ke
 		})
 }
 
-// both looks twice at once.
+// both makes two searches at the same time.
 func both(ctx context.Context, one, two func(context.Context) ([]keycloak.User, error)) ([]keycloak.User, error) {
 	var first, second []keycloak.User
 	g, ctx := errgroup.WithContext(ctx)
@@ -167,7 +167,7 @@ func both(ctx context.Context, one, two func(context.Context) ([]keycloak.User, 
 	return append(first, second...), err
 }
 
-// byEmail asks for the primary address and for the further ones.
+// byEmail searches for the primary address and for the further addresses.
 func (u users) byEmail(ctx context.Context, address string) ([]keycloak.User, error) {
 	return both(ctx, func(ctx context.Context) ([]keycloak.User, error) {
 		return u.Source.FindUsers(ctx, keycloak.UserQuery{Email: address}, maxHits)

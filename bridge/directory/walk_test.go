@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// TestAWalkSeesWhoIsThereThroughout while others are deleted and created before and behind it,
-// which moves the entries of every later page.
+// TestAWalkSeesWhoIsThereThroughout while others are deleted and created before and after its
+// position, which moves the entries of every later page.
 func TestAWalkSeesWhoIsThereThroughout(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
@@ -48,7 +48,8 @@ func TestAWalkSeesWhoIsThereThroughout(t *testing.T) {
 	}
 }
 
-// TestAWalkSkipsOverNoGap: when all that it saw is gone from a page, it steps back.
+// TestAWalkSkipsOverNoGap: when a page contains no entry that the walk has seen, the walk steps
+// back.
 func TestAWalkSkipsOverNoGap(t *testing.T) {
 	t.Parallel()
 	w := newWalk(50)
@@ -60,7 +61,7 @@ func TestAWalkSkipsOverNoGap(t *testing.T) {
 		t.Fatalf("the next page begins at %d, want 45", w.first)
 	}
 	for i := range page {
-		page[i] = fmt.Sprint("b", i) // what moved up is on none of the two
+		page[i] = fmt.Sprint("b", i) // entries that moved up are on neither page
 	}
 	if w.join(page, true) || w.first != 0 || w.seen("b1") {
 		t.Errorf("a page without an old entry ends the walk, or it goes on at %d", w.first)

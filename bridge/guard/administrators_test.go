@@ -20,14 +20,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// protectedThings are users and groups of a realm that SCIM may not write, by why.
+// protectedThings are users and groups of a realm that SCIM may not write, by the reason.
 type protectedThings struct {
 	users  map[string]string // ids
 	groups map[string]string
 }
 
-// promote makes administrators of users whom a tenant created, by every way that there is,
-// and makes the listed ones; afterwards the bridge has looked.
+// promote makes administrators of users that a tenant created, in every way that exists, and
+// creates the listed users. The bridge has read the realm again when promote returns.
 func promote(t *testing.T, server keycloaktest.Server, b apptest.Bridge) protectedThings {
 	t.Helper()
 	out := protectedThings{users: map[string]string{}, groups: map[string]string{}}
@@ -54,8 +54,9 @@ func promote(t *testing.T, server keycloaktest.Server, b apptest.Bridge) protect
 	return out
 }
 
-// TestSecurity_17_ProtectedUsers: administrators by every way, and the listed, are shown by their names
-// alone and changed by nobody, at a tenant of the realm and at one of an organization.
+// TestSecurity_17_ProtectedUsers: administrators of every kind, and the listed users, show only
+// their names, and no request changes them. This holds at a tenant of the realm and at one of an
+// organization.
 func TestSecurity_17_ProtectedUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -114,7 +115,7 @@ func probeProtected(t *testing.T, b apptest.Bridge, p protectedThings) {
 	}
 }
 
-// protectedWrites are writes to a user, in every form.
+// protectedWrites are writes to a user in every form.
 func protectedWrites(id, userName, group string) []apptest.Request {
 	user, team := "/Users/"+id, "/Groups/"+group
 	member := `[{"value":"` + id + `"}]`
@@ -137,7 +138,7 @@ func protectedWrites(id, userName, group string) []apptest.Request {
 	return out
 }
 
-// accounts are the protected users as Keycloak has them.
+// accounts are the protected users as Keycloak stores them.
 func accounts(t *testing.T, b apptest.Bridge, p protectedThings) map[string]keycloak.User {
 	t.Helper()
 	out := map[string]keycloak.User{}
@@ -147,8 +148,8 @@ func accounts(t *testing.T, b apptest.Bridge, p protectedThings) map[string]keyc
 	return out
 }
 
-// TestSecurity_15_GroupsOfAdministrators: a group by which one becomes an administrator shows
-// its name, takes no member and is not changed; a group that is called like one is another.
+// TestSecurity_15_GroupsOfAdministrators: a group that makes its members administrators shows its
+// name, accepts no member and is not changed. Another group with the same name is not protected.
 func TestSecurity_15_GroupsOfAdministrators(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -188,8 +189,8 @@ func TestSecurity_15_GroupsOfAdministrators(t *testing.T) {
 	}
 }
 
-// TestProtectedMembersAreLeftOutWhereThePolicySaysSo: Okta never repeats what was refused,
-// and one administrator shall not keep all others out of a group.
+// TestProtectedMembersAreLeftOutWhereThePolicySaysSo: Okta never repeats a refused request, and one
+// administrator must not keep all other users out of a group.
 func TestProtectedMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -221,8 +222,8 @@ func TestProtectedMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 	members("after the addition of both", "admin", "own")
 }
 
-// TestWhoBecameAnAdministratorMeanwhile is looked at before what could take the account over
-// or destroys it: the background does not know yet.
+// TestWhoBecameAnAdministratorMeanwhile: before a write that could take the account over or destroy
+// it, the bridge reads the rights again, because the background read does not know them yet.
 func TestWhoBecameAnAdministratorMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -252,7 +253,7 @@ func TestWhoBecameAnAdministratorMeanwhile(t *testing.T) {
 	}
 }
 
-// TestARealmWhoseEverybodyAdministers has no tenant that answers, and the log says why.
+// TestARealmWhoseEverybodyAdministers: no tenant of the realm answers, and the log says why.
 func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -277,7 +278,7 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 					t.Errorf("the look finds %q, want %q", got, want)
 				}
 			}
-			expect(`nobody can find out who has the role "a/b"`)
+			expect(`the bridge cannot find out who has the role "a/b"`)
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/roles-by-id/"+odd.ID+"/composites", string(composite))
 			expect("")
 			apptest.AdminSend(t, server, http.MethodPut, at+"/default-groups/"+below.String(), "")
@@ -286,15 +287,15 @@ func TestARealmWhoseEverybodyAdministers(t *testing.T) {
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/default-groups/"+below.String(), "")
 			expect("")
 			apptest.AdminSend(t, server, http.MethodPost, at+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
-			expect("every user of the realm is an administrator: the role \"" + everybody.Name + "\"")
+			expect("every user of the realm is an administrator: all users have the role \"" + everybody.Name + "\"")
 			apptest.AdminSend(t, server, http.MethodDelete, at+"/roles-by-id/"+everybody.ID+"/composites", string(composite))
 			expect("")
 		})
 	}
 }
 
-// TestAMappingThatLeadsToAdministrators makes the tenant unfit: by a default group, or a
-// parent whose rights all groups below have.
+// TestAMappingThatLeadsToAdministrators makes the tenant unfit. The mapping names a default group
+// with rights, or a parent whose rights all groups below it inherit.
 func TestAMappingThatLeadsToAdministrators(t *testing.T) {
 	t.Parallel()
 	for _, rules := range []string{"groups: { parent: /admins }", "users: { defaultGroups: [/admins] }"} {
@@ -307,7 +308,7 @@ func TestAMappingThatLeadsToAdministrators(t *testing.T) {
 	}
 }
 
-// TestWithoutTheRightToSeeRolesNothingIsWritten, and the reason is told.
+// TestWithoutTheRightToSeeRolesNothingIsWritten, and the log names the reason.
 func TestWithoutTheRightToSeeRolesNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -325,7 +326,8 @@ func TestWithoutTheRightToSeeRolesNothingIsWritten(t *testing.T) {
 	}
 }
 
-// TestNothingIsWrittenOnAnOldLook at who is protected; reading goes on.
+// TestNothingIsWrittenOnAnOldLook: when the last read of the protected users is too old, writes
+// stop and reads continue.
 func TestNothingIsWrittenOnAnOldLook(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -341,8 +343,8 @@ func TestNothingIsWrittenOnAnOldLook(t *testing.T) {
 	b.Must(t, http.MethodPost, "/Users", `{"userName":"jane"}`)
 }
 
-// TestAServiceAccountIsNoMember: its id answers as nobody's, also where one member is added
-// without a look at it.
+// TestAServiceAccountIsNoMember: its id answers like an absent id, also where a member is added
+// without a read of the member.
 func TestAServiceAccountIsNoMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -373,8 +375,8 @@ func TestAServiceAccountIsNoMember(t *testing.T) {
 	}
 }
 
-// TestCallsOfTheLookAtWhoIsProtected grow with the clients, the roles that administer and
-// the groups that have one, and not with the users.
+// TestCallsOfTheLookAtWhoIsProtected: the number of calls grows with the clients, the roles with
+// rights and the groups that have such a role, and not with the users.
 func TestCallsOfTheLookAtWhoIsProtected(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -395,7 +397,7 @@ func TestCallsOfTheLookAtWhoIsProtected(t *testing.T) {
 	}
 }
 
-// TestARefusedWriteIsLogged with who was meant and why, as a warning.
+// TestARefusedWriteIsLogged as a warning, with the id of the user and the reason.
 func TestARefusedWriteIsLogged(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

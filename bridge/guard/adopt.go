@@ -10,14 +10,16 @@ import (
 
 // Eligibility says whether a tenant may take an account over.
 type Eligibility struct {
-	Refusal string // why not, for the operator; "" when it may
-	Member  bool   // of the tenant's organization already
+	Refusal string // why the tenant may not, for the operator; "" when it may
+	Member  bool   // whether the account is a member of the tenant's organization already
 }
 
-// Adoptable looks whether a tenant may take over an account as it was just read: one that no
-// tenant owns, nobody protects and no federation keeps. For an organization its address must
-// be in a verified domain of it and itself verified, since whoever registered the account
-// keeps its password; and another organization must not own the account.
+// Adoptable decides whether a tenant may take over an account that was just read. No tenant may own
+// the account, it must not be protected, and no user federation may keep it.
+//
+// An organization needs more. The address of the account must be verified and in a verified domain
+// of the organization, because the person who registered the account keeps its password. No other
+// organization may own the account.
 func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
 	if why := t.RefusesAdoption(f, u); why != "" {
 		return Eligibility{Refusal: string(why) + why.Remedy()}, nil
@@ -25,7 +27,7 @@ func Adoptable(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tena
 	return belongs(ctx, c, t, f, id, u)
 }
 
-// belongs is Adoptable for an account that its representation lets the tenant have.
+// belongs does the part of Adoptable that the representation of the account does not show.
 func belongs(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User) (Eligibility, error) {
 	user, err := people{c, f.Protected}.has(ctx, u)
 	switch {
@@ -48,9 +50,10 @@ func belongs(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant
 	return Eligibility{Member: is}, err
 }
 
-// AdoptableByOperator is Adoptable where the operator asks for the adoption. It may then be of an account that had
-// an owner who does not answer for it any more, as answered says. For an organization the address of a
-// managed member need not be verified: Keycloak says that the account is the organization's.
+// AdoptableByOperator is Adoptable for an adoption that the operator asks for. Two more accounts
+// are allowed. When answered is false, the account may have an owner, because that owner no longer
+// answers for it. At an organization, the address of a managed member need not be verified, because
+// Keycloak says that the account belongs to the organization.
 func AdoptableByOperator(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, f tenant.Fitness, id keycloak.UserID, u keycloak.User, answered bool) (Eligibility, error) {
 	if !answered {
 		u.Attributes = mapping.Release(u.Attributes)
@@ -71,8 +74,8 @@ func AdoptableByOperator(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 	return belongs(ctx, c, t, f, id, u)
 }
 
-// managedElsewhere reports whether an account is that of another organization of which its user is
-// a member.
+// managedElsewhere reports whether the user is a managed member of another organization, to which
+// the account belongs then.
 func managedElsewhere(ctx context.Context, c *keycloak.Client, than keycloak.OrganizationID, id keycloak.UserID) (bool, error) {
 	organizations, err := c.OrganizationsOf(ctx, id)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_7_Adoptable: whose account it is decides, before Keycloak is asked anything. No
+// TestSecurity_7_Adoptable: the owner of an account decides, before Keycloak is asked anything. No
 // test server has a user federation.
 func TestSecurity_7_Adoptable(t *testing.T) {
 	t.Parallel()

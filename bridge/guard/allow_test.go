@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// verdict is what Allow says of a plan, in a word.
+// verdict is the result of Allow in a word.
 func verdict(err error) string {
 	protected, isProtected := errors.AsType[guard.ProtectedError](err)
 	_, isKept := errors.AsType[guard.KeptError](err)
@@ -38,7 +38,7 @@ func verdict(err error) string {
 	return string(keycloak.KindOf(err))
 }
 
-// TestNoVerbWritesToWhoIsProtected: kinds of steps × whom they are about. No call is needed to refuse one.
+// TestNoVerbWritesToWhoIsProtected: kinds of steps × kinds of users. A refusal needs no call.
 func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -77,7 +77,7 @@ func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{step}, nil)); got != want {
 				t.Errorf("%s %s is %s, want %s", name, label, got, want)
 			}
-			// behind what is allowed, too
+			// Also after a step that is allowed.
 			first := plan.EndSessions{User: w.user(free)}
 			if got := verdict(guard.Allow(t.Context(), w.Client, f, plan.Plan{first, step}, nil)); got != want {
 				t.Errorf("%s %s behind another step is %s, want %s", name, label, got, want)
@@ -89,8 +89,8 @@ func TestNoVerbWritesToWhoIsProtected(t *testing.T) {
 	}
 }
 
-// TestNoVerbTakesAProtectedGroupAway, nor one that must stay where it is, nor makes one that a permission takes for
-// its own.
+// TestNoVerbTakesAProtectedGroupAway: no step deletes or renames a protected group or a group that
+// must keep its place, or makes a group with a path that a permission names.
 func TestNoVerbTakesAProtectedGroupAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -142,7 +142,8 @@ func TestNoVerbTakesAProtectedGroupAway(t *testing.T) {
 	}
 }
 
-// TestALiveLookFindsWhatChangedSinceTheLast: before a step that could take an account over, and once for each account.
+// TestALiveLookFindsWhatChangedSinceTheLast: Allow reads the rights of an account again before a
+// step that could take the account over, once for each account.
 func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -156,7 +157,7 @@ func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
 	del := func(label string) plan.Step { return plan.DeleteUser{User: w.user(label)} }
 	for name, c := range map[string]struct {
 		plan  plan.Plan
-		early string // whose look was begun before
+		early string // the account whose rights were read before
 		fault *keycloaktest.Fault
 		want  string
 		calls []string
@@ -192,7 +193,8 @@ func TestALiveLookFindsWhatChangedSinceTheLast(t *testing.T) {
 	}
 }
 
-// TestNoPlanGrantsAnAdministratorsRole, not even within another role, whatever the last look found.
+// TestNoPlanGrantsAnAdministratorsRole: not even inside another role, whatever the last read of the
+// realm found.
 func TestNoPlanGrantsAnAdministratorsRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -208,7 +210,7 @@ func TestNoPlanGrantsAnAdministratorsRole(t *testing.T) {
 		w.Send(t, http.MethodPost, "/roles-by-id/"+outer.ID+"/composites", `[{"id":"`+inner.ID+`","name":"`+inner.Name+`"}]`)
 	}
 	contain(outer, inner)
-	contain(inner, outer) // a circle ends
+	contain(inner, outer) // a cycle of roles ends the search
 	deep := role("deep")
 	contain(deep, outer)
 	contain(inner, right)
@@ -248,12 +250,12 @@ func TestNoPlanGrantsAnAdministratorsRole(t *testing.T) {
 func TestWhatTheLogIsToldOfARefusal(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
-		"a write to a protected user: 1, 2 administers the realm or is protected by the configuration":                                                    guard.ProtectedUsers("1", "2"),
-		"a write to a protected group: 3 administers the realm or is protected by the configuration":                                                      guard.ProtectedGroup("3"),
-		"a write to a protected user: 4 administers the realm by a fine-grained permission, so that SCIM may deactivate it and do nothing else":           guard.Delegate("4"),
-		"a rename or deletion of the group 5, which the configuration names or which stands above a group that it names, that is protected or has rights": guard.KeptError{ID: "5"},
-		`the user federation "ldap" (READ_ONLY) does not take a change of [email]`:                                                                        guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
-		"the removal brake holds: more than 3 of 10 users would go within its window; lift it with: scim-bridge tenants lift":                             guard.HeldError{Tenant: "acme", Lift: "scim-bridge tenants lift", Most: 3, Users: 10},
+		"a write to a protected user: 1, 2 administers the realm or is protected by the configuration":                                                               guard.ProtectedUsers("1", "2"),
+		"a write to a protected group: 3 administers the realm or is protected by the configuration":                                                                 guard.ProtectedGroup("3"),
+		"a write to a protected user: 4 administers the realm by a fine-grained permission, so that SCIM may only deactivate it":                                     guard.Delegate("4"),
+		"a rename or deletion of the group 5, which must keep its place: the configuration names it, or a group below it is named there, is protected or has rights": guard.KeptError{ID: "5"},
+		`the user federation "ldap" (READ_ONLY) does not take a change of [email]`:                                                                                   guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
+		"the removal brake holds: more than 3 of 10 users would be removed within its window; lift it with: scim-bridge tenants lift":                                guard.HeldError{Tenant: "acme", Lift: "scim-bridge tenants lift", Most: 3, Users: 10},
 	} {
 		if err.Error() != want {
 			t.Errorf("%q, want %q", err, want)

@@ -10,19 +10,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Brake holds a mass deprovisioning: it lets each tenant remove so many of its users within a
-// window, as its policy says, and no more until they are long enough ago or an operator lifts it.
+// Brake stops a mass deprovisioning. Within a window, each tenant may remove only as many of its
+// users as its policy says. Further removals wait until the window has passed or an operator lifts
+// the brake.
 type Brake struct {
 	now    func() time.Time
 	ledger Ledger
 }
 
-// NewBrake makes a Brake over a clock and what is known of removals.
+// NewBrake makes a Brake from a clock and a ledger of the removals so far.
 func NewBrake(now func() time.Time, l Ledger) *Brake { return &Brake{now: now, ledger: l} }
 
-// Remove counts that a tenant takes its access from a user, or is a HeldError. One
-// whom the tenant made within the window does not count, nor does one twice. count counts the users of the
-// tenant, once a window.
+// Remove counts that a tenant takes its access from a user, or fails with a HeldError. A user that
+// the tenant created within the window does not count, and each user counts once. count returns the
+// number of users of the tenant; it is called once a window.
 func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
 	return b.weigh(ctx, t, user, count, func(r *Removals, now time.Time, held error) {
 		if r.Holding = held != nil; !r.Holding {
@@ -31,12 +32,12 @@ func (b *Brake) Remove(ctx context.Context, t *tenant.Tenant, user keycloak.User
 	})
 }
 
-// Holds is the error that Remove would be, and counts nothing.
+// Holds returns the error that Remove would return, and counts nothing.
 func (b *Brake) Holds(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error)) error {
 	return b.weigh(ctx, t, user, count, func(*Removals, time.Time, error) {})
 }
 
-// weigh finds out whether a removal is held. book is told of one that counts.
+// weigh finds out whether a removal is held. It calls book only for a removal that counts.
 func (b *Brake) weigh(ctx context.Context, t *tenant.Tenant, user keycloak.User, count func(context.Context) (int, error), book func(r *Removals, now time.Time, held error)) error {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	window := time.Duration(policy.Window)
@@ -79,7 +80,7 @@ func (r *Removals) held(t *tenant.Tenant, now time.Time, most int) error {
 	}
 }
 
-// Lift lets a tenant remove whom it wants for one window.
+// Lift lets a tenant remove any number of users for one window.
 func (b *Brake) Lift(ctx context.Context, t *tenant.Tenant) error {
 	return b.ledger.Change(ctx, t.Path, func(r *Removals) error {
 		clear(r.At)
@@ -89,7 +90,7 @@ func (b *Brake) Lift(ctx context.Context, t *tenant.Tenant) error {
 	})
 }
 
-// State says how the brake of a tenant stands, and whether it holds removals.
+// State describes the state of a tenant's brake in a few words, and reports whether it holds removals.
 func (b *Brake) State(ctx context.Context, t *tenant.Tenant) (text string, holding bool) {
 	policy, now := t.Policy.RemovalBrake, b.now()
 	if policy.Off() {

@@ -14,10 +14,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// removal takes the access of a user away, in one of the ways that count.
+// removal removes the access of a user, in one of the ways that count.
 type removal struct{ name, method, body string }
 
-// TestTheRemovalBrakeHoldsAMassDeprovisioning until an operator lifts it or its window passes.
+// TestTheRemovalBrakeHoldsAMassDeprovisioning until an operator lifts the brake or its window
+// passes.
 func TestTheRemovalBrakeHoldsAMassDeprovisioning(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -58,7 +59,7 @@ func probeBrake(t *testing.T, server keycloaktest.Server) {
 			_, err := b.Send(t, way.method, "/Users/"+ids[i], body)
 			return err
 		}
-		b.PassFrom(2*time.Hour, time.Millisecond) // they are older than the window
+		b.PassFrom(2*time.Hour, time.Millisecond) // the users are older than the window then
 		total := b.Must(t, http.MethodGet, "/Users?count=0", "")["totalResults"]
 		var n int
 		if _, err := fmt.Sscan(fmt.Sprint(total), &n); err != nil {
@@ -104,7 +105,8 @@ func probeBrake(t *testing.T, server keycloaktest.Server) {
 	}
 }
 
-// TestTheRemovalBrakeCountsOnce a user who is deactivated and then deleted, and nobody who was created within the window.
+// TestTheRemovalBrakeCountsOnce: a user who is deactivated and then deleted counts once, and a user
+// who was created within the window does not count.
 func TestTheRemovalBrakeCountsOnce(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -130,8 +132,8 @@ func TestTheRemovalBrakeCountsOnce(t *testing.T) {
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+other, "")
 }
 
-// TestTheRemovalBrakeHoldsCreationsThatDeactivate accounts which are there: who takes accounts over
-// deactivates them by POST too.
+// TestTheRemovalBrakeHoldsCreationsThatDeactivate existing accounts: a client that takes accounts
+// over can deactivate them by POST too.
 func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -157,7 +159,7 @@ func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
 					}
 					ids = append(ids, id)
 				}
-				b.PassFrom(2*time.Hour, time.Millisecond) // they are older than the window
+				b.PassFrom(2*time.Hour, time.Millisecond) // the users are older than the window then
 				for i := range 2 {
 					b.Must(t, http.MethodPost, "/Users", body(i, false))
 				}
@@ -171,7 +173,8 @@ func TestTheRemovalBrakeHoldsCreationsThatDeactivate(t *testing.T) {
 	}
 }
 
-// brake is how the removal brake of a tenant of a running bridge stands, as the commands show it.
+// brake returns the state of the removal brake of a tenant of a running bridge, as the commands
+// show it.
 func brake(t *testing.T, file, path string) string {
 	t.Helper()
 	of, err := apptest.Control(t, file).Endpoint(t.Context(), path)
@@ -181,8 +184,8 @@ func brake(t *testing.T, file, path string) string {
 	return of.RemovalBrake
 }
 
-// TestTheRemovalBrakeInARealmWithUsers: accounts that SCIM did not make count however young they are,
-// taken over or not, and a realm of few users loses few of them.
+// TestTheRemovalBrakeInARealmWithUsers: accounts that SCIM did not create count at any age, adopted
+// or not, and a realm with few users loses only few of them.
 func TestTheRemovalBrakeInARealmWithUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -216,7 +219,7 @@ func TestTheRemovalBrakeInARealmWithUsers(t *testing.T) {
 			if gone != 9 { // a fifth of 41
 				t.Errorf("of 41 users %d went", gone)
 			}
-			b.Must(t, http.MethodDelete, "/Users/"+mine, "") // whom the tenant made just now
+			b.Must(t, http.MethodDelete, "/Users/"+mine, "") // the tenant created this user just now
 		})
 	}
 }

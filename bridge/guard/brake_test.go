@@ -16,26 +16,27 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// braked is a tenant whose brake lets 20 % of its users go in an hour, and two in any case.
+// braked is a tenant whose brake allows the removal of 20 % of its users in an hour, and of two in
+// any case.
 func braked(path string) *tenant.Tenant {
 	t := &tenant.Tenant{Path: path, Owner: mapping.Owner{Key: path}}
 	t.Policy.RemovalBrake = config.RemovalBrake{Max: 20, Window: config.Duration(time.Hour), Floor: 2}
 	return t
 }
 
-// clock is a time that a test moves.
+// clock is a time that a test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-// removing are removals by a brake, of which each of some users is one.
+// removing removes users of a tenant by a brake.
 type removing struct {
 	*guard.Brake
 
 	t       *testing.T
 	of      *tenant.Tenant
-	users   int // of the tenant
-	counted int // how often they were
+	users   int // users of the tenant
+	counted int // how often they were counted
 }
 
 // stands is how a brake stands. It fails the test unless the brake says by both of its results
@@ -56,7 +57,7 @@ func (r *removing) one(id string) error {
 	})
 }
 
-// lets removes users until the brake holds, at most a hundred.
+// lets removes users until the brake holds, at most a hundred, and returns how many were removed.
 func (r *removing) lets(prefix string) int {
 	for n := range 100 {
 		if r.one(fmt.Sprint(prefix, n)) != nil {
@@ -92,7 +93,7 @@ func TestTheBrakeLetsSoManyGoAsThePolicySays(t *testing.T) {
 	}
 }
 
-// TestTheBrakeHoldsForItsWindow, or until an operator lifts it, and says what to do.
+// TestTheBrakeHoldsForItsWindow, or until an operator lifts it, and names the remedy.
 func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
@@ -107,18 +108,18 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	noError(t, r.one("a"))
 	at.now = at.now.Add(20 * time.Minute)
 	noError(t, r.one("b"))
-	state("clear") // full, and nobody was held
+	state("clear") // full, and no removal was held
 	err := r.one("c")
 	held, is := errors.AsType[guard.HeldError](err)
 	if !is || held.RetryAfter != 40*time.Minute+time.Second || held.Tenant != "acme" || held.Most != 2 || held.Users != 10 || held.Removed != 2 || held.Window != "1h0m0s" {
 		t.Errorf("held: %#v", held)
 	}
 	state("holding: 2 users were removed within 1h0m0s")
-	noError(t, r.one("a")) // it was removed already
+	noError(t, r.one("a")) // this user was removed already
 	if r.counted != 1 {
 		t.Errorf("the users were counted %d times", r.counted)
 	}
-	at.now = at.now.Add(41 * time.Minute) // the first is long enough ago
+	at.now = at.now.Add(41 * time.Minute) // the first removal is old enough
 	state("clear")
 	noError(t, r.one("c"))
 	if err := r.one("d"); err == nil {
@@ -136,7 +137,7 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	}
 }
 
-// TestTheBrakeCountsTheUsersAnewOnceAWindow: a tenant that grew lets more go.
+// TestTheBrakeCountsTheUsersAnewOnceAWindow: a tenant that grew may remove more users.
 func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
@@ -153,8 +154,9 @@ func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
 	}
 }
 
-// TestWhomTheBrakeDoesNotCount: who was made within the window, as a client that creates a user and takes it back
-// removes nobody; not who was taken over.
+// TestWhomTheBrakeDoesNotCount: a user who was created within the window does not count, because a
+// client that creates a user and deletes the user again removes nobody. A user who was adopted
+// counts.
 func TestWhomTheBrakeDoesNotCount(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
@@ -185,7 +187,7 @@ func TestWhomTheBrakeDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestEachTenantHasItsOwnBrake, and a brake that cannot count lets nobody go.
+// TestEachTenantHasItsOwnBrake, and a brake that cannot count the users allows no removal.
 func TestEachTenantHasItsOwnBrake(t *testing.T) {
 	t.Parallel()
 	ledger := &guard.MemoryLedger{}
@@ -206,7 +208,7 @@ func TestEachTenantHasItsOwnBrake(t *testing.T) {
 	}
 }
 
-// TestTwoBridgesShareALedger: together they let as many go as one.
+// TestTwoBridgesShareALedger: together they allow as many removals as one bridge.
 func TestTwoBridgesShareALedger(t *testing.T) {
 	t.Parallel()
 	ledger := &guard.MemoryLedger{}
@@ -233,14 +235,14 @@ func TestTwoBridgesShareALedger(t *testing.T) {
 	}
 }
 
-// emptyLedger hands out accounts of which nothing is known, as a store does that has no row of a tenant.
+// emptyLedger gives change a zero value, as a store does that has no row for the tenant.
 type emptyLedger struct{}
 
 func (emptyLedger) Change(_ context.Context, _ string, change func(*guard.Removals) error) error {
 	return change(&guard.Removals{})
 }
 
-// TestALedgerMayBeginWithNothing: the first removal of a tenant makes what is known of it.
+// TestALedgerMayBeginWithNothing: the first removal of a tenant fills the ledger.
 func TestALedgerMayBeginWithNothing(t *testing.T) {
 	t.Parallel()
 	of, brake := braked("acme"), guard.NewBrake(time.Now, emptyLedger{})
@@ -262,7 +264,7 @@ func (lostLedger) Change(context.Context, string, func(*guard.Removals) error) e
 	return errLedger
 }
 
-// TestABrakeWithoutItsLedgerLetsNobodyGo, and says so.
+// TestABrakeWithoutItsLedgerLetsNobodyGo, and reports the reason.
 func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
 	t.Parallel()
 	r := &removing{Brake: guard.NewBrake(time.Now, lostLedger{}), t: t, of: braked("acme"), users: 10}
@@ -281,8 +283,8 @@ func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
 	}
 }
 
-// TestWhoWaitsForALedgerGivesUpWithItsContext: the users of a tenant are counted by a call of Keycloak, which may take
-// as long as that lets it, and the page with the status asks meanwhile.
+// TestWhoWaitsForALedgerGivesUpWithItsContext: counting the users of a tenant may take as long as a
+// call to Keycloak may take, and the status page asks meanwhile.
 func TestWhoWaitsForALedgerGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	ledger, of := &guard.MemoryLedger{}, braked("acme")

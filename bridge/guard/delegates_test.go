@@ -19,8 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// usersOf is the permission of a helpdesk, of the kind of which every user of the realm is a
-// resource.
+// usersOf is the permission of a helpdesk. It applies to every user of the realm.
 const usersOf = `"name":"helpdesk","resourceType":"Users","scopes":["view","manage","manage-group-membership"]`
 
 // groupPolicy makes a policy that names the members of a group.
@@ -29,8 +28,9 @@ func groupPolicy(t *testing.T, b apptest.Bridge, server keycloaktest.Server, nam
 	return b.Policy(t, server, "group", fmt.Sprintf(`"name":%q,"groups":[{"id":%q,"extendChildren":%t}]`, name, group, children))
 }
 
-// TestSecurity_39_NobodyJoinsAGroupOfAPermission: who pushes the group whose members administer
-// the realm by a permission puts nobody into it, who could then reset an administrator's password.
+// TestSecurity_39_NobodyJoinsAGroupOfAPermission: a group's members administer the realm by a
+// permission. A client that pushes this group adds no member, because the member could reset an
+// administrator's password.
 func TestSecurity_39_NobodyJoinsAGroupOfAPermission(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -69,7 +69,7 @@ func TestSecurity_39_NobodyJoinsAGroupOfAPermission(t *testing.T) {
 			if err != nil || len(groups) > 0 {
 				t.Errorf("mallory is in %v, %v", groups, err)
 			}
-			if name == "fake" { // it decides nothing by permissions
+			if name == "fake" { // the fake does not apply permissions
 				return
 			}
 			form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"mallory"}, "password": {apptest.PasswordBefore}}
@@ -87,7 +87,7 @@ func TestSecurity_39_NobodyJoinsAGroupOfAPermission(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_ADelegateIsNotTakenOver, neither by a client of an organization nor by one of the
+// TestSecurity_39_ADelegateIsNotTakenOver by a client of an organization, or by a client of the
 // realm that may adopt accounts and set passwords.
 func TestSecurity_39_ADelegateIsNotTakenOver(t *testing.T) {
 	t.Parallel()
@@ -132,7 +132,8 @@ func TestSecurity_39_ADelegateIsNotTakenOver(t *testing.T) {
 					}
 				}
 			}
-			// A guest's account is not the organization's to disable.
+			// The account of a guest does not belong to the organization, so the organization
+			// cannot disable it.
 			c.Of["acme"].Refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+memberNamed(t, c.Of["acme"], "organization-member"), apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 		})
 	}
@@ -147,8 +148,9 @@ func memberNamed(t *testing.T, b apptest.Bridge, name string) string {
 	return found[0]["id"].(string)
 }
 
-// TestSecurity_39_WhoAdministersByAPermission: whatever it gives, and however its policy names
-// them, they are protected. Who may only look is not.
+// TestSecurity_39_WhoAdministersByAPermission: users with a permission are protected, whatever the
+// permission allows and in whatever way its policy names them. A user who may only view is not
+// protected.
 func TestSecurity_39_WhoAdministersByAPermission(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -248,7 +250,7 @@ func TestSecurity_39_WhoAdministersByAPermission(t *testing.T) {
 	}
 }
 
-// knowsScope reports whether the real server has permissions of a kind.
+// knowsScope reports whether the real server has permissions with such scopes.
 func knowsScope(of, scopes string) bool {
 	version := keycloaktest.Version()
 	switch {
@@ -260,7 +262,7 @@ func knowsScope(of, scopes string) bool {
 	return true
 }
 
-// probeDelegate: a delegate is seen as it is, and can be deactivated and nothing else.
+// probeDelegate checks that a delegate shows all attributes, and can only be deactivated.
 func probeDelegate(t *testing.T, b apptest.Bridge, who, id, team string) {
 	t.Helper()
 	path := "/Users/" + id
@@ -300,8 +302,8 @@ func probeDelegate(t *testing.T, b apptest.Bridge, who, id, team string) {
 	b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(`{"op":"add","path":"title","value":"x"}`))
 }
 
-// TestSecurity_39_ADelegateThatLeaves loses its sessions with a PUT or a PATCH, at the tenant that
-// owns the account, and an account that no tenant made too.
+// TestSecurity_39_ADelegateThatLeaves loses its sessions with a PUT or a PATCH at the tenant that
+// owns the account. The same holds for an account that no tenant created.
 func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -374,8 +376,8 @@ func TestSecurity_39_ADelegateThatLeaves(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_PermissionsChange: who gets one or loses it is found by the next look. A service
-// account that has one is none of the users.
+// TestSecurity_39_PermissionsChange: the next read finds a user who got or lost a permission. A
+// service account with a permission is not a protected user.
 func TestSecurity_39_PermissionsChange(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -404,7 +406,7 @@ func TestSecurity_39_PermissionsChange(t *testing.T) {
 			permission := b.Permission(t, server, usersOf, groupPolicy(t, b, server, "members", helpdesk, false))
 			may("with one", false)
 			apptest.AdminPut(t, server, "/admin/realms/"+b.Realm, `{"adminPermissionsEnabled":false}`)
-			if name == "fake" || keycloaktest.Version() != "26.4.7" { // it lists no clients then
+			if name == "fake" || keycloaktest.Version() != "26.4.7" { // this version lists no clients in that state
 				may("while they are off", true)
 			}
 			b.Permitting(t, server)
@@ -436,8 +438,8 @@ func TestSecurity_39_PermissionsChange(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_DelegatesThatMayNotBeDeactivated, where the configuration says so, are shown and
-// refused as other administrators.
+// TestSecurity_39_DelegatesThatMayNotBeDeactivated: with this policy, delegates are shown and
+// refused like other administrators.
 func TestSecurity_39_DelegatesThatMayNotBeDeactivated(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -457,7 +459,7 @@ func TestSecurity_39_DelegatesThatMayNotBeDeactivated(t *testing.T) {
 	b.Refused(t, http.StatusForbidden, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
 }
 
-// TestSecurity_39_ADelegateInAGroupPush is passed over where the policy says so.
+// TestSecurity_39_ADelegateInAGroupPush is left out where the policy says so.
 func TestSecurity_39_ADelegateInAGroupPush(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -477,9 +479,9 @@ func TestSecurity_39_ADelegateInAGroupPush(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_PoliciesThatCannotBeRead: where nobody can tell whom a permission lets change
-// the realm nothing is written, and doctor names the policy; reading goes on. The operator can list
-// the people instead.
+// TestSecurity_39_PoliciesThatCannotBeRead: when the bridge cannot tell which users a permission
+// lets change the realm, nothing is written, doctor names the policy, and reads continue. The
+// operator can list the users instead.
 func TestSecurity_39_PoliciesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -495,7 +497,7 @@ func TestSecurity_39_PoliciesThatCannotBeRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			policies := map[string]string{ // by what doctor says of the policy
+			policies := map[string]string{ // by what doctor says about the policy
 				"the type time":                           b.Policy(t, server, "time", `"name":"p0","notOnOrAfter":"2099-01-01 00:00:00"`),
 				"the type client":                         b.Policy(t, server, "client", `"name":"p1","clients":["`+shop.String()+`"]`),
 				"the type regex":                          b.Policy(t, server, "regex", `"name":"p2","targetClaim":"email","pattern":".*"`),
@@ -559,8 +561,8 @@ func TestSecurity_39_PoliciesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_ListedPolicies: the operator says that the people of policies that nobody can
-// read are listed, so that the tenant writes.
+// TestSecurity_39_ListedPolicies: the operator declares that the users of unreadable policies are
+// listed, so that the tenant writes.
 func TestSecurity_39_ListedPolicies(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -584,8 +586,8 @@ func TestSecurity_39_ListedPolicies(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_MorePoliciesThanAreRead: a look is bounded, and beyond the bound nothing is
-// written.
+// TestSecurity_39_MorePoliciesThanAreRead: a read of the policies is bounded, and beyond the bound
+// nothing is written.
 func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -607,13 +609,13 @@ func TestSecurity_39_MorePoliciesThanAreRead(t *testing.T) {
 	b.Check(t)
 	b.Must(t, http.MethodGet, "/Users", "")
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+helper, "")
-	if got := b.App.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, and the bridge reads no more" {
+	if got := b.App.Watcher.Tenants.All()[0].Fitness().Trouble(); got != "nothing is written: the realm has more than 200 fine-grained permissions or policies, which is more than the bridge reads" {
 		t.Errorf("the tenant says %q", got)
 	}
 }
 
-// TestSecurity_39_TheFirstVersionOfPermissions cannot be read, so that nothing is written where a
-// realm has some.
+// TestSecurity_39_TheFirstVersionOfPermissions: the bridge cannot read such permissions, so nothing
+// is written in a realm that has some.
 func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) (keycloaktest.Server, func(apptest.Bridge), func()){
@@ -630,7 +632,7 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 			}
 			return server, func(b apptest.Bridge) {
 				apptest.AdminPut(t, server, "/admin/realms/"+b.Realm+"/users-management-permissions", `{"enabled":true}`)
-			}, nil // a server is not started anew without the feature
+			}, nil // a server cannot be restarted without the feature
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -648,18 +650,18 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 			}
 			config := apptest.ReadPage(t, b.File)
 			p := apptest.Patient{Bridge: b, Server: server}
-			p.EditFile(t, "config.yaml", func(text string) string { // the one remedy
+			p.EditFile(t, "config.yaml", func(text string) string { // the first remedy
 				return strings.Replace(text, "    tenants:\n", "    protected: { users: [jane], policies: listed }\n    tenants:\n", 1)
 			})
 			ill, code = p.Diagnose(t)
-			if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Fix, "see that protected.users and protected.groups list these people") {
+			if code != 0 || len(ill) != 1 || ill[0].Severity != "WARN" || !strings.Contains(ill[0].Fix, "check that protected.users and protected.groups list these people") {
 				t.Errorf("with the people listed doctor ends with %d and says %v", code, ill)
 			}
 			if restart == nil {
 				return
 			}
 			p.EditFile(t, "config.yaml", func(string) string { return config })
-			restart() // the other
+			restart() // the other remedy
 			if ill, code := p.Diagnose(t); code != 0 || len(ill) > 0 {
 				t.Errorf("without the feature doctor ends with %d and says %v", code, ill)
 			}
@@ -667,8 +669,8 @@ func TestSecurity_39_TheFirstVersionOfPermissions(t *testing.T) {
 	}
 }
 
-// TestSecurity_39_NoMappingMakesADelegate: by a role, a default group or a parent; nor does a role
-// that was put into another one since the last look.
+// TestSecurity_39_NoMappingMakesADelegate by a role, a default group or a parent. A role that was
+// added to another role since the last read makes no delegate either.
 func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -685,8 +687,8 @@ func TestSecurity_39_NoMappingMakesADelegate(t *testing.T) {
 			b.Permission(t, server, `"name":"by role","resourceType":"Users","scopes":["reset-password"]`, b.RolePolicy(t, server, "helper", helper.ID))
 			b.Check(t)
 			for rules, want := range map[string]string{
-				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
-				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or of a permission`,
+				"groups: { parent: /helpdesk }":                                     `the group "/helpdesk" of the mapping has a right of realm-management or a permission`,
+				"users: { defaultGroups: [/helpdesk] }":                             `the group "/helpdesk" of the mapping has a right of realm-management or a permission`,
 				"grantableRoles: [helper]\nusers: { roles: [{ grant: [helper] }] }": `the role "helper" of the mapping contains the role helper of a fine-grained permission`,
 				"grantableRoles: [manager]\ngroups: { roles: { X: [manager] } }":    `the role "manager" of the mapping contains the role manager of a fine-grained permission`,
 			} {

@@ -9,9 +9,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// presentGroups are groups without those that left the tenant, of one whose policy lets groups leave.
-// Keycloak counts and lists those too, so that a count or a page costs reading the groups of the
-// tenant's level, a call for every hundred.
+// presentGroups hides the groups that left the tenant, for a tenant whose policy lets groups leave.
+// Keycloak lists and counts these groups too. A count or a page therefore reads all groups of the
+// tenant's level, with a call for every hundred.
 type presentGroups struct {
 	groups
 
@@ -57,7 +57,7 @@ func (w presentGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keyc
 
 func (w presentGroups) Shows(g keycloak.Group) bool { return w.present(g) && w.groups.Shows(g) }
 
-// ProveGroup always reads: one that left is nobody's, wherever it is.
+// ProveGroup always reads: a group that left the tenant is absent for it, wherever the group is.
 func (w presentGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
 	g, err = w.Group(ctx, id)
 	return g, true, err

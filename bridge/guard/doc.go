@@ -1,15 +1,14 @@
-// Package guard is the wall between a tenant and what is not its own: which users and groups
-// SCIM may see (wall.go, organization.go, realm.go), which ids of members exist for it (members.go), and
-// what it may not write. Nothing is written that the guard was not asked about:
+// Package guard separates a tenant from all that is not its own. It decides which users and groups
+// SCIM may see (wall.go, organization.go, realm.go), which ids of members exist (members.go), and
+// what a tenant may not write. Every write asks the guard first:
 //
-//	who is protected: the last look at the realm says so, and one at the account before some steps    protected.go, look.go
-//	identifiers and addresses that are not the tenant's to give                                       names.go, domains.go
-//	which accounts a tenant may take over                                                             adopt.go
-//	how many users may go within a time: the brake, and its Ledger                                    brake.go, ledger.go
+//	protected users and groups, from the last read of the realm and a live read before some steps     protected.go, rights_read.go
+//	identifiers and addresses that the tenant may not give                                            names.go, domains.go
+//	accounts that a tenant may take over                                                              adopt.go
+//	how many users a tenant may remove within a time: the Brake and its Ledger                        brake.go, ledger.go
 //
-// Service accounts are users to Keycloak and not to SCIM; their ids answer exactly
-// like absent ones.
+// Service accounts are users in Keycloak and not in SCIM: their ids answer exactly like absent ids.
 //
-// It reads and refuses, and writes nothing. It knows neither HTTP nor who asks: what a principal may do at all is
-// bridge.Permit's.
+// The guard reads and refuses, and writes nothing. It knows neither HTTP nor principals:
+// bridge.Permit decides what a principal may do.
 package guard

@@ -9,19 +9,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// FederatedError is a write to a user of a user federation that the federation does not take: nothing was
-// changed.
+// FederatedError refuses a write to a user of a user federation that does not accept the write.
+// Nothing was changed.
 type FederatedError struct {
-	ID         string // of the user
+	ID         string // the id of the user
 	Federation keycloak.Federation
-	// Refused is what of the plan is not taken.
+	// Refused lists the parts of the plan that the federation does not accept.
 	Refused []Refusal
 }
 
-// Refusal is a part of a user that a federation keeps.
+// Refusal is a part of a user that a user federation keeps.
 type Refusal string
 
-// What a federation may keep.
+// Parts that a user federation may keep.
 const (
 	KeepsUsername   Refusal = "user name"
 	KeepsEmail      Refusal = "email"
@@ -30,27 +30,29 @@ const (
 	KeepsEnabled    Refusal = "enabled"
 	KeepsAttributes Refusal = "attributes"
 	KeepsPassword   Refusal = "password"
-	KeepsAccount    Refusal = "account" // which cannot be deleted for good
+	KeepsAccount    Refusal = "account" // the account, which cannot be deleted for good
 	KeepsGroups     Refusal = "groups"
-	KeepsMembership Refusal = "membership" // of an organization
+	KeepsMembership Refusal = "membership" // the membership of an organization
 	KeepsRoles      Refusal = "roles"
 )
 
-// Error is for the log, without the id, which may hold the user name.
+// Error returns the text for the log. The id is not in it, because the id may contain the user
+// name.
 func (e FederatedError) Error() string {
 	return fmt.Sprintf("the user federation %q (%s) does not take a change of %v", e.Federation.Name, e.Federation.EditMode, e.Refused)
 }
 
-// Keeps reports whether one of some parts is not taken.
+// Keeps reports whether the federation refuses at least one of some parts.
 func (e FederatedError) Keeps(parts ...Refusal) bool {
 	return slices.ContainsFunc(parts, func(r Refusal) bool { return slices.Contains(e.Refused, r) })
 }
 
-// Federated refuses a plan about a user as it was read, with a FederatedError, where the user's federation
-// would not take all of it. What an LDAP takes is measured (docs/guides/user-federation.md); every other
-// provider has to be asked by the write.
+// Federated refuses a plan about a user that the user's federation would not carry out in full,
+// with a FederatedError. docs/guides/user-federation.md has the measurements of what an LDAP
+// federation accepts. About any other provider, only the write itself can tell.
 //
-// Keycloak answers 204 to some of these, and changes nothing for good.
+// The check is needed because Keycloak answers 204 to some of these writes and changes nothing for
+// good.
 func Federated(f tenant.Fitness, u keycloak.User, p plan.Plan) error {
 	federation, ok := f.Federations[u.FederationLink]
 	if !ok || federation.Enabled && !federation.LDAP {
@@ -71,8 +73,8 @@ func Federated(f tenant.Fitness, u keycloak.User, p plan.Plan) error {
 	return FederatedError{ID: u.ID, Federation: federation, Refused: refused}
 }
 
-// FederatedMember refuses a member of a group of whom Keycloak has no copy to which it could write the
-// membership, with a FederatedError. The id alone tells.
+// FederatedMember refuses a member of a group with a FederatedError when Keycloak has no copy of
+// the user that could hold the membership. The id is enough to decide this.
 func FederatedMember(f tenant.Fitness, id keycloak.UserID) error {
 	federation, ok := f.Federations[id.Federation()]
 	if !ok || !federation.LDAP || federation.Joins {
@@ -81,17 +83,17 @@ func FederatedMember(f tenant.Fitness, id keycloak.UserID) error {
 	return FederatedError{ID: id.String(), Federation: federation, Refused: []Refusal{KeepsGroups}}
 }
 
-// takes is what the provider of a user lets Keycloak write.
+// takes describes what the provider of a user lets Keycloak write.
 type takes struct {
 	keycloak.Federation
 
 	user keycloak.User
 }
 
-// fields: what the directory has.
+// fields reports whether Keycloak may write what the directory has.
 func (t takes) fields() bool { return t.Enabled && t.EditMode != keycloak.EditReadOnly }
 
-// copies: what Keycloak keeps in its copy of the user alone.
+// copies reports whether Keycloak may write what it keeps only in its own copy of the user.
 func (t takes) copies() bool { return t.Enabled && t.Imports }
 
 func (t takes) refuses(s plan.Step) []Refusal {
@@ -104,7 +106,7 @@ func (t takes) refuses(s plan.Step) []Refusal {
 	switch s := s.(type) {
 	case plan.UpdateUser:
 		return t.keeps(*s.Update)
-	case plan.DeleteUser: // in the other modes the next look finds the user again, with another id
+	case plan.DeleteUser: // in the other modes the next read finds the user again, with another id
 		return kept(t.copies() && t.EditMode == keycloak.EditWritable, KeepsAccount)
 	case plan.AddMember:
 		return kept(t.copies() || t.Enabled && t.Joins, KeepsGroups)
@@ -117,9 +119,10 @@ func (t takes) refuses(s plan.Step) []Refusal {
 	return nil
 }
 
-// keeps is what of an update is not taken. Attributes always change with the time of the change, which no
-// directory has, so that they need both the copy and the right to write; with them all fields are sent,
-// changed or not. A user name is in the id of a user without a copy, who would be another one then.
+// keeps lists the parts of an update that the federation does not accept. An update of attributes
+// always changes the time of the change, which no directory has, so it needs both the copy and the
+// right to write. With the attributes, Keycloak gets all fields, changed or not. The id of a user
+// without a copy contains the user name, so a new name would make another user.
 func (t takes) keeps(u keycloak.UserUpdate) []Refusal {
 	var out []Refusal
 	field := func(sent *string, held string, taken bool, what Refusal) {
@@ -144,8 +147,8 @@ func (t takes) keeps(u keycloak.UserUpdate) []Refusal {
 	return out
 }
 
-// KeepsAllBut reports whether the federation of a user takes no change of attributes, so that a client that
-// sends whole users could deactivate none.
+// KeepsAllBut reports whether the user's federation refuses every change of attributes, so that a
+// client that sends whole users could not deactivate the user.
 func KeepsAllBut(f tenant.Fitness, u keycloak.User) bool {
 	federation, ok := f.Federations[u.FederationLink]
 	return ok && federation.LDAP && (!federation.Imports || federation.EditMode == keycloak.EditReadOnly)

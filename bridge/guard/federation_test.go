@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhatAFederationKeeps holds the refusals that are made before a write against what Keycloak does
-// (TestUsersOfADirectory in bridge/directory measures that).
+// TestWhatAFederationKeeps compares the refusals before a write with what Keycloak does (measured
+// by TestUsersOfADirectory in bridge/directory).
 func TestWhatAFederationKeeps(t *testing.T) {
 	t.Parallel()
 	readOnly := keycloak.Federation{LDAP: true, Enabled: true, Imports: true, EditMode: keycloak.EditReadOnly}

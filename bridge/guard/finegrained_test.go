@@ -18,9 +18,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestFineGrainedPermissions in the place of manage-users: Keycloak itself keeps who has the
-// bridge's secret away from named administrators, and the bridge works. Without the
-// permissions, when Keycloak shows empty lists, the tenant is unfit, and on 26.4 with them.
+// TestFineGrainedPermissions in place of manage-users: Keycloak itself keeps named administrators
+// safe from anybody who has the bridge's secret, and the bridge works. Without the permissions
+// Keycloak shows empty lists and the tenant is unfit. On 26.4 the tenant is unfit even with the
+// permissions.
 func TestFineGrainedPermissions(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -47,7 +48,7 @@ func TestFineGrainedPermissions(t *testing.T) {
 	group := b.Create(t, "/Groups", `{"displayName":"Team","members":[{"value":"`+jane+`"}]}`)
 	b.Must(t, http.MethodPatch, "/Users/"+jane, apptest.PatchBody(`{"op":"replace","path":"title","value":"t2"},{"op":"replace","path":"active","value":false}`))
 	b.Must(t, http.MethodPatch, "/Groups/"+group, apptest.PatchBody(`{"op":"remove","path":"members[value eq \"`+jane+`\"]"}`))
-	apptest.WantNames(t, "users", b.Names(t, "/Users"), "boss", "jane") // Keycloak lists whom it lets nobody read
+	apptest.WantNames(t, "users", b.Names(t, "/Users"), "boss", "jane") // Keycloak lists also users that nobody may read
 	if found, err := b.Find(t.Context(), "/Users", `externalId eq "J"`, ""); err != nil || len(found) != 1 {
 		t.Errorf("jane is found as %v, %v", found, err)
 	}
@@ -92,10 +93,10 @@ func callsOn(user, group string) []apptest.Request {
 	}
 }
 
-// TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut: what the documents say keeps
-// who has the bridge's secret away from an administrator, and lets nobody else at it. With a policy
-// of the logic Negative in its place every user of the realm could reset the administrator's
-// password.
+// TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut: the documented permission keeps
+// anybody with the bridge's secret away from an administrator, and gives nobody else a right over
+// the administrator. With a policy of the logic Negative instead, every user of the realm could
+// reset the administrator's password.
 func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -122,8 +123,8 @@ func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing
 	}
 }
 
-// TestSecurity_38_DoctorFindsNegativePolicies: a permission with one alone is for every user of the
-// realm, and one that has another policy too is near to that.
+// TestSecurity_38_DoctorFindsNegativePolicies: a permission that has only such a policy applies to
+// every user of the realm. A permission that has another policy too comes close to that.
 func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -147,22 +148,22 @@ func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 					t.Errorf("%s: doctor ends with %d: (-want +got)\n%s", when, code, diff)
 				}
 			}
-			look("without a permission", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			look("without a permission", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names`)
 			both := b.Permission(t, server, `"name":"both","resourceType":"Users","scopes":["view"]`, isNot, is)
-			look("beside a positive one", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm but those that it names`)
+			look("beside a positive one", `WARN permissions the policy "is not" has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names`)
 			b.Permission(t, server, `"name":"alone","resourceType":"Users","resources":["`+user+`"],"scopes":["view"]`, isNot)
-			look("alone", `FAIL permissions the permission "alone" is for every user of the realm but those of a policy: its policy "is not" has the logic Negative`)
+			look("alone", `FAIL permissions the permission "alone" is for every user of the realm except those of a policy: its policy "is not" has the logic Negative`)
 			b.Must(t, http.MethodGet, "/Users", "")
 			apptest.AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/permission/scope/"+both, "")
-			if name == "real" && keycloaktest.OlderThan("26.7") { // it lets any strategy in
+			if name == "real" && keycloaktest.OlderThan("26.7") { // it accepts any strategy
 				either := b.Permission(t, server, `"name":"any","resourceType":"Users","resources":["`+user+`"],"scopes":["view"],"decisionStrategy":"AFFIRMATIVE"`, isNot, is)
-				const alone = `FAIL permissions the permission "alone" is for every user of the realm but those of a policy: its policy "is not" has the logic Negative`
+				const alone = `FAIL permissions the permission "alone" is for every user of the realm except those of a policy: its policy "is not" has the logic Negative`
 				look("beside a positive one, of which either will do", alone, strings.Replace(alone, "alone", "any", 1))
 				apptest.AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/permission/scope/"+either, "")
 			}
 			apptest.AdminSend(t, server, http.MethodDelete, b.Authorization(t)+"/policy/user/"+isNot, "")
 			look("gone")
-			if name == "real" && keycloaktest.OlderThan("26.6") { // once they are off it lists no clients to an account without manage-clients
+			if name == "real" && keycloaktest.OlderThan("26.6") { // once permissions are off, it lists no clients to an account without manage-clients
 				return
 			}
 			b.Permission(t, server, `"name":"off","resourceType":"Users","scopes":["manage"]`, b.Policy(t, server, "user", `"name":"off for","logic":"NEGATIVE","users":["`+user+`"]`))
@@ -172,7 +173,7 @@ func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 	}
 }
 
-// secretClient is Keycloak as who holds the bridge's secret sees it.
+// secretClient is Keycloak as somebody sees it who has the bridge's secret.
 func secretClient(t *testing.T, b apptest.Bridge) *keycloak.Client {
 	t.Helper()
 	clients, err := app.Clients(b.Config, http.DefaultTransport)
@@ -182,8 +183,8 @@ func secretClient(t *testing.T, b apptest.Bridge) *keycloak.Client {
 	return clients[b.Realm]
 }
 
-// TestSecurity_38_WhomAPermissionKeepsFromTheBridge is answered as any other protected user, whatever
-// Keycloak says of him.
+// TestSecurity_38_WhomAPermissionKeepsFromTheBridge: the user answers like any other protected
+// user, whatever Keycloak says about the user.
 func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -216,7 +217,7 @@ func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
 	b.Permission(t, server, `"name":"another helpdesk","resourceType":"Users","resources":["`+free.String()+`"],"scopes":["manage"]`,
 		b.Policy(t, server, "user", `"name":"named","users":["`+named.String()+`"]`))
 	reconfigure(func(*config.Tenant) {})
-	b.Check(t) // by what it remembers
+	b.Check(t) // from memory
 	if ill, code := (apptest.Patient{Bridge: b, Server: server}).Diagnose(t); code != 0 {
 		t.Errorf("doctor ends with %d: %+v", code, ill)
 	}
@@ -254,9 +255,9 @@ func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
 		}
 		b.Must(t, http.MethodPatch, "/Users/"+own, apptest.PatchBody(`{"op":"replace","path":"manager","value":{"value":"`+id+`"}}`))
 	}
-	b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+named.String(), "") // nothing tells its name
+	b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+named.String(), "") // no answer shows the name
 	b.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+named.String(), "")
-	b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+nobodys.String(), "") // nobody says that it is protected
+	b.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+nobodys.String(), "") // no answer says that the user is protected
 	b.Refused(t, http.StatusServiceUnavailable, http.MethodDelete, "/Users/"+nobodys.String(), "")
 	if err := b.Admin.DeleteUser(t.Context(), nobodys); err != nil {
 		t.Fatal(err)

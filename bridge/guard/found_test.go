@@ -9,8 +9,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_43_OrganizationsThatWereFoundShareNoGroups of the realm: they have one mapping, and so
-// would have one parent. A look that saw no organization yet does not know where groups live.
+// TestSecurity_43_OrganizationsThatWereFoundShareNoGroups of the realm: they share a mapping, and
+// would so share a parent. Before the first organization is found, the bridge does not know where
+// groups live.
 func TestSecurity_43_OrganizationsThatWereFoundShareNoGroups(t *testing.T) {
 	t.Parallel()
 	organization, err := keycloak.ParseOrganizationID("acme")

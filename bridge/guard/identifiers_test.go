@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestIdentifiersThatATenantMayGive: kinds of tenants × what is new × what the account has.
+// TestIdentifiersThatATenantMayGive: kinds of tenants × new values × values that the account has.
 func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	t.Parallel()
 	organization, err := keycloak.ParseOrganizationID("acme")
@@ -68,7 +68,7 @@ func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	}
 }
 
-// TestWhomAnOrganizationMayTakeOver: who asks × whose the account is in Keycloak.
+// TestWhomAnOrganizationMayTakeOver: who asks × owner of the account in Keycloak.
 func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -101,19 +101,19 @@ func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 		"a realm, who is unverified":         {realm, unverified(free), false, true, false, ""},
 		"a realm, an account made since":     {realm, verified(late), false, true, false, "it is a service account"},
 		"who is free":                        {acme, verified(free), false, true, false, ""},
-		"who is unverified":                  {acme, unverified(free), false, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
+		"who is unverified":                  {acme, unverified(free), false, true, false, "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak"},
 		"who is a member":                    {acme, verified(member), false, true, true, ""},
 		"who is another's member":            {acme, verified(betas), false, true, false, ""},
 		"who is another's":                   {acme, verified(others), false, true, false, "a tenant owns it"},
 		"who is protected":                   {acme, verified(memberBy), false, true, false, "it is protected"},
 		"the operator, who is free":          {acme, verified(free), true, true, false, ""},
-		"the operator, who is unverified":    {acme, unverified(free), true, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
-		"the operator, an unverified member": {acme, unverified(member), true, true, false, "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"},
+		"the operator, who is unverified":    {acme, unverified(free), true, true, false, "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak"},
+		"the operator, an unverified member": {acme, unverified(member), true, true, false, "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak"},
 		"the operator, whom an owner let go": {acme, let(verified(others)), true, false, false, ""},
 		"the operator, who is answered for":  {acme, verified(others), true, true, false, "a tenant owns it"},
 		"the operator, of a realm, let go":   {realm, let(unverified(others)), true, false, false, ""},
-		"the operator, who is of no domain":  {acme, keycloak.User{ID: w.users[free], Email: "x@beta.test"}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
-		"the operator, who has no address":   {acme, keycloak.User{ID: w.users[free]}, true, true, false, "its address is in no verified domain of the organization: give the account such an address, or have the domain added to the organization and verified"},
+		"the operator, who is of no domain":  {acme, keycloak.User{ID: w.users[free], Email: "x@beta.test"}, true, true, false, "its address is in no verified domain of the organization: give the account an address in a verified domain, or add its domain to the organization and verify it"},
+		"the operator, who has no address":   {acme, keycloak.User{ID: w.users[free]}, true, true, false, "its address is in no verified domain of the organization: give the account an address in a verified domain, or add its domain to the organization and verify it"},
 	} {
 		id := try(keycloak.ParseUserID(c.user.ID)).must(t)
 		var e guard.Eligibility
@@ -129,7 +129,8 @@ func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
 	}
 }
 
-// TestAFederationKeepsWhatItHas: who can join a group, and of whom nothing but access can be changed.
+// TestAFederationKeepsWhatItHas: which users can join a group, and of which users only the access
+// can change.
 func TestAFederationKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	ldap := keycloak.Federation{Name: "ldap", LDAP: true, Enabled: true, EditMode: keycloak.EditReadOnly}
@@ -170,8 +171,9 @@ func TestAFederationKeepsWhatItHas(t *testing.T) {
 	}
 }
 
-// TestAManagedMemberIsItsOrganizations: the operator's adoption needs no verified address of one of its own, and
-// nobody takes over one of another organization.
+// TestAManagedMemberIsItsOrganizations: an organization's own managed member needs no verified
+// address when the operator adopts it. No tenant takes over a managed member of another
+// organization.
 func TestAManagedMemberIsItsOrganizations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -190,7 +192,7 @@ func TestAManagedMemberIsItsOrganizations(t *testing.T) {
 		kind     keycloak.Kind
 	}{
 		"of this one, and the operator asks":       {member, false, true, managed(member, 0), guard.Eligibility{Member: true}, ""},
-		"of this one, and a client asks":           {member, false, false, managed(member, 0), guard.Eligibility{Refusal: "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak"}, ""},
+		"of this one, and a client asks":           {member, false, false, managed(member, 0), guard.Eligibility{Refusal: "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak"}, ""},
 		"of this one, verified, and a client asks": {member, true, false, managed(member, 0), guard.Eligibility{Member: true}, ""},
 		"of another one":                           {betas, true, false, managed(betas, 2), guard.Eligibility{Refusal: "it belongs to another organization"}, ""},
 		"of another one, and the operator asks":    {betas, true, true, managed(betas, 2), guard.Eligibility{Refusal: "it belongs to another organization"}, ""},

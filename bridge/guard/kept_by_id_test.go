@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// again is the bridge after a start, with its configuration changed.
+// again restarts the bridge with a changed configuration.
 func again(t *testing.T, v apptest.Vault, edit func(*config.Config)) apptest.Vault {
 	t.Helper()
 	c := v.Config
@@ -36,7 +36,7 @@ func again(t *testing.T, v apptest.Vault, edit func(*config.Config)) apptest.Vau
 
 func problem(v apptest.Vault) string { return v.App.Watcher.Tenants.All()[0].Fitness().Problem }
 
-// wantProtected says that the group, its member and the user are.
+// wantProtected checks that the group, its member and the user are protected.
 func wantProtected(t *testing.T, v apptest.Vault, when string) {
 	t.Helper()
 	if problem := problem(v); problem != "" {
@@ -62,9 +62,9 @@ func wantProtected(t *testing.T, v apptest.Vault, when string) {
 	}
 }
 
-// TestSecurity_42_ProtectionStaysWithTheId: a group that is listed by its path stays protected with
-// its members when a group above it is renamed, also over a start; what takes its path is another
-// group, and an operator must say which is meant.
+// TestSecurity_42_ProtectionStaysWithTheId: a group that is listed by its path stays protected,
+// with its members, when a group above it is renamed, also after a restart. A group that gets the
+// old path is another group, and an operator must say which group is meant.
 func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -75,7 +75,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			v.Rename(t, v.Ops, "operations")
 			v.Check(t)
 			wantProtected(t, v, "after a rename above")
-			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge stays with it, by its id`
+			warning := `the group "/ops/admins" of protected.groups is called "/operations/admins" now: the bridge keeps to it, by its id`
 			if got := v.Warnings(t, v.Realm); !strings.Contains(got, warning) {
 				t.Errorf("the log warns of %q, want %q", got, warning)
 			}
@@ -87,7 +87,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			impostor := v.MakeGroup(t, "admins", parsed)
 			for when, v := range map[string]apptest.Vault{"at once": v, "after a start": again(t, v, nil)} {
 				v.App.Watcher.Check(t.Context())
-				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is another group now, %s: the one that it was, %s, is called "/operations/admins" now`, impostor, v.Admins)
+				want := fmt.Sprintf(`the group "/ops/admins" of protected.groups is now another group, %s: the former one, %s, is called "/operations/admins" now`, impostor, v.Admins)
 				if got := problem(v); got != want {
 					t.Errorf("%s: with another group in its place the look finds %q, want %q", when, got, want)
 				}
@@ -98,7 +98,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 			})
 			wantProtected(t, v, "by its new path")
 			v.Refused(t, http.StatusForbidden, http.MethodDelete, "/Groups/"+impostor.String(), "")
-			v = again(t, v, func(c *config.Config) { v.Protect(c, v.Realm, nil) }) // which forgets
+			v = again(t, v, func(c *config.Config) { v.Protect(c, v.Realm, nil) }) // this start forgets the ids
 			v.Must(t, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"replace","path":"members","value":[]}`))
 			if err := v.Admin.DeleteGroup(t.Context(), v.Admins); err != nil {
 				t.Fatal(err)
@@ -112,7 +112,7 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_ProtectedUsersStayWithTheId likewise, whoever gets the name.
+// TestSecurity_42_ProtectedUsersStayWithTheId in the same way, whoever gets the name.
 func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -135,7 +135,7 @@ func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 			wantProtected(t, v, "after a start")
 			other := v.Create(t, "/Users", `{"userName":"Break-Glass"}`)
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the user "break-glass" of protected.users is another user now, %s: the one that it was, %s, is called "glass" now`, other, v.Glass)
+			want := fmt.Sprintf(`the user "break-glass" of protected.users is now another user, %s: the former one, %s, is called "glass" now`, other, v.Glass)
 			if got := problem(v); got != want {
 				t.Errorf("with another user of the name the look finds %q, want %q", got, want)
 			}
@@ -166,7 +166,7 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 				t.Fatal(err)
 			}
 			v.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups does not exist any more: it was %s`, v.Admins)
+			want := fmt.Sprintf(`the group "/ops/admins" of protected.groups no longer exists: it was %s`, v.Admins)
 			if got := problem(v); got != want {
 				t.Errorf("the look finds %q, want %q", got, want)
 			}
@@ -177,12 +177,12 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 			}
 			made := v.MakeGroup(t, "admins", v.MakeGroup(t, "ops", keycloak.GroupID{}))
 			v.App.Watcher.Check(t.Context())
-			if got := problem(v); !strings.Contains(got, "is another group now") || !strings.Contains(got, "is gone") {
+			if got := problem(v); !strings.Contains(got, "is now another group") || !strings.Contains(got, "is gone") {
 				t.Errorf("with a new group the look finds %q", got)
 			}
 			v.EditFile(t, "config.yaml", apptest.Replaced(t, "    tenants:\n", "    protected: { groups: [/ops/admins] }\n    tenants:\n"))
 			ill, _ := apptest.Patient{Bridge: v.Bridge, Server: server}.Diagnose(t)
-			if want := `write the id of the group that is meant in place of its name, "id:` + made.String() + `"`; len(ill) != 1 || ill[0].Fix != want {
+			if want := `write the id of the group that you mean in place of its name, "id:` + made.String() + `"`; len(ill) != 1 || ill[0].Fix != want {
 				t.Errorf("doctor says %v, want the fix %q", ill, want)
 			}
 			if lines := v.Lines.FilterMessage("the realm is not fit, so the tenant answers 503").Len(); lines != 2 {
@@ -196,9 +196,9 @@ func TestSecurity_42_WhatIsListedAndNotThereIsLoud(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_GroupsThatMustStay are neither renamed nor deleted: those above a protected group
-// or one with rights, the default groups and those above them. Their members change as before,
-// and they cost no call more.
+// TestSecurity_42_GroupsThatMustStay are neither renamed nor deleted: groups above a protected
+// group or above a group with rights, the default groups, and groups above default groups. Their
+// members change as before, without an additional call.
 func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -266,8 +266,9 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatAMappingNamesStays for every tenant: none renames or deletes the parent of
-// another one or a group above it, as the top level of one without a parent has it.
+// TestSecurity_42_WhatAMappingNamesStays for every tenant: no tenant renames or deletes the parent
+// of another tenant or a group above that parent, although a tenant without a parent has the whole
+// top level.
 func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -287,8 +288,8 @@ func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatIsRememberedIsWrittenAgain when somebody erases it while the bridge runs, and
-// nothing is written as long as a start cannot read it.
+// TestSecurity_42_WhatIsRememberedIsWrittenAgain when somebody erases it while the bridge runs.
+// Nothing is written as long as a restart could not read it.
 func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -314,8 +315,8 @@ func TestSecurity_42_WhatIsRememberedIsWrittenAgain(t *testing.T) {
 	blind.Refused(t, http.StatusServiceUnavailable, http.MethodPatch, "/Groups/"+v.Admins.String(), apptest.PatchBody(`{"op":"remove","path":"members"}`))
 }
 
-// TestALookAtNamesIsBounded: a call for each name that the configuration has, and for each group
-// above one, however many groups and users there are.
+// TestALookAtNamesIsBounded: a call for each name in the configuration and for each group above a
+// named group, however many groups and users the realm has.
 func TestALookAtNamesIsBounded(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)

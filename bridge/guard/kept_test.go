@@ -17,7 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// keeping is a Keycloak of which a permission keeps "boss" from the bridge, as 26.6 and 26.7 answer then.
+// keeping is a Keycloak where a permission hides "boss" from the bridge. It answers like 26.6 and
+// 26.7.
 type keeping struct{ calls []string }
 
 func (k *keeping) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -55,8 +56,9 @@ func (k *keeping) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// TestSecurity_38_WhomKeycloakShowsToNobody is found by the name that the last look saw: a call more
-// for a protected user, none for others. Whom Keycloak denies and nobody knows stays an error.
+// TestSecurity_38_WhomKeycloakShowsToNobody: the bridge finds such a user by the name from the last
+// read of the realm, with one call more, and other users need no additional call. A user that Keycloak
+// denies and the bridge does not know remains an error.
 func TestSecurity_38_WhomKeycloakShowsToNobody(t *testing.T) {
 	t.Parallel()
 	server := &keeping{}
@@ -122,8 +124,8 @@ func TestSecurity_38_WhomKeycloakShowsToNobody(t *testing.T) {
 	}
 }
 
-// TestSecurity_38_ADelegateWhomKeycloakShowsToNobody cannot be deactivated, as nobody can look what
-// rights it has.
+// TestSecurity_38_ADelegateWhomKeycloakShowsToNobody cannot be deactivated, because nobody can read
+// the delegate's rights.
 func TestSecurity_38_ADelegateWhomKeycloakShowsToNobody(t *testing.T) {
 	t.Parallel()
 	off := false

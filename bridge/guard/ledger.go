@@ -8,26 +8,27 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Ledger keeps what is known of the removals of each tenant. All bridges that serve a tenant need the same Ledger,
-// else each of them lets as many users go as the policy says.
+// Ledger keeps the removals of each tenant. All bridges that serve a tenant must share a Ledger:
+// otherwise each bridge allows the whole number of the policy.
 type Ledger interface {
-	// Change calls change once with what is known of the tenant at a path, zero for nothing, and keeps what change made
-	// of it; meanwhile no other call reads or writes what is known of that tenant. Others wait, until their contexts end:
-	// change may take long, as it has the users of the tenant counted in Keycloak. An error of change is returned, and
-	// nothing of that call needs to be kept.
+	// Change calls change once with the removals of the tenant at a path (the zero value when
+	// nothing is known), and stores the result. Until change returns, no other call reads or writes
+	// the removals of that tenant. Other calls wait until their contexts end: change may take long,
+	// because it counts the tenant's users in Keycloak. Change returns an error of change; it need
+	// not store anything then.
 	Change(ctx context.Context, path string, change func(*Removals) error) error
 }
 
-// Removals are those of a tenant.
+// Removals are the removals of a tenant.
 type Removals struct {
-	At      map[string]time.Time // when who was removed, by the id of the user; nil for nobody
-	Users   int                  // of the tenant when they were counted
+	At      map[string]time.Time // the time of each removal, by the id of the user; nil when nobody was removed
+	Users   int                  // the tenant's users at the last count
 	Counted time.Time
-	Lifted  time.Time // until then nothing is held
+	Lifted  time.Time // until this time nothing is held
 	Holding bool      // whether the last removal was held
 }
 
-// add keeps that a user was removed.
+// add records that a user was removed.
 func (r *Removals) add(id string, at time.Time) {
 	if r.At == nil {
 		r.At = map[string]time.Time{}
@@ -35,7 +36,7 @@ func (r *Removals) add(id string, at time.Time) {
 	r.At[id] = at
 }
 
-// forget forgets what was before a time.
+// forget drops the removals before a time.
 func (r *Removals) forget(before time.Time) {
 	for id, at := range r.At {
 		if at.Before(before) {
@@ -44,13 +45,15 @@ func (r *Removals) forget(before time.Time) {
 	}
 }
 
-// MemoryLedger is a Ledger of one process: after a start it begins anew. The zero value is ready.
+// MemoryLedger is a Ledger in the memory of one process: a restart empties it. The zero value is
+// ready.
 type MemoryLedger struct {
 	mu      sync.Mutex
 	tenants map[string]*account
 }
 
-// account is the page of a tenant. It is held while the users are counted: others wait for the same number.
+// account is the entry of a tenant. It is locked while the users are counted, because the other
+// calls wait for the same number.
 type account struct {
 	free *semaphore.Weighted
 

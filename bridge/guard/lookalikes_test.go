@@ -10,9 +10,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_39_AGroupThatLooksLikeOneOfAPermission: Keycloak compares the paths of groups as texts,
-// and a name may hold slashes. Nobody becomes an administrator by a group of such a name, and who is
-// in one already is protected.
+// TestSecurity_39_AGroupThatLooksLikeOneOfAPermission: Keycloak compares the paths of groups as
+// texts, and a name may contain slashes. No client makes an administrator with a group of such a
+// name, and the members of an existing group are protected.
 func TestSecurity_39_AGroupThatLooksLikeOneOfAPermission(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -31,7 +31,8 @@ func TestSecurity_39_AGroupThatLooksLikeOneOfAPermission(t *testing.T) {
 				mine := b.Create(t, "/Groups", `{"displayName":"mine"}`)
 				form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"mallory"}, "password": {apptest.PasswordBefore}}
 				reset := apptest.Request{Method: http.MethodPut, Path: "/users/" + boss.String() + "/reset-password", Body: `{"type":"password","value":"Mine-of-the-attacker-1","temporary":false}`}
-				// administers says whether Keycloak gives her the permission; the fake decides nothing by them.
+				// administers reports whether Keycloak gives her the permission. The fake does not
+				// apply permissions.
 				administers := func() bool { return name == "real" && b.AdminAs(t, server, form, reset) == http.StatusNoContent }
 				alike := map[string]bool{"ops/helpdesk": true, "ops/helpdesk/below": children}
 				for _, group := range []string{"ops/helpdesk", "ops/helpdesk/below", "ops/helpdesk-berlin", "helpdesk", "ops/other"} {
@@ -50,7 +51,7 @@ func TestSecurity_39_AGroupThatLooksLikeOneOfAPermission(t *testing.T) {
 				if administers() {
 					t.Error("mallory administers the realm")
 				}
-				// One who is in such a group that somebody else made.
+				// A user who is in such a group that an administrator created.
 				if err := b.Admin.AddMember(t.Context(), apptest.UserID(t, mallory), b.MakeGroup(t, "ops/helpdesk", keycloak.GroupID{})); err != nil {
 					t.Fatal(err)
 				}

@@ -11,9 +11,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ProtectedMembers costs a call for a group of less than a hundred members, and beyond that one for each
-// protected user of the realm; none where there are no such users. Where a permission keeps the groups of such a user from the bridge, it
-// costs one for every hundred members.
+// ProtectedMembers needs no call when the realm has no protected users. For a group of less than a
+// hundred members it needs one call; for a larger group one for each protected user of the realm.
+// When a permission hides the groups of such a user from the bridge, it needs one for every hundred
+// members.
 func (w shownGroups) ProtectedMembers(ctx context.Context, id keycloak.GroupID) ([]string, error) {
 	users := w.protectedUsers()
 	if len(users) == 0 {
@@ -50,7 +51,7 @@ func (w shownGroups) protectedAmong(list []keycloak.User) []string {
 	return ids(keep(list, func(u keycloak.User) bool { return w.protected.User(u.ID) || w.protected.Delegate(u.ID) }))
 }
 
-// protectedUsers are all of the realm but service accounts, in no order.
+// protectedUsers are all protected users of the realm except service accounts, in no order.
 func (w shownGroups) protectedUsers() []keycloak.UserID {
 	if w.protected == nil {
 		return nil

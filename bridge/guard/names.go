@@ -10,13 +10,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Identifiers takes the user name and the address of a new account, held is nil then, or of one
-// that is to be changed. What is new must not look like somebody else's: applications, people
-// and tokens know a user by these two. At an organization, addresses must be in its verified
-// domains too. What an account has already is no reason to refuse another change of it. The
-// refusal is a NameError or a DomainError.
+// Identifiers checks the user name and the address of a new account (held is nil) or of an account
+// that is to be changed. It fails with a NameError or a DomainError.
 //
-// An address is said to be verified for verified domains of the organization alone.
+// A new value must not look like the identifier of another account, because applications, people
+// and tokens know a user by these two. At an organization, addresses must also be in its verified
+// domains. A value that the account has already does not block other changes of the account.
+//
+// An address counts as verified only in the verified domains of the organization.
 func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *mapping.UserState) error {
 	organization := !t.Organization.ID.IsZero()
 	if organization {
@@ -41,18 +42,18 @@ func Identifiers(t *tenant.Tenant, f tenant.Fitness, held *keycloak.User, s *map
 	return nil
 }
 
-// change is that of an identifier.
+// change is the change of an identifier.
 type change struct{ attribute, old, new string }
 
 const emailsValue = scim.AttrEmails + "." + scim.AttrValue
 
-// unchanged reports whether the identifier stays: the bridge writes a user name in one form,
-// whatever form the account has it in.
+// unchanged reports whether the identifier stays the same. The bridge writes user names in one
+// normal form, and the account may have the name in another form.
 func (c change) unchanged() bool {
 	return strings.EqualFold(c.old, c.new) || c.attribute == scim.AttrUserName && c.old != "" && scim.PrepareUserName(c.old) == c.new
 }
 
-// look refuses what looks like another identifier, or is one of a service account.
+// check refuses a value that looks like another identifier or like the name of a service account.
 func (c change) check(organization bool) error {
 	local, _, address := strings.Cut(c.new, "@")
 	switch r, bad := unclear(c.new); {
@@ -71,10 +72,10 @@ func (c change) check(organization bool) error {
 const (
 	zeroWidthNonJoiner = '\u200c'
 	zeroWidthJoiner    = '\u200d'
-	brailleBlank       = '\u2800' // no space to Unicode, and shown as one
+	brailleBlank       = '\u2800' // Unicode does not count it as a space, but it looks like a space
 )
 
-// joining are the scripts that are not written right without the two joiners of zero width.
+// joining lists the scripts that need the two joiners of zero width for correct spelling.
 var joining = []*unicode.RangeTable{
 	unicode.Arabic, unicode.Syriac, unicode.Mandaic, unicode.Nko, unicode.Mongolian, unicode.Phags_Pa, unicode.Manichaean, unicode.Adlam, unicode.Hanifi_Rohingya,
 	unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam,
@@ -82,10 +83,9 @@ var joining = []*unicode.RangeTable{
 	unicode.Newa, unicode.Grantha, unicode.Tirhuta,
 }
 
-// unclear finds a character by which a text looks like another one: it is not seen at all
-// (Default_Ignorable_Code_Point of Unicode), breaks the line, or turns
-// the direction of what stands around it. A joiner between letters of a script that needs it
-// is none.
+// unclear finds a character that makes a text look like another text. Such a character is invisible
+// (Default_Ignorable_Code_Point of Unicode), breaks the line, or changes the direction of the text
+// around it. A joiner between letters of a script that needs joiners is allowed.
 func unclear(text string) (rune, bool) {
 	runes := []rune(text)
 	letter := func(i int) bool { return i >= 0 && i < len(runes) && unicode.In(runes[i], unicode.L, unicode.M) }
@@ -98,7 +98,7 @@ func unclear(text string) (rune, bool) {
 			}
 		case r == brailleBlank:
 			return r, true
-		case unicode.In(r, unicode.Prepended_Concatenation_Mark): // signs of Arabic and others that are seen
+		case unicode.In(r, unicode.Prepended_Concatenation_Mark): // signs of Arabic and other scripts that readers can see
 		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return r, true
 		}

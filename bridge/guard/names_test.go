@@ -9,7 +9,7 @@ import (
 )
 
 // TestEveryCharacterThatNobodySees is unclear: Default_Ignorable_Code_Point of Unicode 15, the
-// controls, the line breaks and what turns the direction.
+// controls, the line breaks and the characters that change the direction of text.
 func TestEveryCharacterThatNobodySees(t *testing.T) {
 	t.Parallel()
 	hidden := &unicode.RangeTable{R16: []unicode.Range16{
@@ -55,8 +55,8 @@ func TestJoinersStayWhereTheyAreWritten(t *testing.T) {
 	}
 }
 
-// FuzzIdentifiers: a name that a new account may have is one that a change of it may keep, and
-// reads the same once it is prepared.
+// FuzzIdentifiers: a name that a new account may have may stay at a change of the account, and is
+// equal after it was prepared again.
 func FuzzIdentifiers(f *testing.F) {
 	for _, seed := range []string{"jane", "o'neil", `DOMAIN\user`, "ceo@beta.example@acme.example", `"x@beta.example"@acme.example`, "service-account-x b", "x\u202ey", " ", "\xff"} {
 		f.Add(seed)

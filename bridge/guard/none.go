@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// noGroups are the groups of a tenant that can have none: of an organization before Keycloak
-// 26.6, without a parent for groups of the realm.
+// noGroups are the groups of a tenant that cannot have groups: an organization before Keycloak 26.6
+// whose mapping names no parent for groups of the realm.
 type noGroups struct{}
 
 func (noGroups) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
@@ -42,7 +42,7 @@ func (noGroups) ProveGroup(context.Context, keycloak.GroupID) (keycloak.Group, b
 
 func (noGroups) GroupParent() (keycloak.GroupID, error) { return keycloak.GroupID{}, ErrNoGroups }
 
-// DepartedGroup: no group is told from the others, see presentGroups.
+// DepartedGroup finds nothing: only presentGroups knows which groups left the tenant.
 func (noGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

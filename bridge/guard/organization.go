@@ -7,8 +7,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// organizationUsers are the members of an organization but service accounts. Keycloak
-// answers for no member as for nobody, so that each read is the proof.
+// organizationUsers are the members of an organization without service accounts. Keycloak answers
+// for a user who is no member as for an absent user, so each read proves the membership.
 type organizationUsers struct {
 	people
 
@@ -30,9 +30,10 @@ func (w organizationUsers) User(ctx context.Context, id keycloak.UserID) (keyclo
 	return user, nil
 }
 
-// FindUsers looks names and addresses up among the members alone, so that neither the
-// number of calls nor their time tells of anybody else. An attribute is looked up in the
-// realm, and each hit is proved: a query must name the tenant's key to find few others.
+// FindUsers searches names and addresses only among the members, so that neither the number of
+// calls nor their time shows anything about other accounts. An attribute is searched in the whole
+// realm, and each hit is proved. A query should name the tenant's key, so that it finds few users
+// of others.
 func (w organizationUsers) FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error) {
 	if len(q.Attributes) > 0 {
 		users, err := drain(most, func(first, limit int) ([]keycloak.User, error) {
@@ -70,7 +71,7 @@ func (w organizationUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountOrganizationMembers(ctx, w.id)
 }
 
-// UsersByID costs a call for every id: Keycloak looks no members up by theirs.
+// UsersByID needs a call for every id, because Keycloak finds no members by their ids.
 func (w organizationUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	var asked []keycloak.User
 	for _, id := range keycloak.ParseUserIDs(ids) {
@@ -79,7 +80,7 @@ func (w organizationUsers) UsersByID(ctx context.Context, ids []string) ([]keycl
 	return proved(ctx, w, asked)
 }
 
-// Prove costs what UsersByID does.
+// Prove needs as many calls as UsersByID.
 func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
 	found, err := w.UsersByID(ctx, ids)
 	if err != nil {
@@ -89,8 +90,9 @@ func (w organizationUsers) Prove(ctx context.Context, ids []string) (known []Mem
 	return known, unknown, nil
 }
 
-// organizationGroups are the top-level groups of an organization. Its calls reach more: the
-// groups below those, and the root above them, which holds them all and can be deleted.
+// organizationGroups are the top-level groups of an organization. The calls of the Admin API reach
+// more: the groups below them, and the root above them, which contains all of them and can be
+// deleted.
 type organizationGroups struct {
 	people
 
@@ -125,8 +127,8 @@ func (w organizationGroups) ListGroups(ctx context.Context, first, limit int) ([
 	return w.c.OrganizationGroups(ctx, w.id, first, limit)
 }
 
-// CountGroups costs a call for every hundred groups: Keycloak counts none of an
-// organization.
+// CountGroups needs a call for every hundred groups, because Keycloak does not count the groups of
+// an organization.
 func (w organizationGroups) CountGroups(ctx context.Context) (int, error) {
 	n := 0
 	for {
@@ -137,7 +139,8 @@ func (w organizationGroups) CountGroups(ctx context.Context) (int, error) {
 	}
 }
 
-// Listed: a group of the top level has a parent, the root, that its path leaves out.
+// Listed recognises a group of the top level by its parent, the root, which the group's path leaves
+// out.
 func (organizationGroups) Listed(g keycloak.Group) bool {
 	return g.ParentID != "" && g.Path == "/"+g.Name
 }
@@ -168,7 +171,7 @@ func (w organizationGroups) GroupMembers(ctx context.Context, id keycloak.GroupI
 	return members, ids(list), err
 }
 
-// Shows: the groups below those of the top level are no groups of the tenant's.
+// Shows: groups below the top level do not belong to the tenant.
 func (w organizationGroups) Shows(g keycloak.Group) bool { return w.Listed(g) }
 
 func (w organizationGroups) ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error) {
@@ -178,7 +181,7 @@ func (w organizationGroups) ProveGroup(ctx context.Context, id keycloak.GroupID)
 
 func (w organizationGroups) GroupParent() (keycloak.GroupID, error) { return w.id.TopLevel(), nil }
 
-// DepartedGroup: no group is told from the others, see presentGroups.
+// DepartedGroup finds nothing: only presentGroups knows which groups left the tenant.
 func (organizationGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// ask is a verb of a wall, of which only the error is of interest.
+// ask calls a method of a Wall and returns only the error.
 type ask func(ctx context.Context, wall guard.Wall) error
 
-// asks are all verbs that call Keycloak, about a user and a group that the tenant has.
+// asks are all methods that call Keycloak, about a user and a group that the tenant has.
 func (w *world) asks(user, group string) map[string]ask {
 	id, text := w.user(user), w.groups[group]
 	in := func(wall guard.Wall) keycloak.GroupID {
@@ -60,8 +60,8 @@ func (w *world) asks(user, group string) map[string]ask {
 	}
 }
 
-// TestAnOutageIsNeverAnEmptyAnswer: kinds of tenants × verbs, while Keycloak fails. An identity provider would take an
-// absent user for one to create, and an empty list for one to remove.
+// TestAnOutageIsNeverAnEmptyAnswer: kinds of tenants × methods, while Keycloak fails. An identity
+// provider would create an absent user again, and would remove users because of an empty list.
 func TestAnOutageIsNeverAnEmptyAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -87,7 +87,8 @@ func TestAnOutageIsNeverAnEmptyAnswer(t *testing.T) {
 	}
 }
 
-// TestAFaultInTheMiddleOfManyIsOneOfTheWhole: lists that take several calls are whole or an error.
+// TestAFaultInTheMiddleOfManyIsOneOfTheWhole: a list that needs several calls is complete or an
+// error.
 func TestAFaultInTheMiddleOfManyIsOneOfTheWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -123,7 +124,7 @@ func TestAFaultInTheMiddleOfManyIsOneOfTheWhole(t *testing.T) {
 	}
 }
 
-// TestATermThatMatchesTooManyIsRefused, and no more is read than it takes to know.
+// TestATermThatMatchesTooManyIsRefused, and the bridge reads only what it needs to know this.
 func TestATermThatMatchesTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -143,8 +144,8 @@ func TestATermThatMatchesTooManyIsRefused(t *testing.T) {
 	}
 }
 
-// TestTheProtectedMembersOfAGroup are found among few members with one call, and among many by the groups of each
-// protected user of the realm, be they the tenant's or not.
+// TestTheProtectedMembersOfAGroup: one call finds them among few members. Among many members, the
+// bridge reads the groups of each protected user of the realm, also of users of other tenants.
 func TestTheProtectedMembersOfAGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -192,7 +193,7 @@ func TestTheProtectedMembersOfAGroup(t *testing.T) {
 		"few members":                        {realmTenant, w.realmGroup(top), []string{admin, member}, []string{read}},
 		"few members, none of them":          {realmTenant, w.realmGroup(inScim), []string{}, []string{read}},
 		"many members":                       {realmTenant, late, []string{member, memberBy}, []string{read, groups, groups, groups}},
-		"many, and one is on the first page": {realmTenant, early, []string{admin}, []string{read}}, // any is reason enough
+		"many, and one is on the first page": {realmTenant, early, []string{admin}, []string{read}}, // any protected member is reason enough
 		"many members, none of them":         {realmTenant, big, []string{}, []string{read, groups, groups, groups}},
 		"few members of an organization":     {orgTenant, inGuild, []string{member, memberBy}, []string{readGuild}},
 		"many members of an organization":    {orgTenant, guilds, []string{memberBy}, nil},
@@ -219,7 +220,7 @@ func TestTheProtectedMembersOfAGroup(t *testing.T) {
 	if ids, err := w.wall(nobody).ProtectedMembers(t.Context(), big); len(ids) > 0 || err != nil {
 		t.Errorf("where nobody looked: %q, %v", ids, err)
 	}
-	w.fake.Inject(keycloaktest.Fault{Op: groups, Status: http.StatusForbidden}) // the last, as it gives up calls that Keycloak goes on with
+	w.fake.Inject(keycloaktest.Fault{Op: groups, Status: http.StatusForbidden}) // the last call, because an error ends the other calls, which Keycloak would still answer
 	if ids, err := w.wall(realmTenant).ProtectedMembers(t.Context(), late); err != nil || !slices.Equal(labels(w.users, ids), []string{member, memberBy}) {
 		t.Errorf("where the groups of one cannot be read: %q, %v", ids, err)
 	}

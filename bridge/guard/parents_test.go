@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// foreignGroups are groups that are not the first tenant's, whatever its mapping is.
+// foreignGroups are groups that do not belong to the first tenant under any mapping.
 func foreignGroups(t *testing.T, n apptest.Neighbours) map[string]string {
 	t.Helper()
 	id := n.Other.Create(t, "/Groups", `{"displayName":"Theirs","externalId":"X"}`)
@@ -32,9 +32,9 @@ func foreignGroups(t *testing.T, n apptest.Neighbours) map[string]string {
 	}
 }
 
-// TestSecurity_43_GroupsOfAnotherTenantAreAbsent: a tenant that has no parent for its groups reaches
-// neither the parent of another one nor what is below it, by no way that names a group: the
-// answer and the calls are those about nobody's.
+// TestSecurity_43_GroupsOfAnotherTenantAreAbsent: a tenant without a parent for its groups reaches
+// neither another tenant's parent nor the groups below it, by any request that names a group. The
+// answers and the calls are the same as for an absent group.
 func TestSecurity_43_GroupsOfAnotherTenantAreAbsent(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -52,11 +52,11 @@ func TestSecurity_43_GroupsOfAnotherTenantAreAbsent(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				delete(ids, "a group above its own parent") // which stands at the level of who has no parent
+				delete(ids, "a group above its own parent") // which is at the level of a tenant without a parent
 				before := tree(t, n.Bridge)
 				for _, a := range slices.Concat(pathAttacks("/Groups", "displayName"), valueAttacks()) {
 					if a.Path == "/Users" {
-						continue // its second time is a conflict
+						continue // the second time is a conflict
 					}
 					send := func(id string) string {
 						t.Helper()
@@ -92,7 +92,7 @@ func TestSecurity_43_GroupsOfAnotherTenantAreAbsent(t *testing.T) {
 	}
 }
 
-// tree are all groups of the realm with their members.
+// tree returns all groups of the realm with their members.
 func tree(t *testing.T, b apptest.Bridge) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -127,7 +127,7 @@ func tree(t *testing.T, b apptest.Bridge) map[string][]string {
 	return out
 }
 
-// TestSecurity_43_AForeignGroupCostsTheSameCalls as nobody's, for a tenant without a parent.
+// TestSecurity_43_AForeignGroupCostsTheSameCalls as an absent group, for a tenant without a parent.
 func TestSecurity_43_AForeignGroupCostsTheSameCalls(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -152,8 +152,9 @@ func TestSecurity_43_AForeignGroupCostsTheSameCalls(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_TheParentIsKeptByItsId: who renames it, and puts another group in its place, leads
-// the tenant nowhere: new groups are made below the parent that it was, or not at all.
+// TestSecurity_43_TheParentIsKeptByItsId: somebody who renames the parent and creates another group
+// with its name does not redirect the tenant. New groups are created below the old parent, or not
+// at all.
 func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -176,7 +177,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			}
 			impostor := n.MakeGroup(t, "one", n.Parents["scim"])
 			n.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/scim/one" of the mapping is another group now, %s: the one that it was, %s, is called "/scim/was-one" now`, impostor, parent)
+			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former one, %s, is called "/scim/was-one" now`, impostor, parent)
 			if got := n.App.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
 			}
@@ -189,16 +190,16 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			if list, err := n.Admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) > 0 {
 				t.Errorf("below the group in the parent's place are %v, %v", list, err)
 			}
-			a := apptest.NewTestApp(t, n.Config) // a start is no change of the configuration
+			a := apptest.NewTestApp(t, n.Config) // a restart is no change of the configuration
 			a.Watcher.Check(t.Context())
-			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is another group now") {
+			if got := a.Watcher.Tenants.ByPath("one").Fitness().Problem; !strings.Contains(got, "is now another group") {
 				t.Errorf("after a start the look finds %q", got)
 			}
 			n.Remap(t, "parent: id:"+impostor.String())
 			n.Check(t)
 			n.Create(t, "/Groups", `{"displayName":"Meant"}`)
 			if list, err := n.Admin.Children(t.Context(), impostor, 0, 10); err != nil || len(list) != 1 {
-				t.Errorf("below the group that is meant now are %v, %v", list, err)
+				t.Errorf("below the group that you mean now are %v, %v", list, err)
 			}
 		})
 	}
@@ -224,15 +225,16 @@ func TestSecurity_43_AParentThatGoesBetweenTwoLooks(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AMappingThatIsAppliedIsKnownToAll: from the look on that gives a tenant another
-// parent, in the place of a group that another tenant had, the group is none of that one's.
+// TestSecurity_43_AMappingThatIsAppliedIsKnownToAll: a read of the realm gives a tenant a new
+// parent that was a group of another tenant. From that read on the other tenant does not have the
+// group.
 func TestSecurity_43_AMappingThatIsAppliedIsKnownToAll(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := apptest.NewNeighbours(t, start(t), nil)
-			for _, of := range []struct{ tenant, other apptest.Bridge }{{n.Bridge, n.Other}, {n.Other, n.Bridge}} { // they are looked at in the order of their paths
+			for _, of := range []struct{ tenant, other apptest.Bridge }{{n.Bridge, n.Other}, {n.Other, n.Bridge}} { // the tenants are read in the order of their paths
 				key, others := "one", "two"
 				if of.tenant.Base == n.Other.Base {
 					key, others = others, key
@@ -258,8 +260,8 @@ func TestSecurity_43_AMappingThatIsAppliedIsKnownToAll(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_OneParentForTwo makes both tenants unfit, and one above the other hides what is
-// the other's.
+// TestSecurity_43_OneParentForTwo makes both tenants unfit. A parent above another tenant's parent
+// hides the other tenant's groups.
 func TestSecurity_43_OneParentForTwo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -284,15 +286,15 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 					t.Errorf("%s = %s, want %s", what, got, want)
 				}
 			}
-			if got := n.Warnings(t, "two"); !strings.Contains(got, "below groups of which one stands above the other") {
+			if got := n.Warnings(t, "two"); !strings.Contains(got, "is below the other") {
 				t.Errorf("the log warns of %q", got)
 			}
 		})
 	}
 }
 
-// TestSecurity_43_ADefaultGroupAmongThoseOfAnother makes the tenant unfit, by whatever name or id the
-// mapping has it.
+// TestSecurity_43_ADefaultGroupAmongThoseOfAnother makes the tenant unfit, by whatever name or id
+// the mapping names the group.
 func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -317,8 +319,8 @@ func TestSecurity_43_ADefaultGroupAmongThoseOfAnother(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_RemovedMembersAreProved where the tenant does not see everybody: one who is not
-// its user stays in the group, and the answer is that about nobody.
+// TestSecurity_43_RemovedMembersAreProved where the tenant does not see all users: a user of
+// another tenant stays in the group, and the answer is the same as for an absent user.
 func TestSecurity_43_RemovedMembersAreProved(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -354,7 +356,7 @@ func TestSecurity_43_RemovedMembersAreProved(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm removes its own members alone from them, before
+// TestSecurity_43_AnOrganizationWithGroupsOfTheRealm removes only its own members from them, before
 // Keycloak has groups of organizations.
 func TestSecurity_43_AnOrganizationWithGroupsOfTheRealm(t *testing.T) {
 	t.Parallel()

@@ -11,11 +11,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// shownUsers shows the id, the name and the state of a protected user, and nothing else.
+// shownUsers shows only the id, the name and the state of a protected user.
 //
-// A fine-grained permission can forbid the bridge to read such a user. Keycloak then refuses a read by
-// the id, and leaves the user out of a search for several ids. A search for the user name finds the
-// user all the same (measured on 26.6 and 26.7). The last look at the realm knows the name.
+// A fine-grained permission can forbid the bridge to read such a user. Keycloak then refuses a read
+// by the id and leaves the user out of a search for several ids. A search for the user name still
+// finds the user (measured on 26.6 and 26.7). The last read of the realm knows the name.
 type shownUsers struct {
 	users
 
@@ -99,18 +99,18 @@ func (w shownUsers) shown(u keycloak.User) keycloak.User {
 	return keycloak.User{ID: u.ID, Username: u.Username, Enabled: mapping.Enabled(u), Created: u.Created}
 }
 
-// ProtectsUser reports whether SCIM may not write to a user, as of the last look at the realm.
+// ProtectsUser reports whether the last read of the realm found that SCIM may not write to a user.
 func (w shownUsers) ProtectsUser(id string) bool {
 	return w.protected.User(id) || w.protected.Delegate(id)
 }
 
-// Deactivates reports whether a protected user can be deactivated nevertheless.
+// Deactivates reports whether SCIM may still deactivate a protected user.
 func (w shownUsers) Deactivates(id string) bool { return w.protected.Delegate(id) }
 
-// ServiceAccount reports whether an id is that of a service account, which is no user.
+// ServiceAccount reports whether an id belongs to a service account, which is no user.
 func (w shownUsers) ServiceAccount(id string) bool { return w.protected.ServiceAccount(id) }
 
-// shownGroups shows of a protected group its name, and not who is in it.
+// shownGroups shows the name of a protected group, and not its members.
 type shownGroups struct {
 	groups
 
@@ -133,7 +133,8 @@ func (w shownGroups) ListGroups(ctx context.Context, first, limit int) ([]keyclo
 	return each(list, w.shown), err
 }
 
-// GroupsOf reads on about a protected user, so that one of another tenant answers as nobody.
+// GroupsOf also reads a protected user, so that a user of another tenant answers like an absent
+// one.
 func (w shownGroups) GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error) {
 	list, err := w.groups.GroupsOf(ctx, id)
 	if keycloak.KindOf(err) == keycloak.Denied && w.protected.Name(id.String()) != "" {
@@ -169,7 +170,8 @@ func (w shownGroups) shown(g keycloak.Group) keycloak.Group {
 	return keycloak.Group{ID: g.ID, Name: g.Name, Path: g.Path, ParentID: g.ParentID, SubGroupCount: g.SubGroupCount, Organization: g.Organization}
 }
 
-// ProtectsGroup reports whether SCIM may not write to a group, as of the last look at the realm.
+// ProtectsGroup reports whether the last read of the realm found that SCIM may not write to a
+// group.
 func (w shownGroups) ProtectsGroup(id string) bool { return w.protected.Group(id) }
 
 // KeepsGroup reports whether a group must keep its name and its place. Its members may change.
@@ -182,7 +184,7 @@ func each[T any](list []T, of func(T) T) []T {
 	return list
 }
 
-// pathAfter is the path that a step gives a group of the realm, "" for none.
+// pathAfter returns the path that a step gives a group of the realm, or "".
 func pathAfter(f tenant.Fitness, step plan.Step) string {
 	switch s := step.(type) {
 	case plan.CreateGroup:
@@ -204,7 +206,7 @@ func pathAfter(f tenant.Fitness, step plan.Step) string {
 	return ""
 }
 
-// parentOf is the id of the group below which a step creates another, "" for none.
+// parentOf returns the id of the group below which a step creates a group, or "".
 func parentOf(step plan.Step) string {
 	if create, is := step.(plan.CreateGroup); is {
 		return create.Group.Parent.String()
@@ -212,7 +214,7 @@ func parentOf(step plan.Step) string {
 	return ""
 }
 
-// takesAway reports whether a step takes a group from where it is, or its name.
+// takesAway reports whether a step deletes or renames a group.
 func takesAway(step plan.Step) bool {
 	switch s := step.(type) {
 	case plan.DeleteGroup:
@@ -224,7 +226,8 @@ func takesAway(step plan.Step) bool {
 	}
 }
 
-// live reports whether a step could take the user's account over, ends or gives its access, or destroys it.
+// live reports whether a step could take the account of a user over, give or end its access, or
+// destroy it.
 func live(step plan.Step) bool {
 	switch s := step.(type) {
 	case plan.UpdateUser:
@@ -236,16 +239,18 @@ func live(step plan.Step) bool {
 	}
 }
 
-// Allow refuses a plan that writes to who is protected, with a ProtectedError, takes a group away
-// that must stay, with a KeptError, or would make an administrator, with a RoleError. Every plan passes
-// it before it is carried out.
+// Allow checks a plan; every plan passes it before it is applied. It refuses a plan that writes to
+// a protected user or group (ProtectedError), that renames or deletes a group that must stay
+// (KeptError), or that would make an administrator (RoleError).
 //
-// What a look at the realm found serves ordinary steps. Before those that could take an
-// account over or destroy it, who has it is looked at again, as are the contents of roles
-// that are granted. Who was given a fine-grained permission since the last look, as a member of a
-// group or a holder of a role, is found by the next one: to ask costs a call for each policy.
+// For ordinary steps Allow uses the last read of the realm. Before a step that could take an
+// account over or destroy it, Allow reads the rights of the account again. It also reads again what
+// the granted roles contain. A user may have got a fine-grained permission since the last read, as
+// a member of a group or a holder of a role. Only the next read of the realm finds this, because to
+// ask costs a call for each policy.
 //
-// early is a look at an account that was begun before; nil for none.
+// early is a read of the rights of an account that has begun already; nil when there is no such
+// read.
 func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan, early *RightsRead) error {
 	looked := keycloak.UserID{}
 	for _, step := range p {
@@ -275,7 +280,7 @@ func Allow(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Pla
 			return err
 		}
 		if len(rights) > 0 {
-			return ProtectedError{Resource: "user", IDs: []string{user}, Why: "has rights of realm-management since the last look: " + strings.Join(rights, ", ")}
+			return ProtectedError{Resource: "user", IDs: []string{user}, Why: "has rights of realm-management since the last read of the realm: " + strings.Join(rights, ", ")}
 		}
 		looked = id
 	}

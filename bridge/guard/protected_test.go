@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_39_AllowADelegate: whatever planned it, nothing is done to who administers by a
-// permission but to end its access.
+// TestSecurity_39_AllowADelegate: no plan does anything to a user who administers by a permission
+// except to end the user's access.
 func TestSecurity_39_AllowADelegate(t *testing.T) {
 	t.Parallel()
 	id, err := keycloak.ParseUserID("delegate")

@@ -10,11 +10,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// realmUsers are all users of a realm but service accounts, or those that one tenant owns.
+// realmUsers are all users of a realm without service accounts, or only the users that one tenant
+// owns.
 type realmUsers struct {
 	people
 
-	owner string // the tenant's key; "" for everybody
+	owner string // the tenant's key; "" for the users of all owners
 }
 
 func (w realmUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User, error) {
@@ -32,7 +33,7 @@ func (w realmUsers) User(ctx context.Context, id keycloak.UserID) (keycloak.User
 	return user, nil
 }
 
-// ownOnly are the users of a list that are the tenant's, in their order.
+// ownOnly returns the users of a list that belong to the tenant, in their order.
 func (w realmUsers) ownOnly(ctx context.Context, list []keycloak.User) ([]keycloak.User, error) {
 	return w.among(ctx, keep(list, func(u keycloak.User) bool { return w.owner == "" || isOwnedBy(w.owner, u) }))
 }
@@ -71,12 +72,13 @@ func (w realmUsers) CountUsers(ctx context.Context) (int, error) {
 	return w.c.CountUsers(ctx, w.criteria()...)
 }
 
-// UsersByID costs a call for every 50 ids, and one for each user of a directory whose id holds a blank.
+// UsersByID needs a call for every 50 ids, and one for each user of a directory whose id contains a
+// blank.
 func (w realmUsers) UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error) {
 	return w.byID(ctx, ids, false)
 }
 
-// byID reads users by their ids; brief ones have no attributes, by which an owner is known.
+// byID reads users by their ids. Brief users have no attributes, so their owner is not known.
 func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycloak.User, error) {
 	var together []keycloak.UserID
 	var single []keycloak.User
@@ -107,7 +109,7 @@ func (w realmUsers) byID(ctx context.Context, ids []string, brief bool) ([]keycl
 	return append(slices.Concat(found...), single...), err
 }
 
-// Prove costs what UsersByID does.
+// Prove needs as many calls as UsersByID.
 func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error) {
 	found, err := w.byID(ctx, ids, w.owner == "")
 	if err != nil {
@@ -119,12 +121,12 @@ func (w realmUsers) Prove(ctx context.Context, ids []string) (known []Member, un
 
 // realmGroups are groups of a realm.
 type realmGroups struct {
-	people // who also know the parents of other tenants
+	people // these also know the parents of other tenants
 
-	tenant string           // its path
+	tenant string           // the path of the tenant
 	parent keycloak.GroupID // below which the tenant's groups live; zero for the top level
 	named  bool             // whether the tenant's mapping names a parent
-	users  users            // whose memberships are the tenant's; nil for everybody's
+	users  users            // the users whose memberships the tenant may see; nil for all users
 }
 
 func (realmGroups) GroupID(text string) (keycloak.GroupID, error) { return keycloak.ParseGroupID(text) }
@@ -157,10 +159,11 @@ func (w realmGroups) ListGroups(ctx context.Context, first, limit int) ([]keyclo
 	return all[min(first, len(all)):min(first+limit, len(all))], err
 }
 
-// nowhere reports whether a parent is meant and not known, so that no group is the tenant's.
+// nowhere reports whether the mapping names a parent that is not known, so that the tenant has no
+// groups.
 func (w realmGroups) nowhere() bool { return w.named && w.parent.IsZero() }
 
-// level reads a page of what Keycloak has at the tenant's level.
+// level reads a page of Keycloak's groups at the tenant's level.
 func (w realmGroups) level(ctx context.Context, first, limit int) ([]keycloak.Group, error) {
 	switch {
 	case w.nowhere():
@@ -183,8 +186,8 @@ func (w realmGroups) CountGroups(ctx context.Context) (int, error) {
 	return max(0, parent.SubGroupCount-w.hidden()), err
 }
 
-// hidden counts the groups of the tenant's level that are the parents of other tenants: the
-// configuration is refused then, yet somebody may have moved a group.
+// hidden counts the groups of the tenant's level that are parents of other tenants. The
+// configuration is refused in that case, but an administrator may have moved a group since.
 func (w realmGroups) hidden() int {
 	if w.protected == nil {
 		return 0
@@ -202,20 +205,22 @@ func (w realmGroups) hidden() int {
 	return n
 }
 
-// Listed: with a parent, the groups right below it, else those of the top level; none when a
-// parent is meant and not known; never the parent of another tenant.
+// Listed reports whether a group is right below the tenant's parent, or at the top level when the
+// mapping names no parent. When a named parent is not known, no group is listed. The parent of
+// another tenant is never listed.
 func (w realmGroups) Listed(g keycloak.Group) bool {
 	return !w.nowhere() && g.ParentID == w.parent.String() && !w.protected.OthersParent(g.ID, w.tenant)
 }
 
-// Shows: who has the realm's groups alone has those of all levels, though a list shows the
-// top level. Another tenant's groups are at no level of others.
+// Shows: a tenant that shares the realm's groups with no other tenant has the groups of all levels,
+// although a list shows only the top level. The groups of another tenant are below that tenant's
+// parent.
 func (w realmGroups) Shows(g keycloak.Group) bool { return !w.confined() || w.Listed(g) }
 
-// confined reports whether the tenant's groups are only some of the realm's.
+// confined reports whether the tenant has only a part of the realm's groups.
 func (w realmGroups) confined() bool { return w.named || w.beside() }
 
-// beside reports whether other tenants have groups of the realm below parents of theirs.
+// beside reports whether other tenants have groups of the realm below their own parents.
 func (w realmGroups) beside() bool {
 	if w.protected == nil {
 		return false
@@ -272,7 +277,7 @@ func (w realmGroups) GroupParent() (keycloak.GroupID, error) {
 	return w.parent, nil
 }
 
-// DepartedGroup: no group is told from the others, see presentGroups.
+// DepartedGroup finds nothing: only presentGroups knows which groups left the tenant.
 func (realmGroups) DepartedGroup(context.Context, string) (keycloak.Group, bool, error) {
 	return keycloak.Group{}, false, nil
 }

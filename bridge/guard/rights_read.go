@@ -7,17 +7,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// RightsRead is a read of the rights of an account, under way while the request reads the account
-// itself: neither needs the other, and nothing is written before both are there.
+// RightsRead reads the rights of an account in the background, while the request reads the account
+// itself. Neither read needs the other, and nothing is written before both have ended.
 type RightsRead struct {
 	user keycloak.UserID
-	done chan struct{} // closed when the rest is known
+	done chan struct{} // closed when the rights are known
 
 	found []string
 	err   error
 }
 
-// ReadRights begins to read the rights of a user. Whoever begins it waits for it.
+// ReadRights begins to read the rights of a user. The caller must Wait for the result.
 func ReadRights(ctx context.Context, c *keycloak.Client, f tenant.Fitness, user keycloak.UserID) *RightsRead {
 	l := &RightsRead{user: user, done: make(chan struct{})}
 	go func() {
@@ -30,8 +30,8 @@ func ReadRights(ctx context.Context, c *keycloak.Client, f tenant.Fitness, user 
 // Wait returns when the rights are read.
 func (l *RightsRead) Wait() { <-l.done }
 
-// rights are those of realm-management that an account has. They come from the read under way. Where there is none, or it
-// is of another account, rights asks Keycloak.
+// rights returns the rights of realm-management that an account has. They come from the read in the
+// background. When there is no such read, or it is about another account, rights asks Keycloak.
 func (l *RightsRead) rights(ctx context.Context, c *keycloak.Client, f tenant.Fitness, user keycloak.UserID) ([]string, error) {
 	if l == nil || l.user != user {
 		return c.EffectiveRoles(ctx, user, f.Protected.Management)

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// grants looks up what each role contains that a plan grants: it may have changed since the
-// last look at the realm.
+// grants reads what each role contains that a plan grants, because this may have changed since the
+// last read of the realm.
 func grants(ctx context.Context, c *keycloak.Client, f tenant.Fitness, p plan.Plan) error {
 	var granted []keycloak.Role
 	for _, step := range p {

@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// userInside is what of an account no client may choose.
+// userInside holds the parts of an account that no client may choose.
 type userInside struct {
 	ID              string              `json:"id"`
 	Attributes      map[string][]string `json:"attributes"`
@@ -25,8 +25,8 @@ type userInside struct {
 	Federation      string              `json:"federationLink"`
 }
 
-// TestSecurity_10_WhatNoClientMayWrite: ids, times, groups, roles, credentials and what is
-// Keycloak's own, sent in every form, has no effect on the account.
+// TestSecurity_10_WhatNoClientMayWrite: ids, times, groups, roles, credentials and Keycloak's own
+// attributes, sent in every form, have no effect on the account.
 func TestSecurity_10_WhatNoClientMayWrite(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -70,13 +70,13 @@ func TestSecurity_10_WhatNoClientMayWrite(t *testing.T) {
 	}
 }
 
-// pathOf is an operation of PATCH that names an attribute of a JSON member.
+// pathOf is a PATCH operation that names an attribute of a JSON member.
 func pathOf(member string) string {
 	name, value, _ := strings.Cut(member, ":")
 	return `{"op":"replace","path":` + name + `,"value":` + value + `}`
 }
 
-// unharmed checks that an account is as one of which nothing was said.
+// unharmed checks that an account is the same as an account that no request named.
 func unharmed(t *testing.T, b apptest.Bridge, server keycloaktest.Server, text, victim, userName, attribute string) {
 	t.Helper()
 	id := apptest.UserID(t, text)
@@ -101,8 +101,8 @@ func unharmed(t *testing.T, b apptest.Bridge, server keycloaktest.Server, text, 
 	}
 }
 
-// TestSecurity_11_AnExternalIdIsNoId: whatever it is, it leads to its own user alone, and two
-// tenants may give the same.
+// TestSecurity_11_AnExternalIdIsNoId: every value leads only to its own user, and two tenants may
+// use the same value.
 func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -114,7 +114,7 @@ func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
 				before := b.Must(t, http.MethodGet, "/Users/"+victim, "")
 				for i, externalID := range []string{`"` + victim + `"`, `1`, `true`, `"../../users/` + victim + `"`, `"%2e%2e%2fadmin"`, `"realm|V"`, `"` + c.IDs["acme"].String() + `|V"`, `"a\"b:*"`, `"` + strings.Repeat("é", 100) + `"`} {
 					id := b.Create(t, "/Users", fmt.Sprintf(`{"userName":"user-%s-%d","externalId":%s}`, kind, i, externalID))
-					text := externalID // of a number or a boolean (the tolerance number-for-text)
+					text := externalID // a number or a boolean becomes a text (the tolerance number-for-text)
 					if externalID[0] == '"' {
 						if err := json.Unmarshal([]byte(externalID), &text); err != nil {
 							t.Fatal(err)
@@ -156,7 +156,7 @@ func TestSecurity_11_AnExternalIdIsNoId(t *testing.T) {
 	}
 }
 
-// TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization: as for a realm's tenant.
+// TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization, as at a tenant of a realm.
 func TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -182,8 +182,8 @@ func TestSecurity_16_NobodyBecomesAnAdministratorOfAnOrganization(t *testing.T) 
 	}
 }
 
-// TestSecurity_15_GroupsOfAnOrganization are its own whatever they are called, and give nobody
-// a right.
+// TestSecurity_15_GroupsOfAnOrganization belong to the organization, whatever their names are, and
+// give nobody a right.
 func TestSecurity_15_GroupsOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

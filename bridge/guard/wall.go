@@ -13,70 +13,75 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// users are the users that one tenant may see. Whatever id or value a client names, what
-// comes back is the tenant's; what is not is absent: NotFound, or not in the list.
+// users are the users that one tenant may see. For every id or value that a client names, they
+// return only the tenant's users. All others are absent: NotFound, or not in the list.
 type users interface {
 	// User reads a user.
 	User(ctx context.Context, id keycloak.UserID) (keycloak.User, error)
-	// FindUsers reads the users that match a query by user name, address or attributes, most
-	// at most, else a *scim.Error with TooMany.
+	// FindUsers reads the users that match a query by user name, address or attributes. More than
+	// most users are a *scim.Error with TooMany.
 	FindUsers(ctx context.Context, q keycloak.UserQuery, most int) ([]keycloak.User, error)
-	// UsersByID reads users by their ids, in no order; those that are none are left out.
+	// UsersByID reads users by their ids, in no order. Ids that belong to no user are left out.
 	UsersByID(ctx context.Context, ids []string) ([]keycloak.User, error)
-	// ListUsers reads a page of Keycloak's list of users, by user name: the users on it, and the
-	// ids of all who are, service accounts among them, by which offsets are counted.
+	// ListUsers reads a page of Keycloak's list of users, by user name. It returns the users on the
+	// page and the ids of all accounts on it, with service accounts, because offsets count these
+	// too.
 	ListUsers(ctx context.Context, first, limit int) (list []keycloak.User, all []string, err error)
-	// CountUsers counts all who are on the pages of ListUsers.
+	// CountUsers counts all accounts on the pages of ListUsers.
 	CountUsers(ctx context.Context) (int, error)
-	// Prove finds out which ids are those of users, in their order, and which are not.
+	// Prove separates ids of users, in their order, from ids that belong to no user.
 	Prove(ctx context.Context, ids []string) (known []Member, unknown []string, err error)
 }
 
-// groups are the groups that one tenant may see, as users are its users.
+// groups are the groups that one tenant may see, by the same rule as users.
 type groups interface {
-	// GroupID makes an id of hostile text, or fails with keycloak.ErrInvalidID.
+	// GroupID makes an id from a hostile text, or fails with keycloak.ErrInvalidID.
 	GroupID(text string) (keycloak.GroupID, error)
 	// Group reads a group.
 	Group(ctx context.Context, id keycloak.GroupID) (keycloak.Group, error)
-	// FindGroups reads the groups that match a query and that ListGroups lists too, most
-	// at most, else a *scim.Error with TooMany.
+	// FindGroups reads the groups that match a query, if ListGroups lists them too. More than most
+	// groups are a *scim.Error with TooMany.
 	FindGroups(ctx context.Context, q keycloak.GroupQuery, most int) ([]keycloak.Group, error)
 	// ListGroups reads a page of the groups of the tenant's level by name.
 	ListGroups(ctx context.Context, first, limit int) ([]keycloak.Group, error)
-	// CountGroups counts those that ListGroups lists.
+	// CountGroups counts the groups that ListGroups lists.
 	CountGroups(ctx context.Context) (int, error)
 	// Listed reports whether ListGroups lists a group that was read.
 	Listed(g keycloak.Group) bool
 	// HasSubGroups reports whether there are groups below a group that was read.
 	HasSubGroups(ctx context.Context, g keycloak.Group) (bool, error)
-	// DepartedGroup finds the group of a name that left the tenant; ok is false when there is none.
+	// DepartedGroup finds the group of a name that left the tenant; ok is false when there is no
+	// such group.
 	DepartedGroup(ctx context.Context, name string) (g keycloak.Group, ok bool, err error)
-	// GroupsOf reads the groups of which a user is a direct member.
+	// GroupsOf reads the groups that a user is a direct member of.
 	GroupsOf(ctx context.Context, id keycloak.UserID) ([]keycloak.Group, error)
-	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name: the
-	// users on it, and the ids of all who are. It does not ask whose the group is: its id must
-	// be one that Group, ProveGroup or a list gave.
+	// GroupMembers reads a page of Keycloak's list of the members of a group, by user name. It
+	// returns the users on the page and the ids of all accounts on it. It does not check whose
+	// group it is: the id must come from Group, ProveGroup or a list.
 	GroupMembers(ctx context.Context, id keycloak.GroupID, first, limit int) (members []keycloak.User, all []string, err error)
-	// ProveGroup reads a group that is to be changed, where the tenant's calls would reach another's by its id; read is
-	// false where none but a group of the tenant's can have it, or nobody has.
+	// ProveGroup reads a group before a change, when the tenant's calls could reach a group of
+	// another tenant by its id. read is false when no check is needed, because no group of another
+	// tenant can have the id.
 	ProveGroup(ctx context.Context, id keycloak.GroupID) (g keycloak.Group, read bool, err error)
-	// Shows reports whether a group that was read is the tenant's, be it in the list or below one.
+	// Shows reports whether a group that was read belongs to the tenant, in the list or below a
+	// group of the list.
 	Shows(g keycloak.Group) bool
-	// GroupParent is below which new groups are made, or fails with ErrNoGroups.
+	// GroupParent returns the group below which new groups are created, or fails with ErrNoGroups.
 	GroupParent() (keycloak.GroupID, error)
 }
 
-// ErrNoGroups is that a tenant can have no groups.
+// ErrNoGroups reports that a tenant cannot have groups.
 var ErrNoGroups = errors.New("the tenant has no place for groups")
 
-// Wall is all that one tenant can read of its realm. Who reads through a Wall cannot forget
-// to ask whose something is, GroupMembers apart, and sees of what is protected its name alone.
+// Wall is all that one tenant can read of its realm. Code that reads through a Wall cannot forget
+// to check whose a resource is; only GroupMembers does not check. A Wall shows only the name of a
+// protected resource.
 type Wall struct {
 	shownUsers
 	shownGroups
 }
 
-// For is the wall of a tenant that was found fit, over its realm's client.
+// For returns the Wall of a tenant that was found fit, over the client of its realm.
 func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	users, groups := reach(t, f, c)
 	if !t.Policy.Deletes() {
@@ -85,7 +90,7 @@ func For(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) Wall {
 	return Wall{shownUsers{users, f.Protected}, shownGroups{groups, f.Protected, c}}
 }
 
-// reach is what a tenant reaches, protected or not.
+// reach returns the users and groups that a tenant reaches, protected or not.
 func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (users, groups) {
 	p, o := people{c, f.Protected}, t.Organization.ID
 	var users users = realmUsers{people: p}
@@ -109,17 +114,17 @@ func reach(t *tenant.Tenant, f tenant.Fitness, c *keycloak.Client) (users, group
 	return users, groups
 }
 
-// Member is a user that may be a member of a group.
+// Member is a user who may be a member of a group.
 type Member struct {
 	ID       keycloak.UserID
 	Username string
 }
 
-// parallel bounds the calls of one question under way at once.
+// parallel limits the calls that one question makes at a time.
 const parallel = 4
 
-// drain reads pages until a short one: for what has no count. More than most resources are
-// a *scim.Error with TooMany.
+// drain reads pages until a short page, for lists that Keycloak does not count. More than most
+// resources are a *scim.Error with TooMany.
 func drain[T any](most int, read func(first, limit int) ([]T, error)) ([]T, error) {
 	var out []T
 	for {
@@ -147,7 +152,7 @@ func keep[T any](list []T, wanted func(T) bool) []T {
 	return out
 }
 
-// proved are the users of a list that a tenant may see, as User reads them, in their order.
+// proved returns the users of a list that a tenant may see, as User reads them, in their order.
 func proved(ctx context.Context, users users, list []keycloak.User) ([]keycloak.User, error) {
 	found := make([]*keycloak.User, len(list))
 	g, ctx := errgroup.WithContext(ctx)
@@ -156,7 +161,7 @@ func proved(ctx context.Context, users users, list []keycloak.User) ([]keycloak.
 		g.Go(func() error {
 			id, err := keycloak.ParseUserID(u.ID)
 			if err != nil {
-				return nil //nolint:nilerr // nobody's
+				return nil //nolint:nilerr // not a user of the tenant
 			}
 			user, err := users.User(ctx, id)
 			if keycloak.KindOf(err) == keycloak.NotFound {
@@ -178,7 +183,7 @@ func proved(ctx context.Context, users users, list []keycloak.User) ([]keycloak.
 	return out, nil
 }
 
-// sorted tells the ids of users that were found from the others.
+// sorted separates the ids of users that were found from the other ids.
 func sorted(ids []string, found []keycloak.User) (known []Member, unknown []string) {
 	members := make(map[string]Member, len(found))
 	for _, u := range found {
@@ -196,15 +201,15 @@ func sorted(ids []string, found []keycloak.User) (known []Member, unknown []stri
 	return known, unknown
 }
 
-// people tells the users of a realm from the service accounts of its clients, which no tenant
-// sees: by their ids, as a person may have any name.
+// people separates the users of a realm from the service accounts of its clients, which no tenant
+// sees. It decides by ids, because a person may have any name.
 type people struct {
 	c         *keycloak.Client
 	protected *tenant.Protected
 }
 
-// has reports whether an account is a user. It costs calls only for an account that is called
-// like a service account, was made lately, and is not known to be one.
+// has reports whether an account is a user. It makes calls only for a new account that has a name
+// like a service account and is not known to be one.
 func (p people) has(ctx context.Context, u keycloak.User) (bool, error) {
 	switch {
 	case p.protected.ServiceAccount(u.ID):
@@ -216,7 +221,7 @@ func (p people) has(ctx context.Context, u keycloak.User) (bool, error) {
 	return !service, err
 }
 
-// among are the users of a list, in their order.
+// among returns the users of a list, in their order.
 func (p people) among(ctx context.Context, list []keycloak.User) ([]keycloak.User, error) {
 	out := make([]keycloak.User, 0, len(list))
 	for _, u := range list {
@@ -239,7 +244,7 @@ func ids(list []keycloak.User) []string {
 	return out
 }
 
-// ownedBy is the criterion of what a tenant created.
+// ownedBy is the search criterion for resources that a tenant created.
 func ownedBy(key string) keycloak.AttributeQuery {
 	return keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: key}
 }

@@ -23,16 +23,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSecurity_56_TheWallHoldsOverHistories: whatever administrators do beside the bridge (groups,
-// parents, renames, moves, roles, grants, permissions and revocations), and whatever several tenants send, no
-// tenant changes an account or a group that was protected at the last look or is another tenant's.
+// TestSecurity_56_TheWallHoldsOverHistories: no tenant changes an account or a group that was
+// protected at the last read of the realm or that belongs to another tenant. This holds whatever
+// administrators do outside the bridge (groups, parents, renames, moves, roles, grants, permissions
+// and revocations) and whatever several tenants send.
 //
-// The oracle is a model of its own: what Keycloak holds before and after each request is compared,
-// and who is protected is found out by each user's effective roles, which the bridge does not read.
-// A failure prints its seed and the shortest history that rapid finds; -rapid.seed repeats it,
-// make walls makes a thousand.
+// The test compares what Keycloak holds before and after each request. It finds the protected users
+// by each user's effective roles, which the bridge does not read. A failure prints its seed and the
+// shortest history that rapid finds. -rapid.seed repeats the failure, and make walls runs a
+// thousand histories.
 func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:paralleltest // the flags of rapid are global
-	given := map[string]bool{} // flags, before this test sets any
+	given := map[string]bool{} // the flags, before this test sets any
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	for _, run := range []struct {
 		server        string
@@ -54,7 +55,7 @@ func TestSecurity_56_TheWallHoldsOverHistories(t *testing.T) { //nolint:parallel
 	}
 }
 
-// rapidFlags sets those that were not given, until the test ends.
+// rapidFlags sets the flags that were not given, until the test ends.
 func rapidFlags(t *testing.T, given map[string]bool, values map[string]string) {
 	t.Helper()
 	for name, value := range values {
@@ -69,7 +70,7 @@ func rapidFlags(t *testing.T, given map[string]bool, values map[string]string) {
 	}
 }
 
-// wallKinds are the tenants that share a realm, beside two organizations.
+// wallKinds are the tenants that share a realm, besides two organizations.
 func wallKinds() map[string][]wallTenant {
 	return map[string][]wallTenant{
 		"a tenant of the whole realm":            {{key: "all"}},
@@ -83,8 +84,8 @@ func wallKinds() map[string][]wallTenant {
 type wallTenant struct {
 	key    string
 	owned  bool
-	parent string // path of its groups' parent
-	bare   bool   // loses the parent once it runs, past the check of the configuration
+	parent string // path of the parent of its groups
+	bare   bool   // loses its parent while the bridge runs, without the check of the configuration
 
 	bridge       apptest.Bridge
 	organization keycloak.OrganizationID
@@ -101,24 +102,24 @@ type wallWorld struct {
 	parents map[string]keycloak.GroupID
 	tenants []*wallTenant
 
-	listed       map[string]string // ids of what the configuration protects, by kind
+	listed       map[string]string // ids of the users and groups that the configuration protects, by kind
 	named        []string          // ids of the groups that mappings name
-	account      string            // of the bridge
+	account      string            // the bridge's account
 	management   keycloak.ClientUUID
 	super        keycloak.Role
-	now          wallState // as of the last change
+	now          wallState // the state after the last change
 	lastUsers    map[string]bool
 	lastGroups   map[string]bool
 	lastKept     map[string]bool
-	lastAble     map[string]bool // who administered by a permission alone, and may be deactivated
+	lastAble     map[string]bool // users who administered only by a permission, and may be deactivated
 	permits      []wallPermit
-	permitted    int      // permissions that were made
-	knownGroups  []string // ids, in the order in which they came
+	permitted    int      // number of permissions created
+	knownGroups  []string // ids, in the order of their creation
 	knownUsers   []string
 	organization map[string]keycloak.OrganizationID
 }
 
-// newWallWorld makes the realm as an operator does.
+// newWallWorld sets up the realm as an operator does.
 func newWallWorld(t *testing.T, server keycloaktest.Server, kind string) *wallWorld {
 	t.Helper()
 	realm, admin := apptest.NewEmptyRealm(t, server)
@@ -145,7 +146,7 @@ func newWallWorld(t *testing.T, server keycloaktest.Server, kind string) *wallWo
 	}
 	_, err := admin.OrganizationGroups(t.Context(), w.organization["acme"], 0, 1)
 	older := err != nil
-	if older && kind != "two tenants with parents" { // parents beside none are a problem of the configuration
+	if older && kind != "two tenants with parents" { // a tenant with a parent beside a tenant without a parent is an error of the configuration
 		kind = "two tenants with parents"
 	}
 	for _, made := range wallKinds()[kind] {
@@ -162,7 +163,7 @@ func newWallWorld(t *testing.T, server keycloaktest.Server, kind string) *wallWo
 	return w
 }
 
-// mappingOf is the mapping file of a tenant. The first one has default groups.
+// mappingOf is the mapping file of a tenant. The first tenant has default groups.
 func (w *wallWorld) mappingOf(of *wallTenant, parent string) string {
 	text := "version: 1\n"
 	if of.organization.IsZero() {
@@ -226,7 +227,7 @@ func (w *wallWorld) serve() {
 	w.state()
 	w.start()
 	w.look()
-	for _, of := range w.tenants { // with a group of its own, in which there is somebody else too
+	for _, of := range w.tenants { // each gets a group of its own with a member of another tenant
 		own := of.bridge.Create(t, "/Users", `{"userName":"of-`+of.key+`"}`)
 		team := of.bridge.Create(t, "/Groups", `{"displayName":"team","members":`+wallMembers(own)+`}`)
 		if of.organization.IsZero() || of.parent != "" {
@@ -243,7 +244,7 @@ func (w *wallWorld) serve() {
 	w.look()
 }
 
-// start makes the bridge anew, as after a crash, and gives tenants that are bare their mapping.
+// start restarts the bridge, as after a crash, and gives bare tenants their mapping.
 func (w *wallWorld) start() {
 	w.App = apptest.NewTestApp(w.t, w.Config)
 	w.Client = apptest.ServeHandler(w.t, apptest.NewListener(), w.App.Handler, w.Bridge)
@@ -290,7 +291,7 @@ type wallGroup struct {
 	members map[string]bool
 }
 
-// state reads everything, past the bridge.
+// state reads everything directly from Keycloak.
 func (w *wallWorld) state() wallState {
 	ctx, t := w.t.Context(), w.t
 	out := wallState{groups: map[string]wallGroup{}, users: map[string]keycloak.User{}, of: map[string]map[string]bool{}}
@@ -347,7 +348,7 @@ func (w *wallWorld) state() wallState {
 	return out
 }
 
-// learn puts what came since into the lists that are drawn from, in an order that does not hang on
+// learn adds new users and groups to the lists to draw from, in an order that does not depend on
 // ids.
 func (w *wallWorld) learn(s wallState) {
 	gone := func(id string) bool { _, is := s.groups[id]; return !is }
@@ -369,7 +370,7 @@ func (w *wallWorld) learn(s wallState) {
 	w.knownGroups, w.knownUsers = append(w.knownGroups, groups...), append(w.knownUsers, users...)
 }
 
-// above are the groups above one.
+// above returns the groups above a group.
 func (s wallState) above(id string) []string {
 	var out []string
 	for id = s.groups[id].ParentID; id != ""; id = s.groups[id].ParentID {
@@ -378,7 +379,7 @@ func (s wallState) above(id string) []string {
 	return out
 }
 
-// look has the bridge look, and finds out by the model what is protected now.
+// look lets the bridge read the realm, and computes by the model what is protected now.
 func (w *wallWorld) look() {
 	s := w.now
 	w.lastUsers, w.lastGroups, w.lastKept = map[string]bool{w.account: true, w.listed["user"]: true}, map[string]bool{}, map[string]bool{}
@@ -427,12 +428,12 @@ func (w *wallWorld) look() {
 // wallPermit is a permission to manage users, and what its policy names.
 type wallPermit struct {
 	permission, id string
-	group, below   bool // a group, and those below it too
+	group, below   bool // a group, and also the groups below it
 }
 
-// permit gives a user, or the members of a group, a fine-grained permission. Groups that mappings
-// name stay out of it: who comes into one by a mapping would be an administrator, so that nothing
-// could be written any more.
+// permit gives a user, or the members of a group, a fine-grained permission. It leaves out groups
+// that mappings name: a user who joins such a group by a mapping would be an administrator, so
+// nothing could be written any longer.
 func (w *wallWorld) permit() {
 	p := wallPermit{id: w.drawUser("user"), group: rapid.Bool().Draw(w.rt, "of a group")}
 	kind, members := "user", `"users":["`+p.id+`"]`
@@ -458,7 +459,7 @@ func (w *wallWorld) permit() {
 	w.beside("permit "+p.id, nil)
 }
 
-// lookAtPermits finds out who administers by a permission, and by which groups.
+// lookAtPermits finds out which users administer by a permission, and by which groups.
 func (w *wallWorld) lookAtPermits(s wallState) {
 	w.lastAble = map[string]bool{}
 	for _, p := range w.permits {
@@ -476,7 +477,7 @@ func (w *wallWorld) lookAtPermits(s wallState) {
 	maps.DeleteFunc(w.lastAble, func(id string, _ bool) bool { return w.lastUsers[id] })
 }
 
-// territory reports whether a group is a tenant's: where its groups live, and nobody else's do.
+// territory reports whether a group is where only this tenant's groups live.
 func (w *wallWorld) territory(of *wallTenant, g wallGroup) bool {
 	if !of.organization.IsZero() && of.parent == "" {
 		return g.Organization == of.organization
@@ -496,7 +497,7 @@ func (w *wallWorld) territory(of *wallTenant, g wallGroup) bool {
 	return g.ParentID == of.below || alone && of.below == ""
 }
 
-// sees reports whether a user is a tenant's to see.
+// sees reports whether a tenant may see a user.
 func (w *wallWorld) sees(of *wallTenant, s wallState, id string) bool {
 	switch {
 	case !of.organization.IsZero():
@@ -507,7 +508,7 @@ func (w *wallWorld) sees(of *wallTenant, s wallState, id string) bool {
 	return true
 }
 
-// partyKey is what marks a tenant's accounts.
+// partyKey is the value that marks a tenant's accounts.
 func (of *wallTenant) partyKey() string {
 	if of.organization.IsZero() {
 		return of.key
@@ -515,7 +516,7 @@ func (of *wallTenant) partyKey() string {
 	return of.organization.String()
 }
 
-// scim has a tenant send a request, and compares.
+// scim sends a request as a tenant, and compares the states.
 func (w *wallWorld) scim(of *wallTenant, method, path, body string) {
 	before := w.now
 	_, err := of.bridge.Send(w.t, method, path, body)
@@ -526,7 +527,7 @@ func (w *wallWorld) scim(of *wallTenant, method, path, body string) {
 	}
 }
 
-// readable writes names in place of ids, so that two runs of a history read the same.
+// readable replaces ids by names, so that two runs of a history give the same text.
 func (w *wallWorld) readable(s wallState, text string) string {
 	for id, g := range s.groups {
 		text = strings.ReplaceAll(text, id, "<"+g.Organization.String()+g.Path+">")
@@ -540,7 +541,7 @@ func (w *wallWorld) readable(s wallState, text string) string {
 	return text
 }
 
-// compare says what a tenant changed that it must not.
+// compare lists the changes that the tenant must not make.
 func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []string) {
 	say := func(format string, args ...any) {
 		wrong = append(wrong, w.readable(before, fmt.Sprintf(format, args...)))
@@ -607,13 +608,13 @@ func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []st
 	return wrong
 }
 
-// disabled is a user without access.
+// disabled returns a user without access.
 func disabled(u keycloak.User) keycloak.User {
 	u.Enabled = false
 	return u
 }
 
-// symmetric is what is in one of two sets alone.
+// symmetric returns the symmetric difference of two sets.
 func symmetric(a, b map[string]bool) map[string]bool {
 	out := map[string]bool{}
 	for _, pair := range [][2]map[string]bool{{a, b}, {b, a}} {
@@ -626,16 +627,18 @@ func symmetric(a, b map[string]bool) map[string]bool {
 	return out
 }
 
-// wallNames are those of groups, few, so that one takes the place of another.
+// wallNames are names of groups. They are few, so that a new group often gets the name of another
+// group.
 func wallNames() []string { return []string{"ops", "admins", "scim", "one", "two", "team"} }
 
-// drawGroup is any group, and often one that matters.
+// drawGroup draws any group, and often an important group.
 func (w *wallWorld) drawGroup(label string) string {
 	matter := append(w.now.above(w.listed["group"]), w.listed["group"])
 	return rapid.OneOf(rapid.SampledFrom(w.knownGroups), rapid.SampledFrom(append(matter, w.named...))).Draw(w.rt, label)
 }
 
-// target is a group for a tenant's request: any, or one of its own, or one that matters.
+// target draws a group for a tenant's request: any group, the tenant's own group, or an important
+// group.
 func (w *wallWorld) target(of *wallTenant) string {
 	var own []string
 	for _, id := range w.knownGroups {
@@ -649,12 +652,12 @@ func (w *wallWorld) target(of *wallTenant) string {
 	return w.drawGroup("group")
 }
 
-// drawUser is any user.
+// drawUser draws any user.
 func (w *wallWorld) drawUser(label string) string {
 	return rapid.SampledFrom(append(slices.Clone(w.knownUsers), w.listed["user"], w.account)).Draw(w.rt, label)
 }
 
-// drawMember is any user, or one who is in a group.
+// drawMember draws any user, or a member of a group.
 func (w *wallWorld) drawMember(group string) string {
 	in := slices.DeleteFunc(slices.Clone(w.knownUsers), func(id string) bool { return !w.now.groups[group].members[id] })
 	if len(in) > 0 && rapid.Bool().Draw(w.rt, "of the group") {
@@ -665,7 +668,7 @@ func (w *wallWorld) drawMember(group string) string {
 
 func (w *wallWorld) drawName() string { return rapid.SampledFrom(wallNames()).Draw(w.rt, "name") }
 
-// drawTenant is any tenant, and one of the realm more often, which reaches more.
+// drawTenant draws any tenant. It draws tenants of the realm more often, because they reach more.
 func (w *wallWorld) drawTenant() *wallTenant {
 	of := slices.Clone(w.tenants)
 	for _, t := range w.tenants {
@@ -676,7 +679,7 @@ func (w *wallWorld) drawTenant() *wallTenant {
 	return of[rapid.IntRange(0, len(of)-1).Draw(w.rt, "tenant")]
 }
 
-// drawPlace is the id of a group of the realm, "" for the top level.
+// drawPlace draws the id of a group of the realm, "" for the top level.
 func (w *wallWorld) drawPlace(label string) string {
 	s := w.now
 	places := []string{""}
@@ -688,7 +691,8 @@ func (w *wallWorld) drawPlace(label string) string {
 	return rapid.SampledFrom(places).Draw(w.rt, label)
 }
 
-// beside tells of a call past the bridge, which may have failed. The bridge may look at once.
+// beside records a call that does not go through the bridge, and that may have failed. The bridge
+// may read the realm at once.
 func (w *wallWorld) beside(what string, err error) {
 	w.rt.Logf("beside: %s = %v", w.readable(w.now, what), err)
 	w.state()
@@ -724,7 +728,7 @@ func (w *wallWorld) groupIDOf(id string) keycloak.GroupID {
 	return out
 }
 
-// actions are what may happen, each as often as it is listed.
+// actions are what may happen. An action that is listed twice happens twice as often.
 func (w *wallWorld) actions() map[string]func(*rapid.T) {
 	ctx, admin := w.t.Context(), w.Admin
 	acts := map[string]func(){
@@ -760,12 +764,12 @@ func (w *wallWorld) actions() map[string]func(*rapid.T) {
 			id := w.drawGroup("group")
 			for _, needed := range append(w.named, w.listed["group"]) {
 				if id == needed || slices.Contains(w.now.above(needed), id) {
-					return // nothing could be written any more
+					return // nothing could be written any longer
 				}
 			}
 			w.beside("delete "+id, admin.DeleteGroup(ctx, w.groupIDOf(id)))
 		},
-		"beside: replace": func() { // with another one in the place of what the configuration names
+		"beside: replace": func() { // creates another group in place of a group that the configuration names
 			id := rapid.SampledFrom(append(slices.Clone(w.named), w.listed["group"])).Draw(w.rt, "group")
 			g, name := w.now.groups[id], "was "+w.drawName()
 			parent := keycloak.GroupID{}
@@ -897,8 +901,8 @@ func (w *wallWorld) actions() map[string]func(*rapid.T) {
 	return out
 }
 
-// mend deletes what took the place of something that the configuration names, so that the tenants
-// answer again.
+// mend deletes groups that took the place of a group that the configuration names, so that the
+// tenants answer again.
 func (w *wallWorld) mend() {
 	for _, path := range append(slices.Sorted(maps.Keys(w.parents)), "/everyone", "/ops/admins") {
 		if other, err := w.Admin.GroupByPath(w.t.Context(), path); err == nil && !slices.Contains(w.named, other.ID) && other.ID != w.listed["group"] {
@@ -917,7 +921,7 @@ func (w *wallWorld) mend() {
 	w.rt.Logf("look: %s", w.fitness())
 }
 
-// changeRights grants or revokes a right, of a user or a group of the realm.
+// changeRights grants or revokes a right of a user or a group of the realm.
 func (w *wallWorld) changeRights(verb string, do func(ctx context.Context, h keycloak.RoleHolder, roles []keycloak.Role) error) {
 	role := w.super
 	if rapid.Bool().Draw(w.rt, "directly") {
@@ -936,7 +940,7 @@ func (w *wallWorld) changeRights(verb string, do func(ctx context.Context, h key
 	}
 }
 
-// fitness is what the tenants answer, for the history.
+// fitness is the answer of the tenants, for the history.
 func (w *wallWorld) fitness() string {
 	var out []string
 	for _, of := range w.App.Watcher.Tenants.All() {
@@ -947,7 +951,7 @@ func (w *wallWorld) fitness() string {
 	return w.readable(w.now, strings.Join(slices.Compact(out), "; "))
 }
 
-// wallMembers is a value of members.
+// wallMembers is a value of the attribute members.
 func wallMembers(ids ...string) string {
 	list := make([]string, len(ids))
 	for i, id := range ids {

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestEveryVerbAboutUsersSeesTheTenantsAlone: kinds of tenants × kinds of users × ways to ask. Whoever is not the
-// tenant's answers by each way as nobody does.
+// TestEveryVerbAboutUsersSeesTheTenantsAlone: kinds of tenants × kinds of users × ways to ask. A
+// user of another tenant answers like an absent user in each way.
 func TestEveryVerbAboutUsersSeesTheTenantsAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -24,7 +24,7 @@ func TestEveryVerbAboutUsersSeesTheTenantsAlone(t *testing.T) {
 			t.Parallel()
 			wall := w.wall(k)
 			want := slices.Sorted(slices.Values(k.users))
-			asked := map[string][]string{} // who was found, by the way
+			asked := map[string][]string{} // the users that were found, by the way
 			nobody := readError(t, wall, w, absent)
 			for _, label := range sortedLabels(w.users) {
 				u, err := wall.User(t.Context(), w.user(label))
@@ -72,7 +72,8 @@ func TestEveryVerbAboutUsersSeesTheTenantsAlone(t *testing.T) {
 	}
 }
 
-// mixed counts the service accounts that Keycloak counts as members, of which the last look knew none.
+// mixed counts the service accounts that Keycloak counts as members and the last read of the realm
+// did not know.
 func (*world) mixed(k kind) int {
 	if k.tenant.Organization.ID.IsZero() {
 		return 0
@@ -88,7 +89,8 @@ func nameOf(label string) string {
 	return label
 }
 
-// alike reports whether a client is told the same of two reads: by the kind of the error. The log has more of it.
+// alike reports whether a client gets the same answer for two errors. It compares the kinds of the
+// errors; the log has more detail.
 func alike(err, absent error) bool {
 	return err != nil && keycloak.KindOf(err) == keycloak.KindOf(absent)
 }
@@ -102,7 +104,7 @@ func readError(t *testing.T, wall guard.Wall, w *world, label string) error {
 	return err
 }
 
-// listed are all whom ListUsers lists, by pages of two.
+// listed returns all users that ListUsers lists, in pages of two.
 func listed(t *testing.T, wall guard.Wall) []string {
 	t.Helper()
 	var out []string
@@ -217,7 +219,8 @@ func groupError(t *testing.T, wall guard.Wall, text string) error {
 	return err
 }
 
-// TestMembershipsAreShownFromBothSides: the members of a group that the tenant may see, and the groups of its users.
+// TestMembershipsAreShownFromBothSides: the members of a group that the tenant may see, and the
+// groups of the tenant's users.
 func TestMembershipsAreShownFromBothSides(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -241,7 +244,7 @@ func TestMembershipsAreShownFromBothSides(t *testing.T) {
 			}
 			for _, label := range sortedLabels(w.users) {
 				list, err := wall.GroupsOf(t.Context(), w.user(label))
-				if label == late || label == joined { // to look costs a call, which a filter by a member does not make: the next look at the realm knows them
+				if label == late || label == joined { // a check costs a call, and a filter by a member does not make it: the next read of the realm knows these accounts
 					continue
 				}
 				if !slices.Contains(k.users, label) {
@@ -251,11 +254,11 @@ func TestMembershipsAreShownFromBothSides(t *testing.T) {
 					continue
 				}
 				want := groupsOf[label]
-				if wall.ProtectsUser(w.users[label]) { // whose groups are nobody's concern
+				if wall.ProtectsUser(w.users[label]) { // the groups of a protected user are not shown
 					want = nil
 				}
 				if label == free && slices.Contains(k.groups, locked) {
-					want = append(want, locked) // is shown by its name alone
+					want = append(want, locked) // only its name is shown
 				}
 				if diff := cmp.Diff(setOf(want), setOf(labels(w.groups, groupIDs(list)))); err != nil || diff != "" {
 					t.Errorf("the groups of %s are others, %v (-want +got)\n%s", label, err, diff)
@@ -277,15 +280,15 @@ func TestAProtectedGroupShowsNoMember(t *testing.T) {
 	}
 }
 
-// TestWhatATenantIsToldOfItsGroups, each kind of tenant.
+// TestWhatATenantIsToldOfItsGroups, for each kind of tenant.
 func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	scimID := w.realmGroup(scimRoot)
 	type facts struct {
-		Takes, Proves, ProvesMembers bool // whether it has groups, reads one before a blind change, and whether Keycloak proves members
+		Takes, Proves, ProvesMembers bool // whether it has groups, reads a group before a blind change, and whether Keycloak proves members
 		Parent                       keycloak.GroupID
-		Left                         bool // whether the group that left is found as one
+		Left                         bool // whether the tenant finds its departed group
 		Nested                       []string
 	}
 	for name, want := range map[string]facts{
@@ -345,7 +348,8 @@ func TestWhatATenantIsToldOfItsGroups(t *testing.T) {
 	}
 }
 
-// TestAWallSaysWhatSCIMMayNotWrite, as of the last look, and nothing where nobody looked.
+// TestAWallSaysWhatSCIMMayNotWrite, as of the last read of the realm, and nothing when the realm
+// was not read.
 func TestAWallSaysWhatSCIMMayNotWrite(t *testing.T) {
 	t.Parallel()
 	of := &tenant.Tenant{Mapping: mapping.Default(scim.Tolerant)}

@@ -13,8 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs: another tenant's, nobody's that may not be
-// taken over, an administrator's. A service account's is refused as every name of that form.
+// TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs: the name of another tenant's user, of a
+// user without owner who may not be adopted, or of an administrator. The name of a service account
+// is refused because of its form, as every such name.
 func TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -72,8 +73,9 @@ func TestSecurity_49_AConflictCostsTheSameWhoseverTheNameIs(t *testing.T) {
 	}
 }
 
-// TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs to add and to remove: nobody, another tenant's
-// user, an administrator, a service account. A protected id is proved in the place of the change.
+// TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs to add and to remove: an absent user, another
+// tenant's user, an administrator, a service account. For a protected id, the proof takes the place
+// of the change.
 func TestSecurity_49_AMemberCostsAsManyCallsWhoeverItIs(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)

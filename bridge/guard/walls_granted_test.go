@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_47_WhoWasGrantedARightKeepsItsAccess: a new administrator is neither disabled nor
-// enabled nor put out of its organization before the bridge has looked at the realm again.
+// TestSecurity_47_WhoWasGrantedARightKeepsItsAccess: a new administrator is not disabled, enabled
+// or expelled from its organization before the bridge has read the realm again.
 func TestSecurity_47_WhoWasGrantedARightKeepsItsAccess(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -47,7 +47,8 @@ func TestSecurity_47_WhoWasGrantedARightKeepsItsAccess(t *testing.T) {
 					}
 				}
 			}
-			// A member that another one's tenant made: its account is not acme's, its membership is.
+			// A member that another tenant created: acme does not own the account, and acme has the
+			// membership.
 			foreign := c.Realm.Create(t, "/Users", `{"userName":"foreign@acme.test"}`)
 			c.Admit(t, foreign, "acme")
 			c.Realm.Grant(t, apptest.UserID(t, foreign), c.Realm.KnownRole(t, apptest.ManagementRole("realm-admin")))
@@ -56,8 +57,8 @@ func TestSecurity_47_WhoWasGrantedARightKeepsItsAccess(t *testing.T) {
 	}
 }
 
-// TestSecurity_47_AGroupThatWasGrantedARightTakesNobody once the change feed told of it: the look
-// that it wakes comes about a second after the grant, not with the next minute.
+// TestSecurity_47_AGroupThatWasGrantedARightTakesNobody once the change feed reported the grant:
+// the read that the feed starts comes about a second after the grant, not a minute later.
 func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -86,7 +87,7 @@ func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 					t.Fatal(err)
 				}
 				grant(group)
-				deadline := time.After(45 * time.Second) // the next look would be a minute after the first
+				deadline := time.After(45 * time.Second) // the next read without the feed would be a minute after the first
 				for !b.App.Watcher.Tenants.All()[0].Fitness().Protected.Group(team) {
 					select {
 					case <-tick.C:
@@ -100,8 +101,8 @@ func TestSecurity_47_AGroupThatWasGrantedARightTakesNobody(t *testing.T) {
 	}
 }
 
-// TestSecurity_47_OwnChangesWakeNobody: what the bridge grants by a mapping makes no administrator,
-// and so is no reason to look; others' changes are, once in ten seconds.
+// TestSecurity_47_OwnChangesWakeNobody: a grant of the bridge by a mapping makes no administrator,
+// so it starts no read of the realm. Changes by others start a read, once in ten seconds.
 func TestSecurity_47_OwnChangesWakeNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -20,7 +20,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// robot makes a client with a service account.
+// robot creates a client with a service account.
 func robot(t *testing.T, b apptest.Bridge, clientID string) keycloak.UserID {
 	t.Helper()
 	made, err := b.Admin.CreateClient(t.Context(), clientID, "")
@@ -34,7 +34,7 @@ func robot(t *testing.T, b apptest.Bridge, clientID string) keycloak.UserID {
 	return account
 }
 
-// renameUser gives an account another name, as its holder does.
+// renameUser gives an account another name, as its holder could do.
 func renameUser(t *testing.T, b apptest.Bridge, id, name string) {
 	t.Helper()
 	if err := b.Admin.UpdateUser(t.Context(), apptest.UserID(t, id), keycloak.UserUpdate{Username: &name}); err != nil {
@@ -42,7 +42,8 @@ func renameUser(t *testing.T, b apptest.Bridge, id, name string) {
 	}
 }
 
-// takeAnyName has the realm take every user name, as those of people who write no Latin.
+// takeAnyName lets the realm accept every user name, as a realm of people who do not write Latin
+// letters.
 func takeAnyName(t *testing.T, b apptest.Bridge) {
 	t.Helper()
 	profile, err := b.Admin.UserProfile(t.Context())
@@ -55,8 +56,8 @@ func takeAnyName(t *testing.T, b apptest.Bridge) {
 	}
 }
 
-// TestSecurity_41_NobodyLeavesByAName: an account holder who takes a name like a service
-// account's stays in reach, of every request and at every kind of tenant.
+// TestSecurity_41_NobodyLeavesByAName: an account holder who takes a name like a service account's
+// remains in reach of every request, at every kind of tenant.
 func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -82,7 +83,7 @@ func TestSecurity_41_NobodyLeavesByAName(t *testing.T) {
 	}
 }
 
-// inReach checks that every request reaches a user, and ends it.
+// inReach checks that every request reaches a user, and deletes the user.
 func inReach(t *testing.T, b apptest.Bridge, id, userName, externalID, group string) {
 	t.Helper()
 	path := "/Users/" + id
@@ -116,8 +117,8 @@ func inReach(t *testing.T, b apptest.Bridge, id, userName, externalID, group str
 	}
 }
 
-// TestSecurity_41_ANameCostsNothing once the look at the realm is younger than the account: a
-// list of a thousand such names is no thousand calls.
+// TestSecurity_41_ANameCostsNothing once the read of the realm is younger than the account: a list
+// of a thousand such names does not need a thousand calls.
 func TestSecurity_41_ANameCostsNothing(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)
@@ -139,8 +140,9 @@ func TestSecurity_41_ANameCostsNothing(t *testing.T) {
 	}
 }
 
-// TestSecurity_46_AServiceAccountIsNobody: its id answers as nobody's wherever it stands, be it a
-// member of the organization and of a group, and made before the look at the realm or since.
+// TestSecurity_46_AServiceAccountIsNobody: its id answers like an absent id everywhere. This holds
+// also for a member of the organization and of a group, and for an account that was created before
+// or after the read of the realm.
 func TestSecurity_46_AServiceAccountIsNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -161,7 +163,7 @@ func TestSecurity_46_AServiceAccountIsNobody(t *testing.T) {
 			join(late)
 			var names []string
 			for i := range 9 {
-				names = append(names, fmt.Sprintf("%c-user", 'p'+i)) // some before and some behind the service accounts
+				names = append(names, fmt.Sprintf("%c-user", 'p'+i)) // some before and some after the service accounts
 				acme.Create(t, "/Users", `{"userName":"`+names[i]+`"}`)
 			}
 			for kind, b := range map[string]apptest.Bridge{"realm": c.Realm, "organization": acme} {
@@ -192,7 +194,7 @@ func TestSecurity_46_AServiceAccountIsNobody(t *testing.T) {
 	}
 }
 
-// nobodys checks that the id of a service account answers as that of nobody.
+// nobodys checks that the id of a service account answers like an absent id.
 func nobodys(t *testing.T, b apptest.Bridge, what, id, group, userName string) {
 	t.Helper()
 	early := strings.HasSuffix(what, "early")
@@ -228,7 +230,7 @@ func nobodys(t *testing.T, b apptest.Bridge, what, id, group, userName string) {
 	}
 }
 
-// walksAll checks that every way to list the users of a tenant shows some and nobody else.
+// walksAll checks that every way to list the users of a tenant shows exactly some users.
 func walksAll(t *testing.T, b apptest.Bridge, want []string) {
 	t.Helper()
 	for _, query := range []string{"/Users?count=100", "/Users?sortBy=userName&count=100", "/Users?cursor=&count=100", "/Users?filter=" + url.QueryEscape("userName pr")} {
@@ -252,8 +254,8 @@ func walksAll(t *testing.T, b apptest.Bridge, want []string) {
 	}
 }
 
-// TestSecurity_46_AnImportedServiceAccount whose client may not use it is nobody too. The fake
-// imports nothing.
+// TestSecurity_46_AnImportedServiceAccount: an imported account whose client may not use it is
+// absent too. The fake imports nothing.
 func TestSecurity_46_AnImportedServiceAccount(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -271,8 +273,8 @@ func TestSecurity_46_AnImportedServiceAccount(t *testing.T) {
 	}
 }
 
-// TestSecurity_46_AServiceAccountThatJoinsAGroup beside the bridge does not show in members
-// that are kept in memory.
+// TestSecurity_46_AServiceAccountThatJoinsAGroup outside the bridge does not appear in members that
+// are kept in memory.
 func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -303,7 +305,7 @@ func TestSecurity_46_AServiceAccountThatJoinsAGroup(t *testing.T) {
 	}
 }
 
-// writes of a user name, in every form. $NAME is the name and $ID the user.
+// userNameWrites are writes of a user name, in every form. $NAME is the name and $ID the user.
 func userNameWrites() []apptest.Request {
 	return []apptest.Request{
 		{Method: http.MethodPost, Path: "/Users", Body: `{"userName":$NAME}`},
@@ -313,7 +315,7 @@ func userNameWrites() []apptest.Request {
 	}
 }
 
-// refusesName checks that no write gives an account a name, and says why by a code.
+// refusesName checks that no write gives an account a name, and that the answer has the error code.
 func refusesName(t *testing.T, b apptest.Bridge, id, name, code string) {
 	t.Helper()
 	in := strings.NewReplacer("$NAME", apptest.Quoted(t, name), "$ID", id)
@@ -329,8 +331,8 @@ func refusesName(t *testing.T, b apptest.Bridge, id, name, code string) {
 	}
 }
 
-// TestSecurity_50_NamesThatLookLikeOthers are given to nobody, and keep nobody who has one from
-// any other change.
+// TestSecurity_50_NamesThatLookLikeOthers: no client can give such a name, and an account that has
+// such a name accepts every other change.
 func TestSecurity_50_NamesThatLookLikeOthers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -377,7 +379,7 @@ func TestSecurity_50_NamesThatLookLikeOthers(t *testing.T) {
 	}
 }
 
-// keepsItsName checks that an account that has a name may be changed otherwise, and deletes it.
+// keepsItsName checks that an account with the name accepts other changes, and deletes the account.
 func keepsItsName(t *testing.T, b apptest.Bridge, id, name string) {
 	t.Helper()
 	path := "/Users/" + id
@@ -395,7 +397,7 @@ func keepsItsName(t *testing.T, b apptest.Bridge, id, name string) {
 	b.Must(t, http.MethodDelete, path, "")
 }
 
-// TestNamesOfAllScripts are names, at every kind of tenant.
+// TestNamesOfAllScripts are accepted at every kind of tenant.
 func TestNamesOfAllScripts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -430,8 +432,8 @@ func TestNamesOfAllScripts(t *testing.T) {
 	}
 }
 
-// TestSecurity_51_NamesOfServiceAccounts are given to nobody, in any spelling, so that nobody
-// stands in the way of a client to come.
+// TestSecurity_51_NamesOfServiceAccounts: no client can give such a name, in any spelling, so that
+// no user blocks the service account of a future client.
 func TestSecurity_51_NamesOfServiceAccounts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -462,8 +464,8 @@ func TestSecurity_51_NamesOfServiceAccounts(t *testing.T) {
 	}
 }
 
-// TestSecurity_52_IdsThatAreNone: ids at which Keycloak itself fails, or that mean something
-// else to it, are nobody's.
+// TestSecurity_52_IdsThatAreNone: ids at which Keycloak itself fails, or that have a special
+// meaning for Keycloak, answer like absent ids.
 func TestSecurity_52_IdsThatAreNone(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -484,7 +486,7 @@ func TestSecurity_52_IdsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestAPageFarBehindTheEnd is empty, whatever number Keycloak could read.
+// TestAPageFarBehindTheEnd is empty, also with a number that Keycloak could not read.
 func TestAPageFarBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -505,7 +507,7 @@ func TestAPageFarBehindTheEnd(t *testing.T) {
 	}
 }
 
-// isNobodys checks that a text answers as an id that nobody has.
+// isNobodys checks that a text answers like an absent id.
 func isNobodys(t *testing.T, b apptest.Bridge, id, own, group string) {
 	t.Helper()
 	in := strings.NewReplacer("$ID", url.PathEscape(id), "$TEXT", apptest.Quoted(t, id))
@@ -540,7 +542,7 @@ func isNobodys(t *testing.T, b apptest.Bridge, id, own, group string) {
 	b.Must(t, http.MethodPatch, "/Groups/"+group, apptest.PatchBody(in.Replace(`{"op":"remove","path":"members","value":[{"value":$TEXT}]}`)))
 }
 
-// TestSecurity_52_ValuesThatFitInNoURL: nobody has them, or the index finds who has.
+// TestSecurity_52_ValuesThatFitInNoURL: no resource has the value, or the index finds it.
 func TestSecurity_52_ValuesThatFitInNoURL(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -590,7 +592,7 @@ func TestAValueThatFitsInNoURL(t *testing.T) {
 	}
 }
 
-// search asks by POST, so that no URL of the bridge itself is too long.
+// search sends a POST, so that the URL of the bridge itself does not become too long.
 func search(t *testing.T, b apptest.Bridge, endpoint, filter string) ([]any, error) {
 	t.Helper()
 	answer, err := b.Send(t, http.MethodPost, endpoint+"/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":`+apptest.Quoted(t, filter)+`}`)
@@ -615,9 +617,9 @@ func TestAProxyThatTakesShortURLsAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_43_AnIdInOtherLettersIsNobodys where the database of Keycloak compares loosely: MySQL's
-// default ignores case and accents and takes full-width digits for digits. It finds a group by such an
-// id, and nothing else knows that it is the protected one.
+// TestSecurity_43_AnIdInOtherLettersIsNobodys where the database of Keycloak compares loosely:
+// MySQL's default ignores case and accents and reads full-width digits as digits. The database
+// finds a group by such an id, and nothing else would recognise the protected group.
 func TestSecurity_43_AnIdInOtherLettersIsNobodys(t *testing.T) {
 	t.Parallel()
 	fake, others := keycloaktest.NewFake(t), regexp.MustCompile(`[0-9A-Fa-f-４]{36}`)

@@ -19,8 +19,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone, generated from the router: a
-// new route is attacked as soon as it exists. A tenant that does not exist answers the same.
+// TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone. The attacks are generated from the
+// router, so that a new route is attacked as soon as it exists. A tenant that does not exist gives
+// the same answer.
 func TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -72,7 +73,7 @@ func raw(t *testing.T, b apptest.Bridge, method, path, authorization string) str
 	return fmt.Sprint(status, " ", body)
 }
 
-// TestSecurity_3_NoListReachesBeyondATenant, whatever filter and page it asks for.
+// TestSecurity_3_NoListReachesBeyondATenant, whatever filter and page the client asks for.
 func TestSecurity_3_NoListReachesBeyondATenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -101,8 +102,8 @@ func TestSecurity_3_NoListReachesBeyondATenant(t *testing.T) {
 	}
 }
 
-// TestSecurity_20_NoLiteralReachesKeycloakUnescaped: what means something to a search of
-// Keycloak, to its query language or to a URL is a text like any other.
+// TestSecurity_20_NoLiteralReachesKeycloakUnescaped: a text with characters that are special in a
+// search of Keycloak, in its query language or in a URL is a text like any other.
 func TestSecurity_20_NoLiteralReachesKeycloakUnescaped(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -133,7 +134,7 @@ func TestSecurity_20_NoLiteralReachesKeycloakUnescaped(t *testing.T) {
 	}
 }
 
-// TestSecurity_4_TwoTenantsAtOnce share nothing that one could see of the other.
+// TestSecurity_4_TwoTenantsAtOnce share nothing that one tenant could see of the other.
 func TestSecurity_4_TwoTenantsAtOnce(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -163,8 +164,8 @@ func TestSecurity_4_TwoTenantsAtOnce(t *testing.T) {
 	c.CheckApart(t)
 }
 
-// TestSecurity_5_SpellingsOfAForeignName are the foreign name, or somebody else's, and never a
-// way to the account.
+// TestSecurity_5_SpellingsOfAForeignName are the foreign name itself or a name of their own, and
+// never lead to the account.
 func TestSecurity_5_SpellingsOfAForeignName(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -193,7 +194,7 @@ func TestSecurity_5_SpellingsOfAForeignName(t *testing.T) {
 	}
 }
 
-// TestSecurity_6_TheSameAliasInTwoRealms is two tenants.
+// TestSecurity_6_TheSameAliasInTwoRealms makes two tenants.
 func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t).Server()
@@ -215,7 +216,8 @@ func TestSecurity_6_TheSameAliasInTwoRealms(t *testing.T) {
 	second.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// TestSecurity_17_AGroupIsNoMember: no id of a group, not even an own one, nests a group.
+// TestSecurity_17_AGroupIsNoMember: no id of a group, not even of the tenant's own group, nests a
+// group.
 func TestSecurity_17_AGroupIsNoMember(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -250,7 +252,8 @@ func TestSecurity_17_AGroupIsNoMember(t *testing.T) {
 	}
 }
 
-// TestSecurity_19_NoSpellingOfAPathLeadsElsewhere: each is the tenant itself or nobody's.
+// TestSecurity_19_NoSpellingOfAPathLeadsElsewhere: each spelling leads to the tenant itself or to
+// no tenant.
 func TestSecurity_19_NoSpellingOfAPathLeadsElsewhere(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -285,7 +288,7 @@ func TestSecurity_19_NoSpellingOfAPathLeadsElsewhere(t *testing.T) {
 	apptest.WantNames(t, "acme's users", acme.Names(t, "/Users"), "own@acme.test")
 }
 
-// plainRequest sends a request as it is written, which a client of net/http would mend.
+// plainRequest sends a request exactly as written; net/http would correct it.
 func plainRequest(t *testing.T, address, head, token string) string {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -303,7 +306,7 @@ func plainRequest(t *testing.T, address, head, token string) string {
 	return out.String()
 }
 
-// TestSecurity_2_AForeignManagerIsAbsent: of a tenant whose profile asks for a user's id.
+// TestSecurity_2_AForeignManagerIsAbsent at a tenant whose profile asks for a user's id.
 func TestSecurity_2_AForeignManagerIsAbsent(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {

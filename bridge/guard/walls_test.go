@@ -18,11 +18,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// victims are what belongs to others, by what it is: ids that no client of acme may be able to
-// tell from AbsentID.
+// victims are users and groups of others, by their kind. No client of acme may be able to tell
+// their ids from AbsentID.
 type victims struct{ users, groups map[string]string }
 
-// newVictims fills globex and the realm, and finds what Keycloak has of its own.
+// newVictims fills globex and the realm, and finds Keycloak's own users and groups.
 func newVictims(t *testing.T, c apptest.Customers) victims {
 	t.Helper()
 	globex := c.Of["globex"]
@@ -57,12 +57,12 @@ func newVictims(t *testing.T, c apptest.Customers) victims {
 	return out
 }
 
-// addHiddenGroups adds the groups of an organization that no tenant of it may reach.
+// addHiddenGroups adds the groups of an organization that no tenant of the organization may reach.
 func addHiddenGroups(t *testing.T, c apptest.Customers, out victims) {
 	t.Helper()
 	admin, acme := c.Realm.Admin, c.IDs["acme"]
 	if _, err := admin.OrganizationGroups(t.Context(), acme, 0, 1); err != nil {
-		return // this Keycloak has none
+		return // this Keycloak has no groups of organizations
 	}
 	top := c.Of["acme"].Create(t, "/Groups", `{"displayName":"Top"}`)
 	apptest.AdminSend(t, c.Server, http.MethodPost, "/admin/realms/"+c.Realm.Realm+"/organizations/"+acme.String()+"/groups/"+top+"/children", `{"name":"Nested"}`)
@@ -78,8 +78,8 @@ func addHiddenGroups(t *testing.T, c apptest.Customers, out victims) {
 	out.groups["a nested group of its own organization"], out.groups["the root of its own groups"] = nested[0].ID, group.ParentID
 }
 
-// answerOf sends a request as it is and returns status, headers and body, with an id in them
-// replaced by that of nobody.
+// answerOf sends a request and returns status, headers and body. It replaces the id in them by an
+// absent id.
 func answerOf(t *testing.T, b apptest.Bridge, method, path, body, id string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, b.Base+path, strings.NewReader(body))
@@ -95,7 +95,7 @@ func answerOf(t *testing.T, b apptest.Bridge, method, path, body, id string) str
 	return strings.NewReplacer(id, apptest.AbsentID, url.QueryEscape(id), apptest.AbsentID).Replace(text)
 }
 
-// pathAttacks names an id in the path of every route that takes one, in every form of body.
+// pathAttacks name an id in the path of every route that has an id, in every form of body.
 func pathAttacks(endpoint, attribute string) []apptest.Request {
 	var out []apptest.Request
 	for _, route := range server.Routes() {
@@ -119,7 +119,7 @@ func pathAttacks(endpoint, attribute string) []apptest.Request {
 	return out
 }
 
-// valueAttacks names the id of a user everywhere else.
+// valueAttacks name the id of a user everywhere else.
 func valueAttacks() []apptest.Request {
 	out := []apptest.Request{
 		{Method: "POST", Path: "/Groups", Body: `{"displayName":"New","members":[{"value":"$ID"}]}`},
@@ -150,9 +150,10 @@ func valueAttacks() []apptest.Request {
 	return out
 }
 
-// TestSecurity_2_EveryIdOfOthersIsAbsent is the attack on a wall: every credential of an organization
-// against every id of another one, of the realm, of its administrators, on every route, in
-// every form. The answer is that about nobody, byte for byte, and nothing changes.
+// TestSecurity_2_EveryIdOfOthersIsAbsent attacks the wall: every credential of an organization is
+// used with every id of another organization, of the realm and of its administrators, on every
+// route, in every form. The answer is the same as for an absent id, byte for byte, and nothing
+// changes.
 func TestSecurity_2_EveryIdOfOthersIsAbsent(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -177,7 +178,7 @@ func TestSecurity_2_EveryIdOfOthersIsAbsent(t *testing.T) {
 	}
 }
 
-// strike makes an attack with each id, and with that of nobody.
+// strike makes an attack with each id, and with an absent id.
 func strike(t *testing.T, c apptest.Customers, a apptest.Request, ids map[string]string, own, group string) {
 	t.Helper()
 	send := func(id string) string {
@@ -197,7 +198,7 @@ func strike(t *testing.T, c apptest.Customers, a apptest.Request, ids map[string
 	}
 }
 
-// holdings are what acme, globex and the realm have, and what Keycloak holds of the victims.
+// holdings are the resources of acme, globex and the realm, and what Keycloak holds of the victims.
 func holdings(t *testing.T, c apptest.Customers, v victims) map[string]any {
 	t.Helper()
 	out := map[string]any{}
@@ -217,7 +218,8 @@ func holdings(t *testing.T, c apptest.Customers, v victims) map[string]any {
 	return out
 }
 
-// TestSecurity_2_AForeignIdCostsTheSameCalls, in the same order: their number and time tell nothing.
+// TestSecurity_2_AForeignIdCostsTheSameCalls, in the same order, so that their number and time show
+// nothing.
 func TestSecurity_2_AForeignIdCostsTheSameCalls(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -236,12 +238,12 @@ func TestSecurity_2_AForeignIdCostsTheSameCalls(t *testing.T) {
 			want := calls(a, apptest.AbsentID)
 			for what, id := range ids {
 				got := calls(a, id)
-				for i := range min(len(want), len(got)) { // who is protected is proved in the place of the change
+				for i := range min(len(want), len(got)) { // for a protected id, the proof takes the place of the change
 					if strings.HasSuffix(want[i], " /organizations/{id}/groups/{group}/members/{user}") && got[i] == "GET /organizations/{id}/members/{user}" {
 						got[i] = want[i]
 					}
 				}
-				if strings.Contains(a.Path+a.Body, "or id eq") || strings.Contains(a.Body, "$OWN") { // parallel ones have no order
+				if strings.Contains(a.Path+a.Body, "or id eq") || strings.Contains(a.Body, "$OWN") { // parallel calls have no order
 					slices.Sort(got)
 					slices.Sort(want)
 				}

@@ -16,32 +16,32 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Users and groups of the world, by what they are to its tenants.
+// Labels of the users and groups, by what they are to the tenants.
 const (
-	free      = "free"         // a user whom nobody owns
-	owned     = "owned"        // of the tenant one
-	others    = "others"       // of the tenant two
-	member    = "member"       // of acme, whom nobody owns
-	employee  = "employee"     // of acme, whose tenant owns it
+	free      = "free"         // a user without owner
+	owned     = "owned"        // a user of the tenant one
+	others    = "others"       // a user of the tenant two
+	member    = "member"       // a member of acme without owner
+	employee  = "employee"     // a member of acme that acme's tenant owns
 	betas     = "betas"        // a member of another organization
 	admin     = "admin-of-it"  // protected
 	memberBy  = "member-admin" // protected, and a member of acme
-	service   = "service"      // the account of a client, that the last look saw
-	late      = "late"         // one that was made since
-	joined    = "joined"       // one that was made since, and is a member of acme
-	absent    = "absent"       // nobody and nothing
+	service   = "service"      // a client's service account, known to the last read of the realm
+	late      = "late"         // a service account created since that read
+	joined    = "joined"       // a service account created since that read, and a member of acme
+	absent    = "absent"       // no user and no group
 	top       = "top"          // a group of the top level
-	nested    = "nested"       // below it
-	scimRoot  = "scim"         // below which the tenant three has its groups
+	nested    = "nested"       // the group below it
+	scimRoot  = "scim"         // the parent of the groups of the tenant three
 	inScim    = "in-scim"
-	deepScim  = "deep-scim" // below that
-	twoRoot   = "two"       // below which the tenant two has its groups
+	deepScim  = "deep-scim" // the group below in-scim
+	twoRoot   = "two"       // the parent of the groups of the tenant two
 	inTwo     = "in-two"
 	locked    = "locked"    // protected
 	departed  = "departed"  // a group that left the tenant one
-	guild     = "guild"     // of acme
-	subguild  = "sub-guild" // below it
-	root      = "root"      // of acme's groups
+	guild     = "guild"     // a group of acme
+	subguild  = "sub-guild" // the group below it
+	root      = "root"      // the root of acme's groups
 	betaGuild = "beta-guild"
 )
 
@@ -62,7 +62,7 @@ type world struct {
 	beta   keycloak.OrganizationID
 }
 
-// result is what a call gave that is meant to succeed.
+// result is what a call returned that must succeed.
 type result[T any] struct {
 	value T
 	err   error
@@ -70,7 +70,7 @@ type result[T any] struct {
 
 func try[T any](value T, err error) result[T] { return result[T]{value, err} }
 
-// must is the value; an error ends the test.
+// must returns the value; an error ends the test.
 func (r result[T]) must(t *testing.T) T {
 	t.Helper()
 	if r.err != nil {
@@ -171,7 +171,7 @@ func (w *world) realmGroup(label string) keycloak.GroupID {
 	return try(keycloak.ParseGroupID(w.groups[label])).must(w.t)
 }
 
-// labels are the names of ids, in order.
+// labels returns the labels of ids, in order.
 func labels(names map[string]string, ids []string) []string {
 	out := []string{}
 	for label, id := range names {
@@ -185,7 +185,8 @@ func labels(names map[string]string, ids []string) []string {
 
 func sortedLabels(names map[string]string) []string { return slices.Sorted(maps.Keys(names)) }
 
-// fitness is what the last look at the realm found. It was before the accounts late and joined were made.
+// fitness is the result of the last read of the realm, from before the accounts late and joined
+// were created.
 func (w *world) fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Domains:  []string{"acme.test"},
@@ -197,7 +198,7 @@ func (w *world) fitness() tenant.Fitness {
 	}
 }
 
-// besides are the parents of other tenants' groups.
+// besides adds the parents of other tenants' groups.
 func (w *world) besides(f tenant.Fitness) tenant.Fitness {
 	p := *f.Protected
 	p.Parents = map[string]tenant.Parent{w.groups[twoRoot]: {Tenants: []string{"two"}}}
@@ -212,14 +213,15 @@ type kind struct {
 
 	users  []string
 	groups []string // by their ids
-	listed []string // of those, what a list shows
-	// members are whom the tenant sees in its groups, and those of the realm that it reaches.
+	listed []string // the groups that a list shows
+	// members are the users that the tenant sees in its groups and in the groups of the realm that
+	// it reaches.
 	members map[string][]string
 }
 
 func (w *world) wall(k kind) guard.Wall { return guard.For(k.tenant, k.fitness, w.Client) }
 
-// kinds are all kinds of tenants.
+// kinds returns all kinds of tenants.
 func (w *world) kinds() map[string]kind {
 	m := mapping.Default(scim.Tolerant)
 	below := *m

@@ -10,13 +10,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// annotation is the one by which Keycloak's own SCIM API maps an attribute of the user
-// profile (Keycloak 26.6 and newer). Its value is a path; 26.6 puts a dot behind the URN
-// of an extension, later versions a colon.
+// annotation is the annotation of a user profile attribute by which Keycloak's own SCIM API maps
+// the attribute (Keycloak 26.6 and newer). Its value is a path. After the URN of an extension, 26.6
+// writes a dot, later versions a colon.
 const annotation = "kc.scim.schema.attribute"
 
-// FromAnnotations is the mapping file that stores attributes where Keycloak's own SCIM API
-// does, by the annotations of a user profile. notes say what it could not take over.
+// FromAnnotations returns a mapping file that stores attributes where Keycloak's own SCIM API
+// stores them, by the annotations of a user profile. notes name the annotations that it cannot use.
 func FromAnnotations(p keycloak.UserProfile) (file config.Mapping, notes []string) {
 	file.Version = config.MappingVersion
 	for _, a := range p.Attributes {
@@ -31,7 +31,7 @@ func FromAnnotations(p keycloak.UserProfile) (file config.Mapping, notes []strin
 	return file, notes
 }
 
-// annotated adds one attribute, or says why it cannot.
+// annotated adds one attribute, or returns the reason why it cannot.
 func annotated(file *config.Mapping, a keycloak.ProfileAttribute, path string) (why string) {
 	if standard()[a.Name] == path {
 		return "" // the built-in mapping does the same
@@ -73,7 +73,7 @@ func addRule(file *config.Mapping, path scim.AttrPath, name config.AttributeName
 	return ""
 }
 
-// addAttribute adds an attribute of a schema of the realm's own.
+// addAttribute adds an attribute of a schema that belongs to the realm.
 func addAttribute(file *config.Mapping, a keycloak.ProfileAttribute, path string, name config.AttributeName) (why string) {
 	i := strings.LastIndexByte(path, ':')
 	urn, attribute := path[:i], path[i+1:]

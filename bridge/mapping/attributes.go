@@ -7,27 +7,27 @@ import (
 	"unicode/utf16"
 )
 
-// Names of the Keycloak attributes that the bridge writes. They are reserved: no
-// rule may target them, and no value of a client chooses an attribute name.
+// Names of the Keycloak attributes that the bridge writes. They are reserved: no rule may have such
+// a target, and no value from a client chooses the name of an attribute.
 const (
-	AttrExternalID  = "externalId"     // users and groups; the name that Keycloak's own SCIM uses
+	AttrExternalID  = "externalId"     // users and groups; Keycloak's own SCIM API uses this name too
 	AttrDisplayName = "displayName"    // users
 	AttrKey         = "scim.key"       // users: see LookupKey
-	AttrEmails      = "scim.emails"    // users: addresses beyond the primary one
+	AttrEmails      = "scim.emails"    // users: addresses other than the primary address
 	AttrRemainder   = "scim.remainder" // users and groups: see remainder.go
-	AttrOwner       = "scim.owner"     // users and groups: the key of the tenant that created it
-	AttrGuest       = "scim.guest"     // users: the keys of tenants that keep something of another's account
+	AttrOwner       = "scim.owner"     // users and groups: the key of the tenant that created the resource
+	AttrGuest       = "scim.guest"     // users: the keys of tenants that store something about an account of another tenant
 	AttrRoles       = "scim.roles"     // users and groups: see granted.go
 	AttrModified    = "scim.modified"  // users and groups: RFC 3339, milliseconds, UTC
-	AttrCreated     = "scim.created"   // groups: Keycloak keeps no time of a group's creation
+	AttrCreated     = "scim.created"   // groups: Keycloak does not store when a group was created
 	AttrRevoked     = "scim.revoked"   // the bridge's own service account: see bridge/realm, Remember
 	AttrProtected   = "scim.protected" // the bridge's own service account: see bridge/realm, Remember
 )
 
-// OwnPrefix begins the names of attributes that are the bridge's own, in lower case.
+// OwnPrefix begins the names of the bridge's own attributes, in lower case.
 const OwnPrefix = "scim."
 
-// Fields of a user that a rule can name as its target, beside attributes.
+// Fields of a user that can be the target of a rule, besides attributes.
 const (
 	FieldFirstName = "firstName"
 	FieldLastName  = "lastName"
@@ -35,8 +35,8 @@ const (
 
 func isField(name string) bool { return name == FieldFirstName || name == FieldLastName }
 
-// isReserved reports whether a name means something to the bridge or to Keycloak, so
-// that no rule may write it.
+// isReserved reports whether a name has a meaning for the bridge or for Keycloak, so that no rule
+// may write it.
 func isReserved(name string) bool {
 	switch lower := strings.ToLower(name); {
 	case strings.HasPrefix(lower, OwnPrefix), strings.HasPrefix(lower, "saml.persistent.name.id.for."), strings.HasPrefix(lower, "kc."):
@@ -46,9 +46,9 @@ func isReserved(name string) bool {
 	}
 }
 
-// reservedNames are fields of a user or group, what Keycloak adds to a representation,
-// and attributes to which Keycloak gives a meaning that is not a client's to set
-// (Keycloak 26: UserModel, LDAPConstants, ReadOnlyAttributes).
+// reservedNames lists fields of a user or group, members that Keycloak adds to a representation,
+// and attributes with a meaning in Keycloak that clients must not set (Keycloak 26: UserModel,
+// LDAPConstants, ReadOnlyAttributes).
 func reservedNames() []string {
 	return []string{
 		"id", "username", "email", "emailverified", "enabled", "createdtimestamp", "disabledreason", "is_temporary_admin",
@@ -57,17 +57,17 @@ func reservedNames() []string {
 	}
 }
 
-// Declaration is a user attribute that the realm's user profile must declare, or
-// Keycloak drops it without a word (keycloak-measured: undeclared attributes).
+// Declaration is a user attribute that the realm's user profile must declare. Otherwise Keycloak
+// silently drops the attribute (keycloak-measured: undeclared attributes).
 type Declaration struct {
 	Name        string
 	MultiValued bool
 	DisplayName string // for the admin console
-	Own         bool   // whether it is the bridge's own, and no rule's
+	Own         bool   // whether it is an attribute of the bridge and not of a rule
 }
 
-// AccountDeclarations are the attributes of the bridge's own service account. Keycloak keeps
-// those undeclared, too (keycloak-measured), but its console drops them when somebody saves the
+// AccountDeclarations returns the attributes of the bridge's own service account. Keycloak keeps
+// them undeclared too (keycloak-measured), but its console drops them when somebody saves the
 // account there.
 func AccountDeclarations() []Declaration {
 	return []Declaration{
@@ -76,8 +76,9 @@ func AccountDeclarations() []Declaration {
 	}
 }
 
-// SetUp are the declarations that setup makes: those of the mapping, of the bridge's own service
-// account, and that of the roles that rules grant, so that such a rule can come later.
+// SetUp returns the declarations that setup makes: those of the mapping, of the bridge's own
+// service account, and of the roles that rules grant, so that a rule about roles can be added
+// later.
 func (m *Mapping) SetUp() []Declaration {
 	declared := m.Declarations()
 	if !m.grantsUserRoles() {
@@ -90,8 +91,8 @@ func rolesDeclaration() Declaration {
 	return Declaration{Name: AttrRoles, MultiValued: true, DisplayName: "SCIM: roles that rules granted", Own: true}
 }
 
-// Declarations are the user attributes that the mapping writes. Group attributes need
-// none.
+// Declarations returns the user attributes that the mapping writes. Group attributes need no
+// declaration.
 func (m *Mapping) Declarations() []Declaration {
 	declared := []Declaration{
 		{Name: m.users.externalID, DisplayName: "SCIM: external id", Own: true},
@@ -114,14 +115,14 @@ func (m *Mapping) Declarations() []Declaration {
 }
 
 const (
-	// maxUserValue is how long a value of a declared user attribute may be without
-	// a length validator, in UTF-16 units (keycloak-measured).
+	// maxUserValue is the longest value of a declared user attribute without a length validator, in
+	// UTF-16 units (keycloak-measured).
 	maxUserValue = 2048
-	// maxGroupValue is the length of the column for a group's name and attribute
-	// values; one more is a 500 of Keycloak (keycloak-measured).
+	// maxGroupValue is the length of the database column for a group's name and attribute values.
+	// Keycloak answers 500 to a longer value (keycloak-measured).
 	maxGroupValue = 255
-	// indexedLength is the length beyond which Keycloak finds a value of a user
-	// attribute by its hash index and not by reading all values of that name.
+	// indexedLength is the length above which Keycloak finds a value of a user attribute by its
+	// hash index. Shorter values are found by reading all values of that attribute.
 	indexedLength = 255
 )
 
@@ -137,18 +138,19 @@ func length(text string) int {
 	return n
 }
 
-// storable reports whether Keycloak keeps a value of a user attribute as it is:
-// blanks vanish, long ones are refused.
+// storable reports whether Keycloak keeps a value of a user attribute unchanged. Blank values
+// vanish, and long values are refused.
 func storable(text string) bool {
 	return strings.TrimSpace(text) != "" && length(text) <= maxUserValue
 }
 
-// LookupKey is the value of scim.key for an externalId: the tenant's key and the
-// escaped externalId, padded beyond the length from which Keycloak searches by an
-// index, so that a look-up costs the same in a realm of any size. The escaping
-// leaves nothing that a "q" search cannot ask for; case does not matter there, so
-// the caller compares the externalId of a hit. ok is false for one that is too long, so that
-// nobody has it.
+// LookupKey returns the value of scim.key for an externalId. It consists of the tenant's key and
+// the escaped externalId. It is padded to a length from which Keycloak searches by an index, so a
+// look-up costs the same in a realm of any size.
+//
+// The escaping leaves only characters that a "q" search accepts. Such a search ignores case, so the
+// caller compares the externalId of a hit. ok is false for an externalId that is too long, which no
+// user has.
 func LookupKey(tenantKey, externalID string) (key string, ok bool) {
 	key = tenantKey + "|" + url.QueryEscape(externalID) + "|"
 	return key + strings.Repeat("-", max(0, indexedLength+1-len(key))), len(key) <= maxKey

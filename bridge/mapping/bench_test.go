@@ -8,14 +8,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// typical is what an identity provider sends for most users.
+// typical is the document that an identity provider sends for most users.
 const typical = `{"userName":"jane@acme.test","externalId":"00u1","active":true,"displayName":"Jane Doe","title":"Boss","userType":"Employee",
 	"name":{"givenName":"Jane","familyName":"Doe"},"emails":[{"value":"jane@acme.test","type":"work","primary":true}],
 	"phoneNumbers":[{"type":"work","value":"+1 555"},{"type":"mobile","value":"+1 556"}],
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701","department":"R&D","costCenter":"4130"},
 	"urn:acme:hr":{"level":7,"badges":["a","b"]}}`
 
-// typicalMapping stores what operators commonly want in attributes.
+// typicalMapping stores what operators often want in attributes.
 const typicalMapping = `version: 1
 schemas:
   urn:acme:hr: { resource: User, attributes: { level: { type: integer, keycloak: level }, badges: { multiValued: true, keycloak: badges } } }
@@ -29,7 +29,7 @@ users:
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter": { keycloak: cost_center }
 `
 
-// BenchmarkMapping is what the mapping of one write and one read costs.
+// BenchmarkMapping measures the mapping of one write and one read.
 func BenchmarkMapping(b *testing.B) {
 	for name, text := range map[string]string{"built-in": "version: 1\n", "file": typicalMapping} {
 		m, problems := compile([]byte(text))
@@ -69,7 +69,7 @@ func BenchmarkMapping(b *testing.B) {
 	}
 }
 
-// BenchmarkCompile is what a change of a mapping file costs.
+// BenchmarkCompile measures a change of a mapping file.
 func BenchmarkCompile(b *testing.B) {
 	data, err := os.ReadFile("testdata/mapping.yaml")
 	if err != nil {

@@ -14,9 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Compile makes a mapping of a file that was read, for clients under a profile. All
-// problems, those of the reading too, are returned in the order of their lines; with
-// any, the mapping is nil.
+// Compile makes a Mapping from a parsed file, for clients under a profile. It returns all problems,
+// also those of the parsing, in the order of their lines. With any problem the Mapping is nil.
 func Compile(file config.Mapping, src config.Source, p scim.Profile) (*Mapping, []config.Problem) {
 	c := compiler{Source: src}
 	users := c.schemas(file.Schemas, config.ResourceUser, file.Users.Unmapped)
@@ -62,15 +61,15 @@ type builtIn struct{ path, target string }
 // compiler collects the problems of a file.
 type compiler struct{ config.Source }
 
-// written is a rule as the file says it.
+// written is a rule as the file contains it.
 type written struct {
 	path  string
-	where config.Where // of the path, below which the keys of the rule stand
+	where config.Where // of the path, which contains the keys of the rule
 	config.Rule
 }
 
-// kind compiles the rules of one type of resource: those of its schemas, those of its
-// section, and the built-in ones of what has no other.
+// kind compiles the rules of one resource type: the rules of its schemas, the rules of its section,
+// and built-in rules for attributes that have no other rule.
 func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[config.Rule], rules []written, defaults []builtIn) {
 	for _, e := range section {
 		rules = append(rules, written{e.Name, e.Where, e.Value})
@@ -118,7 +117,7 @@ func (c compiler) kind(k *kind, rt *scim.ResourceType, section config.Table[conf
 	}
 }
 
-// apart refuses rules that would take each other's values.
+// apart refuses rules that would use each other's values.
 func (c compiler) apart(k *kind, places map[*rule]config.Where) {
 	for _, r := range k.rules {
 		if r.target == k.externalID {
@@ -162,7 +161,7 @@ func (c compiler) path(rt *scim.ResourceType, w written) (filter.Path, bool) {
 	return path, false
 }
 
-// meant is a hint with the path that was probably meant.
+// meant returns a hint with the path that the author probably meant.
 func (c compiler) meant(rt *scim.ResourceType, text string) string {
 	var names []string
 	add := func(prefix string, attributes []*scim.Attribute) {
@@ -186,7 +185,7 @@ func (c compiler) meant(rt *scim.ResourceType, text string) string {
 	return "An attribute of an extension has the URN and a colon in front"
 }
 
-// special takes the attributes that the bridge stores in its own way.
+// special handles the attributes that the bridge stores in its own way.
 func (c compiler) special(k *kind, path filter.Path, w written) bool {
 	if path.Attr.URN != "" {
 		return false
@@ -225,8 +224,8 @@ func (c compiler) special(k *kind, path filter.Path, w written) bool {
 	return true
 }
 
-// derive compiles the expression of a rule; goesOn is false when the rule says nothing
-// more, or has a problem.
+// derive compiles the expression of a rule. goesOn is false when the rule has no other content, or
+// has a problem.
 func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w written, defaults []builtIn) (goesOn bool) {
 	if w.Value == "" {
 		return true
@@ -235,7 +234,7 @@ func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w wri
 	leaf := path.Attr.Leaf()
 	want := celType(leaf)
 	if want == nil || path.Filter != nil || path.Attr.Sub != "" && path.Attr.Attr.MultiValued {
-		c.Add(where, "an expression gives a simple attribute, and not one of the elements of another", "Write a rule for a simple attribute")
+		c.Add(where, "an expression can give a simple attribute, but not an attribute inside elements", "Write a rule for a simple attribute")
 		return false
 	}
 	value := c.expression(k, rt, path.String(), where, string(w.Value), want)
@@ -251,12 +250,12 @@ func (c compiler) derive(k *kind, rt *scim.ResourceType, path filter.Path, w wri
 	return goesOn
 }
 
-// expression compiles an expression, nil when it has a problem.
+// expression compiles an expression; it returns nil for an expression with a problem.
 func (c compiler) expression(k *kind, rt *scim.ResourceType, name string, where config.Where, text string, want *cel.Type) *expression {
 	return c.compile(&k.language, rt, false, name, where, text, want)
 }
 
-// compile compiles an expression in a language, which is made when there is none yet.
+// compile compiles an expression in a language. It creates the language first if necessary.
 func (c compiler) compile(l **language, rt *scim.ResourceType, groups bool, name string, where config.Where, text string, want *cel.Type) *expression {
 	if *l == nil {
 		made, err := newLanguage(rt, groups)
@@ -268,12 +267,12 @@ func (c compiler) compile(l **language, rt *scim.ResourceType, groups bool, name
 	}
 	e, err := (*l).compile(name, text, want)
 	if err != nil {
-		c.Add(where, err.Error(), "See Expressions in the mapping reference; there are the variables "+strings.Join((*l).names(), ", "))
+		c.Add(where, err.Error(), "See Expressions in the mapping reference; the variables are "+strings.Join((*l).names(), ", "))
 	}
 	return e
 }
 
-// rule compiles one rule, nil when it has a problem.
+// rule compiles one rule; it returns nil for a rule with a problem.
 func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtIn) *rule {
 	r := &rule{
 		at: placeOf(path.Attr), path: path.Attr, filter: path.Filter, leaf: path.Attr.Leaf(), target: string(w.Keycloak), limit: limit,
@@ -281,7 +280,7 @@ func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtI
 	if w.Keycloak == "" && !c.Failed(w.where.Key("keycloak")) && !c.Failed(w.where.Key("value")) {
 		i := slices.IndexFunc(defaults, func(d builtIn) bool { return d.path == w.path })
 		if i < 0 {
-			c.Add(w.where, "says no Keycloak attribute", "Add the key keycloak")
+			c.Add(w.where, "names no Keycloak attribute", "Add the key keycloak")
 			return nil
 		}
 		r.target, r.soft = defaults[i].target, true
@@ -297,14 +296,14 @@ func (c compiler) rule(path filter.Path, w written, limit int, defaults []builtI
 	return r
 }
 
-// filter takes the terms of the brackets.
+// filter reads the terms in the brackets.
 func (c compiler) filter(r *rule, w written) bool {
 	if r.filter == nil {
 		return true
 	}
 	terms, ok := filter.EqualTerms(r.filter)
 	if _, ofLeaf := terms[r.leaf.Name]; !ok || ofLeaf {
-		c.Add(w.where, "the brackets may hold terms with eq, joined by \"and\", that do not speak of "+r.leaf.Name, `Write it like phoneNumbers[type eq "work"].value`)
+		c.Add(w.where, "the brackets may hold terms with eq, joined by \"and\", but not about "+r.leaf.Name, `Write it like phoneNumbers[type eq "work"].value`)
 		return false
 	}
 	r.terms = terms
@@ -320,7 +319,7 @@ func (c compiler) target(w written) bool {
 	return true
 }
 
-// shape checks that the values fit into the target.
+// shape checks that the target can hold the values.
 func (c compiler) shape(r *rule, w written) {
 	keycloak := w.where.Key("keycloak")
 	switch {
@@ -333,8 +332,8 @@ func (c compiler) shape(r *rule, w written) {
 	}
 }
 
-// steps compiles the transforms of a rule on an attribute; inElements says that it
-// stands in each of several elements.
+// steps compiles the transforms of a rule for an attribute. inElements says that the attribute is
+// in each of several elements.
 func (c compiler) steps(leaf *scim.Attribute, inElements bool, w written) steps {
 	var out steps
 	several := leaf.MultiValued
@@ -352,7 +351,7 @@ func (c compiler) steps(leaf *scim.Attribute, inElements bool, w written) steps 
 	return out
 }
 
-// misfit says why a transform cannot stand where it does.
+// misfit returns why a transform cannot be used at its place.
 func misfit(name string, index int, leaf *scim.Attribute, inElements, several bool) (text, hint string) {
 	const remove = "Remove it"
 	switch name {
@@ -361,7 +360,7 @@ func misfit(name string, index int, leaf *scim.Attribute, inElements, several bo
 		case leaf.Type != scim.TypeComplex:
 			return "json is for complex attributes", remove
 		case index > 0:
-			return "json must come first", "What comes before it would meet a complex value"
+			return "json must come first", "A transform before it would get a complex value"
 		}
 	case "join":
 		if !several || inElements {

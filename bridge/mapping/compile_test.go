@@ -17,7 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// compile compiles a text; the problems lack the name of the file.
+// compile compiles a text. The problems do not contain the name of the file.
 func compile(data []byte) (m *mapping.Mapping, problems []string) {
 	file, source := config.ParseMapping("", data)
 	m, found := mapping.Compile(file, source, scim.Tolerant)
@@ -27,8 +27,8 @@ func compile(data []byte) (m *mapping.Mapping, problems []string) {
 	return m, problems
 }
 
-// TestCompileReportsTheMistake: every file of testdata/bad has one kind of mistake. Its
-// first lines, comments, are the problems.
+// TestCompileReportsTheMistake: every file of testdata/bad has one kind of mistake. The comments in
+// its first lines are the expected problems.
 func TestCompileReportsTheMistake(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/bad/*.yaml")
@@ -57,8 +57,8 @@ func TestCompileReportsTheMistake(t *testing.T) {
 	}
 }
 
-// rewrite puts the problems above the file. Their lines follow from their number, so it
-// keeps the number of comments that there are.
+// rewrite writes the problems into the comments above the file. It keeps the number of comments,
+// because the lines in the problems depend on it.
 func rewrite(t *testing.T, file string, data []byte, problems []string) {
 	t.Helper()
 	var out []string

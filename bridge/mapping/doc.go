@@ -1,8 +1,9 @@
-// Package mapping turns documents into what Keycloak holds and back. It is pure.
+// Package mapping turns documents into what Keycloak stores, and back. It is pure: it knows no
+// request and no HTTP, and makes no calls.
 //
-// It owns which attribute lives in which field or attribute of Keycloak, the
-// remainder that carries what has no place of its own, and the names that the
-// bridge reserves. It knows no request, no HTTP and makes no call.
+// The package decides which SCIM attribute is stored in which field or attribute of Keycloak. It
+// owns the remainder, which holds everything without such a place, and the names that the bridge
+// reserves.
 //
 //	Document --UserState--> UserState   --(bridge/plan)--> calls
 //	keycloak.User --UserResource--> scim.Resource
@@ -15,11 +16,10 @@
 //	look-up key of externalId; owner; time of the last change          scim.key; scim.owner; scim.modified
 //	everything else, and the spelling of what Keycloak lower-cases     scim.remainder
 //
-// and a mapping file (config.Mapping) adds rules and schemas to it: Compile makes a
-// Mapping of both. A rule moves values into a Keycloak attribute and back (rule.go,
-// step.go), an expression computes them (expression.go), what no rule takes is kept,
-// refused or dropped (unmapped.go).
+// A mapping file (config.Mapping) adds rules and schemas. Compile makes a Mapping of the built-in
+// mapping and the file. A rule moves values into a Keycloak attribute and back (rule.go, step.go).
+// An expression computes values (expression.go). Values without a rule are kept, refused or dropped
+// (unmapped.go).
 //
-// Nothing is stored twice, scim.key apart, so that a value changed in Keycloak's
-// console shows in SCIM at once.
+// Nothing is stored twice except scim.key, so a change in Keycloak's console shows in SCIM at once.
 package mapping

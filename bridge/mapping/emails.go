@@ -9,19 +9,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// An e-mail of a document is split: its address goes to the field email (the
-// primary one) or to scim.emails (the others), the rest of it to the remainder,
-// in the order of the document:
+// An e-mail of a document is split into two parts. Its address goes to the field email (the primary
+// e-mail) or to scim.emails (the other e-mails). The rest of the e-mail goes to the remainder, in
+// the order of the document:
 //
 //	{"at": "p", "e": {"type": "work", "primary": true}}      address in the field
 //	{"at": "3f9a12bc", "e": {"type": "home"}}                 address in scim.emails, by its hash
 //	{"at": "", "e": {"value": " ", "display": "x"}}           address that Keycloak cannot hold
 //
-// "e" holds the value only where its spelling differs from what is stored. One
-// address needs no entry where it is what is shown without one: {value, primary: true}
-// of an account that a client of the tenant wrote, and {value, type: work, primary: true}
-// of any other (see Owner.wrote), as identity providers look for a type. So a value from
-// the console is never stored because it was read and sent back.
+// "e" contains the value only when its spelling differs from the stored value. A single e-mail has
+// no entry when it looks the same without an entry. Without an entry, an account that a client of
+// the tenant wrote shows {value, primary: true}. Any other account shows {value, type: work,
+// primary: true} (see Owner.wrote), because identity providers look for a type. A client can
+// therefore read and send back an address from the console, and nothing is stored.
 
 const (
 	emailAt    = "at"
@@ -32,12 +32,12 @@ const (
 	hashLength = 4 // bytes
 )
 
-// emailState is what Keycloak holds of the e-mails of a document.
+// emailState is what Keycloak holds of a document's e-mails.
 type emailState struct {
 	primary string   // the field email, in lower case
-	further []string // scim.emails
+	further []string // values of scim.emails
 	entries []any    // for the remainder; nil when not needed
-	seen    texts    // of further
+	seen    texts    // the texts of further
 }
 
 func splitEmails(emails []any) emailState {
@@ -57,7 +57,8 @@ func splitEmails(emails []any) emailState {
 	return s
 }
 
-// entriesFor are the entries that e-mails need in an account that is written, or is not.
+// entriesFor returns the entries that the e-mails need. written says whether a client writes the
+// account.
 func (s emailState) entriesFor(emails []any, written bool) []any {
 	if len(emails) == 1 && scim.Equal(emails[0], shownEmail(s.primary, written)) {
 		return nil
@@ -65,7 +66,7 @@ func (s emailState) entriesFor(emails []any, written bool) []any {
 	return s.entries
 }
 
-// place says where an address is stored, and stores it.
+// place stores an address and returns where.
 func (s *emailState) place(text string) string {
 	switch {
 	case !storable(text):
@@ -79,7 +80,7 @@ func (s *emailState) place(text string) string {
 	return hash(text)
 }
 
-// entry is the part of an e-mail that goes to the remainder.
+// entry returns the part of an e-mail that goes to the remainder.
 func entry(at string, email map[string]any) map[string]any {
 	rest := make(map[string]any, len(email))
 	maps.Copy(rest, email)
@@ -90,8 +91,8 @@ func entry(at string, email map[string]any) map[string]any {
 	return map[string]any{emailAt: at, emailRest: rest}
 }
 
-// primaryEmail is the index of the address for the field email: the primary one,
-// else the first that Keycloak can hold; -1 when there is none.
+// primaryEmail returns the index of the address for the field email: the primary e-mail, or the
+// first e-mail that Keycloak can hold; -1 when there is no such address.
 func primaryEmail(emails []any) int {
 	first := -1
 	for i, email := range emails {
@@ -108,10 +109,9 @@ func primaryEmail(emails []any) int {
 	return first
 }
 
-// joinEmails is the reverse of splitEmails, for what Keycloak holds by now: an
-// address changed in the console shows in place of the old one, an address
-// removed there takes its entry along, one added there comes last. written says that
-// a client of the tenant wrote the account.
+// joinEmails reverses splitEmails for what Keycloak holds now. An address that was changed in the
+// console shows in place of the old address. An address that was removed there disappears with its
+// entry, and a new address comes last. written says that a client of the tenant wrote the account.
 func joinEmails(primary string, further []string, entries []any, written bool) []any {
 	unseen := make(map[string]string, len(further))
 	for _, text := range further {
@@ -156,8 +156,8 @@ func joinEmail(at string, rest map[string]any, primary string, further map[strin
 	}
 }
 
-// addedPrimary is an address that appeared in the field email behind our back; it
-// is primary unless the client said that another one is.
+// addedPrimary returns the e-mail for an address that somebody else wrote into the field email. It
+// is primary unless the client marked another e-mail as primary.
 func addedPrimary(primary string, emails []any, written bool) map[string]any {
 	for _, email := range emails {
 		if object, ok := email.(map[string]any); ok && object[scim.AttrPrimary] == true {
@@ -167,7 +167,7 @@ func addedPrimary(primary string, emails []any, written bool) map[string]any {
 	return shownEmail(primary, written)
 }
 
-// appendAdded adds the addresses of scim.emails that no entry speaks of.
+// appendAdded adds the addresses of scim.emails that have no entry.
 func appendAdded(emails []any, further []string, entries []any) []any {
 	spoken := make(map[string]bool, len(entries))
 	for _, e := range entries {
@@ -184,7 +184,7 @@ func appendAdded(emails []any, further []string, entries []any) []any {
 	return emails
 }
 
-// shownEmail is the address of an account of which nothing is stored beside it.
+// shownEmail returns the e-mail for an address without an entry.
 func shownEmail(text string, written bool) map[string]any {
 	out := map[string]any{scim.AttrValue: text, scim.AttrPrimary: true}
 	if !written {

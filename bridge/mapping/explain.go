@@ -7,24 +7,24 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Explained says what becomes of a value of a document.
+// Explained says how a value of a document is stored.
 type Explained struct {
-	Attribute string   `json:"attribute"`        // its path
-	Value     any      `json:"value,omitempty"`  // as it was understood
-	Rule      string   `json:"rule"`             // what decides
-	Target    string   `json:"target"`           // the field of Keycloak, or attributes. and a name; "" for nowhere
-	Stored    []string `json:"stored,omitempty"` // what Keycloak gets there
+	Attribute string   `json:"attribute"`        // path of the attribute
+	Value     any      `json:"value,omitempty"`  // as the bridge understood it
+	Rule      string   `json:"rule"`             // the rule that decides
+	Target    string   `json:"target"`           // a field of Keycloak, or "attributes." and a name; "" when the value is not stored
+	Stored    []string `json:"stored,omitempty"` // what Keycloak stores there
 }
 
 const (
 	builtInRule = "built in"
 	noRule      = "no rule"
-	remnant     = "what is left of it"
+	remnant     = "the rest"
 	attributes  = "attributes."
 )
 
-// ExplainUser says what becomes of a document of a User, attribute by attribute. isNew says
-// that the user is created. What cannot be stored is the error of UserState.
+// ExplainUser explains how a document of a User is stored, attribute by attribute. isNew says that
+// the user is created. A document that cannot be stored gives the error of UserState.
 func (m *Mapping) ExplainUser(o Owner, doc scim.Document, isNew bool) ([]Explained, error) {
 	s, err := m.UserState(o, doc)
 	if err != nil {
@@ -91,7 +91,7 @@ func (m *Mapping) ExplainGroup(doc scim.Document) ([]Explained, error) {
 	return e.out, nil
 }
 
-// explainer collects what becomes of a document.
+// explainer collects the explanations of a document.
 type explainer struct {
 	kind    kind
 	doc     scim.Document // with the values of expressions
@@ -107,10 +107,10 @@ func (e *explainer) add(attribute string, value any, rule, target string, stored
 func (e *explainer) email(s UserState) {
 	emails := e.doc.Values(scim.AttrEmails)
 	if i := primaryEmail(emails); i >= 0 {
-		e.add("emails, the primary one", emails[i], builtInRule, "email", s.Email)
+		e.add("emails, the primary address", emails[i], builtInRule, "email", s.Email)
 	}
 	if further := s.Attributes[AttrEmails]; len(further) > 0 {
-		e.add("emails, the others", nil, builtInRule, attributes+AttrEmails, further...)
+		e.add("emails, the other addresses", nil, builtInRule, attributes+AttrEmails, further...)
 	}
 }
 
@@ -123,8 +123,8 @@ func (e *explainer) externalID(stored map[string][]string, keys []string) {
 	}
 }
 
-// rules explains the rules that store something, and what the client sent for one that
-// never writes.
+// rules explains the rules that store a value, and a value from the client for a rule that never
+// writes.
 func (e *explainer) rules(stored func(*rule) []string) {
 	for _, r := range e.kind.rules {
 		value := r.source(e.doc)
@@ -146,7 +146,7 @@ func (e *explainer) rules(stored func(*rule) []string) {
 	}
 }
 
-// source is what a rule finds in a document.
+// source returns the values that a rule finds in a document.
 func (r *rule) source(doc scim.Document) any {
 	value := r.at.get(doc)
 	if !r.inElements() {
@@ -165,7 +165,7 @@ func (r *rule) source(doc scim.Document) any {
 	return out
 }
 
-// leftOver explains what no rule and no field holds.
+// leftOver explains values that no rule and no field holds.
 func (e *explainer) leftOver() {
 	for _, name := range e.dropped {
 		e.add(name, sentOf(e.doc, name), "unmapped: "+string(e.kind.unmapped), "")
@@ -183,7 +183,7 @@ func (e *explainer) leftOver() {
 	}
 }
 
-// kept explains an attribute, or a part of it, that the remainder holds.
+// kept explains an attribute, or a part of an attribute, that the remainder holds.
 func (e *explainer) kept(name string, value any) {
 	rule := noRule
 	if text := e.expression(name); text != "" {
@@ -204,12 +204,11 @@ func (e *explainer) roles(section string, roles Roles) {
 		names = append(names, n.String())
 	}
 	if len(names) > 0 {
-		e.add(section, nil, "the rules that hold", "role mappings", names...)
+		e.add(section, nil, "the rules that apply", "role mappings", names...)
 	}
 }
 
-// sentOf is the value of an attribute of which nothing is kept, by its name as judge
-// writes it.
+// sentOf returns the value of an attribute that is not stored, by the name that judge uses.
 func sentOf(doc scim.Document, name string) any {
 	object := map[string]any(doc)
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
@@ -223,7 +222,7 @@ func sentOf(doc scim.Document, name string) any {
 	return object[whole]
 }
 
-// expression is the expression that gives an attribute, "" for none.
+// expression returns the expression that computes an attribute, or "".
 func (e *explainer) expression(path string) string {
 	for _, d := range e.kind.derived {
 		if d.value.name == path {
@@ -247,7 +246,7 @@ func (e *explainer) ruleText(r *rule) string {
 	return withSteps(what, r.steps)
 }
 
-// withSteps names the transforms.
+// withSteps adds the names of the transforms.
 func withSteps(what string, steps steps) string {
 	if len(steps) == 0 {
 		return what

@@ -24,20 +24,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Expressions are CEL. They see the document as the client sent it, typed by the
-// tenant's schemas: resource, and a variable for each extension, which is called as its
-// schema: enterpriseUser. What is not assigned is "", 0, false or an empty list; has()
-// tells it apart.
+// Expressions are written in CEL. They see the document as the client sent it, typed by the
+// tenant's schemas. The variable resource is the document. Each extension has a variable with the
+// name of its schema, such as enterpriseUser. An attribute without a value is "", 0, false or an
+// empty list; has() shows whether it has a value.
 
 const (
 	// resourceVariable is the document in an expression.
 	resourceVariable = "resource"
-	// groupsVariable is the list of the names of the groups of the tenant that a user is in;
-	// for rules about roles alone, as a document that is stored has no groups.
+	// groupsVariable is the list of the names of the tenant's groups that a user is in. Only rules
+	// about roles have it, because a document that is stored has no groups.
 	groupsVariable = "groups"
 )
 
-// names are those of all variables.
+// names returns the names of all variables.
 func (l *language) names() []string {
 	out := scim.SortedNames(l.variables)
 	if l.groups {
@@ -47,28 +47,29 @@ func (l *language) names() []string {
 	return out
 }
 
-// Bounds of an expression, in CEL's unit of cost. The estimate of the worst case is held against the first when a file is loaded, and
-// what an evaluation really costs against the second.
+// Limits for the cost of an expression, in CEL's unit of cost. The first limits the estimate for
+// the worst case when a file is loaded, the second limits the real cost of an evaluation.
 const (
 	maxEstimate = 10_000_000
 	maxCost     = 100_000
-	// Sizes that the estimate takes for values of a document.
+	// Sizes that the estimate assumes for values of a document.
 	assumedElements = 100
 	assumedLength   = 256
-	// What CEL's costs leave out: a text that a step reads, in bytes, and those of a result.
+	// Limits that CEL's costs do not cover: the bytes of a text that a step reads, and the bytes of
+	// a result.
 	maxInput  = 8 << 10
 	maxResult = 1 << 20
 )
 
-// language compiles the expressions of one type of resource.
+// language compiles the expressions of one resource type.
 type language struct {
 	env       *cel.Env
-	variables map[string]string // name to URN; "" for the document itself
-	groups    bool              // whether there is groupsVariable
+	variables map[string]string // URN by name; "" for the document itself
+	groups    bool              // whether groupsVariable exists
 }
 
-// newLanguage declares the variables that a resource type gives and, when groups says so, the
-// names of the user's groups.
+// newLanguage declares the variables of a resource type. With groups it also declares the names of
+// the user's groups.
 func newLanguage(rt *scim.ResourceType, groups bool) (*language, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
@@ -102,8 +103,8 @@ func (l *language) has(name string) bool {
 
 var identifier = regexp.MustCompile(`^[a-z][A-Za-z0-9_]*$`)
 
-// variableOf is the variable of an extension whose schema has that name, "" when the name
-// makes none.
+// variableOf returns the variable of an extension, made from the name of its schema, or "" when the
+// name gives no valid variable.
 func variableOf(name string) string {
 	first, size := utf8.DecodeRuneInString(name)
 	name = string(unicode.ToLower(first)) + name[min(size, len(name)):]
@@ -113,16 +114,17 @@ func variableOf(name string) string {
 	return name
 }
 
-// provider tells CEL which attributes there are. Their values are those of documents.
+// provider tells CEL which attributes exist. Their values come from documents.
 type provider struct {
 	*types.Registry
 
-	fields map[string]map[string]*types.FieldType // by the name of the object
+	fields map[string]map[string]*types.FieldType // by the name of the type
 }
 
-// declare makes a type of attributes that can be read.
+// declare makes a type from attributes that an expression can read.
 //
-// The type is not called as the path to it: CEL would take the path for the type.
+// The name of the type is not the path of the attribute, because CEL would mistake the path for the
+// type.
 func (p *provider) declare(path string, attributes []*scim.Attribute) *types.Type {
 	name := "scim." + path
 	fields := make(map[string]*types.FieldType, len(attributes))
@@ -135,7 +137,7 @@ func (p *provider) declare(path string, attributes []*scim.Attribute) *types.Typ
 	return types.NewObjectType(name)
 }
 
-// field is an attribute; what is not assigned is its zero value.
+// field describes an attribute. Without a value the attribute has its zero value.
 func (p *provider) field(path string, a *scim.Attribute) *types.FieldType {
 	single, element := p.single(path, a)
 	whole := element
@@ -177,10 +179,10 @@ func (p *provider) single(path string, a *scim.Attribute) (*types.Type, any) {
 	}
 }
 
-// errLong is about a text that is longer than any that can be stored as a value.
+// errLong reports a text that is longer than any value that can be stored.
 var errLong = fmt.Errorf("it reads a text of more than %d bytes", maxInput)
 
-// native is a value of a document for CEL; zero is one of its type.
+// native turns a value of a document into a value for CEL. zero is a value of the right type.
 func native(value, zero any) (any, error) {
 	switch v := value.(type) {
 	case json.Number:
@@ -231,11 +233,11 @@ func (p *provider) FindStructFieldType(name, field string) (*types.FieldType, bo
 	return f, ok
 }
 
-// expression is a compiled one.
+// expression is a compiled expression.
 type expression struct {
 	program cel.Program
-	name    string // for errors: the attribute or the key that it belongs to
-	text    string // as the file has it
+	name    string // for errors: the attribute or key of the expression
+	text    string // as the file contains it
 	groups  bool   // whether it reads the user's groups
 }
 
@@ -249,12 +251,12 @@ func mentions(ast *cel.Ast, variable string) bool {
 	return false
 }
 
-// errExpression is why an expression cannot be used, with its place in the text.
+// errExpression is why an expression cannot be used, with the place in the text.
 type errExpression struct{ text string }
 
 func (e errExpression) Error() string { return e.text }
 
-// compile checks an expression whose result must be of the type.
+// compile checks an expression. Its result must have the type want.
 func (l *language) compile(name, text string, want *cel.Type) (*expression, error) {
 	ast, issues := l.env.Compile(text)
 	if issues != nil && issues.Err() != nil {
@@ -262,7 +264,7 @@ func (l *language) compile(name, text string, want *cel.Type) (*expression, erro
 		return nil, errExpression{fmt.Sprintf("at character %d of line %d: %s", first.Location.Column()+1, first.Location.Line(), first.Message)}
 	}
 	if !want.IsAssignableType(ast.OutputType()) {
-		return nil, errExpression{fmt.Sprintf("gives a %s and must give a %s", ast.OutputType(), want)}
+		return nil, errExpression{fmt.Sprintf("gives a %s, but must give a %s", ast.OutputType(), want)}
 	}
 	estimate, err := l.env.EstimateCost(ast, sizes{})
 	if err != nil {
@@ -278,7 +280,7 @@ func (l *language) compile(name, text string, want *cel.Type) (*expression, erro
 	return &expression{program: program, name: name, text: text, groups: mentions(ast, groupsVariable)}, nil
 }
 
-// sizes are those that the estimate assumes.
+// sizes are the sizes that the estimate assumes.
 type sizes struct{}
 
 // EstimateSize implements cost.Estimator.
@@ -292,13 +294,13 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Max: assumedLength}
 }
 
-// EstimateCallCost implements cost.Estimator: CEL's own.
+// EstimateCallCost implements cost.Estimator with CEL's own estimate.
 func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }
 
-// activation is what the expressions of one document see, with the names of the user's groups
-// where the language has them.
+// activation returns what the expressions see of one document. If the language has groupsVariable,
+// it includes the names of the user's groups.
 func (l *language) activation(doc scim.Document, groups []string) (interpreter.Activation, error) {
 	values := make(map[string]any, len(l.variables)+1)
 	if l.groups {
@@ -334,7 +336,7 @@ func (e *expression) evaluate(in interpreter.Activation) (any, error) {
 	return nil, scim.BadRequest(code.RuleFails, scim.InvalidValue, "the mapping's rule for %s cannot be computed from this resource: %s", e.name, reason(err))
 }
 
-// reason is the text of an error of CEL without its numbers.
+// reason returns the text of a CEL error without its numbers.
 func reason(err error) string {
 	if _, ok := errors.AsType[interpreter.EvalCancelledError](err); ok {
 		return "it takes too many steps"
@@ -342,7 +344,7 @@ func reason(err error) string {
 	return strings.TrimPrefix(err.Error(), "evaluation error: ")
 }
 
-// fromCEL is a result as a value of a document, nil when it is empty.
+// fromCEL turns a result into a value of a document, nil for an empty result.
 func fromCEL(value ref.Val) any {
 	switch v := value.Value().(type) {
 	case int64:
@@ -380,8 +382,8 @@ func elements(n int, at func(int) ref.Val) any {
 	return out
 }
 
-// celType is what an expression for an attribute must give, nil for an attribute that
-// none can give.
+// celType returns the type that an expression for an attribute must have, or nil when no expression
+// can give the attribute.
 func celType(a *scim.Attribute) *cel.Type {
 	single := cel.StringType
 	switch a.Type {

@@ -25,7 +25,8 @@ type openResource struct {
 	endpoint, urn, body, id string
 }
 
-// newOpenResources are a user and a group at a tenant of a realm and at one of an organization.
+// newOpenResources creates a user and a group at a tenant of a realm and at a tenant of an
+// organization.
 func newOpenResources(t *testing.T, server keycloaktest.Server) map[string]*openResource {
 	t.Helper()
 	c := apptest.NewCustomers(t, server, nil)
@@ -42,7 +43,7 @@ func (o *openResource) of(text string) string {
 	return strings.ReplaceAll(text, `"U`, `"`+o.urn)
 }
 
-// post makes the resource anew, with some members.
+// post creates the resource again, with some members.
 func (o *openResource) post(t *testing.T, members string) {
 	t.Helper()
 	if o.id != "" {
@@ -51,7 +52,7 @@ func (o *openResource) post(t *testing.T, members string) {
 	o.id = o.Create(t, o.endpoint, o.of(o.body+members+"}"))
 }
 
-// patch carries out some operations.
+// patch sends operations.
 func (o *openResource) patch(t *testing.T, ops string) {
 	t.Helper()
 	o.Must(t, http.MethodPatch, o.endpoint+"/"+o.id, apptest.PatchBody(o.of(ops)))
@@ -96,8 +97,9 @@ func (o *openResource) found(t *testing.T, filter, query string) bool {
 	return slices.ContainsFunc(list, func(r map[string]any) bool { return r["id"] == o.id })
 }
 
-// TestACustomAttributeWorksOnTheFirstDay on the real Keycloak, for users and groups of a realm and of an
-// organization: what a POST keeps, a PATCH in every form, filters, orders, projections and a PUT name.
+// TestACustomAttributeWorksOnTheFirstDay on the real Keycloak, for users and groups of a realm and
+// of an organization: what a POST stores works in every form of PATCH, in filters, orders,
+// projections and a PUT.
 func TestACustomAttributeWorksOnTheFirstDay(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"user of the realm", "group of the realm", "user of the organization", "group of the organization"} {
@@ -144,8 +146,8 @@ func TestACustomAttributeWorksOnTheFirstDay(t *testing.T) {
 	}
 }
 
-// TestWhatAPOSTKeepsAPATCHTakes: no name that a POST keeps makes a PATCH fail, and the other operations of
-// the request with it, and both leave the same.
+// TestWhatAPOSTKeepsAPATCHTakes: a name that a POST stores never makes a PATCH fail, which would
+// also lose the other operations of the request. Both leave the same result.
 func TestWhatAPOSTKeepsAPATCHTakes(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`{"a":`, 25) + `"x"` + strings.Repeat(`}`, 25)
@@ -178,7 +180,7 @@ func TestWhatAPOSTKeepsAPATCHTakes(t *testing.T) {
 			want["title"] = "t"
 			for _, o := range []*openResource{two, &three} {
 				if o == two && name == "names like paths" {
-					continue // they are paths, unless the resource has an attribute of that very name
+					continue // these are paths, unless the resource has an attribute with that very name
 				}
 				got := apptest.Written(o.Must(t, http.MethodGet, "/Users/"+o.id, ""))
 				got["userName"] = want["userName"]
@@ -203,7 +205,8 @@ func encoded(t *testing.T, value any) []byte {
 	return data
 }
 
-// TestAnExtensionThatNoSchemaPublishesIsBounded by what Keycloak takes, and refused whole.
+// TestAnExtensionThatNoSchemaPublishesIsBounded by what Keycloak can hold. A larger document is
+// refused completely.
 func TestAnExtensionThatNoSchemaPublishesIsBounded(t *testing.T) {
 	t.Parallel()
 	o := newOpenResources(t, keycloaktest.NewFake(t).Server())["user of the realm"]
@@ -220,7 +223,7 @@ func TestAnExtensionThatNoSchemaPublishesIsBounded(t *testing.T) {
 		"not an object":   `"U":"text"`,
 	} {
 		o.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", o.of(`{"userName":"big@acme.test",`+members+`}`))
-		if name != "given twice" { // operations are one after the other
+		if name != "given twice" { // operations run one after the other
 			o.post(t, "")
 			o.Refused(t, http.StatusBadRequest, http.MethodPatch, "/Users/"+o.id, apptest.PatchBody(o.of(`{"op":"add","value":{"title":"t",`+members+`}}`)))
 			o.wants(t, "")
@@ -228,7 +231,8 @@ func TestAnExtensionThatNoSchemaPublishesIsBounded(t *testing.T) {
 	}
 }
 
-// TestTheStrictProfileTakesWhatSchemasPublishAlone: a POST, a PATCH and a filter are refused alike.
+// TestTheStrictProfileTakesWhatSchemasPublishAlone: a POST, a PATCH and a filter with another
+// attribute are refused in the same way.
 func TestTheStrictProfileTakesWhatSchemasPublishAlone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -259,8 +263,9 @@ func TestABulkRequestNamesWhatNoSchemaPublishes(t *testing.T) {
 	o.wants(t, `"U":{"badge":"B2","tags":["a","b"]}`)
 }
 
-// TestAnExtensionThatIsPublishedLater: what was stored before, in the client's spelling, is what the schema describes from
-// then on: read, changed and found under its names, and sent back by a PUT.
+// TestAnExtensionThatIsPublishedLater: values that were stored before, in the client's spelling,
+// then follow the schema. They are read, changed and found under the schema's names, and a PUT can
+// send them back.
 func TestAnExtensionThatIsPublishedLater(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()

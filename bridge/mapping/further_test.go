@@ -20,8 +20,8 @@ func email(value, kind string, primary bool) map[string]any {
 	return out
 }
 
-// TestKeepIdentifiersOfEmails keeps the address of the account, and of what the document says the further
-// addresses, unless one of them would be the account's then.
+// TestKeepIdentifiersOfEmails keeps the address of the account. It takes the further addresses from
+// the document, unless one of them would become the account's address.
 func TestKeepIdentifiersOfEmails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ shown, sent, want []any }{

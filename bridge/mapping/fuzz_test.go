@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// FuzzRemainder: whatever somebody wrote into the attribute, reading it is a resource
-// or an error, and never a panic.
+// FuzzRemainder: for any content of the attribute, reading gives a resource or an error, and never
+// a panic.
 func FuzzRemainder(f *testing.F) {
 	whole := stored(f, newDocument(f, `{"userName":"Jane","title":"t","emails":[{"value":"a@b.c","type":"x"}]}`)).Attributes[mapping.AttrRemainder]
 	f.Add(whole[0], "")
@@ -26,8 +26,8 @@ func FuzzRemainder(f *testing.F) {
 	})
 }
 
-// FuzzCompile: whatever a mapping file holds, it is a mapping or problems with lines, and
-// never a panic; and a mapping takes a document and gives it back.
+// FuzzCompile: any mapping file gives a mapping or problems with lines, and never a panic. A
+// mapping stores a document and gives it back.
 func FuzzCompile(f *testing.F) {
 	files, err := filepath.Glob("testdata/*/*.yaml")
 	if err != nil {

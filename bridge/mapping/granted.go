@@ -8,19 +8,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// What the bridge granted is recorded with who has it, in the attribute scim.roles, as
+// The bridge records the roles that it granted in the attribute scim.roles of the user or group
+// that has them:
 //
 //	<tenant key>|<role>, <tenant key>|<client>/<role>
 //
-// so that it is taken back when no rule grants it any more, and what a person granted stays. The
-// record is written before the grant and forgotten after the role was taken, so that a repetition
-// finds what is left to do wherever the first try ended.
+// With this record, the bridge revokes a role when no rule grants the role any longer, and a role
+// that a person granted stays. The record is written before the grant and removed after the role
+// was revoked. A repetition therefore finds what is left to do, wherever the first attempt ended.
 
-// maxRecorded is how long a name is recorded as it is: longer ones do not fit into the attribute of
-// a group beside the key of a tenant, and are recorded by their hash.
+// maxRecorded is the longest name that is recorded unchanged. A longer name does not fit into the
+// attribute of a group together with the key of a tenant, so its hash is recorded.
 const maxRecorded = 128
 
-// record is the value for a role.
+// record returns the value for a role.
 func (o Owner) record(name keycloak.RoleName) string {
 	text := name.String()
 	if length(text) > maxRecorded {
@@ -30,21 +31,21 @@ func (o Owner) record(name keycloak.RoleName) string {
 	return o.Key + "|" + text
 }
 
-// granted reports whether the bridge granted one of some roles.
+// granted reports whether the bridge granted at least one of some roles.
 func (o Owner) granted(attributes map[string][]string, names []keycloak.RoleName) bool {
 	recorded := attributes[AttrRoles]
 	return len(recorded) > 0 && slices.ContainsFunc(names, func(n keycloak.RoleName) bool { return slices.Contains(recorded, o.record(n)) })
 }
 
-// RoleChange is what becomes of the roles of a user or group.
+// RoleChange says which roles a user or group gains and loses.
 type RoleChange struct {
 	Grant, Revoke []keycloak.RoleName // sorted
-	// Before and After are the values of scim.roles that have to be stored before the roles are
-	// changed, and afterwards.
+	// Before are the values of scim.roles to store before the roles are changed, After the values
+	// to store afterwards.
 	Before, After []string
 }
 
-// Change is what is left to do for one that has some roles and attributes.
+// Change returns what is left to do for a user or group with some roles and attributes.
 func (r Roles) Change(o Owner, has []keycloak.RoleName, attributes map[string][]string) RoleChange {
 	recorded := attributes[AttrRoles]
 	var out RoleChange
@@ -66,7 +67,7 @@ func (r Roles) Change(o Owner, has []keycloak.RoleName, attributes map[string][]
 			out.Revoke = append(out.Revoke, name)
 		}
 	}
-	for _, record := range recorded { // of other tenants, and of roles that the file does not have any more
+	for _, record := range recorded { // records of other tenants, and of roles that the file no longer names
 		if !ours[record] {
 			out.Before, out.After = append(out.Before, record), append(out.After, record)
 		}
@@ -74,7 +75,7 @@ func (r Roles) Change(o Owner, has []keycloak.RoleName, attributes map[string][]
 	return out
 }
 
-// WithRoles are attributes with some values of scim.roles.
+// WithRoles returns attributes with some values of scim.roles.
 func WithRoles(attributes map[string][]string, values []string) map[string][]string {
 	return overlay(attributes, map[string][]string{AttrRoles: values})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// GroupState is what Keycloak shall hold of a group, as far as the bridge owns it.
-// Members are not part of it.
+// GroupState is what Keycloak must store of a group, as far as the bridge owns it. Members are not
+// part of it.
 type GroupState struct {
 	Name       string
 	Attributes map[string][]string // as in UserState
@@ -22,8 +22,8 @@ type GroupState struct {
 	owned, adopted bool
 }
 
-// GroupState maps a document of a Group. What cannot be stored is a *scim.Error
-// that names the attribute.
+// GroupState maps a document of a Group. A value that cannot be stored is a *scim.Error that names
+// the attribute.
 func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	rest := m.groups.copied(doc)
 	delete(rest, scim.AttrMembers)
@@ -59,8 +59,8 @@ func (m *Mapping) GroupState(doc scim.Document) (GroupState, error) {
 	return s, err
 }
 
-// GroupResource maps a group of Keycloak to a resource, without its members. A
-// remainder that cannot be read whole is a *DamagedError.
+// GroupResource maps a group of Keycloak to a resource, without its members. An incomplete
+// remainder is a *DamagedError.
 func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resource, error) {
 	doc, err := m.groups.rest(tenantKey, g.ID, g.Attributes[AttrRemainder])
 	if err != nil {
@@ -78,8 +78,8 @@ func (m *Mapping) GroupResource(tenantKey string, g keycloak.Group) (scim.Resour
 	}, nil
 }
 
-// GroupAttributes are all attributes of a group for a POST (current is nil) or a
-// PUT; stamp is the time of the change.
+// GroupAttributes returns all attributes of a group for a POST (current is nil) or a PUT. stamp is
+// the time of the change.
 func (s GroupState) GroupAttributes(tenantKey string, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	setOrDelete(out, AttrRemainder, append(Owner{Key: tenantKey}.foreign(current[AttrRemainder]), pieces(tenantKey, s.text, stamp, maxGroupValue)...))
@@ -93,16 +93,16 @@ func (s GroupState) GroupAttributes(tenantKey string, current map[string][]strin
 	return out
 }
 
-// Owned is the state of a group that becomes the tenant's own with it.
+// Owned returns the state of a group that becomes the tenant's own with this write.
 func (s GroupState) Owned() GroupState {
 	s.owned = true
 	return s
 }
 
-// BecomesOwned reports whether the group becomes the tenant's own with the state.
+// BecomesOwned reports whether the group becomes the tenant's own with this state.
 func (s GroupState) BecomesOwned() bool { return s.owned }
 
-// Adopted is the state of a group that the tenant takes over with it.
+// Adopted returns the state of a group that the tenant takes over with this write.
 func (s GroupState) Adopted() GroupState {
 	s.owned, s.adopted = true, true
 	return s

@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
-// severalMapping has a rule of each kind that works on several values.
+// severalMapping has a rule of each kind for several values.
 const severalMapping = `version: 1
 schemas:
   urn:acme:hr: { resource: User, attributes: { badges: { multiValued: true, keycloak: badges }, tags: { keycloak: tags, transform: [{ split: "," }] } } }
@@ -31,7 +31,7 @@ func several(tb testing.TB, unmapped string) *mapping.Mapping {
 	return m
 }
 
-// values are so many; # is their number.
+// values returns n values; # in the text becomes the number.
 func values(n int, text string) []any {
 	out := make([]any, n)
 	for i := range out {
@@ -47,7 +47,7 @@ func objects(list []any, name string) []any {
 	return list
 }
 
-// TestRulesAreLinear, forth and back. Keycloak may hold more values than a client may send.
+// TestRulesAreLinear in both directions. Keycloak may hold more values than a client may send.
 func TestRulesAreLinear(t *testing.T) {
 	for name, of := range map[string]func(n int) scim.Document{
 		"values": func(n int) scim.Document {
@@ -66,7 +66,7 @@ func TestRulesAreLinear(t *testing.T) {
 					s, err := m.UserState(owner(), doc)
 					if err != nil {
 						if strings.Contains(err.Error(), string(scim.CodeTooLong)) {
-							return // when all was done
+							return // when all work was done
 						}
 						t.Fatal(err)
 					}
@@ -80,7 +80,7 @@ func TestRulesAreLinear(t *testing.T) {
 	}
 }
 
-// TestWhatManyMarksNameComesBack in the order in which it was sent.
+// TestWhatManyMarksNameComesBack in the order in which the client sent it.
 func TestWhatManyMarksNameComesBack(t *testing.T) {
 	t.Parallel()
 	m := several(t, "keep")
@@ -113,13 +113,13 @@ func TestATextIsSplitIntoNoMoreValuesThanAClientMaySend(t *testing.T) {
 		if (err == nil) != want {
 			t.Errorf("%d parts: %v", n, err)
 		}
-		if err != nil && !strings.Contains(err.Error(), "urn:acme:hr:tags takes at most 1000 values") {
+		if err != nil && !strings.Contains(err.Error(), "urn:acme:hr:tags can have at most 1000 values") {
 			t.Errorf("%d parts: %v", n, err)
 		}
 	}
 }
 
-// TestARefusalNamesSomeAttributes, however many a client invents.
+// TestARefusalNamesSomeAttributes, however many attributes a client invents.
 func TestARefusalNamesSomeAttributes(t *testing.T) {
 	t.Parallel()
 	doc := scim.Document{"userName": "u"}
@@ -132,7 +132,7 @@ func TestARefusalNamesSomeAttributes(t *testing.T) {
 	}
 }
 
-// TestExpressionsReadNoLongTexts, whose cost CEL does not see before it is there.
+// TestExpressionsReadNoLongTexts, because CEL does not know the cost before the text is there.
 func TestExpressionsReadNoLongTexts(t *testing.T) {
 	t.Parallel()
 	m, problems := compile([]byte(`version: 1

@@ -6,10 +6,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// markName is the only member of a mark. No body has such a name.
+// markName is the only member of a mark. No request body has a member of this name.
 const markName = scim.ReservedName
 
-// mark stands where values stood that Keycloak holds.
+// mark replaces values that Keycloak holds.
 func mark(values ...string) map[string]any {
 	hashes := make([]any, len(values))
 	for i, text := range values {
@@ -18,7 +18,7 @@ func mark(values ...string) map[string]any {
 	return map[string]any{markName: hashes}
 }
 
-// marks are the hashes of a mark; ok is false for what is none.
+// marks returns the hashes in a mark; ok is false for a value that is not a mark.
 func marks(value any) (hashes []string, ok bool) {
 	object, _ := value.(map[string]any)
 	list, ok := object[markName].([]any)
@@ -32,15 +32,15 @@ func marks(value any) (hashes []string, ok bool) {
 	return hashes, true
 }
 
-// place is where an attribute stands in a document: its name, and the names of the
-// objects on the way to it: an extension, a complex attribute.
+// place is the position of an attribute in a document: its name, and the names of the objects that
+// contain it (an extension, a complex attribute).
 type place struct {
 	within []string
 	name   string
 }
 
-// placeOf is the place of an attribute; of a sub-attribute in the elements of a
-// multi-valued attribute, that of the multi-valued attribute.
+// placeOf returns the place of an attribute. For a sub-attribute in the elements of a multi-valued
+// attribute, it returns the place of the multi-valued attribute.
 func placeOf(p scim.AttrPath) place {
 	at := place{name: p.Name}
 	if p.URN != "" {
@@ -52,7 +52,7 @@ func placeOf(p scim.AttrPath) place {
 	return at
 }
 
-// get is the value, nil when there is none.
+// get returns the value, nil when there is no value.
 func (p place) get(doc scim.Document) any {
 	return find(doc, p.within)[p.name]
 }
@@ -65,7 +65,7 @@ func find(doc scim.Document, within []string) map[string]any {
 	return object
 }
 
-// set stores a value, and makes the objects on the way to it.
+// set stores a value and creates the objects that contain it.
 func (p place) set(doc scim.Document, value any) {
 	object := map[string]any(doc)
 	for _, name := range p.within {
@@ -79,7 +79,7 @@ func (p place) set(doc scim.Document, value any) {
 	object[p.name] = value
 }
 
-// remove takes the value away, and the objects that it leaves empty.
+// remove removes the value, and the objects that are empty then.
 func (p place) remove(doc scim.Document) {
 	delete(find(doc, p.within), p.name)
 	for i, name := range slices.Backward(p.within) {
@@ -91,7 +91,7 @@ func (p place) remove(doc scim.Document) {
 	}
 }
 
-// sweep removes the marks that no rule filled: what a mapping before this one stored.
+// sweep removes the marks that no rule replaced. An earlier mapping stored them.
 func sweep(object map[string]any) {
 	for name, value := range object {
 		if swept, keep := sweepValue(value); !keep {

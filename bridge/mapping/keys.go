@@ -9,9 +9,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Keyed reports whether a look-up by the key finds a user by the externalId with which the tenant
-// shows it: by scim.key (LookupKey). Another SCIM server leaves none, and who changes the value in
-// Keycloak leaves the key of the one before. Whoever is shown without an externalId is keyed.
+// Keyed reports whether a look-up by scim.key (LookupKey) finds a user by the externalId that the
+// tenant shows. Another SCIM server writes no such key, and somebody who changes the value in
+// Keycloak leaves the key of the old value. A user without an externalId is keyed.
 func (o Owner) Keyed(shown scim.Document, u keycloak.User) bool {
 	id := shown.String(scim.AttrExternalID)
 	if id == "" {
@@ -21,8 +21,8 @@ func (o Owner) Keyed(shown scim.Document, u keycloak.User) bool {
 	return ok && slices.Contains(u.Attributes[AttrKey], key)
 }
 
-// ShownExternalID is the externalId with which the tenant shows a user, "" for none and for a user who
-// cannot be read whole, and whether the user is Keyed.
+// ShownExternalID returns the externalId that the tenant shows for a user, and whether the user is
+// Keyed. It returns "" for a user without an externalId or with a damaged remainder.
 func (m *Mapping) ShownExternalID(o Owner, u keycloak.User) (id string, keyed bool) {
 	shown, err := m.UserResource(o, u)
 	if err != nil {
@@ -31,10 +31,12 @@ func (m *Mapping) ShownExternalID(o Owner, u keycloak.User) (id string, keyed bo
 	return shown.Document.String(scim.AttrExternalID), o.Keyed(shown.Document, u)
 }
 
-// OwnerResource is what the tenant is shown of an account that it may take over, or whose adoption broke off: the
-// whole account, with all attributes that the mapping names. An organization's externalId is the one of its own
-// record, else the one that somebody wrote in Keycloak or by another SCIM server. It is never one that another
-// tenant wrote, which is that tenant's alone.
+// OwnerResource returns what the tenant sees of an account that it may take over, or whose adoption
+// was interrupted: the whole account, with all attributes that the mapping names.
+//
+// An organization sees the externalId of its own record, or one that somebody wrote in Keycloak or
+// with another SCIM server. It never sees an externalId that another tenant wrote, because that
+// value belongs only to that tenant.
 func (m *Mapping) OwnerResource(o Owner, u keycloak.User) (scim.Resource, error) {
 	if o.Organization {
 		seen, err := m.UserResource(o, u)
@@ -50,8 +52,8 @@ func (m *Mapping) OwnerResource(o Owner, u keycloak.User) (scim.Resource, error)
 	return m.UserResource(Owner{Key: o.Key}, u)
 }
 
-// othersKey reports whether another tenant wrote an externalId to an account with some attributes: it left the
-// look-up key of the value.
+// othersKey reports whether another tenant wrote an externalId to an account with some attributes:
+// the look-up key of the value is still there.
 func (o Owner) othersKey(attributes map[string][]string, value string) bool {
 	return value != "" && slices.ContainsFunc(o.foreign(attributes[AttrKey]), func(held string) bool {
 		tenant, _, _ := strings.Cut(held, "|")

@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestShownExternalIDs: keyed is whom the key of the value that is shown finds.
+// TestShownExternalIDs: a user is keyed when the key of the shown value finds the user.
 func TestShownExternalIDs(t *testing.T) {
 	t.Parallel()
 	m, realm := mapping.Default(scim.Tolerant), mapping.Owner{Key: "realm"}

@@ -9,22 +9,22 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// taken is what one rule took out of a document.
+// taken holds what one rule took from a document.
 type taken struct {
 	rule   *rule
 	values []string
 }
 
-// derived is an attribute that an expression gives.
+// derived is an attribute that an expression computes.
 type derived struct {
 	at    place
 	value *expression
 }
 
-// copied is a copy of a document in which the rules may work: the objects in which they or
-// the expressions write are its own, the others the document's.
+// copied returns a copy of a document that the rules may change. Objects in which rules or
+// expressions write are new; the others belong to the document.
 func (k kind) copied(doc scim.Document) scim.Document {
-	if !k.keeps() { // judge works everywhere
+	if !k.keeps() { // judge works on all attributes
 		return doc.Clone()
 	}
 	out := make(scim.Document, len(doc))
@@ -37,7 +37,7 @@ func (k kind) copied(doc scim.Document) scim.Document {
 	return out
 }
 
-// touch finds the members of a document within which the rules and the expressions write.
+// touch finds the members of a document in which the rules and the expressions write.
 func (k *kind) touch() {
 	k.touched = map[string]bool{}
 	at := func(p place, inside bool) {
@@ -56,10 +56,10 @@ func (k *kind) touch() {
 	}
 }
 
-// activation is what the expressions see of a document. Without expressions it is nil.
+// activation returns what the expressions see of a document, or nil without expressions.
 func (k kind) activation(doc scim.Document) (interpreter.Activation, error) {
 	if k.language == nil {
-		return nil, nil //nolint:nilnil // nothing looks at it
+		return nil, nil //nolint:nilnil // no expression needs it
 	}
 	in, err := k.language.activation(doc, nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func (k kind) activation(doc scim.Document) (interpreter.Activation, error) {
 	return in, nil
 }
 
-// derive computes the attributes that expressions give, all from the document as it is.
+// derive computes the attributes that expressions give, each from the original document.
 func (k kind) derive(doc scim.Document) error {
 	if len(k.derived) == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (k kind) derive(doc scim.Document) error {
 	return nil
 }
 
-// take runs the rules that write. What they leave in the rest has no other place.
+// extract runs the rules that write. Values that remain in rest have no other place.
 func (k kind) extract(rest scim.Document) ([]taken, error) {
 	out := make([]taken, 0, len(k.rules))
 	for _, r := range k.rules {
@@ -109,8 +109,8 @@ func (k kind) extract(rest scim.Document) ([]taken, error) {
 	return out, nil
 }
 
-// compact removes the elements whose marks say nothing that reading without them would
-// not say, so that a user made in the console is not written for it.
+// compact removes elements whose marks are not needed to read the values back. A user from the
+// console is therefore not changed because of such marks.
 func compact(rest scim.Document, all []taken) {
 	for i, t := range all {
 		list, _ := t.rule.at.get(rest).([]any)
@@ -133,8 +133,8 @@ func compact(rest scim.Document, all []taken) {
 	}
 }
 
-// valuesFor counts the values that were taken out of the elements of one attribute: there
-// are no more elements without marks.
+// valuesFor counts the values that were taken from the elements of one attribute. There are at most
+// as many elements without marks.
 func valuesFor(all []taken, r *rule) int {
 	n := 0
 	for _, t := range all {
@@ -159,8 +159,8 @@ func (r *rule) sameList(other *rule) bool {
 	return r.inElements() && other.inElements() && r.path.URN == other.path.URN && r.path.Name == other.path.Name
 }
 
-// rest is what the remainder holds for this mapping: one before it may have kept what
-// this one does not.
+// rest returns the part of the remainder that this mapping uses. An earlier mapping may have stored
+// values that this mapping does not keep.
 func (k kind) rest(tenantKey, id string, stored []string) (scim.Document, error) {
 	rest, err := readRemainder(tenantKey, id, stored)
 	if err == nil && !k.keeps() {
@@ -169,8 +169,8 @@ func (k kind) rest(tenantKey, id string, stored []string) (scim.Document, error)
 	return rest, err
 }
 
-// give runs the rules backwards and removes what marks are left. A value in Keycloak
-// that its attribute cannot have is a *DamagedError; id is the resource's.
+// render runs the rules backwards and removes the remaining marks. A stored value that the
+// attribute cannot have is a *DamagedError; id is the resource's id.
 func (k kind) render(doc scim.Document, id string, held func(*rule) []string) error {
 	for _, r := range k.rules {
 		if err := r.render(doc, held(r)); err != nil {
@@ -188,7 +188,7 @@ func first(values []string) string {
 	return values[0]
 }
 
-// detail is what an error of a step says.
+// detail returns the text of an error of a step.
 func detail(err error) string {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e.Detail

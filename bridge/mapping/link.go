@@ -6,9 +6,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// link says where the ids of users at an identity provider come from.
+// link says where the bridge finds the ids of users at an identity provider.
 type link struct {
-	provider string // its alias
+	provider string // alias of the identity provider
 	id, name linkSource
 }
 
@@ -22,8 +22,8 @@ func (s linkSource) text(doc scim.Document) string {
 	return text
 }
 
-// IdentityProvider is the alias of the identity provider to which new users are linked,
-// "" for none. It must exist.
+// IdentityProvider returns the alias of the identity provider to which new users are linked, or "".
+// The identity provider must exist.
 func (m *Mapping) IdentityProvider() string {
 	if m.link == nil {
 		return ""
@@ -31,9 +31,9 @@ func (m *Mapping) IdentityProvider() string {
 	return m.link.provider
 }
 
-// Link is the link that a new user gets, nil for none: of the document as it will be
-// stored, with the values of the expressions. One that lacks the id at the identity
-// provider is a *scim.Error that names the attribute.
+// Link returns the link of a new user, or nil without users.link. doc is the document as it will be
+// stored, with the values of the expressions. A document without the id at the identity provider
+// gives a *scim.Error that names the attribute.
 func (m *Mapping) Link(doc scim.Document) (*keycloak.Link, error) {
 	if m.link == nil {
 		return nil, nil //nolint:nilnil // no link is no error
@@ -74,7 +74,7 @@ func (c compiler) links(m *Mapping, l config.Link) {
 // linkSource resolves the path of a text that a client sends.
 func (c compiler) linkSource(rt *scim.ResourceType, where config.Where, text string) linkSource {
 	if text == "" {
-		return linkSource{} // missing, which is a problem already
+		return linkSource{} // a missing path is a problem already
 	}
 	path, ok := c.path(rt, written{path: text, where: where})
 	if !ok {

@@ -8,47 +8,48 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Mapping is how the resources of a tenant are stored. It is immutable and safe
-// for concurrent use.
+// Mapping says how the resources of a tenant are stored. It is immutable and safe for concurrent
+// use.
 type Mapping struct {
 	User  *scim.ResourceType
 	Group *scim.ResourceType
 
-	// Password says what happens to a password that a client sends.
+	// Password says what the bridge does with a password from a client.
 	Password config.Password
-	// EmailVerified says whether an address that a client sets counts as verified.
+	// EmailVerified says whether an address from a client counts as verified.
 	EmailVerified bool
 
 	// DefaultGroups are the groups that a new user joins, by paths or ids (config.GroupPath).
 	DefaultGroups []string
-	// GroupParent is the group below which the tenant's groups live, as such; "" for the top
-	// level.
+	// GroupParent is the group below which the tenant's groups live, by its path or id; "" for the
+	// top level.
 	GroupParent string
 
 	users   kind
-	foreign kind // users whose accounts are not the tenant's own
+	foreign kind // for users whose accounts the tenant does not own
 	groups  kind
 
 	userRoles   []roleRule
 	groupRoles  map[string][]keycloak.RoleName // by displayName
-	listedRoles []keycloak.RoleName            // all that the file may grant: grantableRoles and managedRoles
-	ownedRoles  []keycloak.RoleName            // of those, managedRoles
-	// roleLanguage is that of userRoles; nil when none has a condition.
+	listedRoles []keycloak.RoleName            // all roles that the file may grant: grantableRoles and managedRoles
+	ownedRoles  []keycloak.RoleName            // managedRoles
+	// roleLanguage is the language of the conditions in userRoles; nil without conditions.
 	roleLanguage *language
 
-	link *link // nil for none
+	link *link // nil without users.link
 }
 
-// Resolved is what a realm has under the names of a mapping, as far as the last look at it
-// found (bridge/realm).
+// Resolved holds the groups and roles that the names of a mapping mean in a realm, as the last read
+// of the realm found them (bridge/realm).
 type Resolved struct {
-	Groups map[string]keycloak.GroupID // by what the mapping calls them
-	// GroupNames are the paths of those groups as they are now, which the mapping need not know.
+	Groups map[string]keycloak.GroupID // by their names in the mapping
+	// GroupNames are the present paths of those groups, also of groups that the mapping names by
+	// id.
 	GroupNames map[string]string
 	Roles      map[keycloak.RoleName]keycloak.Role
 }
 
-// Groups are all groups that must exist, as the mapping calls them.
+// Groups returns all groups that must exist, by their names in the mapping.
 func (m *Mapping) Groups() []string {
 	if m.GroupParent == "" {
 		return m.DefaultGroups
@@ -56,11 +57,11 @@ func (m *Mapping) Groups() []string {
 	return append(slices.Clone(m.DefaultGroups), m.GroupParent)
 }
 
-// kind is how one type of resource is stored.
+// kind says how one resource type is stored.
 type kind struct {
 	rules      []*rule
-	externalID string // the Keycloak attribute of externalId
-	userName   steps  // of users
+	externalID string // Keycloak attribute that holds externalId
+	userName   steps  // for users
 	unmapped   config.Unmapped
 
 	touched map[string]bool // see touch
@@ -69,8 +70,8 @@ type kind struct {
 	derived  []derived
 }
 
-// Default is the built-in mapping of the core User, the enterprise User and the
-// core Group, for clients under a profile.
+// Default returns the built-in mapping of the core User, the enterprise User and the core Group,
+// for clients under a profile.
 func Default(p scim.Profile) *Mapping {
 	m, _ := Compile(config.Mapping{}, config.Source{}, p) // an empty file has no problem
 	return m
@@ -79,38 +80,38 @@ func Default(p scim.Profile) *Mapping {
 // ChangesPasswords reports whether a client can change the password of a user.
 func (m *Mapping) ChangesPasswords() bool { return m.Password == config.PasswordAccept }
 
-// Profile is what the tenant's clients must keep to.
+// Profile returns the profile of the tenant's clients.
 func (m *Mapping) Profile() scim.Profile { return m.User.Profile }
 
-// Types are the resource types of the tenant, in the order of /ResourceTypes.
+// Types returns the resource types of the tenant, in the order of /ResourceTypes.
 func (m *Mapping) Types() []*scim.ResourceType {
 	return []*scim.ResourceType{m.User, m.Group}
 }
 
-// Lookup finds the resources whose attribute equals a text by a search for a Keycloak
-// attribute. The search finds at least those.
+// Lookup finds the resources whose attribute equals a text, by a search for a Keycloak attribute.
+// The search finds at least these resources.
 type Lookup struct{ rule *rule }
 
-// UserLookup is how users are found by the attribute at a path; ok is false when
-// Keycloak cannot search for it.
+// UserLookup returns the Lookup for users by the attribute at a path; ok is false when Keycloak
+// cannot search for it.
 func (m *Mapping) UserLookup(p scim.AttrPath) (l Lookup, ok bool) { return m.users.lookup(p, false) }
 
 // GroupLookup is UserLookup for groups.
 func (m *Mapping) GroupLookup(p scim.AttrPath) (l Lookup, ok bool) { return m.groups.lookup(p, true) }
 
-// Query is the search for a text; ok is false when no resource can have it.
+// Query returns the search for a text; ok is false when no resource can have the text.
 func (l Lookup) Query(text string) (q keycloak.AttributeQuery, ok bool) {
 	value, ok := l.rule.steps.one(text)
 	return keycloak.AttributeQuery{Name: l.rule.target, Value: value}, ok && storable(value)
 }
 
-// UserExternalID is the Keycloak attribute that holds the externalId of users.
+// UserExternalID returns the Keycloak attribute that holds the externalId of users.
 func (m *Mapping) UserExternalID() string { return m.users.externalID }
 
-// GroupExternalID is the Keycloak attribute that holds the externalId of groups.
+// GroupExternalID returns the Keycloak attribute that holds the externalId of groups.
 func (m *Mapping) GroupExternalID() string { return m.groups.externalID }
 
-// StoredUserName is the form in which a userName is stored and searched.
+// StoredUserName returns the form in which a userName is stored and searched.
 func (m *Mapping) StoredUserName(text string) string {
 	if mapped, ok := m.users.userName.one(text); ok {
 		text = mapped
@@ -127,8 +128,8 @@ func (k kind) lookup(p scim.AttrPath, exact bool) (Lookup, bool) {
 	return Lookup{}, false
 }
 
-// searchable reports whether a look-up of the target finds every resource that equals
-// a text. exact says that Keycloak compares the target by case.
+// searchable reports whether a look-up of the target finds every resource that equals a text. exact
+// says that Keycloak compares the target case-sensitively.
 func (r *rule) searchable(exact bool) bool {
 	text := r.leaf.Type == scim.TypeString || r.leaf.Type == scim.TypeReference
 	folds := slices.ContainsFunc(r.steps, func(s step) bool { return s.folds })

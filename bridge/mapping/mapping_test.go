@@ -36,7 +36,7 @@ func newDocument(tb testing.TB, text string) scim.Document {
 	return doc
 }
 
-// stored is what Keycloak holds of a document: attributes without their order.
+// stored returns what Keycloak holds of a document: attributes in any order.
 func stored(tb testing.TB, doc scim.Document) keycloak.User {
 	tb.Helper()
 	return storedBy(tb, mapping.Default(scim.Tolerant), doc)
@@ -79,7 +79,7 @@ func readBy(tb testing.TB, m *mapping.Mapping, u keycloak.User) scim.Document {
 	return r.Document
 }
 
-// TestUserComesBackAsItWasSent: each row is a document that Keycloak alone would not
+// TestUserComesBackAsItWasSent: each row is a document that Keycloak without the bridge would not
 // give back.
 func TestUserComesBackAsItWasSent(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestUserComesBackAsItWasSent(t *testing.T) {
 	}
 }
 
-// rules of every kind that change no value for good.
+// rules has rules of every kind that give every value back.
 const rules = `version: 1
 schemas:
   urn:acme:hr:
@@ -150,8 +150,8 @@ users:
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value": { keycloak: manager }
 `
 
-// TestRandomDocumentsComeBack is the same for documents that nobody thought of, through
-// the built-in mapping and through rules.
+// TestRandomDocumentsComeBack is the same for random documents, with the built-in mapping and with
+// rules.
 func TestRandomDocumentsComeBack(t *testing.T) {
 	t.Parallel()
 	ruled, problems := compile([]byte(rules))
@@ -175,7 +175,8 @@ func TestRandomDocumentsComeBack(t *testing.T) {
 	}
 }
 
-// comesBack reports whether the mapping takes a document; one that it takes comes back.
+// comesBack reports whether the mapping accepts a document, and checks that an accepted document
+// comes back.
 func comesBack(t *testing.T, m *mapping.Mapping, object map[string]any) bool {
 	t.Helper()
 	doc, err := m.User.Canonical(object)
@@ -316,7 +317,7 @@ func TestADamagedRemainderIsAnErrorAndNeverEmpty(t *testing.T) {
 		"a piece was edited":   append([]string{whole[0] + "x"}, whole[1:]...),
 		"a piece is cut":       append([]string{whole[0][:40]}, whole[1:]...),
 		"something else is in": {key + "|nonsense"},
-		"it is empty":          {key + "|1|1/1|e3b0c44298fc1c14|"}, // the checksum of nothing
+		"it is empty":          {key + "|1|1/1|e3b0c44298fc1c14|"}, // the checksum of an empty text
 	} {
 		u := keycloak.User{ID: "1", Username: "j", Attributes: map[string][]string{mapping.AttrRemainder: values}}
 		var damaged *mapping.DamagedError

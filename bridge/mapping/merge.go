@@ -8,9 +8,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Merge gives a document what another one has and it lacks: attributes, the sub-attributes of complex
-// ones, and the values of multi-valued ones. What both have stays as the document says. An adoption
-// is planned by such a document, so that it clears nothing.
+// Merge adds to a document everything that it lacks and more has: attributes, sub-attributes of
+// complex attributes, and values of multi-valued attributes. Where both have a value, the
+// document's value stays. The plan of an adoption uses the merged document, so that the adoption
+// clears nothing.
 func Merge(doc, more scim.Document) { mergeObject(doc, more) }
 
 func mergeObject(object, more map[string]any) {
@@ -34,8 +35,8 @@ func mergeObject(object, more map[string]any) {
 	}
 }
 
-// spelling are the names of an object by their folded forms: those that no schema knows may differ
-// in case.
+// spelling returns the names of an object by their folded forms. Names that no schema knows may
+// differ in case.
 func spelling(object map[string]any) map[string]string {
 	out := make(map[string]string, len(object))
 	for name := range object {
@@ -44,7 +45,8 @@ func spelling(object map[string]any) map[string]string {
 	return out
 }
 
-// mergeList adds the values that a list lacks. Beside a primary value none that is added is primary.
+// mergeList adds the values that a list lacks. When the list has a primary value, no added value is
+// primary.
 func mergeList(list, more []any) []any {
 	added := lacking(list, more)
 	if slices.ContainsFunc(list, isPrimary) {
@@ -64,9 +66,8 @@ func isPrimary(value any) bool {
 	return object[scim.AttrPrimary] == true
 }
 
-// lacking are those of some values that a list lacks: of simple ones those that it does not have, of
-// complex ones those in whose place it has none. An element is in the place of another one of the
-// same value or of the same type.
+// lacking returns the values that a list lacks. A complex value is lacking when the list has no
+// element with the same value or the same type.
 func lacking(list, values []any) []any {
 	have := map[string]bool{}
 	for _, value := range list {
@@ -79,7 +80,7 @@ func lacking(list, values []any) []any {
 	})
 }
 
-// keysOf are texts by which a value of a list is known again.
+// keysOf returns texts that identify a value of a list.
 func keysOf(value any) []string {
 	keys := []string{"= " + string(scim.AppendKey(nil, value))}
 	object, _ := value.(map[string]any)
@@ -91,8 +92,8 @@ func keysOf(value any) []string {
 	return keys
 }
 
-// Unseen is what a document has and another one, a part of it, does not show: what Merge gives to a
-// change of the part, lest the change clears what its client could not see.
+// Unseen returns the part of a document that another document, a part of it, does not show. Merge
+// adds this part to a change, so that the change does not clear what its client could not see.
 func Unseen(whole, part scim.Document) scim.Document { return unseenObject(whole, part) }
 
 func unseenObject(whole, part map[string]any) map[string]any {

@@ -19,7 +19,7 @@ func decoded(t *testing.T, text string) scim.Document {
 	return out
 }
 
-// TestMerge keeps what a document says, and adds what it lacks.
+// TestMerge keeps what a document has, and adds what it lacks.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ doc, more, want string }{
@@ -48,7 +48,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestUnseenIsWhatMergeAdds: a part of a document with what the part does not show is the document.
+// TestUnseenIsWhatMergeAdds: merging a part of a document with what the part does not show gives
+// the document.
 func TestUnseenIsWhatMergeAdds(t *testing.T) {
 	t.Parallel()
 	whole := decoded(t, `{"userName":"u","name":{"givenName":"a","familyName":"b"},"emails":[{"value":"a","type":"work","primary":true},{"value":"b"}],"urn:x:User":{"badges":["1","2"],"center":"c"}}`)

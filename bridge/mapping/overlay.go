@@ -8,7 +8,7 @@ import (
 // stampFormat is RFC 3339 in UTC with milliseconds.
 const stampFormat = "2006-01-02T15:04:05.000Z"
 
-// overlay copies attributes and sets the owned ones.
+// overlay copies attributes and sets the owned attributes.
 func overlay(current, owned map[string][]string) map[string][]string {
 	out := make(map[string][]string, len(current)+len(owned))
 	maps.Copy(out, current)
@@ -26,9 +26,8 @@ func setOrDelete(attributes map[string][]string, name string, values []string) {
 	}
 }
 
-// attributesEqual compares without regard to the order of values, which Keycloak
-// does not keep. text is that of the remainder. A damaged remainder differs from every
-// state.
+// attributesEqual compares attributes and ignores the order of values, which Keycloak does not
+// keep. text is the text of the remainder. A damaged remainder differs from every state.
 func attributesEqual(tenantKey string, owned map[string][]string, text string, current map[string][]string) bool {
 	for name, values := range owned {
 		if !sameValues(values, current[name]) {

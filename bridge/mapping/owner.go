@@ -11,32 +11,33 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Owner is a tenant as an owner of users and groups. An account has one owner:
-// the tenant that created it. To any other tenant the account is foreign: such a tenant reads the fields
-// that say who the user is, writes none of them, and keeps all else in its own remainder.
+// Owner is a tenant as an owner of users and groups. An account has one owner: the tenant that
+// created it. To every other tenant the account is foreign. Such a tenant reads the fields that say
+// who the user is, does not write these fields, and stores everything else in its own remainder.
 type Owner struct {
-	Key          string // of the tenant: marks what it stores
-	Organization bool   // an organization's tenant, which owns only what it created
+	Key          string // of the tenant; marks what the tenant stores
+	Organization bool   // the tenant of an organization, which owns only accounts that it created
 	Shared       bool   // whether other tenants have users of the realm
 }
 
-// Ownership is what a tenant may change of an account.
+// Ownership says what a tenant may change of an account.
 type Ownership int
 
 const (
-	// Foreign says that the account is not the tenant's. The tenant keeps a record of its own beside the account.
+	// Foreign: the tenant does not own the account. It keeps its own record beside the account.
 	Foreign Ownership = iota
-	// Managed says that no tenant owns the account, and that it belongs in Keycloak to the tenant's
-	// organization (a member of the type MANAGED, which a first login through the organization's
-	// identity provider or an invitation makes). The tenant changes the account, but not its user name,
-	// its address or its password: Keycloak marks older accounts too, which a first login linked.
+	// Managed: no tenant owns the account, and in Keycloak it belongs to the tenant's organization.
+	// The user is a member of the type MANAGED, by a first login through the organization's
+	// identity provider or by an invitation. The tenant may change the account, but not its user
+	// name, its address or its password, because Keycloak also marks older accounts that a first
+	// login linked.
 	Managed
-	// Owner says that the tenant created the account or took it over.
+	// Owned: the tenant created the account or took it over.
 	Owned
 )
 
-// Ownership is that of the tenant to an account. An account without an owner is that of every tenant of
-// the whole realm.
+// Ownership returns what the tenant may change of an account. An account without an owner belongs
+// to every tenant of the whole realm.
 func (o Owner) Ownership(u keycloak.User) Ownership {
 	switch {
 	case !o.Shared && !o.Organization, slices.Contains(u.Attributes[AttrOwner], o.Key):
@@ -51,40 +52,42 @@ func (o Owner) Ownership(u keycloak.User) Ownership {
 	return Foreign
 }
 
-// Closes reports whether the tenant ends the access of a user whose account another tenant owns: the account
-// belongs in Keycloak to the tenant's organization, as Managed says, so that it goes with its membership. The
-// tenant does not enable such an account, as its owner may have disabled it.
+// Closes reports whether the tenant ends the access of a user whose account another tenant owns. It
+// does so when the account belongs to the tenant's organization in Keycloak (see Managed), because
+// such an account ends with its membership. The tenant does not enable the account, because its
+// owner may have disabled it.
 func (o Owner) Closes(u keycloak.User) bool {
 	return o.Organization && u.Managed && o.Ownership(u) == Foreign
 }
 
-// flags reports whether the user of an account can be inactive for the tenant alone: another tenant owns the
-// account, and answers for it.
+// flags reports whether a user can be inactive only for this tenant: another tenant owns the
+// account and answers for it.
 func (o Owner) flags(u keycloak.User) bool {
 	return o.Ownership(u) == Foreign && len(Owners(u.Attributes)) > 0 && !o.Closes(u)
 }
 
-// Owns reports whether the tenant created an account or took it over, or may do with it whatever it
-// may do with such a one.
+// Owns reports whether the tenant created an account or took it over, or has the same rights over
+// it.
 func (o Owner) Owns(u keycloak.User) bool { return o.Ownership(u) == Owned }
 
-// OwnsGroup reports whether the tenant made a group or took it over. A group without an owner is not
-// even that of a tenant of the whole realm.
+// OwnsGroup reports whether the tenant created a group or took it over. A group without an owner
+// belongs to no tenant, not even to a tenant of the whole realm.
 func (o Owner) OwnsGroup(g keycloak.Group) bool {
 	return slices.Contains(g.Attributes[AttrOwner], o.Key) || !o.Shared && !o.Organization && !Unowned(g.Attributes)
 }
 
-// Made reports whether the tenant made a user or a group with some attributes, and did not take it over.
+// Made reports whether the tenant created the user or group with some attributes, and did not take
+// it over.
 func (o Owner) Made(attributes map[string][]string) bool {
 	owners := attributes[AttrOwner]
 	return slices.Contains(owners, o.Key) && !o.Adopted(attributes)
 }
 
-// adoptedMark begins a second owner of what the tenant whose key follows took over, by which that
-// can be undone.
+// adoptedMark begins a second owner value. It says that the tenant whose key follows took the
+// resource over, so that the adoption can be undone.
 const adoptedMark = "adopted|"
 
-// AdoptedMark is the owner by which Keycloak finds what the tenant took over.
+// AdoptedMark returns the owner value by which Keycloak finds what the tenant took over.
 func (o Owner) AdoptedMark() string { return adoptedMark + o.Key }
 
 // Adopted reports whether the tenant took over a user or a group with some attributes.
@@ -92,19 +95,21 @@ func (o Owner) Adopted(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], o.AdoptedMark())
 }
 
-// Release are the attributes of a user or group that is no tenant's any more.
+// Release returns the attributes of a user or group that no longer belongs to a tenant.
 func Release(attributes map[string][]string) map[string][]string {
 	out := WithoutLock(attributes)
 	delete(out, AttrOwner)
 	return out
 }
 
-// owners are the values of the owner of what becomes the tenant's own: adopted, or as it was.
+// owners returns the owner values of a resource that becomes the tenant's own, by adoption or
+// otherwise.
 func (o Owner) owners(current map[string][]string, adopted bool) []string {
 	return o.marked(current, o.Key, adopted)
 }
 
-// marked is an owner, beside which it stays known that the tenant took something over.
+// marked returns an owner value, and with it the mark that the tenant took the resource over, if it
+// did.
 func (o Owner) marked(current map[string][]string, owner string, adopted bool) []string {
 	if adopted || o.Adopted(current) {
 		return []string{owner, o.AdoptedMark()}
@@ -112,45 +117,48 @@ func (o Owner) marked(current map[string][]string, owner string, adopted bool) [
 	return []string{owner}
 }
 
-// departedMark begins the owner of what left the tenant whose key follows: it is nobody's else, and the
-// tenant's next creation of its name takes it up again.
+// departedMark begins the owner value of a resource that left the tenant whose key follows. No
+// other tenant owns it, and the tenant takes it up again when it creates a resource of that name.
 const departedMark = "left|"
 
-// DepartedMark is the owner by which Keycloak finds what left the tenant.
+// DepartedMark returns the owner value by which Keycloak finds what left the tenant.
 func (o Owner) DepartedMark() string { return departedMark + o.Key }
 
-// Left reports whether a user or group with some attributes left the tenant.
+// Departed reports whether a user or group with some attributes left the tenant.
 func (o Owner) Departed(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], o.DepartedMark())
 }
 
-// unfinishedMark begins a second owner of a user or group whose creation is not over: what the
-// tenant's next creation of its name takes up, and its next change completes.
+// unfinishedMark begins a second owner value of a user or group whose creation has not finished.
+// The tenant's next creation with the same name takes the resource up, and its next change
+// completes it.
 const unfinishedMark = "making|"
 
-// Unfinished reports whether the tenant's creation of a user or group with some attributes broke
-// off.
+// Unfinished reports whether the tenant's creation of a user or group with some attributes was
+// interrupted.
 func (o Owner) Unfinished(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], unfinishedMark+o.Key)
 }
 
-// MarkUnfinished are the attributes of a new user or group as long as its creation goes on.
+// MarkUnfinished returns the attributes of a new user or group until its creation has finished.
 func (o Owner) MarkUnfinished(attributes map[string][]string) map[string][]string {
 	out := maps.Clone(attributes)
 	out[AttrOwner] = []string{o.Key, unfinishedMark + o.Key}
 	return out
 }
 
-// deactivatedMark begins a further owner of an account that the tenant whose key follows deactivated: an
-// account that an administrator disabled has none.
+// deactivatedMark begins a further owner value of an account that the tenant whose key follows
+// deactivated. An account that an administrator disabled has no such value.
 const deactivatedMark = "deactivated|"
 
-// EndedAccess reports whether the tenant deactivated a user of its own with some attributes, and said so.
+// EndedAccess reports whether the tenant deactivated its own user with some attributes, and marked
+// this.
 func (o Owner) EndedAccess(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], deactivatedMark+o.Key)
 }
 
-// MarkDeactivated are the attributes of a user of the tenant's own that say whether the tenant deactivated it.
+// MarkDeactivated returns the attributes of the tenant's own user, with or without the mark that
+// the tenant deactivated the user.
 func (o Owner) MarkDeactivated(attributes map[string][]string, deactivated bool) map[string][]string {
 	out, mark := maps.Clone(attributes), deactivatedMark+o.Key
 	out[AttrOwner] = without(out[AttrOwner], mark)
@@ -160,7 +168,7 @@ func (o Owner) MarkDeactivated(attributes map[string][]string, deactivated bool)
 	return out
 }
 
-// Leave are the attributes of a user or group of the tenant's own once it has left.
+// Depart returns the attributes of the tenant's own user or group once it has left.
 func (o Owner) Depart(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
@@ -168,11 +176,11 @@ func (o Owner) Depart(attributes map[string][]string, stamp time.Time) map[strin
 	return out
 }
 
-// Unowned reports whether a user or group with some attributes is no tenant's.
+// Unowned reports whether a user or group with some attributes has no owner.
 func Unowned(attributes map[string][]string) bool { return len(attributes[AttrOwner]) == 0 }
 
-// Owners are the keys of the tenants that own a user or group with some attributes: those that made it or took
-// it over, and did not let it go.
+// Owners returns the keys of the tenants that own a user or group with some attributes: tenants
+// that created it or took it over, and that it has not left.
 func Owners(attributes map[string][]string) []string {
 	var out []string
 	for _, value := range attributes[AttrOwner] {
@@ -183,7 +191,8 @@ func Owners(attributes map[string][]string) []string {
 	return out
 }
 
-// FormerOwner is the key of the tenant that owned or let go a user or group with some attributes, "" for none.
+// FormerOwner returns the key of the tenant that owns a user or group with some attributes, or that
+// it left; "" for no tenant.
 func FormerOwner(attributes map[string][]string) string {
 	for _, value := range attributes[AttrOwner] {
 		if key := strings.TrimPrefix(value, departedMark); !strings.Contains(key, "|") {
@@ -193,8 +202,8 @@ func FormerOwner(attributes map[string][]string) string {
 	return ""
 }
 
-// wrote reports whether a client of the tenant wrote an account with some attributes: the account
-// is its own, or holds something that it sent.
+// wrote reports whether a client of the tenant wrote an account with some attributes: the tenant
+// owns the account, or the account holds something from the client.
 func (o Owner) wrote(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], o.Key) || o.hasOwn(attributes[AttrRemainder]) || o.hasOwn(attributes[AttrKey])
 }
@@ -203,10 +212,10 @@ func (o Owner) hasOwn(values []string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, o.Key+"|") })
 }
 
-// own are the values that are the tenant's.
+// own returns the values that belong to the tenant.
 func (o Owner) own(values []string) []string { return o.split(values, true) }
 
-// foreign are the values that are not, which a write keeps.
+// foreign returns the values that do not belong to the tenant. A write keeps them.
 func (o Owner) foreign(values []string) []string { return o.split(values, false) }
 
 func (o Owner) split(values []string, own bool) []string {
@@ -219,7 +228,7 @@ func (o Owner) split(values []string, own bool) []string {
 	return out
 }
 
-// foreignRules are the rules by which the document of a foreign account is read: those of fields.
+// foreignRules are the rules for reading the document of a foreign account: the rules of fields.
 func (k kind) foreignRules() []*rule {
 	var out []*rule
 	for _, r := range k.rules {
@@ -230,9 +239,10 @@ func (k kind) foreignRules() []*rule {
 	return out
 }
 
-// ForeignState is UserState for the account of somebody else: what the account holds already,
-// and all else in the remainder, as an owner's account would show it. answered says that somebody answers for the
-// account, if its user shall be inactive. What would change the account is a *scim.Error that names it.
+// ForeignState is UserState for an account that the tenant does not own: the present values of the
+// account, and everything else in the remainder, as the owner's account would show it. answered
+// says that another tenant answers for the account when its user becomes inactive. A document that
+// would change the account gives a *scim.Error that names the attributes.
 func (m *Mapping) ForeignState(o Owner, u keycloak.User, doc scim.Document, answered bool) (UserState, error) {
 	s, err := m.UserState(o, doc)
 	if err != nil {
@@ -272,22 +282,23 @@ func (m *Mapping) ForeignState(o Owner, u keycloak.User, doc scim.Document, answ
 	return out, err
 }
 
-// LeftOpen reports whether the tenant's client deactivated the user of an account that is not the tenant's, and
-// that is enabled.
+// LeftOpen reports whether the tenant's client deactivated the user of an account that the tenant
+// does not own, and the account is enabled.
 func (o Owner) LeftOpen(u keycloak.User) bool { return o.Deactivated(u) && !o.Owns(u) }
 
-// Deactivated reports whether the tenant's client deactivated the user of an account that is not the tenant's own
-// and that is enabled: the tenant's mark is all that says so.
+// Deactivated reports whether the tenant's client deactivated the user of an enabled account. Only
+// the tenant's mark shows this.
 func (o Owner) Deactivated(u keycloak.User) bool {
 	stored, err := readRemainder(o.Key, u.ID, u.Attributes[AttrRemainder])
 	return err == nil && stored[scim.AttrActive] == false && Enabled(u)
 }
 
-// notAnswered refuses to deactivate the user of an account that had an owner, and that nobody would close.
+// notAnswered refuses to deactivate the user of an account that had an owner, when no tenant would
+// close the account.
 func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
 	remedy := "have the operator let this endpoint take the account over first"
 	switch {
-	case u.FederationLink != "": // which nobody takes over
+	case u.FederationLink != "": // no tenant can take it over
 		remedy = "have the user disabled where the account comes from"
 	case o.Organization && !u.EmailVerified:
 		remedy = "have the operator verify the account's address in Keycloak, and let this endpoint take the account over"
@@ -295,27 +306,27 @@ func (o Owner) notAnswered(u keycloak.User, names []string) *scim.Error {
 	if o.Organization {
 		remedy = "end the membership with DELETE, or " + remedy
 	}
-	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or does not have the user any more, so that the account would stay open, and this one cannot change its %s; %s", strings.Join(names, ", "), remedy)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: the endpoint that owned the user's account is gone or no longer has the user. The account would stay open, so this endpoint cannot change its %s; %s", strings.Join(names, ", "), remedy)
 }
 
-// notOwner refuses a change of an account that is not the tenant's.
+// notOwner refuses a change of an account that the tenant does not own.
 func notOwner(u keycloak.User, names []string) *scim.Error {
 	list, verified := strings.Join(names, ", "), ""
 	if !u.EmailVerified { // the adoption would be refused
-		verified = "switch Email verified on in Keycloak, once it is known whose the account is, and "
+		verified = "switch on Email verified in Keycloak, once you know whose account it is, and "
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s; send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s. Send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are, or have them changed where the account comes from", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:
-		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s; send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are and change the rest, or have the operator let this endpoint take the account over first", list)
 	}
-	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this one cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
+	return scim.Forbidden(code.NotOwned, "nothing was changed: no endpoint owns the user's account, so this endpoint cannot change its %s; end the membership with DELETE, or have the operator %slet this endpoint take the account over first", list, verified)
 }
 
-// KeepsIdentifiers refuses a state that would change who the account of a Managed tenant belongs to.
+// KeepsIdentifiers refuses a state that would change the identifiers of an account that is Managed.
 func KeepsIdentifiers(u keycloak.User, s UserState) error {
 	if differing := Identifiers(u, s); len(differing) > 0 {
 		return notOwner(u, differing)
@@ -323,8 +334,8 @@ func KeepsIdentifiers(u keycloak.User, s UserState) error {
 	return nil
 }
 
-// KeepIdentifiers puts what is shown of some attributes in the place of what a document says,
-// and takes a password out of it. Of e-mail addresses it takes the primary one out alone.
+// KeepIdentifiers replaces some attributes of a document by what is shown, and removes a password.
+// Of the e-mail addresses it replaces only the primary address.
 func KeepIdentifiers(names []string, shown, doc scim.Document) {
 	for _, name := range names {
 		value, had := shown[name]
@@ -339,8 +350,8 @@ func KeepIdentifiers(names []string, shown, doc scim.Document) {
 	delete(doc, scim.AttrPassword)
 }
 
-// withFurther are e-mails with those of others but their primary one, unless another address would be the
-// primary one by that.
+// withFurther returns e-mails with the further e-mails of others, unless another address would
+// become the primary one.
 func withFurther(emails, others []any) []any {
 	if at := primaryEmail(others); at >= 0 {
 		others = slices.Delete(slices.Clone(others), at, at+1)
@@ -352,7 +363,7 @@ func withFurther(emails, others []any) []any {
 	return all
 }
 
-// KeepAccount puts what says who a user is into a document that leaves it out.
+// KeepAccount adds the attributes that say who a user is to a document that leaves them out.
 func (m *Mapping) KeepAccount(shown, doc scim.Document) {
 	for _, name := range []string{scim.AttrUserName, scim.AttrEmails} {
 		if value, had := shown[name]; had && doc[name] == nil {
@@ -366,8 +377,8 @@ func (m *Mapping) KeepAccount(shown, doc scim.Document) {
 	}
 }
 
-// Identifiers are the attributes by which a state would change who the account belongs to:
-// its names, its address, its password.
+// Identifiers returns the attributes by which a state would change who the account belongs to:
+// names, address, password.
 func Identifiers(u keycloak.User, s UserState) []string {
 	var out []string
 	for name, differs := range map[string]bool{
@@ -383,7 +394,7 @@ func Identifiers(u keycloak.User, s UserState) []string {
 	return out
 }
 
-// differing are the attributes of the account itself that a state would change.
+// differing returns the attributes of the account itself that a state would change.
 func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 	out := Identifiers(u, s)
 	add := func(name string, differs bool) {
@@ -399,9 +410,9 @@ func (m *Mapping) differing(u keycloak.User, s UserState) []string {
 	return out
 }
 
-// inactiveFor says whether the user is inactive for the tenant only; was, whether that was so
-// before. ok is false for what would enable an account that is disabled, and for what would leave
-// open an account that nobody answers for.
+// inactiveFor returns whether the user is inactive only for the tenant; was says whether that was
+// so before. ok is false for a request that would enable a disabled account, or leave open an
+// account for which no tenant answers.
 func (o Owner) inactiveFor(u keycloak.User, was bool, active *bool, answered bool) (flag, ok bool) {
 	was = was && o.flags(u)
 	switch {
@@ -415,8 +426,7 @@ func (o Owner) inactiveFor(u keycloak.User, was bool, active *bool, answered boo
 	return true, answered && o.flags(u)
 }
 
-// foreignRemainder is what an account of the tenant's own would show, without what the account
-// has.
+// foreignRemainder returns what the tenant's own account would show, without what the account has.
 func (m *Mapping) foreignRemainder(o Owner, s UserState) (scim.Document, error) {
 	shown, err := m.UserResource(Owner{Key: o.Key}, keycloak.User{
 		Username: s.Username, Email: s.Email, FirstName: s.FirstName, LastName: s.LastName, Enabled: true,
@@ -427,7 +437,7 @@ func (m *Mapping) foreignRemainder(o Owner, s UserState) (scim.Document, error) 
 	}
 	rest := shown.Document
 	delete(rest, scim.AttrActive)
-	if s.Remainder[scim.AttrUserName] == nil { // its spelling is the account's
+	if s.Remainder[scim.AttrUserName] == nil { // its spelling comes from the account
 		delete(rest, scim.AttrUserName)
 	}
 	for _, r := range m.foreign.rules {
@@ -436,7 +446,8 @@ func (m *Mapping) foreignRemainder(o Owner, s UserState) (scim.Document, error) 
 	return rest, nil
 }
 
-// foreignEmails are all addresses, with entries for the remainder that hold all but the account's.
+// foreignEmails returns all addresses, with entries for the remainder that contain everything
+// except the account's address.
 func foreignEmails(emails []any, primary string) emailState {
 	s := emailState{primary: primary}
 	for _, email := range emails {

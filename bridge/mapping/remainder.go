@@ -15,41 +15,40 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// The remainder is a JSON object of what no field and no attribute holds. It is
-// stored as the values of one attribute, scim.remainder, each a piece:
+// The remainder is a JSON object with everything that no field and no attribute holds. It is stored
+// as the values of one attribute, scim.remainder. Each value is a piece:
 //
 //	<tenant key>|<stamp>|<number>/<count>|<checksum>|<text>
 //
-// The stamp is the time of writing in milliseconds, base 36; number counts from
-// 1; the checksum is of the whole JSON. No meaning rests on the order of the
-// values, which Keycloak does not keep, and pieces that appear twice, as parallel
-// writes leave them, do no harm. The JSON is ASCII, so that the length of a piece
-// is the same in every unit.
+// The stamp is the time of writing in milliseconds, base 36. The number counts from 1. The checksum
+// is of the whole JSON. The order of the values has no meaning, because Keycloak does not keep it.
+// Parallel writes can leave a piece twice, which does no harm. The JSON is ASCII, so the length of
+// a piece is the same in every unit.
 
-// Bounds of a remainder, in bytes of its JSON.
+// Limits of a remainder, in bytes of its JSON.
 const (
 	maxUserRemainder  = 64 << 10
 	maxGroupRemainder = 16 << 10
 )
 
-// storedLevels is how much deeper than a request the remainder may nest: by the
+// storedLevels is how many levels deeper than a request the remainder may nest, because of the
 // entries of its e-mails.
 const storedLevels = 4
 
-// DamagedError says that a remainder was stored and cannot be read whole, because
-// somebody changed or removed a piece.
+// DamagedError reports a stored remainder that cannot be read completely, because somebody changed
+// or removed a piece.
 type DamagedError struct {
-	ID        string // of the user or group
-	Attribute string // the Keycloak attribute
+	ID        string // id of the user or group
+	Attribute string // name of the Keycloak attribute
 }
 
 // Error names the resource, the attribute and the remedy.
 func (e *DamagedError) Error() string {
-	return "the attribute " + e.Attribute + " of " + e.ID + " is damaged: restore it, or remove all its values to give up what it held"
+	return "the attribute " + e.Attribute + " of " + e.ID + " is damaged: restore it, or remove all its values to give up its contents"
 }
 
-// pieces are the values that store the text of a remainder; nil for an empty one.
-// maxValue is the longest value that the attribute takes.
+// pieces returns the values that store the text of a remainder; nil for an empty remainder.
+// maxValue is the longest value that the attribute accepts.
 func pieces(tenantKey, text string, now time.Time, maxValue int) []string {
 	if text == "" {
 		return nil
@@ -75,8 +74,8 @@ func checksum(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// encodeASCII writes JSON in which every character beyond ASCII is escaped, and a
-// blank is too, because nothing says that Keycloak keeps a value's outer blanks.
+// encodeASCII writes JSON and escapes every character that is not ASCII. It also escapes blanks,
+// because Keycloak may not keep the outer blanks of a value.
 func encodeASCII(value any) (string, error) {
 	data, err := scim.Encode(value)
 	if err != nil {
@@ -105,7 +104,7 @@ func escapeASCII(data []byte) string {
 	return string(out)
 }
 
-// escaped is how many bytes JSON takes in ASCII.
+// escaped returns how many bytes the JSON takes in ASCII.
 func escaped(data []byte) int {
 	const unit = len(`\u0000`)
 	n := 0
@@ -133,14 +132,14 @@ func appendEscape(b []byte, unit rune) []byte {
 	return append(b, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
-// version is one set of pieces: those of one writing.
+// version is a set of pieces from one write.
 type version struct {
 	stamp, sum string
 	count      int
-	texts      []string // by number; "" for one that was not seen
+	texts      []string // by number; "" for a missing piece
 }
 
-// text is the JSON of the version, or false when pieces lack or differ, or there is none.
+// text returns the JSON of the version; ok is false when pieces are missing or differ.
 func (v version) text() (string, bool) {
 	text := v.texts[0]
 	if v.count > 1 {
@@ -158,9 +157,9 @@ func (v version) age() int64 {
 	return stamp
 }
 
-// readRemainder finds the newest complete remainder of the tenant among the values
-// of its attribute. None at all is an empty remainder; pieces without a complete
-// set are a *DamagedError.
+// readRemainder finds the newest complete remainder of the tenant among the values of its
+// attribute. Without any piece the remainder is empty; pieces without a complete set are a
+// *DamagedError.
 func readRemainder(tenantKey, id string, values []string) (map[string]any, error) {
 	text, ok := remainderText(tenantKey, values)
 	switch {
@@ -176,8 +175,8 @@ func readRemainder(tenantKey, id string, values []string) (map[string]any, error
 	return remainder, nil
 }
 
-// remainderText is the text of the newest complete remainder of the tenant, "" of none at
-// all; ok is false when there are pieces without a complete set.
+// remainderText returns the text of the newest complete remainder of the tenant, or "" without any
+// piece. ok is false for pieces without a complete set.
 func remainderText(tenantKey string, values []string) (text string, ok bool) {
 	versions, damaged := collect(tenantKey, values)
 	newest, age := "", int64(-1)
@@ -189,11 +188,11 @@ func remainderText(tenantKey string, values []string) (text string, ok bool) {
 	return newest, age >= 0 || !damaged && len(versions) == 0
 }
 
-// maxPieces bounds what a piece may say of its number: the largest remainder has fewer.
+// maxPieces limits the number that a piece may contain: the largest remainder has fewer pieces.
 const maxPieces = 1000
 
-// collect sorts the tenant's pieces by version; damaged says that a value of the
-// tenant was no piece.
+// collect sorts the tenant's pieces by version; damaged reports that a value of the tenant was not
+// a piece.
 func collect(tenantKey string, values []string) (versions []*version, damaged bool) {
 	for _, value := range values {
 		rest, ok := strings.CutPrefix(value, tenantKey)
@@ -221,8 +220,8 @@ func collect(tenantKey string, values []string) (versions []*version, damaged bo
 	return versions, damaged
 }
 
-// encodeRemainder is the text of a remainder, "" of an empty one. One beyond its bound is
-// refused with the name of its largest part.
+// encodeRemainder returns the text of a remainder, "" for an empty remainder. It refuses a
+// remainder that is too large, with the name of its largest part.
 func encodeRemainder(remainder map[string]any, limit int) (string, error) {
 	if len(remainder) == 0 {
 		return "", nil

@@ -14,32 +14,32 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Roles say which roles of Keycloak a user or a group shall have.
+// Roles says which roles of Keycloak a user or a group must have.
 type Roles struct {
 	Wanted []keycloak.RoleName
-	// Listed are all that the file may grant: of those, one that the bridge granted and that is not
-	// wanted is taken away. Others are left alone.
+	// Listed are all roles that the file may grant. A listed role is revoked when the bridge
+	// granted it and it is not wanted. Other roles are not touched.
 	Listed []keycloak.RoleName
-	// Owned are those of Listed that are taken away whoever granted them.
+	// Owned are the roles of Listed that are revoked whoever granted them.
 	Owned []keycloak.RoleName
 }
 
-// roleRule grants roles to the users for which an expression is true; nil is all.
+// roleRule grants roles to the users for which an expression is true; nil means all users.
 type roleRule struct {
 	when  *expression
 	grant []keycloak.RoleName
 }
 
-// Roles are the names of all roles that the mapping may grant; they must exist.
+// Roles returns the names of all roles that the mapping may grant; they must exist.
 func (m *Mapping) Roles() []keycloak.RoleName { return m.listedRoles }
 
 // ManagesUserRoles reports whether a user with some attributes may gain or lose a role: by a rule,
-// because the file owns roles, or because the bridge granted the user one.
+// because the file owns roles, or because the bridge granted the user a role.
 func (m *Mapping) ManagesUserRoles(o Owner, attributes map[string][]string) bool {
 	return m.grantsUserRoles() || o.granted(attributes, m.listedRoles)
 }
 
-// grantsUserRoles reports whether that may be so of a user whom the bridge granted none.
+// grantsUserRoles is ManagesUserRoles for a user without roles from the bridge.
 func (m *Mapping) grantsUserRoles() bool { return len(m.userRoles) > 0 || len(m.ownedRoles) > 0 }
 
 // GrantsGroupRoles reports whether rules grant roles to groups.
@@ -50,8 +50,8 @@ func (m *Mapping) RolesFollowGroups() bool {
 	return slices.ContainsFunc(m.userRoles, func(r roleRule) bool { return r.when != nil && r.when.groups })
 }
 
-// UserRoles are the roles that the rules give to the user of a document who is in groups of
-// some names. A rule that cannot be computed is a *scim.Error.
+// UserRoles returns the roles that the rules grant to the user of a document who is in groups with
+// some names. A rule that cannot be computed gives a *scim.Error.
 func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 	roles := m.noRoles()
 	if len(m.userRoles) == 0 {
@@ -83,8 +83,9 @@ func (m *Mapping) UserRoles(doc scim.Document, groups []string) (Roles, error) {
 	return roles, nil
 }
 
-// TakenBack say that a user with some attributes, who leaves the tenant, gets no role and loses those that rules of the
-// tenant gave; of an account of the tenant's own also those that the file owns. ok is false where there can be none.
+// TakenBack returns the Roles of a user with some attributes who leaves the tenant. The user gets
+// no role and loses the roles that rules of the tenant granted. For an account that the tenant
+// owns, the user also loses the roles that the file owns. ok is false when there are no such roles.
 func (m *Mapping) TakenBack(o Owner, attributes map[string][]string, owns bool) (roles Roles, ok bool) {
 	roles = Roles{Listed: m.listedRoles}
 	if owns {
@@ -93,7 +94,8 @@ func (m *Mapping) TakenBack(o Owner, attributes map[string][]string, owns bool) 
 	return roles, len(roles.Owned) > 0 || o.granted(attributes, m.listedRoles)
 }
 
-// GrantedRoles are the roles that rules of the tenant gave to a user with some attributes, as texts.
+// GrantedRoles returns the roles that rules of the tenant granted to a user with some attributes,
+// as texts.
 func (m *Mapping) GrantedRoles(o Owner, attributes map[string][]string) []string {
 	var out []string
 	for _, name := range m.listedRoles {
@@ -104,7 +106,8 @@ func (m *Mapping) GrantedRoles(o Owner, attributes map[string][]string) []string
 	return out
 }
 
-// rolesOfGroup are those of the group with a name, which Keycloak compares by case.
+// rolesOfGroup returns the Roles of the group with a name. Keycloak compares group names
+// case-sensitively.
 func (m *Mapping) rolesOfGroup(name string) Roles {
 	roles := m.noRoles()
 	roles.Wanted = m.groupRoles[name]
@@ -113,7 +116,7 @@ func (m *Mapping) rolesOfGroup(name string) Roles {
 
 func (m *Mapping) noRoles() Roles { return Roles{Listed: m.listedRoles, Owned: m.ownedRoles} }
 
-// distinct are the names sorted, each once.
+// distinct returns the names sorted and without duplicates.
 func distinct(names []keycloak.RoleName) []keycloak.RoleName {
 	slices.SortFunc(names, keycloak.RoleName.Compare)
 	return slices.Compact(names)
@@ -122,7 +125,7 @@ func distinct(names []keycloak.RoleName) []keycloak.RoleName {
 // defaultRoles begins the name of the role that every user of a realm has.
 const defaultRoles = "default-roles-"
 
-// roles compiles what the file says of roles.
+// roles compiles the parts of the file about roles.
 func (c compiler) roles(m *Mapping, file config.Mapping) {
 	grantable := map[keycloak.RoleName]bool{}
 	for key, list := range map[string][]config.RoleName{"grantableRoles": file.GrantableRoles, "managedRoles": file.ManagedRoles} {
@@ -161,8 +164,8 @@ func (c compiler) roles(m *Mapping, file config.Mapping) {
 	m.ownedRoles = distinct(m.ownedRoles)
 }
 
-// Takes says what the file takes from users and groups that nobody granted by it, a sentence for
-// each role of managedRoles that no rule grants to one of the two.
+// Takes reports roles that the file revokes although nobody granted them by the file. It returns a
+// sentence for each role of managedRoles that no rule grants to users, or no rule grants to groups.
 func (m *Mapping) Takes() []string {
 	var ofUsers, ofGroups []keycloak.RoleName
 	for _, r := range m.userRoles {
@@ -183,7 +186,7 @@ func (m *Mapping) Takes() []string {
 		case toGroups:
 			which, from = "which no rule grants to a user", "every user"
 		}
-		out = append(out, "managedRoles has "+name.String()+", "+which+": it is taken from "+from+" at the next write")
+		out = append(out, "managedRoles has "+name.String()+", "+which+": the bridge revokes it from "+from+" at the next write")
 	}
 	return out
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// roleTenants are tenants of a server's realms that have the roles employee, boss, shop/editor and
-// shop/seller: one of a realm, one of an organization, and the path of each.
+// roleTenants returns a tenant of a realm and a tenant of an organization, by their kind. Their
+// realms have the roles employee, boss, shop/editor and shop/seller.
 func roleTenants(t *testing.T, server keycloaktest.Server, file string) map[string]apptest.Bridge {
 	t.Helper()
 	c := apptest.NewCustomers(t, server, nil)
@@ -36,17 +36,17 @@ func pathOfKind(kind string, b apptest.Bridge) string {
 	return tenant.OrganizationPath(b.Realm, "acme")
 }
 
-// grantedRules grant to users; what a title grants can be lost, and a role of the realm and one of
-// a client are granted by no rule.
+// grantedRules grant roles to users. The role for a title can be lost. No rule grants one role of
+// the realm and one role of a client.
 const grantedRules = apptest.ListedRoles + `users:
   roles:
     - when: resource.title == "Clerk"
       grant: [employee, { client: shop, role: editor }]
 `
 
-// TestARoleThatAPersonGaveStays with a user, of the realm and of an organization, whatever the
-// identity provider writes: be it granted by no rule, by a rule that does not hold, or by one that
-// held once.
+// TestARoleThatAPersonGaveStays with a user of the realm and of an organization, whatever the
+// identity provider writes: a role that no rule grants, that a rule grants to other users, or that
+// a rule granted earlier.
 func TestARoleThatAPersonGaveStays(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -94,7 +94,7 @@ func TestARoleThatAPersonGaveStays(t *testing.T) {
 }
 
 // TestARoleThatAPersonGaveAGroupStays when the identity provider writes the group's externalId or
-// name, and when its rule goes; what the rule gave is taken.
+// name, and when its rule is removed. The role from the rule is revoked.
 func TestARoleThatAPersonGaveAGroupStays(t *testing.T) {
 	t.Parallel()
 	const rules = apptest.ListedRoles + `groups:
@@ -124,7 +124,7 @@ func TestARoleThatAPersonGaveAGroupStays(t *testing.T) {
 			b.ByHand(t, "/Groups", console, "shop/seller")
 			write(console, "externalId", "g1")
 			expect(console, "of a group of the console", "boss shop/seller")
-			b.Adoptions(t, b.Controlled(t), b.Realm) // else it keeps its name
+			b.Adoptions(t, b.Controlled(t), b.Realm) // otherwise the group keeps its name
 			expect(console, "of a group that was taken over", "boss shop/seller")
 			write(console, "displayName", "Sales")
 			expect(console, "under a name that has a rule", "boss employee shop/seller")
@@ -144,8 +144,8 @@ func TestARoleThatAPersonGaveAGroupStays(t *testing.T) {
 	}
 }
 
-// TestRolesThatFollowGroupsAreTakenOnlyWhereTheyWereGranted: of a member who leaves a group what
-// its membership gave, and not what a person did.
+// TestRolesThatFollowGroupsAreTakenOnlyWhereTheyWereGranted: a member who leaves a group loses the
+// roles from the membership, and keeps roles from a person.
 func TestRolesThatFollowGroupsAreTakenOnlyWhereTheyWereGranted(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {

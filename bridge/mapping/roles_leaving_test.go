@@ -13,8 +13,9 @@ import (
 
 const mappingThatGrants = "version: 1\ngrantableRoles: [employee, boss]\nusers: { roles: [{ grant: [employee] }] }\n"
 
-// TestRolesEndWithTheMembership: what a rule of the organization's mapping gave goes when the user leaves the
-// organization, whatever becomes of the account, and comes back with the user. What a person gave stays.
+// TestRolesEndWithTheMembership: a user who leaves the organization loses the roles from its
+// mapping, whatever happens to the account, and gets them back when the user returns. Roles from a
+// person stay.
 func TestRolesEndWithTheMembership(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -48,8 +49,8 @@ func TestRolesEndWithTheMembership(t *testing.T) {
 	}
 }
 
-// TestRolesEndWithTheMembershipOfAGuest, whose account was the tenant's once: an undone adoption tells which roles
-// the account keeps, and they end with the membership.
+// TestRolesEndWithTheMembershipOfAGuest whose account once belonged to the tenant: undoing the
+// adoption reports which roles the account keeps, and these roles end with the membership.
 func TestRolesEndWithTheMembershipOfAGuest(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -77,7 +78,8 @@ func TestRolesEndWithTheMembershipOfAGuest(t *testing.T) {
 	}
 }
 
-// TestRolesOfAnAccountThatLeavesARealmsTenant end too, but where the policy says that the account stays as it is.
+// TestRolesOfAnAccountThatLeavesARealmsTenant end too, unless the policy leaves the account
+// unchanged.
 func TestRolesOfAnAccountThatLeavesARealmsTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -32,8 +32,8 @@ groups:
     Bosses: [boss, { client: shop, role: seller }]
 `
 
-// TestRolesOfUsers: users have the roles of the rules that hold for them, from their
-// creation on and after every write, and roles that no rule speaks of are left alone.
+// TestRolesOfUsers: users have the roles of the rules that apply to them, from their creation and
+// after every write. Roles that no rule names are not touched.
 func TestRolesOfUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -114,8 +114,8 @@ func TestRolesOfGroups(t *testing.T) {
 	}
 }
 
-// TestSecurity_16_NobodyBecomesAnAdministrator: a role that contains rights of the Admin API is not
-// granted, be they put into it before the bridge looked or later, however deep.
+// TestSecurity_16_NobodyBecomesAnAdministrator: a role that contains rights of the Admin API at any
+// depth is not granted, whether it got the rights before the bridge read it or later.
 func TestSecurity_16_NobodyBecomesAnAdministrator(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -170,7 +170,7 @@ func TestSecurity_16_NobodyBecomesAnAdministrator(t *testing.T) {
 	}
 }
 
-// TestARoleThatIsMissing makes the tenant unfit, and a user is not left without its role.
+// TestARoleThatIsMissing makes the tenant unfit, and no user is left without the role.
 func TestARoleThatIsMissing(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -193,8 +193,8 @@ func TestARoleThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestARoleThatWasMadeAnew is not revoked by its old id: the client hears that to try again
-// and not that the user does not exist, and after the next look it is revoked.
+// TestARoleThatWasMadeAnew is not revoked by its old id. The answer asks the client to try again,
+// and does not say that the user is absent. After the next read of the realm the role is revoked.
 func TestARoleThatWasMadeAnew(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -235,8 +235,8 @@ func TestARoleThatWasMadeAnew(t *testing.T) {
 	}
 }
 
-// TestLinks: a new user is linked to the identity provider, once; a later change of the
-// attribute moves nothing, and no second user gets the same identity.
+// TestLinks: a new user is linked to the identity provider once. A later change of the attribute
+// changes no link, and no second user gets the same identity.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -297,7 +297,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestALinkToAnUnknownProvider makes the tenant unfit: Keycloak would drop the link.
+// TestALinkToAnUnknownProvider makes the tenant unfit, because Keycloak would drop the link.
 func TestALinkToAnUnknownProvider(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -317,7 +317,7 @@ func TestALinkToAnUnknownProvider(t *testing.T) {
 	}
 }
 
-// TestCallsForRolesAndLinks: what they add to the calls of a request.
+// TestCallsForRolesAndLinks: the calls that they add to a request.
 func TestCallsForRolesAndLinks(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -338,7 +338,7 @@ func TestCallsForRolesAndLinks(t *testing.T) {
 		},
 		{
 			"lose a role", func() { b.Must(t, http.MethodPut, "/Users/"+id, `{"userName":"jane"}`) },
-			"DELETE /users/{id}/role-mappings/clients/{client}; GET /users/{id}; " + mappings + "; PUT /users/{id}; PUT /users/{id}", // the second forgets that the role was granted
+			"DELETE /users/{id}/role-mappings/clients/{client}; GET /users/{id}; " + mappings + "; PUT /users/{id}; PUT /users/{id}", // the second PUT removes the record of the grant
 		},
 		{
 			"create a group with a role", func() { id = b.Create(t, "/Groups", `{"displayName":"Sales"}`) },
@@ -355,9 +355,9 @@ func TestCallsForRolesAndLinks(t *testing.T) {
 	}
 }
 
-// TestSecurity_18_RolesFollowTheGroupsOfAUser: they come and go with a membership, the name of
-// a group, a group, and the rules, at a tenant of the realm and at one of an organization,
-// whose groups can have no roles themselves.
+// TestSecurity_18_RolesFollowTheGroupsOfAUser: roles change with a membership, the name of a group,
+// the deletion of a group, and the rules. This holds at a tenant of the realm and at a tenant of an
+// organization, whose groups can have no roles themselves.
 func TestSecurity_18_RolesFollowTheGroupsOfAUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -413,8 +413,8 @@ func probeRolesOfGroups(t *testing.T, b apptest.Bridge) {
 	expect("after the deletion of the other", "", "")
 }
 
-// TestSecurity_18_ARuleThatGoes takes its roles with it at the next write of a user, while the
-// allow-list has them.
+// TestSecurity_18_ARuleThatGoes: the next write of a user revokes the roles of the rule, as long as
+// the allow-list contains them.
 func TestSecurity_18_ARuleThatGoes(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -438,8 +438,8 @@ func TestSecurity_18_ARuleThatGoes(t *testing.T) {
 	}
 }
 
-// TestCallsForRolesThatFollowGroups are made where rules speak of groups, for those alone who
-// come or go.
+// TestCallsForRolesThatFollowGroups are made only where rules use groups, and only for users who
+// join or leave.
 func TestCallsForRolesThatFollowGroups(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)

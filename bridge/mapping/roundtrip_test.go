@@ -12,8 +12,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// everything is a user with all attributes of the core and enterprise schemas, in
-// spellings that Keycloak alone would not give back.
+// everything is a user with all attributes of the core and enterprise schemas, in spellings that
+// Keycloak without the bridge would not give back.
 const everything = `{
 	"userName":"Jane.O'Neil#EXT#@Acme.test","externalId":"AbC \"x\"","active":true,"displayName":"Jane ö 日本 🦊",
 	"nickName":"J","profileUrl":"https://x.test/j","title":" Dr ","userType":"Employee","preferredLanguage":"en-US","locale":"en-US","timezone":"Europe/Berlin",
@@ -27,8 +27,8 @@ const everything = `{
 	"urn:acme:extension":{"badge":"B-17","level":9007199254740993}
 }`
 
-// TestEveryAttributeComesBackAsItWasSent on the real Keycloak: in the answer, by a
-// read, and by a list.
+// TestEveryAttributeComesBackAsItWasSent on the real Keycloak: in the answer, in a read, and in a
+// list.
 func TestEveryAttributeComesBackAsItWasSent(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)
@@ -88,8 +88,8 @@ func TestAReplaceClearsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-// TestAChangeOfFieldsLeavesForeignAttributesAlone: what an administrator wrote in the
-// console survives every kind of change.
+// TestAChangeOfFieldsLeavesForeignAttributesAlone: attributes that an administrator wrote in the
+// console survive every kind of change.
 func TestAChangeOfFieldsLeavesForeignAttributesAlone(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)

@@ -12,32 +12,32 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// rule moves the values of one attribute into an attribute or a field of Keycloak and
-// back. What it cannot move stays in the rest of the document, and so does what says
-// where a value belongs that Keycloak's values do not tell: a mark.
+// rule moves the values of one attribute into an attribute or a field of Keycloak, and back. A
+// value that the rule cannot move stays in the rest of the document. A mark in the rest says where
+// a value belongs when Keycloak's values do not show it.
 //
 //	"badges": [{"@":["3f9a12bc"]}, {"@":["77aa01ee"]}]         the order of several values
 //	"phoneNumbers": [{"type":"work","value":{"@":["3f9a12bc"]}}]  whose value it is
 //
-// A mark names the values by their hashes. It is left out where reading without it
-// gives the same.
+// A mark identifies the values by their hashes. It is left out when reading without the mark gives
+// the same document.
 type rule struct {
 	at      place           // of the attribute
 	path    scim.AttrPath   // of the attribute, with its sub-attribute
 	filter  filter.Expr     // which elements; nil without […]
-	terms   map[string]any  // of the filter, all of them eq
-	leaf    *scim.Attribute // what the path ends at
-	target  string          // the attribute of Keycloak, or the field
+	terms   map[string]any  // the terms of the filter, all with eq
+	leaf    *scim.Attribute // the attribute at the end of the path
+	target  string          // name of the Keycloak attribute or field
 	field   bool            // whether the target is a field
-	soft    bool            // built in: what Keycloak cannot hold stays in the rest
+	soft    bool            // built in: values that Keycloak cannot hold stay in the rest
 	json    bool            // values are stored as JSON text
 	several bool            // whether the target may hold several values
 	derived bool            // an expression gives the attribute
-	limit   int             // of a value, in UTF-16 units
+	limit   int             // the longest value, in UTF-16 units
 	steps   steps
 }
 
-// String is the path as a client would write it.
+// String returns the path as a client would write it.
 func (r *rule) String() string {
 	if r.filter == nil {
 		return r.path.String()
@@ -47,15 +47,14 @@ func (r *rule) String() string {
 	return filter.Path{Attr: whole, Filter: r.filter, Sub: r.path.Sub}.String()
 }
 
-// inElements reports whether the values are those of the elements of a multi-valued
-// attribute.
+// inElements reports whether the values are in the elements of a multi-valued attribute.
 func (r *rule) inElements() bool { return r.path.Sub != "" && r.path.Attr.MultiValued }
 
 // readOnly reports whether the attribute shows what Keycloak holds and is never
 // written.
 func (r *rule) readOnly() bool { return r.leaf.Mutability == scim.ReadOnly && !r.derived }
 
-// take moves the values out of the rest of a document. What Keycloak cannot hold is a
+// extract moves the values out of the rest of a document. A value that Keycloak cannot hold gives a
 // *scim.Error with InvalidValue that names the attribute.
 func (r *rule) extract(rest scim.Document) ([]string, error) {
 	if r.readOnly() {
@@ -73,7 +72,7 @@ func (r *rule) extract(rest scim.Document) ([]string, error) {
 	return r.extractOne(rest, value)
 }
 
-// takeOne takes what is stored as a whole: a single value, or several joined.
+// extractOne moves what is stored as a whole: a single value, or several joined values.
 func (r *rule) extractOne(rest scim.Document, value any) ([]string, error) {
 	texts, err := r.encodeAll(value)
 	if err != nil {
@@ -98,8 +97,7 @@ func (r *rule) extractOne(rest scim.Document, value any) ([]string, error) {
 	return values, nil
 }
 
-// storable says whether Keycloak holds the values as they are; false leaves them in
-// the rest.
+// storable reports whether Keycloak keeps the values unchanged; otherwise they stay in the rest.
 func (r *rule) storable(values []string) (bool, error) {
 	for _, text := range values {
 		switch {
@@ -115,8 +113,8 @@ func (r *rule) storable(values []string) (bool, error) {
 	return true, nil
 }
 
-// takeList takes the values of a multi-valued attribute, and leaves marks unless
-// reading in the order of the values gives the same.
+// extractList moves the values of a multi-valued attribute. It leaves marks unless the order of the
+// stored values gives the same document.
 func (r *rule) extractList(rest scim.Document, elements []any) (values []string, err error) {
 	left := make([]any, 0, len(elements))
 	literal, seen := false, texts{}
@@ -144,7 +142,8 @@ func (r *rule) extractList(rest scim.Document, elements []any) (values []string,
 	return values, nil
 }
 
-// takeValue is the form in which one value is stored, "" when it stays in the rest.
+// extractValue returns the form in which one value is stored, or "" when the value stays in the
+// rest.
 func (r *rule) extractValue(value any) (string, error) {
 	text, err := r.encode(value)
 	if err != nil {
@@ -160,7 +159,7 @@ func (r *rule) extractValue(value any) (string, error) {
 	return values[0], nil
 }
 
-// takeElements takes the values of elements, each marked where it stood.
+// extractElements moves the values of elements and leaves a mark in place of each.
 func (r *rule) extractElements(elements []any) ([]string, error) {
 	var values []string
 	seen := texts{}
@@ -191,8 +190,8 @@ func (r *rule) selects(element map[string]any) bool {
 	return r.filter == nil || filter.MatchElement(r.filter, element)
 }
 
-// give puts what Keycloak holds into a document in place of the marks. A value that
-// somebody changed in Keycloak shows; one that the attribute cannot have is an error.
+// render puts Keycloak's values into a document in place of the marks. A value that somebody
+// changed in Keycloak shows. A value that the attribute cannot have is an error.
 func (r *rule) render(doc scim.Document, stored []string) error {
 	value := r.at.get(doc)
 	list, _ := value.([]any)
@@ -224,13 +223,13 @@ func (r *rule) render(doc scim.Document, stored []string) error {
 	return err
 }
 
-// fewTexts is the number up to which texts are compared one by one.
+// fewTexts is the largest number of texts that are compared one by one.
 const fewTexts = 8
 
-// texts are those of a list that grows.
+// texts is a set of the texts in a growing list.
 type texts struct {
 	known map[string]bool
-	read  int // so many of the list are known
+	read  int // how many texts of the list are in the set
 }
 
 // in reports whether a text is in the list.
@@ -247,14 +246,14 @@ func (t *texts) in(list []string, text string) bool {
 	return t.known[text]
 }
 
-// held are the values of an attribute of Keycloak, each once and sorted, to be found by their
-// hashes.
+// held holds the values of a Keycloak attribute, sorted and without duplicates, and finds them by
+// their hashes.
 type held struct {
 	texts  []string
 	taken  []bool
-	least  int            // none before it is left
-	byHash map[string]int // places in texts; nil until somebody asks
-	same   []int          // by place: the next one of the same hash, -1 for none
+	least  int            // all places before it are used
+	byHash map[string]int // places in texts; nil until the first search
+	same   []int          // by place: the next place with the same hash, -1 for the last
 }
 
 func newHeld(stored []string) *held {
@@ -264,7 +263,7 @@ func newHeld(stored []string) *held {
 	return &held{texts: texts, taken: make([]bool, len(texts))}
 }
 
-// find is the place of the value with a hash, -1 for none.
+// find returns the place of the value with a hash, or -1.
 func (h *held) find(wanted string) int {
 	if h.byHash == nil {
 		h.byHash, h.same = make(map[string]int, len(h.texts)), make([]int, len(h.texts))
@@ -282,7 +281,7 @@ func (h *held) find(wanted string) int {
 	return -1
 }
 
-// pop takes the value with a hash away, and is its place; -1 for none that is left.
+// pop removes the value with a hash and returns its place, or -1 when no such value is left.
 func (h *held) pop(wanted string) int {
 	i := h.find(wanted)
 	for i >= 0 && h.taken[i] {
@@ -294,7 +293,7 @@ func (h *held) pop(wanted string) int {
 	return i
 }
 
-// first is the place of the first value that is left, -1 for none.
+// first returns the place of the first value that is left, or -1.
 func (h *held) first() int {
 	for h.least < len(h.texts) && h.taken[h.least] {
 		h.least++
@@ -305,7 +304,7 @@ func (h *held) first() int {
 	return h.least
 }
 
-// left are the values that nobody took.
+// left returns the values that nobody used.
 func (h *held) left() []string {
 	var out []string
 	for i, text := range h.texts {
@@ -316,8 +315,8 @@ func (h *held) left() []string {
 	return out
 }
 
-// inOrder are the values in the order of their hashes, then those that have none, in
-// their own order.
+// inOrder returns the values in the order of their hashes, followed by the values without a hash,
+// in their own order.
 func inOrder(stored, hashes []string) []string {
 	h := newHeld(stored)
 	out := make([]string, 0, len(h.texts))
@@ -346,7 +345,7 @@ func (r *rule) renderList(doc scim.Document, entries []any, stored []string) err
 			i = h.pop(hashes[0])
 		}
 		if i < 0 {
-			continue // it is gone
+			continue // the value is gone
 		}
 		value, err := r.show(h.texts[i])
 		if err != nil {
@@ -375,7 +374,7 @@ func (r *rule) setOrRemove(doc scim.Document, values []any) {
 	}
 }
 
-// show is the value of the attribute that is stored as the text.
+// show returns the value of the attribute that is stored as the text.
 func (r *rule) show(text string) (any, error) {
 	if len(r.steps) == 0 {
 		return r.decode(text)
@@ -384,8 +383,8 @@ func (r *rule) show(text string) (any, error) {
 	return r.decode(values[0])
 }
 
-// giveElements fills the marked elements. A single value that was changed takes its
-// mark's place; what no mark speaks of gets an element of its own.
+// renderElements fills the marked elements. A single value that was changed takes the place of its
+// mark; a value without a mark gets a new element.
 func (r *rule) renderElements(doc scim.Document, entries []any, stored []string) error {
 	if len(entries) == 0 && len(stored) == 0 {
 		return nil
@@ -427,8 +426,8 @@ func (r *rule) renderElements(doc scim.Document, entries []any, stored []string)
 	return err
 }
 
-// addElements adds the values that no mark speaks of, a single one to the element that
-// the filter describes.
+// addElements adds the values without marks. A single value goes to the element that the filter
+// describes.
 func (r *rule) addElements(out []any, left []string) ([]any, error) {
 	for _, text := range left {
 		value, err := r.show(text)
@@ -451,7 +450,7 @@ func (r *rule) addElements(out []any, left []string) ([]any, error) {
 	return out, nil
 }
 
-// onlyLabels reports whether an element says nothing but what kind of value it held.
+// onlyLabels reports whether an element has nothing left except the kind of value that it held.
 func (r *rule) onlyLabels(element map[string]any) bool {
 	for name := range element {
 		if !r.isLabel(name) {
@@ -466,7 +465,7 @@ func (r *rule) isLabel(name string) bool {
 	return term || name == scim.AttrType || name == scim.AttrPrimary || name == scim.AttrDisplay
 }
 
-// encodeAll are the texts of the attribute's values.
+// encodeAll returns the texts of the attribute's values.
 func (r *rule) encodeAll(value any) ([]string, error) {
 	values := []any{value}
 	if list, ok := value.([]any); ok {
@@ -484,7 +483,7 @@ func (r *rule) encodeAll(value any) ([]string, error) {
 	return texts, nil
 }
 
-// encode is the text of one value.
+// encode returns the text of one value.
 func (r *rule) encode(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
@@ -503,10 +502,10 @@ func (r *rule) encode(value any) (string, error) {
 	return encodeASCII(value)
 }
 
-// errForeign is a text in Keycloak that the attribute cannot have.
+// errForeign reports a text in Keycloak that is no value of the attribute.
 var errForeign = errors.New("the value is of another type")
 
-// decodeAll is the attribute's value.
+// decodeAll returns the attribute's value for its texts.
 func (r *rule) decodeAll(texts []string) (any, error) {
 	if !r.leaf.MultiValued {
 		if len(texts) == 0 {
@@ -527,7 +526,7 @@ func (r *rule) decodeAll(texts []string) (any, error) {
 	return out, nil
 }
 
-// decode is the value whose text it is.
+// decode returns the value for a text.
 func (r *rule) decode(text string) (any, error) {
 	var value any
 	switch {

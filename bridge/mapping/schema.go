@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// extensions are the schemas of a file for one type of resource, and the rules that
-// stand with their attributes.
+// extensions holds the schemas of a file for one resource type, and the rules written with their
+// attributes.
 type extensions struct {
 	schemas []*scim.Schema
 	rules   []written
@@ -24,7 +24,7 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 	var out extensions
 	for i, e := range table {
 		if e.Value.Resource != resource && (e.Value.Resource != "" || resource != config.ResourceUser) {
-			continue // a schema without a resource has that problem, and is looked at once
+			continue // a schema without a resource has that problem already, and is checked once
 		}
 		c.urn(table[:i], e)
 		attributes := make([]*scim.Attribute, 0, len(e.Value.Attributes))
@@ -44,7 +44,7 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 		if slices.ContainsFunc(append([]*scim.Schema{scim.UserSchema(), scim.GroupSchema(), scim.EnterpriseUserSchema()}, out.schemas...), func(s *scim.Schema) bool {
 			return strings.EqualFold(s.Name, name)
 		}) || strings.EqualFold(name, resourceVariable) {
-			c.Add(e.Where.Key("name"), strconv.Quote(name)+" is the name of another schema, or of the variable resource", "Give it a name of its own: expressions call it so")
+			c.Add(e.Where.Key("name"), strconv.Quote(name)+" is the name of another schema, or of the variable resource", "Give it another name, because expressions use the name")
 		}
 		out.schemas = append(out.schemas, scim.NewSchema(e.Name, name, cmp.Or(e.Value.Description, name), attributes...))
 	}
@@ -54,7 +54,7 @@ func (c compiler) schemas(table config.Table[config.Schema], resource config.Res
 // stored refuses an attribute that would never be stored.
 func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmapped) {
 	if (kind{unmapped: unmapped}).keeps() || e.Value.Keycloak != "" || e.Value.Value != "" || c.Failed(e.Where.Key("keycloak")) {
-		return // what has an expression is judged with it
+		return // an attribute with an expression is checked with the expression
 	}
 	for _, s := range e.Value.SubAttributes {
 		if s.Value.Keycloak != "" {
@@ -65,11 +65,11 @@ func (c compiler) stored(e config.Entry[config.Attribute], unmapped config.Unmap
 }
 
 func (c compiler) noPlace(where config.Where, unmapped config.Unmapped) {
-	c.Add(where, "has no place, as unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
+	c.Add(where, "has no place, because unmapped is "+string(unmapped), "Add the key keycloak, or write unmapped: keep")
 }
 
-// urn checks the name of a schema. No URN may begin another one with a colon behind:
-// a path could then be read in two ways.
+// urn checks the name of a schema. No URN may be the beginning of another URN before a colon,
+// because a path could then be read in two ways.
 func (c compiler) urn(before config.Table[config.Schema], e config.Entry[config.Schema]) {
 	if !urnForm.MatchString(e.Name) {
 		c.Add(e.Where, "is no URN (RFC 8141)", "Write it like urn:acme:params:scim:schemas:extension:hr:2.0:User")
@@ -81,7 +81,7 @@ func (c compiler) urn(before config.Table[config.Schema], e config.Entry[config.
 	}
 	for _, other := range others {
 		if within(e.Name, other) || within(other, e.Name) {
-			c.Add(e.Where, "is also a schema, or begins like one: "+other, "Give the schema a URN of its own; rules for the built-in schemas stand under users.attributes and groups.attributes")
+			c.Add(e.Where, "is also a schema, or begins like one: "+other, "Give the schema a URN of its own; rules for the built-in schemas are written under users.attributes and groups.attributes")
 			return
 		}
 	}
@@ -98,7 +98,7 @@ func (c compiler) attributeName(name string, where config.Where, seen map[string
 		return false
 	}
 	if first, twice := seen[strings.ToLower(name)]; twice {
-		c.Add(where, "differs from "+strconv.Quote(first)+" in case only, and names are compared without it", "Choose another name")
+		c.Add(where, "differs from "+strconv.Quote(first)+" only in case, and names are compared without case", "Choose another name")
 		return false
 	}
 	seen[strings.ToLower(name)] = name
@@ -124,10 +124,10 @@ func (c compiler) attribute(e config.Entry[config.Attribute]) *scim.Attribute {
 	case a.Type == scim.TypeComplex && len(a.SubAttributes) == 0:
 		c.Add(e.Where, "is complex and has no sub-attributes", "Add subAttributes, or give it another type")
 	case a.Type != scim.TypeComplex && len(v.SubAttributes) > 0:
-		c.Add(e.Where.Key("subAttributes"), "is for the type complex", "Write type: complex")
+		c.Add(e.Where.Key("subAttributes"), "needs the type complex", "Write type: complex")
 	}
 	if a.Uniqueness == scim.UniqueServer && (a.MultiValued || a.Type != scim.TypeString || v.Keycloak == "") {
-		c.Add(e.Where.Key("uniqueness"), "can be looked up for a single string in a Keycloak attribute of its own", "Add the key keycloak, or write uniqueness: none")
+		c.Add(e.Where.Key("uniqueness"), "needs a single string in its own Keycloak attribute", "Add the key keycloak, or write uniqueness: none")
 	}
 	return a
 }
@@ -146,14 +146,14 @@ func (c compiler) subAttribute(e config.Entry[config.SubAttribute]) *scim.Attrib
 	return a
 }
 
-// characteristics fills in the defaults of an attribute and refuses what contradicts
-// itself. stored says that a Keycloak attribute holds it.
+// characteristics fills in the defaults of an attribute and refuses contradictions. stored says
+// that a Keycloak attribute holds it.
 func (c compiler) characteristics(a *scim.Attribute, where config.Where, stored bool) {
 	if a.Type == "" {
 		a.Type = scim.TypeString
 	}
 	if a.Description == "" {
-		a.Description = a.Name // RFC 7643 section 7 asks for one
+		a.Description = a.Name // RFC 7643 section 7 requires a description
 	}
 	if a.Mutability == scim.WriteOnly {
 		if a.Returned != "" && a.Returned != scim.ReturnedNever {
@@ -165,17 +165,17 @@ func (c compiler) characteristics(a *scim.Attribute, where config.Where, stored 
 		a.ReferenceTypes = []string{"external"}
 	}
 	if a.Type != scim.TypeReference && len(a.ReferenceTypes) > 0 {
-		c.Add(where.Key("referenceTypes"), "is for the type reference", "Write type: reference")
+		c.Add(where.Key("referenceTypes"), "needs the type reference", "Write type: reference")
 	}
 	if a.Mutability == scim.ReadOnly && !stored && a.Type != scim.TypeComplex {
-		c.Add(where.Key("mutability"), "a readOnly attribute shows what a Keycloak attribute holds, and none is named", "Add the key keycloak")
+		c.Add(where.Key("mutability"), "a readOnly attribute shows a Keycloak attribute, and the rule names no Keycloak attribute", "Add the key keycloak")
 	}
 	if a.Mutability == scim.ReadOnly && a.Required {
 		c.Add(where.Key("required"), "no client can give a readOnly attribute", "Remove one of the two")
 	}
 }
 
-// rulesOf are the rules that stand with an attribute and its sub-attributes.
+// rulesOf returns the rules written with an attribute and its sub-attributes.
 func (c compiler) rulesOf(urn string, e config.Entry[config.Attribute]) []written {
 	var out []written
 	add := func(name string, where config.Where, r config.Rule) {
@@ -190,8 +190,8 @@ func (c compiler) rulesOf(urn string, e config.Entry[config.Attribute]) []writte
 	return out
 }
 
-// published is the resource type that the tenant offers: all of it when what has no
-// rule is kept, else what is stored.
+// published returns the resource type that the tenant offers: the whole type when values without a
+// rule are kept, otherwise only the stored attributes.
 func (k kind) published(rt *scim.ResourceType) *scim.ResourceType {
 	if k.keeps() {
 		return rt

@@ -22,7 +22,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestAMappedUserComesBack as it was sent, from the attributes that the mapping names.
+// TestAMappedUserComesBack as the client sent it, from the attributes that the mapping names.
 func TestAMappedUserComesBack(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewMappedBridge(t, keycloaktest.Real(t))
@@ -72,7 +72,7 @@ func TestAMappedUserComesBack(t *testing.T) {
 	}
 }
 
-// TestAMappedTenantRefuses what its schemas and rules do not take, and changes nothing.
+// TestAMappedTenantRefuses what its schemas and rules do not accept, and changes nothing.
 func TestAMappedTenantRefuses(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewMappedBridge(t, keycloaktest.Real(t))
@@ -158,8 +158,8 @@ func TestSchemasOfAMappedTenant(t *testing.T) {
 	}
 }
 
-// TestAChangedMappingFileIsApplied while the bridge runs, once its realm is fit for it. A
-// file with a problem changes nothing.
+// TestAChangedMappingFileIsApplied while the bridge runs, once its realm is fit for the new
+// mapping. A file with a problem changes nothing.
 func TestAChangedMappingFileIsApplied(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -205,7 +205,7 @@ func TestAChangedMappingFileIsApplied(t *testing.T) {
 	}
 }
 
-// watch runs what serve runs beside the listeners, until the test ends.
+// watch runs what serve runs besides the listeners, until the test ends.
 func watch(t *testing.T, b apptest.Bridge) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -220,7 +220,7 @@ func watch(t *testing.T, b apptest.Bridge) {
 	})
 }
 
-// waitForMapping waits until /statusz says that of the tenant's mapping.
+// waitForMapping waits until /statusz reports a state of the tenant's mapping.
 func waitForMapping(t *testing.T, b apptest.Bridge, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -242,8 +242,8 @@ func waitForMapping(t *testing.T, b apptest.Bridge, want string) {
 	}
 }
 
-// TestPasswords: by the mapping they are set with the user and by a change, or at the
-// creation alone, to be changed at the first login. One that breaks the realm's policy
+// TestPasswords: depending on the mapping, a password is set at the creation and by changes, or
+// only at the creation, with a change at the first login. A password that breaks the realm's policy
 // changes nothing.
 func TestPasswords(t *testing.T) {
 	t.Parallel()
@@ -304,7 +304,7 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// TestDefaultGroups: a new user is a member of them, or is not created at all.
+// TestDefaultGroups: a new user becomes a member of all default groups, or is not created.
 func TestDefaultGroups(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -341,8 +341,8 @@ func TestDefaultGroups(t *testing.T) {
 	}
 }
 
-// TestGroupsBelowAParent: a tenant with a parent has the groups right below it and no
-// others, whatever a client asks for.
+// TestGroupsBelowAParent: a tenant with a parent has exactly the groups right below it, whatever a
+// client asks for.
 func TestGroupsBelowAParent(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

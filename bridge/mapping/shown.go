@@ -2,8 +2,9 @@ package mapping
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
-// UserAttribute is the SCIM attribute that an attribute of a Keycloak user holds, as a client would write it; "" for an
-// attribute that holds several SCIM attributes, and for one that holds what no client sends.
+// UserAttribute returns the SCIM attribute that an attribute of a Keycloak user holds, as a client
+// would write it. It returns "" for an attribute that holds several SCIM attributes or nothing from
+// a client.
 func (m *Mapping) UserAttribute(name string) string { return m.users.shown(name) }
 
 // GroupAttribute is UserAttribute for groups.

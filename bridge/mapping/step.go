@@ -8,16 +8,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// step is a transform, compiled. One of each and all is set.
+// step is a compiled transform. Either each or all is set.
 type step struct {
-	name  string // of the transform
+	name  string // name of the transform
 	each  *eachStep
 	all   *allStep
-	folds bool // values that differ in case only become one
+	folds bool // values that differ only in case become equal
 }
 
-// eachStep works on every value by itself. Errors say what is wrong with the value,
-// as the end of a sentence that begins with the attribute's name.
+// eachStep works on every value by itself. An error says what is wrong with the value; it continues
+// a sentence that begins with the attribute's name.
 type eachStep struct {
 	in  func(string) (string, error)
 	out func(string) string
@@ -28,8 +28,8 @@ type allStep struct {
 	in  func([]string) ([]string, error)
 	out func([]string) []string
 
-	splits bool // makes several values of one
-	joins  bool // makes one value of several
+	splits bool // makes several values of one value
+	joins  bool // makes one value of several values
 }
 
 func asIs(text string) string { return text }
@@ -38,7 +38,7 @@ func changed(f func(string) string) func(string) (string, error) {
 	return func(text string) (string, error) { return f(text), nil }
 }
 
-// compileStep makes a step of a transform of config.TransformDocs; json is none, as it
+// compileStep makes a step of a transform of config.TransformDocs. It leaves out json, which
 // belongs to the rule.
 func compileStep(t config.Transform) step {
 	switch t.Name {
@@ -93,7 +93,7 @@ func mapStep(pairs []config.Pair) *eachStep {
 		in: func(text string) (string, error) {
 			to, ok := in[text]
 			if !ok {
-				return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "takes one of %s", strings.Join(names, ", "))
+				return "", scim.BadRequest(scim.CodeValue, scim.InvalidValue, "must be one of %s", strings.Join(names, ", "))
 			}
 			return to, nil
 		},
@@ -106,8 +106,8 @@ func mapStep(pairs []config.Pair) *eachStep {
 	}
 }
 
-// splitStep leaves out blanks and repetitions, which Keycloak would not keep. It makes no more
-// values than a client may send as such.
+// splitStep leaves out blank parts and duplicates, which Keycloak would not keep. It makes at most
+// as many values as a client may send.
 func splitStep(separator string) *allStep {
 	return &allStep{
 		splits: true,
@@ -120,7 +120,7 @@ func splitStep(separator string) *allStep {
 						parts = append(parts, part)
 					}
 					if len(parts) > scim.MaxValues {
-						return nil, scim.BadRequest(scim.CodeTooManyValues, scim.InvalidValue, "takes at most %d values between %q", scim.MaxValues, separator)
+						return nil, scim.BadRequest(scim.CodeTooManyValues, scim.InvalidValue, "can have at most %d values separated by %q", scim.MaxValues, separator)
 					}
 				}
 			}
@@ -141,7 +141,7 @@ func joinStep(separator string) *allStep {
 		in: func(values []string) ([]string, error) {
 			for _, text := range values {
 				if strings.Contains(text, separator) {
-					return nil, scim.BadRequest(scim.CodeValue, scim.InvalidValue, "takes no value that holds %q, as they are stored joined by it", separator)
+					return nil, scim.BadRequest(scim.CodeValue, scim.InvalidValue, "cannot have a value that contains %q, because Keycloak stores the values joined by it", separator)
 				}
 			}
 			if len(values) == 0 {
@@ -161,7 +161,7 @@ func joinStep(separator string) *allStep {
 // steps are the transforms of a rule in the order of the file.
 type steps []step
 
-// in carries values to Keycloak.
+// in converts values for Keycloak.
 func (s steps) in(values []string) ([]string, error) {
 	for _, step := range s {
 		if step.all != nil {
@@ -182,7 +182,7 @@ func (s steps) in(values []string) ([]string, error) {
 	return values, nil
 }
 
-// out carries values back. It may change the slice.
+// out converts values back. It may change the slice.
 func (s steps) out(values []string) []string {
 	for _, step := range slices.Backward(s) {
 		if step.all != nil {
@@ -196,7 +196,7 @@ func (s steps) out(values []string) []string {
 	return values
 }
 
-// one is the form in which a single text is stored; ok is false when it is refused.
+// one returns the form in which a single text is stored; ok is false when the text is refused.
 func (s steps) one(text string) (stored string, ok bool) {
 	values, err := s.in([]string{text})
 	if err != nil || len(values) != 1 {

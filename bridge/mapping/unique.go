@@ -6,21 +6,21 @@ import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 type Unique struct {
 	Path scim.AttrPath
 
-	rule *rule // nil of externalId
+	rule *rule // nil for externalId
 }
 
-// ExternalIDUnique is that of a tenant whose users have each externalId once.
+// ExternalIDUnique returns the Unique of a tenant where each user has a different externalId.
 func (m *Mapping) ExternalIDUnique() Unique {
 	return Unique{Path: scim.AttrPath{Name: scim.AttrExternalID, Attr: m.User.Attribute(scim.AttrExternalID)}}
 }
 
-// IsExternalID reports whether it is that of externalId.
+// IsExternalID reports whether the attribute is externalId.
 func (u Unique) IsExternalID() bool { return u.rule == nil }
 
-// UserUnique are those of users.
+// UserUnique returns the unique attributes of users.
 func (m *Mapping) UserUnique() []Unique { return m.users.unique() }
 
-// GroupUnique are those of groups.
+// GroupUnique returns the unique attributes of groups.
 func (m *Mapping) GroupUnique() []Unique { return m.groups.unique() }
 
 func (k kind) unique() []Unique {
@@ -33,8 +33,7 @@ func (k kind) unique() []Unique {
 	return out
 }
 
-// Value is the attribute of a document as it will be shown once it is stored, "" when
-// there is none.
+// Value returns the attribute of a document as it will be shown once it is stored, or "".
 func (u Unique) Value(doc scim.Document) string {
 	if u.rule == nil {
 		return doc.String(scim.AttrExternalID)
@@ -45,7 +44,7 @@ func (u Unique) Value(doc scim.Document) string {
 	}
 	stored, ok := u.rule.steps.one(text)
 	if !ok {
-		return "" // refused when it is mapped
+		return "" // the mapping will refuse the value
 	}
 	return first(u.rule.steps.out([]string{stored}))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// judge deals with what no rule and no field holds, as the mapping says: it stays, is
-// refused with a *scim.Error that names it, or is removed and named in dropped.
+// judge handles values that no rule and no field holds, as the mapping says. It keeps them, refuses
+// them with a *scim.Error that names them, or removes them and names them in dropped.
 func (k kind) judge(rest scim.Document) (dropped []string, err error) {
 	if k.keeps() {
 		return nil, nil
@@ -22,7 +22,7 @@ func (k kind) judge(rest scim.Document) (dropped []string, err error) {
 	return dropped, nil
 }
 
-// maxNamed bounds the names that an error repeats, as a client chose them.
+// maxNamed limits how many names an error repeats, because a client chose these names.
 const maxNamed = 20
 
 func listed(names []string) string {
@@ -33,10 +33,10 @@ func listed(names []string) string {
 	return text
 }
 
-// keeps reports whether what no rule holds is kept.
+// keeps reports whether values without a rule are kept.
 func (k kind) keeps() bool { return k.unmapped == "" || k.unmapped == config.UnmappedKeep }
 
-// strip removes what no rule and no field holds and names it.
+// strip removes the values that no rule and no field holds, and names them.
 func (k kind) strip(rest scim.Document) []string {
 	var dropped []string
 	for _, name := range scim.SortedNames(rest) {
@@ -58,14 +58,13 @@ func (k kind) strip(rest scim.Document) []string {
 	return dropped
 }
 
-// keepsBooks reports whether the rest holds under that name what belongs to a field:
-// the spelling of the userName, the types of e-mail addresses, the externalId at an
-// organization.
+// keepsBooks reports whether a member of the rest belongs to a field: the spelling of the userName,
+// the types of e-mail addresses, the externalId at an organization.
 func (k kind) keepsBooks(name string) bool {
 	return name == scim.AttrUserName || name == scim.AttrEmails || name == scim.AttrExternalID
 }
 
-// prune removes what no mark speaks of from a member of an object and names it.
+// prune removes the values without marks from a member of an object, and names them.
 func (k kind) prune(object map[string]any, member, path string) []string {
 	switch v := object[member].(type) {
 	case map[string]any:

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// fromConsole makes a user as the console does.
+// fromConsole creates a user as the console does.
 func fromConsole(t *testing.T, b apptest.Bridge, name string) string {
 	t.Helper()
 	id, err := b.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: name, Email: name + "@acme.test", EmailVerified: true, FirstName: "Old", LastName: "Name", Enabled: true})
@@ -24,7 +24,7 @@ func fromConsole(t *testing.T, b apptest.Bridge, name string) string {
 	return id.String()
 }
 
-// emailsOf are the e-mails that a user shows, as JSON.
+// emailsOf returns the e-mails that a user shows, as JSON.
 func emailsOf(t *testing.T, b apptest.Bridge, id string) string {
 	t.Helper()
 	data, err := json.Marshal(b.Must(t, http.MethodGet, "/Users/"+id, "")["emails"])
@@ -34,7 +34,7 @@ func emailsOf(t *testing.T, b apptest.Bridge, id string) string {
 	return string(data)
 }
 
-// echo sends back what a user shows, and wants nothing of Keycloak's user to change by it.
+// echo sends back what a user shows, and checks that Keycloak's user stays the same.
 func echo(t *testing.T, b apptest.Bridge, id string) {
 	t.Helper()
 	before := b.InKeycloak(t, id)
@@ -52,13 +52,13 @@ func echo(t *testing.T, b apptest.Bridge, id string) {
 	}
 }
 
-// replaceWork is the PATCH of Entra that changes an address among others.
+// replaceWork is the PATCH by which Entra changes the work address.
 func replaceWork(address string) string {
 	return apptest.PatchBody(`{"op":"Replace","path":"displayName","value":"New Name"},{"op":"Replace","path":"emails[type eq \"work\"].value","value":"` + address + `"},{"op":"Add","path":"externalId","value":"new"}`)
 }
 
-// TestTheAddressOfAUserIsWithinEntrasReach whoever made the user and whatever its client said of
-// the address: the one that Entra replaces is the one that Keycloak has.
+// TestTheAddressOfAUserIsWithinEntrasReach, whoever created the user and whatever its client sent
+// about the address: Entra replaces the address that Keycloak has.
 func TestTheAddressOfAUserIsWithinEntrasReach(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -66,9 +66,9 @@ func TestTheAddressOfAUserIsWithinEntrasReach(t *testing.T) {
 			t.Parallel()
 			b := apptest.NewBridgeOn(t, start(t), nil)
 			for name, c := range map[string]struct {
-				emails         string // "" for a user of the console
-				before, after  string // what is shown; "" for as it was sent
-				stays, refused bool   // Keycloak's address
+				emails         string // "" for a user from the console
+				before, after  string // what is shown; "" for what was sent
+				stays, refused bool   // whether Keycloak's address stays, and whether the PATCH is refused
 			}{
 				"console": {"", `[{"primary":true,"type":"work","value":"OLD"}]`, `[{"primary":true,"type":"work","value":"NEW"}]`, false, false},
 				"untyped": {`[{"value":"OLD"}]`, "", `[{"type":"work","value":"NEW"}]`, false, false},
@@ -118,7 +118,7 @@ func TestTheAddressOfAUserIsWithinEntrasReach(t *testing.T) {
 	}
 }
 
-// TestThePrimaryAddressIsWithinReachToo, to be replaced and to be removed.
+// TestThePrimaryAddressIsWithinReachToo: a PATCH can replace and remove it.
 func TestThePrimaryAddressIsWithinReachToo(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -141,7 +141,7 @@ func TestThePrimaryAddressIsWithinReachToo(t *testing.T) {
 	}
 }
 
-// TestAUserOfTheConsoleIsWrittenOnlyByWhatAClientChanges and shown alike before and after.
+// TestAUserOfTheConsoleIsWrittenOnlyByWhatAClientChanges, and looks the same before and after.
 func TestAUserOfTheConsoleIsWrittenOnlyByWhatAClientChanges(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -205,7 +205,7 @@ users:
     addresses[type eq "work"].locality: { keycloak: city }
 `
 
-// TestAPhoneNumberAndAPostalAddressAreWithinReachToo be they mapped or not.
+// TestAPhoneNumberAndAPostalAddressAreWithinReachToo, with a rule and without.
 func TestAPhoneNumberAndAPostalAddressAreWithinReachToo(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -224,7 +224,8 @@ func TestAPhoneNumberAndAPostalAddressAreWithinReachToo(t *testing.T) {
 	}
 }
 
-// TestAFilterForTheWorkAddressFindsAUserWithoutOne only while nobody has it, by every plan.
+// TestAFilterForTheWorkAddressFindsAUserWithoutOne only when no user has a matching work address,
+// with every kind of search.
 func TestAFilterForTheWorkAddressFindsAUserWithoutOne(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {
@@ -264,8 +265,8 @@ func TestAFilterForTheWorkAddressFindsAUserWithoutOne(t *testing.T) {
 	}
 }
 
-// TestAnAdoptedAddressIsShownAsBefore: an operator's command is no client's word about an address, and
-// sending it back afterwards writes nothing either.
+// TestAnAdoptedAddressIsShownAsBefore: an operator's command does not count as a client's statement
+// about an address, and sending the address back afterwards writes nothing.
 func TestAnAdoptedAddressIsShownAsBefore(t *testing.T) {
 	t.Parallel()
 	for server, start := range apptest.BothServers() {

@@ -11,45 +11,45 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// UserState is what Keycloak shall hold of a user, as far as the bridge owns it.
+// UserState is what Keycloak must store of a user, as far as the bridge owns it.
 type UserState struct {
 	Username  string // in lower case, as Keycloak stores it
-	Email     string // in lower case; "" for none
+	Email     string // in lower case; "" for no address
 	FirstName string
 	LastName  string
-	Enabled   *bool // nil: as it is
+	Enabled   *bool // nil: unchanged
 
-	EmailVerified bool // of an address that is new
+	EmailVerified bool // of a new address
 
-	// Password is the one that the client sent, where the mapping takes it.
+	// Password is the password that the client sent, if the mapping accepts passwords.
 	Password keycloak.UserPassword
 
-	// Attributes are the mapped attributes apart from the remainder. A nil value says
-	// that the attribute shall be absent.
+	// Attributes are the mapped attributes without the remainder. A nil value says that the
+	// attribute must be absent.
 	Attributes map[string][]string
 	Remainder  map[string]any
 	text       string // of the remainder
-	unwritten  string // likewise, in an account that no client of the tenant wrote
-	key        string // the look-up key of the externalId; "" for none
+	unwritten  string // the same, for an account that no client of the tenant wrote
+	key        string // look-up key of the externalId, or ""
 
-	// foreign says that the account is not the tenant's own.
+	// foreign says that the tenant does not own the account.
 	foreign bool
-	// owned says that the account becomes the tenant's own, adopted that nobody owned it before.
+	// owned says that the account becomes the tenant's own; adopted, that it had no owner before.
 	owned, adopted bool
-	// making says that what makes it so is not over yet.
+	// making says that the account's creation or adoption has not finished.
 	making bool
-	// marking says that the account shall say whether the tenant deactivated it.
+	// marking says that the account must show whether the tenant deactivated it.
 	marking bool
 
-	// Dropped names what the mapping leaves out (unmapped: drop).
+	// Dropped names the attributes that the mapping leaves out (unmapped: drop).
 	Dropped []string
 }
 
-// ownAttributes is about how many attributes a state has beside those of the rules.
+// ownAttributes is roughly how many attributes a state has besides the attributes of the rules.
 const ownAttributes = 4
 
-// UserState maps a document of a User for an account that is the tenant's own. What cannot be
-// stored is a *scim.Error that names the attribute.
+// UserState maps a document of a User, for an account that the tenant owns. A value that cannot be
+// stored gives a *scim.Error that names the attribute.
 func (m *Mapping) UserState(o Owner, doc scim.Document) (UserState, error) {
 	rest := m.users.copied(doc)
 	s := UserState{Attributes: make(map[string][]string, len(m.users.rules)+ownAttributes), EmailVerified: m.EmailVerified}
@@ -96,9 +96,9 @@ func (m *Mapping) UserState(o Owner, doc scim.Document) (UserState, error) {
 	return s, err
 }
 
-// keep has a state keep the rest of a document, with the entries of its e-mails. An account that
-// no client wrote needs other entries than one that a client did, and is one that a client wrote
-// when it gets something of the rest.
+// keep stores the rest of a document in a state, with the entries of its e-mails. The entries
+// depend on whether a client wrote the account. An account that stores something of the rest counts
+// as written by a client.
 func (s *UserState) keep(rest scim.Document, sent []any, emails emailState) error {
 	delete(rest, scim.AttrEmails)
 	written := emails.entriesFor(sent, true)
@@ -116,7 +116,7 @@ func (s *UserState) keep(rest scim.Document, sent []any, emails emailState) erro
 	return err
 }
 
-// textIn is the text of the remainder in an account with some attributes.
+// textIn returns the text of the remainder in an account with some attributes.
 func (s UserState) textIn(o Owner, attributes map[string][]string) string {
 	if s.owned || slices.Contains(attributes[AttrOwner], o.Key) {
 		return s.text
@@ -124,7 +124,7 @@ func (s UserState) textIn(o Owner, attributes map[string][]string) string {
 	return s.unwritten
 }
 
-// takeUserName leaves the spelling in the rest where Keycloak would lose it.
+// extractUserName leaves the spelling in the rest when Keycloak would lose it.
 func (m *Mapping) extractUserName(rest scim.Document) (string, error) {
 	values, err := m.users.userName.in([]string{rest.String(scim.AttrUserName)})
 	if err != nil {
@@ -143,11 +143,11 @@ func (m *Mapping) shownUserName(stored string) string {
 	return first(m.users.userName.out([]string{stored}))
 }
 
-// maxKey bounds scim.key; a longer one could not be stored.
+// maxKey limits scim.key; a longer key could not be stored.
 const maxKey = maxUserValue
 
-// takeExternalID leaves the externalId in the rest for an organization: another one may have
-// the user too, under another externalId.
+// extractExternalID leaves the externalId in the rest for an organization, because another
+// organization may have the user with another externalId.
 func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Document) error {
 	id := rest.String(scim.AttrExternalID)
 	if !o.Organization {
@@ -163,7 +163,7 @@ func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Docum
 	return nil
 }
 
-// takeText moves a simple attribute out of the rest when Keycloak can hold it.
+// extractText moves a simple attribute out of the rest when Keycloak can hold it.
 func extractText(rest scim.Document, name string) []string {
 	text := rest.String(name)
 	if !storable(text) {
@@ -181,8 +181,8 @@ func putOrDelete(rest scim.Document, name string, values []any) {
 	}
 }
 
-// UserResource maps a user of Keycloak to a resource, as the tenant sees it. A remainder that
-// cannot be read whole is a *DamagedError.
+// UserResource maps a user of Keycloak to a resource, as the tenant sees it. An incomplete
+// remainder is a *DamagedError.
 func (m *Mapping) UserResource(o Owner, u keycloak.User) (scim.Resource, error) {
 	ownership := o.Ownership(u)
 	k, further, active := m.users, u.Attributes[AttrEmails], Enabled(u)
@@ -196,7 +196,7 @@ func (m *Mapping) UserResource(o Owner, u keycloak.User) (scim.Resource, error) 
 	if spelled := doc.String(scim.AttrUserName); spelled == "" || !strings.EqualFold(m.StoredUserName(spelled), u.Username) {
 		doc[scim.AttrUserName] = m.shownUserName(u.Username)
 	}
-	if o.flags(u) { // the tenant keeps a flag of its own
+	if o.flags(u) { // the tenant keeps its own flag
 		active = active && doc[scim.AttrActive] != false
 	}
 	doc[scim.AttrActive] = active
@@ -214,14 +214,14 @@ func (m *Mapping) UserResource(o Owner, u keycloak.User) (scim.Resource, error) 
 	}, nil
 }
 
-// attrDisabledReason is what Keycloak adds to a user whom its brute-force
-// protection locked out; it is no attribute of the user.
+// attrDisabledReason is what Keycloak adds to the representation of a user that its brute-force
+// protection locked out. It is not an attribute of the user.
 const attrDisabledReason = "disabledReason"
 
-// Enabled is the enabled flag of a user. Keycloak shows a locked-out user as
-// disabled whatever the stored flag; such a user counts as enabled, so that a
-// client's echo of the document cannot disable it for good, while asking to
-// deactivate it still does.
+// Enabled returns whether a user is enabled. Keycloak shows a locked-out user as disabled, whatever
+// the stored flag is. Here such a user counts as enabled. A client that sends the document back
+// unchanged therefore does not disable the user for good, and a request to deactivate the user
+// still works.
 func Enabled(u keycloak.User) bool {
 	return u.Enabled || Locked(u)
 }
@@ -231,14 +231,14 @@ func Locked(u keycloak.User) bool {
 	return len(u.Attributes[attrDisabledReason]) > 0
 }
 
-// WithoutLock are the attributes of a user once its enabled flag was written.
+// WithoutLock returns the attributes of a user after its enabled flag was written.
 func WithoutLock(attributes map[string][]string) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)
 	return out
 }
 
-// heldByUser are the values of a rule's target.
+// heldByUser returns the values of a rule's target.
 func heldByUser(u keycloak.User, r *rule) []string {
 	field := ""
 	switch r.target {
@@ -261,8 +261,7 @@ func renderText(doc scim.Document, name string, values []string) {
 	}
 }
 
-// latest is the time of the last change: what the attribute says, but not before
-// the creation.
+// latest returns the time of the last change from the attribute, but not earlier than the creation.
 func latest(created time.Time, values []string) time.Time {
 	out := created
 	for _, value := range values {
@@ -273,9 +272,9 @@ func latest(created time.Time, values []string) time.Time {
 	return out
 }
 
-// UserAttributes are all attributes of a user for a POST (current is nil) or a PUT:
-// those it has, with the mapped ones as the state says. The owner is who creates it.
-// stamp is the time of the change.
+// UserAttributes returns all attributes of a user for a POST (current is nil) or a PUT: the present
+// attributes, with the mapped attributes of the state. The tenant that creates the user is its
+// owner. stamp is the time of the change.
 func (s UserState) UserAttributes(o Owner, current map[string][]string, stamp time.Time) map[string][]string {
 	out := overlay(current, s.Attributes)
 	delete(out, attrDisabledReason)
@@ -292,35 +291,36 @@ func (s UserState) UserAttributes(o Owner, current map[string][]string, stamp ti
 	return out
 }
 
-// Owned is the state of an account that becomes the tenant's own with it.
+// Owned returns the state of an account that becomes the tenant's own with this write.
 func (s UserState) Owned() UserState {
 	s.owned = true
 	return s
 }
 
-// Adopted is the state of an account that the tenant takes over with it.
+// Adopted returns the state of an account that the tenant takes over with this write.
 func (s UserState) Adopted() UserState {
 	s.owned, s.adopted = true, true
 	return s
 }
 
-// IsAdopted reports whether the state is one of Adopted.
+// IsAdopted reports whether Adopted made the state.
 func (s UserState) IsAdopted() bool { return s.adopted }
 
-// Making is the state of an account that becomes the tenant's own by several steps, as long as they
-// go on.
+// Unfinished returns the state of an account that becomes the tenant's own in several steps, before
+// the last step.
 func (s UserState) Unfinished() UserState {
 	s.owned, s.making = true, true
 	return s
 }
 
-// Marking is the state of an account of the tenant's own that shall say whether the tenant deactivated it.
+// Marking returns the state of the tenant's own account that must show whether the tenant
+// deactivated it.
 func (s UserState) Marking() UserState {
 	s.marking = true
 	return s
 }
 
-// Marks reports whether the state is one of Marking.
+// Marks reports whether Marking made the state.
 func (s UserState) Marks() bool { return s.marking }
 
 func (s UserState) keys() []string {
@@ -330,7 +330,8 @@ func (s UserState) keys() []string {
 	return []string{s.key}
 }
 
-// marks say that the tenant keeps something of an account that is not its own, or did.
+// marks returns the value of scim.guest for the tenant, once the tenant has stored something about
+// a foreign account.
 func (s UserState) marks(o Owner, current map[string][]string) []string {
 	keeps := s.key != "" || s.textIn(o, current) != ""
 	if !s.foreign || !keeps && !slices.Contains(current[AttrGuest], o.Key) {

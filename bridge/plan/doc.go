@@ -1,6 +1,6 @@
-// Package plan compares what Keycloak holds with what it shall hold and says
-// which calls of the Admin API make up the difference. It is pure and printable:
-// a dry run is a plan that nobody applies.
+// Package plan compares what Keycloak stores with what it should store, and plans the calls of the
+// Admin API that make up the difference. It is pure, and a plan can be printed: a dry run is a plan
+// that is not applied.
 //
-// Nothing to do is an empty plan: no call, no new version.
+// An empty plan means that there is nothing to do: no call and no new version.
 package plan

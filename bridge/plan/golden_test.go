@@ -26,16 +26,16 @@ import (
 
 var update = flag.Bool("update", false, "write what the golden files should say; read the difference before you commit it")
 
-// TestGolden: each file of testdata/golden is a behaviour of the mapping. Its parts are
-// what goes in and what must come out:
+// TestGolden: each file of testdata/golden is a behaviour of the mapping. Its parts are the input
+// and the expected output:
 //
 //	mapping.yaml   the mapping
 //	user.json      what a client sends (or group.json)
-//	keycloak.json  what Keycloak holds then, the remainder readable
+//	keycloak.json  what Keycloak stores then, the remainder readable
 //	back.json      what a client reads then
 //	console.json   attributes that somebody changes in Keycloak's console, null removes
 //	shows.json     what a client reads after that
-//	plan           the steps that a client causes who sends what it read before it
+//	plan           the steps when a client sends what it read before
 //	error          in place of all of them: the refusal
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestTheMappingsOfTheDocs store what the identity provider sends that they are for.
+// TestTheMappingsOfTheDocs store what their identity provider sends.
 func TestTheMappingsOfTheDocs(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../docs/mappings/*.yaml")
@@ -92,7 +92,7 @@ func TestTheMappingsOfTheDocs(t *testing.T) {
 type golden struct {
 	*txtar.Archive
 
-	partial bool // parts that are not there are not compared
+	partial bool // missing parts are not compared
 }
 
 func (g golden) input(name string) []byte {
@@ -104,7 +104,7 @@ func (g golden) input(name string) []byte {
 	return nil
 }
 
-// expect compares a part with what came out, or takes it over.
+// expect compares a part with the result, or with -update stores the result.
 func (g *golden) expect(t *testing.T, name, got string) {
 	t.Helper()
 	if got != "" && !strings.HasSuffix(got, "\n") {
@@ -233,7 +233,7 @@ func (g *golden) group(t *testing.T, m *mapping.Mapping, sent []byte) {
 	}
 }
 
-// reversed is what Keycloak may give back: values in another order.
+// reversed returns values in another order, as Keycloak may return them.
 func reversed(attributes map[string][]string) map[string][]string {
 	out := map[string][]string{}
 	for name, values := range attributes {
@@ -244,7 +244,7 @@ func reversed(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-// held shows fields and attributes, without what every resource has.
+// held shows fields and attributes, without those that every resource has.
 func (g *golden) held(t *testing.T, fields map[string]any, attributes map[string][]string, remainder map[string]any, dropped []string) {
 	t.Helper()
 	for name, value := range fields {
@@ -278,7 +278,7 @@ func (g *golden) held(t *testing.T, fields map[string]any, attributes map[string
 	g.expect(t, "keycloak.json", pretty(t, fields))
 }
 
-// change is what somebody does in the console.
+// change applies what somebody does in the console.
 func change(t *testing.T, text []byte, attributes map[string][]string, fields map[string]*string) {
 	t.Helper()
 	var changes map[string][]string
@@ -316,8 +316,8 @@ func (g golden) write(t *testing.T, file string) {
 	}
 }
 
-// TestEveryExampleOfTheMappingReferenceHolds: each mapping of the page compiles, and where
-// two documents follow, the first is stored as the second.
+// TestEveryExampleOfTheMappingReferenceHolds: each mapping of the page compiles. Where two
+// documents follow a mapping, the first is stored as the second.
 func TestEveryExampleOfTheMappingReferenceHolds(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/reference/mapping.md")

@@ -8,12 +8,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForNewGroup plans the creation of a group with its members and roles and tells what
-// Keycloak will hold then, id aside. Members are added by id after the group:
-// Keycloak takes none with it. A zero parent is the top level. others are the roles of members.
+// ForNewGroup plans the creation of a group with its members and roles, and returns the group as
+// Keycloak will store it, without its id. Members are added by their ids after the group, because
+// Keycloak accepts no members in the creation. A zero parent means the top level. others are the
+// roles of members.
 //
-// A group that needs more than its creation is marked until its last step, so that the next
-// creation of its name sees what is left to do if the bridge ends before.
+// A group that needs more steps than its creation is marked until its last step. If the bridge
+// stops before, the next creation with that name sees what is left to do.
 func ForNewGroup(owner mapping.Owner, s mapping.GroupState, parent keycloak.GroupID, members []keycloak.UserID, roles Roles, others Plan, now time.Time) (Plan, keycloak.Group) {
 	own := roles.of(owner, Holder{}, nil)
 	attributes := mapping.WithRoles(s.GroupAttributes(owner.Key, nil, now), own.after)
@@ -26,8 +27,7 @@ func ForNewGroup(owner mapping.Owner, s mapping.GroupState, parent keycloak.Grou
 	return append(Plan{CreateGroup{&group}}, rest...), keycloak.Group{Name: s.Name, ParentID: parent.String(), Attributes: attributes}
 }
 
-// ForGroup plans the change of a group itself and tells what Keycloak will hold
-// then.
+// ForGroup plans the change of the group itself, and returns the group as Keycloak will store it.
 func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, now time.Time) (Plan, keycloak.Group) {
 	var update keycloak.GroupUpdate
 	after := current
@@ -45,9 +45,10 @@ func ForGroup(tenantKey string, current keycloak.Group, s mapping.GroupState, no
 	return Plan{UpdateGroup{Group: &current, Update: &update}}, after
 }
 
-// ForGroupRoles adds the change of a group's roles, and others of its members, to the plan of a
-// change after which Keycloak holds the group. last says that the group itself comes last, so that a
-// repetition sees by it what is left to do. It tells what Keycloak will hold then.
+// ForGroupRoles adds the change of a group's roles, and of its members' roles (others), to the plan
+// of a change. after is the group after that plan. last says that the step for the group itself
+// comes last, so that a repetition sees what is left to do. It returns the group as Keycloak will
+// store it.
 func ForGroupRoles(owner mapping.Owner, id keycloak.GroupID, current keycloak.Group, p Plan, after keycloak.Group, roles Roles, others Plan, last bool) (Plan, keycloak.Group) {
 	c := roles.of(owner, Holder{Group: id}, current.Attributes)
 	if last {
@@ -60,7 +61,8 @@ func ForGroupRoles(owner mapping.Owner, id keycloak.GroupID, current keycloak.Gr
 	return slices.Concat(p, c.steps, rest, others), after
 }
 
-// orEmpty keeps a resource without attributes apart from a new one.
+// orEmpty makes a resource without attributes different from a new resource, whose attributes are
+// nil.
 func orEmpty(attributes map[string][]string) map[string][]string {
 	if attributes == nil {
 		return map[string][]string{}
@@ -68,8 +70,7 @@ func orEmpty(attributes map[string][]string) map[string][]string {
 	return attributes
 }
 
-// ForMembers plans changes of memberships. A zero group stands for the one that
-// the plan creates.
+// ForMembers plans changes of memberships. A zero group means the group that the plan creates.
 func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 	p := make(Plan, 0, len(add)+len(remove))
 	for _, user := range remove {
@@ -81,14 +82,14 @@ func ForMembers(group keycloak.GroupID, add, remove []keycloak.UserID) Plan {
 	return p
 }
 
-// ForLeavingGroup plans that a group of the tenant's own stays in Keycloak, without those who remove
-// names, and is no longer the tenant's.
+// ForLeavingGroup plans that the tenant's own group leaves the tenant. The group stays in Keycloak,
+// without the users in remove.
 func ForLeavingGroup(owner mapping.Owner, id keycloak.GroupID, current keycloak.Group, remove []keycloak.UserID, now time.Time) Plan {
 	update := keycloak.GroupUpdate{Attributes: owner.Depart(current.Attributes, now)}
 	return append(ForMembers(id, nil, remove), UpdateGroup{Group: &current, Update: &update})
 }
 
-// ForReleasedGroup plans that a group is no tenant's any more.
+// ForReleasedGroup plans that a group no longer belongs to a tenant.
 func ForReleasedGroup(current keycloak.Group) Plan {
 	update := keycloak.GroupUpdate{Attributes: mapping.Release(current.Attributes)}
 	return Plan{UpdateGroup{Group: &current, Update: &update}}

@@ -6,12 +6,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Plan is a list of steps. They are carried out in order, consecutive changes of
-// memberships in parallel.
+// Plan is a list of steps. They are carried out in order; consecutive changes of memberships run in
+// parallel.
 type Plan []Step
 
-// String names the steps and what they write, without any value: it may be
-// logged.
+// String names the steps and what they write, without values, so it may be logged.
 func (p Plan) String() string {
 	lines := make([]string, len(p))
 	for i, s := range p {

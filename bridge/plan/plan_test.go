@@ -38,7 +38,7 @@ func state(t *testing.T, text string) mapping.UserState {
 	return s
 }
 
-// current is what Keycloak holds after the creation of a user.
+// current returns what Keycloak stores after the creation of a user.
 func current(t *testing.T, text string) keycloak.User {
 	t.Helper()
 	_, user := plan.ForNewUser(owner(), state(t, text), plan.Joining{}, nil, now())
@@ -46,7 +46,7 @@ func current(t *testing.T, text string) keycloak.User {
 	return user
 }
 
-// TestForUser: what is there, what shall be, the steps.
+// TestForUser: the present state, the wanted state, the steps.
 func TestForUser(t *testing.T) {
 	t.Parallel()
 	const all = "update_user u1 [username email firstName lastName attributes]"
@@ -75,8 +75,8 @@ func TestForUser(t *testing.T) {
 	}
 }
 
-// TestAUserOfTheConsole is not written by a change that is none, and not owned by one
-// that is.
+// TestAUserOfTheConsole is not written when nothing changes, and a change does not make the tenant
+// its owner.
 func TestAUserOfTheConsole(t *testing.T) {
 	t.Parallel()
 	id, err := keycloak.ParseUserID("u1")
@@ -108,7 +108,8 @@ func TestAUserOfTheConsole(t *testing.T) {
 	}
 }
 
-// TestALockedOutUser is not disabled by an echo, and is by a client that asks.
+// TestALockedOutUser is not disabled by an unchanged document, but is disabled when a client asks
+// for it.
 func TestALockedOutUser(t *testing.T) {
 	t.Parallel()
 	id, err := keycloak.ParseUserID("u1")
@@ -178,9 +179,9 @@ func TestAPlanShowsNoValues(t *testing.T) {
 	}
 }
 
-// TestForUserRoles plans the difference, one step for the realm and for each client. What is granted is
-// recorded before, and what was taken is forgotten afterwards; only what is recorded or owned by the
-// file is taken.
+// TestForUserRoles plans the difference, with one step for the realm and one for each client.
+// Granted roles are recorded before the grant, and the records of revoked roles are removed
+// afterwards. Only roles that are recorded, or that the file owns, are revoked.
 func TestForUserRoles(t *testing.T) {
 	t.Parallel()
 	realm := func(name string) keycloak.RoleName { return keycloak.RoleName{Name: name} }

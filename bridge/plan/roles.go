@@ -7,17 +7,18 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Roles are those that a holder has, and what the rules say of them. The zero value changes none.
+// Roles holds the present roles of a holder, and what the rules say about them. The zero value
+// changes no role.
 type Roles struct {
 	Has   []keycloak.RoleName
 	Rules mapping.Roles
 	Known map[keycloak.RoleName]keycloak.Role // the realm's roles by their names
 }
 
-// roleChange is what is planned of the roles of a holder.
+// roleChange is the planned change of a holder's roles.
 type roleChange struct {
 	steps         Plan     // a call for the realm and one for each client
-	before, after []string // what is recorded before and after them
+	before, after []string // the records in scim.roles before and after the steps
 }
 
 // of plans the change for a holder with some attributes.
@@ -33,9 +34,9 @@ func (r Roles) of(owner mapping.Owner, h Holder, attributes map[string][]string)
 	return roleChange{steps: p, before: c.Before, after: c.After}
 }
 
-// ForUserRoles adds the change of a user's roles to a plan after which Keycloak holds the user. What
-// is granted is recorded before, with the rest of the plan, and what was taken is forgotten behind
-// it. It tells what Keycloak will hold then.
+// ForUserRoles adds the change of a user's roles to a plan. after is the user after that plan.
+// Granted roles are recorded before the grant, together with the rest of the plan, and the records
+// of revoked roles are removed at the end. It returns the user as Keycloak will store it.
 func ForUserRoles(owner mapping.Owner, id keycloak.UserID, p Plan, after keycloak.User, roles Roles) (Plan, keycloak.User) {
 	c := roles.of(owner, Holder{User: id}, after.Attributes)
 	p, after = recordUser(id, p, after, c.before)
@@ -43,7 +44,7 @@ func ForUserRoles(owner mapping.Owner, id keycloak.UserID, p Plan, after keycloa
 	return slices.Concat(p, c.steps, last), after
 }
 
-// recordUser has a plan store values of scim.roles.
+// recordUser adds to a plan that values of scim.roles are stored.
 func recordUser(id keycloak.UserID, p Plan, after keycloak.User, values []string) (Plan, keycloak.User) {
 	if mapping.HoldsRoles(after.Attributes, values) {
 		return p, after
@@ -62,7 +63,7 @@ func recordUser(id keycloak.UserID, p Plan, after keycloak.User, values []string
 	return append(p, UpdateUser{User: id, Update: &all}), after
 }
 
-// recordGroup is recordUser for a group, which is called what it will be by then.
+// recordGroup is recordUser for a group. after has the name that the group will have then.
 func recordGroup(current keycloak.Group, p Plan, after keycloak.Group, values []string) (Plan, keycloak.Group) {
 	if mapping.HoldsRoles(after.Attributes, values) {
 		return p, after
@@ -80,7 +81,8 @@ func recordGroup(current keycloak.Group, p Plan, after keycloak.Group, values []
 	return Plan{step}, after
 }
 
-// byClient are the roles of some names, those of the realm and of each client apart: the names are sorted by their clients.
+// byClient returns the roles with some names, one list for the realm and one for each client. The
+// names are sorted by their clients.
 func (r Roles) byClient(names []keycloak.RoleName) [][]keycloak.Role {
 	var out [][]keycloak.Role
 	for i, n := range names {

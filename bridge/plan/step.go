@@ -9,12 +9,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Kind is the name of what a step does, in logs and metrics.
+// Kind names what a step does, for logs and metrics.
 type Kind string
 
-// Step is one change of Keycloak, and one of the structs below. Each is one call of the Admin API but for EndSessions,
-// which is a logout, a list of offline sessions and a call for each of them. A zero id stands for the user or group
-// that the plan creates.
+// Step is one change of Keycloak: one of the structs below. Each step is one call of the Admin API,
+// except EndSessions: a logout, a list of the offline sessions, and a call for each offline
+// session. A zero id means the user or group that the plan creates.
 //
 //sumtype:decl
 type Step interface{ step() }
@@ -26,7 +26,8 @@ type CreateUser struct{ User *keycloak.NewUser }
 type UpdateUser struct {
 	User   keycloak.UserID
 	Update *keycloak.UserUpdate
-	// Live says that the update could take the account over or gives its access: who has it is looked at before.
+	// Live says that the update could take the account over, or that it gives access. The rights of
+	// the account are read again before such a step.
 	Live bool
 }
 
@@ -36,15 +37,15 @@ type DeleteUser struct{ User keycloak.UserID }
 // EndSessions ends all sessions of a user.
 type EndSessions struct {
 	User keycloak.UserID
-	// Always says that the step is carried out even when one before it failed: access is ended also when Keycloak
-	// refuses to disable the user.
+	// Always says that the step is carried out even when an earlier step failed: access ends even
+	// when Keycloak refuses to disable the user.
 	Always bool
 }
 
 // CreateGroup creates a group.
 type CreateGroup struct{ Group *keycloak.NewGroup }
 
-// UpdateGroup changes a group. The last step of a new group has New in place of Group.
+// UpdateGroup changes a group. The last step of a new group has New instead of Group.
 type UpdateGroup struct {
 	Group  *keycloak.Group
 	New    *keycloak.NewGroup
@@ -54,13 +55,13 @@ type UpdateGroup struct {
 // DeleteGroup deletes a group.
 type DeleteGroup struct{ Group keycloak.GroupID }
 
-// AddMember puts a user into a group.
+// AddMember adds a user to a group.
 type AddMember struct {
 	Group keycloak.GroupID
 	User  keycloak.UserID
 }
 
-// RemoveMember takes a user out of a group.
+// RemoveMember removes a user from a group.
 type RemoveMember struct {
 	Group keycloak.GroupID
 	User  keycloak.UserID
@@ -84,20 +85,21 @@ type LinkUser struct {
 	Link keycloak.Link
 }
 
-// Holder is whose roles a plan changes: a user, a group, or with neither what the plan creates.
+// Holder is the user or group whose roles a plan changes. With neither, it is the resource that the
+// plan creates.
 type Holder struct {
 	User  keycloak.UserID
 	Group keycloak.GroupID
 }
 
-// GrantRoles gives a holder roles, all of the realm or all of one client.
+// GrantRoles grants roles to a holder, either all of the realm or all of one client.
 type GrantRoles struct {
 	Holder
 
 	Roles []keycloak.Role
 }
 
-// RevokeRoles takes roles from a holder, all of the realm or all of one client.
+// RevokeRoles revokes roles from a holder, either all of the realm or all of one client.
 type RevokeRoles struct {
 	Holder
 
@@ -119,13 +121,13 @@ func (LinkUser) step()     {}
 func (GrantRoles) step()   {}
 func (RevokeRoles) step()  {}
 
-// Is reports whether a step is a T.
+// Is reports whether a step has the type T.
 func Is[T Step](s Step) bool {
 	_, is := s.(T)
 	return is
 }
 
-// KindOf is the kind of a step; "" for none.
+// KindOf returns the kind of a step; "" for nil.
 func KindOf(s Step) Kind {
 	switch s.(type) {
 	case CreateUser:
@@ -160,8 +162,8 @@ func KindOf(s Step) Kind {
 	return ""
 }
 
-// Target is whom a step changes: a user, the id of a group, or both. What it does not change, and what the plan creates,
-// is zero.
+// Target returns the user, or the id of the group, that a step changes, or both. A part that the
+// step does not change, or that the plan creates, is zero.
 func Target(s Step) (user keycloak.UserID, group string) {
 	switch s := s.(type) {
 	case CreateUser, CreateGroup:
@@ -195,7 +197,8 @@ func Target(s Step) (user keycloak.UserID, group string) {
 	return user, group
 }
 
-// Describe is a step's kind, its target and the names of what it writes, without any value: it may be logged.
+// Describe returns a step's kind, its target and the names of what it writes, without values, so it
+// may be logged.
 func Describe(s Step) string {
 	return string(KindOf(s)) + strings.TrimRight(" "+details(s), " ")
 }
@@ -251,7 +254,7 @@ func ChangesRoles(s Step) bool { return Is[GrantRoles](s) || Is[RevokeRoles](s) 
 // ChangesMembers reports whether a step changes a membership of a group.
 func ChangesMembers(s Step) bool { return Is[AddMember](s) || Is[RemoveMember](s) }
 
-// Deactivates reports whether a step takes its access from a user, or a part of that, and does nothing else.
+// Deactivates reports whether a step only ends a user's access, or part of the access.
 func Deactivates(s Step) bool {
 	switch s := s.(type) {
 	case EndSessions:
@@ -263,8 +266,8 @@ func Deactivates(s Step) bool {
 	}
 }
 
-// Value is what a step writes into a field of the user, by Keycloak's name: username, email, firstName or
-// lastName; "" for nothing.
+// Value returns what a step writes into a field of the user, by Keycloak's name (username, email,
+// firstName or lastName), or "".
 func Value(s Step, field string) string {
 	var values map[string]*string
 	switch s := s.(type) {

@@ -9,14 +9,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Joining is what a user of a tenant gets beside its account.
+// Joining is what a user of a tenant gets besides the account.
 type Joining struct {
-	Organization keycloak.OrganizationID // that admits the user; zero for none
+	Organization keycloak.OrganizationID // the organization that the user becomes a member of; zero for no organization
 	Groups       []keycloak.GroupID
 	Roles        Roles
 }
 
-// within are the steps but the admission, for a user, or zero for the one that the plan creates.
+// within returns the steps except the admission to the organization. A zero user is the user that
+// the plan creates.
 func (j Joining) within(user keycloak.UserID, roles Plan) Plan {
 	var p Plan
 	for _, group := range j.Groups {
@@ -33,13 +34,13 @@ func (j Joining) admission(user keycloak.UserID) Plan {
 }
 
 // ForNewUser plans the creation of a user, linked to an identity provider unless link is nil. It
-// tells what Keycloak will hold then, id aside. The time of creation is sent along, so that
-// nobody has to ask for it. Groups are joined by id after it: a wrong path in the creation is a
-// 500.
+// returns the user as Keycloak will store it, without the id. The plan sends the time of creation,
+// so that no call has to ask for it. Groups are joined by their ids after the creation, because
+// Keycloak answers 500 to a wrong path in the creation.
 //
-// Its last step makes the user the tenant's: the admission to an organization or, where there is
-// none, a change that takes away the mark of an account that is not whole yet. If the bridge
-// ends before, the next creation sees what is left to do.
+// The last step makes the user the tenant's. It is the admission to an organization or, without an
+// organization, a change that removes the mark of an incomplete account. If the bridge stops
+// before, the next creation sees what is left to do.
 func ForNewUser(owner mapping.Owner, s mapping.UserState, j Joining, link *keycloak.Link, now time.Time) (Plan, keycloak.User) {
 	roles := j.Roles.of(owner, Holder{}, nil)
 	attributes := mapping.WithRoles(s.UserAttributes(owner, nil, now), roles.after)
@@ -62,21 +63,21 @@ func ForNewUser(owner mapping.Owner, s mapping.UserState, j Joining, link *keycl
 	return slices.Concat(Plan{step}, within, admission), after
 }
 
-// everything is an update that sets the attributes, with all fields: Keycloak clears those that
-// are missing then.
+// fullUpdate returns an update that sets the attributes and all fields, because with attributes
+// Keycloak clears missing fields.
 func fullUpdate(u keycloak.User) keycloak.UserUpdate {
 	return keycloak.UserUpdate{Attributes: u.Attributes, Username: &u.Username, Email: &u.Email, FirstName: &u.FirstName, LastName: &u.LastName}
 }
 
-// ForUser plans the change of a user and tells what Keycloak will hold then.
+// ForUser plans the change of a user, and returns the user as Keycloak will store it.
 //
-// A change of fields alone is a PUT without attributes, which cannot overwrite
-// what others changed meanwhile. Any other sends all attributes as just read, with
-// all fields, because Keycloak clears those that are missing then.
+// A change of fields only is a PUT without attributes, so it cannot overwrite what others changed
+// meanwhile. Any other change sends all attributes that were just read, and all fields, because
+// Keycloak then clears missing fields.
 func ForUser(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, now time.Time) (Plan, keycloak.User) {
 	update, after := changedFields(current, s)
 	identifies := update.Username != nil || update.Email != nil
-	if !s.Password.Temporary() { // a temporary one is for the creation
+	if !s.Password.Temporary() { // a temporary password is only for the creation
 		update.Password = s.Password
 	}
 	cleared := update.Email != nil && *update.Email == "" // see keycloak.UserUpdate
@@ -91,7 +92,7 @@ func ForUser(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s m
 		update = all
 	}
 	var p Plan
-	if update.Enabled != nil && *update.Enabled { // a deactivation may have broken off before it ended them
+	if update.Enabled != nil && *update.Enabled { // an earlier deactivation may have failed before it ended the sessions
 		p = append(p, EndSessions{User: id})
 	}
 	if len(written(update)) > 0 {
@@ -103,15 +104,16 @@ func ForUser(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s m
 	return p, after
 }
 
-// ForUnfinished plans that an account of the tenant's own becomes its user, as a state says: one
-// that left, or whose creation broke off. It tells what Keycloak will hold then.
+// ForUnfinished plans that the tenant's own account becomes its user with a state. The account left
+// the tenant, or its creation was interrupted. It returns the user as Keycloak will store it.
 func ForUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, j Joining, now time.Time) (Plan, keycloak.User) {
 	return forUnfinished(owner, id, current, s, nil, j, now)
 }
 
-// forUnfinished is ForUnfinished with further steps beside the account. Keycloak may refuse what an
-// account shall be, so that comes first: else a refused request would leave somebody links, groups and
-// roles. The account is marked until all is done, and gets its access with the last step.
+// forUnfinished is ForUnfinished with further steps besides the account. The account is changed
+// first, because Keycloak may refuse the change: otherwise a refused request would leave links,
+// groups and roles behind. The account is marked until all steps are done, and gets its access with
+// the last step.
 func forUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, beside Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	roles := j.Roles.of(owner, Holder{User: id}, current.Attributes)
 	within, admission := slices.Concat(beside, j.within(id, roles.steps)), j.admission(id)
@@ -126,14 +128,14 @@ func forUnfinished(owner mapping.Owner, id keycloak.UserID, current keycloak.Use
 	first, held := ForUser(owner, id, current, making, now)
 	first, held = recordUser(id, first, held, roles.before)
 	done := s.Owned()
-	done.Password = keycloak.UserPassword{} // it has it by then
+	done.Password = keycloak.UserPassword{} // the first update has set the password
 	last, after := ForUser(owner, id, held, done, now)
 	last, after = recordUser(id, last, after, roles.after)
 	return slices.Concat(live(first), within, admission, live(last)), after
 }
 
-// live has who has the account looked at before each update of a plan: it may have changed while nobody of the
-// tenant looked.
+// live marks each update of a plan as Live: the rights of the account may have changed while it did
+// not belong to the tenant.
 func live(p Plan) Plan {
 	for i, s := range p {
 		if update, is := s.(UpdateUser); is {
@@ -144,8 +146,8 @@ func live(p Plan) Plan {
 	return p
 }
 
-// changedFields compares the fields. Names of users of a federation keep their
-// case, so user names and addresses are compared without it.
+// changedFields compares the fields. It ignores case in user names and addresses, because names of
+// users of a federation keep their case.
 func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpdate, keycloak.User) {
 	var update keycloak.UserUpdate
 	after := current
@@ -174,7 +176,7 @@ func changedFields(current keycloak.User, s mapping.UserState) (keycloak.UserUpd
 }
 
 // ForAdopted plans that an account becomes the tenant's own, changed to a state and linked to an
-// identity provider unless link is nil. It tells what Keycloak will hold then.
+// identity provider unless link is nil. It returns the user as Keycloak will store it.
 func ForAdopted(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, j Joining, now time.Time) (Plan, keycloak.User) {
 	return forUnfinished(owner, id, current, s.Adopted(), linking(id, link), j, now)
 }
@@ -187,25 +189,26 @@ func linking(id keycloak.UserID, link *keycloak.Link) Plan {
 	return Plan{LinkUser{User: id, Link: *link}}
 }
 
-// ForRehired plans that an account which the tenant deactivated, or which left it, becomes the tenant's user
-// again, as ForAdopted does. It leaves groups that it was in, and no session of the time before goes on.
+// ForRehired plans that an account becomes the tenant's user again, as ForAdopted does, after the
+// tenant deactivated it or it left the tenant. The user is removed from its old groups, and no old
+// session continues.
 func ForRehired(owner mapping.Owner, id keycloak.UserID, current keycloak.User, s mapping.UserState, link *keycloak.Link, leave Plan, j Joining, now time.Time) (Plan, keycloak.User) {
 	var beside Plan
-	if mapping.Enabled(current) { // else they end when it is enabled
+	if mapping.Enabled(current) { // otherwise the sessions end when the account is enabled
 		beside = Plan{EndSessions{User: id}}
 	}
 	return forUnfinished(owner, id, current, s.Owned(), slices.Concat(beside, leave, linking(id, link)), j, now)
 }
 
-// End is what becomes of an account that is no longer a user of its tenant.
+// End says what happens to an account that is no longer a user of its tenant.
 type End struct {
-	Disable bool // it is disabled, and its sessions end
-	Leave   bool // it is marked as one that left
-	Mark    bool // it says that the tenant disabled it
+	Disable bool // the account is disabled, and its sessions end
+	Leave   bool // the account is marked as departed
+	Mark    bool // the account is marked as disabled by the tenant
 }
 
-// ForLeaving plans that an account of the tenant's own stays and is no longer its user,
-// as its end says. It tells what Keycloak will hold then.
+// ForLeaving plans that the tenant's own account stays in Keycloak and is no longer its user, as
+// end says. It returns the user as Keycloak will store it.
 func ForLeaving(owner mapping.Owner, id keycloak.UserID, current keycloak.User, end End, now time.Time) (Plan, keycloak.User) {
 	var update keycloak.UserUpdate
 	after := current
@@ -234,7 +237,7 @@ func ForLeaving(owner mapping.Owner, id keycloak.UserID, current keycloak.User, 
 	return p, after
 }
 
-// ForReleasedUser plans that an account is no tenant's any more.
+// ForReleasedUser plans that an account no longer belongs to a tenant.
 func ForReleasedUser(id keycloak.UserID, current keycloak.User) Plan {
 	current.Attributes = mapping.Release(current.Attributes)
 	return Plan{UpdateUser{User: id, Update: new(fullUpdate(current))}}

@@ -14,45 +14,46 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// checkGroups is the check of the groups that mappings name.
+// checkGroups checks the groups that mappings name.
 const checkGroups = "groups"
 
 const (
 	viewClients = "view-clients"
 	manageUsers = "manage-users"
 	viewUsers   = "view-users"
-	// The rights to list what fine-grained permissions show.
+	// The rights to list the users and groups that fine-grained permissions show.
 	queryUsers  = "query-users"
 	queryGroups = "query-groups"
 
 	viewEvents = "view-events"
 )
 
-// need is what a realm is looked at for.
+// need says what a check of a realm must find.
 type need struct {
 	mapping      *mapping.Mapping
 	organization tenant.Organization // zero for a tenant of the realm
-	// organizations says that members of organizations shall be written: of that one or, when
-	// it has no id, of all.
+	// organizations says that the bridge must be able to write members of organizations: of the
+	// given organization or, when it has no id, of all.
 	organizations bool
-	anyDomain     bool // whether addresses outside the organization's verified domains are taken
-	// passesBy says that tokens in the organization's attributes are not taken, where others are.
+	anyDomain     bool // whether addresses outside the organization's verified domains are accepted
+	// passesBy says that the tokens in the organization's attributes are not accepted at this
+	// endpoint, although other endpoints of the realm accept such tokens.
 	passesBy bool
-	shares   bool // whether the mapping is that of all organizations
+	shares   bool // whether all organizations share the mapping
 }
 
 func needOf(t *tenant.Tenant, m *mapping.Mapping) need {
 	return need{m, t.Organization, t.Owner.Organization, t.Policy.TakesAnyDomain(), t.Entry.Every && !t.Found && !t.OfOrganization, t.Found || t.Every()}
 }
 
-// The rights about organizations: the first came with Keycloak 26.7, and before that only the
-// second opened them.
+// Rights about organizations. manage-organizations came with Keycloak 26.7. Older versions need
+// manage-realm for organizations.
 const (
 	manageOrganizations = "manage-organizations"
 	manageRealm         = "manage-realm"
 )
 
-// lacking are the rights that are not among those granted.
+// lacking returns the needed rights that are not granted.
 func (n need) lacking(granted []string) []string {
 	out := missing(n.rights(), granted)
 	if slices.Contains(granted, manageRealm) {
@@ -61,8 +62,8 @@ func (n need) lacking(granted []string) []string {
 	return out
 }
 
-// missing returns the wanted roles that are not granted. It leaves manage-users out when permissions
-// stand in its place.
+// missing returns the wanted roles that are not granted. It leaves manage-users out when
+// fine-grained permissions replace that role.
 func missing(wanted, granted []string) []string {
 	out := without(wanted, granted)
 	if permitted(granted) {
@@ -71,19 +72,21 @@ func missing(wanted, granted []string) []string {
 	return out
 }
 
-// permitted reports whether permissions stand in the place of manage-users: the account has the two
-// roles that let it list what permissions show. The role view-users contains both and shows all users,
-// so that permissions decide nothing for an account that has it.
+// permitted reports whether fine-grained permissions replace manage-users: the account has the two
+// roles that let it list the users and groups that permissions show. The role view-users contains
+// both and shows all users, so permissions decide nothing for an account that has view-users.
 func permitted(granted []string) bool {
 	return len(without([]string{queryUsers, queryGroups}, granted)) == 0 && !slices.Contains(granted, viewUsers)
 }
 
-// rights are the roles of realm-management that the service account needs for a mapping:
-// manage-users for users, groups and memberships; view-realm and view-clients to see who
-// administers the realm, by which roles and groups, and what the roles of the mapping
-// contain; view-identity-providers to see whether the one of links is there, as Keycloak
-// drops a link to any other without a word; manage-organizations for the members and groups
-// of an organization.
+// rights lists the roles of realm-management that the service account needs for a mapping:
+//
+//   - manage-users: users, groups and memberships
+//   - view-realm and view-clients: find administrators, their roles and groups, and what the roles of
+//     the mapping contain
+//   - view-identity-providers: find the identity provider of links, because Keycloak silently drops a
+//     link to a provider that does not exist
+//   - manage-organizations: members and groups of an organization
 func (n need) rights() []string {
 	m, out := n.mapping, []string{manageUsers, "view-realm", viewClients}
 	if n.organizations {
@@ -101,35 +104,39 @@ type Severity string
 // The severities.
 const (
 	Pass Severity = "PASS"
-	Warn Severity = "WARN" // requests that identity providers commonly send are refused, or the account may do more than it needs
-	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer, unless the finding is beside that
+	Info Severity = "INFO" // nothing is wrong, and the operator may want to change it
+	Warn Severity = "WARN" // identity providers commonly send requests that are refused, or the account may do more than it needs
+	Fail Severity = "FAIL" // the bridge would lose data or fail: the tenant must not answer, unless Beside is set
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result of one check.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	Check    string   `json:"check"`         // what was looked at, in a word
-	Text     string   `json:"text"`          // what was found
-	Fix      string   `json:"fix,omitempty"` // what to do about it; "" of a Pass
-	// Beside says of a Fail that the tenant answers nevertheless: the realm is in danger by others, or
-	// nothing is written (see tenant.Protected).
+	Check    string   `json:"check"`         // the subject of the check, in a word or two
+	Text     string   `json:"text"`          // the result
+	Fix      string   `json:"fix,omitempty"` // the remedy, or the command that changes it; "" for a Pass
+	// Beside says that the tenant answers despite a Fail: others endanger the realm, or nothing is
+	// written (see tenant.Protected).
 	Beside bool `json:"-"`
 }
 
-// Report is what a look at a realm found.
+// OK reports whether nothing is wrong.
+func (f Finding) OK() bool { return f.Severity == Pass || f.Severity == Info }
+
+// Report is the result of all checks of a realm.
 type Report struct {
 	Findings []Finding
 	// EmailAsUsername says that the realm derives user names from addresses.
 	EmailAsUsername bool
-	// Resolved is what the realm has under the names of the mapping.
+	// Resolved holds the groups and roles that the names of the mapping mean in the realm.
 	Resolved mapping.Resolved
-	// Protected is who and what SCIM may not write.
+	// Protected holds the users and groups that SCIM may not write.
 	Protected *tenant.Protected
 	// Domains are the verified domains of the tenant's organization, in lower case.
 	Domains []string
-	// Unverified are its other domains.
+	// Unverified are the other domains of the organization.
 	Unverified []string
-	// Disabled says that the tenant's organization is.
+	// Disabled says that the tenant's organization is disabled.
 	Disabled bool
 	// OrganizationGroups says that the server has groups of organizations.
 	OrganizationGroups bool
@@ -139,16 +146,20 @@ type Report struct {
 	Federations map[string]keycloak.Federation
 
 	realm, url string
-	of         *tenant.Tenant // nil where no fix is read
+	of         *tenant.Tenant // nil when the fixes are not shown
 }
 
-// newReport is an empty report of a client's realm, for a tenant.
+// newReport returns an empty report about a client's realm, for a tenant.
 func newReport(c *keycloak.Client, t *tenant.Tenant) Report {
 	return Report{realm: c.Realm().String(), url: c.URL(), of: t}
 }
 
 func (r *Report) pass(check, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Severity: Pass, Check: check, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) info(check, fix, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Severity: Info, Check: check, Text: fmt.Sprintf(format, args...), Fix: r.fix(fix)})
 }
 
 func (r *Report) warn(check, fix, format string, args ...any) {
@@ -159,18 +170,18 @@ func (r *Report) fail(check, fix, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Severity: Fail, Check: check, Text: fmt.Sprintf(format, args...), Fix: r.fix(fix)})
 }
 
-// failBeside is fail where the tenant answers nevertheless.
+// failBeside is fail for a finding that does not stop the tenant from answering.
 func (r *Report) failBeside(check, fix, format string, args ...any) {
 	r.fail(check, fix, format, args...)
 	r.Findings[len(r.Findings)-1].Beside = true
 }
 
-// Problems are the texts of what failed: the tenant must not answer.
+// Problems returns the texts of the failures that stop the tenant from answering.
 func (r *Report) Problems() []string {
 	return r.texts(func(f Finding) bool { return f.Severity == Fail && !f.Beside })
 }
 
-// Warnings are the texts of what the tenant answers with nevertheless.
+// Warnings returns the texts of the other findings, with which the tenant still answers.
 func (r *Report) Warnings() []string {
 	return r.texts(func(f Finding) bool { return f.Severity == Warn || f.Beside })
 }
@@ -185,7 +196,7 @@ func (r *Report) texts(wanted func(Finding) bool) []string {
 	return out
 }
 
-// Fitness is what the tenant has to know of the report.
+// Fitness returns the part of the report that the tenant needs.
 func (r *Report) Fitness() tenant.Fitness {
 	return tenant.Fitness{
 		Problem: strings.Join(r.Problems(), "; "), EmailAsUsername: r.EmailAsUsername, Resolved: r.Resolved,
@@ -194,9 +205,9 @@ func (r *Report) Fitness() tenant.Fitness {
 	}
 }
 
-// Check looks at the realm of a tenant, for a mapping that it has or shall have, with the
-// bridge's own account. protect looks who is protected, once the rights for that are there.
-// An error is one of the look itself, not of the realm.
+// Check checks the realm of a tenant with the bridge's own account, for the tenant's mapping or for
+// a mapping that it will get. Once the account has the rights, protect finds the protected users
+// and groups. An error means that a check was not possible; it says nothing about the realm.
 func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (Report, error) {
 	n := needOf(t, m)
 	r := newReport(c, t)
@@ -252,8 +263,8 @@ func Check(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping
 	return r, nil
 }
 
-// fineGrained looks whether permissions stand for the role manage-users, which an account
-// without it needs, see look.
+// fineGrained checks that an account without manage-users has permissions in place of that role.
+// See inspect.
 func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s keycloak.RealmSettings) error {
 	granted, err := c.OwnRoles(ctx)
 	if err != nil {
@@ -272,31 +283,33 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	return nil
 }
 
-// errNotPermitted says that an account without manage-users has no permissions in its place.
+// errNotPermitted reports that an account without manage-users has no permissions in place of that
+// role.
 var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
 
-// notPermitted says what to do then: setup would leave the account as it is.
+// notPermitted reports errNotPermitted with its remedy. Setup would leave the account as it is.
 func (r *Report) notPermitted() {
 	r.fail(checkRights, "give the account the permissions of step 4 of \"Keeping administrators away from the secret too\" in docs/explanation/security.md, on Keycloak 26.6 or newer; "+
-		"or take query-users and query-groups from it, and have "+manageUsers+" granted:\n{setup}",
+		"or remove query-users and query-groups from it, and let setup grant "+manageUsers+":\n{setup}",
 		"the service account lacks the realm-management role %s, and no fine-grained permission lets it view and manage all users", manageUsers)
 }
 
-// changeFeed says whether the bridge sees what others change.
+// changeFeed reports whether the bridge sees the changes that others make.
 func (r *Report) changeFeed(stored, readable bool) {
 	const check = "change feed"
 	r.Feed = stored && readable
 	switch {
 	case r.Feed:
-		r.pass(check, "on: sorted and searched lists show at once what others change")
+		r.pass(check, "on: sorted and searched lists show the changes of others at once")
 	case stored:
-		r.pass(check, "off: the account lacks %s, and so cannot read the admin events that the realm stores. Sorted and searched lists show what others change when the index is read again. This command grants the right: %s", viewEvents, r.fix(fixFeed))
+		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show the changes of others when the index is read again", viewEvents)
 	default:
-		r.pass(check, "off: the realm stores no admin events. Sorted and searched lists show what others change when the index is read again. This command switches it on: %s", r.fix(fixFeed))
+		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show the changes of others when the index is read again")
 	}
 }
 
-// lookAnew is look, once more where rights may have come and gone since the token was issued.
+// inspectAgain calls inspect, and calls it again with a new token when rights may have changed
+// since the token was issued.
 func (n need) inspectAgain(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
 	lacking, p, err = n.inspect(ctx, c, protect)
 	if len(lacking) > 0 || keycloak.KindOf(err) == keycloak.Denied || errors.Is(err, errNotPermitted) {
@@ -307,7 +320,8 @@ func (n need) inspectAgain(ctx context.Context, c *keycloak.Client, protect Prot
 	return lacking, p, err
 }
 
-// look finds the rights that the account lacks and, when there are none, who is protected.
+// inspect returns the rights that the account lacks. When it lacks no right, inspect returns the
+// protected users and groups.
 func (n need) inspect(ctx context.Context, c *keycloak.Client, protect Protector) (lacking []string, p Protection, err error) {
 	granted, err := c.OwnRoles(ctx)
 	if err != nil {
@@ -316,7 +330,7 @@ func (n need) inspect(ctx context.Context, c *keycloak.Client, protect Protector
 	if lacking = n.lacking(granted); len(lacking) > 0 {
 		return lacking, Protection{}, nil
 	}
-	if !slices.Contains(granted, manageUsers) { // Keycloak would refuse the look, or show it empty lists
+	if !slices.Contains(granted, manageUsers) { // Keycloak would refuse the reads or show empty lists
 		manages, err := c.ManagesUsers(ctx)
 		if err == nil && !manages {
 			err = errNotPermitted
@@ -329,10 +343,10 @@ func (n need) inspect(ctx context.Context, c *keycloak.Client, protect Protector
 	return nil, p, err
 }
 
-// resolve looks up what the mapping names.
+// resolve looks up the groups, the roles and the identity provider that the mapping names.
 func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Mapping, names *resolver) error {
 	paths := m.Groups()
-	if r.OrganizationGroups { // the organization has groups of its own
+	if r.OrganizationGroups { // the organization has its own groups
 		paths = m.DefaultGroups
 	}
 	if err := r.resolveGroups(ctx, names, paths); err != nil {
@@ -342,7 +356,7 @@ func (r *Report) resolve(ctx context.Context, c *keycloak.Client, m *mapping.Map
 		return err
 	}
 	for _, text := range m.Takes() {
-		r.warn("roles", "list the role in grantableRoles instead where persons shall grant it too, or have a rule grant it", "%s", text)
+		r.warn("roles", "list the role in grantableRoles if people may grant it too, or let a rule grant it", "%s", text)
 	}
 	alias := m.IdentityProvider()
 	if alias == "" {
@@ -377,7 +391,7 @@ func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []stri
 		r.Resolved.GroupNames[name] = group.name
 		switch {
 		case r.Protected.Group(group.id):
-			r.fail(checkGroups, "name another group, or take that out of it", "the group %q of the mapping has a right of realm-management or of a permission, or is protected by the configuration: nobody becomes an administrator by SCIM", name)
+			r.fail(checkGroups, "name another group, or remove the right, the permission or the protection from this group", "the group %q of the mapping has a right of realm-management or a permission, or is protected by the configuration: nobody becomes an administrator by SCIM", name)
 		case group.warning != "":
 			r.warn(checkGroups, group.fix, "the group %q of the mapping %s", name, group.warning)
 		default:
@@ -387,20 +401,20 @@ func (r *Report) resolveGroups(ctx context.Context, names *resolver, list []stri
 	return nil
 }
 
-// neighbours looks whether the groups of the tenant are apart from those of the realm's other
-// tenants. The configuration is checked for that by names; in Keycloak groups can be moved.
+// neighbours checks that the groups of the tenant are separate from the groups of the realm's other
+// tenants. The check of the configuration compares names only, and groups can be moved in Keycloak.
 func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 	const fix = "name another group in groups.parent of the mapping, or move the groups apart in Keycloak"
 	for _, name := range m.DefaultGroups {
 		group := r.Resolved.Groups[name].String()
 		for _, id := range append([]string{group}, r.Protected.Above[group]...) {
 			if others := without(r.Protected.Parents[id].Tenants, []string{t.Path}); len(others) > 0 {
-				r.fail(checkGroups, "name a group that no tenant has in users.defaultGroups of the mapping", "the group %q, which every new user joins, is among the groups of %s", name, strings.Join(others, ", "))
+				r.fail(checkGroups, "in users.defaultGroups of the mapping, name a group that belongs to no tenant", "the group %q, which every new user joins, is among the groups of %s", name, strings.Join(others, ", "))
 			}
 		}
 	}
 	if !t.Organization.ID.IsZero() && (r.OrganizationGroups || m.GroupParent == "") || t.Owner.Organization && t.Organization.ID.IsZero() {
-		return // it has no groups of the realm
+		return // the tenant has no groups of the realm
 	}
 	own := r.Resolved.Groups[m.GroupParent].String()
 	for _, id := range slices.Sorted(maps.Keys(r.Protected.Parents)) {
@@ -410,11 +424,11 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 		}
 		switch others := strings.Join(without(parent.Tenants, []string{t.Path}), ", "); {
 		case m.GroupParent == "":
-			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the tenant has no groups.parent beside %s, so that it has the top level of the realm's groups alone", others)
+			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the realm has other tenants, %s, and the mapping has no groups.parent: the tenant has only the top-level groups of the realm", others)
 		case id == own:
 			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
 		case slices.Contains(r.Protected.Above[id], own) || slices.Contains(r.Protected.Above[own], id):
-			r.warn(checkGroups, fix, "the groups of the tenant and of %s live below groups of which one stands above the other", others)
+			r.warn(checkGroups, fix, "one of the parent groups of the tenant and of %s is below the other", others)
 		}
 	}
 }
@@ -442,9 +456,9 @@ func (r *Report) resolveRoles(ctx context.Context, c *keycloak.Client, names []k
 	case err != nil:
 		return fmt.Errorf("read what role %q contains: %w", role, err)
 	case ok:
-		r.fail("roles", "take that out of the role, or the role out of the mapping", "the role %q of the mapping contains %s: nobody becomes an administrator by SCIM", role, r.Protected.NameOf(by))
+		r.fail("roles", "remove that right from the role, or the role from the mapping", "the role %q of the mapping contains %s: nobody becomes an administrator by SCIM", role, r.Protected.NameOf(by))
 	case len(found) == len(names):
-		r.pass("roles", "all %d roles of the mapping exist, and none administers the realm", len(names))
+		r.pass("roles", "all %d roles of the mapping exist, and no role administers the realm", len(names))
 	}
 	return nil
 }
@@ -473,15 +487,15 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 		}
 	}
 	if declared {
-		r.pass("user profile", "all %d attributes that the bridge writes are kept", len(declarations))
+		r.pass("user profile", "Keycloak keeps all %d attributes that the bridge writes", len(declarations))
 	}
 	for _, d := range mapping.AccountDeclarations() {
 		if faultOf(p, d) != "" {
-			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup does it: what the bridge remembers there, in its own service account, is lost when somebody saves that account in Keycloak's console", d.Name)
+			r.warn("user profile", fixSetup, "the user attribute %q is not declared as setup declares it: the bridge's service account loses its stored values when somebody saves that account in Keycloak's console", d.Name)
 		}
 	}
 	if narrow(p) {
-		r.pass("scripts", "user names have Latin letters alone, so that none looks like another one in another script. This lets all scripts in: %s", r.fix(fixScripts))
+		r.info("scripts", fixScripts, "user names may have only Latin letters, so that no name looks like a name in another script")
 	} else {
 		r.pass("scripts", "user names may have letters of all scripts")
 	}
@@ -490,50 +504,50 @@ func (r *Report) checkProfile(p keycloak.UserProfile, m *mapping.Mapping) {
 	}
 }
 
-// adminEdit is the policy under which undeclared attributes are kept and users
-// cannot touch them. Under ENABLED a user's own account update erases them.
+// adminEdit is the policy that keeps undeclared attributes and does not let users change them.
+// Under ENABLED, a user's own update of the account erases them.
 const (
 	adminEdit     = "ADMIN_EDIT"
 	enabledForAll = "ENABLED"
 )
 
-// faultOf says what is wrong with the declaration of an attribute, "" for nothing.
+// faultOf returns what is wrong with the declaration of an attribute, or "".
 func faultOf(p keycloak.UserProfile, d mapping.Declaration) string {
 	a := p.Attribute(d.Name)
 	switch {
 	case a == nil && p.UnmanagedPolicy == adminEdit:
 		return ""
 	case a == nil && p.UnmanagedPolicy == enabledForAll:
-		return "is not declared in the user profile, so that users can change it and their own update of the account erases it"
+		return "is not declared in the user profile, so users can change it, and a user's own update of the account erases it"
 	case a == nil:
-		return "is not declared in the user profile, so that Keycloak drops it without a word"
+		return "is not declared in the user profile, so Keycloak silently drops it"
 	case !slices.Contains(a.Edit, "admin") || !slices.Contains(a.View, "admin"):
 		return "cannot be read and edited by administrators"
 	case editedByUsers(p, d):
 		return "can be edited by users themselves"
 	case d.MultiValued && !a.MultiValued:
-		return "is declared with a single value and needs several"
+		return "is declared with a single value, but needs several"
 	}
 	return ""
 }
 
-// editedByUsers reports whether users can change what the bridge writes.
+// editedByUsers reports whether users can change an attribute that the bridge writes.
 func editedByUsers(p keycloak.UserProfile, d mapping.Declaration) bool {
 	a := p.Attribute(d.Name)
 	return a != nil && slices.Contains(a.Edit, "user")
 }
 
-// narrow reports whether user names have letters of the Latin script alone.
+// narrow reports whether user names may have only Latin letters.
 func narrow(p keycloak.UserProfile) bool {
 	a, v := p.Attribute("username"), latinOnly()
 	return a != nil && a.Validations[v.validator] != nil
 }
 
-// latinOnly is the stock validator for that.
+// latinOnly is the stock validator that allows only Latin letters in user names.
 func latinOnly() strictValidator { return strictValidator{"username", "up-username-not-idn-homograph"} }
 
-// strictValidator is a stock validator that refuses what identity providers send:
-// apostrophes, "#" of Entra's guests, DOMAIN\user.
+// strictValidator is a stock validator that refuses values that identity providers send, such as
+// apostrophes, the "#" in names of Entra's guests, and DOMAIN\user.
 type strictValidator struct{ attribute, validator string }
 
 func strict(p keycloak.UserProfile) []strictValidator {

@@ -12,15 +12,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// discover finds the organizations of a realm that have credentials, and makes their tenants:
-// with a call for every hundred organizations, none for each, and one for the tokens that were
-// taken back.
+// discover finds the organizations of a realm that have credentials, and makes their tenants. It
+// needs one call for every hundred organizations and one call for the revoked tokens.
 func (w *Watcher) discover(ctx context.Context, realm string, makes Organizations, replaced int) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	client, like := w.Realms.Client(realm), w.Tenants.ByPath(tenant.OrganizationPath(realm, tenant.EveryOrganization))
 	if client == nil || like == nil {
-		return false // the configuration changes just now
+		return false // the configuration is being changed
 	}
 	fitness, tokens := like.Fitness(), w.awaiting(realm)
 	if fitness.Problem != "" {
@@ -36,7 +35,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.replaced != replaced {
-		return true // what was looked for is not what is wanted any more, and a look is waiting
+		return true // the configuration has changed meanwhile, and a new check is waiting
 	}
 	for _, o := range list {
 		if tokens[o.ID] {
@@ -50,7 +49,7 @@ func (w *Watcher) discover(ctx context.Context, realm string, makes Organization
 	return true
 }
 
-// listed are the organizations of a realm, and what was taken back of their tokens.
+// listed returns the organizations of a realm and the revoked tokens.
 func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *tenant.Tenant) ([]keycloak.Organization, Revoked, bool) {
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) {
 		return client.Organizations(ctx, first, keycloak.MaxPage)
@@ -59,7 +58,7 @@ func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *ten
 		w.logFindingsOf(like, found, zapcore.WarnLevel, "the organizations cannot be listed", nil, zap.Error(err))
 		return nil, nil, false
 	}
-	revoked, err := ReadRevoked(ctx, client) // after the list, so that none of it is older than its revocation
+	revoked, err := ReadRevoked(ctx, client) // after the list, so that no token in the list is older than its revocation
 	if err != nil {
 		w.logFindingsOf(like, found, zapcore.WarnLevel, "the revoked tokens of the organizations cannot be read", nil, zap.Error(err))
 		return nil, nil, false
@@ -67,7 +66,8 @@ func (w *Watcher) listed(ctx context.Context, client *keycloak.Client, like *ten
 	return list, revoked, true
 }
 
-// serve makes the tenants of the organizations with credentials that nobody named be those that are found.
+// serve registers the tenants of organizations that have credentials and that the configuration
+// does not name, and removes the tenants of organizations that are gone.
 func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitness tenant.Fitness, makes func(keycloak.Organization) *tenant.Tenant) {
 	named := map[string]bool{}
 	for _, t := range w.Tenants.All() {
@@ -92,7 +92,7 @@ func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitne
 	}
 	w.eachFound(like.Realm, func(t *tenant.Tenant) {
 		if !seen[t.Path] {
-			w.remove(t, "the organization has no credential any more, so its tenant is gone")
+			w.remove(t, "the organization no longer has a credential, so its tenant is gone")
 		}
 	})
 	w.logFindingsOf(like, found, zapcore.InfoLevel, "the organizations with credentials are served", nil, zap.Int("tenants", len(seen)))
@@ -100,10 +100,10 @@ func (w *Watcher) serve(list []keycloak.Organization, like *tenant.Tenant, fitne
 		zap.Int("organizations", len(refusing)), zap.Strings("tenants", refusing[:min(len(refusing), maxNamed)]), zap.String("fix", fix(like)))
 }
 
-// maxNamed bounds how many a text names of many.
+// maxNamed limits how many names a text lists.
 const maxNamed = 10
 
-// domainsLevel is that of what the log says of organizations without a domain; nothing is news of a kind.
+// domainsLevel is the log level for organizations without a verified domain.
 func domainsLevel(refusing []string) zapcore.Level {
 	if len(refusing) == 0 {
 		return zapcore.DebugLevel
@@ -111,7 +111,8 @@ func domainsLevel(refusing []string) zapcore.Level {
 	return zapcore.WarnLevel
 }
 
-// awaiting are the organizations, by their ids, whose tenants are named and have their tokens.
+// awaiting returns the organizations, by their ids, whose tenants the configuration names and that
+// bring their own tokens.
 func (w *Watcher) awaiting(realm string) map[string]bool {
 	out := map[string]bool{}
 	for _, t := range w.Tenants.All() {
@@ -122,8 +123,9 @@ func (w *Watcher) awaiting(realm string) map[string]bool {
 	return out
 }
 
-// giveTokens gives the tenant that is named for an organization the tokens of the one that would be found,
-// nil for one without. An organization that is gone gives none, so that its tenant answers as an unfit one.
+// giveTokens gives a tenant that the configuration names the tokens of its organization. made is
+// the tenant that the organization's attributes describe, nil for an organization without a token.
+// An organization that is gone gives no tokens, so that its tenant answers like an unfit tenant.
 func (w *Watcher) giveTokens(realm string, o keycloak.Organization, made *tenant.Tenant) {
 	var tokens []tenant.Token
 	if made != nil {
@@ -136,11 +138,11 @@ func (w *Watcher) giveTokens(realm string, o keycloak.Organization, made *tenant
 	}
 }
 
-// found is the subject of what the log says about organizations that were found.
+// found is the subject of log lines about organizations that were found.
 const found = "organizations"
 
-// keep puts a found tenant into the registry, unless it is there as it is. One that somebody
-// named, for another organization of the alias, stays.
+// keep puts a found tenant into the registry, unless the same tenant is there. A tenant that the
+// configuration names, for another organization with this alias, remains.
 func (w *Watcher) keep(t *tenant.Tenant, f tenant.Fitness) {
 	old := w.Tenants.ByPath(t.Path)
 	if old != nil && !old.Found {

@@ -1,4 +1,4 @@
-// Package realm is the one list of what a realm must offer to the bridge: rights of
-// the service account, declared user attributes, flags. Readiness checks it (check.go,
-// watch.go) and setup makes it so (setup.go), from the same list.
+// Package realm has the list of all that the bridge needs in a realm: rights of the service
+// account, declared user attributes, settings. Readiness checks the list (check.go, watch.go), and
+// setup fulfils it (setup.go).
 package realm

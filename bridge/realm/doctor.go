@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// maxSkew is how far the clocks may differ: signed assertions live a minute.
+	// maxSkew is how far the clocks may differ: signed assertions are valid for a minute.
 	maxSkew = 15 * time.Second
 )
 
-// checkRights is the check on whose failure the others depend.
+// checkRights is the check that the other checks depend on.
 const checkRights = "rights"
 
-// Doctor looks at everything that Check does about a tenant beside the others of its realm, and at
-// what an operator should know beside it. It writes nothing.
+// Doctor makes all checks of Check for a tenant and the other tenants of its realm, and further
+// checks that help an operator. It writes nothing.
 func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) []Finding {
 	r := newReport(c, t)
 	r.tokens(t, time.Now())
@@ -38,24 +38,24 @@ func Doctor(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others ..
 	return r.Findings
 }
 
-// reach looks whether Keycloak answers and knows the realm.
+// reach checks that Keycloak answers and knows the realm.
 func (r *Report) reach(ctx context.Context, c *keycloak.Client) bool {
 	start := time.Now()
 	err := c.Reach(ctx)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound && keycloak.MessageOf(err) == keycloak.NoRealm:
-		r.fail("keycloak", "correct the name of the realm below realms of the configuration, or make the realm", "it knows no realm %q", r.realm)
+		r.fail("keycloak", "correct the name of the realm in realms of the configuration, or create the realm", "Keycloak has no realm %q", r.realm)
 	case keycloak.KindOf(err) == keycloak.NotFound:
-		r.fail("keycloak", "correct keycloak.url of the configuration: the path of the server belongs to it, such as /auth, and no other", "there is no Keycloak at %s", r.url)
+		r.fail("keycloak", "correct keycloak.url of the configuration: it ends with the path of the server, such as /auth", "there is no Keycloak at %s", r.url)
 	case err != nil:
-		r.fail("keycloak", "check keycloak.url, that Keycloak runs, and the way to it: names, firewalls, certificates", "it does not answer: %v", err)
+		r.fail("keycloak", "check keycloak.url, whether Keycloak runs, and the network between: names, firewalls, certificates", "Keycloak does not answer: %v", err)
 	default:
 		r.pass("keycloak", "answers in %d ms", time.Since(start).Milliseconds())
 	}
 	return err == nil
 }
 
-// account looks whether the credentials are good, and at Keycloak's clock.
+// account checks the credentials and Keycloak's clock.
 func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	issued, err := c.RenewToken(ctx)
 	if !r.could(err, "account") {
@@ -63,14 +63,14 @@ func (r *Report) account(ctx context.Context, c *keycloak.Client) bool {
 	}
 	r.pass("account", "the client's credentials are good")
 	if skew := time.Until(issued).Abs(); skew > maxSkew {
-		r.warn("clock", "keep the time of both machines by NTP", "it differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
+		r.warn("clock", "synchronise the clocks of both machines by NTP", "the clock differs from Keycloak's by %s: tokens may be refused", skew.Truncate(time.Second))
 	} else {
 		r.pass("clock", "the clock differs from Keycloak's by %d s or less", int(skew.Seconds())+1)
 	}
 	return true
 }
 
-// fit takes over what Check finds; false says that the account cannot look at more.
+// fit adds the findings of Check. It returns false when the account cannot read more.
 func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) bool {
 	report, err := Check(ctx, c, t, t.Mapping, ProtectorOf(c, t, others...))
 	r.Findings = append(r.Findings, report.Findings...)
@@ -79,21 +79,21 @@ func (r *Report) fit(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, 
 	return r.could(err, "realm") && !slices.ContainsFunc(report.Findings, lacks)
 }
 
-// could records why a look was not possible.
+// could records an error of a check, and reports whether the check was possible.
 func (r *Report) could(err error, check string) bool {
 	switch {
 	case err == nil:
 		return true
 	case keycloak.KindOf(err) == keycloak.Denied && check == "account":
-		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and see that the client is enabled; this writes the secret into DIR/secret:\n{setup} --out DIR",
+		r.fail(check, "put the client's secret where clientSecretFile or clientSecretEnv of the realm says, and check that the client is enabled; this command writes the secret into DIR/secret:\n{setup} --out DIR",
 			"Keycloak refuses the client's credentials%s", said(err))
 	default:
-		r.fail(check, "run doctor again; when it stays, the log of Keycloak has the reason:\n{doctor}", "%v%s", err, said(err))
+		r.fail(check, "run doctor again; if the error remains, Keycloak's log has the reason:\n{doctor}", "%v%s", err, said(err))
 	}
 	return false
 }
 
-// said is Keycloak's own text.
+// said returns Keycloak's own text about an error.
 func said(err error) string {
 	if text := keycloak.MessageOf(err); text != "" {
 		return " (" + text + ")"
@@ -101,23 +101,23 @@ func said(err error) string {
 	return ""
 }
 
-// powers are the roles of realm-management that the bridge never needs and what who holds
-// its secret could do with them.
+// powers lists the roles of realm-management that the bridge never needs, and what somebody who has
+// its secret could do with each.
 func powers() []struct{ role, power string } {
 	return []struct{ role, power string }{
 		{"realm-admin", "do everything in the realm"},
 		{manageRealm, "change the realm"},
 		{"manage-clients", "read and change every client"},
-		{"create-client", "make clients"},
-		{"manage-identity-providers", "let in whom it wants"},
-		{"manage-authorization", "change who may do what"},
+		{"create-client", "create clients"},
+		{"manage-identity-providers", "let anybody log in"},
+		{"manage-authorization", "change authorization rules"},
 		{manageOrganizations, "change organizations"},
 		{"manage-events", "switch off the log of events"},
 		{"impersonation", "log in as anybody"},
 	}
 }
 
-// excess looks for rights that neither the tenant nor another one of its realm needs.
+// excess finds rights that no tenant of the realm needs.
 func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
 	granted, err := c.OwnRoles(ctx)
 	if !r.could(err, "privileges") {
@@ -129,19 +129,19 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 			return
 		}
 		if s.AdminPermissionsEnabled {
-			r.warn("privileges", "take manage-users from the service account, where permissions stand in its place; setup leaves it out then. Where none do, take query-users and query-groups",
-				"the account has manage-users beside query-users and query-groups: whoever has its secret could set the password of every administrator, also of one whom a permission protects from the account")
+			r.warn("privileges", "remove manage-users from the service account if permissions replace it (setup then leaves it out); otherwise remove query-users and query-groups",
+				"the account has manage-users besides query-users and query-groups: somebody with its secret could set the password of every administrator, even of an administrator that a permission protects from the account")
 			return
 		}
 	}
 	needed := needOf(t, t.Mapping).rights()
-	for _, other := range others { // by the same account
+	for _, other := range others { // the tenants of a realm use the same account
 		needed = append(needed, needOf(other, other.Mapping).rights()...)
 	}
 	if slices.Contains(needed, manageOrganizations) && slices.Contains(granted, manageRealm) && !slices.Contains(granted, manageOrganizations) {
 		if t.Owner.Organization {
-			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then take manage-realm from the service account, and run setup again:\n{setup}",
-				"members of organizations need manage-realm on this Keycloak: who has the bridge's secret could change the realm")
+			r.warn("privileges", "upgrade to Keycloak 26.7, which has manage-organizations; then remove manage-realm from the service account, and run setup again:\n{setup}",
+				"members of organizations need manage-realm on this Keycloak: somebody with the bridge's secret could change the realm")
 		}
 		needed = append(needed, manageRealm)
 	}
@@ -152,13 +152,13 @@ func (r *Report) excess(ctx context.Context, c *keycloak.Client, t *tenant.Tenan
 		}
 	}
 	if len(roles) == 0 {
-		r.pass("privileges", "the account has no right that it does not need")
+		r.pass("privileges", "no unneeded rights")
 		return
 	}
-	r.warn("privileges", "take these roles from the service account, unless a tenant of another configuration needs them, as with kcadm.sh after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more than it needs, %s: who has its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
+	r.warn("privileges", "remove these roles from the service account, unless a tenant of another configuration needs them; with kcadm.sh, after kcadm.sh config credentials:\n"+r.takeRoles(roles), "the service account has more rights than it needs, %s: somebody with its secret could %s", strings.Join(roles, ", "), strings.Join(could, ", "))
 }
 
-// takeRoles is the command that takes roles of realm-management from the service account.
+// takeRoles returns the command that removes roles of realm-management from the service account.
 func (r *Report) takeRoles(roles []string) string {
 	words := []string{"kcadm.sh", "remove-roles", "-r", r.realm, "--uusername", "service-account-" + cmp.Or(r.of.Entry.ClientID, DefaultClientID), "--cclientid", "realm-management"}
 	for _, role := range roles {
@@ -167,40 +167,41 @@ func (r *Report) takeRoles(roles []string) string {
 	return tenant.CommandLine(words...)
 }
 
-// settings looks at what else the realm is set to.
+// settings checks further settings of the realm.
 func (r *Report) settings(ctx context.Context, c *keycloak.Client, t *tenant.Tenant) {
 	s, err := c.RealmSettings(ctx)
 	if !r.could(err, "realm") {
 		return
 	}
 	if s.DuplicateEmailsAllowed {
-		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have one address, so that a client that looks a user up by it may find another one")
+		r.warn("e-mail addresses", "switch off Duplicate emails in the realm's login settings", "several users may have the same address, so a client that looks up a user by address may find another user")
 	} else {
-		r.pass("e-mail addresses", "two users cannot have the same address")
+		r.pass("e-mail addresses", "no address is used twice")
 	}
 	r.registration(s, t)
 	if s.SCIMAPIEnabled {
-		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or see that no client writes by it", "Keycloak's own SCIM API is on: what it writes goes past the mapping, and the bridge's extensions are not in its answers")
+		r.warn("native SCIM", "switch off SCIM API in the realm's settings, or make sure that no client writes with it", "Keycloak's own SCIM API is on: its writes bypass the mapping, and its answers lack the bridge's extensions")
 	} else {
 		r.pass("native SCIM", "Keycloak's own SCIM API is off")
 	}
 }
 
-// registration looks whether the tenant's client manages accounts whose names and passwords anybody can choose.
+// registration warns when people can choose the names and passwords of accounts that the tenant's
+// client manages.
 func (r *Report) registration(s keycloak.RealmSettings, t *tenant.Tenant) {
 	const off = "switch off User registration in the realm's login settings"
 	switch {
 	case !s.RegistrationAllowed || t.Owner.Organization:
 	case t.Policy.Adopts():
-		r.warn("adoption", off+", or write adopt: never", "the tenant takes over accounts that are there, and anybody can register one under a name that its client will send")
+		r.warn("adoption", off+", or write adopt: never", "the tenant takes over existing accounts, and anybody can register an account under a name that its client will send")
 	case !t.Policy.OwnedOnly:
-		r.warn("registration", off+", or write scope: owned, with which the client sees only users that it made or took over",
+		r.warn("registration", off+", or set scope: owned, so that the client sees only users that it made or took over",
 			"anybody can register an account under a name that the client will look for, with a password of their own choice: the client then finds that account, changes it and adds it to groups")
 	}
 }
 
-// visibility looks whether lists show what there is: without the right to view, Keycloak
-// answers with an empty list and no error.
+// visibility checks that lists are complete: without the right to view users, Keycloak answers with
+// an empty list and no error.
 func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	count, err := c.CountUsers(ctx)
 	if !r.could(err, "visibility") {
@@ -210,36 +211,36 @@ func (r *Report) visibility(ctx context.Context, c *keycloak.Client) {
 	switch {
 	case !r.could(err, "visibility"):
 	case count > 0 && len(users) == 0:
-		r.fail("visibility", "grant the service account manage-users of realm-management, and take away what confines it", "the realm has %d users and the list of users is empty", count)
+		r.fail("visibility", "grant the service account manage-users of realm-management, and remove what restricts the account", "the realm has %d users and the list of users is empty", count)
 	default:
 		r.pass("visibility", "the account sees the realm's %d users", count)
 	}
 }
 
-// firstLogin looks for what every new user has to do before anything else.
+// firstLogin finds the required actions of every new user.
 func (r *Report) firstLogin(ctx context.Context, c *keycloak.Client) {
 	actions, err := c.RequiredActions(ctx)
 	switch {
 	case !r.could(err, "first login"):
 	case len(actions) > 0:
-		r.warn("first login", "see under Authentication, Required actions whether they shall be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
+		r.warn("first login", "decide under Authentication, Required actions whether they should be set by default", "every new user must do this before the first login succeeds: %s", strings.Join(actions, ", "))
 	default:
-		r.pass("first login", "new users have no required action")
+		r.pass("first login", "no required actions for new users")
 	}
 }
 
-// tokens looks whether the tenant has a credential, and at the ends of its tokens.
+// tokens checks that the tenant has a credential, and when its tokens expire.
 func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 	tokens := t.Tokens
 	if len(tokens)+len(t.AccessTokens) == 0 && !t.AwaitsTokens() && !t.Every() {
-		r.fail("token", "{tokens new}", "the tenant has none, so that no client can call")
+		r.fail("token", "{tokens new}", "the tenant has no token, so no client can call")
 	}
 	const (
 		revoke = "{tokens revoke} "
-		renew  = "make a new token, give it to the client, then take this one back:\n{tokens new}\n" + revoke
+		renew  = "make a new token, give it to the client, then revoke this token:\n{tokens new}\n" + revoke
 	)
 	if t.Policy.BasicAuth {
-		r.pass("token", "it may come as the password of HTTP Basic (basicAuth): leave the key out when every client can send a bearer token")
+		r.pass("token", "clients may send the token as the password of HTTP Basic (basicAuth): remove the key when every client can send a bearer token")
 	}
 	good := len(t.AccessTokens) > 0 || slices.ContainsFunc(tokens, func(t tenant.Token) bool { return !t.Expired(now) })
 	for _, token := range tokens {
@@ -248,9 +249,9 @@ func (r *Report) tokens(t *tenant.Tenant, now time.Time) {
 		case token.Expires.IsZero():
 			r.pass("token", "%q does not expire", token.Name)
 		case left <= 0 && good:
-			r.warn("token", "give its client a new one if it has none, and take this one back:\n"+revoke+name, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
+			r.warn("token", "give its client a new token if it has no other, and revoke this token:\n"+revoke+name, "%q expired on %s", token.Name, token.Expires.Format(time.DateOnly))
 		case left <= 0:
-			r.fail("token", renew+name, "%q expired on %s, and the tenant has no other that is good", token.Name, token.Expires.Format(time.DateOnly))
+			r.fail("token", renew+name, "%q expired on %s, and the tenant has no other valid token", token.Name, token.Expires.Format(time.DateOnly))
 		case left < tenant.SoonExpires:
 			r.warn("token", renew+name, "%q expires in %d days, on %s", token.Name, int(left.Hours()/24), token.Expires.Format(time.DateOnly)) //nolint:mnd // hours of a day
 		default:

@@ -14,13 +14,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// fault is something broken on purpose.
+// fault is something that the test breaks.
 type fault struct {
 	name     string
 	do, mend func(*testing.T, apptest.Patient)
 	severity realm.Severity
 	check    string
-	text     string // part of what doctor says
+	text     string // part of the finding's text
 	fix      string // part of the remedy
 }
 
@@ -51,7 +51,7 @@ func faults() []fault {
 				admin := []string{"admin"}
 				u.Attributes = append(u.Attributes, keycloak.ProfileAttribute{Name: "cost_center", View: admin, Edit: admin})
 			})
-		}, realm.Fail, "user profile", `user attribute "cost_center" is not declared in the user profile, so that Keycloak drops it`, " --url http://127.0.0.1:"},
+		}, realm.Fail, "user profile", `user attribute "cost_center" is not declared in the user profile, so Keycloak silently drops it`, " --url http://127.0.0.1:"},
 		{"a wrong secret", func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			p.EditFile(t, "secret", func(s string) string { secret = s; return "not-the-secret" })
@@ -60,8 +60,8 @@ func faults() []fault {
 			p.EditFile(t, "secret", func(string) string { return secret })
 		}, realm.Fail, "account", "Keycloak refuses the client's credentials (unauthorized_client: Invalid client or Invalid client credentials)", "clientSecretFile"},
 		{"user names that cannot be changed", userNames, userNamesAgain, realm.Warn, "user names", "changes of userName are refused", "--allow-username-changes"},
-		{"an account with too many rights", rights("manage-realm", true), rights("manage-realm", false), realm.Warn, "privileges", "more than it needs, manage-realm: who has its secret could change the realm", "take these roles"},
-		{"addresses of several users", duplicates, duplicatesAgain, realm.Warn, "e-mail addresses", "several users may have one address", "Duplicate emails"},
+		{"an account with too many rights", rights("manage-realm", true), rights("manage-realm", false), realm.Warn, "privileges", "more rights than it needs, manage-realm: somebody with its secret could change the realm", "remove these roles"},
+		{"addresses of several users", duplicates, duplicatesAgain, realm.Warn, "e-mail addresses", "several users may have the same address", "Duplicate emails"},
 		{"a role that is gone", func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			apptest.AdminSend(t, p.Server, http.MethodDelete, "/admin/realms/"+p.Realm+"/roles/employee", "")
@@ -80,7 +80,7 @@ func faults() []fault {
 			t.Helper()
 			p.Set(t, `{"registrationAllowed":false}`)
 			p.EditFile(t, "config.yaml", func(string) string { return ended })
-		}, realm.Warn, "adoption", "anybody can register one under a name", "switch off User registration"},
+		}, realm.Warn, "adoption", "anybody can register an account under a name", "switch off User registration"},
 		{"something to do at the first login", func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			p.Action(t, "true")
@@ -119,7 +119,7 @@ func faults() []fault {
 	}
 }
 
-// TestDoctorFinds what is broken on purpose, that alone, and nothing once it is mended.
+// TestDoctorFinds exactly what the test broke, and nothing after the repair.
 func TestDoctorFinds(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -149,7 +149,7 @@ func TestDoctorFinds(t *testing.T) {
 	}
 }
 
-// TestDoctorWithoutKeycloak: a realm that is not there, and a server that is not there.
+// TestDoctorWithoutKeycloak: without the realm, and without the server.
 func TestDoctorWithoutKeycloak(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -157,11 +157,11 @@ func TestDoctorWithoutKeycloak(t *testing.T) {
 	if err := p.Admin.DeleteRealm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if ill, code := p.Diagnose(t); code != 1 || len(ill) != 1 || !strings.Contains(ill[0].Text, "it knows no realm") {
+	if ill, code := p.Diagnose(t); code != 1 || len(ill) != 1 || !strings.Contains(ill[0].Text, "Keycloak has no realm") {
 		t.Errorf("without the realm doctor ends with %d and says %v", code, ill)
 	}
 	p.EditFile(t, "config.yaml", func(s string) string { return strings.ReplaceAll(s, server.URL, "http://127.0.0.1:1") })
-	if ill, code := p.Diagnose(t); code != 1 || len(ill) != 1 || !strings.Contains(ill[0].Text, "it does not answer") || !strings.Contains(ill[0].Fix, "keycloak.url") {
+	if ill, code := p.Diagnose(t); code != 1 || len(ill) != 1 || !strings.Contains(ill[0].Text, "Keycloak does not answer") || !strings.Contains(ill[0].Fix, "keycloak.url") {
 		t.Errorf("without a server doctor ends with %d and says %v", code, ill)
 	}
 }

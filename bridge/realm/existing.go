@@ -11,13 +11,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Existing are users and groups of a realm or an organization.
+// Existing counts users and groups of a realm or an organization.
 type Existing struct{ Users, Groups int }
 
-// Any reports whether there are some.
+// Any reports whether there are users or groups.
 func (e Existing) Any() bool { return e != Existing{} }
 
-// String counts them for an operator.
+// String returns the numbers for an operator.
 func (e Existing) String() string {
 	switch {
 	case e.Groups == 0:
@@ -28,7 +28,7 @@ func (e Existing) String() string {
 	return counted(e.Users, "user") + " and " + counted(e.Groups, "group")
 }
 
-// counted is a number of things.
+// counted returns a number and the thing that it counts.
 func counted(n int, thing string) string {
 	if n != 1 {
 		thing += "s"
@@ -36,7 +36,7 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %s", n, thing)
 }
 
-// FindAllExisting counts what the organizations of a realm have, as FindExisting does for each.
+// FindAllExisting adds up the results of FindExisting for all organizations of a realm.
 func FindAllExisting(ctx context.Context, c *keycloak.Client) (Existing, error) {
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Organization, error) { return c.Organizations(ctx, first, keycloak.MaxPage) })
 	if keycloak.KindOf(err) == keycloak.NoOrganization {
@@ -57,8 +57,9 @@ func FindAllExisting(ctx context.Context, c *keycloak.Client) (Existing, error) 
 	return all, err
 }
 
-// FindExisting counts what a realm, or an organization with an id, has before its first tenant: all users, and the
-// groups that no tenant made and that its client would see. It takes a call, and one for each hundred groups.
+// FindExisting counts the users and groups that a realm, or the organization with an id, has before
+// its first tenant. It counts all users, and the groups that no tenant created and that the
+// tenant's client would see. It needs a call, and one for each hundred groups.
 func FindExisting(ctx context.Context, c *keycloak.Client, organization keycloak.OrganizationID) (Existing, error) {
 	count := func() (int, error) { return c.CountUsers(ctx) }
 	if !organization.IsZero() {
@@ -72,8 +73,9 @@ func FindExisting(ctx context.Context, c *keycloak.Client, organization keycloak
 	return Existing{Users: users, Groups: len(groups)}, err
 }
 
-// unownedGroups are the groups that no tenant made or took over: those right below a parent, else those of an
-// organization, else those of the realm's top level. Before Keycloak 26.6 an organization has none.
+// unownedGroups returns the groups that no tenant created or adopted: the groups right below a
+// parent, or of an organization, or of the realm's top level. Before Keycloak 26.6 an organization
+// has no groups.
 func unownedGroups(ctx context.Context, c *keycloak.Client, organization keycloak.OrganizationID, parent keycloak.GroupID) ([]keycloak.Group, error) {
 	list, err := keycloak.Everything(func(first int) ([]keycloak.Group, error) {
 		switch {
@@ -90,14 +92,15 @@ func unownedGroups(ctx context.Context, c *keycloak.Client, organization keycloa
 	return slices.DeleteFunc(list, func(g keycloak.Group) bool { return !mapping.Unowned(g.Attributes) }), err
 }
 
-// whoIsThere are the users of a tenant whom no tenant made or took over, as far as they were looked at.
+// whoIsThere counts the users of a tenant that no tenant created or adopted, as far as they were
+// read.
 type whoIsThere struct {
 	users   int
-	refused map[tenant.AdoptionRefusal]int // of those, whom the tenant may not take over
-	more    bool                           // whether there are users who were not looked at
+	refused map[tenant.AdoptionRefusal]int // the users that the tenant may not adopt, by the reason
+	more    bool                           // whether there are users that were not read
 }
 
-// add counts a user, but for who is protected: the client changes no such account, whoever owns it.
+// add counts a user. It leaves out protected users, because the client can change no such account.
 func (w *whoIsThere) add(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) {
 	switch why := t.RefusesAdoption(f, u); why {
 	case tenant.IsOwned, tenant.IsProtected, tenant.IsServiceAccount:
@@ -109,7 +112,8 @@ func (w *whoIsThere) add(t *tenant.Tenant, f tenant.Fitness, u keycloak.User) {
 	}
 }
 
-// cannot says how many cannot be taken over and why, behind a blank, and the remedies; "" for nobody.
+// cannot returns how many users cannot be adopted and why, with a leading full stop, and the
+// remedies. Both are "" when all can be adopted.
 func (w *whoIsThere) cannot() (text, fix string) {
 	n := 0
 	var why, fixes []string
@@ -117,9 +121,9 @@ func (w *whoIsThere) cannot() (text, fix string) {
 		why       tenant.AdoptionRefusal
 		text, fix string
 	}{
-		{tenant.IsUnverified, "whose address is not verified", "switch Email verified on in Keycloak for each whose address is not verified, once you know whose the account is"},
-		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give those outside of its verified domains an address in one, or have the domain added to the organization and verified"},
-		{tenant.IsFederated, "whom a user federation keeps", ""},
+		{tenant.IsUnverified, "whose address is not verified", "switch on Email verified in Keycloak for each user whose address is not verified, once you know whose account it is"},
+		{tenant.OfNoDomain, "whose address is in no verified domain of the organization", "give users outside the verified domains an address in a verified domain, or add their domain to the organization and verify it"},
+		{tenant.IsFederated, "that a user federation keeps", ""},
 	} {
 		if w.refused[one.why] == 0 {
 			continue
@@ -136,7 +140,7 @@ func (w *whoIsThere) cannot() (text, fix string) {
 	return fmt.Sprintf(". %d of the users cannot be taken over: %s", n, strings.Join(why, ", ")), strings.Join(fixes, ";\n")
 }
 
-// existing says what holds for the users and groups that no tenant made or took over.
+// existing reports what the client can do with users and groups that no tenant created or adopted.
 func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, w whoIsThere) {
 	list, err := unownedGroups(ctx, c, t.Organization.ID, r.Resolved.Groups[t.Mapping.GroupParent])
 	if !r.could(err, checkExisting) {
@@ -155,10 +159,10 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	}
 	sight := ""
 	if below > 0 {
-		sight = ". Groups below them are out of its sight"
+		sight = ". The client does not see the groups below them"
 	}
 	cannot, verify := w.cannot()
-	fix := "see first what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
+	fix := "first check what an adoption would do, then take them over:\n{adopt} --dry-run\n{adopt}"
 	if verify != "" {
 		fix = verify + ";\n" + fix
 	}
@@ -168,13 +172,13 @@ func (r *Report) existing(ctx context.Context, c *keycloak.Client, t *tenant.Ten
 	case !found.Any():
 		r.pass(checkExisting, "an endpoint made or took over all users and groups that the client may change%s", sight)
 	case t.Policy.Adopts() && verify == "":
-		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
+		r.pass(checkExisting, "%s that no endpoint made: the client may take them over (adopt: unowned), and can then change and delete them%s%s", text, sight, cannot)
 	case t.Policy.Adopts():
-		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and change and delete them then%s%s", text, sight, cannot)
+		r.warn(checkExisting, fix, "%s that no endpoint made: the client may take them over (adopt: unowned), and can then change and delete them%s%s", text, sight, cannot)
 	case t.Owner.Organization:
 		r.warn(checkExisting, fix, "%s that no endpoint made: the client finds them. It deactivates only those whose accounts belong to the organization, a POST of a user is 409, and it deletes no account and no group%s%s", text, sight, cannot)
 	default:
-		r.warn(checkExisting, fix+"\nor write scope: owned into the configuration, so that the client does not see these users",
+		r.warn(checkExisting, fix+"\nor set scope: owned in the configuration, so that the client does not see these users",
 			"%s that no endpoint made: the client finds them, changes and disables these users, and changes the members of the groups. A POST of a user or group is 409, and it deletes none of them%s%s", text, sight, cannot)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestDoctorTellsOfAUserFederation what SCIM cannot do with its users, and each remedy leads to the next finding, until there is none.
+// TestDoctorTellsOfAUserFederation what SCIM cannot do with its users. Each remedy leads to the
+// next finding, until no finding is left.
 func TestDoctorTellsOfAUserFederation(t *testing.T) {
 	t.Parallel()
 	f := apptest.NewFederated(t, apptest.Persons("ann"), nil, keycloaktest.FederationOptions{EditMode: keycloak.EditReadOnly}, nil)
@@ -26,7 +27,7 @@ func TestDoctorTellsOfAUserFederation(t *testing.T) {
 		{set("editMode", keycloak.EditUnsynced), "is UNSYNCED", "set the edit mode of the provider to WRITABLE"},
 		{set("editMode", keycloak.EditWritable), "its mappers of email, firstName, lastName, username are read-only", "switch Read Only off"},
 		{f.Provider.WriteFields, "", ""},
-		{func() { f.Provider.Set("syncRegistrations", "true"); f.Provider.Set("importEnabled", "false") }, "SCIM can create nobody", "Sync Registrations off"},
+		{func() { f.Provider.Set("syncRegistrations", "true"); f.Provider.Set("importEnabled", "false") }, "SCIM cannot create users", "Sync Registrations off"},
 	} {
 		step.do()
 		ill, code := p.Diagnose(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// wanted is a finding, each part as it begins or within.
+// wanted is a finding; each part is a beginning or a part of the real one.
 type wanted struct {
 	severity         realm.Severity
 	check, text, fix string
@@ -29,7 +29,7 @@ func (x wanted) is(f realm.Finding) bool {
 	return f.Severity == x.severity && f.Check == x.check && strings.Contains(f.Text, x.text) && strings.Contains(f.Fix, x.fix)
 }
 
-// ailment is what is broken on purpose, and what doctor says of it: that, and nothing else.
+// ailment is something that the test breaks, and what doctor must find: exactly that.
 type ailment struct {
 	mapping string
 	do      func(w *world)
@@ -40,7 +40,7 @@ func (a ailment) probe(t *testing.T) {
 	t.Helper()
 	t.Parallel()
 	w := newWorld(t, "")
-	if a.mapping != "" { // whose names the realm lacks
+	if a.mapping != "" { // the realm lacks the groups and roles of this mapping
 		w.tenant.Mapping = w.mapping(a.mapping)
 	}
 	if a.do != nil {
@@ -65,7 +65,8 @@ const (
 	pass, warn, fail = realm.Pass, realm.Warn, realm.Fail
 )
 
-// TestEachFindingAboutTheRealm is told of what is broken, with its remedy, and of nothing else.
+// TestEachFindingAboutTheRealm: doctor finds what the test broke, with its remedy, and nothing
+// else.
 func TestEachFindingAboutTheRealm(t *testing.T) {
 	t.Parallel()
 	expires := func(d time.Duration) func(w *world) {
@@ -78,7 +79,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 	}
 	for name, a := range map[string]ailment{
 		"nothing":            {},
-		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has none, so that no client can call", "tokens new"}}},
+		"no token":           {do: func(w *world) { w.tenant.Tokens = nil }, want: []wanted{{fail, "token", "the tenant has no token, so no client can call", "tokens new"}}},
 		"a token that ended": {do: expires(-time.Hour), want: []wanted{{fail, "token", `"idp" expired on`, "make a new token"}}},
 		"one that ended beside a good one": {do: func(w *world) {
 			expires(-time.Hour)(w)
@@ -88,24 +89,24 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 		"access tokens alone, by Basic too": {do: func(w *world) {
 			w.tenant.Tokens, w.tenant.AccessTokens, w.tenant.Policy.BasicAuth = nil, []tenant.AccessToken{{Name: "x"}}, true
 		}},
-		"no realm":                {do: func(w *world) { w.must(w.Admin.DeleteRealm(w.t.Context())) }, want: []wanted{{fail, "keycloak", "it knows no realm", "correct the name of the realm"}}},
+		"no realm":                {do: func(w *world) { w.must(w.Admin.DeleteRealm(w.t.Context())) }, want: []wanted{{fail, "keycloak", "Keycloak has no realm", "correct the name of the realm"}}},
 		"no Keycloak at the path": {do: fault("GET /realms/{realm}", http.StatusNotFound), want: []wanted{{fail, "keycloak", "there is no Keycloak at http://", "correct keycloak.url"}}},
-		"no answer":               {do: fault("", http.StatusServiceUnavailable), want: []wanted{{fail, "keycloak", "it does not answer", "check keycloak.url"}}},
+		"no answer":               {do: fault("", http.StatusServiceUnavailable), want: []wanted{{fail, "keycloak", "Keycloak does not answer", "check keycloak.url"}}},
 		"a wrong secret":          {do: func(w *world) { w.c = w.As(w.t, keycloak.ClientSecret("bridge", "wrong")) }, want: []wanted{{fail, "account", "Keycloak refuses the client's credentials (", "clientSecretFile"}}},
-		"clocks that differ":      {do: func(w *world) { w.fake.Ahead(time.Minute) }, want: []wanted{{warn, "clock", "it differs from Keycloak's by", "NTP"}}},
+		"clocks that differ":      {do: func(w *world) { w.fake.Ahead(time.Minute) }, want: []wanted{{warn, "clock", "the clock differs from Keycloak's by", "NTP"}}},
 		"a missing right":         {do: func(w *world) { w.right("view-realm", false) }, want: []wanted{{fail, "rights", "lacks the realm-management roles view-realm", "scim-bridge setup --url"}}},
 		"no way to manage users": {do: func(w *world) {
 			w.right("manage-users", false)
 			w.right("query-users", true)
 			w.right("query-groups", true)
 		}, want: []wanted{{fail, "rights", "lacks the realm-management role manage-users, and no fine-grained permission", "scim-bridge setup"}}},
-		"too many rights": {do: func(w *world) { w.right("manage-realm", true); w.right("impersonation", true) }, want: []wanted{{warn, "privileges", "manage-realm, impersonation: who has its secret could change the realm, log in as anybody", "--rolename impersonation"}}},
+		"too many rights": {do: func(w *world) { w.right("manage-realm", true); w.right("impersonation", true) }, want: []wanted{{warn, "privileges", "manage-realm, impersonation: somebody with its secret could change the realm, log in as anybody", "--rolename impersonation"}}},
 		"a role beside permissions": {do: func(w *world) {
 			setting(`{"adminPermissionsEnabled":true}`)(w)
 			w.right("query-users", true)
 			w.right("query-groups", true)
-		}, want: []wanted{{warn, "privileges", "manage-users beside query-users and query-groups", "take manage-users"}}},
-		"an attribute that is not declared": {mapping: "users:\n  attributes:\n    title: { keycloak: job }\n", want: []wanted{{fail, "user profile", `user attribute "job" is not declared in the user profile, so that Keycloak drops it`, "scim-bridge setup"}}},
+		}, want: []wanted{{warn, "privileges", "manage-users besides query-users and query-groups", "remove manage-users"}}},
+		"an attribute that is not declared": {mapping: "users:\n  attributes:\n    title: { keycloak: job }\n", want: []wanted{{fail, "user profile", `user attribute "job" is not declared in the user profile, so Keycloak silently drops it`, "scim-bridge setup"}}},
 		"an attribute that users can write": {do: func(w *world) {
 			w.profile(func(p *keycloak.UserProfile) { p.Attribute(mapping.AttrRemainder).Edit = []string{"admin", "user"} })
 		}, want: []wanted{{fail, "user profile", "can be edited by users themselves", "scim-bridge setup"}}},
@@ -119,10 +120,10 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 		}, want: []wanted{{fail, "user profile", "cannot be read and edited by administrators", "scim-bridge setup"}}},
 		"one with a single value": {do: func(w *world) {
 			w.profile(func(p *keycloak.UserProfile) { p.Attribute(mapping.AttrOwner).MultiValued = false })
-		}, want: []wanted{{fail, "user profile", "is declared with a single value and needs several", "scim-bridge setup"}}},
+		}, want: []wanted{{fail, "user profile", "is declared with a single value, but needs several", "scim-bridge setup"}}},
 		"attributes that users erase": {mapping: "users:\n  attributes:\n    title: { keycloak: job }\n", do: func(w *world) {
 			w.profile(func(p *keycloak.UserProfile) { p.UnmanagedPolicy = "ENABLED" })
-		}, want: []wanted{{fail, "user profile", "their own update of the account erases it", "scim-bridge setup"}}},
+		}, want: []wanted{{fail, "user profile", "own update of the account erases it", "scim-bridge setup"}}},
 		"an attribute that is kept undeclared": {mapping: "users:\n  attributes:\n    title: { keycloak: job }\n", do: func(w *world) {
 			w.profile(func(p *keycloak.UserProfile) { p.UnmanagedPolicy = "ADMIN_EDIT" })
 		}},
@@ -130,7 +131,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 			w.profile(func(p *keycloak.UserProfile) {
 				p.Attributes = slices.DeleteFunc(p.Attributes, func(a keycloak.ProfileAttribute) bool { return a.Name == mapping.AttrProtected })
 			})
-		}, want: []wanted{{warn, "user profile", "is lost when somebody saves that account", "scim-bridge setup"}}},
+		}, want: []wanted{{warn, "user profile", "when somebody saves that account", "scim-bridge setup"}}},
 		"a validator": {do: func(w *world) {
 			w.profile(func(p *keycloak.UserProfile) {
 				p.Attribute("username").Validations = map[string]jsontext.Value{"username-prohibited-characters": jsontext.Value("{}"), "up-username-not-idn-homograph": jsontext.Value("{}")}
@@ -138,7 +139,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 		}, want: []wanted{{warn, "validators", `"username-prohibited-characters" of username`, "--relax-validators"}}},
 		"user names that stay":          {do: setting(`{"editUsernameAllowed":false}`), want: []wanted{{warn, "user names", "changes of userName are refused", "--allow-username-changes"}}},
 		"user names that are addresses": {do: setting(`{"registrationEmailAsUsername":true}`), want: []wanted{{warn, "user names", "the realm uses e-mail addresses as user names", "Email as username"}}},
-		"addresses of several users":    {do: setting(`{"loginWithEmailAllowed":false,"duplicateEmailsAllowed":true}`), want: []wanted{{warn, "e-mail addresses", "several users may have one address", "Duplicate emails"}}},
+		"addresses of several users":    {do: setting(`{"loginWithEmailAllowed":false,"duplicateEmailsAllowed":true}`), want: []wanted{{warn, "e-mail addresses", "several users may have the same address", "Duplicate emails"}}},
 		"registration":                  {do: setting(`{"registrationAllowed":true}`), want: []wanted{{warn, "registration", "anybody can register an account under a name", "scope: owned"}}},
 		"registration, owned only": {do: func(w *world) {
 			setting(`{"registrationAllowed":true}`)(w)
@@ -147,7 +148,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 		"registration and adoption": {do: func(w *world) {
 			setting(`{"registrationAllowed":true}`)(w)
 			w.tenant.Policy.Adopt = config.AdoptUnowned
-		}, want: []wanted{{warn, "adoption", "anybody can register one under a name", "adopt: never"}}},
+		}, want: []wanted{{warn, "adoption", "anybody can register an account under a name", "adopt: never"}}},
 		"no event is stored": {do: setting(`{"adminEventsEnabled":false}`)},
 		"no event is read":   {do: func(w *world) { w.right("view-events", false) }},
 		"something to do first": {do: func(w *world) {
@@ -161,7 +162,7 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 		"roles that are there": {mapping: "grantableRoles: [employee]\nusers:\n  roles:\n    - { when: 'true', grant: [employee] }\n", do: func(w *world) { w.role("employee") }},
 		"a role that administers": {mapping: "grantableRoles: [employee]\nusers:\n  roles:\n    - { when: 'true', grant: [employee] }\n", do: func(w *world) {
 			w.role("employee", w.management("view-users"))
-		}, want: []wanted{{fail, "roles", "nobody becomes an administrator by SCIM", "take that out of the role"}}},
+		}, want: []wanted{{fail, "roles", "nobody becomes an administrator by SCIM", "remove that right from the role"}}},
 		"a provider that is gone": {mapping: "users:\n  link: { identityProvider: corp, userId: externalId }\n", do: func(w *world) { w.right("view-identity-providers", true) }, want: []wanted{{fail, "identity provider", `"corp" of the mapping does not exist`, "create it in Keycloak"}}},
 		"a provider": {mapping: "users:\n  link: { identityProvider: corp, userId: externalId }\n", do: func(w *world) {
 			w.right("view-identity-providers", true)
@@ -176,7 +177,8 @@ func TestEachFindingAboutTheRealm(t *testing.T) {
 	}
 }
 
-// TestEachFindingAboutAUserFederation: what SCIM can do with users of a directory follows from the provider's settings.
+// TestEachFindingAboutAUserFederation: the settings of the provider decide what SCIM can do with
+// users of a directory.
 func TestEachFindingAboutAUserFederation(t *testing.T) {
 	t.Parallel()
 	const check = "user federation"
@@ -186,7 +188,7 @@ func TestEachFindingAboutAUserFederation(t *testing.T) {
 	}{
 		"switched off":          {"ldap", `"enabled":["false"]`, []wanted{{warn, check, `"dir" is switched off`, "switch the provider on"}}},
 		"no LDAP":               {"custom", `"enabled":["true"]`, nil},
-		"no copy, it registers": {"ldap", `"enabled":["true"],"importEnabled":["false"],"syncRegistrations":["true"],"editMode":["WRITABLE"]`, []wanted{{warn, check, "SCIM can create nobody", "Import users"}}},
+		"no copy, it registers": {"ldap", `"enabled":["true"],"importEnabled":["false"],"syncRegistrations":["true"],"editMode":["WRITABLE"]`, []wanted{{warn, check, "SCIM cannot create users", "Import users"}}},
 		"no copy":               {"ldap", `"enabled":["true"],"importEnabled":["false"],"editMode":["READ_ONLY"]`, []wanted{{warn, check, "does not import its users", "Import users"}}},
 		"read-only":             {"ldap", `"enabled":["true"],"importEnabled":["true"],"editMode":["READ_ONLY"]`, []wanted{{warn, check, "is READ_ONLY", "edit mode"}}},
 		"unsynced":              {"ldap", `"enabled":["true"],"importEnabled":["true"],"editMode":["UNSYNCED"]`, []wanted{{warn, check, "is UNSYNCED", "WRITABLE"}}},
@@ -198,7 +200,7 @@ func TestEachFindingAboutAUserFederation(t *testing.T) {
 	}
 }
 
-// TestEachFindingAboutAccounts that a tenant has: whose they are, and how they are found.
+// TestEachFindingAboutAccounts of a tenant: whose they are, and how a client finds them.
 func TestEachFindingAboutAccounts(t *testing.T) {
 	t.Parallel()
 	account := func(name string, attributes map[string][]string) func(w *world) {
@@ -219,7 +221,7 @@ func TestEachFindingAboutAccounts(t *testing.T) {
 		w.others = []*tenant.Tenant{w.newTenant("beta", w.tenant.Mapping)}
 		w.others[0].Policy.OwnedOnly, w.others[0].Owner.Shared = true, true
 	}
-	left := func(name, owner string) func(w *world) { // a guest whom the client of acme deactivated
+	left := func(name, owner string) func(w *world) { // a guest that the client of acme deactivated
 		return func(w *world) {
 			id := w.user(keycloak.NewUser{Username: "user-" + name, Attributes: owned(owner)})
 			u, err := w.Admin.User(w.t.Context(), id)
@@ -243,7 +245,7 @@ func TestEachFindingAboutAccounts(t *testing.T) {
 		"out of sight":                {do: all(account("a", nil), func(w *world) { w.tenant.Policy.OwnedOnly = true })},
 		"without a key":               {do: account("a", with("x")), want: []wanted{{warn, "externalId", "1 of 1 users have an externalId that another SCIM server", "adopt"}}},
 		"with one externalId":         {do: all(account("a", with("x")), account("b", with("x"))), want: []wanted{{warn, "externalId", "2 of 2 users have", "adopt"}, {warn, "externalId", "2 of 2 users share their externalId", "externalId: unique"}}},
-		"of an endpoint that is gone": {do: all(shared, account("a", owned("gone")), account("b", owned("beta"))), want: []wanted{{warn, "owners", "1 users are owned by endpoints that the configuration does not have, by the keys gone", "write the key back"}}},
+		"of an endpoint that is gone": {do: all(shared, account("a", owned("gone")), account("b", owned("beta"))), want: []wanted{{warn, "owners", "1 users are owned by endpoints that the configuration does not have, with the keys gone", "write the key back"}}},
 		"of endpoints that are there": {do: all(shared, account("a", owned("acme")), account("b", owned("beta")))},
 		"a leaver who can log in":     {do: all(shared, left("a", "gone")), want: []wanted{{fail, "leavers", "the client deactivated 1 user whose accounts are enabled", "kcadm.sh update users/"}, {warn, "owners", "gone", ""}}},
 		"a leaver of nobody's":        {do: all(shared, left("a", "beta"))},

@@ -6,10 +6,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// DefaultClientID is the id of the bridge's client, unless an operator says otherwise.
+// DefaultClientID is the client ID of the bridge's client, unless an operator chooses another.
 const DefaultClientID = "scim-bridge"
 
-// The fixes that are a command. Report.fix completes what stands in braces.
+// Fixes that are commands. Report.fix replaces the parts in braces.
 const (
 	fixSetup    = "{setup}"
 	fixRestrict = "{setup} --restrict-attributes"
@@ -20,11 +20,11 @@ const (
 	fixFeed      = "{setup} --change-feed"
 )
 
-// fixMissing is for what the mapping names and the realm lacks.
+// fixMissing is the remedy when the realm lacks something that the mapping names.
 const fixMissing = "create it in Keycloak, or change the mapping"
 
-// fix completes the commands of a remedy with all that they need, so that a shell takes them as they are. A
-// command is a whole line, and prose about it stands in the lines before.
+// fix completes the commands of a remedy, so that an operator can paste them into a shell. A
+// command is a whole line; the explanation is in the lines before it.
 func (r *Report) fix(text string) string {
 	if r.of == nil {
 		return text
@@ -35,7 +35,7 @@ func (r *Report) fix(text string) string {
 	).Replace(text)
 }
 
-// setup is the command that makes the realm fit for the tenant.
+// setup returns the command that prepares the realm for the tenant.
 func (r *Report) setup() string {
 	words := []string{"scim-bridge", "setup", "--url", r.url, "--realm", r.realm}
 	if id := r.of.Entry.ClientID; id != "" && id != DefaultClientID {

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// followEvery is how often the events of a realm are asked for by which somebody may become an
-	// administrator.
+	// followEvery is how often the bridge asks a realm for events that may make administrators.
 	followEvery = time.Second
-	// wakeEvery is how often they have a look begin at most: where roles are given all the time,
-	// looks would be all that the bridge does.
+	// wakeEvery is the shortest time between two checks that such events start. Without this limit,
+	// a realm where roles are granted all the time would keep the bridge busy with checks.
 	wakeEvery = 10 * time.Second
 )
 
-// rightsEvents are the types of resources by whose change somebody may become an administrator: by
-// a role, what a role contains, a group's place, a fine-grained permission. A client brings a service
-// account. Memberships are not among them: there is one for every member that anybody adds.
+// rightsEvents lists the resource types whose changes may make somebody an administrator: roles,
+// the contents of a role, the place of a group, fine-grained permissions, and clients, which bring
+// a service account. Memberships are not in the list, because every added member makes such an
+// event.
 func rightsEvents() []string {
 	return []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
 }
 
-// follower knows what happened to a realm since the last look that it had begin.
+// follower knows what changed in a realm since the last check that it started.
 type follower struct {
 	tail    *keycloak.Tail
 	woken   time.Time
-	waiting bool // something was changed since
+	waiting bool // whether something changed since that check
 }
 
-// Follow has a look begin about a second after somebody else changed what makes administrators, in
-// realms with a change feed, until the context ends. Elsewhere the next look finds it.
+// Follow starts a check about a second after somebody else changed rights, in realms with a change
+// feed, until the context ends. In other realms the next regular check finds the change.
 func (w *Watcher) Follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -45,8 +45,8 @@ func (w *Watcher) Follow(ctx context.Context) {
 	}
 }
 
-// FollowOnce asks every realm with a feed once, and reports whether it has a look begin. It is not
-// called twice at a time.
+// FollowOnce reads the feed of every realm once, and reports whether it starts a check. Only one
+// call may run at a time.
 func (w *Watcher) FollowOnce(ctx context.Context, now time.Time) bool {
 	fed := map[string]bool{}
 	for _, t := range w.Tenants.All() {
@@ -77,8 +77,8 @@ func (w *Watcher) FollowOnce(ctx context.Context, now time.Time) bool {
 	return wake
 }
 
-// poll waits for a look when somebody else changed something since the poll before. An outage is no
-// news, and what it hides comes after it.
+// poll requests a check when somebody else changed something since the last poll. When Keycloak
+// does not answer, poll does nothing: the next poll reads the events.
 func (f *follower) poll(ctx context.Context, c *keycloak.Client) {
 	own, err := c.OwnAccount(ctx)
 	if err != nil {

@@ -11,26 +11,27 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Known is which groups and users the names of a realm's configuration meant when they were first
-// looked up: the bridge stays with those, whatever is called so later. What the configuration does
-// not name any more is forgotten. The bridge's own service account keeps it over a restart.
+// Known holds the groups and users that the names of a realm's configuration meant at their first
+// look-up. The bridge keeps to these ids, whatever has the names later. It forgets names that the
+// configuration no longer contains. The attributes of the bridge's own service account keep the ids
+// over a restart.
 type Known struct {
 	mu     sync.Mutex
 	ids    map[string]string // by kind and name, see key
 	loaded bool
-	writes bool // whether Keycloak is told what becomes known
+	writes bool // whether new ids are written to Keycloak
 }
 
-// Kinds of what has a name.
+// Kinds of things with a name.
 const (
 	kindGroup = "group"
 	kindUser  = "user"
 )
 
-// key is under what an id is known, and what stands in front of it in Keycloak.
+// key is the key of an id in Known, and the prefix of its stored value in Keycloak.
 func key(kind, name string) string { return kind + "|" + name }
 
-// load reads what is remembered, once.
+// load reads the stored ids, once.
 func (k *Known) load(ctx context.Context, c *keycloak.Client) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -43,14 +44,14 @@ func (k *Known) load(ctx context.Context, c *keycloak.Client) error {
 	}
 	k.ids, k.loaded = map[string]string{}, true
 	for _, v := range values {
-		if i := strings.LastIndex(v, "|"); i > 0 { // what is no such value was not written by the bridge
+		if i := strings.LastIndex(v, "|"); i > 0 { // other values were not written by the bridge
 			k.ids[v[:i]] = v[i+1:]
 		}
 	}
 	return nil
 }
 
-// keep forgets all but what is wanted, and has Keycloak keep the rest.
+// keep forgets all keys that are not wanted, and stores the rest in Keycloak.
 func (k *Known) keep(ctx context.Context, c *keycloak.Client, wanted map[string]bool) error {
 	k.mu.Lock()
 	var values []string
@@ -85,22 +86,23 @@ func (k *Known) set(name, id string) {
 	k.ids[name] = id
 }
 
-// entity is a group or a user, as Keycloak has it now.
+// entity is a group or a user, with its present name in Keycloak.
 type entity struct {
 	id     string
-	name   string // a path, or a user name
+	name   string // a path or a user name
 	parent string // of a group
 }
 
-// named is what a name of the configuration stands for.
+// named is the group or user that a name of the configuration means.
 type named struct {
-	entity // zero for nothing
+	entity // zero when nothing was found
 
-	// problem and warning say what is wrong, as what follows the name in a sentence, and fix what to do.
+	// problem and warning say what is wrong; each continues a sentence that begins with the name.
+	// fix is the remedy.
 	problem, warning, fix string
 }
 
-// resolver finds out what names stand for, each once.
+// resolver finds out what names mean, and looks each up once.
 type resolver struct {
 	c     *keycloak.Client
 	known *Known
@@ -113,17 +115,17 @@ func newResolver(c *keycloak.Client, known *Known) *resolver {
 	return &resolver{c: c, known: known, found: map[string]named{}}
 }
 
-// group finds the group that a path, or an id behind "id:", stands for.
+// group finds the group of a path, or of an id after "id:".
 func (r *resolver) group(ctx context.Context, name string) (named, error) {
 	return r.resolve(ctx, kindGroup, name, r.groupByID, r.groupByPath)
 }
 
-// user finds the user that a user name, or an id behind "id:", stands for.
+// user finds the user of a user name, or of an id after "id:".
 func (r *resolver) user(ctx context.Context, name string) (named, error) {
 	return r.resolve(ctx, kindUser, name, r.userByID, r.userByName)
 }
 
-// lookUp finds something; nothing is the zero entity.
+// lookUp finds a group or a user. It returns the zero entity when it finds nothing.
 type lookUp func(ctx context.Context, text string) (entity, error)
 
 func (r *resolver) resolve(ctx context.Context, kind, name string, byID, byName lookUp) (named, error) {
@@ -150,8 +152,8 @@ func (r *resolver) resolve(ctx context.Context, kind, name string, byID, byName 
 	return out, nil
 }
 
-// byName stays with what the name meant first. What bears the name now counts when nothing is
-// known, and tells of a mistake when it is something else.
+// byName returns the group or user that the name meant first. When nothing is stored, it takes the
+// one that has the name now. When another one has the name now, it reports a problem.
 func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName lookUp) (named, error) {
 	first := r.known.get(key(kind, name))
 	if first == "" {
@@ -181,16 +183,16 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 	switch {
 	case err != nil, now.id != "" && now.id == held.id:
 	case now.id != "":
-		out.problem = fmt.Sprintf("is another %s now, %s: the one that it was, %s, %s", kind, now.id, first, stays)
-		out.fix = fmt.Sprintf("write the id of the %s that is meant in place of its name, %q", kind, config.NamedByID+now.id)
+		out.problem = fmt.Sprintf("is now another %s, %s: the former one, %s, %s", kind, now.id, first, stays)
+		out.fix = fmt.Sprintf("write the id of the %s that you mean in place of its name, %q", kind, config.NamedByID+now.id)
 		if held.id != "" {
 			out.fix += fmt.Sprintf(" or %q", config.NamedByID+first)
 		}
 	case held.id == "":
-		out.problem = "does not exist any more: it was " + first
-		out.fix = "remove the name, or write the id of the one that shall be in its place, as \"" + config.NamedByID + "ID\": the name alone stays with the one that is gone"
+		out.problem = "no longer exists: it was " + first
+		out.fix = "remove the name, or write the id of its replacement as \"" + config.NamedByID + "ID\": the name still means the id that is gone"
 	default:
-		out.warning = stays + ": the bridge stays with it, by its id"
+		out.warning = stays + ": the bridge keeps to it, by its id"
 		out.fix = fmt.Sprintf("write its id in place of its name, %q", config.NamedByID+first)
 	}
 	return out, err
@@ -199,7 +201,7 @@ func (r *resolver) byName(ctx context.Context, kind, name string, byID, byName l
 func (r *resolver) groupByID(ctx context.Context, text string) (entity, error) {
 	id, err := keycloak.ParseGroupID(text)
 	if err != nil {
-		return entity{}, nil //nolint:nilerr // nothing has it
+		return entity{}, nil //nolint:nilerr // nothing has such an id
 	}
 	return groupEntity(r.c.Group(ctx, id))
 }
@@ -218,13 +220,13 @@ func groupEntity(g keycloak.Group, err error) (entity, error) {
 func (r *resolver) userByID(ctx context.Context, text string) (entity, error) {
 	id, err := keycloak.ParseUserID(text)
 	if err != nil {
-		return entity{}, nil //nolint:nilerr // nothing has it
+		return entity{}, nil //nolint:nilerr // nothing has such an id
 	}
 	u, err := r.c.User(ctx, id)
 	if keycloak.KindOf(err) == keycloak.NotFound {
 		return entity{}, nil
 	}
-	if keycloak.KindOf(err) == keycloak.Denied { // by a permission: somebody has the id, and lists alone tell the name
+	if keycloak.KindOf(err) == keycloak.Denied { // a permission hides the user: the id exists, and only lists show the name
 		return entity{id: id.String()}, nil
 	}
 	return entity{id: u.ID, name: u.Username}, err
@@ -238,7 +240,7 @@ func (r *resolver) userByName(ctx context.Context, name string) (entity, error) 
 	return entity{id: users[0].ID, name: users[0].Username}, nil
 }
 
-// ids are those of what was found under names, for a finding.
+// ids returns the ids that were found for names, for a finding.
 func (r *resolver) ids(kind string, names []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -251,7 +253,7 @@ func (r *resolver) ids(kind string, names []string) []string {
 	return out
 }
 
-// wanted are the names of what is protected and of all mappings, as Known has them.
+// wanted returns the keys in Known of all protected names and of all names in mappings.
 func wanted(users, groups []string, mappings []*mapping.Mapping) map[string]bool {
 	out := map[string]bool{}
 	want := func(kind string, names []string) {

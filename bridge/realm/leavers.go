@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// checkLeavers is the check of users who were deactivated and whose accounts are open.
+	// checkLeavers checks users whose client deactivated them and whose accounts are still enabled.
 	checkLeavers = "leavers"
-	// checkOwners is the check of accounts whose owner is no tenant any more.
+	// checkOwners checks accounts whose owner is no longer a tenant.
 	checkOwners = "owners"
 )
 
 // owners are the tenants of a realm that can own accounts.
 type owners struct {
 	c     *keycloak.Client
-	of    []*tenant.Tenant // that the configuration names
-	every bool             // whether organizations are served that it does not name
+	of    []*tenant.Tenant // the tenants that the configuration names
+	every bool             // whether the bridge also serves organizations that the configuration does not name
 }
 
-// named is the tenant of a key that the configuration names, nil for none.
+// named returns the tenant of the configuration that has a key, or nil.
 func (o owners) named(key string) *tenant.Tenant {
 	i := slices.IndexFunc(o.of, func(t *tenant.Tenant) bool { return t.Owner.Key == key })
 	if i < 0 {
@@ -34,32 +34,33 @@ func (o owners) named(key string) *tenant.Tenant {
 	return o.of[i]
 }
 
-// mayKnow reports whether a key may be that of a tenant, as far as can be told without a call: that of an
-// organization is its id, a UUID.
+// mayKnow reports whether a key may belong to a tenant, without a call: the key of an organization
+// is its id, a UUID.
 func (o owners) mayKnow(key string) bool {
 	return o.named(key) != nil || o.every && len(key) == len("00000000-0000-0000-0000-000000000000")
 }
 
-// find is the tenant of a key, nil for none. It takes a call for an organization that the configuration does not name.
+// find returns the tenant of a key, or nil. It needs a call for an organization that the
+// configuration does not name.
 func (o owners) find(ctx context.Context, key string) (*tenant.Tenant, error) {
 	if t := o.named(key); t != nil || !o.every {
 		return t, nil
 	}
 	id, err := keycloak.ParseOrganizationID(key)
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // it is the key of no organization
+		return nil, nil //nolint:nilerr,nilnil // no organization has such a key
 	}
 	found, err := o.c.Organization(ctx, id)
 	switch {
 	case keycloak.KindOf(err) == keycloak.NoOrganization, err == nil && len(found.Attributes[tenant.AttrCredentials]) == 0:
-		return nil, nil //nolint:nilnil // it is served no more
+		return nil, nil //nolint:nilnil // the organization is no longer served
 	case err != nil:
 		return nil, err
 	}
 	return &tenant.Tenant{Owner: mapping.Owner{Key: key, Organization: true}, Organization: tenant.Organization{ID: id}}, nil
 }
 
-// answer reports whether somebody ends the access of the user of an account.
+// answer reports whether a tenant still ends the access of an account's user.
 func (o owners) answer(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
 	return tenant.Answers(u.Attributes,
 		func(key string) (*tenant.Tenant, error) { return o.find(ctx, key) },
@@ -69,11 +70,12 @@ func (o owners) answer(ctx context.Context, id keycloak.UserID, u keycloak.User)
 		})
 }
 
-// leavers looks for users whom a client deactivated and whose accounts are open, while nobody answers for them or Keycloak
-// says that they are the organization's. It takes a call for each hundred foreign accounts, and up to three for each such account:
-// who is no member any more is nobody's leaver.
+// leavers finds users that a client deactivated and whose accounts are enabled, although no other
+// tenant answers for them or Keycloak says that they belong to the organization. It needs a call
+// for each hundred foreign accounts, and up to three calls for each such account. A user who is no
+// longer a member is not reported.
 func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners) {
-	if t.Policy.OwnedOnly || !t.Owner.Organization && !t.Owner.Shared { // which has no foreign accounts
+	if t.Policy.OwnedOnly || !t.Owner.Organization && !t.Owner.Shared { // such a tenant has no foreign accounts
 		return
 	}
 	foreign, err := keycloak.Everything(func(first int) ([]keycloak.User, error) {
@@ -96,18 +98,19 @@ func (r *Report) leavers(ctx context.Context, c *keycloak.Client, t *tenant.Tena
 		}
 	}
 	if n == 0 {
-		r.pass(checkLeavers, "no account is open whose user the client deactivated")
+		r.pass(checkLeavers, "no user that the client deactivated can log in")
 		return
 	}
 	r.failBeside(checkLeavers, r.fixLeavers(named),
-		"the client deactivated %s whose accounts are enabled, so that they can log in, and nobody else ends their access: the accounts have no owner any more, or one that is gone or does not have them any more: %s", counted(n, "user"), listed(named, n))
+		"the client deactivated %s whose accounts are enabled: they can log in, and no other tenant ends their access (an account has no owner, or its owner is gone or no longer has it): %s", counted(n, "user"), listed(named, n))
 }
 
-// isOpen reports whether the user of a foreign account was deactivated by its client and can log in, with nobody who answers for that.
+// isOpen reports whether the client deactivated the user of a foreign account, the user can log in,
+// and no tenant answers for the account.
 func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners, u keycloak.User) (bool, error) {
 	id, err := keycloak.ParseUserID(u.ID)
 	if err != nil || !t.Owner.LeftOpen(u) {
-		return false, nil //nolint:nilerr // no id of Keycloak
+		return false, nil //nolint:nilerr // not an id of Keycloak
 	}
 	if t.Owner.Organization {
 		member, err := c.OrganizationMember(ctx, t.Organization.ID, id)
@@ -122,16 +125,16 @@ func isOpen(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, o owners,
 	return err == nil && !answered, err
 }
 
-// fixLeavers are the commands that disable accounts.
+// fixLeavers returns the commands that disable accounts.
 func (r *Report) fixLeavers(ids []string) string {
-	lines := []string{"disable these accounts in Keycloak, unless the people shall have access, as with kcadm.sh after kcadm.sh config credentials:"}
+	lines := []string{"disable these accounts in Keycloak, unless the people should have access; with kcadm.sh, after kcadm.sh config credentials:"}
 	for _, id := range ids {
 		lines = append(lines, tenant.CommandLine("kcadm.sh", "update", "users/"+id, "-r", r.realm, "-s", "enabled=false"))
 	}
 	return strings.Join(lines, "\n")
 }
 
-// listed are some names of n.
+// listed returns some names of n.
 func listed(names []string, n int) string {
 	out := strings.Join(names, ", ")
 	if n > len(names) {
@@ -140,7 +143,7 @@ func listed(names []string, n int) string {
 	return out
 }
 
-// lostOwners tells of users whose owners, by their keys, are no tenants.
+// lostOwners reports users whose owners, by their keys, are not tenants.
 func (r *Report) lostOwners(keys map[string]int) {
 	if len(keys) == 0 {
 		r.pass(checkOwners, "the owners of all users are endpoints of the configuration")
@@ -154,6 +157,6 @@ func (r *Report) lostOwners(keys map[string]int) {
 	if len(names) > maxNamed {
 		names = append(names[:maxNamed], "and others")
 	}
-	r.warn(checkOwners, "write the key back into the configuration if that endpoint shall go on, also of an endpoint that another bridge serves; else see first what an adoption would do, then take the users over:\n{adopt} --dry-run\n{adopt}",
-		"%d users are owned by endpoints that the configuration does not have, by the keys %s: nobody changes their names, and nobody deactivates them but the organization to which Keycloak says that the account belongs", n, strings.Join(names, ", "))
+	r.warn(checkOwners, "write the key back into the configuration if that endpoint should continue, even if another bridge serves it; otherwise first check what an adoption would do, then take the users over:\n{adopt} --dry-run\n{adopt}",
+		"%d users are owned by endpoints that the configuration does not have, with the keys %s: no client changes their names, and only the organization that the account belongs to in Keycloak deactivates them", n, strings.Join(names, ", "))
 }

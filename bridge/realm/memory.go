@@ -10,18 +10,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// What the bridge must remember and nobody may undo who administers less than all users of the
-// realm lies in attributes of the bridge's own service account, declared by setup:
-// mapping.AttrRevoked and mapping.AttrProtected. No client of SCIM reaches that account.
+// The bridge stores some values in attributes of its own service account, declared by setup:
+// mapping.AttrRevoked and mapping.AttrProtected. Only administrators of all users of the realm can
+// change them, and no SCIM client reaches that account.
 const (
-	// maxRemembered is how many values one attribute may have: enough for a thousand customers
-	// whose tokens are rotated several times a year, and Keycloak 26.7.5 writes as many in a second.
+	// maxRemembered is how many values one attribute may have. This is enough for a thousand
+	// customers whose tokens are rotated several times a year. Keycloak 26.7.5 writes as many
+	// values in a second.
 	maxRemembered = 5000
-	// maxRememberedLength is what Keycloak takes of one value.
+	// maxRememberedLength is the longest value that Keycloak accepts.
 	maxRememberedLength = 2048
 )
 
-// Remembered are the values of an attribute of the bridge's own account, sorted.
+// Remembered returns the values of an attribute of the bridge's own account, sorted.
 func Remembered(ctx context.Context, c *keycloak.Client, attribute string) ([]string, error) {
 	values, err := c.OwnValues(ctx, attribute)
 	if err != nil {
@@ -30,12 +31,12 @@ func Remembered(ctx context.Context, c *keycloak.Client, attribute string) ([]st
 	return values, nil
 }
 
-// Remember changes the values of an attribute of the bridge's own account: change gets those
-// that are there, sorted and each once, and returns those that shall be, or an error when it
-// gives up. Equal ones cost no write. On success Keycloak has them.
+// Remember changes the values of an attribute of the bridge's own account. change gets the present
+// values, sorted and without duplicates, and returns the new values, or an error to give up. When
+// the values stay the same, nothing is written. After success Keycloak has the new values.
 //
-// Changes in one process never mix, as every realm has one client. Keycloak has no conditional
-// write, so that of two processes at the same moment one may undo the other's change.
+// Changes in one process never mix, because every realm has one client. Keycloak has no conditional
+// write, so when two processes write at the same moment, one may undo the change of the other.
 func Remember(ctx context.Context, c *keycloak.Client, attribute string, change func(values []string) ([]string, error)) error {
 	var wanted []string
 	kept, err := c.ChangeOwnValues(ctx, attribute, func(values []string) ([]string, error) {
@@ -50,20 +51,20 @@ func Remember(ctx context.Context, c *keycloak.Client, attribute string, change 
 	}
 	for _, value := range wanted {
 		if _, found := slices.BinarySearch(kept, value); !found {
-			return fmt.Errorf("after the write Keycloak does not have the attribute %s of the bridge's own account as it was written: see whether something else writes it, and run setup again, which declares it: %s", attribute, tenant.CommandLine("scim-bridge", "setup", "--url", c.URL(), "--realm", c.Realm().String()))
+			return fmt.Errorf("after the write, the attribute %s of the bridge's own account has other values than the bridge wrote: check whether another program writes it, and run setup again, which declares it: %s", attribute, tenant.CommandLine("scim-bridge", "setup", "--url", c.URL(), "--realm", c.Realm().String()))
 		}
 	}
 	return nil
 }
 
-// rememberable says what is wrong with values, before Keycloak refuses or changes them.
+// rememberable returns what is wrong with values, before Keycloak refuses or changes them.
 func rememberable(values []string) error {
 	if len(values) > maxRemembered {
-		return fmt.Errorf("it would have %d values, and more than %d are not kept there", len(values), maxRemembered)
+		return fmt.Errorf("it would have %d values, and at most %d fit there", len(values), maxRemembered)
 	}
 	for _, value := range values {
 		if value == "" || len(utf16.Encode([]rune(value))) > maxRememberedLength {
-			return fmt.Errorf("a value has no or more than %d characters", maxRememberedLength)
+			return fmt.Errorf("a value is empty or has more than %d characters", maxRememberedLength)
 		}
 	}
 	return nil

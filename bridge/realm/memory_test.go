@@ -15,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhatTheBridgeRemembers lies in its own service account: nothing else of it changes, no two
-// changes mix, and no client of SCIM gets there.
+// TestWhatTheBridgeRemembers is stored in its own service account: nothing else of the account
+// changes, no two changes mix, and no SCIM client reaches the account.
 func TestWhatTheBridgeRemembers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -95,7 +95,8 @@ func TestWhatTheBridgeRemembers(t *testing.T) {
 	}
 }
 
-// TestARealmThatDeclaresNotWhatTheBridgeRemembers is one from before: fit, with a warning.
+// TestARealmThatDeclaresNotWhatTheBridgeRemembers was set up by an earlier version: it is fit, with
+// a warning.
 func TestARealmThatDeclaresNotWhatTheBridgeRemembers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -13,46 +13,48 @@ import (
 // ScopeSCIM is the client scope that identity providers ask for (IPSIE, Entra's gallery).
 const ScopeSCIM = "scim"
 
-// scopes of the clients that are made: those by which a token says whose it is, of Keycloak, and ScopeSCIM. None of
-// them holds roles.
+// scopes lists the scopes of the clients that setup creates: Keycloak's scopes that say in a token
+// whose token it is, and ScopeSCIM. No scope in the list holds roles.
 func scopes() []string { return []string{"basic", "service_account", ScopeSCIM} }
 
-// OAuthOptions say which client of the realm a client of a tenant shall get access tokens by.
+// OAuthOptions describe the Keycloak client that gets access tokens for a client of a tenant.
 type OAuthOptions struct {
 	ClientID string
-	Tenant   string // its key: the client is of this tenant alone
-	Audience string // that nobody can guess
-	// Known says that the tenant takes the tokens of the client already. Another client of the name is left alone:
-	// whoever made it may know its secret.
+	Tenant   string // the tenant's key: the client works only for this tenant
+	Audience string // a value that nobody can guess
+	// Known says that the tenant accepts the client's tokens already. Another client with the same
+	// client ID is not changed, because the person who created it may know its secret.
 	Known  bool
-	Rotate bool // give a client that is there another secret
-	// KeysURL is where the client has the keys by which it signs who it is, in the place of a secret; "" for none.
+	Rotate bool // give an existing client a new secret
+	// KeysURL is where the client publishes the keys that it signs its assertions with, in place of
+	// a secret; "" for a client with a secret.
 	KeysURL string
-	// Federated says whose assertions stand in the place of a secret; nil for none.
+	// Federated names the assertions that replace a secret; nil for a client with a secret or keys.
 	Federated *Federated
 }
 
-// Federated is who may get tokens by assertions of an issuer.
+// Federated describes the assertions of an issuer that give access to tokens.
 type Federated struct{ Issuer, KeysURL, Audience, Subject string }
 
-// OAuth makes the client, with an administrator's account.
+// OAuth creates the client with an administrator's account.
 type OAuth struct {
 	admin   *keycloak.Client
 	options OAuthOptions
 
 	client  keycloak.OAuthClient
-	secret  bool // there is one to be shown
-	created bool // just now
+	secret  bool // whether there is a secret to show
+	created bool // whether the client was just created
 }
 
 // Errors of PlanOAuth.
 var (
-	ErrForeignClient = errors.New("this command did not make it for this tenant: whoever did may know its secret. Give another --name or --client-id, or delete the client first")
-	ErrNoAssertions  = errors.New("this Keycloak takes no assertions of other issuers for its clients: that needs 26.6 or newer. Leave --federated-issuer out, and give the identity provider the client's secret")
-	ErrOtherKind     = errors.New("the client that is there proves who it is in another way: by a secret, by keys of its own or by another issuer. Revoke it first, or give another --client-id")
+	ErrForeignClient = errors.New("this command did not make it for this tenant, and the person who made it may know its secret. Give another --name or --client-id, or delete the client first")
+	ErrNoAssertions  = errors.New("this Keycloak accepts no assertions of other issuers for its clients: that needs 26.6 or newer. Leave out --federated-issuer, and give the identity provider the client's secret")
+	ErrOtherKind     = errors.New("the existing client proves its identity in another way: by a secret, by its own keys or by another issuer. Revoke it first, or give another --client-id")
 )
 
-// PlanOAuth looks at the realm and lists what has to change; nothing when it is right already. It changes nothing.
+// PlanOAuth reads the realm and lists the changes it needs, none when all is right. It changes
+// nothing.
 func PlanOAuth(ctx context.Context, admin *keycloak.Client, o OAuthOptions) (*OAuth, []Change, error) {
 	p := &OAuth{admin: admin, options: o, client: keycloak.OAuthClient{ClientID: o.ClientID, Tenant: o.Tenant, Audience: o.Audience, Scopes: scopes(), Proof: keycloak.Proof{KeysURL: o.KeysURL}}}
 	var out []Change
@@ -73,7 +75,8 @@ func PlanOAuth(ctx context.Context, admin *keycloak.Client, o OAuthOptions) (*OA
 	return p, append(append(out, asserts...), changes...), err
 }
 
-// planAsserter finds the identity provider whose assertions the client sends, or makes it.
+// planAsserter finds the identity provider whose assertions the client sends, or plans to create
+// it.
 func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 	f := p.options.Federated
 	if f == nil {
@@ -95,14 +98,14 @@ func (p *OAuth) planAsserter(ctx context.Context) ([]Change, error) {
 	p.client.Proof = keycloak.Proof{Alias: wanted.Alias, Subject: f.Subject}
 	if i < 0 {
 		return []Change{{
-			Text: fmt.Sprintf("create the identity provider %q, by which nobody can log in: it takes assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
+			Text: fmt.Sprintf("create the identity provider %q, which allows no login: it accepts assertions of %s for %s, with the keys at %s", wanted.Alias, f.Issuer, f.Audience, f.KeysURL),
 			do:   func(ctx context.Context) error { return p.admin.CreateAsserter(ctx, wanted) },
 		}}, nil
 	}
-	wanted.Alias = list[i].Alias // Keycloak has one for each issuer
+	wanted.Alias = list[i].Alias // Keycloak has one provider for each issuer
 	p.client.Proof.Alias = wanted.Alias
 	if list[i] != wanted {
-		return nil, fmt.Errorf("the identity provider %q has that issuer, and other keys or another audience (%s, %s): Keycloak has one for each issuer. Give the same, or change it there", list[i].Alias, list[i].KeysURL, list[i].Audience)
+		return nil, fmt.Errorf("the identity provider %q has that issuer, but other keys or another audience (%s, %s): Keycloak allows one for each issuer. Give the same values, or change them in Keycloak", list[i].Alias, list[i].KeysURL, list[i].Audience)
 	}
 	return nil, nil
 }
@@ -115,17 +118,17 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 	}
 	if !there {
 		p.secret = p.client.Proof.IsSecret()
-		text := fmt.Sprintf("create the confidential client %q, for the service account alone: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
+		text := fmt.Sprintf("create the confidential client %q with only a service account: no login of people, no roles, tokens for the audience %s", o.ClientID, o.Audience)
 		switch {
 		case o.Federated != nil:
 			text += fmt.Sprintf("; without a secret, for the subject %s of %s", o.Federated.Subject, o.Federated.Issuer)
 		case o.KeysURL != "":
-			text += "; without a secret, for whoever signs with the keys at " + o.KeysURL
+			text += "; without a secret, for a client that signs with the keys at " + o.KeysURL
 		}
-		return []Change{{Text: text, do: p.create}, {Text: "take the realm's default roles from its service account", do: p.bare}}, nil
+		return []Change{{Text: text, do: p.create}, {Text: "remove the realm's default roles from its service account", do: p.bare}}, nil
 	}
 	if !o.Known || !o.made(have) {
-		return nil, fmt.Errorf("the client %q is there, and %w", o.ClientID, ErrForeignClient)
+		return nil, fmt.Errorf("the client %q exists, and %w", o.ClientID, ErrForeignClient)
 	}
 	if !have.Proof.Alike(p.client.Proof) {
 		return nil, ErrOtherKind
@@ -133,21 +136,22 @@ func (p *OAuth) planClient(ctx context.Context) ([]Change, error) {
 	return p.planExisting(ctx, have)
 }
 
-// made reports whether a client was made for the tenant. Who may do no more than make clients can give one the id and
-// the tenant, when the one that was made is gone, and does not know the audience.
+// made reports whether a client was created for the tenant. The client ID and the tenant are not
+// enough: somebody who can create clients could use both for a new client after the first one was
+// deleted. That person does not know the audience.
 func (o OAuthOptions) made(have keycloak.OAuthClient) bool {
 	return have.Tenant == o.Tenant && (have.Audience == o.Audience || have.MadeFor == o.Audience)
 }
 
-// planExisting gives a client that was made before what somebody took from it.
+// planExisting restores the settings of an existing client that somebody changed.
 func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]Change, error) {
 	var out []Change
 	p.client.UUID = have.UUID
 	if !have.Plain || have.Proof != p.client.Proof {
-		out = append(out, Change{Text: "switch all of the client off but the service account, and set how it proves who it is", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
+		out = append(out, Change{Text: "switch off all functions of the client except the service account, and set how it proves its identity", do: func(ctx context.Context) error { return p.admin.RestoreOAuthClient(ctx, p.client) }})
 	}
 	if have.Audience != p.options.Audience {
-		out = append(out, Change{Text: "have its tokens hold the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.SetAudience(ctx, have, p.options.Audience) }})
+		out = append(out, Change{Text: "add to its tokens the audience " + p.options.Audience, do: func(ctx context.Context) error { return p.admin.SetAudience(ctx, have, p.options.Audience) }})
 	}
 	if !slices.Contains(have.Scopes, ScopeSCIM) {
 		out = append(out, Change{Text: `give it the client scope "` + ScopeSCIM + `"`, do: p.addScope})
@@ -157,18 +161,18 @@ func (p *OAuth) planExisting(ctx context.Context, have keycloak.OAuthClient) ([]
 		return nil, err
 	}
 	if len(roles) > 0 {
-		out = append(out, Change{Text: "take all roles from its service account", do: p.bare})
+		out = append(out, Change{Text: "remove all roles from its service account", do: p.bare})
 	}
 	if p.options.Rotate && p.client.Proof.IsSecret() {
 		p.secret = true
-		out = append(out, Change{Text: "give it another secret; the one before gets no token from then on", do: func(ctx context.Context) error {
+		out = append(out, Change{Text: "give it a new secret; the old secret gets no tokens from then on", do: func(ctx context.Context) error {
 			return p.admin.NewClientSecret(ctx, p.client.UUID)
 		}})
 	}
 	return out, nil
 }
 
-// Secret is the client's, "" where none was made.
+// Secret returns the client's secret, or "" when no secret was made.
 func (p *OAuth) Secret(ctx context.Context) (string, error) {
 	if !p.secret {
 		return "", nil
@@ -182,8 +186,9 @@ func (p *OAuth) create(ctx context.Context) (err error) {
 	return err
 }
 
-// BrokeOff deletes a client that was just made, as the change failed with err: nobody was told its secret, and it may
-// have the roles that new users get. It is err, with what is left.
+// BrokeOff deletes a client that was just created, when a later change failed with err. Nobody
+// knows the client's secret, and the client may have the roles of new users. BrokeOff returns err,
+// with what is left to do.
 func (p *OAuth) BrokeOff(ctx context.Context, err error) error {
 	if !p.created {
 		return err
@@ -191,12 +196,12 @@ func (p *OAuth) BrokeOff(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	if failed := p.admin.DeleteClient(ctx, p.client.UUID); failed != nil {
-		return fmt.Errorf("%w; the client %q is there and is of no use: delete it in Keycloak (%w)", err, p.client.ClientID, failed)
+		return fmt.Errorf("%w; the client %q remains and is of no use: delete it in Keycloak (%w)", err, p.client.ClientID, failed)
 	}
 	return fmt.Errorf("%w; the client %q was deleted again", err, p.client.ClientID)
 }
 
-// undoTime bounds the deletion of a client, which goes on when the command was given up.
+// undoTime limits the deletion of a client, which continues when the command is interrupted.
 const undoTime = 10 * time.Second
 
 func (p *OAuth) addScope(ctx context.Context) error {
@@ -207,7 +212,7 @@ func (p *OAuth) addScope(ctx context.Context) error {
 	return p.admin.AddClientScope(ctx, p.client.UUID, id)
 }
 
-// roles are those that the service account has itself.
+// roles returns the direct roles of the service account.
 func (p *OAuth) roles(ctx context.Context) ([]keycloak.Role, error) {
 	user, err := p.admin.ServiceAccount(ctx, p.client.UUID)
 	if err != nil {
@@ -216,7 +221,7 @@ func (p *OAuth) roles(ctx context.Context) ([]keycloak.Role, error) {
 	return p.admin.DirectRoles(ctx, user)
 }
 
-// bare takes all roles from the service account.
+// bare removes all roles from the service account.
 func (p *OAuth) bare(ctx context.Context) error {
 	user, err := p.admin.ServiceAccount(ctx, p.client.UUID)
 	if err != nil {
@@ -224,16 +229,17 @@ func (p *OAuth) bare(ctx context.Context) error {
 	}
 	roles, err := p.admin.DirectRoles(ctx, user)
 	for len(roles) > 0 && err == nil {
-		of := roles[0].ContainerID // the realm, or a client
+		of := roles[0].ContainerID // the realm or a client
 		err = p.admin.RevokeRoles(ctx, user, slices.DeleteFunc(slices.Clone(roles), func(r keycloak.Role) bool { return r.ContainerID != of }))
 		roles = slices.DeleteFunc(roles, func(r keycloak.Role) bool { return r.ContainerID == of })
 	}
 	return err
 }
 
-// ForgetOAuth lists how the client of a tenant is deleted; nothing when it is gone. A client that was not made for
-// the tenant is ErrForeignClient. The identity provider whose assertions it sends is named and stays, as other clients
-// may send its assertions too.
+// ForgetOAuth lists the changes that delete the client of a tenant; none when the client is gone.
+// For a client that was not created for the tenant it fails with ErrForeignClient. asserter is the
+// identity provider whose assertions the client sends. It remains, because other clients may use it
+// too.
 func ForgetOAuth(ctx context.Context, admin *keycloak.Client, clientID, tenant string) (changes []Change, asserter string, err error) {
 	have, there, err := admin.FindOAuthClient(ctx, clientID)
 	switch {

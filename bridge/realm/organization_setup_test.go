@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestDoctorOfAnOrganization finds what has become of the organization of a tenant.
+// TestDoctorOfAnOrganization finds what happened to the organization of a tenant.
 func TestDoctorOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -46,7 +46,7 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			apptest.AdminSend(t, server, http.MethodPut, organization, about("false"))
 			expect("the organization disabled", realm.Warn, "is disabled, so that writes are refused")
 			apptest.AdminSend(t, server, http.MethodPut, organization, strings.ReplaceAll(about("true"), `"verified":true`, `"verified":false`))
-			expect("a domain that nobody verified", realm.Warn, `"acme" has no verified domain, so that every user with an address, or with an address as user name, is refused`)
+			expect("a domain that nobody verified", realm.Warn, `"acme" has no verified domain, so it refuses every user with an address, or with an address as user name`)
 			apptest.AdminSend(t, server, http.MethodPut, organization, about("true"))
 			expect("mended", realm.Pass, "")
 			if err := c.Realm.Admin.DeleteOrganization(t.Context(), c.IDs["acme"]); err != nil {
@@ -56,7 +56,7 @@ func TestDoctorOfAnOrganization(t *testing.T) {
 			if _, err := c.Realm.Admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme"}); err != nil {
 				t.Fatal(err)
 			}
-			expect("another one under the alias", realm.Fail, `"acme" is another one now`)
+			expect("another one under the alias", realm.Fail, `"acme" is now another organization`)
 		})
 	}
 }

@@ -14,11 +14,12 @@ import (
 
 const (
 	checkPermissions = "permissions"
-	// maxPolicies bounds the permissions and the policies that a look reads, and so its calls.
+	// maxPolicies limits the permissions and policies that a check reads, and so its calls.
 	maxPolicies = 200
 )
 
-// delegation is who administers a realm by its fine-grained admin permissions.
+// delegation holds the users, groups and roles that administer a realm by its fine-grained admin
+// permissions.
 type delegation struct {
 	circle
 
@@ -30,7 +31,8 @@ type delegation struct {
 	named    []keycloak.User
 	roles    map[string]bool
 	policies []keycloak.PolicyGroup
-	// permissions are the quoted names of those that make administrators whom the bridge knows.
+	// permissions are the quoted names of the permissions that make administrators known to the
+	// bridge.
 	permissions []string
 }
 
@@ -38,7 +40,7 @@ func newDelegation() delegation {
 	return delegation{circle: circle{map[string]bool{}, map[string]bool{}}, roles: map[string]bool{}}
 }
 
-// permission is a fine-grained admin permission, with its scopes and its policies.
+// permission is a fine-grained admin permission with its scopes and policies.
 type permission struct {
 	keycloak.Permission
 
@@ -46,20 +48,20 @@ type permission struct {
 	policies []keycloak.Policy
 }
 
-// administers reports whether the permission lets change something: every scope but "view" and
-// "view-members" does, also one that a later Keycloak brings.
+// administers reports whether the permission allows changes. Every scope except "view" and
+// "view-members" does, also a scope of a later Keycloak.
 func (p permission) administers() bool {
 	return slices.ContainsFunc(p.scopes, func(s string) bool { return !strings.HasPrefix(s, "view") })
 }
 
-// isForEverybodyElse reports whether a Negative policy alone lets users in: it has no other, or
-// does not ask all of them.
+// isForEverybodyElse reports whether a Negative policy is enough to get the permission: the
+// permission has no other policy, or does not require all of its policies.
 func (p permission) isForEverybodyElse() bool {
 	return slices.ContainsFunc(p.policies, isNegative) && (!p.Unanimous || !slices.ContainsFunc(p.policies, isPositive))
 }
 
-// isConfined reports whether a policy that the bridge can read bounds the permission: only people whom
-// that policy names have the permission.
+// isConfined reports whether a policy that the bridge can read limits the permission: only people
+// that the policy names have the permission.
 func (p permission) isConfined() bool {
 	return p.Unanimous && !p.Negative && slices.ContainsFunc(p.policies, namesPeople)
 }
@@ -67,13 +69,13 @@ func (p permission) isConfined() bool {
 func isNegative(p keycloak.Policy) bool { return p.Negative }
 func isPositive(p keycloak.Policy) bool { return !p.Negative }
 
-// namesPeople reports whether a policy names its people itself. A policy with a groups claim does not:
-// the token names the groups.
+// namesPeople reports whether a policy itself names its people. With a groups claim it does not,
+// because the token names the groups.
 func namesPeople(p keycloak.Policy) bool {
 	return !p.Negative && p.GroupsClaim == "" && slices.Contains([]string{"user", "group", "role"}, p.Type)
 }
 
-// permissions reads the realm's fine-grained admin permissions, where they are on.
+// permissions reads the realm's fine-grained admin permissions, if they are enabled.
 func (p *protector) permissions(ctx context.Context) error {
 	if p.delegated.first {
 		first, err := p.c.FirstPermissions(ctx)
@@ -104,7 +106,7 @@ func (p *protector) permissions(ctx context.Context) error {
 		return err
 	}
 	if len(list) > maxPolicies || len(policies) > maxPolicies {
-		p.unknown("take out those that nobody needs; "+fixListed, "the realm has more than %d fine-grained permissions or policies, and the bridge reads no more", maxPolicies)
+		p.unknown("remove those that nobody needs; "+fixListed, "the realm has more than %d fine-grained permissions or policies, which is more than the bridge reads", maxPolicies)
 		return nil
 	}
 	permissions, err := p.whole(ctx, client, list, policies)
@@ -121,7 +123,7 @@ func (p *protector) permissions(ctx context.Context) error {
 	return nil
 }
 
-// whole reads the scopes and the policies of each permission, with two calls for each permission.
+// whole reads the scopes and policies of each permission, with two calls for each.
 func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list []keycloak.Permission, policies []keycloak.Policy) ([]permission, error) {
 	byID := map[string]keycloak.Policy{}
 	for _, policy := range policies {
@@ -139,7 +141,7 @@ func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list 
 		}
 		ids, err := p.c.PermissionPolicies(ctx, client, list[i])
 		for _, id := range ids {
-			if policy, ok := byID[id]; ok { // else it was made just now, and the next look has it
+			if policy, ok := byID[id]; ok { // otherwise the policy is new, and the next check reads it
 				one.policies = append(one.policies, policy)
 			}
 		}
@@ -149,7 +151,7 @@ func (p *protector) whole(ctx context.Context, client keycloak.ClientUUID, list 
 	return out, err
 }
 
-// weigh notes the users, groups and roles that a permission is given to. Where a policy does not name
+// weigh records the users, groups and roles that have a permission. When a policy does not name
 // them, it records a finding.
 func (p *protector) weigh(one permission) {
 	if !one.administers() {
@@ -174,37 +176,37 @@ func (p *protector) weigh(one permission) {
 			kind = "a claim of the token in place of groups"
 		}
 		switch {
-		case policy.Negative && one.isConfined(): // see negative
+		case policy.Negative && one.isConfined(): // negative reports this
 		case policy.Negative:
-			p.stop(fmt.Sprintf("the permission %q lets change the realm, and its policy %q has the logic Negative", one.Name, policy.Name))
+			p.stop(fmt.Sprintf("the permission %q allows changes of the realm, and its policy %q has the logic Negative", one.Name, policy.Name))
 		case one.isConfined():
-			p.warn(checkPermissions, fixPolicies, "the permission %q has a policy %q with %s, which the bridge cannot read: all whom its other policies name count as administrators", one.Name, policy.Name, kind)
+			p.warn(checkPermissions, fixPolicies, "the permission %q has a policy %q with %s, which the bridge cannot read: all users that its other policies name count as administrators", one.Name, policy.Name, kind)
 		default:
-			p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: its policy %q has %s", one.Name, policy.Name, kind)
+			p.unknown(fixPolicies+"; "+fixListed, "the permission %q allows changes of the realm, and the bridge cannot tell who has it: its policy %q has %s", one.Name, policy.Name, kind)
 		}
 	}
 	if one.Negative {
-		p.unknown(fixPolicies+"; "+fixListed, "the permission %q lets change the realm, and the bridge cannot tell to whom it is given: it has the logic Negative itself", one.Name)
+		p.unknown(fixPolicies+"; "+fixListed, "the permission %q allows changes of the realm, and the bridge cannot tell who has it: it has the logic Negative itself", one.Name)
 	}
 }
 
 const (
-	fixPolicies = "let policies of the types user, group and role, with the logic Positive, say whom the permission is for"
+	fixPolicies = "use policies of the types user, group and role, with the logic Positive, to say who gets the permission"
 	fixListed   = "or list the people in protected.users or protected.groups and write protected.policies: listed"
 )
 
-// unknown says that nobody can tell who administers the realm, so that nothing is written, unless
-// the operator listed the people.
+// unknown reports that the bridge cannot tell who administers the realm. Nothing is written then,
+// unless the operator listed the people.
 func (p *protector) unknown(fix, format string, args ...any) {
 	if p.policy.Protected.Policies {
-		p.warn(checkPermissions, "see that protected.users and protected.groups list these people", format, args...)
+		p.warn(checkPermissions, "check that protected.users and protected.groups list these people", format, args...)
 		return
 	}
 	p.failBeside(checkPermissions, fix, format+"; nothing is written", args...)
 	p.stop(fmt.Sprintf(format, args...))
 }
 
-// stop has nothing written, unless the operator listed the people.
+// stop prevents all writes, unless the operator listed the people.
 func (p *protector) stop(why string) {
 	switch {
 	case p.policy.Protected.Policies:
@@ -215,8 +217,8 @@ func (p *protector) stop(why string) {
 	}
 }
 
-// negative looks for policies that name whom a permission is not for. Such a permission is for
-// everybody else: Keycloak gives it to each user of the realm (measured on 26.4, 26.6 and 26.7).
+// negative finds policies that name the people who do not get a permission. Keycloak gives such a
+// permission to every other user of the realm (measured on 26.4, 26.6 and 26.7).
 func (p *protector) negative(permissions []permission, policies []keycloak.Policy) {
 	failed := map[string]bool{}
 	for _, one := range permissions {
@@ -226,18 +228,18 @@ func (p *protector) negative(permissions []permission, policies []keycloak.Polic
 		for _, policy := range one.policies {
 			if policy.Negative {
 				failed[policy.ID] = true
-				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm but those of a policy: its policy %q has the logic Negative%s", one.Name, policy.Name, p.stopped(one))
+				p.failBeside(checkPermissions, fixNegative, "the permission %q is for every user of the realm except those of a policy: its policy %q has the logic Negative%s", one.Name, policy.Name, p.stopped(one))
 			}
 		}
 	}
 	for _, policy := range policies {
 		if policy.Negative && !failed[policy.ID] {
-			p.warn(checkPermissions, fixNegative, "the policy %q has the logic Negative: a permission with no other policy is for every user of the realm but those that it names", policy.Name)
+			p.warn(checkPermissions, fixNegative, "the policy %q has the logic Negative: a permission with no other policy is for every user of the realm except those that the policy names", policy.Name)
 		}
 	}
 }
 
-// stopped says what weigh did about a permission with a policy that names nobody.
+// stopped returns what weigh did about a permission with such a policy, for a finding.
 func (p *protector) stopped(one permission) string {
 	if one.administers() && !p.policy.Protected.Policies {
 		return "; nothing is written"
@@ -245,12 +247,12 @@ func (p *protector) stopped(one permission) string {
 	return ""
 }
 
-const fixNegative = "take the policy out of the permission and give it one that names whom the permission is for; for nobody, a role policy of a realm role that nobody has; then delete the policy"
+const fixNegative = "remove the policy from the permission and add a policy that names who gets the permission (for nobody: a role policy of a realm role that nobody has); then delete the policy"
 
 // isDelegated reports whether a policy names a role.
 func (p *protector) isDelegated(r keycloak.Role) bool { return p.delegated.roles[r.ID] }
 
-// circleOf is where the holders of a role belong.
+// circleOf returns the circle of the holders of a role.
 func (p *protector) circleOf(r keycloak.Role) circle {
 	if p.protected.Roles[r.ID] {
 		return p.delegated.circle
@@ -258,7 +260,7 @@ func (p *protector) circleOf(r keycloak.Role) circle {
 	return p.all()
 }
 
-// delegates reads who is in the groups of policies, which may name groups that are gone.
+// delegates reads the members of the groups in policies. Policies may name groups that are gone.
 func (p *protector) delegates(ctx context.Context) error {
 	p.add(p.delegated.circle, p.delegated.named)
 	return each(ctx, p.delegated.policies, func(ctx context.Context, g keycloak.PolicyGroup) error {
@@ -278,11 +280,13 @@ func (p *protector) delegates(ctx context.Context) error {
 	})
 }
 
-// lookalikes takes into the circle the groups that Keycloak takes for one of a policy. It compares
-// paths as texts, and a name may hold slashes: a group "ops/helpdesk" of the top level has the path of
-// the group "helpdesk" below "ops" (measured on 26.4, 26.6 and 26.7). Where the groups below are meant
-// too, all count whose path begins with that, before 26.7 without a slash behind it: the members of
-// /helpdesk-berlin are of /helpdesk then.
+// lookalikes adds the groups that Keycloak mistakes for a group of a policy. Keycloak compares
+// paths as texts, and a name may contain slashes: a top-level group "ops/helpdesk" has the same
+// path as the group "helpdesk" below "ops" (measured on 26.4, 26.6 and 26.7).
+//
+// When the policy includes the groups below, every group counts whose path begins with the path of
+// the policy. Before 26.7 not even a slash must follow: the members of /helpdesk-berlin then count
+// as members of /helpdesk.
 func (p *protector) lookalikes(ctx context.Context, g keycloak.PolicyGroup, path string) error {
 	alike := tenant.Alike{Path: path, Below: g.Children, Prefix: g.Children && !p.delegated.recent}
 	p.mu.Lock()
@@ -300,7 +304,7 @@ func (p *protector) lookalikes(ctx context.Context, g keycloak.PolicyGroup, path
 	return err
 }
 
-// delegate adds who administers by permissions to what is protected.
+// delegate adds the users, groups and roles that administer by permissions to the protected ones.
 func (p *protector) delegate() {
 	for id := range p.delegated.groups {
 		p.protected.Groups[id] = true
@@ -316,7 +320,7 @@ func (p *protector) delegate() {
 	}
 }
 
-// bounded reads pages of a list, and not much more of it than maxPolicies.
+// bounded reads pages of a list until it has more than maxPolicies entries.
 func bounded[T any](read func(first int) ([]T, error)) ([]T, error) {
 	var out []T
 	for len(out) <= maxPolicies {

@@ -20,32 +20,32 @@ import (
 
 const (
 	checkProtected = "protected"
-	// protectParallel bounds the calls of one look under way at once.
+	// protectParallel limits the calls that a check makes at a time.
 	protectParallel = 4
 )
 
-// Protection is what one look found of who is protected in a realm, and of what its tenants
-// name there.
+// Protection is what a check found: the protected users and groups of a realm, and what the names
+// of its tenants mean.
 type Protection struct {
 	protected *tenant.Protected
 	findings  []Finding
 	names     *resolver
 }
 
-// Protector looks who is protected in a realm.
+// Protector finds the protected users and groups of a realm.
 type Protector func(context.Context) (Protection, error)
 
-// ProtectorOf looks at the realm of a tenant and of others there: who administers it, by which
-// roles and groups, what is listed, and which groups must stay where they are. It needs view-realm
-// and view-clients. It writes nothing.
+// ProtectorOf returns a Protector for the realm of a tenant and other tenants of the realm. It
+// finds the administrators with their roles and groups, the listed users and groups, and the groups
+// that must keep their place. It needs view-realm and view-clients, and writes nothing.
 func ProtectorOf(c *keycloak.Client, t *tenant.Tenant, others ...*tenant.Tenant) Protector {
 	return subject{policy: t.Policy, tenants: append([]*tenant.Tenant{t}, others...), known: &Known{}}.protector(c)
 }
 
-// subject is what a look at a realm is about.
+// subject is what a check of a realm is about.
 type subject struct {
 	policy   tenant.Policy
-	tenants  []*tenant.Tenant // all of the realm but those that were found
+	tenants  []*tenant.Tenant // all tenants of the realm except found ones
 	proposed []*mapping.Mapping
 	known    *Known
 }
@@ -54,7 +54,7 @@ func (s subject) protector(c *keycloak.Client) Protector {
 	return func(ctx context.Context) (Protection, error) { return protect(ctx, c, s) }
 }
 
-// mappings are all whose groups are looked up.
+// mappings returns all mappings whose groups are looked up.
 func (s subject) mappings() []*mapping.Mapping {
 	out := slices.Clone(s.proposed)
 	for _, t := range s.tenants {
@@ -63,7 +63,7 @@ func (s subject) mappings() []*mapping.Mapping {
 	return out
 }
 
-// protector is one look.
+// protector is one check for protected users and groups.
 type protector struct {
 	Report
 
@@ -73,11 +73,11 @@ type protector struct {
 	names    *resolver
 	settings keycloak.RealmSettings
 
-	mu        sync.Mutex // of what follows, and of the report
+	mu        sync.Mutex // protects the following fields and the report
 	roles     map[string]keycloak.Role
-	within    map[string][]keycloak.Role // what a role contains, by its id
+	within    map[string][]keycloak.Role // what a role contains, by the role's id
 	protected *tenant.Protected
-	parents   map[string]string // the group above one, by ids, as far as it was read; "" for the top level
+	parents   map[string]string // the parent of each group, by ids, as far as it was read; "" for the top level
 	delegated delegation
 }
 
@@ -93,12 +93,12 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	}
 	for _, look := range []func(context.Context) error{p.remember, p.read, p.clients, p.permissions, p.composites, p.holders, p.delegates, p.defaults, p.list, p.places} {
 		if err := look(ctx); err != nil {
-			return Protection{}, fmt.Errorf("look who is protected: %w", err)
+			return Protection{}, fmt.Errorf("find the protected users and groups: %w", err)
 		}
 	}
 	p.delegate()
 	p.forget(ctx)
-	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Severity != Pass }) {
+	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return !f.OK() }) {
 		p.pass(checkProtected, "%s and %s are protected; no client sees the %s of the realm", counted(p.people(), "user"), counted(len(p.protected.Groups), "group"), counted(len(p.protected.ServiceAccounts), "service account"))
 	}
 	if ids := append(p.names.ids(kindUser, p.policy.Protected.Users), p.names.ids(kindGroup, p.policy.Protected.Groups)...); len(ids) > 0 {
@@ -107,9 +107,9 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	return Protection{p.protected, p.Findings, p.names}, nil
 }
 
-// people are how many users are protected, service accounts apart, which are no users.
+// people returns the number of protected users. Service accounts are no users.
 func (p *protector) people() int {
-	n := len(p.protected.Delegates) // which are no service accounts
+	n := len(p.protected.Delegates) // these are no service accounts
 	for id := range p.protected.Users {
 		if !p.protected.ServiceAccounts[id] {
 			n++
@@ -119,16 +119,16 @@ func (p *protector) people() int {
 }
 
 // remember reads what the names of the configuration meant before the bridge was started. Without
-// that nobody knows what is protected, so that the look fails when it cannot be read.
+// this the bridge does not know what is protected, so the check fails when it cannot be read.
 func (p *protector) remember(ctx context.Context) error { return p.known.load(ctx, p.c) }
 
-// forget has Keycloak keep what the names mean. When it does not, the bridge still knows until it
-// is started again.
+// forget stores in Keycloak what the names mean. When this fails, the bridge still knows it until
+// the next restart.
 func (p *protector) forget(ctx context.Context) {
 	err := p.known.keep(ctx, p.c, wanted(p.policy.Protected.Users, p.policy.Protected.Groups, p.mappings()))
 	if err != nil {
-		p.warn(checkProtected, "see that the bridge may write its own service account, or name groups and users by their ids",
-			"after a start the names of the configuration could mean other groups and users than now: %v", err)
+		p.warn(checkProtected, "let the bridge write its own service account, or name groups and users by their ids",
+			"after a restart the names of the configuration could mean other groups and users than now: %v", err)
 	}
 }
 
@@ -182,7 +182,7 @@ func (p *protector) clients(ctx context.Context) error {
 	})
 }
 
-// serviceAccount reads which user a client is, and of which organizations that is a member.
+// serviceAccount reads the user of a client, and the organizations that the user is a member of.
 func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) error {
 	account, err := p.c.ServiceAccount(ctx, c.UUID)
 	if err != nil {
@@ -193,7 +193,7 @@ func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) e
 		organizations, err = p.c.OrganizationsOf(ctx, account)
 	}
 	switch keycloak.KindOf(err) {
-	case "", keycloak.NotFound, keycloak.NoOrganization, keycloak.Denied: // of what the tenants of organizations lack their own checks tell
+	case "", keycloak.NotFound, keycloak.NoOrganization, keycloak.Denied: // the tenants of organizations report in their own checks what they lack
 	default:
 		return err
 	}
@@ -206,7 +206,7 @@ func (p *protector) serviceAccount(ctx context.Context, c keycloak.ClientInfo) e
 	return nil
 }
 
-// composites reads what the roles contain, and keeps those that contain a right however deep.
+// composites reads what the roles contain, and keeps the roles that contain a right at any depth.
 func (p *protector) composites(ctx context.Context) error {
 	var composite []keycloak.Role
 	for _, r := range p.roles {
@@ -240,7 +240,7 @@ func (p *protector) isRight(r keycloak.Role) bool {
 	return r.ContainerID == p.protected.Management.String()
 }
 
-// contains reports whether a role is one of some kind or contains one.
+// contains reports whether a role is of some kind or contains a role of that kind.
 func (p *protector) contains(id string, wanted func(keycloak.Role) bool, seen map[string]bool) bool {
 	if wanted(p.roles[id]) {
 		return true
@@ -254,10 +254,10 @@ func (p *protector) contains(id string, wanted func(keycloak.Role) bool, seen ma
 	return false
 }
 
-// holders reads who has a role that administers, by itself or by a group.
+// holders reads the users that have an administrating role, directly or by a group.
 func (p *protector) holders(ctx context.Context) error {
 	if everybody, administers := p.roles[p.settings.DefaultRole.ID]; administers {
-		p.fail(checkProtected, "take that out of the role", "every user of the realm is an administrator: the role %q, which each has, contains a right of realm-management or is one of a permission", everybody.Name)
+		p.fail(checkProtected, "remove the right or the permission from the role", "every user of the realm is an administrator: all users have the role %q, which contains a right of realm-management or has a permission", everybody.Name)
 		delete(p.roles, everybody.ID)
 	}
 	var roles []keycloak.Role
@@ -269,7 +269,7 @@ func (p *protector) holders(ctx context.Context) error {
 		if errors.Is(err, keycloak.ErrInvalidID) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.fail(checkProtected, "give the role another name", "nobody can find out who has the role %q, which contains a right of realm-management or is one of a permission: Keycloak looks no such name up", r)
+			p.fail(checkProtected, "give the role another name", "the bridge cannot find out who has the role %q, which contains a right of realm-management or has a permission: Keycloak cannot look up such a name", r)
 			return nil
 		}
 		if err != nil {
@@ -291,18 +291,18 @@ func (p *protector) holders(ctx context.Context) error {
 	})
 }
 
-// place notes where a group is.
+// place records where a group is.
 func (p *protector) place(id, parent string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.parents[id] = parent
 }
 
-// circle are users and groups that are protected alike. The value of a group says whether those
-// below it are in the circle too.
+// circle is a set of users and groups with the same protection. The value of a group says whether
+// the groups below it are in the circle too.
 type circle struct{ users, groups map[string]bool }
 
-// all are those whom SCIM may not write at all.
+// all is the circle of users and groups that SCIM may not write at all.
 func (p *protector) all() circle { return circle{p.protected.Users, p.protected.Groups} }
 
 func (p *protector) users(users []keycloak.User) { p.add(p.all(), users) }
@@ -318,12 +318,12 @@ func (p *protector) add(c circle, users []keycloak.User) {
 	}
 }
 
-// group protects a group with its members, and all groups below it, which have its roles.
+// group protects a group with its members, and all groups below it, because they inherit its roles.
 func (p *protector) group(ctx context.Context, text string) error {
 	return p.enter(ctx, p.all(), text, true)
 }
 
-// enter takes a group into a circle with its members and, when below says so, all groups below it.
+// enter adds a group and its members to a circle, and all groups below it when below is true.
 func (p *protector) enter(ctx context.Context, c circle, text string, below bool) error {
 	p.mu.Lock()
 	was, known := c.groups[text]
@@ -353,18 +353,18 @@ func (p *protector) enter(ctx context.Context, c circle, text string, below bool
 	return err
 }
 
-// defaults looks whether who is created becomes an administrator.
+// defaults checks whether every new user becomes an administrator.
 func (p *protector) defaults(ctx context.Context) error {
 	groups, err := p.c.DefaultGroups(ctx)
 	for _, g := range groups {
 		if _, delegated := p.delegated.groups[g.ID]; delegated || p.protected.Groups[g.ID] {
-			p.fail(checkProtected, "take it out of the default groups, or the role or permission out of it", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management or of a permission", g.Path)
+			p.fail(checkProtected, "remove it from the default groups, or remove its role or permission", "every new user of the realm becomes an administrator: the default group %q has a right of realm-management or a permission", g.Path)
 		}
 	}
 	return err
 }
 
-// list looks up what the operator listed.
+// list looks up the users and groups that the operator listed.
 func (p *protector) list(ctx context.Context) error {
 	for _, name := range p.policy.Protected.Users {
 		user, err := p.names.user(ctx, name)
@@ -391,7 +391,7 @@ func (p *protector) list(ctx context.Context) error {
 	return nil
 }
 
-// judge says what is wrong with a name that is listed.
+// judge reports what is wrong with a listed name.
 func (p *protector) judge(n named, fix, format, name string) {
 	what := fmt.Sprintf(format, name)
 	switch {
@@ -402,9 +402,9 @@ func (p *protector) judge(n named, fix, format, name string) {
 	}
 }
 
-// places finds the groups that must stay where they are: what mappings name, and all that stands
-// above it or above what is protected. It needs a call for each of those groups. What a mapping
-// names in vain is a finding about its tenant.
+// places finds the groups that must keep their place: groups that mappings name, and all groups
+// above such a group or above a protected group. It needs a call for each of those groups. A name
+// that means nothing is a finding about the tenant of the mapping.
 func (p *protector) places(ctx context.Context) error {
 	for _, t := range p.tenants {
 		for _, name := range t.Mapping.Groups() {
@@ -424,7 +424,7 @@ func (p *protector) places(ctx context.Context) error {
 			}
 		}
 	}
-	for _, m := range p.proposed { // for what the look at its tenant finds
+	for _, m := range p.proposed { // for the findings about its tenant
 		for _, name := range m.Groups() {
 			if group, err := p.names.group(ctx, name); err != nil {
 				return err
@@ -446,8 +446,8 @@ func (p *protector) places(ctx context.Context) error {
 	return nil
 }
 
-// above are the groups above one, the nearest first. A group that is moved meanwhile could go
-// round in a circle.
+// above returns the groups above a group, the nearest first. A group that is moved meanwhile could
+// make a cycle.
 func (p *protector) above(ctx context.Context, id string) ([]string, error) {
 	var out []string
 	for id = p.parents[id]; id != "" && !slices.Contains(out, id); id = p.parents[id] {
@@ -464,7 +464,7 @@ func (p *protector) above(ctx context.Context, id string) ([]string, error) {
 	return out, nil
 }
 
-// each does something with every item, some at once.
+// each calls do for every item, for several items at a time.
 func each[T any](ctx context.Context, items []T, do func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(protectParallel)

@@ -16,15 +16,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Revocation is the value of mapping.AttrRevoked that takes a token of an organization back:
+// Revocation returns the value of mapping.AttrRevoked that revokes a token of an organization:
 //
-//	<the organization's id>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<key id, or nothing>
+//	<the organization's id>|<SHA-256 of the token>|<when it expires, in seconds since 1970, or nothing>|<key id, or nothing>
 //
-// The entry of the token in the organization's attributes stays signed and good for ever, and
-// who may edit organizations can write it again.
+// The value is needed because the entry of the token in the organization's attributes remains
+// signed and valid, and anybody who may edit organizations can write the entry again.
 func Revocation(organization keycloak.OrganizationID, t tenant.Token) string {
 	end := ""
-	if !t.Expires.IsZero() && t.KeyID != "" { // a token of another server may have had an entry with another end
+	if !t.Expires.IsZero() && t.KeyID != "" { // a token of another server may have had an entry with another expiry
 		end = strconv.FormatInt(t.Expires.Unix(), 10)
 	}
 	return strings.Join([]string{organization.String(), hex.EncodeToString(t.SHA256[:]), end, t.KeyID}, "|")
@@ -42,14 +42,14 @@ func DescribeRevocation(text string) (organization, keyID string) {
 
 var revocation = regexp.MustCompile(`^([^|]{1,64})\|([0-9a-f]{64})\|([0-9]{0,12})\|([0-9A-Za-z]{0,64})$`)
 
-// ErrRevocation says that a text is none that Revocation makes.
+// ErrRevocation reports a text that Revocation did not make.
 var ErrRevocation = errors.New("not a revocation of a token")
 
-// clockSkew is how far the clocks of those who write revocations may be apart.
+// clockSkew is how far the clocks of the machines that write revocations may differ.
 const clockSkew = 24 * time.Hour
 
-// Revoke takes a token of an organization back, by the text of Revocation, for as long as it
-// would have been good. Revocations of tokens that ended are dropped on that occasion.
+// Revoke revokes a token of an organization, by the text of Revocation, for as long as the token
+// would be valid. It also drops revocations of tokens that have expired.
 func Revoke(ctx context.Context, c *keycloak.Client, text string, now time.Time) error {
 	if !revocation.MatchString(text) {
 		return ErrRevocation
@@ -57,13 +57,13 @@ func Revoke(ctx context.Context, c *keycloak.Client, text string, now time.Time)
 	return Remember(ctx, c, mapping.AttrRevoked, func(values []string) ([]string, error) {
 		values = slices.DeleteFunc(values, func(value string) bool { return ended(value, now) })
 		if len(values) >= maxRemembered && !slices.Contains(values, text) {
-			return nil, fmt.Errorf("%d revoked tokens that did not end are remembered already, and there is room for no more, so that this one is not revoked: put another text into the realm's credentialKeyFile, which voids all tokens of its organizations, remove the attribute's values in Keycloak, and make new tokens", maxRemembered)
+			return nil, fmt.Errorf("%d revoked tokens that have not expired are stored already: there is no room for another, so this token is not revoked. Put another text into the realm's credentialKeyFile, which invalidates all tokens of its organizations, remove the attribute's values in Keycloak, and make new tokens", maxRemembered)
 		}
 		return append(values, text), nil
 	})
 }
 
-// ended reports whether the token of a revocation is refused for its end anyhow.
+// ended reports whether the token of a revocation has expired.
 func ended(value string, now time.Time) bool {
 	parts := revocation.FindStringSubmatch(value)
 	if parts == nil || parts[3] == "" {
@@ -73,10 +73,10 @@ func ended(value string, now time.Time) bool {
 	return err == nil && time.Unix(end, 0).Add(clockSkew).Before(now)
 }
 
-// Revoked are the tokens of organizations that were taken back.
+// Revoked is the set of the revoked tokens of organizations.
 type Revoked map[string]bool
 
-// ReadRevoked reads which tokens of a realm's organizations were taken back.
+// ReadRevoked reads the revoked tokens of a realm's organizations.
 func ReadRevoked(ctx context.Context, c *keycloak.Client) (Revoked, error) {
 	values, err := Remembered(ctx, c, mapping.AttrRevoked)
 	out := Revoked{}
@@ -88,7 +88,7 @@ func ReadRevoked(ctx context.Context, c *keycloak.Client) (Revoked, error) {
 	return out, err
 }
 
-// Has reports whether a token of an organization, by its id, was taken back.
+// Has reports whether a token of an organization, by the organization's id, was revoked.
 func (r Revoked) Has(organization string, t tenant.Token) bool {
 	return r[organization+"|"+hex.EncodeToString(t.SHA256[:])]
 }

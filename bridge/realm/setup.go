@@ -14,36 +14,36 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Options are what setup may change besides what the bridge cannot do without.
+// Options are changes that setup makes only when an operator asks for them.
 type Options struct {
-	ClientID  string // of the service account
-	Relax     bool   // remove the stock validators that refuse common user names and names
-	Scripts   bool   // remove the stock validator that lets user names have Latin letters alone
-	Restrict  bool   // take from users the right to edit attributes of the mapping
-	Usernames bool   // let user names be changed
-	Feed      bool   // have the realm store admin events, which the account may read
-	// Organizations also grants what members of organizations need: manage-organizations
-	// or, where the server has no such role, manage-realm if ManageRealm allows it.
+	ClientID  string // client ID of the service account's client
+	Relax     bool   // remove the stock validators that refuse common user names and names of persons
+	Scripts   bool   // remove the stock validator that allows only Latin letters in user names
+	Restrict  bool   // remove the users' right to edit attributes of the mapping
+	Usernames bool   // allow changes of user names
+	Feed      bool   // let the realm store admin events, and let the account read them
+	// Organizations also grants the rights for members of organizations: manage-organizations or,
+	// on a server without this role, manage-realm if ManageRealm allows it.
 	Organizations bool
 	ManageRealm   bool
-	// Again is the command line that runs setup for the same realm, for texts.
+	// Again is the command line that runs setup for the same realm, for messages.
 	Again string
 }
 
-// Change is one step of making a realm fit.
+// Change is one step of the preparation of a realm.
 type Change struct {
-	Text string // what it does, for the operator
+	Text string // what the step does, for the operator
 	do   func(ctx context.Context) error
 }
 
-// Setup makes a realm fit, with an administrator's client.
+// Setup prepares a realm with an administrator's client.
 type Setup struct {
 	admin   *keycloak.Client
 	mapping *mapping.Mapping
 	options Options
 
-	wanted  []string            // the roles of the client
-	client  keycloak.ClientUUID // zero until it exists
+	wanted  []string            // the roles that the client needs
+	client  keycloak.ClientUUID // zero until the client exists
 	profile keycloak.UserProfile
 }
 
@@ -52,8 +52,7 @@ func NewSetup(admin *keycloak.Client, m *mapping.Mapping, o Options) *Setup {
 	return &Setup{admin: admin, mapping: m, options: o}
 }
 
-// Plan looks at the realm and lists what has to change; nothing when it is right
-// already. It changes nothing.
+// Plan reads the realm and lists the changes it needs, none when all is right. It changes nothing.
 func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 	changes, err := s.planClient(ctx)
 	if err != nil {
@@ -70,21 +69,21 @@ func (s *Setup) Plan(ctx context.Context) ([]Change, error) {
 		return nil, fmt.Errorf("read realm: %w", err)
 	}
 	if s.options.Usernames && !settings.EditUsernameAllowed {
-		changes = append(changes, Change{Text: "let user names be changed (Edit username)", do: s.admin.AllowEditUsername})
+		changes = append(changes, Change{Text: "allow changes of user names (Edit username)", do: s.admin.AllowEditUsername})
 	}
 	if s.options.Feed && !settings.AdminEventsEnabled {
 		changes = append(changes, Change{
-			Text: "store admin events (Events config), for a day unless the realm says for how long",
+			Text: "store admin events (Events config), for a day unless the realm has another time",
 			do:   func(ctx context.Context) error { return s.admin.StoreAdminEvents(ctx, keepEvents) },
 		})
 	}
 	return changes, nil
 }
 
-// keepEvents is how long a realm keeps admin events that stored none before.
+// keepEvents is how long a realm that stored no admin events before keeps them.
 const keepEvents = 24 * time.Hour
 
-// Apply carries out a plan, in order.
+// Apply carries out the changes of a plan, in order.
 func Apply(ctx context.Context, changes []Change) error {
 	for _, c := range changes {
 		if err := c.do(ctx); err != nil {
@@ -94,8 +93,8 @@ func Apply(ctx context.Context, changes []Change) error {
 	return nil
 }
 
-// Missing lists what the mapping names and setup cannot make: groups, roles and an identity
-// provider have a meaning that only the operator knows.
+// Missing lists what the mapping names and setup cannot create. Only the operator knows the meaning
+// of groups, roles and an identity provider.
 func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	r := newReport(s.admin, nil)
 	if err := r.resolve(ctx, s.admin, s.mapping, newResolver(s.admin, &Known{})); err != nil {
@@ -107,12 +106,12 @@ func (s *Setup) Missing(ctx context.Context) ([]string, error) {
 	}
 	out := r.Problems()
 	for _, name := range editable(profile, s.mapping) {
-		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and until that ends the tenant answers 503. This takes the right from them: %s --restrict-attributes", name, s.options.Again))
+		out = append(out, fmt.Sprintf("user attribute %q can be edited by users themselves, and the tenant answers 503 until they cannot. To remove that right: %s --restrict-attributes", name, s.options.Again))
 	}
 	return out, nil
 }
 
-// editable are the attributes of a mapping that the realm lets users edit.
+// editable returns the attributes of a mapping that the realm lets users edit.
 func editable(p keycloak.UserProfile, m *mapping.Mapping) []string {
 	var out []string
 	for _, d := range m.Declarations() {
@@ -123,8 +122,8 @@ func editable(p keycloak.UserProfile, m *mapping.Mapping) []string {
 	return out
 }
 
-// Identify looks up the users and the groups that an operator names: a configuration with their ids
-// stays with them, whatever they are called later.
+// Identify looks up the users and groups that an operator names. A configuration with their ids
+// keeps to them, whatever their names become later.
 func Identify(ctx context.Context, admin *keycloak.Client, users, groups []string) (u, g []config.Identified, err error) {
 	names := newResolver(admin, &Known{})
 	identify := func(kind string, list []string, find func(context.Context, string) (named, error)) (out []config.Identified, err error) {
@@ -146,15 +145,15 @@ func Identify(ctx context.Context, admin *keycloak.Client, users, groups []strin
 	return u, g, err
 }
 
-// Secret reads the client's secret, once the client exists.
+// Secret reads the client's secret once the client exists.
 func (s *Setup) Secret(ctx context.Context) (string, error) {
 	return s.admin.ClientSecret(ctx, s.client)
 }
 
-// ErrManageRealm says that the server has no right about organizations alone.
-var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm opens Organizations, with which who has the bridge's secret could change the whole realm: say --allow-manage-realm if you accept that, or use 26.7")
+// ErrManageRealm reports that the server has no right that covers only organizations.
+var ErrManageRealm = errors.New("before Keycloak 26.7 only manage-realm gives access to Organizations, and with it somebody who has the bridge's secret could change the whole realm: add --allow-manage-realm if you accept that, or use 26.7")
 
-// rights are what to grant on this server.
+// rights returns the roles to grant on this server.
 func (s *Setup) rights(ctx context.Context) ([]string, error) {
 	wanted := need{mapping: s.mapping, organizations: s.options.Organizations}.rights()
 	if s.options.Feed {
@@ -200,12 +199,12 @@ func (s *Setup) planClient(ctx context.Context) ([]Change, error) {
 
 // granting is the change that grants roles.
 func (s *Setup) granting(names []string) Change {
-	text := "grant it the realm-management roles " + strings.Join(names, " and ")
+	text := "grant it the realm-management roles " + strings.Join(names, ", ")
 	if slices.Contains(names, manageRealm) {
-		text += "; " + manageRealm + " lets it change the whole realm, and before 26.7 nothing less opens Organizations"
+		text += ";\n    " + manageRealm + ": for organizations before Keycloak 26.7 (also lets it change the whole realm)"
 	}
 	if slices.Contains(names, viewClients) {
-		text += "; the bridge never changes who administers the realm, and needs " + viewClients + " to see who that is; the role also shows it the secrets of the realm's clients"
+		text += ";\n    " + viewClients + ": to find administrators (also lets it read the secrets of the realm's clients)"
 	}
 	return Change{Text: text, do: s.grant}
 }
@@ -227,7 +226,7 @@ func (s *Setup) grant(ctx context.Context) error {
 	return s.admin.GrantRoles(ctx, user, lacking)
 }
 
-// lackingRoles are the roles that the client's service account does not have and needs.
+// lackingRoles returns the needed roles that the client's service account does not have.
 func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	user, err := s.admin.ServiceAccount(ctx, s.client)
 	if err != nil {
@@ -245,8 +244,8 @@ func (s *Setup) lackingRoles(ctx context.Context) ([]keycloak.Role, error) {
 	return slices.DeleteFunc(all, func(r keycloak.Role) bool { return !slices.Contains(lacking, r.Name) }), nil
 }
 
-// planProfile is one change of the user profile: what it declares, what it mends,
-// which validators go.
+// planProfile returns the change of the user profile: attributes to declare, declarations to
+// correct, validators to remove.
 func (s *Setup) planProfile() (Change, bool) {
 	profile := s.profile
 	profile.Attributes = slices.Clone(s.profile.Attributes)
@@ -264,7 +263,7 @@ func (s *Setup) planProfile() (Change, bool) {
 	return Change{Text: "user profile: " + strings.Join(texts, ";\n    "), do: do}, len(texts) > 0
 }
 
-// removed are the validators of a profile that the options say shall go.
+// removed returns the validators of a profile that the options remove.
 func (s *Setup) removed(p keycloak.UserProfile) []strictValidator {
 	var out []strictValidator
 	if s.options.Relax {
@@ -276,8 +275,9 @@ func (s *Setup) removed(p keycloak.UserProfile) []strictValidator {
 	return out
 }
 
-// declare declares an attribute for administrators alone. What the realm declares already stays but for what is
-// wrong with it, and users keep the right to edit it unless restrict says otherwise. It returns what it changed.
+// declare declares an attribute for administrators only. It corrects only what is wrong with an
+// existing declaration, and users keep the right to edit the attribute unless restrict is true. It
+// returns descriptions of its changes.
 func declare(p *keycloak.UserProfile, d mapping.Declaration, restrict bool) []string {
 	const admin, user = "admin", "user"
 	a := p.Attribute(d.Name)
@@ -302,7 +302,7 @@ func declare(p *keycloak.UserProfile, d mapping.Declaration, restrict bool) []st
 	}
 	if restrict && slices.Contains(a.Edit, user) {
 		a.Edit = without(a.Edit, []string{user})
-		texts = append(texts, "take from users the right to edit "+d.Name+", which the realm declares")
+		texts = append(texts, "remove the users' right to edit "+d.Name+", which the realm declares")
 	}
 	if d.MultiValued && !a.MultiValued {
 		a.MultiValued = true
@@ -311,21 +311,21 @@ func declare(p *keycloak.UserProfile, d mapping.Declaration, restrict bool) []st
 	return texts
 }
 
-// relax removes a validator, without touching the profile that was read.
+// relax removes a validator, without changing the profile that was read.
 func relax(p *keycloak.UserProfile, v strictValidator) {
 	a := p.Attribute(v.attribute)
 	a.Validations = maps.Clone(a.Validations)
 	delete(a.Validations, v.validator)
 }
 
-// Offer is what setup can allow beyond what the bridge cannot do without.
+// Offer lists optional changes that setup can make.
 type Offer struct {
 	Relax, Scripts, Usernames, Feed bool
 	// Editable are the attributes of the mapping that users can edit.
 	Editable []string
 }
 
-// Offers looks which of the options would change something, for a mapping.
+// Offers reports which options would change something, for a mapping.
 func Offers(ctx context.Context, admin *keycloak.Client, m *mapping.Mapping) (Offer, error) {
 	profile, err := admin.UserProfile(ctx)
 	if err != nil {

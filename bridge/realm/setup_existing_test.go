@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
 )
 
-// TestDoctorTellsOfWhoIsThere: how many there are whom no endpoint made, and what the client may do with
-// them; the remedies of its warnings end them.
+// TestDoctorTellsOfWhoIsThere: how many users no endpoint made, and what the client may do with
+// them. The remedies of the warnings end the warnings.
 func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -22,7 +22,7 @@ func TestDoctorTellsOfWhoIsThere(t *testing.T) {
 				c.Member(t, of, b.MakeAccount(t, "there-"+of, true).String())
 				c.ConsoleGroup(t, of, "crew-"+of)
 			}
-			c.Admit(t, c.Of["globex"].Create(t, "/Users", `{"userName":"of-globex"}`), "acme") // whom an endpoint made
+			c.Admit(t, c.Of["globex"].Create(t, "/Users", `{"userName":"of-globex"}`), "acme") // an endpoint made this user
 			for of, b := range c.BothTenants() {
 				text := map[string]string{"realm": "2 users and 1 group that no endpoint made", "organization": "1 user and 1 group that no endpoint made"}[of]
 				if of == "realm" && !c.Of["acme"].OrganizationGroups(t) {

@@ -16,7 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// bare is a realm as Keycloak makes one.
+// bare is a realm as Keycloak creates it.
 func bare(t *testing.T) *world {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -25,7 +25,7 @@ func bare(t *testing.T) *world {
 	return w
 }
 
-// planned are the changes of setup by their texts.
+// planned returns the changes of setup and their texts.
 func (w *world) planned(m *mapping.Mapping, o realm.Options) ([]realm.Change, []string) {
 	w.t.Helper()
 	changes, err := realm.NewSetup(w.Admin, m, o).Plan(w.t.Context())
@@ -37,8 +37,8 @@ func (w *world) planned(m *mapping.Mapping, o realm.Options) ([]realm.Change, []
 	return changes, texts
 }
 
-// TestSetupPlansWhatIsMissing and what it is told to allow, changes nothing before that is applied, and nothing that is
-// right already.
+// TestSetupPlansWhatIsMissing and what its options allow. It changes nothing before the plan is
+// applied, and nothing that is right already.
 func TestSetupPlansWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	w := bare(t)
@@ -47,7 +47,7 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 	w.fake.ResetCalls()
 	changes, texts := w.planned(m, o)
 	if len(texts) != 3 || texts[0] != `create the confidential client "bridge" with a service account` ||
-		!strings.HasPrefix(texts[1], "grant it the realm-management roles manage-users and view-realm and view-clients; the bridge never changes who administers") ||
+		!strings.HasPrefix(texts[1], "grant it the realm-management roles manage-users, view-realm, view-clients;\n    view-clients: to find administrators") ||
 		!strings.Contains(texts[2], "declare the user attribute job for administrators only") {
 		t.Errorf("setup plans %q", texts)
 	}
@@ -66,7 +66,7 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 		t.Errorf("setup offers %+v, %v", offer, err)
 	}
 	changes, texts = w.planned(m, o)
-	for _, want := range []string{"grant it the realm-management roles view-events", "remove the validator username-prohibited-characters of username", "up-username-not-idn-homograph", "let user names be changed", "store admin events"} {
+	for _, want := range []string{"grant it the realm-management roles view-events", "remove the validator username-prohibited-characters of username", "up-username-not-idn-homograph", "allow changes of user names", "store admin events"} {
 		if !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, want) }) {
 			t.Errorf("setup does not plan to %s: %q", want, texts)
 		}
@@ -77,7 +77,7 @@ func TestSetupPlansWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestSetupMendsWhatTheRealmDeclares, but for the rights of users unless it is told so.
+// TestSetupMendsWhatTheRealmDeclares, and takes rights from users only when an option says so.
 func TestSetupMendsWhatTheRealmDeclares(t *testing.T) {
 	t.Parallel()
 	w := bare(t)
@@ -96,7 +96,7 @@ func TestSetupMendsWhatTheRealmDeclares(t *testing.T) {
 		t.Errorf("what setup leaves to the operator is %q, %v", missing, err)
 	}
 	changes, texts := w.planned(m, realm.Options{ClientID: "bridge", Restrict: true})
-	if len(texts) != 1 || !strings.Contains(texts[0], "take from users the right to edit job") {
+	if len(texts) != 1 || !strings.Contains(texts[0], "remove the users' right to edit job") {
 		t.Errorf("setup that restricts plans %q", texts)
 	}
 	w.must(realm.Apply(t.Context(), changes))
@@ -111,7 +111,7 @@ func TestSetupMendsWhatTheRealmDeclares(t *testing.T) {
 	}
 }
 
-// TestSetupForOrganizations grants the right that Keycloak has for them.
+// TestSetupForOrganizations grants the right that the version of Keycloak needs for them.
 func TestSetupForOrganizations(t *testing.T) {
 	t.Parallel()
 	w := bare(t)
@@ -124,7 +124,7 @@ func TestSetupForOrganizations(t *testing.T) {
 		t.Errorf("without that right setup is %v", err)
 	}
 	_, texts = w.planned(w.mapping(""), realm.Options{ClientID: "bridge", Organizations: true, ManageRealm: true})
-	if !strings.Contains(texts[1], "manage-realm lets it change the whole realm") {
+	if !strings.Contains(texts[1], "manage-realm: for organizations before Keycloak 26.7 (also lets it change the whole realm)") {
 		t.Errorf("setup that may grant more plans %q", texts)
 	}
 }
@@ -152,7 +152,8 @@ func TestSetupSaysWhereItBreaksOff(t *testing.T) {
 	}
 }
 
-// TestIdentify finds the ids of users and groups that are named, and refuses names of nothing.
+// TestIdentify finds the ids of users and groups by their names, and refuses names that mean
+// nothing.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	w := bare(t)
@@ -169,7 +170,8 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// TestExisting counts what was there before a tenant, of a realm, of an organization and of all.
+// TestExisting counts the users and groups that a realm, an organization or all organizations have
+// before a tenant.
 func TestExisting(t *testing.T) {
 	t.Parallel()
 	w := bare(t)

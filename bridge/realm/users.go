@@ -13,16 +13,17 @@ import (
 
 const (
 	checkExternalIDs = "externalId"
-	// maxLooked bounds the users whose externalIds are looked at: reading them takes Keycloak half
-	// a minute. The metrics know of all.
+	// maxLooked limits the users whose externalIds are read. Reading so many takes Keycloak half a
+	// minute. The metrics count all users.
 	maxLooked = 20_000
-	// pagesAtOnce are read in parallel.
+	// pagesAtOnce is how many pages are read in parallel.
 	pagesAtOnce = 4
 )
 
-// users looks at the users of a tenant beside others: whether no tenant owns them, and at their externalIds.
+// users checks the users of a tenant, besides other tenants: whether a tenant owns them, and their
+// externalIds.
 func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, others []*tenant.Tenant) {
-	if t.Owner.Organization && t.Organization.ID.IsZero() { // of each organization it is another
+	if t.Owner.Organization && t.Organization.ID.IsZero() { // each organization has its own users
 		return
 	}
 	looked, withoutKey := 0, 0
@@ -32,7 +33,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	lost := map[string]int{}
 	for first := 0; first < maxLooked; first += pagesAtOnce * keycloak.MaxPage {
 		list, err := readUsers(ctx, c, t, first)
-		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // which is told already
+		if keycloak.KindOf(err) == keycloak.NoOrganization || !r.could(err, checkExternalIDs) { // reported already
 			return
 		}
 		looked += len(list)
@@ -57,7 +58,7 @@ func (r *Report) users(ctx context.Context, c *keycloak.Client, t *tenant.Tenant
 	if len(r.Problems()) == 0 {
 		there.more = looked >= maxLooked
 		r.existing(ctx, c, t, there)
-		if t.Owner.Organization || t.Owner.Shared { // else all accounts are the tenant's
+		if t.Owner.Organization || t.Owner.Shared { // otherwise the tenant owns all accounts
 			r.lostOwners(lost)
 		}
 		r.leavers(ctx, c, t, owners)
@@ -86,8 +87,8 @@ func readUsers(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, first 
 	return slices.Concat(pages...), err
 }
 
-// externalID is that of a user as the tenant shows it, "" for none, and whether a look-up finds it by
-// its key.
+// externalID returns a user's externalId as the tenant shows it, or "", and whether a look-up finds
+// the user by its key.
 func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed bool) {
 	if r.Protected.User(u.ID) || r.Protected.ServiceAccount(u.ID) {
 		return "", true
@@ -95,7 +96,7 @@ func (r *Report) externalID(t *tenant.Tenant, u keycloak.User) (id string, keyed
 	return t.Mapping.ShownExternalID(t.Owner, u)
 }
 
-// shared counts the users who have a value that another one has too.
+// shared counts the users whose value another user has too.
 func shared(values map[string]int) int {
 	n := 0
 	for _, users := range values {
@@ -109,18 +110,18 @@ func shared(values map[string]int) int {
 func (r *Report) tellExternalIDs(t *tenant.Tenant, looked, withoutKey, shared int) {
 	of := "users"
 	if looked >= maxLooked {
-		of = "users that were looked at; the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all"
+		of = "users that were read (the metrics scim_bridge_external_ids_without_key and scim_bridge_external_ids_shared count all)"
 	}
 	if withoutKey > 0 {
-		r.warn(checkExternalIDs, "the next change of each by its client writes the key, as does an adoption, which also takes over what nobody owns; see first what it would do:\n{adopt} --dry-run\n{adopt}",
-			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: each is found, and a look-up of it takes longer", withoutKey, looked, of)
+		r.warn(checkExternalIDs, "the next change of each user by the client writes the key. An adoption writes it too, and also takes over users without an owner; first check what it would do:\n{adopt} --dry-run\n{adopt}",
+			"%d of %d %s have an externalId that another SCIM server or somebody in Keycloak wrote, without its look-up key: the client finds these users, but a look-up takes longer", withoutKey, looked, of)
 	}
 	if shared > 0 {
-		fix := "see who they are, side by side, and correct them at the identity provider:\n{users list} --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id"
+		fix := "list them side by side, and correct them at the identity provider:\n{users list} --filter 'externalId pr' --sort-by externalId --columns externalId,userName,id"
 		if !t.Policy.OneExternalID() {
-			fix += "\nand write externalId: unique where its ids are of one person each"
+			fix += "\nand set externalId: unique if each id of the identity provider belongs to one person"
 		}
-		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another one, so that a client that looks one up finds several, and Entra ID then stops with this user", shared, looked, of)
+		r.warn(checkExternalIDs, fix, "%d of %d %s share their externalId with another user: a client that looks it up finds several users, and Entra ID then stops with this user", shared, looked, of)
 	}
 	if withoutKey+shared == 0 {
 		r.pass(checkExternalIDs, "each value belongs to one user and has its look-up key")

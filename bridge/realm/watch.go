@@ -17,35 +17,34 @@ import (
 )
 
 const (
-	// every is how often a fit realm is looked at.
+	// checkEvery is how often a fit realm is checked.
 	checkEvery = time.Minute
-	// soon is how often one is that was not found fit yet, or of which nobody can tell who
-	// administers it, so that a repair or a Keycloak that comes up takes effect at once.
+	// soon is how often an unfit realm is checked, or a realm whose administrators are unknown, so
+	// that a repair or a start of Keycloak takes effect at once.
 	soon = 2 * time.Second
-	// lookTime bounds one look, whose calls grow with the clients and administrators of the
-	// realm.
+	// lookTime limits one check. Its calls grow with the clients and administrators of the realm.
 	lookTime = time.Minute
 )
 
-// Watcher keeps the fitness of tenants up to date, and gives a tenant a new mapping once
-// its realm is fit for it.
+// Watcher keeps the fitness of tenants up to date, and gives a tenant a new mapping once its realm
+// is fit for the mapping.
 type Watcher struct {
 	Tenants *tenant.Registry
 	Realms  *keycloak.Realms
 	Log     *zap.Logger
 	Observe func(tenant string, fit bool) // may be nil
-	// Organizations are where tenants are found, by realm. Replace changes them.
+	// Organizations makes tenants of organizations that are found, by realm. Replace changes it.
 	Organizations map[string]Organizations
-	// ObserveMapping is told whether a proposed mapping is applied; may be nil.
+	// ObserveMapping gets whether a proposed mapping was applied; may be nil.
 	ObserveMapping func(tenant string, applied bool)
-	// Forget is told of a tenant that is gone; may be nil.
+	// Forget gets the path of a tenant that is gone; may be nil.
 	Forget func(tenant string)
 
 	followers map[string]*follower // by realm
 
-	looking sync.Mutex        // one look at a time; what follows is its own
-	last    map[string]string // by tenant and subject: what the log said
-	applied bool              // whether the look gave a tenant another mapping
+	looking sync.Mutex        // one check at a time; it also guards the next two fields
+	last    map[string]string // what the log said, by tenant and subject
+	applied bool              // whether the check gave a tenant another mapping
 
 	mu       sync.Mutex
 	known    map[string]*Known           // by realm
@@ -54,14 +53,15 @@ type Watcher struct {
 	replaced int // how often Replace was called
 }
 
-// Organizations makes the tenant of an organization that nobody named: like another one, with
-// the organization's own credentials but those that are revoked; nil for one without a credential.
+// Organizations makes the tenant of an organization that the configuration does not name. The
+// tenant is like another one, with the organization's own credentials except revoked tokens. The
+// result is nil for an organization without a credential.
 type Organizations func(o keycloak.Organization, like *tenant.Tenant, revoked Revoked) *tenant.Tenant
 
-// Replace makes the tenants that are named, and where others are found, be those that are
-// given. One that was there before keeps its fitness, and its mapping until the realm is found
-// fit for the new one; all else is as given at once. Tenants that are found follow with the
-// look that it wakes.
+// Replace sets the tenants of the configuration and the realms where tenants are found. A tenant
+// that existed before keeps its fitness, and it keeps its mapping until the realm is found fit for
+// the new one. Everything else takes effect at once. The check that Replace starts updates the
+// tenants that are found.
 func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organizations) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,17 +74,18 @@ func (w *Watcher) Replace(list []*tenant.Tenant, organizations map[string]Organi
 		w.Tenants.Put(w.succeed(w.Tenants.ByPath(t.Path), t))
 	}
 	for _, t := range w.Tenants.All() {
-		if t.OfOrganization && !named[t.Path] && organizations[t.Realm] != nil { // it is found again
+		if t.OfOrganization && !named[t.Path] && organizations[t.Realm] != nil { // the next check finds the tenant
 			t = w.unnamed(t)
 		}
 		if t.Found && organizations[t.Realm] == nil || !t.Found && !named[t.Path] {
-			w.remove(t, "the configuration does not name the tenant any more, so that it is gone")
+			w.remove(t, "the configuration no longer names the tenant, so the tenant is gone")
 		}
 	}
 	w.awake()
 }
 
-// unnamed is the tenant of an organization as one that was found: the look makes it like the others.
+// unnamed turns the tenant of an organization into a found tenant. The next check makes it like the
+// other found tenants.
 func (w *Watcher) unnamed(t *tenant.Tenant) *tenant.Tenant {
 	out := t.WithMapping(t.Mapping, t.Fitness())
 	out.Found, out.OfOrganization = true, false
@@ -93,8 +94,9 @@ func (w *Watcher) unnamed(t *tenant.Tenant) *tenant.Tenant {
 	return out
 }
 
-// succeed is the tenant in the place of an old one. One of an organization that is named from now on, or
-// whose name stands elsewhere, goes on with what was found, and with its tokens.
+// succeed is the tenant that replaces an old one. When the configuration now names an organization
+// that was found, or names it elsewhere, the new tenant continues with the state and the tokens of
+// the old one.
 func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
 	if old == nil || old.Found && !t.OfOrganization || old.Realm != t.Realm || old.Organization != t.Organization || old.Owner.Key != t.Owner.Key {
 		delete(w.proposed, t.Path)
@@ -102,7 +104,7 @@ func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
 		return t
 	}
 	fitness := old.Fitness()
-	if old.Found { // it shared its mapping with others, and so has no group of the realm
+	if old.Found { // the old tenant shared its mapping with others, so it has no group of the realm
 		fitness.Resolved.Groups = maps.Clone(fitness.Resolved.Groups)
 		delete(fitness.Resolved.Groups, old.Mapping.GroupParent)
 	}
@@ -122,7 +124,7 @@ func (w *Watcher) succeed(old, t *tenant.Tenant) *tenant.Tenant {
 	return out
 }
 
-// remove takes a tenant out.
+// remove removes a tenant.
 func (w *Watcher) remove(t *tenant.Tenant, why string) {
 	w.Tenants.Remove(t.Path)
 	delete(w.proposed, t.Path)
@@ -132,7 +134,7 @@ func (w *Watcher) remove(t *tenant.Tenant, why string) {
 	w.Log.Info(why, zap.String("tenant", t.Path))
 }
 
-// Wake has the next look begin at once.
+// Wake starts the next check at once.
 func (w *Watcher) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,8 +155,8 @@ func (w *Watcher) init() {
 	}
 }
 
-// Refuse records that a tenant's mapping file cannot be used, and forgets one that was
-// proposed before. The tenant may be no more.
+// Refuse records that a tenant's mapping file cannot be used, and drops a mapping that was proposed
+// before. The tenant may be gone.
 func (w *Watcher) Refuse(path, why string) {
 	w.mu.Lock()
 	delete(w.proposed, path)
@@ -164,7 +166,7 @@ func (w *Watcher) Refuse(path, why string) {
 	}
 	w.mu.Unlock()
 	if t != nil {
-		w.Log.Error("the mapping file was changed and cannot be used; the mapping before it stays", zap.String("tenant", path), zap.String("problem", why))
+		w.Log.Error("the changed mapping file cannot be used; the previous mapping stays in use", zap.String("tenant", path), zap.String("problem", why))
 	}
 	w.observeMapping(path, false)
 }
@@ -175,7 +177,7 @@ func (w *Watcher) observeMapping(path string, applied bool) {
 	}
 }
 
-// Run looks at every realm until the context ends.
+// Run checks every realm again and again until the context ends.
 func (w *Watcher) Run(ctx context.Context) {
 	w.mu.Lock()
 	w.init()
@@ -199,23 +201,23 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// troubled reports whether a tenant answers nothing or writes nothing, as a look found.
+// troubled reports whether a tenant refuses all requests or all writes, by the last check.
 func (w *Watcher) troubled() bool {
 	return slices.ContainsFunc(w.Tenants.All(), func(t *tenant.Tenant) bool { return t.Fitness().Trouble() != "" })
 }
 
-// Check checks every tenant once and reports whether all are fit and have the mapping
-// that was proposed. A realm that cannot be looked at keeps what was found before: an
-// outage is not unfitness.
+// Check checks every tenant once. It reports whether all tenants are fit and have the proposed
+// mappings. When a realm cannot be read, the last result remains: an outage does not make a tenant
+// unfit.
 func (w *Watcher) Check(ctx context.Context) bool {
 	w.looking.Lock()
 	defer w.looking.Unlock()
 	for _, c := range w.Realms.All() {
-		_, _ = c.RenewToken(ctx) // a right that was taken away shows in no older one; the looks tell what fails
+		_, _ = c.RenewToken(ctx) // an old token does not show that a right was revoked; a failed renewal shows in the checks
 	}
 	w.applied = false
 	fit := w.named(ctx)
-	if w.applied { // the groups of a tenant live elsewhere now, which those before and after it must know
+	if w.applied { // the groups of a tenant live elsewhere now, which the checks of all tenants must know
 		fit = w.named(ctx)
 	}
 	organizations, replaced := w.sources()
@@ -225,25 +227,25 @@ func (w *Watcher) Check(ctx context.Context) bool {
 	return fit
 }
 
-// named is Check for the tenants that are named.
+// named is Check for the tenants that the configuration names.
 func (w *Watcher) named(ctx context.Context) bool {
 	fit, seen := true, map[string]Protection{}
 	for _, t := range w.Tenants.All() {
-		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // else the configuration changes just now
+		if c := w.Realms.Client(t.Realm); !t.Found && c != nil { // otherwise the configuration is being changed
 			fit = w.one(ctx, c, t, protectOnce(t.Realm, seen, w.subject(t).protector(c))) && fit
 		}
 	}
 	return fit
 }
 
-// sources are where tenants are found, and the count of Replace that says so.
+// sources returns where tenants are found, and how often Replace was called until then.
 func (w *Watcher) sources() (map[string]Organizations, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.Organizations, w.replaced
 }
 
-// protectOnce looks who is protected in a realm, once for all of its tenants.
+// protectOnce makes a Protector that reads a realm once for all of its tenants.
 func protectOnce(realm string, seen map[string]Protection, protect Protector) Protector {
 	return func(ctx context.Context) (Protection, error) {
 		if p, ok := seen[realm]; ok {
@@ -257,7 +259,7 @@ func protectOnce(realm string, seen map[string]Protection, protect Protector) Pr
 	}
 }
 
-// subject is what a look at the realm of a tenant is about.
+// subject returns what a check of a tenant's realm is about.
 func (w *Watcher) subject(of *tenant.Tenant) subject {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -288,7 +290,7 @@ func (w *Watcher) one(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	report, err := Check(ctx, c, t, t.Mapping, protect)
 	if err != nil {
-		w.logFindings(t, zapcore.WarnLevel, "Keycloak cannot be looked at", nil, zap.Error(err))
+		w.logFindings(t, zapcore.WarnLevel, "the realm cannot be checked", nil, zap.Error(err))
 		return t.Fitness().Problem == "" && proposed == nil
 	}
 	return w.record(t, report) && proposed == nil
@@ -300,19 +302,19 @@ func (w *Watcher) proposal(path string) *mapping.Mapping {
 	return w.proposed[path]
 }
 
-// try gives the tenant a mapping when its realm is fit for it; else the tenant keeps the
-// one it has.
+// try gives the tenant a mapping when its realm is fit for it. Otherwise the tenant keeps its
+// mapping.
 func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant, m *mapping.Mapping, protect Protector) (applied bool) {
 	report, err := Check(ctx, c, t, m, protect)
 	if err != nil {
-		return false // the look at the tenant says so
+		return false // the check of the tenant reports this
 	}
 	if len(report.Problems()) > 0 {
 		why := "the realm is not fit for it: " + strings.Join(report.Problems(), "; ")
 		if t.Unapplied() != why {
 			t.SetUnapplied(why)
 			w.observeMapping(t.Path, false)
-			w.Log.Warn("the mapping file was changed and waits for the realm; the mapping before it stays",
+			w.Log.Warn("the changed mapping file waits for the realm; the previous mapping stays in use",
 				zap.String("tenant", t.Path), zap.Strings("problems", report.Problems()), zap.String("fix", fix(t)))
 		}
 		return false
@@ -322,11 +324,11 @@ func (w *Watcher) try(ctx context.Context, c *keycloak.Client, t *tenant.Tenant,
 	}
 	w.applied = true
 	w.observeMapping(t.Path, true)
-	w.Log.Info("the mapping file was changed and is applied", zap.String("tenant", t.Path))
+	w.Log.Info("the changed mapping file is applied", zap.String("tenant", t.Path))
 	return true
 }
 
-// apply gives a tenant the mapping that was proposed, unless a file changed meanwhile.
+// apply gives a tenant the proposed mapping, unless a file has changed meanwhile.
 func (w *Watcher) apply(t *tenant.Tenant, m *mapping.Mapping, f tenant.Fitness) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -337,15 +339,15 @@ func (w *Watcher) apply(t *tenant.Tenant, m *mapping.Mapping, f tenant.Fitness) 
 	return true
 }
 
-// record stores what a look found.
+// record stores the result of a check.
 func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 	f := report.Fitness()
 	problem := f.Problem
 	if problem != "" {
-		f.Resolved = t.Fitness().Resolved // requests under way keep to what they began with
+		f.Resolved = t.Fitness().Resolved // running requests keep the mapping that they began with
 	}
 	t.SetFitness(f)
-	if w.Observe != nil && w.Tenants.ByPath(t.Path) == t { // else it is gone, and so is its metric
+	if w.Observe != nil && w.Tenants.ByPath(t.Path) == t { // otherwise the tenant and its metric are gone
 		w.Observe(t.Path, problem == "")
 	}
 	if problem != "" {
@@ -366,15 +368,15 @@ func (w *Watcher) record(t *tenant.Tenant, report Report) bool {
 	return true
 }
 
-// fix is the command that says what to do about a tenant.
+// fix is the command that shows the remedies for a tenant.
 func fix(t *tenant.Tenant) string { return t.Command("doctor") }
 
-// tell logs what a look at a tenant found, unless the last one found the same.
+// logFindings logs what a check of a tenant found, unless the last check found the same.
 func (w *Watcher) logFindings(t *tenant.Tenant, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
 	w.logFindingsOf(t, "", level, text, findings, fields...)
 }
 
-// tellOf is tell about one subject of several.
+// logFindingsOf is logFindings for one of several subjects.
 func (w *Watcher) logFindingsOf(t *tenant.Tenant, subject string, level zapcore.Level, text string, findings []string, fields ...zap.Field) {
 	if w.last == nil {
 		w.last = make(map[string]string)

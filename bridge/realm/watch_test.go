@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// closed is a Keycloak that gives nobody a token, so that a look finds nothing new.
+// closed is a Keycloak that issues no tokens, so that a check finds nothing new.
 type closed struct{ calls int }
 
 func (c *closed) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -30,7 +30,7 @@ func (c *closed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestARealmOfWhichNothingIsWrittenIsLookedAtSoon, as one that is not fit is: what an operator mends
+// TestARealmOfWhichNothingIsWrittenIsLookedAtSoon, like an unfit realm: a repair by the operator
 // takes effect at once.
 func TestARealmOfWhichNothingIsWrittenIsLookedAtSoon(t *testing.T) {
 	t.Parallel()
@@ -72,8 +72,8 @@ func TestARealmOfWhichNothingIsWrittenIsLookedAtSoon(t *testing.T) {
 	}
 }
 
-// TestTwoLooksAtOnce go one after the other: each is asked for by somebody of its own, as a command and the
-// clock, and both tell the log.
+// TestTwoLooksAtOnce run one after the other. A command and the clock each start a check, and both
+// write to the log.
 func TestTwoLooksAtOnce(t *testing.T) {
 	t.Parallel()
 	name, err := keycloak.ParseRealm("acme")
@@ -97,7 +97,7 @@ func TestTwoLooksAtOnce(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if n := lines.FilterMessage("Keycloak cannot be looked at").Len(); n != 1 {
+	if n := lines.FilterMessage("the realm cannot be checked").Len(); n != 1 {
 		t.Errorf("four looks that find the same tell it %d times, want once", n)
 	}
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// watched is a world that a Watcher looks at.
+// watched is a world with a Watcher.
 type watched struct {
 	*world
 	*realm.Watcher
 
 	lines   *logtest.ObservedLogs
 	fit     map[string]bool
-	applied map[string]bool // whether the proposed mapping is, by tenant
+	applied map[string]bool // whether the proposed mapping is applied, by tenant
 	gone    []string
 }
 
@@ -50,7 +50,7 @@ func newWatched(t *testing.T, tenants ...func(w *world) *tenant.Tenant) *watched
 	return out
 }
 
-// served is a tenant as it is now.
+// served returns a tenant as it is now.
 func (w *watched) served(path string) *tenant.Tenant {
 	w.t.Helper()
 	t := w.Tenants.ByPath(path)
@@ -63,7 +63,8 @@ func (w *watched) served(path string) *tenant.Tenant {
 // said reports how often the log said something.
 func (w *watched) said(text string) int { return w.lines.FilterMessageSnippet(text).Len() }
 
-// TestALookTellsATenantWhatItsRealmIs, once for what stays the same. An outage is not unfitness.
+// TestALookTellsATenantWhatItsRealmIs, and logs once what stays the same. An outage does not make a
+// tenant unfit.
 func TestALookTellsATenantWhatItsRealmIs(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -82,7 +83,7 @@ func TestALookTellsATenantWhatItsRealmIs(t *testing.T) {
 	w.right("view-realm", true)
 	w.Check(ctx)
 	w.fake.Inject(keycloaktest.Fault{Op: "GET /", Status: http.StatusServiceUnavailable})
-	if !w.Check(ctx) || w.served("acme").Fitness().Problem != "" || w.said("Keycloak cannot be looked at") != 1 {
+	if !w.Check(ctx) || w.served("acme").Fitness().Problem != "" || w.said("the realm cannot be checked") != 1 {
 		t.Errorf("in an outage the realm is %+v", w.served("acme").Fitness())
 	}
 	w.fake.ClearFaults()
@@ -93,7 +94,8 @@ func TestALookTellsATenantWhatItsRealmIs(t *testing.T) {
 	}
 }
 
-// TestANewMappingWaitsForItsRealm; the one before it stays until then, and a file that cannot be used changes nothing.
+// TestANewMappingWaitsForItsRealm. The previous mapping stays until then, and a file that cannot be
+// used changes nothing.
 func TestANewMappingWaitsForItsRealm(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -121,14 +123,14 @@ func TestANewMappingWaitsForItsRealm(t *testing.T) {
 	if w.served("acme").Unapplied() != "mapping.yaml:1: nonsense" || w.served("acme").Mapping != next.Mapping || w.applied["acme"] {
 		t.Errorf("a file that cannot be used: %q", w.served("acme").Unapplied())
 	}
-	w.Replace([]*tenant.Tenant{w.newTenant("acme", next.Mapping)}, nil) // mended, to what is applied
+	w.Replace([]*tenant.Tenant{w.newTenant("acme", next.Mapping)}, nil) // changed back to the mapping in use
 	if w.served("acme").Unapplied() != "" || !w.applied["acme"] {
 		t.Errorf("a file that was mended: %q", w.served("acme").Unapplied())
 	}
 }
 
-// TestReplaceMakesTheTenantsThoseThatAreNamed: others are gone, a new one has to be looked at, and one that stays keeps
-// what is known of it.
+// TestReplaceMakesTheTenantsThoseThatAreNamed: other tenants are removed, a new tenant must be
+// checked, and a tenant that stays keeps its state.
 func TestReplaceMakesTheTenantsThoseThatAreNamed(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -143,14 +145,15 @@ func TestReplaceMakesTheTenantsThoseThatAreNamed(t *testing.T) {
 		t.Errorf("other is %+v", w.served("other").Fitness())
 	}
 	rekeyed := w.newTenant("acme", w.tenant.Mapping)
-	rekeyed.Owner.Key = "another" // is another tenant at the path
+	rekeyed.Owner.Key = "another" // now another tenant at the path
 	w.Replace([]*tenant.Tenant{rekeyed}, nil)
 	if w.Tenants.ByPath("other") != nil || !slices.Equal(w.gone, []string{"other"}) || w.served("acme").Fitness().Problem == "" {
 		t.Errorf("there are %v, gone %q, and acme is %+v", w.Tenants.All(), w.gone, w.served("acme").Fitness())
 	}
 }
 
-// every has the organizations of the realm found, each with a token that its attribute names.
+// every lets the Watcher find the organizations of the realm, each with a token that its attribute
+// names.
 func (w *watched) every(like *tenant.Tenant) map[string]realm.Organizations {
 	return map[string]realm.Organizations{like.Realm: func(o keycloak.Organization, like *tenant.Tenant, revoked realm.Revoked) *tenant.Tenant {
 		var tokens []tenant.Token
@@ -171,14 +174,15 @@ func (w *watched) every(like *tenant.Tenant) map[string]realm.Organizations {
 	}}
 }
 
-// allOrganizations is the tenant that stands for all organizations that are found.
+// allOrganizations is the tenant that represents all organizations that are found.
 func allOrganizations(w *world) *tenant.Tenant {
 	out := w.newTenant(tenant.OrganizationPath(w.Name.String(), tenant.EveryOrganization), w.tenant.Mapping)
 	out.Owner.Organization, out.Organization.Alias, out.Entry.Every = true, tenant.EveryOrganization, true
 	return out
 }
 
-// TestOrganizationsWithTokensAreFound and served, those alone, as long as they have one that is good.
+// TestOrganizationsWithTokensAreFound and served, and only these, as long as they have a valid
+// token.
 func TestOrganizationsWithTokensAreFound(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t, allOrganizations)
@@ -190,7 +194,7 @@ func TestOrganizationsWithTokensAreFound(t *testing.T) {
 	found := func(alias string, tokens ...string) keycloak.OrganizationID {
 		id, err := w.Admin.CreateOrganization(ctx, keycloak.NewOrganization{Name: alias, Alias: alias, Domains: domains, Attributes: map[string][]string{tenant.AttrCredentials: tokens}})
 		w.must(err)
-		domains = nil // of one alone
+		domains = nil // the domains of one organization
 		return id
 	}
 	acme := found("acme", "one")
@@ -243,8 +247,9 @@ func TestOrganizationsWithTokensAreFound(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationThatIsNamedHasItsTokens: of the attribute that those that are found have theirs of, from the first
-// look on, and those that it had when it was found.
+// TestAnOrganizationThatIsNamedHasItsTokens: its tenant gets the tokens from the organization's
+// attribute from the first check on, like found tenants. It keeps the tokens that it had as a found
+// tenant.
 func TestAnOrganizationThatIsNamedHasItsTokens(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t, allOrganizations)
@@ -277,13 +282,14 @@ func TestAnOrganizationThatIsNamedHasItsTokens(t *testing.T) {
 	}
 	w.must(w.Admin.SetOrganizationAttribute(ctx, id, tenant.AttrCredentials, []string{"one"}))
 	w.Check(ctx)
-	w.Replace(both()[:2], w.every(like)) // not named any more: found again
+	w.Replace(both()[:2], w.every(like)) // no longer named: found again
 	if got := w.served(path); !got.Found || got.OfOrganization || len(got.Tokens) != 1 {
 		t.Errorf("what is found again is %+v", got)
 	}
 }
 
-// TestAChangeOfRightsHasALookBegin where the realm has a feed: of others, and not of the bridge itself.
+// TestAChangeOfRightsHasALookBegin where the realm has a feed. Changes by others start a check,
+// changes by the bridge itself do not.
 func TestAChangeOfRightsHasALookBegin(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -292,7 +298,7 @@ func TestAChangeOfRightsHasALookBegin(t *testing.T) {
 		t.Error("a realm without a look has one begin")
 	}
 	w.Check(ctx)
-	for w.FollowOnce(ctx, now) { // what setup did counts
+	for w.FollowOnce(ctx, now) { // the events of setup count
 		now = now.Add(time.Minute)
 	}
 	step := func(what string, want bool, after time.Duration) {
@@ -325,7 +331,8 @@ func TestAChangeOfRightsHasALookBegin(t *testing.T) {
 	w.Follow(ended) // returns
 }
 
-// TestRevocations are kept in the bridge's own account until the token would have ended, and no longer.
+// TestRevocations are stored in the bridge's own account until the token would have expired, and no
+// longer.
 func TestRevocations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -350,7 +357,7 @@ func TestRevocations(t *testing.T) {
 	has(true, true, true, false)
 	later := token("d", "4", time.Time{})
 	w.must(realm.Revoke(ctx, w.c, realm.Revocation(acme, later), now.Add(24*time.Hour)))
-	has(true, true, true, false) // the clocks of two may be apart
+	has(true, true, true, false) // the clocks of two machines may differ
 	w.must(realm.Revoke(ctx, w.c, realm.Revocation(acme, later), now.Add(48*time.Hour)))
 	has(true, false, true, false)
 	if organization, keyID := realm.DescribeRevocation(realm.Revocation(acme, lasting)); organization != "acme" || keyID != "1" {
@@ -366,14 +373,14 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeRememberedIsAnError, before Keycloak refuses or loses it.
+// TestWhatCannotBeRememberedIsAnError before Keycloak refuses or loses it.
 func TestWhatCannotBeRememberedIsAnError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
 	remember := func(values ...string) error {
 		return realm.Remember(t.Context(), w.c, mapping.AttrRevoked, func([]string) ([]string, error) { return values, nil })
 	}
-	for says, values := range map[string][]string{"no or more than 2048 characters": {strings.Repeat("x", 2049)}, "no or more": {""}, "more than 5000 are not kept": make([]string, 5001)} {
+	for says, values := range map[string][]string{"empty or has more than 2048 characters": {strings.Repeat("x", 2049)}, "empty or has more": {""}, "at most 5000 fit": make([]string, 5001)} {
 		if err := remember(values...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%d values: %v, want %q", len(values), err, says)
 		}
@@ -386,7 +393,7 @@ func TestWhatCannotBeRememberedIsAnError(t *testing.T) {
 	if err := realm.Remember(t.Context(), w.c, mapping.AttrRevoked, func([]string) ([]string, error) { return nil, gone }); !errors.Is(err, gone) {
 		t.Errorf("who gives up is told %v", err)
 	}
-	w.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}", Status: http.StatusNoContent}) // and keeps nothing
+	w.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}", Status: http.StatusNoContent}) // Keycloak answers, but stores nothing
 	if err := remember("c"); err == nil || !strings.Contains(err.Error(), "scim-bridge setup --url") {
 		t.Errorf("what Keycloak drops: %v", err)
 	}

@@ -17,18 +17,18 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// world is a Keycloak in memory with a realm that setup made fit for a tenant in health.
+// world is a Keycloak in memory with a realm that setup prepared for a healthy tenant.
 type world struct {
 	*keycloaktest.Realm
 
 	t      *testing.T
 	fake   *keycloaktest.Fake
-	c      *keycloak.Client // of the bridge's account
+	c      *keycloak.Client // with the bridge's account
 	tenant *tenant.Tenant
 	others []*tenant.Tenant
 }
 
-// newWorld makes a realm fit for a mapping file, "" for the built-in mapping.
+// newWorld prepares a realm for a mapping file, "" for the built-in mapping.
 func newWorld(t *testing.T, text string) *world {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -57,7 +57,7 @@ func (w *world) newTenant(path string, m *mapping.Mapping) *tenant.Tenant {
 	}
 }
 
-// setUp runs setup, which has nothing to do when it runs again.
+// setUp runs setup, and checks that a second run has nothing to do.
 func (w *world) setUp(m *mapping.Mapping, o realm.Options) []string {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -86,15 +86,16 @@ func (w *world) must(err error) {
 	}
 }
 
-// doctor is what did not pass, but for what is there from the start: accounts that no tenant made.
+// doctor returns the warnings and failures of doctor, without the warning about accounts that exist
+// from the start.
 func (w *world) doctor() []realm.Finding {
 	w.t.Helper()
 	return slices.DeleteFunc(realm.Doctor(w.t.Context(), w.c, w.tenant, w.others...), func(f realm.Finding) bool {
-		return f.Severity == realm.Pass || f.Check == "existing" && strings.HasPrefix(f.Text, "1 user that no endpoint made")
+		return f.OK() || f.Check == "existing" && strings.HasPrefix(f.Text, "1 user that no endpoint made")
 	})
 }
 
-// right gives the bridge's account a role of realm-management, or takes it away.
+// right grants a role of realm-management to the bridge's account, or revokes it.
 func (w *world) right(name string, given bool) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -107,7 +108,7 @@ func (w *world) right(name string, given bool) {
 	w.must(change(ctx, w.account("bridge"), []keycloak.Role{role}))
 }
 
-// account is the service account of a client.
+// account returns the service account of a client.
 func (w *world) account(clientID string) keycloak.UserID {
 	w.t.Helper()
 	id, _, err := w.Admin.FindClient(w.t.Context(), clientID)
@@ -141,11 +142,11 @@ func (w *world) group(name string, parent keycloak.GroupID) keycloak.GroupID {
 	return id
 }
 
-// role makes a role of the realm that contains others.
+// role creates a role of the realm that contains others.
 func (w *world) role(name string, within ...keycloak.Role) keycloak.Role {
 	w.t.Helper()
 	w.Send(w.t, http.MethodPost, "/roles", fmt.Sprintf(`{"name":%q}`, name))
-	all, err := w.Admin.Roles(w.t.Context(), keycloak.ClientInfo{}) // one of some names cannot be looked up
+	all, err := w.Admin.Roles(w.t.Context(), keycloak.ClientInfo{}) // a role with certain names cannot be looked up
 	w.must(err)
 	role := all[slices.IndexFunc(all, func(r keycloak.Role) bool { return r.Name == name })]
 	for _, r := range within {
@@ -176,7 +177,7 @@ func (w *world) grant(to keycloak.RoleHolder, r keycloak.Role) {
 	w.must(w.Admin.GrantRoles(w.t.Context(), to, []keycloak.Role{r}))
 }
 
-// organization makes one, and a tenant of it.
+// organization creates an organization and a tenant for it.
 func (w *world) organization(alias string, o keycloak.NewOrganization) *tenant.Tenant {
 	w.t.Helper()
 	o.Name, o.Alias = alias, alias
@@ -187,7 +188,7 @@ func (w *world) organization(alias string, o keycloak.NewOrganization) *tenant.T
 	return out
 }
 
-// authorize makes a policy or a permission, and returns its id.
+// authorize creates a policy or a permission, and returns its id.
 func (w *world) authorize(path, body string) string {
 	w.t.Helper()
 	client, _, err := w.Admin.FindClient(w.t.Context(), "admin-permissions")
@@ -200,7 +201,7 @@ func (w *world) authorize(path, body string) string {
 	return made.ID
 }
 
-// permission is given by policies, each of them "type members".
+// permission creates a permission with policies, each written as "type members".
 func (w *world) permission(members string, policies ...string) {
 	w.t.Helper()
 	ids := []string{}

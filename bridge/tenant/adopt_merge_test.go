@@ -38,7 +38,7 @@ users:
     "phoneNumbers[type eq \"work\"].value": { keycloak: phone }
 `
 
-// TestAnAdoptionClearsNothing: what the request that takes an account over does not say stays in
+// TestAnAdoptionClearsNothing: what a request that takes an account over leaves out stays in
 // Keycloak, at every tenant and with every method.
 func TestAnAdoptionClearsNothing(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestAnAdoptionClearsNothing(t *testing.T) {
 						b.Must(t, http.MethodPut, "/Users/"+id, fmt.Sprintf(`{"userName":%q,"externalId":"X","active":true}`, name))
 					},
 				} {
-					if of == "realm" && what == "put" { // no adoption: a realm's tenant has the account already
+					if of == "realm" && what == "put" { // not an adoption: a realm's tenant has the account already
 						continue
 					}
 					name := of + "-" + what

@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAGroupThatAPUTTakesOver keeps the attributes and the members that the PUT does not say.
+// TestAGroupThatAPUTTakesOver keeps the attributes and the members that the PUT leaves out.
 func TestAGroupThatAPUTTakesOver(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -46,7 +46,8 @@ func TestAGroupThatAPUTTakesOver(t *testing.T) {
 	}
 }
 
-// TestAMemberWhomAPUTTakesOver keeps what the PUT does not say, also what the client was shown.
+// TestAMemberWhomAPUTTakesOver keeps what the PUT leaves out, also attributes that the client could
+// see.
 func TestAMemberWhomAPUTTakesOver(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), apptest.AdoptUnowned)
@@ -68,7 +69,8 @@ func TestAMemberWhomAPUTTakesOver(t *testing.T) {
 	}
 }
 
-// TestNoAdoptionGivesASecondUserAUniqueValue that the account has in Keycloak and that nobody sent.
+// TestNoAdoptionGivesASecondUserAUniqueValue that the account has in Keycloak and that no client
+// sent.
 func TestNoAdoptionGivesASecondUserAUniqueValue(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -95,7 +97,7 @@ func TestNoAdoptionGivesASecondUserAUniqueValue(t *testing.T) {
 	}
 }
 
-// TestTheCommandAdoptsOneOfTwoWithOneExternalID where each user has one of its own.
+// TestTheCommandAdoptsOneOfTwoWithOneExternalID where each user must have a different externalId.
 func TestTheCommandAdoptsOneOfTwoWithOneExternalID(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(t *config.Tenant) { t.Scope, t.ExternalID = config.ScopeOwned, config.ExternalIDUnique }))
@@ -110,7 +112,8 @@ func TestTheCommandAdoptsOneOfTwoWithOneExternalID(t *testing.T) {
 	}
 }
 
-// TestWhoIsAtWorkElsewhereIsNotRevived: an administrator ended the membership of a user whom another organization has.
+// TestWhoIsAtWorkElsewhereIsNotRevived: an administrator ended the membership of a user who is a
+// member of another organization.
 func TestWhoIsAtWorkElsewhereIsNotRevived(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -131,7 +134,8 @@ func TestWhoIsAtWorkElsewhereIsNotRevived(t *testing.T) {
 	}
 }
 
-// TestWhomAnAdministratorDisabledIsNotRevived: the tenant's client did not end that user's access, and cannot give it back.
+// TestWhomAnAdministratorDisabledIsNotRevived: the tenant's client did not end that user's access,
+// and cannot restore it.
 func TestWhomAnAdministratorDisabledIsNotRevived(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -145,7 +149,7 @@ func TestWhomAnAdministratorDisabledIsNotRevived(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, enabled := range []bool{true, false} { // also one whom the tenant had deactivated and activated before
+			for _, enabled := range []bool{true, false} { // also a user that the tenant had deactivated and activated before
 				if !enabled {
 					for _, active := range []string{"false", "true"} {
 						b.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"replace","path":"active","value":`+active+`}`))

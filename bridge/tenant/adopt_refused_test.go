@@ -12,10 +12,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// joiningMapping has new users join a group and get a role.
+// joiningMapping adds new users to a group and grants them a role.
 const joiningMapping = "version: 1\ngrantableRoles: [employee]\nusers:\n  defaultGroups: [/everyone]\n  roles: [{ grant: [employee] }]\n"
 
-// beside is what an account has beside itself, as Keycloak says.
+// beside returns what an account has besides its attributes, such as groups, roles and links.
 func beside(t *testing.T, b apptest.Bridge, server keycloaktest.Server, id string) string {
 	t.Helper()
 	path := "/admin/realms/" + b.Realm + "/users/" + id
@@ -24,7 +24,7 @@ func beside(t *testing.T, b apptest.Bridge, server keycloaktest.Server, id strin
 	}, " ")
 }
 
-// requireBadge has the realm refuse every account without a badge.
+// requireBadge lets the realm refuse every account without a badge.
 func requireBadge(t *testing.T, server keycloaktest.Server, realm string) {
 	t.Helper()
 	path := "/admin/realms/" + realm + "/users/profile"
@@ -32,8 +32,8 @@ func requireBadge(t *testing.T, server keycloaktest.Server, realm string) {
 		`"attributes":[{"name":"badge","required":{"roles":["admin","user"]},"permissions":{"view":["admin"],"edit":["admin"]}},`, 1))
 }
 
-// TestARefusedAdoptionGivesNothing: an account that Keycloak does not let the tenant take over gets neither
-// groups nor roles nor a link.
+// TestARefusedAdoptionGivesNothing: an account that Keycloak does not let the tenant take over gets
+// no groups, no roles and no link.
 func TestARefusedAdoptionGivesNothing(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]string{"groups and roles": joiningMapping, "a link": linkTo("idp")} {
@@ -59,8 +59,8 @@ func TestARefusedAdoptionGivesNothing(t *testing.T) {
 	}
 }
 
-// TestARefusedReturnGivesNothing: who left the tenant and comes back with an address of somebody else is
-// refused, and stays out of its groups and roles.
+// TestARefusedReturnGivesNothing: a user who left the tenant and returns with another user's
+// address is refused, and gets no groups and no roles of the tenant.
 func TestARefusedReturnGivesNothing(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -84,8 +84,8 @@ func TestARefusedReturnGivesNothing(t *testing.T) {
 	}
 }
 
-// TestARefusedRevivalTakesNothing: who is created anew under the name or the address of somebody else is
-// refused, and keeps groups and roles.
+// TestARefusedRevivalTakesNothing: a user who is created again with another user's name or address
+// is refused, and keeps groups and roles.
 func TestARefusedRevivalTakesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRehiring(t, keycloaktest.Real(t), func(*config.Tenant) {})
@@ -102,8 +102,8 @@ func TestARefusedRevivalTakesNothing(t *testing.T) {
 	}
 }
 
-// TestAnAccountThatWasTakenOverComesBack to an organization as one that the tenant made does: enabled, and
-// as its creation says.
+// TestAnAccountThatWasTakenOverComesBack to an organization like an account that the tenant
+// created: enabled, and as its creation says.
 func TestAnAccountThatWasTakenOverComesBack(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []config.OnDelete{config.OnDeleteDisable, config.OnDeleteLeave} {

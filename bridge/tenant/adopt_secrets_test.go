@@ -13,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant: what the realm's tenant wrote to an account that
-// nobody owns is neither shown to an organization that takes the account over nor stored with the
-// organization's values: by no method, and by no later request.
+// TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant: the realm's tenant wrote values to an
+// account without an owner. An organization that takes the account over neither sees these values
+// nor stores them with its own, with any method and any later request.
 func TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -72,8 +72,9 @@ func TestSecurity_62_AnAdoptionTakesNoValueOfAnotherTenant(t *testing.T) {
 	}
 }
 
-// TestAnAdoptionKeepsTheExternalIdOfTheTenantItself: an organization's own value stands before one that is in
-// Keycloak from another SCIM server, whoever else has a value of the account.
+// TestAnAdoptionKeepsTheExternalIdOfTheTenantItself: an organization's own value has priority over
+// a value that another SCIM server wrote to Keycloak, whatever other tenants store about the
+// account.
 func TestAnAdoptionKeepsTheExternalIdOfTheTenantItself(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -18,14 +18,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// adoptedOnce reports whether the owner is that of one tenant, which took the account over.
+// adoptedOnce reports whether the account has one owner, a tenant that took it over.
 func adoptedOnce(owner []string) bool {
 	return len(owner) == 2 && (owner[1] == "adopted|"+owner[0] || owner[0] == "adopted|"+owner[1])
 }
 
-// TestSecurity_9_AdoptionKeepsWhoAnAccountIs: where the policy says so, a POST takes over an account that no tenant owns, by
-// its user name or its address, and changes all but who it is: neither its names for a login
-// nor its password.
+// TestSecurity_9_AdoptionKeepsWhoAnAccountIs: where the policy allows it, a POST takes over an
+// account that no tenant owns, by its user name or its address. It changes everything except the
+// identity: the names for a login and the password stay.
 func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -78,9 +78,10 @@ func TestSecurity_9_AdoptionKeepsWhoAnAccountIs(t *testing.T) {
 	}
 }
 
-// TestSecurity_7_NobodyElsesAccountIsAdopted: a user name or address of an account that is
-// somebody's, an administrator's, listed, a service account's or, for an organization, not
-// proved to be its own is a conflict as ever, in one text, and changes nothing.
+// TestSecurity_7_NobodyElsesAccountIsAdopted: a user name or an address of such an account is a
+// conflict, with one text, and nothing is changed. The account has an owner, is an administrator's,
+// is listed, is a service account, or, at an organization, is not proved to belong to the
+// organization.
 func TestSecurity_7_NobodyElsesAccountIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -112,9 +113,9 @@ func TestSecurity_7_NobodyElsesAccountIsAdopted(t *testing.T) {
 			b.Grant(t, victims["admin"], b.KnownRole(t, apptest.ManagementRole("view-users")))
 			b.MakeGroup(t, "listed", keycloak.GroupID{})
 			b.Reconfigure(t, apptest.ProtectListed)
-			b.Grant(t, victims["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the look
+			b.Grant(t, victims["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // after the last read of the realm
 			stealFrom(t, c, b, victims)
-			for _, what := range []string{"unverified", "domain", "no address"} { // which a tenant of the realm may take over
+			for _, what := range []string{"unverified", "domain", "no address"} { // a tenant of the realm may take these over
 				delete(victims, what)
 			}
 			stealFrom(t, c, c.Realm, victims)
@@ -122,8 +123,8 @@ func TestSecurity_7_NobodyElsesAccountIsAdopted(t *testing.T) {
 	}
 }
 
-// stealFrom tries to get the accounts of others by their names and addresses, which has one
-// answer for a tenant of an organization and changes nothing.
+// stealFrom tries to take over the accounts of others by their names and addresses. A tenant of an
+// organization always gets the same answer, and nothing changes.
 func stealFrom(t *testing.T, c apptest.Customers, b apptest.Bridge, victims map[string]keycloak.UserID) {
 	t.Helper()
 	texts := map[string]bool{}
@@ -134,7 +135,7 @@ func stealFrom(t *testing.T, c apptest.Customers, b apptest.Bridge, victims map[
 	for what, id := range victims {
 		before := b.InKeycloak(t, id.String())
 		byName := func(method, path, body string) { texts[b.Refused(t, http.StatusConflict, method, path, body)] = true }
-		if what == "service account" { // nobody gets such a name, whether there is an account or not
+		if what == "service account" { // nobody gets such a name, whether an account has it or not
 			byName = func(method, path, body string) { b.Refused(t, http.StatusBadRequest, method, path, body) }
 		}
 		byName(http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"title":"Mine"}`, before.Username))
@@ -157,7 +158,7 @@ func stealFrom(t *testing.T, c apptest.Customers, b apptest.Bridge, victims map[
 	}
 }
 
-// TestWithoutThePolicyNothingIsAdopted, at any tenant.
+// TestWithoutThePolicyNothingIsAdopted at any tenant.
 func TestWithoutThePolicyNothingIsAdopted(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -171,9 +172,9 @@ func TestWithoutThePolicyNothingIsAdopted(t *testing.T) {
 	}
 }
 
-// TestAMemberIsAdoptedByAChange: an identity provider that finds a member whom no tenant owns
-// does not create it. With the first change the account is the tenant's own; who it is does
-// not change with it.
+// TestAMemberIsAdoptedByAChange: an identity provider that finds a member without an owner does not
+// create the member. The first change makes the account the tenant's own, but does not change its
+// identity.
 func TestAMemberIsAdoptedByAChange(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -210,9 +211,9 @@ func TestAMemberIsAdoptedByAChange(t *testing.T) {
 	}
 }
 
-// TestSecurity_8_AddressesOfOtherDomains: the old and the new address must be in a verified
-// domain of the organization, in every spelling of a change; the refusal names the remedy.
-// An address is said to be verified for such domains alone.
+// TestSecurity_8_AddressesOfOtherDomains: the old and the new address must be in a verified domain
+// of the organization, in every form of a change. The refusal names the remedy. An address counts
+// as verified only in such domains.
 func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -268,8 +269,8 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 	}
 }
 
-// TestOnDelete: what becomes of an account of the tenant's own, and that a user who comes back
-// has its id and its groups again (security plan 13).
+// TestOnDelete: what happens to an account that the tenant owns. A user who returns has the old id
+// and groups again (security plan 13).
 func TestOnDelete(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -322,8 +323,8 @@ func probeDelete(t *testing.T, b apptest.Bridge, policy config.OnDelete, kind st
 	}
 }
 
-// TestSecurity_13_AnAccountThatWasThereBefore is never deleted: a tenant of the realm refuses
-// to, one of an organization ends the membership.
+// TestSecurity_13_AnAccountThatWasThereBefore is never deleted: a tenant of the realm refuses, a
+// tenant of an organization ends the membership.
 func TestSecurity_13_AnAccountThatWasThereBefore(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -349,8 +350,8 @@ func TestSecurity_13_AnAccountThatWasThereBefore(t *testing.T) {
 	}
 }
 
-// TestAUserOfAnOrganizationIsNotDeletedForTheRealm: the owner's DELETE waits for the
-// organization, or lets the account go on without it.
+// TestAUserOfAnOrganizationIsNotDeletedForTheRealm: the owner's DELETE waits for the organization,
+// or leaves the account without that owner.
 func TestAUserOfAnOrganizationIsNotDeletedForTheRealm(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -382,8 +383,8 @@ func TestAUserOfAnOrganizationIsNotDeletedForTheRealm(t *testing.T) {
 	}
 }
 
-// TestSecurity_14_NoIdIsClaimedTwice: what one tenant adopted is a conflict for the next, and
-// its DELETE reaches nobody else's account.
+// TestSecurity_14_NoIdIsClaimedTwice: an account that one tenant adopted is a conflict for the next
+// tenant, and a DELETE by that tenant does not reach the account.
 func TestSecurity_14_NoIdIsClaimedTwice(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -425,7 +426,7 @@ func TestSecurity_14_NoIdIsClaimedTwice(t *testing.T) {
 	}
 }
 
-// TestAChangeLinksNobodyTwice: a member is not taken over when another user has its link.
+// TestAChangeLinksNobodyTwice: a member is not taken over when another user has the member's link.
 func TestAChangeLinksNobodyTwice(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -455,8 +456,8 @@ func TestAChangeLinksNobodyTwice(t *testing.T) {
 	}
 }
 
-// TestAdoptionWithAUniqueAttribute: that the account has the value already, which must be
-// unique, is no reason against it; that another has it is.
+// TestAdoptionWithAUniqueAttribute: the account itself may have the unique value already. Another
+// user who has the value prevents the adoption.
 func TestAdoptionWithAUniqueAttribute(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -482,8 +483,8 @@ func TestAdoptionWithAUniqueAttribute(t *testing.T) {
 	}
 }
 
-// TestAdoptionsAtOnce by a creation and a change of one account, of one link, wait for each
-// other in one order: each is answered, and one takes the account over.
+// TestAdoptionsAtOnce: a creation and a change of one account, with one link, take their locks in
+// the same order. Each gets an answer, and one of them takes the account over.
 func TestAdoptionsAtOnce(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()

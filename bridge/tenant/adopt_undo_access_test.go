@@ -11,9 +11,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_63_UndoingAnAdoptionActivatesNobody: the mark by which another tenant deactivated the user holds as long as the
-// account has an owner. So the account is not given back, and both modes say which tenant that is and what to do. Each of
-// the remedies is done.
+// TestSecurity_63_UndoingAnAdoptionActivatesNobody: another tenant's mark deactivates the user only
+// as long as the account has an owner. So the account is not released, and both modes of the
+// command name that tenant and the remedies. The test carries out each remedy.
 func TestSecurity_63_UndoingAnAdoptionActivatesNobody(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -75,7 +75,7 @@ func TestSecurity_63_UndoingAnAdoptionActivatesNobody(t *testing.T) {
 	}
 }
 
-// TestTheRemedyOfLeaversIsACommand, and what doctor says of them blames nobody.
+// TestTheRemedyOfLeaversIsACommand, and the finding of doctor blames no tenant.
 func TestTheRemedyOfLeaversIsACommand(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)

@@ -12,15 +12,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestAnAdoptionIsUndone: what was taken over by the command, by a POST or by a change is nobody's again,
-// and as it was otherwise. What the tenant made stays its own.
+// TestAnAdoptionIsUndone: what the tenant took over by the command, a POST or a change has no owner
+// again, and is otherwise unchanged. Resources that the tenant created stay its own.
 func TestAnAdoptionIsUndone(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
-			for _, of := range []string{"realm", "organization"} { // what one gives back is the other's to take
+			for _, of := range []string{"realm", "organization"} { // what the first tenant releases, the other may take over
 				c := apptest.NewCustomers(t, server, apptest.AdoptUnowned)
 				b := c.BothTenants()[of]
 				made, madeGroup := b.Create(t, "/Users", `{"userName":"made-`+of+`"}`), b.Create(t, "/Groups", `{"displayName":"made-`+of+`"}`)
@@ -67,8 +67,8 @@ func TestAnAdoptionIsUndone(t *testing.T) {
 	}
 }
 
-// TestAdoptTellsWhatElseChanges: the roles that the account gets, and what the mapping
-// makes of its attributes.
+// TestAdoptTellsWhatElseChanges: the roles that the account gets, and the attributes that the
+// mapping changes.
 func TestAdoptTellsWhatElseChanges(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestAMemberWithoutAVerifiedAddress: an organization may not take the account over, and all that is said of it names
-// the verification, which is the remedy.
+// TestAMemberWithoutAVerifiedAddress: an organization may not take the account over, and every
+// message about the account names the remedy, the verification.
 func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -39,7 +39,7 @@ func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 			if why := got["jane"].Reason; !strings.Contains(why, "its address is not verified") || !strings.Contains(why, "Email verified") {
 				t.Errorf("adopt says %q", why)
 			}
-			if why := got["abroad"].Reason; !strings.Contains(why, "in no verified domain of the organization") || !strings.Contains(why, "have the domain added") {
+			if why := got["abroad"].Reason; !strings.Contains(why, "in no verified domain of the organization") || !strings.Contains(why, "add its domain") {
 				t.Errorf("adopt says %q", why)
 			}
 			for _, policy := range []config.Adopt{config.AdoptUnowned, config.AdoptNever} {
@@ -61,7 +61,7 @@ func TestAMemberWithoutAVerifiedAddress(t *testing.T) {
 	}
 }
 
-// TestAConflictSaysWhatToDo, without a word about whose the value is.
+// TestAConflictSaysWhatToDo, and does not show who has the value.
 func TestAConflictSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

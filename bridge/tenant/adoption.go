@@ -8,10 +8,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// AdoptionRefusal is why a tenant may not take an account over, for the operator; "" for no reason.
+// AdoptionRefusal is the reason why a tenant may not take an account over, for the operator; ""
+// when it may.
 type AdoptionRefusal string
 
-// The reasons that the representation of an account and the last look at the realm tell.
+// The reasons that the representation of an account and the last read of the realm show.
 const (
 	IsServiceAccount AdoptionRefusal = "it is a service account"
 	IsProtected      AdoptionRefusal = "it is protected"
@@ -21,21 +22,21 @@ const (
 	IsUnverified     AdoptionRefusal = "its address is not verified"
 )
 
-// Remedy is what the operator can do about a refusal, behind a colon, "" for nothing.
+// Remedy returns what the operator can do about a refusal, after a colon, or "".
 func (why AdoptionRefusal) Remedy() string {
 	switch why {
 	case OfNoDomain:
-		return ": give the account such an address, or have the domain added to the organization and verified"
+		return ": give the account an address in a verified domain, or add its domain to the organization and verify it"
 	case IsUnverified:
-		return ": once you know whose the account is, switch Email verified on in Keycloak"
+		return ": once you know whose the account is, switch on Email verified in Keycloak"
 	case IsServiceAccount, IsProtected, IsOwned, IsFederated:
 	}
 	return ""
 }
 
-// RefusesAdoption says why the tenant may not take over an account, as far as its representation and the last look
-// at the realm tell, "" for nothing. It comes before every call about the account, so that the number of calls does
-// not tell whose a name is.
+// RefusesAdoption returns the reason why the tenant may not take over an account, from its
+// representation and the last read of the realm, or "". It runs before every call about the
+// account, so that the number of calls does not show whose a name is.
 func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 	switch {
 	case f.Protected.ServiceAccount(u.ID):
@@ -55,9 +56,10 @@ func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 	return ""
 }
 
-// Unproven says why it is not known whose an account is, which a tenant of the realm takes over nevertheless: whoever
-// registered an account chose its user name and has its password. It is "" for an account whose address Keycloak
-// has for verified, unless the user name is another address. The texts go on "look whose it is: it has ".
+// Unproven returns why it is not proved whose an account is, or "" when the account has a verified
+// address and its user name is not another address. A tenant of the realm takes over such accounts
+// too: whoever registered an account chose its user name and knows its password. The texts continue
+// the sentence "look whose it is: it has ".
 func Unproven(u keycloak.User) string {
 	switch {
 	case u.Email == "" || !u.EmailVerified:
@@ -68,14 +70,15 @@ func Unproven(u keycloak.User) string {
 	return ""
 }
 
-// DomainOf is the domain of an address. What stands behind the last @ is where mail goes and by what Keycloak
-// finds an organization.
+// DomainOf returns the domain of an address, the part after the last @. Mail goes to this domain,
+// and Keycloak finds an organization by it.
 func DomainOf(address string) string {
 	return strings.ToLower(address[strings.LastIndex(address, "@")+1:])
 }
 
-// IsVerified reports whether an address is in a verified domain of the tenant's organization.
-// One with a second @, be it in quotes, reads like an address of another domain.
+// IsVerified reports whether an address is in a verified domain of the tenant's organization. An
+// address with a second @, even in quotes, is not, because it looks like an address of another
+// domain.
 func (f Fitness) IsVerified(address string) bool {
 	return strings.Count(address, "@") == 1 && slices.Contains(f.Domains, DomainOf(address))
 }

@@ -2,17 +2,18 @@ package tenant
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 
-// Body is how much of a resource an answer holds.
+// Body says how much of a resource an answer contains.
 type Body string
 
 // The values of Body.
 const (
 	BodyFull    Body = "full"
-	BodyMinimal Body = "minimal" // what tells which resource it is
+	BodyMinimal Body = "minimal" // the attributes that identify the resource
 	BodyNone    Body = "none"
 )
 
-// PatchBody is what a PATCH is answered with, usual where the policy leaves it to the type of the resource.
+// PatchBody returns the Body of the answer to a PATCH. When the policy does not decide, it returns
+// usual, the value for the resource type.
 func (p Policy) PatchBody(usual Body) Body {
 	switch p.PatchResponse {
 	case config.PatchFull:

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Entry is what the configuration says of a tenant that commands need which texts name.
+// Entry holds the parts of a tenant's configuration that commands in messages need.
 type Entry struct {
-	File     string // the configuration
-	Mapping  string // the mapping file, "" for the built-in mapping
-	ClientID string // of the service account of its realm
+	File     string // path of the configuration file
+	Mapping  string // path of the mapping file, "" for the built-in mapping
+	ClientID string // client ID of the bridge's client in the realm
 	// Every says that the realm's organizations are served with their own tokens.
 	Every bool
 }
 
-// Command is a command line of scim-bridge about the tenant, that a shell takes as it is.
+// Command returns a command line of scim-bridge about the tenant, ready for a shell.
 func (t *Tenant) Command(words ...string) string {
 	if t.Entry.File != "" {
 		words = append(words, "--config", t.Entry.File)
@@ -22,7 +22,7 @@ func (t *Tenant) Command(words ...string) string {
 	return CommandLine(append(append([]string{"scim-bridge"}, words...), "--tenant", t.Path)...)
 }
 
-// CommandLine puts words together to a line that a shell takes apart into the same words.
+// CommandLine joins words into a line that a shell splits into the same words.
 func CommandLine(words ...string) string {
 	out := make([]string, len(words))
 	for i, word := range words {

@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Scopes are what a credential lets its client do, as a set.
+// Scopes is the set of what a credential lets its client do.
 type Scopes uint8
 
 // The scopes.
@@ -19,16 +19,16 @@ const (
 	Bulk
 
 	AllScopes = UsersRead | UsersWrite | GroupsRead | GroupsWrite | Bulk
-	// Writing are those with which something is changed.
+	// Writing has the scopes that allow changes.
 	Writing = UsersWrite | GroupsWrite | Bulk
 )
 
-// scopeNames are the scopes in the order of their bits.
+// scopeNames returns the names of the scopes in the order of their bits.
 func scopeNames() []config.TokenScope {
 	return []config.TokenScope{config.ScopeUsersRead, config.ScopeUsersWrite, config.ScopeGroupsRead, config.ScopeGroupsWrite, config.ScopeBulk}
 }
 
-// ScopesOf is the set of names; none is all of them.
+// ScopesOf returns the set of some names. Without names it returns all scopes.
 func ScopesOf(names []config.TokenScope) Scopes {
 	if len(names) == 0 {
 		return AllScopes
@@ -44,7 +44,7 @@ func ScopesOf(names []config.TokenScope) Scopes {
 	return out
 }
 
-// Names are the names of the set, of which ScopesOf is the reverse.
+// Names returns the names in the set; ScopesOf reverses it.
 func (s Scopes) Names() []config.TokenScope {
 	var out []config.TokenScope
 	for i, scope := range scopeNames() {
@@ -55,10 +55,10 @@ func (s Scopes) Names() []config.TokenScope {
 	return out
 }
 
-// Has reports whether all of the others are in the set.
+// Has reports whether the set contains all of the others.
 func (s Scopes) Has(others Scopes) bool { return s&others == others }
 
-// String is the names with blanks between, as in OAuth (RFC 6749 section 3.3).
+// String returns the names, separated by blanks as in OAuth (RFC 6749 section 3.3).
 func (s Scopes) String() string {
 	names := s.Names()
 	texts := make([]string, len(names))
@@ -72,62 +72,64 @@ func (s Scopes) String() string {
 // auth.AttrCredentials.
 const AttrCredentials = "scim.credentials"
 
-// SoonExpires is how long before its end a token is spoken of.
+// SoonExpires is how long before the expiry of a token doctor and the log warn about it.
 const SoonExpires = 30 * 24 * time.Hour
 
-// Token is a static bearer token of a tenant, known by its hash only.
+// Token is a static bearer token of a tenant. The bridge knows only its hash.
 type Token struct {
 	Name    string    // for the log
-	KeyID   string    // its public part, "" for a token that was made elsewhere
-	SHA256  [32]byte  // of the token as the client sends it
-	Expires time.Time // zero: never
+	KeyID   string    // public part of the token, "" for a token that was made elsewhere
+	SHA256  [32]byte  // hash of the token as the client sends it
+	Expires time.Time // zero for a token that never expires
 	Scopes  Scopes
 }
 
-// Expired reports whether the token has ended.
+// Expired reports whether the token has expired.
 func (t Token) Expired(now time.Time) bool { return !t.Expires.IsZero() && !now.Before(t.Expires) }
 
-// AccessToken says which JWT access tokens a tenant takes, see config.AccessToken.
+// AccessToken says which JWT access tokens a tenant accepts, see config.AccessToken.
 type AccessToken struct {
 	Name          string // for the log
 	Issuer        string // the claim iss
-	KeysURL       string // of the issuer's keys
-	Audience      string // which the claim aud must hold
+	KeysURL       string // URL of the issuer's keys
+	Audience      string // a value that the claim aud must contain
 	ClientID      string // the claim azp, appid or client_id; "" for any
 	Subject       string // the claim sub; "" for any
-	RequiredScope string // which the claim scope or scp must hold; "" for none
-	// OfRealm says that the issuer is the tenant's realm, whose tokens must be those of the
-	// service account of ClientID.
+	RequiredScope string // a scope that the claim scope or scp must contain; "" for no requirement
+	// OfRealm says that the issuer is the tenant's realm. Its tokens must belong to the service
+	// account of ClientID.
 	OfRealm bool
 	Scopes  Scopes
 }
 
-// ActorKind is what sort of somebody asks for something. A way in whose actor is neither of these, as a program that
-// works by itself, adds a kind: what it changes is booked on no client and on no operator.
+// ActorKind is the kind of an actor. A new way in whose actor is neither a client nor an operator,
+// such as a background job, adds a kind. Its changes are then not recorded for a client or an
+// operator.
 type ActorKind string
 
 // The kinds of actors.
 const (
 	ActorClient   ActorKind = "client"   // an identity provider or a program, with a credential of the tenant
-	ActorOperator ActorKind = "operator" // who has the configuration, or the control socket
+	ActorOperator ActorKind = "operator" // somebody who can use the configuration or the control socket
 )
 
-// Actor is who asks for something.
+// Actor is the client or the operator that makes a request.
 type Actor struct {
 	Kind  ActorKind
-	Name  string // of a client the name of its credential
-	KeyID string // of a client's static token, else ""
+	Name  string // for a client: the name of its credential
+	KeyID string // for a client with a static token: the key ID, otherwise ""
 }
 
-// Principal is who asks for something of a tenant, and what that may be. The scopes are all that it may do: an actor
-// whose scopes are less than its work needs is refused like a client.
+// Principal is the actor of a request to a tenant, with its scopes. The scopes decide what it may
+// do: any actor with too few scopes is refused like a client.
 type Principal struct {
 	Tenant *Tenant // required; looked up for each request, see Registry.ByPath
 	Actor  Actor
 	Scopes Scopes
 }
 
-// Operator is the operator of the tenant, who may do whatever a client may.
+// Operator returns the principal of the tenant's operator, which may do everything that a client
+// may do.
 func (t *Tenant) Operator() Principal {
 	return Principal{Tenant: t, Actor: Actor{Kind: ActorOperator, Name: string(ActorOperator)}, Scopes: AllScopes}
 }

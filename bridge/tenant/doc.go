@@ -1,5 +1,5 @@
-// Package tenant says what a tenant and a principal are: one SCIM endpoint with
-// its credentials, mapping and policies, and who speaks to it.
+// Package tenant describes a tenant and a principal. A tenant is one SCIM endpoint with its
+// credentials, mapping and policies; a principal is the client or operator that uses it.
 //
-// It is a leaf that every room of the bridge may know. It makes no call.
+// Every package of the bridge may import this package. It makes no calls.
 package tenant

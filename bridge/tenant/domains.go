@@ -7,8 +7,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// NoDomain says that an organization of a realm refuses users, since none of its domains is verified,
-// and the remedy, with a command for each line but the first. Both are "" where one is.
+// NoDomain returns a message that an organization refuses users because it has no verified domain,
+// and the remedy. Each line of the remedy after the first is a command. Both are "" when the
+// organization has a verified domain.
 func NoDomain(realm string, o keycloak.Organization) (text, fix string) {
 	type domain struct {
 		Name     string `json:"name"`
@@ -25,17 +26,17 @@ func NoDomain(realm string, o keycloak.Organization) (text, fix string) {
 		domains = []domain{{"DOMAIN", true}}
 	}
 	value, err := json.Marshal(domains)
-	if err != nil { // never: there are texts alone
+	if err != nil { // impossible: the value has only texts
 		return "", ""
 	}
-	text = fmt.Sprintf("the organization %q has no verified domain, so that every user with an address, or with an address as user name, is refused", o.Alias)
-	fix = "say that the domains are the organization's once you know that, or write domains: any for it into the configuration. The bridge sees it within a minute; kcadm.sh logs in with kcadm.sh config credentials first:\n" +
+	text = fmt.Sprintf("the organization %q has no verified domain, so it refuses every user with an address, or with an address as user name", o.Alias)
+	fix = "mark the domains as verified once you know that they belong to the organization, or set domains: any for it in the configuration. The bridge sees the change within a minute. Log in with kcadm.sh config credentials first:\n" +
 		CommandLine("kcadm.sh", "update", "organizations/"+o.ID, "-r", realm, "-s", "domains="+string(value))
 	return text, fix
 }
 
-// NoDomain is NoDomain for the organization of the tenant, as of the last look; "" for a tenant that
-// takes any domain, and for one that was not found fit.
+// NoDomain is the function NoDomain for the organization of the tenant, as of the last read of the
+// realm. Both results are "" for a tenant that accepts any domain, and for an unfit tenant.
 func (t *Tenant) NoDomain() (text, fix string) {
 	f := t.Fitness()
 	if t.Organization.ID.IsZero() || t.Policy.TakesAnyDomain() || f.Problem != "" || len(f.Domains) > 0 {

@@ -7,9 +7,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// ForOrganization is the tenant of an organization with its tokens, of the tenant that says what holds for all
-// organizations of the realm (EveryOrganization). publicURL is the bridge's. It is nil when the alias of the organization
-// cannot stand in a URL.
+// ForOrganization returns the tenant of an organization with its tokens. The receiver is the tenant
+// that holds the settings for all organizations of the realm (EveryOrganization). publicURL is the
+// public URL of the bridge. The result is nil when the alias of the organization cannot be part of
+// a URL.
 func (t *Tenant) ForOrganization(o keycloak.Organization, tokens []Token, publicURL string) *Tenant {
 	id, err := keycloak.ParseOrganizationID(o.ID)
 	if err != nil || o.Alias == "" || strings.Contains(o.Alias, "/") || o.Alias == EveryOrganization {

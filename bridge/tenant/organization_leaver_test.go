@@ -16,8 +16,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestALeaverWhoseAccountALoginMade: a MANAGED member, whose address nobody verified. Its
-// organization ends its access, whether the tenant may adopt or not.
+// TestALeaverWhoseAccountALoginMade: a MANAGED member without a verified address. The organization
+// ends the member's access, whether or not the tenant may adopt.
 func TestALeaverWhoseAccountALoginMade(t *testing.T) {
 	t.Parallel()
 	for what, edit := range map[string]func(*config.Config){"never": nil, "unowned": apptest.AdoptUnowned} {
@@ -69,8 +69,8 @@ func TestALeaverWhoseAccountALoginMade(t *testing.T) {
 	}
 }
 
-// TestALeaverWhomNobodyOwns is a member whom an administrator added. To deactivate such a user
-// is refused, as the account would stay open, and the remedies of the refusal work.
+// TestALeaverWhomNobodyOwns is a member that an administrator added. To deactivate such a user is
+// refused, because the account would stay enabled, and the remedies of the refusal work.
 func TestALeaverWhomNobodyOwns(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -108,8 +108,8 @@ func TestALeaverWhomNobodyOwns(t *testing.T) {
 }
 
 // TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled: an account that another tenant owns stays
-// as it is. One that a login made a MANAGED member, which Keycloak would delete with the membership, is
-// closed by its organization, and neither renamed nor opened.
+// unchanged. When a login made the user a MANAGED member, whose account Keycloak would delete with
+// the membership, the organization disables the account, but neither renames nor enables it.
 func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -138,8 +138,8 @@ func TestSecurity_57_AMemberOfAnotherTenantIsNotDisabled(t *testing.T) {
 	}
 }
 
-// TestDoctorFindsLeaversWithOpenAccounts: earlier versions answered 200 to a deactivation that left the
-// account open.
+// TestDoctorFindsLeaversWithOpenAccounts: earlier versions answered 200 to a deactivation that left
+// the account enabled.
 func TestDoctorFindsLeaversWithOpenAccounts(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -184,8 +184,8 @@ func TestDoctorFindsLeaversWithOpenAccounts(t *testing.T) {
 	}
 }
 
-// TestAManagedMemberOfItsOwnDoesNotLeave: Keycloak would delete the account with the membership. The remedy that
-// the refusal names is done.
+// TestAManagedMemberOfItsOwnDoesNotLeave, because Keycloak would delete the account with the
+// membership. The test carries out the remedy in the refusal.
 func TestAManagedMemberOfItsOwnDoesNotLeave(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []config.OnDelete{config.OnDeleteDisable, config.OnDeleteLeave} {

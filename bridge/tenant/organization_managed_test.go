@@ -11,16 +11,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// brokeredUnverified is brokered with an address that Keycloak does not take for a verified one, as
-// is usual.
+// brokeredUnverified is brokered with an address that Keycloak does not count as verified, which is
+// usual.
 func brokeredUnverified(t *testing.T, c apptest.Customers, alias, name string) keycloak.UserID {
 	t.Helper()
 	c.ProviderThat(t, alias, name, false)
 	return c.FirstLogin(t, name)
 }
 
-// TestAManagedMember is an account of the organization that nobody provisioned: the tenant changes
-// it, but for who it is, and never deletes it by taking it out.
+// TestAManagedMember is an account of the organization that no client provisioned. The tenant
+// changes the account, but not its identity, and never deletes the account by ending the
+// membership.
 func TestAManagedMember(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -56,8 +57,8 @@ func TestAManagedMember(t *testing.T) {
 	}
 }
 
-// TestAFirstLoginLandsOnTheProvisionedAccount, without a password form: the mapping links the
-// user when it is created, or taken over.
+// TestAFirstLoginLandsOnTheProvisionedAccount without a password form: the mapping links the user
+// at the creation or at the adoption.
 func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
 	t.Parallel()
 	const name = "mia@acme.test"
@@ -88,7 +89,7 @@ func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
 					if a := b.Adoptions(t, b.Controlled(t), path)[name]; !a.Linked {
 						t.Fatalf("the adoption = %+v", a)
 					}
-				case way == "adopted by the command": // the externalId of an organization's tenant is its own
+				case way == "adopted by the command": // an organization's tenant has its own externalId
 					c.Admit(t, id, "acme")
 					b.Must(t, http.MethodPatch, "/Users/"+id, apptest.PatchBody(`{"op":"add","path":"externalId","value":"`+sub+`"}`))
 				default:
@@ -113,7 +114,7 @@ func TestAFirstLoginLandsOnTheProvisionedAccount(t *testing.T) {
 	}
 }
 
-// TestAFirstLoginWithoutALink ends at a form: what the link is for.
+// TestAFirstLoginWithoutALink ends at a form. This is why users are linked.
 func TestAFirstLoginWithoutALink(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -125,8 +126,8 @@ func TestAFirstLoginWithoutALink(t *testing.T) {
 	}
 }
 
-// TestSecurity_12_OnlyTheOrganizationsIdentityProvider is linked to: another one makes the
-// tenant unfit, and so does one for all organizations.
+// TestSecurity_12_OnlyTheOrganizationsIdentityProvider is linked to. Another identity provider
+// makes the tenant unfit, and so does one provider for all organizations.
 func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -146,14 +147,14 @@ func TestSecurity_12_OnlyTheOrganizationsIdentityProvider(t *testing.T) {
 			if links, err := b.Admin.Links(t.Context(), apptest.UserID(t, id)); err != nil || len(links) != 1 || links[0].IdentityProvider != "of-acme" {
 				t.Errorf("the links are %v, %v", links, err)
 			}
-			if why := b.Propose(t, path, linkTo("of-globex")); !strings.Contains(why, `the identity provider "of-globex" of the mapping is not that of the organization`) {
+			if why := b.Propose(t, path, linkTo("of-globex")); !strings.Contains(why, `the identity provider "of-globex" of the mapping does not belong to the organization`) {
 				t.Errorf("the mapping of another's provider is not applied because of %q", why)
 			}
 			every := apptest.NewEvery(t, server)
 			apptest.Patient{Bridge: every.Realm, Server: server}.Right(t, "view-identity-providers", true)
 			apptest.AddProvider(t, server, every.Realm.Realm, "of-acme")
 			path = tenant.OrganizationPath(every.Realm.Realm, tenant.EveryOrganization)
-			if why := every.Realm.Propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can be that of one organization alone") {
+			if why := every.Realm.Propose(t, path, linkTo("of-acme")); !strings.Contains(why, "can belong to only one organization") {
 				t.Errorf("the mapping for all organizations is not applied because of %q", why)
 			}
 		})
@@ -164,8 +165,8 @@ func linkTo(alias string) string {
 	return "version: 1\nusers: { link: { identityProvider: " + alias + ", userId: externalId } }\n"
 }
 
-// TestSecurity_7_AnAccountOfAnotherOrganization is not taken over by the one that has the
-// domain of its address now.
+// TestSecurity_7_AnAccountOfAnotherOrganization is not taken over by the organization that now has
+// the domain of its address.
 func TestSecurity_7_AnAccountOfAnotherOrganization(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), apptest.AdoptUnowned)

@@ -17,7 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// letGo makes members of acme whose accounts another tenant owned: by what became of it.
+// letGo creates members of acme whose accounts another tenant owned, one for each way in which the
+// owner can be lost.
 func letGo(t *testing.T, c apptest.Customers) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -42,7 +43,7 @@ func letGo(t *testing.T, c apptest.Customers) map[string]string {
 	return out
 }
 
-// ownedBy makes an account with owners.
+// ownedBy creates an account with some owner values.
 func ownedBy(t *testing.T, c apptest.Customers, name string, owners ...string) string {
 	t.Helper()
 	id, err := c.Realm.Admin.CreateUser(t.Context(), keycloak.NewUser{Username: name, FirstName: "F", LastName: "L", Enabled: true, Attributes: map[string][]string{"scim.owner": owners}})
@@ -65,8 +66,8 @@ func verify(t *testing.T, c apptest.Customers, u keycloak.User, address string) 
 
 var off = apptest.PatchBody(`{"op":"replace","path":"active","value":false}`)
 
-// TestALeaverWhoseOwnerLetTheAccountGo: nobody else closes the account, so that a deactivation is refused,
-// whether the tenant may adopt or not; and the remedy of the refusal works.
+// TestALeaverWhoseOwnerLetTheAccountGo: no other tenant closes the account, so a deactivation is
+// refused, whether or not the tenant may adopt. The remedy in the refusal works.
 func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -114,7 +115,7 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 	}
 }
 
-// TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo is one at a tenant of the whole realm.
+// TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo is the same at a tenant of the whole realm.
 func TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -135,7 +136,7 @@ func TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo(t *testing.T) {
 			ownedBy(t, c, "own", "left|realm")
 			live := c.Of["globex"].Create(t, "/Users", `{"userName":"live"}`)
 			got := c.Realm.Adoptions(t, c.Realm.Controlled(t), c.Realm.Path(t))
-			for _, who := range []string{"closed", "live", "own"} { // two come back, the third is globex's
+			for _, who := range []string{"closed", "live", "own"} { // two return, and globex owns the third
 				if got[who].Outcome != bridge.Refused {
 					t.Errorf("%s: the adoption = %+v", who, got[who])
 				}
@@ -154,8 +155,8 @@ func TestALeaverOfTheRealmWhoseOwnerLetTheAccountGo(t *testing.T) {
 	}
 }
 
-// TestCallsOfADeactivationByAGuest: whether the organization that owns the account still has the member is
-// asked with one call, and of a tenant of the realm nothing is.
+// TestCallsOfADeactivationByAGuest: one call asks whether the organization that owns the account
+// still has the member. A tenant of the realm needs no such call.
 func TestCallsOfADeactivationByAGuest(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -185,7 +186,8 @@ func TestCallsOfADeactivationByAGuest(t *testing.T) {
 	}
 }
 
-// TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo after the deactivation, when the answer was right.
+// TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo after the deactivation, which was correct at
+// that time.
 func TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -229,8 +231,9 @@ func TestDoctorFindsLeaversWhoseOwnersLetTheAccountsGo(t *testing.T) {
 	}
 }
 
-// TestAManagedMemberOfTheRealm: the realm's tenant took the account over, or made it. The organization that Keycloak
-// says it belongs to ends its access all the same, and does not give it back: the owner may have ended it too.
+// TestAManagedMemberOfTheRealm: the realm's tenant took the account over or created it. The
+// organization that has the account in Keycloak still ends its access, but does not restore it,
+// because the owner may have ended the access too.
 func TestAManagedMemberOfTheRealm(t *testing.T) {
 	t.Parallel()
 	for _, owners := range [][]string{nil, {"realm"}, {"left|realm"}, {apptest.GoneOwner}} {
@@ -274,7 +277,7 @@ func TestAManagedMemberOfTheRealm(t *testing.T) {
 	}
 }
 
-// TestTheOperatorTakesOverAManagedMember, whose address nobody verified: what the refusals say helps.
+// TestTheOperatorTakesOverAManagedMember without a verified address, as the refusals advise.
 func TestTheOperatorTakesOverAManagedMember(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -302,8 +305,9 @@ func TestTheOperatorTakesOverAManagedMember(t *testing.T) {
 	}
 }
 
-// TestSecurity_7_AManagedMemberOfAnotherOrganization is not taken over, though it is a member too and has
-// an address of a domain that is its own now: by a change, by a POST or by the command.
+// TestSecurity_7_AManagedMemberOfAnotherOrganization is not taken over by a change, a POST or the
+// command. This holds although the user is a member too and has an address in a domain that now
+// belongs to the tenant's organization.
 func TestSecurity_7_AManagedMemberOfAnotherOrganization(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), apptest.AdoptUnowned)
@@ -326,8 +330,8 @@ func TestSecurity_7_AManagedMemberOfAnotherOrganization(t *testing.T) {
 	}
 }
 
-// TestTheOperatorTakesOverGroupsWhoseOwnerIsGone: of a key that no tenant has. A group of a tenant that there is
-// stays its own, be it that it left the tenant.
+// TestTheOperatorTakesOverGroupsWhoseOwnerIsGone: the owner's key belongs to no tenant. A group of
+// an existing tenant stays its own, even after it left the tenant.
 func TestTheOperatorTakesOverGroupsWhoseOwnerIsGone(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -361,7 +365,7 @@ func TestTheOperatorTakesOverGroupsWhoseOwnerIsGone(t *testing.T) {
 	}
 }
 
-// TestAnOwnerThatIsServedByItsCredential answers for its accounts, and does not once it is served no more.
+// TestAnOwnerThatIsServedByItsCredential answers for its accounts only as long as it is served.
 func TestAnOwnerThatIsServedByItsCredential(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -6,7 +6,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestATenantOfAnOrganizationHasWhatHoldsForAll, and an id and a URL of its own.
+// TestATenantOfAnOrganizationHasWhatHoldsForAll, with its own id and URL.
 func TestATenantOfAnOrganizationHasWhatHoldsForAll(t *testing.T) {
 	t.Parallel()
 	every := &Tenant{Path: OrganizationPath("acme", EveryOrganization), Realm: "acme", CursorKey: []byte("key"), Policy: Policy{BareToken: true, Organizations: true}}
@@ -22,7 +22,8 @@ func TestATenantOfAnOrganizationHasWhatHoldsForAll(t *testing.T) {
 	}
 }
 
-// TestAnAliasThatCannotStandInAURLHasNoTenant: it would be another path, or that of all organizations.
+// TestAnAliasThatCannotStandInAURLHasNoTenant, because its path would be another path, or the path
+// of all organizations.
 func TestAnAliasThatCannotStandInAURLHasNoTenant(t *testing.T) {
 	t.Parallel()
 	every := &Tenant{Realm: "acme"}

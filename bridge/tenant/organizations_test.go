@@ -17,8 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestOrganizationTenants: each has the members of its organization and nobody else, whatever
-// the other does; in Keycloak the users are members.
+// TestOrganizationTenants: each has exactly the members of its organization, whatever the other
+// does. In Keycloak the users are members.
 func TestOrganizationTenants(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -81,9 +81,9 @@ func TestOrganizationTenants(t *testing.T) {
 	}
 }
 
-// TestASharedUser: a member of two organizations has one account, which is its creator's. The
-// other one keeps what it says for itself, changes nothing of the account, and neither sees
-// what the other said.
+// TestASharedUser: a member of two organizations has one account, which belongs to its creator. The
+// other organization stores its own values separately, changes nothing of the account, and neither
+// sees the values of the other.
 func TestASharedUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -172,8 +172,8 @@ func TestASharedUser(t *testing.T) {
 	}
 }
 
-// TestTheOwnerLeavesASharedUser: what another organization still has is not deleted, and the
-// owner's next creation takes the account up again.
+// TestTheOwnerLeavesASharedUser: an account that another organization still has is not deleted, and
+// the owner's next creation takes it up again.
 func TestTheOwnerLeavesASharedUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -201,7 +201,7 @@ func TestTheOwnerLeavesASharedUser(t *testing.T) {
 	}
 }
 
-// TestAConflictTellsNothingOfAnother: one text, whoever has the name or the address.
+// TestAConflictTellsNothingOfAnother: the text is the same, whoever has the name or the address.
 func TestAConflictTellsNothingOfAnother(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -227,8 +227,9 @@ func TestAConflictTellsNothingOfAnother(t *testing.T) {
 	}
 }
 
-// TestATenantIsBoundToItsOrganization: one that is deleted and made again under the alias is
-// another one, a disabled one is not written, and neither answers that its users are gone.
+// TestATenantIsBoundToItsOrganization: an organization that is deleted and created again with the
+// same alias is another organization. A disabled organization is not written. In both cases the
+// answer does not say that the users are gone.
 func TestATenantIsBoundToItsOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -249,7 +250,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			if err := acme.Admin.DeleteOrganization(t.Context(), c.IDs["acme"]); err != nil {
 				t.Fatal(err)
 			}
-			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+jane, "") // before anybody looked
+			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users/"+jane, "") // before the realm was read
 			if _, err := acme.Admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme"}); err != nil {
 				t.Fatal(err)
 			}
@@ -257,7 +258,7 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "")
 			acme.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Users", `{"userName":"new@acme.test"}`)
 			problem := acme.App.Watcher.Tenants.ByPath(acme.Realm + "/organizations/acme").Fitness().Problem
-			if !strings.Contains(problem, "is another one now") {
+			if !strings.Contains(problem, "is now another organization") {
 				t.Errorf("the tenant's problem is %q", problem)
 			}
 			apptest.WantNames(t, "globex's users", c.Of["globex"].Names(t, "/Users"), "gus@globex.test")
@@ -265,7 +266,8 @@ func TestATenantIsBoundToItsOrganization(t *testing.T) {
 	}
 }
 
-// TestTheRealmsTenantBesideOrganizations: it sees everybody, and is a guest at their accounts.
+// TestTheRealmsTenantBesideOrganizations sees all users, and is a guest at the accounts of
+// organizations.
 func TestTheRealmsTenantBesideOrganizations(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -314,7 +316,7 @@ func TestTheRealmsTenantBesideOrganizations(t *testing.T) {
 	}
 }
 
-// TestScopeOwned: a tenant of the realm has what it created, and nobody else.
+// TestScopeOwned: a tenant of the realm has exactly the users that it created.
 func TestScopeOwned(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -345,7 +347,7 @@ func TestScopeOwned(t *testing.T) {
 	}
 }
 
-// TestEachTenantHasAMappingAndSchemasOfItsOwn: and policies, and a profile.
+// TestEachTenantHasAMappingAndSchemasOfItsOwn, and its own policies and profile.
 func TestEachTenantHasAMappingAndSchemasOfItsOwn(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
@@ -362,15 +364,15 @@ func TestEachTenantHasAMappingAndSchemasOfItsOwn(t *testing.T) {
 	globex.Must(t, http.MethodGet, "/Schemas/"+urn, "")
 	acme.Refused(t, http.StatusNotFound, http.MethodGet, "/Schemas/"+urn, "")
 	body := func(name string) string { return `{"userName":"` + name + `","` + urn + `":{"badge":{"no":7}}}` }
-	globex.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body("g@globex.test")) // it knows that a badge is a text
+	globex.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body("g@globex.test")) // its schema says that a badge is a text
 	acme.Create(t, "/Users", body("a@acme.test"))
 	const stranger = `{"displayName":"G","members":[{"value":"` + apptest.AbsentID + `"}]}`
 	acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Groups", stranger)
 	globex.Create(t, "/Groups", stranger)
 }
 
-// TestTenantsOfOneRealmHavePlacesOfTheirOwn: two that would store in one place are a problem
-// of the configuration.
+// TestTenantsOfOneRealmHavePlacesOfTheirOwn: two tenants that would store in the same place are an
+// error of the configuration.
 func TestTenantsOfOneRealmHavePlacesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil).Realm.Config

@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// OfKey returns the tenant of a realm that stores under a key, or nil.
+// OfKey returns the tenant of a realm that has a key, or nil.
 func (r *Registry) OfKey(realm, key string) *Tenant {
 	if r == nil {
 		return nil
@@ -20,10 +20,10 @@ func (r *Registry) OfKey(realm, key string) *Tenant {
 	return nil
 }
 
-// Answers reports whether an owner of an account still answers for it, so that its client can end the user's
-// access. Nobody answers for an account that left its owner, for one whose owner is no tenant any more, and for
-// one of an organization that does not have the member. of finds the tenant of a key, nil for none; member asks
-// Keycloak whether an organization has the user.
+// Answers reports whether an owner of an account still answers for it, so that the owner's client
+// can end the user's access. There is no such owner in three cases: the account left its owner, the
+// owner is no longer a tenant, or the owner is an organization that no longer has the member. of
+// finds the tenant of a key, or nil; member asks Keycloak whether an organization has the user.
 func Answers(attributes map[string][]string, of func(key string) (*Tenant, error), member func(keycloak.OrganizationID) error) (bool, error) {
 	for _, key := range mapping.Owners(attributes) {
 		t, err := of(key)

@@ -9,8 +9,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhoAnswersForAnAccount: an owner that has the user still. Keycloak is asked of organizations alone, and
-// an error of it is no answer.
+// TestWhoAnswersForAnAccount: an owner that still has the user. Keycloak is asked only about
+// organizations, and its error is not an answer.
 func TestWhoAnswersForAnAccount(t *testing.T) {
 	t.Parallel()
 	ids := map[string]keycloak.OrganizationID{}

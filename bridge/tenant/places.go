@@ -8,22 +8,23 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// Places are where the tenants of a realm store what is theirs. Two with one place would
-// overwrite each other's values, and reach each other's groups.
+// Places records where the tenants of a realm store their values and groups. Two tenants with the
+// same place would overwrite each other's values, and reach each other's groups.
 type Places struct {
 	taken   []territory
-	userIDs map[string]string // the paths of the entries of tenants
+	userIDs map[string]string // paths of the entries of tenants
 }
 
-// territory is that of one tenant.
+// territory is the place of one tenant.
 type territory struct {
-	where  config.Problem // its entry
-	groups bool           // whether it has groups of the realm; an organization may have its own
-	parent string         // of those groups; "" for the top level
+	where  config.Problem // the tenant's entry in the configuration
+	groups bool           // whether it has groups of the realm; an organization may have its own groups
+	parent string         // parent of those groups; "" for the top level
 	joined []string       // the groups that its new users join
 }
 
-// Take takes the places of a tenant. What shares the mapping of all organizations has their places.
+// Take records the place of a tenant, and returns the problems with other tenants. Tenants that
+// share the mapping of all organizations also share its place.
 func (p *Places) Take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 	if t.SharesMapping {
 		return nil
@@ -40,7 +41,7 @@ func (p *Places) Take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 		return out
 	}
 	if first, twice := p.userIDs[m.UserExternalID()]; twice {
-		return append(out, here.problem("Name another one for externalId in the mapping of one of them", "stores the externalId of users in the attribute %s, as %s does", m.UserExternalID(), first))
+		return append(out, here.problem("Name another attribute for externalId in the mapping of one of them", "stores the externalId of users in the attribute %s, as %s does", m.UserExternalID(), first))
 	}
 	if p.userIDs == nil {
 		p.userIDs = map[string]string{}
@@ -49,7 +50,7 @@ func (p *Places) Take(t config.Tenant, m *mapping.Mapping) []config.Problem {
 	return out
 }
 
-// meets finds out whether one of two tenants would reach groups of the other.
+// meets reports whether one of two tenants would reach groups of the other.
 func (p territory) meets(other territory) []config.Problem {
 	const own = "Name another group in groups.parent of the mapping of one of them"
 	switch {
@@ -60,8 +61,8 @@ func (p territory) meets(other territory) []config.Problem {
 	case p.parent == other.parent:
 		return []config.Problem{p.problem(own, "has its groups below %s, as %s has", p.parent, other.where.Path)}
 	case p.parent == "":
-		return []config.Problem{p.problem("Name a group in groups.parent of its mapping: where several tenants share a realm, each needs one of its own",
-			"has no groups.parent, so that it would reach the groups of %s, which live below %s", other.where.Path, other.parent)}
+		return []config.Problem{p.problem("Name a group in groups.parent of its mapping: where several tenants share a realm, each needs its own parent",
+			"has no groups.parent, so it would reach the groups of %s, which are below %s", other.where.Path, other.parent)}
 	case other.parent == "" || isBelow(other.parent, p.parent):
 		return other.meets(p)
 	case isBelow(p.parent, other.parent):
@@ -70,12 +71,12 @@ func (p territory) meets(other territory) []config.Problem {
 	return nil
 }
 
-// joins finds out whether users of a tenant would join groups of another one.
+// joins reports whether users of a tenant would join groups of another tenant.
 func (p territory) joins(other territory) []config.Problem {
 	var out []config.Problem
 	for _, group := range p.joined {
 		if other.groups && other.parent != "" && (group == other.parent || isBelow(group, other.parent)) {
-			out = append(out, p.problem("Name a group that no tenant has in users.defaultGroups of its mapping",
+			out = append(out, p.problem("In users.defaultGroups of its mapping, name a group that belongs to no tenant",
 				"has the default group %s, which is among the groups of %s, at or below %s", group, other.where.Path, other.parent))
 		}
 	}
@@ -88,5 +89,5 @@ func (p territory) problem(hint, format string, args ...any) config.Problem {
 	return out
 }
 
-// isBelow compares paths; what is named by its id is looked at in Keycloak (bridge/realm).
+// isBelow compares paths. For groups that are named by ids, bridge/realm checks this in Keycloak.
 func isBelow(path, above string) bool { return strings.HasPrefix(path, above+"/") }

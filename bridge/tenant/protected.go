@@ -8,58 +8,62 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Listed names what the operator protects in a realm beside its administrators.
+// Listed names the users and groups that the operator protects in a realm, besides its
+// administrators.
 type Listed struct {
-	Users  []string // user names, or ids behind config.NamedByID
-	Groups []string // paths, or such ids; their members are protected too
+	Users  []string // user names, or ids after config.NamedByID
+	Groups []string // paths, or such ids; the members are protected too
 
-	// Policies says that they are among these whom policies of permissions name that nobody can read.
+	// Policies says that the listed users and groups include everybody who is named by a policy
+	// that the bridge cannot read.
 	Policies bool
-	// Delegated says that who administers by a permission is not even deactivated.
+	// Delegated says that a user who administers by a permission cannot even be deactivated.
 	Delegated bool
 }
 
-// Protected is what SCIM may not write in a realm, as of one look at it: by the ids of those
-// who hold a right of the Admin API by any way, by a role or by a fine-grained permission, or are
-// listed, and of the groups by which one becomes such a user. It is fixed once it is made; nil protects nothing.
+// Protected is what SCIM may not write in a realm, as of one read of the realm. Users are
+// protected, by their ids, when they hold a right of the Admin API in any way (by a role or by a
+// fine-grained permission) or are listed. Groups are protected when they make their members such
+// users. The value does not change once it is made; nil protects nothing.
 type Protected struct {
-	At         time.Time           // of the look
-	Management keycloak.ClientUUID // whose roles are the rights of the Admin API
+	At         time.Time           // time of the read
+	Management keycloak.ClientUUID // the client whose roles are the rights of the Admin API
 
 	Users           map[string]bool
 	Groups          map[string]bool
-	ServiceAccounts map[string]bool // which no tenant has as users
-	// Names are the user names of protected users, by id, where permissions stand in the place of
-	// manage-users: one may forbid the bridge to read a user by the id, who is found by the name then.
+	ServiceAccounts map[string]bool // accounts that are no users of any tenant
+	// Names are the user names of protected users, by id, when permissions replace manage-users. A
+	// permission may forbid the bridge to read a user by the id; the bridge then finds the user by
+	// the name.
 	Names map[string]string
-	Mixed map[string]bool // organizations, by their ids, of which a service account is a member
-	// Dormant are the names that the accounts of clients have, if they have any, which may use
-	// none: of an imported realm some have.
+	Mixed map[string]bool // ids of organizations that have a service account as a member
+	// Dormant are the possible names of service accounts of clients that may not use one. In an
+	// imported realm such an account can exist.
 	Dormant map[string]bool
 
-	// Delegates are those who administer by a permission alone. They can be deactivated.
+	// Delegates are users who administer only by a permission. They can be deactivated.
 	Delegates map[string]bool
-	// Roles are the ids of those by which one becomes a delegate.
+	// Roles are the ids of the roles that make a user a delegate.
 	Roles map[string]bool
-	// Alike are the paths by which a group counts as one of a permission.
+	// Alike are paths that Keycloak treats like a group of a permission.
 	Alike []Alike
-	// Unknown says why nobody can tell who administers the realm, "" where that is known. Nothing is
-	// written then.
+	// Unknown is the reason why the bridge cannot tell who administers the realm, or "". Nothing is
+	// written while it is set.
 	Unknown string
 
-	// Kept are the groups that are neither renamed nor deleted, while their members may change:
-	// what mappings name, and whatever stands above that or above what is protected.
+	// Kept are the groups that must not be renamed or deleted, although their members may change:
+	// groups that mappings name, and all groups above these or above a protected group.
 	Kept map[string]bool
-	// Parents are the groups below which tenants have theirs.
+	// Parents are the groups below which tenants have their groups.
 	Parents map[string]Parent
-	// Above are the ids of the groups above one that a mapping names or that is protected, the nearest
-	// first.
+	// Above are the ids of the groups above a group that a mapping names or that is protected, the
+	// nearest first.
 	Above map[string][]string
 }
 
 // Parent is a group below which tenants have their groups.
 type Parent struct {
-	Tenants []string // paths; one, but for a mistake
+	Tenants []string // paths; several only when the configuration is wrong
 }
 
 // Others reports whether a tenant that is not at path has its groups there.
@@ -73,10 +77,10 @@ func (p *Protected) Keeps(id string) bool { return p != nil && p.Kept[id] }
 // OthersParent reports whether a tenant that is not at path has its groups below a group.
 func (p *Protected) OthersParent(id, path string) bool { return p != nil && p.Parents[id].Others(path) }
 
-// User reports whether a user is protected altogether.
+// User reports whether a user is fully protected.
 func (p *Protected) User(id string) bool { return p != nil && p.Users[id] }
 
-// Name is the user name of a protected user, where Names has it; else "".
+// Name returns the user name of a protected user from Names, or "".
 func (p *Protected) Name(id string) string {
 	if p.User(id) || p.Delegate(id) {
 		return p.Names[id]
@@ -84,10 +88,10 @@ func (p *Protected) Name(id string) string {
 	return ""
 }
 
-// Delegate reports whether a user can be deactivated, and nothing else.
+// Delegate reports whether a user can be deactivated, but not changed otherwise.
 func (p *Protected) Delegate(id string) bool { return p != nil && p.Delegates[id] }
 
-// Administers reports whether a role itself makes an administrator of who has it.
+// Administers reports whether a role itself makes its holders administrators.
 func (p *Protected) Administers(r keycloak.Role) bool {
 	return p != nil && (r.ContainerID == p.Management.String() || p.Roles[r.ID])
 }
@@ -95,7 +99,7 @@ func (p *Protected) Administers(r keycloak.Role) bool {
 // Group reports whether a group is protected.
 func (p *Protected) Group(id string) bool { return p != nil && p.Groups[id] }
 
-// NameOf is how a role that administers is told of.
+// NameOf returns the words for a role that administers, for messages.
 func (p *Protected) NameOf(r keycloak.Role) string {
 	if p != nil && p.Roles[r.ID] {
 		return "the role " + r.Name + " of a fine-grained permission"
@@ -103,36 +107,37 @@ func (p *Protected) NameOf(r keycloak.Role) string {
 	return "the right " + r.Name + " of realm-management"
 }
 
-// ServiceAccount reports whether an id is that of a service account.
+// ServiceAccount reports whether an id belongs to a service account.
 func (p *Protected) ServiceAccount(id string) bool { return p != nil && p.ServiceAccounts[id] }
 
 // Mixes reports whether Keycloak counts a service account among the members of an organization.
 func (p *Protected) Mixes(organization string) bool { return p != nil && p.Mixed[organization] }
 
-// clockSkew is how far Keycloak's clock may be from the bridge's.
+// clockSkew is how far Keycloak's clock may differ from the bridge's.
 const clockSkew = 5 * time.Minute
 
-// Covers reports whether the look would have found that a user is a service account: the user was
-// made before it, by Keycloak's clock, and is not called like the account of a client that was
-// not asked.
+// Covers reports whether the read of the realm would have found out that a user is a service
+// account. This is so when Keycloak's clock says that the user was created before the read, and the
+// user does not have the name of a service account that was not read.
 func (p *Protected) Covers(u keycloak.User) bool {
 	return p != nil && !u.Created.IsZero() && u.Created.Before(p.At.Add(-clockSkew)) && !p.Dormant[strings.ToLower(u.Username)]
 }
 
-// Alike is the path of a group of a permission, and which other paths Keycloak takes for it.
+// Alike is the path of a group of a permission, with the other paths that Keycloak treats like it.
 type Alike struct {
 	Path   string
-	Below  bool // those that go on with a slash
-	Prefix bool // those that go on with anything
+	Below  bool // also paths that continue with a slash
+	Prefix bool // also paths that continue with any character
 }
 
-// Has reports whether Keycloak takes a path for that of the group.
+// Has reports whether Keycloak treats a path like the path of the group.
 func (a Alike) Has(path string) bool {
 	return path == a.Path || a.Below && strings.HasPrefix(path, a.Path+"/") || a.Prefix && strings.HasPrefix(path, a.Path)
 }
 
-// Takes reports whether the members of a group with a path would administer the realm by a permission,
-// or those of a group below it: it would stand where a group above that of the permission does.
+// Takes reports whether the members of a group with a path, or of a group below it, would
+// administer the realm by a permission. This includes a path above the path of the permission's
+// group.
 func (p *Protected) Takes(path string) bool {
 	return p != nil && path != "" && slices.ContainsFunc(p.Alike, func(a Alike) bool { return a.Has(path) || strings.HasPrefix(a.Path, path+"/") })
 }

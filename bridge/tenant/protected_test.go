@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// TestPathsThatAreTakenForThatOfAPermission: Keycloak compares them as texts, and a name may hold
-// slashes.
+// TestPathsThatAreTakenForThatOfAPermission: Keycloak compares paths as texts, and a name may
+// contain slashes.
 func TestPathsThatAreTakenForThatOfAPermission(t *testing.T) {
 	t.Parallel()
 	alone, below, prefix := tenant.Alike{Path: "/a/b"}, tenant.Alike{Path: "/a/b", Below: true}, tenant.Alike{Path: "/a/b", Below: true, Prefix: true}

@@ -12,7 +12,7 @@ type Registry struct {
 	byPath map[string]*Tenant
 }
 
-// NewRegistry makes a registry; two tenants with one path are an error.
+// NewRegistry makes a registry. Two tenants with the same path are an error.
 func NewRegistry(tenants ...*Tenant) (*Registry, error) {
 	byPath := make(map[string]*Tenant, len(tenants))
 	for _, t := range tenants {
@@ -24,24 +24,24 @@ func NewRegistry(tenants ...*Tenant) (*Registry, error) {
 	return &Registry{byPath: byPath}, nil
 }
 
-// ByPath returns the tenant with that path, or nil. A request keeps to the one it got,
-// whatever replaces it meanwhile. Whoever works longer than that, as a job in the background, looks the tenant up again
-// for each request: one that was replaced keeps its old policies, and a quarter of an hour later nothing is written for it.
+// ByPath returns the tenant with a path, or nil. A request keeps the tenant that it got, even if
+// the tenant is replaced meanwhile. A background job must look the tenant up again for each
+// request: a replaced tenant keeps its old policies, and after a quarter of an hour nothing is
+// written for it.
 func (r *Registry) ByPath(path string) *Tenant {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.byPath[path]
 }
 
-// Put adds a tenant, in the place of the one with its path if there is one.
+// Put adds a tenant, and replaces the tenant with the same path.
 func (r *Registry) Put(t *Tenant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byPath[t.Path] = t
 }
 
-// Swap puts a tenant in the place of an old one, unless another one took that place
-// meanwhile.
+// Swap replaces an old tenant, unless another tenant has replaced it meanwhile.
 func (r *Registry) Swap(old, t *Tenant) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,14 +52,14 @@ func (r *Registry) Swap(old, t *Tenant) bool {
 	return true
 }
 
-// Remove takes the tenant with that path out.
+// Remove removes the tenant with a path.
 func (r *Registry) Remove(path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.byPath, path)
 }
 
-// All are the tenants in the order of their paths.
+// All returns the tenants in the order of their paths.
 func (r *Registry) All() []*Tenant {
 	r.mu.RLock()
 	out := make([]*Tenant, 0, len(r.byPath))

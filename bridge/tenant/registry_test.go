@@ -7,8 +7,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// TestSwapKeepsWhatCameMeanwhile: a tenant that was made from an old one does not bring back
-// what was taken from that, like a token.
+// TestSwapKeepsWhatCameMeanwhile: a tenant that was made from an old tenant does not restore what
+// was removed from the old tenant, such as a token.
 func TestSwapKeepsWhatCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	old, fromOld, revoked := &tenant.Tenant{Path: "acme"}, &tenant.Tenant{Path: "acme"}, &tenant.Tenant{Path: "acme"}
@@ -24,7 +24,7 @@ func TestSwapKeepsWhatCameMeanwhile(t *testing.T) {
 	}
 }
 
-// TestScopes are the reverse of their names, and all of them without any.
+// TestScopes: names and scopes convert into each other, and no names mean all scopes.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	for s := tenant.Scopes(1); s <= tenant.AllScopes; s++ {

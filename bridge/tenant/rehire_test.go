@@ -15,7 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// rehiring is a realm whose tenants revive, with roles by groups and a group for everybody.
+// rehiring is a realm whose tenants revive accounts, with roles by groups and a group for all
+// users.
 type rehiring struct {
 	apptest.Customers
 
@@ -33,7 +34,7 @@ users:
       grant: [boss]
 `
 
-// newRehiring is two organizations whose tenants hire people again.
+// newRehiring sets up two organizations whose tenants rehire people.
 func newRehiring(t *testing.T, server keycloaktest.Server, edit func(*config.Tenant)) rehiring {
 	t.Helper()
 	r := rehiring{Customers: apptest.NewCustomers(t, server, apptest.EachTenant(func(t *config.Tenant) {
@@ -49,7 +50,7 @@ func newRehiring(t *testing.T, server keycloaktest.Server, edit func(*config.Ten
 	return r
 }
 
-// hire makes a user who is a member of a group that makes a boss, and is logged in.
+// hire creates a user who is a member of a group with the role boss, and is logged in.
 func (r rehiring) hire(t *testing.T, b apptest.Bridge, name, externalID string) (id string, session url.Values) {
 	t.Helper()
 	id = b.Create(t, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":%q,"password":"S3cret-of-before","title":"Boss","name":{"givenName":"Jane","familyName":"Doe"},"emails":[{"value":%q}]}`, name, externalID, name))
@@ -65,8 +66,8 @@ func (r rehiring) hire(t *testing.T, b apptest.Bridge, name, externalID string) 
 	return id, url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {refresh}}
 }
 
-// TestWhoComesBackHasTheAccountOfBefore: under the old id, by another name, with the groups and roles of a new user, and without
-// the sessions of before; once.
+// TestWhoComesBackHasTheAccountOfBefore: with the old id, a new name, the groups and roles of a new
+// user, and without the old sessions; once.
 func TestWhoComesBackHasTheAccountOfBefore(t *testing.T) {
 	t.Parallel()
 	leaving := map[string]struct {
@@ -106,7 +107,7 @@ func TestWhoComesBackHasTheAccountOfBefore(t *testing.T) {
 	}
 }
 
-// wantNew says that an account is that of a new user of a tenant.
+// wantNew checks that an account looks like a new user of a tenant.
 func (r rehiring) wantNew(t *testing.T, b apptest.Bridge, id, name string) {
 	t.Helper()
 	user := b.InKeycloak(t, id)
@@ -126,8 +127,9 @@ func (r rehiring) wantNew(t *testing.T, b apptest.Bridge, id, name string) {
 	}
 }
 
-// TestNobodyElseComesBack: who is active, protected, unowned, another tenant's, or one of several is not taken up again,
-// nor under a name that the tenant may not give.
+// TestNobodyElseComesBack: an account is not taken up again when it is active, protected, without
+// an owner, another tenant's, or one of several. It is not taken up either with a name that the
+// tenant may not give.
 func TestNobodyElseComesBack(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -163,7 +165,7 @@ func TestNobodyElseComesBack(t *testing.T) {
 			}
 			b.WantTaken(t, http.MethodPost, "/Users", body("again-active", "active"))
 			b.WantTaken(t, http.MethodPost, "/Users", body("again-unowned", "unowned"))
-			b.WantTaken(t, http.MethodPost, "/Users", body("again-admin", "admin")) // since the last look
+			b.WantTaken(t, http.MethodPost, "/Users", body("again-admin", "admin")) // since the last read of the realm
 			if got := globex.Create(t, "/Users", body("again@globex.test", "acme's")); got == kept["acme's"] {
 				t.Error("globex took up an account of acme")
 			}
@@ -172,9 +174,9 @@ func TestNobodyElseComesBack(t *testing.T) {
 			}
 			acme.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body("again@globex.test", "domain"))
 			b.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", `{"userName":"un\u200bclear","externalId":"unclear"}`)
-			b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body("active", "one")) // the name is another's
+			b.Refused(t, http.StatusConflict, http.MethodPost, "/Users", body("active", "one")) // another user has the name
 			b.Check(t)
-			if got := b.Create(t, "/Users", body("again-admin", "admin")); got == kept["admin"] { // whose externalId nobody sees
+			if got := b.Create(t, "/Users", body("again-admin", "admin")); got == kept["admin"] { // nobody sees this user's externalId
 				t.Error("an administrator was taken up again")
 			}
 			for who, id := range kept {
@@ -187,7 +189,8 @@ func TestNobodyElseComesBack(t *testing.T) {
 	}
 }
 
-// TestTwoWhoLeftWithOneExternalID: whose account is meant cannot be told, so that neither is taken up.
+// TestTwoWhoLeftWithOneExternalID: the bridge cannot tell which account is meant, so it takes up
+// neither.
 func TestTwoWhoLeftWithOneExternalID(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(t *config.Tenant) { t.Scope, t.OnDelete = config.ScopeOwned, config.OnDeleteDisable }))
@@ -208,7 +211,7 @@ func TestTwoWhoLeftWithOneExternalID(t *testing.T) {
 	}
 }
 
-// TestParallelReturns: of several creations at once one has the account.
+// TestParallelReturns: of several creations at once, one gets the account.
 func TestParallelReturns(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -10,25 +10,24 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Policy is what a tenant's configuration decides.
+// Policy holds the policies from a tenant's configuration.
 type Policy struct {
 	config.Policies
 
 	// Organizations says that the realm has tenants of organizations.
 	Organizations bool
-	// OwnedOnly confines a tenant of a realm to the users that it created.
+	// OwnedOnly limits a tenant of a realm to the users that it created.
 	OwnedOnly bool
-	// Protected is what the operator protects in the realm.
+	// Protected names what the operator protects in the realm.
 	Protected Listed
-	// BareToken takes an Authorization header that holds the token alone (Okta's
-	// header mode).
+	// BareToken accepts an Authorization header that contains only the token (Okta's header mode).
 	BareToken bool
-	// BasicAuth takes a token as the password of Basic.
+	// BasicAuth accepts a token as the password of HTTP Basic.
 	BasicAuth bool
 }
 
-// IgnoresUnknownMembers reports whether members that do not exist, or that SCIM may not
-// change, are left as they are, counted and logged, in place of a refusal.
+// IgnoresUnknownMembers reports whether members that do not exist, or that SCIM may not change, are
+// left unchanged, counted and logged. Otherwise the request is refused.
 func (p Policy) IgnoresUnknownMembers() bool {
 	return p.UnknownMembers == config.UnknownMembersIgnore
 }
@@ -39,33 +38,35 @@ func (p Policy) Adopts() bool { return p.Adopt == config.AdoptUnowned }
 // OneExternalID reports whether no two users of the tenant may get the same externalId.
 func (p Policy) OneExternalID() bool { return p.ExternalID == config.ExternalIDUnique }
 
-// Revives reports whether a creation takes up the account of the same externalId that the tenant
-// deactivated, or that left it.
+// Revives reports whether a creation takes up the account with the same externalId that the tenant
+// deactivated or that left the tenant.
 func (p Policy) Revives() bool { return p.OneExternalID() && p.Rehire == config.RehireRevive }
 
-// TakesAnyDomain reports whether a tenant of an organization may give its users addresses
-// outside the verified domains of the organization.
+// TakesAnyDomain reports whether a tenant of an organization may give its users addresses outside
+// the organization's verified domains.
 func (p Policy) TakesAnyDomain() bool { return p.Domains == config.DomainsAny }
 
-// Paused reports whether the tenant answers nothing.
+// Paused reports whether the tenant refuses all requests.
 func (p Policy) Paused() bool { return p.Access == config.AccessPaused }
 
-// ReadOnly reports whether the tenant changes nothing.
+// ReadOnly reports whether the tenant refuses all changes.
 func (p Policy) ReadOnly() bool { return p.Access == config.AccessReadOnly }
 
-// Deletes reports whether an account goes with its user, and a group for good; else it leaves the tenant.
+// Deletes reports whether a deleted user or group is also deleted in Keycloak. Otherwise it leaves
+// the tenant.
 func (p Policy) Deletes() bool { return !p.Disables() && !p.Leaves() }
 
-// Leaves reports whether what leaves stays as it is.
+// Leaves reports whether a resource that leaves stays unchanged in Keycloak.
 func (p Policy) Leaves() bool { return p.OnDelete == config.OnDeleteLeave }
 
-// Disables reports whether an account that leaves is disabled, and a group loses its members.
+// Disables reports whether an account that leaves is disabled, and a group that leaves loses its
+// members.
 func (p Policy) Disables() bool { return p.OnDelete == config.OnDeleteDisable }
 
-// Tenant is one SCIM endpoint: of a realm, or of an organization of one. All but its
-// fitness is fixed when it is made; it is safe for concurrent use.
+// Tenant is one SCIM endpoint, of a realm or of an organization. Everything except its fitness is
+// fixed when it is made. It is safe for concurrent use.
 type Tenant struct {
-	Path         string // within its URL: /realms/{Path}/scim/v2, see OrganizationPath
+	Path         string // path within its URL: /realms/{Path}/scim/v2, see OrganizationPath
 	Realm        string // the Keycloak realm
 	Organization Organization
 	Owner        mapping.Owner // its key outlives Path
@@ -73,13 +74,13 @@ type Tenant struct {
 	Mapping      *mapping.Mapping
 	Tokens       []Token
 	AccessTokens []AccessToken
-	CursorKey    []byte // seals cursors (bridge/directory)
+	CursorKey    []byte // encrypts cursors (bridge/directory)
 	Policy       Policy
-	// Found says that the organization was found with its credentials, and that nobody named
-	// the tenant.
+	// Found says that the bridge found the organization by its credentials, and the configuration
+	// does not name the tenant.
 	Found bool
-	// OfOrganization says that the configuration names the tenant, and that its tokens are those in the
-	// attributes of its organization: nil as long as nobody read them.
+	// OfOrganization says that the configuration names the tenant, and that its tokens are in the
+	// attributes of its organization. Tokens is nil until they were read.
 	OfOrganization bool
 	Entry          Entry
 
@@ -87,26 +88,27 @@ type Tenant struct {
 	unapplied atomic.Pointer[string]
 }
 
-// Organization is that of a tenant. The tenant is bound to the id: another organization that
-// gets the alias is not its own.
+// Organization is the organization of a tenant. The tenant is bound to the id: it has nothing to do
+// with another organization that gets the alias.
 type Organization struct {
 	ID    keycloak.OrganizationID // zero for a tenant of the whole realm
 	Alias string
 }
 
-// OrganizationPath is the Path of the tenant of an organization.
+// OrganizationPath returns the Path of the tenant of an organization.
 func OrganizationPath(realm, alias string) string { return realm + organizationSegment + alias }
 
-// EveryOrganization is the alias of the tenant that says what holds for all organizations of a
-// realm that bring their own credentials. It has none itself; no organization has the alias.
+// EveryOrganization is the alias of the tenant that holds the settings for all organizations of a
+// realm that bring their own credentials. This tenant has no organization, and no organization has
+// the alias.
 const EveryOrganization = "*"
 
-// Every reports whether the tenant says what holds for all organizations of its realm. It is no
-// endpoint then.
+// Every reports whether the tenant has the settings for all organizations of its realm. Such a
+// tenant is not an endpoint.
 func (t *Tenant) Every() bool { return t.Organization.Alias == EveryOrganization }
 
-// Every is the path of the tenant of EveryOrganization beside the tenant at a path, "" for one
-// of a realm.
+// Every returns the path of the tenant EveryOrganization for the tenant at a path, or "" for a
+// tenant of a realm.
 func Every(path string) string {
 	realm, _, ok := strings.Cut(path, organizationSegment)
 	if !ok {
@@ -117,10 +119,10 @@ func Every(path string) string {
 
 const organizationSegment = "/organizations/"
 
-// AwaitsTokens reports whether nobody knows yet who may call.
+// AwaitsTokens reports whether the tokens of the tenant have not been read yet.
 func (t *Tenant) AwaitsTokens() bool { return t.OfOrganization && t.Tokens == nil }
 
-// WithMapping is the tenant with another mapping, which the realm was found fit for.
+// WithMapping returns the tenant with another mapping and the fitness of the realm for it.
 func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	out := &Tenant{
 		Path: t.Path, Realm: t.Realm, Organization: t.Organization, Owner: t.Owner, BaseURL: t.BaseURL,
@@ -131,7 +133,7 @@ func (t *Tenant) WithMapping(m *mapping.Mapping, f Fitness) *Tenant {
 	return out
 }
 
-// WithTokens is the tenant with the tokens that were found in the attributes of its organization.
+// WithTokens returns the tenant with the tokens from the attributes of its organization.
 func (t *Tenant) WithTokens(tokens []Token) *Tenant {
 	out := t.WithMapping(t.Mapping, t.Fitness())
 	out.Tokens = append([]Token{}, tokens...)
@@ -139,8 +141,7 @@ func (t *Tenant) WithTokens(tokens []Token) *Tenant {
 	return out
 }
 
-// Unapplied says why the mapping file as it is now is not the tenant's mapping; "" when
-// it is.
+// Unapplied returns why the present mapping file is not in use, or "" when it is.
 func (t *Tenant) Unapplied() string {
 	if text := t.unapplied.Load(); text != nil {
 		return *text
@@ -148,28 +149,28 @@ func (t *Tenant) Unapplied() string {
 	return ""
 }
 
-// SetUnapplied records why the mapping file is not applied.
+// SetUnapplied records why the mapping file is not in use.
 func (t *Tenant) SetUnapplied(why string) { t.unapplied.Store(&why) }
 
-// Fitness is what the last look at the realm found (bridge/realm).
+// Fitness is the result of the last read of the realm (bridge/realm).
 type Fitness struct {
-	// Problem says why the tenant would lose data or fail, and the remedy; "" when
-	// the realm offers all it needs.
+	// Problem says why the tenant would lose data or fail, with the remedy; "" when the realm has
+	// all that it needs.
 	Problem string
 	// EmailAsUsername says that the realm derives user names from e-mail addresses.
 	EmailAsUsername bool
-	// Resolved is what the realm has under the names of the mapping.
+	// Resolved holds the groups and roles that the names of the mapping mean in the realm.
 	Resolved mapping.Resolved
-	// Protected is who and what SCIM may not write.
+	// Protected holds the users and groups that SCIM may not write.
 	Protected *Protected
-	// Disabled says that the tenant's organization is disabled: nothing can be written.
+	// Disabled says that the tenant's organization is disabled, so nothing can be written.
 	Disabled bool
 	// Domains are the verified domains of the tenant's organization, in lower case.
 	Domains []string
-	// Unverified are its other domains.
+	// Unverified are the other domains of the organization.
 	Unverified []string
-	// OrganizationGroups says that the server has groups of organizations; else an
-	// organization's tenant has groups of the realm, below the mapping's parent.
+	// OrganizationGroups says that the server has groups of organizations. Otherwise an
+	// organization's tenant has groups of the realm, below the parent in its mapping.
 	OrganizationGroups bool
 	// Feed says that the realm stores admin events and that the bridge may read them.
 	Feed bool
@@ -182,13 +183,14 @@ type GroupPlace int
 
 // The places of groups.
 const (
-	Nowhere           GroupPlace = iota // it can have none
-	InTheRealm                          // all of its groups, or those below the mapping's parent
+	Nowhere           GroupPlace = iota // it can have no groups
+	InTheRealm                          // all groups of the realm, or the groups below the mapping's parent
 	InTheOrganization                   // Keycloak 26.6 and newer
 )
 
-// GroupPlace is where the groups of a tenant are: of an organization in the organization, where the server has such
-// groups, else below the mapping's parent, unless the tenant was found and so shares its mapping with others.
+// GroupPlace returns where the groups of a tenant are. An organization's groups are in the
+// organization if the server has such groups, otherwise below the mapping's parent. A found tenant
+// has no groups in the second case, because it shares its mapping with others.
 func (f Fitness) GroupPlace(t *Tenant) GroupPlace {
 	switch organization := !t.Organization.ID.IsZero(); {
 	case organization && f.OrganizationGroups:
@@ -199,8 +201,9 @@ func (f Fitness) GroupPlace(t *Tenant) GroupPlace {
 	return InTheRealm
 }
 
-// ProvesMembers reports whether Keycloak itself takes none but users of the tenant for members of its groups, so that
-// nobody has to look for that, and all who reach a group see the same members of it.
+// ProvesMembers reports whether Keycloak itself accepts only users of the tenant as members of its
+// groups. The bridge need not check members then, and everybody who reaches a group sees the same
+// members.
 func (f Fitness) ProvesMembers(t *Tenant) bool {
 	switch f.GroupPlace(t) {
 	case InTheOrganization:
@@ -212,7 +215,7 @@ func (f Fitness) ProvesMembers(t *Tenant) bool {
 	return false
 }
 
-// Trouble says why the tenant answers nothing, or writes nothing; "" when it does both.
+// Trouble returns why the tenant refuses all requests or all writes, or "".
 func (f Fitness) Trouble() string {
 	if f.Problem == "" && f.Protected != nil && f.Protected.Unknown != "" {
 		return "nothing is written: " + f.Protected.Unknown
@@ -220,8 +223,8 @@ func (f Fitness) Trouble() string {
 	return f.Problem
 }
 
-// Fitness returns the last finding. Before the first look it is a problem, so that
-// nothing is written into a realm that nobody looked at.
+// Fitness returns the result of the last read of the realm. Before the first read it is a problem,
+// so that nothing is written into a realm that was not read.
 func (t *Tenant) Fitness() Fitness {
 	if f := t.fitness.Load(); f != nil {
 		return *f
@@ -229,11 +232,11 @@ func (t *Tenant) Fitness() Fitness {
 	return Fitness{Problem: "the realm was not checked yet"}
 }
 
-// SetFitness records a finding.
+// SetFitness records the result of a read of the realm.
 func (t *Tenant) SetFitness(f Fitness) { t.fitness.Store(&f) }
 
-// BaseURL is the URL of the service root of the tenant at path, below the public
-// URL of the bridge.
+// BaseURL returns the URL of the service root of the tenant at path, below the public URL of the
+// bridge.
 func BaseURL(publicURL, path string) string {
 	realm, alias, organization := strings.Cut(path, organizationSegment)
 	escaped := url.PathEscape(realm)

@@ -67,7 +67,7 @@ func TestAdoptCommand(t *testing.T) {
 			b.Grant(t, ids["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the look
 			file := b.Controlled(t)
 			want := map[string]string{
-				"own": "own false ", "admin": "refused false it is protected", "fresh": "refused false it is protected: it has rights of realm-management since the last look: query-groups, query-users, view-users",
+				"own": "own false ", "admin": "refused false it is protected", "fresh": "refused false it is protected: it has rights of realm-management since the last read of the realm: query-groups, query-users, view-users",
 				"jane": "adopted true ", "linked": "adopted true ", "other": "adopted false not linked: it is linked to the identity provider as somebody else",
 				"taken": "adopted false not linked: another user is linked to the identity provider as this one",
 				"bare":  "adopted false not linked: externalId is required: it is the id that links the user to the identity provider", "has-the-link": "adopted false not linked: it is linked to the identity provider as somebody else",
@@ -135,7 +135,7 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 			guest := c.Of["globex"].Create(t, "/Users", `{"userName":"gus"}`)
 			c.Admit(t, guest, "acme")
 			got := runAdopt(t, b.Controlled(t), tenant.OrganizationPath(b.Realm, "acme"))
-			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch Email verified on in Keycloak", "gus": "a tenant owns it"} {
+			for name, want := range map[string]string{"jane": "", "unproved": "its address is not verified: once you know whose the account is, switch on Email verified in Keycloak", "gus": "a tenant owns it"} {
 				if got[name].Reason != want || (got[name].Outcome == bridge.Adopted) != (want == "") {
 					t.Errorf("%s is %+v, want %q", name, got[name], want)
 				}

@@ -18,8 +18,8 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong with the realm of a tenant, and say what to do", Args: cobra.NoArgs,
 		Long: `Look at Keycloak and the realm of a tenant with the bridge's own account, and print what
-is right (PASS), what will refuse requests or is dangerous (WARN) and what keeps the
-tenant from answering (FAIL), each with what to do. It changes nothing. Ends with 1 when
+is right (PASS), what you may want to change (INFO), what will refuse requests or is
+dangerous (WARN) and what keeps the tenant from answering (FAIL), each with what to do. It changes nothing. Ends with 1 when
 something failed, with 3 when the configuration has a problem.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd, file, path, o) },
 	}

@@ -22,7 +22,7 @@ func TestDoctorLeavesTheRightsOfOtherTenants(t *testing.T) {
 			}
 			p := apptest.Patient{Bridge: c.Realm, Server: c.Server}
 			p.Right(t, "manage-clients", true)
-			if out, _, _ := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm); !strings.Contains(out, "more than it needs, manage-clients: ") {
+			if out, _, _ := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm); !strings.Contains(out, "more rights than it needs, manage-clients: ") {
 				t.Errorf("with manage-clients doctor says\n%s", out)
 			}
 		})

@@ -122,7 +122,7 @@ func TestAnEntryInTenantsPassesTheOrganizationsTokensBy(t *testing.T) {
 	c.Check(t)
 	acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 	out, _, code := command(t, "", "doctor", "--config", c.Realm.File, "--tenant", c.Realm.Realm+"/organizations/acme")
-	if code != 0 || !strings.Contains(out, `"acme" has tokens in its attributes, and this endpoint, which stands in tenants, does not take them`) || !strings.Contains(out, "move the entry from tenants to organizations.overrides") {
+	if code != 0 || !strings.Contains(out, `"acme" has tokens in its attributes, and this endpoint does not accept them, because it is an entry of tenants`) || !strings.Contains(out, "move the entry from tenants to organizations.overrides") {
 		t.Errorf("doctor ends with %d:\n%s", code, out)
 	}
 	c.Realm.ApplyFile(t, "config.yaml", apptest.Replaced(t, entry, c.Override("acme", "")))

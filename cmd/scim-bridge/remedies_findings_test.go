@@ -43,7 +43,7 @@ func TestTheRemediesOfTheServer(t *testing.T) {
 			p.Create(t, "/Users", `{"userName":"jane"}`)
 			tryRemedies(t, p, "", append(c.more,
 				failing("GET /authentication/required-actions", "first login"), failing("GET /users/count", "visibility"), failing("GET /users/profile", "realm"),
-				remedy{name: "no user in the list", provoke: strikes(c.faults, keycloaktest.Fault{Op: "GET /users", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "[]"}), check: "visibility", text: "and the list of users is empty", says: []string{"take away what confines it"}, byHand: misses(c.faults)},
+				remedy{name: "no user in the list", provoke: strikes(c.faults, keycloaktest.Fault{Op: "GET /users", Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "[]"}), check: "visibility", text: "and the list of users is empty", says: []string{"remove what restricts the account"}, byHand: misses(c.faults)},
 			))
 		})
 	}
@@ -70,10 +70,10 @@ func skewed(t *testing.T) strickenServer {
 	clock := func(name, text string, by time.Duration) remedy {
 		return remedy{
 			name: name, provoke: func(*testing.T, apptest.Patient) { fake.Ahead(by) }, check: "clock", text: text,
-			says: []string{"keep the time of both machines by NTP"}, byHand: func(*testing.T, apptest.Patient) { fake.Ahead(0) },
+			says: []string{"synchronise the clocks of both machines by NTP"}, byHand: func(*testing.T, apptest.Patient) { fake.Ahead(0) },
 		}
 	}
-	return strickenServer{fake.Server(), &fake.Faults, []remedy{clock("a clock ahead", "it differs from Keycloak's by", time.Minute), clock("a clock behind", "tokens may be refused", -20*time.Second)}}
+	return strickenServer{fake.Server(), &fake.Faults, []remedy{clock("a clock ahead", "the clock differs from Keycloak's by", time.Minute), clock("a clock behind", "tokens may be refused", -20*time.Second)}}
 }
 
 // TestTheRemediesOfKeycloaksOwnSCIM beside the bridge. A server without that feature takes the setting and drops it; what a
@@ -114,7 +114,7 @@ func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 		n.Remap(t, groups)
 		own, tenant := n.App.Watcher.Realms.Client(n.Realm), n.App.Watcher.Tenants.ByPath("one")
 		report, err := realm.Check(t.Context(), own, tenant, tenant.Mapping, realm.ProtectorOf(own, tenant, n.App.Watcher.Tenants.ByPath("two")))
-		if got := strings.Contains(strings.Join(report.Warnings(), "; "), "the tenant has no groups.parent beside two"); err != nil || got != want {
+		if got := strings.Contains(strings.Join(report.Warnings(), "; "), "the realm has other tenants, two, and the mapping has no groups.parent"); err != nil || got != want {
 			t.Errorf("groups: { %s }: the bridge finds %v, %v, want it: %t", groups, report.Warnings(), err, want)
 		}
 	}
@@ -133,8 +133,8 @@ func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 			p := apptest.Patient{Bridge: apptest.NewBridgeIn(t, server, realmName, admin, nil, "--mapping", file), Server: server}
 			takes := inMapping(file, "grantableRoles", "managedRoles")
 			tryRemedies(t, p, "", []remedy{
-				{name: "a role that is taken", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"list the role in grantableRoles instead"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
-				{name: "a role that is taken, and is granted", provoke: takes, check: "roles", text: "it is taken from every group and user", says: []string{"or have a rule grant it"}, byHand: inMapping(file, "users: { unmapped: keep }", "users: { roles: [{ grant: [staff] }] }\ngroups: { roles: { Staff: [staff] } }")},
+				{name: "a role that is taken", provoke: takes, check: "roles", text: "the bridge revokes it from every group and user", says: []string{"list the role in grantableRoles if people may grant it too"}, byHand: inMapping(file, "managedRoles", "grantableRoles")},
+				{name: "a role that is taken, and is granted", provoke: takes, check: "roles", text: "the bridge revokes it from every group and user", says: []string{"or let a rule grant it"}, byHand: inMapping(file, "users: { unmapped: keep }", "users: { roles: [{ grant: [staff] }] }\ngroups: { roles: { Staff: [staff] } }")},
 			})
 		})
 	}
@@ -169,7 +169,7 @@ func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
 func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	t.Parallel()
 	none := keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"HTTP 404 Not Found"}`}
-	const noGroups, shared = "this Keycloak has no groups of organizations, so that the tenant has no groups", "this Keycloak has no groups of organizations, and all would share those below"
+	const noGroups, shared = "this Keycloak has no groups of organizations, so the tenant has no groups", "this Keycloak has no groups of organizations, and all organizations would share the groups below"
 	finds := func(t *testing.T, p apptest.Patient, path, text, fix string) {
 		t.Helper()
 		found := p.FindingsAt(t, path)
@@ -198,7 +198,7 @@ func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	p := apptest.Patient{Bridge: apptest.Bridge{File: made.Config, Realm: realmName, Admin: admin}, Server: server}
 	p.MakeGroup(t, "of-acme", keycloak.GroupID{})
 	fake.Inject(none)
-	finds(t, p, "", noGroups, "name a group of the realm in groups.parent of the tenant's mapping")
+	finds(t, p, "", noGroups, "in groups.parent of the tenant's mapping, name a group of the realm")
 	inMapping(file, "unmapped: keep", "parent: /of-acme")(t, p)
 	misses(t, p, "")
 
@@ -243,7 +243,7 @@ func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
 		all := b.Lines.FilterMessage("the realm is fit").All()
 		return fmt.Sprint(all[len(all)-1].ContextMap()["warnings"])
 	}
-	const text = "after a start the names of the configuration could mean other groups and users than now"
+	const text = "after a restart the names of the configuration could mean other groups and users than now"
 	broken := func(names ...string) {
 		fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}", Status: http.StatusBadRequest})
 		b.Reconfigure(t, protecting(names...))

@@ -61,12 +61,12 @@ func TestTheRemediesOfNames(t *testing.T) {
 			t.Helper()
 			p.Rename(t, groups["everyone"], "nobody")
 			groups["another"] = p.MakeGroup(t, "everyone", keycloak.GroupID{})
-		}, check: "groups", text: "is another group now", says: []string{"write the id of the group that is meant in place of its name", id("everyone")}, byHand: inMapping(file, "/everyone", id("everyone"))},
+		}, check: "groups", text: "is now another group", says: []string{"write the id of the group that you mean in place of its name", id("everyone")}, byHand: inMapping(file, "/everyone", id("everyone"))},
 		{name: "a parent of another name", provoke: func(t *testing.T, p apptest.Patient) { t.Helper(); p.Rename(t, groups["scim"], "scim2") }, check: "groups", text: "is called", says: []string{"write its id in place of its name, " + id("scim")}, byHand: inMapping(file, "/scim", id("scim"))},
 		{name: "a group of the mapping with a right", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			p.Grant(t, groups["everyone"], p.KnownRole(t, apptest.ManagementRole("view-users")))
-		}, check: "groups", text: "has a right of realm-management", says: []string{"name another group, or take that out of it"}, byHand: func(t *testing.T, p apptest.Patient) {
+		}, check: "groups", text: "has a right of realm-management", says: []string{"name another group, or remove the right, the permission or the protection from this group"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			if err := p.Admin.RevokeRoles(t.Context(), groups["everyone"], []keycloak.Role{p.KnownRole(t, apptest.ManagementRole("view-users"))}); err != nil {
 				t.Fatal(err)
@@ -76,7 +76,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 			t.Helper()
 			p.Grant(t, groups["another"], p.KnownRole(t, apptest.ManagementRole("view-users")))
 			apptest.AdminSend(t, p.Server, http.MethodPut, "/admin/realms/"+p.Realm+"/default-groups/"+groups["another"].String(), "")
-		}, check: "protected", text: "every new user of the realm becomes an administrator", says: []string{"take it out of the default groups"}, byHand: func(t *testing.T, p apptest.Patient) {
+		}, check: "protected", text: "every new user of the realm becomes an administrator", says: []string{"remove it from the default groups"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			apptest.AdminSend(t, p.Server, http.MethodDelete, "/admin/realms/"+p.Realm+"/default-groups/"+groups["another"].String(), "")
 		}},
@@ -86,7 +86,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 			if err := p.Admin.DeleteUser(t.Context(), boss); err != nil {
 				t.Fatal(err)
 			}
-		}, check: "protected", text: "does not exist any more", says: []string{"remove the name", "write the id of the one that shall be in its place, as \"id:ID\""}, byHand: func(t *testing.T, p apptest.Patient) {
+		}, check: "protected", text: "does not exist any more", says: []string{"remove the name", "write the id of its replacement, as \"id:ID\""}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			again := p.MakeAccount(t, "boss", true)
 			inFile("config.yaml", "users: \\[boss\\]", `users: ["id:`+again.String()+`"]`)(t, p)
@@ -121,8 +121,8 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 		}
 	}
 	tryRemedies(t, p, "", []remedy{
-		{name: "a policy that names nobody", provoke: gives("time", `"name":"until 2099","notOnOrAfter":"2099-01-01 00:00:00"`), check: "permissions", text: "the bridge cannot tell to whom it is given", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
-		{name: "a policy for everybody else", provoke: gives("user", `"name":"not helper","logic":"NEGATIVE","users":["`+helper+`"]`), check: "permissions", text: "is for every user of the realm but", says: []string{"take the policy out of the permission", "a role policy of a realm role that nobody has", "then delete the policy"}, byHand: func(t *testing.T, p apptest.Patient) {
+		{name: "a policy that names nobody", provoke: gives("time", `"name":"until 2099","notOnOrAfter":"2099-01-01 00:00:00"`), check: "permissions", text: "the bridge cannot tell to whom it is given", says: []string{"use policies of the types user, group and role, with the logic Positive, to say who gets the permission"}, byHand: mended(named)},
+		{name: "a policy for everybody else", provoke: gives("user", `"name":"not helper","logic":"NEGATIVE","users":["`+helper+`"]`), check: "permissions", text: "is for every user of the realm but", says: []string{"remove the policy from the permission", "a role policy of a realm role that nobody has", "then delete the policy"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			isNobody := p.RolePolicy(t, server, "nobody", nobody.ID)
 			mended(isNobody)(t, p)
@@ -135,12 +135,12 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 			t.Helper()
 			apptest.AdminSend(t, server, http.MethodDelete, p.Authorization(t)+"/policy/"+policy, "")
 		}},
-		{name: "a policy that names nobody beside one that names people", provoke: gives("time", `"name":"until 2098","notOnOrAfter":"2098-01-01 00:00:00"`, named), check: "permissions", text: "all whom its other policies name count as administrators", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
+		{name: "a policy that names nobody beside one that names people", provoke: gives("time", `"name":"until 2098","notOnOrAfter":"2098-01-01 00:00:00"`, named), check: "permissions", text: "all users that its other policies name count as administrators", says: []string{"use policies of the types user, group and role, with the logic Positive, to say who gets the permission"}, byHand: mended(named)},
 		{name: "a permission for those whom its policy does not name", provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			policy = "negative"
 			broken = p.Permission(t, server, `"name":"negative","resourceType":"Users","scopes":["view","reset-password"],"logic":"NEGATIVE"`, named)
-		}, check: "permissions", text: "it has the logic Negative itself", says: []string{"let policies of the types user, group and role, with the logic Positive, say whom the permission is for"}, byHand: mended(named)},
+		}, check: "permissions", text: "it has the logic Negative itself", says: []string{"use policies of the types user, group and role, with the logic Positive, to say who gets the permission"}, byHand: mended(named)},
 	})
 }
 
@@ -157,7 +157,7 @@ func TestTheRemediesOfTooManyPolicies(t *testing.T) {
 		for i := range 201 {
 			many = append(many, p.UserPolicy(t, server, fmt.Sprintf("one of many %d", i), helper))
 		}
-	}, check: "permissions", text: "more than 200 fine-grained permissions or policies", says: []string{"take out those that nobody needs"}, byHand: func(t *testing.T, p apptest.Patient) {
+	}, check: "permissions", text: "more than 200 fine-grained permissions or policies", says: []string{"remove those that nobody needs"}, byHand: func(t *testing.T, p apptest.Patient) {
 		t.Helper()
 		for _, id := range many {
 			apptest.AdminSend(t, server, http.MethodDelete, p.Authorization(t)+"/policy/user/"+id, "")
@@ -191,11 +191,11 @@ func TestTheRemediesOfNeighbours(t *testing.T) {
 	const fix = "name another group in groups.parent of the mapping"
 	tryRemedies(t, p, "", []remedy{
 		{name: "one parent of two", provoke: parent(one), check: "groups", text: "live below the same group", says: []string{fix}, byHand: parent(two)},
-		{name: "a parent above another", provoke: parent(scim), check: "groups", text: "one stands above the other", says: []string{fix}, byHand: parent(two)},
+		{name: "a parent above another", provoke: parent(scim), check: "groups", text: "is below the other", says: []string{fix}, byHand: parent(two)},
 		{
-			name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "one stands above the other", says: []string{"or move the groups apart in Keycloak"},
+			name: "parents that were moved, and are moved apart", provoke: adminDoes(http.MethodPost, "/groups/"+one.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`), check: "groups", text: "is below the other", says: []string{"or move the groups apart in Keycloak"},
 			byHand: adminDoes(http.MethodPost, "/groups/"+scim.String()+"/children", `{"id":"`+two.String()+`","name":"two"}`),
 		},
-		{name: "a default group of another", provoke: inMapping(first, "defaultGroups: \\[\\]", `defaultGroups: ["id:`+nested.String()+`"]`), check: "groups", text: "is among the groups of", says: []string{"name a group that no tenant has in users.defaultGroups of the mapping"}, byHand: inMapping(first, "defaultGroups: \\[.*?\\]", "defaultGroups: [/scim]")},
+		{name: "a default group of another", provoke: inMapping(first, "defaultGroups: \\[\\]", `defaultGroups: ["id:`+nested.String()+`"]`), check: "groups", text: "is among the groups of", says: []string{"in users.defaultGroups of the mapping, name a group that belongs to no tenant"}, byHand: inMapping(first, "defaultGroups: \\[.*?\\]", "defaultGroups: [/scim]")},
 	})
 }

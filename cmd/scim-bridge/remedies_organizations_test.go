@@ -51,8 +51,8 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 				}
 			},
 		},
-		{name: "a provider of nobody", provoke: adminDoes(http.MethodDelete, at+"/identity-providers/corp", ""), check: "identity provider", text: "is not that of the organization", says: []string{"add it to the organization in Keycloak"}, byHand: adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`)},
-		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the alias or the id that is meant"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
+		{name: "a provider of nobody", provoke: adminDoes(http.MethodDelete, at+"/identity-providers/corp", ""), check: "identity provider", text: "does not belong to the organization", says: []string{"add it to the organization in Keycloak"}, byHand: adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`)},
+		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the alias or the id that you mean"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
 	}
 	if least, err := admin.HasManagementRole(t.Context(), "manage-organizations"); err == nil && least {
 		list = append(list, remedy{name: "a missing right", provoke: theRight("manage-organizations", false), check: "rights", text: "manage-organizations"})
@@ -77,7 +77,7 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 			if id, err = admin.CreateOrganization(t.Context(), keycloak.NewOrganization{Name: "acme", Alias: "acme", Domains: domains}); err != nil {
 				t.Fatal(err)
 			}
-		}, check: "organization", text: "is another one now", says: []string{"write the new organizationID"}, byHand: func(t *testing.T, p apptest.Patient) {
+		}, check: "organization", text: "is now another organization", says: []string{"write the new organizationID"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			inFile("config.yaml", `organizationID: .*`, "organizationID: "+id.String())(t, p)
 		},
@@ -138,7 +138,7 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 	})
 	tryRemedies(t, p, p.Realm+"/organizations/*", []remedy{
 		{
-			name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can be that of one organization alone",
+			name: "a provider that all would share", provoke: both(adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`), all("{ mapping: "+shared+" }"), theRight("view-identity-providers", true)), check: "identity provider", text: "can belong to only one organization",
 			says: []string{"give each organization a mapping of its own in organizations.overrides"}, byHand: func(t *testing.T, p apptest.Patient) {
 				t.Helper()
 				all(fmt.Sprintf("{ overrides: [{ organization: acme, organizationID: %s, mapping: %s }] }", c.IDs["acme"], own))(t, p)

@@ -49,7 +49,7 @@ and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 	flags.BoolVar(&f.ManageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
 	flags.BoolVar(&f.Relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
 	flags.BoolVar(&f.Scripts, "allow-all-scripts", false, "also remove the stock validator that lets user names have Latin letters alone, which keeps names out that look like another one")
-	flags.BoolVar(&f.Restrict, "restrict-attributes", false, "also take from users the right to edit the attributes of the mapping, where the realm gives it")
+	flags.BoolVar(&f.Restrict, "restrict-attributes", false, "also remove the users' right to edit the attributes of the mapping, where the realm gives it")
 	flags.BoolVar(&f.Usernames, "allow-username-changes", false, "also let user names be changed")
 	flags.BoolVar(&f.Feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
 	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")

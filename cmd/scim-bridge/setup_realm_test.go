@@ -57,7 +57,7 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 
 			text, fix := found("rights")
 			if !strings.Contains(text, "FAIL the service account lacks the realm-management role manage-users, and no fine-grained permission") ||
-				!strings.Contains(fix, "the permissions of step 4") || !strings.Contains(fix, "take query-users and query-groups from it, and have manage-users granted:\nscim-bridge setup --url "+server.URL+" --realm "+b.Realm) {
+				!strings.Contains(fix, "the permissions of step 4") || !strings.Contains(fix, "remove query-users and query-groups from it, and let setup grant manage-users:\nscim-bridge setup --url "+server.URL+" --realm "+b.Realm) {
 				t.Errorf("without permissions doctor says %s, and to %s", text, fix)
 			}
 			if told := setup(); !strings.Contains(told, "nothing to change") || has("manage-users") {
@@ -84,7 +84,7 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 
 			p.Right(t, "manage-users", true)
 			text, fix = found("privileges")
-			if !strings.Contains(text, "WARN the account has manage-users beside query-users and query-groups") || !strings.Contains(fix, "take manage-users from the service account") {
+			if !strings.Contains(text, "WARN the account has manage-users besides query-users and query-groups") || !strings.Contains(fix, "remove manage-users from the service account") {
 				t.Errorf("with manage-users again doctor says %s, and to %s", text, fix)
 			}
 			p.Right(t, "manage-users", false)
@@ -162,7 +162,7 @@ func TestSetupTellsWhatItCannotMake(t *testing.T) {
 	_, told, code := command(t, "", "setup", "--url", server.URL, "--realm", realm, "--admin-user", server.Admin, "--admin-password", server.Password,
 		"--yes", "--mapping", "../../bridge/mapping/testdata/mapping.yaml")
 	for _, want := range []string{
-		"manage-users and view-realm and view-clients and view-identity-providers; the bridge never changes who administers the realm, and needs view-clients to see who that is; the role also shows it the secrets of the realm's clients",
+		"manage-users, view-realm, view-clients, view-identity-providers;\n    view-clients: to find administrators (also lets it read the secrets of the realm's clients)",
 		`left for you: the role "employee" of the mapping does not exist`, `left for you: the role "shop/editor" of the mapping does not exist`,
 		`left for you: the identity provider "corp" of the mapping does not exist`,
 	} {

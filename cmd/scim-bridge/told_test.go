@@ -135,7 +135,7 @@ users:
 				t.Errorf("after setup the attributes are %s, want %s", got, want)
 			}
 			_, told, _ = command(t, "n\nn\nn\nn\ny\ny\n", args...)
-			if !strings.Contains(told, `Users can change their phone`) || !strings.Contains(told, `take from users the right to edit phone`) {
+			if !strings.Contains(told, `Users can change their phone`) || !strings.Contains(told, `remove the users' right to edit phone`) {
 				t.Errorf("setup asks:\n%s", told)
 			}
 			if got, want := rights(), "phone admin+user/admin, nick admin+user/admin, desk admin+user/admin, kind admin/admin"; got != want {
@@ -171,7 +171,7 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 			b := apptest.NewBridgeOn(t, server, nil)
 			b.EditFile(t, "config.yaml", func(s string) string { return strings.Replace(s, server.URL, server.URL+"/auth", 1) })
 			out, _, code := command(t, "", "doctor", "--config", b.File)
-			if code != exitFailure || !strings.Contains(out, "there is no Keycloak at "+server.URL+"/auth") || strings.Contains(out, "it knows no realm") {
+			if code != exitFailure || !strings.Contains(out, "there is no Keycloak at "+server.URL+"/auth") || strings.Contains(out, "Keycloak has no realm") {
 				t.Errorf("doctor = %d, %s", code, out)
 			}
 		})

@@ -135,7 +135,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 		file string
 		want []string
 	}{
-		"no parent beside one":  {text(users, below("/scim/b")), []string{":8: realms.acme.tenants[0]: has no groups.parent, so that it would reach the groups of realms.acme.tenants[1], which live below /scim/b"}},
+		"no parent beside one":  {text(users, below("/scim/b")), []string{":8: realms.acme.tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[1], which are below /scim/b"}},
 		"one beside no parent":  {text(below("/scim/b"), users), []string{":9: realms.acme.tenants[1]: has no groups.parent"}},
 		"no parents":            {text(users, users), []string{":9: realms.acme.tenants[1]: has its groups at the top level of the realm, as realms.acme.tenants[0] has. Name a group in groups.parent of the mapping of each"}},
 		"the same":              {text(below("/scim"), below("/scim")), []string{":9: realms.acme.tenants[1]: has its groups below /scim, as realms.acme.tenants[0] has"}},
@@ -147,7 +147,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 		"joins":                 {text(fmt.Sprintf(joins, "/scim/b/team")+"groups: { parent: /scim/a }", below("/scim/b")), []string{":8: realms.acme.tenants[0]: has the default group /scim/b/team, which is among the groups of realms.acme.tenants[1], at or below /scim/b"}},
 		"joins the parent":      {text(below("/scim/a"), fmt.Sprintf(joins, "/scim/a")+"groups: { parent: /scim/b }"), []string{":9: realms.acme.tenants[1]: has the default group /scim/a"}},
 		"joins its own":         {text(fmt.Sprintf(joins, "/scim/a/team, /everyone")+"groups: { parent: /scim/a }", fmt.Sprintf(joins, "/everyone")+"groups: { parent: /scim/b }"), nil},
-		"two of three":          {text(users, below("/scim/a"), below("/scim/b")), []string{"tenants[0]: has no groups.parent, so that it would reach the groups of realms.acme.tenants[1]", "tenants[0]: has no groups.parent, so that it would reach the groups of realms.acme.tenants[2]"}},
+		"two of three":          {text(users, below("/scim/a"), below("/scim/b")), []string{"tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[1]", "tenants[0]: has no groups.parent, so it would reach the groups of realms.acme.tenants[2]"}},
 	} {
 		for _, args := range [][]string{{"check", "--config", c.file}, {"doctor", "--config", c.file}} {
 			_, told, code := command(t, "", args...)
@@ -180,9 +180,9 @@ groups: { roles: { Sales: [{ client: shop, role: seller }, { client: shop, role:
 	said["validate"], _, _ = command(t, "", "validate", "--file", apptest.MappingFile(t, file))
 	for who, text := range said {
 		for _, want := range []string{
-			"managedRoles has employee, which no rule grants: it is taken from every group and user at the next write",
-			"managedRoles has boss, which no rule grants to a group: it is taken from every group at the next write",
-			"managedRoles has shop/seller, which no rule grants to a user: it is taken from every user at the next write",
+			"managedRoles has employee, which no rule grants: the bridge revokes it from every group and user at the next write",
+			"managedRoles has boss, which no rule grants to a group: the bridge revokes it from every group at the next write",
+			"managedRoles has shop/seller, which no rule grants to a user: the bridge revokes it from every user at the next write",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not say %q:\n%s", who, want, text)

@@ -110,7 +110,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := []string{"tokens", "revoke", "--config", c.Realm.File, "--organization", "acme", id}
-			if out, told, code := command(t, "", args...); code != exitFailure || !strings.Contains(told, "there is room for no more") || !strings.Contains(told, "credentialKeyFile") || out != "" {
+			if out, told, code := command(t, "", args...); code != exitFailure || !strings.Contains(told, "there is no room for another") || !strings.Contains(told, "credentialKeyFile") || out != "" {
 				t.Errorf("a revocation too many = %d, %s%s", code, out, told)
 			}
 			c.Check(t)

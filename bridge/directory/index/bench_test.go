@@ -17,7 +17,7 @@ func users(tb testing.TB, n int) *index.Table {
 	table := index.New(rt, "https://bridge.test/scim/v2")
 	var batch []index.Resource
 	for i := range n {
-		// as ids are of no order
+		// Real ids have no order.
 		id := fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(i)*2654435761, i)
 		given, family := strings.Repeat("G", 3+i%7), fmt.Sprintf("Family%d", i%9973)
 		doc := scim.Document{
@@ -38,7 +38,7 @@ func users(tb testing.TB, n int) *index.Table {
 	return table
 }
 
-// TestMemory is the bound of the design: 500 bytes a user.
+// TestMemory checks the limit of the design: 500 bytes a user.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	const n, bound = 20_000, 500

@@ -12,13 +12,13 @@ import (
 //
 //	elements, then for each: values, then for each: bytes, key
 //
-// all numbers as unsigned varints; what follows is another's. The elements are those of a
-// multi-valued attribute, the values of an element those of a multi-valued sub-attribute. ""
-// has no element. Sub-attributes of one attribute have their elements in the same places; the
-// last ones may be missing.
+// All numbers are unsigned varints. Bytes after that belong to other cells. The elements are the
+// elements of a multi-valued attribute, and the values of an element are the values of a
+// multi-valued sub-attribute. "" has no element. Sub-attributes of one attribute have their
+// elements in the same places; the last elements may be missing.
 type cell string
 
-// number takes a number from the front.
+// number reads a number from the front.
 func (c cell) number() (n int, rest cell) {
 	const last, bits = 0x80, 7
 	for i := range len(c) {
@@ -30,14 +30,14 @@ func (c cell) number() (n int, rest cell) {
 	return 0, ""
 }
 
-// elements is how many there are.
+// elements returns the number of elements.
 func (c cell) elements() int {
 	n, _ := c.number()
 	return n
 }
 
-// holds reports whether a key is to another as the operator says: one of all keys, or of
-// those of an element.
+// holds reports whether the operator is true of a key and another key. It checks all keys, or only
+// the keys of one element.
 func (c cell) holds(element int, op filter.Op, want string) bool {
 	for i, key := range c.keys() {
 		if (element == all || i == element) && key != noKey && op.Holds(key, want) {
@@ -47,7 +47,7 @@ func (c cell) holds(element int, op filter.Op, want string) bool {
 	return false
 }
 
-// present reports whether there is a value, of any element or of one.
+// present reports whether there is a value in any element, or in one element.
 func (c cell) present(element int) bool {
 	for i, key := range c.keys() {
 		if (element == all || i == element) && key != "" {
@@ -57,7 +57,7 @@ func (c cell) present(element int) bool {
 	return false
 }
 
-// keys are the keys of all elements, each with the number of its element.
+// keys yields the keys of all elements, each with the number of its element.
 func (c cell) keys() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		elements, rest := c.number()
@@ -75,7 +75,7 @@ func (c cell) keys() iter.Seq2[int, string] {
 	}
 }
 
-// size is how many bytes are the cell's.
+// size returns how many bytes belong to the cell.
 func (c cell) size() int {
 	elements, rest := c.number()
 	for range elements {
@@ -89,7 +89,7 @@ func (c cell) size() int {
 	return len(c) - len(rest)
 }
 
-// cellOf is the cell of one key.
+// cellOf returns a cell with one key.
 func cellOf(key string) cell {
 	var b builder
 	b.element(0, key)
@@ -104,7 +104,8 @@ type builder struct {
 
 func (b *builder) reset() { b.elements, b.body = 0, b.body[:0] }
 
-// element adds the values of an element, whose number is greater than that of the one before.
+// element adds the values of an element. The elements must come in ascending order of their
+// numbers.
 func (b *builder) element(i int, keys ...string) {
 	for ; b.elements < i; b.elements++ {
 		b.body = append(b.body, 0)
@@ -116,7 +117,7 @@ func (b *builder) element(i int, keys ...string) {
 	}
 }
 
-// cell appends what was built.
+// cell appends the finished cell.
 func (b *builder) cell(to []byte) []byte {
 	if b.elements == 0 {
 		return to
@@ -124,36 +125,36 @@ func (b *builder) cell(to []byte) []byte {
 	return append(binary.AppendUvarint(to, uint64(b.elements)), b.body...) //nolint:gosec // a count
 }
 
-// MaxBytes is the most memory that a table may take: cells are found by 32 bits.
+// MaxBytes is the most memory that a table may take, because cells are addressed with 32 bits.
 const MaxBytes = 1<<32 - 1
 
 const (
-	// maxShared bounds the cells of a column that are stored once for many rows.
+	// maxShared limits the cells of a column that are stored once for many rows.
 	maxShared = 64
-	// sharedCost is about what one of them takes beside its text.
+	// sharedCost is roughly what such a cell takes besides its text.
 	sharedCost = 64
-	// minGarbage is how many bytes of replaced cells are worth a new copy of the others.
+	// minGarbage is how many bytes of replaced cells make a new copy of the other cells worthwhile.
 	minGarbage = 1 << 16
 )
 
 // column holds the cells of an attribute by row.
 type column struct {
-	offsets []uint32 // into cells; 0 for none
+	offsets []uint32 // into cells; 0 for no cell
 	cells   strings.Builder
 	shared  map[string]uint32
 	garbage int
 
-	next    builder // of the row that is written
+	next    builder // of the row that is being written
 	scratch []byte
 }
 
 func newColumn() *column {
 	c := &column{shared: map[string]uint32{}}
-	c.cells.WriteByte(0) // offset 0 is none
+	c.cells.WriteByte(0) // offset 0 means no cell
 	return c
 }
 
-// at is the cell of a row.
+// at returns the cell of a row.
 func (c *column) at(row uint32) cell {
 	if int(row) >= len(c.offsets) || c.offsets[row] == 0 {
 		return ""
@@ -161,18 +162,18 @@ func (c *column) at(row uint32) cell {
 	return cell(c.cells.String()[c.offsets[row]:])
 }
 
-// flush stores the next cell at a row, and reports whether another one was there.
+// flush stores the next cell at a row, and reports whether the row had another cell.
 func (c *column) flush(row uint32) (changed bool) {
 	c.scratch = c.next.cell(c.scratch[:0])
 	c.next.reset()
 	return c.set(row, c.scratch)
 }
 
-// set stores a cell; an empty one is none.
+// set stores a cell; an empty cell is not stored.
 func (c *column) set(row uint32, text []byte) (changed bool) {
 	old := c.at(row)
 	if len(text) == 0 && old == "" || len(text) > 0 && strings.HasPrefix(string(old), string(text)) {
-		return false // a cell says where it ends, so that one is no beginning of another
+		return false // a cell contains its length, so no cell is the beginning of another cell
 	}
 	for int(row) >= len(c.offsets) {
 		c.offsets = append(c.offsets, 0)
@@ -220,7 +221,7 @@ func (c *column) compact() {
 	}
 }
 
-// bytes is about how much memory the column takes.
+// bytes returns roughly how much memory the column takes.
 func (c *column) bytes() int {
 	const offset = 4
 	return offset*cap(c.offsets) + c.cells.Cap() + len(c.shared)*sharedCost

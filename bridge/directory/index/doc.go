@@ -1,6 +1,6 @@
-// Package index answers filters and orders from memory: a Table holds of each resource of one
-// type nothing but the keys by which its attributes are compared (filter.Key), attribute by
-// attribute, so that one filter reads little and a hundred thousand resources take tens of
-// megabytes. It proposes ids; who asks reads the resources themselves where they live. It
-// knows nothing of Keycloak.
+// Package index answers filters and orders from memory. A Table holds only the keys by which the
+// attributes of resources of one type are compared (filter.Key), attribute by attribute. One filter
+// therefore reads little, and a hundred thousand resources take tens of megabytes. A Table proposes
+// ids; the caller reads the resources themselves from their source. The package knows nothing of
+// Keycloak.
 package index

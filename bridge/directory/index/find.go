@@ -10,18 +10,18 @@ import (
 
 // Query asks for some of the resources that match a filter.
 type Query struct {
-	Filter filter.Expr // nil for all
+	Filter filter.Expr // nil for all resources
 	Sort   filter.Sort
-	After  *filter.Position // begin behind it; nil: at the first
-	Skip   int              // so many of those that match
-	Count  int              // at most
+	After  *filter.Position // begin after this position; nil: at the first
+	Skip   int              // how many matching resources to skip
+	Count  int              // the most resources to return
 }
 
-// Found are the positions of resources in their order.
+// Found holds the positions of resources in their order.
 type Found struct {
 	Page  []filter.Position
-	Total int  // of those that match, on all pages
-	More  bool // behind the page
+	Total int  // number of matching resources on all pages
+	More  bool // whether more resources follow the page
 }
 
 // Find answers a query.
@@ -51,7 +51,7 @@ func (t *Table) Find(q Query) Found {
 	return out
 }
 
-// ordered are the rows in an order. The table is locked for reading when it returns.
+// ordered returns the rows in an order. The table is locked for reading when ordered returns.
 func (t *Table) ordered(s filter.Sort) []uint32 {
 	t.mu.RLock()
 	if s.Path.Attr == nil {
@@ -67,7 +67,7 @@ func (t *Table) ordered(s filter.Sort) []uint32 {
 	return t.ordered(s)
 }
 
-// begin is the index of the first row behind a position, and the way on from there.
+// begin returns the index of the first row after a position, and the step to the next row.
 func begin(p *placer, rows []uint32, at *filter.Placed, descending bool) (i, step int) {
 	step = 1
 	if descending {
@@ -86,7 +86,7 @@ func begin(p *placer, rows []uint32, at *filter.Placed, descending bool) (i, ste
 	return i, step
 }
 
-// matching are the rows that match, nil for all of them, and their number.
+// matching returns the rows that match, nil for all rows, and their number.
 func (t *Table) matching(e filter.Expr) (*bitset.BitSet, int) {
 	if e == nil {
 		return nil, len(t.byID.rows)

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Marked are the ids of the marked resources that match a filter. It costs the more the more are
-// marked, and next to nothing when none is.
+// Marked returns the ids of the marked resources that match a filter. The cost grows with the
+// number of marked resources.
 func (t *Table) Marked(e filter.Expr) []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -26,18 +26,18 @@ func (t *Table) Marked(e filter.Expr) []string {
 	return out
 }
 
-// Marks is how many resources are marked.
+// Marks returns the number of marked resources.
 func (t *Table) Marks() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return int(t.marks.Count())
 }
 
-// shared is a count of Shared, and the change of the table for which it holds.
+// shared is a result of Shared, and the change of the table for which it is valid.
 type shared struct{ changes, count int }
 
-// Shared is how many resources have a value of an attribute that another one has too. It is
-// counted again after changes of the table, which takes some milliseconds for 100,000 resources.
+// Shared returns the number of resources whose value of an attribute another resource has too. It
+// counts again after changes of the table, which takes some milliseconds for 100,000 resources.
 func (t *Table) Shared(p scim.AttrPath) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

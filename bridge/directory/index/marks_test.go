@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// TestMarksAndSharedValues follow what is put and deleted, also where a row is used again.
+// TestMarksAndSharedValues change with each put and delete, also where a row is used again.
 func TestMarksAndSharedValues(t *testing.T) {
 	t.Parallel()
 	const base = "https://bridge.test/scim/v2"

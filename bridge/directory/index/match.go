@@ -7,14 +7,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// all stands for all elements of an attribute.
+// all means all elements of an attribute.
 const all = -1
 
-// matcher decides about a row as filter.Match does about the resource, or, with the number of
-// an element of an attribute, about that element.
+// matcher decides about a row as filter.Match decides about the resource. With the number of an
+// element of an attribute, it decides about that element.
 type matcher func(row uint32, element int) bool
 
-// compile reads a filter; within is the attribute in whose […] it stands, nil for none.
+// compile turns a filter into a matcher. within is the attribute whose […] contains the filter, or
+// nil.
 func (t *Table) compile(e filter.Expr, within *scim.AttrPath) matcher {
 	switch e := e.(type) {
 	case *filter.And:
@@ -48,7 +49,7 @@ func (t *Table) compileAll(terms []filter.Expr, within *scim.AttrPath) []matcher
 	return out
 }
 
-// first is what decides: the first term with that outcome, else the opposite.
+// first returns the given outcome if any term has that outcome, otherwise the opposite.
 func first(terms []matcher, outcome bool) matcher {
 	return func(row uint32, i int) bool {
 		for _, m := range terms {
@@ -60,8 +61,8 @@ func first(terms []matcher, outcome bool) matcher {
 	}
 }
 
-// nameWithin is the attribute of a path, which inside of […] names a sub-attribute. A simple
-// attribute has a value and no more.
+// nameWithin returns the attribute of a path. Inside […] the path names a sub-attribute. A simple
+// attribute has only a value.
 func nameWithin(p scim.AttrPath, within *scim.AttrPath) name {
 	switch {
 	case within == nil:
@@ -91,7 +92,8 @@ func (t *Table) compare(e *filter.Compare, within *scim.AttrPath) matcher {
 	return func(row uint32, i int) bool { return cells(row).holds(i, op, want) != negated }
 }
 
-// present is about a path, or about any sub-attribute of a complex one.
+// present matches rows where a path has a value, or any sub-attribute of a complex attribute has a
+// value.
 func (t *Table) present(p scim.AttrPath, within *scim.AttrPath) matcher {
 	n := nameWithin(p, within)
 	var parts []matcher
@@ -103,8 +105,8 @@ func (t *Table) present(p scim.AttrPath, within *scim.AttrPath) matcher {
 	return first(parts, true)
 }
 
-// parts are the sub-attributes of a complex attribute; of any other the attribute itself. whole says
-// that it is no sub-attribute.
+// parts returns the sub-attributes of a complex attribute, or the attribute itself when it is not
+// complex. whole is true when the name is not a sub-attribute.
 func (t *Table) parts(n name, a *scim.Attribute, whole bool) []name {
 	if n.open {
 		return t.open.parts(n, whole)

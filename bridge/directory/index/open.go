@@ -9,29 +9,31 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Attributes that no schema describes have no column each, as clients choose their names: all of a
-// resource are in one cell of one column, each by the number of its name. An element of that cell is
+// An attribute that no schema describes has no column of its own, because clients choose the names.
+// All such attributes of a resource are in one cell of one column, each by the number of its name.
+// An element of that cell is
 //
 //	number of the name, number of the element, keys
 type open struct {
 	column  *column
 	numbers map[name]string      // by name
-	names   map[[2]string][]name // of an attribute: of its sub-attributes and kinds
-	bytes   int                  // of the names, about
+	names   map[[2]string][]name // the names of an attribute's sub-attributes and kinds
+	bytes   int                  // of the names, roughly
 }
 
-// kindOther is of what is no simple value, whose key says whether there is something in it.
+// kindOther is the kind of a value that is not simple. Its key says only whether the value has
+// content.
 const kindOther filter.Kind = 'x'
 
-// kinds are those of simple values, in their order.
+// kinds are the kinds of simple values, in their order.
 var kinds = []filter.Kind{filter.KindNumber, filter.KindText, filter.KindBoolean} //nolint:gochecknoglobals // never changed
 
 func newOpen() *open {
 	return &open{column: newColumn(), numbers: map[name]string{}, names: map[[2]string][]name{}}
 }
 
-// openName is the name of a path to what no schema describes: names are compared without case, and
-// "value" is what the attribute is compared by.
+// openName returns the name of a path to an attribute that no schema describes. Names are compared
+// without case, and the sub-attribute "value" represents the attribute.
 func openName(urn, attr, sub string, kind filter.Kind) name {
 	n := name{scim.FoldName(urn), scim.FoldName(attr), scim.FoldName(sub), true, kind}
 	if n.sub == scim.AttrValue {
@@ -40,7 +42,7 @@ func openName(urn, attr, sub string, kind filter.Kind) name {
 	return n
 }
 
-// kindOf is the kind that an attribute is compared as; 0 for any.
+// kindOf returns the kind by which an attribute is compared; 0 for any.
 func kindOf(a *scim.Attribute) filter.Kind {
 	switch a.Type {
 	case scim.TypeDecimal:
@@ -49,12 +51,12 @@ func kindOf(a *scim.Attribute) filter.Kind {
 		return filter.KindBoolean
 	case scim.TypeString:
 		return filter.KindText
-	case scim.TypeInteger, scim.TypeDateTime, scim.TypeReference, scim.TypeBinary, scim.TypeComplex: // of no such attribute
+	case scim.TypeInteger, scim.TypeDateTime, scim.TypeReference, scim.TypeBinary, scim.TypeComplex: // attributes without a schema have no such type
 	}
 	return 0
 }
 
-// part are the keys of one kind of one element.
+// part holds the keys of one kind in one element.
 type part struct {
 	number  string
 	element int
@@ -73,7 +75,7 @@ func (o *open) extension(parts []part, urn string, object map[string]any) []part
 			for sub, value := range inner {
 				parts = o.values(parts, openName(urn, attr, sub, 0), i, value)
 			}
-			if len(parts) == before { // to be counted
+			if len(parts) == before { // so that the extension is counted
 				parts = append(parts, part{o.number(openName(urn, attr, "", kindOther)), i, []string{""}})
 			}
 		}
@@ -81,7 +83,7 @@ func (o *open) extension(parts []part, urn string, object map[string]any) []part
 	return parts
 }
 
-// values adds the values of an element, or of a sub-attribute of one.
+// values adds the values of an element, or of a sub-attribute of an element.
 func (o *open) values(parts []part, n name, element int, value any) []part {
 	byKind := map[filter.Kind][]string{}
 	for _, v := range filter.Elements(value) {
@@ -106,7 +108,7 @@ func (o *open) values(parts []part, n name, element int, value any) []part {
 	return parts
 }
 
-// number is that of a name.
+// number returns the number of a name.
 func (o *open) number(n name) string {
 	number, ok := o.numbers[n]
 	if !ok {
@@ -119,7 +121,7 @@ func (o *open) number(n name) string {
 	return number
 }
 
-// flush stores the parts of a row, and reports whether others were there.
+// flush stores the parts of a row, and reports whether the row had other parts.
 func (o *open) flush(row uint32, parts []part) (changed bool) {
 	slices.SortFunc(parts, func(a, b part) int {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.element, b.element))
@@ -131,8 +133,8 @@ func (o *open) flush(row uint32, parts []part) (changed bool) {
 	return o.column.flush(row)
 }
 
-// cells are those of a name, or of all its kinds for a name of none, whose keys begin with their
-// kinds; nil when no resource has it.
+// cells returns the cells of a name, or nil when no resource has the name. For a name without a
+// kind, a cell holds all kinds, and each key begins with its kind.
 func (o *open) cells(n name) func(row uint32) cell {
 	if n.kind != 0 {
 		number, ok := o.numbers[n]
@@ -155,14 +157,14 @@ func (o *open) cells(n name) func(row uint32) cell {
 	return func(row uint32) cell { return o.cell(row, numbers, of) }
 }
 
-// cell makes one of the parts of some numbers, those of one element behind each other by the order of
-// the numbers.
+// cell makes a cell from the parts with some numbers. The parts of one element follow each other in
+// the order of the numbers.
 func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
 	raw := o.column.at(row)
 	if raw == "" {
 		return ""
 	}
-	var found []part // their number is the place in numbers
+	var found []part // here a part's number is the place in numbers
 	at, field, wanted := -1, 0, -1
 	for i, key := range raw.keys() {
 		if i != at {
@@ -192,7 +194,7 @@ func (o *open) cell(row uint32, numbers []string, of []filter.Kind) cell {
 	return joined(found)
 }
 
-// joined is the cell of some parts, in the order of their elements.
+// joined makes a cell from parts, in the order of their elements.
 func joined(found []part) cell {
 	if len(found) == 0 {
 		return ""
@@ -208,7 +210,7 @@ func joined(found []part) cell {
 	return cell(b.cell(nil))
 }
 
-// parts are the names under which an attribute, or a sub-attribute, is stored.
+// parts returns the names under which an attribute, or a sub-attribute, is stored.
 func (o *open) parts(n name, whole bool) []name {
 	var out []name
 	for _, other := range o.names[[2]string{n.urn, n.attr}] {

@@ -9,19 +9,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// order are all rows in an order, ascending. The zero order is by id.
+// order holds all rows in an order, ascending. The zero order is by id.
 type order struct {
 	sort filter.Sort
 	rows []uint32
 }
 
-// placer tells the positions of rows.
+// placer computes the positions of rows.
 type placer struct {
 	t       *Table
 	sort    filter.Sort
 	sorter  *filter.Sorter
 	values  func(row uint32) cell // nil when no resource has the attribute
-	primary func(row uint32) cell // of a multi-valued attribute, nil when none has it
+	primary func(row uint32) cell // primary of a multi-valued attribute; nil when no resource has it
 }
 
 func (t *Table) placer(s filter.Sort) *placer {
@@ -39,7 +39,7 @@ func (t *Table) placer(s filter.Sort) *placer {
 	return p
 }
 
-// position is that of a row, by the rules of filter.Sort.Value.
+// position returns the position of a row, by the rules of filter.Sort.Value.
 func (p *placer) position(row uint32) filter.Position {
 	id := p.t.id(row)
 	if p.values == nil {
@@ -64,13 +64,13 @@ func (p *placer) position(row uint32) filter.Position {
 
 func (p *placer) place(row uint32) filter.Placed { return p.sorter.Place(p.position(row)) }
 
-// search is where a position is or would be among the rows.
+// search returns the place of a position among the rows, or the place where it would be.
 func (o *order) search(t *Table, at filter.Placed) (i int, found bool) {
 	p := t.placer(o.sort)
 	return slices.BinarySearchFunc(o.rows, at, func(row uint32, at filter.Placed) int { return p.place(row).Compare(at) })
 }
 
-// remove takes rows out.
+// remove removes rows.
 func (o *order) remove(rows []uint32) {
 	if len(rows) == 0 {
 		return
@@ -87,7 +87,7 @@ func setOf(rows []uint32) *bitset.BitSet {
 	return out
 }
 
-// update puts rows, which may be in the order already, where they belong now.
+// update moves rows to their present places. The rows may be in the order already.
 func (o *order) update(t *Table, rows []uint32) {
 	if len(rows) == 0 {
 		return
@@ -105,7 +105,7 @@ func (o *order) update(t *Table, rows []uint32) {
 		where[rank], _ = o.search(t, placed[i])
 	}
 	out := slices.Grow(o.rows, len(rows))[:len(o.rows)+len(rows)]
-	end := len(o.rows) // of what is still to be moved
+	end := len(o.rows) // end of the rows that are still to be moved
 	for rank, i := range slices.Backward(byPlace) {
 		at := where[rank]
 		copy(out[at+rank+1:], out[at:end])
@@ -114,10 +114,10 @@ func (o *order) update(t *Table, rows []uint32) {
 	o.rows = out
 }
 
-// maxOrders bounds the orders that a table keeps.
+// maxOrders limits the orders that a table keeps.
 const maxOrders = 8
 
-// order is the one that a Sort asks for, in ascending order, made when it is not there.
+// order returns the order of a Sort, ascending. It makes the order when the table does not have it.
 func (t *Table) order(s filter.Sort) *order {
 	s.Descending = false
 	if s.Path.Attr == nil {

@@ -13,7 +13,7 @@ import (
 // Table holds the comparison keys of resources of one type. It is safe for concurrent use.
 type Table struct {
 	rt   *scim.ResourceType
-	base string // of the service root, which a resource's location begins with
+	base string // URL of the service root, with which a resource's location begins
 
 	mu      sync.RWMutex
 	ids     *column
@@ -21,18 +21,18 @@ type Table struct {
 	columns map[name]*column
 	open    *open
 	byID    *order
-	orders  []*order       // others that were asked for, the last used last
+	orders  []*order       // other orders that queries used; the last used is last
 	marks   *bitset.BitSet // by row
 	changes int            // how often resources were put or deleted
 	counted shared
 }
 
-// name is an attribute or a sub-attribute.
+// name names an attribute or a sub-attribute.
 type name struct {
 	urn, attr, sub string
 
-	open bool        // that no schema describes
-	kind filter.Kind // of such a one
+	open bool        // no schema describes the attribute
+	kind filter.Kind // the kind of an open attribute
 }
 
 func nameOf(p scim.AttrPath) name {
@@ -47,22 +47,21 @@ func New(rt *scim.ResourceType, base string) *Table {
 	return &Table{rt: rt, base: base, ids: newColumn(), columns: map[name]*column{}, open: newOpen(), byID: &order{}, marks: &bitset.BitSet{}, changes: 1}
 }
 
-// Resource is what a Table takes of a resource: its object as scim.ResourceType.Object makes
-// it.
+// Resource is the part of a resource that a Table stores: its object from scim.ResourceType.Object.
 type Resource struct {
 	ID     string
 	Object map[string]any
 	Mark   bool // see Marked
 }
 
-// Len is how many resources the table has.
+// Len returns the number of resources in the table.
 func (t *Table) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return len(t.byID.rows)
 }
 
-// Bytes is about how much memory the table takes.
+// Bytes returns roughly how much memory the table takes.
 func (t *Table) Bytes() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -77,7 +76,7 @@ func (t *Table) Bytes() int {
 	return n
 }
 
-// IDs are the ids of all resources, in their order.
+// IDs returns the ids of all resources, in their order.
 func (t *Table) IDs() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -96,8 +95,8 @@ func (t *Table) Has(id string) bool {
 	return ok
 }
 
-// Put stores resources, in the place of those that have their ids, and reports whether that
-// changed anything.
+// Put stores resources and replaces resources with the same ids. It reports whether this changed
+// anything.
 func (t *Table) Put(resources ...Resource) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,7 +121,7 @@ func (t *Table) Put(resources ...Resource) (changed bool) {
 	return len(moved) > 0
 }
 
-// take is the row of an id, or a new one for it. added are rows that are in no order yet.
+// take returns the row of an id, or a new row. added are rows that are in no order yet.
 func (t *Table) take(id string, added []uint32) (row uint32, isNew bool) {
 	if row, ok := t.find(id); ok {
 		return row, false
@@ -135,13 +134,13 @@ func (t *Table) take(id string, added []uint32) (row uint32, isNew bool) {
 	if n := len(t.free); n > 0 {
 		row, t.free = t.free[n-1], t.free[:n-1]
 	} else {
-		row = uint32(len(t.byID.rows) + len(added)) //nolint:gosec // each takes some bytes of MaxBytes
+		row = uint32(len(t.byID.rows) + len(added)) //nolint:gosec // each row takes some bytes of MaxBytes
 	}
 	t.ids.set(row, []byte(cellOf(id)))
 	return row, true
 }
 
-// Delete forgets resources, and reports whether one was there.
+// Delete removes resources, and reports whether any of them was in the table.
 func (t *Table) Delete(ids ...string) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,7 +185,7 @@ func (t *Table) find(id string) (row uint32, ok bool) {
 	return t.byID.rows[i], true
 }
 
-// write stores the keys of an object, and reports whether others were there.
+// write stores the keys of an object, and reports whether the row had other keys.
 func (t *Table) write(row uint32, object map[string]any) (changed bool) {
 	var parts []part
 	for key, value := range object {
@@ -226,7 +225,7 @@ func (t *Table) add(urn string, a *scim.Attribute, value any) {
 	}
 }
 
-// noKey stands for a value that equals nothing; no text is like it.
+// noKey is the key of a value that equals nothing; no text has this key.
 const noKey = "\xff"
 
 func (t *Table) cell(n name, i int, leaf *scim.Attribute, values ...any) {
@@ -249,12 +248,12 @@ func (t *Table) cell(n name, i int, leaf *scim.Attribute, values ...any) {
 	c.next.element(i, keys...)
 }
 
-// computed reports whether an attribute follows from the id and the type.
+// computed reports whether an attribute is computed from the id and the type.
 func computed(n name) bool {
 	return n.attr == scim.AttrID || n.attr == scim.AttrMeta && (n.sub == scim.AttrResourceType || n.sub == "location")
 }
 
-// cells are those of an attribute by row; nil when no resource has it.
+// cells returns the cells of an attribute by row; nil when no resource has the attribute.
 func (t *Table) cells(n name) func(row uint32) cell {
 	switch {
 	case n.open:

@@ -59,9 +59,9 @@ func (m model) find(q index.Query) index.Found {
 	return out
 }
 
-// TestTableAnswersAsTheResourcesDo puts, replaces and deletes random resources and compares
-// random queries with a search of all of them: filters of every operator and type, orders by
-// every attribute, pages by offset and behind a position.
+// TestTableAnswersAsTheResourcesDo puts, replaces and deletes random resources, and compares random
+// queries with a search of all resources. The queries have filters of every operator and type,
+// orders by every attribute, pages by offset and pages after a position.
 func TestTableAnswersAsTheResourcesDo(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(40)
