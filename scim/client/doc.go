@@ -1,3 +1,3 @@
-// Package client is a small SCIM client, for the simulated identity providers, the
-// demo and tests. It sends what it is given and does not retry.
+// Package client is a small SCIM client for the simulated identity providers, the demo and tests. It sends requests as
+// they are and does not retry.
 package client

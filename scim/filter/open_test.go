@@ -60,7 +60,7 @@ func TestAFilterNamesWhatNoSchemaPublishes(t *testing.T) {
 	}
 }
 
-// TestSortByWhatNoSchemaPublishes: numbers stand before texts, texts before booleans, none last.
+// TestSortByWhatNoSchemaPublishes: numbers come before texts, texts before booleans, absent values last.
 func TestSortByWhatNoSchemaPublishes(t *testing.T) {
 	t.Parallel()
 	s, err := filter.ParseSort("urn:acme:partner:2.0:user:rank", "", scim.UserType())

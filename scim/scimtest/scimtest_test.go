@@ -27,8 +27,7 @@ func TestChecksSaysWhatIsWrongWithALine(t *testing.T) {
 	}
 }
 
-// TestEveryAssertionHoldsAndFails: each op on a value that it is true of, and on one
-// that it is not.
+// TestEveryAssertionHoldsAndFails: each op is tried on a value for which it is true and on one for which it is false.
 func TestEveryAssertionHoldsAndFails(t *testing.T) {
 	t.Parallel()
 	body, err := decodeJSON(`{"a":"Text","n":2,"t":true,"list":["x","y"],"rows":[{"type":"work","v":"1"},{"type":"home","v":"2"}],"none":[],"same":"Text"}`)
@@ -74,7 +73,8 @@ func TestEveryAssertionHoldsAndFails(t *testing.T) {
 	}
 }
 
-// TestRunTellsWhatIsNoServiceProvider apart from one that fails checks.
+// TestRunTellsWhatIsNoServiceProvider distinguishes a server that is not a service provider from a service provider
+// that fails checks.
 func TestRunTellsWhatIsNoServiceProvider(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{

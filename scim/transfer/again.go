@@ -12,17 +12,17 @@ import (
 const (
 	// tries is how often a request is sent that fails for a reason that may pass.
 	tries = 8
-	// longestWait is how long it waits for the next of them.
+	// longestWait is the longest wait before the next try.
 	longestWait = 30 * time.Second
 )
 
-// passes reports whether a status may be another one the next time; 0 is no answer.
+// passes reports whether a status may be different at the next try; 0 means no answer.
 func passes(status int) bool {
 	return status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
-// waitFor waits for the next try, from 1, of a request that failed: as long as the bridge asks for,
-// longer each time. It returns the failure when there is none.
+// waitFor waits before the next try of a failed request; the first try is 1. It waits as long as the bridge asks for,
+// and longer with each try. After the last try it returns the failure.
 func waitFor(ctx context.Context, try int, failure error) error {
 	if ctx.Err() != nil || try >= tries || !passes(client.StatusOf(failure)) {
 		return failure
