@@ -60,8 +60,8 @@ func wrongOfTheMapping() []wrongFinding {
 		// set once to change.
 		wrongFinding{"check_add_attribute User", "for '" + apptest.HRURN + ":badges'"},
 		wrongFinding{"check_add_attribute User", "for '" + apptest.ITURN + ":accounts'"},
-		wrongFinding{"check_add_attribute User", apptest.HRURN + ":hired is set and cannot be changed"},
-		wrongFinding{"check_remove_attribute User", apptest.HRURN + ":hired is set and cannot be changed"},
+		wrongFinding{"check_add_attribute User", apptest.HRURN + ":hired is already set and cannot be changed"},
+		wrongFinding{"check_remove_attribute User", apptest.HRURN + ":hired is already set and cannot be changed"},
 	)
 }
 

@@ -174,7 +174,7 @@ func (r *run) unmade(node int) *scim.Error {
 		if result := r.results[maker]; result != nil && result.ID == "" {
 			return &scim.Error{
 				Code: scim.CodeBulkNotMade, Status: http.StatusConflict,
-				Detail: "nothing was done, because the POST with the bulkId " + r.Operations[maker].BulkID + " failed; correct that POST and send both again",
+				Detail: "nothing was done, because the POST of " + prefix + r.Operations[maker].BulkID + " failed; correct that POST and send both again",
 			}
 		}
 	}
