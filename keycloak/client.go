@@ -259,7 +259,8 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 }
 
 // torn reports whether Keycloak could not finish an answer. It then says that it cannot parse JSON, although a GET has
-// none. This happens when a user is deleted while Keycloak lists the members of an organization (measured on 26.7.4).
+// no body. This happens when a user is deleted while Keycloak lists the members of an organization (measured on
+// 26.7.4).
 func torn(err error) error {
 	if e := asError(err); e != nil && e.Kind == Invalid && strings.Contains(e.Message, "Cannot parse the JSON") {
 		e.Kind = Unavailable

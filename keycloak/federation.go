@@ -16,8 +16,8 @@ type Federation struct {
 	// lets nobody write to them, and no longer knows the users that were not imported.
 	Enabled  bool
 	EditMode string // of LDAP: EditReadOnly, EditWritable or EditUnsynced
-	// Imports says of LDAP that Keycloak keeps a copy of each user ("Import users"). Users without a copy have ids that
-	// begin with "f:", and only the values of the directory.
+	// Imports says that Keycloak keeps a copy of each user of an LDAP ("Import users"). Users without a copy have ids
+	// that begin with "f:", and only the values of the directory.
 	Imports bool
 	// Registers says that new accounts of the realm become entries of the directory ("Sync Registrations").
 	Registers bool

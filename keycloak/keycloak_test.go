@@ -596,7 +596,7 @@ func BenchmarkUser(b *testing.B) {
 }
 
 // TestAListThatKeycloakCouldNotFinishIsReadAgain: when a user is deleted meanwhile, Keycloak ends a list of members
-// with a 400 about JSON, although a GET has none.
+// with a 400 about JSON, although a GET has no body.
 func TestAListThatKeycloakCouldNotFinishIsReadAgain(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64

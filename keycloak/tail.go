@@ -79,7 +79,7 @@ func (t *Tail) since() time.Time {
 	return since.Truncate(time.Millisecond)
 }
 
-// settle learns from a read up to which time no more events can appear.
+// settle learns from a read the time before which no event can appear any longer.
 func (t *Tail) settle(began, ended time.Time) {
 	if !t.mark.at.IsZero() {
 		if began.Sub(t.mark.at) < eventOverlap {

@@ -29,7 +29,7 @@ const (
 type Error struct {
 	Code       Code      // has its row in docs/reference/errors.md
 	Status     int       // HTTP status, 400 to 599
-	Type       ErrorType // "" where table 9 has none
+	Type       ErrorType // HTTP status, 400 to 599
 	Detail     string    // for the client
 	Remedy     string    // for the log: what the operator can do, without personal data; "" where the page of errors says it all
 	RetryAfter int       // seconds for the Retry-After header; 0 means no header

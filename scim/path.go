@@ -58,8 +58,8 @@ func (p AttrPath) String() string {
 }
 
 // Resolve finds the attribute that a text names. Names and URNs are compared without case (RFC 7643 section 2.1). Two
-// other spellings are tolerated: a dot in place of the colon after an extension's URN (ConnId), and an attribute of an
-// extension without its URN, where the base schema has no such name (Entra's short "manager").
+// other spellings are tolerated. ConnId sends a dot in place of the colon after an extension's URN. Entra sends an
+// attribute of an extension without its URN ("manager"), which works where the base schema has no such name.
 //
 // A name that the schemas do not know resolves to a path that is not Known. The same holds for a name after the URN of
 // no schema, when the profile takes such attributes. A text with another prefix and a malformed name are an *Error with

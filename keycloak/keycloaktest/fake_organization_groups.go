@@ -126,7 +126,7 @@ func (c *call) newBelow(parent string) (*group, error) {
 		return nil, message(http.StatusConflict, "Group with the given name already exists.")
 	}
 	g := &group{id: newID(), name: name, parent: parent, attributes: map[string][]*string{}}
-	if parent == o.root { // a nested group gets none of these (measured)
+	if parent == o.root { // a nested group does not return them (measured)
 		maps.Copy(g.attributes, attributes)
 	}
 	if err := g.fits(); err != nil {

@@ -209,7 +209,7 @@ func updateUser(c *call) (reply, error) {
 	return done()
 }
 
-// deleteUser answers all but the first of parallel deletions with a 500.
+// deleteUser answers parallel deletions with a 500, except the first.
 func deleteUser(c *call) (reply, error) {
 	u := c.realm.users[c.path("id")]
 	if u == nil {

@@ -421,7 +421,7 @@ func adminEvents(p *probe) {
 	p.rightsEvents(watcher, start, quiet)
 }
 
-// rightsEvents tests the events by which a user may become an administrator, and who made them.
+// rightsEvents tests the events by which a user may become an administrator, and their authors.
 func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user keycloak.UserID) {
 	holder := p.group(keycloak.NewGroup{Name: "holder"})
 	p.raw(http.MethodPost, "/roles", `{"name":"composite"}`)

@@ -29,7 +29,7 @@ type Realm struct {
 	Server   Server
 	Name     keycloak.Realm
 	Admin    *keycloak.Client // the server's administrator, for preparation
-	Client   *keycloak.Client // the service account, as the bridge has it
+	Client   *keycloak.Client // the service account of the bridge
 	ClientID string
 	Secret   string
 }

@@ -287,7 +287,7 @@ func newLong(tb testing.TB, n int) (scim.Document, []patch.Operation) {
 	return newDocument(tb, `{"userName":"u","phoneNumbers":[`+strings.Join(phones, ",")+`]}`), newOperations(tb, strings.Join(ops, ","))
 }
 
-// TestALongPatchIsLinear: twice the operations allocate no more than twice as much.
+// TestALongPatchIsLinear: twice the operations allocate at most twice as much.
 func TestALongPatchIsLinear(t *testing.T) {
 	allocs := func(n int) float64 {
 		doc, ops := newLong(t, n)
