@@ -25,7 +25,7 @@ func (r *request) refusedByWall(refused guard.Error) *scim.Error {
 		out = scim.Forbidden(code.Protected, "nothing was changed: SCIM cannot change administrators of Keycloak, groups that make their members administrators, or what the operator protects: %s; %s",
 			r.shownAll(e.IDs, e.Resource), remedy)
 	case guard.KeptError:
-		out = scim.Forbidden(code.GroupKept, "nothing was changed: the group %s must keep its name and place, because the operator's configuration names it or a group below it; change only its members, or ask the operator", r.shown(endpointGroups, e.ID))
+		out = scim.Forbidden(code.GroupKept, "nothing was changed: the group %s must keep its name and its place, because the operator's configuration names it or a group below it; change only its members, or ask the operator", r.shown(endpointGroups, e.ID))
 	case guard.RoleError:
 		out = unfit(e)
 	case guard.PathError:

@@ -170,7 +170,7 @@ func TestEveryErrorIsProvoked(t *testing.T) {
 	}
 }
 
-// fitForClients is what is wrong with the text of an error.
+// fitForClients returns what is wrong with the text of an error.
 func fitForClients(e answer, code string) error {
 	text, ok := strings.CutSuffix(e.detail, " ["+code+"]")
 	if !ok {

@@ -70,7 +70,7 @@ type Client struct {
 func New(c Config) (*Client, error) {
 	base := strings.TrimRight(c.BaseURL, "/")
 	if u, err := url.Parse(base); err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no URL of a Keycloak", c.BaseURL)
+		return nil, fmt.Errorf("%q is not the URL of a Keycloak", c.BaseURL)
 	}
 	if c.Realm.IsZero() || c.Credentials == nil || c.Transport == nil {
 		return nil, errors.New("a client needs a realm, credentials and a transport")

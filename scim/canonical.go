@@ -135,7 +135,7 @@ func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 // CheckName refuses the name of an unknown attribute when the name cannot be stored.
 func CheckName(name string) error {
 	if len(name) > maxName || name == "" {
-		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes; leave the attribute out", clip(name), maxName)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ type decoder struct {
 
 func (d *decoder) value(depth int) (any, error) {
 	if depth > d.levels {
-		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels", d.levels)
+		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels; send flatter values", d.levels)
 	}
 	if d.values--; d.values < 0 {
 		return nil, &Error{

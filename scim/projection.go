@@ -59,7 +59,7 @@ const maxNames = 1000
 // 7644 section 3.9). Names that the schemas do not know have no effect.
 func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection, error) {
 	if len(attributes) > 0 && len(excluded) > 0 {
-		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes cannot be used together; send one of them")
 	}
 	if max(len(attributes), len(excluded)) > maxNames {
 		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name more than %d attributes; leave them out for the default attributes", maxNames)

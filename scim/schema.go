@@ -145,7 +145,7 @@ type ResourceType struct {
 	Description string
 	Endpoint    string // with a leading slash, as "/Users"
 	Schema      *Schema
-	Extensions  []*Schema // none is required
+	Extensions  []*Schema // all are optional
 	Profile     Profile   // of the tenant
 
 	common *Schema

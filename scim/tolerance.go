@@ -90,7 +90,7 @@ func (t Tolerance) String() string {
 type ToleranceRule struct {
 	Tolerance Tolerance
 	Name      string // the name by which it is switched off
-	Takes     string // what the tolerant profile takes for what
+	Takes     string // the spelling that the tolerant profile takes, and its meaning
 	Strict    string // what the strict profile answers
 	Source    string // the client that sends it, or the source that the strict profile follows
 }

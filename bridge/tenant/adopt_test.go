@@ -190,7 +190,7 @@ func TestAMemberIsAdoptedByAChange(t *testing.T) {
 			for _, op := range []string{
 				`{"op":"replace","path":"userName","value":"mine"}`, `{"op":"replace","path":"emails","value":[{"value":"mine@acme.test"}]},{"op":"add","path":"title","value":"x"}`,
 			} {
-				if got := b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(op)); !strings.Contains(got, "with its first change") {
+				if got := b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(op)); !strings.Contains(got, "the first change of this account") {
 					t.Errorf("%s says %q", op, got)
 				}
 			}

@@ -152,7 +152,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		{`{"userName":"bad","emails":[{"value":"no address","primary":true}]}`, `line 11 ("bad"): 400: `},
 		{`{"userName":"typed","active":"perhaps"}`, `line 12 ("typed"): 400: active`},
 		{`{"userName":"subordinate","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"t"}}}`, `line 13 ("subordinate"): the user was imported without its manager t`},
-		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): its member t is a row that was not imported`},
+		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): the row of its member t was not imported`},
 		{`{"displayName":"strangers","members":[{"value":"` + apptest.AbsentID + `"}]}`, `line 15 ("strangers"): 400: `},
 		{`{"userName":"twice","id":"t"}`, `line 16 ("twice"): line 10 has the same id`},
 		{`{"userName":"last","title":"L"}`, ""},

@@ -274,7 +274,7 @@ func readOrganizationProvider(c *call) (reply, error) {
 	return readProvider(c)
 }
 
-// addOrganizationProvider makes an identity provider of the realm the organization's.
+// addOrganizationProvider assigns an identity provider of the realm to an organization.
 func addOrganizationProvider(c *call) (reply, error) {
 	var alias string
 	if json.Unmarshal(c.body, &alias) != nil || !slices.Contains(c.realm.providers, alias) {

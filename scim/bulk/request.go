@@ -59,7 +59,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 	if len(elements) > maxOperations {
 		return nil, &scim.Error{
 			Code: scim.CodeBulkTooLarge, Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("%d operations are more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
+			Detail: fmt.Sprintf("the request has %d operations, more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
 		}
 	}
 	r.Operations = make([]Operation, len(elements))

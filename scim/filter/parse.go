@@ -119,7 +119,7 @@ func (p *parser) factor() (Expr, error) {
 
 func (p *parser) group() (Expr, error) {
 	if p.nesting++; p.nesting > maxNesting {
-		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels; send a simpler filter", maxNesting)
 	}
 	p.advance()
 	e, err := p.or()
@@ -137,7 +137,7 @@ func (p *parser) group() (Expr, error) {
 // term reads "path pr", "path op value" or "path[…]".
 func (p *parser) term() (Expr, error) {
 	if p.terms++; p.terms > maxTerms {
-		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter has more than %d terms; send several requests with shorter filters", maxTerms)
 	}
 	path, err := p.path()
 	if err != nil {
@@ -221,7 +221,7 @@ func takesFilter(a *scim.Attribute) bool { return a.MultiValued || a.Open }
 // valuePath reads […] and a sub-attribute after it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 	if p.outer != nil || path.Sub != "" || path.Attr != nil && !takesFilter(path.Attr) {
-		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
+		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets, because it is not multi-valued; leave the brackets out", path)
 	}
 	inner, err := p.brackets(path)
 	if err != nil {

@@ -140,7 +140,7 @@ func allowed(a *scim.Attribute, path scim.AttrPath, op Op, value any) error {
 	substring := op == Co || op == Sw || op == Ew
 	ordered := a.Type != scim.TypeBoolean && a.Type != scim.TypeBinary
 	if substring && !textual || !substring && !ordered {
-		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s", path, a.Type, op)
+		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s; use another operator", path, a.Type, op)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
 		return nil, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
 	}
 	if len(elements) > MaxOperations {
-		return nil, scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "%d operations are more than the %d that one PATCH may hold; send several", len(elements), MaxOperations)
+		return nil, scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the PATCH has %d operations, more than the %d that are allowed; send several requests", len(elements), MaxOperations)
 	}
 	ops := make([]Operation, len(elements))
 	for i, element := range elements {

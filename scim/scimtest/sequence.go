@@ -16,7 +16,7 @@ type Step struct {
 	Save    map[string]string `json:"save"` // variable to target, in a successful answer
 }
 
-// Request is what is sent.
+// Request is the request of a step.
 type Request struct {
 	Method  string            `json:"method"`
 	Path    string            `json:"path"`  // below the service root
@@ -30,7 +30,7 @@ type Request struct {
 
 // Expect is the expected answer.
 type Expect struct {
-	Status []int       `json:"status"` // one of them
+	Status []int       `json:"status"` // the expected statuses
 	Assert []Assertion `json:"assert"`
 }
 

@@ -210,7 +210,7 @@ func (i *Importer) resolve(r row) (data map[string]any, later, why string) {
 			case !known:
 				list[n] = member
 			case id == "":
-				return nil, "", fmt.Sprintf("its member %s is a row that was not imported", text)
+				return nil, "", fmt.Sprintf("the row of its member %s was not imported", text)
 			default:
 				list[n] = map[string]any{scim.AttrValue: id}
 			}
