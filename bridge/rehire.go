@@ -112,7 +112,7 @@ func (k userKind) revive(ctx context.Context, r *request, doc scim.Document) (pl
 func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
-		return nil, nil // a document that cannot be read counts as absent
+		return nil, nil //nolint:nilnil // a document that cannot be read counts as absent
 	}
 	return resource.Document, err
 }

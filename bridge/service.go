@@ -28,7 +28,8 @@ type Options struct {
 	Locker apply.Locker
 	// Ledger is the ledger of the removal brake; nil for a Ledger in this process.
 	Ledger guard.Ledger
-	// Tenants are the tenants that can own accounts. An account with another owner counts as unanswered.
+	// Tenants are the tenants that can own accounts. No tenant is responsible for an account with another
+	// owner.
 	Tenants *tenant.Registry
 
 	// BulkOperations and BulkPayload are the most operations and bytes of one bulk request.

@@ -293,7 +293,7 @@ func (c *Client) Asserters(ctx context.Context) ([]Asserter, error) {
 const assertionLifespan = "4200"
 
 // CreateAsserter creates an identity provider whose assertions clients may send. Nobody can log in through it. Needs
-// manage-identity-providers. The configuration is written directly, because older consoles have no switches for it.
+// manage-identity-providers. It sets the options directly, also where an older console has no switches for them.
 func (c *Client) CreateAsserter(ctx context.Context, a Asserter) error {
 	unused := a.Issuer + "/unused" // required but never called
 	_, err := c.create(ctx, "create identity provider", "/identity-provider/instances", asserterJSON{

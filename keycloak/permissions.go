@@ -7,8 +7,8 @@ import (
 )
 
 // The calls of this file find administrators by fine-grained admin permissions. They only need view-realm on 26.6 and
-// 26.7, and view-clients on 26.4. On no version do the lists contain the scopes and policies of a permission (measured
-// on 26.4, 26.6 and 26.7).
+// 26.7, and view-clients on 26.4. No list has the scopes and the policies of a permission on every version (measured on
+// 26.4, 26.6 and 26.7).
 
 // Permission is a fine-grained admin permission.
 type Permission struct {
@@ -16,7 +16,7 @@ type Permission struct {
 
 	// Negative says that the permission inverts the decision of its policies.
 	Negative bool
-	// Unanimous says that all policies must agree. Otherwise one policy that grants is enough.
+	// Unanimous says that the permission is not given to a user that one of its policies refuses.
 	Unanimous bool
 }
 

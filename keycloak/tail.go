@@ -25,15 +25,14 @@ type Events interface {
 
 // Tail reads the admin events of a realm as they appear, each once.
 //
-// An event may appear in the list behind newer events. So each read has a start time before which no event can appear
-// any more. It skips, by an offset, as many events as the earlier reads got since that time. When no event appeared in
-// between, the page has the last known event first, and then the new events. When events appeared between known ones,
-// the known events after them moved back. The page then begins with as many known events as new events are missing. The
-// missing events are searched backwards. The order of events with the same time may differ between answers. This does
-// no harm: a page with only new events has all of them.
+// An event may appear after newer events were read, in its place among them. So each read asks for the events since a
+// time before which no event can appear any longer. By an offset it skips all known events except the last. When all
+// events of the page except one are new, no event is missing, whatever the order of events with the same time. When an
+// event appeared among known ones, the known events after it moved back by a place. The page then has a known event
+// more, and the new event is before the page. Such events are searched backwards.
 //
-// When events were deleted, even the known event is missing. Then all events since the start time are read again.
-// Keycloak deletes the oldest events first. The events of a realm that keeps them for less than half a minute cannot be
+// When events were deleted, even the known event is missing. Then all events since that time are read again. Keycloak
+// deletes the oldest events first. The events of a realm that keeps them for less than half a minute cannot be
 // followed.
 type Tail struct {
 	types   []string
