@@ -236,7 +236,7 @@ func TestAnImportOfCSV(t *testing.T) {
 		"userName,title\none,\"x\n":        "line 2",
 		"userName,active\nuser1,perhaps\n": `line 2: active: "perhaps" is neither true nor false`,
 		"userName,roles\nuser1,[nothing\n": "line 2: roles: it begins like JSON, but is not JSON",
-		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has parts",
+		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has sub-attributes",
 		"userName,title\n,nobody\n":        "line 2: it has no userName",
 	} {
 		lines, told, code := imported(t, config, b.Realm, fileOf(t, "broken.csv", text))
