@@ -95,7 +95,7 @@ type AttributeQuery struct {
 
 // ErrNotSearchable says that Keycloak cannot search for a value. The value ends in a backslash, has a backslash before
 // a quote, or is longer than a URL can be, or its name is not searchable.
-var ErrNotSearchable = errors.New("Keycloak cannot search for the value")
+var ErrNotSearchable = errors.New("the value cannot be searched for")
 
 // maxColumn is how many characters Keycloak's columns hold. No user name, address, name of a group or value of a
 // group's attribute is longer.
