@@ -57,7 +57,7 @@ func (l leaver) login(t *testing.T) {
 	}
 }
 
-// set sends a PATCH of active and returns the calls that it makes, in their order.
+// set sends a PATCH of active and returns the calls to Keycloak that it makes, in their order.
 func (l leaver) set(t *testing.T, active bool) []string {
 	t.Helper()
 	l.proxy.ResetCalls()
@@ -65,7 +65,7 @@ func (l leaver) set(t *testing.T, active bool) []string {
 	return slices.DeleteFunc(l.proxy.Calls(), func(c string) bool { return c == "POST /token" })
 }
 
-// alive are the clients whose offline token gives another one.
+// alive are the clients whose offline token still gives an access token.
 func (l leaver) alive(t *testing.T) []string {
 	t.Helper()
 	var out []string
@@ -78,7 +78,7 @@ func (l leaver) alive(t *testing.T) []string {
 	return out
 }
 
-// together holds a call until another one arrives, which it does only when both are made at once.
+// together holds a call until another call arrives, which happens only when both are made at the same time.
 func (l leaver) together(held, other string) {
 	hold, arrived := make(chan struct{}), l.proxy.Inject(keycloaktest.Fault{Op: other})
 	l.proxy.Inject(keycloaktest.Fault{Op: held, Hold: hold})
@@ -88,10 +88,9 @@ func (l leaver) together(held, other string) {
 	}()
 }
 
-// TestCallsOfADeactivation: three calls after one another and one for each offline session. The look
-// at the user's rights is made while the user is read, and the offline sessions are listed while
-// the online ones end; nothing ends before the user is disabled. A deletion makes two calls after one
-// another.
+// TestCallsOfADeactivation: three calls one after another, and one call for each offline session. The user's rights are
+// read while the user is read, and the offline sessions are listed while the online sessions end. Nothing ends before
+// the user is disabled. A deletion makes two calls one after another.
 func TestCallsOfADeactivation(t *testing.T) {
 	t.Parallel()
 	l := newLeaver(t, 2)
@@ -128,7 +127,7 @@ func TestCallsOfADeactivation(t *testing.T) {
 	}
 }
 
-// TestEveryOfflineSessionEnds, however many clients the user has one at, and however young they are.
+// TestEveryOfflineSessionEnds, for any number of clients, and also for new sessions.
 func TestEveryOfflineSessionEnds(t *testing.T) {
 	t.Parallel()
 	l := newLeaver(t, 5)
@@ -147,8 +146,8 @@ func TestEveryOfflineSessionEnds(t *testing.T) {
 }
 
 // TestADeactivationThatBrokeOffIsFinishedByTheNext: the account is disabled, and one of the calls that end its sessions
-// fails. The same request once more, as the detail says, ends them: nothing goes on when somebody enables the account in
-// Keycloak.
+// fails. The same request once more, as the detail says, ends the sessions. So no session continues when somebody
+// enables the account in Keycloak.
 func TestADeactivationThatBrokeOffIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	for name, one := range map[string]struct{ method, body, fails string }{
@@ -161,7 +160,7 @@ func TestADeactivationThatBrokeOffIsFinishedByTheNext(t *testing.T) {
 			l := newLeaver(t, 2)
 			l.login(t)
 			l.proxy.Inject(keycloaktest.Fault{Op: one.fails, Status: http.StatusInternalServerError})
-			if detail := l.Refused(t, http.StatusInternalServerError, one.method, "/Users/"+l.id, one.body); !strings.Contains(detail, "repeating the request makes the others") {
+			if detail := l.Refused(t, http.StatusInternalServerError, one.method, "/Users/"+l.id, one.body); !strings.Contains(detail, "repeat the request to make the others") {
 				t.Errorf("the detail is %q", detail)
 			}
 			l.proxy.ClearFaults()

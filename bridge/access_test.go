@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// TestDeactivationEndsAccessForGood on the real Keycloak: neither an online nor an
-// offline session lives on when the user is activated again.
+// TestDeactivationEndsAccessForGood on the real Keycloak: no online or offline session works again when the user is
+// activated again.
 func TestDeactivationEndsAccessForGood(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)

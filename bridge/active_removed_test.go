@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestARemovalOfActiveChangesNobody: it is refused in every form, whether the user is active or not, and
-// the rest of the request with it.
+// TestARemovalOfActiveChangesNobody: every form of it is refused, for active and inactive users, together with the rest
+// of the request.
 func TestARemovalOfActiveChangesNobody(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

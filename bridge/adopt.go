@@ -15,22 +15,22 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// takenError is that another resource has what a new one would get.
+// takenError says that another resource has a value of a new resource.
 type takenError struct {
 	refusal *scim.Error
 	id      string // of the other
-	link    bool   // whether it is a link to the identity provider
+	link    bool   // whether the value is a link to the identity provider
 
-	externalID bool // whether it is the externalId, see rehire.go
+	externalID bool // whether the value is the externalId, see rehire.go
 }
 
-// Error is what the client is told.
+// Error is the text for the client.
 func (e takenError) Error() string { return e.refusal.Error() }
 
-// Unwrap is what the client is told.
+// Unwrap is the error for the client.
 func (e takenError) Unwrap() error { return e.refusal }
 
-// obstacles are the account whose externalId the new user has, and the one that has its name, its address or its link.
+// obstacles are the account with the externalId of the new user, and the account with its name, address or link.
 func (k userKind) obstacles(d desired, failure error) []obstacle {
 	taken, _ := errors.AsType[takenError](failure)
 	return []obstacle{{
@@ -53,8 +53,8 @@ func (k userKind) obstacles(d desired, failure error) []obstacle {
 	}}
 }
 
-// takeUp plans that the request's account becomes the tenant's user: one of the tenant's own that left it or whose
-// creation broke off or, where the policy says so, one that no tenant owns.
+// takeUp plans that the request's account becomes the tenant's user. The account can be the tenant's own: its user left
+// the tenant, or its creation broke off. If the policy allows it, the account can also be one that has no owner.
 func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	doc := d.doc
 	id, err := keycloak.ParseUserID(r.ID)
@@ -63,7 +63,7 @@ func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, b
 	}
 	user, err := r.client.User(ctx, id)
 	switch {
-	case keycloak.KindOf(err) == keycloak.NotFound: // deleted meanwhile
+	case keycloak.KindOf(err) == keycloak.NotFound: // it was deleted meanwhile
 		return planned{}, false, nil
 	case err == nil && !r.mayTakeUp(user):
 		return planned{}, false, nil
@@ -81,9 +81,9 @@ func (k userKind) takeUp(ctx context.Context, r *request, d desired) (planned, b
 	return ch, ok, err
 }
 
-// obstacle is the id of the account that stands in the way of a creation and could be taken up, "" for
-// none: the one that is linked as the new user, else the one of its name or address. Without
-// adoption the one that is linked has to have the name: its own creation broke off.
+// obstacle is the id of the account that prevents a creation and could be taken up, or "": the account with the new
+// user's link, else the account with its name or address. Without adoption, the account with the link must have the
+// name too: then its own creation broke off.
 func (k userKind) obstacle(ctx context.Context, r *request, state mapping.UserState, taken takenError) (string, error) {
 	if taken.link && r.Tenant.Policy.Adopts() {
 		return taken.id, nil
@@ -95,8 +95,8 @@ func (k userKind) obstacle(ctx context.Context, r *request, state mapping.UserSt
 	return id, err
 }
 
-// namesake is the id of the account that has the user name of a state or, to be adopted, its
-// address; "" for none that could be taken up.
+// namesake is the id of the account with the user name of a state or, for an adoption, with its address. It is "" when
+// no such account could be taken up.
 func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserState) (string, error) {
 	list, err := r.client.Users(ctx, keycloak.UserQuery{Username: state.Username, Max: 1})
 	if err == nil && len(list) == 0 && r.Tenant.Policy.Adopts() && state.Email != "" {
@@ -111,20 +111,20 @@ func (k userKind) namesake(ctx context.Context, r *request, state mapping.UserSt
 	return list[0].ID, nil
 }
 
-// mayTakeUp reports whether an account in the way of a creation may be the tenant's, as far as can be
-// told without a call: of all others, whosever they are, nothing more is asked.
+// mayTakeUp reports whether an account that prevents a creation could belong to the tenant, as far as that is known
+// without a call. No call is made about other accounts.
 func (r *request) mayTakeUp(u keycloak.User) bool {
 	p := r.Tenant.Owner
 	return p.Departed(u.Attributes) || p.Unfinished(u.Attributes) || p.Organization && p.Owns(u) || r.mayAdopt(u)
 }
 
-// mayAdopt is mayTakeUp for an account that no tenant owns.
+// mayAdopt is mayTakeUp for an account without an owner.
 func (r *request) mayAdopt(u keycloak.User) bool {
 	return r.Tenant.Policy.Adopts() && r.Tenant.RefusesAdoption(r.fitness, u) == ""
 }
 
-// restore plans that an account of the tenant's own that is not its user, or not whole, becomes
-// one, as a document says.
+// restore plans that an account of the tenant's own becomes its user again, as a document says. The user had left the
+// tenant, or the creation broke off.
 func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired) (planned, bool, error) {
 	p := r.Tenant.Owner
 	unfinished := p.Departed(user.Attributes) || p.Unfinished(user.Attributes)
@@ -156,8 +156,8 @@ func (k userKind) restore(ctx context.Context, r *request, id keycloak.UserID, u
 	return planned{plan: steps, op: op, after: current{user: after, userID: id}}, true, err
 }
 
-// restoredState maps a document for an account of the tenant's own that becomes its user. One whose
-// adoption broke off is adopted still: it keeps who it is, and what the document does not say.
+// restoredState maps a document for an account of the tenant's own that becomes its user. When an adoption broke off,
+// the adoption is finished: the account keeps its identity and the values that the document leaves out.
 func (k userKind) restoredState(r *request, user keycloak.User, d desired) (mapping.UserState, error) {
 	if p := r.Tenant.Owner; p.Adopted(user.Attributes) && p.Unfinished(user.Attributes) {
 		whole, err := asOwner(r, user)
@@ -172,9 +172,8 @@ func (k userKind) restoredState(r *request, user keycloak.User, d desired) (mapp
 	return state, guard.Identifiers(r.Tenant, r.fitness, &user, &state)
 }
 
-// adopt plans that an account which no tenant owns becomes the tenant's own, linked as a new
-// user would be; ok is false when it may not. seen is what the client was shown of the account
-// before, nil for nothing.
+// adopt plans that an account without an owner becomes the tenant's own, linked like a new user. ok is false when that
+// is not allowed. seen is what the client could see of the account before, or nil.
 func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, seen scim.Document) (ch planned, ok bool, err error) {
 	eligible, err := guard.Adoptable(ctx, r.client, r.Tenant, r.fitness, id, user)
 	if err != nil || eligible.Refusal != "" {
@@ -197,26 +196,26 @@ func (k userKind) adopt(ctx context.Context, r *request, id keycloak.UserID, use
 	return ch, err == nil, err
 }
 
-// keptTaken is an error of checkUnique about a value that nobody sent, and that the account has in Keycloak.
+// keptBesideTaken rewrites an error of checkUnique about a value that the client did not send, because the account has
+// the value in Keycloak.
 func keptBesideTaken(err error) error {
 	taken, ok := errors.AsType[takenError](err)
 	if !ok {
 		return err
 	}
 	told := *taken.refusal
-	told.Detail = "nothing was changed: the account that is there has a value in Keycloak which another user of this endpoint has, and each user has one of its own; send another value, or have it changed in Keycloak: " + told.Detail
+	told.Detail = "nothing was changed: the existing account has a value in Keycloak that another user of this endpoint has too, and the value must be unique; send another value, or have the value changed in Keycloak: " + told.Detail
 	return &told
 }
 
-// asOwner is what a user is shown as to the tenant that owns the account, or takes it over.
+// asOwner is the user as the tenant that owns the account sees it, or will see it after an adoption.
 func asOwner(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.OwnerResource(r.Tenant.Owner, user)
 	return resource.Document, err
 }
 
-// adoptLinked plans that an account which may be taken over becomes the tenant's own, as a
-// document says: all but who the account is, which no adoption changes. whole is what an owner is
-// shown of the account, link the one that it gets, nil for none.
+// adoptLinked plans that an account becomes the tenant's own, as a document says. The identity of the account does not
+// change. whole is the user as its owner sees it; link is the link that the account gets, or nil.
 func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, doc, whole scim.Document, link *keycloak.Link, member bool) (planned, error) {
 	state, err := k.keptState(r, user, doc, whole)
 	if err != nil {
@@ -230,7 +229,7 @@ func (k userKind) adoptLinked(ctx context.Context, r *request, id keycloak.UserI
 	return planned{plan: p, op: change.Adopted, after: current{user: after, userID: id}}, err
 }
 
-// keptState maps a document for an account that stays who it is, as whole shows it.
+// keptState maps a document for an account that keeps its identity, as whole shows it.
 func (k userKind) keptState(r *request, user keycloak.User, doc, whole scim.Document) (mapping.UserState, error) {
 	state, err := r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 	if err != nil {
@@ -241,8 +240,8 @@ func (k userKind) keptState(r *request, user keycloak.User, doc, whole scim.Docu
 	return r.Tenant.Mapping.UserState(r.Tenant.Owner, doc)
 }
 
-// takeOver adopts a member of the organization whom no tenant owns with a change of it; ok is
-// false when it may not, and the account stays foreign.
+// takeOver adopts, with a change, a member of the organization whose account has no owner. ok is false when that is not
+// allowed; the account then stays foreign.
 func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc scim.Document) (planned, bool, error) {
 	if !r.Tenant.Policy.Adopts() || !mapping.Unowned(cur.user.Attributes) {
 		return planned{}, false, nil
@@ -252,18 +251,18 @@ func (k userKind) takeOver(ctx context.Context, r *request, cur current, doc sci
 		return planned{}, false, err
 	}
 	seen := cur.resource.Document
-	if r.replacing { // what it leaves out is not what the client wants gone
+	if r.replacing { // a PUT that leaves a value out does not ask to clear it
 		seen = nil
 	}
 	ch, ok, err := k.adopt(ctx, r, cur.userID, cur.user, doc, seen)
 	if differing := mapping.Identifiers(cur.user, state); ok && len(differing) > 0 {
-		return planned{}, false, scim.Forbidden(code.Adoption, "nothing was changed: with its first change the account becomes this endpoint's own, and that cannot change its %s; send the other attributes first, then these, or have the operator let this endpoint take the account over",
+		return planned{}, false, scim.Forbidden(code.Adoption, "nothing was changed: the first change of this account cannot change its %s; send the other attributes first and then these, or ask the operator to let this endpoint take the account over",
 			strings.Join(differing, ", "))
 	}
 	return ch, ok, err
 }
 
-// account reads the account of the request, whoever owns it.
+// account reads the account of the request, with any owner.
 func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, error) {
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
@@ -276,8 +275,8 @@ func (r *request) account(ctx context.Context) (keycloak.UserID, keycloak.User, 
 	return id, user, err
 }
 
-// refusalOf says why an account or a group cannot be adopted. It is false for an error that is not about this one
-// alone, such as an outage.
+// refusalOf is the reason why an account or a group cannot be adopted. ok is false for an error that is not only about
+// this resource, such as an outage.
 func (r *request) refusalOf(err error) (string, bool) {
 	if protected, ok := errors.AsType[guard.ProtectedError](err); ok {
 		return "it is protected: it " + protected.Why, true
@@ -294,7 +293,7 @@ func (r *request) refusalOf(err error) (string, bool) {
 	}
 	switch keycloak.KindOf(err) {
 	case keycloak.Invalid:
-		return "Keycloak refuses the change, as the account breaks the realm's user profile", true
+		return "Keycloak refuses the change, because the account breaks the realm's user profile", true
 	case keycloak.NotFound:
 		return "it is gone", true
 	case keycloak.Conflict, keycloak.NoOrganization, keycloak.Denied, keycloak.RateLimited, keycloak.Unavailable, keycloak.Unknown:

@@ -14,24 +14,23 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Adoption is what became of one account or group when a tenant took over those that were there, or
-// gave them back.
+// Adoption is the result for one account or group when a tenant adopts what existed before, or gives it back.
 type Adoption struct {
 	Type    string   `json:"type"` // "User" or "Group"
 	ID      string   `json:"id"`
 	Name    string   `json:"name"` // userName or displayName
 	Outcome Outcome  `json:"outcome"`
 	Linked  bool     `json:"linked,omitempty"`  // to the identity provider of the mapping
-	Changes []string `json:"changes,omitempty"` // beside the owner, without values
-	Reason  string   `json:"reason,omitempty"`  // why it is refused, or not linked, or what the tenant's own gets
-	// Unproven is why it is not known whose an adopted account is (tenant.Unproven), "" for nothing.
+	Changes []string `json:"changes,omitempty"` // without the owner, and without values
+	Reason  string   `json:"reason,omitempty"`  // why it is refused or not linked, or what an account of the tenant's own gets
+	// Unproven is the reason why the owner of an adopted account is not certain (tenant.Unproven), or "".
 	Unproven string `json:"unproven,omitempty"`
 }
 
-// Outcome is what an adoption comes to.
+// Outcome is the outcome of an adoption.
 type Outcome string
 
-// Types of what is adopted.
+// Types of adopted resources.
 const (
 	typeUser  = "User"
 	typeGroup = "Group"
@@ -40,21 +39,21 @@ const (
 // The outcomes.
 const (
 	Adopted  Outcome = "adopted"
-	Own      Outcome = "own" // the tenant's already
+	Own      Outcome = "own" // it belongs to the tenant already
 	Refused  Outcome = "refused"
-	Released Outcome = "released" // no tenant's any more
+	Released Outcome = "released" // it has no owner any longer
 )
 
 // AdoptOptions say what Adopt does.
 type AdoptOptions struct {
-	DryRun bool // writes nothing
-	Undo   bool // gives back what the tenant took over
+	DryRun bool // write nothing
+	Undo   bool // give back what the tenant adopted
 }
 
-// Adopt takes over what no tenant owns: the accounts of all users of the realm or, for a tenant of an
-// organization, of its members, and the groups of the tenant. Who the accounts are and what the groups
-// are called stays as it is. With Undo what the tenant took over is nobody's again, and stays as it is.
-// each is told of every account, in the order of the user names, and then of every group.
+// Adopt adopts accounts and groups without an owner: the accounts of all users of the realm (for a tenant of an
+// organization, of its members), and the groups of the tenant. Accounts keep their identity and groups their names.
+// With Undo, adopted accounts and groups lose their owner again and do not change otherwise. each gets the result for
+// every account, in the order of the user names, and then for every group.
 func (s *Service) Adopt(ctx context.Context, by tenant.Principal, o AdoptOptions, each func(Adoption) error) error {
 	for _, endpoint := range []string{endpointUsers, endpointGroups} {
 		r, err := s.begin(Call{By: by, Endpoint: endpoint, DryRun: o.DryRun, Origin: change.Adopt}, writing)
@@ -85,7 +84,7 @@ type adopter struct {
 	each func(Adoption) error
 }
 
-// users takes over accounts.
+// users adopts accounts.
 func (a adopter) users(ctx context.Context, r *request) error {
 	for first := 0; ; first += keycloak.MaxPage {
 		list, err := r.everybody(ctx, first)
@@ -112,7 +111,7 @@ func (a adopter) users(ctx context.Context, r *request) error {
 	}
 }
 
-// everybody is a page of those whom the tenant could adopt.
+// everybody is a page of the users that the tenant could adopt.
 func (r *request) everybody(ctx context.Context, first int) ([]keycloak.User, error) {
 	if !r.organization().IsZero() {
 		return r.client.OrganizationMembers(ctx, r.organization(), first, keycloak.MaxPage)
@@ -120,7 +119,7 @@ func (r *request) everybody(ctx context.Context, first int) ([]keycloak.User, er
 	return r.client.Users(ctx, keycloak.UserQuery{First: first})
 }
 
-// groups takes over groups.
+// groups adopts groups.
 func (a adopter) groups(ctx context.Context, r *request) error {
 	for first := 0; ; first += keycloak.MaxPage {
 		list, err := r.wall.ListGroups(ctx, first, keycloak.MaxPage)
@@ -145,7 +144,7 @@ func (a adopter) groups(ctx context.Context, r *request) error {
 	}
 }
 
-// own is about an account that is the tenant's own already.
+// own handles an account that already belongs to the tenant.
 func (a adopter) own(ctx context.Context, u keycloak.User) (string, error) {
 	c, err := a.call(endpointUsers, u.ID)
 	if err != nil {
@@ -154,8 +153,8 @@ func (a adopter) own(ctx context.Context, u keycloak.User) (string, error) {
 	return a.s.keyOwn(ctx, c, u)
 }
 
-// call is what is asked for one account or group: of the tenant as it is now, which the configuration may have changed
-// since the adoption began.
+// call is the call for one account or group. It uses the tenant as it is now, because the configuration may have
+// changed since the adoption began.
 func (a adopter) call(endpoint, id string) (Call, error) {
 	was, by := a.by.Tenant, a.by
 	by.Tenant = a.s.options.Tenants.ByPath(was.Path)
@@ -165,7 +164,7 @@ func (a adopter) call(endpoint, id string) (Call, error) {
 	return Call{By: by, Endpoint: endpoint, ID: id, DryRun: a.o.DryRun, Origin: change.Adopt}, nil
 }
 
-// one adopts one account or group, which is locked and read again for it.
+// one adopts one account or group. The resource is locked and read again.
 func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func(context.Context, *request, *Adoption) (planned, error)) (Adoption, error) {
 	c, err := a.call(endpoint, out.ID)
 	if err != nil {
@@ -177,7 +176,7 @@ func (a adopter) one(ctx context.Context, endpoint string, out Adoption, of func
 	}
 	defer unlock()
 	ch, err := of(ctx, r, &out)
-	if err == nil && ch.op != "" { // else it is refused, or nothing is to be given back
+	if err == nil && ch.op != "" { // otherwise it is refused, or nothing is to be given back
 		_, err = a.s.apply(ctx, r, &ch)
 	}
 	if refused, ok := r.refusalOf(err); ok {
@@ -204,7 +203,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (p
 	if err != nil {
 		return planned{}, err
 	}
-	var shown scim.Document // what the tenant shows already is no reason, a duplicate that it would show is one
+	var shown scim.Document // a duplicate that the tenant shows already is no reason, but a new duplicate is
 	if !r.Tenant.Policy.OwnedOnly {
 		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 		if err != nil {
@@ -245,8 +244,8 @@ func (k groupKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (
 	return ch, err
 }
 
-// changedFields names the fields and attributes of an account that a change writes, without those of the
-// bridge itself.
+// changedFields names the fields and attributes of an account that a change writes, without the bridge's own
+// attributes.
 func changedFields(before, after keycloak.User) []string {
 	var out []string
 	for name, differs := range map[string]bool{
@@ -266,7 +265,7 @@ func changedFields(before, after keycloak.User) []string {
 	return slices.Compact(out)
 }
 
-// changedBeside tells of the steps of a plan that change something beside an account or group itself.
+// changedBeside describes the steps of a plan that change something besides the account or group.
 func changedBeside(p plan.Plan) []string {
 	var out []string
 	for _, step := range p {
@@ -289,7 +288,7 @@ func changedBeside(p plan.Plan) []string {
 	return out
 }
 
-// undo gives back what the tenant took over, wherever it is now: of the request's type.
+// undo gives back the adopted resources of the request's type, wherever they are now.
 func (a adopter) undo(ctx context.Context, r *request) error {
 	query := keycloak.AttributeQuery{Name: mapping.AttrOwner, Value: r.Tenant.Owner.AdoptedMark()}
 	list, err := r.marked(ctx, query)
@@ -312,8 +311,8 @@ func (a adopter) undo(ctx context.Context, r *request) error {
 	return nil
 }
 
-// marked are the accounts or groups that have an attribute. All are read before one is changed, as it is
-// on no page then.
+// marked are the accounts or groups with an attribute. All are read before one is changed, because a changed one is on
+// no page any longer.
 func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adoption, error) {
 	var out []Adoption
 	for first := 0; ; first += keycloak.MaxPage {
@@ -343,7 +342,7 @@ func (r *request) marked(ctx context.Context, q keycloak.AttributeQuery) ([]Adop
 	}
 }
 
-// groupsOf is the organization that has the tenant's groups, zero for the realm.
+// groupsOf is the organization with the tenant's groups, zero for the realm.
 func (r *request) groupsOf() keycloak.OrganizationID {
 	if r.fitness.OrganizationGroups {
 		return r.organization()
@@ -351,7 +350,7 @@ func (r *request) groupsOf() keycloak.OrganizationID {
 	return keycloak.OrganizationID{}
 }
 
-// release plans that the request's group is no tenant's any more.
+// release plans that the request's group has no owner any longer.
 func (groupKind) release(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {

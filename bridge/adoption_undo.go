@@ -13,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// releaseUser plans that the request's account is no tenant's any more. It refuses that for an account whose user
-// another tenant deactivated: that tenant could only mark the user as inactive, and the mark holds as long as the
-// account has an owner. The user would be active again.
+// releaseUser plans that the request's account has no owner any longer. It refuses that when another tenant deactivated
+// the user. That tenant could only mark the user as inactive, and the mark counts only while the account has an owner,
+// so the user would be active again.
 func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (planned, error) {
 	id, user, err := r.account(ctx)
 	if err != nil || !r.Tenant.Owner.Adopted(user.Attributes) {
@@ -37,8 +37,8 @@ func (a adopter) releaseUser(ctx context.Context, r *request, out *Adoption) (pl
 	return planned{plan: plan.ForReleasedUser(id, user), op: change.Left}, nil
 }
 
-// deactivatedBy names the tenants beside that of the request whose clients deactivated the user of an account that
-// is enabled. An organization that the user left has no say. It takes a call for each organization that marked the user.
+// deactivatedBy names the other tenants whose clients deactivated the user of an enabled account. An organization that
+// the user left does not count. It makes a call for each organization that marked the user.
 func (a adopter) deactivatedBy(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User) ([]string, error) {
 	var out []string
 	all := a.s.options.Tenants.All()

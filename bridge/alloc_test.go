@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// canned answers as Keycloak does, without a network.
+// canned answers like Keycloak, without a network.
 type canned struct{}
 
 func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -34,7 +34,7 @@ func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// newCanned is a service over canned answers, and a call of its tenant for the user.
+// newCanned is a service with canned answers, and a call of its tenant for the user.
 func newCanned(tb testing.TB) (*bridge.Service, bridge.Call) {
 	tb.Helper()
 	realm, err := keycloak.ParseRealm("acme")
@@ -66,8 +66,7 @@ func read(ctx context.Context, tb testing.TB, s *bridge.Service, c bridge.Call) 
 	}
 }
 
-// TestAReadOfAUserAllocatesLittle: at most 100 times more than net/http alone does for
-// the call of Keycloak.
+// TestAReadOfAUserAllocatesLittle: at most 100 allocations more than net/http makes for the call of Keycloak.
 func TestAReadOfAUserAllocatesLittle(t *testing.T) {
 	s, call := newCanned(t)
 	read(t.Context(), t, s, call) // the token
@@ -104,7 +103,7 @@ func jane() map[string]any {
 	}
 }
 
-// TestACreationOfAUserAllocatesLittle: nothing is made anew for it that is the same for all.
+// TestACreationOfAUserAllocatesLittle: nothing that is the same for all creations is made again.
 func TestACreationOfAUserAllocatesLittle(t *testing.T) {
 	s, call := newCanned(t)
 	body := jane()

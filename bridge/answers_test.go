@@ -17,14 +17,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// shows is what was honoured of the client's preference, the status and the names of the body's attributes.
+// shows is the honoured preference, the status and the names of the body's attributes.
 func (r reply) shows() string {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(r.body)), func(name string) bool { return name == "id" || name == "schemas" })
 	return strings.TrimSpace(r.header.Get("Preference-Applied") + " " + fmt.Sprint(r.status) + " " + strings.Join(names, " "))
 }
 
-// TestAnswersToWritesAreThoseOfThePolicyAndThePreference: what each policy answers to a PATCH, and what a
-// client is answered that prefers another form, or names attributes.
+// TestAnswersToWritesAreThoseOfThePolicyAndThePreference: the answer to a PATCH under each policy, also for a client
+// that prefers another form or names attributes.
 func TestAnswersToWritesAreThoseOfThePolicyAndThePreference(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -58,7 +58,7 @@ func probeAnswers(t *testing.T, b apptest.Bridge, of string, policy config.Patch
 		{"/Groups/" + group, rename, fullGroup, minimalGroup},
 		{"/Groups/" + group, apptest.PatchBody(`{"op":"replace","path":"members","value":` + apptest.MemberList([]string{user}) + `}`), fullGroup, minimalGroup},
 	} {
-		preferring := said[w.path][policy] // a minimal answer, which is no more than the policy's
+		preferring := said[w.path][policy] // a minimal answer has at most what the policy says
 		if preferring == w.full {
 			preferring = w.minimal
 		}
@@ -111,8 +111,8 @@ func probeAnswers(t *testing.T, b apptest.Bridge, of string, policy config.Patch
 	}
 }
 
-// TestA204HasTheVersionThatTheClientCanUse: without members it is that of a read without them; where all
-// members are known it is over them; and a client that named them gets none that is not over them.
+// TestA204HasTheVersionThatTheClientCanUse. Without members it is the version of a read without them; when all members
+// are known, it includes them. A client that named members gets no version that leaves them out.
 func TestA204HasTheVersionThatTheClientCanUse(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -157,12 +157,12 @@ func TestA204HasTheVersionThatTheClientCanUse(t *testing.T) {
 	}
 }
 
-// TestCallsOfAnswers: what the answer to a PATCH costs under each policy. A bulk request answers no
-// resource, and pays for none.
+// TestCallsOfAnswers: the calls for the answer to a PATCH under each policy. A bulk request shows no resource, and
+// makes no such call.
 func TestCallsOfAnswers(t *testing.T) {
 	t.Parallel()
 	const getUser, getGroup, members, join, putGroup = "GET /users/{id}", "GET /groups/{id}", "GET /groups/{id}/members", "PUT /users/{id}/groups/{group}", "PUT /groups/{id}"
-	for policy, want := range map[config.PatchResponse][3][]string{ // of a user, of one member, of a name
+	for policy, want := range map[config.PatchResponse][3][]string{ // for a user, a member, a name
 		config.PatchAuto:    {{getUser}, {join}, {getGroup, putGroup}},
 		config.PatchNone:    {{getUser}, {join}, {getGroup, putGroup}},
 		config.PatchMinimal: {{getUser}, {getGroup, join}, {getGroup, putGroup}},
@@ -203,7 +203,7 @@ func TestCallsOfAnswers(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatIsPreferredTellsNothingMore to a client that may not read what it writes.
+// TestAnAnswerThatIsPreferredTellsNothingMore to a client that may not read the resource that it writes.
 func TestAnAnswerThatIsPreferredTellsNothingMore(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(t *config.Tenant) {

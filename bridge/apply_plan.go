@@ -30,12 +30,12 @@ func (s *Service) ends(ctx context.Context, r *request, cur current) error {
 	return err
 }
 
-// apply carries out what was planned, which the debug log shows by its names, without values. What cannot be recorded
-// is not begun, and what is begun is recorded, however it ends.
+// apply carries out a plan. The debug log shows the names of the steps, without values. A change that cannot be
+// recorded is not begun. A change that is begun is recorded, however it ends.
 func (s *Service) apply(ctx context.Context, r *request, ch *planned) (out apply.Outcome, err error) {
 	s.options.Log.Debug("plan", zap.String("tenant", r.Tenant.Path), zap.Stringer("steps", ch.plan))
 	if ch.after.user.Username != "" || ch.after.group.Name != "" {
-		ch.after.resource, _ = r.kind.stored(r, ch.after) // what cannot be shown, its answer says
+		ch.after.resource, _ = r.kind.stored(r, ch.after) // if it cannot be shown, the answer reports that
 	}
 	fact := factOf(r, *ch)
 	r.plan, r.change = ch.plan, &fact
@@ -63,13 +63,13 @@ func (s *Service) write(ctx context.Context, r *request, p plan.Plan) (apply.Out
 	return out, err
 }
 
-// touched are the ids of what a plan may have changed.
+// touched are the ids of the resources that a plan may have changed.
 func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
 	users, groups = appendID(nil, out.User.String()), appendID(nil, out.Group.String())
 	for _, step := range p {
 		user, group := plan.Target(step)
 		switch step.(type) {
-		case plan.AddMember, plan.RemoveMember: // no document has them
+		case plan.AddMember, plan.RemoveMember: // documents do not contain them
 		case plan.UpdateGroup, plan.DeleteGroup:
 			groups = appendID(groups, group)
 		default:

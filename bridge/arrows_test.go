@@ -18,7 +18,7 @@ import (
 	"testing"
 )
 
-// arrows are the files of a package that each file calls functions of.
+// arrows has, for each file of a package, the files whose functions it calls.
 type arrows map[string]map[string]bool
 
 func (a arrows) add(from, to string) {
@@ -31,8 +31,8 @@ func (a arrows) add(from, to string) {
 	a[from][to] = true
 }
 
-// arrowsOf are those of the package in a directory, its tests left out: from a file to each other file whose function or
-// method it names. The methods of interfaces are no functions: who calls one knows no file.
+// arrowsOf are the arrows of the package in a directory, without its tests: from a file to each other file whose
+// function or method it names. Methods of interfaces do not count, because the caller does not know the file.
 func arrowsOf(ctx context.Context, t *testing.T, dir string) arrows {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -63,7 +63,7 @@ func arrowsOf(ctx context.Context, t *testing.T, dir string) arrows {
 	return found
 }
 
-// receiver is the type that a method is of, else a type that is no interface.
+// receiver is the type of a method, unless it is an interface.
 func receiver(f *types.Func) types.Type {
 	if of := f.Signature().Recv(); of != nil {
 		return of.Type()
@@ -71,7 +71,7 @@ func receiver(f *types.Func) types.Type {
 	return types.Typ[types.Int]
 }
 
-// exported finds what the compiler says of the packages that one imports.
+// exported finds the compiler's export data of imported packages.
 func exported(ctx context.Context, t *testing.T, dir string) importer.Lookup {
 	t.Helper()
 	out, err := exec.CommandContext(ctx, "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", dir).Output()
@@ -86,7 +86,7 @@ func exported(ctx context.Context, t *testing.T, dir string) importer.Lookup {
 	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }
 }
 
-// circles are the sets of files each of which reaches all others of its set, those of one file left out.
+// circles are the sets of files in which each file reaches all others. Sets with one file are left out.
 func (a arrows) circles() [][]string {
 	reaches := map[string]map[string]bool{}
 	for from := range a {
@@ -121,7 +121,8 @@ func (a arrows) circles() [][]string {
 	return out
 }
 
-// up are the arrows that run back up when the files are ordered so that few do: a file stands above those that it calls.
+// up are the arrows that run upwards when the files are ordered so that few do. A file is above the files that it
+// calls.
 func (a arrows) up() []string {
 	var out []string
 	for _, circle := range a.circles() {
@@ -138,8 +139,8 @@ func (a arrows) up() []string {
 	return out
 }
 
-// ordered are the files of a circle with few arrows that run back up: each moves to where it has the fewest, until none
-// moves.
+// ordered are the files of a circle in an order with few upward arrows. Each file moves to the place with the fewest,
+// until no file moves.
 func (a arrows) ordered(circle []string) []string {
 	order := slices.Clone(circle)
 	slices.SortStableFunc(order, func(x, y string) int { return cmp.Compare(len(a[y]), len(a[x])) })
@@ -162,7 +163,7 @@ func (a arrows) ordered(circle []string) []string {
 	return order
 }
 
-// cost is how many arrows of a file run up when it stands at a place among the rest.
+// cost is how many arrows of a file run upwards when the file has a place among the rest.
 func (a arrows) cost(rest []string, file string, at int) int {
 	n := 0
 	for i, other := range rest {
@@ -173,8 +174,8 @@ func (a arrows) cost(rest []string, file string, at int) int {
 	return n
 }
 
-// TestCallsRunDown: the files of a package can be put in an order in which each file calls only files below it, so that
-// a reader begins at the top. A call that runs back up is an error.
+// TestCallsRunDown: the files of a package have an order in which each file calls only files below it, so that a reader
+// can begin at the top. A call that runs upwards is an error.
 func TestCallsRunDown(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{".", "../cmd/scim-bridge"} {
@@ -188,11 +189,11 @@ func TestCallsRunDown(t *testing.T) {
 	}
 }
 
-// TestArrowsThatRunBackUpAreFound: in a chain there is none, in each circle one at least.
+// TestArrowsThatRunBackUpAreFound: a chain has no such arrow, and each circle has at least one.
 func TestArrowsThatRunBackUpAreFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		calls    []string // "ab" for a file a that calls one of b
+		calls    []string // "ab" means that file a calls a function of b
 		circles  int
 		up       int
 		inCircle string

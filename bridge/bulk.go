@@ -17,14 +17,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/bulk"
 )
 
-// parallel is how many operations of one bulk request are under way at once.
+// parallel is how many operations of one bulk request run at the same time.
 const parallel = 8
 
 // BulkPayload is how many bytes a bulk request may have.
 func (s *Service) BulkPayload() int64 { return s.options.BulkPayload }
 
-// Bulk carries out many operations and shows what became of each, which goes the
-// way of a request of its own (RFC 7644 section 3.7).
+// Bulk carries out many operations and shows the result of each. Each operation goes the way of a single request (RFC
+// 7644 section 3.7).
 func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	if err := Permit(c.By, tenant.Bulk); err != nil {
 		return Result{}, err
@@ -44,7 +44,7 @@ func (s *Service) Bulk(ctx context.Context, c Call, body map[string]any) (Result
 	return Result{Shown: map[string]any{scim.AttrSchemas: []string{scim.BulkResponseURN}, "Operations": operations}}, nil
 }
 
-// operation carries out an operation. A panic of one is an error of this one.
+// operation carries out an operation. A panic becomes an error of this operation.
 func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -54,7 +54,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 	if err := ctx.Err(); err != nil {
 		return Result{}, &scim.Error{
 			Code: code.NoTime, Status: http.StatusServiceUnavailable, RetryAfter: retryOutage, Cause: err,
-			Detail: "the time of the request was over before this operation, so nothing was done; send it again, with fewer others",
+			Detail: "the time of the request ended before this operation, so nothing was done; send the operation again, with fewer others",
 		}
 	}
 	call := Call{By: c.By, Endpoint: op.Endpoint, ID: op.ID, Conditions: Conditions{IfMatch: op.Version}, Origin: c.Origin, DryRun: c.DryRun, bulk: true}
@@ -72,7 +72,7 @@ func (s *Service) operation(ctx context.Context, c Call, op bulk.Operation) (out
 	return s.Delete(ctx, call)
 }
 
-// result is what the client is told of an operation, and the log of one that failed within.
+// result is the answer to an operation. It logs an operation that failed inside the bridge.
 func (s *Service) result(c Call, op bulk.Operation, came Result, err error) bulk.Result {
 	if err == nil {
 		out := bulk.Result{ID: op.ID, Location: came.Location, Version: came.Version, Shown: came.Shown != nil}
@@ -94,10 +94,10 @@ func (s *Service) result(c Call, op bulk.Operation, came Result, err error) bulk
 	return bulk.Result{Location: s.location(c, op), Err: told}
 }
 
-// location is where the resource is that an operation names; "" for none.
+// location is the URL of the resource that an operation names, or "".
 func (s *Service) location(c Call, op bulk.Operation) string {
 	k := s.kindOf(op.Endpoint)
-	if _, err := keycloak.ParseUserID(op.ID); k == nil || err != nil { // what can be no id is not repeated
+	if _, err := keycloak.ParseUserID(op.ID); k == nil || err != nil { // a text that cannot be an id is not repeated
 		return ""
 	}
 	return k.resourceType(c.By.Tenant).Location(c.By.Tenant.BaseURL, op.ID)

@@ -103,8 +103,8 @@ func TestRFC_144_ABulkRequestBeyondALimitDoesNothing(t *testing.T) {
 	}
 }
 
-// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone: the scope bulk lets a client
-// ask, and the others say for what; a foreign resource is as an absent one.
+// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone: the scope bulk allows bulk requests, and the other
+// scopes say which operations. A foreign resource is answered like an absent one.
 func TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {

@@ -56,7 +56,7 @@ func TestCallsPerOperation(t *testing.T) {
 		{"PUT user", "PUT", "/Users/" + other, `{"userName":"other","title":"x"}`, []string{get, put}},
 		{"PUT user, no change", "PUT", "/Users/" + other, `{"userName":"other","title":"x"}`, []string{get}},
 		{"deactivate", "PATCH", "/Users/" + other, patchOf(`{"op":"replace","path":"active","value":"False"}`), []string{get, live, put, logout, consents}},
-		{"deactivate again", "PATCH", "/Users/" + other, patchOf(`{"op":"replace","path":"active","value":false}`), []string{get, live, logout, consents}}, // the first may have broken off
+		{"deactivate again", "PATCH", "/Users/" + other, patchOf(`{"op":"replace","path":"active","value":false}`), []string{get, live, logout, consents}}, // the first one may have broken off
 		{"activate", "PATCH", "/Users/" + other, patchOf(`{"op":"replace","path":"active","value":true}`), []string{logout, consents, get, live, put}},
 		{"DELETE user", "DELETE", "/Users/" + other, "", []string{get, live, "DELETE /users/{id}"}},
 		{"GET group without members", "GET", "/Groups/" + group + "?excludedAttributes=members", "", []string{getGroup}},

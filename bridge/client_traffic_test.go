@@ -12,10 +12,10 @@ import (
 )
 
 // The files of testdata/client-traffic are request sequences of client libraries, in the format of
-// testdata/idp-traffic. They concern an account that is there.
+// testdata/idp-traffic. They concern an account that exists already.
 
-// TestClientTraffic replays every sequence at a tenant of a realm and one of an organization, on
-// accounts that the tenant made, that an administrator made, and that a first login made.
+// TestClientTraffic replays every sequence at a tenant of a realm and at one of an organization. The accounts were made
+// by the tenant, by an administrator, or by a first login.
 func TestClientTraffic(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/client-traffic/*.json")
@@ -32,7 +32,7 @@ func TestClientTraffic(t *testing.T) {
 			for _, file := range files {
 				for _, s := range readTraffic(t, file).Sequences {
 					for name, origin := range map[string]string{"scim": byThis, "console": byConsole, "login": login} {
-						a := w.account(t, origin) // an identity provider lives as long as its test
+						a := w.account(t, origin) // an identity provider ends with its test
 						t.Run(strings.TrimSuffix(filepath.Base(file), ".json")+"/"+s.Name+"/"+name, func(t *testing.T) { w.replayOn(t, s, a) })
 					}
 				}

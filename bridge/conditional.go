@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Conditions are the preconditions of a request (RFC 7644 section 3.14): the values
-// of the headers If-Match and If-None-Match, "" for none.
+// Conditions are the preconditions of a request (RFC 7644 section 3.14): the values of the headers If-Match and
+// If-None-Match, or "".
 type Conditions struct {
 	IfMatch     string
 	IfNoneMatch string
@@ -20,17 +20,17 @@ type Conditions struct {
 // conditional reports whether the request has a precondition.
 func (c Conditions) conditional() bool { return c != Conditions{} }
 
-// check refuses a write of another version than the client knows. It is called under the lock of the
-// resource. Members of a group, or groups of a user, are read only when a tag of the client is over them.
+// check refuses a write when the resource has another version than the client knows. It is called under the lock of the
+// resource. It reads members of a group, or groups of a user, only when a tag of the client includes them.
 func (r *request) check(ctx context.Context, cur *current) error {
 	for _, c := range []struct {
 		list  string
-		right bool // whether the list has to name the version, or must not
+		right bool // whether the list must name the version, or must not
 	}{{r.IfMatch, true}, {r.IfNoneMatch, false}} {
 		if c.list == "" {
 			continue
 		}
-		named, err := r.stands(ctx, c.list, cur)
+		named, err := r.matches(ctx, c.list, cur)
 		if err != nil {
 			return err
 		}
@@ -44,12 +44,12 @@ func (r *request) check(ctx context.Context, cur *current) error {
 func staleError() error {
 	return &scim.Error{
 		Code: code.Version, Status: http.StatusPreconditionFailed,
-		Detail: "the resource has another version than the request names, so nothing was changed; read it again",
+		Detail: "the resource has another version than the request names, so nothing was changed; read the resource again",
 	}
 }
 
-// stands reports whether a resource is as a list of entity tags, or "*", names it.
-func (r *request) stands(ctx context.Context, list string, cur *current) (bool, error) {
+// The result says whether a list of entity tags, or "*", matches a resource.
+func (r *request) matches(ctx context.Context, list string, cur *current) (bool, error) {
 	resource := cur.resource
 	if matches(list, resource.Version()) {
 		return true, nil
@@ -66,8 +66,7 @@ func (r *request) stands(ctx context.Context, list string, cur *current) (bool, 
 	return matches(list, resource.Version()), nil
 }
 
-// unchanged reports whether a read can be answered with 304: when the client has what the answer
-// would show.
+// unchanged reports whether a read can be answered with 304, because the client already has the answer.
 func (r *request) unchanged(resource scim.Resource) bool {
 	return r.IfNoneMatch != "" && matches(r.IfNoneMatch, resource.Version())
 }
@@ -77,7 +76,7 @@ func matches(list, version string) bool {
 	return slices.ContainsFunc(tagsOf(list), func(tag string) bool { return tag == "*" || scim.SameVersion(tag, version) })
 }
 
-// tagsOf are the entity tags of a list. Those of the bridge hold no comma.
+// tagsOf are the entity tags of a list. The bridge's own tags contain no comma.
 func tagsOf(list string) []string {
 	tags := strings.Split(list, ",")
 	for i, tag := range tags {

@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// ServiceProviderConfig is what /ServiceProviderConfig shows (RFC 7644 section 4).
+// ServiceProviderConfig is the answer to /ServiceProviderConfig (RFC 7644 section 4).
 func (s *Service) ServiceProviderConfig(c Call) (Result, error) {
 	if err := Permit(c.By, 0); err != nil {
 		return Result{}, err
@@ -15,8 +15,8 @@ func (s *Service) ServiceProviderConfig(c Call) (Result, error) {
 	return s.providerConfig(c.By.Tenant, c.By.Tenant.BaseURL), nil
 }
 
-// AnyServiceProviderConfig is what the service root at base shows of itself to somebody who proved nothing, be there a
-// tenant or not: what a tenant without a mapping file would (RFC 7643 section 5).
+// AnyServiceProviderConfig is the answer of the service root at base to a client without credentials, even if no tenant
+// exists there. It is the answer of a tenant without a mapping file (RFC 7643 section 5).
 func (s *Service) AnyServiceProviderConfig(base string) Result { return s.providerConfig(nil, base) }
 
 func (s *Service) providerConfig(t *tenant.Tenant, base string) Result {
@@ -30,7 +30,7 @@ func (s *Service) providerConfig(t *tenant.Tenant, base string) Result {
 	return Result{Shown: scim.ServiceProviderConfig(base, f)}
 }
 
-// ResourceTypes is what /ResourceTypes shows; with an id of the call, /ResourceTypes/{id}.
+// ResourceTypes is the answer to /ResourceTypes or, with an id, to /ResourceTypes/{id}.
 func (s *Service) ResourceTypes(c Call) (Result, error) {
 	if err := Permit(c.By, 0); err != nil {
 		return Result{}, err
@@ -43,7 +43,7 @@ func (s *Service) ResourceTypes(c Call) (Result, error) {
 	return discovered("ResourceType", objects, c.ID)
 }
 
-// Schemas is what /Schemas shows; with an id of the call, /Schemas/{id}.
+// Schemas is the answer to /Schemas or, with an id, to /Schemas/{id}.
 func (s *Service) Schemas(c Call) (Result, error) {
 	if err := Permit(c.By, 0); err != nil {
 		return Result{}, err
@@ -58,8 +58,7 @@ func (s *Service) Schemas(c Call) (Result, error) {
 	return discovered("Schema", objects, c.ID)
 }
 
-// discovered shows all objects, or the one that has the id. Paging
-// parameters are ignored (RFC 7644 section 4).
+// discovered shows all objects, or the object with the id. Paging parameters are ignored (RFC 7644 section 4).
 func discovered(name string, objects []map[string]any, id string) (Result, error) {
 	if id == "" {
 		list := scim.List{Total: len(objects), StartIndex: 1, Resources: objects}

@@ -16,9 +16,9 @@ const (
 	newTitle     = `{"op":"add","path":"title","value":"t"}`
 )
 
-// accountErrors are those of accounts and groups.
+// accountErrors are the errors about accounts and groups.
 func accountErrors() map[string][]provocation {
-	// by the tenant of the realm, which sees all of it
+	// through the tenant of the realm, which sees the whole realm
 	atRealm := func(provoke func(t *testing.T, c apptest.Customers) answer) provocation {
 		return atOrganization(func(t *testing.T, c apptest.Customers, _ apptest.Bridge) answer { t.Helper(); return provoke(t, c) })
 	}
@@ -94,7 +94,7 @@ func accountErrors() map[string][]provocation {
 	}
 }
 
-// administrator is a user of the realm's tenant who became one.
+// administrator is a user of the realm's tenant who became an administrator.
 func administrator(t *testing.T, c apptest.Customers) string {
 	t.Helper()
 	admin := c.Realm.Create(t, "/Users", `{"userName":"Admin"}`)
@@ -103,7 +103,7 @@ func administrator(t *testing.T, c apptest.Customers) string {
 	return admin
 }
 
-// atDirectory provokes an error about ann, whom a directory has that Keycloak may not write; on a real Keycloak.
+// atDirectory provokes an error about ann, a user of a directory that Keycloak may not write; on a real Keycloak.
 func atDirectory(provoke func(t *testing.T, f apptest.Federated, ann string) answer) provocation {
 	return func(t *testing.T, _ sharedBridges) answer {
 		t.Helper()
@@ -114,14 +114,14 @@ func atDirectory(provoke func(t *testing.T, f apptest.Federated, ann string) ans
 	}
 }
 
-// managed deletes a member whose account a login of the organization made; on a real Keycloak.
+// managed deletes a member whose account was made by a login of the organization; on a real Keycloak.
 func managed(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
 	return answerOf(t, c.Of["acme"], http.MethodDelete, "/Users/"+c.Brokered(t, "acme", "mia@acme.test").String(), "")
 }
 
-// removalHeld deletes two users where the brake lets one go.
+// removalHeld deletes two users where the brake allows one removal.
 func removalHeld(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(tenant *config.Tenant) {
@@ -133,7 +133,7 @@ func removalHeld(t *testing.T, _ sharedBridges) answer {
 	return answerOf(t, b, http.MethodDelete, "/Users/"+two, "")
 }
 
-// groupsNotOffered creates a group at an organization of a Keycloak that has no groups of organizations.
+// groupsNotOffered creates a group at an organization, on a Keycloak without groups of organizations.
 func groupsNotOffered(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestARefusalNamesWhomItIsAbout by the name that the client knows, beside the id where there are several. A token that
-// may not read users, or groups, is told no name that it did not send.
+// TestARefusalNamesWhomItIsAbout by the name that the client knows, and also by the id when there are several. A token
+// that may not read users or groups sees no name that it did not send.
 func TestARefusalNamesWhomItIsAbout(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -69,7 +69,7 @@ func TestARefusalNamesWhomItIsAbout(t *testing.T) {
 	}
 }
 
-// TestARefusalNamesNobodyOfAnotherTenant: a foreign administrator is answered as an absent user.
+// TestARefusalNamesNobodyOfAnotherTenant: a foreign administrator is answered like an absent user.
 func TestARefusalNamesNobodyOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -97,8 +97,8 @@ func TestARefusalNamesNobodyOfAnotherTenant(t *testing.T) {
 	}
 }
 
-// TestARefusalNamesTheAttributeThatTheClientKnows, and not the one of Keycloak that holds it: of a value that the realm
-// refuses, and of one that is damaged.
+// TestARefusalNamesTheAttributeThatTheClientKnows, and not Keycloak's attribute: for a value that the realm refuses,
+// and for a damaged value.
 func TestARefusalNamesTheAttributeThatTheClientKnows(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

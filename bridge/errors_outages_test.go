@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// bulkErrors are those of bulk requests and of their operations.
+// bulkErrors are the errors of bulk requests and of their operations.
 func bulkErrors() map[string][]provocation {
 	operations := func(members string, list ...string) provocation {
 		return func(t *testing.T, s sharedBridges) answer {
@@ -37,7 +37,7 @@ func bulkErrors() map[string][]provocation {
 	}
 }
 
-// outageErrors are those of Keycloak and of the bridge.
+// outageErrors are the errors of Keycloak and of the bridge.
 func outageErrors() map[string][]provocation {
 	answers := func(op string, status int) provocation {
 		return func(t *testing.T, _ sharedBridges) answer {
@@ -81,7 +81,7 @@ func outageErrors() map[string][]provocation {
 	}
 }
 
-// brokenBody is a body that is a fault of the program to read.
+// brokenBody is a body that panics when it is read.
 type brokenBody struct{}
 
 func (brokenBody) Read(p []byte) (int, error) { return len(p[len(p)+1:]), nil }

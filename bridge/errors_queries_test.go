@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// patchErrors are those of PATCH.
+// patchErrors are the errors of PATCH.
 func patchErrors() map[string][]provocation {
 	return map[string][]provocation{
 		"patch-malformed":     {tolerant(http.MethodPatch, "/Users/ID", `{}`), patching(`{"op":"add","path":"title"}`), patching(`{"op":"remove"}`)},
@@ -28,7 +28,7 @@ func patchErrors() map[string][]provocation {
 	}
 }
 
-// queryErrors are those of filters, orders and pages.
+// queryErrors are the errors of filters, orders and pages.
 func queryErrors() map[string][]provocation {
 	filtered := func(filter string) provocation {
 		return tolerant(http.MethodGet, "/Users?filter="+url.QueryEscape(filter), "")
@@ -54,14 +54,14 @@ func queryErrors() map[string][]provocation {
 	}
 }
 
-// fullPage is what Keycloak would answer for a page of which there is always one more.
+// fullPage is Keycloak's answer with a full page, after which there is always another.
 func fullPage(op, resource string) keycloaktest.Fault {
 	return keycloaktest.Fault{Op: op, Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "[" + apptest.Joined(100, resource) + "]"}
 }
 
 const groupOfAPage = `{"id":"00000000-0000-4000-8000-000000#","name":"g#","path":"/g#","attributes":{"externalId":["X"]}}`
 
-// tooWide asks for one of so many groups that a filter beside members could mean.
+// tooWide searches with a filter besides members that too many groups could match.
 func tooWide(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -71,7 +71,7 @@ func tooWide(t *testing.T, _ sharedBridges) answer {
 	return answerOf(t, b, http.MethodGet, "/Groups?filter="+url.QueryEscape(`externalId eq "X" or members.value eq "`+jane+`"`), "")
 }
 
-// unsteady reads the members of a group that move up faster than they are read.
+// unsteady reads the members of a group whose members move up faster than they are read.
 func unsteady(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -92,7 +92,7 @@ func cursorExpired(t *testing.T, _ sharedBridges) answer {
 	return answerOf(t, b, http.MethodGet, "/Users?count=1&cursor="+url.QueryEscape(fmt.Sprint(page["nextCursor"])), "")
 }
 
-// indexBeingMade asks for an order while the users are read for the first time, longer than a request waits.
+// indexBeingMade asks for a sorted list while all users are read for the first time, for longer than a request waits.
 func indexBeingMade(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)

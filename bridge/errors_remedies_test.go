@@ -14,10 +14,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// remedied does what the page of errors says of a code, after which the request, or the one in its place, is answered.
+// remedied does what the page of errors says for a code. Then the request, or the request that replaces it, succeeds.
 type remedied func(*testing.T, sharedBridges)
 
-// doneBy are the tests that do the remedies which are no other request alone: those of the operator, and of what passes.
+// doneBy names the tests of remedies that are more than another request: remedies of the operator, and errors that pass
+// by themselves.
 func doneBy() map[string]string {
 	out := map[string]string{
 		"account-federated": "TestTheRemediesOfAFederation", "federation-keeps": "TestTheRemediesOfAFederation",
@@ -38,7 +39,7 @@ func doneBy() map[string]string {
 	return out
 }
 
-// answered sends what is right to a tenant of the tolerant profile; ID and GROUP as in tolerant.
+// answered sends a correct request to a tenant of the tolerant profile. ID and GROUP are as in tolerant.
 func answered(method, path, body string) remedied {
 	return func(t *testing.T, s sharedBridges) {
 		t.Helper()
@@ -47,7 +48,7 @@ func answered(method, path, body string) remedied {
 	}
 }
 
-// answeredStrictly is answered at a tenant of the strict profile, of a user or with a PATCH.
+// answeredStrictly is answered at a tenant of the strict profile, for a user or with a PATCH.
 func answeredStrictly(method, path, body string) remedied {
 	return func(t *testing.T, s sharedBridges) {
 		t.Helper()
@@ -56,7 +57,7 @@ func answeredStrictly(method, path, body string) remedied {
 	}
 }
 
-// carriedOut sends a bulk request, each operation of which must be.
+// carriedOut sends a bulk request. Each of its operations must succeed.
 func carriedOut(operations ...string) remedied {
 	return func(t *testing.T, s sharedBridges) {
 		t.Helper()
@@ -66,7 +67,7 @@ func carriedOut(operations ...string) remedied {
 	}
 }
 
-// remedies are those of the codes that no other test has.
+// remedies are the remedies of the codes that no other test tries.
 func remedies() map[string]remedied {
 	list := answered(http.MethodGet, "/Users", "")
 	post := func(body string) remedied { return answered(http.MethodPost, "/Users", body) }
@@ -122,7 +123,8 @@ func remedies() map[string]remedied {
 	}
 }
 
-// TestEveryErrorHasItsRemedyTried: of each row of the page of errors, here or by the test that is named.
+// TestEveryErrorHasItsRemedyTried: the remedy of each row of the page of errors is tried here, or by the test that
+// doneBy names.
 func TestEveryErrorHasItsRemedyTried(t *testing.T) {
 	t.Parallel()
 	rows, err := docs.ErrorRows(apptest.ReadPage(t, "../docs/reference/errors.md"))
@@ -146,8 +148,8 @@ func TestEveryErrorHasItsRemedyTried(t *testing.T) {
 	}
 }
 
-// keysBack asks with an access token once the issuer's keys can be read, at a bridge that reads them then: one that could not
-// waits some seconds before it does again.
+// keysBack sends an access token when the issuer's keys can be read, to a bridge that then reads them. A bridge that
+// failed to read them waits some seconds before it tries again.
 func keysBack(t *testing.T, _ sharedBridges) {
 	t.Helper()
 	b, _, header := issuedBridge(t)
@@ -156,7 +158,7 @@ func keysBack(t *testing.T, _ sharedBridges) {
 	}
 }
 
-// ownLink gives the user an account of its own at the identity provider.
+// ownLink gives the user another account at the identity provider.
 func ownLink(t *testing.T, _ sharedBridges) {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
@@ -165,7 +167,7 @@ func ownLink(t *testing.T, _ sharedBridges) {
 	b.Create(t, "/Users", `{"userName":"jane2"}`)
 }
 
-// sameAddress sends the address as userName, where the realm uses addresses as such.
+// sameAddress sends the address as userName, where the realm uses addresses as user names.
 func sameAddress(t *testing.T, _ sharedBridges) {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
@@ -175,7 +177,7 @@ func sameAddress(t *testing.T, _ sharedBridges) {
 	p.Create(t, "/Users", `{"userName":"joe@acme.test","emails":[{"value":"joe@acme.test","primary":true}]}`)
 }
 
-// readAgain repeats a change with the version that the resource has.
+// readAgain repeats a change with the current version of the resource.
 func readAgain(t *testing.T, s sharedBridges) {
 	t.Helper()
 	path := s.ids[s.tolerant.Realm].Replace("/Groups/GROUP")
@@ -199,7 +201,7 @@ func outlasts(status int) remedied {
 	}
 }
 
-// steady reads a group whose members stay where they are again.
+// steady reads a group whose members no longer move.
 func steady(t *testing.T, _ sharedBridges) {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -211,7 +213,7 @@ func steady(t *testing.T, _ sharedBridges) {
 	b.Must(t, http.MethodGet, "/Groups/"+team, "")
 }
 
-// indexMade asks again until the index is made.
+// indexMade repeats the request until the index is complete.
 func indexMade(t *testing.T, s sharedBridges) {
 	t.Helper()
 	s.tolerant.Indexed(t, "/Users?sortBy=title")

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// requestErrors are those of the URL, the credential and the form of a request.
+// requestErrors are the errors of the URL, the credential and the form of a request.
 func requestErrors() map[string][]provocation {
 	authorized := func(header func(token string) string) provocation {
 		return func(t *testing.T, s sharedBridges) answer {
@@ -55,14 +55,14 @@ func requestErrors() map[string][]provocation {
 	}
 }
 
-// otherTokens adds one that ended and one that may read alone.
+// otherTokens adds a token that has expired and a token that may only read.
 func otherTokens(c *config.Config) {
 	for _, r := range c.Realms {
 		r.Tenants[0].Tokens = append(r.Tenants[0].Tokens, apptest.ExpiredToken(), config.Token{Name: "reader", SHA256: sha256.Sum256([]byte("reads-alone")), Scopes: []config.TokenScope{"users:read"}})
 	}
 }
 
-// onOwn provokes an error by one request to a bridge of its own, on a fake.
+// onOwn provokes an error by one request to a new bridge, on a fake.
 func onOwn(edit func(*config.Config), method, path, body string, header ...string) provocation {
 	return func(t *testing.T, _ sharedBridges) answer {
 		t.Helper()
@@ -70,12 +70,12 @@ func onOwn(edit func(*config.Config), method, path, body string, header ...strin
 	}
 }
 
-// onTenant is onOwn with a tenant that is configured otherwise.
+// onTenant is onOwn with a tenant with another configuration.
 func onTenant(edit func(*config.Tenant), method, path, body string) provocation {
 	return onOwn(apptest.EachTenant(edit), method, path, body)
 }
 
-// untilRefused repeats a read until it gets a status.
+// untilRefused repeats a read until the status comes.
 func untilRefused(t *testing.T, edit func(*config.Config), status int, credential string) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), edit)
@@ -99,7 +99,8 @@ func severalCredentials(t *testing.T, s sharedBridges) answer {
 	return answerFrom(t, status, body)
 }
 
-// unknownTenant asks at the URL of a tenant that does not exist, which nobody can tell from a wrong token.
+// unknownTenant sends a request to the URL of a tenant that does not exist. The answer is the same as for a wrong
+// token.
 func unknownTenant(t *testing.T, s sharedBridges) answer {
 	t.Helper()
 	nobodys := s.tolerant.At("nobody")
@@ -114,14 +115,14 @@ func keysAway(t *testing.T, _ sharedBridges) answer {
 	return answerOf(t, b, http.MethodGet, "/Users", "", "Authorization", header)
 }
 
-// issuedBridge takes access tokens of an issuer; header is a good one.
+// issuedBridge accepts access tokens of an issuer; header has a valid token.
 func issuedBridge(t *testing.T) (b apptest.Bridge, issuer *authtest.Issuer, header string) {
 	t.Helper()
 	issuer = authtest.NewIssuer(t)
 	return apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.WithCredentials(issuer)), issuer, "Bearer " + issuer.Sign(t, authtest.FirstKey, apptest.IssuerClaims(nil))
 }
 
-// noRoomForBodies sends a request beside one whose body, of which nobody knows the length, may take all memory.
+// noRoomForBodies sends a request while another body of unknown length may take all memory.
 func noRoomForBodies(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) { c.Server.MaxBodyBytes = 1 << 40 })
@@ -142,7 +143,7 @@ func noRoomForBodies(t *testing.T, _ sharedBridges) answer {
 	return out
 }
 
-// heldBody is a body that is read when begun is closed, and ends when end is.
+// heldBody is a body that closes begun when it is read, and ends when end is closed.
 type heldBody struct{ begun, end chan struct{} }
 
 func (b *heldBody) Read([]byte) (int, error) {

@@ -18,19 +18,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// told is an error as a client gets it.
+// answer is an error as a client gets it.
 type answer struct {
 	status           int
 	scimType, detail string
 }
 
-// answer is what a row of the page of errors says of it.
+// answer is the status and the scimType, as the page of errors writes them.
 func (e answer) answer() string { return strings.TrimSpace(fmt.Sprint(e.status, " ", e.scimType)) }
 
-// provocation makes one error of a code, with bridges of its own or with those that all share.
+// provocation makes one error with a code, at bridges of its own or at the shared ones.
 type provocation func(*testing.T, sharedBridges) answer
 
-// sharedBridges are those whose configuration no provocation changes. Each has a user "victim" and a group "Team".
+// sharedBridges are bridges whose configuration no provocation changes. Each has a user "victim" and a group "Team".
 type sharedBridges struct {
 	tolerant, strict apptest.Bridge
 	ids              map[string]*strings.Replacer // ID and GROUP, by the realm
@@ -50,7 +50,7 @@ func newSharedBridges(t *testing.T) sharedBridges {
 	return out
 }
 
-// toldOf sends a request, whose answer must be an error. header are names and values.
+// answerOf sends a request, whose answer must be an error. header are names and values.
 func answerOf(t *testing.T, b apptest.Bridge, method, path, body string, header ...string) answer {
 	t.Helper()
 	r := apptest.BadRequest{Method: method, Path: path, Body: body, Header: map[string]string{}}
@@ -70,7 +70,7 @@ func answerFrom(t *testing.T, status int, text string) answer {
 	return answer{status, e.ScimType, e.Detail}
 }
 
-// bulkTold is what a bulk request says of the last of its operations.
+// bulkAnswer is the answer to the last operation of a bulk request.
 func bulkAnswer(t *testing.T, b apptest.Bridge, members string, operations ...string) answer {
 	t.Helper()
 	results := b.Bulk(t, members, operations...)
@@ -83,8 +83,8 @@ func bulkAnswer(t *testing.T, b apptest.Bridge, members string, operations ...st
 	return answer{status, scimType, fmt.Sprint(last["detail"])}
 }
 
-// tolerant provokes an error by one request to a tenant of the tolerant profile. ID and GROUP in it are those of the user and
-// the group.
+// tolerant provokes an error by one request to a tenant of the tolerant profile. ID and GROUP in it are replaced by the
+// ids of the user and the group.
 func tolerant(method, path, body string, header ...string) provocation {
 	return func(t *testing.T, s sharedBridges) answer {
 		t.Helper()
@@ -111,7 +111,7 @@ func patching(operations string) provocation {
 	return tolerant(http.MethodPatch, "/Users/ID", apptest.PatchBody(operations))
 }
 
-// provocations are those of all codes, from the file of each chapter of the page of errors.
+// provocations are the provocations of all codes, from the file of each chapter of the page of errors.
 func provocations(t *testing.T) map[string][]provocation {
 	t.Helper()
 	out := map[string][]provocation{}
@@ -126,12 +126,12 @@ func provocations(t *testing.T) map[string][]provocation {
 	return out
 }
 
-// repeats is what a detail repeats of a request or of Keycloak.
+// repeats matches the parts of a detail that repeat a request or Keycloak.
 var repeats = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// TestEveryErrorIsProvoked: each row of the page of errors by at least one request, with the status and the scimTypes that
-// the row says and no other. What the client is told has the code in brackets at its end, and names nothing that an administrator
-// of an identity provider cannot know.
+// TestEveryErrorIsProvoked: at least one request provokes each row of the page of errors, with exactly the statuses and
+// scimTypes of the row. The detail ends with the code in brackets. It names nothing that an administrator of an
+// identity provider cannot know.
 func TestEveryErrorIsProvoked(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/reference/errors.md")
@@ -170,7 +170,7 @@ func TestEveryErrorIsProvoked(t *testing.T) {
 	}
 }
 
-// fitForClients is what is wrong with the text of an error.
+// fitForClients returns what is wrong with the text of an error.
 func fitForClients(e answer, code string) error {
 	text, ok := strings.CutSuffix(e.detail, " ["+code+"]")
 	if !ok {
@@ -185,8 +185,8 @@ func fitForClients(e answer, code string) error {
 	return nil
 }
 
-// TestAnErrorLinksToThePageThatExplainsIt where the configuration names one: of requests, of operations of a bulk request, and of what
-// nobody answers.
+// TestAnErrorLinksToThePageThatExplainsIt when the configuration names a page: for requests, for operations of a bulk
+// request, and for URLs that do not exist.
 func TestAnErrorLinksToThePageThatExplainsIt(t *testing.T) {
 	t.Parallel()
 	const page = "https://docs.example.com/scim/errors"

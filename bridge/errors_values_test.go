@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// valueErrors are those of attributes and values.
+// valueErrors are the errors of attributes and values.
 func valueErrors() map[string][]provocation {
 	post := func(body string) provocation { return tolerant(http.MethodPost, "/Users", body) }
 	mapped := func(body string) provocation {
@@ -19,7 +19,7 @@ func valueErrors() map[string][]provocation {
 			return answerOf(t, apptest.NewMappedBridge(t, keycloaktest.NewFake(t).Server()), http.MethodPost, "/Users", body)
 		}
 	}
-	// of a realm with other settings
+	// for a realm with other settings
 	set := func(settings, path, body string) provocation {
 		return func(t *testing.T, _ sharedBridges) answer {
 			t.Helper()
@@ -71,7 +71,7 @@ func valueErrors() map[string][]provocation {
 	}
 }
 
-// sharedExternalID creates a user with the externalId of another one, who may be deactivated.
+// sharedExternalID creates a user with the externalId of another user, who may be deactivated.
 func sharedExternalID(left bool) provocation {
 	return func(t *testing.T, _ sharedBridges) answer {
 		t.Helper()
@@ -84,7 +84,7 @@ func sharedExternalID(left bool) provocation {
 	}
 }
 
-// linkTaken creates a user who would be linked to the account of an identity provider as somebody else.
+// linkTaken creates a user who would be linked to the identity provider's account of another user.
 func linkTaken(t *testing.T, _ sharedBridges) answer {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()

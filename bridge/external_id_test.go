@@ -18,8 +18,8 @@ import (
 
 func uniqueIDs(t *config.Tenant) { t.ExternalID = config.ExternalIDUnique }
 
-// TestAnExternalIDIsOneUsersAlone at a tenant that says so, for POST, PUT and PATCH; another tenant has its own, and
-// what is the same is no change.
+// TestAnExternalIDIsOneUsersAlone at a tenant that says so, for POST, PUT and PATCH. Other tenants are independent, and
+// sending the same value again is no change.
 func TestAnExternalIDIsOneUsersAlone(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -53,20 +53,20 @@ func TestAnExternalIDIsOneUsersAlone(t *testing.T) {
 	}
 }
 
-// TestAnExternalIDIsSharedByDefault: nobody is shut out by what an identity provider gives two people.
+// TestAnExternalIDIsSharedByDefault: two people with the same externalId of an identity provider can both be created.
 func TestAnExternalIDIsSharedByDefault(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
 	one, two := b.Create(t, "/Users", `{"userName":"one","externalId":"X"}`), b.Create(t, "/Users", `{"userName":"two","externalId":"X"}`)
 	b.WantFound(t, `externalId eq "X"`, one, two)
 	b.Reconfigure(t, apptest.EachTenant(uniqueIDs))
-	b.Must(t, http.MethodPatch, "/Users/"+one, apptest.PatchBody(`{"op":"replace","path":"title","value":"T"}`)) // it has the value already
+	b.Must(t, http.MethodPatch, "/Users/"+one, apptest.PatchBody(`{"op":"replace","path":"title","value":"T"}`)) // the user has the value already
 	b.Must(t, http.MethodPut, "/Users/"+one, `{"userName":"one","externalId":"X","active":false}`)
 	b.WantTaken(t, http.MethodPost, "/Users", `{"userName":"three","externalId":"X"}`)
 }
 
-// TestCallsOfUniqueExternalIDs: a creation looks the value up once where an index knows who has no key, and once
-// more where the account of before can have left the tenant.
+// TestCallsOfUniqueExternalIDs: a creation looks the value up once, when an index knows the users without a key. It
+// looks it up once more when accounts can leave the tenant.
 func TestCallsOfUniqueExternalIDs(t *testing.T) {
 	t.Parallel()
 	const look, post = "GET /users", "POST /users"
@@ -92,7 +92,8 @@ func TestCallsOfUniqueExternalIDs(t *testing.T) {
 	calls("reviving, owned", look, look, post)
 }
 
-// TestParallelCreationsOfOneExternalID: one is made, whoever is created, by single requests and in bulk.
+// TestParallelCreationsOfOneExternalID: one user is created, whatever the user names are, by single requests and in
+// bulk.
 func TestParallelCreationsOfOneExternalID(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -125,7 +126,7 @@ func TestParallelCreationsOfOneExternalID(t *testing.T) {
 	}
 }
 
-// TestAdoptionMakesNoDuplicates: an account whose value another user of the tenant has is refused, and stays as it is.
+// TestAdoptionMakesNoDuplicates: an account with a value of another user of the tenant is refused, and does not change.
 func TestAdoptionMakesNoDuplicates(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

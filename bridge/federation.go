@@ -20,9 +20,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// federated refuses a change of a user that the user's federation would not take, before anything of it is
-// written. A deactivation that it does not take ends the sessions nevertheless, and the refusal says so:
-// it is all that Keycloak can do.
+// federated refuses, before anything is written, a change of a user that the user's federation would not accept. A
+// refused deactivation still ends the sessions, and the refusal says so: Keycloak cannot do anything else.
 func (s *Service) federated(ctx context.Context, r *request, cur current, ch planned) error {
 	refused, ok := errors.AsType[guard.FederatedError](guard.Federated(r.fitness, cur.user, ch.plan))
 	if !ok {
@@ -37,17 +36,18 @@ func (s *Service) federated(ctx context.Context, r *request, cur current, ch pla
 		if err != nil {
 			return err
 		}
-		ended = "the user's sessions were ended, and the user can log in again until the directory refuses it; "
+		ended = "the user's sessions were ended, but the user can log in again until the directory refuses the login; "
 	}
 	out := r.federationKeeps(refused, r.keptNames(refused, cur, ch), ended)
 	if ch.ends && !refused.Keeps(guard.KeepsEnabled) {
-		out.Detail += "; to deactivate the user, send a change of active alone"
+		out.Detail += "; to deactivate the user, send a change of only active"
 	}
 	return out
 }
 
-// federatedSince words a refusal of Keycloak by the user federation of the account as it is now: the provider may have come
-// or changed since the last look. It takes a call, of such an account alone.
+// federatedSince refuses a change that Keycloak refused because of the account's user federation, by the current state
+// of the provider. The provider may have appeared or changed since the last check. It makes a call, only for such an
+// account.
 func (s *Service) federatedSince(ctx context.Context, r *request, cur current, ch planned, err error) error {
 	failed, ok := errors.AsType[*apply.Error](err)
 	if !ok || cur.user.FederationLink == "" || failed.Done > 0 || keycloak.KindOf(err) != keycloak.Invalid {
@@ -65,14 +65,14 @@ func (s *Service) federatedSince(ctx context.Context, r *request, cur current, c
 }
 
 // federatedCreation refuses a new user when Keycloak would write the user to a directory and keep no copy. Keycloak
-// would then store the names alone, not whose the account is nor that it is inactive (measured on 26.7.5).
+// would then store only the names, without the owner and without the inactive state (measured on 26.7.5).
 func (r *request) federatedCreation() error {
 	if r.Endpoint != endpointUsers {
 		return nil
 	}
 	for _, f := range r.fitness.Federations {
 		if f.LDAP && f.Enabled && f.Registers && !f.Imports {
-			return scim.Forbidden(code.FederationKeeps, "nothing was changed: new users of the realm are kept by %s alone, which has no place for what SCIM stores with a user; have the operator switch the provider's Sync Registrations off or its Import users on in Keycloak",
+			return scim.Forbidden(code.FederationKeeps, "nothing was changed: new users would only be in %s, which cannot store all values of SCIM; ask the operator to switch the provider's Sync Registrations off or its Import users on",
 				r.federationName(f))
 		}
 	}
@@ -84,7 +84,7 @@ func sessionsOf(p plan.Plan) plan.Plan {
 	return slices.DeleteFunc(slices.Clone(p), func(s plan.Step) bool { return !plan.Is[plan.EndSessions](s) })
 }
 
-// federatedRemoval is why a user of a federation cannot be deleted; err is what was found so far.
+// federatedRemoval explains why a user of a federation cannot be deleted. err is the error so far.
 func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 	federation, ok := r.fitness.Federations[cur.user.FederationLink]
 	told, refused := errors.AsType[*scim.Error](err)
@@ -103,7 +103,7 @@ func (r *request) federatedRemoval(cur current, p plan.Plan, err error) error {
 	return r.federationKeeps(kept, r.keptNames(kept, cur, planned{after: cur}), "")
 }
 
-// keptNames are the attributes that a change would have given other values, and that the federation keeps.
+// keptNames are the attributes that a change would change and that the federation keeps.
 func (r *request) keptNames(e guard.FederatedError, cur current, ch planned) []string {
 	var out []string
 	for _, refused := range e.Refused {
@@ -129,10 +129,10 @@ func (r *request) keptNames(e guard.FederatedError, cur current, ch planned) []s
 	return slices.Compact(out)
 }
 
-// differing are the attributes of a user beside its fields that a change gives other values.
+// differing are the attributes of a user, without its fields, that a change would change.
 func (r *request) differing(before, after current) []string {
 	shown, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, after.user)
-	if err != nil { // they cannot be named
+	if err != nil { // the names are then not known
 		return []string{"attributes"}
 	}
 	old, now := flat(before.resource.Document), flat(shown.Document)
@@ -151,7 +151,7 @@ func (r *request) differing(before, after current) []string {
 	return out
 }
 
-// flat are the values of a document by their paths, extensions and parts of complex attributes each.
+// flat are the values of a document by their paths. Extensions and parts of complex attributes count separately.
 func flat(doc scim.Document) map[string]any {
 	out := map[string]any{}
 	for name, value := range doc {
@@ -170,8 +170,8 @@ func flat(doc scim.Document) map[string]any {
 	return out
 }
 
-// federatedTaken says of a creation that met a user of a federation what helps. Only a tenant that sees all
-// users of the realm is told.
+// federatedTaken adds the remedy to the error of a creation that met a user of a federation. Only a tenant that sees
+// all users of the realm gets it.
 func (s *Service) federatedTaken(ctx context.Context, r *request, state mapping.UserState, failure error) error {
 	sees := r.organization().IsZero() && !r.Tenant.Policy.OwnedOnly
 	if len(r.fitness.Federations) == 0 || !sees || r.Endpoint != endpointUsers || keycloak.KindOf(failure) != keycloak.Conflict {
@@ -196,7 +196,7 @@ func (s *Service) federatedTaken(ctx context.Context, r *request, state mapping.
 			r.rememberName(list[0].ID, list[0].Username)
 			return &scim.Error{
 				Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue, Cause: failure,
-				Detail: fmt.Sprintf("%s is that of the user %s, who comes from %s and is a user of this endpoint already; find the user by a filter on %s and use that id, or send another value",
+				Detail: fmt.Sprintf("%s belongs to the user %s, who comes from %s and is already a user of this endpoint; find the user by a filter on %s and use that id, or send another value",
 					q.attribute, r.shown(endpointUsers, list[0].ID), r.federationName(federation), scim.AttrUserName),
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// federationKeeps words a refusal. names are the attributes that cannot be changed, none where it is about
-// something else; ended is what was done nevertheless, "" for nothing.
+// federationKeeps makes the error of a refusal. names are the attributes that cannot be changed, or empty when the
+// refusal is about something else. ended says what was done nevertheless, or is "".
 func (r *request) federationKeeps(e guard.FederatedError, names []string, ended string) *scim.Error {
 	origin := cmp.Or(ended, "nothing was changed: ") + "the account comes from " + r.federationName(e.Federation) + " and cannot "
 	var out *scim.Error
@@ -29,23 +29,22 @@ func (r *request) federationKeeps(e guard.FederatedError, names []string, ended 
 	return out
 }
 
-// elsewhere is what cannot be done beside changes of attributes, and the remedy outside of Keycloak, "" for
-// none.
+// elsewhere says what else cannot be done, and the remedy outside of Keycloak, or "".
 func elsewhere(e guard.FederatedError) (what, remedy string) {
 	switch {
 	case e.Keeps(guard.KeepsGroups):
-		return "be a member of a group of Keycloak's", ""
+		return "be a member of a group of Keycloak", ""
 	case e.Keeps(guard.KeepsMembership):
 		return "be a member of an organization", ""
 	case e.Keeps(guard.KeepsRoles):
-		return "have roles of Keycloak's", ""
+		return "have roles of Keycloak", ""
 	case e.Federation.Enabled && e.Federation.Imports:
 		return "be deleted", "delete it in the directory, or deactivate the user"
 	}
 	return "be deleted", "delete it in the directory"
 }
 
-// remedies adds to one what the operator can set.
+// remedies adds to a remedy the settings that the operator can change.
 func remedies(e guard.FederatedError, remedy string) string {
 	var settings, out []string
 	readOnly := e.Federation.LDAP && e.Federation.EditMode == keycloak.EditReadOnly
@@ -53,7 +52,7 @@ func remedies(e guard.FederatedError, remedy string) string {
 	switch {
 	case !e.Federation.Enabled:
 		settings = append(settings, "switch the provider on")
-	case readOnly && e.Keeps(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName): // a synchronisation undoes UNSYNCED
+	case readOnly && e.Keeps(guard.KeepsUsername, guard.KeepsEmail, guard.KeepsFirstName, guard.KeepsLastName): // a synchronisation would undo changes under UNSYNCED
 		settings = append(settings, "set the provider's edit mode to WRITABLE")
 	case readOnly && e.Keeps(guard.KeepsAttributes, guard.KeepsPassword):
 		settings = append(settings, "set the provider's edit mode to WRITABLE or UNSYNCED")
@@ -65,12 +64,12 @@ func remedies(e guard.FederatedError, remedy string) string {
 		out = append(out, remedy)
 	}
 	if len(settings) > 0 {
-		out = append(out, "have the operator "+strings.Join(settings, " and ")+" in Keycloak")
+		out = append(out, "ask the operator to "+strings.Join(settings, " and ")+" in Keycloak")
 	}
 	return strings.Join(out, ", or ")
 }
 
-// federationName names a provider to a client of the realm. To a customer's it is nobody's business.
+// federationName names a provider to a client of the realm. A customer's client does not get the name.
 func (r *request) federationName(f keycloak.Federation) string {
 	if !r.organization().IsZero() {
 		return "a user federation of the realm"
@@ -78,9 +77,9 @@ func (r *request) federationName(f keycloak.Federation) string {
 	return fmt.Sprintf("the user federation %q", f.Name)
 }
 
-// federatedFailure words an error of Keycloak that comes from a user federation. It returns nil for any other error.
-// guard.Federated refuses most of these changes before they are made. It cannot do so when the provider is no LDAP, when
-// the directory does not answer, or when the provider was changed since the last look.
+// federatedFailure makes the client's error when Keycloak's error comes from a user federation. It returns nil for any
+// other error. guard.Federated refuses most of these changes before they are made. It cannot do so for a provider other
+// than LDAP, when the directory does not answer, or when the provider changed since the last check.
 func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	failed, _ := errors.AsType[*apply.Error](err)
 	if failed == nil {
@@ -94,21 +93,21 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	switch {
 	case keycloak.FederationAway(err), !joins && e.Kind == keycloak.Unknown && user.Federation() != "":
 		out = unavailable(0, err)
-		out.Detail = origin + "does not answer, so that Keycloak writes nothing of it; try again later"
+		out.Detail = origin + "does not answer, so Keycloak cannot write the account; try again later"
 	case keycloak.ReadOnlyFederation(err):
-		out = scim.BadRequest(code.Federated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it there", origin)
+		out = scim.BadRequest(code.Federated, scim.MutabilityErr, "%sdoes not let Keycloak write this; change it in the directory", origin)
 	case joins && strings.Contains(e.Message, "LDAP group mappings"):
-		out = scim.Forbidden(code.FederationKeeps, "the directory has the membership of the user %s and does not let Keycloak end it; remove the member there, or have the operator set the mode of the provider's mapper of groups to LDAP_ONLY", who)
+		out = scim.Forbidden(code.FederationKeeps, "the membership of the user %s comes from the directory, and Keycloak cannot end it; remove the member there, or ask the operator to set the provider's mapper of groups to LDAP_ONLY", who)
 	case joins && e.Kind == keycloak.Unknown && user.Federation() != "":
-		out = scim.Forbidden(code.FederationKeeps, "%shas no place for memberships of Keycloak's groups; have the operator switch Import users on for its provider: %s", origin, who)
+		out = scim.Forbidden(code.FederationKeeps, "%scannot store memberships of Keycloak's groups; ask the operator to switch Import users on for its provider: %s", origin, who)
 	case joins && e.Kind == keycloak.Unknown && r.switchedOff() != "":
-		out = scim.Forbidden(code.FederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, have the operator switch the provider on in Keycloak", who, r.switchedOff())
+		out = scim.Forbidden(code.FederationKeeps, "Keycloak cannot make the user %s a member; if the user comes from %s, which is switched off, ask the operator to switch the provider on in Keycloak", who, r.switchedOff())
 	default:
 		return nil
 	}
 	out.Cause = err
 	switch {
-	case plan.Enables(failed.Step): // of a user who was inactive there were no sessions to speak of
+	case plan.Enables(failed.Step): // an inactive user had no sessions
 	case failed.Done > 0 && plan.Is[plan.UpdateUser](failed.Step):
 		out.Detail += "; the user's sessions were ended"
 	case failed.Done > 0:
@@ -117,7 +116,7 @@ func (r *request) federatedFailure(e *keycloak.Error, err error) *scim.Error {
 	return out
 }
 
-// switchedOff names a provider that is, "" for none.
+// switchedOff names a provider that is switched off, or is "".
 func (r *request) switchedOff() string {
 	for _, f := range r.fitness.Federations {
 		if !f.Enabled {
@@ -127,14 +126,14 @@ func (r *request) switchedOff() string {
 	return ""
 }
 
-// federatedAway is a read of a user whom Keycloak does not keep that failed, nil for another error: Keycloak
+// federatedAway is the error of a failed read of a user that Keycloak does not keep, or nil for another error. Keycloak
 // answers 500 when the directory does not answer.
 func (r *request) federatedAway(e *keycloak.Error, err error) *scim.Error {
-	id, _ := keycloak.ParseUserID(r.ID) // else zero, of no federation
+	id, _ := keycloak.ParseUserID(r.ID) // otherwise the id is zero and has no federation
 	if r.Endpoint != endpointUsers || e.Kind != keycloak.Unknown || id.Federation() == "" {
 		return nil
 	}
 	out := unavailable(0, err)
-	out.Detail = "Keycloak cannot read the user, whom a directory alone has: the directory does not answer; try again later"
+	out.Detail = "Keycloak cannot read the user, who is only in a directory, and the directory does not answer; try again later"
 	return out
 }

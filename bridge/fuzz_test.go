@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// manyMapping has a rule of each kind that works on several values.
+// manyMapping has a rule of each kind that handles several values.
 const manyMapping = `version: 1
 schemas:
   urn:acme:hr: { resource: User, attributes: { badges: { multiValued: true, keycloak: badges }, level: { type: integer, keycloak: level }, labels: { multiValued: true, keycloak: labels, transform: [{ join: "|" }] } } }
@@ -41,8 +41,8 @@ func mappings(tb testing.TB) []*mapping.Mapping {
 	return []*mapping.Mapping{mapping.Default(scim.Tolerant), many}
 }
 
-// ways are what a body may be. Each does with it what the bridge does without Keycloak, and ends where
-// the body is refused.
+// ways are the kinds of bodies. Each does with a body what the bridge does without Keycloak, and ends where the body is
+// refused.
 func ways() []func(ctx context.Context, m *mapping.Mapping, object map[string]any) error {
 	return []func(context.Context, *mapping.Mapping, map[string]any) error{user, group, patchOfUser, patchOfGroup, bulkOf, search}
 }
@@ -66,7 +66,7 @@ func user(_ context.Context, m *mapping.Mapping, object map[string]any) error {
 	return stored(m, doc)
 }
 
-// stored plans a user and reads the account that it makes, twice as wide as it was.
+// stored plans a user and reads the resulting account with twice as many values.
 func stored(m *mapping.Mapping, doc scim.Document) error {
 	owner := mapping.Owner{Key: "realm"}
 	state, err := m.UserState(owner, doc)
@@ -127,7 +127,7 @@ func patchOfGroup(ctx context.Context, m *mapping.Mapping, object map[string]any
 	return steps(members.Add, members.Remove)
 }
 
-// bulkOf carries out a bulk request whose operations do what they would without Keycloak.
+// bulkOf carries out a bulk request. Its operations do what they do without Keycloak.
 func bulkOf(ctx context.Context, m *mapping.Mapping, object map[string]any) error {
 	const operations = 1000
 	request, err := bulk.Decode(scim.Tolerant, object, operations)
@@ -156,7 +156,7 @@ func bulkOf(ctx context.Context, m *mapping.Mapping, object map[string]any) erro
 	return err
 }
 
-// search shows a user with attributes of the names that are asked for.
+// search shows a user with the requested attributes.
 func search(_ context.Context, m *mapping.Mapping, object map[string]any) error {
 	r, err := scim.DecodeSearch(scim.Tolerant, object)
 	if err != nil {
@@ -174,7 +174,7 @@ func search(_ context.Context, m *mapping.Mapping, object map[string]any) error 
 	return nil
 }
 
-// template makes bodies of any size: each of the two parts is repeated, with # for its number.
+// template makes bodies of any size: each of the two parts is repeated, and # becomes its number.
 type template struct {
 	way                       uint8
 	head, one, mid, two, tail string
@@ -203,23 +203,22 @@ func repeat(b *strings.Builder, part string, n int) {
 	}
 }
 
-// size is that of a body.
+// size is the size of a body.
 func (t template) size(n int) int {
-	const digits = 5 // of a number, beside its #
+	const digits = 5 // of a number, in place of its #
 	part := func(text string) int { return len(text) + digits*strings.Count(text, "#") + 1 }
 	return len(t.head) + len(t.mid) + len(t.tail) + n*(part(t.one)+part(t.two))
 }
 
 const (
-	mostBytes = 2 << 20 // of a body; of a bulk request twice as many. All that is done with it takes a second: after ten the fuzzer gives up
+	mostBytes = 2 << 20 // of a body; a bulk request has twice as many. All work on such a body takes a second, and the fuzzer gives up after ten
 	mostHeap  = 64 << 20
-	// bounded is more processor time than the work of any body takes that a bound lets pass. Below
-	// it a product that is bounded looks like the square that it would be without its bound; the
-	// squares that were found took minutes.
+	// bounded is more processor time than the bounds allow for any body. Below it, a bounded product looks like the
+	// square that it would be without its bound. The squares that were found took minutes.
 	bounded = 250 * time.Millisecond
 )
 
-// valuesOf counts the JSON values of a value, itself included.
+// valuesOf counts the JSON values in a value, including itself.
 func valuesOf(value any) int {
 	n := 1
 	switch v := value.(type) {
@@ -235,14 +234,14 @@ func valuesOf(value any) int {
 	return n
 }
 
-// FuzzGrowth sends bodies of a template through decode, canonical, validate, map and patch, and fails
-// when the work for twice as many parts is much more than twice as much, or when all that was
-// taken from the heap for one body is more than it may hold, whenever the collector comes.
+// FuzzGrowth sends bodies of a template through decode, canonical, validate, map and patch. It fails when the work for
+// twice as many parts is much more than twice as much. It also fails when the memory taken from the heap for one body
+// is more than it may hold, however often the garbage collector runs.
 //
-// The seeds are in testdata/fuzz/FuzzGrowth, each called after what grew.
+// The seeds are in testdata/fuzz/FuzzGrowth. Each is named after what grew.
 //
-// Time is that of the processor, of this process alone, and the least of several tries counts: see
-// the package growth. A count of steps would see the steps alone that somebody thought of.
+// The time is the processor time of this process, and the least of several tries counts: see the package growth.
+// Counted steps would show only the steps that somebody thought of.
 func FuzzGrowth(f *testing.F) {
 	all, both := ways(), mappings(f)
 	f.Fuzz(func(t *testing.T, way uint8, head, one, mid, two, tail string) {
@@ -262,7 +261,7 @@ func FuzzGrowth(f *testing.F) {
 		const few = 3
 		object, err := scim.Decode(of.body(few))
 		if err != nil {
-			return // nothing that grows
+			return // nothing grows
 		}
 		for _, n := range []int{400, 1500, 12_000} {
 			if of.size(2*n) > most {
@@ -276,7 +275,7 @@ func FuzzGrowth(f *testing.F) {
 			}
 		}
 		bytes := most / max(1, of.size(1)-of.size(0))
-		parts := (scim.MaxBodyValues - 2*valuesOf(object)) / max(1, (valuesOf(object)-1)/few) // not quite as many as may be
+		parts := (scim.MaxBodyValues - 2*valuesOf(object)) / max(1, (valuesOf(object)-1)/few) // slightly fewer than the bound
 		for _, n := range []int{bytes, min(bytes, parts), min(bytes, scim.MaxValues-few)} {
 			body := of.body(n)
 			var err error

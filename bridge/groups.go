@@ -34,7 +34,7 @@ func (groupKind) read(ctx context.Context, r *request) (current, error) {
 	return r.currentGroup(id, group)
 }
 
-// currentGroup is a group that was read.
+// currentGroup is a current resource for a group that was read.
 func (r *request) currentGroup(id keycloak.GroupID, group keycloak.Group) (current, error) {
 	resource, err := r.Tenant.Mapping.GroupResource(r.Tenant.Owner.Key, group)
 	return current{resource: resource, group: group, groupID: id}, err
@@ -48,7 +48,7 @@ func (k groupKind) create(ctx context.Context, r *request, d desired) (planned, 
 	doc, state := d.doc, d.group
 	parent, err := r.wall.GroupParent()
 	if err != nil {
-		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups: its Keycloak keeps none for organizations, and the operator named no place for them")
+		return planned{}, scim.Forbidden(code.NoGroups, "this endpoint has no groups, because this version of Keycloak has no groups of organizations and the operator configured no other place for them; ask the operator")
 	}
 	if err := k.s.checkUnique(ctx, r, r.Tenant.Mapping.GroupUnique(), nil, doc); err != nil {
 		return planned{}, err
@@ -72,8 +72,8 @@ func (k groupKind) desired(r *request, doc scim.Document) (desired, error) {
 	return desired{doc: doc, group: state}, err
 }
 
-// change plans the new document of a group. With a PUT a group that no tenant owns may become the
-// tenant's own, and an adoption takes nothing away.
+// change plans the new document of a group. A PUT may adopt a group without an owner; such an adoption takes nothing
+// away.
 func (k groupKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	if r.replacing && r.adoptsGroup(cur.group) {
 		return k.adopt(ctx, r, cur, result)
@@ -114,7 +114,7 @@ func (k groupKind) planDesired(ctx context.Context, r *request, cur current, d d
 	return planned{plan: p, op: groupOp(r, cur.group, state), after: current{group: group, groupID: cur.groupID, members: after, known: delta.Replace}}, nil
 }
 
-// groupOp is what a change makes of a group that is there.
+// groupOp is the kind of a change of an existing group.
 func groupOp(r *request, g keycloak.Group, state mapping.GroupState) change.Op {
 	switch {
 	case r.Tenant.Owner.Departed(g.Attributes):
@@ -125,9 +125,9 @@ func groupOp(r *request, g keycloak.Group, state mapping.GroupState) change.Op {
 	return change.Updated
 }
 
-// patchesBlind takes operations on members alone, without a look at the group: reading members costs Keycloak far more
-// than changing them, and Entra and Okta take a 204. Their cost does not depend on its size. Additions and removals are not ordered among each other:
-// Keycloak keeps each membership by itself.
+// patchesBlind plans operations that change only members, without reading the group. Reading members costs Keycloak far
+// more than changing them, and Entra and Okta accept a 204. The cost does not depend on the size of the group.
+// Additions and removals have no order among each other: Keycloak stores each membership by itself.
 func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (plan.Plan, bool, error) {
 	m, ok, err := patch.OnlyMembers(ctx, r.rt, ops)
 	if !ok || err != nil {
@@ -144,7 +144,7 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err := hold(ctx, r, name); err != nil {
 		return nil, true, err
 	}
-	reads, err := k.proveGroup(ctx, r, id) // before the members, whose error would tell a foreign group from an absent one
+	reads, err := k.proveGroup(ctx, r, id) // before the members, whose error would distinguish a foreign group from an absent one
 	if err != nil {
 		return nil, true, err
 	}
@@ -152,13 +152,13 @@ func (k groupKind) patchesBlind(ctx context.Context, r *request, ops []patch.Ope
 	if err == nil && r.Tenant.Mapping.RolesFollowGroups() {
 		p, err = k.withRoles(ctx, r, id, p)
 	}
-	if err == nil && len(p) == 0 && !m.Replace && !reads { // nothing to do is still a 404 when there is no group
+	if err == nil && len(p) == 0 && !m.Replace && !reads { // without changes an absent group must still be a 404
 		_, err = k.read(ctx, r)
 	}
 	return p, true, err
 }
 
-// proveGroup proves that a group is the tenant's and not protected, and reports whether it read the group for that.
+// proveGroup proves that a group belongs to the tenant and is not protected. read says that it read the group for that.
 func (groupKind) proveGroup(ctx context.Context, r *request, id keycloak.GroupID) (read bool, err error) {
 	var group keycloak.Group
 	protected := r.wall.ProtectsGroup(id.String())
@@ -181,13 +181,13 @@ func (groupKind) proveGroup(ctx context.Context, r *request, id keycloak.GroupID
 
 // remove refuses a group with sub-groups, which Keycloak would delete with it.
 func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
-	if r.wall.KeepsGroup(cur.groupID.String()) { // whether it has sub-groups or not
+	if r.wall.KeepsGroup(cur.groupID.String()) { // with or without sub-groups
 		return nil, guard.KeptError{ID: cur.groupID.String()}
 	}
 	if owner := r.Tenant.Owner; !owner.OwnsGroup(cur.group) && !owner.Departed(cur.group.Attributes) {
 		return nil, notCreatedHere(cur.group, "delete it")
 	}
-	if refused := r.protects(cur); refused != nil { // before its members are looked at
+	if refused := r.protects(cur); refused != nil { // before its members are read
 		return nil, refused
 	}
 	nested, err := r.wall.HasSubGroups(ctx, cur.group)
@@ -197,10 +197,10 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	if nested {
 		return nil, &scim.Error{
 			Code: code.Subgroups, Status: http.StatusConflict,
-			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove them there first",
+			Detail: "the group has sub-groups in Keycloak, which would be deleted with it; remove the sub-groups in Keycloak first",
 		}
 	}
-	if !r.Tenant.Policy.Leaves() { // else nobody loses a membership
+	if !r.Tenant.Policy.Leaves() { // otherwise nobody loses a membership
 		if err := k.refuseProtectedMembers(ctx, r, cur.groupID); err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (k groupKind) remove(ctx context.Context, r *request, cur current) (plan.Pl
 	if err != nil {
 		return nil, err
 	}
-	// before the deletion: nobody could repeat it
+	// before the deletion, because afterwards nobody could repeat it
 	roles, err := k.planRolesOf(ctx, r, regrouping{id: cur.groupID, all: all})
 	if err != nil {
 		return nil, err
@@ -253,8 +253,8 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 	return resource, nil
 }
 
-// adopt plans that a group becomes the tenant's own: it gets what the document says, keeps what that does
-// not say, and nobody leaves it.
+// adopt plans that a group becomes the tenant's own. It gets what the document says, keeps everything else, and loses
+// no member.
 func (k groupKind) adopt(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	doc := result.Document.Clone()
 	mapping.Merge(doc, cur.resource.Document)

@@ -11,16 +11,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// matching are the ids of the members that the filters of a PATCH mean, by what the group shows of
-// them, without those that the same request adds afterwards (RFC 7644 section 3.5.2.2). A filter that
-// no member matches is a *scim.Error with NoTarget, as display is the user name and a client may mean
-// another name, unless the policy ignores unknown members.
+// matching are the ids of the members that the filters of a PATCH select, by what the group shows of its members.
+// Members that the same request adds afterwards are left out (RFC 7644 section 3.5.2.2). A filter that no member
+// matches is a *scim.Error with NoTarget: display is the user name, and a client may mean another name. It is no error
+// when the policy ignores unknown members.
 func (k groupKind) matching(ctx context.Context, r *request, id keycloak.GroupID, m patch.Members) ([]string, error) {
 	if len(m.Matching) == 0 {
 		return nil, nil
 	}
 	if !r.sees(endpointUsers) {
-		return nil, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "members can be selected by value alone: the credential does not show who they are; send members[value eq \"…\"] with the id of each")
+		return nil, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "members can only be selected by value, because the credential may not read users; send members[value eq \"…\"] with the id of each member")
 	}
 	present, err := members(ctx, r, id)
 	if err != nil {
@@ -40,7 +40,7 @@ func (k groupKind) matching(ctx context.Context, r *request, id keycloak.GroupID
 		case r.Tenant.Policy.IgnoresUnknownMembers():
 			k.ignored(r, 1)
 		default:
-			return nil, scim.BadRequest(code.UnknownMember, scim.NoTarget, "no member of the group matches the filter of the path, so nothing was changed; display is the userName of a member, value the id")
+			return nil, scim.BadRequest(code.UnknownMember, scim.NoTarget, "no member of the group matches the filter of the path, so nothing was changed; select a member by display, which is its userName, or by value, which is its id")
 		}
 	}
 	added := make(map[string]bool, len(m.Add))

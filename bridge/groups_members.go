@@ -10,8 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// planMembers plans a change of members and tells the members afterwards where it
-// had to read them.
+// planMembers plans a change of members. It returns the members afterwards when it had to read them.
 func (k groupKind) planMembers(ctx context.Context, r *request, cur current, m patch.Members) (plan.Plan, []guard.Member, error) {
 	id := cur.groupID
 	if m.Replace {
@@ -34,8 +33,8 @@ func (k groupKind) planMembers(ctx context.Context, r *request, cur current, m p
 	return plan.ForMembers(id, idsOf(add), remove), nil, err
 }
 
-// planReplaced plans with the members that the client's precondition was compared with, if it was: who
-// joined after that stays, and is not lost.
+// planReplaced plans a new list of members. When the client's precondition was compared with the members, it uses
+// those: a user who joined later stays a member.
 func (k groupKind) planReplaced(ctx context.Context, r *request, cur current, ids []string) (plan.Plan, []guard.Member, error) {
 	id, present := cur.groupID, cur.members
 	if !cur.known {

@@ -12,31 +12,31 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// notCreatedHere refuses to rename or delete a group that the tenant neither made nor took over.
+// notCreatedHere refuses to rename or delete a group that the tenant neither created nor adopted.
 func notCreatedHere(g keycloak.Group, what string) *scim.Error {
 	if !mapping.Unowned(g.Attributes) {
-		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change its members, or do it where the group comes from", what)
+		return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: another endpoint created the group, and this one cannot %s; change only its members, or use the endpoint that created it", what)
 	}
-	return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: the group was there before this endpoint, which did not create it and cannot %s; change its members, or have the operator let this endpoint take the group over", what)
+	return scim.Forbidden(code.GroupNotCreatedHere, "nothing was changed: the group existed before this endpoint, which did not create it and cannot %s; change only its members, or ask the operator to let this endpoint take the group over", what)
 }
 
-// adoptsGroup reports whether the tenant may take over a group: one that no tenant owns.
+// adoptsGroup reports whether the tenant may adopt a group: the policy allows it, and the group has no owner.
 func (r *request) adoptsGroup(g keycloak.Group) bool {
 	return (r.adopting || r.Tenant.Policy.Adopts()) && mapping.Unowned(g.Attributes)
 }
 
-// ownedState is the state of a group with its change. The first change of a group that the tenant may
-// take over makes it the tenant's own. Nobody else's group is renamed, nor is one with that change.
+// ownedState is the state of a group with its change. The first change of a group that the tenant may adopt makes it
+// the tenant's own. That change cannot rename the group, and a group of another owner is never renamed.
 func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (mapping.GroupState, error) {
 	renamed := state.Name != current.Name
 	switch owner := r.Tenant.Owner; {
-	case renamed && r.wall.KeepsGroup(current.ID): // whosever it is
+	case renamed && r.wall.KeepsGroup(current.ID): // with any owner
 		return state, guard.KeptError{ID: current.ID}
 	case owner.Departed(current.Attributes) || owner.Unfinished(current.Attributes):
 		return state.Owned(), nil
 	case owner.OwnsGroup(current):
 	case r.adoptsGroup(current) && renamed:
-		return state, scim.Forbidden(code.Adoption, "nothing was changed: with its first change the group becomes this endpoint's own, and that cannot change its displayName; send another attribute first, or have the operator let this endpoint take the group over")
+		return state, scim.Forbidden(code.Adoption, "nothing was changed: the first change of this group cannot change its displayName; send another attribute first, or ask the operator to let this endpoint take the group over")
 	case r.adoptsGroup(current):
 		return state.Adopted(), nil
 	case renamed:
@@ -45,13 +45,13 @@ func ownedState(r *request, current keycloak.Group, state mapping.GroupState) (m
 	return state, nil
 }
 
-// refuseProtectedMembers refuses to end the memberships of a group when SCIM may not change a member.
+// refuseProtectedMembers refuses to end the memberships of a group when SCIM may not change one of its members.
 func (k groupKind) refuseProtectedMembers(ctx context.Context, r *request, id keycloak.GroupID) error {
 	ids, err := r.wall.ProtectedMembers(ctx, id)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	known, _, err := r.wall.Prove(ctx, ids) // of others the client is not told
+	known, _, err := r.wall.Prove(ctx, ids) // the client does not learn about the others
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (k groupKind) refuseProtectedMembers(ctx context.Context, r *request, id ke
 	return guard.ProtectedUsers(shown...)
 }
 
-// planEnd plans what the policy makes of a group that its client deletes.
+// planEnd plans what the policy says for a group that its client deletes.
 func (k groupKind) planEnd(ctx context.Context, r *request, cur current) (plan.Plan, error) {
 	policy := r.Tenant.Policy
 	if policy.Deletes() {

@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAGroupThatSCIMDidNotMake keeps its name, its roles and itself. Its members and its other
-// attributes change as those of any group.
+// TestAGroupThatSCIMDidNotMake keeps its name and its roles and is not deleted. Its members and other attributes change
+// like those of any group.
 func TestAGroupThatSCIMDidNotMake(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -56,8 +56,8 @@ func TestAGroupThatSCIMDidNotMake(t *testing.T) {
 	}
 }
 
-// TestAGroupIsAdopted by a POST of its name or by the first change of its attributes, where the policy
-// says so. It keeps its members, its roles and its name; from then on it is the tenant's.
+// TestAGroupIsAdopted by a POST with its name or by the first change of its attributes, if the policy allows it. It
+// keeps its members, its roles and its name; from then on it belongs to the tenant.
 func TestAGroupIsAdopted(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -109,8 +109,8 @@ func TestAGroupIsAdopted(t *testing.T) {
 	}
 }
 
-// TestSecurity_58_AGroupWithAdministratorsIn is not deleted, nor emptied: it would end memberships that
-// SCIM may not end. It does not matter whether the client can see them.
+// TestSecurity_58_AGroupWithAdministratorsIn is not deleted or emptied, because that would end memberships that SCIM
+// may not end. It does not matter whether the client can see the administrators.
 func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -124,7 +124,7 @@ func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 					unseen := b.MakeAccount(t, "unseen-"+of, true).String()
 					for _, admin := range []string{seen, unseen} {
 						b.Grant(t, apptest.UserID(t, admin), b.KnownRole(t, apptest.ManagementRole("view-users")))
-						if of == "organization" && admin == unseen && b.OrganizationGroups(t) { // only members can be in such a group
+						if of == "organization" && admin == unseen && b.OrganizationGroups(t) { // such a group can only have members of the organization
 							c.Admit(t, unseen, "acme")
 						}
 						if err := b.Admin.AddMember(t.Context(), apptest.UserID(t, admin), c.GroupID(t, of, id)); err != nil {
@@ -156,8 +156,8 @@ func TestSecurity_58_AGroupWithAdministratorsIn(t *testing.T) {
 	}
 }
 
-// TestOnDeleteOfGroups: a group that leaves stays in Keycloak, without members or as it is, is gone
-// for the client, and comes back under its id.
+// TestOnDeleteOfGroups: a group that leaves the tenant stays in Keycloak, without members or unchanged. For the client
+// it is gone, and it comes back under its id.
 func TestOnDeleteOfGroups(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -203,7 +203,7 @@ func TestOnDeleteOfGroups(t *testing.T) {
 	}
 }
 
-// TestAdoptTakesGroupsOver: the command has the groups of the tenant too.
+// TestAdoptTakesGroupsOver: the command also adopts the groups of the tenant.
 func TestAdoptTakesGroupsOver(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)

@@ -12,11 +12,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// maxNamesakes are the groups of one name in any spelling that are looked at.
+// maxNamesakes is the most groups of one name, in any spelling, that are checked.
 const maxNamesakes = 100
 
-// obstacles are the group that left the tenant with the name of the new one, and the one that has it now; or the one
-// that has another value which only one group may have.
+// obstacles are the group with the new group's name that left the tenant, and the group that has the name now. For
+// another unique value it is the group with that value.
 func (k groupKind) obstacles(d desired, failure error) []obstacle {
 	taken, isTaken := errors.AsType[takenError](failure)
 	present := obstacle{
@@ -36,7 +36,7 @@ func (k groupKind) obstacles(d desired, failure error) []obstacle {
 	}, present}
 }
 
-// namesake is the id of the tenant's group that has a name, "" for none.
+// namesake is the id of the tenant's group with a name, or "".
 func (k groupKind) namesake(ctx context.Context, r *request, name string) (string, error) {
 	path, err := r.rt.Resolve(scim.AttrDisplayName)
 	if err != nil {
@@ -50,8 +50,8 @@ func (k groupKind) namesake(ctx context.Context, r *request, name string) (strin
 	return found.Resources[at].ID, nil
 }
 
-// takeUp takes up the request's group: one whose creation broke off, whose members become those of the document, or one
-// that the tenant adopts.
+// takeUp takes up the request's group. When its creation broke off, its members become the members of the document. The
+// group can also be one that the tenant adopts.
 func (k groupKind) takeUp(ctx context.Context, r *request, d desired, adopts bool) (planned, bool, error) {
 	cur, err := k.read(ctx, r)
 	switch owner := r.Tenant.Owner; {
@@ -74,7 +74,7 @@ func (k groupKind) takeUp(ctx context.Context, r *request, d desired, adopts boo
 	return planned{}, false, nil
 }
 
-// become plans that a group is what a creation asks for, its members too.
+// become plans that a group becomes what a creation asks for, members included.
 func (k groupKind) become(ctx context.Context, r *request, cur current, d desired) (planned, error) {
 	result, err := replacing(d.doc)
 	if err == nil {
@@ -86,7 +86,8 @@ func (k groupKind) become(ctx context.Context, r *request, cur current, d desire
 	return k.planDesired(ctx, r, cur, d, result.Members)
 }
 
-// comeBack takes up the request's group, which left the tenant; ok is false for one that did not, or came back meanwhile.
+// comeBack takes up the request's group, which left the tenant. ok is false for a group that did not leave, or that
+// came back meanwhile.
 func (k groupKind) comeBack(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := r.wall.GroupID(r.ID)
 	if err != nil {
@@ -103,6 +104,6 @@ func (k groupKind) comeBack(ctx context.Context, r *request, d desired) (planned
 	if err != nil {
 		return planned{}, false, err
 	}
-	ch, err := k.become(ctx, r, cur, d) // which joins the tenant again
+	ch, err := k.become(ctx, r, cur, d) // it joins the tenant again
 	return ch, true, err
 }

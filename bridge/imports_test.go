@@ -16,20 +16,21 @@ import (
 
 const module = "github.com/keycloak-scim-bridge/keycloak-scim-bridge/"
 
-// everybodysRooms are those that the rooms beside the pipeline know. "scim/..." stands for scim and all below.
+// everybodysRooms are the packages that everything beside the pipeline may import. "scim/..." means scim and everything
+// below.
 func everybodysRooms(more ...string) []string {
 	return append([]string{"bridge/tenant", "bridge/mapping", "bridge/code", "scim/...", "keycloak"}, more...)
 }
 
-// rooms is who may import whom among our packages, as the design's section on rooms has it. What a line has beyond
-// that, a decision of docs/adr gave it.
+// rooms says which of our packages each package may import, as the design's section on rooms says. Exceptions come from
+// a decision in docs/adr.
 func rooms() map[string][]string {
 	return map[string][]string{
-		// Leaves: they know nothing of ours.
+		// Leaves: they import nothing of ours.
 		"config": {}, "keycloak": {}, "bridge/observe": {}, "scim": {},
 		"docs": {}, "docs/prose": {"docs"}, "charts": {}, "charts/cluster": {},
 
-		// The protocol knows no bridge, no Keycloak and no configuration.
+		// The protocol imports no bridge, no Keycloak and no configuration.
 		"scim/filter":            {"scim"},
 		"scim/filter/filtertest": {"scim"},
 		"scim/patch":             {"scim", "scim/filter"},
@@ -40,7 +41,7 @@ func rooms() map[string][]string {
 		"scim/simulate":          {"scim", "scim/client"},
 		"scim/transfer":          {"scim", "scim/client", "scim/filter"},
 
-		// Pure rooms and what everybody may know.
+		// Pure packages and packages that everything may import.
 		"bridge/code":          {"scim"},                                                     // docs/adr/0010
 		"bridge/mapping":       {"bridge/code", "config", "scim", "scim/filter", "keycloak"}, // value paths: docs/adr/0002
 		"bridge/tenant":        {"bridge/mapping", "config", "scim", "keycloak"},             // ids: docs/adr/0003
@@ -50,23 +51,23 @@ func rooms() map[string][]string {
 		"bridge/auth/authtest": {},
 		"bridge/realm":         {"bridge/tenant", "bridge/mapping", "config", "keycloak"},
 
-		// The pipeline and its rooms.
+		// The pipeline and its packages.
 		"bridge/guard":           everybodysRooms("bridge/plan"),
 		"bridge/apply":           everybodysRooms("bridge/plan"),
 		"bridge/directory":       everybodysRooms("bridge/plan", "bridge/directory/index"),
 		"bridge/directory/index": {"scim/..."},
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
-		// The operator's views and verbs, and their transports.
+		// The ways in, which name themselves in a change (bridge/change is a leaf), and the composition.
 		"bridge/admin":   {"bridge", "bridge/tenant", "bridge/realm"},
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
 		"bridge/control": {"bridge/admin"},
 
-		// The ways in, which say by which a change came (bridge/change is a leaf), and what puts all together.
+		// The ways in, which name themselves in a change (bridge/change is a leaf), and the composition.
 		"bridge/server": {"bridge", "bridge/auth", "bridge/tenant", "bridge/change", "bridge/code", "bridge/observe", "scim/..."},
 		"bridge/app": everybodysRooms("bridge", "bridge/admin", "bridge/auth", "bridge/console", "bridge/control", "bridge/directory", "bridge/guard", "bridge/observe", "bridge/plan", "bridge/apply", "bridge/change", "bridge/realm",
 			"bridge/server", "config"),
-		// It is for tests: no room may import it.
+		// It is for tests: no other package may import it.
 		"bridge/app/apptest": {
 			"bridge", "bridge/app", "bridge/auth", "bridge/auth/authtest", "bridge/control", "bridge/mapping", "bridge/observe", "bridge/realm", "bridge/server", "bridge/tenant", "config", "docs", "keycloak", "keycloak/keycloaktest", "scim", "scim/client",
 		},
@@ -78,11 +79,11 @@ func rooms() map[string][]string {
 	}
 }
 
-// everybodys is who may import a library that is handed around, or that adds to the standard library.
+// everybodys marks a library that every package may import: it is handed around, or adds to the standard library.
 const everybodys = "everybody"
 
-// libraries is which package alone may import a library, or a part of the standard library that has one place. What
-// stands here not at all nobody may.
+// libraries says which package may import a library, or a part of the standard library that has one place. A library
+// that is not listed must not be imported.
 func libraries() map[string][]string {
 	return map[string][]string{
 		"github.com/labstack/echo":            {"bridge/server"},
@@ -111,12 +112,12 @@ func libraries() map[string][]string {
 		"github.com/a-h/templ":                {"bridge/console"},
 		"html/template":                       {}, // it makes the program a quarter larger
 		"database/sql":                        {},
-		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "keycloak/keycloaktest", "scim/growth"}, // never what is in the program
+		"testing":                             {"bridge/app/apptest", "bridge/auth/authtest", "charts/cluster", "keycloak/keycloaktest", "scim/growth"}, // never part of the program
 	}
 }
 
-// imported are the imports of every package of ours that the compiler sees, by its path below the module. With
-// overlays, files are read as they say, by the paths of the files.
+// imported are the imports that the compiler sees for every package of ours, by its path below the module. overlays
+// replaces files by others, by the paths of the files.
 func imported(ctx context.Context, t *testing.T, overlays map[string]string) map[string][]string {
 	t.Helper()
 	args := []string{"list", "-e", "-f", `{{.ImportPath}}: {{join .Imports " "}}`}
@@ -143,7 +144,7 @@ func imported(ctx context.Context, t *testing.T, overlays map[string]string) map
 	return graph
 }
 
-// violations are what a graph of imports has against the rules, in order.
+// violations are the imports of a graph that break the rules, in order.
 func violations(graph map[string][]string) []string {
 	var out []string
 	for room, imports := range graph {
@@ -169,7 +170,8 @@ func violations(graph map[string][]string) []string {
 	return out
 }
 
-// usersOf is who may import what is not ours. Of the standard library everybody may what libraries does not have.
+// usersOf are the packages that may import a package that is not ours. Everything may import the parts of the standard
+// library that libraries does not list.
 func usersOf(path string) (users []string, listed bool) {
 	for library, users := range libraries() {
 		if path == library || strings.HasPrefix(path, library+"/") {
@@ -195,8 +197,8 @@ func TestEveryRoomImportsOnlyWhatItMay(t *testing.T) {
 	}
 }
 
-// TestEveryImportAgainstTheRulesIsFound: of one room by another, for all pairs of rooms that the table does not
-// permit, and of a library by each room that may not know it.
+// TestEveryImportAgainstTheRulesIsFound: each import of one package by another that the table does not permit, and of a
+// library by each package that may not import it.
 func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 	t.Parallel()
 	graph := map[string][]string{}
@@ -222,7 +224,7 @@ func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 				with(room, module+other, room+" imports "+other)
 			}
 		}
-		with(room, "example.org/new", room+" imports example.org/new") // which stands in no list
+		with(room, "example.org/new", room+" imports example.org/new") // a library that is not listed
 		for library, users := range libraries() {
 			if !slices.Contains(users, room) && !slices.Contains(users, everybodys) {
 				with(room, library+"/v9", room+" imports "+library+"/v9")
@@ -239,8 +241,8 @@ func TestEveryImportAgainstTheRulesIsFound(t *testing.T) {
 	}
 }
 
-// TestABrokenRuleInTheSourceIsFound: files that are not there are read as if they were, each with an import that its
-// room may not have.
+// TestABrokenRuleInTheSourceIsFound: the compiler reads additional files, each with an import that its package may not
+// have.
 func TestABrokenRuleInTheSourceIsFound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -11,12 +11,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// keepEvery is how often indexes are looked at.
+// maintainEvery is the time between two checks of the indexes.
 const maintainEvery = 10 * time.Second
 
-// MaintainIndexes follows the feeds of the realms of which something is known, so that none of
-// their events is missed, until the context ends. Warm indexes are made for all tenants and
-// kept; others are dropped when nobody asks them.
+// MaintainIndexes follows the feeds of the realms that have an index, until the context ends, so that no event is
+// missed. With warm it makes and keeps indexes for all tenants. Otherwise it drops indexes that nobody uses.
 func (s *Service) MaintainIndexes(ctx context.Context, tenants *tenant.Registry, warm bool) {
 	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
@@ -33,7 +32,7 @@ func (s *Service) MaintainIndexes(ctx context.Context, tenants *tenant.Registry,
 	}
 }
 
-// keep looks at every tenant, and once at the feed of each realm.
+// maintain checks every tenant, and reads the feed of each realm once.
 func (s *Service) maintain(ctx context.Context, tenants []*tenant.Tenant, warm bool) {
 	followed, began := map[string]bool{}, s.directory.Now()
 	for _, t := range tenants {
@@ -42,7 +41,7 @@ func (s *Service) maintain(ctx context.Context, tenants []*tenant.Tenant, warm b
 			continue
 		}
 		view := directory.View{Tenant: t, Fitness: f, Source: guard.For(t, f, client), Events: client, Began: began}
-		if !followed[t.Realm] && (warm || s.directory.Knows(t.Realm)) { // first: what is known is read again where a feed begins
+		if !followed[t.Realm] && (warm || s.directory.Knows(t.Realm)) { // first, because what is known is read again where a feed begins
 			followed[t.Realm] = true
 			if err := s.directory.Follow(ctx, view); err != nil && ctx.Err() == nil {
 				s.options.Log.Warn("the admin events of a realm cannot be read", zap.String("realm", t.Realm), zap.Error(err))

@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// compareInterop compares the results of all libraries and suites with those that the page is made of.
+// compareInterop compares the results of all libraries and suites with the results from which the page is made.
 func compareInterop(t *testing.T, all []interopResult) {
 	t.Helper()
 	libraries := map[string]bool{}
@@ -23,7 +23,7 @@ func compareInterop(t *testing.T, all []interopResult) {
 		libraries[r.Library] = true
 	}
 	if len(libraries) < len(interopColumns()) {
-		return // some were asked for
+		return // only some were run
 	}
 	slices.SortStableFunc(all, func(a, b interopResult) int {
 		return strings.Compare(a.Library+"\n"+a.Tenant, b.Library+"\n"+b.Tenant)
@@ -46,7 +46,7 @@ func compareInterop(t *testing.T, all []interopResult) {
 	}
 }
 
-// interopColumns are the libraries and suites in the page's order, with where their version is pinned.
+// interopColumns are the libraries and suites in the page's order, with the file that pins their version.
 func interopColumns() []struct{ library, file, artifact string } {
 	return []struct{ library, file, artifact string }{
 		{"scim-sdk-client", "interop/scim-sdk/pom.xml", "scim-sdk-client"},
@@ -58,8 +58,8 @@ func interopColumns() []struct{ library, file, artifact string } {
 	}
 }
 
-// TestTheInteropPageIsGenerated keeps the page of what client libraries found. That a result is true is
-// what TestInterop is for.
+// TestTheInteropPageIsGenerated keeps the page with the results of client libraries. TestInterop tests that the results
+// are true.
 func TestTheInteropPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	writeInteropPage(t)
@@ -91,14 +91,14 @@ func writeInteropPage(t *testing.T) {
 	apptest.CompareGenerated(t, interopPage, p.out.String())
 }
 
-// interopText is the page as it grows.
+// interopText is the text of the page, which is written part by part.
 type interopText struct {
 	all     []interopResult
 	out     strings.Builder
-	reasons []string // of faults, in the order in which they are first told
+	reasons []string // of faults, in the order of their first mention
 }
 
-// libraries writes a row for each with its version and its counts.
+// libraries writes a row for each library with its version and its counts.
 func (p *interopText) libraries(t *testing.T) {
 	t.Helper()
 	p.out.WriteString("| library | version | operations | pass | not in the library | fault of the library |\n| --- | --- | --- | --- | --- | --- |\n")
@@ -122,7 +122,7 @@ func (p *interopText) libraries(t *testing.T) {
 	p.out.WriteString("\nThe counts are those of both tenants.\n\n")
 }
 
-// table writes what libraries with the same operations found.
+// table writes the results of libraries with the same operations.
 func (p *interopText) table(title string, libraries ...string) {
 	fmt.Fprintf(&p.out, "## %s\n\n| | operation |", title)
 	for _, library := range libraries {
@@ -145,7 +145,7 @@ func (p *interopText) table(title string, libraries ...string) {
 	p.out.WriteString("\n")
 }
 
-// cell is what a library found at both tenants.
+// cell is the result of a library at both tenants.
 func (p *interopText) cell(library string, row [2]string) string {
 	told := map[string]string{}
 	for _, r := range p.all {

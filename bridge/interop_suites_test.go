@@ -9,10 +9,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// scimSanity is where the pinned suite is named.
+// scimSanity is the directory that pins the suite.
 const scimSanity = "../tools/scim-sanity"
 
-// interopSuites are the suites of Python with what runs each at a tenant.
+// interopSuites are the Python suites, with the function that runs each at a tenant.
 func interopSuites(t *testing.T) map[string]func(t *testing.T, b apptest.Bridge, domain string) []interopResult {
 	t.Helper()
 	tester, sanity := newPython(t), newPythonOf(t, scimSanity)
@@ -28,8 +28,8 @@ func interopSuites(t *testing.T) map[string]func(t *testing.T, b apptest.Bridge,
 	}
 }
 
-// interopTester is a result for each check of scim2-tester, which it makes for several attributes: a
-// fault when nothing but wrong errors was found.
+// interopTester returns a result for each check of scim2-tester. A check covers several attributes. It is a fault of
+// the suite when it found only wrong errors.
 func interopTester(t *testing.T, python string, b apptest.Bridge) (out []interopResult) {
 	t.Helper()
 	at := map[string]int{}
@@ -54,7 +54,7 @@ func interopTester(t *testing.T, python string, b apptest.Bridge) (out []interop
 	return out
 }
 
-// whyWrong says why an error of scim2-tester is none.
+// whyWrong is the reason why an error of scim2-tester is wrong.
 func whyWrong(t *testing.T, check string) string {
 	t.Helper()
 	switch check {
@@ -67,7 +67,7 @@ func whyWrong(t *testing.T, check string) string {
 	return ""
 }
 
-// wrongOfSanity are checks of scim-sanity that fail by a fault of its own, with the reason.
+// wrongOfSanity are the checks of scim-sanity that fail because of a fault of the suite, with the reason.
 func wrongOfSanity() map[string]string {
 	return map[string]string{
 		"PATCH /Groups/{id} add member": "it adds a member that nobody is, fake-member-id, and wants 200; the bridge refuses it (a tenant with `unknownMembers: ignore` leaves it out)",
@@ -78,7 +78,7 @@ func wrongOfSanity() map[string]string {
 func interopSanity(t *testing.T, python string, b apptest.Bridge, domain string) (out []interopResult) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, "-m", "scim_sanity", "probe", b.Base, "--token", b.Token, "--json-output", "--i-accept-side-effects", "--user-domain", domain)
-	data, err := cmd.Output() // it ends with 1 after a failed check
+	data, err := cmd.Output() // it exits with 1 after a failed check
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

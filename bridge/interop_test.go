@@ -22,8 +22,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// interopSources is the Maven project with the client libraries and what is done with each. Its compiler
-// is a library too, so that the Java runtime that Keycloak needs is enough.
+// interopSources is the Maven project with the client libraries and the operations of each. Its compiler is a library
+// too, so the Java runtime that Keycloak needs is enough.
 const interopSources = "../tools/interop"
 
 // interopPageSize is small, so that a walk with few users has several pages.
@@ -32,19 +32,19 @@ const interopPageSize = 5
 // interopTime bounds a program whose threads do not end.
 const interopTime = 15 * time.Minute
 
-// The results of all libraries, and the page that is made of them.
+// The results of all libraries, and the page made from them.
 const (
 	interopResults = "../docs/reference/interop.json"
 	interopPage    = "../docs/reference/interop.md"
 )
 
-// interopResult is what came of an operation, or of a check of a suite, at a kind of tenant.
+// interopResult is the result of an operation, or of a check of a suite, at a kind of tenant.
 type interopResult struct {
 	Library   string `json:"library"`
 	Tenant    string `json:"tenant"`
 	Group     string `json:"group"`
 	Operation string `json:"operation"`
-	Outcome   string `json:"outcome"` // pass; none: the library has no call for it; fault: of the library, as detail says
+	Outcome   string `json:"outcome"` // "pass", "none" (the library has no call for it) or "fault" (a fault of the library, explained in detail)
 	Detail    string `json:"detail,omitempty"`
 }
 
@@ -56,7 +56,7 @@ func interopLibraries() map[string]string {
 	}
 }
 
-// interopRun collects what the libraries and suites found.
+// interopRun collects the results of the libraries and suites.
 type interopRun struct {
 	mu  sync.Mutex
 	all []interopResult
@@ -71,9 +71,9 @@ func (r *interopRun) add(library, tenant string, found []interopResult) {
 	}
 }
 
-// TestInterop runs the operations of tools/interop with each client library, and the suites of
-// Python, against a tenant of a realm and one of an organization. Nothing fails but what is listed as a
-// fault of the library, and the results are those of the page; make interop writes it.
+// TestInterop runs the operations of tools/interop with each client library, and the Python suites, at a tenant of a
+// realm and at one of an organization. Only listed faults of libraries may fail, and the results must be those of the
+// page; make interop writes the page.
 func TestInterop(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -104,15 +104,15 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// eachInteropTenant does something at a tenant of a realm and at one of an organization of it, whose pages
-// have most resources.
+// eachInteropTenant runs a function at a tenant of a realm and at one of its organizations. Their pages have at most
+// that many resources.
 func eachInteropTenant(t *testing.T, server keycloaktest.Server, most int, do func(t *testing.T, c apptest.Customers, b apptest.Bridge, tenant, domain string)) {
 	t.Helper()
 	c := apptest.NewCustomers(t, server, func(c *config.Config) {
 		c.Server.MaxResults = most
 		hidePagination(c)
-		apptest.TakeAnyDomain(c)                                                             // suites make addresses up
-		apptest.EachTenant(func(t *config.Tenant) { t.PatchResponse = config.PatchFull })(c) // of a 204 scim-sdk-client makes a failure
+		apptest.TakeAnyDomain(c)                                                             // suites invent addresses
+		apptest.EachTenant(func(t *config.Tenant) { t.PatchResponse = config.PatchFull })(c) // scim-sdk-client treats a 204 as a failure
 	})
 	t.Run("realm", func(t *testing.T) { t.Parallel(); do(t, c, c.Realm, "realm", "realm.test") })
 	t.Run("organization", func(t *testing.T) { t.Parallel(); do(t, c, c.Of["acme"], "organization", "acme.test") })
@@ -150,7 +150,7 @@ func buildInterop(t *testing.T) (dir string) {
 	return dir
 }
 
-// runInterop runs the program of a library and returns what it found; failures are told.
+// runInterop runs the program of a library and returns its results. It reports failures to the test.
 func runInterop(t *testing.T, classes, module string, b apptest.Bridge, domain, witness string) (found []interopResult) {
 	t.Helper()
 	target := filepath.Join(classes, module, "target")

@@ -9,11 +9,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// witness tells a program what Keycloak itself has, by its Admin API: the second way to read what was
-// written through a bridge.
+// witness shows a program the state of Keycloak, read by its Admin API. It is a second way to read what was written
+// through a bridge.
 type witness struct {
 	admin *keycloak.Client
-	of    keycloak.OrganizationID // whose groups are meant; zero: those of the realm
+	of    keycloak.OrganizationID // the organization of the groups; zero means the realm
 }
 
 // serveWitness serves a witness for acme, or for the realm, until the test ends.
@@ -45,7 +45,7 @@ func serveWitness(t *testing.T, c apptest.Customers, acme bool) (url string) {
 	return server.URL
 }
 
-// answerWitness answers what Keycloak has, 404 for nothing.
+// answerWitness answers with the state, or with 404 when has is nil.
 func answerWitness(out http.ResponseWriter, has map[string]any, err error) {
 	switch {
 	case keycloak.KindOf(err) == keycloak.NotFound:

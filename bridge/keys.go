@@ -9,9 +9,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// keyOwn gives an account of the tenant's own the look-up key of the externalId that it shows, when it
-// lacks one: somebody wrote the value in Keycloak. It returns what became of that, for the operator; ""
-// when the account lacks nothing.
+// keyOwn gives an account of the tenant's own the look-up key of its externalId, when the key is missing because
+// somebody wrote the value in Keycloak. It returns the result for the operator, or "" when nothing was missing.
 func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, error) {
 	t := c.By.Tenant
 	if _, keyed := t.Mapping.ShownExternalID(t.Owner, u); keyed {
@@ -22,7 +21,7 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 		return "", err
 	}
 	defer unlock()
-	if r.wall.ProtectsUser(u.ID) { // is shown by its name alone
+	if r.wall.ProtectsUser(u.ID) { // the name is enough to show it
 		return "", nil
 	}
 	err = s.writeKey(ctx, r)
@@ -32,7 +31,7 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 	return "its externalId gets a look-up key", err
 }
 
-// writeKey writes the request's account as it shows itself.
+// writeKey writes the request's account with the values that it shows.
 func (s *Service) writeKey(ctx context.Context, r *request) error {
 	cur, err := userKind{s}.read(ctx, r)
 	if err != nil {

@@ -17,18 +17,18 @@ import (
 
 // Query is a search (RFC 7644 section 3.4.2, RFC 9865 section 2).
 type Query struct {
-	Filter     string  // "" for none
-	SortBy     string  // "" for none
-	SortOrder  string  // "" for ascending
-	StartIndex *int    // nil: 1; less is read as 1
-	Count      *int    // nil: defaultResults; by index a negative one is read as 0
-	Cursor     *string // nil: a page by index; "" for the first page by cursor
+	Filter     string  // "" for all resources
+	SortBy     string  // "" for no order
+	SortOrder  string  // "" means ascending
+	StartIndex *int    // nil means 1; smaller values count as 1
+	Count      *int    // nil means defaultResults; on a page by index a negative value counts as 0
+	Cursor     *string // nil means a page by index; "" means the first page by cursor
 }
 
 const (
-	// maxStart is the last index that Keycloak's paging takes.
+	// maxStart is the largest index that Keycloak's paging accepts.
 	maxStart = 1<<31 - 1
-	// maxDefault is the page of a client that names no count, if so many fit.
+	// maxDefault is the page size for a client that sends no count, unless MaxResults is smaller.
 	maxDefault = 100
 )
 
@@ -39,9 +39,9 @@ func (s *Service) page(q Query) (directory.Query, error) {
 	page := directory.Query{Start: 1, Count: s.defaultResults(), Cursor: q.Cursor != nil}
 	switch {
 	case page.Cursor && q.StartIndex != nil:
-		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidValue, "a query has a startIndex or a cursor, not both")
+		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidValue, "a query can have a startIndex or a cursor, but not both; leave one of them out")
 	case page.Cursor && q.Count != nil && *q.Count < 1:
-		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidCount, "the count of a page by cursor is at least 1")
+		return page, scim.BadRequest(scim.CodeQuery, scim.InvalidCount, "the count of a page by cursor must be at least 1")
 	}
 	if q.StartIndex != nil {
 		page.Start = min(max(1, *q.StartIndex), maxStart)
@@ -52,8 +52,8 @@ func (s *Service) page(q Query) (directory.Query, error) {
 	return page, nil
 }
 
-// List searches: it shows a ListResponse, whatever matches. A Call without an
-// endpoint searches all types, one behind the other (RFC 7644 section 3.4.2.1).
+// List searches and shows a ListResponse. A Call without an endpoint searches all types, one after the other (RFC 7644
+// section 3.4.2.1).
 func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 	page, err := s.page(q)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 			part.Start = max(1, page.Start-list.Total)
 		case from:
 			part.After, at.Endpoint = at.After, ""
-		case at.Endpoint != "" || next != nil: // all of the type is before or behind the page
+		case at.Endpoint != "" || next != nil: // the whole type is before or after the page
 			part.Cursor, part.Count = false, 0
 		}
 		found, err := r.kind.find(ctx, r.request, part)
@@ -108,7 +108,7 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 	return Result{Shown: list.Object()}, nil
 }
 
-// binding is what a cursor is good for: the tenant, what its client may do, and the query.
+// binding is what a cursor belongs to: the tenant, the rights of its client, and the query.
 func binding(c Call, q Query) []string {
 	t := c.By.Tenant
 	return []string{
@@ -121,7 +121,7 @@ func (s *Service) sealCursor(c Call, q Query, at directory.Cursor) (string, erro
 	return at.Seal(c.By.Tenant.CursorKey, binding(c, q)...)
 }
 
-// openCursor is where a walk goes on; zero at its beginning, and without one.
+// openCursor is the position where a walk continues; zero at the beginning and without a cursor.
 func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 	if q.Cursor == nil || *q.Cursor == "" {
 		return directory.Cursor{}, nil
@@ -129,9 +129,9 @@ func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 	at, err := directory.OpenCursor(c.By.Tenant.CursorKey, *q.Cursor, time.Now(), binding(c, q)...)
 	switch {
 	case errors.Is(err, directory.ErrCursorExpired):
-		return at, scim.BadRequest(code.CursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty one, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
+		return at, scim.BadRequest(code.CursorExpired, scim.ExpiredCursor, "the cursor has expired; begin again with an empty cursor, and read each page within %d seconds", int(s.options.CursorTimeout.Seconds()))
 	case err != nil:
-		return at, scim.BadRequest(code.Cursor, scim.InvalidCursor, "the cursor is none of this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
+		return at, scim.BadRequest(code.Cursor, scim.InvalidCursor, "the cursor does not belong to this query; repeat filter, sortBy and sortOrder as they were, or begin again with an empty cursor")
 	}
 	return at, nil
 }
@@ -139,15 +139,15 @@ func (s *Service) openCursor(c Call, q Query) (directory.Cursor, error) {
 // searched is a search of one type of resource.
 type searched struct {
 	*request
-	expr filter.Expr // nil for everything
+	expr filter.Expr // nil matches everything
 	sort filter.Sort
 }
 
-// beginSearch reads the filter for every type before anything is looked up.
+// beginSearch reads the filter for every type before anything is searched.
 func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 	endpoints, parse := []string{c.Endpoint}, filter.Parse
 	if c.Endpoint == "" && q.SortBy != "" {
-		return nil, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "resources of several types are not sorted together; sort /Users and /Groups each")
+		return nil, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "resources of several types cannot be sorted together; sort /Users and /Groups separately")
 	}
 	if c.Endpoint == "" {
 		endpoints, parse = []string{endpointUsers, endpointGroups}, filter.ParseAtRoot
@@ -173,11 +173,10 @@ func (s *Service) beginSearch(c Call, q Query) ([]searched, error) {
 	return out, nil
 }
 
-// listParallel bounds the resources of a list whose members or groups are read at
-// once.
+// listParallel bounds the resources of a list whose members or groups are read at the same time.
 const listParallel = 4
 
-// listed are the resources of a page as the client asked to see them.
+// listed are the resources of a page in the form that the client asked for.
 func (s *Service) listed(ctx context.Context, r *request, resources []scim.Resource) ([]map[string]any, error) {
 	objects := make([]map[string]any, len(resources))
 	g, ctx := errgroup.WithContext(ctx)

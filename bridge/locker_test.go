@@ -19,10 +19,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// expiring is a Locker whose leases are lost as soon as the user was read. It is the transport too, which sees that.
+// expiring is a Locker that loses its leases as soon as the user is read. It is also the transport, to see the read.
 type expiring struct {
 	lost  chan struct{}
-	calls []string // that write
+	calls []string // calls that write
 	held  int
 }
 
@@ -54,8 +54,8 @@ func isLost(c chan struct{}) bool {
 	}
 }
 
-// TestARequestThatLosesItsLeaseWritesNothing: somebody else may write the user by then. The client is told to repeat
-// the request.
+// TestARequestThatLosesItsLeaseWritesNothing: another request may be writing the user by then. The error asks the
+// client to repeat the request.
 func TestARequestThatLosesItsLeaseWritesNothing(t *testing.T) {
 	t.Parallel()
 	e := &expiring{lost: make(chan struct{})}

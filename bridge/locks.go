@@ -6,7 +6,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/apply"
 )
 
-// userNameLock names the lock of whoever makes or finishes the account of a user name.
+// userNameLock names the lock for creating or finishing the account of a user name.
 func userNameLock(stored string) string { return " userName " + stored }
 
 // displayNameLock is userNameLock for the name of a group.
@@ -16,15 +16,15 @@ func displayNameLock(name string) string { return " displayName " + name }
 // others shares the lock. A request that depends on all members holds it exclusively, and the group's own lock too.
 func membersLock(r *request, id string) string { return resourceLock(r, id) + " members" }
 
-// resourceLock names the lock of a resource, whatever tenant writes it.
+// resourceLock names the lock of a resource; all tenants share it.
 func resourceLock(r *request, id string) string { return r.Endpoint + "/" + id }
 
-// lock waits for locks of the realm, all at once, which are held until the request ends.
+// lock waits for several locks of the realm together. They are held until the request ends.
 func (s *Service) lock(ctx context.Context, r *request, names ...string) error {
 	return s.hold(ctx, r, false, names)
 }
 
-// share is lock for those that hold a lock together.
+// share is lock for requests that can hold a lock together.
 func (s *Service) share(ctx context.Context, r *request, names ...string) error {
 	return s.hold(ctx, r, true, names)
 }
@@ -40,7 +40,7 @@ func (s *Service) hold(ctx context.Context, r *request, shared bool, names []str
 	return s.applier.Lock(ctx, &r.held, keys...)
 }
 
-// await waits until nobody has a lock of the realm: the creation that holds the name is over then.
+// await waits until no request holds a lock of the realm. The creation that held the name has then ended.
 func (s *Service) await(ctx context.Context, r *request, name string) error {
 	return s.applier.Await(ctx, r.Tenant.Realm+name)
 }

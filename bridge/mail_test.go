@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// mailbox takes mail on loopback (RFC 5321, as far as Keycloak speaks it) until the test ends.
+// mailbox receives mail on loopback (RFC 5321, the part that Keycloak uses) until the test ends.
 type mailbox struct {
 	port int
 	mail chan string
@@ -70,7 +70,7 @@ func (box mailbox) serve(conn net.Conn) {
 
 var mailedLink = regexp.MustCompile(`https?://[^\s"<>]+`)
 
-// link is the first one of the next mail.
+// link is the first link of the next mail.
 func (box mailbox) link(t *testing.T) string {
 	t.Helper()
 	select {

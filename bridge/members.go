@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// federatedMembers are those of some members that can be written. Others are refused, or left out, as the
-// tenant's policy says of members that SCIM may not write.
+// federatedMembers are the members that can be written. The others are refused or left out, as the tenant's policy says
+// for members that SCIM may not write.
 func (k groupKind) federatedMembers(r *request, members []guard.Member) ([]guard.Member, error) {
 	var first *guard.FederatedError
 	var ids []string
@@ -42,7 +42,7 @@ func (k groupKind) federatedMembers(r *request, members []guard.Member) ([]guard
 	return out, nil
 }
 
-// proven are the members that a document lists, each proved to exist.
+// proven are the members of a document, after a check that each exists.
 func (k groupKind) proven(ctx context.Context, r *request, value any) ([]guard.Member, error) {
 	ids, err := patch.MemberIDs(value)
 	if err != nil {
@@ -51,8 +51,7 @@ func (k groupKind) proven(ctx context.Context, r *request, value any) ([]guard.M
 	return k.prove(ctx, r, patch.Distinct(ids))
 }
 
-// prove looks the ids up. Unknown ones are refused or left out, as the tenant's
-// policy says.
+// prove looks the ids up. Unknown ids are refused or left out, as the tenant's policy says.
 func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard.Member, error) {
 	known, unknown, err := r.wall.Prove(ctx, ids)
 	if err != nil {
@@ -71,7 +70,7 @@ func (k groupKind) prove(ctx context.Context, r *request, ids []string) ([]guard
 	return k.federatedMembers(r, slices.DeleteFunc(known, func(m guard.Member) bool { return r.wall.ProtectsUser(m.ID.String()) }))
 }
 
-// refuse refuses, or counts as ignored, those of some members whom SCIM may not write.
+// refuse refuses members that SCIM may not write, or counts them as ignored.
 func (k groupKind) refuse(r *request, members []guard.Member) error {
 	var ids []string
 	for _, m := range members {
@@ -89,13 +88,12 @@ func (k groupKind) refuse(r *request, members []guard.Member) error {
 	return nil
 }
 
-// removable are the ids of members that may go. Those of protected users may not; one that is
-// no user of the tenant is left out, as nobody's. Where all members are its users, only the
-// protected are looked up.
+// removable are the ids of members that may be removed. Protected users may not. An id that is not a user of the tenant
+// is left out, as if it did not exist. Where all members are the tenant's users, only the protected ones are looked up.
 func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([]keycloak.UserID, error) {
 	var out []keycloak.UserID
 	var asked []string
-	for _, id := range keycloak.ParseUserIDs(texts) { // what is no id is no member
+	for _, id := range keycloak.ParseUserIDs(texts) { // a text that is not an id is not a member
 		if wantsMember(r, id) {
 			asked = append(asked, id.String())
 		} else {
@@ -118,17 +116,16 @@ func (k groupKind) removable(ctx context.Context, r *request, texts []string) ([
 	return out, err
 }
 
-// asks reports whether a member's id must be looked up. Else the change of the membership is the
-// check: Keycloak answers 404 to an id of nobody.
+// wantsMember reports whether a member's id must be looked up. Otherwise the change of the membership is the check:
+// Keycloak answers 404 to an unknown id.
 func wantsMember(r *request, id keycloak.UserID) bool {
 	return !id.IsCanonical() || !r.fitness.ProvesMembers(r.Tenant) || r.wall.ProtectsUser(id.String()) || r.wall.ServiceAccount(id.String())
 }
 
-// ignored records members that the policy leaves as they are: counted and logged, never
-// silent.
+// ignored records members that the policy leaves as they are. They are counted and logged, never silent.
 func (k groupKind) ignored(r *request, n int) {
 	k.s.options.Observer.Ignored(scim.AttrMembers, n)
-	k.s.options.Log.Warn("unknown or protected members left as they are, as the tenant's policy unknownMembers: ignore says",
+	k.s.options.Log.Warn("unknown or protected members were left as they are, because the tenant has unknownMembers: ignore",
 		zap.String("tenant", r.Tenant.Path), zap.Int("members", n))
 }
 
@@ -140,13 +137,13 @@ func idsOf(members []guard.Member) []keycloak.UserID {
 	return ids
 }
 
-// members reads all members of a group: what a change is planned by comes from Keycloak.
+// members reads all members of a group from Keycloak, because a change is planned from them.
 func members(ctx context.Context, r *request, id keycloak.GroupID) ([]guard.Member, error) {
 	list, err := directory.ReadMembers(ctx, r.wall, id)
 	return proven(list), err
 }
 
-// proven are the members of a group as those of a plan.
+// proven are the members of a group in the form of a plan.
 func proven(list []directory.Member) []guard.Member {
 	out := make([]guard.Member, 0, len(list))
 	for _, m := range list {
@@ -170,7 +167,7 @@ func memberObjects(r *request, list []guard.Member) []any {
 	return out
 }
 
-// versionOfMembers is over what memberObjects shows.
+// versionOfMembers is the version of the members that memberObjects shows.
 func versionOfMembers(r *request, list []guard.Member) string {
 	sees := r.sees(endpointUsers)
 	return scim.LinkedVersion(func(yield func(value, display string) bool) {

@@ -15,9 +15,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestMembersAreRemovedByTheirDisplay on the real Keycloak, at a tenant of a realm and at one of an
-// organization: those and no others, whoever is named in vain is told, and nothing else of the request is
-// carried out.
+// TestMembersAreRemovedByTheirDisplay on the real Keycloak, at a tenant of a realm and at one of an organization.
+// Exactly the named members are removed. When a name matches nobody, the error names it, and nothing else of the
+// request is carried out.
 func TestMembersAreRemovedByTheirDisplay(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -59,7 +59,7 @@ func TestMembersAreRemovedByTheirDisplay(t *testing.T) {
 	}
 }
 
-// TestADisplayTellsNobodyWhoMayNotSeeIt: a credential without users:read removes members by their ids alone.
+// TestADisplayTellsNobodyWhoMayNotSeeIt: a credential without users:read can only remove members by their ids.
 func TestADisplayTellsNobodyWhoMayNotSeeIt(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -82,7 +82,6 @@ func TestADisplayTellsNobodyWhoMayNotSeeIt(t *testing.T) {
 	}
 }
 
-// TestAProtectedMemberDoesNotLeaveByItsDisplay.
 func TestAProtectedMemberDoesNotLeaveByItsDisplay(t *testing.T) {
 	t.Parallel()
 	v := apptest.NewVault(t, keycloaktest.NewFake(t).Server())

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// reads keeps what a resource is that was read through the wall, for the record of its change, and its name, for a
-// refusal that is about it.
+// reads keeps a resource that was read through the guard, for the record of its change, and its name, for a refusal
+// about it.
 func (r *request) reads(cur current) {
 	r.before = cur.resource.Document
 	name := cmp.Or(cur.resource.Document.String(scim.AttrUserName), cur.resource.Document.String(scim.AttrDisplayName))
@@ -24,7 +24,7 @@ func (r *request) reads(cur current) {
 	r.rememberName(cur.resource.ID, name)
 }
 
-// readsMembers is reads for users who are members of a group, or shall be.
+// readsMembers is reads for users who are or will be members of a group.
 func (r *request) readsMembers(list []guard.Member) {
 	for _, m := range list {
 		r.rememberName(m.ID.String(), m.Username)
@@ -41,7 +41,7 @@ func (r *request) rememberName(id, name string) {
 	r.names[id] = name
 }
 
-// shown is how a refusal calls a user or a group: by the name, where the client may see it, and the id.
+// shown is how a refusal names a user or a group: by the name, when the client may see it, and the id.
 func (r *request) shown(endpoint, id string) string {
 	name := r.names[id]
 	if name == "" || !r.sees(endpoint) {
@@ -53,7 +53,7 @@ func (r *request) shown(endpoint, id string) string {
 // maxName bounds a name in an error, in bytes.
 const maxName = 256
 
-// shownAll is shown for several of a resource type, of which it names some when there are many.
+// shownAll is shown for several resources of a type. It names only some of many.
 func (r *request) shownAll(ids []string, resourceType string) string {
 	endpoint := endpointUsers
 	if strings.EqualFold(resourceType, scim.GroupType().Name) {
@@ -76,7 +76,8 @@ var aboutTheResource = []scim.Code{
 	code.GroupNotCreatedHere, code.Subgroups, code.Held,
 }
 
-// about has an error begin with the name of the resource that it is about. A creation's is known by what was sent.
+// about makes an error begin with the name of the resource that it is about. For a creation the client knows the name
+// already.
 func (r *request) about(e *scim.Error) *scim.Error {
 	name := r.names[r.ID]
 	if r.ID == "" || name == "" || !r.sees(r.Endpoint) || !slices.Contains(aboutTheResource, e.Code) {
@@ -87,7 +88,7 @@ func (r *request) about(e *scim.Error) *scim.Error {
 	return &out
 }
 
-// attributeOf is the SCIM attribute that a field or an attribute of Keycloak holds.
+// attributeOf is the SCIM attribute for a field or an attribute of Keycloak.
 func (r *request) attributeOf(field string) string {
 	if name := scimName(field); name != field {
 		return name
@@ -99,14 +100,14 @@ func (r *request) attributeOf(field string) string {
 	return cmp.Or(of(field), "one of the attributes")
 }
 
-// damaged says that what Keycloak has of a resource, one of a list maybe, cannot be read.
+// damaged says that a stored value of a resource, or of a resource in a list, cannot be read.
 func (r *request) damaged(e *mapping.DamagedError) string {
 	kind := strings.ToLower(r.rt.Name)
-	return fmt.Sprintf("what is stored of %s of the %s %s cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names it, or delete the %[2]s and create it anew",
+	return fmt.Sprintf("the stored value of %s of the %s %s cannot be read, so nothing was changed; ask the operator of this endpoint, whose log names the attribute, or delete the %[2]s and create it again",
 		r.attributeOf(e.Attribute), kind, r.shown(r.Endpoint, e.ID))
 }
 
-// scimName is the SCIM attribute that a field of Keycloak holds.
+// scimName is the SCIM attribute for a field of Keycloak.
 func scimName(field string) string {
 	switch field {
 	case "username":

@@ -1,16 +1,16 @@
 package bridge
 
-// Observer is told what a Service does, as it does it. It is called by many requests at a time, and must not wait.
+// Observer gets what a Service does while it does it. Many requests call it at the same time, and it must not block.
 type Observer interface {
-	// Step is the outcome of a step of a plan, by the kind of the step.
+	// Step reports the outcome of a step of a plan, by the kind of the step.
 	Step(kind string, err error)
-	// Held is a removal that the brake of the tenant at a path held.
+	// Held reports a removal that the brake held, by the path of the tenant.
 	Held(tenant string)
-	// Ignored are values that were left out, by their attribute or "other".
+	// Ignored counts values that were left out, by their attribute or "other".
 	Ignored(what string, n int)
 }
 
-// Unobserved is an Observer of what nobody wants to know.
+// Unobserved is an Observer that does nothing.
 type Unobserved struct{}
 
 // Step implements Observer.

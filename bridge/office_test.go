@@ -22,14 +22,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// journal is a Recorder that keeps everything, and fails where it is told to.
+// journal is a Recorder that keeps everything, and fails on demand.
 type journal struct {
 	mu                sync.Mutex
-	refuses, forgets  error // of Intend and of Settle
+	refuses, forgets  error // errors of Intend and of Settle
 	intended, settled []change.Change
-	errs              []error // that changes were settled with
-	ended             []error // of the contexts that they were settled in
-	intends           func()  // when a change is intended; nil for nothing
+	errs              []error // with which changes were settled
+	ended             []error // errors of the contexts in which they were settled
+	intends           func()  // called when a change is intended; may be nil
 }
 
 func (j *journal) Intend(_ context.Context, c change.Change) (bridge.Intent, error) {
@@ -57,7 +57,7 @@ func (j *journal) open() int {
 }
 
 // office is a bridge in a realm of a Keycloak in memory, whose changes a journal keeps. ann is an account that the
-// tenant does not own, jane its user, and team its group, of which jane is a member.
+// tenant does not own, jane is its user, and team is its group with the member jane.
 type office struct {
 	*journal
 	bridge.Unobserved
@@ -68,11 +68,11 @@ type office struct {
 	tenant          *tenant.Tenant
 	service         *bridge.Service
 	ann, jane, team string
-	came            bridge.Result // what the last request came to
-	writes          func()        // before each call that changes something; nil for nothing
-	steps           func()        // after each step; nil for nothing
-	dry             bool          // whether all that is asked for is a dry run
-	later           time.Duration // how far the clock of the bridge is ahead
+	came            bridge.Result // the result of the last request
+	writes          func()        // called before each call that changes something; may be nil
+	steps           func()        // called after each step; may be nil
+	dry             bool          // whether all requests are dry runs
+	later           time.Duration // how far the bridge's clock is ahead
 }
 
 func newOffice(t *testing.T) *office {
@@ -119,7 +119,7 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-// makeAccount makes an account past the bridge.
+// makeAccount creates an account without the bridge.
 func (o *office) makeAccount(name string, attributes map[string][]string) keycloak.UserID {
 	o.t.Helper()
 	id, err := o.admin.CreateUser(o.t.Context(), keycloak.NewUser{Username: name, Email: name + "@acme.test", FirstName: "Old", LastName: "Name", Enabled: true, Attributes: attributes})
@@ -129,7 +129,7 @@ func (o *office) makeAccount(name string, attributes map[string][]string) keyclo
 	return id
 }
 
-// wire tells the office of calls before they reach Keycloak.
+// wire shows the office calls before they reach Keycloak.
 type wire struct {
 	*office
 
@@ -150,7 +150,7 @@ func (o *office) Step(string, error) {
 	}
 }
 
-// forget begins a new page of the journal.
+// forget empties the journal.
 func (o *office) forget() {
 	o.intended, o.settled, o.errs, o.ended = nil, nil, nil, nil
 	o.fake.ResetCalls()

@@ -16,12 +16,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// foundAccount is an account that is there before the client asks for it.
+// foundAccount is an account that exists before the client asks for it.
 type foundAccount struct {
-	id, userName, email, externalID string // "" for no externalId
+	id, userName, email, externalID string // externalID is "" when the account has no externalId
 }
 
-// The ways in which accounts come to be.
+// The origins of accounts.
 const (
 	byConsole      = "an administrator made in the console, with a verified address"
 	byConsoleBare  = "an administrator made in the console, without a verified address"
@@ -41,7 +41,7 @@ const (
 	byTaken   = "a first login through the organization's identity provider made, and another endpoint took over"
 )
 
-// account makes an account of an origin, who is a member where the tenant is an organization's.
+// account makes an account of an origin. It is a member when the tenant belongs to an organization.
 func (w *walk) account(t *testing.T, origin string) foundAccount {
 	t.Helper()
 	switch origin {
@@ -62,7 +62,7 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 	case byDirectory:
 		return w.member(t, w.inDirectory(t, true))
 	case byDirectoryRaw:
-		if w.column.of == "organization" { // Keycloak takes no such member
+		if w.column.of == "organization" { // Keycloak does not accept such a member
 			return foundAccount{}
 		}
 		return w.inDirectory(t, false)
@@ -70,7 +70,7 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 		return w.member(t, w.scimAccount(t, w.another()))
 	case byEnded:
 		a := w.member(t, w.scimAccount(t, w.another()))
-		if w.column.of == "realm" { // else the account is deleted
+		if w.column.of == "realm" { // otherwise the account is deleted
 			w.Admit(t, a.id, "globex")
 		}
 		w.another().Must(t, http.MethodDelete, "/Users/"+a.id, "")
@@ -89,7 +89,7 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 	return w.scimAccount(t, w.b)
 }
 
-// another is an endpoint that is not the client's.
+// another is an endpoint that the client does not use.
 func (w *walk) another() apptest.Bridge {
 	if w.column.of == "realm" {
 		return w.Of["acme"]
@@ -109,7 +109,7 @@ func (w *walk) owned(t *testing.T, a foundAccount, owners ...string) foundAccoun
 	return a
 }
 
-// member makes an account a member of the organization, where the tenant is one's.
+// member makes an account a member of the organization, when the tenant belongs to an organization.
 func (w *walk) member(t *testing.T, a foundAccount) foundAccount {
 	t.Helper()
 	w.Member(t, w.column.of, a.id)
@@ -121,13 +121,13 @@ func (w *walk) scimAccount(t *testing.T, b apptest.Bridge) foundAccount {
 	name := w.name("scim")
 	a := foundAccount{userName: name, email: name + "@" + strings.TrimSuffix(domainOf(w, b), "."), externalID: "x-" + name}
 	a.id = b.Create(t, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":%q,"name":{"givenName":"F","familyName":"L"},"emails":[{"value":%q,"primary":true}]}`, a.userName, a.externalID, a.email))
-	if b.Base != w.b.Base { // the values of another endpoint are not this one's
+	if b.Base != w.b.Base { // values of another endpoint do not count here
 		a.externalID = ""
 	}
 	return a
 }
 
-// domainOf is the one in which a tenant may give addresses.
+// domainOf is the domain in which a tenant may give addresses.
 func domainOf(w *walk, b apptest.Bridge) string {
 	if b.Base == w.Of["globex"].Base {
 		return "globex.test"
@@ -139,7 +139,7 @@ func (w *walk) consoleAccount(t *testing.T, verified bool, attributes map[string
 	t.Helper()
 	a := foundAccount{userName: w.name("console")}
 	a.email = a.userName + "@acme.test"
-	if ids := attributes["externalId"]; len(ids) > 0 && w.column.of == "realm" { // that of an organization's tenant is its own
+	if ids := attributes["externalId"]; len(ids) > 0 && w.column.of == "realm" { // the externalId of an organization's tenant is its own
 		a.externalID = ids[0]
 	}
 	id, err := w.b.Admin.CreateUser(t.Context(), keycloak.NewUser{
@@ -152,7 +152,7 @@ func (w *walk) consoleAccount(t *testing.T, verified bool, attributes map[string
 	return a
 }
 
-// registered is an account whose owner registered.
+// registered is an account of a person who registered.
 func (w *walk) registered(t *testing.T) foundAccount {
 	t.Helper()
 	apptest.AdminSend(t, w.Server, http.MethodPut, "/admin/realms/"+w.b.Realm, `{"registrationAllowed":true}`)
@@ -164,7 +164,7 @@ func (w *walk) registered(t *testing.T) foundAccount {
 	return w.known(t, name)
 }
 
-// invited is an account of one whom an administrator invited to the organization, by mail.
+// invited is an account of a person that an administrator invited to the organization, by mail.
 func (w *walk) invited(t *testing.T) foundAccount {
 	t.Helper()
 	if w.box.port == 0 {
@@ -174,24 +174,24 @@ func (w *walk) invited(t *testing.T) foundAccount {
 	name := w.name("invited")
 	w.invite(t, name+"@acme.test")
 	form := url.Values{"username": {name}, "email": {name + "@acme.test"}, "firstName": {"F"}, "lastName": {"L"}, "password": {"pw"}, "password-confirm": {"pw"}}
-	apptest.Login(t, w.box.link(t), form) // ends at the page of the account
+	apptest.Login(t, w.box.link(t), form) // ends at the account page
 	return w.known(t, name)
 }
 
-// invite has Keycloak send the mail.
+// invite makes Keycloak send the mail.
 func (w *walk) invite(t *testing.T, address string) {
 	t.Helper()
 	at := "/admin/realms/" + w.b.Realm + "/organizations/" + w.IDs["acme"].String() + "/members/invite-user"
 	adminForm(t, w.Server, at, url.Values{"email": {address}, "firstName": {"F"}, "lastName": {"L"}})
 }
 
-// noMember is the cell of an account that can be no member of an organization, or of a group.
+// noMember is the cell of an account that cannot be a member of an organization or of a group.
 const noMember = "Keycloak takes no such member"
 
-// directoryPeople are enough for a walk.
+// directoryPeople are enough people for a walk.
 const directoryPeople = 30
 
-// inDirectory is an account of a user federation. Its people are made with it, when it is first asked for.
+// inDirectory is an account of a user federation. The first call makes the federation with its people.
 func (w *walk) inDirectory(t *testing.T, imported bool) foundAccount {
 	t.Helper()
 	prefix := map[bool]string{true: "imported", false: "raw"}[imported]
@@ -211,8 +211,8 @@ func (w *walk) inDirectory(t *testing.T, imported bool) foundAccount {
 	return w.known(t, name)
 }
 
-// loggedIn is an account that a first login made, by an identity provider with an alias, of an
-// organization unless of is "". Keycloak does not take its addresses for verified ones.
+// loggedIn is an account that was made by a first login with an identity provider. The provider belongs to an
+// organization, unless of is "". Keycloak does not treat its addresses as verified.
 func (w *walk) loggedIn(t *testing.T, there **keycloak.Client, alias, of string) foundAccount {
 	t.Helper()
 	if *there == nil {
@@ -236,7 +236,7 @@ func (w *walk) known(t *testing.T, name string) foundAccount {
 	return foundAccount{id: list[0].ID, userName: list[0].Username, email: list[0].Email}
 }
 
-// What a client does with an account.
+// The actions of a client on an account.
 const (
 	reads         = "reads it"
 	findsByName   = "finds it by `userName`"
@@ -255,8 +255,7 @@ const (
 	deletesIt     = "deletes it"
 )
 
-// does has the client do something with an account, and returns the cell. changed says that the account is
-// not what it was any more.
+// does carries out an action on an account, and returns the cell. changed says that the account differs from before.
 func (w *walk) does(t *testing.T, verb string, a foundAccount) (cell string, changed bool) {
 	t.Helper()
 	if a.id == "" {
@@ -327,7 +326,7 @@ func (w *walk) finds(t *testing.T, attribute, value string, a foundAccount) stri
 	return "yes"
 }
 
-// changes sends a change of an account, and says what Keycloak has of it.
+// changes sends a change of an account, and describes the result in Keycloak.
 func (w *walk) changes(t *testing.T, a foundAccount, method, body string, effect func(before, after keycloak.User) bool) (string, bool) {
 	t.Helper()
 	before := w.b.InKeycloak(t, a.id)
@@ -356,7 +355,7 @@ func (w *walk) changes(t *testing.T, a foundAccount, method, body string, effect
 	return text + tookOver(before.Attributes, after.Attributes), true
 }
 
-// tookOver says that a request made something the tenant's.
+// tookOver says that a request adopted something for the tenant.
 func tookOver(before, after map[string][]string) string {
 	if len(before["scim.owner"]) == 0 && len(after["scim.owner"]) > 0 {
 		return ", takes it over"
@@ -385,7 +384,7 @@ func (w *walk) postsAgain(t *testing.T, a foundAccount) (string, bool) {
 	return "takes it over", true
 }
 
-// team is a group that the tenant made.
+// team is a group that the tenant created.
 func (w *walk) team(t *testing.T) (id keycloak.GroupID) {
 	t.Helper()
 	return w.GroupID(t, w.column.of, w.b.Create(t, "/Groups", `{"displayName":"`+w.name("team")+`"}`))
@@ -400,14 +399,14 @@ func (w *walk) isIn(t *testing.T, group keycloak.GroupID, a foundAccount) bool {
 	return slices.ContainsFunc(list, func(u keycloak.User) bool { return u.ID == a.id })
 }
 
-// memberships changes whether an account is in a group. Where the client does not see the user nobody
-// leaves a group, as of a user that there is not (RFC 7644 section 3.5.2.2).
+// memberships adds an account to a group or removes it. When the client does not see the user, nobody leaves the group,
+// as for a user that does not exist (RFC 7644 section 3.5.2.2).
 func (w *walk) memberships(t *testing.T, a foundAccount, op string, in bool) string {
 	t.Helper()
 	group := w.team(t)
 	if in {
 		err := w.b.Admin.AddMember(t.Context(), apptest.UserID(t, a.id), group)
-		if err != nil && strings.HasPrefix(a.id, "f:") { // the id of a user whom Keycloak does not import
+		if err != nil && strings.HasPrefix(a.id, "f:") { // the id of a user that Keycloak does not import
 			return noMember
 		}
 		if err != nil {
@@ -452,8 +451,8 @@ func (w *walk) deletes(t *testing.T, a foundAccount) (string, bool) {
 
 const accountsCommand = "go test ./bridge -update -run TestWhatHoldsForAccounts"
 
-// TestWhatHoldsForAccounts of every origin at every kind of tenant: a success has its effect in Keycloak, a
-// refusal has none, and the page says what was found.
+// TestWhatHoldsForAccounts of every origin at every kind of tenant: a success has its effect in Keycloak, a refusal has
+// no effect, and the page has the same results.
 func TestWhatHoldsForAccounts(t *testing.T) {
 	t.Parallel()
 	origins := []string{byConsole, byConsoleBare, byRegistration, byOwnLogin, byInvitation, byOtherLogin, byOtherSCIM, byOther, byEnded, byLeft, byUnknown, byTaken, byThis, byDirectory, byDirectoryRaw}

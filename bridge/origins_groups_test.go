@@ -15,14 +15,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// foundGroup is a group that is there before the client asks for it, with a member of the tenant's own.
+// foundGroup is a group that exists before the client asks for it, with a member that belongs to the tenant.
 type foundGroup struct {
 	id     keycloak.GroupID
 	name   string
 	member string // id
 }
 
-// The ways in which groups come to be that accounts do not.
+// The origins that only groups have.
 const (
 	inConsole  = "an administrator made in the console"
 	aboveOther = "is above another group"
@@ -46,7 +46,7 @@ func (w *walk) newGroup(t *testing.T, origin string) foundGroup {
 	case foundAdmin:
 		return w.withAdministrator(t, w.consoleGroup(t))
 	case ofLDAP:
-		if w.column.of == "organization" { // such groups are the realm's
+		if w.column.of == "organization" { // such groups belong to the realm
 			return foundGroup{}
 		}
 		return w.directoryGroup(t)
@@ -68,7 +68,7 @@ func (w *walk) withAdministrator(t *testing.T, g foundGroup) foundGroup {
 	return g
 }
 
-// consoleGroup has a role, where a role of a group has an effect in Keycloak.
+// consoleGroup has a role, when roles of groups have an effect in Keycloak.
 func (w *walk) consoleGroup(t *testing.T) foundGroup {
 	t.Helper()
 	g := foundGroup{name: w.name("console")}
@@ -92,14 +92,14 @@ func (w *walk) scimGroup(t *testing.T) foundGroup {
 	return w.withMember(t, g)
 }
 
-// directoryGroup is one that Keycloak reads from a directory. All of a walk are made with the first one.
+// directoryGroup is a group that Keycloak reads from a directory. The first call makes all such groups of a walk.
 func (w *walk) directoryGroup(t *testing.T) foundGroup {
 	t.Helper()
 	parent := w.b.App.Watcher.Tenants.ByPath(w.b.Path(t)).Mapping.GroupParent
 	if w.directories[true] == 0 {
 		groups := map[string][]string{}
 		for i := range directoryPeople {
-			groups[fmt.Sprintf("directory-%02d", i)] = []string{"nobody"} // a group of names has to have one
+			groups[fmt.Sprintf("directory-%02d", i)] = []string{"nobody"} // a group of names must have a member
 		}
 		keycloaktest.StartLDAP(t, apptest.Persons("ann"), groups).Federate(t, w.Server, w.b.Realm, keycloaktest.FederationOptions{Name: "groups", EditMode: keycloak.EditReadOnly, Imports: true, Groups: "READ_ONLY", GroupsPath: parent}).Sync()
 	}
@@ -113,7 +113,7 @@ func (w *walk) directoryGroup(t *testing.T) foundGroup {
 	return w.withMember(t, g)
 }
 
-// foreignGroup is one where the tenant has its groups that carries the mark of another tenant.
+// foreignGroup is a group in the place of the tenant's groups, with the mark of another tenant.
 func (w *walk) foreignGroup(t *testing.T) foundGroup {
 	t.Helper()
 	g := w.consoleGroup(t)
@@ -127,7 +127,7 @@ func (w *walk) foreignGroup(t *testing.T) foundGroup {
 	return g
 }
 
-// What a client does with a group and not with an account.
+// The actions of a client that only groups have.
 const (
 	findsByDisplay = "finds it by `displayName`"
 	renames        = "renames it"
@@ -174,7 +174,7 @@ func (w *walk) doesGroup(t *testing.T, verb string, g foundGroup) (cell string, 
 	return w.deletesGroup(t, g)
 }
 
-// heldGroup reads a group past the bridge.
+// heldGroup reads a group without the bridge.
 func (w *walk) heldGroup(t *testing.T, g foundGroup) keycloak.Group {
 	t.Helper()
 	held, err := w.b.Admin.Group(t.Context(), g.id)
@@ -184,7 +184,7 @@ func (w *walk) heldGroup(t *testing.T, g foundGroup) keycloak.Group {
 	return held
 }
 
-// unchanged compares a group with what it was before a request that was refused.
+// unchanged compares a group with its state before a refused request.
 func (w *walk) unchanged(t *testing.T, g foundGroup, before keycloak.Group) {
 	t.Helper()
 	if diff := cmp.Diff(before, w.heldGroup(t, g), cmpopts.IgnoreUnexported(keycloak.Group{}), cmp.Comparer(func(a, b keycloak.OrganizationID) bool { return a == b })); diff != "" {
@@ -207,7 +207,7 @@ func (w *walk) changesGroup(t *testing.T, g foundGroup, attribute string, effect
 	return "yes" + tookOver(before.Attributes, after.Attributes), true
 }
 
-// changesMembers sends a change of members, and looks whether a user is one.
+// changesMembers sends a change of members, and checks whether a user is a member.
 func (w *walk) changesMembers(t *testing.T, g foundGroup, method, body, user string, want bool) (string, bool) {
 	t.Helper()
 	before := w.heldGroup(t, g)
@@ -222,7 +222,7 @@ func (w *walk) changesMembers(t *testing.T, g foundGroup, method, body, user str
 	return "yes" + tookOver(before.Attributes, w.heldGroup(t, g).Attributes), true
 }
 
-// empties sends a PUT without members, which ends the memberships of a group that is not taken over with it.
+// empties sends a PUT without members. It ends the memberships of a group, unless the PUT adopts the group.
 func (w *walk) empties(t *testing.T, g foundGroup) (string, bool) {
 	t.Helper()
 	before := w.heldGroup(t, g)

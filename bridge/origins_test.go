@@ -17,14 +17,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// tenantKind is a kind of tenant of the table: who a client is to what was there before.
+// tenantKind is a kind of tenant in the table. It decides what a client may do with older accounts and groups.
 type tenantKind struct {
 	of    string // "realm" or "organization"
 	scope config.Scope
 	adopt config.Adopt
 }
 
-// columns are all of them, in the order of the page.
+// columns are all kinds, in the order of the page.
 func columns() []tenantKind {
 	return []tenantKind{
 		{"realm", config.ScopeAll, config.AdoptNever},
@@ -36,7 +36,7 @@ func columns() []tenantKind {
 	}
 }
 
-// String is the head of the column.
+// String is the heading of the column.
 func (c tenantKind) String() string {
 	if c.of == "organization" {
 		return "organization, `adopt: " + string(c.adopt) + "`"
@@ -44,17 +44,17 @@ func (c tenantKind) String() string {
 	return "realm, `scope: " + string(c.scope) + "`, `adopt: " + string(c.adopt) + "`"
 }
 
-// walk goes down a column of the table in a realm of its own.
+// walk fills a column of the table in its own realm.
 type walk struct {
 	apptest.Customers
 
 	column tenantKind
 	b      apptest.Bridge // the tenant's
-	made   int            // accounts and groups so far
+	made   int            // number of accounts and groups so far
 
-	box            mailbox          // of the realm, once made
-	directories    map[bool]int     // people that were taken of the directory whose users are imported, and of the other
-	managed, other *keycloak.Client // the identity providers of the organization and of the realm, once made
+	box            mailbox          // of the realm, once it exists
+	directories    map[bool]int     // number of people used so far, of the directory with import and of the other
+	managed, other *keycloak.Client // identity providers of the organization and of the realm, once they exist
 }
 
 const mappingOfOrigins = "version: 1\nusers:\n  attributes: { title: { keycloak: job_title } }\n  password: accept\n"
@@ -76,13 +76,13 @@ func newWalk(t *testing.T, c tenantKind) *walk {
 	return &walk{Customers: all, column: c, b: all.BothTenants()[c.of], directories: map[bool]int{}}
 }
 
-// name is one that nobody has.
+// name is a name that nobody has.
 func (w *walk) name(of string) string {
 	w.made++
 	return fmt.Sprintf("%s-%03d", of, w.made)
 }
 
-// answer sends a request and returns the status and the answer's object.
+// answer sends a request and returns the status and the object of the answer.
 func (w *walk) answer(t *testing.T, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	object, err := w.b.Send(t, method, path, body)
@@ -96,14 +96,14 @@ func (w *walk) answer(t *testing.T, method, path, body string) (int, map[string]
 	return status, nil
 }
 
-// refusal is the cell of a request that was refused.
+// refusal is the cell of a refused request.
 func refusal(status int) string { return fmt.Sprintf("no: %d", status) }
 
 // cells are the results of a walk by origin and verb.
 type cells map[string]map[string]string
 
-// walkDown fills the cells of a column. A new one of an origin is made when the one before is not what it
-// was any more.
+// walkDown fills the cells of a column. When an action changed an account or group, it makes a new one of the same
+// origin.
 func walkDown[T any](origins, verbs []string, newOne func(origin string) T, does func(verb string, one T) (cell string, changed bool)) cells {
 	out := cells{}
 	for _, origin := range origins {
@@ -119,14 +119,13 @@ func walkDown[T any](origins, verbs []string, newOne func(origin string) T, does
 	return out
 }
 
-// walkedTable is what all columns found.
+// walkedTable has the results of all columns.
 type walkedTable struct {
 	mu      sync.Mutex
 	columns map[tenantKind]cells
 }
 
-// render writes a table for all origins with the same results: a row for each verb, a column for each
-// kind of tenant.
+// render writes a table for all origins with the same results: a row for each verb, a column for each kind of tenant.
 func (tb *walkedTable) render(origins, verbs []string, kind string) string {
 	var out strings.Builder
 	written := map[string]bool{}
@@ -164,8 +163,8 @@ func (tb *walkedTable) rows(origin string, verbs []string) string {
 
 const accountsPage = "../docs/guides/accounts.md"
 
-// walkTable runs all columns and compares the page with what they found: with a table for the first origin at
-// its top, and with all at its end.
+// walkTable runs all columns and compares the page with their results. The table of the first origin is at the top of
+// the page, all tables are at its end.
 func walkTable(t *testing.T, command, kind string, origins, verbs []string, run func(*testing.T, *walk) cells) {
 	t.Helper()
 	tb := &walkedTable{columns: map[tenantKind]cells{}}

@@ -9,20 +9,20 @@ import (
 
 // Seconds until a client may try again.
 const (
-	retryOutage = 10  // Keycloak is away or slow
-	retryRights = 300 // an operator has to act
-	unfitRetry  = 60  // until the next look at the realm
+	retryOutage = 10  // Keycloak is unavailable or slow
+	retryRights = 300 // the operator must act
+	unfitRetry  = 60  // until the next check of the realm
 )
 
-// unfitError is why a tenant answers nothing; for the log.
+// unfitError is the reason why a tenant refuses all requests; for the log.
 type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
-// Unfit is the error of a tenant that answers nothing; problem is why, for the log.
+// Unfit is the error of a tenant that refuses all requests. problem is the reason, for the log.
 func Unfit(problem string) error { return unfit(unfitError(problem)) }
 
-// unfit answers that the realm lacks what the tenant needs.
+// unfit is the error when the realm lacks what the tenant needs.
 func unfit(cause error) *scim.Error {
 	return &scim.Error{
 		Code: code.Unfit, Status: http.StatusServiceUnavailable, RetryAfter: unfitRetry, Cause: cause,
@@ -30,7 +30,7 @@ func unfit(cause error) *scim.Error {
 	}
 }
 
-// unavailable answers that Keycloak is away or slow, and when to come again, in seconds.
+// unavailable is the error when Keycloak is unavailable or slow. retry is the time in seconds before the next try.
 func unavailable(retry int, cause error) *scim.Error {
 	return &scim.Error{
 		Code: code.Outage, Status: http.StatusServiceUnavailable, RetryAfter: max(retry, retryOutage), Cause: cause,

@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// answered reports whether an account has no owner, or one that answers for it: see tenant.Answers. It takes a call
-// for an account that another organization owns.
+// answered reports whether an account has no owner, or an owner that is responsible for it: see tenant.Answers. It
+// makes a call for an account that another organization owns.
 func (s *Service) answered(ctx context.Context, r *request, id keycloak.UserID, u keycloak.User) (bool, error) {
 	if mapping.Unowned(u.Attributes) {
 		return true, nil
@@ -29,8 +29,8 @@ func (s *Service) answered(ctx context.Context, r *request, id keycloak.UserID, 
 		})
 }
 
-// adoptable looks whether the operator may have the tenant take an account over. former is the tenant that owned the
-// account and let it go, "" for none.
+// adoptable checks whether the operator may let the tenant adopt an account. former is the tenant that owned the
+// account and released it, or "".
 func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID, u keycloak.User) (eligible guard.Eligibility, former string, err error) {
 	answered, err := s.answered(ctx, r, id, u)
 	if err != nil {
@@ -49,13 +49,13 @@ func (s *Service) adoptable(ctx context.Context, r *request, id keycloak.UserID,
 	return eligible, former, err
 }
 
-// ownerless reports whether no tenant that there is owns a group with some attributes, or let it go.
+// ownerless reports whether no existing tenant owns a group with these attributes, or has released it.
 func (s *Service) ownerless(r *request, attributes map[string][]string) bool {
 	former := mapping.FormerOwner(attributes)
 	return mapping.Unowned(attributes) || former != "" && former != r.Tenant.Owner.Key && s.options.Tenants.OfKey(r.Tenant.Realm, former) == nil
 }
 
-// formerly tells the operator whose something was before an adoption.
+// formerly tells the operator the owner before an adoption.
 func formerly(key string) []string {
 	if key == "" {
 		return nil
@@ -63,8 +63,8 @@ func formerly(key string) []string {
 	return []string{"was of the tenant with the key " + key}
 }
 
-// takenBack plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It tells what
-// Keycloak will hold then. Of an account of the tenant's own it takes what the mapping owns, too.
+// restored plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It returns the account
+// in its state after the plan. From an account of the tenant's own it also removes what the mapping owns.
 func (userKind) restored(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
 	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Owner, cur.user.Attributes, owns)
 	if !ok {

@@ -24,8 +24,8 @@ type patchCase struct {
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
-// newPatchCase makes a PATCH from the shapes that RFC 7644 section 3.5.2 describes.
-// What a profile decides otherwise than scim2-models is left out: see its targets.
+// newPatchCase makes a PATCH from the shapes that RFC 7644 section 3.5.2 describes. It leaves out what a profile
+// handles in another way than scim2-models; see the targets.
 func newPatchCase(r *rand.Rand, profile scim.Profile) patchCase {
 	doc := map[string]any{
 		"schemas": []any{scim.UserURN, scim.EnterpriseUserURN}, "userName": "u", "title": "t", "active": true,
@@ -41,7 +41,7 @@ func newPatchCase(r *rand.Rand, profile scim.Profile) patchCase {
 		o := newPatchOperation(r, profile)
 		operations = append(operations, o)
 		if o["op"] == "remove" && o["path"] == "userName" {
-			break // the bridge judges what is required at the end, so that it may come back
+			break // the bridge checks required attributes at the end, so the attribute may come back
 		}
 	}
 	return patchCase{doc, map[string]any{"schemas": []any{scim.PatchOpURN}, "Operations": operations}}
@@ -63,12 +63,12 @@ func newPatchOperation(r *rand.Rand, profile scim.Profile) map[string]any {
 		o["value"] = t.value()
 	}
 	if t.path == "name" && profile == scim.Strict && o["op"] == "replace" {
-		o["op"] = "add" // the interoperability profile replaces the whole, RFC 7644 merges
+		o["op"] = "add" // the interoperability profile replaces the whole value, RFC 7644 merges
 	}
 	return o
 }
 
-// patchTarget is a path and what makes a value for it.
+// patchTarget is a path with a function that makes a value for it.
 type patchTarget struct {
 	path  string
 	value func() any
@@ -78,7 +78,7 @@ func patchText(r *rand.Rand) func() any {
 	return func() any { return pick(r, "x", "y", "Zoë", "t", "d") }
 }
 
-// patchEmail is an address that nobody has yet: the bridge merges a repeated one.
+// patchEmail is a new address, because the bridge merges a repeated one.
 func patchEmail(r *rand.Rand) any {
 	e := map[string]any{"value": fmt.Sprintf("%c%d@example.com", 'a'+r.IntN(4), r.Uint32()), "type": pick(r, "work", "home", "other")}
 	if r.IntN(3) == 0 {
@@ -130,8 +130,7 @@ func strictPatchTargets(r *rand.Rand) []patchTarget {
 	}
 }
 
-// tolerantPatchTargets are against the interoperability profile that the strict
-// profile keeps.
+// tolerantPatchTargets contradict the interoperability profile that the strict profile follows.
 func tolerantPatchTargets(r *rand.Rand) []patchTarget {
 	return []patchTarget{
 		{patchFilter(r), func() any { return patchEmail(r) }},
@@ -142,7 +141,7 @@ func tolerantPatchTargets(r *rand.Rand) []patchTarget {
 	}
 }
 
-// patched is what the bridge makes of a case.
+// patched is the bridge's result for a case.
 func (c patchCase) patched(t *testing.T, profile scim.Profile) (map[string]any, error) {
 	t.Helper()
 	rt := scim.UserType().Under(profile)
@@ -171,8 +170,8 @@ func decoded(t *testing.T, value map[string]any) map[string]any {
 	return object
 }
 
-// TestPatchAgreesWithAnotherEngine: scim2-models, an implementation by other people,
-// makes the same of the same PATCH, or both refuse it.
+// TestPatchAgreesWithAnotherEngine: scim2-models, an independent implementation, has the same result for the same
+// PATCH, or both refuse it.
 func TestPatchAgreesWithAnotherEngine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -204,7 +203,7 @@ func TestPatchAgreesWithAnotherEngine(t *testing.T) {
 	}
 }
 
-// patchedByOthers is what scim2-models makes of the cases.
+// patchedByOthers are the results of scim2-models for the cases.
 func patchedByOthers(t *testing.T, python string, profile scim.Profile, cases []patchCase) []map[string]any {
 	t.Helper()
 	var input, told bytes.Buffer
@@ -233,7 +232,7 @@ func patchedByOthers(t *testing.T, python string, profile scim.Profile, cases []
 	return results
 }
 
-// disagreement is how our result differs from theirs, "" when it does not.
+// disagreement is the difference between our result and theirs, or "".
 func disagreement(ours map[string]any, err error, theirs map[string]any) string {
 	reason, refused := theirs["error"].(string)
 	switch {

@@ -9,26 +9,27 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// ScopeError is that somebody lacks scopes.
+// ScopeError says that a principal lacks scopes.
 type ScopeError struct {
-	Told  *scim.Error   // what a client is told
+	Told  *scim.Error   // the error for the client
 	Needs tenant.Scopes // that the request needs
 }
 
-// Error is what a client is told.
+// Error is the text for the client.
 func (e ScopeError) Error() string { return e.Told.Error() }
 
-// Unwrap is what a client is told.
+// Unwrap is the error for the client.
 func (e ScopeError) Unwrap() error { return e.Told }
 
-// errNobody is a write of which nobody could say later who made it, and by what way in: a fault of the program.
-var errNobody = errors.New("a write has to say who makes it, and by what way in")
+// errNobody refuses a write without an author or a way in, because nobody could later say who made it. It is a fault of
+// the program.
+var errNobody = errors.New("a write must say who makes it and by which way in")
 
-// pausedAfter is when a client may ask a paused tenant again, in seconds.
+// pausedAfter is when a client may send the next request to a paused tenant, in seconds.
 const pausedAfter = 60
 
-// Permit refuses what somebody may not do at a tenant, or not now: by the tenant's access and the scopes that are
-// needed. It is the one rule for every way in. An operator reads a paused tenant, to see what it has.
+// Permit refuses what a principal may not do at a tenant, or may not do now. The tenant's access and the needed scopes
+// decide. All ways in use it. An operator may read a paused tenant, to see its resources.
 //
 // The error is a ScopeError or a *scim.Error.
 func Permit(by tenant.Principal, needs tenant.Scopes) error {
@@ -39,10 +40,10 @@ func Permit(by tenant.Principal, needs tenant.Scopes) error {
 	case !by.Scopes.Has(needs):
 		missing := (needs &^ by.Scopes).String()
 		return ScopeError{
-			&scim.Error{Code: code.MissingScope, Status: http.StatusForbidden, Detail: "the credential " + by.Actor.Name + " lacks the scope " + missing + "; ask the operator for one that has it"}, needs,
+			&scim.Error{Code: code.MissingScope, Status: http.StatusForbidden, Detail: "the credential " + by.Actor.Name + " lacks the scope " + missing + "; ask the operator for a credential with this scope"}, needs,
 		}
 	case policy.ReadOnly() && writes:
-		return &scim.Error{Code: code.ReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "this endpoint is read-only by decision of its operator, so nothing was changed; ask the operator"}
+		return &scim.Error{Code: code.ReadOnlyEndpoint, Status: http.StatusForbidden, Detail: "the operator made this endpoint read-only, so nothing was changed; ask the operator"}
 	}
 	return nil
 }
@@ -55,7 +56,7 @@ const (
 	writing
 )
 
-// needs are the scopes for what a call does. One that only tries what it would do reads.
+// needs are the scopes for a call. A dry run only needs the scope to read.
 func (c Call) needs(does access) tenant.Scopes {
 	reads := does == reading || c.DryRun
 	switch {

@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// verb is one thing that can be asked for: of the service, and over HTTP. ID is an id that nothing else uses.
+// verb is a request, made to the service and over HTTP. ID is an id that nothing else uses.
 type verb struct {
 	needs              tenant.Scopes
 	service            func(s *bridge.Service, c bridge.Call, name string) error
@@ -67,7 +67,7 @@ func verbs() map[string]verb {
 	}
 }
 
-// verdict is the code by which a request was refused, "" when it was not.
+// verdict is the code of a refusal, or "".
 func verdict(t *testing.T, err error) string {
 	t.Helper()
 	if err == nil {
@@ -83,8 +83,8 @@ func verdict(t *testing.T, err error) string {
 	return code[1]
 }
 
-// TestEveryWayInMeetsTheSameVerdict: with each access and each credential a request of the service and one over HTTP are
-// refused alike, and by the rule.
+// TestEveryWayInMeetsTheSameVerdict: with each access and each credential, the same request to the service and over
+// HTTP gets the same verdict, as the rule says.
 func TestEveryWayInMeetsTheSameVerdict(t *testing.T) {
 	t.Parallel()
 	credentials := map[string][]config.TokenScope{
@@ -133,7 +133,7 @@ func TestEveryWayInMeetsTheSameVerdict(t *testing.T) {
 	}
 }
 
-// TestAWriteSaysWhoMakesItAndByWhatWay: a way in that forgets it writes nothing.
+// TestAWriteSaysWhoMakesItAndByWhatWay: without this the write is refused.
 func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -154,7 +154,8 @@ func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 	}
 }
 
-// TestTheTenantOfAllOrganizationsHasNoResources: it has the settings of all organizations, and no organization of its own.
+// TestTheTenantOfAllOrganizationsHasNoResources: it has the settings of all organizations, and does not belong to an
+// organization.
 func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -164,7 +165,7 @@ func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	call := o.call("/Users", o.ann)
 	call.By.Tenant = every
 	for verb, v := range verbs() {
-		if v.needs == 0 || v.needs == tenant.Bulk || verb == "search all" { // which ask for no resource of a type
+		if v.needs == 0 || v.needs == tenant.Bulk || verb == "search all" { // they request no resource of a type
 			continue
 		}
 		if got := verdict(t, v.service(o.service, call, "renamed")); got != "no-endpoint" {
@@ -176,8 +177,8 @@ func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	}
 }
 
-// TestTheOperatorWritesNothingWhereNothingIsWritten: an adoption and an import are refused at a tenant that is paused or
-// read-only, and a dry run, which writes nothing, is not; nor is a look at the users of a paused tenant.
+// TestTheOperatorWritesNothingWhereNothingIsWritten: an adoption and an import are refused at a tenant that is paused
+// or read-only. A dry run is allowed, because it writes nothing, and so is reading the users of a paused tenant.
 func TestTheOperatorWritesNothingWhereNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -203,7 +204,7 @@ func TestTheOperatorWritesNothingWhereNothingIsWritten(t *testing.T) {
 	}
 }
 
-// TestAnAdoptionStopsWhenItsTenantIsPaused: it lasts as long as there are accounts, and the configuration may change
+// TestAnAdoptionStopsWhenItsTenantIsPaused: an adoption of many accounts takes long, and the configuration may change
 // meanwhile.
 func TestAnAdoptionStopsWhenItsTenantIsPaused(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestUnknownMembersAreLeftOutWhereThePolicySaysSo: the Okta preset keeps the others.
+// TestUnknownMembersAreLeftOutWhereThePolicySaysSo: with the Okta preset the other members are kept.
 func TestUnknownMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
@@ -52,8 +52,7 @@ func TestUnknownMembersAreLeftOutWhereThePolicySaysSo(t *testing.T) {
 	}
 }
 
-// TestARealmThatUsesAddressesAsNames: what Keycloak would turn into another name is
-// refused.
+// TestARealmThatUsesAddressesAsNames: a name that Keycloak would replace is refused.
 func TestARealmThatUsesAddressesAsNames(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)
@@ -104,7 +103,7 @@ func TestAServiceAccountIsNobodyToSCIM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user := b.MakeAccount(t, "service-account-normal", true).String() // made in Keycloak: SCIM gives nobody such a name
+	user := b.MakeAccount(t, "service-account-normal", true).String() // created in Keycloak, because SCIM accepts no such name
 	members := `{"Operations":[{"op":"add","path":"members","value":["` + id + `","` + user + `"]}]}`
 	if _, err := b.Send(t, http.MethodPatch, "/Groups/"+group["id"].(string), members); client.StatusOf(err) != 400 {
 		t.Errorf("a service account as a member = %v, want 400", err)
@@ -114,7 +113,7 @@ func TestAServiceAccountIsNobodyToSCIM(t *testing.T) {
 	}
 }
 
-// TestADamagedUserIsAnErrorThatNamesIt, for reads and lists, and can be deleted.
+// TestADamagedUserIsAnErrorThatNamesIt, for reads and lists. The user can be deleted.
 func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

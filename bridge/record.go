@@ -15,10 +15,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// errBrokeOff is how a change ends whose request panics, and a step that does.
+// errBrokeOff is the outcome of a change whose request panics, and of a step that panics.
 var errBrokeOff = errors.New("it broke off")
 
-// factOf is what was planned, as a change that is yet to be made.
+// factOf is a plan as a change that is not yet made.
 func factOf(r *request, ch planned) change.Change {
 	t := r.Tenant
 	out := change.Change{
@@ -29,7 +29,7 @@ func factOf(r *request, ch planned) change.Change {
 	}
 	for i, step := range ch.plan {
 		out.Steps[i] = plan.Describe(step)
-		if r.Endpoint != endpointGroups { // a user joins or leaves groups
+		if r.Endpoint != endpointGroups { // users join or leave a group
 			continue
 		}
 		switch s := step.(type) {
@@ -43,7 +43,7 @@ func factOf(r *request, ch planned) change.Change {
 	return out
 }
 
-// intend has a change recorded before it is made.
+// intend records a change before it is made.
 func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
 	intent, err := s.options.Recorder.Intend(ctx, c)
 	if err != nil {
@@ -52,11 +52,11 @@ func (s *Service) intend(ctx context.Context, c change.Change) (Intent, error) {
 	return intent, nil
 }
 
-// settle has it recorded how the request's change ended.
+// settle records how the request's change ended.
 func (s *Service) settle(ctx context.Context, r *request, intent Intent, out apply.Outcome, err error) {
 	c := r.change
 	if c.Resource.ID == "" {
-		c.Resource.ID = out.User.String() + out.Group.String() // one of the two, or none
+		c.Resource.ID = out.User.String() + out.Group.String() // at most one of the two is set
 	}
 	failed, begun := errors.AsType[*apply.Error](err)
 	switch {
@@ -78,7 +78,7 @@ func (s *Service) settle(ctx context.Context, r *request, intent Intent, out app
 	}
 }
 
-// lostOf says that a request lost its locks, "" for another error.
+// lostOf says that a request lost its locks; "" for another error.
 func lostOf(err error) string {
 	if errors.Is(err, apply.ErrLost) {
 		return apply.ErrLost.Error()
@@ -86,7 +86,7 @@ func lostOf(err error) string {
 	return ""
 }
 
-// removal is what is planned of a resource that its client removes.
+// removal is the plan for a resource that its client removes.
 func removal(p plan.Plan) planned {
 	ends := slices.ContainsFunc(p, func(s plan.Step) bool { return plan.Is[plan.DeleteUser](s) || plan.Is[plan.DeleteGroup](s) })
 	if ends {

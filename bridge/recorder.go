@@ -6,19 +6,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/change"
 )
 
-// Recorder keeps what a Service changes. Every change goes through it, whatever way in it came: Intend is told before
-// the first call that writes, and what it returns how the change ended. A dry run is not told of, nor is a call that was
-// refused before there was a plan.
+// Recorder keeps what a Service changes. Every change goes through it, by every way in. Intend is called before the
+// first call that writes, and Settle of its result at the end of the change. A dry run is not recorded, nor is a call
+// that was refused before there was a plan.
 type Recorder interface {
-	// Intend keeps that a change is to be made. With an error the change is not begun; a client is told a *scim.Error
-	// as it is, and any other error as a failure of the bridge.
+	// Intend records a change that is about to be made. After an error the change is not begun. The client gets a
+	// *scim.Error as it is; any other error is a failure of the bridge.
 	Intend(ctx context.Context, c change.Change) (Intent, error)
 }
 
 // Intent is a change that was begun.
 type Intent interface {
-	// Settle keeps how the change ended. It is called once, also when the request was given up or panics; its context
-	// ends with neither. An error is logged and changes nothing of the answer: what Keycloak has stands.
+	// Settle records how the change ended. It is called once, also when the request was given up or panics; its context
+	// does not end with the request. An error is logged and does not change the answer, because Keycloak has the change
+	// already.
 	Settle(ctx context.Context, c change.Change, err error) error
 }
 

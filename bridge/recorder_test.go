@@ -21,8 +21,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestWhatCannotBeRecordedIsNotBegun: whatever is asked for, Keycloak is told nothing. The client is told what the
-// Recorder has to say to clients.
+// TestWhatCannotBeRecordedIsNotBegun: no request of any kind reaches Keycloak. The client gets the Recorder's error
+// when it is one for clients.
 func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
 	t.Parallel()
 	for name := range newOffice(t).changing() {
@@ -47,7 +47,7 @@ func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
 	}
 }
 
-// TestEveryChangeIsRecordedBeforeItsFirstCall and settled after its last, each by itself.
+// TestEveryChangeIsRecordedBeforeItsFirstCall and settled after its last call, each change by itself.
 func TestEveryChangeIsRecordedBeforeItsFirstCall(t *testing.T) {
 	t.Parallel()
 	for name := range newOffice(t).changing() {
@@ -74,8 +74,8 @@ func TestEveryChangeIsRecordedBeforeItsFirstCall(t *testing.T) {
 	}
 }
 
-// TestEveryChangeIsSettledHoweverItEnds: once, in a context that has not ended, and so that a Recorder that fails
-// changes nothing of the answer.
+// TestEveryChangeIsSettledHoweverItEnds: once, in a context that has not ended. A Recorder that fails does not change
+// the answer.
 func TestEveryChangeIsSettledHoweverItEnds(t *testing.T) {
 	t.Parallel()
 	breaks := func() { panic("a step") } //nolint:forbidigo // what it is about
@@ -135,7 +135,7 @@ func TestEveryChangeIsSettledHoweverItEnds(t *testing.T) {
 	}
 }
 
-// survived is what a request ends with, also when it panics.
+// survived is how a request ends, also when it panics.
 func survived(request func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -145,12 +145,13 @@ func survived(request func() error) (err error) {
 	return request()
 }
 
-// TestAChangeSaysWhatItIs before it is made, and after: who, by what way in, what becomes of what.
+// TestAChangeSaysWhatItIs before and after it is made: who made it, by which way in, and what happens to which
+// resource.
 func TestAChangeSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
 		op             change.Op
-		before, after  map[string]any // what of the documents is looked at; nil for no document
+		before, after  map[string]any // the checked values of the documents; nil for no document
 		added, removed string         // who joins or leaves the group; "" for nobody
 	}{
 		"create":              {op: change.Created, after: map[string]any{"userName": "joe", "active": true}},
@@ -161,7 +162,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 		"delete":              {op: change.Deleted, before: map[string]any{"userName": "jane"}},
 		"take over":           {op: change.Adopted, after: map[string]any{"userName": "ann"}},
 		"create a group":      {op: change.Created, after: map[string]any{"displayName": "other", "members": nil}, added: "ann"},
-		"add a member":        {op: change.Updated, added: "ann"}, // which is done without a look at the group
+		"add a member":        {op: change.Updated, added: "ann"}, // this does not read the group
 		"replace members":     {op: change.Updated, before: map[string]any{"displayName": "team"}, after: map[string]any{"displayName": "team", "members": nil}, added: "ann", removed: "jane"},
 		"rename a group":      {op: change.Updated, before: map[string]any{"displayName": "team"}, after: map[string]any{"displayName": "squad"}},
 		"delete a group":      {op: change.Deleted, before: map[string]any{"displayName": "team"}},
@@ -198,7 +199,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 				t.Errorf("members (-want +got):\n%s", diff)
 			}
 			settled.Outcome, settled.Done = intended.Outcome, intended.Done
-			if intended.Resource.ID == "" { // it was made
+			if intended.Resource.ID == "" { // the group was created
 				settled.Resource.ID = ""
 			}
 			if diff := cmp.Diff(intended, settled); diff != "" {
@@ -208,7 +209,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// TestAUserWhoComesBackIsReactivated: by the same attribute that took the access away.
+// TestAUserWhoComesBackIsReactivated by the same attribute that ended the access.
 func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -226,7 +227,7 @@ func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 	}
 }
 
-// TestAChangeSaysByWhatWayItCame: an operation of a bulk request by that, unless an import sends it.
+// TestAChangeSaysByWhatWayItCame: an operation of a bulk request says bulk, unless an import sends it.
 func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -253,12 +254,13 @@ func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotAdoptedIsNoChange: the operator is told why, and nothing is recorded, as nothing was to be done.
+// TestWhatIsNotAdoptedIsNoChange: the operator gets the reason, and nothing is recorded, because nothing was to be
+// done.
 func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	o.tenant.Owner.Shared = true                               // so that not all accounts are its own
-	if err := o.changing()["adopt"](t.Context()); err != nil { // of all that can be
+	o.tenant.Owner.Shared = true                               // so that not all accounts belong to the tenant
+	if err := o.changing()["adopt"](t.Context()); err != nil { // adopts all that can be adopted
 		t.Fatal(err)
 	}
 	o.makeAccount("joe", map[string][]string{mapping.AttrOwner: {"other"}})
@@ -278,7 +280,6 @@ func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
 	}
 }
 
-// TestACreationThatCannotBeUndoneSaysWhatStays.
 func TestACreationThatCannotBeUndoneSaysWhatStays(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -319,7 +320,7 @@ func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 	}
 }
 
-// TestWhatLeavesATenantAndComesBackIsRecordedAsThat: of users and of groups.
+// TestWhatLeavesATenantAndComesBackIsRecordedAsThat, for users and groups.
 func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
 	t.Parallel()
 	ops := func(o *office) []change.Op {

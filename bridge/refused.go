@@ -13,14 +13,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// bothTaken is a conflict of the address and of the user name. Keycloak tells of the address alone, with which it
-// begins (measured on 26.7.5).
+// bothTaken is a conflict of both the address and the user name. Keycloak checks the address first and reports only
+// that (measured on 26.7.5).
 type bothTaken struct{ error }
 
 func (e bothTaken) Unwrap() error { return e.error }
 
-// taken finds out whether a conflict of an address is one of the user name too, at a tenant of a realm: which of
-// the two is taken would tell an organization of somebody else. It takes a call.
+// taken finds out whether the user name is taken too when the address is taken. It does so only at a tenant of a realm,
+// because an organization would learn about other users. It makes a call.
 func (r *request) taken(ctx context.Context, err error) error {
 	failed, ok := errors.AsType[*apply.Error](err)
 	if !ok || keycloak.KindOf(err) != keycloak.Conflict || !r.organization().IsZero() || !strings.Contains(keycloak.MessageOf(err), "same email") {
@@ -38,8 +38,8 @@ func (r *request) taken(ctx context.Context, err error) error {
 	return bothTaken{err}
 }
 
-// characters words a complaint of one of Keycloak's two validators of characters, which answer with one code: it
-// names the first character that each refuses, and what its remedy is.
+// characters explains an error of Keycloak's two validators of characters, which have the same code. It names the first
+// character that each refuses, and the remedy.
 func characters(code, value string) refusal {
 	prohibited := `<>&"$%!#?§;*~/\|^=[]{}()`
 	if code == codeUsernameCharacter {
@@ -53,10 +53,10 @@ func characters(code, value string) refusal {
 	}{
 		{func(c rune) bool {
 			return unicode.IsControl(c) || code == codeUsernameCharacter && unicode.IsSpace(c) || strings.ContainsRune(prohibited, c)
-		}, refusal{"holds %q, which the realm's user profile refuses; send it without, or have the operator of this endpoint allow it", "setup --relax-validators"}},
+		}, refusal{"contains %q, which the realm's user profile refuses; send it without this character, or ask the operator of this endpoint to allow it", "setup --relax-validators"}},
 		{func(c rune) bool {
 			return code == codeUsernameCharacter && !unicode.Is(unicode.Latin, c) && !unicode.Is(unicode.Common, c)
-		}, refusal{"holds %q, which is not of the Latin script, and the realm's user profile takes no other; send it in Latin letters, or have the operator of this endpoint allow all scripts", "setup --allow-all-scripts"}},
+		}, refusal{"contains %q, but the realm's user profile allows only the Latin script; send it in Latin letters, or ask the operator of this endpoint to allow all scripts", "setup --allow-all-scripts"}},
 	} {
 		if i := strings.IndexFunc(value, one.refuses); i >= 0 {
 			texts = append(texts, fmt.Sprintf(one.text, string([]rune(value[i:])[:1])))
@@ -64,18 +64,18 @@ func characters(code, value string) refusal {
 		}
 	}
 	if len(texts) == 0 {
-		return refusal{text: "holds a character that the realm's user profile refuses; send it without, or have the operator of this endpoint allow it"}
+		return refusal{text: "contains a character that the realm's user profile refuses; send it without this character, or ask the operator of this endpoint to allow it"}
 	}
 	return refusal{strings.Join(texts, "; it "), remedy}
 }
 
-// The codes of those validators.
+// The codes of these validators.
 const (
 	codeUsernameCharacter = "error-username-invalid-character"
 	codePersonCharacter   = "error-person-name-invalid-character"
 )
 
-// refusedValue is what a plan that failed would have written into a field of Keycloak, "" for what is none.
+// refusedValue is the value that a failed plan wanted to write into a field of Keycloak, or "".
 func refusedValue(err error, field string) string {
 	if failed, ok := errors.AsType[*apply.Error](err); ok {
 		return plan.Value(failed.Step, field)
@@ -83,13 +83,14 @@ func refusedValue(err error, field string) string {
 	return ""
 }
 
-// bothText words bothTaken.
+// bothText names the attributes of bothTaken.
 const bothText = scim.AttrUserName + " and the primary e-mail address"
 
-// refusal is why Keycloak refuses a value, for the client, and for the log what lets it in, "" for nothing.
+// refusal is the reason why Keycloak refuses a value, for the client, and the command that allows the value, for the
+// log. The command can be "".
 type refusal struct{ text, remedy string }
 
-// joined adds a remedy to others that are not the same.
+// joined adds a remedy, unless it is there already.
 func joined(remedies, one string) string {
 	switch {
 	case one == "" || strings.Contains(remedies, one):

@@ -15,18 +15,18 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// A person who comes back is created again by the identity provider, often under another name, and
-// with the externalId of before. Where the policy says rehire: revive, the creation takes up the
-// account that the tenant deactivated, or that left it, under its old id:
+// When a person comes back, the identity provider creates the user again, often under another name, but with the same
+// externalId. If the policy says rehire: revive, the creation takes up the account that the tenant deactivated, or that
+// left the tenant, under its old id:
 //
 //	create   finds the externalId: at a user whom the tenant sees (checkUnique), or at an account
 //	         that left it (departed), and fails with a takenError
 //	takeUp   locks that account and asks revive, which reads it again and plans what becomes of it
 //
-// An account of another tenant, one without an owner and a protected one are never taken up.
+// An account of another tenant, an account without an owner and a protected account are never taken up.
 
-// departed fails a creation when one account has its externalId that left the tenant and that could be
-// taken up again. It costs a call, where accounts can leave the tenant.
+// departed fails a creation when exactly one account with its externalId left the tenant and could be taken up again.
+// It makes a call, if accounts can leave the tenant.
 func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) error {
 	if !r.Tenant.Policy.Revives() || !r.Tenant.Policy.OwnedOnly && r.organization().IsZero() || doc.String(scim.AttrExternalID) == "" {
 		return nil
@@ -37,12 +37,12 @@ func (k userKind) departed(ctx context.Context, r *request, doc scim.Document) e
 	}
 	return takenError{id: list[0].ID, externalID: true, refusal: &scim.Error{
 		Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
-		Detail: "the account with this externalId left this endpoint, and could not be taken up again; repeat the request, or have the operator look at the account in Keycloak",
+		Detail: "the account with this externalId left this endpoint and could not be taken up again; repeat the request, or ask the operator to check the account in Keycloak",
 	}}
 }
 
-// holders are the accounts that could be taken up with the externalId of a document, be they the
-// tenant's users or not: by the key of it, which says it to the letter.
+// holders are the accounts with the externalId of a document that could be taken up, whether they are users of the
+// tenant or not. The search uses the key of the externalId, which is exact.
 func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]keycloak.User, error) {
 	key, ok := mapping.LookupKey(r.Tenant.Owner.Key, doc.String(scim.AttrExternalID))
 	if !ok {
@@ -54,7 +54,7 @@ func (userKind) holders(ctx context.Context, r *request, doc scim.Document) ([]k
 	}), err
 }
 
-// mayRevive reports whether an account could be taken up again, as far as can be told without a call.
+// mayRevive reports whether an account could be taken up again, as far as that is known without a call.
 func (r *request) mayRevive(u keycloak.User) bool {
 	p := r.Tenant.Owner
 	switch {
@@ -62,14 +62,14 @@ func (r *request) mayRevive(u keycloak.User) bool {
 		return false
 	case p.Departed(u.Attributes) || p.Unfinished(u.Attributes):
 		return true
-	case mapping.Enabled(u): // an organization's account stays enabled where onDelete: leave says so
+	case mapping.Enabled(u): // with onDelete: leave the account of an organization stays enabled
 		return p.Organization && slices.Contains(u.Attributes[mapping.AttrOwner], p.Key)
 	}
-	return p.EndedAccess(u.Attributes) // and not an administrator
+	return p.EndedAccess(u.Attributes) // not when an administrator ended it
 }
 
-// revive plans that the request's account, whose externalId stands in the way of a creation, becomes the tenant's
-// user again, as the document says; ok is false when it may not.
+// revive plans that the request's account becomes the tenant's user again, as the document says. The creation failed
+// because the account has its externalId. ok is false when this is not allowed.
 func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, bool, error) {
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil {
@@ -94,7 +94,7 @@ func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, b
 	}
 	others, err := k.holders(ctx, r, d.doc)
 	if err != nil || slices.ContainsFunc(others, func(u keycloak.User) bool { return u.ID != user.ID }) {
-		return planned{}, false, err // it cannot be told whose account is meant
+		return planned{}, false, err // it is not certain which account is meant
 	}
 	if !away {
 		if r.before, err = shownOf(r, user); err != nil {
@@ -108,16 +108,16 @@ func (k userKind) revive(ctx context.Context, r *request, d desired) (planned, b
 	return ch, err == nil, err
 }
 
-// shownOf is what the tenant shows of its user before a change. Of one that cannot be read it is nil.
+// shownOf is the tenant's view of its user before a change, or nil when the user cannot be read.
 func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	resource, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); damaged {
-		return nil, nil //nolint:nilnil // a document that cannot be read is none
+		return nil, nil //nolint:nilnil // a document that cannot be read counts as absent
 	}
 	return resource.Document, err
 }
 
-// isAway reports whether an account of the tenant's own is not its user.
+// isAway reports whether an account of the tenant's own is currently not its user.
 func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
 	if r.organization().IsZero() {
 		return r.Tenant.Owner.Departed(u.Attributes), nil
@@ -129,8 +129,8 @@ func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.Use
 	return false, err
 }
 
-// inactive reports whether no other organization has the user of an enabled account that left the tenant:
-// there it may be somebody's who is at work.
+// inactive reports whether no other organization has the user of an enabled account that left the tenant. In another
+// organization a person may be using the account.
 func (r *request) inactive(ctx context.Context, id keycloak.UserID) (bool, error) {
 	if !r.Tenant.Policy.Organizations {
 		return true, nil
@@ -139,13 +139,13 @@ func (r *request) inactive(ctx context.Context, id keycloak.UserID) (bool, error
 	return len(list) == 0, err
 }
 
-// linkRefused is that an account is linked to the identity provider as somebody else.
+// linkRefused says that an account is linked to the identity provider as another user.
 type linkRefused string
 
 func (e linkRefused) Error() string { return string(e) }
 
-// planRevival plans that an account becomes the tenant's user again: with the groups and roles of a
-// new user, and as the document says.
+// planRevival plans that an account becomes the tenant's user again, as the document says, with the groups and roles of
+// a new user.
 func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserID, user keycloak.User, d desired, away bool) (planned, error) {
 	doc := d.doc
 	state, err := checked(r, &user, d.user)
@@ -181,11 +181,11 @@ func (k userKind) planRevival(ctx context.Context, r *request, id keycloak.UserI
 	return planned{plan: p, op: op, after: current{user: after, userID: id}, ends: mapping.Enabled(user) && !enabled}, nil
 }
 
-// planLeaveAll plans that an account leaves all groups that the tenant shows of its users, but for those
-// that a new user joins.
+// planLeaveAll plans that an account leaves all groups that the tenant shows of its users, except the groups that a new
+// user joins.
 func (userKind) planLeaveAll(ctx context.Context, r *request, id keycloak.UserID) (plan.Plan, error) {
 	groups, err := r.wall.GroupsOf(ctx, id)
-	if keycloak.KindOf(err) == keycloak.NotFound { // it is no user of the tenant now
+	if keycloak.KindOf(err) == keycloak.NotFound { // it is not a user of the tenant now
 		groups, err = r.client.UserGroups(ctx, id)
 	}
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTheRemediesOfAccountsAndGroups: what the texts and docs/reference/errors.md name for accounts and groups that
-// the tenant may not change. Each error is provoked, its remedy is done, and the request is answered.
+// TestTheRemediesOfAccountsAndGroups: the remedies that error details and docs/reference/errors.md name, for accounts
+// and groups that the tenant may not change. Each error is provoked, its remedy is carried out, and then the request
+// succeeds.
 func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
@@ -83,7 +84,7 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 
 	above := c.Realm.Create(t, "/Groups", `{"displayName":"above"}`)
 	below := c.Realm.MakeGroup(t, "below", c.GroupID(t, "realm", above))
-	refused("group-has-subgroups", 409, "remove them there first", request{c.Realm, http.MethodDelete, "/Groups/" + above, ""}, func() {
+	refused("group-has-subgroups", 409, "remove the sub-groups in Keycloak first", request{c.Realm, http.MethodDelete, "/Groups/" + above, ""}, func() {
 		if err := c.Realm.Admin.DeleteGroup(t.Context(), below); err != nil {
 			t.Fatal(err)
 		}
@@ -100,8 +101,8 @@ func TestTheRemediesOfAccountsAndGroups(t *testing.T) {
 
 	ann := acme.Create(t, "/Users", `{"userName":"ann"}`)
 	set(organization, enabled("false", ""))()
-	refused("organization-disabled", 403, "enable it in Keycloak first", request{acme, http.MethodPatch, "/Users/" + ann, apptest.PatchBody(`{"op":"add","path":"title","value":"t"}`)}, set(organization, enabled("true", "")))
-	refused("domain-not-verified", 403, "have it added and verified", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
+	refused("organization-disabled", 403, "have it enabled in Keycloak first", request{acme, http.MethodPatch, "/Users/" + ann, apptest.PatchBody(`{"op":"add","path":"title","value":"t"}`)}, set(organization, enabled("true", "")))
+	refused("domain-not-verified", 403, "have the domain added and verified", request{acme, http.MethodPost, "/Users", `{"userName":"bob@other.test"}`},
 		set(organization, enabled("true", `,{"name":"other.test","verified":true}`)))
 
 	c.Realm.Reconfigure(t, apptest.EachTenant(func(tenant *config.Tenant) {

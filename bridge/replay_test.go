@@ -22,8 +22,8 @@ type traffic struct {
 	Sequences []scimtest.Sequence `json:"sequences"`
 }
 
-// notYet are the sequences that do not concern users and groups of a realm, with
-// the reason. A sequence listed here that passes is a failure of this test.
+// notYet are the sequences that do not concern users and groups of a realm, with the reason. The test fails when a
+// listed sequence passes.
 func notYet() map[string]string {
 	return map[string]string{
 		"entra/oauth-client-credentials":           "the bridge has no token endpoint: tokens are static until issue 8",
@@ -61,8 +61,8 @@ func TestIdPTraffic(t *testing.T) {
 	}
 }
 
-// TestTheIdPTrafficPageIsGenerated keeps the page of sequences and results; go test -update
-// writes it. That a result is true is what TestIdPTraffic is for.
+// TestTheIdPTrafficPageIsGenerated keeps the page of sequences and results; go test -update writes it. TestIdPTraffic
+// tests that the results are true.
 func TestTheIdPTrafficPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/idp-traffic/*.json")
@@ -119,9 +119,8 @@ func replayOf(t *testing.T, b apptest.Bridge, s scimtest.Sequence) []string {
 	return failures
 }
 
-// TestIdPTrafficOfTwoOrganizations replays the sequences of Okta and Entra, two at once
-// against two organizations of a realm. Neither has what the other has, over HTTP and in
-// Keycloak.
+// TestIdPTrafficOfTwoOrganizations replays the sequences of Okta and Entra, two at the same time at two organizations
+// of a realm. Neither organization gets a resource of the other, over HTTP or in Keycloak.
 func TestIdPTrafficOfTwoOrganizations(t *testing.T) {
 	t.Parallel()
 	okta, entra := readTraffic(t, "testdata/idp-traffic/okta.json").Sequences, readTraffic(t, "testdata/idp-traffic/entra.json").Sequences
@@ -132,7 +131,7 @@ func TestIdPTrafficOfTwoOrganizations(t *testing.T) {
 			c := apptest.NewCustomers(t, keycloaktest.Real(t), func(c *config.Config) {
 				for _, r := range c.Realms {
 					for i := range r.Tenants {
-						r.Tenants[i].Domains = config.DomainsAny // both sequences have the same
+						r.Tenants[i].Domains = config.DomainsAny // both sequences use the same domains
 						r.Tenants[i].BareToken = true            // Okta's header mode
 					}
 				}

@@ -16,48 +16,48 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Call is what every request says, whatever way it came in. A way in makes one for each request.
+// Call is a request, the same for every way in. Each way in makes one for each request.
 type Call struct {
-	// By is required, with its tenant. Every verb that takes a Call asks Permit what it may do.
+	// By is required, with its tenant. Every verb that takes a Call asks Permit what By may do.
 	By         tenant.Principal
 	Endpoint   string   // of the resource type: "/Users", "/Groups"; "" in a search of all
 	ID         string   // of the resource; hostile until parsed
 	Attributes []string // the query parameter, split at its commas
 	Excluded   []string
-	Return     Return // that the client prefers for the answer to a write; "" for none
+	Return     Return // the client's preference for the answer to a write, or ""
 	Conditions
-	Origin change.Origin // the way in; required of what may write, as it stands in the Change that is recorded
-	// DryRun says that nothing is written: the request is planned and looked at by the walls alone.
+	Origin change.Origin // the way in; required for writes, because the recorded Change has it
+	// DryRun says that nothing is written: the request is only planned and checked by the guard.
 	DryRun bool
 
 	bulk bool // whether it is an operation of a bulk request, whose answer shows no resource
 }
 
-// request is a Call on its way through the pipeline.
+// request is a Call in the pipeline.
 type request struct {
 	Call
 	Tenant     *tenant.Tenant // of the principal
 	kind       kind
 	rt         *scim.ResourceType
-	client     *keycloak.Client // for writes; reads go through the wall
+	client     *keycloak.Client // for writes; reads go through the guard
 	wall       guard.Wall
-	fitness    tenant.Fitness // of the tenant when the request began
+	fitness    tenant.Fitness // the fitness of the tenant when the request began
 	projection scim.Projection
-	linking    bool // whether a precondition names what is linked to the resource
+	linking    bool // whether a precondition includes the linked members or groups
 	began      time.Time
-	names      map[string]string // user names and names of groups that were read for the client, by ids
-	rights     *guard.RightsRead // of the account that the request is about; nil for none yet
-	adopting   bool              // whether the operator has what no tenant owns taken over, whatever the policy says
-	replacing  bool              // whether the request's document says what the whole resource shall be, as a PUT does
-	ending     bool              // whether the request says itself that the user is not active
-	held       apply.Held        // until the request ends
-	atEnd      []func()          // what is waited for when the request ends
-	before     scim.Document     // the resource as the tenant showed it before; nil where nobody read it
-	plan       plan.Plan         // what is carried out; nil before it is planned
-	change     *change.Change    // what was made of it, or was to be; nil before it is planned
+	names      map[string]string // names of users and groups that were read for the client, by id
+	rights     *guard.RightsRead // rights of the account that the request is about; nil until they are read
+	adopting   bool              // whether the operator adopts resources without an owner, under any policy
+	replacing  bool              // whether the document replaces the whole resource, as with PUT
+	ending     bool              // whether the request itself says that the user is inactive
+	held       apply.Held        // locks until the request ends
+	atEnd      []func()          // called when the request ends
+	before     scim.Document     // the resource as the tenant showed it before; nil when it was not read
+	plan       plan.Plan         // the plan that is carried out; nil before planning
+	change     *change.Change    // the change that was recorded or is to be recorded; nil before planning
 }
 
-// current is a resource as Keycloak holds it. One of user and group is set.
+// current is the present state of a resource in Keycloak. Either user or group is set.
 type current struct {
 	resource scim.Resource
 	user     keycloak.User
@@ -65,10 +65,10 @@ type current struct {
 	group    keycloak.Group
 	groupID  keycloak.GroupID
 	members  []guard.Member // of a group
-	known    bool           // whether members are the group's, be they none
+	known    bool           // whether members are all members of the group; the list can then be empty
 }
 
-// made is what was planned to be created, with the id that Keycloak gave it.
+// made is the planned resource after its creation, with the id that Keycloak gave it.
 func (c current) made(out apply.Outcome) current {
 	switch {
 	case !out.User.IsZero():
@@ -79,60 +79,59 @@ func (c current) made(out apply.Outcome) current {
 	return c
 }
 
-// planned is a plan and what Keycloak will hold once it is carried out.
+// planned is a plan, and the resource that Keycloak will have after it.
 type planned struct {
 	plan  plan.Plan
 	op    change.Op
 	after current
-	// ends says that a user loses the access it has.
+	// ends says that a user loses access.
 	ends bool
 }
 
-// desired is what a creation asks for: a document, and what the mapping makes of it, which is worked out once.
+// kind is a type of resource in the pipeline.
 type desired struct {
 	doc   scim.Document
 	user  mapping.UserState  // of /Users
 	group mapping.GroupState // of /Groups
 }
 
-// kind is what a type of resource plugs into the pipeline.
+// kind is a type of resource in the pipeline.
 type kind interface {
 	resourceType(t *tenant.Tenant) *scim.ResourceType
-	// read finds a resource that the tenant may see, else a 404.
+	// read finds a resource that the tenant may see, or returns a 404.
 	read(ctx context.Context, r *request) (current, error)
 	find(ctx context.Context, r *request, q directory.Query) (directory.Found, error)
 	// desired maps the document of a creation.
 	desired(r *request, doc scim.Document) (desired, error)
 	create(ctx context.Context, r *request, d desired) (planned, error)
-	// change plans what a PUT or a PATCH made of the resource.
+	// change plans the result of a PUT or a PATCH.
 	change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error)
 	remove(ctx context.Context, r *request, cur current) (plan.Plan, error)
-	// linked is the part of a resource's version over its members or groups, see scim.LinkedVersion. What
-	// it reads for that it keeps in cur, and nobody else changes it until the request ends, as far as
-	// requests to the bridge can.
+	// linked is the part of a resource's version for its members or groups, see scim.LinkedVersion. It keeps in cur
+	// what it reads. No other request to the bridge can change this until the request ends.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// obstacles are what may stand in the way of a creation that failed with failure, and be taken up in its place.
+	// obstacles are the resources that may have made a creation fail with failure, and that could be taken up instead.
 	obstacles(d desired, failure error) []obstacle
-	// stored is the resource that shows what Keycloak holds, without what is kept elsewhere and read for an answer.
+	// stored is the resource that shows what Keycloak has, without the parts that are read separately for an answer.
 	stored(r *request, cur current) (scim.Resource, error)
-	// resource is what the answer shows; it may read what the projection asks for.
+	// resource is the resource for the answer. It may read what the projection asks for.
 	resource(ctx context.Context, r *request, cur current) (scim.Resource, error)
 }
 
-// blindPatcher is a kind of which some PATCHes need no look at the resource, and whose resources cost more to show than
-// to change: where the tenant's policy says nothing, a PATCH is not answered with one.
+// blindPatcher is a kind that can carry out some PATCHes without reading the resource. Showing the resource would cost
+// more than the change. Unless the tenant's policy says otherwise, such a PATCH is answered without the resource.
 type blindPatcher interface {
-	// patchesBlind plans operations that need no look at the resource; ok is false when these
-	// do. It waits for the resource's lock where their order matters.
+	// patchesBlind plans operations that do not need the resource. ok is false when they need it. It waits for the
+	// resource's lock when the order of operations matters.
 	patchesBlind(ctx context.Context, r *request, ops []patch.Operation) (p plan.Plan, ok bool, err error)
 }
 
-// obstacle is a resource that may stand in the way of a creation.
+// obstacle is a resource that may prevent a creation.
 type obstacle struct {
-	// find is its id, "" for none.
+	// find is its id, or "".
 	find func(ctx context.Context, r *request) (string, error)
-	// takeUp reads it again, under its lock, and plans that it becomes what the creation asks for; ok is false when it
-	// may not.
+	// takeUp reads the resource again, under its lock, and plans that it becomes what the creation asks for. ok is
+	// false when that is not allowed.
 	takeUp func(ctx context.Context, r *request) (ch planned, ok bool, err error)
 }
 
@@ -142,8 +141,8 @@ const (
 	endpointGroups = "/Groups"
 )
 
-// sees reports whether the client may see what resources of a type hold. It is the one rule of what
-// is shown: of a resource that it writes, and of those that another one names.
+// sees reports whether the client may see the values of resources of a type. This one rule decides what is shown: of a
+// resource that the client writes, and of resources that another one names.
 func (c Call) sees(endpoint string) bool {
 	switch endpoint {
 	case endpointUsers:
@@ -154,7 +153,7 @@ func (c Call) sees(endpoint string) bool {
 	return false
 }
 
-// view is what the request sees of the directory.
+// view is the part of the directory that the request can see.
 func (r *request) view() directory.View {
 	return directory.View{Tenant: r.Tenant, Fitness: r.fitness, Source: r.wall, Events: r.client, Began: r.began}
 }
@@ -168,5 +167,5 @@ func (r *request) end() {
 	r.atEnd = nil
 }
 
-// organization is that of the tenant, zero for a tenant of the realm.
+// organization is the organization of the tenant, zero for a tenant of the realm.
 func (r *request) organization() keycloak.OrganizationID { return r.Tenant.Organization.ID }

@@ -9,40 +9,40 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Return is what a client prefers to be answered to a write (RFC 7240 section 4.2).
+// Return is the client's preference for the answer to a write (RFC 7240 section 4.2).
 type Return string
 
 // The values of Return.
 const (
 	ReturnRepresentation Return = "representation" // the resource
-	ReturnMinimal        Return = "minimal"        // no more than the tenant's policy says, and no more than what tells which resource it is
+	ReturnMinimal        Return = "minimal"        // at most what the tenant's policy says, and at most what identifies the resource
 )
 
-// Result is what a call came to. What it is told in, as a status, is for whoever was called.
+// Result is the result of a call. The way in turns it into an answer, such as an HTTP status.
 type Result struct {
-	// Op is what became of the resource: "" for a call that only reads, and for one that is about several.
+	// Op is what happened to the resource: "" for a call that only reads, and for a call about several resources.
 	Op change.Op
-	// Resource is what Keycloak has then, in part where the client asked for parts; zero where nobody read it, and
-	// for a call that is about several.
+	// Resource is the state of the resource in Keycloak afterwards, or the parts that the client asked for. It is zero
+	// when it was not read, and for a call about several resources.
 	Resource scim.Resource
-	// Plan is what was carried out or, of a dry run, would have been.
+	// Plan is the plan that was carried out or, for a dry run, would have been.
 	Plan plan.Plan
-	// Change is the fact that was recorded or, of a dry run, would have been.
+	// Change is the change that was recorded or, for a dry run, would have been.
 	Change change.Change
 
-	// Shown is what the client asked to see: the resource, or a list; nil for nothing.
+	// Shown is what the client asked to see: the resource or a list; nil for nothing.
 	Shown map[string]any
-	// Location is the URL of Resource; "" for none.
+	// Location is the URL of Resource, or "".
 	Location string
-	// Version is that of the resource; "" where nobody knows it, or the client may not.
+	// Version is the version of Resource, or "" when it is not known, or the client may not know it.
 	Version string
-	// Unchanged says of a read that the client has what would be shown.
+	// Unchanged says that the client of a read already has what would be shown.
 	Unchanged bool
-	// Honoured is what was honoured of the preference of the call; "" for nothing.
+	// Honoured is the part of the client's preference that was honoured, or "".
 	Honoured Return
 }
 
-// result is what the request came to.
+// result is the result of the request.
 func (r *request) result() Result {
 	if r.change == nil {
 		return Result{}
@@ -50,7 +50,7 @@ func (r *request) result() Result {
 	return Result{Op: r.change.Op, Plan: r.plan, Change: *r.change}
 }
 
-// render shows a resource as the client asked to see it.
+// render shows a resource in the form that the client asked for.
 func (s *Service) render(ctx context.Context, r *request, cur current) (Result, error) {
 	resource, err := r.kind.resource(ctx, r, cur)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) render(ctx context.Context, r *request, cur current) (Result, 
 	return r.show(resource), nil
 }
 
-// show is the result with a resource. One that a dry run would have made has neither id nor location.
+// show is the result with a resource. A resource that a dry run would have created has no id and no location.
 func (r *request) show(resource scim.Resource) Result {
 	out := r.result()
 	out.Resource = resource
@@ -77,7 +77,7 @@ func (r *request) show(resource scim.Resource) Result {
 	return out
 }
 
-// written shows what was written, in its minimal form where the client prefers that.
+// written shows the written resource, in the minimal form when the client prefers that.
 func (s *Service) written(ctx context.Context, r *request, cur current) (Result, error) {
 	if r.Return == ReturnMinimal {
 		r.shorten()
@@ -86,7 +86,7 @@ func (s *Service) written(ctx context.Context, r *request, cur current) (Result,
 	return r.preferred(out), err
 }
 
-// patched is what a PATCH that was carried out came to.
+// patched is the result of a PATCH that was carried out.
 func (s *Service) patched(ctx context.Context, r *request, cur current) (Result, error) {
 	said := r.patchBody()
 	if said == tenant.BodyNone {
@@ -101,8 +101,8 @@ func (s *Service) patched(ctx context.Context, r *request, cur current) (Result,
 	return r.preferred(out), err
 }
 
-// patchBody is what a PATCH is answered with. A client that names attributes
-// gets them (RFC 7644 section 3.5.2), and one that prefers a minimal answer gets no more than without.
+// patchBody is the form of the answer to a PATCH. A client that names attributes gets them (RFC 7644 section 3.5.2). A
+// client that prefers a minimal answer gets at most what it would get without the preference.
 func (r *request) patchBody() tenant.Body {
 	said := tenant.BodyFull
 	if _, blind := r.kind.(blindPatcher); blind {
@@ -120,15 +120,15 @@ func (r *request) patchBody() tenant.Body {
 	return said
 }
 
-// shorten leaves of the answer what tells which resource it is, unless the client named attributes or may
-// not read the resource.
+// shorten reduces the answer to what identifies the resource, unless the client named attributes or may not read the
+// resource.
 func (r *request) shorten() {
 	if !r.projection.Asked() && r.sees(r.Endpoint) {
 		r.projection = r.rt.Minimal()
 	}
 }
 
-// preferred says of a result what it has of the client's preference.
+// preferred notes in a result which part of the client's preference was honoured.
 func (r *request) preferred(out Result) Result {
 	if r.Return == ReturnRepresentation || !r.projection.Asked() {
 		out.Honoured = r.Return
@@ -136,14 +136,14 @@ func (r *request) preferred(out Result) Result {
 	return out
 }
 
-// versionOf is the version of a resource that was written and is not shown: over a group's members where
-// all of them are known. It is "" where the client named a version over them and they are not known: one
-// without them would not protect what the client means to protect.
+// versionOf is the version of a written resource that is not shown. It includes a group's members when all of them are
+// known. It is "" when the client named a version with members and they are not known: a version without members would
+// not protect what the client wants to protect.
 func (s *Service) versionOf(ctx context.Context, r *request, cur current) string {
 	if !r.sees(r.Endpoint) || r.linking && !cur.known {
 		return ""
 	}
-	r.projection = r.rt.Minimal() // which reads nothing
+	r.projection = r.rt.Minimal() // this reads nothing
 	resource, err := r.kind.resource(ctx, r, cur)
 	if err == nil && cur.known {
 		resource.Linked, err = r.kind.linked(ctx, r, &cur)

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// kinds are those of the steps of a plan.
+// kinds are the kinds of the steps of a plan.
 func kinds(p plan.Plan) []plan.Kind {
 	var out []plan.Kind
 	for _, step := range p {
@@ -23,7 +23,7 @@ func kinds(p plan.Plan) []plan.Kind {
 	return out
 }
 
-// TestADryRunComesToWhatTheRequestDoes: to the same op, plan and change, and it writes and records nothing.
+// TestADryRunComesToWhatTheRequestDoes: it has the same op, plan and change, and it writes and records nothing.
 func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
 	t.Parallel()
 	for name := range newOffice(t).changing() {
@@ -42,7 +42,7 @@ func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
 			if err := o.changing()[name](t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if name == "adopt" || name == "take over" { // of several; and only Keycloak tells that there is somebody
+			if name == "adopt" || name == "take over" { // they concern several resources, and only Keycloak knows whether there are any
 				return
 			}
 			if diff := cmp.Diff(kinds(o.came.Plan), kinds(dry.Plan)); diff != "" || dry.Op != o.came.Op || dry.Change.Outcome != "" || len(dry.Change.Steps) != len(dry.Plan) {
@@ -96,8 +96,8 @@ func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
 	}
 }
 
-// TestABulkDryRunWritesNothing either: each operation is planned alone, and one that refers to what a dry run does not
-// make is refused.
+// TestABulkDryRunWritesNothing either: each operation is planned by itself. An operation that refers to a resource that
+// the dry run does not create is refused.
 func TestABulkDryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -140,13 +140,13 @@ func TestABulkDryRunWritesNothing(t *testing.T) {
 	}
 }
 
-// TestADryRunRemovesNobody from what the removal brake lets go, and says that it holds when it does.
+// TestADryRunRemovesNobody for the removal brake, and reports when the brake holds.
 func TestADryRunRemovesNobody(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"delete", "deactivate"} {
 		o := newOffice(t)
 		o.tenant.Policy.RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 1}
-		o.later = time.Hour // the brake does not count users whom the tenant has just made
+		o.later = time.Hour // the brake does not count users that the tenant has just created
 		another := o.create("/Users", map[string]any{"userName": "joe"})
 		o.dry = true
 		if err := o.changing()[verb](t.Context()); err != nil {
@@ -173,7 +173,7 @@ func held(err error) bool {
 	return is && told.Code == "removal-held"
 }
 
-// TestWhatIsWrittenIsInTheNextList that comes from an index, however short ago the index was made.
+// TestWhatIsWrittenIsInTheNextList from an index, even when the index was made a moment ago.
 func TestWhatIsWrittenIsInTheNextList(t *testing.T) {
 	t.Parallel()
 	for endpoint, c := range map[string]struct {

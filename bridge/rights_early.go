@@ -12,8 +12,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// deactivating reports whether operations say that active is false, in one of the forms that
-// identity providers send. It guesses what the plan will be, which decides.
+// deactivating reports whether operations set active to false, in one of the forms that identity providers send. It is
+// a guess; the plan decides.
 func deactivating(ops []patch.Operation) bool {
 	return slices.ContainsFunc(ops, func(o patch.Operation) bool {
 		value := o.Value
@@ -26,9 +26,9 @@ func deactivating(ops []patch.Operation) bool {
 	})
 }
 
-// readRightsEarly begins the look that a dangerous change of a user needs (guard.Allow), so that it does
-// not take its time after the read of the user. At an organization it is not begun: a user of
-// somebody else's would be answered later than nobody.
+// readRightsEarly starts the read that a dangerous change of a user needs (guard.Allow), so that it runs while the user
+// is read. At an organization it is not started: the answer about a foreign user would then take longer than the answer
+// about an absent user.
 func (r *request) readRightsEarly(ctx context.Context) {
 	id, err := keycloak.ParseUserID(r.ID)
 	if err != nil || r.Endpoint != endpointUsers || r.Tenant.Owner.Organization || r.wall.ProtectsUser(r.ID) {

@@ -13,14 +13,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// rolesOf are the roles of the user of a document, who has some attributes and is in its groups and
-// in some more, with those that the rules give it.
+// rolesOf are the roles of the user of a document, together with the roles that the rules give. The user has these
+// attributes, its own groups and the groups of more.
 func (k userKind) rolesOf(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, more []string) (plan.Roles, error) {
 	var groups []keycloak.Group
 	if r.Tenant.Mapping.RolesFollowGroups() {
 		var err error
 		groups, err = r.wall.GroupsOf(ctx, id)
-		if err != nil && keycloak.KindOf(err) != keycloak.NotFound { // groups of an organization are those of members alone
+		if err != nil && keycloak.KindOf(err) != keycloak.NotFound { // only members of the organization can be in its groups
 			return plan.Roles{}, err
 		}
 	}
@@ -31,7 +31,7 @@ func (k userKind) rolesOf(ctx context.Context, r *request, id keycloak.UserID, a
 	return k.rolesAmong(ctx, r, id, attributes, doc, names)
 }
 
-// rolesAmong is rolesOf for a user who is in groups of some names.
+// rolesAmong is rolesOf for a user in groups with these names.
 func (userKind) rolesAmong(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, groups []string) (plan.Roles, error) {
 	if !r.Tenant.Mapping.ManagesUserRoles(r.Tenant.Owner, attributes) {
 		return plan.Roles{}, nil
@@ -44,17 +44,16 @@ func (userKind) rolesAmong(ctx context.Context, r *request, id keycloak.UserID, 
 	return plan.Roles{Has: has, Rules: rules, Known: r.fitness.Resolved.Roles}, err
 }
 
-// regrouping is what a change of a group does to the groups of users.
+// regrouping is a change of a group that changes the groups of users.
 type regrouping struct {
 	id   keycloak.GroupID
-	name string // of the group afterwards; "" when it is deleted
+	name string // the name of the group afterwards; "" when it is deleted
 	add  []keycloak.UserID
-	// remove are those who leave it; all are all its members before, when its name changes or
-	// it is deleted.
+	// remove are the users who leave the group. all are all its members before, when its name changes or it is deleted.
 	remove, all []keycloak.UserID
 }
 
-// sides are who comes into a group and who leaves it.
+// sides are the users who join a group and those who leave it.
 type sides struct{ add, remove map[keycloak.UserID]bool }
 
 func (g regrouping) sides() sides { return sides{setOf(g.add), setOf(g.remove)} }
@@ -84,11 +83,11 @@ func (g regrouping) after(s sides, user keycloak.UserID, before []keycloak.Group
 	return names
 }
 
-// rolesParallel bounds the users whose roles are looked at at once.
+// rolesParallel bounds the users whose roles are read at the same time.
 const rolesParallel = 4
 
-// planRolesOf plans the roles of all whose groups change, where roles depend on them. Nobody
-// else changes these users until the request ends.
+// planRolesOf plans the roles of all users whose groups change, if roles depend on groups. No other request changes
+// these users until the request ends.
 func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (plan.Plan, error) {
 	if !r.Tenant.Mapping.RolesFollowGroups() {
 		return nil, nil
@@ -116,8 +115,7 @@ func (k groupKind) planRolesOf(ctx context.Context, r *request, g regrouping) (p
 	return slices.Concat(plans...), err
 }
 
-// planRolesOfMember is about one user. Of a user whose account is foreign, protected or gone, roles
-// stay as they are.
+// planRolesOfMember plans the roles of one user. When the account is foreign, protected or gone, roles do not change.
 func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloak.UserID, g regrouping, s sides) (plan.Plan, error) {
 	user, err := r.wall.User(ctx, id)
 	switch {
@@ -144,7 +142,7 @@ func (k groupKind) planRolesOfMember(ctx context.Context, r *request, id keycloa
 	return p, nil
 }
 
-// allMembers are the ids of the members of a group, where roles depend on it.
+// allMembers are the ids of the members of a group, if roles depend on the group.
 func (groupKind) allMembers(ctx context.Context, r *request, id keycloak.GroupID) ([]keycloak.UserID, error) {
 	if !r.Tenant.Mapping.RolesFollowGroups() {
 		return nil, nil
@@ -153,8 +151,8 @@ func (groupKind) allMembers(ctx context.Context, r *request, id keycloak.GroupID
 	return idsOf(list), err
 }
 
-// planRolesOfChange plans the roles of those who come into a group or leave it by some steps
-// and, when it gets another name, of all its members.
+// planRolesOfChange plans the roles of the users who join or leave a group by some steps. When the group gets another
+// name, it plans the roles of all members.
 func (k groupKind) planRolesOfChange(ctx context.Context, r *request, cur current, name string, steps plan.Plan) (plan.Plan, error) {
 	g := regrouping{id: cur.groupID, name: name}
 	for _, s := range steps {
@@ -174,7 +172,7 @@ func (k groupKind) planRolesOfChange(ctx context.Context, r *request, cur curren
 	return k.planRolesOf(ctx, r, g)
 }
 
-// withRoles adds the roles to steps that were planned without a look at the group.
+// withRoles adds the roles to steps that were planned without reading the group.
 func (k groupKind) withRoles(ctx context.Context, r *request, id keycloak.GroupID, steps plan.Plan) (plan.Plan, error) {
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {

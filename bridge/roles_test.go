@@ -18,7 +18,7 @@ func userIDs(tb testing.TB, n int) []keycloak.UserID {
 	return keycloak.ParseUserIDs(texts)
 }
 
-// TestTheGroupsOfMembersAreLinear: of all who come into a group and leave it.
+// TestTheGroupsOfMembersAreLinear in the number of users who join a group and leave it.
 func TestTheGroupsOfMembersAreLinear(t *testing.T) {
 	growth.Linear(t, 4000, func(n int) func() {
 		ids := userIDs(t, n)
@@ -37,7 +37,7 @@ func TestTheGroupsOfMembersAreLinear(t *testing.T) {
 	})
 }
 
-// TestTheGroupsOfAMember afterwards: who stays, comes or leaves, under the name that the group has then.
+// TestTheGroupsOfAMember afterwards: for users who stay, join or leave, under the name that the group then has.
 func TestTheGroupsOfAMember(t *testing.T) {
 	t.Parallel()
 	group, err := keycloak.ParseGroupID("team")

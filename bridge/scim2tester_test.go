@@ -20,7 +20,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// scim2Tester is where the pinned suite and its runner are.
+// scim2Tester is the directory of the pinned suite and its runner.
 const scim2Tester = "../tools/scim2-tester"
 
 // finding is one result of scim2-tester, a line of check.py.
@@ -31,42 +31,41 @@ type finding struct {
 	Reason string `json:"reason"`
 }
 
-// wrongFinding is an error that scim2-tester reports and that is none.
+// wrongFinding is a finding of scim2-tester that is not an error of the bridge.
 type wrongFinding struct{ check, part string }
 
-// wrongFindings are those of every tenant.
+// wrongFindings are the wrong findings for every tenant.
 func wrongFindings() []wrongFinding {
 	return []wrongFinding{
-		// A user of Keycloak is enabled or it is not; the bridge refuses to guess.
+		// A user of Keycloak is either enabled or disabled; the bridge refuses to guess.
 		{"check_remove_attribute User", "active cannot be removed"},
-		// It expects members back exactly as sent, without the display name that RFC
-		// 7643 section 4.2 lets the service provider add.
+		// It expects members back exactly as sent, without the display name that RFC 7643 section 4.2 lets the service
+		// provider add.
 		{"check_add_attribute Group", "display='"},
 		{"check_replace_attribute Group", "display='"},
 	}
 }
 
-// wrongOfTheMapping are those of testdata/mapping.yaml.
+// wrongOfTheMapping are the wrong findings for testdata/mapping.yaml.
 func wrongOfTheMapping() []wrongFinding {
 	return append(wrongFindings(),
-		// It expects a whole extension back as sent: with an attribute that is never
-		// returned (pin), without one that the service provider sets (mailHost).
+		// It expects a whole extension back as sent: with an attribute that is never returned (pin), and without an
+		// attribute that the service provider sets (mailHost).
 		wrongFinding{"check_add_attribute User", "for '" + apptest.HRURN + "'."},
 		wrongFinding{"check_add_attribute User", "for '" + apptest.ITURN + "'."},
 		wrongFinding{"check_replace_attribute User", "for '" + apptest.HRURN + "'."},
 		wrongFinding{"check_replace_attribute User", "for '" + apptest.ITURN + "'."},
-		// It adds the whole extension first and each attribute of it after that, and
-		// expects a value that is added to several to be the only one, and one that is
-		// set once to change.
+		// It adds the whole extension first, and then each of its attributes. It expects that a value added to several
+		// is then the only one, and that an attribute that can be set once changes.
 		wrongFinding{"check_add_attribute User", "for '" + apptest.HRURN + ":badges'"},
 		wrongFinding{"check_add_attribute User", "for '" + apptest.ITURN + ":accounts'"},
-		wrongFinding{"check_add_attribute User", apptest.HRURN + ":hired is set and cannot be changed"},
-		wrongFinding{"check_remove_attribute User", apptest.HRURN + ":hired is set and cannot be changed"},
+		wrongFinding{"check_add_attribute User", apptest.HRURN + ":hired is already set and cannot be changed"},
+		wrongFinding{"check_remove_attribute User", apptest.HRURN + ":hired is already set and cannot be changed"},
 	)
 }
 
-// TestSCIM2TesterFindsNoError runs a suite by other people on an empty realm, with the
-// built-in mapping and with schemas and rules of a file.
+// TestSCIM2TesterFindsNoError runs an independent suite on an empty realm, with the built-in mapping and with schemas
+// and rules of a file.
 func TestSCIM2TesterFindsNoError(t *testing.T) {
 	t.Parallel()
 	python := newPython(t)
@@ -104,13 +103,13 @@ func scim2Findings(t *testing.T, python string, b apptest.Bridge) (found []findi
 	return found
 }
 
-// check is the name by which a finding is listed as wrong.
+// check is the name under which a wrong finding is listed.
 func (f finding) check() string { return f.Title + " " + f.Type }
 
-// isError reports whether it says that the bridge is at fault.
+// isError reports whether the finding is an error.
 func (f finding) isError() bool { return f.Status == "ERROR" || f.Status == "CRITICAL" }
 
-// among finds an error in a list of wrong ones; -1 for none.
+// among is the place of the finding in a list of wrong findings, or -1.
 func (f finding) among(wrong []wrongFinding) int {
 	return slices.IndexFunc(wrong, func(w wrongFinding) bool { return w.check == f.check() && strings.Contains(f.Reason, w.part) })
 }
@@ -134,7 +133,7 @@ func runSCIM2Tester(t *testing.T, python string, b apptest.Bridge, wrong []wrong
 			t.Errorf("%v is excluded and was not reported", w)
 		}
 	}
-	const least = 100 // it makes 133 checks
+	const least = 100 // it has 133 checks
 	if counts["SUCCESS"] < least {
 		t.Errorf("results = %v, want at least %d successes", counts, least)
 	}
@@ -147,7 +146,7 @@ func newPython(t *testing.T) string {
 	return newPythonOf(t, scim2Tester)
 }
 
-// newPythonOf is an interpreter with what the requirements.txt of a directory pins, in the cache.
+// newPythonOf is an interpreter with the packages that the requirements.txt of a directory pins, in the cache.
 func newPythonOf(t *testing.T, dir string) string {
 	t.Helper()
 	requirements := filepath.Join(dir, "requirements.txt")

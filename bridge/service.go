@@ -24,29 +24,30 @@ import (
 // Options are what a Service needs besides its clients.
 type Options struct {
 	Log *zap.Logger // required
-	// Locker keeps the requests in order that write to one resource; nil for one of this process.
+	// Locker orders the requests that write one resource; nil for a Locker in this process.
 	Locker apply.Locker
-	// Ledger is that of the removal brake; nil for one of this process.
+	// Ledger is the ledger of the removal brake; nil for a Ledger in this process.
 	Ledger guard.Ledger
-	// Tenants are those that can own accounts. Nobody answers for an account of another owner.
+	// Tenants are the tenants that can own accounts. No tenant is responsible for an account with another
+	// owner.
 	Tenants *tenant.Registry
 
-	// BulkOperations are those of one bulk request, and BulkPayload its bytes, at most.
+	// BulkOperations and BulkPayload are the most operations and bytes of one bulk request.
 	BulkOperations int
 	BulkPayload    int64
 
 	Directory  directory.Options
-	MaxResults int // resources on a page of a list at most
-	// ErrorDocs is the URL of the page that explains errors, for those of bulk operations; "" for none.
+	MaxResults int // most resources on a page of a list
+	// ErrorDocs is the URL of the page that explains errors, for errors of bulk operations, or "".
 	ErrorDocs string
-	// CursorTimeout is how long a cursor is good.
+	// CursorTimeout is how long a cursor is valid.
 	CursorTimeout time.Duration
-	// HidePagination keeps the service provider configuration from telling of them.
+	// HidePagination leaves cursors out of the service provider configuration.
 	HidePagination bool
 
-	// Observer is told what the service does; nil for Unobserved.
+	// Observer gets what the service does; nil for Unobserved.
 	Observer Observer
-	// Recorder keeps what is changed; nil for Unrecorded.
+	// Recorder keeps the changes; nil for Unrecorded.
 	Recorder Recorder
 }
 
@@ -57,11 +58,11 @@ type Service struct {
 	applier    *apply.Applier
 	brake      *guard.Brake
 	options    Options
-	core       *scim.ResourceType // users without extensions of a tenant's own
-	loggedOnce sync.Map           // what the log says once
+	core       *scim.ResourceType // users without a tenant's own extensions
+	loggedOnce sync.Map           // what was logged and is logged only once
 }
 
-// New makes a Service over the client of each realm, by the realm's name.
+// New makes a Service with the client of each realm, by the realm's name.
 func New(realms *keycloak.Realms, o Options) *Service {
 	if o.Locker == nil {
 		o.Locker = &apply.Locks{}
@@ -89,7 +90,7 @@ func New(realms *keycloak.Realms, o Options) *Service {
 // Brake holds mass removals of users.
 func (s *Service) Brake() *guard.Brake { return s.brake }
 
-// Directory is where the service finds resources.
+// Directory is the directory in which the service finds resources.
 func (s *Service) Directory() *directory.Directory { return s.directory }
 
 func (s *Service) kindOf(endpoint string) kind {
@@ -102,7 +103,7 @@ func (s *Service) kindOf(endpoint string) kind {
 	return nil
 }
 
-// begin checks what every request must pass, whatever way it came in.
+// begin makes the checks that every request must pass, by every way in.
 func (s *Service) begin(c Call, does access) (*request, error) {
 	if err := Permit(c.By, c.needs(does)); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 		return nil, errNobody
 	}
 	t := c.By.Tenant
-	fitness := t.Fitness() // once: the wall is that of a tenant which is fit
+	fitness := t.Fitness() // read once: the guard must use the same fitness
 	if fitness.Problem != "" {
 		return nil, Unfit(fitness.Problem)
 	}
@@ -135,7 +136,7 @@ func (s *Service) begin(c Call, does access) (*request, error) {
 	return r, err
 }
 
-// Create makes a resource, or takes up what stands in its place.
+// Create creates a resource, or takes up the existing one in its place.
 func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
@@ -151,7 +152,7 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 		return Result{}, s.fail(r, err)
 	}
 	ch, err := r.kind.create(ctx, r, d)
-	if err == nil && len(ch.plan) > 1 { // until the last step others could take it for a half-made one
+	if err == nil && len(ch.plan) > 1 { // until the last step, another request could see a half-created resource
 		err = s.lock(ctx, r, r.creationLock(ch.after))
 	}
 	if err == nil {
@@ -166,8 +167,8 @@ func (s *Service) Create(ctx context.Context, c Call, body map[string]any) (Resu
 	return s.resume(ctx, r, d, err)
 }
 
-// resume answers a creation that failed: with what it takes up in its place, if there is
-// something. That somebody is protected is told to nobody who does not see the user.
+// resume answers a failed creation. If possible, it takes up the existing resource in its place. Only a client that
+// sees the user learns that the user is protected.
 func (s *Service) resume(ctx context.Context, r *request, d desired, failure error) (Result, error) {
 	ch, ok, err := s.takeUp(ctx, r, d, failure)
 	if ok && err == nil {
@@ -180,7 +181,7 @@ func (s *Service) resume(ctx context.Context, r *request, d desired, failure err
 		_, err = s.apply(ctx, r, &ch)
 	}
 	if protected, is := errors.AsType[guard.ProtectedError](err); is && ok {
-		s.options.Log.Warn("an account that exists is not taken up", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
+		s.options.Log.Warn("an existing account is not taken up", zap.String("tenant", r.Tenant.Path), zap.Error(protected))
 		err = failure
 	}
 	if err != nil {
@@ -189,14 +190,14 @@ func (s *Service) resume(ctx context.Context, r *request, d desired, failure err
 	return s.written(ctx, r, ch.after)
 }
 
-// takeUp plans that what stands in the way of a creation becomes what that asks for. Whatever else exists
-// stays a conflict, in the words of failure.
+// takeUp plans that the resource that prevents a creation becomes the requested one. Any other existing resource stays
+// a conflict, with the text of failure.
 func (s *Service) takeUp(ctx context.Context, r *request, d desired, failure error) (ch planned, ok bool, err error) {
 	if _, taken := errors.AsType[takenError](failure); !taken && keycloak.KindOf(failure) != keycloak.Conflict {
 		return planned{}, false, failure
 	}
 	for _, o := range r.kind.obstacles(d, failure) {
-		r.end() // a change of a resource locks it before its values and its link, and so does what follows
+		r.end() // a change of a resource locks the resource before its values and its link, and the code below does so too
 		if r.ID, err = o.find(ctx, r); err != nil {
 			return planned{}, false, err
 		}
@@ -213,7 +214,7 @@ func (s *Service) takeUp(ctx context.Context, r *request, d desired, failure err
 	return planned{}, false, failure
 }
 
-// whole is a resource once its creation is over, which may still go on.
+// whole waits until the creation of a resource has ended, and reads the resource again.
 func (s *Service) whole(ctx context.Context, r *request, cur current) (current, error) {
 	if !r.halfMade(cur) {
 		return cur, nil
@@ -226,18 +227,18 @@ func (s *Service) whole(ctx context.Context, r *request, cur current) (current, 
 		return now, err
 	}
 	if !r.halfMade(now) {
-		return current{}, staleError() // members or groups joined after they were compared
+		return current{}, staleError() // members or groups were added after the comparison
 	}
 	now.members, now.known = cur.members, cur.known
 	return now, nil
 }
 
-// halfMade reports whether the creation of a resource goes on, or broke off.
+// halfMade reports whether the creation of a resource is running, or broke off.
 func (r *request) halfMade(cur current) bool {
 	return r.Tenant.Owner.Unfinished(cur.user.Attributes) || r.Tenant.Owner.Unfinished(cur.group.Attributes)
 }
 
-// creationLock is held while a resource is made.
+// creationLock is held while a resource is created.
 func (r *request) creationLock(cur current) string {
 	if r.Endpoint == endpointGroups {
 		return displayNameLock(cur.group.Name)
@@ -245,11 +246,11 @@ func (r *request) creationLock(cur current) string {
 	return userNameLock(cur.user.Username)
 }
 
-// maxAge is how old the look may be that says who is protected, for a write.
+// maxAge is the greatest age of the list of protected users for a write.
 const maxAge = 15 * time.Minute
 
-// writes refuses to write for a disabled organization, whose members Keycloak shows otherwise
-// than they are, and when nobody knows any more who is protected.
+// writes refuses to write for a disabled organization, because Keycloak shows its members differently. It also refuses
+// when the list of protected users is too old.
 func (r *request) writes() error {
 	switch p := r.fitness.Protected; {
 	case p == nil || time.Since(p.At) > maxAge:
@@ -257,7 +258,7 @@ func (r *request) writes() error {
 	case p.Unknown != "":
 		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:
-		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; enable it in Keycloak first")
+		return scim.Forbidden(code.OrganizationDisabled, "the organization is disabled, so nothing was changed; have it enabled in Keycloak first")
 	}
 	return nil
 }
@@ -297,9 +298,8 @@ func (s *Service) Get(ctx context.Context, c Call) (Result, error) {
 	return r.show(resource), nil
 }
 
-// Replace makes a resource what the body says, as a PUT does. What the client leaves out is
-// cleared, apart from externalId and active, which it keeps: Okta sends neither
-// back at times, and nobody means to enable a user by silence.
+// Replace makes a resource what the body says, as a PUT does. Attributes that the client leaves out are cleared, except
+// externalId and active. Okta sometimes leaves both out, and a missing value must not enable a user.
 func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, unlock, err := s.beginWrite(ctx, c)
 	if err != nil {
@@ -336,14 +336,14 @@ func (s *Service) Replace(ctx context.Context, c Call, body map[string]any) (Res
 	return s.written(ctx, r, after)
 }
 
-// replacing is a whole document as what a change made. Of the members only the difference is written, so that nobody
-// leaves a group for a moment.
+// replacing is a whole document in the form of a result of a PATCH. Only the difference of the members is written, so
+// that no user leaves a group for a moment.
 func replacing(doc scim.Document) (patch.Result, error) {
 	ids, err := patch.MemberIDs(doc[scim.AttrMembers])
 	return patch.Result{Document: doc, Members: patch.Members{Replace: true, Add: patch.Distinct(ids)}}, err
 }
 
-// change plans and carries out what a PUT or a PATCH made of a resource.
+// change plans and carries out the result of a PUT or a PATCH.
 func (s *Service) change(ctx context.Context, r *request, cur current, result patch.Result) (current, error) {
 	cur, err := s.whole(ctx, r, cur)
 	if err != nil {
@@ -356,8 +356,8 @@ func (s *Service) change(ctx context.Context, r *request, cur current, result pa
 	return ch.after, s.execute(ctx, r, cur, ch)
 }
 
-// Patch changes a part of a resource, and shows it as the tenant's policy or the client says. Where nobody says
-// anything a group is not shown, whose members cost more to read than to change.
+// Patch changes a part of a resource, and shows it as the tenant's policy or the client says. By default a group is not
+// shown, because its members cost more to read than to change.
 func (s *Service) Patch(ctx context.Context, c Call, body map[string]any) (Result, error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
@@ -403,7 +403,7 @@ func (s *Service) patchedBlind(ctx context.Context, r *request, p plan.Plan, err
 		return Result{}, s.fail(r, err)
 	}
 	if r.patchBody() == tenant.BodyNone {
-		return r.preferred(r.result()), nil // nobody knows its version
+		return r.preferred(r.result()), nil // its version is not known
 	}
 	cur, err := r.kind.read(ctx, r)
 	if err != nil {
@@ -422,7 +422,7 @@ func (s *Service) Delete(ctx context.Context, c Call) (Result, error) {
 	r.readRightsEarly(ctx)
 	cur, err := r.writable(ctx)
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
-		return Result{}, s.fail(r, err) // a damaged attribute is no reason to keep the resource
+		return Result{}, s.fail(r, err) // a damaged attribute does not prevent the deletion
 	}
 	p, err := r.kind.remove(ctx, r, cur)
 	if err = r.federatedRemoval(cur, p, err); err != nil {
@@ -438,11 +438,11 @@ func (s *Service) Delete(ctx context.Context, c Call) (Result, error) {
 	return r.result(), nil
 }
 
-// writable reads a resource that is to be changed: one that SCIM may write and, when the
-// client says so, that is as the client saw it.
+// writable reads a resource for a change. It checks that SCIM may write the resource and, if the request has a
+// precondition, that the client knows its version.
 func (r *request) writable(ctx context.Context) (current, error) {
 	cur, err := r.kind.read(ctx, r)
-	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // and no list tells more
+	if keycloak.KindOf(err) == keycloak.Denied && r.wall.ProtectsUser(r.ID) { // no list says more
 		return current{}, guard.ProtectedUsers(r.ID)
 	}
 	if _, damaged := errors.AsType[*mapping.DamagedError](err); err != nil && !damaged {
@@ -461,7 +461,7 @@ func (r *request) writable(ctx context.Context) (current, error) {
 // protects refuses to write to a protected resource.
 func (r *request) protects(cur current) error {
 	switch user, group := cur.userID.String(), cur.groupID.String(); {
-	case r.wall.ProtectsUser(user) && !r.wall.Deactivates(user): // else its plan says what is done
+	case r.wall.ProtectsUser(user) && !r.wall.Deactivates(user): // otherwise its plan says what is allowed
 		return guard.ProtectedUsers(user)
 	case r.wall.ProtectsGroup(group):
 		return guard.ProtectedGroup(group)
@@ -469,7 +469,7 @@ func (r *request) protects(cur current) error {
 	return nil
 }
 
-// beginWrite is begin, and waits for the resource's lock.
+// beginWrite is begin, and also waits for the resource's lock.
 func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), error) {
 	r, err := s.begin(c, writing)
 	if err != nil {
@@ -481,7 +481,7 @@ func (s *Service) beginWrite(ctx context.Context, c Call) (*request, func(), err
 	return r, r.end, nil
 }
 
-// carryOut applies a change.
+// execute carries out a change.
 func (s *Service) execute(ctx context.Context, r *request, cur current, ch planned) error {
 	err := s.federated(ctx, r, cur, ch)
 	if err == nil && ch.ends {

@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// TestAConflictNamesAllThatIsTaken: Keycloak tells of the address alone when the user name is taken too.
+// TestAConflictNamesAllThatIsTaken: Keycloak reports only the address when the user name is taken too.
 func TestAConflictNamesAllThatIsTaken(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -13,9 +13,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// checkUnique refuses a value that another resource has, with 409. Keycloak knows no
-// unique attributes, so the value is looked up among the tenant's resources, and no other
-// request of the tenant may write it in this process until this one ends.
+// checkUnique refuses, with 409, a value that another resource has. Keycloak has no unique attributes, so the value is
+// looked up among the tenant's resources. No other request of the tenant can write the value in this process until this
+// request ends.
 func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.Unique, before, after scim.Document) error {
 	changed := slices.DeleteFunc(slices.Clone(unique), func(u mapping.Unique) bool {
 		value := u.Value(after)
@@ -41,7 +41,7 @@ func (s *Service) checkUnique(ctx context.Context, r *request, unique []mapping.
 			default:
 				return takenError{id: other.ID, refusal: &scim.Error{
 					Code: code.Taken, Status: http.StatusConflict, Type: scim.UniqueValue,
-					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; give it another one",
+					Detail: "another resource has this value of " + u.Path.String() + ", which must be unique; send another value",
 				}}
 			}
 		}
@@ -60,9 +60,9 @@ func (r *request) uniqueOfUsers() []mapping.Unique {
 
 // externalIDTaken refuses the externalId of another user.
 func (r *request) externalIDTaken(other scim.Resource) error {
-	detail := "another user has this externalId, and each user of this endpoint has one of its own; send another externalId, or change that of the other user first"
+	detail := "another user has this externalId, and no two users may share it; send another externalId, or change the externalId of the other user first"
 	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
-		detail = "a deactivated user has this externalId, and each user of this endpoint has one of its own; reactivate that user in place of a creation, give it another externalId first, or have the operator let this endpoint take up such users again"
+		detail = "a deactivated user has this externalId, and no two users may share it; reactivate that user, change that user's externalId first, or ask the operator to let this endpoint take up such users again"
 	}
 	return takenError{id: other.ID, externalID: true, refusal: &scim.Error{Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }

@@ -71,8 +71,8 @@ func (k userKind) create(ctx context.Context, r *request, d desired) (planned, e
 	return planned{plan: p, op: change.Created, after: current{user: after}}, nil
 }
 
-// leaving has a PUT that deactivates a user who may not be changed otherwise say nothing else. A client
-// that sends whole users could not deactivate one of whom an earlier change was refused.
+// leaving reduces a PUT that deactivates a user to the deactivation, when nothing else of the user may be changed.
+// Otherwise a client that sends whole users could not deactivate a user after an earlier change was refused.
 func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Document {
 	out := maps.Clone(cur.resource.Document)
 	out[scim.AttrActive] = false
@@ -89,15 +89,15 @@ func (k userKind) leaving(r *request, cur current, doc scim.Document) scim.Docum
 	}
 	if len(left) > 0 {
 		k.s.ignored(left)
-		k.s.options.Log.Warn("a PUT deactivates a user who may be changed in no other way, as an administrator by a fine-grained permission or one of a user federation; what else it changes is left as it is",
+		k.s.options.Log.Warn("a PUT only deactivates the user, and its other attributes are ignored. The user may not be changed otherwise: an administrator by a fine-grained permission, or a user of a user federation",
 			zap.String("tenant", r.Tenant.Path), zap.String("user", cur.userID.String()), zap.Int("attributes", len(left)))
 	}
 	return out
 }
 
-// change plans the new document of a user, and says whether the user is deactivated. A PUT keeps what says who a user is
-// when the account is somebody else's and the client leaves it out. A PATCH cannot leave active unassigned: a user of
-// Keycloak is enabled or it is not, and to guess which would enable or lock out somebody.
+// change plans the new document of a user, and says whether the user is deactivated. When the account is foreign, a PUT
+// keeps the identity of the user that the client leaves out. A PATCH cannot leave active unassigned: a user of Keycloak
+// is either enabled or disabled, and a guess could enable or lock out a user.
 func (k userKind) change(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	doc := result.Document
 	switch {
@@ -111,7 +111,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, result pa
 	}
 	ch, err := k.plan(ctx, r, cur, doc)
 	ch.ends = deactivates(cur, doc)
-	if err == nil && r.deactivatesAgain(cur, doc) { // the first time may have broken off before they ended
+	if err == nil && r.deactivatesAgain(cur, doc) { // the first request may have broken off before the sessions ended
 		ch.plan = append(ch.plan, plan.EndSessions{User: cur.userID, Always: true})
 	}
 	switch {
@@ -126,7 +126,7 @@ func (k userKind) change(ctx context.Context, r *request, cur current, result pa
 	return ch, err
 }
 
-// deactivatesAgain reports whether the client says that a user is inactive who is, and whom the tenant may deactivate.
+// deactivatesAgain reports whether the client sets active to false for an inactive user that the tenant may deactivate.
 func (r *request) deactivatesAgain(cur current, doc scim.Document) bool {
 	owner := r.Tenant.Owner
 	return r.ending && doc[scim.AttrActive] == false && !mapping.Enabled(cur.user) && (owner.Ownership(cur.user) != mapping.Foreign || owner.Closes(cur.user))
@@ -136,8 +136,8 @@ func deactivates(cur current, doc scim.Document) bool {
 	return cur.resource.Document[scim.AttrActive] == true && doc[scim.AttrActive] == false
 }
 
-// deactivation plans that a user is deactivated who may not be changed otherwise, by a document that
-// says the same as the stored one but for active. Not even what the bridge would mend is written.
+// deactivation plans the deactivation of a user who may not be changed in any other way. The document equals the stored
+// one except for active. Values that the bridge would otherwise repair are not written either.
 func (userKind) deactivation(r *request, cur current, doc scim.Document) (planned, error) {
 	refused := guard.Delegate(cur.userID.String())
 	if doc[scim.AttrActive] != false || !r.Tenant.Owner.Owns(cur.user) {
@@ -193,7 +193,7 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	k.countPassword(doc, !state.Password.IsZero() && !state.Password.Temporary())
 	if r.Tenant.Owner.Unfinished(cur.user.Attributes) {
 		joining, err := k.joining(ctx, r, cur.userID, cur.user.Attributes, doc)
-		joining.Organization = keycloak.OrganizationID{} // whose user it is
+		joining.Organization = keycloak.OrganizationID{} // the organization of the user
 		p, after := plan.ForUnfinished(r.Tenant.Owner, cur.userID, cur.user, state.Owned(), joining, time.Now())
 		return planned{plan: p, after: current{user: after, userID: cur.userID}}, err
 	}
@@ -206,8 +206,8 @@ func (k userKind) plan(ctx context.Context, r *request, cur current, doc scim.Do
 	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-// changeForeign changes what the tenant keeps of somebody else's account. A user whom it
-// deactivates leaves its groups where it cannot disable the account.
+// changeForeign changes what the tenant stores in a foreign account. When it deactivates the user and cannot disable
+// the account, the user leaves its groups.
 func (k userKind) changeForeign(ctx context.Context, r *request, cur current, doc scim.Document) (planned, error) {
 	owner, answered := r.Tenant.Owner, true
 	if doc[scim.AttrActive] == false && mapping.Enabled(cur.user) && !owner.Closes(cur.user) {
@@ -233,8 +233,8 @@ func (k userKind) changeForeign(ctx context.Context, r *request, cur current, do
 	return planned{plan: p, after: current{user: after, userID: cur.userID}}, nil
 }
 
-// planLeave plans that a user leaves the groups that the tenant lists: one of the realm
-// reaches others by their ids, which may be those of another tenant.
+// planLeave plans that a user leaves the groups that the tenant lists. A tenant of the realm could also reach other
+// groups by their ids, but they may belong to another tenant.
 func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (plan.Plan, error) {
 	groups, err := r.wall.GroupsOf(ctx, id)
 	if err != nil {
@@ -254,8 +254,8 @@ func (userKind) planLeave(ctx context.Context, r *request, id keycloak.UserID) (
 	return p, nil
 }
 
-// remove takes a user away from the tenant. An account of its own goes with the user or stays,
-// as the policy says, and stays while an organization has the user too.
+// remove removes a user from the tenant. The policy says whether an account of the tenant's own is deleted with the
+// user or stays. It stays while an organization has the user too.
 func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Plan, error) {
 	if r.wall.Deactivates(cur.userID.String()) {
 		return nil, guard.Delegate(cur.userID.String())
@@ -272,23 +272,23 @@ func (k userKind) remove(ctx context.Context, r *request, cur current) (plan.Pla
 	case !r.organization().IsZero():
 		return k.planExpulsion(ctx, r, cur, owns, owns && !shared && policy.Disables())
 	case mapping.Unowned(cur.user.Attributes):
-		return nil, scim.Forbidden(code.NotCreatedHere, "nothing was changed: the account was there before this endpoint, which did not create it and cannot delete it; deactivate the user, or have the operator let this endpoint take the account over")
+		return nil, scim.Forbidden(code.NotCreatedHere, "nothing was changed: the account existed before this endpoint, which did not create it and cannot delete it; deactivate the user, or ask the operator to let this endpoint take the account over")
 	case !owns:
-		return nil, scim.Forbidden(code.NotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete it where the account comes from")
+		return nil, scim.Forbidden(code.NotCreatedHere, "this endpoint did not create the user's account and cannot delete it; delete the account where it was created")
 	case !policy.OwnedOnly:
-		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: an organization has the user too, and the account cannot be deleted while it does; deactivate the user, or have the membership ended first")
+		return nil, scim.Forbidden(code.SharedAccount, "nothing was changed: the account cannot be deleted while the user is a member of an organization; deactivate the user, or have the membership ended first")
 	}
 	return k.planParting(ctx, r, cur, policy.Disables() && !shared)
 }
 
-// planParting plans that an account of a tenant of the realm stays and leaves the tenant: with its roles where the
-// policy says that it stays as it is.
+// planParting plans that an account stays and its user leaves a tenant of the realm. The user keeps the roles if the
+// policy says that the account stays unchanged.
 func (k userKind) planParting(ctx context.Context, r *request, cur current, disable bool) (plan.Plan, error) {
 	var roles plan.Plan
 	user := cur.user
 	if !r.Tenant.Policy.Leaves() {
 		var err error
-		if roles, user, err = k.restored(ctx, r, cur, true); err != nil { // before nobody of the tenant finds the user any more
+		if roles, user, err = k.restored(ctx, r, cur, true); err != nil { // before the tenant stops finding the user
 			return nil, err
 		}
 	}
@@ -296,8 +296,7 @@ func (k userKind) planParting(ctx context.Context, r *request, cur current, disa
 	return append(roles, leave...), nil
 }
 
-// shared reports whether an organization, other than the tenant's own, has a user whose
-// account the tenant owns.
+// shared reports whether another organization also has a user whose account the tenant owns.
 func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool) (bool, error) {
 	if !owns || !r.Tenant.Policy.Organizations {
 		return false, nil
@@ -311,11 +310,11 @@ func (k userKind) shared(ctx context.Context, r *request, cur current, owns bool
 func (k userKind) planExpulsion(ctx context.Context, r *request, cur current, owns, disable bool) (plan.Plan, error) {
 	switch {
 	case cur.user.Managed && owns:
-		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator end its memberships of other organizations and let this endpoint delete accounts")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: Keycloak would delete the account, which belongs to the organization; deactivate the user, or ask the operator to end its memberships of other organizations and to let this endpoint delete accounts")
 	case r.Tenant.Owner.Closes(cur.user):
-		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant, as another endpoint owns the account; deactivate the user, or delete the account where it comes from")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: Keycloak would delete the account, which belongs to the organization, although another endpoint owns it; deactivate the user, or delete the account where it was created")
 	case cur.user.Managed:
-		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: the account belongs to the organization, and Keycloak would delete it with the membership, which is not meant; deactivate the user, or have the operator let this endpoint take the account over, and delete it then")
+		return nil, scim.Forbidden(code.ManagedMember, "nothing was changed: Keycloak would delete the account, which belongs to the organization; deactivate the user, or ask the operator to let this endpoint take the account over, and then delete it")
 	}
 	var p plan.Plan
 	p, cur.user = plan.ForLeaving(r.Tenant.Owner, cur.userID, cur.user, plan.End{Disable: disable, Mark: r.Tenant.Policy.Revives()}, time.Now())
@@ -340,7 +339,7 @@ func (k userKind) resource(ctx context.Context, r *request, cur current) (scim.R
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	if resource.ID == "" || !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) { // who was not made is in no group
+	if resource.ID == "" || !r.projection.Wants(r.rt.Attribute(scim.AttrGroups)) { // a user that was not created is in no group
 		return resource, nil
 	}
 	id, err := keycloak.ParseUserID(resource.ID)

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// newLink is the link that an account gets, nil for none or one that it has. refusal is why
-// it cannot have it.
+// newLink is the link that an account gets, or nil when it gets no link or has the link already. refusal is the reason
+// why it cannot have the link.
 func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, refusal string, err error) {
 	link, err = r.Tenant.Mapping.Link(doc)
 	if err != nil || link == nil {
@@ -31,10 +31,10 @@ func (k userKind) newLink(ctx context.Context, r *request, id keycloak.UserID, d
 	case links[i].UserID == link.UserID:
 		return nil, "", nil
 	}
-	return nil, "it is linked to the identity provider as somebody else", nil
+	return nil, "it is linked to the identity provider as another user", nil
 }
 
-// linkAsItIs is the link that an account gets, nil for none; reason is why it gets none.
+// linkAsItIs is the link that an account gets, or nil. reason says why it gets no link.
 func (k userKind) linkAsItIs(ctx context.Context, r *request, id keycloak.UserID, doc scim.Document) (link *keycloak.Link, reason string, err error) {
 	_, err = k.link(ctx, r, doc)
 	linked, taken := errors.AsType[takenError](err)
@@ -54,8 +54,7 @@ func (k userKind) linkAsItIs(ctx context.Context, r *request, id keycloak.UserID
 	return link, refusal, err
 }
 
-// joining is what a user with some attributes gets beside its account, who is not the tenant's yet; a
-// zero id is one that is to be created.
+// joining is what a new user of the tenant gets besides its account. A zero id means that the account is to be created.
 func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document) (plan.Joining, error) {
 	j := plan.Joining{Organization: r.organization(), Groups: defaultGroups(r)}
 	if !id.IsZero() {
@@ -68,9 +67,9 @@ func (k userKind) joining(ctx context.Context, r *request, id keycloak.UserID, a
 	return j, err
 }
 
-// link is the link of a new user to the mapping's identity provider, nil for none. One
-// that another user has is a takenError: Keycloak would give one identity to both. Nobody
-// else can make that link in this process until the request ends.
+// link is the link of a new user to the mapping's identity provider, or nil. A link that another user has is a
+// takenError, because Keycloak would give one identity to both. No other request in this process can make the link
+// until this request ends.
 func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*keycloak.Link, error) {
 	link, err := r.Tenant.Mapping.Link(doc)
 	if err != nil || link == nil {
@@ -83,14 +82,14 @@ func (k userKind) link(ctx context.Context, r *request, doc scim.Document) (*key
 	if err == nil && len(others) > 0 {
 		return nil, takenError{link: true, id: others[0].ID, refusal: &scim.Error{
 			Code: code.LinkTaken, Status: http.StatusConflict, Type: scim.UniqueValue,
-			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; give the user another one",
+			Detail: "another user is linked to the identity provider with this value of " + r.Tenant.Mapping.LinkAttribute() + "; send another value",
 		}}
 	}
 	return link, err
 }
 
-// defaultGroups are the groups that a new user joins, as the last look at the realm found
-// them; a tenant that lacks one is not fit.
+// defaultGroups are the groups that a new user joins, as the last check of the realm found them. A tenant is not fit
+// when such a group is missing.
 func defaultGroups(r *request) []keycloak.GroupID {
 	var out []keycloak.GroupID
 	resolved := r.fitness.Resolved
@@ -100,7 +99,7 @@ func defaultGroups(r *request) []keycloak.GroupID {
 	return out
 }
 
-// shownDefaultGroups are the names of those among the tenant's groups.
+// shownDefaultGroups are the names of the default groups that are also groups of the tenant.
 func shownDefaultGroups(r *request) []string {
 	var out []string
 	resolved := r.fitness.Resolved
@@ -114,8 +113,8 @@ func shownDefaultGroups(r *request) []string {
 	return out
 }
 
-// parentOf is the id of the parent of a group with a path, "" for one of the top level. A parent that the mapping does
-// not name is no tenant's, so that its path serves.
+// parentOf is the id of the parent of a group with a path, or "" at the top level. When the mapping does not name the
+// parent, the parent belongs to no tenant, and its path is returned.
 func parentOf(r *request, at string) string {
 	parent := path.Dir(at)
 	if parent == "/" {

@@ -26,15 +26,15 @@ func (k userKind) state(r *request, held *keycloak.User, doc scim.Document) (map
 	return checked(r, held, d.user)
 }
 
-// checked is a state for an account, nil for a new one. It refuses what the realm would turn into something else, and
-// addresses that the tenant may not give.
+// checked is a state for an account, or for a new account when held is nil. It refuses names that the realm would
+// replace, and addresses that the tenant may not give.
 func checked(r *request, held *keycloak.User, state mapping.UserState) (mapping.UserState, error) {
 	err := guard.Identifiers(r.Tenant, r.fitness, held, &state)
 	if r.Tenant.Policy.Revives() && held != nil && held.FederationLink == "" && !mapping.Unowned(held.Attributes) {
 		state = state.Marking()
 	}
 	if err == nil && r.fitness.EmailAsUsername && !strings.EqualFold(state.Username, state.Email) {
-		return state, scim.BadRequest(code.UserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address: this realm uses addresses as user names")
+		return state, scim.BadRequest(code.UserNameNotAddress, scim.InvalidValue, "userName must equal the primary e-mail address, because this realm uses addresses as user names; send the same value in both")
 	}
 	return state, err
 }
@@ -46,7 +46,7 @@ func (k userKind) countPassword(doc scim.Document, taken bool) {
 	}
 }
 
-// proveManager refuses a manager that is no user, unless the profile keeps any id.
+// proveManager refuses a manager that is not a user, unless the profile keeps any id.
 func proveManager(ctx context.Context, r *request, before, after scim.Document) error {
 	id := managerOf(after)
 	if r.rt.Profile.Takes(scim.OpaqueManager) || id == "" || id == managerOf(before) {
@@ -54,12 +54,12 @@ func proveManager(ctx context.Context, r *request, before, after scim.Document) 
 	}
 	known, _, err := r.wall.Prove(ctx, []string{id})
 	if err == nil && len(known) == 0 {
-		return scim.BadRequest(code.Manager, scim.InvalidValue, "manager.value is no user's id, so nothing was changed; provision the manager first, or leave manager out")
+		return scim.BadRequest(code.Manager, scim.InvalidValue, "manager.value is not the id of a user, so nothing was changed; create the manager first, or leave manager out")
 	}
 	return err
 }
 
-// managerOf is the id of the manager that a document names, "" for none.
+// managerOf is the id of the manager in a document, or "".
 func managerOf(doc scim.Document) string {
 	manager, _ := doc.Object(scim.EnterpriseUserURN)[scim.AttrManager].(map[string]any)
 	id, _ := manager[scim.AttrValue].(string)

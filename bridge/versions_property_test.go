@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// versioned is a group, as whoever changes it knows it, and the versions that its states had.
+// versioned is a group as its changes leave it, with the versions of its states.
 type versioned struct {
 	apptest.Bridge
 	t       *testing.T
@@ -22,9 +22,9 @@ type versioned struct {
 	path    string
 	name    string
 	members map[string]string // user names by id
-	users   map[string]string // all of them
+	users   map[string]string // all users
 	full    map[string]string // the version of a state with members
-	cheap   map[string]string // and without
+	cheap   map[string]string // the version of a state without members
 }
 
 // state is the group as text, with members or without.
@@ -39,7 +39,7 @@ func (v *versioned) state(members bool) string {
 	return v.name + ": " + strings.Join(list, ", ")
 }
 
-// look reads the group: each state has one version, and each version one state.
+// look reads the group: each state has one version, and each version belongs to one state.
 func (v *versioned) look() {
 	v.t.Helper()
 	for _, kind := range []struct {
@@ -64,7 +64,7 @@ func (v *versioned) look() {
 	}
 }
 
-// condition is some version of before or of now, and whether it is that of now.
+// condition is a version of now or of before. holds says that it is the version of now.
 func (v *versioned) condition() (tag string, holds bool) {
 	members := v.r.IntN(2) == 0
 	seen := map[bool]map[string]string{true: v.full, false: v.cheap}[members]
@@ -76,7 +76,7 @@ func (v *versioned) condition() (tag string, holds bool) {
 	return seen[state], state == v.state(members)
 }
 
-// change does one thing, and checks whether a condition lets it.
+// change makes one change, and checks whether a condition allows it.
 func (v *versioned) change() {
 	v.t.Helper()
 	ids := slices.Sorted(maps.Keys(v.users))
@@ -120,7 +120,7 @@ func (v *versioned) change() {
 				v.members[id] = v.users[id]
 			}
 		})
-	case 4, 5: // the console
+	case 4, 5: // a change in the console
 		change := v.Admin.AddMember
 		if _, in := v.members[id]; in {
 			change = v.Admin.RemoveMember
@@ -140,8 +140,8 @@ func (v *versioned) change() {
 	}
 }
 
-// TestVersionsOfAGroupFollowItsState, whoever changes it, and a write is carried out by those of the state
-// that it has, and by no other.
+// TestVersionsOfAGroupFollowItsState, whoever changes the group. A write succeeds with the versions of the present
+// state, and with no other version.
 func TestVersionsOfAGroupFollowItsState(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

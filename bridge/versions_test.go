@@ -24,7 +24,7 @@ type reply struct {
 	body   map[string]any
 }
 
-// tell sends a request with headers, each a name and its value, and reads the answer.
+// send sends a request with headers, each a name and its value, and reads the answer.
 func send(t *testing.T, b apptest.Bridge, method, path, body string, headers ...string) reply {
 	t.Helper()
 	set := map[string]string{}
@@ -42,7 +42,7 @@ func send(t *testing.T, b apptest.Bridge, method, path, body string, headers ...
 	return out
 }
 
-// version is that of an answer, which its header and its body have to agree on.
+// version is the version of an answer. Its header and its body must agree.
 func (r reply) version(t *testing.T) string {
 	t.Helper()
 	meta, _ := r.body["meta"].(map[string]any)
@@ -53,7 +53,7 @@ func (r reply) version(t *testing.T) string {
 	return tag
 }
 
-// expect is tell, for an answer of one status alone.
+// expect is send for an answer that must have a status.
 func expect(t *testing.T, b apptest.Bridge, status int, method, path, body string, headers ...string) reply {
 	t.Helper()
 	r := send(t, b, method, path, body, headers...)
@@ -63,8 +63,8 @@ func expect(t *testing.T, b apptest.Bridge, status int, method, path, body strin
 	return r
 }
 
-// TestIfMatchProtectsTheMembersOfAGroup: a version that was shown with members is compared with those that
-// the group has when it is written, whoever changed them.
+// TestIfMatchProtectsTheMembersOfAGroup: a version that was shown with members is compared with the members at the time
+// of the write, whoever changed them.
 func TestIfMatchProtectsTheMembersOfAGroup(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -125,7 +125,7 @@ func probeMembersVersion(t *testing.T, c apptest.Customers, of string, b apptest
 			t.Errorf("%s, %s: who joined has left, and the version %s is %s", of, way, before, again)
 		}
 	}
-	expect(t, b, http.StatusNoContent, "PATCH", group, join, "If-Match", cheap) // the version of the rest stays good
+	expect(t, b, http.StatusNoContent, "PATCH", group, join, "If-Match", cheap) // the version without members stays valid
 	expect(t, b, http.StatusNoContent, "PATCH", group, leave, "If-Match", cheap)
 	b.Must(t, "PATCH", "/Users/"+one, apptest.PatchBody(`{"op":"replace","path":"userName","value":"renamed-`+of+`"}`))
 	if again := expect(t, b, http.StatusOK, "GET", group, "", "If-None-Match", before).version(t); again == before {
@@ -139,7 +139,7 @@ func probeMembersVersion(t *testing.T, c apptest.Customers, of string, b apptest
 	expect(t, b, http.StatusNoContent, "DELETE", group, "", "If-Match", put.version(t))
 }
 
-// TestAVersionOverMembersIsTheSameInEveryAnswer that shows them, and in none that does not.
+// TestAVersionOverMembersIsTheSameInEveryAnswer that shows them, and is not in an answer that does not.
 func TestAVersionOverMembersIsTheSameInEveryAnswer(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -178,7 +178,7 @@ func TestAVersionOverMembersIsTheSameInEveryAnswer(t *testing.T) {
 	}
 }
 
-// versionListed is the version of the one group of a list that is named Team.
+// versionListed is the version of the group named Team in a list.
 func versionListed(t *testing.T, b apptest.Bridge, path string) any {
 	t.Helper()
 	list, _ := b.Must(t, http.MethodGet, path, "")["Resources"].([]any)
@@ -192,7 +192,7 @@ func versionListed(t *testing.T, b apptest.Bridge, path string) any {
 	return nil
 }
 
-// TestAVersionOfAnEmptyGroupIsOneOverNobody: who joins changes it.
+// TestAVersionOfAnEmptyGroupIsOneOverNobody: it changes when a user joins.
 func TestAVersionOfAnEmptyGroupIsOneOverNobody(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridge(t, nil)
@@ -205,7 +205,7 @@ func TestAVersionOfAnEmptyGroupIsOneOverNobody(t *testing.T) {
 	expect(t, b, http.StatusPreconditionFailed, "DELETE", path, "", "If-Match", post.version(t))
 }
 
-// TestAVersionOverTheGroupsOfAUser is that of an answer that shows them.
+// TestAVersionOverTheGroupsOfAUser is in an answer that shows the groups.
 func TestAVersionOverTheGroupsOfAUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -233,8 +233,8 @@ func TestAVersionOverTheGroupsOfAUser(t *testing.T) {
 	}
 }
 
-// TestAVersionIsOverTheMembersThatTheClientSees: one whom it does not see changes nothing of it, and neither
-// does the name of a user whom it may not read.
+// TestAVersionIsOverTheMembersThatTheClientSees: a member that the client does not see does not change it, nor does the
+// name of a user that the client may not read.
 func TestAVersionIsOverTheMembersThatTheClientSees(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -264,8 +264,8 @@ func TestAVersionIsOverTheMembersThatTheClientSees(t *testing.T) {
 	}
 }
 
-// TestAGroupIsNotDeletedByAVersionWithoutWhoJoined at the same moment: when both succeed, somebody joined a
-// group that the other client believed to be without that member.
+// TestAGroupIsNotDeletedByAVersionWithoutWhoJoined at the same moment. If both requests succeeded, a user would have
+// joined a group that the other client believed to have no such member.
 func TestAGroupIsNotDeletedByAVersionWithoutWhoJoined(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -296,8 +296,9 @@ func TestAGroupIsNotDeletedByAVersionWithoutWhoJoined(t *testing.T) {
 	}
 }
 
-// TestCallsOfVersions: a version without members costs what it did, one over them a read of them, and a
-// version of another rest is refused without it. A change plans with the members that it compared.
+// TestCallsOfVersions: a version without members costs no additional call, and a version with members costs a read of
+// them. When the rest of the version differs, the request is refused without that read. A change is planned with the
+// members that were compared.
 func TestCallsOfVersions(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewCallBridge(t)

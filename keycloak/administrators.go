@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// The calls of this file say who administers a realm. They need view-realm and view-clients;
-// the second also shows the secrets of the realm's clients (measured on 26.4, 26.6 and 26.7).
+// The calls of this file find the administrators of a realm. They need view-realm and view-clients; view-clients also
+// shows the secrets of the realm's clients (measured on 26.4, 26.6 and 26.7).
 
-// EffectiveRoles are the names, sorted, of the roles of a client that a user has by any way: itself,
-// by a group or one above it, or within another role. For realm-management they are the
-// user's rights of the Admin API.
+// EffectiveRoles are the sorted names of all roles of a client that a user has: directly, by a group or a group above
+// it, or within another role. For realm-management they are the user's rights of the Admin API.
 func (c *Client) EffectiveRoles(ctx context.Context, user UserID, client ClientUUID) ([]string, error) {
 	var list []Role
 	err := c.get(ctx, "list effective roles", user.roleMappings()+"/clients/"+client.escaped()+"/composite", nil, &list)
@@ -24,12 +23,12 @@ func (c *Client) EffectiveRoles(ctx context.Context, user UserID, client ClientU
 	return out, err
 }
 
-// ClientInfo is a client of a realm, as far as the bridge reads it.
+// ClientInfo is a client of a realm, with the fields that the bridge reads.
 type ClientInfo struct {
 	UUID           ClientUUID
 	ClientID       string
-	ServiceAccount bool // whether it may use one
-	Public         bool // so that it has none
+	ServiceAccount bool // whether it may use a service account
+	Public         bool // a public client has no service account
 	Authorization  bool // whether it has policies and permissions
 }
 
@@ -38,8 +37,8 @@ func (c *Client) Clients(ctx context.Context, first, limit int) ([]ClientInfo, e
 	return c.listClients(ctx, page(first, limit))
 }
 
-// findClients lists those whose clientId has a text in it, without regard to case. % and _
-// stand for other characters too (measured).
+// findClients lists the clients whose clientId contains a text, in any case. % and _ also match other characters
+// (measured).
 func (c *Client) findClients(ctx context.Context, text string, first int) ([]ClientInfo, error) {
 	v := page(first, MaxPage)
 	v.Set("clientId", text)
@@ -69,7 +68,7 @@ func (c *Client) listClients(ctx context.Context, v url.Values) ([]ClientInfo, e
 	return out, nil
 }
 
-// Roles lists all roles of the realm or, unless it is the zero one, of a client.
+// Roles lists all roles of a client, or of the realm when the client is zero.
 func (c *Client) Roles(ctx context.Context, of ClientInfo) ([]Role, error) {
 	path := "/roles"
 	if !of.UUID.IsZero() {
@@ -83,8 +82,8 @@ func (c *Client) Roles(ctx context.Context, of ClientInfo) ([]Role, error) {
 	return list, err
 }
 
-// RoleUsers lists users who have a role themselves, without attributes. A role whose name
-// cannot be part of a URL is ErrInvalidID.
+// RoleUsers lists the users who have a role directly, without attributes. It returns ErrInvalidID for a role whose name
+// cannot be part of a URL.
 func (c *Client) RoleUsers(ctx context.Context, r Role, first, limit int) ([]User, error) {
 	path, err := r.path()
 	if err != nil {
@@ -97,7 +96,7 @@ func (c *Client) RoleUsers(ctx context.Context, r Role, first, limit int) ([]Use
 	return users(list), err
 }
 
-// RoleGroups lists groups of the realm that have a role themselves; errors as of RoleUsers.
+// RoleGroups lists the groups of the realm that have a role directly. Its errors are those of RoleUsers.
 func (c *Client) RoleGroups(ctx context.Context, r Role, first, limit int) ([]Group, error) {
 	path, err := r.path()
 	if err != nil {
@@ -110,7 +109,7 @@ func (c *Client) RoleGroups(ctx context.Context, r Role, first, limit int) ([]Gr
 	return list, err
 }
 
-// path is where a role is found by its name.
+// path is the path of a role, by its name.
 func (r Role) path() (string, error) {
 	name, err := roleSegment(r.Name)
 	if err != nil {
@@ -123,7 +122,7 @@ func (r Role) path() (string, error) {
 	return path, nil
 }
 
-// roleSegment is the name of a role, which may hold blanks.
+// roleSegment is the name of a role as a segment of a path. The name may contain blanks.
 func roleSegment(name string) (segment, error) {
 	s, err := parseSegment(strings.ReplaceAll(name, " ", "-"))
 	if err == nil {
@@ -139,8 +138,7 @@ func (c *Client) DefaultGroups(ctx context.Context) ([]Group, error) {
 	return list, err
 }
 
-// Composites lists the roles that a role contains directly. What the role says of itself may
-// be older than that.
+// Composites lists the roles that a role contains directly. The Composite flag of the role may be out of date.
 func (c *Client) Composites(ctx context.Context, r Role) ([]Role, error) {
 	id, err := parseSegment(r.ID)
 	if err != nil {

@@ -7,17 +7,17 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// DefaultBreakerDelay is how long no call is made after an outage when nobody says.
+// DefaultBreakerDelay is how long no call is made after an outage, unless the configuration says otherwise.
 const DefaultBreakerDelay = 5 * time.Second
 
-// Of so many calls so many must be unanswered for the breaker to open: a burst of errors does not.
+// The breaker opens when 20 of 25 calls are unanswered. A short burst of errors does not open it.
 const (
 	breakerCalls    = 25
 	breakerFailures = 20
 )
 
-// breaker keeps calls away from a Keycloak that does not answer: they would all wait for it, and it
-// would have them all to answer when it comes back. After a delay one call finds out whether it is.
+// breaker stops calls to a Keycloak that does not answer. Otherwise all calls would wait, and Keycloak would have to
+// answer all of them when it is back. After a delay one call tests whether Keycloak answers again.
 type breaker struct {
 	circuitbreaker.CircuitBreaker[any]
 }
@@ -32,7 +32,7 @@ func newBreaker(delay time.Duration, observe func(open bool)) breaker {
 		Build()}
 }
 
-// admit refuses a call while the breaker is open. record has to follow when it does not.
+// admit refuses a call while the breaker is open. After an admitted call, record must follow.
 func (b breaker) admit() *Error {
 	if b.TryAcquirePermit() {
 		return nil
@@ -42,8 +42,8 @@ func (b breaker) admit() *Error {
 	return e
 }
 
-// record takes how a call ended. One whose caller went away, or had no time left, says nothing of
-// Keycloak, which has a time of its own to answer, but must not be what closes the breaker.
+// record notes the result of a call. A caller that left or had no time left says nothing about Keycloak, so such a call
+// does not count as a failure. But it must not close the breaker either.
 func (b breaker) record(ctx context.Context, e *Error) {
 	switch {
 	case e == nil || e.Kind != Unavailable:

@@ -22,32 +22,32 @@ import (
 // RealmManagement is the clientId of the client whose roles are the rights of the Admin API.
 const RealmManagement = "realm-management"
 
-// Config is what a Client needs.
+// Config is the configuration of a Client.
 type Config struct {
-	BaseURL     string // of Keycloak, as "https://kc.example/auth"; a slash at its end is dropped
+	BaseURL     string // of Keycloak, such as "https://kc.example/auth"; a slash at the end is dropped
 	Realm       Realm
-	TokenRealm  Realm // where the credentials live; zero: Realm
+	TokenRealm  Realm // the realm of the credentials; zero means Realm
 	Credentials Credentials
 	Transport   http.RoundTripper // see NewTransport
-	MaxInFlight int               // calls under way at once; DefaultMaxInFlight
+	MaxInFlight int               // most calls at the same time; default DefaultMaxInFlight
 
-	// BreakerDelay is how long no call is made once most of the last were not answered;
+	// BreakerDelay is how long no call is made when most of the last calls were not answered; default
 	// DefaultBreakerDelay.
 	BreakerDelay time.Duration
 
-	// Wrap goes around every exchange with Keycloak, that of a token too; nil for nothing. Op says
-	// what for, and its errors are *Error.
+	// Wrap wraps every exchange with Keycloak, also the request of a token; nil for no wrapper. Op has the operation of
+	// a request, and its errors are *Error.
 	Wrap func(http.RoundTripper) http.RoundTripper
-	// Observe is told of every call, tokens aside; nil for nobody.
+	// Observe gets every call except the requests of tokens; nil when nobody needs it.
 	Observe func(ctx context.Context, c Call)
-	// ObserveOutage is told when calls are not made any more, and when they are again; nil for
-	// nobody.
+	// ObserveOutage is called when calls stop because of an outage, and when they start again; nil when nobody needs
+	// it.
 	ObserveOutage func(outage bool)
 }
 
-// Call is one call that was made.
+// Call is a call that was made.
 type Call struct {
-	Op       string // as "create user"
+	Op       string // such as "create user"
 	Kind     Kind   // "" on success
 	Duration time.Duration
 }
@@ -70,7 +70,7 @@ type Client struct {
 func New(c Config) (*Client, error) {
 	base := strings.TrimRight(c.BaseURL, "/")
 	if u, err := url.Parse(base); err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no URL of a Keycloak", c.BaseURL)
+		return nil, fmt.Errorf("%q is not the URL of a Keycloak", c.BaseURL)
 	}
 	if c.Realm.IsZero() || c.Credentials == nil || c.Transport == nil {
 		return nil, errors.New("a client needs a realm, credentials and a transport")
@@ -102,30 +102,29 @@ func New(c Config) (*Client, error) {
 	}, nil
 }
 
-// newGocloak puts gocloak on our transport, without its cookie jar, which would
-// bind all calls to one node of a cluster.
+// newGocloak makes a gocloak with our transport. It has no cookie jar, because cookies would bind all calls to one node
+// of a cluster.
 func newGocloak(base string, transport http.RoundTripper) *gocloak.GoCloak {
 	g := gocloak.NewClient(base)
 	g.RestyClient().SetTransport(transport).SetCookieJar(nil).SetDisableWarn(true).SetLogger(silent{})
 	return g
 }
 
-// silent drops resty's own log lines, which hold URLs; what matters is in errors.
+// silent drops resty's own log lines, which contain URLs. Errors have what matters.
 type silent struct{}
 
 func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 
-// Of the reads under way at once, so many may be repetitions, or a few whatever the others are:
-// repetitions by all are what keeps a server down that comes back.
+// Of the reads that run at the same time, at most this share may be repetitions, or this number if that is more. When
+// every read is repeated, a server that restarts stays down.
 const (
 	retryShare = 0.2
 	retryFew   = 4
 )
 
-// readPolicy repeats reads that Keycloak did not answer, twice. Nothing else is
-// ever repeated.
+// readPolicy repeats twice a read that Keycloak did not answer. Nothing else is ever repeated.
 func readPolicy() retrypolicy.RetryPolicy[any] {
 	return retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return isOutage(err) }).
@@ -137,7 +136,7 @@ func readPolicy() retrypolicy.RetryPolicy[any] {
 		Build()
 }
 
-// isOutage reports whether another try may find Keycloak again.
+// isOutage reports whether another try may reach Keycloak.
 func isOutage(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Kind == Unavailable && e.RetryAfter == 0 &&
@@ -150,13 +149,13 @@ func withOp(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, opKey{}, op)
 }
 
-// Op is what an exchange with Keycloak is for, by the context of its request: "create user".
+// Op is the operation of an exchange with Keycloak, such as "create user", taken from the context of the request.
 func Op(ctx context.Context) string {
 	op, _ := ctx.Value(opKey{}).(string)
 	return op
 }
 
-// Outage reports whether no calls are made, as Keycloak did not answer most of the last.
+// Outage reports whether calls are stopped because Keycloak did not answer most of the last calls.
 func (c *Client) Outage() bool { return c.breaker.IsOpen() }
 
 // URL is the root of Keycloak, without a slash at its end.
@@ -165,8 +164,8 @@ func (c *Client) URL() string { return c.url }
 // Realm is the realm of the client.
 func (c *Client) Realm() Realm { return c.realm }
 
-// call runs one call with a token: again with a new one when Keycloak does not know
-// it any more, which it says before it does anything.
+// call makes one call with a token. When Keycloak no longer accepts the token, it makes the call again with a new one.
+// That is safe: Keycloak checks the token before it does anything.
 func (c *Client) call(ctx context.Context, op string, try func(ctx context.Context, token string) error) error {
 	ctx = withOp(ctx, op)
 	token, err := c.tokens.get(ctx, "")
@@ -194,7 +193,7 @@ func (c *Client) observed(ctx context.Context, op, token string, try func(contex
 	return err
 }
 
-// named completes an error with the operation.
+// named adds the operation to an error.
 func named(op string, err error) error {
 	e := asError(err)
 	if e == nil {
@@ -206,7 +205,7 @@ func named(op string, err error) error {
 	return e
 }
 
-// asError is the *Error in the chain, or one made of the error.
+// asError is the *Error in the chain, or a new one for the error.
 func asError(err error) *Error {
 	if err == nil {
 		return nil
@@ -220,7 +219,7 @@ func asError(err error) *Error {
 	return &Error{Kind: Unknown, Err: err}
 }
 
-// viaGocloak runs a call of gocloak; the guard's error replaces gocloak's.
+// viaGocloak makes a call of gocloak. It returns the guard's error in place of gocloak's.
 func (c *Client) viaGocloak(ctx context.Context, op string, try func(ctx context.Context, token string) error) error {
 	return c.call(ctx, op, func(ctx context.Context, token string) error {
 		var seen capture
@@ -232,12 +231,12 @@ func (c *Client) viaGocloak(ctx context.Context, op string, try func(ctx context
 	})
 }
 
-// maxPath bounds a path with its query, in bytes: Keycloak answers 414 beyond 32 KiB (measured),
-// and proxies in front of it take 8 KiB by default.
+// maxPath bounds a path with its query, in bytes. Keycloak answers 414 beyond 32 KiB (measured), and proxies in front
+// of Keycloak take 8 KiB by default.
 const maxPath = 6 << 10
 
-// get reads path with query into out, and tries again during an outage. A value that a URL
-// cannot hold is ErrNotSearchable.
+// get reads path with query into out, and repeats the read during an outage. A value that is too long for a URL is
+// ErrNotSearchable.
 func (c *Client) get(ctx context.Context, op, path string, query url.Values, out any) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -259,9 +258,9 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	return named(op, err)
 }
 
-// torn tells an answer that Keycloak could not finish from one about the request: it says that
-// it cannot parse JSON, of which a GET has none, when somebody is deleted while it lists the
-// members of an organization (measured on 26.7.4).
+// torn reports whether Keycloak could not finish an answer. It then says that it cannot parse JSON, although a GET has
+// no body. This happens when a user is deleted while Keycloak lists the members of an organization (measured on
+// 26.7.4).
 func torn(err error) error {
 	if e := asError(err); e != nil && e.Kind == Invalid && strings.Contains(e.Message, "Cannot parse the JSON") {
 		e.Kind = Unavailable
@@ -269,14 +268,14 @@ func torn(err error) error {
 	return err
 }
 
-// write sends a body with a method that changes something.
+// write sends a change with a body.
 func (c *Client) write(ctx context.Context, op, method, path string, body any) error {
 	_, err := c.change(ctx, op, method, path, body)
 	return err
 }
 
-// create posts a body and returns the last segment of the Location: the id of what was
-// created, "" when the answer names none.
+// create sends a body with POST and returns the last segment of the Location: the id of the created resource, or ""
+// when the answer has no Location.
 func (c *Client) create(ctx context.Context, op, path string, body any) (string, error) {
 	header, err := c.change(ctx, op, http.MethodPost, path, body)
 	if err != nil {
@@ -286,7 +285,7 @@ func (c *Client) create(ctx context.Context, op, path string, body any) (string,
 	return location[strings.LastIndexByte(location, '/')+1:], nil
 }
 
-// bare sends a request without a body that changes something.
+// bare sends a change without a body.
 func (c *Client) bare(ctx context.Context, op, method, path string) error {
 	return c.call(ctx, op, func(ctx context.Context, token string) error {
 		_, err := c.send(ctx, token, method, path, nil, nil)

@@ -8,7 +8,7 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// FindClient looks a client up by its clientId; ok is false when there is none.
+// FindClient finds a client by its clientId; ok is false when it does not exist.
 func (c *Client) FindClient(ctx context.Context, clientID string) (id ClientUUID, ok bool, err error) {
 	var list []struct {
 		ID string `json:"id"`
@@ -40,8 +40,8 @@ func (c *Client) HasManagementRole(ctx context.Context, name string) (bool, erro
 	return err == nil, err
 }
 
-// CreateClient creates a confidential client that has a service account and no
-// login of people. Needs manage-clients.
+// CreateClient creates a confidential client with a service account, through which no user can log in. Needs
+// manage-clients.
 func (c *Client) CreateClient(ctx context.Context, clientID, description string) (ClientUUID, error) {
 	const op = "create client"
 	no, yes := false, true
@@ -71,13 +71,12 @@ func (c *Client) ClientSecret(ctx context.Context, id ClientUUID) (string, error
 	return answer.Value, err
 }
 
-// ServiceAccountPrefix starts the name of the user that a client is; the client's id in lower
-// case follows.
+// ServiceAccountPrefix starts the name of a client's service account; the clientId in lower case follows.
 const ServiceAccountPrefix = "service-account-"
 
-// IsServiceAccount reports whether a user is the service account of a client. No
-// representation says so (measured). What follows the prefix of the name only finds the client,
-// which tells the id of its account: a normal user may be called as one.
+// IsServiceAccount reports whether a user is the service account of a client. The representation of a user does not say
+// so (measured). The name leads to the client, and the client has the id of its account: a normal user can have such a
+// name too.
 func (c *Client) IsServiceAccount(ctx context.Context, u User) (bool, error) {
 	clientID, ok := strings.CutPrefix(strings.ToLower(u.Username), ServiceAccountPrefix)
 	if !ok || clientID == "" || unheld(clientID) {
@@ -95,15 +94,15 @@ func (c *Client) IsServiceAccount(ctx context.Context, u User) (bool, error) {
 		switch kind := KindOf(err); {
 		case err == nil && account.String() == u.ID:
 			return true, nil
-		case err != nil && kind != NotFound && kind != Invalid: // the client is gone, or has no account any more
+		case err != nil && kind != NotFound && kind != Invalid: // the client is gone or no longer has an account
 			return false, err
 		}
 	}
 	return false, nil
 }
 
-// ServiceAccount is the user that a client is. A client that may use none can have one, when
-// its realm was imported; one that has none is Invalid.
+// ServiceAccount is the user of a client. A client without permission to use a service account can still have one, when
+// its realm was imported. The error is Invalid when the client has no service account.
 func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, error) {
 	var u userJSON
 	if err := c.get(ctx, "get service account", "/clients/"+id.escaped()+"/service-account-user", nil, &u); err != nil {
@@ -112,8 +111,7 @@ func (c *Client) ServiceAccount(ctx context.Context, id ClientUUID) (UserID, err
 	return ParseUserID(u.ID)
 }
 
-// ManagementRoles are all rights of the Admin API of the realm, and those that a
-// user has by any way.
+// ManagementRoles are all rights of the Admin API of the realm, and those that a user has in any way.
 func (c *Client) ManagementRoles(ctx context.Context, user UserID) (all, granted []Role, err error) {
 	id, err := c.ManagementClient(ctx)
 	if err != nil {

@@ -16,18 +16,19 @@ type Kind string
 // The kinds of errors.
 const (
 	NotFound Kind = "not_found"
-	// NoOrganization is a call about an organization that does not exist, or in a realm
-	// where they are switched off: nothing is said of whom or what the call is about.
+	// NoOrganization means that the organization of a call does not exist, or that the realm has Organizations switched
+	// off. It says nothing about the user or group of the call.
 	NoOrganization Kind = "no_organization"
 	Conflict       Kind = "conflict"
 	Invalid        Kind = "invalid"      // 400: Keycloak refuses the values
 	Denied         Kind = "denied"       // 401 after a new token, 403
 	RateLimited    Kind = "rate_limited" // 429
-	Unavailable    Kind = "unavailable"  // no answer, or none of Keycloak's
-	Unknown        Kind = "unknown"      // 500 and what nothing else fits
+	Unavailable    Kind = "unavailable"  // no answer, or an answer of another program
+	Unknown        Kind = "unknown"      // 500 and everything else
 )
 
-// What NotFound of a membership call misses: Keycloak tells by its text alone.
+// These are the values of Error.Missing: what is missing when a membership call is NotFound. Only Keycloak's text says
+// so.
 const (
 	MissingUser  = "user"
 	MissingGroup = "group"
@@ -35,14 +36,14 @@ const (
 
 // Error is a call that did not succeed.
 type Error struct {
-	Op         string // the operation, as "create user"
+	Op         string // the operation, such as "create user"
 	Kind       Kind
 	Status     int           // 0 when there was no answer
 	RetryAfter time.Duration // 0 when Keycloak named none
 	Message    string        // Keycloak's text; may hold personal data
 	Missing    string        // of NotFound: MissingUser, MissingGroup or ""
-	Fields     []FieldError  // of a 400 of the user profile
-	Err        error         // the cause, where it was no answer
+	Fields     []FieldError  // of a 400 by the user profile
+	Err        error         // the cause when there was no answer
 }
 
 // FieldError is one complaint of the realm's user profile.
@@ -52,8 +53,8 @@ type FieldError struct {
 	Params []string // beginning with the field's name
 }
 
-// Error is for the log: it names the operation, the kind, the status and the
-// fields, and not Keycloak's text, which may repeat values.
+// Error is the text for the log: operation, kind, status and fields. It leaves out Keycloak's text, which may repeat
+// values.
 func (e *Error) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %s (status %d)", e.Op, e.Kind, e.Status)
@@ -85,8 +86,7 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// MessageOf is Keycloak's own text of an *Error in the chain, or "". It may hold personal
-// data.
+// MessageOf is Keycloak's text in an *Error in the chain, or "". It may hold personal data.
 func MessageOf(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Message
@@ -94,7 +94,7 @@ func MessageOf(err error) string {
 	return ""
 }
 
-// unavailable is an answer that is none.
+// unavailable is the error for a missing or improper answer.
 func unavailable(format string, args ...any) *Error {
 	return &Error{Kind: Unavailable, Err: fmt.Errorf(format, args...)}
 }
@@ -103,18 +103,18 @@ func unavailable(format string, args ...any) *Error {
 func fromStatus(status int, header http.Header, body []byte) *Error {
 	e := &Error{Kind: kindOf(status), Status: status, RetryAfter: retryAfter(header)}
 	e.parse(body)
-	if status == http.StatusRequestURITooLong || status == http.StatusRequestHeaderFieldsTooLarge { // of a proxy that takes less than maxPath
+	if status == http.StatusRequestURITooLong || status == http.StatusRequestHeaderFieldsTooLarge { // from a proxy whose limit is below maxPath
 		e.Kind, e.Err = Invalid, ErrNotSearchable
 	}
-	if e.Kind == Invalid && e.Message == "Duplicate resource error" { // of parallel additions to a group of an organization (measured on 26.7.4)
+	if e.Kind == Invalid && e.Message == "Duplicate resource error" { // when users are added to a group of an organization in parallel (measured on 26.7.4)
 		e.Kind = Conflict
 	}
 	e.missing(strings.ToLower(e.Message))
 	return e
 }
 
-// missing tells what is not there. What belongs to another organization, or to none, is not
-// there either: Keycloak answers 400 then, whose text would tell the two apart.
+// missing sets what is missing. A resource of another organization, or of no organization, counts as missing too:
+// Keycloak answers 400 with a text that would reveal that the resource exists.
 func (e *Error) missing(text string) {
 	switch {
 	case e.Kind == NotFound && (strings.Contains(text, "organization not found") || strings.Contains(text, "organizations not enabled")):
@@ -131,8 +131,8 @@ func (e *Error) missing(text string) {
 	}
 }
 
-// sameID refuses an answer about something else than was asked for: it is NotFound when the id is one
-// that only a loose comparison finds (see segment.IsCanonical).
+// sameID refuses an answer about another resource than the requested one. The error is NotFound when only a loose
+// comparison finds the id (see segment.IsCanonical).
 func sameID(op, missing string, asked segment, answered string) error {
 	switch {
 	case answered == asked.text:
@@ -165,7 +165,7 @@ func kindOf(status int) Kind {
 	return Unknown
 }
 
-// retryAfter takes seconds and an HTTP date.
+// retryAfter reads seconds or an HTTP date.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
@@ -177,7 +177,7 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// errorBody is the union of the four shapes that Keycloak's errors have:
+// errorBody has the fields of all four shapes of Keycloak's errors:
 //
 //	{"errorMessage": "…"}
 //	{"error": "…", "error_description": "…"}
@@ -195,7 +195,7 @@ type errorBody struct {
 func (e *Error) parse(body []byte) {
 	var b errorBody
 	if json.Unmarshal(body, &b) != nil {
-		return // not Keycloak's: the status has to do
+		return // not an error of Keycloak; the status must be enough
 	}
 	for _, part := range append([]errorBody{b}, b.Errors...) {
 		if part.Field != "" {

@@ -13,22 +13,21 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// AdminEvent is a change that somebody made through the Admin API, this client among them.
-// Keycloak writes it in the transaction of the change, where the realm stores admin events.
-// What happens at a login, at a registration and in a synchronisation of LDAP is none; the
-// deletion of a group is one, without any for its members.
+// AdminEvent is a change through the Admin API, by this client or another. Keycloak writes it in the transaction of the
+// change, when the realm stores admin events. Logins, registrations and synchronisations of LDAP make no admin event.
+// The deletion of a group makes one event and none for its members.
 type AdminEvent struct {
 	ID        string    `json:"id"`
-	Time      time.Time `json:"-"`             // by Keycloak's clock, to the millisecond, before the commit
+	Time      time.Time `json:"-"`             // by Keycloak's clock, in milliseconds, before the commit
 	Operation string    `json:"operationType"` // CREATE, UPDATE, DELETE or ACTION
 	Resource  string    `json:"resourceType"`  // USER, GROUP, GROUP_MEMBERSHIP, ORGANIZATION_MEMBERSHIP and others
 	Path      string    `json:"resourcePath"`  // below the realm: users/{id}, groups/{id}, users/{id}/groups/{id}, …
-	// Username is that of the member of an organization, whose id a CREATE does not name.
+	// Username is the user name of a member of an organization, because a CREATE does not name the member's id.
 	Username string `json:"-"`
-	By       string `json:"-"` // the id of the user who made it, of this realm or of another
+	By       string `json:"-"` // the id of the user who made the change, of this realm or of another
 }
 
-// UnmarshalJSON reads the representation, without what was changed, which it may hold.
+// UnmarshalJSON reads an event. It drops the representation of the changed resource.
 func (e *AdminEvent) UnmarshalJSON(data []byte) error {
 	type plain AdminEvent
 	wire := struct {
@@ -49,19 +48,19 @@ func (e *AdminEvent) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MaxEvents is the most that one call of AdminEvents asks for.
+// MaxEvents is the most events that one call of AdminEvents may ask for.
 const MaxEvents = 1000
 
 // EventQuery asks for admin events.
 type EventQuery struct {
-	Since time.Time // to the millisecond, at which they may be too
+	Since time.Time // in milliseconds, inclusive
 	First int       // offset
-	Max   int       // MaxEvents at most
-	Types []string  // of resources; none for all
+	Max   int       // at most MaxEvents
+	Types []string  // types of resources; empty for all
 }
 
-// AdminEvents lists admin events, the oldest first. Needs view-events; a type that Keycloak does
-// not know is Unknown.
+// AdminEvents lists admin events, the oldest first. Needs view-events. A type that Keycloak does not know gives an
+// Unknown error.
 func (c *Client) AdminEvents(ctx context.Context, q EventQuery) ([]AdminEvent, error) {
 	v := url.Values{
 		"dateFrom": {strconv.FormatInt(q.Since.UnixMilli(), 10)}, "direction": {"asc"}, "first": {strconv.Itoa(q.First)}, "max": {strconv.Itoa(q.Max)},
@@ -74,13 +73,12 @@ func (c *Client) AdminEvents(ctx context.Context, q EventQuery) ([]AdminEvent, e
 	return list, err
 }
 
-// expiration is the attribute of a realm that says after how many seconds its admin events are
-// deleted; without it they stay for ever.
+// expiration is the attribute of a realm with the number of seconds after which admin events are deleted. Without it
+// they stay for ever.
 const expiration = "adminEventsExpiration"
 
-// StoreAdminEvents has the realm store admin events, for as long as it says, unless it says for
-// how long already. A PUT removes the attributes of a realm that it does not name, so all are
-// sent as they are. Needs manage-realm.
+// StoreAdminEvents makes the realm store admin events for as long as keep, unless the realm already has an expiration.
+// It sends all attributes of the realm, because a PUT removes attributes that it does not name. Needs manage-realm.
 func (c *Client) StoreAdminEvents(ctx context.Context, keep time.Duration) error {
 	var realm struct {
 		Attributes map[string]jsontext.Value `json:"attributes"`
@@ -99,8 +97,7 @@ func (c *Client) StoreAdminEvents(ctx context.Context, keep time.Duration) error
 	return c.write(ctx, "update realm", http.MethodPut, "", body)
 }
 
-// IDs are the ids in the path of an event, by the collection in which they stand: users,
-// groups, organizations, members.
+// IDs are the ids in the path of an event, by the collection before each id: users, groups, organizations, members.
 func (e AdminEvent) IDs() map[string]string {
 	out := map[string]string{}
 	segments := strings.Split(e.Path, "/")

@@ -7,23 +7,22 @@ import (
 	"strings"
 )
 
-// Federation is a provider of a realm's user federation: where Keycloak has users from that it does not
-// keep itself.
+// Federation is a provider of a realm's user federation: a directory whose users Keycloak does not keep itself.
 type Federation struct {
 	ID   string // of the component, which FederationLink of a User names
-	Name string // as the administrator called it
-	LDAP bool   // else Keycloak's Kerberos, or a provider that somebody wrote
-	// Enabled says that the provider is switched on. Keycloak shows imported users of one that is not as
-	// disabled, lets nobody write to them, and knows the others no more.
+	Name string // as the administrator named it
+	LDAP bool   // otherwise Kerberos or a custom provider
+	// Enabled says that the provider is switched on. When it is off, Keycloak shows its imported users as disabled,
+	// lets nobody write to them, and no longer knows the users that were not imported.
 	Enabled  bool
 	EditMode string // of LDAP: EditReadOnly, EditWritable or EditUnsynced
-	// Imports says of LDAP that Keycloak keeps a copy of each user ("Import users"). Users without one have
-	// ids that begin with "f:", and no more than the directory has of them.
+	// Imports says that Keycloak keeps a copy of each user of an LDAP ("Import users"). Users without a copy have ids
+	// that begin with "f:", and only the values of the directory.
 	Imports bool
 	// Registers says that new accounts of the realm become entries of the directory ("Sync Registrations").
 	Registers bool
 	// ReadOnly are the fields of an account whose mappers write nothing to the directory, whatever the edit mode is:
-	// those that were made while it was READ_ONLY.
+	// mappers that were made while the provider was READ_ONLY.
 	ReadOnly []string
 	// Joins says that groups are written to the directory, so that users without a copy can be members.
 	Joins bool
@@ -44,7 +43,7 @@ const (
 	ldapAttributeMapper = "user-attribute-ldap-mapper"
 )
 
-// component is the wire form of a component of a realm.
+// component is a component of a realm as Keycloak writes it.
 type component struct {
 	ID         string              `json:"id"`
 	Name       string              `json:"name"`
@@ -52,7 +51,7 @@ type component struct {
 	Config     map[string][]string `json:"config"`
 }
 
-// is reports whether a setting has a value, or is not set and has it by default.
+// is reports whether a setting has a value; standard is its value when it is not set.
 func (c component) is(setting, value, standard string) bool {
 	if values := c.Config[setting]; len(values) > 0 {
 		standard = values[0]
@@ -70,7 +69,7 @@ func (c component) federation() Federation {
 	return f
 }
 
-// readMappers takes over what its mappers say of a provider.
+// readMappers sets the fields of a provider that depend on its mappers.
 func (f *Federation) readMappers(mappers []component) {
 	for _, m := range mappers {
 		switch m.ProviderID {
@@ -87,8 +86,8 @@ func (f *Federation) readMappers(mappers []component) {
 	slices.Sort(f.ReadOnly)
 }
 
-// Federations are the providers of the realm's user federation, none for most realms. One call, and one
-// more for each provider of LDAP. Needs view-realm.
+// Federations are the providers of the realm's user federation; most realms have no provider. It makes one call, and
+// one more for each LDAP provider. Needs view-realm.
 func (c *Client) Federations(ctx context.Context) ([]Federation, error) {
 	list, err := c.components(ctx, url.Values{"type": {storageType}})
 	if err != nil {
@@ -115,11 +114,11 @@ func (c *Client) components(ctx context.Context, q url.Values) ([]component, err
 	return list, err
 }
 
-// federatedMark begins the id of a user of whom Keycloak has no copy: "f:", the id of the component, ":"
-// and the user's id in the federation, for LDAP the user name.
+// federatedMark begins the id of a user without a copy in Keycloak. The id is "f:", the id of the component, ":" and
+// the user's id in the federation (for LDAP the user name).
 const federatedMark = "f:"
 
-// Federation is the component that an id names, "" for a user of whom Keycloak has a copy.
+// Federation is the component in an id, or "" for a user with a copy in Keycloak.
 func (id UserID) Federation() string {
 	rest, federated := strings.CutPrefix(id.text, federatedMark)
 	if !federated {
@@ -129,8 +128,8 @@ func (id UserID) Federation() string {
 	return component
 }
 
-// ReadOnlyFederation reports whether Keycloak refused a write because the federation of the user takes
-// none (measured on 26.4 to 26.7).
+// ReadOnlyFederation reports whether Keycloak refused a write because the user's federation is read-only (measured on
+// 26.4 to 26.7).
 func ReadOnlyFederation(err error) bool {
 	text := MessageOf(err)
 	return strings.Contains(text, "user is read-only") || strings.Contains(text, "Federated storage is not writable") || strings.Contains(text, "account is read only")

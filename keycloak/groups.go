@@ -23,14 +23,14 @@ type Group struct {
 	ParentID      string // "" for a top-level group
 	Attributes    map[string][]string
 	SubGroupCount int        // of a group of the realm
-	Roles         []RoleName // that it has itself, sorted; those of clients only with view-clients
+	Roles         []RoleName // granted directly, sorted; with roles of clients only if the caller has view-clients
 	Organization  OrganizationID
 
 	raw map[string]jsontext.Value // as read, for UpdateGroup
 }
 
-// UnmarshalJSON keeps the representation as it is, so that an update loses nothing
-// that this type does not know: Keycloak erases a description that a PUT lacks.
+// UnmarshalJSON keeps the whole representation, so that an update loses no field that this type does not know. Keycloak
+// erases a description that a PUT lacks.
 func (g *Group) UnmarshalJSON(data []byte) error {
 	var known struct {
 		ID            string              `json:"id"`
@@ -75,8 +75,7 @@ func (c *Client) Group(ctx context.Context, id GroupID) (Group, error) {
 	return g, nil
 }
 
-// GroupByPath reads a group by the names of the groups above it and its own, each with a
-// slash in front.
+// GroupByPath reads a group by its path: the names of the groups above it and its own name, each after a slash.
 func (c *Client) GroupByPath(ctx context.Context, path string) (Group, error) {
 	var escaped strings.Builder
 	for name := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
@@ -90,7 +89,7 @@ func (c *Client) GroupByPath(ctx context.Context, path string) (Group, error) {
 	return g, err
 }
 
-// of marks groups as those of an organization.
+// of marks groups as groups of an organization.
 func of(o OrganizationID, list []Group) []Group {
 	for i := range list {
 		list[i].Organization = o
@@ -98,8 +97,7 @@ func of(o OrganizationID, list []Group) []Group {
 	return list
 }
 
-// Children lists the groups right below a group by name, with attributes when they are
-// groups of the realm.
+// Children lists the groups directly below a group, by name. Groups of the realm have their attributes.
 func (c *Client) Children(ctx context.Context, id GroupID, first, limit int) ([]Group, error) {
 	v := page(first, limit)
 	v.Set("briefRepresentation", "false")
@@ -108,19 +106,19 @@ func (c *Client) Children(ctx context.Context, id GroupID, first, limit int) ([]
 	return of(id.Organization(), list), err
 }
 
-// GroupQuery is a search for groups of all levels. One of Search and Attribute is
-// set. In organizations an attribute finds the top level alone (measured).
+// GroupQuery is a search for groups of all levels. Set either Search or Attribute. In organizations an attribute finds
+// only top-level groups (measured).
 type GroupQuery struct {
-	Search    string // the name, without regard to case; finds at least every match
+	Search    string // the name, in any case; finds other groups too, but misses none
 	Attribute *AttributeQuery
-	In        OrganizationID // whose groups are searched; zero: those of the realm
+	In        OrganizationID // whose groups are searched; zero means the realm
 	First     int            // offset
 	Max       int            // 1 to MaxPage; 0 means MaxPage
 }
 
-// text is the search that finds all whose name is the text. Among groups of an organization
-// Keycloak escapes the characters of a pattern wrongly and so misses such names, cuts outer
-// blanks, and looks at the beginning of names alone (measured); its wildcard is a star.
+// text is the search text that finds all groups with the name. Among groups of an organization Keycloak escapes the
+// characters of a pattern wrongly and misses such names. It also cuts outer blanks and compares only the beginning of
+// names (measured). Its wildcard is a star.
 func (q GroupQuery) text() string {
 	if q.In.IsZero() {
 		return q.Search
@@ -149,7 +147,7 @@ func (c *Client) Groups(ctx context.Context, q GroupQuery) ([]Group, error) {
 	case q.Search != "":
 		v.Set("search", q.text())
 	default:
-		return nil, nil // Keycloak would list the top level
+		return nil, nil // Keycloak would list the top level instead
 	}
 	var list []Group
 	err := c.get(ctx, "list groups", q.In.TopLevel().groupsPath(), v, &list)
@@ -176,17 +174,17 @@ func (c *Client) CountTopGroups(ctx context.Context) (int, error) {
 
 // NewGroup is a group to create.
 type NewGroup struct {
-	Name       string // at most 255 characters; one more is a 500 of Keycloak
+	Name       string // at most 255 characters; longer names make Keycloak answer 500
 	Attributes map[string][]string
-	Parent     GroupID // zero: a top-level group of the realm; see also TopLevel
+	Parent     GroupID // zero for a top-level group of the realm; see also TopLevel
 }
 
-// Made is the group once it was created with an id, as UpdateGroup takes it.
+// Made is the created group, in the form that UpdateGroup takes.
 func (g NewGroup) Made(id GroupID) Group {
 	made := Group{ID: id.String(), Name: g.Name, ParentID: g.Parent.String(), Attributes: g.Attributes, Organization: id.Organization()}
 	made.raw = make(map[string]jsontext.Value)
 	for name, text := range map[string]string{"id": made.ID, "name": made.Name} {
-		made.raw[name], _ = jsontext.AppendQuote(nil, text) // a name that is no UTF-8 was not created
+		made.raw[name], _ = jsontext.AppendQuote(nil, text) // a name that is not UTF-8 cannot have been created
 	}
 	return made
 }
@@ -222,15 +220,13 @@ func (c *Client) CreateGroup(ctx context.Context, g NewGroup) (GroupID, error) {
 	return id, noLocation(op, err)
 }
 
-// GroupUpdate is a change of a group: what is nil stays as it is. Attributes
-// replace all attributes.
+// GroupUpdate is a change of a group. Fields that are nil do not change. Attributes replace all attributes.
 type GroupUpdate struct {
 	Name       *string
 	Attributes map[string][]string
 }
 
-// UpdateGroup changes a group that was read before: the body is what was read, with
-// the change on top.
+// UpdateGroup changes a group that was read before. It sends the group as it was read, with the change.
 func (c *Client) UpdateGroup(ctx context.Context, current Group, u GroupUpdate) error {
 	const op = "update group"
 	id, err := current.Organization.ParseGroupID(current.ID)
@@ -245,7 +241,7 @@ func (c *Client) UpdateGroup(ctx context.Context, current Group, u GroupUpdate) 
 		return &Error{Op: op, Kind: Invalid, Err: errors.New("the group was not read from Keycloak")}
 	}
 	for _, name := range []string{"access", "subGroups", "subGroupCount", "realmRoles", "clientRoles"} {
-		delete(body, name) // a PUT ignores them
+		delete(body, name) // a PUT ignores these members
 	}
 	if err := overlay(body, u); err != nil {
 		return &Error{Op: op, Kind: Invalid, Err: err}
@@ -295,15 +291,15 @@ func (c *Client) Members(ctx context.Context, id GroupID, first, limit int) ([]U
 	return users(list), nil
 }
 
-// AddMember makes a user a member of a group. One who is a member already is a Conflict in
-// a group of an organization, and nothing in one of the realm. NotFound says in Missing
-// which of the two is not there; who is no member of the organization is not there.
+// AddMember makes a user a member of a group. For a user who is already a member it returns Conflict in a group of an
+// organization, and no error in a group of the realm. With NotFound, Missing says whether the user or the group is
+// missing. A user who is not a member of the organization counts as missing.
 func (c *Client) AddMember(ctx context.Context, user UserID, group GroupID) error {
 	return c.bare(ctx, "add member", http.MethodPut, membership(user, group))
 }
 
-// membership is the path of a membership. gocloak, which knows those of the realm, adds a third
-// to the cost of a call of which there may be thousands.
+// membership is the path of a membership. gocloak has the call for groups of the realm, but costs a third more, and a
+// bridge may make thousands of these calls.
 func membership(user UserID, group GroupID) string {
 	if group.organization.IsZero() {
 		return "/users/" + user.escaped() + "/groups/" + group.escaped()
@@ -311,7 +307,7 @@ func membership(user UserID, group GroupID) string {
 	return group.path() + "/members/" + user.escaped()
 }
 
-// RemoveMember ends a membership; there may be none. A 404 is as for AddMember.
+// RemoveMember ends a membership; it is no error when there is no membership. A 404 is as for AddMember.
 func (c *Client) RemoveMember(ctx context.Context, user UserID, group GroupID) error {
 	return c.bare(ctx, "remove member", http.MethodDelete, membership(user, group))
 }

@@ -10,13 +10,12 @@ import (
 	"net/http"
 )
 
-// maxBody bounds the body of an answer: a page of 100 users with everything that
-// the bridge stores is below it.
+// maxBody bounds the body of an answer. A page of 100 users with everything that the bridge stores is smaller.
 const maxBody = 16 << 20
 
-// guard lets through what is a proper answer of Keycloak and makes an *Error of
-// everything else: no answer, a redirect, a page of HTML, a torn or endless body, a
-// status of failure. It bounds the calls that are under way, and makes none during an outage.
+// guard passes proper answers of Keycloak and makes an *Error of everything else: no answer, a redirect, a page of
+// HTML, a torn or endless body, an error status. It bounds the calls at the same time, and makes no call during an
+// outage.
 type guard struct {
 	base    http.RoundTripper
 	slots   chan struct{}
@@ -30,8 +29,7 @@ func newGuard(base http.RoundTripper, inFlight int, b breaker) *guard {
 	return &guard{base: base, slots: make(chan struct{}, inFlight), breaker: b}
 }
 
-// captureKey is where the guard leaves its error for calls through gocloak, whose
-// errors do not unwrap.
+// captureKey is where the guard leaves its error for calls through gocloak, because gocloak's errors do not unwrap.
 type captureKey struct{}
 
 type capture struct{ err *Error }
@@ -53,10 +51,10 @@ func (g *guard) roundTrip(req *http.Request) (*http.Response, *Error) {
 	case g.slots <- struct{}{}:
 		defer func() { <-g.slots }()
 	case <-req.Context().Done():
-		return nil, unavailable("wait for one of %d calls under way to end: %w", cap(g.slots), req.Context().Err())
+		return nil, unavailable("all %d calls to Keycloak are in use, and the request stopped waiting: %w", cap(g.slots), req.Context().Err())
 	}
-	if err := req.Context().Err(); err != nil { // thousands of calls may be left of a request without time
-		return nil, unavailable("the time of the request is over: %w", err)
+	if err := req.Context().Err(); err != nil { // a request without time left may still have thousands of calls to make
+		return nil, unavailable("the time of the request has ended: %w", err)
 	}
 	if refused := g.breaker.admit(); refused != nil {
 		return nil, refused
@@ -79,13 +77,13 @@ func (g *guard) exchange(req *http.Request) (*http.Response, *Error) {
 		return nil, fromStatus(res.StatusCode, res.Header, body)
 	}
 	if len(body) > 0 && !isJSON(res.Header) {
-		return nil, &Error{Kind: Unavailable, Status: res.StatusCode, Err: fmt.Errorf("the answer is %q, not JSON: something else answers for Keycloak", res.Header.Get("Content-Type"))}
+		return nil, &Error{Kind: Unavailable, Status: res.StatusCode, Err: fmt.Errorf("the answer is %q, not JSON: another program answers in place of Keycloak", res.Header.Get("Content-Type"))}
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
 }
 
-// hideURL keeps search terms out of the log.
+// hideURL removes the URL, so that the log has no search terms.
 func hideURL(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return context.Canceled

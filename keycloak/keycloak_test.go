@@ -105,7 +105,7 @@ func TestHostileTextIsNoID(t *testing.T) {
 	}
 }
 
-// TestAnIDNeverChangesThePath: what is odd and valid arrives as one segment.
+// TestAnIDNeverChangesThePath: an unusual but valid id arrives as one segment.
 func TestAnIDNeverChangesThePath(t *testing.T) {
 	t.Parallel()
 	var paths []string
@@ -132,8 +132,8 @@ func TestAnIDNeverChangesThePath(t *testing.T) {
 	}
 }
 
-// TestAnAnswerWithAnotherIDIsNone: a database that compares loosely finds a resource by its id in
-// other letters, which nothing else knows.
+// TestAnAnswerWithAnotherIDIsNone: a database that compares loosely finds a resource by its id in other letters. No
+// other part knows the resource by that text.
 func TestAnAnswerWithAnotherIDIsNone(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -190,7 +190,7 @@ func TestTheFourShapesOfErrors(t *testing.T) {
 			c.want.Status = c.status
 			for op, call := range map[string]func() error{
 				"update user": func() error { return client.UpdateUser(t.Context(), userID(t, "1"), keycloak.UserUpdate{}) },
-				"delete user": func() error { return client.DeleteUser(t.Context(), userID(t, "1")) }, // by gocloak
+				"delete user": func() error { return client.DeleteUser(t.Context(), userID(t, "1")) }, // through gocloak
 			} {
 				var got *keycloak.Error
 				if err := call(); !errors.As(err, &got) {
@@ -205,7 +205,7 @@ func TestTheFourShapesOfErrors(t *testing.T) {
 	}
 }
 
-// TestASuccessThatIsNoneIsAnError: gocloak takes each of these for a success.
+// TestASuccessThatIsNoneIsAnError: gocloak accepts each of these answers as a success.
 func TestASuccessThatIsNoneIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]http.HandlerFunc{
@@ -280,7 +280,7 @@ func TestReadsAreRepeatedAndWritesNever(t *testing.T) {
 	}
 }
 
-// TestOneTokenForAll: fifty callers that come at once fetch one token.
+// TestOneTokenForAll: fifty callers at the same time fetch one token.
 func TestOneTokenForAll(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })
@@ -299,7 +299,7 @@ func TestOneTokenForAll(t *testing.T) {
 	}
 }
 
-// TestA401IsReplayedOnceWithANewToken and no more than once.
+// TestA401IsReplayedOnceWithANewToken and at most once.
 func TestA401IsReplayedOnceWithANewToken(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -316,9 +316,8 @@ func TestA401IsReplayedOnceWithANewToken(t *testing.T) {
 	}
 }
 
-// TestNoNewConnectionPerRequest: a burst opens a few connections for each call in flight,
-// as net/http dials for who waits and may serve him by another meanwhile, and a later burst of
-// hundreds no more than that.
+// TestNoNewConnectionPerRequest: a burst opens a few connections for each call. net/http opens a connection for a call
+// that waits, and may then serve the call by another connection. A later burst of hundreds opens at most as many.
 func TestNoNewConnectionPerRequest(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, "5") })
@@ -354,7 +353,7 @@ func groupID(tb testing.TB, text string) keycloak.GroupID {
 	return id
 }
 
-// outages records what a client tells of outages.
+// outages records the outages that a client reports.
 type outages struct {
 	mu   sync.Mutex
 	seen []bool
@@ -366,8 +365,8 @@ func (o *outages) observe(outage bool) {
 	o.seen = append(o.seen, outage)
 }
 
-// TestDuringAnOutageNoCallIsMade: once most of the last calls were not answered, the others fail
-// at once and say when to come again.
+// TestDuringAnOutageNoCallIsMade: when most of the last calls were not answered, the next calls fail at once and say
+// when to try again.
 func TestDuringAnOutageNoCallIsMade(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
@@ -390,13 +389,13 @@ func TestDuringAnOutageNoCallIsMade(t *testing.T) {
 	}
 }
 
-// TestCallersWithoutTimeAreNoOutage: of a Keycloak that answers others.
+// TestCallersWithoutTimeAreNoOutage: Keycloak answers other callers.
 func TestCallersWithoutTimeAreNoOutage(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	var told outages
 	c := newClient(t, s, func(c *keycloak.Config) { c.BreakerDelay, c.ObserveOutage = time.Hour, told.observe })
-	if err := c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g")); err != nil { // with a token
+	if err := c.AddMember(t.Context(), userID(t, "u"), groupID(t, "g")); err != nil { // fetches the token
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -411,13 +410,13 @@ func TestCallersWithoutTimeAreNoOutage(t *testing.T) {
 	}
 }
 
-// TestAnOutageEnds when a call is answered again. Answers that refuse are no outage.
+// TestAnOutageEnds when a call is answered again. An answer that refuses a call is not an outage.
 func TestAnOutageEnds(t *testing.T) {
 	t.Parallel()
 	var down atomic.Bool
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
 		if down.Load() {
-			w.Header().Set("Content-Length", "2") // and none comes
+			w.Header().Set("Content-Length", "2") // and no body follows
 			return
 		}
 		answer(w, http.StatusNotFound, `{"error":"User not found"}`)
@@ -449,7 +448,7 @@ func TestAnOutageEnds(t *testing.T) {
 	}
 }
 
-// TestCallsInFlightAreBounded: who waits longer than its context gets Unavailable.
+// TestCallsInFlightAreBounded: a caller that waits longer than its context gets Unavailable.
 func TestCallsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -486,7 +485,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// TestQueriesAreAskedAsMeasured: quoted, with \" as the only escape, never empty.
+// TestQueriesAreAskedAsMeasured: values are in quotes, \" is the only escape, and no query is empty.
 func TestQueriesAreAskedAsMeasured(t *testing.T) {
 	t.Parallel()
 	var query string
@@ -511,7 +510,7 @@ func TestQueriesAreAskedAsMeasured(t *testing.T) {
 	}
 }
 
-// TestUpdateUserSendsNothingBeyondTheChange: Keycloak would store what is echoed.
+// TestUpdateUserSendsNothingBeyondTheChange: Keycloak would store the other values too.
 func TestUpdateUserSendsNothingBeyondTheChange(t *testing.T) {
 	t.Parallel()
 	var body string
@@ -596,8 +595,8 @@ func BenchmarkUser(b *testing.B) {
 	}
 }
 
-// TestAListThatKeycloakCouldNotFinishIsReadAgain: while somebody is deleted it ends a list of
-// members with a 400 about JSON, of which a GET has none.
+// TestAListThatKeycloakCouldNotFinishIsReadAgain: when a user is deleted meanwhile, Keycloak ends a list of members
+// with a 400 about JSON, although a GET has no body.
 func TestAListThatKeycloakCouldNotFinishIsReadAgain(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64
@@ -618,7 +617,7 @@ func TestAListThatKeycloakCouldNotFinishIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestBatches hold all ids in their order, and each fits in a URL.
+// TestBatches have all ids in their order, and each batch fits in a URL.
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1, 36, 80} {

@@ -11,34 +11,35 @@ import (
 	"github.com/Nerzal/gocloak/v13"
 )
 
-// OAuthClient is a confidential client with a service account and nothing else, by whose access tokens a client
-// of the bridge calls.
+// OAuthClient is a confidential client that only has a service account. A client of the bridge calls with its access
+// tokens.
 type OAuthClient struct {
-	UUID     ClientUUID // zero until it is made
+	UUID     ClientUUID // zero until it is created
 	ClientID string
-	// Tenant is whose it is, in the attribute scim.tenant; "" of a client that somebody made otherwise.
+	// Tenant is the tenant of the client, from the attribute scim.tenant. It is "" for a client that was made in
+	// another way.
 	Tenant   string
-	Audience string // that its tokens have; "" for none of its own
-	// MadeFor is the audience that the client was made for, in the attribute scim.audience; "" of a client that
-	// somebody made otherwise, or that was made before there was the attribute.
+	Audience string // the audience of its tokens, or ""
+	// MadeFor is the audience for which the client was made, from the attribute scim.audience. It is "" for a client
+	// that was made in another way, or before the attribute existed.
 	MadeFor string
 	Scopes  []string
-	// Proof is how the client proves who it is; the zero one is a secret.
+	// Proof is how the client authenticates; the zero value means a secret.
 	Proof Proof
-	// Plain says that the client can do nothing but to get a token for its service account, which has no rights.
+	// Plain says that the client can only get a token for its service account, which has no rights.
 	Plain bool
 
-	mapper string // the id of the one that gives its tokens the audience; "" for none
+	mapper string // the id of the mapper that sets the audience of its tokens, or ""
 }
 
-// Proof is what stands in the place of a client's secret: assertions that the client signs itself, with keys at a URL
-// (private_key_jwt, RFC 7523), or those of an identity provider of the realm about one subject, which need 26.6.
+// Proof replaces a client's secret by assertions. The client signs them with keys at a URL (private_key_jwt, RFC 7523),
+// or an identity provider of the realm issues them about one subject (needs 26.6).
 type Proof struct{ KeysURL, Alias, Subject string }
 
-// IsSecret reports whether it is a secret that Keycloak makes.
+// IsSecret reports whether the client authenticates with a secret that Keycloak makes.
 func (p Proof) IsSecret() bool { return p == Proof{} }
 
-// Alike reports whether two clients prove who they are in the same way.
+// Alike reports whether two clients authenticate in the same way.
 func (p Proof) Alike(other Proof) bool { return p.authenticator() == other.authenticator() }
 
 func (p Proof) authenticator() string {
@@ -51,7 +52,7 @@ func (p Proof) authenticator() string {
 	return assertionBased
 }
 
-// attributes are those of the client.
+// attributes are the attributes of the client for this proof.
 func (p Proof) attributes() map[string]string {
 	switch p.authenticator() {
 	case keysBased:
@@ -78,7 +79,7 @@ const (
 	customAudience = "included.custom.audience" // of its configuration
 	oidc           = "openid-connect"
 
-	// lifespan of the tokens, in seconds: Entra asks for 1 to 6 hours.
+	// lifespan of the tokens, in seconds. Entra asks for 1 to 6 hours.
 	lifespan = "7200"
 )
 
@@ -103,12 +104,12 @@ type oauthJSON struct {
 	ProtocolMappers []gocloak.ProtocolMapperRepresentation `json:"protocolMappers,omitempty"`
 }
 
-// plain reports whether a client can do nothing but to get a token for its service account.
+// plain reports whether a client can only get a token for its service account.
 func (j oauthJSON) plain() bool {
 	return j.Enabled && j.ServiceAccountsEnabled && !j.PublicClient && !j.BearerOnly && !j.StandardFlowEnabled && !j.ImplicitFlowEnabled && !j.DirectAccessGrantsEnabled && !j.FullScopeAllowed
 }
 
-// settings are those of a client, beside its mappers and scopes.
+// settings are the settings of a client, except its mappers and scopes.
 func (o OAuthClient) settings() oauthJSON {
 	out := oauthJSON{
 		ClientID: o.ClientID, Description: "SCIM bridge: an identity provider that provisions, by OAuth", Protocol: oidc, Enabled: true, ServiceAccountsEnabled: true,
@@ -124,7 +125,7 @@ func audienceMapper(audience string) gocloak.ProtocolMapperRepresentation {
 	}}
 }
 
-// FindOAuthClient looks a client up by its clientId. Needs view-clients.
+// FindOAuthClient finds a client by its clientId. Needs view-clients.
 func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthClient, ok bool, err error) {
 	id, ok, err := c.FindClient(ctx, clientID)
 	if err != nil || !ok {
@@ -153,7 +154,7 @@ func (c *Client) FindOAuthClient(ctx context.Context, clientID string) (o OAuthC
 	return o, true, nil
 }
 
-// CreateOAuthClient makes the client, with the client scopes that are there under the names. Needs manage-clients.
+// CreateOAuthClient creates the client with client scopes, which must exist under these names. Needs manage-clients.
 func (c *Client) CreateOAuthClient(ctx context.Context, o OAuthClient) (ClientUUID, error) {
 	const op = "create client"
 	body := o.settings()
@@ -167,17 +168,16 @@ func (c *Client) CreateOAuthClient(ctx context.Context, o OAuthClient) (ClientUU
 	return id, noLocation(op, err)
 }
 
-// RestoreOAuthClient gives a client its settings back; its mappers and scopes stay. Needs manage-clients.
+// RestoreOAuthClient resets a client to its settings. Its mappers and scopes do not change. Needs manage-clients.
 func (c *Client) RestoreOAuthClient(ctx context.Context, o OAuthClient) error {
 	body := o.settings()
 	body.ID = o.UUID.String()
 	return c.write(ctx, "update client", http.MethodPut, "/clients/"+o.UUID.escaped(), body)
 }
 
-// SetAudience has the tokens of a client that was found hold an audience, in place of the one that they hold. Needs
-// manage-clients.
+// SetAudience replaces the audience of the tokens of a client that FindOAuthClient returned. Needs manage-clients.
 func (c *Client) SetAudience(ctx context.Context, o OAuthClient, audience string) error {
-	if o.mapper != "" { // of another type maybe, which cannot be changed
+	if o.mapper != "" { // it may have another type, and the type cannot be changed
 		id, err := parseSegment(o.mapper)
 		if err == nil {
 			err = c.viaGocloak(ctx, "delete protocol mapper", func(ctx context.Context, token string) error {
@@ -201,8 +201,8 @@ func (c *Client) DeleteClient(ctx context.Context, id ClientUUID) error {
 	})
 }
 
-// NewClientSecret gives a client another secret, which ClientSecret reads. The one before is worth nothing from then
-// on. Needs manage-clients.
+// NewClientSecret gives a client a new secret, which ClientSecret reads. The old secret stops working at once. Needs
+// manage-clients.
 func (c *Client) NewClientSecret(ctx context.Context, id ClientUUID) error {
 	return c.viaGocloak(ctx, "create client secret", func(ctx context.Context, token string) error {
 		_, err := c.cloak.RegenerateClientSecret(ctx, token, c.realm.escaped(), id.escaped())
@@ -210,7 +210,7 @@ func (c *Client) NewClientSecret(ctx context.Context, id ClientUUID) error {
 	})
 }
 
-// FindClientScope looks a client scope for OpenID Connect up. Needs view-clients.
+// FindClientScope finds a client scope for OpenID Connect. Needs view-clients.
 func (c *Client) FindClientScope(ctx context.Context, name string) (id string, ok bool, err error) {
 	var list []struct {
 		ID       string `json:"id"`
@@ -228,7 +228,7 @@ func (c *Client) FindClientScope(ctx context.Context, name string) (id string, o
 	return "", false, nil
 }
 
-// CreateClientScope makes a client scope without mappers or roles, that tokens name. Needs manage-clients.
+// CreateClientScope creates a client scope without mappers or roles; tokens name it. Needs manage-clients.
 func (c *Client) CreateClientScope(ctx context.Context, name, description string) error {
 	scope := gocloak.ClientScope{
 		Name: &name, Description: &description, Protocol: new(oidc),
@@ -240,7 +240,7 @@ func (c *Client) CreateClientScope(ctx context.Context, name, description string
 	})
 }
 
-// AddClientScope gives a client a scope, which is in its tokens whether they are asked for it or not. Needs
+// AddClientScope adds a scope to a client. The client's tokens have the scope even if it is not requested. Needs
 // manage-clients.
 func (c *Client) AddClientScope(ctx context.Context, id ClientUUID, scopeID string) error {
 	s, err := parseSegment(scopeID)
@@ -252,8 +252,8 @@ func (c *Client) AddClientScope(ctx context.Context, id ClientUUID, scopeID stri
 	})
 }
 
-// TakesAssertions reports whether clients of the realm may prove who they are by assertions of an identity
-// provider of the realm, which is of Keycloak 26.6 and newer. Needs view-realm.
+// TakesAssertions reports whether clients of the realm may authenticate with assertions of an identity provider of the
+// realm. Only Keycloak 26.6 and newer can do that. Needs view-realm.
 func (c *Client) TakesAssertions(ctx context.Context) (bool, error) {
 	var list []struct {
 		ID string `json:"id"`
@@ -283,7 +283,7 @@ type asserterJSON struct {
 	Config      map[string]string `json:"config"`
 }
 
-// Asserters are the identity providers of that kind. Needs view-identity-providers.
+// Asserters are the identity providers whose assertions clients may send. Needs view-identity-providers.
 func (c *Client) Asserters(ctx context.Context) ([]Asserter, error) {
 	var list []asserterJSON
 	if err := c.get(ctx, "list identity providers", "/identity-provider/instances", nil, &list); err != nil {
@@ -298,13 +298,13 @@ func (c *Client) Asserters(ctx context.Context) ([]Asserter, error) {
 	return out, nil
 }
 
-// assertionLifespan is how long an assertion may last, in seconds: those of Entra last 65 minutes.
+// assertionLifespan is how long an assertion may be valid, in seconds: Entra's are valid for 65 minutes.
 const assertionLifespan = "4200"
 
-// CreateAsserter makes an identity provider whose assertions clients may send, and by which nobody can log in.
-// Needs manage-identity-providers. Without switches for it in older consoles the configuration says so.
+// CreateAsserter creates an identity provider whose assertions clients may send. Nobody can log in through it. Needs
+// manage-identity-providers. It sets the options directly, also where an older console has no switches for them.
 func (c *Client) CreateAsserter(ctx context.Context, a Asserter) error {
-	unused := a.Issuer + "/unused" // required, and never called
+	unused := a.Issuer + "/unused" // required but never called
 	_, err := c.create(ctx, "create identity provider", "/identity-provider/instances", asserterJSON{
 		Alias: a.Alias, DisplayName: "Assertions of clients that provision by SCIM", ProviderID: "oidc", Enabled: true, HideOnLogin: true, LinkOnly: true,
 		Config: map[string]string{
@@ -317,7 +317,7 @@ func (c *Client) CreateAsserter(ctx context.Context, a Asserter) error {
 	return err
 }
 
-// DirectRoles are all roles that a user has itself. Needs view-users and view-clients.
+// DirectRoles are all roles that a user has directly. Needs view-users and view-clients.
 func (c *Client) DirectRoles(ctx context.Context, id UserID) ([]Role, error) {
 	var answer struct {
 		Realm  []Role `json:"realmMappings"`
@@ -336,20 +336,20 @@ func (c *Client) DirectRoles(ctx context.Context, id UserID) ([]Role, error) {
 	return out, err
 }
 
-// OpenID is what the realm says of itself to clients of OpenID Connect, at the address where they reach it.
+// OpenID is the realm's OpenID Connect configuration, with the addresses that clients use.
 type OpenID struct {
 	Issuer        string `json:"issuer"`
 	TokenEndpoint string `json:"token_endpoint"`
 }
 
-// OpenID reads it, without credentials.
+// OpenID reads the configuration, without credentials.
 func (c *Client) OpenID(ctx context.Context) (o OpenID, err error) {
 	const op = "get OpenID configuration"
 	err = c.ofRealm().exchange(withOp(ctx, op), http.MethodGet, "/.well-known/openid-configuration", nil, &o)
 	return o, named(op, err)
 }
 
-// TokenOf gets an access token of the realm for a client by its secret and with a scope.
+// TokenOf gets an access token of the realm for a client, with the client's secret and a scope.
 func (c *Client) TokenOf(ctx context.Context, clientID, secret, scope string) (string, error) {
 	const op = "get token of client"
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}, "scope": {scope}}
@@ -358,7 +358,7 @@ func (c *Client) TokenOf(ctx context.Context, clientID, secret, scope string) (s
 	return answer.AccessToken, named(op, err)
 }
 
-// ofRealm asks the realm of the client, of which the client's own account need not be.
+// ofRealm requests tokens from the client's realm; the bridge's own account may be in another realm.
 func (c *Client) ofRealm() *tokenSource {
 	return &tokenSource{http: c.http, realmURL: c.url + "/realms/" + c.realm.escaped()}
 }

@@ -13,22 +13,21 @@ import (
 type Organization struct {
 	ID         string              `json:"id"`
 	Name       string              `json:"name"`
-	Alias      string              `json:"alias"` // fixed when it is made
+	Alias      string              `json:"alias"` // cannot change
 	Enabled    bool                `json:"enabled"`
 	Domains    []Domain            `json:"domains"`
 	Attributes map[string][]string `json:"attributes"`
 }
 
-// Domain is a domain of e-mail addresses that an organization has.
+// Domain is an e-mail domain of an organization.
 type Domain struct {
 	Name     string `json:"name"`
 	Verified bool   `json:"verified"`
 }
 
-// The rights that the calls about organizations need, by version: 26.7 view-organizations to
-// read organizations, manage-organizations and manage-users for members; before that
-// manage-realm and manage-users (measured). In a realm with Organizations switched off each
-// is NoOrganization, as for one that does not exist.
+// The calls about organizations need these rights (measured). Since 26.7: view-organizations to read organizations;
+// manage-organizations and manage-users for members. Before 26.7: manage-realm and manage-users. In a realm with
+// Organizations switched off each call is NoOrganization, as for an organization that does not exist.
 
 // Organization reads an organization with its attributes.
 func (c *Client) Organization(ctx context.Context, id OrganizationID) (Organization, error) {
@@ -51,8 +50,8 @@ func (c *Client) Organizations(ctx context.Context, first, limit int) ([]Organiz
 	return list, err
 }
 
-// FindOrganization looks an organization up by its alias, whose case matters; ok is false
-// when there is none. A search does not find an alias, a query does (measured).
+// FindOrganization finds an organization by its alias, with regard to case; ok is false when it does not exist. A
+// search does not find an alias, but a query does (measured).
 func (c *Client) FindOrganization(ctx context.Context, alias string) (o Organization, ok bool, err error) {
 	q, err := AttributeQuery{Name: "alias", Value: alias}.q()
 	if err != nil {
@@ -73,16 +72,16 @@ func (c *Client) FindOrganization(ctx context.Context, alias string) (o Organiza
 	return Organization{}, false, nil
 }
 
-// OrganizationsOf lists the organizations of which a user is a member, without their
-// attributes; none for a user who is a member of none. Their order differs by version.
+// OrganizationsOf lists the organizations of which a user is a member, without their attributes. Their order differs by
+// version.
 func (c *Client) OrganizationsOf(ctx context.Context, user UserID) ([]Organization, error) {
 	var list []Organization
 	err := c.get(ctx, "list organizations of user", "/organizations/members/"+user.escaped()+"/organizations", nil, &list)
 	return list, err
 }
 
-// OrganizationMember reads a user with attributes, who must be a member of the organization;
-// anybody else is NotFound, so that the read is the proof.
+// OrganizationMember reads a member of the organization with attributes. A user who is not a member is NotFound, so the
+// read proves the membership.
 func (c *Client) OrganizationMember(ctx context.Context, o OrganizationID, user UserID) (User, error) {
 	var j userJSON
 	if err := c.get(ctx, "get member of organization", o.member(user), nil, &j); err != nil {
@@ -94,8 +93,8 @@ func (c *Client) OrganizationMember(ctx context.Context, o OrganizationID, user 
 	return j.user(), nil
 }
 
-// OrganizationMembers lists members by user name with their attributes. No query confines
-// it: Keycloak ignores them (measured).
+// OrganizationMembers lists members by user name with their attributes. It has no query, because Keycloak ignores
+// queries here (measured).
 func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, first, limit int) ([]User, error) {
 	v := page(first, limit)
 	v.Set("briefRepresentation", "false")
@@ -106,8 +105,8 @@ func (c *Client) OrganizationMembers(ctx context.Context, o OrganizationID, firs
 	return users(list), nil
 }
 
-// FindOrganizationMembers lists the members whose user name, address, first or last name is
-// a text, without regard to case, by user name with their attributes.
+// FindOrganizationMembers lists the members whose user name, address, first or last name equals a text, without regard
+// to case. They come by user name with their attributes.
 func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, text string, first, limit int) ([]User, error) {
 	if unheld(text) {
 		return nil, nil
@@ -123,8 +122,8 @@ func (c *Client) FindOrganizationMembers(ctx context.Context, o OrganizationID, 
 	return users(list), nil
 }
 
-// OrganizationGroups lists the top-level groups of an organization by name with their
-// attributes. Before 26.6 there are none: NotFound. Nothing counts them.
+// OrganizationGroups lists the top-level groups of an organization by name with their attributes. Before 26.6 the call
+// is NotFound. Keycloak has no call to count them.
 func (c *Client) OrganizationGroups(ctx context.Context, o OrganizationID, first, limit int) ([]Group, error) {
 	v := page(first, limit)
 	v.Set("briefRepresentation", "false")
@@ -133,9 +132,8 @@ func (c *Client) OrganizationGroups(ctx context.Context, o OrganizationID, first
 	return of(o, list), err
 }
 
-// OrganizationGroupsOf lists the groups of an organization, of all levels, of which a member
-// is a direct member, with their attributes. Who is no member of the organization is
-// NotFound.
+// OrganizationGroupsOf lists the groups of an organization, of all levels, of which a user is a direct member, with
+// their attributes. A user who is not a member of the organization is NotFound.
 func (c *Client) OrganizationGroupsOf(ctx context.Context, o OrganizationID, user UserID) ([]Group, error) {
 	v := url.Values{"briefRepresentation": {"false"}}
 	var list []Group
@@ -143,8 +141,7 @@ func (c *Client) OrganizationGroupsOf(ctx context.Context, o OrganizationID, use
 	return of(o, list), err
 }
 
-// OrganizationHasProvider reports whether an identity provider of the realm is that of an
-// organization, by its alias.
+// OrganizationHasProvider reports whether an identity provider, named by its alias, belongs to an organization.
 func (c *Client) OrganizationHasProvider(ctx context.Context, o OrganizationID, alias string) (bool, error) {
 	const op = "get identity provider of organization"
 	s, err := parseSegment(alias)
@@ -158,23 +155,22 @@ func (c *Client) OrganizationHasProvider(ctx context.Context, o OrganizationID, 
 	return err == nil, err
 }
 
-// CountOrganizationMembers counts those that OrganizationMembers lists.
+// CountOrganizationMembers counts the members that OrganizationMembers lists.
 func (c *Client) CountOrganizationMembers(ctx context.Context, o OrganizationID) (int, error) {
 	var n int
 	err := c.get(ctx, "count members of organization", o.path()+"/members/count", nil, &n)
 	return n, err
 }
 
-// AddOrganizationMember makes a user a member of an organization, UNMANAGED. One who is a
-// member already is Conflict; a parallel addition may be Invalid with the text "Duplicate
-// resource error" (measured on 26.7). A user who does not exist is NotFound, before 26.7
-// Invalid.
+// AddOrganizationMember makes a user an UNMANAGED member of an organization. A user who is already a member is
+// Conflict. A parallel addition may be Invalid with the text "Duplicate resource error" (measured on 26.7). A user who
+// does not exist is NotFound, or Invalid before 26.7.
 func (c *Client) AddOrganizationMember(ctx context.Context, o OrganizationID, user UserID) error {
 	return c.write(ctx, "add member of organization", http.MethodPost, o.path()+"/members", user.String())
 }
 
-// RemoveOrganizationMember ends a membership; Keycloak deletes the account of a MANAGED
-// member with it. One who is no member is NotFound.
+// RemoveOrganizationMember ends a membership. For a MANAGED member Keycloak deletes the account too. A user who is not
+// a member is NotFound.
 func (c *Client) RemoveOrganizationMember(ctx context.Context, o OrganizationID, user UserID) error {
 	return c.bare(ctx, "remove member of organization", http.MethodDelete, o.member(user))
 }
@@ -198,9 +194,9 @@ func (c *Client) CreateOrganization(ctx context.Context, o NewOrganization) (Org
 	return id, noLocation(op, err)
 }
 
-// SetOrganizationAttribute gives an attribute of an organization values, none for nil, and
-// leaves all else as it was read just before. A value can have 255 characters. Needs
-// manage-organizations, before 26.7 manage-realm.
+// SetOrganizationAttribute sets the values of an attribute of an organization, or removes the attribute for nil. It
+// writes everything else as it was read just before. A value can have 255 characters. Needs manage-organizations,
+// before 26.7 manage-realm.
 func (c *Client) SetOrganizationAttribute(ctx context.Context, id OrganizationID, name string, values []string) error {
 	const op = "update organization"
 	var body map[string]jsontext.Value
@@ -225,8 +221,7 @@ func (c *Client) SetOrganizationAttribute(ctx context.Context, id OrganizationID
 	return c.write(ctx, op, http.MethodPut, id.path(), body)
 }
 
-// DeleteOrganization deletes an organization; for tests. Accounts of MANAGED members go with
-// it.
+// DeleteOrganization deletes an organization; for tests. The accounts of MANAGED members are deleted too.
 func (c *Client) DeleteOrganization(ctx context.Context, id OrganizationID) error {
 	return c.bare(ctx, "delete organization", http.MethodDelete, id.path())
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// OwnAccount is the user that the client is: its service account.
+// OwnAccount is the client's own user: its service account.
 func (c *Client) OwnAccount(ctx context.Context) (UserID, error) {
 	const op = "get own account"
 	token, err := c.tokens.get(ctx, "")
@@ -23,19 +23,18 @@ func (c *Client) OwnAccount(ctx context.Context) (UserID, error) {
 	return id, nil
 }
 
-// OwnValues reads the values of an attribute of the client's own account, sorted: Keycloak
-// keeps them in no order of ours.
+// OwnValues reads the values of an attribute of the client's own account, sorted, because Keycloak does not keep their
+// order.
 func (c *Client) OwnValues(ctx context.Context, name string) ([]string, error) {
 	account, err := c.ownUser(ctx)
 	return sorted(account.Attributes[name]), err
 }
 
-// ChangeOwnValues reads the values of an attribute of the client's own account, and writes what
-// change makes of them unless it makes the same. It returns the values that Keycloak has then,
-// sorted. Changes by one Client never mix; everything else of the account stays as it is.
+// ChangeOwnValues reads the values of an attribute of the client's own account, passes them to change, and writes the
+// result if it differs. It returns the values that Keycloak then has, sorted. Changes by one Client never overlap. The
+// rest of the account does not change.
 //
-// What Keycloak has need not be what was written: it drops an undeclared attribute without a
-// word, so that the values are read again.
+// The values are read again after a write, because Keycloak silently drops an undeclared attribute.
 func (c *Client) ChangeOwnValues(ctx context.Context, name string, change func(values []string) ([]string, error)) ([]string, error) {
 	c.own.Lock()
 	defer c.own.Unlock()
@@ -78,5 +77,5 @@ func (c *Client) ownUser(ctx context.Context) (User, error) {
 	return c.User(ctx, id)
 }
 
-// sorted are values in order, each once.
+// sorted are the distinct values in order.
 func sorted(values []string) []string { return slices.Compact(slices.Sorted(slices.Values(values))) }

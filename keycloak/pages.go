@@ -1,7 +1,7 @@
 package keycloak
 
-// Everything reads all pages of a list, of MaxPage entries each; read gets the number of the
-// first entry of a page.
+// Everything reads all pages of a list, with MaxPage entries in each. read gets the number of the first entry of a
+// page.
 func Everything[T any](read func(first int) ([]T, error)) ([]T, error) {
 	var out []T
 	for {

@@ -6,37 +6,37 @@ import (
 	"net/http"
 )
 
-// The calls of this file say who administers a realm by its fine-grained admin permissions. They
-// need view-realm on 26.6 and 26.7 and view-clients on 26.4, and nothing else. No list has what a
-// permission gives, or whom it is given to, on every version (measured on 26.4, 26.6 and 26.7).
+// The calls of this file find administrators by fine-grained admin permissions. They only need view-realm on 26.6 and
+// 26.7, and view-clients on 26.4. No list has the scopes and the policies of a permission on every version (measured on
+// 26.4, 26.6 and 26.7).
 
 // Permission is a fine-grained admin permission.
 type Permission struct {
 	ID, Name string
 
-	// Negative says that the permission turns what its policies decide.
+	// Negative says that the permission inverts the decision of its policies.
 	Negative bool
-	// Unanimous says that the permission is given to nobody whom one of its policies refuses.
+	// Unanimous says that the permission is not given to a user that one of its policies refuses.
 	Unanimous bool
 }
 
-// Policy says whom a permission is given to.
+// Policy says to which users a permission is given.
 type Policy struct {
 	ID, Name string
 	Type     string // "user", "group", "role" and others
-	Negative bool   // given to everybody but whom it names
+	Negative bool   // given to everybody except the users that it names
 
-	// Of the types that name people.
+	// Set for the types that name people.
 	Users       []string // ids
 	Roles       []string // ids
 	Groups      []PolicyGroup
-	GroupsClaim string // where a token names the groups instead of the realm
+	GroupsClaim string // the claim of a token that names the groups instead of the realm; "" for the realm
 }
 
 // PolicyGroup is a group whose members a policy names.
 type PolicyGroup struct {
 	ID       string `json:"id"`
-	Children bool   `json:"extendChildren"` // whether the members of the groups below it are too
+	Children bool   `json:"extendChildren"` // whether members of the groups below are named too
 }
 
 const negative = "NEGATIVE"
@@ -55,7 +55,7 @@ type policyJSON struct {
 	} `json:"config"`
 }
 
-// Permissions lists the permissions of the realm's client for them.
+// Permissions lists the permissions, which belong to the realm's client for permissions.
 func (c *Client) Permissions(ctx context.Context, of ClientUUID, first, limit int) ([]Permission, error) {
 	var list []policyJSON
 	if err := c.get(ctx, "list permissions", authorization(of)+"/permission", page(first, limit), &list); err != nil {
@@ -68,7 +68,7 @@ func (c *Client) Permissions(ctx context.Context, of ClientUUID, first, limit in
 	return out, nil
 }
 
-// PermissionScopes are the names of what a permission gives, such as "view" and "manage".
+// PermissionScopes are the scopes of a permission, such as "view" and "manage".
 func (c *Client) PermissionScopes(ctx context.Context, of ClientUUID, p Permission) ([]string, error) {
 	var list []struct {
 		Name string `json:"name"`
@@ -81,8 +81,8 @@ func (c *Client) PermissionScopes(ctx context.Context, of ClientUUID, p Permissi
 	return out, err
 }
 
-// PermissionPolicies are the ids of the policies of a permission. What Keycloak says of them beside
-// is not to be trusted: each is positive there (measured on 26.4, 26.6 and 26.7).
+// PermissionPolicies are the ids of the policies of a permission. The other values in this list are not reliable: it
+// shows each policy as positive (measured on 26.4, 26.6 and 26.7).
 func (c *Client) PermissionPolicies(ctx context.Context, of ClientUUID, p Permission) ([]string, error) {
 	var list []policyJSON
 	err := c.ofPermission(ctx, "list policies of permission", of, p, "/associatedPolicies", &list)
@@ -101,8 +101,8 @@ func (c *Client) ofPermission(ctx context.Context, op string, of ClientUUID, p P
 	return c.get(ctx, op, authorization(of)+"/policy/"+id.escaped()+what, nil, out)
 }
 
-// Policies lists the policies, with the people that they name. Users, groups and roles that were
-// deleted stay among them (measured on 26.4, 26.6 and 26.7).
+// Policies lists the policies, with the people that they name. Deleted users, groups and roles are still listed
+// (measured on 26.4, 26.6 and 26.7).
 func (c *Client) Policies(ctx context.Context, of ClientUUID, first, limit int) ([]Policy, error) {
 	const op = "list policies"
 	v := page(first, limit)
@@ -118,7 +118,7 @@ func (c *Client) Policies(ctx context.Context, of ClientUUID, first, limit int) 
 			ID string `json:"id"`
 		}
 		for _, people := range []struct {
-			text string // "" where the type has none
+			text string // "" when the type has no such list
 			to   any
 		}{{j.Config.Users, &out[i].Users}, {j.Config.Groups, &out[i].Groups}, {j.Config.Roles, &roles}} {
 			if people.text == "" {
@@ -140,9 +140,9 @@ func authorization(of ClientUUID) string {
 	return "/clients/" + of.escaped() + "/authz/resource-server"
 }
 
-// FirstPermissions reports whether the server decides by the first version of fine-grained
-// permissions, which the feature admin-fine-grained-authz:v1 switches on: without it the server
-// answers 501 (measured on 26.4, 26.6 and 26.7).
+// FirstPermissions reports whether the server uses the first version of fine-grained permissions, which the feature
+// admin-fine-grained-authz:v1 switches on. Without the feature the server answers 501 (measured on 26.4, 26.6 and
+// 26.7).
 func (c *Client) FirstPermissions(ctx context.Context) (bool, error) {
 	var answer struct{}
 	err := c.get(ctx, "read permissions of the first version", "/users-management-permissions", nil, &answer)

@@ -12,36 +12,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RealmSettings are the settings of a realm that change what the bridge may do or concern
-// who provisions.
+// RealmSettings are the settings of a realm that change what the bridge may do, or that are about provisioning.
 type RealmSettings struct {
 	EditUsernameAllowed         bool `json:"editUsernameAllowed"`
 	RegistrationEmailAsUsername bool `json:"registrationEmailAsUsername"`
 	DuplicateEmailsAllowed      bool `json:"duplicateEmailsAllowed"`
-	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people make accounts themselves
+	RegistrationAllowed         bool `json:"registrationAllowed"` // whether people can register themselves
 	OrganizationsEnabled        bool `json:"organizationsEnabled"`
-	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores what AdminEvents lists
+	AdminEventsEnabled          bool `json:"adminEventsEnabled"` // whether it stores the events that AdminEvents lists
 	SCIMAPIEnabled              bool `json:"scimApiEnabled"`     // Keycloak's own SCIM API, 26.6 and newer
-	DefaultRole                 Role `json:"defaultRole"`        // that every user has
-	// AdminPermissionsEnabled says that fine-grained admin permissions decide for who has none
-	// of the roles about users (26.2 and newer).
+	DefaultRole                 Role `json:"defaultRole"`        // the role that every user has
+	// AdminPermissionsEnabled says that fine-grained admin permissions decide for callers who have no role about users
+	// (26.2 and newer).
 	AdminPermissionsEnabled bool `json:"adminPermissionsEnabled"`
-	// AdminPermissionsClient is whose policies and permissions they are.
+	// AdminPermissionsClient is the client with the policies and permissions.
 	AdminPermissionsClient struct {
 		ID string `json:"id"`
 	} `json:"adminPermissionsClient"`
 }
 
-// RealmSettings reads the settings; it needs view-realm, without which Keycloak
-// answers with less.
+// RealmSettings reads the settings. It needs view-realm; without it Keycloak answers with fewer settings.
 func (c *Client) RealmSettings(ctx context.Context) (RealmSettings, error) {
 	var s RealmSettings
 	err := c.get(ctx, "get realm", "", nil, &s)
 	return s, err
 }
 
-// Reach asks for the realm's public description, without credentials. NotFound is a realm
-// that does not exist.
+// Reach reads the realm's public description, without credentials. A realm that does not exist is NotFound.
 func (c *Client) Reach(ctx context.Context) error {
 	const op = "get public realm"
 	req, err := newRequest(ctx, http.MethodGet, c.tokens.realmURL, http.NoBody)
@@ -55,8 +52,7 @@ func (c *Client) Reach(ctx context.Context) error {
 	return res.Body.Close()
 }
 
-// RequiredActions are what every new user must do at the first login, by their names. Needs
-// view-realm.
+// RequiredActions are the names of the actions that every new user must do at the first login. Needs view-realm.
 func (c *Client) RequiredActions(ctx context.Context) ([]string, error) {
 	var list []struct {
 		Alias   string `json:"alias"`
@@ -75,14 +71,14 @@ func (c *Client) RequiredActions(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// AllowEditUsername lets user names be changed. The body names that flag alone, so
-// that nothing else of the realm changes. Needs manage-realm.
+// AllowEditUsername allows changes of user names. The body contains only that flag, so that nothing else of the realm
+// changes. Needs manage-realm.
 func (c *Client) AllowEditUsername(ctx context.Context) error {
 	return c.write(ctx, "update realm", http.MethodPut, "", map[string]bool{"editUsernameAllowed": true})
 }
 
-// HasIdentityProvider reports whether the realm has an identity provider of that alias.
-// Needs view-identity-providers.
+// HasIdentityProvider reports whether the realm has an identity provider with that alias. Needs
+// view-identity-providers.
 func (c *Client) HasIdentityProvider(ctx context.Context, alias string) (bool, error) {
 	const op = "get identity provider"
 	s, err := parseSegment(alias)
@@ -96,14 +92,14 @@ func (c *Client) HasIdentityProvider(ctx context.Context, alias string) (bool, e
 	return err == nil, err
 }
 
-// CreateRealm creates the realm of the client, enabled and otherwise as Keycloak
-// makes one. Needs an administrator of the server; for tests and the demo.
+// CreateRealm creates the realm of the client, enabled and otherwise with Keycloak's defaults. Needs an administrator
+// of the server; for tests and the demo.
 func (c *Client) CreateRealm(ctx context.Context) error {
 	return c.createRealm(ctx, gocloak.RealmRepresentation{})
 }
 
-// CreateRealmWithKey is CreateRealm with an RSA key (PEM, PKCS #8) for its tokens, which Keycloak would otherwise take most
-// of the time that a realm costs to make; for tests.
+// CreateRealmWithKey is CreateRealm with an RSA key (PEM, PKCS #8) for its tokens; for tests. Making a key is most of
+// the work of creating a realm.
 func (c *Client) CreateRealmWithKey(ctx context.Context, key string) error {
 	var keys []map[string]any
 	for provider, config := range map[string]map[string][]string{"rsa": {"privateKey": {key}}, "hmac-generated": {}, "aes-generated": {}} {
@@ -122,19 +118,19 @@ func (c *Client) createRealm(ctx context.Context, r gocloak.RealmRepresentation)
 	})
 }
 
-// DeleteRealm deletes the realm and all that is in it; for tests.
+// DeleteRealm deletes the realm with all its content; for tests.
 func (c *Client) DeleteRealm(ctx context.Context) error {
 	return c.viaGocloak(ctx, "delete realm", func(ctx context.Context, token string) error {
 		return c.cloak.DeleteRealm(ctx, token, c.realm.escaped())
 	})
 }
 
-// UserProfile is the configuration of a realm's user profile. What it does not
-// know survives UpdateUserProfile.
+// UserProfile is the configuration of a realm's user profile. UpdateUserProfile keeps the parts that this type does not
+// know.
 type UserProfile struct {
 	Attributes []ProfileAttribute
-	// UnmanagedPolicy says what happens to undeclared attributes: "" drops them
-	// silently, else "ENABLED", "ADMIN_EDIT" or "ADMIN_VIEW".
+	// UnmanagedPolicy says what happens to undeclared attributes: "" drops them silently; other values are "ENABLED",
+	// "ADMIN_EDIT" and "ADMIN_VIEW".
 	UnmanagedPolicy string
 
 	raw map[string]jsontext.Value
@@ -146,13 +142,13 @@ type ProfileAttribute struct {
 	DisplayName string
 	MultiValued bool
 	View, Edit  []string                  // of "admin" and "user"
-	Validations map[string]jsontext.Value // by the validator's name
+	Validations map[string]jsontext.Value // by the name of the validator
 	Annotations map[string]jsontext.Value // by their names
 
 	raw map[string]jsontext.Value
 }
 
-// Annotation is an annotation that is a text, or "".
+// Annotation is the text of an annotation, or "" for another value.
 func (a ProfileAttribute) Annotation(name string) string {
 	var text string
 	if json.Unmarshal(a.Annotations[name], &text) != nil {
@@ -225,8 +221,8 @@ func parseAttribute(raw map[string]jsontext.Value) (ProfileAttribute, error) {
 	}, err
 }
 
-// UpdateUserProfile writes the profile back: what was read, with the fields of
-// ProfileAttribute and the policy on top. Needs manage-realm.
+// UpdateUserProfile writes the profile back as it was read, with the fields of ProfileAttribute and the policy changed.
+// Needs manage-realm.
 func (c *Client) UpdateUserProfile(ctx context.Context, p UserProfile) error {
 	const op = "update user profile"
 	body := map[string]any{}
@@ -254,7 +250,7 @@ func (a ProfileAttribute) object() map[string]any {
 	}
 	out["annotations"] = a.Annotations
 	if a.Annotations == nil {
-		out["annotations"] = map[string]any{} // Keycloak's own SCIM fails without
+		out["annotations"] = map[string]any{} // Keycloak's own SCIM fails without annotations
 	}
 	out["name"], out["multivalued"] = a.Name, a.MultiValued
 	out["permissions"] = map[string][]string{"view": a.View, "edit": a.Edit}
@@ -279,8 +275,8 @@ func (c *Client) OwnRoles(ctx context.Context) ([]string, error) {
 	return claims.Resources[RealmManagement].Roles, named("get token", err)
 }
 
-// ManagesUsers reports whether the client's own account may view and change a user who is
-// nobody's in particular: itself. With fine-grained admin permissions no role says so.
+// ManagesUsers reports whether the client's own account may view and change an ordinary user. It tries this on itself,
+// because with fine-grained admin permissions no role says so.
 func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
 	const op = "get own account"
 	id, err := c.OwnAccount(ctx)
@@ -297,8 +293,8 @@ func (c *Client) ManagesUsers(ctx context.Context) (bool, error) {
 	return answer.Access["manage"], err
 }
 
-// RenewToken gets a new access token, as the rights in one are those of when it was issued,
-// and returns the time of that by Keycloak's clock, to the second.
+// RenewToken gets a new access token, because the rights in a token are those of the time of issue. It returns that
+// time by Keycloak's clock, in seconds.
 func (c *Client) RenewToken(ctx context.Context) (time.Time, error) {
 	const op = "get token"
 	old, err := c.tokens.get(ctx, "")

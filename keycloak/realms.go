@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Realms are the clients of the realms that a bridge serves, which may change while it runs.
-// They are safe for concurrent use.
+// Realms are the clients of the realms that a bridge serves. The realms may change while the bridge runs. It is safe
+// for concurrent use.
 type Realms struct {
 	byRealm atomic.Pointer[map[string]*Client]
 }
@@ -18,13 +18,13 @@ func NewRealms(byRealm map[string]*Client) *Realms {
 	return r
 }
 
-// Client is the client of a realm, nil where there is none.
+// Client is the client of a realm, or nil.
 func (r *Realms) Client(realm string) *Client { return (*r.byRealm.Load())[realm] }
 
 // All are all clients by realm.
 func (r *Realms) All() map[string]*Client { return maps.Clone(*r.byRealm.Load()) }
 
-// Replace puts others in their place. Who has got a client keeps it.
+// Replace replaces all clients. A caller that already has a client keeps it.
 func (r *Realms) Replace(byRealm map[string]*Client) {
 	others := maps.Clone(byRealm)
 	r.byRealm.Store(&others)

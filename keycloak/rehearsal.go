@@ -12,13 +12,11 @@ import (
 	"sync"
 )
 
-// Rehearsal is a transport for explain, which shows the calls of the Admin API with their bodies: it records them,
-// sends the reads on and answers the writes itself, as Keycloak does when all goes well. What would be written, a dry
-// run plans (bridge.Call); its plan is carried out over this transport, which is what makes calls of steps. It is
-// safe for concurrent use.
+// Rehearsal is a transport for explain, which shows the calls of the Admin API with their bodies. It records the calls,
+// sends reads on, and answers writes itself, as Keycloak does when they succeed. A dry run (bridge.Call) makes the
+// plan; carrying out the plan over this transport turns steps into calls. It is safe for concurrent use.
 type Rehearsal struct {
-	// Base takes the reads. nil is a realm that knows every user who is asked for by id and
-	// nothing else.
+	// Base takes the reads. nil is a realm where every user who is requested by id exists, and nothing else.
 	Base http.RoundTripper
 
 	mu    sync.Mutex
@@ -32,14 +30,13 @@ type RehearsedCall struct {
 	Body   any    `json:"body,omitempty"`
 }
 
-// Ids of what a rehearsal creates.
+// Ids of the resources that a rehearsal creates.
 const (
 	RehearsedUser  = "ID-OF-THE-NEW-USER"
 	RehearsedGroup = "ID-OF-THE-NEW-GROUP"
 )
 
-// Calls are the calls since the last time, tokens aside. They hold what they were made
-// with, secrets too.
+// Calls are the calls since the last time, except requests of tokens. They contain the sent values, secrets too.
 func (r *Rehearsal) Calls() []RehearsedCall {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,7 +48,7 @@ func (r *Rehearsal) Calls() []RehearsedCall {
 // RoundTrip implements http.RoundTripper.
 func (r *Rehearsal) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.Contains(req.URL.Path, "/admin/realms/") {
-		if r.Base == nil { // a token
+		if r.Base == nil { // the request of a token
 			return answer(req, http.StatusOK, `{"access_token":"rehearsal","expires_in":300}`), nil
 		}
 		return r.Base.RoundTrip(req)
@@ -88,7 +85,7 @@ func (r *Rehearsal) record(req *http.Request, body []byte) error {
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
 		if err := d.Decode(&call.Body); err != nil {
-			return errors.Join(errors.New("the body of a call is no JSON"), err)
+			return errors.Join(errors.New("the body of a call is not JSON"), err)
 		}
 	}
 	r.mu.Lock()
@@ -104,7 +101,7 @@ func answer(req *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// written answers a write that went well.
+// written is the answer to a successful write.
 func written(req *http.Request) *http.Response {
 	created := map[string]string{"users": RehearsedUser, "groups": RehearsedGroup, "children": RehearsedGroup}
 	id, ok := created[path.Base(req.URL.Path)]
@@ -116,8 +113,7 @@ func written(req *http.Request) *http.Response {
 	return res
 }
 
-// nothing answers a read of a realm that is empty but for the users who are asked for by
-// their ids.
+// nothing answers a read in an empty realm, where every user who is requested by id exists.
 func nothing(req *http.Request) *http.Response {
 	if ids, ok := strings.CutPrefix(req.URL.Query().Get("search"), "id:"); ok {
 		users := []map[string]string{}

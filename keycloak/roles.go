@@ -16,7 +16,7 @@ type RoleName struct {
 	Name   string
 }
 
-// String is the name, with the clientId and a slash in front for the role of a client.
+// String is the name; for the role of a client, the clientId and a slash come first.
 func (n RoleName) String() string {
 	if n.Client == "" {
 		return n.Name
@@ -29,28 +29,28 @@ func (n RoleName) Compare(other RoleName) int {
 	return cmp.Or(strings.Compare(n.Client, other.Client), strings.Compare(n.Name, other.Name))
 }
 
-// Role is a role as the Admin API shows it. A call that grants one needs its id and name.
+// Role is a role as the Admin API shows it. A call that grants a role needs its id and name.
 type Role struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
 	Composite   bool   `json:"composite"` // whether it contains others
 	ClientRole  bool   `json:"clientRole"`
-	ContainerID string `json:"containerId"` // of the client, else of the realm
+	ContainerID string `json:"containerId"` // of the client or the realm
 
-	Client string `json:"-"` // the clientId, of a role that FindRole found
+	Client string `json:"-"` // the clientId, set for a role of FindRole
 }
 
 // String is the role's name as RoleName writes it.
 func (r Role) String() string { return RoleName{Client: r.Client, Name: r.Name}.String() }
 
-// RoleHolder is who roles are granted to: a UserID or a GroupID.
+// RoleHolder is a user or group that has roles: a UserID or a GroupID.
 type RoleHolder interface{ roleMappings() string }
 
 func (id UserID) roleMappings() string  { return "/users/" + id.escaped() + "/role-mappings" }
 func (id GroupID) roleMappings() string { return "/groups/" + id.escaped() + "/role-mappings" }
 
-// FindRole looks a role up; one that is not there, or whose client is not, is NotFound.
-// It needs view-realm, for the role of a client view-clients.
+// FindRole finds a role. It is NotFound when the role or its client does not exist. It needs view-realm, and
+// view-clients for the role of a client.
 func (c *Client) FindRole(ctx context.Context, n RoleName) (Role, error) {
 	const op = "find role"
 	name, err := roleSegment(n.Name)
@@ -73,11 +73,10 @@ func (c *Client) FindRole(ctx context.Context, n RoleName) (Role, error) {
 	return r, err
 }
 
-// Administers finds the first of some roles that makes an administrator of who has it, and
-// the role by which it does: itself or one that it contains, however deep, of which administers
-// says so. ok is false when none does. The caller needs view-realm and view-clients: without the
-// second, Keycloak leaves the roles of clients out of what a role contains (measured on 26.7). An
-// error is about the role.
+// Administers finds the first of some roles that makes its holder an administrator. by is the role that does so: the
+// role itself or a role that it contains, at any depth. administers decides about each role. ok is false when no role
+// is found. The caller needs view-realm and view-clients: without view-clients, Keycloak leaves the roles of clients
+// out of a composite role (measured on 26.7). An error is about the role.
 func (c *Client) Administers(ctx context.Context, administers func(Role) bool, roles []Role) (role, by Role, ok bool, err error) {
 	for _, r := range roles {
 		if by, ok, err = c.roleWithin(ctx, r, administers); err != nil || ok {
@@ -87,7 +86,7 @@ func (c *Client) Administers(ctx context.Context, administers func(Role) bool, r
 	return Role{}, Role{}, false, nil
 }
 
-// roleWithin is the first role of some kind that a role is or contains.
+// roleWithin is the first role for which wanted is true: the role itself or a role that it contains.
 func (c *Client) roleWithin(ctx context.Context, r Role, wanted func(Role) bool) (Role, bool, error) {
 	seen := map[string]bool{}
 	for todo := []Role{r}; len(todo) > 0; {
@@ -109,8 +108,8 @@ func (c *Client) roleWithin(ctx context.Context, r Role, wanted func(Role) bool)
 	return Role{}, false, nil
 }
 
-// UserRoles are the names of the roles that a user has directly, sorted. Roles of clients
-// are among them only with view-clients (measured on 26.7).
+// UserRoles are the sorted names of the roles that a user has directly. They contain roles of clients only with
+// view-clients (measured on 26.7).
 func (c *Client) UserRoles(ctx context.Context, id UserID) ([]RoleName, error) {
 	var answer struct {
 		Realm  []Role `json:"realmMappings"`
@@ -134,14 +133,14 @@ func (c *Client) UserRoles(ctx context.Context, id UserID) ([]RoleName, error) {
 	return out, nil
 }
 
-// GrantRoles grants roles, all of the realm or all of one client. One that the holder has
-// already stays. A role that is gone is NotFound, and nothing is granted.
+// GrantRoles grants roles, all of the realm or all of one client. It is no error when the holder already has a role.
+// When a role is gone, the error is NotFound and nothing is granted.
 func (c *Client) GrantRoles(ctx context.Context, h RoleHolder, roles []Role) error {
 	return c.mapRoles(ctx, "grant roles", http.MethodPost, h, roles)
 }
 
-// RevokeRoles takes roles away, all of the realm or all of one client. One that the holder
-// does not have is no error.
+// RevokeRoles revokes roles, all of the realm or all of one client. It is no error when the holder does not have a
+// role.
 func (c *Client) RevokeRoles(ctx context.Context, h RoleHolder, roles []Role) error {
 	return c.mapRoles(ctx, "revoke roles", http.MethodDelete, h, roles)
 }

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// eventOverlap is how far back of the newest event others may still appear: an event has its
-	// time before its transaction commits, and the clocks of a cluster's nodes differ, or step back.
+	// eventOverlap is how long before the newest event other events may still appear. An event gets its time before its
+	// transaction commits, and the clocks of a cluster's nodes differ or are set back.
 	eventOverlap = 15 * time.Second
-	// eventSkew is how much Keycloak's clock may be behind that of the reader.
+	// eventSkew is how much Keycloak's clock may be behind the clock of the reader.
 	eventSkew = 5 * time.Minute
-	// tailStep is how many events are read again at first to find one that appeared among them.
+	// tailStep is how many events are read again first, to find an event that appeared among them.
 	tailStep = 16
-	// tailTries is how often that is done before all are read again.
+	// tailTries is how often this is done before all events are read again.
 	tailTries = 4
 )
 
@@ -25,37 +25,34 @@ type Events interface {
 
 // Tail reads the admin events of a realm as they appear, each once.
 //
-// An event may appear behind others that are newer. So each read asks from a time on before which
-// none can appear any more, and leaves out, by an offset, as many as it read since that time. The
-// list has then as many events as are new, and the last one that is known in front of them. Where
-// one appeared in between, all behind it stand one place further back: known ones are in the list,
-// and as many that are new stand before it. They are looked for backwards. Whatever the order of
-// events with the same time is in one answer or the next, a list whose events are all new holds all
-// that are.
+// An event may appear after newer events were read, in its place among them. So each read asks for the events since a
+// time before which no event can appear any longer. By an offset it skips all known events except the last. When all
+// events of the page except one are new, no event is missing, whatever the order of events with the same time. When an
+// event appeared among known ones, the known events after it moved back by a place. The page then has a known event
+// more, and the new event is before the page. Such events are searched backwards.
 //
-// Where events were deleted, even the known one is missing. All since that time are read again
-// then. Keycloak deletes the oldest first; a realm that keeps them for less than half a minute has
-// no feed that could be followed.
+// When events were deleted, even the known event is missing. Then all events since that time are read again. Keycloak
+// deletes the oldest events first. The events of a realm that keeps them for less than half a minute cannot be
+// followed.
 type Tail struct {
 	types   []string
 	newest  time.Time            // event, by Keycloak's clock
-	settled time.Time            // by the same clock: no event before it can appear
-	mark    eventMark            // what is settled when eventOverlap is over
-	known   map[string]time.Time // by id: the events that were read, of those that the next read asks for
+	settled time.Time            // by the same clock: no older event can appear
+	mark    eventMark            // becomes settled after eventOverlap
+	known   map[string]time.Time // by id: the events read so far that the next read would list too
 }
 
-// eventMark is the newest event of a read that ended at a time of the reader's clock: Keycloak's
-// was there already.
+// eventMark is the newest event of a read, and the time of the reader's clock when the read ended. At that time
+// Keycloak's clock had reached the event.
 type eventMark struct{ at, newest time.Time }
 
-// NewTail is a Tail of the events about some types of resources, or about all, from some minutes
-// before a time on.
+// NewTail is a Tail of the events about some types of resources, or about all types, from some minutes before a time.
 func NewTail(now time.Time, types ...string) *Tail {
 	return &Tail{types: types, newest: now.Add(-eventSkew), known: map[string]time.Time{}}
 }
 
-// Read hands over every event that appeared since the last Read, by the reader's clock. After an
-// error the next Read goes on where it was.
+// Read passes every event that appeared since the last Read to take. After an error the next Read continues where this
+// one stopped.
 func (t *Tail) Read(ctx context.Context, events Events, now func() time.Time, take func(AdminEvent)) error {
 	r := &tailRead{Tail: t, events: events, take: take, since: t.since(), newest: t.newest}
 	maps.DeleteFunc(t.known, func(_ string, at time.Time) bool { return at.Before(r.since) })
@@ -72,7 +69,7 @@ func (t *Tail) Read(ctx context.Context, events Events, now func() time.Time, ta
 	return nil
 }
 
-// since is from when on events are asked for, in whole milliseconds as Keycloak compares them.
+// since is the time from which events are requested, in whole milliseconds as Keycloak compares them.
 func (t *Tail) since() time.Time {
 	since := t.newest.Add(-eventOverlap)
 	if t.settled.After(since) {
@@ -81,7 +78,7 @@ func (t *Tail) since() time.Time {
 	return since.Truncate(time.Millisecond)
 }
 
-// settle learns from a read which events none can precede any more.
+// settle learns from a read the time before which no event can appear any longer.
 func (t *Tail) settle(began, ended time.Time) {
 	if !t.mark.at.IsZero() {
 		if began.Sub(t.mark.at) < eventOverlap {
@@ -102,7 +99,7 @@ type tailRead struct {
 	newest time.Time // event that was read
 }
 
-// page reads events from an offset on, and returns how many of them were new.
+// page reads events from an offset on. fresh is how many of them were new.
 func (r *tailRead) page(ctx context.Context, first, limit int) (list []AdminEvent, fresh int, err error) {
 	list, err = r.events.AdminEvents(ctx, EventQuery{Since: r.since, First: first, Max: limit, Types: r.types})
 	for _, e := range list {
@@ -118,7 +115,7 @@ func (r *tailRead) page(ctx context.Context, first, limit int) (list []AdminEven
 	return list, fresh, err
 }
 
-// news reads what is new. It reports false when the numbers do not add up.
+// news reads the new events. ok is false when the numbers do not add up.
 func (r *tailRead) news(ctx context.Context) (ok bool, err error) {
 	for tries := 0; tries < tailTries; {
 		known := len(r.known)
@@ -128,7 +125,7 @@ func (r *tailRead) news(ctx context.Context) (ok bool, err error) {
 			return false, err
 		}
 		switch missing := first + len(list) - known - fresh; {
-		case len(list) == MaxEvents && fresh > 0: // there are more
+		case len(list) == MaxEvents && fresh > 0: // there are more events
 		case missing == 0:
 			return true, nil
 		case missing < 0 || len(list) == MaxEvents:
@@ -143,7 +140,7 @@ func (r *tailRead) news(ctx context.Context) (ok bool, err error) {
 	return false, nil
 }
 
-// behind reads backwards from an offset until it found so many new ones.
+// behind reads backwards from an offset until it has found the missing number of new events.
 func (r *tailRead) behind(ctx context.Context, first, missing int) (ok bool, err error) {
 	for step := tailStep; missing > 0 && first > 0; step = min(4*step, MaxEvents) { //nolint:mnd // most are near
 		from := max(first-step, 0)
@@ -156,7 +153,7 @@ func (r *tailRead) behind(ctx context.Context, first, missing int) (ok bool, err
 	return missing <= 0, nil
 }
 
-// everything reads all events again since the time from which they are asked for.
+// readAll reads all events since the start time again.
 func (r *tailRead) readAll(ctx context.Context) error {
 	found := map[string]time.Time{}
 	for first := 0; ; first += MaxEvents {

@@ -11,21 +11,21 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// longest is how much later than its time an event may appear, with what the clock steps back.
+// longest is how much later than its time an event may appear; steps of the clock count too.
 const longest = 15 * time.Second
 
-// eventModel is the feed of a realm: its events appear later than their times say, by their
-// transactions, and events with the same time come in another order in every answer.
+// eventModel is the feed of a realm. Its events appear later than their times, because of their transactions. Events
+// with the same time come in another order in every answer.
 type eventModel struct {
 	r       *rand.Rand
-	now     time.Time // by a clock that is always right
+	now     time.Time // by an exact clock
 	back    time.Duration
 	events  []keycloak.AdminEvent
 	appears []time.Time
 	cleared []bool
 	seen    map[string]int
-	read    int // events of all answers
-	answers int // until one fails, when it is above zero
+	read    int // events in all answers
+	answers int // answers until one fails, when above zero
 }
 
 func newEventModel(seed uint64) *eventModel {
@@ -36,14 +36,14 @@ func (m *eventModel) seconds(most float64) time.Duration {
 	return time.Duration(m.r.Float64() * most * float64(time.Second))
 }
 
-// add has something happen, which appears so much later.
+// add adds an event with a time, which appears late by a duration.
 func (m *eventModel) add(at time.Time, late time.Duration) {
 	stamp := at.Add(-m.back).Truncate(time.Millisecond)
 	m.events = append(m.events, keycloak.AdminEvent{ID: fmt.Sprint(len(m.events)), Time: stamp})
 	m.appears, m.cleared = append(m.appears, at.Add(late)), append(m.cleared, false)
 }
 
-// clear deletes what appeared, as an administrator does.
+// clear deletes the events that have appeared, as an administrator does.
 func (m *eventModel) clear() {
 	for i, at := range m.appears {
 		m.cleared[i] = m.cleared[i] || !at.After(m.now)
@@ -81,7 +81,7 @@ func (m *eventModel) readBy(t *testing.T, tail *keycloak.Tail, ahead time.Durati
 	return m.read - before
 }
 
-// cut reads, and fails at an answer.
+// cut reads, and the answer with the number at fails.
 func (m *eventModel) cut(t *testing.T, tail *keycloak.Tail, at int) {
 	t.Helper()
 	m.answers = at
@@ -91,7 +91,7 @@ func (m *eventModel) cut(t *testing.T, tail *keycloak.Tail, at int) {
 	}
 }
 
-// missed names an event that appeared and was not handed over once.
+// missed names an event that appeared and was not passed on exactly once.
 func (m *eventModel) missed() string {
 	for i, e := range m.events {
 		if n := m.seen[e.ID]; n > 1 || n == 0 && !m.cleared[i] && !m.appears[i].After(m.now) {
@@ -101,10 +101,9 @@ func (m *eventModel) missed() string {
 	return ""
 }
 
-// TestATailHandsOverEveryEventOnce, and at the first read after it appeared: however late that is, as
-// long as it is not later than a transaction lasts, whether others have the same time, whatever the
-// reader's clock says, when Keycloak's steps back, when somebody deletes all events, and when answers
-// fail.
+// TestATailHandsOverEveryEventOnce, at the first read after the event appeared. This holds for events that appear up to
+// the length of a transaction late and for events with the same time. It holds for any clock of the reader, when
+// Keycloak's clock steps back, when all events are deleted, and when answers fail.
 func TestATailHandsOverEveryEventOnce(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(120) {
@@ -116,7 +115,7 @@ func TestATailHandsOverEveryEventOnce(t *testing.T) {
 		tail := keycloak.NewTail(m.now)
 		late := longest.Seconds()
 		stepAt, most := -1, []int{6, 40}[m.r.IntN(2)]
-		if seed%3 == 0 { // together they are not longer than the longest
+		if seed%3 == 0 { // together at most longest
 			stepAt, late = m.r.IntN(40), late/2
 		}
 		for round := range 60 {
@@ -142,7 +141,7 @@ func TestATailHandsOverEveryEventOnce(t *testing.T) {
 	}
 }
 
-// TestATailGoesOnAfterAFailure: no event is lost or handed over again when one of several answers fails.
+// TestATailGoesOnAfterAFailure: when one of several answers fails, no event is lost or passed on twice.
 func TestATailGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for failing := 1; failing <= 4; failing++ {
@@ -167,7 +166,7 @@ func TestATailGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-// TestATailReadsNoEventTwice but the last one that it knows: neither during a burst nor after it.
+// TestATailReadsNoEventTwice, except the last known event: neither during a burst nor after it.
 func TestATailReadsNoEventTwice(t *testing.T) {
 	t.Parallel()
 	m := newEventModel(1)
@@ -188,7 +187,7 @@ func TestATailReadsNoEventTwice(t *testing.T) {
 	}
 }
 
-// TestATailFindsALateEventNearby: one that appears among others has some of them read again, not all.
+// TestATailFindsALateEventNearby: when an event appears among others, only some of them are read again.
 func TestATailFindsALateEventNearby(t *testing.T) {
 	t.Parallel()
 	m := newEventModel(1)

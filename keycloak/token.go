@@ -22,17 +22,16 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Credentials are how the bridge proves to Keycloak who it is.
+// Credentials are how the bridge authenticates to Keycloak.
 type Credentials interface {
-	// form completes the form of a token request; issuer is the realm's.
+	// form completes the form of a token request. issuer gets the issuer of the realm.
 	form(ctx context.Context, form url.Values, issuer func(context.Context) (string, error)) error
 }
 
 type clientSecret struct{ id, secret string }
 
-// ClientSecret authenticates a confidential client by its secret, in the body of
-// the request: HTTP Basic would have to be form-encoded first, which is easy to get
-// wrong.
+// ClientSecret authenticates a confidential client with its secret, in the body of the request. HTTP Basic would need
+// the values form-encoded first, which is easy to get wrong.
 func ClientSecret(clientID, secret string) Credentials { return clientSecret{clientID, secret} }
 
 func (c clientSecret) form(_ context.Context, form url.Values, _ func(context.Context) (string, error)) error {
@@ -47,14 +46,13 @@ type privateKeyJWT struct {
 	key       crypto.Signer
 }
 
-// PrivateKeyJWT authenticates a confidential client by a signed assertion
-// (RFC 7523, private_key_jwt). The key is RSA (RS256) or ECDSA on P-256, P-384 or P-521 (ES256, ES384, ES512);
-// keyID goes into the header, "" for none.
+// PrivateKeyJWT authenticates a confidential client with a signed assertion (RFC 7523, private_key_jwt). The key is RSA
+// (RS256) or ECDSA on P-256, P-384 or P-521 (ES256, ES384, ES512). keyID goes into the header, unless it is "".
 func PrivateKeyJWT(clientID string, key crypto.Signer, keyID string) Credentials {
 	return privateKeyJWT{id: clientID, key: key, keyID: keyID}
 }
 
-// assertionLife is how long an assertion is good; Keycloak allows 15 s of skew.
+// assertionLife is how long an assertion is valid. Keycloak allows 15 s of skew.
 const assertionLife = 60 * time.Second
 
 func (p privateKeyJWT) form(ctx context.Context, form url.Values, issuer func(context.Context) (string, error)) error {
@@ -114,8 +112,7 @@ func (p password) form(_ context.Context, form url.Values, _ func(context.Contex
 	return nil
 }
 
-// tokenSource hands out access tokens: cached, renewed by one caller for all at
-// 80 % of their life.
+// tokenSource hands out access tokens. It caches a token, and one caller renews it for all at 80 % of its life.
 type tokenSource struct {
 	http        *http.Client
 	realmURL    string // …/realms/{realm}
@@ -128,15 +125,15 @@ type tokenSource struct {
 	issuer string
 }
 
-// get returns a token. stale is one that Keycloak refused, "" for none: another is
-// fetched then, unless somebody did so already.
+// get returns a token. stale is a token that Keycloak refused, or "". When the cached token is stale, another is
+// fetched.
 func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
 	if token := s.current(stale); token != "" {
 		return token, nil
 	}
-	// The fetch belongs to all who wait for it, so it outlives the one who began it.
+	// All waiting callers share the fetch, so it continues when the caller that started it leaves.
 	result := s.flight.DoChan("token", func() (any, error) {
-		if token := s.current(stale); token != "" { // another fetch ended since the look above
+		if token := s.current(stale); token != "" { // another fetch has ended since the check above
 			return token, nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
@@ -152,7 +149,7 @@ func (s *tokenSource) get(ctx context.Context, stale string) (string, error) {
 	}
 }
 
-// current is the token that is good, "" for none; stale is not.
+// current is the cached token, or "" when it is stale or must be renewed.
 func (s *tokenSource) current(stale string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,8 +190,7 @@ func (s *tokenSource) fetch(ctx context.Context) (string, error) {
 	return answer.AccessToken, nil
 }
 
-// discoverIssuer asks for the issuer once: behind a proxy it is not the URL that we
-// call.
+// discoverIssuer asks for the issuer once. Behind a proxy the issuer differs from the URL that we call.
 func (s *tokenSource) discoverIssuer(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	issuer := s.issuer
@@ -236,14 +232,14 @@ func (s *tokenSource) exchange(ctx context.Context, method, path string, body io
 // NoRealm is Keycloak's text about a realm that does not exist.
 const NoRealm = "Realm does not exist"
 
-// What is wrong when the token endpoint is not there.
+// Errors when the token endpoint does not exist.
 var (
 	ErrNoRealm    = errors.New("the realm of the account does not exist")
 	ErrNoKeycloak = errors.New("there is no Keycloak at this address, or it is below another path")
 )
 
-// tokenError marks every refusal of the token endpoint as one of the credentials:
-// a 400 there (unauthorized_client) is no fault of a caller's values.
+// tokenError makes every refusal of the token endpoint an error of the credentials (Denied). A 400 there
+// (unauthorized_client) says nothing about a caller's values.
 func tokenError(err error) error {
 	e := asError(err)
 	switch {
@@ -260,7 +256,7 @@ func tokenError(err error) error {
 	return e
 }
 
-// accessClaims are what the bridge reads of its own access token.
+// accessClaims are the claims that the bridge reads in its own access token.
 type accessClaims struct {
 	Subject   string `json:"sub"`
 	Issued    int64  `json:"iat"` // s
@@ -269,18 +265,18 @@ type accessClaims struct {
 	} `json:"resource_access"`
 }
 
-// claimsOf reads an access token of our own, so that its signature need not be checked.
+// claimsOf reads our own access token, so its signature need not be checked.
 func claimsOf(token string) (claims accessClaims, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return claims, unavailable("the access token is no JWT")
+		return claims, unavailable("the access token is not a JWT")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err == nil {
 		err = json.Unmarshal(data, &claims)
 	}
 	if err != nil {
-		return claims, unavailable("the access token is no JWT: %w", err)
+		return claims, unavailable("the access token is not a JWT: %w", err)
 	}
 	return claims, nil
 }

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// DefaultMaxInFlight is how many calls are under way at once when nobody says.
+// DefaultMaxInFlight is the most calls at the same time, unless the configuration says otherwise.
 const DefaultMaxInFlight = 64
 
-// TransportConfig is how to reach Keycloak. Zero values take the defaults.
+// TransportConfig is how to reach Keycloak. Zero values mean the defaults.
 type TransportConfig struct {
-	RootCAs           *x509.CertPool   // that the server's chain may end in; nil: the system's
-	ClientCertificate *tls.Certificate // for mutual TLS; nil for none
-	Proxy             string           // URL; none from the environment, which may not see admin tokens
+	RootCAs           *x509.CertPool   // trusted roots of the server's chain; nil means the system's
+	ClientCertificate *tls.Certificate // for mutual TLS, or nil
+	Proxy             string           // URL; the environment is ignored, because its proxy must not see admin tokens
 	MaxInFlight       int              // connections kept; DefaultMaxInFlight
 	ConnectTimeout    time.Duration    // 3 s
 	ResponseTimeout   time.Duration    // until the header of an answer; 10 s
 }
 
-// NewTransport makes a transport that keeps as many connections as calls may be
-// under way: the default of net/http keeps two and opens hundreds in a burst.
+// NewTransport makes a transport that keeps as many connections as there can be calls at the same time. The default of
+// net/http keeps two and opens hundreds in a burst.
 func NewTransport(c TransportConfig) (*http.Transport, error) {
 	if c.MaxInFlight <= 0 {
 		c.MaxInFlight = DefaultMaxInFlight

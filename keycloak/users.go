@@ -16,15 +16,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// On a cold cache the cost of a list grows in Keycloak with the square of its length.
+// On a cold cache, the cost of a list in Keycloak grows with the square of its length.
 const (
 	// MaxPage is the most that one list call may ask for.
 	MaxPage = 100
-	// MaxIDs is how many ids one call may ask for.
+	// MaxIDs is the most ids that one call may ask for.
 	MaxIDs = 50
 )
 
-// User is a user as the Admin API shows it, as far as the bridge reads it.
+// User is a user in the Admin API, with the fields that the bridge reads.
 type User struct {
 	ID             string
 	Username       string
@@ -35,11 +35,11 @@ type User struct {
 	EmailVerified  bool
 	Created        time.Time // zero when absent
 	Attributes     map[string][]string
-	FederationLink string // the component of a federated user, "" for none
-	Managed        bool   // of a member of an organization: whether its account belongs to it
+	FederationLink string // the component of a federated user, or ""
+	Managed        bool   // for a member of an organization: whether the account belongs to the organization
 }
 
-// userJSON is the wire form of User.
+// userJSON is a User as Keycloak writes it.
 type userJSON struct {
 	ID               string              `json:"id"`
 	Username         string              `json:"username"`
@@ -60,7 +60,7 @@ func (j userJSON) user() User {
 		Enabled: j.Enabled, EmailVerified: j.EmailVerified, Attributes: j.Attributes, FederationLink: j.FederationLink,
 		Managed: j.MembershipType == "MANAGED",
 	}
-	if j.CreatedTimestamp > 0 && !strings.HasPrefix(j.ID, federatedMark) { // of a user whom it does not keep Keycloak says when it read the user
+	if j.CreatedTimestamp > 0 && !strings.HasPrefix(j.ID, federatedMark) { // for a user that Keycloak does not keep, this is the time of the read
 		u.Created = time.UnixMilli(j.CreatedTimestamp).UTC()
 	}
 	return u
@@ -86,21 +86,19 @@ func (c *Client) User(ctx context.Context, id UserID) (User, error) {
 	return j.user(), nil
 }
 
-// AttributeQuery asks for an attribute by its value. Users' values are compared
-// without case, groups' with it. Name may hold letters, digits, ".", "_" and "-":
-// one with a colon cannot be asked for.
+// AttributeQuery asks for an attribute by its value. Values of users are compared without case, values of groups with
+// case. Name may contain letters, digits, ".", "_" and "-"; Keycloak cannot search for a name with a colon.
 type AttributeQuery struct {
 	Name  string
 	Value string
 }
 
-// ErrNotSearchable says that Keycloak cannot be asked for a value: one that ends in a
-// backslash or holds a backslash before a quote, a name that is not searchable, or more than
-// a URL can hold.
-var ErrNotSearchable = errors.New("the value cannot be asked for")
+// ErrNotSearchable says that Keycloak cannot search for a value. The value ends in a backslash, has a backslash before
+// a quote, or is longer than a URL can be, or its name is not searchable.
+var ErrNotSearchable = errors.New("the value cannot be searched for")
 
-// maxColumn is what Keycloak's columns hold, in characters: no user name, address, name of a
-// group or value of a group's attribute is longer.
+// maxColumn is how many characters Keycloak's columns hold. No user name, address, name of a group or value of a
+// group's attribute is longer.
 const maxColumn = 255
 
 // unheld reports whether a text is too long for a column, so that nobody can have it.
@@ -108,9 +106,8 @@ func unheld(text string) bool { return utf8.RuneCountInString(text) > maxColumn 
 
 var searchableName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// q writes the query (measured: quotes are needed for blanks and quotes, \" is the
-// only escape, and a backslash is not doubled). A query without a colon would find
-// everybody.
+// q writes the query (measured: blanks and quotes need quotes around the value, \" is the only escape, and a backslash
+// is not doubled). A query without a colon would find all users.
 func (a AttributeQuery) q() (string, error) {
 	if !searchableName.MatchString(a.Name) || strings.HasSuffix(a.Value, `\`) || strings.Contains(a.Value, `\"`) {
 		return "", ErrNotSearchable
@@ -118,7 +115,7 @@ func (a AttributeQuery) q() (string, error) {
 	return a.Name + `:"` + strings.ReplaceAll(a.Value, `"`, `\"`) + `"`, nil
 }
 
-// join is the query for users that have all of some attributes.
+// join is the query for users that match all of some attributes.
 func join(list []AttributeQuery) (string, error) {
 	texts := make([]string, len(list))
 	for i, a := range list {
@@ -130,21 +127,20 @@ func join(list []AttributeQuery) (string, error) {
 	return strings.Join(texts, " "), nil
 }
 
-// UserQuery is a search for users. At most one of Username, Email, Attributes, Link
-// and IDs is set; none lists all users but service accounts, by user name. Searches by
-// a criterion find service accounts too.
+// UserQuery is a search for users. Set at most one of Username, Email, Attributes, Link and IDs. Without them it lists
+// all users except service accounts, by user name. Searches by a criterion find service accounts too.
 type UserQuery struct {
 	Username   string           // the whole name, without regard to case
 	Email      string           // the whole primary address, without regard to case
-	Attributes []AttributeQuery // all of which hold
-	Link       *Link            // without UserName
+	Attributes []AttributeQuery // which must all match
+	Link       *Link            // UserName is ignored
 	IDs        []UserID         // at most MaxPage; First and Max have no effect
 	Brief      bool             // without attributes, for half the cost
 	First      int              // offset
 	Max        int              // 1 to MaxPage; 0 means MaxPage
 }
 
-// Users lists users, with their attributes unless the query is Brief. An id that does not exist is left out.
+// Users lists users, with their attributes unless the query is Brief. Ids that do not exist are left out.
 func (c *Client) Users(ctx context.Context, q UserQuery) ([]User, error) {
 	if unheld(q.Username) || unheld(q.Email) {
 		return nil, nil
@@ -191,7 +187,7 @@ func page(first, limit int) url.Values {
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
 	}
-	first = min(max(0, first), math.MaxInt32) // a number beyond is a 404 (measured)
+	first = min(max(0, first), math.MaxInt32) // a larger number gives a 404 (measured)
 	return url.Values{"first": {strconv.Itoa(first)}, "max": {strconv.Itoa(limit)}}
 }
 
@@ -218,23 +214,22 @@ func (c *Client) CountUsers(ctx context.Context, attributes ...AttributeQuery) (
 	return n, err
 }
 
-// Link says who a user is at an identity provider of the realm, so that a login there is
-// one of this user.
+// Link is a user's account at an identity provider of the realm. A login with that account is a login of this user.
 type Link struct {
 	IdentityProvider string `json:"identityProvider"` // its alias
 	UserID           string `json:"userId"`           // at the identity provider
 	UserName         string `json:"userName"`         // at the identity provider
 }
 
-// Links are the links of a user to identity providers, at most one to each.
+// Links are the links of a user to identity providers, at most one for each.
 func (c *Client) Links(ctx context.Context, id UserID) ([]Link, error) {
 	var list []Link
 	err := c.get(ctx, "list links", "/users/"+id.escaped()+"/federated-identity", nil, &list)
 	return list, err
 }
 
-// AddLink links a user to an identity provider. One that is linked to it already is a
-// Conflict; Keycloak does not ask whether another user has the link.
+// AddLink links a user to an identity provider. A user who already has a link to it is a Conflict. Keycloak does not
+// check whether another user has the link.
 func (c *Client) AddLink(ctx context.Context, id UserID, l Link) error {
 	const op = "add link"
 	alias, err := parseSegment(l.IdentityProvider)
@@ -250,28 +245,28 @@ func (c *Client) AddLink(ctx context.Context, id UserID, l Link) error {
 // NewUser is a user to create.
 type NewUser struct {
 	Username      string
-	Email         string // "" for none
+	Email         string // "" when there is no address
 	FirstName     string
 	LastName      string
 	Enabled       bool         // always sent: absent would mean disabled
 	EmailVerified bool         // always sent
-	Password      UserPassword // zero for none
-	Created       time.Time    // kept by Keycloak, so that nobody has to ask for it
-	Link          *Link        // nil for none; one whose identity provider is unknown is dropped without a word
+	Password      UserPassword // zero when there is no password
+	Created       time.Time    // Keycloak stores it, so that the user need not be read for it
+	Link          *Link        // may be nil; Keycloak silently drops a link to an unknown identity provider
 	Attributes    map[string][]string
 }
 
-// UserPassword is a password to set. It prints as nothing, so that no log shows it.
+// UserPassword is a password to set. It prints as an empty text, so that no log shows it.
 type UserPassword struct {
 	text      string
 	temporary bool
 }
 
-// NewUserPassword makes a password; the user must change a temporary one at the next login.
+// NewUserPassword makes a password. The user must change a temporary password at the next login.
 func NewUserPassword(text string, temporary bool) UserPassword { return UserPassword{text, temporary} }
 
-// IsZero reports whether there is none. Keycloak takes an empty password and fails at the
-// login, so that it counts as none.
+// IsZero reports whether there is no password. An empty password counts as none: Keycloak accepts it and then fails at
+// the login.
 func (p UserPassword) IsZero() bool { return p.text == "" }
 
 // Temporary reports whether the user must change it.
@@ -283,7 +278,7 @@ func (p UserPassword) MarshalJSON() ([]byte, error) { return json.Marshal(p.cred
 // String hides the password.
 func (p UserPassword) String() string { return "" }
 
-// GoString hides it from %#v.
+// GoString hides the password from %#v.
 func (p UserPassword) GoString() string { return "" }
 
 func (p UserPassword) credentials() *[]gocloak.CredentialRepresentation {
@@ -293,7 +288,7 @@ func (p UserPassword) credentials() *[]gocloak.CredentialRepresentation {
 	return &[]gocloak.CredentialRepresentation{{Type: new("password"), Value: &p.text, Temporary: &p.temporary}}
 }
 
-// newUserJSON is the wire form of NewUser: gocloak's knows no links.
+// newUserJSON is NewUser as Keycloak reads it. gocloak's type has no links.
 type newUserJSON struct {
 	gocloak.User
 
@@ -334,7 +329,7 @@ func optional(text string) *string {
 	return &text
 }
 
-// noLocation is a 201 that does not say what was created.
+// noLocation makes the error for a 201 that does not name the created resource.
 func noLocation(op string, err error) error {
 	if err == nil {
 		return nil
@@ -342,28 +337,26 @@ func noLocation(op string, err error) error {
 	return &Error{Op: op, Kind: Unavailable, Status: http.StatusCreated, Err: errors.New("the answer has no Location with an id")}
 }
 
-// refuseNUL refuses what PostgreSQL cannot store.
+// refuseNUL refuses values with a NUL character, which PostgreSQL cannot store.
 func refuseNUL(op string, attributes map[string][]string, fields ...string) error {
 	for _, values := range attributes {
 		fields = append(fields, values...)
 	}
 	for _, text := range fields {
 		if strings.ContainsRune(text, 0) {
-			return &Error{Op: op, Kind: Invalid, Err: errors.New("a value holds a NUL character")}
+			return &Error{Op: op, Kind: Invalid, Err: errors.New("a value contains a NUL character")}
 		}
 	}
 	return nil
 }
 
-// UserUpdate is a change of a user: what is nil stays as it is. "" clears a field.
+// UserUpdate is a change of a user. Fields that are nil do not change; "" clears a field.
 //
-// Attributes that are not nil replace all attributes of the user, and Keycloak then
-// clears every field that is missing: Username, Email, FirstName and LastName must
-// be given with them. Without them Keycloak refuses to clear the address of a member of an
-// organization.
+// Attributes that are not nil replace all attributes of the user. Keycloak then also clears every missing field, so
+// Username, Email, FirstName and LastName must be given with them. Without attributes, Keycloak refuses to clear the
+// address of a member of an organization.
 //
-// The tags are omitzero, as omitempty of JSON v2 leaves out a pointer to "" and with it
-// the wish to clear a field.
+// The tags are omitzero, because omitempty of JSON v2 leaves out a pointer to "", and a field could not be cleared.
 type UserUpdate struct {
 	Username      *string             `json:"username,omitzero"`
 	Email         *string             `json:"email,omitzero"`
@@ -373,13 +366,12 @@ type UserUpdate struct {
 	Enabled       *bool               `json:"enabled,omitzero"`
 	Attributes    map[string][]string `json:"attributes,omitzero"`
 
-	// Password is set in the same transaction: one that breaks the realm\'s policy changes
-	// nothing.
+	// Password is set in the same transaction. When it breaks the realm's policy, nothing changes.
 	Password UserPassword `json:"credentials,omitzero"`
 }
 
-// UpdateUser changes a user with the smallest body that says so: nothing that was
-// read is echoed, as Keycloak would store a lock-out as disabled.
+// UpdateUser changes a user with the smallest possible body. It does not send values that were only read: Keycloak
+// would store a locked user as disabled.
 func (c *Client) UpdateUser(ctx context.Context, id UserID, u UserUpdate) error {
 	const op = "update user"
 	if u.Attributes != nil && (u.Username == nil || u.Email == nil || u.FirstName == nil || u.LastName == nil) {
@@ -389,7 +381,7 @@ func (c *Client) UpdateUser(ctx context.Context, id UserID, u UserUpdate) error 
 		return err
 	}
 	if u.Attributes != nil && *u.Email == "" {
-		u.Email = nil // absent clears it too, and of a member of an organization Keycloak refuses an empty one
+		u.Email = nil // leaving it out clears it too, and Keycloak refuses an empty address for a member of an organization
 	}
 	return c.write(ctx, op, http.MethodPut, "/users/"+id.escaped(), u)
 }
@@ -401,16 +393,14 @@ func deref(text *string) string {
 	return *text
 }
 
-// DeleteUser deletes a user. Parallel deletions of one user answer Unknown to all
-// but one.
+// DeleteUser deletes a user. When a user is deleted in parallel, all calls except one get Unknown.
 func (c *Client) DeleteUser(ctx context.Context, id UserID) error {
 	return c.viaGocloak(ctx, "delete user", func(ctx context.Context, token string) error {
 		return c.cloak.DeleteUser(ctx, token, c.realm.escaped(), id.escaped())
 	})
 }
 
-// LogoutUser ends the online sessions of a user and makes older offline tokens
-// stale.
+// LogoutUser ends the online sessions of a user and makes older offline tokens invalid.
 func (c *Client) LogoutUser(ctx context.Context, id UserID) error {
 	return c.viaGocloak(ctx, "log user out", func(ctx context.Context, token string) error {
 		return c.cloak.LogoutAllSessions(ctx, token, c.realm.escaped(), id.escaped())
@@ -428,7 +418,7 @@ func (c *Client) OfflineClients(ctx context.Context, id UserID) ([]string, error
 	}
 	var out []string
 	for _, consent := range consents {
-		if len(consent.Grants) > 0 { // "Offline Token" is the only additional grant there is
+		if len(consent.Grants) > 0 { // "Offline Token" is the only additional grant that exists
 			out = append(out, consent.ClientID)
 		}
 	}

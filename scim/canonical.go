@@ -10,13 +10,11 @@ import (
 	"time"
 )
 
-// Canonical makes a document of a JSON object that a client sent: names are
-// folded to the schemas' spelling, tolerated spellings of values become the
-// value they stand for, types are checked, read-only attributes are left out
-// (RFC 7644 section 3.3 says to ignore them). The object is not changed.
+// Canonical makes a document of a JSON object that a client sent. Names get the schemas' spelling, and tolerated
+// spellings of values become the real value. Types are checked, and read-only attributes are left out, as RFC 7644
+// section 3.3 says. The object is not changed.
 //
-// A value of the wrong type is an *Error with InvalidValue that names the
-// attribute.
+// A value of the wrong type gives an *Error with InvalidValue that names the attribute.
 func (rt *ResourceType) Canonical(object map[string]any) (Document, error) {
 	if err := rt.checkSchemas(object); err != nil {
 		return nil, err
@@ -40,8 +38,7 @@ func (rt *ResourceType) CanonicalMember(name string, value any) (Document, error
 	return doc, rt.canonicalMember(doc, name, value)
 }
 
-// checkSchemas refuses a resource that does not say what it is, or says what it is
-// not (RFC 7643 section 3).
+// checkSchemas refuses a resource whose "schemas" is missing or names a wrong schema (RFC 7643 section 3).
 func (rt *ResourceType) checkSchemas(object map[string]any) error {
 	if rt.Profile.Takes(AnySchemas) {
 		return nil
@@ -53,7 +50,7 @@ func (rt *ResourceType) checkSchemas(object map[string]any) error {
 		text, _ := urn.(string)
 		isBase := strings.EqualFold(text, rt.Schema.ID)
 		if base = base || isBase; !isBase && rt.Extension(text) == nil {
-			return BadRequest(CodeSchemas, InvalidSyntax, "\"schemas\" names %q, which is no schema of a %s", clip(text), rt.Name)
+			return BadRequest(CodeSchemas, InvalidSyntax, "\"schemas\" names %q, which is not a schema of a %s; leave it out", clip(text), rt.Name)
 		}
 	}
 	if !base {
@@ -99,8 +96,8 @@ func (p Profile) canonicalExtension(ext *Schema, value any) (map[string]any, err
 	return p.canonicalObject(ext.ID+":", ext.Attribute, object)
 }
 
-// withoutSchemas is an extension without the list of schemas that scim2-models repeats in every
-// object that has one. Anything else of that name is an attribute of the extension.
+// withoutSchemas is an extension without a list of schemas: scim2-models repeats that list in every object with a
+// schema. Any other value of that name is an attribute of the extension.
 func withoutSchemas(extension any) any {
 	object, _ := extension.(map[string]any)
 	value, ok := object[AttrSchemas]
@@ -112,7 +109,7 @@ func withoutSchemas(extension any) any {
 	return object
 }
 
-// IsListOfSchemas reports whether a value is a list of URNs, as the attribute schemas holds.
+// IsListOfSchemas reports whether a value is a list of URNs, as in the attribute schemas.
 func IsListOfSchemas(value any) bool {
 	list, _ := value.([]any)
 	return len(list) > 0 && !slices.ContainsFunc(list, func(element any) bool {
@@ -121,11 +118,10 @@ func IsListOfSchemas(value any) bool {
 	})
 }
 
-// canonicalUnknown keeps what no schema knows as it is: nothing that a client
-// sends is dropped. Only its emptiness is normalised.
+// canonicalUnknown keeps an attribute that no schema knows as the client sent it. Only empty values are removed.
 func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 	if !p.Takes(UnknownAttributes) {
-		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "no schema knows the attribute %q; GET /Schemas lists those that are", clip(name))
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "no schema has the attribute %q; GET /Schemas lists the attributes", clip(name))
 	}
 	if err := CheckName(name); err != nil {
 		return err
@@ -136,16 +132,16 @@ func (p Profile) canonicalUnknown(doc Document, name string, value any) error {
 	return nil
 }
 
-// CheckName refuses a name of an attribute that no schema knows and that cannot be kept.
+// CheckName refuses the name of an unknown attribute when the name cannot be stored.
 func CheckName(name string) error {
 	if len(name) > maxName || name == "" {
-		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes", clip(name), maxName)
+		return BadRequest(CodeUnknownAttribute, InvalidSyntax, "the attribute name %q is empty or longer than %d bytes; leave the attribute out", clip(name), maxName)
 	}
 	return nil
 }
 
-// Opaque is a value that no schema describes, without its nulls. What has none is shared, not
-// copied: nobody changes such values, and they may be all of a large body.
+// Opaque is a value that no schema describes, without its nulls. A value without nulls is shared, not copied: nobody
+// changes such values, and they may be as large as the body.
 func Opaque(value any) any {
 	kept, _ := opaque(value)
 	return kept
@@ -200,8 +196,8 @@ func (p Profile) canonicalObject(prefix string, lookup func(string) *Attribute, 
 	return out, nil
 }
 
-// RefuseClear refuses to unassign an attribute that nobody can read, a password: no service can
-// do that, and Keycloak takes an empty one. It is nil for all others, and where none is taken.
+// RefuseClear refuses to unassign an attribute that nobody can read, which is a password. No client needs that, and
+// Keycloak accepts an empty password. It is nil for all other attributes.
 func (a *Attribute) RefuseClear(path string) error {
 	if a.Mutability != WriteOnly || a.Unpublished {
 		return nil
@@ -209,8 +205,8 @@ func (a *Attribute) RefuseClear(path string) error {
 	return BadRequest(CodeNotEmptied, InvalidValue, "%s cannot be empty or removed; leave it out to keep it as it is", path)
 }
 
-// CanonicalValue makes the value of an attribute of what a client sent; path
-// names the attribute in errors. nil means unassigned.
+// CanonicalValue makes the value of an attribute from a value that a client sent. path names the attribute in errors.
+// nil means unassigned.
 func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, error) {
 	if a.Open {
 		return openValue(a, value), nil
@@ -227,12 +223,12 @@ func (p Profile) CanonicalValue(a *Attribute, path string, value any) (any, erro
 	return p.canonicalSingle(a, path, value)
 }
 
-// MaxValues bounds the values of a multi-valued attribute, the members of a group apart. Keycloak
-// keeps each in a row of its own, which it reads with the user, and what has no attribute there
-// fits no more than about as many.
+// MaxValues bounds the values of a multi-valued attribute, except the members of a group. Keycloak stores each value in
+// a row of its own and reads all rows with the user. What has no attribute in Keycloak cannot hold many more values
+// either.
 const MaxValues = 1000
 
-// CheckSize refuses more values of the attribute than it may have; path names it in the error.
+// CheckSize refuses more values than the attribute may have; path names it in the error.
 func (a *Attribute) CheckSize(path string, values int) error {
 	if a.Unbounded || values <= MaxValues {
 		return nil
@@ -240,8 +236,7 @@ func (a *Attribute) CheckSize(path string, values int) error {
 	return BadRequest(CodeTooManyValues, InvalidValue, "%s would have %d values, more than the %d that an attribute may have; send fewer", path, values, MaxValues)
 }
 
-// canonicalValues takes a single value for an array of one (OneLogin sends
-// emails as an object).
+// canonicalValues also takes a single value in place of an array (OneLogin sends emails as an object).
 func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, error) {
 	elements, ok := value.([]any)
 	switch {
@@ -261,7 +256,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 		if err != nil {
 			return nil, err
 		}
-		if kept == nil || !a.Unbounded && seen.in(out, kept) { // whoever reads members takes each once
+		if kept == nil || !a.Unbounded && seen.in(out, kept) { // equal members are removed where members are read
 			continue
 		}
 		if object, ok := kept.(map[string]any); ok && object[AttrPrimary] == true {
@@ -285,10 +280,10 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 // fewValues is the number up to which values are compared one by one.
 const fewValues = 8
 
-// keys are those of a list of values that grows.
+// keys are the keys of a list of values that grows.
 type keys struct {
 	known  map[string]bool
-	read   int // so many of the list are known
+	read   int // how many values of the list have a key here
 	buffer []byte
 }
 
@@ -308,8 +303,8 @@ func (k *keys) in(list []any, value any) bool {
 	return k.known[string(k.buffer)]
 }
 
-// CanonicalElement makes one value of a multi-valued attribute of what a client
-// sent; nil means that nothing is left of it.
+// CanonicalElement makes one value of a multi-valued attribute from a value that a client sent. nil means that the
+// value is empty.
 func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, error) {
 	if IsEmpty(element) {
 		return nil, nil
@@ -345,8 +340,7 @@ func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, err
 	return p.canonicalSimple(a, path, value)
 }
 
-// Member is the member of an object with that name, compared without case
-// (RFC 7643 section 2.1).
+// Member is the member of an object with that name, in any case (RFC 7643 section 2.1).
 func Member(object map[string]any, name string) (any, bool) {
 	if value, ok := object[name]; ok {
 		return value, true
@@ -359,8 +353,8 @@ func Member(object map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-// canonicalComplex takes a bare value for {"value": x} where the attribute has
-// such a sub-attribute (Entra's manager, lists of member ids).
+// canonicalComplex takes a bare value as {"value": x} where the attribute has such a sub-attribute. Entra sends the
+// manager like this, and other clients send lists of member ids.
 func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -379,11 +373,11 @@ func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, er
 	return out, nil
 }
 
-// maxRoleValues bounds the JSON of a role: an id, its value and a name are meant.
+// maxRoleValues bounds the JSON of a role, which should have an id, its value and a name.
 const maxRoleValues = 20
 
-// roleFromText reads the JSON document that Entra's app role mapping puts into
-// the value of a role by PATCH, so that it equals the plain role of its POST.
+// roleFromText reads the JSON document that Entra's app role mapping writes into the value of a role by PATCH. The
+// result equals the plain role that Entra sends by POST.
 func roleFromText(object map[string]any) map[string]any {
 	value, _ := Member(object, AttrValue)
 	text, ok := value.(string)
@@ -425,7 +419,7 @@ func (p Profile) canonicalBoolean(path string, value any) (any, error) {
 	return value, nil
 }
 
-// booleanOf is the boolean that a text spells; anything else is as it is.
+// booleanOf is the boolean that a text spells, or the value unchanged.
 func booleanOf(value any) any {
 	text, _ := value.(string)
 	switch strings.ToLower(text) {
@@ -437,7 +431,7 @@ func booleanOf(value any) any {
 	return value
 }
 
-// Boolean is the boolean that a value of a filter stands for, or the value.
+// Boolean is the boolean that a value of a filter means, or the value unchanged.
 func (p Profile) Boolean(value any) any {
 	if p.Takes(BooleanText) {
 		return booleanOf(value)
@@ -456,8 +450,8 @@ func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	return number, nil
 }
 
-// TextOf is the text that a number or a boolean stands for as the value of an attribute that takes a
-// text, as it was sent; ok is false for any other value and attribute.
+// TextOf is the text of a number or a boolean, as it was sent, for an attribute that takes a text. ok is false for any
+// other value or attribute.
 func (p Profile) TextOf(a *Attribute, value any) (text string, ok bool) {
 	if a.Type != TypeString || a.Mutability == WriteOnly || !p.Takes(NumberForText) {
 		return "", false
@@ -500,8 +494,8 @@ func isDateTime(text string) bool {
 	return err == nil
 }
 
-// Validate checks that a complete document has the required attributes
-// (RFC 7643 section 2.2); what lacks is an *Error with InvalidValue.
+// Validate checks that a complete document has the required attributes (RFC 7643 section 2.2). A missing attribute
+// gives an *Error with InvalidValue.
 func (rt *ResourceType) Validate(doc Document) *Error {
 	if err := lacking("", rt.Schema.Attributes, doc); err != nil {
 		return err
@@ -525,8 +519,8 @@ func lacking(prefix string, attributes []*Attribute, object map[string]any) *Err
 	return nil
 }
 
-// CheckImmutable refuses a change of an attribute that is set once (RFC 7643 section
-// 7): an *Error with MutabilityErr. What was not set may be set.
+// CheckImmutable refuses a change of an attribute that can be set only once (RFC 7643 section 7), with an *Error with
+// MutabilityErr. An attribute without a value may be set.
 func (rt *ResourceType) CheckImmutable(before, after Document) error {
 	if err := immutable("", rt.Schema.Attributes, before, after); err != nil {
 		return err
@@ -539,8 +533,8 @@ func (rt *ResourceType) CheckImmutable(before, after Document) error {
 	return nil
 }
 
-// RetainImmutable gives a document that replaces another the values that are set once
-// and that it leaves out (RFC 7644 section 3.5.1).
+// RetainImmutable keeps immutable values: a new document that leaves them out gets them from the old document (RFC 7644
+// section 3.5.1).
 func (rt *ResourceType) RetainImmutable(before, after Document) {
 	retain(rt.Schema.Attributes, before, after)
 	for _, s := range rt.Extensions {
@@ -568,7 +562,7 @@ func immutable(prefix string, attributes []*Attribute, before, after map[string]
 		switch {
 		case IsEmpty(had):
 		case a.Mutability == Immutable && !Equal(had, has):
-			return BadRequest(CodeImmutable, MutabilityErr, "%s%s is set and cannot be changed; send it as it is", prefix, a.Name)
+			return BadRequest(CodeImmutable, MutabilityErr, "%s%s is already set and cannot be changed; send the value that is set", prefix, a.Name)
 		case a.Type == TypeComplex && !a.MultiValued:
 			one, _ := had.(map[string]any)
 			two, _ := has.(map[string]any)

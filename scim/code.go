@@ -1,11 +1,11 @@
 package scim
 
-// Code names a kind of error, in lower case with hyphens, as "attribute-required". It ends the
-// detail of an error in brackets, and docs/reference/errors.md has its cause and remedy. Codes are
-// never renamed: people search for them. Here are those of the protocol.
+// Code names a kind of error, in lower case with hyphens, such as "attribute-required". It ends the detail of an error,
+// in brackets. docs/reference/errors.md has its cause and remedy. A code is never renamed, because people search for
+// it. These are the codes of the protocol.
 type Code string
 
-// What is wrong with a request as such.
+// Errors in a request as such.
 const (
 	CodeBody       Code = "body-malformed"
 	CodeBodyValues Code = "body-too-many-values"
@@ -15,13 +15,13 @@ const (
 	CodeInternal   Code = "internal"
 )
 
-// What does not exist.
+// Absent resources and endpoints.
 const (
 	CodeNotFound   Code = "not-found"
 	CodeNoEndpoint Code = "no-endpoint"
 )
 
-// What is wrong with an attribute.
+// Errors in an attribute.
 const (
 	CodeUnknownAttribute Code = "attribute-unknown"
 	CodeRequired         Code = "attribute-required"
@@ -34,14 +34,14 @@ const (
 	CodeTooManyValues    Code = "value-too-many"
 )
 
-// What is wrong with a query.
+// Errors in a query.
 const (
 	CodeSort              Code = "sort-wrong"
 	CodeFilterUnsupported Code = "filter-unsupported"
 	CodeFilterTooWide     Code = "filter-too-wide"
 )
 
-// What is wrong with a filter or a path.
+// Errors in a filter or a path.
 const (
 	CodeFilter          Code = "filter-malformed"
 	CodeFilterTooLong   Code = "filter-too-long"
@@ -49,7 +49,7 @@ const (
 	CodeFilterValue     Code = "filter-value"
 )
 
-// What is wrong with a PATCH.
+// Errors in a PATCH.
 const (
 	CodePatch              Code = "patch-malformed"
 	CodePatchTooLarge      Code = "patch-too-large"
@@ -58,7 +58,7 @@ const (
 	CodePatchMembers       Code = "patch-of-members"
 )
 
-// What is wrong with a bulk request.
+// Errors in a bulk request.
 const (
 	CodeBulkOperation Code = "bulk-operation-malformed"
 	CodeBulkID        Code = "bulk-id"

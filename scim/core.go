@@ -42,8 +42,8 @@ func str(name, description string) *Attribute {
 	return &Attribute{Name: name, Type: TypeString, Description: description}
 }
 
-// plural is a multi-valued complex attribute with the sub-attributes of
-// RFC 7643 section 2.4; value is its "value" sub-attribute.
+// plural is a multi-valued complex attribute with the sub-attributes of RFC 7643 section 2.4. value is its "value"
+// sub-attribute.
 func plural(name, description string, value *Attribute, types ...string) *Attribute {
 	return &Attribute{
 		Name: name, Type: TypeComplex, MultiValued: true, Description: description,
@@ -56,8 +56,8 @@ func plural(name, description string, value *Attribute, types ...string) *Attrib
 	}
 }
 
-// UserSchema is the core User of RFC 7643 section 4.1. The password is
-// understood and not offered: the default mapping ignores it.
+// UserSchema is the core User of RFC 7643 section 4.1. The password is understood but not offered, because the default
+// mapping ignores it.
 func UserSchema() *Schema {
 	return NewSchema(UserURN, "User", "User Account",
 		&Attribute{
@@ -121,7 +121,7 @@ func UserSchema() *Schema {
 	)
 }
 
-// isCountry asks for a code that a region has been assigned: ISO 3166-1 alpha-2.
+// isCountry reports whether a text is a code that ISO 3166-1 alpha-2 assigns to a region.
 func isCountry(text string) bool {
 	region, err := language.ParseRegion(text)
 	return err == nil && len(text) == 2 && region.IsCountry() && region.String() == strings.ToUpper(text)
@@ -174,8 +174,8 @@ func EnterpriseUserSchema() *Schema {
 	)
 }
 
-// GroupSchema is the core Group of RFC 7643 section 4.2. displayName is
-// required by its prose, whatever the sample of section 8.7.1 says.
+// GroupSchema is the core Group of RFC 7643 section 4.2. displayName is required, as the text of the section says; the
+// sample in section 8.7.1 differs.
 func GroupSchema() *Schema {
 	return NewSchema(GroupURN, "Group", "Group",
 		&Attribute{

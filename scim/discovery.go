@@ -1,20 +1,20 @@
 package scim
 
-// Features are what a service provider can do beside what RFC 7644 asks of all.
+// Features are the optional features of a service provider (RFC 7644).
 type Features struct {
-	MaxResults     int   // resources on a page at most
-	DefaultResults int   // without a count
+	MaxResults     int   // most resources on a page
+	DefaultResults int   // resources on a page without a count
 	ChangePassword bool  // whether a password can be changed
-	Basic          bool  // whether a token may come as the password of Basic
-	BulkOperations int   // of one bulk request at most
-	BulkPayload    int64 // bytes of one at most
-	// CursorTimeout is how long a cursor is good, in seconds; 0 leaves the attribute
-	// pagination out, which is younger than RFC 7643 (RFC 9865 section 4).
+	Basic          bool  // whether clients may send a token as the password of Basic
+	BulkOperations int   // most operations of one bulk request
+	BulkPayload    int64 // most bytes of one bulk request
+	// CursorTimeout is how long a cursor is valid, in seconds. 0 leaves out the attribute pagination, which is newer
+	// than RFC 7643 (RFC 9865 section 4).
 	CursorTimeout int
 }
 
-// ServiceProviderConfig is the object of RFC 7643 section 5: PATCH, bulk requests, filters,
-// sorting and versions are there.
+// ServiceProviderConfig is the object of RFC 7643 section 5. PATCH, bulk requests, filters, sorting and versions are
+// always supported.
 func ServiceProviderConfig(base string, f Features) map[string]any {
 	yes := map[string]any{"supported": true}
 	out := map[string]any{
@@ -37,7 +37,7 @@ func ServiceProviderConfig(base string, f Features) map[string]any {
 	return out
 }
 
-// authenticationSchemes are how a client may say who it is.
+// authenticationSchemes are the ways in which a client may authenticate.
 func authenticationSchemes(f Features) []map[string]any {
 	out := []map[string]any{{
 		"type": "oauthbearertoken", "name": "Bearer token", "primary": true,

@@ -1,14 +1,12 @@
-// Package scim is the SCIM 2.0 protocol as data (RFC 7643, RFC 7644): schemas
-// and resource types, documents, attribute paths, projection, list responses,
-// errors and discovery.
+// Package scim is the SCIM 2.0 protocol as data (RFC 7643, RFC 7644): schemas and resource types, documents, attribute
+// paths, projection, list responses, errors and discovery.
 //
-// It owns what a word of the protocol means and nothing of how it travels or
-// where it is stored: it knows no HTTP server, no tenant and no Keycloak, and
-// imports nothing of ours.
+// It defines what the words of the protocol mean. It knows no HTTP server, no storage, no tenant and no Keycloak, and
+// imports no other package of this module.
 //
 //	JSON --Decode--> object --ResourceType.Canonical--> Document
 //	Document --ResourceType.Project--> JSON object of a response
 //
-// A Document is the one form in which a resource crosses the rooms: canonical
-// attribute names, checked types, no read-only attributes.
+// A Document is the one form in which packages pass a resource to each other: canonical attribute names, checked types,
+// no read-only attributes.
 package scim

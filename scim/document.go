@@ -5,13 +5,12 @@ import (
 	"reflect"
 )
 
-// Document is a resource as data, with canonical names and checked types:
-// string, bool, json.Number, map[string]any for a complex value and an
-// extension (under its URN), []any for a multi-valued attribute. Absent, null
-// and empty are one state (RFC 7643 section 2.5): it is not in the map.
+// Document is a resource as data, with canonical names and checked types. Values are string, bool, json.Number,
+// map[string]any for a complex value and for an extension (under its URN), and []any for a multi-valued attribute.
+// Absent, null and empty are the same (RFC 7643 section 2.5): the name is not in the map.
 //
-// It holds what a client may write: neither schemas, id, meta nor groups.
-// Attributes that the schemas do not know are in it as they were sent.
+// A document holds only what a client may write: no schemas, id, meta or groups. Attributes that the schemas do not
+// know are in it as they were sent.
 type Document map[string]any
 
 // Clone copies the document deeply.
@@ -46,8 +45,8 @@ func CloneValue(value any) any {
 	}
 }
 
-// Equal reports whether two values of documents are the same. It is for two: who looks for one
-// among many compares keys, see AppendKey.
+// Equal reports whether two values of documents are the same. To find a value among many, compare keys instead; see
+// AppendKey.
 func Equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 // String is the string attribute with that name, or "".
@@ -68,7 +67,7 @@ func (d Document) Values(name string) []any {
 	return values
 }
 
-// Without is a copy of the document, not deep, that lacks the named attributes.
+// Without is a shallow copy of the document without the named attributes.
 func (d Document) Without(names ...string) Document {
 	out := maps.Clone(d)
 	for _, name := range names {
@@ -77,9 +76,8 @@ func (d Document) Without(names ...string) Document {
 	return out
 }
 
-// IsEmpty reports whether a value counts as unassigned: null, "", an empty
-// array and an object without members (RFC 7643 section 2.5; "" because Entra
-// clears with it).
+// IsEmpty reports whether a value counts as unassigned: null, "", an empty array and an object without members (RFC
+// 7643 section 2.5). "" counts because Entra clears attributes with it.
 func IsEmpty(value any) bool {
 	switch v := value.(type) {
 	case nil:

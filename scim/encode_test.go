@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestEncodeWritesWhatEncodingJSONWrites: the standard library is the oracle.
+// TestEncodeWritesWhatEncodingJSONWrites compares with the standard library.
 func TestEncodeWritesWhatEncodingJSONWrites(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
@@ -36,7 +36,7 @@ func TestEncodeWritesWhatEncodingJSONWrites(t *testing.T) {
 	}
 }
 
-// sameJSON: equal but for how characters are escaped.
+// sameJSON compares JSON texts without regard to how characters are escaped.
 func sameJSON(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var texts [2]string

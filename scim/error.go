@@ -12,7 +12,7 @@ type ErrorType string
 // The error types of RFC 7644 table 9.
 const (
 	InvalidFilter ErrorType = "invalidFilter"
-	InvalidCursor ErrorType = "invalidCursor" // RFC 9865 section 2, as the next two
+	InvalidCursor ErrorType = "invalidCursor" // RFC 9865 section 2, as are the next two
 	ExpiredCursor ErrorType = "expiredCursor"
 	InvalidCount  ErrorType = "invalidCount"
 	TooMany       ErrorType = "tooMany"
@@ -24,16 +24,15 @@ const (
 	InvalidValue  ErrorType = "invalidValue"
 )
 
-// Error is an answer that is not a success (RFC 7644 section 3.12). Detail is
-// shown to the client: it names the attribute and the remedy and holds no
-// internals. Cause goes to the log and never to the client.
+// Error is an error answer (RFC 7644 section 3.12). Detail is shown to the client: it names the attribute and the
+// remedy, and no internals. Cause goes to the log only.
 type Error struct {
-	Code       Code      // what docs/reference/errors.md explains
+	Code       Code      // has its row in docs/reference/errors.md
 	Status     int       // HTTP status, 400 to 599
-	Type       ErrorType // "" where table 9 has none
+	Type       ErrorType // HTTP status, 400 to 599
 	Detail     string    // for the client
-	Remedy     string    // for the log: what the operator can do, without personal data; "" where the page of errors has all
-	RetryAfter int       // seconds for the Retry-After header; 0 means none
+	Remedy     string    // for the log: what the operator can do, without personal data; "" where the page of errors says it all
+	RetryAfter int       // seconds for the Retry-After header; 0 means no header
 	Cause      error     // for the log; may be nil
 }
 
@@ -49,10 +48,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// told is the detail with the code behind it.
+// brief is the detail with the code after it.
 func (e *Error) brief() string { return Clip(e.Detail, maxDetail) + " [" + string(e.Code) + "]" }
 
-// Details repeat what a client sent, to say what is wrong with it. These bound how much of it.
+// Details repeat values that a client sent. These constants bound how much they repeat.
 const (
 	maxRepeated = 1 << 10 // bytes of one value
 	maxDetail   = 2 << 10
@@ -71,9 +70,9 @@ func detail(format string, args []any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Body is the error as the JSON object of RFC 7644 section 3.12; "status" is a
-// string there. docs is the URL of a page that explains the codes, each at an anchor of its name: the detail ends in the
-// link to it then. With "" it ends in the code.
+// Body is the error as the JSON object of RFC 7644 section 3.12, with "status" as a string. docs is the URL of a page
+// that explains the codes, each at an anchor of its name. With docs the detail ends in a link to the code, without it
+// in the code.
 func (e *Error) Body(docs string) map[string]any {
 	told := e.brief()
 	if docs != "" {
@@ -90,23 +89,23 @@ func (e *Error) Body(docs string) map[string]any {
 	return body
 }
 
-// BadRequest is a 400 with a scimType; format and args make the detail.
+// BadRequest is a 400 with a scimType. format and args make the detail.
 func BadRequest(code Code, t ErrorType, format string, args ...any) *Error {
 	return &Error{Code: code, Status: http.StatusBadRequest, Type: t, Detail: detail(format, args)}
 }
 
-// Forbidden is the 403 for what a client may not change; format and args make the detail.
+// Forbidden is the 403 for what a client may not change. format and args make the detail.
 func Forbidden(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Status: http.StatusForbidden, Detail: detail(format, args)}
 }
 
-// NotFound is the 404 for a resource of that type. It is the same for an absent
-// and a foreign resource, and does not repeat the id.
+// NotFound is the 404 for a resource of that type. It is the same for an absent and a foreign resource, and does not
+// repeat the id.
 func NotFound(resourceType string) *Error {
 	return &Error{Code: CodeNotFound, Status: http.StatusNotFound, Detail: resourceType + " not found"}
 }
 
-// NoEndpoint is the 404 for a URL that leads nowhere, be it that of a tenant that does not exist.
+// NoEndpoint is the 404 for a URL without an endpoint, also for the URL of a tenant that does not exist.
 func NoEndpoint() *Error {
 	return &Error{Code: CodeNoEndpoint, Status: http.StatusNotFound, Detail: "Endpoint not found"}
 }

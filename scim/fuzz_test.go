@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// FuzzDecode: never a panic; what is accepted encodes to what decodes to the same; and
-// its canonical document is stable.
+// FuzzDecode: decoding never panics. An accepted body encodes to a text that decodes to the same, and its canonical
+// document is stable.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"userName":"u","emails":[{"value":"a"}],"n":1.5e3,"x":null}`, `{"a":{"b":[1,[2]]}}`, `{"a":1,"A":2}`, `{"a":"\ud83e\udd8a"}`,

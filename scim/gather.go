@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// gather is a body in which every attribute that is named with the URN of its schema stands where it
-// belongs: in the extension, or, of the base schema, beside the others. One that is given twice by
-// that is an *Error with InvalidSyntax. The body is not changed.
+// gather moves each attribute that is named with the URN of its schema to its place: into the extension, or, for the
+// base schema, to the top level. When an attribute is then given twice, it returns an *Error with InvalidSyntax. It
+// does not change the body.
 func (rt *ResourceType) gather(body map[string]any) (map[string]any, error) {
 	if !rt.Profile.Takes(UnknownAttributes) || !hasQualified(body) {
 		return body, nil
@@ -22,15 +22,15 @@ func (rt *ResourceType) gather(body map[string]any) (map[string]any, error) {
 	return g.out, nil
 }
 
-// Gather is gather for a document that was stored. What would be there twice stays where it is. An extension that was
-// published since, or in another spelling, is in that of its schema.
+// Gather is gather for a stored document. An attribute that would be there twice stays where it is. An extension that
+// was published later, or is stored in another spelling, moves to the extension of its schema.
 func (rt *ResourceType) Gather(doc Document) Document {
 	if !hasQualified(doc) {
 		return doc
 	}
 	g := newGathering(rt.Under(Tolerant), rt.respelled(doc))
 	for _, name := range SortedNames(doc) {
-		_ = g.member(name) // stays
+		_ = g.member(name) // on an error the attribute stays where it is
 	}
 	return g.out
 }
@@ -48,11 +48,11 @@ func hasQualified(object map[string]any) bool {
 type gathering struct {
 	rt      *ResourceType
 	out     map[string]any
-	names   map[string]string     // of out, by their folded forms
-	objects map[string]*container // extensions that are written, by their names
+	names   map[string]string     // names of out, by their folded forms
+	objects map[string]*container // extensions that are changed, by their names
 }
 
-// container is an extension that is written.
+// container is an extension that is changed.
 type container struct {
 	object map[string]any
 	names  map[string]string
@@ -70,13 +70,13 @@ func foldedNames(object map[string]any) map[string]string {
 	return out
 }
 
-// spelled is the name of an open extension among the members.
+// spelled is how the resource spells the name of an open extension.
 func (g *gathering) spelled(urn string) (string, bool) {
 	name, ok := g.names[FoldName(urn)]
 	return name, ok && g.rt.IsOpenExtension(name, g.out[name])
 }
 
-// member moves a member, if it is an attribute that is named with its URN.
+// member moves a member if it is named with the URN of its schema.
 func (g *gathering) member(name string) error {
 	value := g.out[name]
 	if !strings.ContainsRune(name, ':') || IsEmpty(value) || g.rt.Extension(name) != nil {
@@ -102,7 +102,7 @@ func notAnExtension(urn string) *Error {
 	return BadRequest(CodeValue, InvalidValue, "%s must be an object that holds the attributes of the extension", urn)
 }
 
-// base moves what is under the URN of the base schema to where the attributes of it are.
+// base moves the attributes under the URN of the base schema to the top level.
 func (g *gathering) base(name string, object map[string]any) error {
 	for inner := range object {
 		if _, twice := g.names[FoldName(inner)]; twice {
@@ -126,7 +126,7 @@ func (g *gathering) drop(name string) {
 	delete(g.names, FoldName(name))
 }
 
-// move moves the member of a name to a path.
+// move moves the member with a name to a path.
 func (g *gathering) move(name string, p AttrPath, value any) error {
 	to := &container{g.out, g.names}
 	if p.URN != "" {
@@ -149,7 +149,7 @@ func (g *gathering) move(name string, p AttrPath, value any) error {
 	return nil
 }
 
-// joined is a complex value with a sub-attribute that it does not have; nil when there is no such.
+// joined is a complex value with one more sub-attribute; nil when the value already has it.
 func joined(held, more any, sub string) any {
 	object, ok := held.(map[string]any)
 	if !ok || sub == "" {
@@ -164,7 +164,7 @@ func joined(held, more any, sub string) any {
 	return object
 }
 
-// extension is one to write to, which is made when it is not there.
+// extension is the extension that is to be changed; it is created when absent.
 func (g *gathering) extension(urn string) (*container, error) {
 	name, has := g.names[FoldName(urn)]
 	if !has {

@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
-// list is an object with so many parts between before and behind; # is their number.
+// list is an object with n copies of part between before and behind. # in a part becomes its number.
 func list(tb testing.TB, n int, before, part, behind string) map[string]any {
 	tb.Helper()
 	parts := make([]string, n)
@@ -52,7 +52,7 @@ func TestCanonicalIsLinear(t *testing.T) {
 	}
 }
 
-// TestProjectionIsLinear: a list of names may be as long as the resource is wide.
+// TestProjectionIsLinear: a list of names may be as long as the resource has attributes.
 func TestProjectionIsLinear(t *testing.T) {
 	rt := scim.UserType()
 	for _, excluded := range []bool{false, true} {
@@ -81,7 +81,6 @@ func TestProjectionIsLinear(t *testing.T) {
 	}
 }
 
-// TestAProjectionHasABoundOfNames.
 func TestAProjectionHasABoundOfNames(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]bool{1000: true, 1001: false} {
@@ -94,7 +93,7 @@ func TestAProjectionHasABoundOfNames(t *testing.T) {
 	}
 }
 
-// TestAnAttributeHasABoundOfValues, the members of a group apart.
+// TestAnAttributeHasABoundOfValues, except the members of a group.
 func TestAnAttributeHasABoundOfValues(t *testing.T) {
 	t.Parallel()
 	rt := scim.UserType()
@@ -111,7 +110,7 @@ func TestAnAttributeHasABoundOfValues(t *testing.T) {
 	}
 }
 
-// TestABodyHasABoundOfValues, however small they are.
+// TestABodyHasABoundOfValues, also for small values.
 func TestABodyHasABoundOfValues(t *testing.T) {
 	t.Parallel()
 	for unit, values := range map[string]int{`1`: 1, `{}`: 1, `[]`: 1, `{"a":1}`: 2, `null`: 1, `[[[""]]]`: 4} {
@@ -130,11 +129,11 @@ func TestABodyHasABoundOfValues(t *testing.T) {
 		}
 	}
 	if _, err := scim.DecodeStored([]byte(`{"x":[`+strings.TrimSuffix(strings.Repeat("1,", 2*scim.MaxBodyValues), ",")+`]}`), 4); err != nil {
-		t.Errorf("what is stored: %v", err) // it is bounded by its length
+		t.Errorf("what is stored: %v", err) // stored text is bounded by its length
 	}
 }
 
-// TestTheSameValueIsOneValue, whatever there are many of, and only the first primary one stays.
+// TestTheSameValueIsOneValue in every attribute, and only the first primary value stays primary.
 func TestTheSameValueIsOneValue(t *testing.T) {
 	t.Parallel()
 	for _, many := range []int{0, 20} {

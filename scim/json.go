@@ -15,31 +15,28 @@ import (
 )
 
 const (
-	// MaxDepth bounds how deep a body may nest; the deepest SCIM message, a bulk
-	// PATCH with a complex value, needs eight levels.
+	// MaxDepth bounds the nesting of a body. The deepest SCIM message, a bulk PATCH with a complex value, needs eight
+	// levels.
 	MaxDepth = 32
-	// MaxBodyValues bounds the JSON values of a body, each object, array, string, number,
-	// boolean and null being one. In memory a value of a few bytes takes hundreds. A list of
-	// members that fills the largest body has fewer.
+	// MaxBodyValues bounds the JSON values of a body. Each object, array, string, number, boolean and null counts. A
+	// value of a few bytes takes hundreds of bytes of memory. A list of members that fills the largest body has fewer
+	// values.
 	MaxBodyValues = 100_000
 )
 
-// ReservedName is a name that no member of a body has: what is stored has members of that name
-// which are no client's.
+// ReservedName is a name that no member of a body may have. Stored documents use it for members that no client sent.
 const ReservedName = "@"
 
-// Decode reads one JSON object strictly: no second value behind it, no
-// duplicate names (names are compared without case, RFC 7643 section 2.1), none that is ReservedName, no
-// invalid UTF-8, no lone surrogate and no NUL (which PostgreSQL cannot store),
-// at most 32 levels. Values are string, bool, json.Number, nil,
-// map[string]any and []any. Every refusal is a 400 *Error with InvalidSyntax, and one of
-// more values than MaxBodyValues a 413.
+// Decode reads one JSON object strictly. It refuses a second value after the object, duplicate names (compared without
+// case, RFC 7643 section 2.1), ReservedName, invalid UTF-8, a lone surrogate, NUL (which PostgreSQL cannot store) and
+// more than 32 levels. Values are string, bool, json.Number, nil, map[string]any and []any. A refusal is a 400 *Error
+// with InvalidSyntax; more than MaxBodyValues values are a 413.
 func Decode(body []byte) (map[string]any, error) {
 	return decode(body, decoder{levels: MaxDepth, values: MaxBodyValues})
 }
 
-// DecodeStored is Decode of what Encode wrote, up to a number of levels. It takes the last
-// of two members whose names differ in case only.
+// DecodeStored is Decode for a text of Encode, with a given number of levels. Of two members whose names differ in case
+// only, it takes the last.
 func DecodeStored(text []byte, levels int) (map[string]any, error) {
 	return decode(text, decoder{levels: levels, values: math.MaxInt, trusted: true})
 }
@@ -50,7 +47,7 @@ func decode(body []byte, d decoder) (map[string]any, error) {
 		pooled.Reset(nothing) // a body may hold secrets
 		decoders.Put(pooled)
 	}()
-	// Names that are given twice are found without regard to case, see addFolded.
+	// addFolded finds duplicate names, without regard to case.
 	pooled.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	d.Decoder = pooled
 	value, err := d.value(0)
@@ -67,8 +64,8 @@ func decode(body []byte, d decoder) (map[string]any, error) {
 	return object, nil
 }
 
-// syntaxError words a decoder's error for the client: the library's text may
-// repeat the body, so only the kind of fault is told.
+// syntaxError makes the client's error of a decoder's error. It names only the kind of fault, because the library's
+// text may repeat the body.
 func syntaxError(err error) error {
 	if scimErr := (*Error)(nil); errors.As(err, &scimErr) {
 		return scimErr
@@ -78,32 +75,32 @@ func syntaxError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		detail = "the body ends before the JSON does"
 	case strings.Contains(err.Error(), "UTF-8"), strings.Contains(err.Error(), "surrogate"):
-		detail = "the body holds text that is not valid Unicode"
+		detail = "the body contains text that is not valid Unicode"
 	}
 	return &Error{Code: CodeBody, Status: http.StatusBadRequest, Type: InvalidSyntax, Detail: detail, Cause: err}
 }
 
-// decoders are there to be used again: each holds its stack of names.
+// decoders are reused, because each holds a stack of names.
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
-// nothing is what a decoder reads that nobody uses.
+// nothing is an empty input for a decoder that is not in use.
 var nothing = strings.NewReader("")
 
 type decoder struct {
 	*jsontext.Decoder
 	levels  int
-	values  int // that may still come
+	values  int // values that may still come
 	trusted bool
 }
 
 func (d *decoder) value(depth int) (any, error) {
 	if depth > d.levels {
-		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels", d.levels)
+		return nil, BadRequest(CodeBody, InvalidSyntax, "the body nests deeper than %d levels; send flatter values", d.levels)
 	}
 	if d.values--; d.values < 0 {
 		return nil, &Error{
 			Code: CodeBodyValues, Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("the body holds more than %d JSON values, so nothing was done; send fewer values at once", MaxBodyValues),
+			Detail: fmt.Sprintf("the body has more than %d JSON values, so nothing was done; send fewer values at once", MaxBodyValues),
 		}
 	}
 	token, err := d.ReadToken()
@@ -128,7 +125,7 @@ func (d *decoder) value(depth int) (any, error) {
 
 func checkedString(text string) (string, error) {
 	if strings.ContainsRune(text, 0) {
-		return "", BadRequest(CodeBody, InvalidSyntax, "the body holds a NUL character, which cannot be stored")
+		return "", BadRequest(CodeBody, InvalidSyntax, "the body contains a NUL character, which cannot be stored; remove it")
 	}
 	return text, nil
 }
@@ -143,7 +140,7 @@ func (d *decoder) object(depth int) (any, error) {
 		}
 		if !d.trusted {
 			if name == ReservedName {
-				return nil, BadRequest(CodeBody, InvalidSyntax, "the body has a member named %q, which is no name of an attribute; leave it out", name)
+				return nil, BadRequest(CodeBody, InvalidSyntax, "the body has a member named %q, which is not the name of an attribute; leave it out", name)
 			}
 			if folded, err = addFolded(folded, object, name); err != nil {
 				return nil, err
@@ -175,7 +172,7 @@ func (d *decoder) name() (string, error) {
 	return checkedString(string(name))
 }
 
-// commonNames are names of attributes that most bodies hold.
+// commonNames are the attribute names that most bodies have.
 var commonNames = func() map[string]string {
 	out := map[string]string{}
 	for _, s := range []*Schema{UserSchema(), EnterpriseUserSchema(), GroupSchema()} {
@@ -190,11 +187,11 @@ var commonNames = func() map[string]string {
 	return out
 }()
 
-// fewMembers is the size up to which an object's names are compared one by one.
+// fewMembers is the number of members up to which names are compared one by one.
 const fewMembers = 8
 
-// addFolded refuses a name that equals another one of its object but for case. folded
-// are the names of an object with many members.
+// addFolded refuses a name that another member of the object has in any case. folded are the names of an object with
+// many members.
 func addFolded(folded map[string]bool, object map[string]any, name string) (map[string]bool, error) {
 	if len(object) < fewMembers {
 		for other := range object {
@@ -218,12 +215,12 @@ func addFolded(folded map[string]bool, object map[string]any, name string) (map[
 	return folded, nil
 }
 
-// FoldName is one form of all names of attributes that are one, as they are compared without case
-// (RFC 7643 section 2.1).
+// FoldName is the form in which names of attributes are compared: equal for names that differ in case only (RFC 7643
+// section 2.1).
 func FoldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func duplicateMember(name string) error {
-	return BadRequest(CodeBody, InvalidSyntax, "%q is given twice, which differs at most in case", clip(name))
+	return BadRequest(CodeBody, InvalidSyntax, "%q is given twice (names are compared without case); send it once", clip(name))
 }
 
 func (d *decoder) array(depth int) (any, error) {

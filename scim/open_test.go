@@ -9,7 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestAnAttributeNamedWithItsURNStandsInItsExtension: body, document. E is the enterprise extension, U one
+// TestAnAttributeNamedWithItsURNStandsInItsExtension: body, document. E is the enterprise extension, U an extension
 // that no schema publishes, C the core schema.
 func TestAnAttributeNamedWithItsURNStandsInItsExtension(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestAnAttributeThatIsGivenTwiceByItsURNIsRefused(t *testing.T) {
 	}
 }
 
-// TestSchemasListsAnExtensionWhileItHoldsValues, published or not.
+// TestSchemasListsAnExtensionWhileItHoldsValues: it does so for published and other extensions.
 func TestSchemasListsAnExtensionWhileItHoldsValues(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][]any{
@@ -132,7 +132,7 @@ func TestAProjectionNamesWhatNoSchemaPublishes(t *testing.T) {
 	}
 }
 
-// TestAWholeExtensionDoesNotShowWhatIsNeverReturned, whichever way it is asked for.
+// TestAWholeExtensionDoesNotShowWhatIsNeverReturned, however the client asks for it.
 func TestAWholeExtensionDoesNotShowWhatIsNeverReturned(t *testing.T) {
 	t.Parallel()
 	rt := scim.UserType().With(scim.NewSchema("urn:x:y:2.0:User", "X", "", &scim.Attribute{Name: "pin", Type: scim.TypeString, Returned: scim.ReturnedNever}, &scim.Attribute{Name: "room", Type: scim.TypeString}))

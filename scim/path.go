@@ -2,15 +2,15 @@ package scim
 
 import "strings"
 
-// AttrPath is an attribute path resolved against a resource type: the attrPath
-// of RFC 7644 section 3.10, without a value filter.
+// AttrPath is an attribute path resolved against a resource type: the attrPath of RFC 7644 section 3.10, without a
+// value filter.
 //
 //	userName                                    URN ""   Name userName
 //	name.givenName                              URN ""   Name name      Sub givenName
 //	urn:…:enterprise:2.0:User:manager.value     URN ext  Name manager   Sub value
 //	urn:…:enterprise:2.0:User                   URN ext  Name "": the extension as a whole
 //
-// Names are canonical where the schemas know them and as written elsewhere.
+// Names that the schemas know are canonical; other names are as the client wrote them.
 type AttrPath struct {
 	URN  string // the extension's URN; "" for the base schema
 	Name string
@@ -19,7 +19,7 @@ type AttrPath struct {
 	Attr    *Attribute // nil when unknown to the schemas, or for a whole extension
 	SubAttr *Attribute // nil when there is no Sub, or it is unknown
 
-	// Open says that no schema publishes the extension. Attr and SubAttr are open then.
+	// Open says that no schema publishes the extension. Attr and SubAttr are then open too.
 	Open bool
 }
 
@@ -34,7 +34,7 @@ func (p AttrPath) Known() bool {
 	return p.Attr != nil && (p.Sub == "" || p.SubAttr != nil)
 }
 
-// Leaf is the definition of what the path ends at, or nil.
+// Leaf is the definition of the attribute or sub-attribute at the end of the path, or nil.
 func (p AttrPath) Leaf() *Attribute {
 	if p.Sub != "" {
 		return p.SubAttr
@@ -57,19 +57,18 @@ func (p AttrPath) String() string {
 	return p.URN + ":" + text
 }
 
-// Resolve finds the attribute that text names. Names and URNs are compared
-// without case (RFC 7643 section 2.1). Tolerated spellings: a dot for the colon
-// after an extension URN (ConnId), and an attribute of an extension without its
-// URN where the base schema has no such name (Entra's short "manager").
+// Resolve finds the attribute that a text names. Names and URNs are compared without case (RFC 7643 section 2.1). Two
+// other spellings are tolerated. ConnId sends a dot in place of the colon after an extension's URN. Entra sends an
+// attribute of an extension without its URN ("manager"), which works where the base schema has no such name.
 //
-// A name that the schemas do not know resolves to a path that is not Known, and so does one behind
-// a URN that is no schema's, where the profile takes such attributes. What begins with no URN and a
-// malformed name are an *Error with InvalidPath.
+// A name that the schemas do not know resolves to a path that is not Known. The same holds for a name after the URN of
+// no schema, when the profile takes such attributes. A text with another prefix and a malformed name are an *Error with
+// InvalidPath.
 func (rt *ResourceType) Resolve(text string) (AttrPath, error) {
 	return rt.ResolveHeld(text, Held{})
 }
 
-// ResolveHeld is Resolve for a path into a resource of which something is known.
+// ResolveHeld is Resolve for a resource of which something is known, such as its extensions.
 func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 	if rest, ok := rt.cutURN(text, rt.Schema.ID); ok {
 		if rest == "" {
@@ -87,14 +86,14 @@ func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 	}
 	if strings.ContainsRune(text, ':') {
 		if rt.dotsURN(text) {
-			return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q has a dot behind the URN of a schema; write a colon", clip(text))
+			return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q has a dot after the URN of a schema; write a colon", clip(text))
 		}
 		if rt.Profile.Takes(UnknownAttributes) {
 			if p, ok := rt.openPath(text, h); ok {
 				return p, nil
 			}
 		}
-		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q starts with no schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
+		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q does not start with a schema URN of a %s; GET /Schemas lists them", clip(text), rt.Name)
 	}
 	p, err := rt.resolveIn("", rt.Attribute, text)
 	if err != nil || p.Attr != nil || !rt.Profile.Takes(ShortExtensionPath) {
@@ -108,8 +107,8 @@ func (rt *ResourceType) ResolveHeld(text string, h Held) (AttrPath, error) {
 	return p, nil
 }
 
-// dotsURN reports whether a dot stands behind the URN of a schema, in a profile that does not take it for a colon.
-// Such a path is never one into another extension: what it says would be kept where nobody looks for it.
+// dotsURN reports whether a dot follows the URN of a schema, in a profile that does not accept the dot as a colon. Such
+// a path must not name another extension: its value would be kept where nobody looks for it.
 func (rt *ResourceType) dotsURN(text string) bool {
 	if rt.Profile.Takes(DotAfterURN) {
 		return false
@@ -123,7 +122,7 @@ func (rt *ResourceType) dotsURN(text string) bool {
 	return strings.EqualFold(urn, rt.Schema.ID) || rt.Extension(urn) != nil || rt.endsWithType(urn)
 }
 
-// cutURN removes the URN and the colon or dot behind it.
+// cutURN removes the URN and the colon or dot after it.
 func (rt *ResourceType) cutURN(text, urn string) (rest string, ok bool) {
 	if len(text) < len(urn) || !strings.EqualFold(text[:len(urn)], urn) {
 		return "", false
@@ -141,7 +140,7 @@ func (rt *ResourceType) cutURN(text, urn string) (rest string, ok bool) {
 func (rt *ResourceType) resolveIn(urn string, lookup func(string) *Attribute, text string) (AttrPath, error) {
 	name, sub, dotted := strings.Cut(text, ".")
 	if !ValidName(name) || dotted && !ValidName(sub) {
-		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q is no attribute path", clip(text))
+		return AttrPath{}, BadRequest(CodePath, InvalidPath, "%q is not an attribute path", clip(text))
 	}
 	p := AttrPath{URN: urn, Name: name, Sub: sub, Attr: lookup(name)}
 	if p.Attr == nil {
@@ -159,8 +158,8 @@ func (rt *ResourceType) resolveIn(urn string, lookup func(string) *Attribute, te
 // maxName bounds the length of an attribute name in bytes.
 const maxName = 255
 
-// ValidName reports whether name is an attribute name: a letter, "$" or "_"
-// first, then letters, digits, "-", "_" and "$" (RFC 7643 section 2.1, and "$ref").
+// ValidName reports whether name is an attribute name: first a letter, "$" or "_", then letters, digits, "-", "_" and
+// "$" (RFC 7643 section 2.1, and "$ref").
 func ValidName(name string) bool {
 	if name == "" || len(name) > maxName {
 		return false
@@ -175,13 +174,13 @@ func ValidName(name string) bool {
 	return true
 }
 
-// clip bounds client text that an error repeats.
+// clip bounds the client's text that an error repeats.
 func clip(text string) string {
 	const limit = 100
 	return Clip(text, limit)
 }
 
-// Clip is a text for people of at most so many bytes. What is cut off shows as "…".
+// Clip shortens a text for people to at most so many bytes. "…" replaces what was cut off.
 func Clip(text string, most int) string {
 	if len(text) <= most {
 		return text

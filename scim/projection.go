@@ -2,20 +2,20 @@ package scim
 
 import "strings"
 
-// Projection says which attributes a response holds (RFC 7644 section 3.9). The
-// zero value asks for the default ones.
+// Projection says which attributes a response has (RFC 7644 section 3.9). The zero value asks for the default
+// attributes.
 type Projection struct {
 	only    named // attributes=; nil when absent
 	without named // excludedAttributes=
-	asked   bool  // whether one of them was given
+	asked   bool  // whether the client sent one of them
 }
 
-// named are the attributes that a list of paths names, by the URN, folded where no schema publishes
-// it, and the folded name: the list is a client's and may be long, and every attribute of every
-// resource is looked up in it.
+// named are the attributes in a list of paths, for fast look-ups. The list comes from a client and may be long, and
+// every attribute of every resource is looked up. The key is the URN and the folded name; the URN is folded too, where
+// no schema publishes it.
 type named map[[2]string]*part
 
-// part is what is named of an attribute.
+// part is how a list names an attribute: as a whole, or some sub-attributes.
 type part struct {
 	whole bool
 	subs  map[string]bool // folded
@@ -38,7 +38,7 @@ func (n named) add(p AttrPath) {
 	}
 }
 
-// of is what is named of an attribute, nil for nothing.
+// of is how the list names an attribute; nil when it does not.
 func (n named) of(urn, name string) *part {
 	if len(n) == 0 {
 		return nil
@@ -46,36 +46,35 @@ func (n named) of(urn, name string) *part {
 	return n[[2]string{urn, FoldName(name)}]
 }
 
-// whole reports whether the attribute as a whole, not a part of it, is named.
+// whole reports whether the list names the attribute as a whole.
 func (n named) whole(urn, name string) bool {
 	at := n.of(urn, name)
 	return at != nil && at.whole
 }
 
-// maxNames bounds the names of one request: no schemas have so many attributes.
+// maxNames bounds the names of one request. No schemas have so many attributes.
 const maxNames = 1000
 
-// NewProjection reads the names of "attributes" and "excludedAttributes", of
-// which only one may be given (RFC 7644 section 3.9). Names that the schemas do
-// not know have no effect.
+// NewProjection reads the names of "attributes" and "excludedAttributes". A request may have only one of the two (RFC
+// 7644 section 3.9). Names that the schemas do not know have no effect.
 func (rt *ResourceType) NewProjection(attributes, excluded []string) (Projection, error) {
 	if len(attributes) > 0 && len(excluded) > 0 {
-		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes exclude each other; send one of them")
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes cannot be used together; send one of them")
 	}
 	if max(len(attributes), len(excluded)) > maxNames {
-		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name more than %d attributes; leave them out for the usual ones", maxNames)
+		return Projection{}, BadRequest(CodeQuery, InvalidValue, "attributes and excludedAttributes name more than %d attributes; leave them out for the default attributes", maxNames)
 	}
 	return Projection{only: rt.resolveAll(attributes), without: rt.resolveAll(excluded), asked: len(attributes)+len(excluded) > 0}, nil
 }
 
-// Hidden is what a client is shown that may not read a resource, whatever it asks for: which
-// resource it is, and nothing of what it holds. Its version is made of that.
+// Hidden is the projection for a client that may not read a resource: it shows which resource it is, and none of its
+// values, whatever the client asks for. The version is computed over that.
 func (rt *ResourceType) Hidden(p Projection) Projection {
 	return Projection{only: rt.resolveAll([]string{"meta.resourceType", "meta.location", "meta.created", "meta.lastModified"}), asked: p.asked}
 }
 
-// Minimal asks for what tells which resource it is: beside id, schemas and meta its externalId, and the
-// attributes that the base schema requires.
+// Minimal asks only for what identifies the resource: id, schemas, meta, externalId and the attributes that the base
+// schema requires.
 func (rt *ResourceType) Minimal() Projection {
 	names := []string{AttrMeta, AttrExternalID}
 	for _, a := range rt.Schema.Attributes {
@@ -90,13 +89,13 @@ func (rt *ResourceType) resolveAll(names []string) named {
 	if len(names) == 0 {
 		return nil
 	}
-	out := named{} // also when no name is known: it was asked for
+	out := named{} // not nil even without known names, because the client sent a list
 	for _, name := range names {
 		p, err := rt.Resolve(strings.TrimSpace(name))
 		if err != nil {
 			continue
 		}
-		if p.Open { // and what an extension of that name holds, which a resource may have
+		if p.Open { // the name can also be an extension that the resource has
 			p.URN = FoldName(p.URN)
 			out.add(AttrPath{URN: FoldName(strings.TrimSpace(name))})
 		}
@@ -105,12 +104,10 @@ func (rt *ResourceType) resolveAll(names []string) named {
 	return out
 }
 
-// Asked reports whether the client named attributes that it wants or does not want, so that
-// the response must have a body (RFC 7644 section 3.5.2).
+// Asked reports whether the client named attributes, so that the response must have a body (RFC 7644 section 3.5.2).
 func (p Projection) Asked() bool { return p.asked }
 
-// Wants reports whether a response under this projection holds the attribute of
-// the base schema, so that reading it is worth its calls.
+// Wants reports whether a response has the attribute of the base schema. If not, the calls that read it are saved.
 func (p Projection) Wants(a *Attribute) bool {
 	if a == nil || a.Returned == ReturnedNever {
 		return false
@@ -124,8 +121,8 @@ func (p Projection) Wants(a *Attribute) bool {
 	return a.Returned != ReturnedRequest && !p.without.whole("", a.Name)
 }
 
-// Project applies the projection to the JSON object of a resource. The object
-// is not changed; parts of it are shared with the result.
+// Project applies the projection to the JSON object of a resource. It does not change the object, but the result shares
+// parts of it.
 func (rt *ResourceType) Project(object map[string]any, p Projection) map[string]any {
 	out := make(map[string]any, len(object))
 	for name, value := range object {
@@ -148,10 +145,10 @@ func (rt *ResourceType) Project(object map[string]any, p Projection) map[string]
 	return out
 }
 
-// noAttribute looks up an attribute where no schema describes any.
+// noAttribute is the look-up of attributes where no schema describes any.
 func noAttribute(string) *Attribute { return nil }
 
-// projectExtension decides about an extension, which the projection knows by urn.
+// projectExtension applies the projection to an extension; urn is its key in the projection.
 func (p Projection) projectExtension(urn string, lookup func(string) *Attribute, value any) any {
 	object, ok := value.(map[string]any)
 	if !ok || p.without.whole(urn, "") {
@@ -170,8 +167,7 @@ func (p Projection) projectExtension(urn string, lookup func(string) *Attribute,
 	return out
 }
 
-// projectMember decides about one attribute; a is nil for one that no schema
-// knows.
+// projectMember applies the projection to one attribute. a is nil for an attribute that no schema knows.
 func (p Projection) projectMember(a *Attribute, urn, name string, value any) (any, bool) {
 	returned := ReturnedDefault
 	if a != nil {
@@ -190,8 +186,7 @@ func (p Projection) projectMember(a *Attribute, urn, name string, value any) (an
 	return dropSubs(p.without.of(urn, name), value)
 }
 
-// keepSubs returns what "attributes" names of a value: the whole, or only the
-// sub-attributes named.
+// keepSubs returns the part of a value that "attributes" names: the whole value or some sub-attributes.
 func keepSubs(at *part, value any) (any, bool) {
 	if at == nil || at.whole {
 		return value, at != nil
@@ -200,7 +195,7 @@ func keepSubs(at *part, value any) (any, bool) {
 	return kept, !IsEmpty(kept)
 }
 
-// dropSubs returns what "excludedAttributes" leaves of a value.
+// dropSubs returns the part of a value that "excludedAttributes" leaves.
 func dropSubs(at *part, value any) (any, bool) {
 	if at == nil || at.whole {
 		return value, at == nil
@@ -209,7 +204,7 @@ func dropSubs(at *part, value any) (any, bool) {
 	return kept, !IsEmpty(kept)
 }
 
-// filterSubs keeps sub-attributes of a complex value, or of each of several.
+// filterSubs keeps some sub-attributes of a complex value, or of each value in a list.
 func filterSubs(value any, keep func(string) bool) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -7,27 +7,25 @@ import (
 	"time"
 )
 
-// Resource is a document with what the service provider adds to it
-// (RFC 7643 section 3.1).
+// Resource is a document with the attributes that the service provider adds (RFC 7643 section 3.1).
 type Resource struct {
 	ID       string
 	Document Document
 	Created  time.Time // zero when unknown
 	Modified time.Time // zero when unknown
 
-	// Derived holds the read-only attributes that are not part of a document:
-	// a user's groups.
+	// Derived has the read-only attributes that are not part of a document: a user's groups.
 	Derived map[string]any
-	// Linked is the part of the version over a group's members or a user's groups, see LinkedVersion;
-	// "" where they were not read, and the version is not over them.
+	// Linked is the part of the version for a group's members or a user's groups, see LinkedVersion. It is "" when they
+	// were not read; the version then leaves them out.
 	Linked string
 }
 
 // timeFormat is xsd:dateTime in UTC with milliseconds, Keycloak's resolution.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// Object is the resource as a JSON object with all its attributes; base is the
-// URL of the service root without a trailing slash.
+// Object is the resource as a JSON object with all its attributes. base is the URL of the service root without a
+// trailing slash.
 func (rt *ResourceType) Object(r Resource, base string) map[string]any {
 	out := make(map[string]any, len(r.Document)+4)
 	maps.Copy(out, r.Document)
@@ -74,7 +72,7 @@ type List struct {
 	Total      int // of all pages
 	StartIndex int // of the first resource, from 1; 0 on a page by cursor
 	Resources  []map[string]any
-	NextCursor string // of the next page by cursor (RFC 9865 section 2); "" for none
+	NextCursor string // of the next page by cursor (RFC 9865 section 2); "" when there is no next page
 }
 
 // Object is the list as a JSON object. Resources is always an array.

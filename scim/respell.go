@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// respelled is a stored document whose published extensions have the names of their schemas: what was stored
-// before a schema was published has those of the client. Of a name that is there in several spellings, the
-// value under that of the schema stays.
+// respelled is a stored document in which published extensions have the names of their schemas. A document that was
+// stored before the schema was published has the names of the client. When a name is there in several spellings, the
+// value under the schema's own spelling is kept.
 func (rt *ResourceType) respelled(doc Document) Document {
 	var others []string
 	for name, value := range doc {
@@ -25,7 +25,7 @@ func (rt *ResourceType) respelled(doc Document) Document {
 	}
 	slices.Sort(others)
 	out := maps.Clone(doc)
-	for _, itself := range []bool{true, false} { // first what stands under the schema's own name
+	for _, itself := range []bool{true, false} { // values under the schema's own name come first
 		for _, name := range others {
 			ext := rt.Extension(name)
 			if (name == ext.ID) != itself {
@@ -40,7 +40,7 @@ func (rt *ResourceType) respelled(doc Document) Document {
 	return out
 }
 
-// spells reports whether all names of an object that a schema knows are in its spelling.
+// spells reports whether an object spells all names that a schema knows as the schema does.
 func spells(object map[string]any, of func(name string) *Attribute) bool {
 	for name, value := range object {
 		a := of(name)
@@ -66,7 +66,7 @@ func spells(object map[string]any, of func(name string) *Attribute) bool {
 	return true
 }
 
-// respell adds the members of an object, in the spelling of a schema, to those that are held.
+// respell adds the members of an object to those in held, in the spelling of a schema.
 func respell(held, object map[string]any, of func(name string) *Attribute) map[string]any {
 	out := maps.Clone(held)
 	if out == nil {

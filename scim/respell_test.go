@@ -9,7 +9,7 @@ import (
 )
 
 // TestWhatWasStoredBeforeItsSchemaHasTheNamesOfTheSchema: a client wrote an extension in its own spelling, and the
-// operator published it in another one.
+// operator later published the extension in another spelling.
 func TestWhatWasStoredBeforeItsSchemaHasTheNamesOfTheSchema(t *testing.T) {
 	t.Parallel()
 	desk := &scim.Attribute{Name: "desk", Type: scim.TypeComplex, SubAttributes: []*scim.Attribute{{Name: "room", Type: scim.TypeString}}}

@@ -42,7 +42,7 @@ const (
 	ReturnedNever   Returned = "never"
 )
 
-// Uniqueness says within what a value must be unique (RFC 7643 section 7).
+// Uniqueness says where a value must be unique (RFC 7643 section 7).
 type Uniqueness string
 
 // The values of "uniqueness" of RFC 7643 section 7.
@@ -51,8 +51,8 @@ const (
 	UniqueServer Uniqueness = "server"
 )
 
-// Attribute is the definition of one attribute with all characteristics of
-// RFC 7643 section 7. It is never changed after its schema was made.
+// Attribute is the definition of one attribute with all characteristics of RFC 7643 section 7. It must not be changed
+// after its schema was made.
 type Attribute struct {
 	Name            string
 	Type            Type
@@ -67,11 +67,11 @@ type Attribute struct {
 	ReferenceTypes  []string
 	SubAttributes   []*Attribute
 
-	// Unpublished marks an attribute that is understood, so that a policy can
-	// govern it, but that no schema offers: the password.
+	// Unpublished marks an attribute that the bridge understands but no schema offers, so that a policy can decide
+	// about it: the password.
 	Unpublished bool
 
-	// Open marks an attribute that no schema describes: it has any values. See OpenAttribute.
+	// Open marks an attribute that no schema describes: it can have any value. See OpenAttribute.
 	Open bool
 
 	// Unbounded marks an attribute that may have any number of values: the members of a group.
@@ -81,7 +81,7 @@ type Attribute struct {
 	byName map[string]*Attribute
 }
 
-// form is what a text of an attribute must look like, where its type does not say.
+// form is a rule for the text of an attribute that its type does not contain.
 type form struct {
 	unless Tolerance
 	text   string // for the error: "takes …"
@@ -104,9 +104,8 @@ type Schema struct {
 	byName map[string]*Attribute
 }
 
-// NewSchema makes a schema of its attributes, filling in the defaults of
-// RFC 7643 section 2.2 for characteristics that are not said: readWrite,
-// returned by default, not unique.
+// NewSchema makes a schema of its attributes. Characteristics that are not set get the defaults of RFC 7643 section
+// 2.2: readWrite, returned by default, not unique.
 func NewSchema(id, name, description string, attributes ...*Attribute) *Schema {
 	return &Schema{
 		ID: id, Name: name, Description: description,
@@ -146,7 +145,7 @@ type ResourceType struct {
 	Description string
 	Endpoint    string // with a leading slash, as "/Users"
 	Schema      *Schema
-	Extensions  []*Schema // none is required
+	Extensions  []*Schema // all are optional
 	Profile     Profile   // of the tenant
 
 	common *Schema
@@ -168,8 +167,8 @@ func (rt *ResourceType) Under(p Profile) *ResourceType {
 	return &out
 }
 
-// Attribute returns the attribute of the base schema or the common one
-// (schemas, id, externalId, meta) with that name, compared without case, or nil.
+// Attribute returns the attribute of the base schema with that name, or the common attribute (schemas, id, externalId,
+// meta), or nil. The name is compared without case.
 func (rt *ResourceType) Attribute(name string) *Attribute {
 	if a := rt.Schema.Attribute(name); a != nil {
 		return a
@@ -177,8 +176,8 @@ func (rt *ResourceType) Attribute(name string) *Attribute {
 	return rt.common.Attribute(name)
 }
 
-// Extension returns the extension schema with that URN, compared without case
-// as Entra and ConnId spell URNs freely, or nil.
+// Extension returns the extension schema with that URN, or nil. URNs are compared without case, because Entra and
+// ConnId vary their spelling.
 func (rt *ResourceType) Extension(urn string) *Schema {
 	for _, s := range rt.Extensions {
 		if strings.EqualFold(s.ID, urn) {
@@ -195,8 +194,8 @@ func (rt *ResourceType) With(extensions ...*Schema) *ResourceType {
 	return &out
 }
 
-// Restrict is the resource type with the attributes and sub-attributes that keep says;
-// an extension of which nothing is kept is gone.
+// Restrict is the resource type with only the attributes and sub-attributes for which keep is true. An extension that
+// has no attribute left is removed.
 func (rt *ResourceType) Restrict(keep func(AttrPath) bool) *ResourceType {
 	out := *rt
 	out.Schema = rt.Schema.restrict("", keep)

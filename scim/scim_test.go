@@ -219,7 +219,7 @@ func checkDescribed(t *testing.T, path string, attributes any) {
 	}
 }
 
-// newImmutableType has attributes that are set once.
+// newImmutableType has attributes that can be set only once.
 func newImmutableType() *scim.ResourceType {
 	return scim.NewResourceType("User", "", "/Users", scim.UserSchema(), scim.NewSchema("urn:x:once", "Once", "",
 		&scim.Attribute{Name: "start", Type: scim.TypeString, Mutability: scim.Immutable},

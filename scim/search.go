@@ -19,8 +19,8 @@ type SearchRequest struct {
 	Count      *int     // nil when absent
 }
 
-// DecodeSearch reads a SearchRequest. A member of the wrong type, as the profile says, is a 400
-// *Error with InvalidSyntax.
+// DecodeSearch reads a SearchRequest. A member of the wrong type is a 400 *Error with InvalidSyntax; the profile
+// decides which types are accepted.
 func DecodeSearch(p Profile, object map[string]any) (SearchRequest, error) {
 	var s SearchRequest
 	if err := p.CheckMessage(object, SearchRequestURN); err != nil {
@@ -51,8 +51,8 @@ func DecodeSearch(p Profile, object map[string]any) (SearchRequest, error) {
 	return s, err
 }
 
-// Text is a member of a message as a string; given is false when it is absent or null. One that
-// is no string is a 400 *Error with InvalidSyntax.
+// Text is a member of a message as a string. given is false when the member is absent or null. Another value than a
+// string is a 400 *Error with InvalidSyntax.
 func Text(object map[string]any, name string) (text string, given bool, err error) {
 	value, _ := Member(object, name)
 	if value == nil {
@@ -65,7 +65,7 @@ func Text(object map[string]any, name string) (text string, given bool, err erro
 	return text, true, nil
 }
 
-// namesOf are the names of attributes that a member of a message lists, nil for none.
+// namesOf are the names of attributes in a member of a message, or nil.
 func (p Profile) namesOf(object map[string]any, name string) ([]string, error) {
 	value, _ := Member(object, name)
 	if value == nil {
@@ -83,7 +83,7 @@ func (p Profile) namesOf(object map[string]any, name string) ([]string, error) {
 		switch {
 		case !joined:
 			out = append(out, text)
-		case len(out) <= maxNames: // else they are refused
+		case len(out) <= maxNames: // longer lists are refused
 			out = append(out, Names(text)...)
 		}
 	}
@@ -93,8 +93,8 @@ func (p Profile) namesOf(object map[string]any, name string) ([]string, error) {
 	return out, nil
 }
 
-// Names are those of a text with commas between, without blank ones; nil for none. Of a text with more
-// than a request may name, they are one more than that.
+// Names splits a text at its commas and drops blank names; it returns nil without names. Of a text with more names than
+// a request may have, it returns one name more than that.
 func Names(text string) []string {
 	var out []string
 	for name := range strings.SplitSeq(text, ",") {
@@ -108,8 +108,8 @@ func Names(text string) []string {
 	return out
 }
 
-// Integer is a member of a message as a number, nil when it is absent. One that is no whole
-// number is a 400 *Error with InvalidSyntax; one out of 32 bits is the nearest that is in them.
+// Integer is a member of a message as a number, or nil when it is absent. A number that is not whole is a 400 *Error
+// with InvalidSyntax. A number beyond 32 bits becomes the nearest that fits.
 func Integer(object map[string]any, name string) (*int, error) {
 	value, _ := Member(object, name)
 	if value == nil {
@@ -123,7 +123,7 @@ func Integer(object map[string]any, name string) (*int, error) {
 	return &i, nil
 }
 
-// Integer is the same, of a message whose client may write the number as text where the profile takes that.
+// Integer is the same for a message of a client that may send the number as text, when the profile takes that.
 func (p Profile) Integer(object map[string]any, name string) (*int, error) {
 	value, _ := Member(object, name)
 	text, isText := value.(string)
@@ -140,8 +140,8 @@ func (p Profile) Integer(object map[string]any, name string) (*int, error) {
 	return &i, nil
 }
 
-// WholeNumber reads a number as JSON writes one (RFC 8259 section 6), also with a fraction that is zero.
-// One out of 32 bits is the nearest that is in them.
+// WholeNumber reads a number as JSON writes it (RFC 8259 section 6). It also takes a fraction of zero. A number beyond
+// 32 bits becomes the nearest that fits.
 func WholeNumber(text string) (int, bool) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || digits[0] < '0' || digits[0] > '9' || !json.Valid([]byte(text)) {

@@ -1,8 +1,8 @@
 package scim
 
-// Profile says how closely a tenant's clients must keep to the RFCs, by the ways in which they may not stray.
-// Tolerant takes the spellings of the table Tolerances. Strict refuses them, and so enforces the SCIM
-// interoperability profile (draft-zollner-scim-interop-profile). Profiles are compared with ==.
+// Profile says how strictly the bridge reads the requests of a tenant's clients. Each bit switches off a tolerance.
+// Tolerant takes all spellings of the table Tolerances. Strict refuses them, and so enforces the SCIM interoperability
+// profile (draft-zollner-scim-interop-profile). Profiles are compared with ==.
 type Profile uint64
 
 // The profiles.
@@ -11,10 +11,10 @@ const (
 	Strict   Profile = 1<<64 - 1
 )
 
-// Takes reports whether requests may stray from the RFC by the rule.
+// Takes reports whether the profile accepts requests that need the tolerance.
 func (p Profile) Takes(t Tolerance) bool { return p&Profile(t) == 0 }
 
-// Without is the profile that does not take some spellings either.
+// Without is the profile without some more tolerances.
 func (p Profile) Without(off ...Tolerance) Profile {
 	for _, t := range off {
 		p |= Profile(t)
@@ -22,8 +22,8 @@ func (p Profile) Without(off ...Tolerance) Profile {
 	return p
 }
 
-// Off are the tolerances that a tolerant profile does not take, in the order of the table. Of Strict, which
-// takes none, there are none to tell of.
+// Off are the tolerances that are switched off, in the order of the table. For Strict the list is empty, because it has
+// no tolerances.
 func (p Profile) Off() []Tolerance {
 	var out []Tolerance
 	for _, rule := range Tolerances() {
@@ -34,7 +34,7 @@ func (p Profile) Off() []Tolerance {
 	return out
 }
 
-// String is the name of the profile: "strict", or "tolerant" for one that takes anything.
+// String is the name of the profile: "strict", or "tolerant" for a profile with a tolerance.
 func (p Profile) String() string {
 	if p == Strict {
 		return "strict"
@@ -42,10 +42,10 @@ func (p Profile) String() string {
 	return "tolerant"
 }
 
-// Tolerance is a way in which clients stray from the RFC, see Tolerances.
+// Tolerance is a deviation from the RFC that clients need, see Tolerances.
 type Tolerance uint64
 
-// The tolerances, each where the code speaks of it.
+// The tolerances, each where the code handles it.
 const (
 	AnySchemas Tolerance = 1 << iota
 	AnyOpCase
@@ -76,7 +76,7 @@ const (
 	AttributesText
 )
 
-// String is the name of the tolerance, by which it is switched off.
+// String is the name by which the tolerance is switched off.
 func (t Tolerance) String() string {
 	for _, rule := range Tolerances() {
 		if rule.Tolerance == t {
@@ -89,13 +89,13 @@ func (t Tolerance) String() string {
 // ToleranceRule is one line of the table of tolerances.
 type ToleranceRule struct {
 	Tolerance Tolerance
-	Name      string // by which it is switched off
-	Takes     string // what the tolerant profile takes for what
+	Name      string // the name by which it is switched off
+	Takes     string // the spelling that the tolerant profile takes, and its meaning
 	Strict    string // what the strict profile answers
-	Source    string // who sends it, or what the strict profile follows
+	Source    string // the client that sends it, or the source that the strict profile follows
 }
 
-// Tolerances is the table of all rules, in the order of a request's way.
+// Tolerances is the table of all tolerances, in the order in which a request meets them.
 func Tolerances() []ToleranceRule {
 	return []ToleranceRule{
 		{NoContentType, "no-content-type", "a body without Content-Type", "415", "curl scripts; RFC 7644 section 3.8"},
@@ -117,19 +117,18 @@ func Tolerances() []ToleranceRule {
 		{AnyOpCase, "any-op-case", "op in any case", "400 invalidSyntax", "Entra writes Add, Replace, Remove"},
 		{PathlessPatch, "pathless-patch", "operations without a path, whose members may be paths themselves", "400 invalidSyntax", "Okta, Entra with aadOptscim062020; interop profile section 8"},
 		{ShortExtensionPath, "short-extension-path", "an attribute of an extension without its URN, where the core has no such name", "400 invalidPath or invalidFilter", "Entra's manager"},
-		{DotAfterURN, "dot-after-urn", "a dot for the colon behind a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
-		{LoneUntyped, "lone-untyped", `[type eq "work"] or [primary eq true] that no value of emails, phoneNumbers or addresses meets, in a path or in a filter that finds nobody: the one value without a type, or without primary`, "400 noTarget to replace; nothing is removed or found", `Entra's emails[type eq "work"].value, for users whose address came without a type`},
+		{DotAfterURN, "dot-after-urn", "a dot for the colon after a schema URN", "400 invalidPath or invalidFilter", "ConnId"},
+		{LoneUntyped, "lone-untyped", `[type eq "work"] or [primary eq true] that no value of emails, phoneNumbers or addresses matches: the one value without a type, or without primary. In a path, and in a filter that finds no user`, "400 noTarget to replace; nothing is removed or found", `Entra's emails[type eq "work"].value, for users whose address came without a type`},
 		{CreateOnNoMatch, "create-on-no-match", "add or replace on a filter of eq terms that nothing matches: makes the value", "400 noTarget", `Entra's emails[type eq "work"].value; erratum 8097`},
 		{WholeElementPath, "whole-element-path", "add or replace on a filter without a sub-attribute", "400 invalidPath", "RFC 7644 section 3.5.2.3; refused by the interop profile section 8"},
 		{MergeOnReplace, "merge-on-replace", "replace of a complex attribute keeps the sub-attributes that are not named", "the whole value is replaced", "RFC 7644 section 3.5.2.3; the interop profile section 8 replaces"},
 		{RemoveListed, "remove-listed", "remove with a value: removes the listed values", "400 invalidSyntax", "Entra's members, authentik, ssosync"},
 		{SubBehindFilter, "sub-behind-filter", `a filter emails[type eq "work"].value eq "x"`, "400 invalidFilter", "Entra, where the work address is the matching attribute"},
-		{EncodedTwice, "encoded-twice", "a filter value that is percent-encoded twice, when it is not found as it stands", "not found", "Entra's SCIM Validator"},
+		{EncodedTwice, "encoded-twice", "a filter value that is percent-encoded twice, when the value as sent finds nothing", "not found", "Entra's SCIM Validator"},
 	}
 }
 
-// CheckMessage refuses a message of another schema than its own (RFC 7644 section
-// 3.1).
+// CheckMessage refuses a message whose schema is not the expected one (RFC 7644 section 3.1).
 func (p Profile) CheckMessage(object map[string]any, urn string) error {
 	if p.Takes(AnySchemas) {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestADotBehindAURNIsNoPathElsewhere: where it is not taken for a colon, what the client sends would be kept in
-// another extension, in which nobody looks for it.
+// TestADotBehindAURNIsNoPathElsewhere: where the dot is not accepted as a colon, the value would be kept in another
+// extension, where nobody looks for it.
 func TestADotBehindAURNIsNoPathElsewhere(t *testing.T) {
 	t.Parallel()
 	rt := scim.UserType().Under(scim.Tolerant.Without(scim.DotAfterURN))

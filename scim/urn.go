@@ -24,7 +24,7 @@ const (
 // without a charset: JSON is UTF-8 by definition.
 const MediaType = "application/scim+json"
 
-// Names of attributes that the code speaks of (RFC 7643 sections 3.1, 4.1, 4.2).
+// Names of attributes that the code uses (RFC 7643 sections 3.1, 4.1, 4.2).
 const (
 	AttrSchemas      = "schemas"
 	AttrID           = "id"

@@ -19,7 +19,8 @@ func linked(pairs [][2]string) string {
 	})
 }
 
-// TestLinkedVersionsTellSetsApart: the same elements in any order have one version, and others another one.
+// TestLinkedVersionsTellSetsApart: the same elements in any order have one version, and other elements have another
+// version.
 func TestLinkedVersionsTellSetsApart(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -57,10 +58,10 @@ func TestVersionsHaveTwoForms(t *testing.T) {
 	r.Linked = linked(nil)
 	full := r.Version()
 	other := scim.Resource{Document: scim.Document{"displayName": "Other"}}.Version()
-	for tag, want := range map[string][2]bool{ // the same, and linking
+	for tag, want := range map[string][2]bool{ // whether the tag is the same version, and whether it is linking
 		cheap: {true, false}, strings.TrimPrefix(cheap, "W/"): {true, false}, full: {false, true}, strings.TrimPrefix(full, "W/"): {false, true},
 		other: {false, false}, "": {false, false}, "*": {false, false}, `W/""`: {false, false}, `W/"."`: {false, false}, "W/": {false, false},
-		strings.TrimSuffix(full, `"`): {false, true}, // it is the same as no version
+		strings.TrimSuffix(full, `"`): {false, true}, // the same as no version
 	} {
 		if got := [2]bool{scim.SameVersion(tag, cheap), scim.Linking(tag, cheap)}; got != want {
 			t.Errorf("%s beside %s: the same and linking are %v, want %v", tag, cheap, got, want)

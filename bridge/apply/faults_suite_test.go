@@ -187,7 +187,7 @@ func TestAGroupThatTakesTooLong(t *testing.T) {
 	body := `{"displayName":"large","members":` + apptest.MemberList(ids) + `}`
 	b.Fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", From: 85, Drop: true})
 	detail := b.Refused(t, http.StatusServiceUnavailable, http.MethodPost, "/Groups", body)
-	if !strings.Contains(detail, "changes were made and stay, repeating the request makes the others") {
+	if !strings.Contains(detail, "changes were made and stay, so repeat the request to make the others") {
 		t.Errorf("the detail does not say what to do: %s", detail)
 	}
 	b.Fake.ClearFaults()

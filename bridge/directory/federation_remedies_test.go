@@ -38,7 +38,7 @@ func TestTheRemediesOfAFederation(t *testing.T) {
 	says(t, f, http.StatusForbidden, http.MethodDelete, ann, "", "deactivate the user")
 
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("name.familyName", `"Zoe"`), "set the provider's edit mode to WRITABLE in Keycloak")
-	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.PatchBody(`{"op":"replace","value":{"active":false,"name":{"familyName":"Zoe"}}}`), "send a change of active alone")
+	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.PatchBody(`{"op":"replace","value":{"active":false,"name":{"familyName":"Zoe"}}}`), "send a change of only active")
 	says(t, f, http.StatusBadRequest, http.MethodPatch, ann, apptest.ReplaceBody("externalId", `"E"`), "set the provider's edit mode to WRITABLE or UNSYNCED in Keycloak")
 	f.Provider.Set("editMode", keycloak.EditUnsynced)
 	f.Check(t)

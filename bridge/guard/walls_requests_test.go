@@ -322,7 +322,7 @@ func TestSecurity_2_AForeignManagerIsAbsent(t *testing.T) {
 	own := acme.Create(t, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"own@acme.test"}`)
 	foreign := c.Of["globex"].Create(t, "/Users", `{"userName":"gus@globex.test"}`)
 	for _, id := range []string{foreign, apptest.AbsentID} {
-		if detail := acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body(id)); !strings.Contains(detail, "manager.value is no user's id") {
+		if detail := acme.Refused(t, http.StatusBadRequest, http.MethodPost, "/Users", body(id)); !strings.Contains(detail, "manager.value is not the id of a user") {
 			t.Errorf("a manager %s = %q", id, detail)
 		}
 	}

@@ -191,7 +191,7 @@ func TestAMemberIsAdoptedByAChange(t *testing.T) {
 			for _, op := range []string{
 				`{"op":"replace","path":"userName","value":"mine"}`, `{"op":"replace","path":"emails","value":[{"value":"mine@acme.test"}]},{"op":"add","path":"title","value":"x"}`,
 			} {
-				if got := b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(op)); !strings.Contains(got, "with its first change") {
+				if got := b.Refused(t, http.StatusForbidden, http.MethodPatch, path, apptest.PatchBody(op)); !strings.Contains(got, "the first change of this account") {
 					t.Errorf("%s says %q", op, got)
 				}
 			}
@@ -230,7 +230,7 @@ func TestSecurity_8_AddressesOfOtherDomains(t *testing.T) {
 				`{"userName":"a@victim.test"}`, `{"userName":"a@claimed.test"}`, `{"userName":"a@sub.acme.test"}`, `{"userName":"a@"}`, `{"userName":"a@acme.test."}`,
 				`{"userName":"a","emails":[{"value":"a@victim.test"}]}`, `{"userName":"a@acme.test","emails":[{"value":"a@victim.test","primary":true},{"value":"a@acme.test"}]}`,
 			} {
-				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "no verified domain of the organization; have it added and verified") {
+				if got := b.Refused(t, http.StatusForbidden, http.MethodPost, "/Users", body); !strings.Contains(got, "not a verified domain of the organization; have the domain added and verified") {
 					t.Errorf("POST %s says %q", body, got)
 				}
 			}
@@ -332,7 +332,7 @@ func TestSecurity_13_AnAccountThatWasThereBefore(t *testing.T) {
 			t.Parallel()
 			c := apptest.NewCustomers(t, start(t), nil)
 			id := c.Realm.MakeAccount(t, "jane", true)
-			if got := c.Realm.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id.String(), ""); !strings.Contains(got, "was there before this endpoint") {
+			if got := c.Realm.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id.String(), ""); !strings.Contains(got, "existed before this endpoint") {
 				t.Errorf("the realm's tenant says %q", got)
 			}
 			c.Admit(t, id.String(), "acme")
@@ -361,7 +361,7 @@ func TestAUserOfAnOrganizationIsNotDeletedForTheRealm(t *testing.T) {
 			c := apptest.NewCustomers(t, server, nil)
 			id := c.Realm.Create(t, "/Users", `{"userName":"jane"}`)
 			c.Admit(t, id, "acme")
-			if got := c.Realm.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, ""); !strings.Contains(got, "an organization has the user too") {
+			if got := c.Realm.Refused(t, http.StatusForbidden, http.MethodDelete, "/Users/"+id, ""); !strings.Contains(got, "while the user is a member of an organization") {
 				t.Errorf("DELETE says %q", got)
 			}
 			c.Of["acme"].Must(t, http.MethodDelete, "/Users/"+id, "")

@@ -68,9 +68,9 @@ func TestAdoptCommand(t *testing.T) {
 			file := b.Controlled(t)
 			want := map[string]string{
 				"own": "own false ", "admin": "refused false it is protected", "fresh": "refused false it is protected: it has rights of realm-management since the last read of the realm: query-groups, query-users, view-users",
-				"jane": "adopted true ", "linked": "adopted true ", "other": "adopted false not linked: it is linked to the identity provider as somebody else",
+				"jane": "adopted true ", "linked": "adopted true ", "other": "adopted false not linked: it is linked to the identity provider as another user",
 				"taken": "adopted false not linked: another user is linked to the identity provider as this one",
-				"bare":  "adopted false not linked: externalId is required: it is the id that links the user to the identity provider", "has-the-link": "adopted false not linked: it is linked to the identity provider as somebody else",
+				"bare":  "adopted false not linked: externalId is required: it is the id that links the user to the identity provider", "has-the-link": "adopted false not linked: it is linked to the identity provider as another user",
 			}
 			compare := func(when string, got map[string]bridge.Adoption) {
 				t.Helper()

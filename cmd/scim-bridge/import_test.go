@@ -151,8 +151,8 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 		{`{"userName":"there","id":"t"}`, `line 10 ("there"): 409: userName is in use`},
 		{`{"userName":"bad","emails":[{"value":"no address","primary":true}]}`, `line 11 ("bad"): 400: `},
 		{`{"userName":"typed","active":"perhaps"}`, `line 12 ("typed"): 400: active`},
-		{`{"userName":"subordinate","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"t"}}}`, `line 13 ("subordinate"): the user is there without its manager t`},
-		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): its member t is a row that was not imported`},
+		{`{"userName":"subordinate","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"t"}}}`, `line 13 ("subordinate"): the user was imported without its manager t`},
+		{`{"displayName":"team","members":[{"value":"t"}]}`, `line 14 ("team"): the row of its member t was not imported`},
 		{`{"displayName":"strangers","members":[{"value":"` + apptest.AbsentID + `"}]}`, `line 15 ("strangers"): 400: `},
 		{`{"userName":"twice","id":"t"}`, `line 16 ("twice"): line 10 has the same id`},
 		{`{"userName":"last","title":"L"}`, ""},
@@ -235,8 +235,8 @@ func TestAnImportOfCSV(t *testing.T) {
 		"userName,title\none\n":            "line 2: wrong number of fields",
 		"userName,title\none,\"x\n":        "line 2",
 		"userName,active\nuser1,perhaps\n": `line 2: active: "perhaps" is neither true nor false`,
-		"userName,roles\nuser1,[nothing\n": "line 2: roles: it begins like JSON and is none",
-		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has parts",
+		"userName,roles\nuser1,[nothing\n": "line 2: roles: it begins like JSON, but is not JSON",
+		"userName,name\nuser1,Jane Doe\n":  "line 2: name: it has sub-attributes",
 		"userName,title\n,nobody\n":        "line 2: it has no userName",
 	} {
 		lines, told, code := imported(t, config, b.Realm, fileOf(t, "broken.csv", text))

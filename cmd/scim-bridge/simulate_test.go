@@ -66,8 +66,8 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	out, told, code := command(t, "", "simulate", "entra", "--url", url, "--token", b.Token, "--users", "20", "--groups", "1", "--prefix", "sim")
 	for _, want := range []string{
 		"WRONG group sim entra Team 01 lacks the member sim.ada.000@entra.example",
-		`WRONG user sim.ada.000@entra.example: title is "Engineer", sent was "Director"`,
-		`active is "true", sent was "false"`,
+		`WRONG user sim.ada.000@entra.example: title is "Engineer", but "Director" was sent`,
+		`active is "true", but "false" was sent`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q", want)

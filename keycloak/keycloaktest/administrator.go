@@ -12,7 +12,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// creator is what makes the administrators of tests: the administrator of the whole server, once for a test run.
+// creator makes the administrators of tests. It is the administrator of the whole server, and logs in once for a test
+// run.
 type creator struct {
 	client      *keycloak.Client
 	createRealm keycloak.Role
@@ -42,9 +43,9 @@ func serverOfRun() Server {
 	return Server{URL: os.Getenv(EnvURL), Admin: os.Getenv(EnvAdmin), Password: os.Getenv(EnvPassword)}
 }
 
-// own gives a test an administrator of its own. It may make realms, and it administers no others. Keycloak reads all roles
-// of an administrator anew after each realm that somebody makes: that takes 80 ms where the administrator has 390 realms,
-// and 5 ms where it has one.
+// own gives a test its own administrator, who may create realms and administers only those. Keycloak reads all roles of
+// an administrator again after each new realm. This takes 80 ms for an administrator of 390 realms, and 5 ms for an
+// administrator of one.
 func (s Server) own(tb testing.TB) Server {
 	tb.Helper()
 	c := theCreator()
@@ -68,7 +69,8 @@ func (s Server) own(tb testing.TB) Server {
 	return Server{URL: s.URL, Admin: name, Password: password, all: &s}
 }
 
-// WithAllRealms is the server with the administrator of all its realms, who alone may make somebody a realm-admin.
+// WithAllRealms is the server with the administrator of all its realms. Only this administrator may make a user a
+// realm-admin.
 func (s Server) WithAllRealms() Server {
 	if s.all == nil {
 		return s

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// awaitStart waits until a process is ready, a minute at most. done is closed when the process ends.
+// awaitStart waits until a process is ready, at most a minute. done is closed when the process ends.
 func awaitStart(ctx context.Context, done <-chan struct{}, ready func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

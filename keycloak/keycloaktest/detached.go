@@ -36,13 +36,13 @@ func Up(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if pid, ok := running(file); ok {
-		return fmt.Errorf("one is up already, as process %d; make keycloak-down stops it", pid)
+		return fmt.Errorf("a server is already running, as process %d; make keycloak-down stops it", pid)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	// go run deletes its program when it ends, so that the server gets a copy.
+	// go run deletes its program when it ends, so the server gets a copy.
 	program, err := copyProgram(self, file+".bin")
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func Up(ctx context.Context, out io.Writer) error {
 	return relay(ctx, answer, out)
 }
 
-// relay prints the environment that a server tells, up to the empty line.
+// relay prints the environment that a server reports, up to the empty line.
 func relay(ctx context.Context, in io.Reader, out io.Writer) error {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() && ctx.Err() == nil {
@@ -83,7 +83,7 @@ func Down(out io.Writer) error {
 	}
 	pid, ok := running(file)
 	if !ok {
-		fmt.Fprintln(out, "none is up")
+		fmt.Fprintln(out, "no server is running")
 		return nil
 	}
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
@@ -98,7 +98,7 @@ func pidFile() (string, error) {
 	return filepath.Join(cache, "keycloak-up.pid"), err
 }
 
-// running reads a pid file; ok says that the process is there and is ours.
+// running reads a pid file. ok says that the process exists and is ours.
 func running(file string) (pid int, ok bool) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -114,7 +114,7 @@ func running(file string) (pid int, ok bool) {
 func copyProgram(from, to string) (string, error) {
 	data, err := os.ReadFile(from)
 	if err == nil {
-		_ = os.Remove(to) // a program that runs cannot be written, but can be replaced
+		_ = os.Remove(to) // the file of a running program cannot be written, but it can be replaced
 		err = os.WriteFile(to, data, 0o755)
 	}
 	return to, err

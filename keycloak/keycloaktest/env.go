@@ -11,7 +11,7 @@ type Server struct {
 	URL      string // without a trailing slash
 	Admin    string // name of an administrator in realm master
 	Password string
-	all      *Server // with the administrator of all realms; nil where Admin is that
+	all      *Server // with the administrator of all realms; nil when Admin is that
 }
 
 // Names of the environment variables through which a test run finds its server.
@@ -23,9 +23,9 @@ const (
 	EnvEphemeral = "KEYCLOAK_EPHEMERAL"
 )
 
-// Real is the server of the test run, with an administrator of the test, who may make realms; before 26.7 with that
-// of all realms. Without a server the
-// test fails, or is skipped under -short: a suite that needs Keycloak never counts as passed without.
+// Real is the server of the test run, with an administrator of the test who may create realms. Before 26.7 it is the
+// administrator of all realms. Without a server the test fails, or is skipped under -short, so that a suite that needs
+// Keycloak never passes without it.
 func Real(tb testing.TB) Server {
 	tb.Helper()
 	s := serverOfRun()
@@ -35,7 +35,7 @@ func Real(tb testing.TB) Server {
 		}
 		tb.Fatal("needs a Keycloak: run make test, which starts one, or make unit, which needs none")
 	}
-	if OlderThan("26.7") { // where nobody but the administrator of all realms grants rights of administrators
+	if OlderThan("26.7") { // before 26.7 only the administrator of all realms can grant rights of administrators
 		return s
 	}
 	return s.own(tb)

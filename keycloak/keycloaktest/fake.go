@@ -12,13 +12,11 @@ import (
 	"time"
 )
 
-// Fake is the Admin API of the newest Keycloak of Versions in memory, as far as package keycloak
-// calls it: realms, user profiles, users, groups, memberships, clients, tokens. It
-// has the traps of the real one, which the parity suite proves, and faults on
-// demand (Inject).
+// Fake is the Admin API of the newest Keycloak of Versions in memory, with the calls that package keycloak makes:
+// realms, user profiles, users, groups, memberships, clients, tokens. It behaves like the real server, also where that
+// is surprising, as the parity suite proves. It plays faults on demand (Inject).
 //
-// What it does not know it answers with 501 and a text that says so, so that no test
-// passes on a guess.
+// It answers 501 with an explanation to calls that it does not know, so that no test passes on a guess.
 type Fake struct {
 	Faults
 
@@ -26,7 +24,7 @@ type Fake struct {
 	routes   *http.ServeMux
 	password string
 
-	mu      sync.Mutex // of all that follows, and of every realm
+	mu      sync.Mutex // for all fields below and for every realm
 	realms  map[string]*realm
 	tokens  map[string]*token // by their text
 	used    map[string]bool   // jti of client assertions
@@ -36,8 +34,8 @@ type Fake struct {
 	ahead            time.Duration // see Ahead
 }
 
-// NewFake starts a fake on loopback, which ends with the test. It holds the realm
-// master with an administrator, as a new Keycloak does.
+// NewFake starts a fake on loopback, which ends with the test. Like a new Keycloak, it has the realm master with an
+// administrator.
 func NewFake(tb testing.TB) *Fake {
 	tb.Helper()
 	f := &Fake{
@@ -54,16 +52,15 @@ func NewFake(tb testing.TB) *Fake {
 	return f
 }
 
-// Close ends the fake. Calls that are held end first.
+// Close ends the fake. Calls that a fault holds end first.
 func (f *Fake) Close() { f.server.CloseClientConnections(); f.server.Close() }
 
-// Server says how to reach the fake, exactly as for a real server.
+// Server is how to reach the fake, exactly as for a real server.
 func (f *Fake) Server() Server {
 	return Server{URL: f.server.URL, Admin: "admin", Password: f.password}
 }
 
-// RevokeTokens makes every token that was issued so far one that Keycloak does not
-// know: the next call of each is a 401.
+// RevokeTokens makes the fake forget every token that it issued: the next call with such a token is a 401.
 func (f *Fake) RevokeTokens() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,7 +84,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve wraps a handler with what all calls have in common.
+// serve wraps a handler with the work that all calls share.
 func (f *Fake) serve(handle func(*call) (reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		faults := f.arrive(operation(r))
@@ -116,7 +113,7 @@ func (f *Fake) run(c *call, handle func(*call) (reply, error)) reply {
 	return answer
 }
 
-// call is one request on its way through the fake, with the lock held.
+// call is one request in the fake, which holds the lock.
 type call struct {
 	f      *Fake
 	r      *http.Request
@@ -129,8 +126,7 @@ type call struct {
 
 func (c *call) path(name string) string { return c.r.PathValue(name) }
 
-// query is the first value of a parameter; ok says that it is there at all, which
-// matters to Keycloak.
+// query is the first value of a parameter. ok says that the parameter is present, which matters to Keycloak.
 func (c *call) query(name string) (value string, ok bool) {
 	values, ok := c.r.URL.Query()[name]
 	if !ok {
@@ -139,8 +135,8 @@ func (c *call) query(name string) (value string, ok bool) {
 	return values[0], true
 }
 
-// between is the moment when a call has read what is and has not yet written what
-// shall be. A fault may hold it there while another call goes through.
+// between is the moment when a call has read the old state and not yet written the new one. A fault may hold the call
+// there while another call runs.
 func (c *call) between() {
 	for _, i := range c.faults {
 		if i.Stage == Between {
@@ -160,7 +156,7 @@ const (
 // route is a call of the Admin API below a realm.
 type route struct {
 	pattern string
-	rights  []string // of which the caller needs one
+	rights  []string // the caller needs one of these
 	handle  func(*call) (reply, error)
 }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// rolesOf are the roles that a user has itself, by its groups and by those above them,
-// with what they contain.
+// rolesOf are the roles that a user has directly, by its groups and by the groups above them, with the roles that these
+// contain.
 func (r *realm) rolesOf(u *user) []*role {
 	todo := slices.Clone(u.roles)
 	for _, id := range u.groups {
@@ -33,7 +33,7 @@ func listEffectiveRoles(c *call) (reply, error) {
 	return found(showRoles(filter(held, func(r *role) bool { return slices.Contains(roles, r) })))
 }
 
-// roleByName is the role of the path.
+// roleByName is the role in the path.
 func (c *call) roleByName() (*role, error) {
 	_, roles, err := c.container()
 	if err != nil {
@@ -95,7 +95,7 @@ func removeDefaultGroup(c *call) (reply, error) {
 	return done()
 }
 
-// removeComposites takes roles out of a role.
+// removeComposites removes roles from a role.
 func removeComposites(c *call) (reply, error) {
 	r, err := c.roleByID()
 	if err != nil {

@@ -14,8 +14,7 @@ import (
 
 const clientJWT = "client-jwt"
 
-// checkAssertion checks a signed assertion (RFC 7523) against the client's keys. Each
-// is good once.
+// checkAssertion checks a signed assertion (RFC 7523) against the client's keys. Each assertion is valid once.
 func (c *call) checkAssertion(cl *client, form url.Values) error {
 	if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 		return oauth(http.StatusUnauthorized, "unauthorized_client", badClient)

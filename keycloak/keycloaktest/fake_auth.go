@@ -23,7 +23,7 @@ const (
 	realmAdmin    = "realm-admin"
 )
 
-// managementRoles gives realm-management the roles of 26.7. Composites hold others.
+// managementRoles gives realm-management the roles of 26.7. Composites contain other roles.
 func (c *client) managementRoles() {
 	for _, name := range []string{
 		"create-client", "impersonation", "manage-authorization", manageClients, "manage-events",
@@ -51,10 +51,10 @@ func (c *client) role(name string) *role {
 	return c.roles[slices.IndexFunc(c.roles, func(r *role) bool { return r.name == name })]
 }
 
-// caller is who sent a call.
+// caller is the user who sent a call.
 type caller struct {
 	id     string // of the user
-	super  bool   // the administrator of realm master
+	super  bool   // whether it is the administrator of realm master
 	rights []string
 }
 
@@ -62,9 +62,8 @@ func (c caller) may(rights ...string) bool {
 	return c.super || len(rights) > 0 && slices.ContainsFunc(rights, func(r string) bool { return slices.Contains(c.rights, r) })
 }
 
-// admitted checks token, realm, group and rights, in Keycloak's order, before it
-// hands a call on. A missing group is told to everybody, a missing user only to
-// those with rights.
+// admitted checks token, realm, group and rights, in Keycloak's order, before the call is handled. Every caller learns
+// that a group is missing, but only callers with rights learn that a user is missing.
 func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (reply, error) {
 	return func(c *call) (reply, error) {
 		t, err := c.f.authenticate(c.r)
@@ -98,14 +97,13 @@ func admitted(rights []string, handle func(*call) (reply, error)) func(*call) (r
 	}
 }
 
-// brokenID is an id that names a federation and nobody of it, at which Keycloak throws an
-// exception.
+// brokenID reports whether an id names a federation and no user, for which Keycloak throws an exception.
 func brokenID(id string) bool {
 	rest, federated := strings.CutPrefix(id, "f:")
 	return federated && !strings.Contains(rest, ":")
 }
 
-// authenticate finds the token. That of a disabled client or user is good no more.
+// authenticate finds the token. The token of a disabled client or user is no longer valid.
 func (f *Fake) authenticate(r *http.Request) (*token, error) {
 	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	t := f.tokens[text]
@@ -119,8 +117,8 @@ func (f *Fake) authenticate(r *http.Request) (*token, error) {
 	return t, nil
 }
 
-// caller is what a token is worth in a realm. Roles are looked up with each call, as
-// 26.7 does, not read from the token.
+// caller is the caller of a token in a realm. Like 26.7, it looks the roles up with each call and does not read them
+// from the token.
 func (t *token) caller(r *realm) caller {
 	u := t.realm.users[t.user]
 	if t.realm.name == masterRealm {
@@ -132,8 +130,7 @@ func (t *token) caller(r *realm) caller {
 	return caller{id: u.id, rights: r.effective(u)}
 }
 
-// effective are the roles of realm-management that a user holds, composites
-// resolved.
+// effective are the roles of realm-management that a user has, with composites resolved.
 func (r *realm) effective(u *user) []string {
 	var out []string
 	for _, held := range r.rolesOf(u) {

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// change is what a body makes of a user's profile: the fields as they shall be, and
-// the attributes when the body has any.
+// change is the change of a user's profile by a body: the new fields, and the attributes when the body has attributes.
 type change struct {
 	username, email, first, last string
 
@@ -63,8 +62,7 @@ func (u *user) field(name string) string {
 	return map[string]string{"username": u.username, "email": u.email, "firstName": u.first, "lastName": u.last}[name]
 }
 
-// field is what an e-mail or a name shall be: with attributes in the body, absent
-// means gone.
+// field is the new value of an e-mail or a name. When the body has attributes, an absent field is cleared.
 func (d *draft) field(name string) string {
 	old := ""
 	if d.old != nil {
@@ -84,7 +82,7 @@ func (d *draft) field(name string) string {
 		return old
 	}
 	if name == "email" && given && value == "" && d.realm.isMember(d.old) {
-		d.complain(complaint(name, "Email not set")) // one that is left out is cleared
+		d.complain(complaint(name, "Email not set")) // an absent field is cleared
 	}
 	return value
 }
@@ -126,8 +124,8 @@ func (d *draft) username(email string) (string, error) {
 	return name, nil
 }
 
-// attributes keeps of the input what the realm stores. The rest is dropped without a
-// word, unless it would change a declared attribute that is read-only.
+// attributes keeps the attributes that the realm stores. It drops the others silently, unless that would change a
+// declared attribute that is read-only.
 func (d *draft) attributes(out *change) {
 	if d.input == nil {
 		return
@@ -161,15 +159,15 @@ func (d *draft) attributes(out *change) {
 	slices.Sort(out.replaced)
 }
 
-// sameValues ignores the order: Keycloak does not store a mere reorder.
+// sameValues ignores the order: Keycloak does not store a change of the order only.
 func sameValues(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// duplicates comes before every complaint, and the e-mail before the name.
+// duplicates are reported before all complaints, the e-mail before the name.
 func (d *draft) duplicates(out change) error {
 	other := func(u *user) bool { return u != nil && u != d.old }
-	login := d.realm.flag("loginWithEmailAllowed") // then names and e-mails are of one kind
+	login := d.realm.flag("loginWithEmailAllowed") // in that case names and e-mails share one space
 	if !d.realm.flag("duplicateEmailsAllowed") && (other(d.realm.userWithEmail(out.email)) || login && other(d.realm.userNamed(out.email))) {
 		return message(http.StatusConflict, "User exists with same email")
 	}
@@ -179,8 +177,8 @@ func (d *draft) duplicates(out change) error {
 	return nil
 }
 
-// validate checks the whole user as it would be, also what the body leaves alone: a
-// stored value that breaks the profile blocks every update.
+// validate checks the whole user after the change, also values that the body does not name: a stored value that breaks
+// the profile blocks every update.
 func (d *draft) validate(out change) {
 	values := out.attributes
 	if d.input == nil && d.old != nil {
@@ -203,8 +201,8 @@ func (d *draft) validate(out change) {
 	}
 }
 
-// verdict makes one error of the complaints. Names that the database does not hold
-// break Keycloak, when nothing else is wrong.
+// verdict makes one error of the complaints. When nothing else is wrong, names that are too long for the database break
+// Keycloak.
 func (d *draft) verdict() error {
 	slices.SortStableFunc(d.problems, func(a, b fieldError) int { return strings.Compare(a.Field, b.Field) })
 	switch len(d.problems) {
@@ -222,5 +220,5 @@ func (d *draft) verdict() error {
 	return nil
 }
 
-// maxColumn is how many characters a column holds; one more is a 500.
+// maxColumn is how many characters a column holds; one character more gives a 500.
 const maxColumn = 255

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// component is a provider of user federation, or a mapper of one. The fake reads no directory: nobody comes
-// from there.
+// component is a provider of user federation, or one of its mappers. The fake reads no directory, so no user comes from
+// there.
 type component struct {
 	ID           string              `json:"id"`
 	Name         string              `json:"name"`
@@ -16,7 +16,7 @@ type component struct {
 	Config       map[string][]string `json:"config"`
 }
 
-// createComponent makes those mappers of an LDAP that Keycloak makes for fields of an account.
+// createComponent also creates the mappers that Keycloak creates for the fields of an LDAP account.
 func createComponent(c *call) (reply, error) {
 	var body component
 	if json.Unmarshal(c.body, &body) != nil || body.ProviderType != storageType && body.ProviderType != mapperType {

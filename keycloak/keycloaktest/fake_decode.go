@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// The members that 26.7 knows. One more is a 400.
+// The members that 26.7 knows. Any other member gives a 400.
 const (
 	userFields = " id username firstName lastName email emailVerified attributes userProfileMetadata enabled self origin" +
 		" createdTimestamp totp federationLink serviceAccountClientId credentials disableableCredentialTypes requiredActions" +
@@ -19,9 +19,8 @@ const (
 	groupFields = " id name description path parentId subGroupCount subGroups attributes realmRoles clientRoles access "
 )
 
-// object reads a body as Jackson does: broken JSON, other JSON and unknown members
-// are three different errors. known is a list of names between blanks, "" for all. A
-// nil object is an empty body or null.
+// object reads a body as Jackson does: broken JSON, JSON of another type and unknown members are three different
+// errors. known is a list of names between blanks, "" for all. A nil object is an empty body or null.
 func (c *call) object(what, known string) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(c.body))
 	d.UseNumber()
@@ -53,7 +52,7 @@ func (c *call) checkMembers(what, known string, object map[string]any) error {
 	return nil
 }
 
-// text is a member as Jackson makes a String of it; ok is false for absent and null.
+// text is a member as Jackson makes a String of it. ok is false for an absent member and null.
 func text(object map[string]any, name string) (value string, ok bool, err error) {
 	switch v := object[name].(type) {
 	case nil:
@@ -83,8 +82,8 @@ func boolean(object map[string]any, name string) (value, ok bool, err error) {
 	return false, false, notJSON("unknown_error")
 }
 
-// userAttributes reads the attributes of a user, with whom Keycloak is lenient: a
-// bare value is a list of one, null and blanks are none. nil is absent.
+// userAttributes reads the attributes of a user, for which Keycloak is lenient: a bare value is a list with that value,
+// null and blanks are ignored. nil means absent.
 func userAttributes(object map[string]any) map[string][]string {
 	switch v := object["attributes"].(type) {
 	case nil:
@@ -119,7 +118,7 @@ func texts(value any) []string {
 	return slices.DeleteFunc(out, blank)
 }
 
-// groupAttributes reads the attributes of a group, with which Keycloak is strict.
+// groupAttributes reads the attributes of a group, for which Keycloak is strict.
 func groupAttributes(object map[string]any) (map[string][]*string, error) {
 	value, there := object["attributes"]
 	if !there || value == nil {

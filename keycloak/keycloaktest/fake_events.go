@@ -16,11 +16,11 @@ type event struct {
 	time                      int64 // ms
 	operation, resource, path string
 	username                  string
-	by                        string // the id of who called
+	by                        string // the id of the caller
 }
 
-// eventRule says which event a call leaves. A path takes its ids from the call's own, new
-// stands for the id of what was made.
+// eventRule says which event a call makes. A path takes its ids from the path of the call; new is the id of the created
+// resource.
 type eventRule struct{ pattern, operation, resource, path string }
 
 func eventRules() []eventRule {
@@ -59,7 +59,7 @@ func eventRules() []eventRule {
 	}
 }
 
-// record notes the event of a call that succeeded.
+// record notes the event of a successful call.
 func (c *call) record(answer reply) {
 	if c.realm == nil || !c.realm.flag("adminEventsEnabled") || answer.quiet || answer.status >= http.StatusBadRequest {
 		return

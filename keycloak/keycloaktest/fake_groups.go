@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// showGroup is the representation of a group; children are those to nest.
+// showGroup is the representation of a group with nested children.
 func (c *call) showGroup(g *group, full, counted bool, children []any) map[string]any {
 	out := map[string]any{"id": g.id, "name": g.name, "path": c.realm.groupPath(g), "subGroups": append([]any{}, children...)}
 	if g.parent != "" {
@@ -35,7 +35,7 @@ func readGroup(c *call) (reply, error) {
 	return found(c.showGroup(c.realm.groups[c.path("group")], true, true, nil))
 }
 
-// readGroupByPath takes the names of a path with or without a slash in front.
+// readGroupByPath takes a path with or without a slash at its start.
 func readGroupByPath(c *call) (reply, error) {
 	if g := c.realm.groupAt("", strings.Split(c.path("path"), "/")); g != nil {
 		return found(c.showGroup(g, true, true, nil))
@@ -43,8 +43,8 @@ func readGroupByPath(c *call) (reply, error) {
 	return reply{}, refuse(http.StatusNotFound, "Group path does not exist")
 }
 
-// groupAt follows a path as Keycloak does, nil for nothing there: a name may hold slashes, and the
-// shortest name that a group has is taken, wherever that leads.
+// groupAt follows a path as Keycloak does, and returns nil when it leads nowhere. A name may contain slashes; Keycloak
+// takes the shortest name that a group has, even if the rest of the path then fails.
 func (r *realm) groupAt(parent string, names []string) *group {
 	for i := range names {
 		for _, g := range r.children(parent) {
@@ -60,8 +60,8 @@ func (r *realm) groupAt(parent string, names []string) *group {
 	return nil
 }
 
-// listGroups lists the top level without a criterion, else matches of all levels:
-// inside of their ancestors or, without populateHierarchy, as they are.
+// listGroups lists the top level when there is no criterion, otherwise matches of all levels. Matches are nested in
+// their ancestors, or flat without populateHierarchy.
 func listGroups(c *call) (reply, error) {
 	matches, criterion, err := c.findGroups()
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *call) tree(parent string, matches []*group, full bool) []any {
 	return out
 }
 
-// findGroups finds groups by q, which wins, or by search.
+// findGroups finds groups by q, or by search when there is no q.
 func (c *call) findGroups() (matches []*group, criterion bool, err error) {
 	q, _ := c.query("q")
 	if strings.TrimSpace(q) != "" {
@@ -118,8 +118,7 @@ func named(g *group, search string, exact bool) bool {
 	return like("%"+escapeLike(strings.ToLower(search))+"%", strings.ToLower(g.name))
 }
 
-// hasAll compares attributes with regard to case. A pair without a name asks for
-// nothing.
+// hasAll compares attributes with regard to case. A pair without a name matches every group.
 func (g *group) hasAll(pairs map[string]string) bool {
 	for name, value := range pairs {
 		if name != "" && !slices.ContainsFunc(g.attributes[name], func(v *string) bool { return v != nil && *v == value }) {
@@ -164,7 +163,7 @@ func (c *call) groupBody() (name string, object map[string]any, attributes map[s
 	return name, object, attributes, err
 }
 
-// fits breaks on what the columns do not hold.
+// fits breaks, as Keycloak does, on values that are too long for the columns.
 func (g *group) fits() error {
 	all := []string{g.name}
 	if g.description != nil {
@@ -184,8 +183,8 @@ func (g *group) fits() error {
 	return nil
 }
 
-// newGroup makes the group of a body, or moves the one whose id the body has: of that nothing else
-// changes (measured). It returns nil for a move.
+// newGroup creates the group of a body. When the body has the id of a group, it moves that group and changes nothing
+// else (measured); it then returns nil.
 func (c *call) newGroup(parent, taken string) (*group, error) {
 	name, object, attributes, err := c.groupBody()
 	if err != nil {
@@ -223,7 +222,7 @@ func (c *call) moveGroup(id, parent, taken string) error {
 	}
 	for above := c.realm.groups[parent]; above != nil; above = c.realm.groups[above.parent] {
 		if above == g {
-			return broke() // it would be below itself
+			return broke() // the group would be below itself
 		}
 	}
 	g.parent = parent
@@ -245,7 +244,7 @@ func (c *call) groupURL(g *group) string {
 func createGroup(c *call) (reply, error) {
 	g, err := c.newGroup("", "Top level")
 	if err != nil || g == nil {
-		return reply{status: http.StatusNoContent}, err // of a move
+		return reply{status: http.StatusNoContent}, err // after a move
 	}
 	return created(c.groupURL(g), nil)
 }
@@ -253,15 +252,15 @@ func createGroup(c *call) (reply, error) {
 func createChild(c *call) (reply, error) {
 	g, err := c.newGroup(c.path("group"), "Sibling")
 	if err != nil || g == nil {
-		return reply{status: http.StatusNoContent, header: http.Header{"Content-Type": {"application/json"}}}, err // of a move
+		return reply{status: http.StatusNoContent, header: http.Header{"Content-Type": {"application/json"}}}, err // after a move
 	}
 	body := c.showGroup(g, true, true, nil)
 	delete(body, "subGroupCount")
 	return created(c.groupURL(g), body)
 }
 
-// updateGroup replaces the name, and the attributes when there are any. The
-// description goes when the body does not repeat it.
+// updateGroup replaces the name, and the attributes when the body has some. It erases the description unless the body
+// repeats it.
 func updateGroup(c *call) (reply, error) {
 	g := c.realm.groups[c.path("group")]
 	name, object, attributes, err := c.groupBody()
@@ -289,7 +288,7 @@ func updateGroup(c *call) (reply, error) {
 	return done()
 }
 
-// merge is the new attributes, where a mere reorder leaves the old order.
+// merge are the new attributes; a change of the order only keeps the old order.
 func merge(old, next map[string][]*string) map[string][]*string {
 	out := map[string][]*string{}
 	for name, values := range next {
@@ -319,7 +318,7 @@ func deleteGroup(c *call) (reply, error) {
 	return done()
 }
 
-// listChildren has a page of ten, other than all other lists.
+// listChildren has pages of ten by default, unlike all other lists.
 func listChildren(c *call) (reply, error) {
 	groups, err := page(c, c.realm.children(c.path("group")), 10)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// link says who a user is at an identity provider.
+// link is a user's account at an identity provider.
 type link struct {
 	IdentityProvider string `json:"identityProvider"`
 	UserID           string `json:"userId"`
 	UserName         string `json:"userName"`
 }
 
-// createProvider makes an identity provider, which nobody can log in with.
+// createProvider creates an identity provider, through which nobody can log in.
 func createProvider(c *call) (reply, error) {
 	var body struct{ Alias, ProviderID string }
 	if json.Unmarshal(c.body, &body) != nil || body.Alias == "" {
@@ -41,7 +41,7 @@ func listLinks(c *call) (reply, error) {
 	return found(append([]link{}, u.links...))
 }
 
-// addLink does not ask whether another user has the link.
+// addLink does not check whether another user has the link.
 func addLink(c *call) (reply, error) {
 	u := c.realm.users[c.path("id")]
 	if u == nil {
@@ -55,14 +55,14 @@ func addLink(c *call) (reply, error) {
 	if json.Unmarshal(c.body, &body) != nil {
 		return reply{}, notJSON("unknown_error")
 	}
-	if slices.Contains(c.realm.providers, alias) { // else it is dropped without a word
+	if slices.Contains(c.realm.providers, alias) { // otherwise it is dropped silently
 		u.links = append(u.links, link{alias, body.UserID, body.UserName})
 	}
 	return done()
 }
 
-// link takes the links of a creation. One to an unknown provider is dropped without a
-// word, and one that another user has is taken.
+// link adds the links of a new user. It drops a link to an unknown provider silently, and refuses a link that another
+// user has.
 func (c *call) link(u *user, value any) error {
 	if value == nil {
 		return nil

@@ -19,7 +19,7 @@ func listUsers(c *call) (reply, error) {
 		}
 	}
 	if !c.caller.may(viewUsers, manageUsers) {
-		users = nil // query-users alone sees nobody
+		users = nil // query-users by itself shows no user
 	}
 	brief, _ := c.query("briefRepresentation")
 	out := []any{}
@@ -37,8 +37,7 @@ func countUsers(c *call) (reply, error) {
 	return found(len(users))
 }
 
-// page cuts a page out of a list: limit is the default of max, and below zero there
-// is no bound.
+// page cuts a page out of a list. limit is the default of max; a negative max means no bound.
 func page[T any](c *call, list []T, limit int) ([]T, error) {
 	first, err := c.number("first", 0)
 	if err != nil {
@@ -66,9 +65,8 @@ func (c *call) number(name string, absent int) (int, error) {
 	return int(n), nil
 }
 
-// search finds users as Keycloak does: search wins over everything else; with no
-// criterion and with search there are no service accounts. whole says that the
-// answer has no pages.
+// search finds users as Keycloak does: search takes precedence over all other criteria. Without a criterion and with
+// search, service accounts are left out. whole says that the answer has no pages.
 func (c *call) search() (users []*user, whole bool, err error) {
 	alias, byAlias := c.query("idpAlias")
 	linked, byID := c.query("idpUserId")
@@ -106,8 +104,8 @@ func filter[T any](list []T, keep func(T) bool) []T {
 	return slices.DeleteFunc(list, func(v T) bool { return !keep(v) })
 }
 
-// lookUp answers search=id:, username: and email:, several values between blanks, in
-// their order and as often as they are there.
+// lookUp answers search=id:, username: and email: with several values between blanks. The users come in the order of
+// the values, and as often as they are named.
 func (r *realm) lookUp(search string) (out []*user, ok bool) {
 	kind, rest, _ := strings.Cut(search, ":")
 	find := map[string]func(string) *user{
@@ -124,8 +122,8 @@ func (r *realm) lookUp(search string) (out []*user, ok bool) {
 	return out, true
 }
 
-// matchesTerms answers search=: each term must be the beginning of a name, with *
-// for anything, or, in quotes, all of it.
+// matchesTerms answers search=. Each term must be the beginning of a name, with * for anything, or the whole name when
+// it is in quotes.
 func (u *user) matchesTerms(search string) bool {
 	for term := range strings.FieldsSeq(strings.ToLower(search)) {
 		fits := func(value string) bool { return like(escapeLike(term)+"%", strings.ToLower(value)) }
@@ -139,16 +137,16 @@ func (u *user) matchesTerms(search string) bool {
 	return true
 }
 
-// criteria are the parameters that are ANDed.
+// criteria are the parameters that must all match.
 type criteria struct {
-	exact      string // "", "true" or "false": three things
+	exact      string // "", "true" or "false", each with its own meaning
 	fields     map[string]string
 	attributes map[string]string
 }
 
 var fieldParameters = []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified"}
 
-// take sorts the pairs of q: one that is named like a field is the field.
+// take sorts the pairs of q: a pair with the name of a field is a criterion for the field.
 func (k *criteria) take(parameters url.Values, q map[string]string) {
 	for _, name := range fieldParameters {
 		if parameters.Has(name) {
@@ -190,8 +188,7 @@ func (k *criteria) match(u *user) bool {
 	return true
 }
 
-// fieldFits compares a field: a part of it with the wildcards of SQL, unless exact.
-// An empty value asks for nothing.
+// fieldFits compares a field: any part of it with SQL wildcards, unless exact. An empty value matches everything.
 func (k *criteria) fieldFits(have, want string) bool {
 	have, want = strings.ToLower(have), strings.ToLower(want)
 	if want == "" {
@@ -203,20 +200,20 @@ func (k *criteria) fieldFits(have, want string) bool {
 	return like("%"+want+"%", have)
 }
 
-// attributeFits compares an attribute: all of it, unless exact is false.
+// attributeFits compares an attribute: the whole value, unless exact is false.
 func (k *criteria) attributeFits(have, want string) bool {
-	if k.exact == "false" && units(have) <= maxColumn { // of longer ones there is only a hash
+	if k.exact == "false" && units(have) <= maxColumn { // Keycloak has only a hash of longer values
 		return strings.Contains(strings.ToLower(have), strings.ToLower(want))
 	}
 	return strings.EqualFold(have, want)
 }
 
-// escapeLike makes a pattern of SQL of one with *.
+// escapeLike makes an SQL pattern of a pattern with *.
 func escapeLike(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%").Replace(text)
 }
 
-// like is LIKE of SQL with \ as escape.
+// like is SQL's LIKE with \ as escape.
 func like(pattern, text string) bool {
 	p, t := []rune(pattern), []rune(text)
 	switch {
@@ -237,9 +234,8 @@ func like(pattern, text string) bool {
 	return (p[0] == '_' || p[0] == t[0]) && like(string(p[1:]), string(t[1:]))
 }
 
-// parseQuery reads q: pairs "name:value" between blanks, either part in quotes; \"
-// is a quote; a doubled backslash vanishes, a single one stays, one at the end breaks
-// Keycloak. What has no colon is no pair.
+// parseQuery reads q: pairs "name:value" between blanks, each part optionally in quotes. \" is a quote. A doubled
+// backslash vanishes, a single one stays, and one at the end breaks Keycloak. A text without a colon is ignored.
 func parseQuery(q string) (map[string]string, error) {
 	pairs := map[string]string{}
 	s := queryScanner{text: []rune(strings.TrimSpace(q))}
@@ -263,8 +259,7 @@ type queryScanner struct {
 	broken bool
 }
 
-// word reads up to a blank outside of quotes, a name also up to a colon wherever it
-// is.
+// word reads up to a blank outside of quotes. A name also ends at any colon.
 func (s *queryScanner) word(name bool) string {
 	var out strings.Builder
 	quoted, inner := false, false

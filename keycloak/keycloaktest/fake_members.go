@@ -17,7 +17,7 @@ func (c *call) membership() (*user, *group, error) {
 	return u, g, nil
 }
 
-// addMember may be repeated. Of two at the same time, one can be a conflict.
+// addMember may be repeated. Of two calls at the same time, one can be a conflict.
 func addMember(c *call) (reply, error) {
 	u, g, err := c.membership()
 	if err != nil {
@@ -56,7 +56,7 @@ func listMembers(c *call) (reply, error) {
 	return c.showUsers(users)
 }
 
-// showUsers shows users without what the caller may do with them.
+// showUsers shows users without the caller's rights on them.
 func (c *call) showUsers(users []*user) (reply, error) {
 	out := []any{}
 	for _, u := range users {
@@ -65,7 +65,7 @@ func (c *call) showUsers(users []*user) (reply, error) {
 	return found(out)
 }
 
-// listGroupsOfUser lists all of them by name: there is no default page.
+// listGroupsOfUser lists all groups by name: there is no default page.
 func listGroupsOfUser(c *call) (reply, error) {
 	u := c.realm.users[c.path("id")]
 	if u == nil {

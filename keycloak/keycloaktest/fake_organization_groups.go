@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// grouped lets calls about the groups of an organization through. A group of the realm or of
-// another organization is told from one that nobody has.
+// grouped admits calls about groups of an organization. A group of the realm or of another organization gets another
+// answer than a group that does not exist.
 func grouped(members bool, handle func(*call) (reply, error)) func(*call) (reply, error) {
 	return organized(members, func(c *call) (reply, error) {
 		id := c.path("below")
@@ -25,7 +25,7 @@ func grouped(members bool, handle func(*call) (reply, error)) func(*call) (reply
 
 func noOrganizationGroup() error { return message(http.StatusNotFound, "Group does not exist") }
 
-// organizationGroup reports whether any organization has a group, its root among them.
+// organizationGroup reports whether any organization has a group; the root group counts too.
 func (r *realm) organizationGroup(id string) bool {
 	for _, o := range r.organizations {
 		if o.groups[id] != nil {
@@ -37,8 +37,7 @@ func (r *realm) organizationGroup(id string) bool {
 
 func (c *call) below() *group { return c.organization().groups[c.path("below")] }
 
-// showBelow is the representation of a group. The root, which holds all others, has no
-// parent.
+// showBelow is the representation of a group. The root group, which contains all others, has no parent.
 func (c *call) showBelow(g *group, full bool) map[string]any {
 	path := "/" + g.name
 	if g.parent != "" {
@@ -56,7 +55,7 @@ func (c *call) showBelow(g *group, full bool) map[string]any {
 	return out
 }
 
-// level are the groups that pass, by name.
+// level are the groups for which keep is true, by name.
 func (o *organization) level(keep func(*group) bool) []*group {
 	var out []*group
 	for _, g := range o.groups {
@@ -68,7 +67,7 @@ func (o *organization) level(keep func(*group) bool) []*group {
 	return out
 }
 
-// hasAllFolded compares without regard to case, other than among groups of the realm.
+// hasAllFolded compares without regard to case, unlike for groups of the realm.
 func (g *group) hasAllFolded(pairs map[string]string) bool {
 	for name, value := range pairs {
 		if !slices.ContainsFunc(g.attributes[name], func(v *string) bool { return v != nil && strings.EqualFold(*v, value) }) {
@@ -86,8 +85,8 @@ func (c *call) showAll(groups []*group, full bool) (reply, error) {
 	return found(out)
 }
 
-// listOrganizationGroups lists the top level, of which q finds some; a search finds groups
-// of all levels by the beginnings of their names.
+// listOrganizationGroups lists the top level, or the part that q finds. A search finds groups of all levels by the
+// beginning of their names.
 func listOrganizationGroups(c *call) (reply, error) {
 	o := c.organization()
 	if _, ok := c.query("exact"); ok {
@@ -127,7 +126,7 @@ func (c *call) newBelow(parent string) (*group, error) {
 		return nil, message(http.StatusConflict, "Group with the given name already exists.")
 	}
 	g := &group{id: newID(), name: name, parent: parent, attributes: map[string][]*string{}}
-	if parent == o.root { // a nested one gets none (measured)
+	if parent == o.root { // a nested group does not return them (measured)
 		maps.Copy(g.attributes, attributes)
 	}
 	if err := g.fits(); err != nil {
@@ -187,7 +186,7 @@ func updateOrganizationGroup(c *call) (reply, error) {
 	return done()
 }
 
-// deleteOrganizationGroup deletes the groups below too, and the root as well.
+// deleteOrganizationGroup also deletes the groups below, and accepts the root group too.
 func deleteOrganizationGroup(c *call) (reply, error) {
 	o := c.organization()
 	for todo := []string{c.path("below")}; len(todo) > 0; todo = todo[1:] {
@@ -207,7 +206,7 @@ func (r *realm) leave(group string) {
 	}
 }
 
-// organizationGroupMember is the user of the path.
+// organizationGroupMember is the user in the path.
 func (c *call) organizationGroupMember() (*user, error) {
 	u := c.realm.users[c.path("member")]
 	if u == nil {

@@ -18,7 +18,7 @@ type organization struct {
 	members    []string // ids of users
 	providers  []string // aliases
 	groups     map[string]*group
-	root       string // the id of the group that holds all others
+	root       string // the id of the group that contains all others
 }
 
 type domain struct {
@@ -28,8 +28,8 @@ type domain struct {
 
 func noOrganization() error { return message(http.StatusNotFound, "Organization not found.") }
 
-// organized lets calls through in realms with Organizations, for callers with the rights of
-// 26.7: members need the rights about users too.
+// organized admits calls in realms with Organizations, for callers with the rights of 26.7. Calls about members need
+// the rights about users too.
 func organized(members bool, handle func(*call) (reply, error)) func(*call) (reply, error) {
 	return func(c *call) (reply, error) {
 		rights := []string{"manage-organizations"}
@@ -86,7 +86,7 @@ func listOrganizations(c *call) (reply, error) {
 	return found(out)
 }
 
-// hasAll compares attributes, and the alias under its name.
+// hasAll compares attributes; the alias counts as an attribute with that name.
 func (o *organization) hasAll(pairs map[string]string) bool {
 	for name, value := range pairs {
 		has := slices.Contains(o.attributes[name], value)
@@ -129,7 +129,7 @@ func createOrganization(c *call) (reply, error) {
 
 func readOrganization(c *call) (reply, error) { return found(c.organization().show(true)) }
 
-// updateOrganization replaces the name, the domains and the flag; the alias stays.
+// updateOrganization replaces the name, the domains and the flag. The alias does not change.
 func updateOrganization(c *call) (reply, error) {
 	var body struct {
 		Name, Alias string
@@ -160,8 +160,8 @@ func deleteOrganization(c *call) (reply, error) {
 	return done()
 }
 
-// showMember is a member with attributes: all of them are UNMANAGED, as nobody logs in
-// through an identity provider here.
+// showMember is a member with attributes. All members are UNMANAGED, because nobody logs in through an identity
+// provider here.
 func (c *call) showMember(u *user) map[string]any {
 	out := c.realm.show(u, false, nil)
 	out["membershipType"] = "UNMANAGED"
@@ -198,7 +198,7 @@ func listOrganizationMembers(c *call) (reply, error) {
 
 func countOrganizationMembers(c *call) (reply, error) { return found(len(c.organization().members)) }
 
-// member is the member of the path; anybody else is not there.
+// member is the member in the path. Any other user counts as missing.
 func (c *call) member() (*user, error) {
 	u := c.realm.users[c.path("member")]
 	if u == nil || !slices.Contains(c.organization().members, u.id) {
@@ -242,8 +242,8 @@ func removeOrganizationMember(c *call) (reply, error) {
 	return done()
 }
 
-// readBelowOrganizations answers two paths of one form: members of an organization, and the
-// organizations of a user.
+// readBelowOrganizations answers two paths of the same form: the members of an organization, and the organizations of a
+// user.
 func readBelowOrganizations(c *call) (reply, error) {
 	switch first, second, third := c.path("first"), c.path("second"), c.path("third"); {
 	case first == "members" && third == "organizations":
@@ -274,7 +274,7 @@ func readOrganizationProvider(c *call) (reply, error) {
 	return readProvider(c)
 }
 
-// addOrganizationProvider makes an identity provider of the realm the organization's.
+// addOrganizationProvider assigns an identity provider of the realm to an organization.
 func addOrganizationProvider(c *call) (reply, error) {
 	var alias string
 	if json.Unmarshal(c.body, &alias) != nil || !slices.Contains(c.realm.providers, alias) {

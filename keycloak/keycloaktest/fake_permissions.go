@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// policy is a policy of the realm's fine-grained admin permissions or, with a resource type, a
-// permission. The fake keeps them and decides nothing by them.
+// policy is a policy of the realm's fine-grained admin permissions, or a permission when it has a resource type. The
+// fake stores them, but they decide nothing.
 type policy struct {
 	id, name, kind, logic, decision string
 
@@ -32,7 +32,7 @@ type policyRole struct {
 	Required bool   `json:"required"`
 }
 
-// permissionScopes are what the permissions of a type of resources give.
+// permissionScopes are the scopes of permissions for a type of resources.
 func permissionScopes(resourceType string) []string {
 	return strings.Fields(map[string]string{
 		"Users":         "impersonate manage manage-group-membership map-roles reset-password view",
@@ -46,7 +46,7 @@ func permissionScopes(resourceType string) []string {
 // permissionsClient is the client that the realm gets with its first permissions.
 const permissionsClient = "admin-permissions"
 
-// permit makes the client when permissions are switched on.
+// permit creates the client when permissions are switched on.
 func (r *realm) permit() {
 	if !r.flag("adminPermissionsEnabled") {
 		return
@@ -58,12 +58,12 @@ func (r *realm) permit() {
 	r.settings["adminPermissionsClient"] = map[string]any{"id": c.id, "clientId": c.clientID}
 }
 
-// brief is a policy of a permission, of which Keycloak does not say the logic.
+// brief is a policy of a permission; Keycloak leaves out its logic there.
 func (p *policy) brief() map[string]any {
 	return map[string]any{"id": p.id, "name": p.name, "type": p.kind, "logic": "POSITIVE", "decisionStrategy": p.decision, "config": map[string]any{}}
 }
 
-// show is a policy or a permission of a list.
+// show is a policy or a permission in a list.
 func (p *policy) show() map[string]any {
 	out := map[string]any{"id": p.id, "name": p.name, "type": p.kind, "logic": p.logic, "decisionStrategy": p.decision}
 	if p.resourceType != "" {
@@ -209,7 +209,7 @@ func (c *call) addPolicy(p *policy) (reply, error) {
 	return reply{status: http.StatusCreated, body: map[string]any{"id": p.id, "name": p.name, "type": p.kind, "logic": p.logic, "decisionStrategy": p.decision}}, nil
 }
 
-// deletePolicy deletes a policy or a permission, and a permission that has no policy then.
+// deletePolicy deletes a policy or a permission. A permission without a policy left is deleted too.
 func deletePolicy(c *call) (reply, error) {
 	gone, err := c.policyByID()
 	if err != nil {
@@ -223,7 +223,7 @@ func deletePolicy(c *call) (reply, error) {
 	return done()
 }
 
-// readFirstPermissions answers as a server without the first version of the permissions.
+// readFirstPermissions answers like a server without the first version of the permissions.
 func readFirstPermissions(c *call) (reply, error) {
 	if !c.f.firstPermissions {
 		return reply{}, oauth(http.StatusNotImplemented, "Feature not enabled", "For more on this error consult the server log.")
@@ -238,15 +238,14 @@ func (f *Fake) Ahead(by time.Duration) {
 	f.ahead = by
 }
 
-// NoFirstPermissions has the fake be a server without them again.
+// NoFirstPermissions makes the fake a server without the first version of fine-grained permissions again.
 func (f *Fake) NoFirstPermissions() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.firstPermissions = false
 }
 
-// FirstPermissions has the fake be a server with the first version of fine-grained permissions,
-// in use in a realm.
+// FirstPermissions makes the fake a server with the first version of fine-grained permissions, in use in a realm.
 func (f *Fake) FirstPermissions(realm string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// profile is the configuration of a realm's user profile: the text as it was
-// written, and what the fake understands of it.
+// profile is the configuration of a realm's user profile: its text, and the parts that the fake understands.
 type profile struct {
 	raw        json.RawMessage
 	Policy     string     `json:"unmanagedAttributePolicy"`
@@ -40,7 +39,7 @@ const (
 	attributeFields = " name displayName validations annotations required permissions selector group multivalued defaultValue "
 )
 
-// stockProfile is that of a new realm of 26.7, as it answers.
+// stockProfile is the answer of a new realm of 26.7.
 const stockProfile = `{"attributes":[
 {"name":"username","displayName":"${username}","validations":{"length":{"min":3,"max":255},"username-prohibited-characters":{},"up-username-not-idn-homograph":{}},"permissions":{"view":["admin","user"],"edit":["admin","user"]},"multivalued":false},
 {"name":"email","displayName":"${email}","validations":{"email":{},"length":{"max":255}},"required":{"roles":["user"]},"permissions":{"view":["admin","user"],"edit":["admin","user"]},"multivalued":false},
@@ -51,7 +50,7 @@ const stockProfile = `{"attributes":[
 func defaultProfile() profile {
 	p, err := parseProfile([]byte(stockProfile))
 	if err != nil {
-		return profile{} // never: it is a constant
+		return profile{} // cannot happen: the text is a constant
 	}
 	return p
 }
@@ -70,8 +69,7 @@ func (p *profile) declared(name string) *declared {
 	return nil
 }
 
-// writes reports whether undeclared attributes are stored, shows whether those that
-// are stored are seen.
+// writes reports whether undeclared attributes are stored. shows reports whether stored ones are visible.
 func (p *profile) writes() bool { return p.Policy == "ADMIN_EDIT" || p.Policy == "ENABLED" }
 func (p *profile) shows() bool  { return p.writes() || p.Policy == "ADMIN_VIEW" }
 
@@ -80,14 +78,13 @@ func (d *declared) visible() bool {
 	return d.writable() || slices.Contains(d.Permissions.View, "admin")
 }
 
-// required reports whether an administrator, too, must give the attribute.
+// required reports whether an administrator must give the attribute too.
 func (d *declared) required() bool {
 	r := d.Required
 	return r != nil && (slices.Contains(r.Roles, "admin") || len(r.Roles) == 0 && len(r.Scopes) == 0)
 }
 
-// writable reports whether the Admin API stores an attribute; visible, whether it
-// shows it.
+// writable reports whether the Admin API stores an attribute. visible reports whether it shows the attribute.
 func (p *profile) writable(name string) bool {
 	if d := p.declared(name); d != nil {
 		return d.writable()
@@ -102,8 +99,8 @@ func (p *profile) visible(name string) bool {
 	return p.shows()
 }
 
-// profileOf is the profile that holds for a user, nil for one to come: a service account keeps
-// undeclared attributes whatever the policy is.
+// profileOf is the profile for a user, nil for a new user. A service account keeps undeclared attributes under any
+// policy.
 func (r *realm) profileOf(u *user) *profile {
 	if u == nil || u.serviceOf == "" {
 		return &r.profile
@@ -149,7 +146,7 @@ func writeProfile(c *call) (reply, error) {
 
 var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// check is Keycloak's check of a profile: the first fault of each kind.
+// check is Keycloak's check of a profile. It reports the first fault of each kind.
 func (p *profile) check() error {
 	bad := func(format string, args ...any) error {
 		return message(http.StatusBadRequest, "["+fmt.Sprintf(format, args...)+"]")

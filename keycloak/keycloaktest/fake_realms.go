@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// createRealm makes an enabled realm; the body may hold modelled settings.
+// createRealm creates an enabled realm; the body may have settings that the fake knows.
 func createRealm(c *call) (reply, error) {
 	t, err := c.f.authenticate(c.r)
 	if err != nil {
@@ -29,7 +29,7 @@ func createRealm(c *call) (reply, error) {
 	if c.f.realms[name] != nil {
 		return reply{}, message(http.StatusConflict, "Realm "+name+" already exists")
 	}
-	delete(object, "components") // with the providers of keys, of which the fake has none
+	delete(object, "components") // they contain the providers of keys, which the fake does not have
 	delete(object, "defaultSignatureAlgorithm")
 	r := c.f.addRealm(name)
 	if err := r.set(object); err != nil {
@@ -39,7 +39,7 @@ func createRealm(c *call) (reply, error) {
 	return created(c.f.server.URL+"/admin/realms/"+url.PathEscape(name), nil)
 }
 
-// set takes the settings that the fake knows.
+// set stores the settings that the fake knows.
 func (r *realm) set(object map[string]any) error {
 	for name := range object {
 		if _, ok := r.settings[name]; !ok && name != "realm" && name != "id" {
@@ -53,7 +53,7 @@ func (r *realm) set(object map[string]any) error {
 	return nil
 }
 
-// readRealm tells all to those who may see the realm, and to others little: not
+// readRealm shows everything to callers who may see the realm, and little to others: they do not see
 // editUsernameAllowed.
 func readRealm(c *call) (reply, error) {
 	if !c.caller.super && len(c.caller.rights) == 0 {
@@ -86,7 +86,7 @@ func deleteRealm(c *call) (reply, error) {
 	return done()
 }
 
-// readPublicRealm is for everybody.
+// readPublicRealm needs no rights.
 func readPublicRealm(c *call) (reply, error) {
 	r := c.f.realms[c.path("realm")]
 	if r == nil {

@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// reply is an answer. A nil body is none at all.
+// reply is an answer. A nil body means no body.
 type reply struct {
 	status   int
 	body     any
 	location string
 	bare     bool // a success without a charset
 	header   http.Header
-	quiet    bool // nothing changed, so that it is no event
+	quiet    bool // nothing changed, so there is no event
 }
 
 func done() (reply, error) { return reply{status: http.StatusNoContent}, nil }
 
-// unchanged is done where there was nothing to do.
+// unchanged answers a call that had nothing to do.
 func unchanged() (reply, error) { return reply{status: http.StatusNoContent, quiet: true}, nil }
 
 func found(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
@@ -40,7 +40,7 @@ func (r reply) bytes() []byte {
 	}
 }
 
-// write sends the answer. Keycloak names a charset with successes only.
+// write sends the answer. Keycloak names a charset only in successes.
 func (r reply) write(w http.ResponseWriter) {
 	data := r.bytes()
 	h := w.Header()
@@ -55,10 +55,10 @@ func (r reply) write(w http.ResponseWriter) {
 	}
 	maps.Copy(h, r.header)
 	w.WriteHeader(r.status)
-	_, _ = w.Write(data) // who does not listen misses it
+	_, _ = w.Write(data) // an error means that the client has left
 }
 
-// failure is an answer that is an error.
+// failure is an error answer.
 type failure struct{ reply reply }
 
 func (f *failure) Error() string { return string(f.reply.bytes()) }
@@ -91,19 +91,19 @@ func badNumber() error    { return refuse(http.StatusNotFound, "HTTP 404 Not Fou
 func noUser() error       { return refuse(http.StatusNotFound, "User not found") }
 func noGroup() error      { return refuse(http.StatusNotFound, "Could not find group by id") }
 
-// broke is Keycloak's answer to its own exceptions.
+// broke is Keycloak's answer when it throws an exception.
 func broke() error {
 	return oauth(http.StatusInternalServerError, "unknown_error", "For more on this error consult the server log.")
 }
 
-// raced is what a unique constraint of the database becomes.
+// raced is the answer when a unique constraint of the database is violated.
 func raced() error { return oauth(http.StatusConflict, "conflict", "Duplicate resource error") }
 
 func notJSON(code string) error {
 	return oauth(http.StatusBadRequest, code, "Cannot parse the JSON")
 }
 
-// notModelled is no answer of Keycloak's: the fake must not guess.
+// notModelled answers a call that the fake does not know. Keycloak has no such answer; the fake must not guess.
 func notModelled(what string) error {
 	return refuse(http.StatusNotImplemented, "the fake knows no "+what)
 }

@@ -17,7 +17,7 @@ type role struct {
 	includes  []*role
 }
 
-// defaultRoles are what a new realm has. Every user gets the first.
+// defaultRoles creates the roles of a new realm. Every user gets the first.
 func (r *realm) defaultRoles() {
 	prefix := "default-roles-"
 	r.roles = []*role{{name: prefix + r.name, description: "${role_default-roles}"}}
@@ -30,7 +30,7 @@ func (r *realm) defaultRoles() {
 	r.roles[0].includes = r.roles[1:3:3]
 }
 
-// everyRole are the roles of the realm and of its clients.
+// everyRole lists the roles of the realm and of its clients.
 func (r *realm) everyRole() []*role {
 	out := slices.Clone(r.roles)
 	for _, c := range r.clients {
@@ -39,7 +39,7 @@ func (r *realm) everyRole() []*role {
 	return out
 }
 
-// show is a representation; briefly, without attributes.
+// show is a representation; without full it has no attributes.
 func (r *role) show(full bool) map[string]any {
 	out := map[string]any{"id": r.id, "name": r.name, "composite": len(r.includes) > 0, "clientRole": r.client != nil, "containerId": r.container}
 	if r.description != "" {
@@ -64,7 +64,7 @@ func (c *call) visible(roles []*role) []*role {
 	return filter(slices.Clone(roles), func(r *role) bool { return r.client == nil || c.caller.may(viewClients, manageClients) })
 }
 
-// namesByClient are the names of roles; those of the realm under "".
+// namesByClient are the names of roles by client; roles of the realm are under "".
 func namesByClient(roles []*role) map[string][]string {
 	out := map[string][]string{}
 	for _, r := range roles {
@@ -79,7 +79,7 @@ func namesByClient(roles []*role) map[string][]string {
 
 func noRole() error { return refuse(http.StatusNotFound, "Could not find role") }
 
-// container are the roles of the path: those of a client, or the realm's.
+// container are the roles of the path: the roles of a client or of the realm.
 func (c *call) container() (*client, []*role, error) {
 	if c.path("client") == "" {
 		return nil, c.realm.roles, nil
@@ -128,7 +128,7 @@ func createRole(c *call) (reply, error) {
 	return created(c.f.server.URL+c.r.URL.EscapedPath()+"/"+url.PathEscape(made.name), nil)
 }
 
-// deleteRole takes a role of the realm away from everybody who has it.
+// deleteRole also revokes a role of the realm from everybody who has it.
 func deleteRole(c *call) (reply, error) {
 	i := slices.IndexFunc(c.realm.roles, func(r *role) bool { return r.name == c.path("role") })
 	if i < 0 {
@@ -149,7 +149,7 @@ func deleteRole(c *call) (reply, error) {
 	return done()
 }
 
-// roleByID is for those who may see it.
+// roleByID is the role in the path, for callers who may see it.
 func (c *call) roleByID() (*role, error) {
 	for _, r := range c.realm.everyRole() {
 		if r.id != c.path("byID") {
@@ -184,7 +184,7 @@ func addComposites(c *call) (reply, error) {
 	return done()
 }
 
-// named are the roles of a body, which must be among some by id and name.
+// named are the roles in a body. Each must be in among, by id and name.
 func (c *call) named(among []*role) ([]*role, error) {
 	var wanted []struct{ ID, Name string }
 	if err := json.Unmarshal(c.body, &wanted); err != nil {
@@ -201,7 +201,7 @@ func (c *call) named(among []*role) ([]*role, error) {
 	return out, nil
 }
 
-// holder are the roles of the user or of the group of the path.
+// holder are the roles of the user or group in the path.
 func (c *call) holder() (*[]*role, error) {
 	if g := c.realm.groups[c.path("group")]; g != nil {
 		return &g.roles, nil
@@ -213,7 +213,7 @@ func (c *call) holder() (*[]*role, error) {
 	return &u.roles, nil
 }
 
-// mappable are the holder and the roles of the path's container.
+// mappable are the holder's roles and the roles of the path's container.
 func (c *call) mappable() (holder *[]*role, roles []*role, err error) {
 	if holder, err = c.holder(); err != nil {
 		return nil, nil, err
@@ -253,8 +253,8 @@ func listGrantedRoles(c *call) (reply, error) {
 	return found(showRoles(filter(slices.Clone(*holder), func(r *role) bool { return slices.Contains(roles, r) })))
 }
 
-// grantRoles lets a caller grant what is no right of the Admin API, what it holds itself,
-// and the rights about users, which manage-users may grant on 26.7.
+// grantRoles lets a caller grant roles that are not rights of the Admin API, and its own rights. On 26.7 manage-users
+// may also grant the rights about users.
 func grantRoles(c *call) (reply, error) {
 	holder, roles, err := c.mappable()
 	if err != nil {

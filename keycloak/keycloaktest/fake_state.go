@@ -15,24 +15,24 @@ const masterRealm = "master"
 type realm struct {
 	id       string
 	name     string
-	settings map[string]any // the modelled part of the RealmRepresentation
+	settings map[string]any // the known part of the RealmRepresentation
 	profile  profile
 	users    map[string]*user // by id
 	named    map[string]*user // by user name
 	groups   map[string]*group
 	clients  map[string]*client
 	roles    []*role
-	// organizations are those of the realm, by id.
+	// organizations of the realm, by id.
 	organizations map[string]*organization
 	sessions      []*session
 	// providers are the aliases of the identity providers.
 	providers []string
-	// components are those of the user federation, with their mappers.
+	// components of the user federation, with their mappers.
 	components []component
-	// defaultGroups are the ids of those that a new user joins.
+	// defaultGroups are the ids of the groups that a new user joins.
 	defaultGroups []string
 	events        []event
-	// policies are those of the fine-grained admin permissions, with the permissions.
+	// policies and permissions of the fine-grained admin permissions.
 	policies []*policy
 	// firstActions are the required actions that every new user gets.
 	firstActions []string
@@ -51,16 +51,15 @@ type user struct {
 	created           int64 // ms
 	notBefore         int64 // s
 	actions           []string
-	password          string // "" for none
+	password          string // "" when there is no password
 	attributes        []row
 	groups            []string
 	roles             []*role
 	links             []link
-	serviceOf         string // the client of a service account
+	serviceOf         string // the client, when the user is a service account
 }
 
-// row is one value of an attribute. Its number is how a transaction knows which
-// values it saw.
+// row is one value of an attribute. By its number a transaction knows which values it has seen.
 type row struct {
 	number      int
 	name, value string
@@ -190,7 +189,7 @@ func (r *realm) groupPath(g *group) string {
 	return r.groupPath(r.groups[g.parent]) + "/" + g.name
 }
 
-// children are the groups right below a parent, "" for the top level, by name.
+// children are the groups directly below a parent, by name; "" is the top level.
 func (r *realm) children(parent string) []*group {
 	var out []*group
 	for _, g := range r.groups {

@@ -173,7 +173,7 @@ func TestOverlappingCallsAnswerAsKeycloaksTransactions(t *testing.T) {
 	for _, test := range []struct {
 		op   string
 		run  func(ctx context.Context, c *keycloak.Client, user keycloak.UserID, group keycloak.GroupID) error
-		want keycloak.Kind // of the one that comes second
+		want keycloak.Kind // of the call that comes second
 	}{
 		{"DELETE /users/{id}", func(ctx context.Context, c *keycloak.Client, u keycloak.UserID, _ keycloak.GroupID) error {
 			return c.DeleteUser(ctx, u)

@@ -100,8 +100,7 @@ func (c *call) clientCredentials(cl *client) (reply, error) {
 	return c.tokens(cl, u, nil)
 }
 
-// serviceAccount is the user that a client is. Keycloak makes it anew when it was
-// deleted.
+// serviceAccount is the user of a client. Like Keycloak, it creates the user again when it was deleted.
 func (r *realm) serviceAccount(cl *client) *user {
 	if !cl.service {
 		return nil
@@ -137,8 +136,7 @@ func (c *call) passwordGrant(cl *client, form url.Values) (reply, error) {
 	return c.tokens(cl, u, s)
 }
 
-// complete reports whether the profile lets a user log in: of the stock fields,
-// people must have all.
+// complete reports whether the profile lets a user log in: people must have all of these fields.
 func (r *realm) complete(u *user) bool { return u.email != "" && u.first != "" && u.last != "" }
 
 func (c *call) refreshGrant(cl *client, form url.Values) (reply, error) {
@@ -150,7 +148,7 @@ func (c *call) refreshGrant(cl *client, form url.Values) (reply, error) {
 	i := slices.IndexFunc(c.realm.sessions, func(s *session) bool { return s.id == t.session })
 	u := c.realm.users[t.user]
 	switch {
-	case i < 0 && t.expires.IsZero(): // an offline token has no end of its own
+	case i < 0 && t.expires.IsZero(): // an offline token does not expire by itself
 		return invalid("Offline user session not found")
 	case i < 0:
 		return invalid("Session not active")
@@ -196,8 +194,8 @@ func (c *call) claims(cl *client, u *user, t *token) map[string]any {
 	return claims
 }
 
-// keep stores a token under a text that looks like one. The signature is none: the
-// fake knows its tokens by heart.
+// keep stores a token under a text that looks like a token. Its signature is not real, because the fake looks tokens
+// up.
 func (f *Fake) keep(t *token, claims map[string]any) string {
 	claims["jti"] = rand.Text()
 	payload := reply{body: claims}.bytes()

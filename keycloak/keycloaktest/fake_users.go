@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// show is the representation of a user. What has no value is not there.
+// show is the representation of a user. Fields without a value are left out.
 func (r *realm) show(u *user, brief bool, access map[string]bool) map[string]any {
 	out := map[string]any{
 		"id": u.id, "username": u.username, "emailVerified": u.verified, "enabled": u.enabled, "createdTimestamp": u.created,
@@ -81,7 +81,7 @@ func createUser(c *call) (reply, error) {
 	return reply{status: http.StatusCreated, location: c.f.server.URL + c.r.URL.EscapedPath() + "/" + u.id}, nil
 }
 
-// fill sets what is not of the profile.
+// fill sets the fields that are not in the profile.
 func (c *call) fill(u *user, object map[string]any) error {
 	for name, target := range map[string]*bool{"enabled": &u.enabled, "emailVerified": &u.verified} {
 		value, ok, err := boolean(object, name)
@@ -128,7 +128,7 @@ func (u *user) setPassword(credentials any) error {
 	return nil
 }
 
-// join adds the groups of a creation, which are paths; a wrong one breaks Keycloak.
+// join adds the groups of a new user, given as paths. A wrong path breaks Keycloak.
 func (c *call) join(u *user, groups any) error {
 	if groups == nil {
 		return nil
@@ -147,8 +147,7 @@ func (c *call) join(u *user, groups any) error {
 	return nil
 }
 
-// changed are the attributes that a change writes: not those whose values would only
-// be in another order.
+// changed are the attributes that a change writes. An attribute whose values only change their order is left out.
 func (u *user) changed(ch change) []string {
 	old := u.values()
 	return slices.DeleteFunc(slices.Clone(ch.replaced), func(name string) bool {
@@ -156,7 +155,7 @@ func (u *user) changed(ch change) []string {
 	})
 }
 
-// rowsOf are the rows that a transaction saw and will delete.
+// rowsOf are the rows that a transaction has seen and will delete.
 func (u *user) rowsOf(names []string) (numbers []int) {
 	for _, r := range u.attributes {
 		if slices.Contains(names, r.name) {
@@ -166,8 +165,8 @@ func (u *user) rowsOf(names []string) (numbers []int) {
 	return numbers
 }
 
-// store is the second half of a transaction. Rows that another one wrote in the
-// meantime stay, so that the values of parallel updates multiply.
+// store is the second half of a transaction. Rows that another transaction wrote in the meantime stay, so that parallel
+// updates duplicate values.
 func (f *Fake) store(u *user, ch change, changed []string, doomed []int) {
 	u.username, u.email, u.first, u.last = ch.username, ch.email, ch.first, ch.last
 	u.attributes = slices.DeleteFunc(u.attributes, func(r row) bool { return slices.Contains(doomed, r.number) })
@@ -210,7 +209,7 @@ func updateUser(c *call) (reply, error) {
 	return done()
 }
 
-// deleteUser answers all but the first of parallel deletions with a 500.
+// deleteUser answers parallel deletions with a 500, except the first.
 func deleteUser(c *call) (reply, error) {
 	u := c.realm.users[c.path("id")]
 	if u == nil {

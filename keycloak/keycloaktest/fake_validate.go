@@ -21,13 +21,13 @@ func complaint(field, code string, params ...any) fieldError {
 	return fieldError{Field: field, ErrorMessage: code, Params: append([]any{field}, params...)}
 }
 
-// validate checks one value of an attribute; nil is no complaint.
+// validate checks one value of an attribute. nil means that the value is valid.
 type validate func(field, value string) *fieldError
 
-// defaultLength bounds values without a validator of their own.
+// defaultLength bounds values of attributes that have no validator for the length.
 const defaultLength = `{"min":0,"max":2048}`
 
-// validator makes one of those that a profile names.
+// validator makes the validator with a name and a configuration of the profile.
 func validator(name string, config json.RawMessage) (validate, error) {
 	switch name {
 	case "length":
@@ -44,7 +44,7 @@ func validator(name string, config json.RawMessage) (validate, error) {
 	return nil, errors.New("unknown")
 }
 
-// What 26.7 refuses in user names and in names of people.
+// Characters that 26.7 refuses in user names and in names of people.
 var (
 	usernameCharacters = regexp.MustCompile("^[^<>&\"'\\s\\v\u00a0\u0085\u2028\u2029$%!#?§,;:*~/\\\\|^=\\[\\]{}()`[:cntrl:]]+$")
 	personCharacters   = regexp.MustCompile("^[^<>&\"\\v\\n\\f\\r\u0085\u2028\u2029$%!#?§;*~/\\\\|^=\\[\\]{}()[:cntrl:]]+$")
@@ -60,7 +60,7 @@ func matching(good func(string) bool, code string) validate {
 	}
 }
 
-// latin lets through Latin letters and characters of no script of their own.
+// latin reports whether a value has only Latin letters and characters that belong to no script.
 func latin(value string) bool {
 	for _, r := range value {
 		if !unicode.Is(unicode.Latin, r) && !unicode.Is(unicode.Common, r) {
@@ -70,7 +70,7 @@ func latin(value string) bool {
 	return true
 }
 
-// units is a length as Java and Keycloak's database count it.
+// units is the length of a text as Java and Keycloak's database count it.
 func units(text string) int { return len(utf16.Encode([]rune(text))) }
 
 func lengthValidator(config json.RawMessage) (validate, error) {
@@ -116,7 +116,7 @@ func emailValidator(field, value string) *fieldError {
 	return &c
 }
 
-// shortLabels is the rule of the domain name system: 63 bytes a label.
+// shortLabels checks a rule of the domain name system: at most 63 bytes in a label.
 func shortLabels(domain string) bool {
 	for label := range strings.SplitSeq(domain, ".") {
 		if len(label) > 63 {
@@ -156,7 +156,7 @@ func checkValues(field string, values []string, validations map[string]json.RawM
 		}
 		v, err := validator(name, config)
 		if err != nil {
-			continue // a profile was checked when it was written
+			continue // the profile was checked when it was written
 		}
 		for _, value := range values {
 			if c := v(field, value); c != nil {

@@ -12,32 +12,30 @@ import (
 // Stage is when a fault strikes.
 type Stage int
 
-// The stages of a call. Between is after it read and before it wrote, for updates
-// and deletions of users, for creations and for new members: there the fake does
-// what Keycloak's transactions do, so that two overlapping calls mix.
+// The stages of a call. Between is after the call has read and before it writes; updates and deletions of users,
+// creations and new members have it. There the fake mixes two overlapping calls as Keycloak's transactions do.
 const (
 	Before Stage = iota
 	Between
 	After
 )
 
-// Fault is what goes wrong with a call. Without Drop, Torn and Status only Hold has
-// an effect.
+// Fault is a fault of a call. Without Drop, Torn and Status, only Hold has an effect.
 type Fault struct {
-	Op    string // as Calls writes it; "" for every operation
-	Nth   int    // which of those calls, from 1 and from Inject on; 0 for each
-	From  int    // the first of those calls, as Nth counts, of all that it strikes
-	Stage Stage  // Before: nothing happens in Keycloak; After: it has happened
+	Op    string // as in Calls; "" for every operation
+	Nth   int    // which of the calls with Op, from 1 since Inject; 0 for each
+	From  int    // the first call that it strikes, counted like Nth; all later ones are struck too
+	Stage Stage  // Before: nothing has happened in Keycloak; After: the call was carried out
 
 	Hold   <-chan struct{} // the call waits until this is closed
 	Drop   bool            // the connection ends without an answer
 	Torn   bool            // half of the answer arrives; needs Stage After
-	Status int             // this answer instead
+	Status int             // the status of the answer instead
 	Header http.Header
 	Body   string
 }
 
-// HTML is the fault of a proxy that answers in Keycloak's place.
+// HTML is the answer of a proxy in place of Keycloak.
 func HTML(op string, status int) Fault {
 	return Fault{
 		Op: op, Status: status, Body: "<html><body>Service</body></html>",
@@ -49,18 +47,17 @@ type injected struct {
 	Fault
 	seen    int
 	once    sync.Once
-	reached chan struct{} // closed when it strikes first
+	reached chan struct{} // closed when the fault strikes first
 }
 
-// Faults strike calls, and know which there were. The zero value is ready.
+// Faults plays faults and lists the calls. The zero value is ready.
 type Faults struct {
 	mu    sync.Mutex
 	calls []string
 	armed []*injected
 }
 
-// Inject arms a fault until ClearFaults. The channel is closed when a call reaches
-// it, before it waits for Hold.
+// Inject arms a fault until ClearFaults. The channel is closed when a call reaches the fault, before it waits for Hold.
 func (f *Faults) Inject(fault Fault) (reached <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,16 +66,15 @@ func (f *Faults) Inject(fault Fault) (reached <-chan struct{}) {
 	return i.reached
 }
 
-// ClearFaults disarms all faults. Calls that are held stay so.
+// ClearFaults disarms all faults. Calls that are already held stay held.
 func (f *Faults) ClearFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed = nil
 }
 
-// Calls are the calls since the last ResetCalls in the order of their arrival, as
-// "GET /users/{id}"; "POST /token" is the token endpoint, and a realm itself is
-// "GET /".
+// Calls are the calls since the last ResetCalls in the order of their arrival, such as "GET /users/{id}". "POST /token"
+// is the token endpoint, and "GET /" is the realm itself.
 func (f *Faults) Calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,7 +105,7 @@ func (f *Faults) arrive(op string) []*injected {
 	return hit
 }
 
-// operation names a route without what is the same in all.
+// operation names a route without the parts that all routes share.
 func operation(r *http.Request) string {
 	method := r.Method
 	_, path, _ := strings.Cut(r.Pattern, " ")
@@ -134,7 +130,7 @@ func operation(r *http.Request) string {
 	return method + " " + path
 }
 
-// wait tells that the fault was reached and holds the call.
+// wait reports that the fault was reached, and holds the call.
 func (i *injected) wait(ctx context.Context) {
 	i.once.Do(func() { close(i.reached) })
 	if i.Hold == nil {
@@ -146,8 +142,7 @@ func (i *injected) wait(ctx context.Context) {
 	}
 }
 
-// play lets the faults of a stage strike; done says that the client has its answer,
-// or none.
+// play plays the faults of a stage. done says that the client has its answer, or that the connection ended.
 func play(w http.ResponseWriter, r *http.Request, faults []*injected, stage Stage, answer reply) (done bool) {
 	for _, i := range faults {
 		if i.Stage != stage {

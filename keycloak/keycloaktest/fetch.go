@@ -16,7 +16,7 @@ import (
 
 var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// cacheDir is where distributions live: SCIM_BRIDGE_CACHE, else the user's cache.
+// cacheDir is the directory of distributions: SCIM_BRIDGE_CACHE, else the user's cache.
 func cacheDir() (string, error) {
 	dir := os.Getenv("SCIM_BRIDGE_CACHE")
 	if dir == "" {
@@ -29,7 +29,7 @@ func cacheDir() (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// lock holds a lock of the cache against other processes until unlock is called.
+// lock locks the cache against other processes until unlock is called.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -41,7 +41,7 @@ func lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // closing releases the lock
 }
 
-// needed checks for the tools in one line a person can act on.
+// needed checks for the tools. Its error is one line that says what to install.
 func needed() error {
 	for tool, packages := range map[string]string{"java": "openjdk-17-jre-headless", "mvn": "maven"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -51,8 +51,8 @@ func needed() error {
 	return nil
 }
 
-// fetch makes sure that the distribution is unpacked and returns its directory.
-// flavour keeps apart what servers started with other options leave behind in it.
+// fetch makes sure that the distribution is unpacked and returns its directory. flavour separates the files of servers
+// that were started with different options.
 func fetch(ctx context.Context, version, flavour string) (string, error) {
 	if !versionText.MatchString(version) {
 		return "", fmt.Errorf("KEYCLOAK_VERSION is %q; it must look like %s", version, Versions()[0])
@@ -69,8 +69,8 @@ func fetch(ctx context.Context, version, flavour string) (string, error) {
 	})
 }
 
-// Cached is a directory of the cache, which survives runs: build makes it when it is
-// not there yet. One that could not be built is removed again.
+// Cached is a directory of the cache, which outlives test runs. build fills it when it does not exist yet. When build
+// fails, the directory is removed.
 func Cached(name string, build func(dir string) error) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -91,8 +91,7 @@ func Cached(name string, build func(dir string) error) (string, error) {
 	return dir, nil
 }
 
-// download lets Maven fetch an artifact of a group into the cache; Maven keeps it in its own
-// repository too.
+// download makes Maven fetch an artifact of a group into the cache. Maven also keeps it in its own repository.
 func download(ctx context.Context, cache, group, artifact, version, extension string) (string, error) {
 	name := artifact + "-" + version + "." + extension
 	archive := filepath.Join(cache, name)
@@ -112,7 +111,7 @@ func download(ctx context.Context, cache, group, artifact, version, extension st
 	return archive, os.Rename(filepath.Join(partial, name), archive)
 }
 
-// unpackAs unpacks the one directory of the archive as dir, or leaves nothing.
+// unpackAs unpacks the single directory of the archive as dir, or leaves nothing.
 func unpackAs(archive, dir string) error {
 	partial, err := os.MkdirTemp(filepath.Dir(dir), "unpack-")
 	if err != nil {
@@ -131,7 +130,7 @@ func unpackAs(archive, dir string) error {
 	}
 	tops, err := os.ReadDir(partial)
 	if err != nil || len(tops) != 1 {
-		return fmt.Errorf("%s holds %d directories, not one: %w", archive, len(tops), err)
+		return fmt.Errorf("%s has %d directories, not one: %w", archive, len(tops), err)
 	}
 	return os.Rename(filepath.Join(partial, tops[0].Name()), dir)
 }

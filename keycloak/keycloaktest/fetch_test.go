@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// archive writes a zip file; names that end in ".sh" are programs.
+// archive writes a zip file. Names that end in ".sh" are programs.
 func archive(t *testing.T, names ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dist.zip")
@@ -103,8 +103,8 @@ func TestMissingToolsAreNamedInOneLine(t *testing.T) {
 	}
 }
 
-// TestTheWholeGroupEnds has a grandchild that does not heed signals, as Java would
-// be if it hung. It holds the pipe, whose end tells that nobody is left.
+// TestTheWholeGroupEnds has a grandchild that ignores signals, like a Java that hangs. The grandchild holds the pipe;
+// the end of the pipe shows that no process is left.
 func TestTheWholeGroupEnds(t *testing.T) {
 	t.Parallel()
 	ours, theirs, err := os.Pipe()

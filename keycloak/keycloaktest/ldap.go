@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// The directory server is that of UnboundID's LDAP SDK: one jar without dependencies, which holds a
-// server in memory and the tools to ask and change it. It needs the Java and the Maven that Keycloak
-// needs, and starts in a second.
+// The directory server comes from UnboundID's LDAP SDK: one jar without dependencies, with an in-memory server and
+// tools to query and change it. It needs the Java and the Maven that Keycloak needs, and starts in a second.
 const (
 	ldapGroup    = "com.unboundid"
 	ldapArtifact = "unboundid-ldapsdk"
@@ -23,7 +22,7 @@ const (
 	ldapSearch = "com.unboundid.ldap.sdk.unboundidds.tools.LDAPSearch"
 )
 
-// Where the entries of an LDAP are, and who may change them.
+// The location of the entries, and the account that may change them.
 const (
 	ldapBase     = "dc=example,dc=org"
 	ldapPeople   = "ou=people," + ldapBase
@@ -36,7 +35,7 @@ const (
 type LDAP struct {
 	URL string
 
-	dir    string // with its log
+	dir    string // with the log
 	jar    string
 	port   string
 	cancel context.CancelFunc
@@ -48,7 +47,7 @@ type Person struct{ UID, GivenName, Surname, Mail, Department string }
 
 func (p Person) dn() string { return "uid=" + escapeDN(p.UID) + "," + ldapPeople }
 
-// escapeDN writes a value of a name of an entry (RFC 4514 section 2.4).
+// escapeDN escapes a value in the name of an entry (RFC 4514 section 2.4).
 func escapeDN(value string) string {
 	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`, `"`, `\"`, `<`, `\<`, `>`, `\>`, `;`, `\;`, `#`, `\#`).Replace(value)
 }
@@ -76,8 +75,8 @@ func (p Person) entry() string {
 // LDAPUserPassword is the password of every person of an LDAP.
 const LDAPUserPassword = "Of-the-directory-1"
 
-// StartLDAP starts a directory with people, and with groups of them by their names and the uids of
-// their members. It ends with the test.
+// StartLDAP starts a directory with people and groups. groups has the uids of the members by the name of the group. The
+// directory ends with the test.
 func StartLDAP(tb testing.TB, people []Person, groups map[string][]string) *LDAP {
 	tb.Helper()
 	l := &LDAP{dir: tb.TempDir()}
@@ -88,7 +87,7 @@ func StartLDAP(tb testing.TB, people []Person, groups map[string][]string) *LDAP
 	return l
 }
 
-// ldif is what the directory begins with.
+// ldif is the first content of the directory.
 func ldif(people []Person, groups map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dn: %s\nobjectClass: domain\ndc: example\n\n", ldapBase)
@@ -145,7 +144,7 @@ func (l *LDAP) boot(ctx context.Context, content string) error {
 	return l.await(ctx)
 }
 
-// await waits until the directory takes connections.
+// await waits until the directory accepts connections.
 func (l *LDAP) await(ctx context.Context) error {
 	err := awaitStart(ctx, l.done, func(ctx context.Context) bool {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+l.port)
@@ -165,7 +164,7 @@ func (l *LDAP) Stop() {
 	<-l.done
 }
 
-// ldapJar is the jar in the cache.
+// ldapJar is the path of the jar in the cache.
 func ldapJar(ctx context.Context) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {

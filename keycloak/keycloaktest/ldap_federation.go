@@ -18,11 +18,11 @@ type FederationOptions struct {
 	Name     string // of the provider
 	EditMode string // READ_ONLY, WRITABLE or UNSYNCED
 	Imports  bool   // "Import users"
-	// Registers says "Sync Registrations": new accounts of Keycloak become entries.
+	// Registers is "Sync Registrations": new accounts of Keycloak become entries.
 	Registers bool
-	// Groups is the mode of the mapper of groups: READ_ONLY, LDAP_ONLY or IMPORT; "" for no mapper.
+	// Groups is the mode of the mapper of groups: READ_ONLY, LDAP_ONLY or IMPORT; "" means no mapper.
 	Groups string
-	// GroupsPath is the path of the group below which groups are, "" for the top level.
+	// GroupsPath is the path of the group that contains the groups; "" means the top level.
 	GroupsPath string
 }
 
@@ -41,9 +41,9 @@ const (
 	mapperType  = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
 )
 
-// Federate makes a provider of LDAP in a realm, as an administrator does in the console, with the mappers
-// that Keycloak makes, one of department, and one of groups where the options say so. Nothing is
-// synchronised by itself.
+// Federate creates an LDAP provider in a realm, as an administrator does in the console. It has the mappers that
+// Keycloak creates, a mapper of department, and a mapper of groups when the options ask for it. Nothing is synchronised
+// automatically.
 func (l *LDAP) Federate(tb testing.TB, s Server, realm string, o FederationOptions) *Federation {
 	tb.Helper()
 	f := &Federation{tb: tb, server: s, realm: realm}
@@ -68,7 +68,7 @@ func (l *LDAP) Federate(tb testing.TB, s Server, realm string, o FederationOptio
 	return f
 }
 
-// Sync has Keycloak read all people and groups of the directory.
+// Sync makes Keycloak read all people and groups of the directory.
 func (f *Federation) Sync() {
 	f.tb.Helper()
 	f.call(http.MethodPost, "/user-storage/"+f.ID+"/sync?action=triggerFullSync", nil)
@@ -89,7 +89,7 @@ func (f *Federation) Set(name, value string) {
 	f.call(http.MethodPut, "/components/"+f.ID, component)
 }
 
-// component makes a component of the realm and returns its id.
+// component creates a component of the realm and returns its id.
 func (f *Federation) component(name, provider, kind, parent string, config map[string]string) string {
 	f.tb.Helper()
 	lists := map[string][]string{}
@@ -105,7 +105,7 @@ func (f *Federation) component(name, provider, kind, parent string, config map[s
 	return location[strings.LastIndexByte(location, '/')+1:]
 }
 
-// call sends a call to the realm as the server's administrator, which has to succeed.
+// call sends a call to the realm as the server's administrator. The call must succeed.
 func (f *Federation) call(method, path string, body any) (http.Header, []byte) {
 	f.tb.Helper()
 	var text io.Reader
@@ -123,7 +123,7 @@ func (f *Federation) call(method, path string, body any) (http.Header, []byte) {
 	return header, data
 }
 
-// token is one of the server's administrator.
+// token is a token of the server's administrator.
 func (f *Federation) token() string {
 	f.tb.Helper()
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {f.server.Admin}, "password": {f.server.Password}}
@@ -159,8 +159,8 @@ func (f *Federation) send(method, target string, body io.Reader, authorization, 
 	return res.Header, data, err
 }
 
-// WriteFields switches Read Only off in the mappers of an account's fields, which have it when they were made
-// for a provider that was not WRITABLE.
+// WriteFields switches Read Only off in the mappers of an account's fields. They have it when they were made for a
+// provider that was not WRITABLE.
 func (f *Federation) WriteFields() {
 	f.tb.Helper()
 	_, data := f.call(http.MethodGet, "/components?parent="+f.ID+"&type="+mapperType, nil)

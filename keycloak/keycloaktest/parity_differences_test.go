@@ -1,11 +1,11 @@
 package keycloaktest_test
 
-// difference is where older versions are known not to be like the newest, which the fake plays.
+// difference is where older versions are known to differ from the newest version, which the fake plays.
 type difference struct {
-	since    string // the first version that differs; "" for all that are older than before
-	before   string // the first version that is like the fake
+	since    string // the first version that differs; "" for all versions before before
+	before   string // the first version that behaves like the fake
 	scenario string
-	labels   []string // of the transcript's entries
+	labels   []string // labels of entries in the transcript
 	reason   string
 }
 

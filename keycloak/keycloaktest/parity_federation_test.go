@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// federationConfigs are providers of which none has a directory to read: nothing asks it.
+// federationConfigs are providers that have no directory to read; nothing queries them.
 func federationConfigs() []map[string][]string {
 	ldap := func(more map[string][]string) map[string][]string {
 		for name, value := range map[string]string{

@@ -185,7 +185,7 @@ func groupBodies(p *probe) {
 	p.raw(http.MethodGet, "/groups/nope/members", ``)
 }
 
-// movedGroups are moves of groups, which no client of SCIM makes.
+// movedGroups moves groups, which no SCIM client does.
 func movedGroups(p *probe) {
 	a := p.group(keycloak.NewGroup{Name: "a", Attributes: map[string][]string{"k": {"v"}}})
 	b := p.group(keycloak.NewGroup{Name: "b"})
@@ -247,7 +247,7 @@ func members(p *probe) {
 	p.got("UserGroups after that", groups, err)
 }
 
-// manyMembers is one more than the default page.
+// manyMembers adds one member more than the default page has.
 func manyMembers(p *probe, group keycloak.GroupID) {
 	p.t.Helper()
 	for i := range 101 {

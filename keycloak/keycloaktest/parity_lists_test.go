@@ -24,7 +24,7 @@ func listScenarios() []scenario {
 	}
 }
 
-// people is a small realm: three users, two namesakes in the middle.
+// people is a small realm with three users; two of them share a name in the middle.
 func people(p *probe) map[string]keycloak.UserID {
 	p.t.Helper()
 	out := map[string]keycloak.UserID{}
@@ -118,7 +118,7 @@ func userSearches(p *probe) {
 	}
 }
 
-// userQueries asks for values in all spellings.
+// userQueries searches for values in all spellings.
 func userQueries(p *probe) {
 	people(p)
 	values := map[string]string{
@@ -167,7 +167,7 @@ func (p *probe) has(label string) bool {
 	return false
 }
 
-// serviceAccounts asks who is one: nothing in a representation tells.
+// serviceAccounts asks which users are service accounts; no representation says so.
 func serviceAccounts(p *probe) {
 	profile, err := p.admin.UserProfile(p.ctx)
 	if err != nil {
@@ -212,7 +212,7 @@ func serviceAccounts(p *probe) {
 	p.raw("GET", "/users/"+u[0].ID, "")
 }
 
-// nobodys asks for what nobody can have, and what Keycloak fails at.
+// nobodys searches for values that no user can have, and for values at which Keycloak fails.
 func nobodys(p *probe) {
 	u := p.user(keycloak.NewUser{Username: "jane"})
 	g := p.group(keycloak.NewGroup{Name: "team"})

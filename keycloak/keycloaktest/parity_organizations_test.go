@@ -11,8 +11,8 @@ import (
 	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// organizationsCaller is a service account with the rights that any version needs: the role
-// manage-organizations came with 26.7, before it manage-realm is needed.
+// organizationsCaller is a service account with the rights that every version needs: manage-organizations since 26.7,
+// manage-realm before that.
 func (p *probe) organizationsCaller() *keycloak.Client {
 	p.t.Helper()
 	secret, err := p.r.AddClient(p.ctx, "organizer", []string{"manage-users", "view-realm", "manage-organizations", "manage-realm", "view-identity-providers", "view-events"})
@@ -124,7 +124,7 @@ func (p *probe) members(c *keycloak.Client, acme, beta, nothing keycloak.Organiz
 	p.got("CountOrganizationMembers, then", n, err)
 }
 
-// organizationGroups needs 26.6; before that a server knows no groups of organizations.
+// organizationGroups needs 26.6; older servers have no groups of organizations.
 func organizationGroups(p *probe) {
 	c := p.organizationsCaller()
 	p.raw(http.MethodPut, "", `{"organizationsEnabled":true}`)
@@ -213,12 +213,12 @@ func (p *probe) organizationGroups(c *keycloak.Client, acme, beta keycloak.Organ
 	p.got("Group of the root, parent", above.ParentID, err)
 }
 
-// oddGroupNames are names that are patterns, or whose outer blanks a search cuts.
+// oddGroupNames are names that look like patterns, or have outer blanks that a search cuts.
 func oddGroupNames() []string {
 	return []string{"a%b", "a_b", "a*b", " lead", "trail ", "%", "A_B", "\u00dcn\u00ef", `q"x`, "x  y"}
 }
 
-// groupsOf compares names and attributes: where it has a choice, Keycloak 26.6 leaves roles out.
+// groupsOf compares names and attributes. It leaves out roles, which Keycloak 26.6 does not always send.
 func (p *probe) groupsOf(label string, list []keycloak.Group, err error) {
 	var out []any
 	for _, g := range list {

@@ -9,7 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// authorize makes a policy or a permission as the administrator, and returns its id.
+// authorize creates a policy or a permission as the administrator, and returns its id.
 func (p *probe) authorize(at, path, body string) string {
 	p.t.Helper()
 	status, _, answer := p.send(http.MethodPost, at+path, body, "application/json")
@@ -21,7 +21,7 @@ func (p *probe) authorize(at, path, body string) string {
 	return made.ID
 }
 
-// permissions: fine-grained admin permissions, and whom they are given to.
+// permissions tests fine-grained admin permissions, and to which users they are given.
 func permissions(p *probe) {
 	first, err := p.c.FirstPermissions(p.ctx)
 	p.got("FirstPermissions", first, err)
@@ -96,7 +96,7 @@ func (p *probe) listed(caller *keycloak.Client, client keycloak.ClientUUID, when
 	p.t.Helper()
 	policies, err := caller.Policies(p.ctx, client, 0, 100)
 	for _, policy := range policies {
-		slices.Sort(policy.Users) // Keycloak keeps sets
+		slices.Sort(policy.Users) // Keycloak keeps no order
 		slices.Sort(policy.Roles)
 		slices.SortFunc(policy.Groups, func(a, b keycloak.PolicyGroup) int { return len(fmt.Sprint(a)) - len(fmt.Sprint(b)) })
 	}

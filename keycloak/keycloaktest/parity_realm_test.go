@@ -101,7 +101,7 @@ func realmAndClients(p *probe) {
 	p.err("the administrator's call there", err)
 }
 
-// ownAccount is what a client keeps with its own service account.
+// ownAccount tests the values that a client keeps in its own service account.
 func ownAccount(p *probe) {
 	id, err := p.admin.CreateClient(p.ctx, "svc", "")
 	p.know(id.String(), "svc")
@@ -193,7 +193,7 @@ func userProfile(p *probe) {
 	}
 }
 
-// rights asks the same of service accounts with few of them.
+// rights sends the same calls with service accounts that have few rights.
 func rights(p *probe) {
 	user := p.user(keycloak.NewUser{Username: "jdoe"})
 	group := p.group(keycloak.NewGroup{Name: "group"})
@@ -302,7 +302,7 @@ func tokens(p *probe) {
 	p.got("token below another path", fmt.Sprint(status, " ", string(data)), nil)
 }
 
-// signedClient makes a client that proves itself by a key, without rights.
+// signedClient creates a client that authenticates with a key, without rights.
 func (p *probe) signedClient(id string, key *rsa.PrivateKey) {
 	p.t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
@@ -377,7 +377,7 @@ func sessions(p *probe) {
 	p.err("RevokeConsent of an unknown client", p.c.RevokeConsent(p.ctx, id, "nope"))
 }
 
-// adminEvents are what a change feed reads.
+// adminEvents tests the events that a change feed reads.
 func adminEvents(p *probe) {
 	start := time.Now().Add(-time.Minute)
 	secret, err := p.r.AddClient(p.ctx, "watcher", []string{"view-events"})
@@ -421,7 +421,7 @@ func adminEvents(p *probe) {
 	p.rightsEvents(watcher, start, quiet)
 }
 
-// rightsEvents are those by which somebody may become an administrator, and who made them.
+// rightsEvents tests the events by which a user may become an administrator, and their authors.
 func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user keycloak.UserID) {
 	holder := p.group(keycloak.NewGroup{Name: "holder"})
 	p.raw(http.MethodPost, "/roles", `{"name":"composite"}`)
@@ -445,7 +445,7 @@ func (p *probe) rightsEvents(watcher *keycloak.Client, start time.Time, user key
 	types := []string{"REALM_ROLE", "CLIENT_ROLE", "REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING", "GROUP", "AUTHORIZATION_POLICY", "CLIENT"}
 	list, err := watcher.AdminEvents(p.ctx, keycloak.EventQuery{Since: start, Max: 100, Types: types})
 	p.err("AdminEvents of some types", err)
-	events := []string{} // those of one millisecond have no order
+	events := []string{} // events of the same millisecond have no order
 	for _, e := range list {
 		events = append(events, strings.NewReplacer(p.names...).Replace(e.Operation+" "+e.Resource+" "+e.Path))
 	}
@@ -474,7 +474,7 @@ func (p *probe) events(c *keycloak.Client, since time.Time) {
 	list, err := c.AdminEvents(p.ctx, all)
 	p.err("AdminEvents", err)
 	if len(list) > 0 {
-		for i, first := range []int{1, len(list) - 1, len(list), len(list) + 1} { // the second, the last, the end, behind it
+		for i, first := range []int{1, len(list) - 1, len(list), len(list) + 1} { // the second, the last, the end, after the end
 			later, err := c.AdminEvents(p.ctx, keycloak.EventQuery{Since: since, First: first, Max: keycloak.MaxEvents})
 			p.got(fmt.Sprintf("AdminEvents from offset %d on", i), len(list)-len(later)-first, err)
 		}
@@ -495,7 +495,7 @@ func (p *probe) events(c *keycloak.Client, since time.Time) {
 	}
 }
 
-// holds reports whether a list of events, if there is one, has that with an id.
+// holds returns a function that reports whether a list of events, if there is one, has an event with that id.
 func holds(list []keycloak.AdminEvent, err error) func(id string) bool {
 	return func(id string) bool {
 		return err == nil && slices.ContainsFunc(list, func(e keycloak.AdminEvent) bool { return e.ID == id })

@@ -9,7 +9,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// make posts as the administrator, and stops when it is refused.
+// make sends a POST as the administrator, and stops the test when it is refused.
 func (p *probe) make(path string, body any) {
 	p.t.Helper()
 	data, err := json.Marshal(body)
@@ -30,7 +30,7 @@ func (p *probe) role(n keycloak.RoleName) keycloak.Role {
 	return r
 }
 
-// clientsCaller is a service account that may see clients too.
+// clientsCaller is a service account that may also see clients.
 func (p *probe) clientsCaller() *keycloak.Client {
 	p.t.Helper()
 	secret, err := p.r.AddClient(p.ctx, "sees-clients", []string{"manage-users", "view-realm", "view-clients"})
@@ -157,7 +157,7 @@ func links(p *probe) {
 	p.err("a link with NUL", err)
 }
 
-// administrators: who holds rights of the Admin API, by every way.
+// administrators tests which users have rights of the Admin API, in every way.
 func administrators(p *probe) {
 	shop, err := p.admin.CreateClient(p.ctx, "shop", "")
 	if err != nil {
@@ -223,7 +223,7 @@ func administrators(p *probe) {
 	p.containers(caller, boss)
 }
 
-// holders lists who has roles.
+// holders lists the users and groups that have roles.
 func (p *probe) holders(caller *keycloak.Client, roles ...keycloak.Role) {
 	p.t.Helper()
 	name := func(u keycloak.User) string { return u.Username }
@@ -248,7 +248,7 @@ func (p *probe) holders(caller *keycloak.Client, roles ...keycloak.Role) {
 	}
 }
 
-// containers lists clients and their roles, what a role contains, and default groups.
+// containers lists clients and their roles, the roles in a role, and default groups.
 func (p *probe) containers(caller *keycloak.Client, boss keycloak.Role) {
 	p.t.Helper()
 	of := func(r keycloak.Role) string { return fmt.Sprint(r, r.Composite) }

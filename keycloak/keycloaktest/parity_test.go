@@ -26,8 +26,8 @@ import (
 	kct "github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// scenario is one conversation with Keycloak. The transcripts of the fake and of the
-// real server must be the same, ids and times apart.
+// scenario is a sequence of calls to Keycloak. The transcripts of the fake and of the real server must be the same,
+// except for ids and times.
 type scenario struct {
 	name    string
 	options kct.RealmOptions
@@ -51,7 +51,7 @@ func TestTheFakeAnswersAsKeycloakDoes(t *testing.T) {
 	}
 }
 
-// TestTheSuiteRunsOnTheFake keeps the scenarios running where there is no Keycloak.
+// TestTheSuiteRunsOnTheFake runs the scenarios where there is no Keycloak.
 func TestTheSuiteRunsOnTheFake(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenarios() {
@@ -66,8 +66,8 @@ func TestTheSuiteRunsOnTheFake(t *testing.T) {
 	}
 }
 
-// forgive takes out of both transcripts the entries that are known to differ, and
-// complains about those that do no more.
+// forgive removes from both transcripts the entries that are known to differ. It complains about entries that no longer
+// differ.
 func forgive(t *testing.T, version, name string, want, got []entry) (a, b []entry) {
 	t.Helper()
 	for _, d := range differences() {
@@ -107,7 +107,7 @@ func (s scenario) play(t *testing.T, server kct.Server) []entry {
 // entry is one answer in a transcript.
 type entry struct{ label, text string }
 
-// probe talks to one server and writes down what it says.
+// probe calls one server and writes down its answers.
 type probe struct {
 	t       *testing.T
 	ctx     context.Context
@@ -147,7 +147,7 @@ func (p *probe) got(label string, value any, err error) {
 	p.entries = append(p.entries, entry{label, render(p.t, value, err)})
 }
 
-// err is got for calls that answer nothing.
+// err is got for calls without a result.
 func (p *probe) err(label string, err error) { p.t.Helper(); p.got(label, nil, err) }
 
 func render(t *testing.T, value any, err error) string {
@@ -156,7 +156,7 @@ func render(t *testing.T, value any, err error) string {
 		slices.SortFunc(e.Fields, func(a, b keycloak.FieldError) int { return strings.Compare(a.Field, b.Field) })
 		message := e.Message
 		if len(e.Fields) > 1 {
-			message = "" // that of the first field, in an order of Java's
+			message = "" // the message of the first field, in an order that Java decides
 		}
 		return fmt.Sprintf("%s %d %q missing=%q %+v", e.Kind, e.Status, tidy(message), e.Missing, e.Fields)
 	}
@@ -183,7 +183,7 @@ var column = regexp.MustCompile(`line \d+ column \d+`)
 
 func tidy(text string) string { return column.ReplaceAllString(text, "line N column N") }
 
-// canonical is JSON with sorted names and without what depends on the clock.
+// canonical is JSON with sorted names and without values that depend on the clock.
 func canonical(data []byte) string {
 	var value any
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -198,8 +198,8 @@ func canonical(data []byte) string {
 	return tidy(string(out))
 }
 
-// unordered says that the database gives the values of an attribute in no order: now
-// and then PostgreSQL does not give them as they were written.
+// unordered says that the database returns the values of an attribute in no order: PostgreSQL sometimes returns them in
+// another order than they were written.
 func unordered() bool { return os.Getenv("KEYCLOAK_DB") == "postgres" }
 
 func timeless(value any) any {
@@ -236,7 +236,7 @@ func timeless(value any) any {
 	return value
 }
 
-// user creates a user and knows it by its name.
+// user creates a user and names its id.
 func (p *probe) user(u keycloak.NewUser) keycloak.UserID {
 	p.t.Helper()
 	id, err := p.c.CreateUser(p.ctx, u)
@@ -264,8 +264,8 @@ func (p *probe) state(label string, id keycloak.UserID) {
 	p.got(label+", then", u, err)
 }
 
-// raw sends what package keycloak never sends, as the administrator, and writes the
-// whole answer down. path is below the realm.
+// raw sends, as the administrator, a call that package keycloak never makes, and writes down the whole answer. path is
+// below the realm.
 func (p *probe) raw(method, path, body string) {
 	p.t.Helper()
 	label := method + " " + path + " " + body
@@ -360,13 +360,12 @@ func (p *probe) do(req *http.Request) (int, http.Header, []byte) {
 	return res.StatusCode, res.Header, data
 }
 
-// notInTheFake are calls about clients of OAuth, which the fake does not know: what needs them is tested on the
-// real Keycloak alone.
+// notInTheFake are calls about OAuth clients, which the fake does not know. They are tested only on the real Keycloak.
 var notInTheFake = strings.Fields(`AddClientScope Asserters CreateAsserter CreateClientScope CreateOAuthClient DeleteClient
 	DirectRoles FindClientScope FindOAuthClient NewClientSecret OpenID RestoreOAuthClient SetAudience TakesAssertions TokenOf`)
 
-// TestEveryCallOfTheClientIsInTheSuite reads the scenarios: a call that the suite
-// does not make is one in which the fake may lie.
+// TestEveryCallOfTheClientIsInTheSuite reads the scenarios: where the suite makes no call, the fake may differ from
+// Keycloak.
 func TestEveryCallOfTheClientIsInTheSuite(t *testing.T) {
 	t.Parallel()
 	called := calledMethods(t)

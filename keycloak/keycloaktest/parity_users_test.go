@@ -140,7 +140,7 @@ func mustUser(p *probe, id string) keycloak.UserID {
 	return out
 }
 
-// passwords: given with a creation and with an update, in the same transaction.
+// passwords tests a password that is set with a creation and with an update, in the same transaction.
 func passwords(p *probe) {
 	permanent, temporary := keycloak.NewUserPassword("s3cret", false), keycloak.NewUserPassword("0ther", true)
 	id := p.user(keycloak.NewUser{Username: "pw1", Email: "pw1@x.test", FirstName: "F", LastName: "L", Enabled: true, Password: permanent})
@@ -154,7 +154,7 @@ func passwords(p *probe) {
 	p.login("temporary", "pw2", "0ther")
 }
 
-// login writes down whether a password is right.
+// login writes down whether a password is correct.
 func (p *probe) login(label, username, password string) {
 	p.t.Helper()
 	status, data := p.form("/realms/"+p.r.Name.String()+"/protocol/openid-connect/token", url.Values{
@@ -296,7 +296,7 @@ func attributeValues(p *probe) {
 	p.err("attributes without fields are refused by us", p.c.UpdateUser(p.ctx, id, keycloak.UserUpdate{Attributes: odd}))
 }
 
-// undeclaredAttributes walks through the policies with one user.
+// undeclaredAttributes tests all policies with one user.
 func undeclaredAttributes(p *probe) {
 	policy := func(name string) {
 		profile, err := p.admin.UserProfile(p.ctx)

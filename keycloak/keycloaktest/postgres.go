@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// postgres is a PostgreSQL of Debian's that belongs to one Keycloak.
+// postgres is a PostgreSQL from Debian that belongs to one Keycloak.
 type postgres struct {
 	dir    string
 	port   string
@@ -83,7 +83,7 @@ func (p *postgres) run(ctx context.Context, server, data string, account *syscal
 	return p.await(ctx)
 }
 
-// await waits for the socket, which appears when the server takes connections.
+// await waits for the socket, which appears when the server accepts connections.
 func (p *postgres) await(ctx context.Context) error {
 	err := awaitStart(ctx, p.done, func(context.Context) bool {
 		_, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+p.port))
@@ -95,8 +95,7 @@ func (p *postgres) await(ctx context.Context) error {
 	return nil
 }
 
-// postgresTool finds a program of the newest PostgreSQL, which Debian keeps out of
-// PATH.
+// postgresTool finds a program of the newest PostgreSQL. Debian does not put it in PATH.
 func postgresTool(name string) (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if err == nil && len(found) > 0 {
@@ -109,8 +108,7 @@ func postgresTool(name string) (string, error) {
 	return "", errors.New("KEYCLOAK_DB=postgres needs PostgreSQL (on Debian: apt-get install postgresql)")
 }
 
-// unprivileged hands the directory to the user postgres when we are root, as whom
-// PostgreSQL refuses to run.
+// unprivileged gives the directory to the user postgres when we are root, because PostgreSQL refuses to run as root.
 func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil

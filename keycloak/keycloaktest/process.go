@@ -7,18 +7,16 @@ import (
 	"syscall"
 )
 
-// watched runs its arguments as a process group with a watcher in it. The watcher
-// reads from a pipe that we hold. Its end comes however we end, a kill -9 included,
-// and then the watcher kills the group: kc.sh may have Java as a child, which would
-// outlive it, so that a death signal for kc.sh alone is not enough.
+// watched runs its arguments as a process group together with a watcher. The watcher reads from a pipe that we hold.
+// The pipe ends when we end, also by kill -9, and then the watcher kills the group. A death signal for kc.sh would not
+// be enough, because its child Java would outlive it.
 const watched = `trap '' TERM INT HUP
 (cat <&3 >/dev/null; kill -s KILL 0) &
 trap - TERM INT HUP
 exec "$@" 3<&-`
 
-// superviseProcess starts a command, reports that, waits for its end and closes
-// done. When the command's context ends, its whole group is asked to end, and killed
-// when it does not in time: a server never outlives a test run.
+// superviseProcess starts a command, reports that, waits for its end and closes done. When the command's context ends,
+// its whole group is asked to end, and killed when that takes too long. So a server never outlives a test run.
 func superviseProcess(cmd *exec.Cmd, started chan<- error, done chan<- struct{}) {
 	defer close(done)
 	ours, err := watch(cmd)
@@ -32,7 +30,7 @@ func superviseProcess(cmd *exec.Cmd, started chan<- error, done chan<- struct{})
 	if err != nil {
 		return
 	}
-	_ = cmd.Wait() // how it ended is in its log
+	_ = cmd.Wait() // the log says how it ended
 	_ = ours.Close()
 }
 

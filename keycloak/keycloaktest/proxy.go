@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Proxy stands in front of a server and plays faults on what goes through it, as a network
-// does, or a server that is killed. Stage Between is not known to it.
+// Proxy is in front of a server and plays faults of a network, or of a server that is killed. It does not support the
+// stage Between.
 type Proxy struct {
 	Faults
 
@@ -37,7 +37,7 @@ func NewProxy(tb testing.TB, s Server) *Proxy {
 	return p
 }
 
-// Server says how to reach the server through the proxy.
+// Server is how to reach the server through the proxy.
 func (p *Proxy) Server() Server {
 	s := p.server
 	s.URL = p.front.URL
@@ -59,20 +59,20 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forward sends a call on, whatever becomes of the client. The host stays that of the proxy:
-// Keycloak names itself by it.
+// forward sends a call on, even if the client leaves. The host is still the proxy's, because Keycloak builds its own
+// URLs from it.
 func (p *Proxy) forward(r *http.Request, body []byte) (reply, error) {
 	out := r.Clone(context.WithoutCancel(r.Context()))
 	out.RequestURI, out.URL.Scheme, out.URL.Host = "", p.to.Scheme, p.to.Host
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	out.Header.Del("Accept-Encoding") // the transport asks and unpacks
+	out.Header.Del("Accept-Encoding") // the transport sets it and unpacks
 	res, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil {
 		return reply{}, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read
 	data, err := io.ReadAll(res.Body)
-	res.Header.Del("Content-Length") // of what may have been packed
+	res.Header.Del("Content-Length") // the body may have been compressed
 	answer := reply{status: res.StatusCode, header: res.Header}
 	if len(data) > 0 {
 		answer.body = string(data)

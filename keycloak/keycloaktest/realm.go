@@ -15,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// RealmOptions say what a test needs of its realm. The zero value is a realm as
-// Keycloak makes one and a service account that may do what the bridge does.
+// RealmOptions are the options for the realm of a test. The zero value is a realm as Keycloak creates it, with a
+// service account that may do what the bridge does.
 type RealmOptions struct {
 	Roles           []string // of the service account; default manage-users and view-realm
 	UnmanagedPolicy string   // "", "ENABLED", "ADMIN_EDIT" or "ADMIN_VIEW"
@@ -29,13 +29,13 @@ type Realm struct {
 	Server   Server
 	Name     keycloak.Realm
 	Admin    *keycloak.Client // the server's administrator, for preparation
-	Client   *keycloak.Client // the service account, as the bridge has it
+	Client   *keycloak.Client // the service account of the bridge
 	ClientID string
 	Secret   string
 }
 
-// NewRealm makes a realm with a service account, on a real server or on a fake, and
-// deletes it when the test ends. Its administrator is that of all realms.
+// NewRealm creates a realm with a service account, on a real server or on a fake, and deletes it when the test ends.
+// Its Admin is the administrator of all realms.
 func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	tb.Helper()
 	s = s.WithAllRealms()
@@ -63,7 +63,8 @@ func NewRealm(tb testing.TB, s Server, o RealmOptions) *Realm {
 	return r
 }
 
-// CreateRealm makes the realm of an administrator's client. The realms of a test run sign their tokens with one key.
+// CreateRealm creates the realm of an administrator's client. The realms of a test run sign their tokens with the same
+// key.
 func CreateRealm(ctx context.Context, admin *keycloak.Client) error {
 	key, err := signingKey()
 	if err != nil {
@@ -114,9 +115,9 @@ func (s Server) client(tb testing.TB, config keycloak.Config) *keycloak.Client {
 	return c
 }
 
-// RemoveRealm deletes the realm of a test when the test ends, by its administrator's
-// client, unless the server ends with the test run: to delete a realm makes the
-// database of Keycloak hold back, or fail, what other tests do meanwhile.
+// RemoveRealm deletes the realm when the test ends, with its administrator's client. It does nothing when the server
+// ends with the test run, because deleting a realm slows down or breaks the calls of other tests in Keycloak's
+// database.
 func RemoveRealm(tb testing.TB, admin *keycloak.Client) {
 	tb.Helper()
 	if os.Getenv(EnvEphemeral) != "" {
@@ -147,8 +148,7 @@ func (r *Realm) configure(ctx context.Context, o RealmOptions) error {
 	return r.Admin.UpdateUserProfile(ctx, p)
 }
 
-// AddClient makes a confidential client with a service account that holds roles of
-// realm-management, and returns its secret.
+// AddClient creates a confidential client whose service account has roles of realm-management, and returns its secret.
 func (r *Realm) AddClient(ctx context.Context, clientID string, roles []string) (secret string, err error) {
 	id, err := r.Admin.CreateClient(ctx, clientID, "made by a test")
 	if err != nil {

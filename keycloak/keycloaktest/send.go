@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Send makes a call of the Admin API below the realm, as the server's administrator, for what package keycloak has no
-// call of. It returns the id of what was made, or the answer's body. A refusal fails the test.
+// Send makes a call of the Admin API below the realm as the server's administrator, when package keycloak has no such
+// call. It returns the id of the created resource, or the answer's body. A refusal fails the test.
 func (r *Realm) Send(tb testing.TB, method, path, body string) string {
 	tb.Helper()
 	token := r.Server.token(tb, masterRealm, url.Values{"username": {r.Server.Admin}, "password": {r.Server.Password}})
@@ -27,7 +27,7 @@ func (r *Realm) Send(tb testing.TB, method, path, body string) string {
 	return answer
 }
 
-// LogIn begins a session of a user at the client admin-cli, one that survives the user's logout when it is offline.
+// LogIn starts a session of a user at the client admin-cli. An offline session survives the user's logout.
 func (r *Realm) LogIn(tb testing.TB, username, password string, offline bool) {
 	tb.Helper()
 	form := url.Values{"username": {username}, "password": {password}}
@@ -56,7 +56,7 @@ func (s Server) token(tb testing.TB, realm string, form url.Values) string {
 	return answer.Token
 }
 
-// exchange makes a call on a connection of its own: one that is kept could be to another fake that had the port before.
+// exchange makes a call on a new connection. A kept connection could lead to another fake that had the port before.
 func exchange(tb testing.TB, req *http.Request) (http.Header, string) {
 	tb.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// startTime bounds the start of a server: the first one builds itself.
+	// startTime bounds the start of a server. The first start also builds the server.
 	startTime = 4 * time.Minute
 	// stopTime is how long a server may take to end before it is killed.
 	stopTime = 20 * time.Second
 	// heap is enough for thousands of users; CI has little.
 	heap = "-Xms256m -Xmx1200m"
-	// realmsCache is for hundreds of realms, of which tests leave their own behind. An administrator of
-	// master who grants a role has Keycloak look through the roles of all realms: where the cache does
-	// not hold them (10,000 entries by default), one grant reads them one by one, for half a minute.
+	// realmsCache is large enough for hundreds of realms, because tests leave their realms behind. When an
+	// administrator of master grants a role, Keycloak reads the roles of all realms. With the default cache (10,000
+	// entries) one grant then reads them one by one, which takes half a minute.
 	realmsCache = "200000"
-	// quickCompiler leaves the optimising compiler out: in the minutes that a server of tests lives it
-	// takes more of the processor than all requests together. What measures speed sets javaOptions to nothing.
+	// quickCompiler switches the optimising compiler off. In the few minutes of a test server it needs more processor
+	// time than all requests together. Measurements of speed set javaOptions to nothing.
 	quickCompiler = "-XX:TieredStopAtLevel=1"
-	// quickHash has Keycloak hash passwords with the least work. As it is shipped, each hash and each login takes 75 ms.
+	// quickHash makes Keycloak hash passwords with the least work. By default each hash and each login takes 75 ms.
 	quickHash = "--spi-password-hashing--argon2--iterations=1 --spi-password-hashing--argon2--memory=8"
-	// javaOptions is the variable whose options Keycloak's script gives to Java.
+	// javaOptions is the variable whose options Keycloak's script passes to Java.
 	javaOptions = "JAVA_OPTS_APPEND"
 )
 
@@ -50,11 +50,12 @@ type Process struct {
 	database database
 }
 
-// Start fetches and starts a Keycloak on free ports of loopback and waits until it
-// is healthy. It lives until Stop, and not longer than this process. KEYCLOAK_DB is
-// "dev-mem" (default) or "postgres", KEYCLOAK_FEATURES what is switched on beside the default,
-// JAVA_OPTS_APPEND, if it is set, what stands in place of the options that make a server quick for minutes; passwords
-// are hashed as Keycloak is shipped then.
+// Start fetches and starts a Keycloak on free ports of loopback and waits until it is healthy. The server runs until
+// Stop, and never longer than this process. These variables configure it:
+//
+//   - KEYCLOAK_DB is "dev-mem" (default) or "postgres".
+//   - KEYCLOAK_FEATURES has the features to switch on.
+//   - JAVA_OPTS_APPEND replaces the options that make a short-lived server fast. Passwords are then hashed with the defaults.
 func Start(ctx context.Context, version string) (*Process, error) {
 	database, err := startDatabase(ctx)
 	if err != nil {
@@ -67,8 +68,7 @@ func Start(ctx context.Context, version string) (*Process, error) {
 	return p, nil
 }
 
-// StartIn is Start of a server that keeps its data in a directory, so that it can be stopped and
-// started again.
+// StartIn is Start for a server that keeps its data in a directory, so that it can be stopped and started again.
 func StartIn(ctx context.Context, version, dir string) (*Process, error) {
 	return start(ctx, version, files{dir})
 }
@@ -137,7 +137,7 @@ func (p *Process) boot(ctx context.Context) error {
 	return nil
 }
 
-// plain keeps what may stand in the name of a directory.
+// plain keeps the characters that may be in the name of a directory.
 func plain(r rune) rune {
 	if r == '-' || r >= 'a' && r <= 'z' {
 		return r
@@ -195,20 +195,20 @@ func (p *Process) Stop() error {
 	return p.database.stop()
 }
 
-// end asks the server to end, and waits for that.
+// end asks the server to end, and waits until it has ended.
 func (p *Process) end() {
 	p.cancel()
 	<-p.done
 }
 
-// Kill ends the server at once, whatever it does.
+// Kill ends the server at once, without a shutdown.
 func (p *Process) Kill() error {
 	err := p.signal(syscall.SIGKILL)
 	p.end()
 	return err
 }
 
-// Pause keeps the server from doing anything until Resume.
+// Pause stops the server until Resume.
 func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
@@ -216,8 +216,8 @@ func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
 
 func (p *Process) signal(s syscall.Signal) error { return syscall.Kill(-p.PID, s) }
 
-// Restart starts the server again, at its address, after it was ended if it runs. Only one of
-// StartIn and one with PostgreSQL knows then what it knew.
+// Restart starts the server again at the same address; it ends the server first if it runs. Only a server of StartIn or
+// with PostgreSQL keeps its data.
 func (p *Process) Restart(ctx context.Context) error {
 	p.end()
 	return p.boot(ctx)
@@ -234,7 +234,7 @@ func (p *Process) Environ() []string {
 	}
 }
 
-// freePorts finds ports that nobody listens at.
+// freePorts finds ports on which no program listens.
 func freePorts(n int) ([]string, error) {
 	var ports []string
 	for range n {

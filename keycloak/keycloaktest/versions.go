@@ -6,8 +6,8 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// Versions lists the versions of Keycloak that the tests run on, the default first. It is the one
-// place that names them: the Makefile, CI, the compatibility page and the parity suite follow it.
+// Versions lists the versions of Keycloak that the tests run on, the default first. Only this function names them: the
+// Makefile, CI, the compatibility page and the parity suite follow it.
 func Versions() []string { return []string{"26.7.5", "26.7.4", "26.6.4", "26.4.7"} }
 
 // Version is the Keycloak that KEYCLOAK_VERSION names, else the default of Versions.

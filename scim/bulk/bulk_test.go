@@ -18,15 +18,15 @@ import (
 
 const maxOperations = 1000
 
-// server carries operations out: a POST makes the id "id-" and its bulkId.
+// server carries out operations: a POST creates a resource with the id "id-" and its bulkId.
 type server struct {
 	mu   sync.Mutex
 	done []string
 	// unresolved are the operations that still had a reference.
 	unresolved []string
-	// fails are the errors of operations, by method and bulkId or id.
+	// fails has the error of each operation that fails, by method and bulkId or id.
 	fails map[string]*scim.Error
-	// once are those that fail the first time only.
+	// once has the operations that fail the first time only.
 	once map[string]*scim.Error
 }
 
@@ -112,7 +112,7 @@ func on(method, path, data string) string {
 	return fmt.Sprintf(`{"method":%q,"path":%q%s}`, method, path, data)
 }
 
-// statuses are those of the results, in order.
+// statuses lists the statuses of the results, in their order.
 func statuses(results []map[string]any) string {
 	var out []string
 	for _, r := range results {
@@ -194,13 +194,13 @@ func TestRun(t *testing.T) {
 			operations: []string{post("/Users", "a", managed("b")), post("/Users", "b", managed("a")), post("/Groups", "g", `"members":[{"value":"bulkId:a"}]`)},
 			fails:      map[string]*scim.Error{"POST b": conflict},
 			want:       "409 409 409",
-			says:       []string{"nothing stays", "userName is in use", "bulkId:a"},
+			says:       []string{"were undone", "userName is in use", "bulkId:a"},
 		},
 		"nothing_stays_of_a_circle_that_cannot_be_closed": {
 			operations: []string{post("/Users", "a", managed("b")), post("/Users", "b", managed("a"))},
 			fails:      map[string]*scim.Error{"PATCH id-a": {Status: 503, Detail: "away"}},
 			want:       "409 409",
-			says:       []string{"nothing stays", "away"},
+			says:       []string{"were undone", "away"},
 		},
 		"what_of_a_circle_cannot_be_taken_back_is_said": {
 			operations: []string{post("/Users", "a", managed("b")), post("/Users", "b", managed("a"))},
@@ -222,7 +222,7 @@ func TestRun(t *testing.T) {
 		"RFC7644_3_7_a_bulkId_given_twice_is_refused_with_what_refers_to_it": {
 			operations: []string{post("/Users", "a", `"x":1`), post("/Users", "a", `"x":2`), post("/Groups", "g", `"members":[{"value":"bulkId:a"}]`)},
 			want:       "400 400 400",
-			says:       []string{"one of its own", "several POSTs"},
+			says:       []string{"a different bulkId", "several POSTs"},
 		},
 		"what_refers_to_a_POST_that_is_refused_unseen_is_not_done_without_it": {
 			operations: []string{
@@ -295,7 +295,7 @@ func TestRun(t *testing.T) {
 				t.Parallel()
 				once := make(map[string]*scim.Error)
 				for key, err := range c.once {
-					if parallel > 1 { // else there is no race
+					if parallel > 1 { // without concurrency there is no race
 						once[key] = err
 					}
 				}
@@ -324,7 +324,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// sameOrder compares what was done: its order too, where nothing ran beside something else.
+// sameOrder compares what was done. It compares the order too, when operations ran one after the other.
 func sameOrder(got, want []string, parallel int) bool {
 	if parallel > 1 {
 		got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
@@ -332,7 +332,7 @@ func sameOrder(got, want []string, parallel int) bool {
 	return slices.Equal(got, want)
 }
 
-// TestDecode: what is no bulk request is refused as a whole.
+// TestDecode: a request that is not a bulk request is refused as a whole.
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	schemas := `"schemas":["` + scim.BulkRequestURN + `"]`
@@ -359,8 +359,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// FuzzRun: whatever is sent, every operation is answered once, and no reference is left in
-// what is carried out.
+// FuzzRun: whatever is sent, every operation is answered once, and no operation is carried out with an open reference.
 func FuzzRun(f *testing.F) {
 	f.Add(`[` + post("/Users", "a", managed("b")) + `,` + post("/Users", "b", managed("a")) + `,` + on("PATCH", "/Users/bulkId:a", `"path":"x[value eq \"bulkId:b\"]"`) + `]`)
 	f.Add(`[{"method":"POST","path":"/Groups","bulkId":"g","data":{"members":[{"value":"bulkId:g"},"bulkId:g"]}}]`)

@@ -1,3 +1,3 @@
-// Package bulk is a bulk request (RFC 7644 section 3.7) as a graph of operations: what it says,
-// in which order it may be carried out, and what is answered. It carries nothing out itself.
+// Package bulk reads a bulk request (RFC 7644 section 3.7) into a graph of operations. It decides the order of the
+// operations and writes the answer. The caller carries the operations out.
 package bulk

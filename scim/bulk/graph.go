@@ -5,32 +5,33 @@ import (
 	"slices"
 )
 
-// graph is the order in which the operations of a request may be carried out. Its nodes are the
-// operations, named by their places in the request, and behind them the circles.
+// graph is the order in which the operations of a request may be carried out. Its nodes are the operations, numbered by
+// their places in the request, and after them the circles.
 type graph struct {
 	ops []Operation
-	// needs are the POSTs whose resources each operation refers to.
+	// needs lists, for each operation, the POSTs whose resources it refers to.
 	needs [][]int
-	// circles are the POSTs that refer to each other, each list in order.
+	// circles are groups of POSTs that refer to each other. Each list is in the order of the request.
 	circles [][]int
-	// circle is the one of each operation, -1 for none.
+	// circle is the circle of each operation, or -1.
 	circle []int
-	// later are the bulkIds of its circle that a POST refers to before they are made.
+	// later are the bulkIds of its own circle that a POST refers to before their resources exist.
 	later []map[string]bool
-	// before are the nodes that come before each node.
+	// before lists, for each node, the nodes that must come first.
 	before [][]int
 }
 
-// newGraph finds the order. What refers to a bulkId comes after the POST that makes it.
-// Operations that change one resource keep their order, and so do those that change it and
-// those that name its id in their data. POSTs that refer to each other in a circle are made in
-// order without what is not there yet, and the circle is closed when all are made: whatever
-// else refers to one of them comes after that.
+// newGraph finds the order:
+//   - An operation that refers to a bulkId comes after the POST that creates the resource.
+//   - Operations that change the same resource keep their order. An operation that names the id of a changed resource in
+//     its data keeps its place among them.
+//   - POSTs that refer to each other in a circle are made in order, without the references that cannot be resolved yet. The
+//     circle is closed when all of them are made. Other operations that refer to the circle come after that.
 func newGraph(ops []Operation) *graph {
 	g := &graph{ops: ops, needs: make([][]int, len(ops)), later: make([]map[string]bool, len(ops)), circle: slices.Repeat([]int{-1}, len(ops))}
 	makers := make(map[string]int)
 	for i, op := range ops {
-		if op.Method == http.MethodPost { // one that is refused fails what refers to it
+		if op.Method == http.MethodPost { // a refused POST also fails the operations that refer to it
 			makers[op.BulkID] = i
 		}
 	}
@@ -70,7 +71,7 @@ func newGraph(ops []Operation) *graph {
 	return g
 }
 
-// closing is the node of a circle.
+// closing is the node that closes a circle.
 func (g *graph) closing(c int) int { return len(g.ops) + c }
 
 // findCircles finds the strongly connected components of the POSTs, by Tarjan's algorithm.
@@ -95,7 +96,7 @@ func (g *graph) findCircles() {
 			return
 		}
 		at := len(stack) - 1
-		for stack[at] != i { // what is looked at here is taken off
+		for stack[at] != i { // pops the stack down to i
 			at--
 		}
 		posts := slices.Sorted(slices.Values(stack[at:]))
@@ -118,7 +119,7 @@ func (g *graph) findCircles() {
 	}
 }
 
-// keepOrder keeps the order of operations about one resource, where references leave a choice.
+// keepOrder keeps the order of operations on one resource, where references leave a choice.
 func (g *graph) keepOrder() {
 	changed := make(map[string]bool) // ids of resources that operations change
 	for _, op := range g.ops {
@@ -126,16 +127,16 @@ func (g *graph) keepOrder() {
 			changed[op.ID] = true
 		}
 	}
-	last := make(map[string]int)       // who changed a resource last
-	named := make(map[string][]int)    // and who names it since
-	refers := make([]bool, len(g.ops)) // whether an operation comes, in the end, after one it refers to
+	last := make(map[string]int)       // the last operation that changed a resource
+	named := make(map[string][]int)    // the operations that named the resource since
+	refers := make([]bool, len(g.ops)) // whether an operation comes after an operation that it refers to, directly or not
 	for i, op := range g.ops {
 		if op.Refused != nil {
 			continue
 		}
 		refers[i] = len(g.needs[i]) > 0
 		after := func(j int) {
-			if op.Method == http.MethodPost && refers[j] { // which may be this one
+			if op.Method == http.MethodPost && refers[j] { // that operation may refer to this POST
 				return
 			}
 			g.before[i] = append(g.before[i], j)

@@ -11,7 +11,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/growth"
 )
 
-// TestRunIsLinear: whatever refers to what, twice the operations are twice the work.
+// TestRunIsLinear: with any references, twice the operations are twice the work.
 func TestRunIsLinear(t *testing.T) {
 	for name, of := range map[string]func(i, n int) string{
 		"alone":            func(i, _ int) string { return post("/Users", fmt.Sprint(i), ``) },

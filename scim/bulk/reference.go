@@ -12,8 +12,8 @@ import (
 // inPath finds references in the value path of a PATCH: members[value eq "bulkId:x"].
 var inPath = regexp.MustCompile(`"` + prefix + `([^"\\]+)"`)
 
-// references are the bulkIds that an operation refers to, some of them more than once: in its
-// path and wherever in its data a value is a reference.
+// references are the bulkIds that an operation refers to, in its path and in its data. A bulkId can come more than
+// once.
 func (op *Operation) references() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if id, ok := strings.CutPrefix(op.ID, prefix); ok && !yield(id) {
@@ -65,8 +65,8 @@ func walk(name string, value any, yield func(name, text string) bool) bool {
 	return true
 }
 
-// resolve puts ids in the place of references. What refers to one of later is left
-// out: an element of an array, or else the whole attribute; rest are the operations of a PATCH that adds it.
+// resolve replaces references by ids. It leaves out a value that refers to a bulkId of later: an element of an array,
+// or else the whole attribute. rest are the PATCH operations that add these values.
 func (op Operation) resolve(ids map[string]string, later map[string]bool) (resolved Operation, rest []any) {
 	if id, ok := strings.CutPrefix(op.ID, prefix); ok {
 		op.ID = ids[id]
@@ -88,8 +88,8 @@ type substitution struct {
 	isPath func(name string) bool
 }
 
-// attributes resolves an object of attributes: a document, or that of an extension, whose URN and
-// a colon is in front of their paths.
+// attributes resolves an object of attributes: a document or an extension. The paths in an extension begin with its URN
+// and a colon.
 func (s substitution) attributes(object map[string]any, urn string) (out map[string]any, rest []any) {
 	if object == nil {
 		return nil, nil
@@ -146,8 +146,7 @@ func (s substitution) refersLater(value any) bool {
 	return false
 }
 
-// value resolves references where they stand: a copy may be all of a large body, and what is
-// resolved once is not asked for as it was.
+// value resolves references in place. A copy could be as large as the whole body, and nobody needs the unresolved form.
 func (s substitution) value(name string, value any) any {
 	switch v := value.(type) {
 	case string:

@@ -12,10 +12,10 @@ import (
 
 // Request is the body of a POST to /Bulk (RFC 7644 section 3.7).
 type Request struct {
-	// FailOnErrors is after how many errors nothing more is done; 0 for never.
+	// FailOnErrors is the number of errors after which nothing more is done; 0 means no limit.
 	FailOnErrors int
 	Operations   []Operation
-	// ErrorDocs is the URL of the page that explains errors, "" for none; see scim.Error.
+	// ErrorDocs is the URL of the page that explains errors, or ""; see scim.Error.
 	ErrorDocs string
 }
 
@@ -23,20 +23,20 @@ type Request struct {
 type Operation struct {
 	Method   string         // POST, PUT, PATCH or DELETE
 	BulkID   string         // "" when absent
-	Version  string         // of the resource that is to be changed, as If-Match takes it; "" for any
+	Version  string         // the version of the resource that is changed, as in If-Match; "" for any
 	Endpoint string         // of the resource type: "/Users"
 	ID       string         // of the resource; "bulkId:" and a bulkId until it is resolved; "" for a POST
-	Data     map[string]any // of a POST, PUT and PATCH
+	Data     map[string]any // the body of a POST, PUT or PATCH
 
-	// Refused is why the operation cannot be carried out, whatever the others do; nil mostly.
+	// Refused is the error of an operation that cannot be carried out, whatever the others do; nil for most operations.
 	Refused *scim.Error
 }
 
-// prefix begins a reference to what another operation creates (RFC 7644 section 3.7.2).
+// prefix begins a reference to a resource that another operation creates (RFC 7644 section 3.7.2).
 const prefix = "bulkId:"
 
-// Decode reads a BulkRequest of at most so many operations. A request that is none is a
-// *scim.Error: 413 for too many operations, else 400. An operation that is none is Refused.
+// Decode reads a BulkRequest. A request that is not valid gives a *scim.Error: 413 for more than maxOperations
+// operations, else 400. A single operation that is not valid is Refused, and the others can be carried out.
 func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request, error) {
 	if err := p.CheckMessage(object, scim.BulkRequestURN); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 	}
 	if failOnErrors != nil {
 		if r.FailOnErrors = *failOnErrors; r.FailOnErrors < 1 {
-			return nil, scim.BadRequest(scim.CodeBulkOperation, scim.InvalidValue, "failOnErrors must be at least 1, or absent to go on after every error")
+			return nil, scim.BadRequest(scim.CodeBulkOperation, scim.InvalidValue, "failOnErrors must be at least 1; leave it out to continue after errors")
 		}
 	}
 	value, _ := scim.Member(object, "Operations")
@@ -59,7 +59,7 @@ func Decode(p scim.Profile, object map[string]any, maxOperations int) (*Request,
 	if len(elements) > maxOperations {
 		return nil, &scim.Error{
 			Code: scim.CodeBulkTooLarge, Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("%d operations are more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
+			Detail: fmt.Sprintf("the request has %d operations, more than maxOperations, which is %d, so nothing was done; send several requests", len(elements), maxOperations),
 		}
 	}
 	r.Operations = make([]Operation, len(elements))
@@ -81,7 +81,7 @@ func (op *Operation) decode(object map[string]any) (err error) {
 	var path string
 	for name, to := range map[string]*string{"method": &op.Method, "bulkId": &op.BulkID, "version": &op.Version, "path": &path} {
 		var wrong error
-		if *to, _, wrong = scim.Text(object, name); wrong != nil { // the others are answered all the same
+		if *to, _, wrong = scim.Text(object, name); wrong != nil { // the other operations are still answered
 			err = wrong
 		}
 	}
@@ -101,20 +101,20 @@ func (op *Operation) decode(object map[string]any) (err error) {
 			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST needs a bulkId")
 		}
 		if op.ID != "" {
-			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a POST must be that of a resource type, as /Users")
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a POST must be a resource type, such as /Users")
 		}
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
 		if op.ID == "" {
-			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a %s must be that of a resource, as /Users/{id}", op.Method)
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "the path of a %s must be a resource, such as /Users/{id}", op.Method)
 		}
 	default:
 		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "method must be POST, PUT, PATCH or DELETE")
 	}
 	if !ok && op.Method != http.MethodDelete {
-		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a %s needs data, which is an object", op.Method)
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a %s needs \"data\", an object", op.Method)
 	}
 	if op.Version != "" && op.Method == http.MethodPost {
-		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST has no version: it makes the resource")
+		return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidSyntax, "a POST takes no version, because it creates the resource; leave the version out")
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (op *Operation) decodePath(text string) error {
 	for i, segment := range segments {
 		plain, err := url.PathUnescape(segment)
 		if err != nil || plain == "" || strings.ContainsAny(plain, "/?#") || len(segments) > 2 {
-			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidPath, "path must be that of a resource type or of a resource, as /Users or /Users/{id}")
+			return scim.BadRequest(scim.CodeBulkOperation, scim.InvalidPath, "path must be a resource type or a resource, such as /Users or /Users/{id}")
 		}
 		segments[i] = plain
 	}
@@ -136,8 +136,8 @@ func (op *Operation) decodePath(text string) error {
 	return nil
 }
 
-// check refuses operations whose bulkId another one has too, and those that refer to what
-// nobody creates.
+// check refuses operations with the bulkId of another operation, and operations that refer to a bulkId that no POST
+// has.
 func (r *Request) check() {
 	count := make(map[string]int)
 	for _, op := range r.Operations {
@@ -151,16 +151,16 @@ func (r *Request) check() {
 			continue
 		}
 		if op.Method == http.MethodPost && count[op.BulkID] > 1 {
-			op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "%d operations have this bulkId; give each POST one of its own", count[op.BulkID])
+			op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "%d operations have this bulkId; give each POST a different bulkId", count[op.BulkID])
 			continue
 		}
 		for ref := range op.references() {
 			switch count[ref] {
 			case 1:
 			case 0:
-				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names no POST of this request, so nothing was done")
+				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names no POST of this request, so nothing was done; send the POST in the same request, or name the resource by its id")
 			default:
-				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names several POSTs of this request, so nothing was done")
+				op.Refused = scim.BadRequest(scim.CodeBulkID, scim.InvalidValue, "a reference by bulkId names several POSTs of this request, so nothing was done; give each POST a different bulkId")
 			}
 		}
 	}

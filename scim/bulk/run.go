@@ -13,21 +13,21 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Result is what became of an operation.
+// Result is the result of an operation.
 type Result struct {
-	ID       string // of the resource; "" for a POST that failed, and for one that was only tried
+	ID       string // of the resource; "" for a POST that failed or was a dry run
 	Location string // "" for such a POST
-	Version  string // "" when there is none
-	Shown    bool   // whether a request of its own would be answered with the resource
+	Version  string // "" when there is no version
+	Shown    bool   // whether a request with this operation would be answered with the resource
 	Err      *scim.Error
 }
 
-// Do carries out one operation, whose references are resolved, or answers it with why it is Refused.
+// Do carries out one operation, whose references are resolved. For an operation that is Refused it returns that error.
 type Do func(ctx context.Context, op Operation) Result
 
-// Run carries out a request once, so many independent operations at once, and returns the members of
-// "Operations" of the BulkResponse, in the order of the request. With FailOnErrors the
-// operations are carried out one after the other, and those that were not are not answered.
+// Run carries out a request once, with at most parallel independent operations at a time. It returns the members of
+// "Operations" of the BulkResponse, in the order of the request. With FailOnErrors the operations run one after the
+// other, and the answer has only those that ran.
 func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any {
 	if r.FailOnErrors > 0 {
 		parallel = 1
@@ -63,7 +63,7 @@ func (r *Request) Run(ctx context.Context, parallel int, do Do) []map[string]any
 	return out
 }
 
-// status is what a request of its own would be answered with (RFC 7644 section 3.7.3).
+// status is the HTTP status that this operation would get in a request of its own (RFC 7644 section 3.7.3).
 func (op Operation) status(r Result) int {
 	switch {
 	case r.Err != nil:
@@ -76,7 +76,7 @@ func (op Operation) status(r Result) int {
 	return http.StatusNoContent
 }
 
-// answer is an operation of a BulkResponse. Its status is a string.
+// answer is the answer to an operation in a BulkResponse. Its status is a string.
 func (op Operation) answer(r Result, docs string) map[string]any {
 	out := map[string]any{"method": op.Method, "status": strconv.Itoa(op.status(r))}
 	for name, text := range map[string]string{"bulkId": op.BulkID, "location": r.Location, "version": r.Version} {
@@ -90,28 +90,28 @@ func (op Operation) answer(r Result, docs string) map[string]any {
 	return out
 }
 
-// run is a request under way. One goroutine has it; the operations have their own.
+// run is a request that is being carried out. One goroutine owns it; each operation has its own goroutine.
 type run struct {
 	*Request
 
 	graph    *graph
 	do       Do
-	ids      map[string]string // of what was made, by bulkId
-	results  []*Result         // nil as long as there is none
-	waits    []int             // how many nodes come before each and are not done
-	behind   [][]int           // what waits for each node
+	ids      map[string]string // of created resources, by bulkId
+	results  []*Result         // nil until the operation has a result
+	waits    []int             // for each node, how many nodes before it are not done
+	behind   [][]int           // the nodes that wait for each node
 	ready    []int             // nodes that may begin, ascending
 	again    []int             // operations to try once more when all others are done
-	freeing  map[string][]int  // by endpoint: what may free a value and is not done, see races
+	freeing  map[string][]int  // by endpoint: operations that may free a value and are not done, see races
 	raced    []bool            // see races
 	retried  []bool
-	rest     [][]any // what closes a circle, by its POST
-	closed   []bool  // circles, by their numbers
+	rest     [][]any // by POST: the operations that close its circle
+	closed   []bool  // by circle
 	errors   int
 	finished chan outcome
 }
 
-// outcome is what a node ends with: the results of some operations.
+// outcome is the outcome of a node: the results of some operations.
 type outcome struct {
 	node    int
 	results map[int]Result
@@ -138,7 +138,7 @@ func (r *run) all(ctx context.Context, parallel int) {
 		}
 		r.ready, r.again = r.again[:1], r.again[1:]
 	}
-	for c, posts := range r.graph.circles { // that failOnErrors left open
+	for c, posts := range r.graph.circles { // circles that failOnErrors left open
 		if !r.closed[c] {
 			r.end(outcome{r.graph.closing(c), r.close(c, posts)(ctx)})
 		}
@@ -147,7 +147,7 @@ func (r *run) all(ctx context.Context, parallel int) {
 
 func (r *run) stopped() bool { return r.FailOnErrors > 0 && r.errors >= r.FailOnErrors }
 
-// begin prepares what a node does, which may go on beside others.
+// begin prepares the work of a node. The work may run beside the work of other nodes.
 func (r *run) begin(node int) func(context.Context) map[int]Result {
 	if node >= len(r.Operations) {
 		c := node - len(r.Operations)
@@ -158,33 +158,33 @@ func (r *run) begin(node int) func(context.Context) map[int]Result {
 		r.raced[node] = !r.retried[node] && r.races(node)
 		op, r.rest[node] = op.resolve(r.ids, r.graph.later[node])
 		if !r.raced[node] {
-			r.Operations[node].Data = nil // nobody asks for it again, and all of them are a large body
+			r.Operations[node].Data = nil // nobody needs the data again, and all data together is as large as the body
 		}
 	} else if strings.HasPrefix(op.ID, prefix) {
-		op.ID = "" // of nothing
+		op.ID = "" // the id was never resolved
 	}
 	return func(ctx context.Context) map[int]Result { return map[int]Result{node: r.do(ctx, op)} }
 }
 
 func failed(err *scim.Error) Result { return Result{Err: err} }
 
-// unmade refuses an operation that refers to what could not be made.
+// unmade refuses an operation that refers to a resource that could not be created.
 func (r *run) unmade(node int) *scim.Error {
 	for _, maker := range r.graph.needs[node] {
 		if result := r.results[maker]; result != nil && result.ID == "" {
 			return &scim.Error{
 				Code: scim.CodeBulkNotMade, Status: http.StatusConflict,
-				Detail: "nothing was done: what " + prefix + r.Operations[maker].BulkID + " refers to was not made",
+				Detail: "nothing was done, because the POST of " + prefix + r.Operations[maker].BulkID + " failed; correct that POST and send both again",
 			}
 		}
 	}
 	return nil
 }
 
-// end takes the results of a node, and lets begin what waited for it.
+// end stores the results of a node and makes the nodes ready that waited for it.
 func (r *run) end(out outcome) {
 	for i, result := range out.results {
-		if r.raced[i] && result.Err != nil && result.Err.Type == scim.UniqueValue { // what has the value may be gone by now
+		if r.raced[i] && result.Err != nil && result.Err.Type == scim.UniqueValue { // the resource that had the value may be gone by now
 			r.again, r.retried[i] = append(r.again, i), true
 			return
 		}
@@ -204,7 +204,7 @@ func (r *run) end(out outcome) {
 	}
 }
 
-// races reports whether an operation may free a value that a later one claims, and is not done.
+// races reports whether an earlier operation that is not done may free a value that this operation claims.
 func (r *run) races(i int) bool {
 	endpoint := r.Operations[i].Endpoint
 	open := r.freeing[endpoint]
@@ -215,19 +215,19 @@ func (r *run) races(i int) bool {
 	return len(open) > 0 && open[0] < i
 }
 
-// cleanupTime bounds how long a circle that cannot be closed is taken back, also when the request was
-// given up.
+// cleanupTime bounds the removal of a circle that cannot be closed. The removal also runs when the request was given
+// up.
 const cleanupTime = 10 * time.Second
 
-// close ends a circle of POSTs: what they could not refer to yet is added to each. When one of
-// them failed, or this does, nothing of the circle stays.
+// close ends a circle of POSTs: it adds to each resource the references that were left out. When a POST or this
+// addition failed, it deletes the whole circle.
 func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	r.closed[c] = true
 	made := make(map[int]Result)
 	var because *scim.Error
 	for _, i := range posts {
 		switch result := r.results[i]; {
-		case result == nil: // nothing more is done
+		case result == nil: // the request was stopped
 			because = &scim.Error{Code: scim.CodeBulkNotMade, Status: http.StatusConflict, Detail: "failOnErrors was reached"}
 		case result.Err != nil:
 			because = result.Err
@@ -262,21 +262,21 @@ func (r *run) close(c int, posts []int) func(context.Context) map[int]Result {
 	}
 }
 
-// takeBack deletes what was made of a circle that cannot be closed.
+// rollBack deletes the created resources of a circle that cannot be closed.
 func (r *run) rollBack(ctx context.Context, made map[int]Result, because *scim.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	for i, result := range made {
 		err := &scim.Error{
 			Code: scim.CodeBulkNotMade, Status: http.StatusConflict, Cause: because,
-			Detail: "nothing stays of the operations that refer to each other, as one of them failed: " + because.Detail,
+			Detail: "the operations that refer to each other were undone, because one of them failed: " + because.Detail,
 		}
-		if result.ID == "" { // it was only tried
+		if result.ID == "" { // a dry run made nothing
 			made[i] = failed(err)
 			continue
 		}
 		if undone := r.do(ctx, Operation{Method: http.MethodDelete, Endpoint: r.Operations[i].Endpoint, ID: result.ID}); undone.Err != nil && undone.Err.Status != http.StatusNotFound {
-			err.Detail = "it was created and could not be removed again when an operation failed that refers to it: delete it before the next try"
+			err.Detail = "an operation that refers to this resource failed, and the resource could not be removed; delete the resource before you try again"
 		}
 		made[i] = failed(err)
 	}

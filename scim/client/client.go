@@ -26,7 +26,7 @@ type Client struct {
 	HTTP  *http.Client
 }
 
-// Error is an answer that is no success.
+// Error is an answer with an error status.
 type Error struct {
 	Status     int
 	Type       string // scimType, "" when absent
@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("SCIM answer %s: %s", strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, e.Type)), e.Detail)
 }
 
-// StatusOf is the HTTP status of an *Error in the chain, or 0.
+// StatusOf is the HTTP status of the *Error in the chain, or 0.
 func StatusOf(err error) int {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
@@ -47,9 +47,8 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// Do sends a request to path, which is below the base and may have a query, and
-// returns the object of the answer, nil for an empty one. A status of 400 or more
-// is an *Error.
+// Do sends a request to path, which is below the base and may have a query. It returns the object of the answer, or nil
+// for an empty answer. A status of 400 or more is an *Error.
 func (c *Client) Do(ctx context.Context, method, path string, body any) (map[string]any, error) {
 	var reader io.Reader
 	if body != nil {
@@ -102,8 +101,8 @@ func decode(res *http.Response) (map[string]any, error) {
 	return nil, e
 }
 
-// Find lists what matches a filter. query holds further parameters, as
-// "excludedAttributes=members", or "".
+// Find lists the resources that match a filter. query has further parameters, such as "excludedAttributes=members", or
+// is "".
 func (c *Client) Find(ctx context.Context, endpoint, filter, query string) ([]map[string]any, error) {
 	path := endpoint + "?filter=" + url.QueryEscape(filter)
 	if query != "" {

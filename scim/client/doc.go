@@ -1,3 +1,3 @@
-// Package client is a small SCIM client, for the simulated identity providers, the
-// demo, commands and tests. It sends what it is given, once; Repeat sends it again.
+// Package client is a small SCIM client for the simulated identity providers, the demo and tests. It sends requests as
+// they are, once; Repeat sends them again.
 package client

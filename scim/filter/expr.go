@@ -7,8 +7,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Expr is a filter: *And, *Or, *Not, *Compare, *Present,
-// *ValuePath, or *Constant and *Lone, which Simplify and Loosen make.
+// Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. Simplify also makes *Constant, and Loosen makes
+// *Lone.
 type Expr interface {
 	isExpr()
 	write(b *strings.Builder, within precedence)
@@ -23,15 +23,15 @@ type Or struct{ Terms []Expr }
 // Not matches when its expression does not.
 type Not struct{ Expr Expr }
 
-// Compare is "path op value". Value is a string, a bool, a json.Number or nil for
-// null, of the type that the schemas give the attribute.
+// Compare is "path op value". Value is a string, a bool, a json.Number, or nil for null. It has the type that the
+// schemas give the attribute.
 type Compare struct {
 	Path  scim.AttrPath
 	Op    Op
 	Value any
 
-	// key is the Key of Value when keyed says so, for one that is compared with many: the text of a
-	// filter may be long.
+	// key is the Key of Value when keyed is true. It is computed once for comparisons with many values, because the
+	// text of a filter may be long.
 	key   string
 	keyed bool
 }
@@ -39,9 +39,8 @@ type Compare struct {
 // Present is "path pr".
 type Present struct{ Path scim.AttrPath }
 
-// ValuePath is "path[filter]": the whole filter holds for one and the same value.
-// Paths inside are relative: their Name is the sub-attribute's, their Attr its
-// definition.
+// ValuePath is "path[filter]": one and the same value must match the whole filter. Paths inside are relative: their
+// Name is the name of the sub-attribute, their Attr its definition.
 type ValuePath struct {
 	Path   scim.AttrPath
 	Filter Expr
@@ -88,8 +87,8 @@ const (
 	tight
 )
 
-// String writes an expression so that it parses back to the same tree. It holds
-// what the client asked for: never log it.
+// String writes an expression so that it parses to the same tree again. The text has values that the client sent: never
+// log it.
 func String(e Expr) string {
 	var b strings.Builder
 	e.write(&b, looseOr)
@@ -144,8 +143,7 @@ func (e *ValuePath) write(b *strings.Builder, _ precedence) {
 	b.WriteByte(']')
 }
 
-// MapText is a copy of the expression with every text replaced by what change
-// makes of it.
+// MapText is a copy of the expression in which change has replaced every text.
 func MapText(e Expr, change func(string) string) Expr {
 	switch e := e.(type) {
 	case *And:
@@ -172,7 +170,7 @@ func mapAll(terms []Expr, change func(string) string) []Expr {
 	return out
 }
 
-// Terms counts the comparisons of an expression, which each value it is held against costs.
+// Terms counts the comparisons of an expression. Each is made for every value that the expression is matched against.
 func Terms(e Expr) int {
 	switch e := e.(type) {
 	case *And:
@@ -197,9 +195,8 @@ func termsOf(exprs []Expr) int {
 	return n
 }
 
-// EqualTerms are the sub-attributes and values of a filter that is a conjunction
-// of plain "eq" terms; ok is false for any other. It describes the value that an
-// operation on a path makes when none matches.
+// EqualTerms are the sub-attributes and values of a filter that consists of plain "eq" terms joined by "and". ok is
+// false for any other filter. They describe the value that a PATCH operation creates when no value matches its path.
 func EqualTerms(e Expr) (terms map[string]any, ok bool) {
 	terms = map[string]any{}
 	return terms, equalTerms(e, terms)

@@ -31,7 +31,7 @@ func newJane(tb testing.TB) map[string]any {
 	return object
 }
 
-// TestMatch covers items 66 to 81 of the checklist, each row named after its item.
+// TestMatch covers items 66 to 81 of the checklist. Each row is named after its item.
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -59,7 +59,7 @@ func TestMatch(t *testing.T) {
 		{`userName co ""`, true},
 		// 70 Unicode, 73 escapes.
 		{`displayName eq "STRAßE \"j\""`, true},
-		{`displayName eq "STRASSE \"j\""`, false}, // Keycloak, which looks it up, tells the two apart
+		{`displayName eq "STRASSE \"j\""`, false}, // Keycloak looks the name up and distinguishes the two
 		{`displayName eq "stra\u00dfe \u0022J\u0022"`, true},
 		{`userName gt "a"`, true},
 		{`userName lt "a"`, false},
@@ -215,13 +215,13 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// oracleSafe bounds what the library is given: its cost explodes with nesting.
+// oracleSafe bounds the filters for the library, whose cost explodes with nesting.
 func oracleSafe(text string) bool {
 	return len(text) < 300 && strings.Count(text, "(")+strings.Count(text, "[") < 8
 }
 
-// TestAtTheRoot: what a type does not have is unassigned, and what follows from that is
-// decided without a resource.
+// TestAtTheRoot: an attribute that a type does not have is unassigned, and terms about it are decided without a
+// resource.
 func TestAtTheRoot(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]struct{ user, group string }{
@@ -259,9 +259,8 @@ func tellsTypes(text string) bool {
 	return strings.Contains(text, "meta") || strings.Contains(text, "schemas")
 }
 
-// FuzzParse: never a panic; what is accepted prints to what parses to the same, means
-// the same when it is simplified, and is accepted by the oracle where it is free of our
-// extensions.
+// FuzzParse: the parser never panics. An accepted filter prints to a text that parses to the same tree, and keeps its
+// meaning when simplified. The oracle accepts it too, unless it uses our extensions.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		jane, `userName eq "x"`, `emails[type eq "work" and value co "x"].value eq "y"`, `not (a pr) and (b pr or title lt "c")`,
@@ -272,7 +271,7 @@ func FuzzParse(f *testing.F) {
 	rt := scim.UserType()
 	object := newJane(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		// The object is a user: to simplify for groups decides what tells types apart.
+		// The object is a user. Simplifying for groups decides terms that distinguish the types.
 		if e, err := filter.ParseAtRoot(text, scim.GroupType()); err == nil && !tellsTypes(text) {
 			simple := filter.Simplify(e, scim.GroupType())
 			if filter.Match(e, object) != filter.Match(simple, object) {
@@ -304,8 +303,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// plainForOracle leaves out what the library is known not to take: more than two
-// terms or parentheses in brackets, escapes, control and non-ASCII characters.
+// plainForOracle leaves out filters that the library is known to refuse: more than two terms or parentheses in
+// brackets, escapes, control characters and non-ASCII characters.
 func plainForOracle(text string) bool {
 	if strings.ContainsAny(text, "\\[\t\n\r/_~$") {
 		return false
@@ -318,8 +317,7 @@ func plainForOracle(text string) bool {
 	return true
 }
 
-// FuzzParsePath: never a panic, and what is accepted prints to what parses to the
-// same.
+// FuzzParsePath: the parser never panics, and an accepted path prints to a text that parses to the same path.
 func FuzzParsePath(f *testing.F) {
 	for _, seed := range []string{`members[value eq "x"]`, `emails[type eq "work"].value`, `name.givenName`, scim.EnterpriseUserURN + ":manager"} {
 		f.Add(seed)
@@ -337,8 +335,8 @@ func FuzzParsePath(f *testing.F) {
 	})
 }
 
-// TestUserNamesAreComparedPrepared: without case, width and composition (RFC 7643 section 4.1.1), as they are stored.
-// Other texts are compared without case alone, as Keycloak does for a look-up.
+// TestUserNamesAreComparedPrepared: user names are compared without case, width and composition (RFC 7643 section
+// 4.1.1), as they are stored. Other texts are compared without case only, as in a Keycloak look-up.
 func TestUserNamesAreComparedPrepared(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ held, asked string }{{"Straße", "STRASSE"}, {"Ａnn", "ann"}, {"a\u0308", "Ä"}} {

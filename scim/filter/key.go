@@ -14,11 +14,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Key is a value of an attribute in the form in which it is compared: two values are equal
-// when their keys are, and in the order of them (RFC 7644 section 3.4.2.2). Texts are
-// compared without case unless the attribute is caseExact, user names without width and composition
-// too (RFC 7643 section 4.1.1), times are instants, numbers have a size. ok is false for a value that
-// is not of the attribute's type and so equals nothing.
+// Key is a value in the form in which it is compared. Equal values have equal keys, and keys sort like the values (RFC
+// 7644 section 3.4.2.2). Texts are compared without case unless the attribute is caseExact, and user names also without
+// width and composition (RFC 7643 section 4.1.1). Times are compared as instants, numbers by size. ok is false for a
+// value of another type, which equals nothing.
 func Key(a *scim.Attribute, value any) (key string, ok bool) {
 	switch v := value.(type) {
 	case bool:
@@ -46,7 +45,7 @@ func textKey(a *scim.Attribute, text string) (key string, ok bool) {
 	case a.CaseExact:
 	case a.Name == scim.AttrUserName:
 		text = prepare(text)
-	default: // as Keycloak compares what is looked up there
+	default: // as Keycloak compares in a look-up
 		text = strings.ToLower(text)
 	}
 	return text, true
@@ -60,8 +59,8 @@ func timeKey(text string) (key string, ok bool) {
 // maxExponent bounds the exponents of numbers that can be compared.
 const maxExponent = 1_000_000_000
 
-// numberKey writes a JSON number so that texts are in the order of numbers: its sign, its
-// exponent, its digits; those of negative numbers are complemented.
+// numberKey writes a JSON number as a text, so that texts sort like the numbers: its sign, its exponent, its digits.
+// Those of a negative number are complemented.
 func numberKey(text string) (key string, ok bool) {
 	text, negative := strings.CutPrefix(text, "-")
 	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
@@ -82,7 +81,7 @@ func numberKey(text string) (key string, ok bool) {
 	case !negative:
 		return fmt.Sprintf("2%010d%s", exponent+2*maxExponent, digits), true
 	}
-	// a longer one is less, so that its end comes behind every digit
+	// of two negative numbers the longer is less, so the end must sort after every digit
 	return "0" + complement(fmt.Sprintf("%010d%s", exponent+2*maxExponent, digits)) + "~", true
 }
 
@@ -90,7 +89,7 @@ func complement(digits string) string {
 	return strings.Map(func(r rune) rune { return '0' + '9' - r }, digits)
 }
 
-// Holds reports whether a key is to another as the operator says; Ne is the opposite of Eq.
+// Holds reports whether the operator holds between a key and want. Ne is the opposite of Eq.
 func (op Op) Holds(key, want string) bool {
 	switch op {
 	case Eq:
@@ -115,7 +114,7 @@ func (op Op) Holds(key, want string) bool {
 	return false
 }
 
-// prepare prepares a user name for a comparison: by Unicode's full case folding and composition beyond
+// prepare makes the form in which user names are compared: Unicode's full case folding and composition, also beyond
 // ASCII.
 func prepare(text string) string {
 	for i := range len(text) {

@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// tokenKind is what a token is.
+// tokenKind is the kind of a token.
 type tokenKind byte
 
 const (
@@ -19,7 +19,7 @@ const (
 	tokenClose            // )
 	tokenBegin            // [
 	tokenFinish           // ]
-	tokenBad              // a string that is none
+	tokenBad              // a malformed string
 )
 
 type token struct {
@@ -103,8 +103,7 @@ func (l *lexer) unquote(start int, escaped bool) token {
 	return token{kind: tokenString, text: text, pos: start}
 }
 
-// plain reports whether a quoted text holds no control character, which JSON
-// forbids.
+// plain reports whether a quoted text has no control character, which JSON forbids.
 func plain(raw string) bool {
 	for i := range len(raw) {
 		if raw[i] < 0x20 {
@@ -127,15 +126,15 @@ const (
 	maxTerms   = 100
 )
 
-// checkBounds refuses a text that no parser should see.
+// checkBounds refuses a text that is too long or not clean, before it is parsed.
 func checkBounds(text string, kind scim.ErrorType) error {
 	switch {
 	case len(text) > maxLength:
-		return scim.BadRequest(scim.CodeFilterTooLong, kind, "a filter or path can have at most %d bytes, this one has %d", maxLength, len(text))
+		return scim.BadRequest(scim.CodeFilterTooLong, kind, "a filter or path can have at most %d bytes, but this one has %d", maxLength, len(text))
 	case !utf8.ValidString(text):
 		return scim.BadRequest(scim.CodeFilter, kind, "a filter or path must be valid UTF-8")
 	case strings.ContainsRune(text, 0):
-		return scim.BadRequest(scim.CodeFilter, kind, "a filter or path must not hold a NUL character")
+		return scim.BadRequest(scim.CodeFilter, kind, "a filter or path must not contain a NUL character")
 	}
 	return nil
 }

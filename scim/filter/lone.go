@@ -7,19 +7,19 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Lone matches where one value of a multi-valued attribute does not say whether it is the one that
-// […] asks for, and no other value says that it is: it matches the rest of the filter, and alone
-// lacks what is assumed of it (the tolerance scim.LoneUntyped). Where several do, the primary one
-// of them is meant; without one none is.
+// Lone finds a value that may be the one that […] asks for although it does not say so (the tolerance
+// scim.LoneUntyped). The value lacks the Assumed sub-attributes, matches the Rest, and no other value of the attribute
+// has an Assumed sub-attribute as asked. When several values qualify, the primary one is meant; without a primary one,
+// no value is meant.
 type Lone struct {
 	Path    scim.AttrPath
-	Assumed []*Compare // with eq, each of a sub-attribute that the value lacks
-	Rest    []*Compare // of the same […], which the value matches
+	Assumed []*Compare // with eq, each on a sub-attribute that the value lacks
+	Rest    []*Compare // other terms of the same […], which the value matches
 }
 
 func (*Lone) isExpr() {}
 
-// write has no word of its own in the language; it is what is assumed, with the rest.
+// write prints the assumed terms and the rest, because the filter language has no word for Lone.
 func (e *Lone) write(b *strings.Builder, within precedence) {
 	var terms []Expr
 	for _, term := range slices.Concat(e.Assumed, e.Rest) {
@@ -28,24 +28,24 @@ func (e *Lone) write(b *strings.Builder, within precedence) {
 	(&ValuePath{Path: e.Path, Filter: &And{Terms: terms}}).write(b, within)
 }
 
-// work is the type of the value that identity providers know one of.
+// work is the type of the one value that identity providers address.
 const work = "work"
 
-// takesLone reports whether an attribute is one of those of which identity providers name the
-// work value or the primary one, whatever the client before them said of it.
+// takesLone reports whether identity providers address the work or primary value of an attribute, without regard to
+// what another client stored there.
 func takesLone(p scim.AttrPath) bool {
 	return p.URN == "" && p.Sub == "" && slices.Contains([]string{scim.AttrEmails, scim.AttrPhoneNumbers, scim.AttrAddresses}, p.Name)
 }
 
-// assumable reports whether a term is one that a value may fulfil without saying so.
+// assumable reports whether a value that lacks the sub-attribute of a term may still be the value that is meant.
 func assumable(term *Compare) bool {
 	text, _ := term.Value.(string)
 	return term.Path.Name == scim.AttrType && strings.EqualFold(text, work) || term.Path.Name == scim.AttrPrimary && term.Value == any(true)
 }
 
-// Lones are the ways to take a value for the one that the filter in […] describes though it does
-// not say so, the one that assumes least first. There are none for an attribute or a filter that
-// is not about the work or the primary value, by plain eq terms.
+// Lones are the ways to read a value as the one that the filter in […] describes, although the value does not say so.
+// The way that assumes least is first. The list is empty unless the filter asks for the work or the primary value by
+// plain eq terms.
 func Lones(path scim.AttrPath, e Expr) []*Lone {
 	terms, ok := conjunction(e)
 	if !ok || !takesLone(path) {
@@ -67,7 +67,7 @@ func Lones(path scim.AttrPath, e Expr) []*Lone {
 	return out
 }
 
-// conjunction are the terms of a filter that says nothing but what sub-attributes equal.
+// conjunction are the terms of a filter that only compares sub-attributes with eq, joined by "and".
 func conjunction(e Expr) (terms []*Compare, ok bool) {
 	switch e := e.(type) {
 	case *And:
@@ -97,8 +97,8 @@ func newLone(path scim.AttrPath, terms []*Compare, names ...string) *Lone {
 	return l
 }
 
-// Choose is the place of the value that is meant among so many, -1 for none; several says that
-// more than one could be. matches, lacks and primary tell of the value at a place.
+// Choose finds which of count values is meant. place is -1 when no value is meant; several is true when more than one
+// could be meant. The functions describe the value at a place.
 func (e *Lone) Choose(count int, matches, lacks func(i int, term *Compare) bool, primary func(i int) bool) (place int, several bool) {
 	var found, first []int
 	for i := range count {
@@ -123,7 +123,7 @@ func (e *Lone) Choose(count int, matches, lacks func(i int, term *Compare) bool,
 	return -1, len(found) > 1
 }
 
-// Find is Choose among the values of a document.
+// Find is Choose for the values of a document.
 func (e *Lone) Find(elements []any) (place int, several bool) {
 	return e.Choose(len(elements),
 		func(i int, c *Compare) bool { return MatchElement(c, elements[i]) },
@@ -137,8 +137,7 @@ func (e *Lone) Find(elements []any) (place int, several bool) {
 		})
 }
 
-// Loosen is a filter that also matches the values that Lones take for those of each […]; ok is
-// false when there are none.
+// Loosen is a filter that also matches the values that Lones accept for each […]. ok is false when there are no Lones.
 func Loosen(e Expr) (loose Expr, ok bool) {
 	switch e := e.(type) {
 	case *And:

@@ -4,8 +4,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Match reports whether a resource matches. object is the resource as
-// scim.ResourceType.Object makes it, or a document.
+// Match reports whether a resource matches. object is a document, or a resource in the form of
+// scim.ResourceType.Object.
 func Match(e Expr, object map[string]any) bool {
 	switch e := e.(type) {
 	case *And:
@@ -56,7 +56,7 @@ func MatchElement(e Expr, element any) bool {
 	return Match(e, object)
 }
 
-// Values are what a path reaches in a resource or a document, flattened over multi-valued attributes.
+// Values are the values at a path of a resource or a document, flattened over multi-valued attributes.
 func Values(p scim.AttrPath, object map[string]any) []any {
 	if p.Attr == nil { // at the root: the type has no such attribute
 		return nil
@@ -81,7 +81,7 @@ func Values(p scim.AttrPath, object map[string]any) []any {
 	return out
 }
 
-// Elements are the values of an attribute: those of a list, or the one that is no list.
+// Elements are the values of an attribute: the elements of a list, or the single value.
 func Elements(value any) []any {
 	switch v := value.(type) {
 	case nil:
@@ -93,7 +93,7 @@ func Elements(value any) []any {
 	}
 }
 
-// HasContent reports whether some values hold anything, see Present.
+// HasContent reports whether one of the values has content; see Present.
 func HasContent(list []any) bool { return present(list) }
 
 // present is false for null, empty text and complex values without content
@@ -120,8 +120,7 @@ func presentObject(object map[string]any) bool {
 	return false
 }
 
-// match compares: one value that fits suffices; "ne" is "eq" negated, so that it
-// matches what has no value.
+// match reports whether one of the values fits. "ne" is "eq" negated, so it also matches a resource without a value.
 func (e *Compare) match(list []any) bool {
 	if e.Value == nil {
 		return present(list) == (e.Op == Ne)
@@ -145,7 +144,7 @@ func (e *Compare) match(list []any) bool {
 	return e.Op == Ne
 }
 
-// withKey prepares a comparison that is made with many values.
+// withKey computes the key once for a comparison with many values.
 func (e *Compare) withKey() *Compare {
 	if e.Path.Attr != nil && e.Value != nil {
 		e.key, e.keyed = Key(e.Path.Leaf(), e.Value)
@@ -153,7 +152,7 @@ func (e *Compare) withKey() *Compare {
 	return e
 }
 
-// want is the key of what is compared with; ok is false for what equals nothing.
+// want is the key of the compared value. ok is false for a value that equals nothing.
 func (e *Compare) want() (key string, ok bool) {
 	if e.keyed {
 		return e.key, true

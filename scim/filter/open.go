@@ -40,8 +40,8 @@ func OpenParts(sub string, elements []any) []any {
 // IsValue reports whether the name of a sub-attribute is "value".
 func IsValue(sub string) bool { return scim.FoldName(sub) == scim.AttrValue }
 
-// compared are the values that a path is compared by: of complex elements that no schema describes
-// their "value", as toValue has it where a schema says that there is one.
+// compared are the values by which a path is compared. For complex elements that no schema describes these are their
+// "value" sub-attributes, as toValue does for attributes of a schema.
 func compared(p scim.AttrPath, object map[string]any) []any {
 	values := Values(p, object)
 	if p.URN == "" || p.Sub != "" || p.Attr == nil || !p.Attr.Open {
@@ -50,17 +50,17 @@ func compared(p scim.AttrPath, object map[string]any) []any {
 	return OpenParts(scim.AttrValue, values)
 }
 
-// Kind is what type a value has that no schema describes.
+// Kind is the type of a value that no schema describes.
 type Kind byte
 
 // The kinds, in the order in which values are sorted.
 const (
 	KindNumber  Kind = 'n'
 	KindText    Kind = 't'
-	KindBoolean Kind = 'u' // behind texts
+	KindBoolean Kind = 'u' // sorts after texts
 )
 
-// Type is that of the attribute of which such a value would be.
+// Type is the attribute type for values of the kind.
 func (k Kind) Type() scim.Type {
 	switch k {
 	case KindNumber:
@@ -72,7 +72,7 @@ func (k Kind) Type() scim.Type {
 	return scim.TypeString
 }
 
-// KindOf is the kind of a simple value; ok is false for any other.
+// KindOf is the kind of a simple value; ok is false for a complex value or a list.
 func KindOf(value any) (k Kind, ok bool) {
 	switch value.(type) {
 	case json.Number:
@@ -85,7 +85,7 @@ func KindOf(value any) (k Kind, ok bool) {
 	return 0, false
 }
 
-// OpenKey is the Key of a value that no schema describes, ok as of Key.
+// OpenKey is the Key of a value that no schema describes, with the same ok.
 func OpenKey(value any) (k Kind, key string, ok bool) {
 	k, ok = KindOf(value)
 	if ok {
@@ -94,7 +94,7 @@ func OpenKey(value any) (k Kind, key string, ok bool) {
 	return k, key, ok
 }
 
-// SortKey is a key of a kind in an order of values of all kinds; "" for what counts as no value.
+// SortKey is a key that sorts values of all kinds together; "" for a value that counts as absent.
 func (k Kind) SortKey(key string) string {
 	if key == "" {
 		return ""
@@ -102,7 +102,8 @@ func (k Kind) SortKey(key string) string {
 	return string(byte(k)) + key
 }
 
-// openElement is what of an element is sorted by: its sub-attribute, or "value" where none is named.
+// openElement is the value by which an element is sorted: its sub-attribute, or its "value" when no sub-attribute is
+// named.
 func openElement(sub string, element any) any {
 	if sub == "" {
 		sub = scim.AttrValue
@@ -118,7 +119,7 @@ func openElement(sub string, element any) any {
 	return nil
 }
 
-// IsPrimary reports whether an element that no schema describes says that it is the primary one.
+// IsPrimary reports whether an element that no schema describes says that it is primary.
 func IsPrimary(element any) bool {
 	object, _ := element.(map[string]any)
 	value, _ := scim.Member(object, scim.AttrPrimary)

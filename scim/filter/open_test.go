@@ -48,7 +48,7 @@ func TestAFilterNamesWhatNoSchemaPublishes(t *testing.T) {
 		}
 	}
 	for _, urn := range []string{u, scim.EnterpriseUserURN} { // which /Schemas lists
-		if _, err := filter.Parse(urn+" pr", scim.UserType()); err == nil || !strings.Contains(err.Error(), "name an attribute of it, as in "+urn+":name") {
+		if _, err := filter.Parse(urn+" pr", scim.UserType()); err == nil || !strings.Contains(err.Error(), "name one of its attributes, as in "+urn+":name") {
 			t.Errorf("an extension as a whole is refused with %v", err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestAFilterNamesWhatNoSchemaPublishes(t *testing.T) {
 	}
 }
 
-// TestSortByWhatNoSchemaPublishes: numbers stand before texts, texts before booleans, none last.
+// TestSortByWhatNoSchemaPublishes: numbers come before texts, texts before booleans, absent values last.
 func TestSortByWhatNoSchemaPublishes(t *testing.T) {
 	t.Parallel()
 	s, err := filter.ParseSort("urn:acme:partner:2.0:user:rank", "", scim.UserType())

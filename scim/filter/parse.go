@@ -6,16 +6,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Parse reads a filter on resources of the type. A malformed filter, an unknown
-// attribute and a comparison that the attribute's type does not have are a
-// *scim.Error with InvalidFilter.
+// Parse reads a filter on resources of the type. It returns a *scim.Error with InvalidFilter for a malformed filter, an
+// unknown attribute, and an operator that the attribute's type does not have.
 func Parse(text string, rt *scim.ResourceType) (Expr, error) {
 	return parse(text, newParser(text, rt))
 }
 
-// ParseAtRoot reads a filter of a query at the service root as it holds for
-// resources of one type: an attribute that the type does not have is unassigned
-// (RFC 7644 section 3.4.2.1). Its path has no Attr.
+// ParseAtRoot reads a filter of a query at the service root, for resources of one type. An attribute that the type does
+// not have is unassigned (RFC 7644 section 3.4.2.1), and its path has no Attr.
 func ParseAtRoot(text string, rt *scim.ResourceType) (Expr, error) {
 	p := newParser(text, rt)
 	p.atRoot = true
@@ -29,7 +27,7 @@ func parse(text string, p *parser) (Expr, error) {
 	p.advance()
 	e, err := p.or()
 	if err == nil && p.tok.kind != tokenEnd {
-		err = p.expected("and, or or the end of the filter")
+		err = p.expected(`"and", "or" or the end of the filter`)
 	}
 	if err != nil {
 		return nil, err
@@ -54,12 +52,12 @@ func newParser(text string, rt *scim.ResourceType) *parser {
 
 func (p *parser) advance() { p.tok = p.lex.next() }
 
-// expected words a syntax error: where, and what should stand there.
+// expected makes a syntax error: the position, and what the parser expected there.
 func (p *parser) expected(what string) error {
 	return scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "the filter is malformed at character %d: expected %s", p.tok.pos+1, what)
 }
 
-// word takes the keyword if it is next.
+// word reads the keyword if it is next.
 func (p *parser) word(keyword string) bool {
 	if p.tok.kind != tokenWord || !strings.EqualFold(p.tok.text, keyword) {
 		return false
@@ -76,7 +74,7 @@ func (p *parser) and() (Expr, error) {
 	return p.list("and", p.factor, func(terms []Expr) Expr { return &And{Terms: terms} })
 }
 
-// list reads operands joined by a keyword; one alone is itself.
+// list reads operands joined by a keyword. A single operand is returned as it is.
 func (p *parser) list(keyword string, operand func() (Expr, error), join func([]Expr) Expr) (Expr, error) {
 	first, err := operand()
 	if err != nil {
@@ -104,7 +102,7 @@ func (p *parser) factor() (Expr, error) {
 		return p.group()
 	}
 	if p.tok.kind != tokenWord {
-		return nil, p.expected("an attribute, not or (")
+		return nil, p.expected(`an attribute, "not" or "("`)
 	}
 	if strings.EqualFold(p.tok.text, "not") {
 		name := p.tok
@@ -121,7 +119,7 @@ func (p *parser) factor() (Expr, error) {
 
 func (p *parser) group() (Expr, error) {
 	if p.nesting++; p.nesting > maxNesting {
-		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels", maxNesting)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter nests deeper than %d levels; send a simpler filter", maxNesting)
 	}
 	p.advance()
 	e, err := p.or()
@@ -139,7 +137,7 @@ func (p *parser) group() (Expr, error) {
 // term reads "path pr", "path op value" or "path[…]".
 func (p *parser) term() (Expr, error) {
 	if p.terms++; p.terms > maxTerms {
-		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter has more than %d terms", maxTerms)
+		return nil, scim.BadRequest(scim.CodeFilterTooLong, scim.InvalidFilter, "the filter has more than %d terms; send several requests with shorter filters", maxTerms)
 	}
 	path, err := p.path()
 	if err != nil {
@@ -164,8 +162,7 @@ func (p *parser) comparison(path scim.AttrPath) (Expr, error) {
 	return p.compare(path, op)
 }
 
-// path resolves the attribute that is next: from the resource, or from the value
-// inside […].
+// path resolves the attribute that is next: of the resource, or of the value inside […].
 func (p *parser) path() (scim.AttrPath, error) {
 	if p.outer != nil {
 		return p.relative()
@@ -175,20 +172,19 @@ func (p *parser) path() (scim.AttrPath, error) {
 		if p.atRoot {
 			return scim.AttrPath{Name: p.tok.text}, nil
 		}
-		if err == nil && path.Name == "" { // an extension as a whole
-			return path, scim.BadRequest(scim.CodeFilterAttribute, scim.InvalidFilter, "%s is an extension; name an attribute of it, as in %s:name", clip(path.URN), clip(path.URN))
+		if err == nil && path.Name == "" { // the URN of an extension without an attribute
+			return path, scim.BadRequest(scim.CodeFilterAttribute, scim.InvalidFilter, "%s is an extension; name one of its attributes, as in %s:name", clip(path.URN), clip(path.URN))
 		}
 		return path, p.unknown(p.tok.text, p.rt.Name)
 	}
 	if path.Attr.Returned == scim.ReturnedNever {
-		return path, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "%s cannot be filtered by; filter by another attribute", path)
+		return path, scim.BadRequest(scim.CodeFilterUnsupported, scim.InvalidFilter, "filters cannot use %s; filter by another attribute", path)
 	}
 	return path, nil
 }
 
-// canCompare reports whether resources can be compared by a path: an attribute of a published
-// schema, or one of an extension that no schema publishes, unless it is in a name of the RFCs', whose
-// attributes are known.
+// canCompare reports whether a filter can use a path: an attribute of a published schema, or of an extension that no
+// schema publishes. URNs of the RFCs' own name spaces are excluded, because all their attributes are known.
 func canCompare(path scim.AttrPath) bool {
 	return path.Name != "" && (path.Known() || path.Open && !scim.IsReservedURN(path.URN))
 }
@@ -203,7 +199,7 @@ func (p *parser) relative() (scim.AttrPath, error) {
 	}
 	sub := p.outer.Attr.Sub(name)
 	if sub == nil && p.outer.Attr.Type != scim.TypeComplex && strings.EqualFold(name, scim.AttrValue) {
-		sub = p.outer.Attr // a simple multi-valued attribute has a value and no more
+		sub = p.outer.Attr // a value of a simple multi-valued attribute has only "value"
 	}
 	if sub == nil {
 		return scim.AttrPath{}, p.unknown(name, p.outer.Name)
@@ -222,10 +218,10 @@ func (p *parser) unknown(name, of string) error {
 // takesFilter reports whether an attribute can have several values.
 func takesFilter(a *scim.Attribute) bool { return a.MultiValued || a.Open }
 
-// valuePath reads […] and what may stand behind it.
+// valuePath reads […] and a sub-attribute after it.
 func (p *parser) valuePath(path scim.AttrPath) (Expr, error) {
 	if p.outer != nil || path.Sub != "" || path.Attr != nil && !takesFilter(path.Attr) {
-		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets: only a multi-valued attribute does", path)
+		return nil, scim.BadRequest(scim.CodeFilter, scim.InvalidFilter, "%s takes no filter in brackets, because it is not multi-valued; leave the brackets out", path)
 	}
 	inner, err := p.brackets(path)
 	if err != nil {
@@ -253,8 +249,8 @@ func (p *parser) brackets(path scim.AttrPath) (Expr, error) {
 	return inner, nil
 }
 
-// behind reads "].value eq …", which Entra sends though the RFC has no such form:
-// the comparison joins the filter in the brackets.
+// behind reads "].value eq …", which Entra sends although the RFC has no such form. The comparison becomes a term of
+// the filter in the brackets.
 func (p *parser) behind(v *ValuePath) (Expr, error) {
 	p.tok.text = p.tok.text[1:]
 	p.outer = &v.Path
@@ -275,7 +271,7 @@ func (p *parser) behind(v *ValuePath) (Expr, error) {
 	return &ValuePath{Path: v.Path, Filter: &And{Terms: terms}}, nil
 }
 
-// clip bounds client text that an error repeats.
+// clip bounds the client's text that an error repeats.
 func clip(text string) string {
 	const limit = 100
 	return scim.Clip(text, limit)

@@ -6,7 +6,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Path is what an operation of a PATCH points at (RFC 7644 section 3.5.2):
+// Path is the target of a PATCH operation (RFC 7644 section 3.5.2):
 //
 //	members                             Attr members
 //	name.givenName                      Attr name.givenName
@@ -14,8 +14,8 @@ import (
 //	emails[type eq "work"].value        Attr emails    Filter   Sub value
 //	urn:…:enterprise:2.0:User           Attr of that URN without a name
 //
-// Without a Filter the sub-attribute is part of Attr and Sub is empty. What no schema knows has an
-// open Attr where it has a Filter.
+// Without a Filter the sub-attribute is part of Attr, and Sub is empty. A path with a Filter on an unknown attribute
+// has an open Attr.
 type Path struct {
 	Attr    scim.AttrPath
 	Filter  Expr // nil without […]
@@ -23,14 +23,13 @@ type Path struct {
 	SubAttr *scim.Attribute // nil when Sub is empty or unknown
 }
 
-// ParsePath reads a path. A malformed one is a *scim.Error with InvalidPath, or
-// with InvalidFilter when the fault is inside […]. An attribute that the schemas do
-// not know is no fault here: the Attr of the result is not Known.
+// ParsePath reads a path. A malformed path gives a *scim.Error with InvalidPath, or with InvalidFilter when the fault
+// is inside […]. An attribute that the schemas do not know is not an error here: the Attr of the result is not Known.
 func ParsePath(text string, rt *scim.ResourceType) (Path, error) {
 	return ParsePathHeld(text, rt, scim.Held{})
 }
 
-// ParsePathHeld is ParsePath for a path into a resource of which something is known.
+// ParsePathHeld is ParsePath for a resource of which something is known, such as its extensions.
 func ParsePathHeld(text string, rt *scim.ResourceType, h scim.Held) (Path, error) {
 	if err := checkBounds(text, scim.InvalidPath); err != nil {
 		return Path{}, err
@@ -41,7 +40,7 @@ func ParsePathHeld(text string, rt *scim.ResourceType, h scim.Held) (Path, error
 		attr, err := rt.ResolveHeld(text, h)
 		return Path{Attr: attr}, err
 	}
-	h.Object = false // it is that of an element
+	h.Object = false // the object is the value of an element
 	attr, err := rt.ResolveHeld(strings.TrimSpace(text[:open]), h)
 	if err != nil {
 		return Path{}, err
@@ -50,7 +49,7 @@ func ParsePathHeld(text string, rt *scim.ResourceType, h scim.Held) (Path, error
 		attr.Attr = scim.OpenAttribute(attr.Name, "")
 	}
 	if attr.Attr == nil || !takesFilter(attr.Attr) || attr.Sub != "" {
-		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s takes no filter in brackets: only a multi-valued attribute does", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s takes no filter in brackets, because it is not multi-valued; leave the brackets out", attr)
 	}
 	return parseFiltered(attr, text[open:], rt)
 }
@@ -68,10 +67,10 @@ func parseFiltered(attr scim.AttrPath, rest string, rt *scim.ResourceType) (Path
 	}
 	sub, dotted := strings.CutPrefix(p.tok.text, ".")
 	if p.tok.kind != tokenWord || !dotted || !scim.ValidName(sub) {
-		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "expected a dot and a sub-attribute behind the brackets of %s", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "expected a dot and a sub-attribute after the brackets of %s", attr)
 	}
 	if p.advance(); p.tok.kind != tokenEnd {
-		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "the path of %s goes on where it must end", attr)
+		return Path{}, scim.BadRequest(scim.CodePath, scim.InvalidPath, "the path of %s has more text after its end; remove that text", attr)
 	}
 	path.Sub, path.SubAttr = sub, attr.Attr.Sub(sub)
 	if path.SubAttr != nil {

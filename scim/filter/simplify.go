@@ -6,12 +6,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Constant is a filter that every resource of a type matches, or none.
+// Constant is a filter that every resource of a type matches, or that no resource matches.
 type Constant struct{ Value bool }
 
 func (*Constant) isExpr() {}
 
-// write has no word of its own in the language: every resource has an id.
+// write prints a comparison of the id, because the filter language has no word for Constant and every resource has an
+// id.
 func (e *Constant) write(b *strings.Builder, _ precedence) {
 	if e.Value {
 		b.WriteString("id pr")
@@ -20,9 +21,8 @@ func (e *Constant) write(b *strings.Builder, _ precedence) {
 	}
 }
 
-// Simplify decides the terms that do not depend on a resource of the type: on
-// attributes that the type does not have, on meta.resourceType, on the base schema,
-// and what follows from them.
+// Simplify decides the terms that are the same for all resources of the type: terms about attributes that the type does
+// not have, about meta.resourceType and about the base schema.
 func Simplify(e Expr, rt *scim.ResourceType) Expr {
 	switch e := e.(type) {
 	case *And:
@@ -49,8 +49,8 @@ func Simplify(e Expr, rt *scim.ResourceType) Expr {
 	return e
 }
 
-// simplifyTerms drops the terms that change nothing: those that are neutral, true in
-// an "and" and false in an "or". One of the opposite decides the whole.
+// simplifyTerms drops the terms that change nothing: true in an "and", false in an "or". A term of the opposite value
+// decides the whole.
 func simplifyTerms(terms []Expr, rt *scim.ResourceType, neutral bool, join func([]Expr) Expr) Expr {
 	var kept []Expr
 	for _, term := range terms {

@@ -11,17 +11,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Sort is an order of resources (RFC 7644 section 3.4.2.3). It is total: resources without
-// the attribute are last, and equal ones stand by their ids; descending is the reverse of
-// ascending. The zero Sort is by id.
+// Sort is an order of resources (RFC 7644 section 3.4.2.3). The order is total: resources without the attribute come
+// last, and equal ones are ordered by id. Descending is the reverse of ascending. The zero Sort is by id.
 type Sort struct {
 	Path       scim.AttrPath
 	Descending bool
 }
 
-// ParseSort reads sortBy and sortOrder; without sortBy the order is that by id. An attribute
-// that the type does not have or that nobody can sort by, and another sortOrder than
-// ascending and descending in any case, are a *scim.Error with InvalidValue.
+// ParseSort reads sortBy and sortOrder. Without sortBy the order is by id. It returns a *scim.Error with InvalidValue
+// for an attribute that the type does not have or cannot be sorted by, and for a sortOrder other than ascending or
+// descending. The case of sortOrder does not matter.
 func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 	var s Sort
 	switch {
@@ -29,7 +28,7 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 	case strings.EqualFold(order, "descending"):
 		s.Descending = true
 	default:
-		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortOrder is ascending or descending")
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortOrder must be ascending or descending")
 	}
 	if by == "" {
 		return Sort{}, nil
@@ -44,23 +43,23 @@ func ParseSort(by, order string, rt *scim.ResourceType) (Sort, error) {
 	case path.Leaf().Type == scim.TypeComplex:
 		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: %s is complex; name one of its sub-attributes", path)
 	case path.Attr.Returned == scim.ReturnedNever || derived(path):
-		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: nothing can be sorted by %s; name another attribute", path)
+		return Sort{}, scim.BadRequest(scim.CodeSort, scim.InvalidValue, "sortBy: resources cannot be sorted by %s; name another attribute", path)
 	}
 	s.Path = path
 	return s, nil
 }
 
-// derived reports whether an attribute is no part of a document: members of a group and
-// groups of a user are read beside it.
+// derived reports whether an attribute is not part of a document: members of a group and groups of a user are read
+// separately.
 func derived(p scim.AttrPath) bool {
 	return p.URN == "" && (p.Name == scim.AttrMembers || p.Name == scim.AttrGroups)
 }
 
-// maxSortKey is how many bytes of a text count for its place, so that a cursor can name it.
+// maxSortKey is how many bytes of a text count for the order. The bound lets a cursor contain a key.
 const maxSortKey = 256
 
-// Value is by what a resource is sorted: of a multi-valued attribute its primary value, else
-// the first; nil for a resource without it.
+// Value is the value by which a resource is sorted: the primary value of a multi-valued attribute, else the first; nil
+// for a resource without a value.
 func (s Sort) Value(object map[string]any) any {
 	elements := Values(scim.AttrPath{URN: s.Path.URN, Name: s.Path.Name, Attr: s.Path.Attr}, object)
 	i := 0
@@ -86,7 +85,7 @@ func (s Sort) Value(object map[string]any) any {
 	return nil
 }
 
-// Position is the place of a resource.
+// Position is the position of a resource in the order.
 func (s Sort) Position(object map[string]any) Position {
 	id, _ := object[scim.AttrID].(string)
 	value := s.Value(object)
@@ -101,7 +100,7 @@ func (s Sort) Position(object map[string]any) Position {
 	return s.Keyed(id, key, ok)
 }
 
-// Keyed is the place of a resource with a key, if it has one.
+// Keyed is the position of a resource whose key is known. has says whether the resource has a key.
 func (s Sort) Keyed(id, key string, has bool) Position {
 	if !has || key == "" {
 		return Position{ID: id}
@@ -109,7 +108,7 @@ func (s Sort) Keyed(id, key string, has bool) Position {
 	return Position{ID: id, Key: s.cut(key), Has: true}
 }
 
-// cut is as much of a key as counts for its place.
+// cut is the part of a key that counts for the order.
 func (s Sort) cut(key string) string {
 	if len(key) <= maxSortKey {
 		return key
@@ -117,15 +116,15 @@ func (s Sort) cut(key string) string {
 	return strings.ToValidUTF8(key[:maxSortKey], "")
 }
 
-// Sorter compares keys. It is for one goroutine.
+// Sorter compares keys. It must be used by one goroutine only.
 type Sorter struct {
 	collator *collate.Collator // nil for keys that are in the order of their bytes
 	buffer   collate.Buffer
 	open     bool // keys begin with their kind
 }
 
-// Sorter makes one for the order: texts are in the order of the Unicode collation algorithm
-// with no language implied, all else as keys are.
+// Sorter makes a Sorter for the order. Texts follow the Unicode collation algorithm without a language; other values
+// sort like their keys.
 func (s Sort) Sorter() *Sorter {
 	if leaf := s.Path.Leaf(); leaf != nil && (leaf.Type == scim.TypeString || s.Path.Open) {
 		return &Sorter{collator: collate.New(language.Und), open: s.Path.Open}
@@ -133,7 +132,7 @@ func (s Sort) Sorter() *Sorter {
 	return &Sorter{}
 }
 
-// Weight are bytes in whose order the keys are, appended to a slice.
+// Weight appends to a slice the bytes by which a key is sorted.
 func (s *Sorter) Weight(to []byte, key string) []byte {
 	if s.collator == nil || s.open && Kind(key[0]) != KindText {
 		return append(to, key...)
@@ -145,14 +144,14 @@ func (s *Sorter) Weight(to []byte, key string) []byte {
 	return append(to, s.collator.KeyFromString(&s.buffer, key)...)
 }
 
-// Position is the place of a resource in an order.
+// Position is the position of a resource in an order.
 type Position struct {
 	ID  string
-	Key string // of the value, as much of it as counts
-	Has bool   // whether it has one
+	Key string // of the value, cut to the bytes that count
+	Has bool   // whether the resource has a key
 }
 
-// Placed is a Position with what it is compared by.
+// Placed is a Position together with the bytes by which it is compared.
 type Placed struct {
 	Position
 
@@ -167,7 +166,7 @@ func (s *Sorter) Place(p Position) Placed {
 	return Placed{p, s.Weight(nil, p.Key)}
 }
 
-// Compare is negative when p stands before q in ascending order.
+// Compare is negative when p comes before q in ascending order.
 func (p Placed) Compare(q Placed) int {
 	if p.Has != q.Has {
 		if p.Has {

@@ -15,7 +15,7 @@ func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
 		return nil, err
 	}
 	p.advance()
-	if path.Attr == nil { // at the root: nothing of this type has it
+	if path.Attr == nil { // at the root: the type does not have the attribute
 		return &Compare{Path: path, Op: op, Value: value}, nil
 	}
 	path = openAs(toValue(path), value)
@@ -32,8 +32,7 @@ func (p *parser) compare(path scim.AttrPath, op Op) (Expr, error) {
 	return (&Compare{Path: path, Op: op, Value: value}).withKey(), nil
 }
 
-// toValue takes a complex attribute for its "value" (emails eq "x", manager eq
-// "x"), as the RFC's own figure 2 does.
+// toValue replaces a complex attribute by its "value" (emails eq "x", manager eq "x"), as figure 2 of the RFC does.
 func toValue(path scim.AttrPath) scim.AttrPath {
 	if path.Sub != "" || path.Attr.Type != scim.TypeComplex {
 		return path
@@ -44,8 +43,8 @@ func toValue(path scim.AttrPath) scim.AttrPath {
 	return path
 }
 
-// openAs gives an attribute that no schema describes the type of what it is compared with: values of
-// another type are not equal to it.
+// openAs gives an attribute that no schema describes the type of the compared value. Values of another type are not
+// equal to it.
 func openAs(path scim.AttrPath, value any) scim.AttrPath {
 	leaf := path.Leaf()
 	if !leaf.Open {
@@ -66,7 +65,7 @@ func openAs(path scim.AttrPath, value any) scim.AttrPath {
 	return path
 }
 
-// literal is the value that is next: JSON, with true, false and null in any case.
+// literal reads the next value: JSON, with true, false and null in any case.
 func (p *parser) literal() (any, error) {
 	switch p.tok.kind {
 	case tokenString:
@@ -83,9 +82,9 @@ func (p *parser) literal() (any, error) {
 		if number := json.Number(p.tok.text); isNumber(p.tok.text) {
 			return number, nil
 		}
-		return nil, p.expected("a value; put text into double quotes")
+		return nil, p.expected("a value; put a text into double quotes")
 	case tokenBad:
-		return nil, p.expected("a text that ends with a double quote and escapes as JSON does")
+		return nil, p.expected("a text that ends with a double quote, with the escapes of JSON")
 	default:
 		return nil, p.expected("a value")
 	}
@@ -98,8 +97,7 @@ func isNumber(text string) bool {
 	return json.Valid([]byte(text))
 }
 
-// typed checks the type of a value; "True" and "False" stand for booleans (Entra:
-// roles[primary eq "True"]).
+// typed checks the type of a value. "True" and "False" count as booleans (Entra: roles[primary eq "True"]).
 func typed(profile scim.Profile, a *scim.Attribute, path scim.AttrPath, value any) (any, error) {
 	if value == nil {
 		return nil, nil
@@ -136,13 +134,13 @@ func allowed(a *scim.Attribute, path scim.AttrPath, op Op, value any) error {
 		return nil
 	}
 	if value == nil {
-		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "null takes eq and ne only")
+		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "null can only be compared with eq or ne")
 	}
 	textual := a.Type == scim.TypeString || a.Type == scim.TypeReference
 	substring := op == Co || op == Sw || op == Ew
 	ordered := a.Type != scim.TypeBoolean && a.Type != scim.TypeBinary
 	if substring && !textual || !substring && !ordered {
-		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s", path, a.Type, op)
+		return scim.BadRequest(scim.CodeFilterValue, scim.InvalidFilter, "%s is of type %s, which has no operator %s; use another operator", path, a.Type, op)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
-// Package growth finds out whether work grows faster than what it is given: for tests of what
-// clients send, whatever the speed of the machine.
+// Package growth lets tests find work that grows faster than its input, on a machine of any speed. The tests use it for
+// input that clients send.
 //
-// It is no test of time. The same work is done for n and for 2n of something, and what the
-// processor spent on each is compared: about twice as much for the second is right, four times
-// as much is the square.
+// It does not test speed. The same work is done for n and for 2n, and the processor time of both is compared. About
+// twice the time is right; four times the time means that the work grows with the square.
 package growth

@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	// most is how many times more the work for 2n may take than that for n. Sorting takes 2.2
-	// times as much, growing out of a cache of the processor some more, the square 4 times.
+	// most is how many times the time for n the work for 2n may take. Sorting takes 2.2 times as much, growing out of a
+	// processor cache a little more, quadratic work 4 times.
 	most = 3
-	// tries is how often a suspicion is looked at again. The least time of all tries counts, so
-	// that whatever else the machine does is no suspicion.
+	// tries is how often a suspected measurement is repeated. The least time of all tries counts, so that other work on
+	// the machine raises no suspicion.
 	tries = 5
 )
 
-// certain is a time that is no mistake of the clock: it is looked at once.
+// certain is a time that cannot be a mistake of the clock, so it is not measured again.
 const certain = 2 * time.Second
 
-// Enough is the time below which Linear says nothing: it would be about the clock.
+// Enough is the time below which Linear checks nothing: a shorter time is mostly error of the clock.
 const Enough = 2 * time.Millisecond
 
-// Superlinear says what work took for n and for 2n if that is too much, and "" if it is
-// not, or took less than enough. prepare makes what is to be done with n of something; its own
-// time does not count. No other test may run meanwhile.
+// Superlinear reports how long work took for n and for 2n, when that grows too fast. It returns "" when the growth is
+// right, or when work took less than enough. prepare makes the work for n; its own time does not count. No other test
+// may run at the same time.
 func Superlinear(n int, enough time.Duration, prepare func(n int) (work func())) string {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection would be of what others left
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a garbage collection would be for memory of other tests
 	var once, twice time.Duration
 	for try := range tries {
 		one, two := took(prepare(n)), took(prepare(2*n))
@@ -65,12 +65,12 @@ func took(work func()) time.Duration {
 
 func spent() time.Duration {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // which fails for other arguments alone
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it fails only for other arguments
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Allocated is how many bytes work takes from the heap, be they given back or not: no heap can
-// grow by more, whenever the collector comes.
+// Allocated is how many bytes work takes from the heap, freed or not. The heap cannot grow by more, whenever the
+// garbage collector runs.
 func Allocated(work func()) uint64 {
 	before := allocated()
 	work()

@@ -16,7 +16,7 @@ func texts(n int) []string {
 	return out
 }
 
-// TestSuperlinear tells a set from a list that is read for each of its elements.
+// TestSuperlinear distinguishes a set from a list that is read for each of its elements.
 func TestSuperlinear(t *testing.T) {
 	for name, c := range map[string]struct {
 		work   func([]string)

@@ -12,13 +12,12 @@ import (
 // Result is a document after a PATCH.
 type Result struct {
 	Document scim.Document
-	Members  Members // for a type that has members
+	Members  Members // for a type with members
 }
 
-// Apply carries out the operations in order on a copy of the document and
-// checks that the result still has the required attributes. Any error leaves
-// the document as it was (RFC 7644 section 3.5.2) and is a *scim.Error that
-// says which operation failed, or that of the context, which is looked at before each.
+// Apply carries out the operations in order on a copy of the document. It checks that the result still has the required
+// attributes. After an error the document is unchanged (RFC 7644 section 3.5.2). The error is a *scim.Error that names
+// the failed operation, or the error of the context, which is checked before each operation.
 func Apply(ctx context.Context, rt *scim.ResourceType, doc scim.Document, ops []Operation) (Result, error) {
 	w := newWork(ctx, rt, doc.Clone())
 	for i, op := range ops {
@@ -27,7 +26,7 @@ func Apply(ctx context.Context, rt *scim.ResourceType, doc scim.Document, ops []
 		}
 	}
 	if err := rt.Validate(w.doc); err != nil {
-		err.Type = scim.MutabilityErr // the operations took it away (RFC 7644 section 3.5.2.2)
+		err.Type = scim.MutabilityErr // the operations removed the attribute (RFC 7644 section 3.5.2.2)
 		return Result{}, err
 	}
 	if err := rt.CheckImmutable(doc, w.doc); err != nil {
@@ -60,10 +59,9 @@ func (w *work) operation(op Operation) error {
 	return w.at(op, path)
 }
 
-// pathless takes a value whose members are themselves paths: RFC 7644 knows
-// names of attributes, Entra with aadOptscim062020 writes "name.givenName", URNs
-// and value paths. Read-only attributes in it are ignored, as in a PUT: Okta
-// repeats the id.
+// pathless carries out an operation without a path. Its value is an object, whose member names can be paths. RFC 7644
+// has names of attributes only; Entra with aadOptscim062020 sends "name.givenName", URNs and value paths. Read-only
+// attributes are ignored, as in a PUT, because Okta repeats the id.
 func (w *work) pathless(op Operation) error {
 	if op.Op == Remove {
 		return scim.BadRequest(scim.CodePatch, scim.NoTarget, "remove needs a path")
@@ -92,9 +90,9 @@ func (w *work) member(op Op, name string, value any) error {
 	switch {
 	case err != nil && strings.ContainsRune(name, '['):
 		return err
-	case err != nil: // a name that is no path
+	case err != nil: // the name is not a path
 		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
-	case w.intoNothing(path), !path.Attr.Known() && !path.Attr.Open && w.holds("", name): // likewise, though it reads like one
+	case w.intoNothing(path), !path.Attr.Known() && !path.Attr.Open && w.holds("", name): // here too, although the name reads like a path
 		return w.literal(Operation{Op: op, Value: value, HasValue: true}, "", name)
 	}
 	if leaf := path.Attr.Attr; leaf != nil && leaf.Mutability == scim.ReadOnly {
@@ -128,8 +126,8 @@ func (w *work) at(op Operation, path filter.Path) error {
 	})
 }
 
-// inContainer runs change on the object that holds the attribute: the document,
-// or the extension, which is made when absent and dropped when left empty.
+// inContainer runs change on the object that has the attribute: the document or the extension. The extension is created
+// when absent, and removed when it is empty afterwards.
 func (w *work) inContainer(urn string, change func(map[string]any) error) error {
 	if urn == "" {
 		return change(w.doc)
@@ -152,7 +150,7 @@ func (w *work) inContainer(urn string, change func(map[string]any) error) error 
 	return nil
 }
 
-// extension takes a bare extension URN: its value is an object of attributes.
+// extension carries out an operation on the URN of an extension. Its value is an object of attributes.
 func (w *work) extension(op Operation, p scim.AttrPath) error {
 	switch {
 	case op.clears():
@@ -167,7 +165,7 @@ func (w *work) extension(op Operation, p scim.AttrPath) error {
 	}
 	for _, name := range scim.SortedNames(object) {
 		if strings.EqualFold(name, scim.AttrSchemas) && scim.IsListOfSchemas(object[name]) {
-			continue // scim2-models repeats it in every object that has a schema
+			continue // scim2-models repeats the schemas in every object with a schema
 		}
 		if err := w.extensionMember(op.Op, p.URN, name, object[name]); err != nil {
 			return err
@@ -176,8 +174,8 @@ func (w *work) extension(op Operation, p scim.AttrPath) error {
 	return nil
 }
 
-// OnlyMembers reports what the operations do to members when they touch nothing
-// else, so that the group itself need not be read; ok is false when they do.
+// OnlyMembers is for operations that change only members, so that the group itself need not be read. It reports what
+// they do to members; ok is false when they change something else.
 func OnlyMembers(ctx context.Context, rt *scim.ResourceType, ops []Operation) (members Members, ok bool, err error) {
 	w := newWork(ctx, rt, scim.Document{})
 	for i, op := range ops {

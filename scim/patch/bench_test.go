@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// BenchmarkApply is what a PATCH as Entra sends it costs.
+// BenchmarkApply measures a PATCH as Entra sends it.
 func BenchmarkApply(b *testing.B) {
 	doc := newDocument(b, `{"userName":"u","emails":[{"value":"a@b.test","type":"work","primary":true}],"phoneNumbers":[{"value":"1","type":"work"},{"value":"2","type":"home"}]}`)
 	ops := newOperations(b, `{"op":"Replace","path":"emails[type eq \"work\"].value","value":"c@b.test"},{"op":"Add","path":"phoneNumbers","value":[{"value":"3","type":"mobile"}]},

@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// parts are so many parts; # is their number.
+// parts are n copies of part. # in a part becomes its number.
 func parts(n int, part string) string {
 	out := make([]string, n)
 	for i := range out {
@@ -23,8 +23,7 @@ func parts(n int, part string) string {
 	return strings.Join(out, ",")
 }
 
-// TestAnOperationIsLinear: twice the values, those that are there and those in the operation, are
-// twice the work.
+// TestAnOperationIsLinear: twice the values, stored and sent, are twice the work.
 func TestAnOperationIsLinear(t *testing.T) {
 	for name, c := range map[string]struct {
 		n            int
@@ -56,7 +55,7 @@ func TestAnOperationIsLinear(t *testing.T) {
 	}
 }
 
-// TestOperationsOnMembersAreLinear: each knows what those before it did without a look at all of it.
+// TestOperationsOnMembersAreLinear: no operation reads all that the earlier ones did.
 func TestOperationsOnMembersAreLinear(t *testing.T) {
 	rt := scim.GroupType()
 	growth.Linear(t, 450, func(n int) func() {
@@ -76,8 +75,8 @@ func TestOperationsOnMembersAreLinear(t *testing.T) {
 	})
 }
 
-// TestTheProductOfOperationsAndValuesIsBounded: each alone may be as many as it may, and what is
-// refused is refused at once.
+// TestTheProductOfOperationsAndValuesIsBounded: operations and values each have their full number, and the refusal
+// comes early.
 func TestTheProductOfOperationsAndValuesIsBounded(t *testing.T) {
 	t.Parallel()
 	const many = patch.MaxOperations - 2
@@ -102,7 +101,7 @@ func TestTheProductOfOperationsAndValuesIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// one value of those that no filter finds, so that many may be
+			// one value that no filter finds, so that many filters can be sent
 			_, err := patch.Apply(t.Context(), scim.UserType(), newDocument(t, `{"userName":"u","roles":[{"value":"000000","type":"work"}]}`), newOperations(t, c.ops))
 			var e *scim.Error
 			switch {
@@ -117,7 +116,7 @@ func TestTheProductOfOperationsAndValuesIsBounded(t *testing.T) {
 	}
 }
 
-// TestWhatHasTooManyValuesMayStillBeChanged: others may have put them into Keycloak.
+// TestWhatHasTooManyValuesMayStillBeChanged: other programs may have put them into Keycloak.
 func TestWhatHasTooManyValuesMayStillBeChanged(t *testing.T) {
 	t.Parallel()
 	var values []any
@@ -139,7 +138,7 @@ func TestWhatHasTooManyValuesMayStillBeChanged(t *testing.T) {
 	}
 }
 
-// leaving is a context of a client that leaves after it was looked at some times.
+// leaving is the context of a client that leaves after some checks of the context.
 type leaving struct {
 	context.Context
 
@@ -153,7 +152,7 @@ func (c *leaving) Err() error {
 	return nil
 }
 
-// TestAPatchEndsWhenItsClientLeaves, before the next operation, be they on members or on others.
+// TestAPatchEndsWhenItsClientLeaves, before the next operation, for members and other attributes.
 func TestAPatchEndsWhenItsClientLeaves(t *testing.T) {
 	t.Parallel()
 	doc := newDocument(t, `{"userName":"u"}`)
@@ -169,7 +168,7 @@ func TestAPatchEndsWhenItsClientLeaves(t *testing.T) {
 	}
 }
 
-// TestManyValuesAreAddedAsFewAre: what an index finds is what a look at each would.
+// TestManyValuesAreAddedAsFewAre: the index gives the same result as comparing each value.
 func TestManyValuesAreAddedAsFewAre(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, add, want string }{

@@ -7,10 +7,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// changeLone changes the one element that does not say whether it is the work or the primary one
-// that the path asks for, and has it say so from then on, so that a later filter finds it. ok is
-// false when there is none. Which of several addresses is meant is not guessed, as Keycloak has
-// one: a further one would look like a success.
+// changeLone changes the one element that may be the work or the primary one that the path asks for, although it does
+// not say so. The element says it afterwards, so that a later filter finds it. ok is false without such an element.
+// Among several elements it does not guess, because Keycloak has one address: a change of another address would look
+// like a success.
 func (t target) changeLone(op Operation, elements []any) (changed []any, ok bool, err error) {
 	lones := filter.Lones(t.path.Attr, t.path.Filter)
 	if len(lones) == 0 {
@@ -30,13 +30,13 @@ func (t target) changeLone(op Operation, elements []any) (changed []any, ok bool
 	}
 	if unclear && t.attr.Name == scim.AttrEmails {
 		return nil, false, scim.BadRequest(scim.CodePatchNoTarget, scim.NoTarget,
-			"several values of %s say no %s, so which of them the path means is not told, and nothing was changed; send %[1]s as a whole, each value with its %[2]s", t.attr.Name, lones[0].Assumed[0].Path.Name)
+			"several values of %s have no %s, so the path does not say which value it means, and nothing was changed; send %[1]s as a whole, each value with its %[2]s", t.attr.Name, lones[0].Assumed[0].Path.Name)
 	}
 	return nil, false, nil
 }
 
-// changeAt changes the element at a place, of which some terms are assumed. What is taken from it
-// leaves it without them.
+// changeAt changes the element at a place, for which some terms are assumed. When the operation removes something, the
+// assumed values are not added.
 func (t target) changeAt(op Operation, elements []any, i int, assumed []*filter.Compare) ([]any, error) {
 	object, _ := elements[i].(map[string]any) // of a complex attribute
 	takes := op.Op == Remove || scim.IsEmpty(op.Value)
@@ -59,10 +59,10 @@ func (t target) changeAt(op Operation, elements []any, i int, assumed []*filter.
 	return elements, err
 }
 
-// checkMatches refuses an element that the path's filter does not find.
+// checkMatches refuses an element that the path's filter would not find.
 func (t target) checkMatches(element any) error {
 	if t.path.Filter != nil && !filter.MatchElement(t.path.Filter, element) {
-		return scim.BadRequest(scim.CodePatchContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s; send them equal", t.attr.Name)
+		return scim.BadRequest(scim.CodePatchContradiction, scim.InvalidValue, "the value contradicts the filter of the path on %s; send the same value in both", t.attr.Name)
 	}
 	return nil
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// TestAValueWithoutATypeIsTheOneThatIsMeant: a path for the work or the primary value that meets none
-// takes the one value that does not say whether it is that (Entra's only way to an address, a phone
-// number or a postal address).
+// TestAValueWithoutATypeIsTheOneThatIsMeant: a path for the work or the primary value finds no such value. It then
+// takes the one value without a type. This is Entra's only way to an address, a phone number or a postal address.
 func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	t.Parallel()
 	const work, primary = `"path":"emails[type eq \"work\"].value"`, `"path":"emails[primary eq true].value"`
@@ -67,8 +66,7 @@ func TestAValueWithoutATypeIsTheOneThatIsMeant(t *testing.T) {
 	}
 }
 
-// TestWhichOfTwoAddressesIsMeantIsNotGuessed: a further address would be shown as asked for, and
-// Keycloak's would stay.
+// TestWhichOfTwoAddressesIsMeantIsNotGuessed: another address would be shown as asked for, and Keycloak's would stay.
 func TestWhichOfTwoAddressesIsMeantIsNotGuessed(t *testing.T) {
 	t.Parallel()
 	two, one := `"emails":[{"value":"a"},{"value":"b"}]`, `"emails":[{"value":"a"}]`
@@ -93,7 +91,7 @@ func TestWhichOfTwoAddressesIsMeantIsNotGuessed(t *testing.T) {
 			}
 		})
 	}
-	// The RFC's removal of what is not there succeeds, under the strict profile.
+	// Under the strict profile, the RFC says that removing an absent value succeeds.
 	before := newDocument(t, `{"userName":"u",`+one+`}`)
 	got, err := patch.Apply(t.Context(), scim.UserType().Under(scim.Strict), before, newOperations(t, `{"op":"remove","path":"emails[type eq \"work\"]"}`))
 	if diff := cmp.Diff(before, got.Document); diff != "" || err != nil {

@@ -8,22 +8,20 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// Members is what operations do to the members of a group, without knowing the
-// present ones. Add and Remove hold ids as the client wrote them, each once and
-// never in both.
+// Members is what operations do to the members of a group, without knowledge of the present members. Add and Remove
+// have ids as the client wrote them, each id once and never in both.
 type Members struct {
-	// Replace says that Add is the whole new list; otherwise Add and Remove are
-	// the difference. With Replace, Remove is empty.
+	// Replace says that Add is the whole new list, and Remove is empty. Otherwise Add and Remove are the difference.
 	Replace bool
 	Add     []string
 	Remove  []string
 
-	// Matching are filters in […] on what a group shows of its members: those present ones that match
-	// one of them go too, unless Add has them. With Replace there are none.
+	// Matching are filters in […] on what a group shows of its members. Present members that match a filter are removed
+	// too, unless Add has them. With Replace the list is empty.
 	Matching []filter.Expr
 }
 
-// IsEmpty reports whether nothing is to be done.
+// IsEmpty reports whether nothing is to be changed.
 func (m Members) IsEmpty() bool {
 	return !m.Replace && len(m.Add) == 0 && len(m.Remove) == 0 && len(m.Matching) == 0
 }
@@ -59,10 +57,10 @@ func (m *memberDelta) result() Members {
 	return Members{Replace: m.replace, Add: m.adds.list(), Remove: m.leaves.list(), Matching: m.matching}
 }
 
-// ordered are ids, each once, in the order of their addition.
+// ordered is a list of ids, each once, in the order of their addition.
 type ordered struct {
 	at  map[string]int // places in ids
-	ids []string       // also those that are gone
+	ids []string       // also removed ids
 }
 
 func (o *ordered) add(id string) {
@@ -91,7 +89,7 @@ func (o *ordered) list() []string {
 	return out
 }
 
-// maxMatching bounds the terms that are held against each member of a group.
+// maxMatching bounds the filter terms that are compared with each member of a group.
 const maxMatching = 100
 
 func termsOf(filters []filter.Expr) int {
@@ -104,7 +102,7 @@ func termsOf(filters []filter.Expr) int {
 
 // apply carries out one operation whose path names members.
 func (m *memberDelta) apply(op Operation, path filter.Path) error {
-	if path.Sub != "" || path.Attr.Sub != "" { // else members.display would stand for all members
+	if path.Sub != "" || path.Attr.Sub != "" { // else members.display would mean all members
 		return scim.BadRequest(scim.CodeImmutable, scim.MutabilityErr, "the sub-attributes of members cannot be changed; add or remove the member")
 	}
 	if path.Filter != nil {
@@ -130,8 +128,8 @@ func (m *memberDelta) apply(op Operation, path filter.Path) error {
 	return nil
 }
 
-// removeListed removes the members in the value, as Entra and others write it;
-// only without a value does "remove members" mean all (RFC 7644 section 3.5.2.2).
+// removeListed removes the members in the value, as Entra and others send it. Only without a value does "remove
+// members" mean all members (RFC 7644 section 3.5.2.2).
 func (m *memberDelta) removeListed(op Operation) error {
 	if !op.HasValue {
 		m.become(nil)
@@ -147,19 +145,19 @@ func (m *memberDelta) removeListed(op Operation) error {
 	return err
 }
 
-// applyFiltered takes members[value eq "a" or value eq "b"]; ConnId sends a
-// value besides, which says the same again. Those who go may also be selected by what a group shows
-// of them, members[display eq "a"], which has to be looked up.
+// applyFiltered takes members[value eq "a" or value eq "b"]. ConnId also sends a value, which repeats the same ids. A
+// remove may also select by what a group shows of its members, as members[display eq "a"]; these members must be looked
+// up.
 func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	ids, ok := selectedIDs(e, nil)
 	switch {
 	case ok:
 	case op.Op != Remove || !selectable(e):
-		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, "members are selected by value eq, joined by or; a remove may also name each by display eq, with a type eq")
+		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, `select members by "value eq", joined by "or"; a remove can also select each member by "display eq", with or without "type eq"`)
 	case m.replace || len(m.adds.at) > 0:
-		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, "a remove of members by another attribute than value cannot follow an operation that adds members; send it before, or in a request of its own")
+		return scim.BadRequest(scim.CodePatchMembers, scim.InvalidFilter, "a remove that selects members by display cannot follow an operation that adds members; send it before that operation, or in a request of its own")
 	case termsOf(m.matching)+filter.Terms(e) > maxMatching:
-		return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations up to this one select members by more than the %d terms of one PATCH, so nothing was changed; send members by their ids", maxMatching)
+		return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations select members by more than %d terms in one PATCH, so nothing was changed; select members by their ids", maxMatching)
 	default:
 		m.matching = append(m.matching, e)
 		return nil
@@ -173,8 +171,8 @@ func (m *memberDelta) applyFiltered(op Operation, e filter.Expr) error {
 	return nil
 }
 
-// selectable reports whether a filter names each of the members that it means, by their id or display,
-// in plain eq terms: no filter of a path takes out whoever it does not name.
+// selectable reports whether a filter names each member that it means by id or display, in plain eq terms. A filter
+// that does not name its members is refused.
 func selectable(e filter.Expr) bool {
 	switch e := e.(type) {
 	case *filter.Or:
@@ -212,10 +210,9 @@ func selectedIDs(e filter.Expr, ids []string) ([]string, bool) {
 	}
 }
 
-// MemberIDs reads the ids of members in every shape that clients send: an array
-// of objects with a value, of strings, one of either, or {"members": …}. The id of a
-// member of another type than User has NoUser in front. One without a value is a
-// *scim.Error with InvalidValue.
+// MemberIDs reads the ids of members in every shape that clients send: an array of objects with a value, an array of
+// strings, a single object or string, or {"members": …}. The id of a member of another type than User begins with
+// NoUser. A member without a value gives a *scim.Error with InvalidValue.
 func MemberIDs(value any) ([]string, error) {
 	if wrapper, ok := value.(map[string]any); ok {
 		if inner, ok := scim.Member(wrapper, scim.AttrMembers); ok {
@@ -237,7 +234,7 @@ func MemberIDs(value any) ([]string, error) {
 	return ids, nil
 }
 
-// NoUser makes the id of a member that is no user, but a group, one that no user has.
+// NoUser begins the id of a member that is not a user but a group. No user has such an id.
 const NoUser = "group "
 
 func memberID(element any) (string, error) {

@@ -23,7 +23,7 @@ func (t target) applyMulti(op Operation) error {
 	default:
 		elements, err = t.addAll(op.Value, elements)
 	}
-	if err == nil && len(elements) > len(before) { // what has too many already may still be changed
+	if err == nil && len(elements) > len(before) { // an attribute that already has too many values may still be changed
 		err = t.attr.CheckSize(t.path.Attr.String(), len(elements))
 	}
 	if err != nil {
@@ -37,7 +37,7 @@ func (t target) applyMulti(op Operation) error {
 	return nil
 }
 
-// terms are those of the path's filter.
+// terms counts the terms of the path's filter.
 func (t target) terms() int {
 	if t.path.Filter == nil {
 		return 0
@@ -51,8 +51,7 @@ func (t target) replaceAll(value any) ([]any, error) {
 	return elements, err
 }
 
-// removeListed removes the whole attribute, or, where the client listed values
-// besides the path, those.
+// removeListed removes the whole attribute, or only the values that the client listed besides the path.
 func (t target) removeListed(op Operation, elements []any) ([]any, error) {
 	if !op.HasValue || scim.IsEmpty(op.Value) {
 		return nil, nil
@@ -71,9 +70,8 @@ func (t target) removeListed(op Operation, elements []any) ([]any, error) {
 	return kept, nil
 }
 
-// addAll adds values as to a set: one that is there already, by its value and
-// type, is merged, as clients repeat an add until they see it. The newest primary value
-// stays the only one (RFC 7644 section 3.5.2).
+// addAll adds values as to a set. A value that is already there, by its value and type, is merged, because clients
+// repeat an add. The newest primary value stays the only one (RFC 7644 section 3.5.2).
 func (t target) addAll(value any, elements []any) ([]any, error) {
 	added, err := t.replaceAll(value)
 	if err != nil {
@@ -130,8 +128,8 @@ func demoteOthers(elements []any, newest int) {
 
 func isPrimary(element any) bool { return filter.IsPrimary(element) }
 
-// selected carries out an operation on the elements that the path selects: by a
-// filter, or all of them for a sub-attribute of the whole attribute.
+// selected carries out an operation on the elements that the path selects: those that match its filter, or all elements
+// for a sub-attribute without a filter.
 func (t target) selected(op Operation, elements []any) ([]any, error) {
 	var kept []any
 	matched, newest, copying := false, -1, copied*weight(op.Value)
@@ -140,7 +138,7 @@ func (t target) selected(op Operation, elements []any) ([]any, error) {
 			kept = append(kept, element)
 			continue
 		}
-		if matched { // the first is what the body holds
+		if matched { // the first copy is the value in the body
 			if err := t.work.spend(copying); err != nil {
 				return nil, err
 			}
@@ -191,7 +189,7 @@ func (t target) changeSimple(op Operation, element any) (any, error) {
 		if op.clears() || scim.IsEmpty(op.Value) {
 			return element, nil // it has no such part
 		}
-		return nil, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s holds simple values, which have no %q", t.attr.Name, t.sub())
+		return nil, scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has simple values, which have no %q; leave the sub-attribute out", t.attr.Name, t.sub())
 	case op.clears():
 		return nil, nil
 	case scim.IsEmpty(op.Value):
@@ -200,8 +198,8 @@ func (t target) changeSimple(op Operation, element any) (any, error) {
 	return t.profile.CanonicalElement(t.attr, t.path.Attr.String(), op.Value)
 }
 
-// mergeElement merges what a client sent for one element; a bare value, or an
-// array of one, stands for its object.
+// mergeElement merges the value that a client sent for one element. A bare value, or an array with one value, means its
+// object.
 func (t target) mergeElement(element map[string]any, value any) error {
 	if array, ok := value.([]any); ok && len(array) == 1 {
 		value = array[0]
@@ -213,9 +211,8 @@ func (t target) mergeElement(element map[string]any, value any) error {
 	return t.merge(element, t.attr, object)
 }
 
-// createElement makes the element that a filter of plain eq terms describes when
-// none matches: Entra writes emails[type eq "work"].value to a user without
-// e-mail (the RFC would answer noTarget).
+// createElement creates the element that a filter of plain eq terms describes, when no element matches. Entra sends
+// emails[type eq "work"].value for a user without e-mail, where the RFC asks for noTarget.
 func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	terms := map[string]any{}
 	if t.path.Filter != nil {
@@ -236,7 +233,7 @@ func (t target) createElement(op Operation, elements []any) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.checkMatches(changed); err != nil { // else every repetition would make another one
+	if err := t.checkMatches(changed); err != nil { // otherwise every repetition would create another element
 		return nil, err
 	}
 	elements = append(elements, changed)

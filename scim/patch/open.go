@@ -8,14 +8,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// parse reads a path into the document as it is now; value is that of the operation.
+// parse reads a path for the document in its present state. value is the value of the operation.
 func (w *work) parse(text string, value any) (filter.Path, error) {
 	_, isObject := value.(map[string]any)
 	return filter.ParsePathHeld(text, w.rt, scim.Held{Spelled: w.spelled, Object: isObject})
 }
 
-// parseMember is parse for a member of a value without a path, whose names are also those that a POST
-// has.
+// parseMember is parse for a member of a value without a path. It also takes the names that a POST has.
 func (w *work) parseMember(name string, value any) (filter.Path, error) {
 	_, isObject := value.(map[string]any)
 	return filter.ParsePathHeld(name, w.rt, scim.Held{Spelled: w.spelled, Object: isObject, Extension: func(p scim.AttrPath) bool {
@@ -24,19 +23,18 @@ func (w *work) parseMember(name string, value any) (filter.Path, error) {
 	}})
 }
 
-// spelled is the name of an extension of the document that no schema publishes.
+// spelled is how the document spells an extension that no schema publishes.
 func (w *work) spelled(urn string) (string, bool) {
 	name, ok := w.namesOf("")[scim.FoldName(urn)]
 	return name, ok && w.rt.IsOpenExtension(name, w.doc[name])
 }
 
-// isBase reports whether a name is the URN of the base schema, whose attributes stand at the root.
+// isBase reports whether a name is the URN of the base schema, whose attributes are at the top level.
 func (w *work) isBase(name string) bool {
 	return w.rt.Profile.Takes(scim.UnknownAttributes) && strings.EqualFold(name, w.rt.Schema.ID)
 }
 
-// namesOf are the names in the object that holds the attributes of a schema: the document for "",
-// else the extension.
+// namesOf are the names in the object with the attributes of a schema: the document for "", else the extension.
 func (w *work) namesOf(urn string) folded {
 	if names, ok := w.names[urn]; ok {
 		return names
@@ -52,14 +50,14 @@ func (w *work) namesOf(urn string) folded {
 	return w.names[urn]
 }
 
-// holds reports whether the document, or an extension of it, has a member of that very name.
+// holds reports whether the document, or an extension of it, has a member with exactly that name.
 func (w *work) holds(urn, name string) bool {
 	_, ok := w.namesOf(urn)[scim.FoldName(name)]
 	return ok
 }
 
-// supersede removes what earlier versions stored at the root under the qualified name of an attribute,
-// where the extension had the attribute too.
+// supersede removes an attribute that earlier versions stored at the top level under its qualified name, when the
+// extension had the attribute too.
 func (w *work) supersede(path string) {
 	if !strings.ContainsRune(path, ':') || strings.ContainsRune(path, '[') {
 		return
@@ -78,8 +76,8 @@ func (w *work) drop(urn string) {
 	}
 }
 
-// extensionMember takes a member of the value of an extension: a path below its URN, or a name that
-// is none.
+// extensionMember carries out an operation on a member of an extension's value. The name is a path below the URN of the
+// extension, or not a path at all.
 func (w *work) extensionMember(op Op, urn, name string, value any) error {
 	operation := Operation{Op: op, Path: urn + ":" + name, Value: value, HasValue: true}
 	path, err := w.parse(operation.Path, nil)
@@ -94,21 +92,20 @@ func (w *work) extensionMember(op Op, urn, name string, value any) error {
 	return w.at(operation, path)
 }
 
-// literal carries out an operation on an attribute that no schema knows by its very name, which may
-// be no path.
+// literal carries out an operation on an attribute that no schema knows, by its exact name, which may not be a path.
 func (w *work) literal(op Operation, urn, name string) error {
 	return w.unknown(op, filter.Path{Attr: scim.AttrPath{URN: urn, Name: name}})
 }
 
-// intoNothing reports whether a path leads into an attribute at the root that no schema knows and the
-// document does not have: more likely a wrong name than a new attribute.
+// intoNothing reports whether a path leads into a top-level attribute that no schema knows and the document does not
+// have. Such a path is more likely a wrong name than a new attribute.
 func (w *work) intoNothing(path filter.Path) bool {
 	p := path.Attr
 	return p.URN == "" && p.Name != "" && (p.Attr == nil || p.Attr.Open) && (p.Sub != "" || path.Filter != nil) && !w.holds("", p.Name)
 }
 
-// unknown carries out an operation on an attribute that no schema knows, as on one that a schema
-// describes by the values that it has, and that are sent.
+// unknown carries out an operation on an attribute that no schema knows. The stored values and the sent values decide
+// how, as a schema would.
 func (w *work) unknown(op Operation, path filter.Path) error {
 	p := path.Attr
 	if !w.rt.Profile.Takes(scim.UnknownAttributes) {
@@ -118,7 +115,7 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 		return err
 	}
 	if w.intoNothing(path) {
-		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s, and this one has none of that name; GET /Schemas lists them", p, w.rt.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s is not an attribute of a %s, and this resource has no attribute of that name; GET /Schemas lists them", p, w.rt.Name)
 	}
 	return w.inContainer(p.URN, func(container map[string]any) error {
 		names := w.namesOf(p.URN)
@@ -136,14 +133,14 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 			return err
 		}
 		if list, _ := container[name].([]any); len(list) == 1 && scim.Equal(list[0], before) {
-			container[name] = before // no list was made of it
+			container[name] = before // the value was not made a list
 		}
-		at := 1 // below the document
+		at := 1 // levels below the document
 		if p.URN != "" {
 			at++
 		}
 		if at+levels(container[name]) > scim.MaxDepth {
-			return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s would nest deeper than the %d levels of a body, so that nobody could send it back", p, scim.MaxDepth)
+			return scim.BadRequest(scim.CodeValue, scim.InvalidValue, "%s would nest deeper than %d levels, the most that a body can have; send a flatter value", p, scim.MaxDepth)
 		}
 		if container[name] == nil {
 			delete(names, scim.FoldName(name))
@@ -154,14 +151,14 @@ func (w *work) unknown(op Operation, path filter.Path) error {
 	})
 }
 
-// open gives a target that no schema knows the definition that its value and the operation speak of,
-// and has the operation say it: several values for a list and a path with a filter, a complex value
-// for an object and a sub-attribute.
+// open gives a target that no schema knows the definition that its value and the operation imply, and fits the
+// operation to it. Several values mean a list, and so does a path with a filter. A complex value means an object, and
+// so does a sub-attribute.
 func (t *target) open(name string, before any, op Operation) Operation {
 	list, isList := before.([]any)
 	object, isObject := before.(map[string]any)
 	if sent, _ := op.Value.([]any); op.Op == Replace && len(sent) == 1 && before != nil && !isList && t.path.Filter == nil && t.profile.Takes(scim.WrappedSingle) {
-		op.Value = sent[0] // one value for another one
+		op.Value = sent[0] // a single value replaces a single value
 	}
 	_, sendsList := op.Value.([]any)
 	_, sendsObject := op.Value.(map[string]any)
@@ -183,7 +180,7 @@ func (t *target) open(name string, before any, op Operation) Operation {
 	case isObject && sendsObject:
 		a.Type = scim.TypeComplex
 	case isObject && op.Op != Remove && !sendsList && !scim.IsEmpty(op.Value):
-		if value, ok := memberNamed(object, scim.AttrValue); ok { // as Entra's manager
+		if value, ok := memberNamed(object, scim.AttrValue); ok { // as with Entra's manager
 			op.Value = map[string]any{value: op.Value}
 		}
 	}

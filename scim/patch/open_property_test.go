@@ -30,9 +30,9 @@ func publishedPartner() *scim.ResourceType {
 	))
 }
 
-// change is an operation, and what it does to the attributes of the extension in the model.
+// change is an operation, and its effect on the attributes of the extension in the model.
 type change struct {
-	op    string // add, replace, remove
+	op    string // add, replace or remove
 	attr  string
 	sub   string
 	where string // the type of a card, in a filter
@@ -130,7 +130,7 @@ func (r random) change() change {
 	return c
 }
 
-// spelled writes a change in one of the ways in which clients do.
+// spelled writes a change in one of the spellings that clients use.
 func (r random) spelled(c change) map[string]any {
 	urn, attr := partner, c.attr
 	if r.IntN(4) == 0 {
@@ -161,7 +161,7 @@ func (r random) spelled(c change) map[string]any {
 	return op
 }
 
-// apply is what a change does, the plain way.
+// apply makes the change in the model.
 func (c change) apply(ext map[string]any) {
 	switch held := ext[c.attr].(type) {
 	case map[string]any:
@@ -266,8 +266,8 @@ func (c change) applyCards(held []any) []any {
 	return held
 }
 
-// TestRandomChangesOfAnExtensionDoTheSameWhetherASchemaPublishesItOrNot compares both with a model that
-// is plain, over documents and operations in all spellings that clients use.
+// TestRandomChangesOfAnExtensionDoTheSameWhetherASchemaPublishesItOrNot compares a published and an unpublished
+// extension with a plain model, over documents and operations in all spellings that clients use.
 func TestRandomChangesOfAnExtensionDoTheSameWhetherASchemaPublishesItOrNot(t *testing.T) {
 	t.Parallel()
 	open, published := scim.UserType(), publishedPartner()
@@ -298,11 +298,11 @@ func TestRandomChangesOfAnExtensionDoTheSameWhetherASchemaPublishesItOrNot(t *te
 			if err != nil {
 				t.Fatalf("seed %d, %s: %v\n%v\n%v", seed, name, err, body, message)
 			}
-			if diff := cmp.Diff(lowered(map[string]any(want)), lowered(map[string]any(got.Document))); diff != "" { // a new name is spelled as sent
+			if diff := cmp.Diff(lowered(map[string]any(want)), lowered(map[string]any(got.Document))); diff != "" { // a new name keeps the spelling that was sent
 				t.Fatalf("seed %d, %s: %v\nby %v differs (-model +got):\n%s", seed, name, body, message, diff)
 			}
 			if rt != open {
-				continue // a POST may make one of two values that have become the same
+				continue // a POST may merge two values that have become the same
 			}
 			again, err := rt.Canonical(got.Document)
 			if err != nil || !cmp.Equal(again, got.Document) {
@@ -334,8 +334,8 @@ func lowered(value any) any {
 	return value
 }
 
-// FuzzOpenPath: whatever stands before an attribute, a PATCH neither panics nor puts anything with a URN
-// in front of its name beside the extensions, and what it leaves, a POST keeps.
+// FuzzOpenPath: a PATCH never panics, whatever comes before an attribute. It stores no attribute with a qualified name
+// beside the extensions, and a POST of its result keeps everything.
 func FuzzOpenPath(f *testing.F) {
 	for _, seed := range []string{
 		"urn:a:b:c", "urn:a:b:c.d", "urn:a:b:2.0:User:x", "urn:a:b:2.0:User", "URN:A:B:C[d eq 1].e", "urn:a:b:", "urn:::", "urn:a:b:c:d:e.f", "urn:a:b:2.0",

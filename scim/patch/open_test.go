@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne: before, operations, after. U stands for
-// the URN of the extension.
+// TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne: before, operations, after. U is the URN of the
+// extension.
 func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, ops, after string }{
@@ -137,7 +137,7 @@ func TestAnExtensionThatNoSchemaPublishesIsPatchedLikeAPublishedOne(t *testing.T
 	}
 }
 
-// TestAPathIntoAnExtensionThatNoSchemaPublishesIsRefused where it would lose something, or is none.
+// TestAPathIntoAnExtensionThatNoSchemaPublishesIsRefused where it would lose a value, or is not a path.
 func TestAPathIntoAnExtensionThatNoSchemaPublishesIsRefused(t *testing.T) {
 	t.Parallel()
 	const u = "urn:acme:partner:2.0:User"

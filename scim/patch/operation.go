@@ -7,7 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// Op is what an operation does (RFC 7644 section 3.5.2).
+// Op is the "op" of an operation (RFC 7644 section 3.5.2).
 type Op string
 
 // The operations of RFC 7644 section 3.5.2.
@@ -21,11 +21,11 @@ const (
 type Operation struct {
 	Op       Op
 	Path     string // "" when absent
-	Value    any    // as scim.Decode makes it
-	HasValue bool   // whether "value" was given, be it null
+	Value    any    // as scim.Decode returns it
+	HasValue bool   // whether "value" was given, also as null
 }
 
-// clears reports whether the operation unassigns its target; to add nothing does not.
+// clears reports whether the operation unassigns its target. An add of nothing does not.
 func (o Operation) clears() bool {
 	return o.Op == Remove || o.Op == Replace && scim.IsEmpty(o.Value)
 }
@@ -33,9 +33,8 @@ func (o Operation) clears() bool {
 // MaxOperations bounds the operations of one request.
 const MaxOperations = 1000
 
-// Decode reads the operations of a PatchOp message. Names are compared without case.
-// A malformed message is a *scim.Error with InvalidSyntax; what counts as one
-// depends on the profile.
+// Decode reads the operations of a PatchOp message. Names are compared without case. A malformed message is a
+// *scim.Error with InvalidSyntax; the profile decides which messages are malformed.
 func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
 	p := rt.Profile
 	if err := p.CheckMessage(object, scim.PatchOpURN); err != nil {
@@ -50,7 +49,7 @@ func Decode(rt *scim.ResourceType, object map[string]any) ([]Operation, error) {
 		return nil, scim.BadRequest(scim.CodePatch, scim.InvalidSyntax, "\"Operations\" must be an array with at least one operation")
 	}
 	if len(elements) > MaxOperations {
-		return nil, scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "%d operations are more than the %d that one PATCH may hold; send several", len(elements), MaxOperations)
+		return nil, scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the PATCH has %d operations, more than the %d that are allowed; send several requests", len(elements), MaxOperations)
 	}
 	ops := make([]Operation, len(elements))
 	for i, element := range elements {

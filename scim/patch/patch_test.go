@@ -42,8 +42,8 @@ func newOperations(tb testing.TB, text string) []patch.Operation {
 	return ops
 }
 
-// TestApply: before, operations, after. Numbers are items of the checklist; IdP names
-// say who sends it.
+// TestApply: before, operations, after. Numbers are items of the checklist; names of identity providers say who sends
+// the operation.
 func TestApply(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, ops, after string }{
@@ -220,7 +220,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestMembers: what operations do to the members of a group, whom nobody read.
+// TestMembers: what operations do to the members of a group that nobody read.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -287,7 +287,7 @@ func newLong(tb testing.TB, n int) (scim.Document, []patch.Operation) {
 	return newDocument(tb, `{"userName":"u","phoneNumbers":[`+strings.Join(phones, ",")+`]}`), newOperations(tb, strings.Join(ops, ","))
 }
 
-// TestALongPatchIsLinear: twice the operations allocate no more than twice as much.
+// TestALongPatchIsLinear: twice the operations allocate at most twice as much.
 func TestALongPatchIsLinear(t *testing.T) {
 	allocs := func(n int) float64 {
 		doc, ops := newLong(t, n)
@@ -314,8 +314,8 @@ func BenchmarkApply100(b *testing.B) {
 	}
 }
 
-// FuzzApply: never a panic, and a PATCH applied to its own result changes nothing
-// where all it does is replace.
+// FuzzApply: applying never panics. A PATCH of only replace operations changes nothing when it is applied to its own
+// result.
 func FuzzApply(f *testing.F) {
 	f.Add(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"a@b.c"}`)
 	f.Add(`{"op":"replace","value":{"name.givenName":"x","roles":[{"value":"{\"value\":\"y\"}"}]}}`)
@@ -345,7 +345,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// staysStrict: what a PATCH makes under the strict profile, that profile takes.
+// staysStrict checks that the strict profile accepts the result of a PATCH under the strict profile.
 func staysStrict(t *testing.T, object map[string]any) {
 	t.Helper()
 	strict := scim.UserType().Under(scim.Strict)
@@ -366,8 +366,8 @@ func staysStrict(t *testing.T, object map[string]any) {
 	}
 }
 
-// TestApplyToSeveralSimpleValues: an attribute of a schema of a tenant's own, whose values
-// are texts (RFC 7644 section 3.5.2; "value" stands for the value itself).
+// TestApplyToSeveralSimpleValues: an attribute of a tenant's own schema, with texts as values (RFC 7644 section 3.5.2;
+// "value" means the value itself).
 func TestApplyToSeveralSimpleValues(t *testing.T) {
 	t.Parallel()
 	rt := scim.UserType().With(scim.NewSchema("urn:acme:hr", "hr", "", &scim.Attribute{Name: "badges", Type: scim.TypeString, MultiValued: true}))

@@ -2,30 +2,30 @@ package patch
 
 import "github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 
-// places finds the element of a list that stands for the same as a given one: the first that is
-// equal, or of equal value and no other type. The list may grow at its end.
+// places finds the element of a list that means the same as a given element: the first that is equal, or that has an
+// equal value and no other type. The list may grow at its end.
 type places struct {
 	attr  *scim.Attribute
-	asked int // how often, up to fewAsked
+	asked int // how often find was called, up to fewAsked
 
-	// Who is asked more often reads the list once, else each value would be compared with all others.
-	read    int                   // so many elements of the list
+	// After more calls the list is read once. Otherwise each value would be compared with all others.
+	read    int                   // how many elements of the list were read
 	byValue map[string]*sameValue // by the text of the value
-	byKey   map[string]int        // of elements without such a text
+	byKey   map[string]int        // of elements without a text as value
 	buffer  []byte
 }
 
-// fewAsked is how often a list is looked through before it is read.
+// fewAsked is how often a list is searched before it is read.
 const fewAsked = 4
 
-// sameValue are the places of the elements of one value.
+// sameValue has the places of the elements with one value.
 type sameValue struct {
 	first   int
 	untyped []int          // ascending
-	byType  map[string]int // the first of each
+	byType  map[string]int // the first of each type
 }
 
-// find is the place of an element, -1 when there is none.
+// find is the place of an element, or -1.
 func (p *places) find(list []any, element any) int {
 	if p.asked < fewAsked {
 		p.asked++
@@ -93,7 +93,7 @@ func (p *places) add(i int, element any) {
 	}
 }
 
-// typed says that the element at a place, which find gave for another, gets the type of that.
+// typed notes that the element at a place gets the type of the element other, for which find returned the place.
 func (p *places) typed(i int, other any) {
 	text, ok := textOf(p.attr, other)
 	kind := typeOf(other)
@@ -106,7 +106,7 @@ func (p *places) typed(i int, other any) {
 	}
 	s.untyped = s.untyped[1:]
 	key := p.key(kind)
-	delete(s.byType, key) // one behind it
+	delete(s.byType, key) // or the place of a later element
 	s.byType = first(s.byType, key, i)
 }
 
@@ -115,7 +115,7 @@ func (p *places) key(value any) string {
 	return string(p.buffer)
 }
 
-// at is the place of a key, -1 for none.
+// at is the place of a key, or -1.
 func at(places map[string]int, key string) int {
 	if i, ok := places[key]; ok {
 		return i
@@ -123,7 +123,7 @@ func at(places map[string]int, key string) int {
 	return -1
 }
 
-// first notes the place of a key that has none.
+// first notes the place of a key, unless the key has a place.
 func first(places map[string]int, key string, i int) map[string]int {
 	if places == nil {
 		places = map[string]int{}

@@ -7,8 +7,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// target is what a path points at: an attribute that the schemas know, in the
-// object that holds it.
+// target is the target of a path: an attribute that the schemas know, in the object that holds it.
 type target struct {
 	work      *work
 	profile   scim.Profile
@@ -36,7 +35,7 @@ func (t target) subAttr() *scim.Attribute {
 func (t target) apply(op Operation) error {
 	if !t.known() {
 		if t.attr.Open {
-			return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s holds simple values, which have no %q", t.attr.Name, t.sub())
+			return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has simple values, which have no %q; leave the sub-attribute out", t.attr.Name, t.sub())
 		}
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute %q; GET /Schemas lists them", t.attr.Name, t.sub())
 	}
@@ -47,7 +46,7 @@ func (t target) apply(op Operation) error {
 		return t.applyMulti(op)
 	}
 	if t.path.Filter != nil {
-		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has one value, which takes no filter", t.attr.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has a single value, so its path takes no filter", t.attr.Name)
 	}
 	if t.sub() != "" {
 		return t.applySub(op)
@@ -55,8 +54,8 @@ func (t target) apply(op Operation) error {
 	return t.applySingle(op)
 }
 
-// known reports whether the path ends at something that can be: an unknown
-// sub-attribute is taken of complex values only, and "value" stands for a simple one.
+// known reports whether the path can exist. Only complex values can have an unknown sub-attribute; "value" means a
+// simple value itself.
 func (t target) known() bool {
 	switch {
 	case t.sub() == "" || t.subAttr() != nil:
@@ -82,7 +81,7 @@ func (t target) applySingle(op Operation) error {
 	return t.put(t.container, t.attr, t.path.Attr.String(), op.Value)
 }
 
-// put sets a member of an object to a canonical value, or unassigns it.
+// put sets a member of an object to a canonical value, or removes it when the value is empty.
 func (t target) put(object map[string]any, a *scim.Attribute, path string, value any) error {
 	kept, err := t.profile.CanonicalValue(a, path, value)
 	if err != nil {
@@ -96,9 +95,8 @@ func (t target) put(object map[string]any, a *scim.Attribute, path string, value
 	return nil
 }
 
-// mergeSingle merges an object into a complex attribute; members that the object
-// clears are removed. A value that is no object, as Entra's manager, stands for
-// the whole.
+// mergeSingle merges an object into a complex attribute; members that the object clears are removed. A value that is
+// not an object, such as Entra's manager, replaces the whole.
 func (t target) mergeSingle(value any) error {
 	if scim.IsEmpty(value) {
 		return nil // nothing to add
@@ -115,8 +113,7 @@ func (t target) mergeSingle(value any) error {
 	return nil
 }
 
-// merge writes the members of an object as a client sent it into a complex
-// value; read-only ones are ignored.
+// merge writes the members of a client's object into a complex value. Read-only members are ignored.
 func (t target) merge(current map[string]any, a *scim.Attribute, object map[string]any) error {
 	var names folded
 	for name, value := range object {
@@ -140,7 +137,7 @@ func (t target) merge(current map[string]any, a *scim.Attribute, object map[stri
 	return nil
 }
 
-// putOpaque keeps what no schema knows, where the profile takes it.
+// putOpaque stores an attribute that no schema knows, when the profile takes such attributes.
 func (t target) putOpaque(object map[string]any, names folded, name string, value any) error {
 	if !t.profile.Takes(scim.UnknownAttributes) {
 		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has no sub-attribute of that name; GET /Schemas lists them", t.attr.Name)
@@ -153,8 +150,7 @@ func (t target) putOpaque(object map[string]any, names folded, name string, valu
 	return nil
 }
 
-// applySub sets or removes a sub-attribute of a complex attribute, which is made
-// when absent.
+// applySub sets or removes a sub-attribute of a complex attribute. The complex attribute is created when absent.
 func (t target) applySub(op Operation) error {
 	current := asObject(t.container[t.attr.Name])
 	if err := t.putSub(current, op); err != nil {
@@ -195,7 +191,7 @@ func asObject(value any) map[string]any {
 	return map[string]any{}
 }
 
-// textOf is the "value" of an element as text, to compare elements by.
+// textOf is the "value" of an element as text, for comparing elements.
 func textOf(a *scim.Attribute, element any) (string, bool) {
 	if object, ok := element.(map[string]any); ok {
 		element, _ = scim.Member(object, scim.AttrValue)

@@ -7,41 +7,41 @@ import (
 )
 
 const (
-	// maxWork bounds the work of one PATCH, whose operations each look at all values of an
-	// attribute: in values looked at, each as often as a filter compares it. Five hundred operations on
-	// five hundred values of three parts are as many.
+	// maxWork bounds the work of one PATCH. Each of its operations reads all values of an attribute. The unit is a
+	// value that is read, counted as often as a filter compares it. Five hundred operations on five hundred values of
+	// three parts reach the bound.
 	maxWork = 1_000_000
-	// copied is how much more an operation works for a value that it puts into several elements:
-	// what it writes is stored, and answered.
+	// copied is the additional work for a value that an operation copies into several elements: each copy is stored and
+	// returned.
 	copied = 16
-	// unit is how many bytes of text are the work of one value.
+	// unit is the number of bytes of text that count as the work of one value.
 	unit = 16
 )
 
-// work is a PATCH under way.
+// work is a PATCH that is being applied.
 type work struct {
 	ctx     context.Context //nolint:containedctx // of one call, see Apply
 	rt      *scim.ResourceType
 	doc     scim.Document
 	members memberDelta
 	names   map[string]folded // see namesOf
-	left    int               // of maxWork
+	left    int               // of maxWork; what the operations may still spend
 }
 
 func newWork(ctx context.Context, rt *scim.ResourceType, doc scim.Document) *work {
 	return &work{ctx: ctx, rt: rt, doc: doc, left: maxWork}
 }
 
-// spend refuses a PATCH whose operations look at too many values, each of which is bounded while
-// their product is not.
+// spend refuses a PATCH that reads too many values. Operations and values each have a bound, but their product needs
+// one too.
 func (w *work) spend(n int) error {
 	if w.left -= n; w.left >= 0 {
 		return nil
 	}
-	return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations up to this one look at more values than those of one PATCH may, so nothing was changed; send them in several requests")
+	return scim.BadRequest(scim.CodePatchTooLarge, scim.TooMany, "the operations read more values than one PATCH may read, so nothing was changed; send the operations in several requests")
 }
 
-// weight is the work of looking at a value.
+// weight is the work of reading a value.
 func weight(value any) int {
 	switch v := value.(type) {
 	case string:
@@ -66,8 +66,7 @@ func weightOf(values []any) int {
 	return n
 }
 
-// folded are the names of an object by their folded form: an object never holds two names that
-// differ in case only.
+// folded are the names of an object by their folded forms. An object never has two names that differ in case only.
 type folded map[string]string
 
 func foldedNames(object map[string]any) folded {
@@ -78,7 +77,7 @@ func foldedNames(object map[string]any) folded {
 	return out
 }
 
-// remove removes a member that no schema knows whatever its case.
+// remove removes a member that no schema knows, in any case.
 func (f folded) remove(object map[string]any, name string) {
 	key := scim.FoldName(name)
 	if old, ok := f[key]; ok {
@@ -87,7 +86,7 @@ func (f folded) remove(object map[string]any, name string) {
 	}
 }
 
-// set gives it a value. Its name stays as it is spelled.
+// set gives the member a value. Its name keeps its spelling.
 func (f folded) set(object map[string]any, name string, value any) {
 	key := scim.FoldName(name)
 	if old, ok := f[key]; ok {

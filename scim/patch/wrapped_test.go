@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// TestAttributesInAListAreTaken: scim-sdk-client 1.30.0 puts the value of every operation into a list, also
-// the object of one without a path.
+// TestAttributesInAListAreTaken: scim-sdk-client 1.30.0 puts the value of every operation into a list, also the object
+// of an operation without a path.
 func TestAttributesInAListAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"add", "replace"} {

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
 	raw    string
-	body   any // of the JSON; nil for none
+	body   any // of the JSON; nil when there is no JSON
 }
 
-// check returns what is wrong with an answer, "" for nothing.
+// check returns what is wrong with an answer, or "".
 func (a Assertion) check(got answer, vars map[string]string) string {
 	var want any
 	if len(a.Value) > 0 {
@@ -47,8 +47,8 @@ func decodeJSON(text string) (value any, err error) {
 	return value, err
 }
 
-// valid says whether the assertion is one that can hold and can fail: a target that
-// nothing can be found by would be absent everywhere.
+// valid reports whether the assertion can hold and can fail. A target that nothing can match would be absent
+// everywhere.
 func (a Assertion) valid() bool {
 	switch a.Op {
 	case "absent", "absent_or_empty", "present", "nonempty":
@@ -129,8 +129,7 @@ func isNothing(value any) bool {
 	return false
 }
 
-// containsAny looks into an array or a text that the target names, or at what a
-// wildcard found.
+// containsAny searches the array or text that the target names, or the values that a wildcard found.
 func containsAny(target string, found []any, want any) bool {
 	if len(found) == 1 && !strings.Contains(target, "[*]") {
 		if list, ok := found[0].([]any); ok {
@@ -144,7 +143,7 @@ func containsAny(target string, found []any, want any) bool {
 
 var pathStep = regexp.MustCompile(`^(?:\.(\$?\w+)|\['([^']+)'\]|\[(\d+)\]|(\[\*\])|\[\?\(@\.(\w+)=='([^']*)'\)\])`)
 
-// find evaluates a target.
+// find returns the values that a target names.
 func find(target string, got answer) []any {
 	if name, ok := strings.CutPrefix(target, "header:"); ok {
 		if len(got.header.Values(name)) == 0 {

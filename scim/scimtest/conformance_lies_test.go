@@ -16,8 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/scimtest"
 )
 
-// lie is one thing that a wrong service provider does: to requests on their way in, or
-// to answers on their way out.
+// lie is one fault of a wrong service provider: it changes requests on their way in, or answers on their way out.
 type lie struct {
 	request func(*http.Request)
 	header  func(*http.Response)
@@ -26,7 +25,7 @@ type lie struct {
 
 // lies are wrong service providers of the kinds that users report.
 func lies() map[string]lie {
-	const swallowed = "X-Swallowed" // the answer must be as if it had been carried out
+	const swallowed = "X-Swallowed" // the answer must look as if the request had been carried out
 	doesNothing := func(method string, answers int) lie {
 		return lie{
 			request: func(r *http.Request) {
@@ -100,14 +99,14 @@ func lies() map[string]lie {
 	}
 }
 
-// tell is a proxy that tells a lie.
+// tell is a proxy with the fault.
 func (l lie) tell(t *testing.T, base string) string {
 	t.Helper()
 	target, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var proxied string // the base below which the proxy is reached
+	var proxied string // the base URL of the proxy
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
@@ -149,8 +148,8 @@ func (l lie) tell(t *testing.T, base string) string {
 	return proxied
 }
 
-// TestConformanceFindsEveryLie: the suite passes behind an honest proxy and fails behind
-// each that lies. Which check finds the lie is left to the suite.
+// TestConformanceFindsEveryLie: the suite passes behind a proxy without a fault, and fails behind each proxy with one.
+// The test does not ask which check finds the fault.
 func TestConformanceFindsEveryLie(t *testing.T) {
 	t.Parallel()
 	all := lies()
@@ -158,7 +157,7 @@ func TestConformanceFindsEveryLie(t *testing.T) {
 	for name, l := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil) // of its own: the suites would delete from each other's lists
+			b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil) // its own bridge: the suites would delete each other's resources
 			failed := 0
 			err := scimtest.Run(t.Context(), scimtest.Config{
 				Base: l.tell(t, b.Base), Token: b.Token, Profile: "tolerant", HTTP: http.DefaultClient,

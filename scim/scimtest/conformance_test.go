@@ -17,8 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/scimtest"
 )
 
-// TestConformance runs the suite on the fake and on the real Keycloak, in both
-// profiles.
+// TestConformance runs the suite on the fake and on the real Keycloak, in both profiles.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	servers := map[string]func(*testing.T) keycloaktest.Server{
@@ -50,7 +49,7 @@ func conforms(t *testing.T, server keycloaktest.Server, profile config.Profile) 
 		case scimtest.Fail:
 			t.Errorf("%s: %s:\n%s", r.Check.Section, r.Check.Name, strings.Join(r.Details, "\n"))
 		case scimtest.Skip:
-			if r.Check.Profile == "" && !strings.HasPrefix(r.Check.Needs, "!") { // one of what is not there
+			if r.Check.Profile == "" && !strings.HasPrefix(r.Check.Needs, "!") { // a check for a feature that is absent
 				t.Errorf("%s: %s is skipped: %s", r.Check.Section, r.Check.Name, r.Details)
 			}
 		}
@@ -60,9 +59,8 @@ func conforms(t *testing.T, server keycloaktest.Server, profile config.Profile) 
 	}
 }
 
-// TestTheConformancePageIsGenerated keeps the page of the checklist and what covers each item;
-// go test -update writes it. That a check passes is what TestConformance is for, and a
-// test function what running it is.
+// TestTheConformancePageIsGenerated keeps the page that lists what covers each item of the checklist; go test -update
+// writes the page. TestConformance tests that the checks pass.
 func TestTheConformancePageIsGenerated(t *testing.T) {
 	t.Parallel()
 	covered := coverage(t)
@@ -84,7 +82,7 @@ func TestTheConformancePageIsGenerated(t *testing.T) {
 	apptest.CompareGenerated(t, "../../docs/reference/conformance.md", page.String())
 }
 
-// coverage is what checks each item: checks of the suite by name, and test functions.
+// coverage is what covers each item: checks of the suite and test functions, by name.
 func coverage(t *testing.T) map[int][]string {
 	t.Helper()
 	checks, err := scimtest.Checks()

@@ -3,14 +3,14 @@ package scimtest
 // Item is one duty or choice of a service provider.
 type Item struct {
 	Number  int
-	Section string // its letter
+	Section string // the letter of its section of the checklist
 	Level   string // M: must, S: should, O: optional, P: policy where the RFC is silent
-	Source  string // the section of the RFC; "" for a policy of ours
+	Source  string // the section of the RFC; "" for a policy of the bridge
 	Text    string
 }
 
-// Items is the checklist that the checks cover: what RFC 7643 and RFC 7644 ask of a
-// service provider, and the choices that they leave.
+// Items is the checklist that the checks cover: what RFC 7643 and RFC 7644 require of a service provider, and the
+// choices that they leave.
 //
 //nolint:funlen // a table
 func Items() []Item {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The checks are text files, one a section of the checklist:
+// The checks are text files, one for each section of the checklist:
 //
 //	# What must hold
 //	items: 47 48            of the checklist
@@ -24,8 +24,8 @@ import (
 //	$.id nonempty           assertions
 //	save id $.id            a variable for later steps
 //
-// Variables that are there from the start: name, which no other check uses, the URNs
-// User, Group, Enterprise, PatchOp, Search, BulkRequest and BulkResponse, and token.
+// These variables are set from the start: name, which is unique for the check, the URNs User, Group, Enterprise,
+// PatchOp, Search, BulkRequest and BulkResponse, and token.
 
 //go:embed checks/*.txt
 var checkFiles embed.FS
@@ -36,12 +36,11 @@ type Check struct {
 	Section string // the name of its file
 	Items   []int  // of the checklist, see Items
 	Profile string // "" for every profile, else "tolerant" or "strict"
-	Needs   string // a feature of ServiceProviderConfig, "!" in front for its absence; "" for none
+	Needs   string // a feature of ServiceProviderConfig, with "!" in front when it must be absent; "" for any
 	Sequence
 }
 
-// Checks reads all checks, in the order of files and lines. An error is one of this
-// package's own files.
+// Checks reads all checks, in the order of files and lines. An error means that a file of this package is wrong.
 func Checks() ([]Check, error) {
 	files, err := checkFiles.ReadDir("checks")
 	if err != nil {
@@ -76,7 +75,7 @@ func parse(section, text string) ([]Check, error) {
 			continue
 		}
 		if len(checks) == 0 {
-			return nil, fmt.Errorf("%d: a line in front of the first check", number)
+			return nil, fmt.Errorf("%d: a line before the first check", number)
 		}
 		if err := checks[len(checks)-1].line(line); err != nil {
 			return nil, fmt.Errorf("%d: %w", number, err)
@@ -85,7 +84,7 @@ func parse(section, text string) ([]Check, error) {
 	return checks, lines.Err()
 }
 
-// methods are what a line of a request begins with.
+// methods are the words with which a line of a request begins.
 func methods() []string { return []string{"GET", "POST", "PUT", "PATCH", "DELETE"} }
 
 func (c *Check) line(line string) (err error) {
@@ -105,14 +104,14 @@ func (c *Check) line(line string) (err error) {
 			Headers: map[string]string{"Authorization": "Bearer ${token}", "Accept": "application/scim+json"},
 		}})
 	case len(c.Steps) == 0:
-		return fmt.Errorf("%q stands in front of a request", line)
+		return fmt.Errorf("%q comes before any request", line)
 	default:
 		return c.Steps[len(c.Steps)-1].line(word, rest, line)
 	}
 	return nil
 }
 
-// line reads one line behind that of a request.
+// line reads a line that follows the line of a request.
 func (s *Step) line(word, rest, line string) (err error) {
 	switch {
 	case word == ">":
@@ -138,7 +137,7 @@ func (s *Step) line(word, rest, line string) (err error) {
 			a.Value = json.RawMessage(value)
 		}
 		if !a.valid() {
-			return fmt.Errorf("%q is no assertion", line)
+			return fmt.Errorf("%q is not an assertion", line)
 		}
 		s.Expect.Assert = append(s.Expect.Assert, a)
 	}

@@ -21,13 +21,12 @@ const maxAnswer = 32 << 20
 type Replayer struct {
 	Base string // URL of the service root, without a trailing slash
 	HTTP *http.Client
-	// Made is told where every resource is that an answer says was made; nil for nobody.
+	// Made gets the location of every resource that an answer reports as created; nil when nobody needs it.
 	Made func(location string)
 }
 
-// Replay sends the requests of a sequence in order and returns what was not as
-// expected. vars are the variables that it begins with; it saves into them. The error
-// is of the network.
+// Replay sends the requests of a sequence in order and returns what was not as expected. vars are the variables at the
+// start; Replay adds those that steps save. An error is an error of the network.
 func (p Replayer) Replay(ctx context.Context, s Sequence, vars map[string]string) (failures []string, err error) {
 	for i, step := range s.Steps {
 		got, err := p.exchange(ctx, step.Request, vars)
@@ -42,7 +41,7 @@ func (p Replayer) Replay(ctx context.Context, s Sequence, vars map[string]string
 	return failures, nil
 }
 
-// judge returns what is wrong with an answer, and saves what the step asks for.
+// judge returns what is wrong with an answer, and saves what the step wants to save.
 func (s Step) judge(got answer, vars map[string]string) (problems []string) {
 	if !slices.Contains(s.Expect.Status, got.status) {
 		problems = append(problems, fmt.Sprintf("status %d, want %v", got.status, s.Expect.Status))
@@ -51,7 +50,7 @@ func (s Step) judge(got answer, vars map[string]string) (problems []string) {
 		problems = append(problems, fmt.Sprintf("Content-Type %q", media))
 	}
 	if got.raw != "" && got.body == nil {
-		problems = append(problems, "the body is no JSON")
+		problems = append(problems, "the body is not JSON")
 	}
 	if got.status == http.StatusNoContent {
 		return problems
@@ -105,7 +104,7 @@ func (p Replayer) exchange(ctx context.Context, r Request, vars map[string]strin
 		return answer{}, fmt.Errorf("read answer: %w", err)
 	}
 	got := answer{status: res.StatusCode, header: res.Header, raw: string(data)}
-	got.body, _ = decodeJSON(got.raw) // no JSON is a finding, see judge
+	got.body, _ = decodeJSON(got.raw) // a body that is not JSON is reported by judge
 	if p.Made != nil {
 		for _, location := range got.made(r) {
 			p.Made(location)
@@ -114,7 +113,7 @@ func (p Replayer) exchange(ctx context.Context, r Request, vars map[string]strin
 	return got, nil
 }
 
-// made are the locations of what a request made: a POST, or those of a bulk request.
+// made are the locations of the resources that a POST or a bulk request created.
 func (a answer) made(r Request) []string {
 	if r.Method == http.MethodPost && a.status == http.StatusCreated {
 		return []string{a.header.Get("Location")}
@@ -133,7 +132,7 @@ func (a answer) made(r Request) []string {
 	return out
 }
 
-// encodeQuery encodes the values of a query that was written to be read.
+// encodeQuery encodes the values of a readable query.
 func encodeQuery(query string) string {
 	parts := strings.Split(query, "&")
 	for i, part := range parts {

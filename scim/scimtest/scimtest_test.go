@@ -11,15 +11,15 @@ import (
 func TestChecksSaysWhatIsWrongWithALine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"items: 1":                               "1: a line in front of the first check",
+		"items: 1":                               "1: a line before the first check",
 		"# a\nitems: x":                          "2: strconv",
-		"# a\n= 200":                             "2: \"= 200\" stands in front of a request",
+		"# a\n= 200":                             "2: \"= 200\" comes before any request",
 		"# a\nGET /x\n= ok":                      "3: strconv",
-		"# a\nGET /x\n= 200\n$.id nonemty":       "4: \"$.id nonemty\" is no assertion",
-		"# a\nGET /x\n= 200\n$.id eq":            "4: \"$.id eq\" is no assertion",
-		"# a\nGET /x\n= 200\n$.id eq x":          "4: \"$.id eq x\" is no assertion",
-		"# a\nGET /x\n= 200\nid nonempty":        "4: \"id nonempty\" is no assertion",
-		"# a\nGET /x\n= 200\n$.a[?(@.b)] absent": "4: \"$.a[?(@.b)] absent\" is no assertion",
+		"# a\nGET /x\n= 200\n$.id nonemty":       "4: \"$.id nonemty\" is not an assertion",
+		"# a\nGET /x\n= 200\n$.id eq":            "4: \"$.id eq\" is not an assertion",
+		"# a\nGET /x\n= 200\n$.id eq x":          "4: \"$.id eq x\" is not an assertion",
+		"# a\nGET /x\n= 200\nid nonempty":        "4: \"id nonempty\" is not an assertion",
+		"# a\nGET /x\n= 200\n$.a[?(@.b)] absent": "4: \"$.a[?(@.b)] absent\" is not an assertion",
 	} {
 		if _, err := parse("x", text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("parse(%q) = %v, want %s", text, err, want)
@@ -27,8 +27,7 @@ func TestChecksSaysWhatIsWrongWithALine(t *testing.T) {
 	}
 }
 
-// TestEveryAssertionHoldsAndFails: each op on a value that it is true of, and on one
-// that it is not.
+// TestEveryAssertionHoldsAndFails: each op is tried on a value for which it is true and on one for which it is false.
 func TestEveryAssertionHoldsAndFails(t *testing.T) {
 	t.Parallel()
 	body, err := decodeJSON(`{"a":"Text","n":2,"t":true,"list":["x","y"],"rows":[{"type":"work","v":"1"},{"type":"home","v":"2"}],"none":[],"same":"Text"}`)
@@ -74,7 +73,8 @@ func TestEveryAssertionHoldsAndFails(t *testing.T) {
 	}
 }
 
-// TestRunTellsWhatIsNoServiceProvider apart from one that fails checks.
+// TestRunTellsWhatIsNoServiceProvider distinguishes a server that is not a service provider from a service provider
+// that fails checks.
 func TestRunTellsWhatIsNoServiceProvider(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
@@ -83,7 +83,7 @@ func TestRunTellsWhatIsNoServiceProvider(t *testing.T) {
 	} {
 		server := httptest.NewServer(handler)
 		err := Run(t.Context(), Config{Base: server.URL, HTTP: server.Client()}, func(Result) { t.Errorf("%s: a check ran", name) })
-		if err == nil || !strings.Contains(err.Error(), "is this a SCIM endpoint") {
+		if err == nil || !strings.Contains(err.Error(), "check that this is a SCIM endpoint") {
 			t.Errorf("%s: Run() = %v", name, err)
 		}
 		server.Close()

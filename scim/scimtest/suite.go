@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Base    string // URL of the service root, without a trailing slash
 	Token   string // sent as a bearer token
-	Profile string // "tolerant" or "strict": what it should be held to
+	Profile string // "tolerant" or "strict": the profile that it should have
 	HTTP    *http.Client
 }
 
@@ -39,9 +39,8 @@ type Result struct {
 	Details []string // what was wrong
 }
 
-// Run carries out the checks in order and tells each result. Every check makes
-// resources of its own, with random names, and deletes them. The error says that the
-// service provider cannot be checked at all.
+// Run carries out the checks in order and passes each result to report. Every check creates resources of its own, with
+// random names, and deletes them. An error means that the service provider cannot be checked at all.
 func Run(ctx context.Context, c Config, report func(Result)) error {
 	checks, err := Checks()
 	if err != nil {
@@ -68,8 +67,7 @@ func Run(ctx context.Context, c Config, report func(Result)) error {
 	return nil
 }
 
-// features are the members of ServiceProviderConfig that say "supported", and pagination by
-// cursor.
+// features are the features that ServiceProviderConfig reports as supported, and pagination by cursor.
 func (c Config) features(ctx context.Context) (map[string]bool, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Base+"/ServiceProviderConfig", nil)
 	if err != nil {
@@ -87,7 +85,7 @@ func (c Config) features(ctx context.Context) (map[string]bool, error) {
 	}
 	var config map[string]json.RawMessage
 	if err := json.Unmarshal(data, &config); err != nil || res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET /ServiceProviderConfig answers %d and no object: is this a SCIM endpoint, and the token its own?", res.StatusCode)
+		return nil, fmt.Errorf("GET /ServiceProviderConfig answers %d without a JSON object: check that this is a SCIM endpoint and that the token belongs to it", res.StatusCode)
 	}
 	features := map[string]bool{}
 	for name, value := range config {
@@ -102,7 +100,7 @@ func (c Config) features(ctx context.Context) (map[string]bool, error) {
 	return features, nil
 }
 
-// skips says why a check does not concern the service provider, "" when it does.
+// skips says why a check does not concern the service provider, or is "" when it does.
 func (c Config) skips(check Check, features map[string]bool) string {
 	if check.Profile != "" && check.Profile != c.Profile {
 		return "concerns the profile " + check.Profile
@@ -117,7 +115,7 @@ func (c Config) skips(check Check, features map[string]bool) string {
 	return feature + " is not supported"
 }
 
-// one carries out a check and removes what it made.
+// one carries out a check and removes the resources that it created.
 func (c Config) one(ctx context.Context, check Check) []string {
 	var made []string
 	replayer := Replayer{Base: c.Base, HTTP: c.HTTP, Made: func(location string) { made = append(made, location) }}

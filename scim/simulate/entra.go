@@ -20,7 +20,7 @@ type entra struct{}
 
 func (entra) name() string { return "entra" }
 
-// connection is a look for a user who cannot be there: Entra wants an empty list, not a 404.
+// connection searches a user who cannot exist: Entra expects an empty list, not a 404.
 func (entra) connection() (string, bool) {
 	return "/Users?filter=" + url.QueryEscape("userName eq "+client.Quote(rand.Text())), true
 }
@@ -58,7 +58,7 @@ func (entra) newGroup(g *Group) map[string]any {
 	}
 }
 
-// addMembers sends members in one operation, with the null $ref of Entra.
+// addMembers sends members in one operation, with Entra's null $ref.
 func (entra) addMembers(ctx context.Context, c *client.Client, g *Group) error {
 	var members []any
 	for _, u := range g.Members {

@@ -1,6 +1,6 @@
 package simulate
 
-// givenNames and familyNames are the people of a simulated company.
+// givenNames and familyNames are names for the people of a simulated company.
 var (
 	givenNames = []string{
 		"ada", "alan", "barbara", "claude", "donald", "edsger", "frances", "grace",

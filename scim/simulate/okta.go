@@ -46,7 +46,7 @@ func (okta) newGroup(g *Group) map[string]any {
 	return map[string]any{"schemas": []string{scim.GroupURN}, "displayName": g.Name, "members": []any{}}
 }
 
-// addMembers sends the name along, as Okta does with every change of members.
+// addMembers also sends the name, as Okta does with every change of members.
 func (okta) addMembers(ctx context.Context, c *client.Client, g *Group) error {
 	var members []any
 	for _, u := range g.Members {
@@ -58,7 +58,7 @@ func (okta) addMembers(ctx context.Context, c *client.Client, g *Group) error {
 	)
 }
 
-// change reads the user, merges and puts the whole back.
+// change reads the user, changes it and sends it back with PUT.
 func (okta) change(ctx context.Context, c *client.Client, u *User) error {
 	object, err := c.Do(ctx, http.MethodGet, "/Users/"+u.id, nil)
 	if err != nil {

@@ -21,20 +21,20 @@ func Providers() map[string]func(ctx context.Context, c *client.Client, prefix s
 	}
 }
 
-// Run is a simulation: a provider provisions invented people, and everything is read back.
+// Run is a simulation: a provider provisions invented people, and then everything is read back.
 type Run struct {
 	Provider    string // one of Providers
 	Base, Token string // of the endpoint
-	Prefix      string // of the user names; "" for one that no run had before
+	Prefix      string // of the user names; "" makes a new prefix
 	Users       int
 	Groups      int
-	Parallel    int  // requests under way at once
-	Remove      bool // delete the users and groups in the end
+	Parallel    int  // most requests at the same time
+	Remove      bool // delete the users and groups at the end
 	// Progress makes the progress function of one task.
 	Progress func(task string) func(done, all int)
 }
 
-// Report is what a simulation came to.
+// Report is the result of a simulation.
 type Report struct {
 	Provider    string     `json:"provider"`
 	Prefix      string     `json:"prefix"` // of the user names
@@ -42,7 +42,7 @@ type Report struct {
 	Groups      int        `json:"groups"`
 	Memberships int        `json:"memberships"`
 	Requests    []Requests `json:"requests"`
-	Wrong       []string   `json:"wrong"` // what is not as it was sent, a sentence each
+	Wrong       []string   `json:"wrong"` // differences from what was sent, a sentence each
 }
 
 // The shares of the users that are changed, disabled and deleted.
@@ -52,14 +52,15 @@ const (
 	deleteOne  = 20
 )
 
-// Made says whether the endpoint made something.
+// Made reports whether the endpoint created something.
 func (r Report) Made() bool {
 	return slices.ContainsFunc(r.Requests, func(one Requests) bool {
 		return strings.HasPrefix(one.Request, http.MethodPost+" ") && one.Succeeded > 0
 	})
 }
 
-// Play runs a simulation. When it fails, the report says the prefix under which another run goes on with what was made.
+// Play runs a simulation. When it fails, the report has the prefix with which another run can continue with the created
+// users.
 func (r Run) Play(ctx context.Context) (out Report, err error) {
 	if r.Prefix == "" {
 		r.Prefix = "sim-" + strings.ToLower(rand.Text()[:8])
@@ -91,9 +92,9 @@ func (r Run) Play(ctx context.Context) (out Report, err error) {
 	return out, err
 }
 
-// Requests are those of one kind.
+// Requests are the requests of one kind.
 type Requests struct {
-	Request   string  `json:"request"` // as "POST /Users"
+	Request   string  `json:"request"` // such as "POST /Users"
 	Sent      int     `json:"sent"`
 	Succeeded int     `json:"succeeded"`
 	Refused   int     `json:"refused"` // 4xx
@@ -104,7 +105,7 @@ type Requests struct {
 	times []time.Duration
 }
 
-// stopwatch counts the requests that go through it, and takes their time.
+// stopwatch counts the requests that it forwards and measures their time.
 type stopwatch struct {
 	base     string // the path of the service root
 	next     http.RoundTripper

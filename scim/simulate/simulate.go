@@ -20,10 +20,10 @@ type Size struct {
 	Change   int // users that are changed afterwards
 	Disable  int // users that are disabled afterwards
 	Delete   int // users that are deleted afterwards, by providers that delete
-	Parallel int // requests under way at once
+	Parallel int // most requests at the same time
 }
 
-// User is a user as the provider's directory holds it in the end.
+// User is a user as the provider's directory holds it at the end.
 type User struct {
 	UserName   string
 	ExternalID string
@@ -38,7 +38,7 @@ type User struct {
 	id string // of the SCIM resource
 }
 
-// Group is a group as the provider's directory holds it in the end.
+// Group is a group as the provider's directory holds it at the end.
 type Group struct {
 	Name    string
 	Members []*User
@@ -52,11 +52,11 @@ type Directory struct {
 	Groups []*Group
 }
 
-// provider is what tells one dialect from another.
+// provider is a dialect of SCIM.
 type provider interface {
 	name() string
-	// connection is what the provider's button to test the connection asks for, and whether that
-	// finds nothing.
+	// connection is the path that the provider's button to test the connection requests, and whether the answer must be
+	// an empty list.
 	connection() (path string, empty bool)
 	findUser(u *User) (filter, query string)
 	newUser(u *User) map[string]any
@@ -68,9 +68,8 @@ type provider interface {
 	deletes() bool
 }
 
-// run provisions a new directory of the given size at an endpoint. prefix tells the
-// users of one run from another's. progress is called with the number of steps done
-// and of all; it may be nil.
+// run provisions a new directory of the given size at an endpoint. prefix distinguishes the users of one run from those
+// of another run. progress is called with the number of steps that are done and of all steps; it may be nil.
 func run(ctx context.Context, c *client.Client, p provider, prefix string, size Size, progress func(done, all int)) (Directory, error) {
 	d := newDirectory(p.name(), prefix, size)
 	r := &runner{client: c, provider: p, progress: progress, parallel: max(1, size.Parallel)}
@@ -91,8 +90,8 @@ func run(ctx context.Context, c *client.Client, p provider, prefix string, size 
 	return d, nil
 }
 
-// newDirectory invents the people: user i is a member of group i modulo the number
-// of groups, and of the next one when i is even.
+// newDirectory invents the people. User i is a member of group i modulo the number of groups, and also of the next
+// group when i is even.
 func newDirectory(provider, prefix string, size Size) Directory {
 	var d Directory
 	for i := range size.Groups {
@@ -160,8 +159,7 @@ func (r *runner) provision(ctx context.Context, d Directory) error {
 	})
 }
 
-// maintain changes the first users, disables those after them, deletes those after
-// them.
+// maintain changes the first users, disables the next and deletes the next after those.
 func (r *runner) maintain(ctx context.Context, d Directory, size Size) error {
 	changed, rest := cut(d.Users, size.Change)
 	disabled, rest := cut(rest, size.Disable)
@@ -189,13 +187,13 @@ func (r *runner) disable(ctx context.Context, u *User) error {
 	return retry(ctx, func(ctx context.Context) error { return r.provider.disable(ctx, r.client, u) })
 }
 
-// remove deletes a user; a second try may find it gone.
+// remove deletes a user; on a second try the user may be gone.
 func (r *runner) remove(ctx context.Context, u *User) error {
 	u.Deleted = true
 	return r.delete(ctx, "/Users/"+u.id, u.id)
 }
 
-// delete deletes what a run made; id is "" when it was not made.
+// delete deletes a resource of a run; id is "" when it was not created.
 func (r *runner) delete(ctx context.Context, path, id string) error {
 	if id == "" {
 		return nil
@@ -209,8 +207,7 @@ func (r *runner) delete(ctx context.Context, path, id string) error {
 	})
 }
 
-// ensureUser looks the user up and creates it when it is not there: also after a
-// request whose answer was lost.
+// ensureUser looks the user up and creates it when it is missing, also after a request without an answer.
 func (r *runner) ensureUser(ctx context.Context, u *User) (err error) {
 	filter, query := r.provider.findUser(u)
 	u.id, err = r.ensure(ctx, "/Users", filter, query, func() map[string]any { return r.provider.newUser(u) })
@@ -230,7 +227,7 @@ func (r *runner) ensure(ctx context.Context, endpoint, filter, query string, bod
 			return err
 		}
 		if len(found) > 1 {
-			return fmt.Errorf("%d resources match %s: they must be unique", len(found), filter)
+			return fmt.Errorf("%d resources match %s, but at most one may match", len(found), filter)
 		}
 		var resource map[string]any
 		if len(found) == 1 {
@@ -247,7 +244,7 @@ func (r *runner) ensure(ctx context.Context, endpoint, filter, query string, bod
 	return id, err
 }
 
-// each runs work for every item, several at once, and reports progress.
+// each runs work for every item, several at the same time, and reports progress.
 func each[T any](ctx context.Context, r *runner, items []T, work func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.parallel)
@@ -266,7 +263,7 @@ func each[T any](ctx context.Context, r *runner, items []T, work func(context.Co
 	return g.Wait()
 }
 
-// throttled is how long an endpoint wants fewer requests; providers keep to it.
+// throttled is how long an endpoint wants the client to wait. Providers follow it.
 func throttled(err error) time.Duration {
 	if client.StatusOf(err) == http.StatusTooManyRequests {
 		return client.RetryAfter(err)
@@ -274,7 +271,7 @@ func throttled(err error) time.Duration {
 	return 0
 }
 
-// retry repeats what an outage refused, for a minute.
+// retry repeats a request that failed because of an outage: a lost connection, 429 or 5xx.
 func retry(ctx context.Context, try func(context.Context) error) error {
 	const (
 		tries = 120

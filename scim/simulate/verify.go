@@ -12,9 +12,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// Verify reads every user and group of a run back and says, in a sentence each, what is not at
-// the endpoint as the directory holds it. At most parallel requests are under way at once;
-// progress is called with the number that were read and of all, and may be nil.
+// Verify reads every user and group of a run back. It returns a sentence for each difference between the endpoint and
+// the directory. At most parallel requests run at the same time. progress is called with the number of resources read
+// and of all; it may be nil.
 func Verify(ctx context.Context, c *client.Client, d Directory, parallel int, progress func(done, all int)) ([]string, error) {
 	r := &runner{client: c, parallel: max(1, parallel), progress: progress, all: len(d.Users) + len(d.Groups)}
 	var mu sync.Mutex
@@ -69,7 +69,7 @@ func (u *User) verify(ctx context.Context, c *client.Client, tell func(string, .
 		{"active", fmt.Sprint(doc["active"]), strconv.FormatBool(u.Active)},
 	} {
 		if attribute[1] != attribute[2] {
-			tell("user %s: %s is %q, sent was %q", u.UserName, attribute[0], attribute[1], attribute[2])
+			tell("user %s: %s is %q, but %q was sent", u.UserName, attribute[0], attribute[1], attribute[2])
 		}
 	}
 	return nil
@@ -103,13 +103,13 @@ func (g *Group) verify(ctx context.Context, c *client.Client, tell func(string, 
 	}
 	for id := range got {
 		if !want[id] {
-			tell("group %s has the member %s, who was not sent", g.Name, id)
+			tell("group %s has the member %s, which was not sent", g.Name, id)
 		}
 	}
 	return nil
 }
 
-// Remove deletes what a run made.
+// Remove deletes the users and groups of a run.
 func Remove(ctx context.Context, c *client.Client, d Directory, parallel int, progress func(done, all int)) error {
 	r := &runner{client: c, parallel: max(1, parallel), progress: progress, all: len(d.Users) + len(d.Groups)}
 	err := each(ctx, r, d.Groups, func(ctx context.Context, g *Group) error { return r.delete(ctx, "/Groups/"+g.id, g.id) })

@@ -6,8 +6,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// again repeats a request for a minute and more, and longer where the bridge asks for it: nobody starts an import of
-// a hundred thousand users again because Keycloak was restarted.
+// again repeats a failed request for more than a minute, and longer if the bridge asks for it. Nobody wants to start an
+// import of a hundred thousand users again because Keycloak was restarted.
 func again() client.Repeat {
 	const (
 		tries   = 8

@@ -13,13 +13,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// operation is what is done for a row.
+// operation is the operation for a row.
 type operation struct {
 	row    row
 	method string
 	path   string
 	data   map[string]any
-	later  string // row of the manager that is still missing; "" for none
+	later  string // row of the manager that is still missing, or ""
 }
 
 // batch collects operations for bulk requests.
@@ -32,7 +32,7 @@ type batch struct {
 
 func (i *Importer) newBatch() *batch { return &batch{Importer: i} }
 
-// add sends what there is when there is no room for one more.
+// add adds an operation. When the batch has no room for it, add first sends the batch.
 func (b *batch) add(ctx context.Context, op operation) error {
 	data, err := scim.Encode(op.data)
 	if err != nil {
@@ -52,8 +52,8 @@ func (b *batch) add(ctx context.Context, op operation) error {
 	return nil
 }
 
-// send sends what was collected, again as long as there are answers that may be others the next
-// time. An error is that nobody answers: what became of the last operations is not known then.
+// send sends the collected operations. It repeats those that failed for a reason that may pass. After an error (no
+// answer) it is not known what became of the last operations.
 func (b *batch) send(ctx context.Context) error {
 	list := b.list
 	b.list, b.size = nil, 0
@@ -75,7 +75,7 @@ func (b *batch) send(ctx context.Context) error {
 	return cmp.Or(broken, err)
 }
 
-// bulkResult is what the bridge says of an operation.
+// bulkResult is the bridge's answer to an operation.
 type bulkResult struct {
 	status int
 	id     string
@@ -110,8 +110,8 @@ func (b *batch) request(ctx context.Context, list []operation) ([]bulkResult, er
 	return out, nil
 }
 
-// take notes what is done and what is not, and returns what to send again and, if that is because
-// something failed that may pass, why.
+// take notes which operations are done and which failed. It returns the operations to send again, and the failure when
+// they failed for a reason that may pass.
 func (b *batch) take(ctx context.Context, list []operation, results []bulkResult, unsure, last bool) (again []operation, failed, err error) {
 	for n, op := range list {
 		result := results[n]
@@ -135,11 +135,11 @@ func (b *batch) take(ctx context.Context, list []operation, results []bulkResult
 	return again, failed, nil
 }
 
-// finished notes a resource that is as its row says, or will be once it has its manager.
+// finished notes a resource that is like its row, or will be once it has its manager.
 func (b *batch) finished(op operation, id string) error {
 	if op.later != "" {
 		if op.row.id() != "" {
-			b.ids[op.row.id()] = id // others may name it
+			b.ids[op.row.id()] = id // other rows may name it
 		}
 		b.managers = append(b.managers, reference{op.row, id, op.later})
 		return nil
@@ -151,8 +151,8 @@ func (b *batch) finished(op operation, id string) error {
 	return nil
 }
 
-// there looks at a resource that is there already: one that this import made counts as done, and
-// another one is replaced if that is wanted.
+// there handles a resource that already exists. A resource that this import created counts as done. Another resource is
+// replaced if the operator wants that.
 func (b *batch) there(ctx context.Context, op operation, result bulkResult) (replace *operation, err error) {
 	attribute, name := op.row.name()
 	found, err := b.Client.Find(ctx, op.row.endpoint, attribute+" eq "+client.Quote(name), "excludedAttributes=members")

@@ -16,10 +16,10 @@ import (
 type Exporter struct {
 	Client  *client.Client
 	Out     io.Writer
-	Advance func(done, all int) // is told how far it is
+	Advance func(done, all int) // gets the progress
 }
 
-// Export writes the resources of the type at an endpoint, so many in one answer.
+// Export writes all resources of a type at an endpoint, and reads page resources with each request.
 func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
 	done, cursor := 0, ""
 	for {
@@ -29,7 +29,7 @@ func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
 		}
 		all, err := scim.Integer(answer, "totalResults")
 		if err != nil || all == nil {
-			return errors.New("the bridge does not tell how many there are")
+			return errors.New("the answer has no totalResults")
 		}
 		list, _ := answer["Resources"].([]any)
 		for _, element := range list {
@@ -53,7 +53,7 @@ func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
 	}
 }
 
-// page reads a page, again as long as the answer may be another one the next time.
+// page reads a page. It repeats a request that failed for a reason that may pass.
 func (e Exporter) page(ctx context.Context, path string) (answer map[string]any, err error) {
 	err = again().Do(ctx, func(ctx context.Context, _ bool) (err error) {
 		answer, err = e.Client.Do(ctx, http.MethodGet, path, nil)

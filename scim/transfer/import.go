@@ -20,27 +20,27 @@ type Unimported struct {
 	Reason string `json:"reason"`
 }
 
-// Importer creates the users and groups of a file by bulk requests. It is used once.
+// Importer creates the users and groups of a file by bulk requests. Use an Importer only once.
 type Importer struct {
 	Client  *client.Client
-	Update  bool                // replace what is there already, in place of reporting it
-	Advance func(done, all int) // is told how far it is
-	Report  func(Unimported)    // is told of every row that is not imported
+	Update  bool                // replace resources that already exist, instead of reporting them
+	Advance func(done, all int) // gets the progress
+	Report  func(Unimported)    // gets every row that is not imported
 
 	journal *journal
 	done    int
 	failed  int // rows that are not imported
-	unsent  int // those of them that failed after the file was checked
+	unsent  int // failed rows that the check of the file accepted
 
 	operations int // of one request
 	payload    int // bytes of one request
 	rows       int
 	lines      map[string]int    // of rows, by their ids and by the keys of their content
-	ids        map[string]string // of resources, by the ids of their rows; "" for one that is not there
-	managers   []reference       // that users get when all are there
+	ids        map[string]string // of resources, by the ids of their rows; "" for a row that was not imported
+	managers   []reference       // that users get when all users exist
 }
 
-// reference is a manager who had no id yet when the user was made.
+// reference is a manager who had no id yet when the user was created.
 type reference struct {
 	of      row
 	id      string // of the user
@@ -55,8 +55,8 @@ type File struct {
 
 // The formats of files.
 const (
-	FormatJSONLines = "jsonl" // a SCIM resource a line
-	FormatCSV       = "csv"   // paths of attributes in the first line, a resource a line below it
+	FormatJSONLines = "jsonl" // a SCIM resource in each line
+	FormatCSV       = "csv"   // paths of attributes in the first line, a resource in each other line
 )
 
 // rows reads a file from its beginning.
@@ -72,13 +72,13 @@ func (i *Importer) reportUnimported(u Unimported) {
 	i.Report(u)
 }
 
-// Check reports the rows that cannot be sent, and says how many can and how many cannot. It sends nothing.
+// Check reports the rows that cannot be sent, and counts the rows that can and cannot be sent. It sends nothing.
 func (i *Importer) Check(file File) (rows, failed int, err error) {
 	err = i.check(file)
 	return i.rows, i.failed, err
 }
 
-// check finds the rows that are none, the ids that rows have, and how many there are.
+// check reports malformed rows, collects the ids of rows, and counts the rows.
 func (i *Importer) check(file File) error {
 	i.ids, i.lines = map[string]string{}, map[string]int{}
 	return file.rows(func(r row) error {
@@ -105,7 +105,7 @@ func (i *Importer) check(file File) error {
 // idLine is the id of a row in lines.
 func idLine(r row) string { return "id " + r.id() }
 
-// reasonOf is what is wrong with a row, without the wording for HTTP.
+// reasonOf is the reason of an error, without the words for HTTP.
 func reasonOf(err error) string {
 	if e, ok := errors.AsType[*scim.Error](err); ok {
 		return e.Detail
@@ -113,9 +113,10 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// Run imports users, gives them the managers who came later, and imports groups, which have users as members. journal
-// names the file that notes what is done, into the URL of the service root that it is of; it goes when nothing is left to
-// do. Run says how many rows are imported and how many are not. After an error the same call goes on where it was.
+// Run imports the users, then gives them managers who came later in the file, then imports the groups, whose members
+// are users. journal is the name of a file that notes what is done; into is the URL of the service root that it belongs
+// to. Run removes the journal when nothing is left to do. Run counts the rows that are imported and those that are not.
+// After an error the same call continues where it stopped.
 func (i *Importer) Run(ctx context.Context, file File, journal, into string) (done, failed int, err error) {
 	if i.journal, err = openJournal(journal, into); err != nil {
 		return 0, 0, err
@@ -127,7 +128,7 @@ func (i *Importer) Run(ctx context.Context, file File, journal, into string) (do
 	if i.failed > 0 {
 		return i.done, i.failed, nil
 	}
-	return i.done, 0, i.journal.remove() // it has served
+	return i.done, 0, i.journal.remove() // the journal is no longer needed
 }
 
 func (i *Importer) run(ctx context.Context, file File) error {
@@ -147,9 +148,9 @@ func (i *Importer) run(ctx context.Context, file File) error {
 }
 
 const (
-	// mostOperations keeps a request far from its time limit.
+	// mostOperations keeps a request far below its time limit.
 	mostOperations = 200
-	// envelope is what a request needs beside its operations, in bytes.
+	// envelope is the size in bytes of a request without its operations.
 	envelope = 1 << 10
 )
 
@@ -162,18 +163,18 @@ func (i *Importer) learnLimits(ctx context.Context) error {
 	operations, _ := scim.Integer(bulk, "maxOperations")
 	payload, _ := scim.Integer(bulk, "maxPayloadSize")
 	if operations == nil || payload == nil {
-		return errors.New("the bridge does not tell the limits of its bulk requests")
+		return errors.New("ServiceProviderConfig has no limits for bulk requests")
 	}
 	i.operations, i.payload = min(*operations, mostOperations), *payload-envelope
 	return nil
 }
 
-// create makes the resources of one type.
+// create creates the resources of one type.
 func (i *Importer) create(ctx context.Context, file File, endpoint string) error {
 	b := i.newBatch()
 	err := file.rows(func(r row) error {
 		if r.endpoint != endpoint || i.lines[r.key] != r.line {
-			return nil // of another type, or reported
+			return nil // a row of another type, or a row that was reported
 		}
 		if id, done := i.journal.done[r.key]; done {
 			i.succeed(r, id)
@@ -192,8 +193,8 @@ func (i *Importer) create(ctx context.Context, file File, endpoint string) error
 	return b.send(ctx)
 }
 
-// resolve is what a row sends, with ids of resources in the place of ids of rows. later is the
-// row of a manager who is not there yet; why, what the row cannot be sent for.
+// resolve makes the data that a row sends, with ids of resources in place of ids of rows. later is the row of a manager
+// who has no id yet. why is the reason when the row cannot be sent.
 func (i *Importer) resolve(r row) (data map[string]any, later, why string) {
 	data = maps.Clone(r.object)
 	for _, name := range []string{scim.AttrID, scim.AttrMeta, scim.AttrGroups} { // read-only
@@ -209,7 +210,7 @@ func (i *Importer) resolve(r row) (data map[string]any, later, why string) {
 			case !known:
 				list[n] = member
 			case id == "":
-				return nil, "", fmt.Sprintf("its member %s is a row that was not imported", text)
+				return nil, "", fmt.Sprintf("the row of its member %s was not imported", text)
 			default:
 				list[n] = map[string]any{scim.AttrValue: id}
 			}
@@ -234,13 +235,13 @@ func (i *Importer) resolve(r row) (data map[string]any, later, why string) {
 	return data, later, ""
 }
 
-// appoint gives users the managers who came after them.
+// appoint gives users the managers who came later in the file.
 func (i *Importer) appoint(ctx context.Context) error {
 	b := i.newBatch()
 	for _, m := range i.managers {
 		id := i.ids[m.manager]
 		if id == "" {
-			i.fail(m.of, 0, fmt.Sprintf("the user is there without its manager %s, which is a row that was not imported", m.manager))
+			i.fail(m.of, 0, fmt.Sprintf("the user was imported without its manager %s, because that row was not imported", m.manager))
 			continue
 		}
 		patch := map[string]any{scim.AttrSchemas: []any{scim.PatchOpURN}, "Operations": []any{map[string]any{

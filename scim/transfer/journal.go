@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// journal notes what of an import is done, so that a repetition goes on where it was.
+// journal notes which rows of an import are done, so that a repeated import continues there.
 type journal struct {
 	name    string
 	file    *os.File
@@ -20,7 +20,7 @@ type journal struct {
 	done    map[string]string // ids of resources, by the keys of their rows
 }
 
-// journalLine is a line of the file: the first says of what import it is, each other one is a row.
+// journalLine is a line of the file. The first line names the import, each other line is a row.
 type journalLine struct {
 	Into  string    `json:"into,omitempty"` // URL of the service root
 	Began time.Time `json:"began,omitzero"`
@@ -33,7 +33,7 @@ var ErrJournal = errors.New("not the journal of this import")
 
 // openJournal reads the journal of an import into a tenant, or begins one.
 func openJournal(name, into string) (*journal, error) {
-	j := &journal{name: name, done: map[string]string{}, began: time.Now().Truncate(time.Millisecond)} // as times of creation are
+	j := &journal{name: name, done: map[string]string{}, began: time.Now().Truncate(time.Millisecond)} // in the precision of creation times
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)                                       //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func openJournal(name, into string) (*journal, error) {
 		err = j.write(journalLine{Into: into, Began: j.began})
 	} else if err == nil {
 		_, seek := file.Seek(good, io.SeekStart)
-		err = errors.Join(file.Truncate(good), seek) // a line that was cut off goes
+		err = errors.Join(file.Truncate(good), seek) // a line that was cut off is removed
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -52,26 +52,26 @@ func openJournal(name, into string) (*journal, error) {
 	return j, nil
 }
 
-// read reads the lines and returns where the last whole one ends.
+// read reads the lines and returns where the last complete line ends.
 func (j *journal) read(into string) (good int64, err error) {
 	reader := bufio.NewReader(j.file)
 	for {
 		data, err := reader.ReadBytes('\n')
 		switch {
-		case errors.Is(err, io.EOF): // an unfinished line is none
+		case errors.Is(err, io.EOF): // an incomplete line does not count
 			return good, nil
 		case err != nil:
 			return 0, err
 		}
 		var line journalLine
 		if err := json.Unmarshal(data, &line); err != nil {
-			return 0, fmt.Errorf("%w: %s is none: %w", ErrJournal, j.name, err)
+			return 0, fmt.Errorf("%w: %s cannot be read as a journal: %w", ErrJournal, j.name, err)
 		}
 		switch {
 		case good > 0:
 			j.done[line.Row] = line.ID
 		case line.Into != into:
-			return 0, fmt.Errorf("%w: %s is of an import into %s; remove it, or name another file", ErrJournal, j.name, line.Into)
+			return 0, fmt.Errorf("%w: %s belongs to an import into %s; remove it, or name another file", ErrJournal, j.name, line.Into)
 		default:
 			j.resumed, j.began = true, line.Began
 		}
@@ -95,7 +95,7 @@ func (j *journal) write(line journalLine) error {
 
 func (j *journal) close() { _ = j.file.Close() } // every line was written
 
-// remove removes the journal of an import of which nothing is left to do.
+// remove removes the journal of a complete import.
 func (j *journal) remove() error {
 	j.close()
 	if err := os.Remove(j.name); !errors.Is(err, fs.ErrNotExist) {

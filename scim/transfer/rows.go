@@ -21,12 +21,12 @@ import (
 // row is a resource of a file that is imported.
 type row struct {
 	line     int    // where it begins, from 1
-	key      string // of its content: equal rows have equal ones
+	key      string // of its content: rows with equal content have equal keys
 	endpoint string // of its type: "/Users" or "/Groups"
 	object   map[string]any
 }
 
-// id is by what other rows refer to it, "" for nothing.
+// id is the id by which other rows refer to this row, or "".
 func (r row) id() string {
 	id, _ := r.object[scim.AttrID].(string)
 	return id
@@ -42,7 +42,8 @@ func (r row) name() (attribute, value string) {
 	return attribute, value
 }
 
-// newRow takes an object for a user, or for a group if it says so or has a displayName alone.
+// newRow makes a row of an object. The row is a user, unless the object says that it is a group or has a displayName
+// and no userName.
 func newRow(line int, object map[string]any) (row, error) {
 	spell(object)
 	r := row{line: line, endpoint: "/Users", object: object}
@@ -64,8 +65,8 @@ func newRow(line int, object map[string]any) (row, error) {
 	return r, nil
 }
 
-// spell gives what an import looks at the names that the RFCs write: names of attributes have no
-// case. No object has two that differ in it.
+// spell gives the attributes that an import reads the names of the RFCs, because clients may write names in any case.
+// An object never has two names that differ in case only.
 func spell(object map[string]any) {
 	for _, name := range []string{
 		scim.AttrSchemas, scim.AttrID, scim.AttrMeta, scim.AttrGroups, scim.AttrUserName, scim.AttrDisplayName, scim.AttrMembers, scim.EnterpriseUserURN, scim.AttrManager, scim.AttrValue,
@@ -94,8 +95,8 @@ func spell(object map[string]any) {
 // maxRow bounds a row, in bytes.
 const maxRow = 16 << 20
 
-// readRows reads a file of JSON lines or CSV. What is no row is given to bad; an error is that of
-// the file as a whole.
+// readRows reads a file of JSON lines or CSV. It passes each malformed row to bad. An error concerns the file as a
+// whole.
 func readRows(in io.Reader, format string, each func(row) error, bad func(line int, why error)) error {
 	if format == FormatCSV {
 		return readCSV(in, each, bad)
@@ -140,7 +141,7 @@ func readLine(from *bufio.Reader) (line []byte, err error) {
 	}
 }
 
-// readCSV reads rows below a line with the paths of attributes. An empty cell says nothing.
+// readCSV reads rows below a line with the paths of attributes. An empty cell sets nothing.
 func readCSV(in io.Reader, each func(row) error, bad func(line int, why error)) error {
 	reader := csv.NewReader(in)
 	head, err := reader.Read()
@@ -149,7 +150,7 @@ func readCSV(in io.Reader, each func(row) error, bad func(line int, why error)) 
 	}
 	columns := make([]column, len(head))
 	for i, text := range head {
-		if columns[i], err = newColumn(strings.TrimPrefix(text, "\ufeff")); err != nil { // as spreadsheets begin a file
+		if columns[i], err = newColumn(strings.TrimPrefix(text, "\ufeff")); err != nil { // spreadsheets begin a file with a byte order mark
 			return fmt.Errorf("line 1, column %d: %w", i+1, err)
 		}
 	}
@@ -163,7 +164,7 @@ func readCSV(in io.Reader, each func(row) error, bad func(line int, why error)) 
 			if errors.Is(err, csv.ErrFieldCount) {
 				continue
 			}
-			return fmt.Errorf("line %d: nothing can be read behind it: %w", parse.Line, parse.Err)
+			return fmt.Errorf("line %d: nothing after it can be read: %w", parse.Line, parse.Err)
 		}
 		if err != nil {
 			return err
@@ -188,7 +189,7 @@ func readCSV(in io.Reader, each func(row) error, bad func(line int, why error)) 
 	}
 }
 
-// column is where the cells of a column go.
+// column is the target of the cells in a column.
 type column struct {
 	text string
 	path filter.Path
@@ -201,12 +202,12 @@ func newColumn(text string) (column, error) {
 		return column{}, err
 	}
 	if selected, ok := path.Filter.(*filter.Compare); path.Filter != nil && (!ok || selected.Op != filter.Eq) {
-		return column{}, fmt.Errorf("%q: in brackets one comparison with eq can stand", text)
+		return column{}, fmt.Errorf("%q: brackets can have one comparison with eq", text)
 	}
 	return column{text, path}, nil
 }
 
-// put sets the attribute of an object to a cell. One that begins with [ or { is JSON.
+// put sets the attribute of an object to the value of a cell. A cell that begins with [ or { is JSON.
 func (c column) put(object map[string]any, cell string) error {
 	value, err := c.value(cell)
 	if err != nil {
@@ -229,11 +230,11 @@ func (c column) put(object map[string]any, cell string) error {
 	return nil
 }
 
-// sub is the name of the sub-attribute, "" for none.
+// sub is the name of the sub-attribute, or "".
 func (c column) sub() string { return cmp.Or(c.path.Sub, c.path.Attr.Sub) }
 
-// holder is the complex value that has the sub-attribute: the one that the brackets select, the
-// first of a multi-valued attribute, or the only one.
+// holder is the complex value that has the sub-attribute: the value that the brackets select, the first value of a
+// multi-valued attribute, or the single value.
 func (c column) holder(object map[string]any) map[string]any {
 	p := c.path.Attr
 	if c.path.Filter == nil && (p.Attr == nil || !p.Attr.MultiValued) {
@@ -259,7 +260,7 @@ func (c column) holder(object map[string]any) map[string]any {
 	return holder
 }
 
-// selector is the sub-attribute that brackets compare.
+// selector is the sub-attribute that the brackets compare.
 func selector(selected *filter.Compare) string { return cmp.Or(selected.Path.Sub, selected.Path.Name) }
 
 func (c column) value(cell string) (any, error) {
@@ -277,7 +278,7 @@ func (c column) value(cell string) (any, error) {
 		}
 		return value, nil
 	case leaf != nil && leaf.Type == scim.TypeComplex && leaf.Sub(scim.AttrValue) == nil:
-		return nil, errors.New("it has parts: name one, as name.givenName")
+		return nil, errors.New("it has sub-attributes: name one of them, such as name.givenName")
 	case leaf != nil && leaf.Type == scim.TypeComplex && leaf.MultiValued: // an address in the column emails
 		return []any{map[string]any{scim.AttrValue: cell}}, nil
 	case leaf != nil && leaf.Type == scim.TypeComplex:
@@ -288,8 +289,7 @@ func (c column) value(cell string) (any, error) {
 	return cell, nil
 }
 
-// decodeCell reads JSON. Several objects with commas between, as users list prints them, are an
-// array.
+// decodeCell reads JSON. Several objects with commas between them, as users list prints them, are an array.
 func decodeCell(cell string) (any, error) {
 	text := cell
 	if cell[0] == '{' {
@@ -297,7 +297,7 @@ func decodeCell(cell string) (any, error) {
 	}
 	object, err := scim.Decode([]byte(`{"cell":` + text + `}`))
 	if err != nil {
-		return nil, errors.New("it begins like JSON and is none")
+		return nil, errors.New("it begins like JSON, but is not JSON")
 	}
 	list, _ := object["cell"].([]any)
 	if cell[0] == '{' && len(list) == 1 {

@@ -5,8 +5,8 @@
 //	run -down                stop that one
 //	run -versions            print the versions that the tests run on, the default first
 //
-// KEYCLOAK_VERSION and KEYCLOAK_DB say which. The server ends with the command, and
-// also when this process is interrupted or killed.
+// KEYCLOAK_VERSION and KEYCLOAK_DB choose the version and the database. The server ends with the command, and also when
+// this process is interrupted or killed.
 package main
 
 import (
@@ -58,7 +58,7 @@ func dispatch(ctx context.Context, up, down, serve bool, command []string) (int,
 	case len(command) > 0:
 		return beside(ctx, command)
 	default:
-		err = errors.New("give a command behind --, or -up or -down")
+		err = errors.New("give a command after --, or -up or -down")
 	}
 	if err != nil {
 		return 1, err
@@ -84,7 +84,7 @@ func beside(ctx context.Context, command []string) (int, error) {
 		return max(1, exit.ExitCode()), stopped
 	}
 	if errors.Is(err, context.Canceled) {
-		err = nil // interrupted, and the command ended well
+		err = nil // it was interrupted, but the command ended without an error
 	}
 	if err = errors.Join(err, stopped); err != nil {
 		return 1, err

@@ -19,8 +19,7 @@ var (
 	openTypes = []scim.Type{scim.TypeString, scim.TypeDecimal, scim.TypeBoolean}
 )
 
-// Open is an extension that no schema publishes, with values of any kind in any shape, as a client
-// may send them.
+// Open is an extension that no schema publishes, with values of any type, as a client may send them.
 func Open(r *rand.Rand) map[string]any {
 	out := map[string]any{}
 	for _, name := range openNames {
@@ -66,7 +65,7 @@ func openValue(r *rand.Rand) any {
 	return Value(r, scim.OpenAttribute("", openTypes[r.IntN(len(openTypes))]))
 }
 
-// openLeaves are paths into the extensions, of every type.
+// openLeaves are paths of every type in the extensions.
 func openLeaves() (out, plural []leaf) {
 	for _, urn := range []string{OpenURN, strings.ToUpper(OpenURN), OtherURN} {
 		for _, name := range openNames {

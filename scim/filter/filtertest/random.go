@@ -1,5 +1,4 @@
-// Package filtertest makes random filters and resources for tests that compare two ways to
-// answer the same question.
+// Package filtertest makes random filters and resources for tests that compare two implementations.
 package filtertest
 
 import (
@@ -13,13 +12,13 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// texts are values that ways of matching confuse: patterns, quotes, blanks, case, Unicode.
+// texts are values that matching code confuses: patterns, quotes, blanks, case, Unicode.
 var texts = []string{
 	"", "a", "A", "ab", "aB", "b", "jane", "Jane", "JANE@Acme.test", "jane@acme.test", "%", "_", "*", "a%", "a_", `\`, `a\`, `"`, `a"b`, ":", "a:b",
 	" ", "a b", "ä", "Ä", "a\u0308", "ß", "ss", "SS", "Ａ", "İ", "日本", "😀", "work", "home", "true", "null", "0", "10", "9",
 }
 
-// Text is one of some values that ways of matching confuse, all of which a client may send.
+// Text is a random text of those that matching code confuses. A client may send each of them.
 func Text(r *rand.Rand) string { return texts[r.IntN(len(texts))] }
 
 var times = []string{"2026-01-31T08:30:00Z", "2026-01-31T09:30:00+01:00", "2026-01-31T08:30:00.5Z", "2030-12-01T00:00:00Z", "1999-01-01T00:00:00-11:00"}
@@ -67,7 +66,7 @@ func Filter(r *rand.Rand, rt *scim.ResourceType) string {
 	return expression(r, all, plural, depth)
 }
 
-// SortBy is an attribute that resources of the type can be sorted by, "" at times.
+// SortBy is an attribute by which resources of the type can be sorted, and sometimes "".
 func SortBy(r *rand.Rand, rt *scim.ResourceType) string {
 	all, _ := leaves(rt)
 	if r.IntN(8) == 0 { //nolint:mnd // at times
@@ -103,7 +102,7 @@ func expression(r *rand.Rand, all, plural []leaf, depth int) string {
 	return comparison(r, all[r.IntN(len(all))])
 }
 
-// meant is about the value that is the work or the primary one, of attributes of users.
+// meant is a filter about the work value or the primary value of an attribute of users.
 func meant(r *rand.Rand) string {
 	of := []string{scim.AttrEmails, scim.AttrPhoneNumbers, scim.AttrAddresses}[r.IntN(3)]                   //nolint:mnd // one of them
 	which := []string{`type eq "work"`, `primary eq true`, `type eq "Work" and primary eq true`}[r.IntN(3)] //nolint:mnd // likewise
@@ -156,8 +155,7 @@ func literal(r *rand.Rand, a *scim.Attribute) string {
 	return fmt.Sprint(value)
 }
 
-// Value is a value of a simple attribute: a string, a bool or a json.Number, as a document
-// has it.
+// Value is a value of a simple attribute: a string, a bool or a json.Number, as in a document.
 func Value(r *rand.Rand, a *scim.Attribute) any {
 	switch a.Type {
 	case scim.TypeBoolean:
@@ -171,8 +169,7 @@ func Value(r *rand.Rand, a *scim.Attribute) any {
 	return Text(r)
 }
 
-// Object is a resource with the id and some of the attributes of its type, as
-// scim.ResourceType.Object makes it.
+// Object is a resource with the id and some attributes of its type, in the form of scim.ResourceType.Object.
 func Object(r *rand.Rand, rt *scim.ResourceType, id string) map[string]any {
 	out := fill(r, rt.Schema.Attributes)
 	for _, s := range rt.Extensions {
