@@ -48,7 +48,7 @@ func staleError() error {
 	}
 }
 
-// The result says whether a list of entity tags, or "*", matches a resource.
+// matches reports whether a list of entity tags, or "*", matches a resource.
 func (r *request) matches(ctx context.Context, list string, cur *current) (bool, error) {
 	resource := cur.resource
 	if matches(list, resource.Version()) {
