@@ -57,7 +57,7 @@ func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 
 // Unproven says why it is not known whose an account is, which a tenant of the realm takes over nevertheless: whoever
 // registered an account chose its user name and has its password. It is "" for an account whose address Keycloak
-// has for verified, unless the user name is another address. The texts go on "look whose it is: it has ".
+// has for verified, unless the user name is another address. The texts continue "check whose account this is: it has ".
 func Unproven(u keycloak.User) string {
 	switch {
 	case u.Email == "" || !u.EmailVerified:

@@ -109,7 +109,7 @@ func TestAdoptCommand(t *testing.T) {
 			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant's own now
 			b.Must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
-			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
+			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 already the tenant's; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
 			}
 			out, _, code = command(t, "", "adopt", "--config", file, "--dry-run", "--output", "csv")
@@ -186,7 +186,7 @@ func TestAdoptAsksFirst(t *testing.T) {
 			}
 		}
 		out, _, code := command(t, "y\n", "adopt", "--config", file)
-		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 the tenant's already\n", id); code != 0 || out != want {
+		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 already the tenant's\n", id); code != 0 || out != want {
 			t.Errorf("adopt ended with %d:\n%s, want\n%s", code, out, want)
 		}
 		out, told, code := command(t, "y\n", "adopt", "--config", file, "--undo")
@@ -225,7 +225,7 @@ func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
 					}
 				}
 				out, told, code := command(t, "", "adopt", "--config", file, mode)
-				if code != 0 || !strings.Contains(out, "user jane: adopted; look whose it is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of them") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
+				if code != 0 || !strings.Contains(out, "user jane: adopted; check whose account this is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of them") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
 					t.Errorf("adopt %s ends with %d:\n%s%s", mode, code, out, told)
 				}
 			}

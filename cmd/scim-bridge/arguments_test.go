@@ -40,7 +40,7 @@ func TestWrongArgumentsAreAWrongUse(t *testing.T) {
 		{"tenants show acme", `use --tenant for "acme"`},
 		{"setup acme", `use --realm for "acme"`},
 		{"conformance https://scim.example/scim/v2", `use --url for "https://scim.example/scim/v2"`},
-		{"version acme", `scim-bridge: version takes no arguments, and "acme" is one`},
+		{"version acme", `scim-bridge: version takes no arguments, and "acme" is an argument`},
 		{"tenants list -config config.yaml", `unknown shorthand flag: 'c' in -config; did you mean --config?`},
 		{"tenants list -x", `unknown shorthand flag: 'x' in -x` + "\n"},
 		{"tenants list --nothing-like-it", "unknown flag: --nothing-like-it\n"},

@@ -531,13 +531,13 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
 	for _, one := range []struct{ args, want string }{
-		{"new --yes", "--yes is for --oauth"},
-		{"revoke --keep-client idp", "--keep-client is for --oauth"},
+		{"new --yes", "--yes needs --oauth"},
+		{"revoke --keep-client idp", "--keep-client needs --oauth"},
 		{"new --oauth --months 3", "--months is for a token"},
 		{"new --oauth --sha256 00", "--sha256 is for a token"},
 		{"new --oauth --federated-issuer https://x.test", "together"},
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
-		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate is for a secret"},
+		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate does not go with assertions"},
 		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
 		{"new --oauth --client-keys http://x.test/k", "--client-keys: \"http://x.test/k\" is http. Use https"},
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},

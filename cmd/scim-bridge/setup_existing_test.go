@@ -48,12 +48,12 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 		}
 	}
 	list := args("--yes")
-	if _, told, code := command(t, "", list...); code != 0 || !strings.Contains(told, "Written is manage; --existing chooses another one.") {
+	if _, told, code := command(t, "", list...); code != 0 || !strings.Contains(told, "The command writes manage; --existing chooses differently.") {
 		t.Errorf("setup --yes = %d, %s", code, told)
 	}
 	wantPolicy(t, list, [2]string{"all", "never"})
 	list = args("--yes", "--existing", "leave")
-	if _, told, code := command(t, "", list...); code != 0 || strings.Contains(told, "Written is") {
+	if _, told, code := command(t, "", list...); code != 0 || strings.Contains(told, "The command writes") {
 		t.Errorf("setup --existing leave = %d, %s", code, told)
 	}
 	wantPolicy(t, list, [2]string{"owned", "never"})

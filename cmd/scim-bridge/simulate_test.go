@@ -73,7 +73,7 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 			t.Errorf("the report lacks %q", want)
 		}
 	}
-	if code != exitFailure || !strings.Contains(told, "things are not as they were sent") {
+	if code != exitFailure || !strings.Contains(told, "differ from what was sent") {
 		t.Errorf("simulate ended with %d:\n%s%s", code, out, told)
 	}
 }
@@ -93,10 +93,10 @@ func TestSimulateWithAWrongToken(t *testing.T) {
 func TestSimulateRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--url names the endpoint":              {"simulate", "okta"},
-		"give the endpoint's token":             {"simulate", "okta", "--url", "http://127.0.0.1:1"},
-		"invalid argument":                      {"simulate", "google", "--url", "http://127.0.0.1:1", "--token", "x"},
-		"--users and --parallel are at least 1": {"simulate", "okta", "--url", "http://127.0.0.1:1", "--token", "x", "--users", "0"},
+		"--url is required":                         {"simulate", "okta"},
+		"give the endpoint's token":                 {"simulate", "okta", "--url", "http://127.0.0.1:1"},
+		"invalid argument":                          {"simulate", "google", "--url", "http://127.0.0.1:1", "--token", "x"},
+		"--users and --parallel must be at least 1": {"simulate", "okta", "--url", "http://127.0.0.1:1", "--token", "x", "--users", "0"},
 	} {
 		if _, told, code := command(t, "", args...); code == 0 || !strings.Contains(told, want) {
 			t.Errorf("%v ended with %d: %s", args, code, told)

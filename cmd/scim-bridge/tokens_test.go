@@ -77,7 +77,7 @@ func TestTokensNewRefuses(t *testing.T) {
 		{[]string{"--organization", "nope"}, exitFailure, `no organization has the alias "nope"`},
 		{[]string{"--organization", "acme", "--name", "a|b"}, exitUsage, "1 to 40 letters"},
 		{[]string{"--organization", "acme", "--realm", "other"}, exitUsage, "no such realm serves every organization"},
-		{[]string{"--organization", "acme", "--months", "-1"}, exitUsage, "--months is 0 or more"},
+		{[]string{"--organization", "acme", "--months", "-1"}, exitUsage, "--months must be 0 or more"},
 		{[]string{"--organization", "acme", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 	} {
 		if out, told, code := command(t, "", append(slices.Clone(args), bad.more...)...); code != bad.code || !strings.Contains(told, bad.text) || out != "" {
