@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestWrongArgumentsAreAWrongUse: every command, and every group of commands, ends with 2 and says
-// what is wrong, as the page of commands has it.
+// TestWrongArgumentsAreAWrongUse: every command and every group of commands exits with 2 and prints
+// what is wrong, as docs/reference/cli.md says.
 func TestWrongArgumentsAreAWrongUse(t *testing.T) {
 	t.Parallel()
 	var walk func(cmd *cobra.Command)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestProbeWaitsUntilAllAnswer with a success, and not for what is no URL.
+// TestProbeWaitsUntilAllAnswer with success, and refuses what is not a URL.
 func TestProbeWaitsUntilAllAnswer(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSetupAsksWhatShallHoldForWhoIsThere, in words that say what the client may do, and writes the
-// answer. Nobody who agreed to everything is asked, and nobody in an empty realm.
+// TestSetupAsksWhatShallHoldForWhoIsThere: setup says what the client may do with existing users,
+// asks, and writes the answer. It does not ask with --yes, and not in an empty realm.
 func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -64,7 +64,7 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	}
 }
 
-// TestSetupOfAllOrganizationsAsksToo: of the members and groups of all of them.
+// TestSetupOfAllOrganizationsAsksToo, about the members and groups of all organizations.
 func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
@@ -94,7 +94,7 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	}
 }
 
-// wantPolicy compares what setup wrote.
+// wantPolicy compares the configuration that setup wrote.
 func wantPolicy(t *testing.T, args []string, want [2]string) {
 	t.Helper()
 	c, problems := config.Load(filepath.Join(args[slices.Index(args, "--out")+1], app.ConfigName))

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
-// TestSimulate: what each provider sends arrives as it was sent, twice under one prefix too, and
-// can be deleted again.
+// TestSimulate: what each provider sends arrives unchanged, also in a second run with the same
+// prefix, and can be deleted again.
 func TestSimulate(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -49,8 +49,8 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// TestSimulateTellsOfAnEndpointThatLies: it answers 204 to a change and does nothing, or forgets
-// an attribute, as servers do that people complain about.
+// TestSimulateTellsOfAnEndpointThatLies: the endpoint answers 204 to a change and does nothing, or
+// drops an attribute. Users complain about such servers.
 func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -78,7 +78,7 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	}
 }
 
-// TestSimulateWithAWrongToken made nothing, and says so.
+// TestSimulateWithAWrongToken makes nothing, and says so.
 func TestSimulateWithAWrongToken(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -89,7 +89,7 @@ func TestSimulateWithAWrongToken(t *testing.T) {
 	}
 }
 
-// TestSimulateRefusesWhatItCannotDo with the exit code of a wrong usage.
+// TestSimulateRefusesWhatItCannotDo with the exit code of a usage error.
 func TestSimulateRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
