@@ -406,7 +406,7 @@ func TestASocketWhereEverybodyMayWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		for path, want := range map[string]string{
-			"s":     "config.yaml:2: admin.socket: is in " + public + ", into which everybody may write, and so put another socket there. Name one in a directory of its own, which the bridge makes, as " + filepath.Join(public, "own", "s"),
+			"s":     "config.yaml:2: admin.socket: is in " + public + ", into which everybody may write, so that another user could put a socket there. Name a socket in its own directory, which the bridge creates, such as " + filepath.Join(public, "own", "s"),
 			"own/s": "",
 		} {
 			at := filepath.Join(public, path)
