@@ -33,7 +33,7 @@ func TestSecretFilesAreClosedToOtherUsers(t *testing.T) {
 	}
 }
 
-// The mode that counts is that of the file behind a link, as Kubernetes mounts it.
+// The mode of the file behind a link counts, as Kubernetes mounts it.
 func TestSecretFileMayBeALink(t *testing.T) {
 	t.Parallel()
 	path := newDir(t, readGood(t, "minimal.yaml"))
