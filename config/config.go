@@ -155,8 +155,8 @@ type Tracing struct {
 	// Without it the bridge makes no traces, and still passes on headers of W3C Trace Context.
 	// Refused: ends in `/v1/traces`, which the bridge adds.
 	Endpoint URL `json:"endpoint,omitempty"`
-	// Sample is `sample`: the share of the traces that is sent, of those that begin at the bridge. For a trace
-	// that a client with a good credential began, the client decides.
+	// Sample is `sample`: of the traces that begin at the bridge, this share is sent. For a trace that a client
+	// with a good credential began, the client decides.
 	// Refused: not from 1% to 100%; without `endpoint`.
 	Sample Percent `json:"sample"`
 }
@@ -306,7 +306,7 @@ type Organizations struct {
 type Override struct {
 	// Organization is `organization`: the alias of the organization.
 	// Default: required.
-	// Refused: as of a tenant.
+	// Refused: as for a tenant.
 	Organization string `json:"organization"`
 	// OrganizationID is `organizationID`: the id of the organization, which `scim-bridge tenants show` prints.
 	// The entry stays with this organization, whichever organization has the alias.
@@ -446,8 +446,8 @@ type Tenant struct {
 type Policies struct {
 	// UnknownMembers is `unknownMembers`: what happens to group members that do not exist, that are groups, or
 	// that are [protected](../guides/accounts.md#protected-accounts). `refuse` answers 400 or 403 and changes
-	// nothing; Entra then tries again. `ignore` leaves them out, counts them and logs them; use it for Okta,
-	// which never repeats a 400.
+	// nothing; Entra then tries again. `ignore` leaves these members as they are, counts them and logs them; use
+	// it for Okta, which never repeats a 400.
 	// Refused: another word.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
 	// OnDelete is `onDelete`: what happens to an account that the tenant [owns](../guides/accounts.md#owners)
@@ -471,7 +471,7 @@ type Policies struct {
 	// scim-sdk-client does.
 	// Refused: another word.
 	PatchResponse PatchResponse `json:"patchResponse"`
-	// Rehire is `rehire`: what a POST does with the `externalId` of a user who was deactivated, or who left the
+	// Rehire is `rehire`: what a POST does with the `externalId` of a user that was deactivated, or that left the
 	// tenant. `refuse` refuses it, and `revive` [uses that account
 	// again](../guides/accounts.md#people-who-come-back).
 	// Refused: another word; `revive` without `externalId: unique`.

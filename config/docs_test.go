@@ -131,8 +131,8 @@ func (g *pageOfKeys) keys(path string, t reflect.Type, standards reflect.Value, 
 
 // The texts of the page for keys of organizations that tenants have too.
 const (
-	asOfATenant   = "As of a tenant."
-	asOfTheTenant = "as of a tenant"
+	asOfATenant   = "As for a tenant."
+	asOfTheTenant = "as for a tenant"
 	asAbove       = "as above" // instead of a default, for an override
 )
 

@@ -13,7 +13,7 @@ type Mapping struct {
 	Groups  GroupMapping  `json:"groups" doc:"How groups are stored."`
 
 	GrantableRoles []RoleName `json:"grantableRoles" doc:"All roles of Keycloak that rules of this file may grant: the name of a role of the realm, or { client: shop, role: editor } for a role of a client. A role that a rule granted is removed when no rule grants it any more; a role that a person granted stays. Roles that administer the realm are refused."`
-	ManagedRoles   []RoleName `json:"managedRoles" doc:"Roles that belong to this file, written as in grantableRoles: rules may grant them, and they are removed from every user and group of the tenant to which no rule grants them, also when a person granted them."`
+	ManagedRoles   []RoleName `json:"managedRoles" doc:"Roles that belong to this file, written as in grantableRoles. Rules may grant them. They are removed from every user and group of the tenant to which no rule grants them, also when a person granted them."`
 }
 
 // Table is a mapping of the file, in the order of the file: names and their values.
@@ -88,7 +88,7 @@ type Rule struct {
 type UserMapping struct {
 	Attributes    Table[Rule] `json:"attributes" doc:"Rules by the path of the attribute: title, name.formatted, phoneNumbers[type eq \"work\"].value, or with the URN of an extension and a colon before it."`
 	Unmapped      Unmapped    `json:"unmapped" doc:"What happens to attributes that no rule and no field stores: keep (default), refuse (400) or drop (counted and logged). /Schemas shows them only with keep."`
-	Password      Password    `json:"password" doc:"What happens to a password that the client sends: ignore (default; counted), accept (set, whenever it is sent), or initial (set when the user is created; the user must change it at the first login, and later passwords are ignored and counted). Accepted passwords must meet the realm's password policy."`
+	Password      Password    `json:"password" doc:"What happens to a password that the client sends: ignore (default; counted), accept (set, whenever it is sent), or initial (set only when the user is created). With initial the user must change the password at the first login, and later passwords are ignored and counted. Accepted passwords must meet the realm's password policy."`
 	DefaultGroups []GroupPath `json:"defaultGroups" doc:"Groups that every new user joins, by their paths in Keycloak, such as /everyone, or their ids, such as id:0d9f…. They must exist."`
 	EmailVerified bool        `json:"emailVerified" doc:"Whether an e-mail address that the client sets counts as verified in Keycloak; default false."`
 	Roles         []RoleRule  `json:"roles" doc:"Roles that users get; see Roles."`

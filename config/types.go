@@ -375,7 +375,7 @@ type UnknownMembers string
 const (
 	// UnknownMembersRefuse answers 400 and names the ids; Entra tries again.
 	UnknownMembersRefuse UnknownMembers = "refuse"
-	// UnknownMembersIgnore leaves them out, counts them and logs them. It is for Okta, which never
+	// UnknownMembersIgnore leaves them as they are, counts them and logs them. It is for Okta, which never
 	// repeats a request that got a 400.
 	UnknownMembersIgnore UnknownMembers = "ignore"
 )

@@ -26,10 +26,10 @@ func newAdopt() *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
 		Use: "adopt", Short: "Take over the accounts and groups that existed before a tenant, or give them back", Args: cobra.NoArgs,
-		Long: `Have a running bridge take over, for a tenant, the accounts and groups that no tenant owns:
-the accounts of all users of the realm (for a tenant of an organization: of its members), and
-the groups of the tenant. It also takes over accounts whose owner is no longer a tenant, or no
-longer has the user. Names, addresses, passwords, roles and members stay as they are.
+		Long: `Have a running bridge take over, for a tenant, the accounts and groups that no tenant owns.
+These are the accounts of all users of the realm (for a tenant of an organization: of its
+members), and the groups of the tenant. The bridge also takes over accounts whose owner is no
+longer a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
 
 The command first says what the identity provider may do from then on, and asks. It prints what
 becomes of each account and group, what else changes, and why. With --dry-run it prints what

@@ -45,8 +45,8 @@ func newDemo() *cobra.Command {
 		Short: "Provision a new realm from a simulated Entra and Okta, and compare what arrived",
 		Long: `Create a new realm, set it up and start a bridge. A simulated Entra and a simulated Okta
 then provision 200 users and 20 groups, and change, disable and delete some of them. The
-command reads the realm back from Keycloak's own Admin API, compares it with what was sent, and
-keeps everything running until Ctrl-C.
+command reads the realm back from Keycloak's own Admin API, prints what was sent beside what
+arrived, and keeps everything running until Ctrl-C.
 
 The command takes Keycloak and its administrator from KEYCLOAK_URL, KEYCLOAK_ADMIN and
 KEYCLOAK_ADMIN_PASSWORD. "make demo" starts a Keycloak.`,

@@ -14,7 +14,7 @@ type endpointFlags struct {
 }
 
 func (f *endpointFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, as https://scim.example/realms/acme/scim/v2 (required)")
+	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, such as https://scim.example/realms/acme/scim/v2 (required)")
 	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment variable hides it better")
 	flags.StringVar(&f.tokenFile, "token-file", "", "a `file` that holds the token")
 }

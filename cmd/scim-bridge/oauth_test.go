@@ -72,7 +72,7 @@ func (g grant) ask(t *testing.T, basic bool, more url.Values) (int, map[string]a
 	return status, answer
 }
 
-// token returns the access token of a client, and fails the test when Keycloak gives none.
+// token returns the access token of a client, and fails the test when Keycloak refuses.
 func (g grant) token(t *testing.T) string {
 	t.Helper()
 	status, answer := g.ask(t, false, nil)

@@ -31,8 +31,8 @@ func newSetup() *cobra.Command {
 		Use:   "setup",
 		Short: "Prepare a realm for the bridge; shows its plan and asks first",
 		Long: `Prepare a realm for the bridge: create a service account with the rights that it needs, and
-declare the user attributes that the bridge writes. The command shows its plan, asks, and leaves
-everything as it is that is right already. With --out it also writes a configuration that is
+declare the user attributes that the bridge writes. The command shows its plan, asks, and
+changes nothing that is right already. With --out it also writes a configuration that is
 ready for "serve", and prints the SCIM URL and a new token once.
 
 The administrator's name and password come from the flags, else from KEYCLOAK_ADMIN and
@@ -139,7 +139,7 @@ func (f *setupFlags) offer(ctx context.Context, in *asker) error {
 }
 
 // chooseExisting asks what the client may do with the users and groups that exist already, unless a
-// flag says so or there are none. With --yes it only prints the default.
+// flag says so. It asks nothing in an empty realm. With --yes it only prints the default.
 func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 	found, err := f.FindExisting(ctx)
 	if err != nil || found == "" {

@@ -16,7 +16,7 @@ func newTokensRevoke() *cobra.Command {
 		Long: `Revoke a token. For a tenant of the configuration, the command removes the token from the
 tenant's tokensFile. For an organization that is served by organizations: "*", the bridge's own
 service account also keeps the hash in its attribute scim.revoked, until the token would have
-expired. So nobody who may edit organizations can bring the token back.
+expired. So a person who may edit organizations cannot bring the token back.
 
 With --oauth the command revokes the client that "tokens new --oauth" made. First the entry is
 removed from accessTokens of the configuration, so that the bridge refuses the client's tokens.
