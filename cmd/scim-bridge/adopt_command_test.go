@@ -228,7 +228,7 @@ func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
 					}
 				}
 				out, told, code := command(t, "", "adopt", "--config", file, mode)
-				if code != 0 || !strings.Contains(out, "user jane: adopted; check whose account this is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of them") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
+				if code != 0 || !strings.Contains(out, "user jane: adopted; check whose account this is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of these accounts") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
 					t.Errorf("adopt %s ends with %d:\n%s%s", mode, code, out, told)
 				}
 			}

@@ -148,7 +148,7 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		want int
 		says string
 	}{
-		{nil, exitUsage, "--payload names the file"},
+		{nil, exitUsage, "--payload is required"},
 		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource is user or group"},
 		{[]string{"--payload", "testdata/explain-user.json", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 		{[]string{"--payload", "-"}, exitUsage, "the payload is a PATCH"},

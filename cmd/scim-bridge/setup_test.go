@@ -210,7 +210,7 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	}
 	before := there()
 	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.Realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
-	if code != 0 || !strings.Contains(out, "Kept      "+b.File+" is there already") || strings.Contains(out, "ksb_") {
+	if code != 0 || !strings.Contains(out, "Kept      "+b.File+" exists already") || strings.Contains(out, "ksb_") {
 		t.Errorf("setup again ended with %d: %s%s", code, out, told)
 	}
 	if after := there(); !slices.Equal(after, before) {
@@ -234,7 +234,7 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "a running bridge applies them\n          below realms." + name + ".tenants[0]:\n          mapping: "},
+		{[]string{"--mapping", mapping}, "a running bridge applies them. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)

@@ -160,11 +160,11 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 			}{
 				{[]string{"--url", server.URL + "/auth", "--admin-password", server.Password}, "there is no Keycloak at this address"},
 				{[]string{"--url", server.URL, "--admin-password", server.Password, "--admin-realm", "nobody"}, "--admin-realm"},
-				{[]string{"--url", server.URL, "--admin-password", "wrong"}, "the administrator's name and password, --admin-realm when the account is not of the realm master"},
+				{[]string{"--url", server.URL, "--admin-password", "wrong"}, "the administrator's name and password, check --admin-realm when the account is not in the realm master"},
 			} {
 				_, told, code := command(t, "", append(slices.Clone(base), c.args...)...)
 				hint := hintOf(t, append(slices.Clone(base), c.args...))
-				if code != exitFailure || !strings.Contains(told+hint, c.want) || c.want != "the administrator's name and password, --admin-realm when the account is not of the realm master" && strings.Contains(told+hint, "password") {
+				if code != exitFailure || !strings.Contains(told+hint, c.want) || c.want != "the administrator's name and password, check --admin-realm when the account is not in the realm master" && strings.Contains(told+hint, "password") {
 					t.Errorf("%v = %d, %s\n%s\nwant %q", c.args, code, told, hint, c.want)
 				}
 			}
