@@ -22,12 +22,12 @@ type traffic struct {
 	Sequences []scimtest.Sequence `json:"sequences"`
 }
 
-// notYet are the sequences that do not concern users and groups of a realm, with the reason. The test fails when a
-// listed sequence passes.
+// notYet are the sequences that do not apply to the bridge, with the reason. TestIdPTraffic fails
+// when such a sequence passes.
 func notYet() map[string]string {
 	return map[string]string{
-		"entra/oauth-client-credentials":           "the bridge has no token endpoint: tokens are static until issue 8",
-		"entra/oauth-workload-identity-federation": "the bridge has no token endpoint: tokens are static until issue 8",
+		"entra/oauth-client-credentials":           "the bridge has no token endpoint; the identity provider gets its tokens from Keycloak's token endpoint, and `accessTokens` accepts them",
+		"entra/oauth-workload-identity-federation": "the bridge has no token endpoint; the identity provider gets its tokens from Keycloak's token endpoint, and `accessTokens` accepts them",
 	}
 }
 
@@ -48,9 +48,9 @@ func TestIdPTraffic(t *testing.T) {
 				failures := replay(t, s)
 				switch {
 				case later && len(failures) == 0:
-					t.Errorf("passes, though it is listed as not yet: %s", reason)
+					t.Errorf("passes, although it is listed as not applicable: %s", reason)
 				case later:
-					t.Logf("not yet: %s", reason)
+					t.Logf("does not apply: %s", reason)
 				default:
 					for _, f := range failures {
 						t.Error(f)
@@ -61,8 +61,8 @@ func TestIdPTraffic(t *testing.T) {
 	}
 }
 
-// TestTheIdPTrafficPageIsGenerated keeps the page of sequences and results; go test -update writes it. TestIdPTraffic
-// tests that the results are true.
+// TestTheIdPTrafficPageIsGenerated keeps the page of sequences and results; go test -update
+// writes the page. TestIdPTraffic checks the results.
 func TestTheIdPTrafficPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/idp-traffic/*.json")
@@ -76,7 +76,7 @@ func TestTheIdPTrafficPageIsGenerated(t *testing.T) {
 		for _, s := range readTraffic(t, file).Sequences {
 			result := "pass"
 			if reason, later := notYet()[name+"/"+s.Name]; later {
-				result = "not yet: " + reason
+				result = "does not apply: " + reason
 			}
 			fmt.Fprintf(&page, "| %s/%s | %s |\n", name, s.Name, result)
 		}
@@ -119,8 +119,9 @@ func replayOf(t *testing.T, b apptest.Bridge, s scimtest.Sequence) []string {
 	return failures
 }
 
-// TestIdPTrafficOfTwoOrganizations replays the sequences of Okta and Entra, two at the same time at two organizations
-// of a realm. Neither organization gets a resource of the other, over HTTP or in Keycloak.
+// TestIdPTrafficOfTwoOrganizations replays the sequences of Okta and Entra, two at once
+// against two organizations of a realm. Neither organization gets anything of the other, over
+// HTTP and in Keycloak.
 func TestIdPTrafficOfTwoOrganizations(t *testing.T) {
 	t.Parallel()
 	okta, entra := readTraffic(t, "testdata/idp-traffic/okta.json").Sequences, readTraffic(t, "testdata/idp-traffic/entra.json").Sequences

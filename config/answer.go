@@ -1,15 +1,15 @@
 package config
 
-// PatchResponse says what a PATCH is answered with.
+// PatchResponse says how a PATCH is answered.
 type PatchResponse string
 
-// What it is answered with.
+// The values of PatchResponse.
 const (
-	// PatchAuto is full for a user, and none for a group: Keycloak reads members at a far higher cost than
-	// it changes them.
+	// PatchAuto is full for a user, and none for a group: for Keycloak it is much more work to read
+	// members than to change them.
 	PatchAuto    PatchResponse = "auto"
 	PatchFull    PatchResponse = "full"    // 200 with the resource
-	PatchMinimal PatchResponse = "minimal" // 200 with what tells which resource it is
+	PatchMinimal PatchResponse = "minimal" // 200 with the identity of the resource
 	PatchNone    PatchResponse = "none"    // 204
 )
 

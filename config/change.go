@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// ErrLink says that a file is made by something else.
-var ErrLink = errors.New("the file is a link, as of a mounted Secret, and would be another one if it was written")
+// ErrLink is the error for a file that is a link: another program makes the file.
+var ErrLink = errors.New("the file is a link, as in a mounted Secret, and a change would replace the link")
 
-// ChangeTokens writes a file of tokens anew, all at once. A link is ErrLink.
+// ChangeTokens writes a file of tokens again, in one step. For a link it returns ErrLink.
 func ChangeTokens(file string, change func([]Token) []Token) error {
 	return replaceFile(file, func(out *os.File) error { return writeTokens(out, file, change) })
 }
 
-// replaceFile writes a file anew, all at once and alone, and closes it. The file that is put in its place is the
-// lock too.
+// replaceFile writes a file again, in one step, and closes it. The new file, which replaces the old
+// one at the end, also locks the old one against other changes.
 func replaceFile(file string, write func(out *os.File) error) error {
 	if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return ErrLink
@@ -28,7 +28,7 @@ func replaceFile(file string, write func(out *os.File) error) error {
 	next := file + ".new"
 	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there: another scim-bridge tokens is changing the file; remove it if none is", next)
+		return fmt.Errorf("%s exists: another scim-bridge tokens is changing the file; remove this file if no such command runs", next)
 	}
 	if err != nil {
 		return err
@@ -43,8 +43,8 @@ func replaceFile(file string, write func(out *os.File) error) error {
 	return nil
 }
 
-// changeConfig changes the text of a configuration file. What the file says of a realm then is compared with what it
-// said: same makes the two alike when they differ in what shall be changed alone.
+// changeConfig changes the text of a configuration file. It compares the realm before and after:
+// same removes the intended change from the two, and no other difference may remain.
 func changeConfig(file, realmName string, change func([]byte) ([]byte, error), same func(before, after *Realm)) error {
 	return replaceFile(file, func(out *os.File) error {
 		data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
@@ -61,7 +61,7 @@ func changeConfig(file, realmName string, change func([]byte) ([]byte, error), s
 	})
 }
 
-// differs is an error when two files differ in more than same makes alike.
+// differs returns an error when two files differ in more than the change that same removes.
 func differs(before, after, realmName string, same func(before, after *Realm)) error {
 	loaded := map[string]Config{}
 	for _, file := range []string{before, after} {
@@ -85,7 +85,7 @@ func differs(before, after, realmName string, same func(before, after *Realm)) e
 	return err
 }
 
-// keepMode gives a file the mode of another one.
+// keepMode gives a file the mode of another file.
 func keepMode(out *os.File, file string) error {
 	info, err := os.Stat(file)
 	if err == nil {
@@ -112,8 +112,9 @@ func writeTokens(out *os.File, file string, change func([]Token) []Token) error 
 	return errors.Join(keepMode(out, file), writeAll(out, []byte(list.Render())))
 }
 
-// AddAccessToken writes an entry into accessTokens of a tenant of a configuration file. Where the file cannot be
-// changed from here it stays as it is, and the error says why: ErrLink, ErrByHand or a problem of the file.
+// AddAccessToken writes an entry into accessTokens of a tenant of a configuration file. When it
+// cannot change the file, the file stays as it is, and the error says why: ErrLink, ErrByHand or a
+// problem of the file.
 func AddAccessToken(file string, at TenantEntry, entry AccessToken) error {
 	return changeConfig(file, at.Realm, func(data []byte) ([]byte, error) { return WithAccessToken(data, at, entry) }, func(before, after *Realm) {
 		if list := accessTokensAt(before, at); list != nil {
@@ -128,12 +129,13 @@ func AddAccessToken(file string, at TenantEntry, entry AccessToken) error {
 	})
 }
 
-// indexOf is where an entry stands in a list, -1 for nowhere.
+// indexOf returns the index of an entry in a list, or -1.
 func indexOf(list []AccessToken, entry AccessToken) int {
 	return slices.IndexFunc(list, func(a AccessToken) bool { return a.Render() == entry.Render() })
 }
 
-// accessTokensAt is the list of a tenant, nil for one that has no entry in the configuration.
+// accessTokensAt returns the list of a tenant, or nil when the tenant has no entry in the
+// configuration.
 func accessTokensAt(r *Realm, at TenantEntry) *[]AccessToken {
 	switch {
 	case at.Index < 0:
@@ -144,10 +146,11 @@ func accessTokensAt(r *Realm, at TenantEntry) *[]AccessToken {
 	return &r.Tenants[at.Index].AccessTokens
 }
 
-// RemoveAccessToken takes an entry out of accessTokens of a tenant of a configuration file, as AddAccessToken.
+// RemoveAccessToken removes an entry from accessTokens of a tenant of a configuration file. Its
+// errors are as for AddAccessToken.
 func RemoveAccessToken(file string, at TenantEntry, entry AccessToken) error {
 	return changeConfig(file, at.Realm, func(data []byte) ([]byte, error) { return WithoutAccessToken(data, at, entry.Name) }, func(before, after *Realm) {
-		if at.Override && len(after.Organizations.Overrides) == len(before.Organizations.Overrides)-1 { // it said nothing more
+		if at.Override && len(after.Organizations.Overrides) == len(before.Organizations.Overrides)-1 { // the override had no other settings
 			before.Organizations.Overrides = slices.Delete(slices.Clone(before.Organizations.Overrides), at.Index, at.Index+1)
 			return
 		}

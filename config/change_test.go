@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// changeable is a configuration whose one tenant has a file of tokens, in a directory of its own.
+// changeable is a configuration in a directory of its own. Its only tenant has a file of tokens.
 func changeable(t *testing.T) (file, tokens string) {
 	t.Helper()
 	_, dir := loadText(t, "", head+"    organizations: \"*\"\n    tenants:\n      - tokensFile: tokens.yaml # theirs\n")
@@ -24,7 +24,8 @@ func readText(t *testing.T, file string) string {
 	return string(data)
 }
 
-// TestAnEntryOfAccessTokensIsAddedAndRemoved in the file itself, which keeps its mode and is in the end what it was.
+// TestAnEntryOfAccessTokensIsAddedAndRemoved in the file itself. The file keeps its mode, and is
+// the same at the end.
 func TestAnEntryOfAccessTokensIsAddedAndRemoved(t *testing.T) {
 	t.Parallel()
 	file, _ := changeable(t)
@@ -48,7 +49,7 @@ func TestAnEntryOfAccessTokensIsAddedAndRemoved(t *testing.T) {
 	}
 }
 
-// TestAFileThatCannotBeChangedStaysAsItIs, and nothing is left beside it.
+// TestAFileThatCannotBeChangedStaysAsItIs, and no other file is left beside it.
 func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	entry, at := AccessToken{Name: "entra", ClientID: "scim-entra", Audience: "x"}, TenantEntry{Realm: "acme"}
@@ -59,7 +60,7 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 		change func(file string) error
 		spoil  func(t *testing.T, file string)
 		want   string
-		left   bool // what is beside it is another's
+		left   bool // another program made the file beside it
 	}{
 		"a link": {change: add(entry, at), spoil: func(t *testing.T, file string) {
 			t.Helper()
@@ -72,7 +73,7 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 			if err := os.WriteFile(file+".new", nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, want: "is there: another scim-bridge tokens is changing the file", left: true},
+		}, want: "exists: another scim-bridge tokens is changing the file", left: true},
 		"an entry with a problem": {change: add(AccessToken{Name: "entra"}, at), want: "with this change the configuration has a problem: "},
 		"no such realm":           {change: add(entry, TenantEntry{Realm: "globex"}), want: ErrByHand.Error()},
 		"no such entry":           {change: func(file string) error { return RemoveAccessToken(file, at, entry) }, want: ErrByHand.Error()},
@@ -97,7 +98,7 @@ func TestAFileThatCannotBeChangedStaysAsItIs(t *testing.T) {
 	}
 }
 
-// TestAFileOfTokensIsWrittenAnew, and a link or a file with a problem is not.
+// TestAFileOfTokensIsWrittenAnew, except a link or a file with a problem.
 func TestAFileOfTokensIsWrittenAnew(t *testing.T) {
 	t.Parallel()
 	_, file := changeable(t)
@@ -126,7 +127,8 @@ func TestAFileOfTokensIsWrittenAnew(t *testing.T) {
 	}
 }
 
-// TestAFileThatCannotBePutInItsPlaceLeavesNothingBeside: what is left would lock the file for every later change.
+// TestAFileThatCannotBePutInItsPlaceLeavesNothingBeside: a file that is left would lock the file of
+// tokens for every later change.
 func TestAFileThatCannotBePutInItsPlaceLeavesNothingBeside(t *testing.T) {
 	t.Parallel()
 	_, tokens := changeable(t)

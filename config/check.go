@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// checker finds what the types alone can't refuse, fills in the defaults that hang
-// on other values, and reads the files that the configuration names.
+// checker finds what the types cannot refuse by themselves, fills in the defaults that depend on
+// other values, and reads the files that the configuration names.
 type checker struct {
 	*report
 	dir string
@@ -27,7 +27,7 @@ func (k checker) config(c *Config) {
 	k.tracing(c.Tracing)
 	k.metrics(c.Metrics)
 	if c.Admin.Listen.same(c.Server.Listen) {
-		k.add("admin.listen", "is also server.listen", "Take another port; health and metrics are never on the SCIM port")
+		k.add("admin.listen", "is also server.listen", "Use another port; health and metrics are never on the SCIM port")
 	}
 	k.socket(&c.Admin)
 	k.keycloak(&c.Keycloak)
@@ -36,8 +36,8 @@ func (k checker) config(c *Config) {
 	k.realms(c.Realms)
 }
 
-// MaxSocket is the longest path of admin.socket, in bytes: every system takes that, and the
-// directory beside it in which the socket is made.
+// MaxSocket is the longest path of admin.socket, in bytes. Every system accepts this length, also
+// for the temporary directory beside the socket in which the socket is made.
 const MaxSocket = 90
 
 func (k checker) socket(a *Admin) {
@@ -48,15 +48,16 @@ func (k checker) socket(a *Admin) {
 		a.Socket = filepath.Join(k.dir, a.Socket)
 	}
 	if len(a.Socket) > MaxSocket {
-		k.add("admin.socket", fmt.Sprintf("is longer than %d bytes, with the directory", MaxSocket), "Take a shorter path, as /run/scim-bridge/control.sock")
+		k.add("admin.socket", fmt.Sprintf("is longer than %d bytes, with the directory", MaxSocket), "Use a shorter path, such as /run/scim-bridge/control.sock")
 	}
 	if dir := filepath.Dir(a.Socket); Public(dir) {
-		k.add("admin.socket", "is in "+dir+", into which everybody may write, and so put another socket there", "Name one in a directory of its own, which the bridge makes, as "+filepath.Join(dir, "own", filepath.Base(a.Socket)))
+		k.add("admin.socket", "is in "+dir+", into which everybody may write, so that another user could put a socket there", "Name a socket in its own directory, which the bridge creates, such as "+filepath.Join(dir, "own", filepath.Base(a.Socket)))
 	}
 }
 
-// Public reports whether everybody may write into a directory, where the bridge makes no socket (see
-// control.Listen) and setup no configuration. One that is not there is not public: they make it.
+// Public reports whether everybody may write into a directory. The bridge makes no socket there
+// (see control.Listen), and setup no configuration. A missing directory is not public: the bridge
+// or setup creates it.
 func Public(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && info.Mode().Perm()&0o002 != 0
@@ -69,7 +70,7 @@ func (k checker) version(v int) {
 	}
 }
 
-// timeouts speaks of the key that was given: the other is a default.
+// timeouts reports the key that the file has: the other one is a default.
 func (k checker) timeouts(request, response Duration) {
 	const hint = "A call to Keycloak must end before the request that needs it"
 	switch {
@@ -89,14 +90,14 @@ func (k checker) server(s *Server) {
 	within(k, "server.maxResults", s.MaxResults, 1, 1000)
 	within(k, "server.cursorTimeout", s.CursorTimeout, Duration(time.Minute), Duration(24*time.Hour))
 	if strings.Contains(string(s.PublicURL), "/realms/") {
-		k.add("server.publicURL", "holds the path of a realm", "Give the root alone: the bridge adds /realms/.../scim/v2")
+		k.add("server.publicURL", "has the path of a realm in it", "Write only the root: the bridge adds /realms/.../scim/v2")
 	}
 	if k.given("server.publicURL") {
 		return
 	}
 	base, ok := s.Listen.base()
 	if !ok {
-		k.missing("server", "publicURL", "server.listen names no host and port that a client could call; write the URL that it calls")
+		k.missing("server", "publicURL", "server.listen names no host and port that a client could call; write the URL that clients call")
 	}
 	s.PublicURL = base
 }
@@ -112,10 +113,10 @@ func (k checker) index(i *Index) {
 
 func (k checker) tracing(t Tracing) {
 	if t.Endpoint == "" && k.given("tracing.sample") {
-		k.add("tracing.sample", "does nothing without tracing.endpoint", "Add the URL of the collector, or remove the key")
+		k.add("tracing.sample", "has no effect without tracing.endpoint", "Add the URL of the collector, or remove the key")
 	}
 	if strings.HasSuffix(string(t.Endpoint), "/v1/traces") {
-		k.add("tracing.endpoint", "holds the path /v1/traces, which the bridge adds", "Remove it")
+		k.add("tracing.endpoint", "has the path /v1/traces in it, which the bridge adds", "Remove it")
 	}
 }
 
@@ -124,7 +125,7 @@ func (k checker) keycloak(c *Keycloak) {
 	k.missing("keycloak", "url", `Write the root of the server, like "https://keycloak.example.com"`)
 	for _, part := range []string{"/realms/", "/admin/"} {
 		if strings.Contains(string(c.URL)+"/", part) {
-			k.add(p+"url", "holds the path "+strings.TrimRight(part, "/"), "Give the root of the server alone")
+			k.add(p+"url", "holds the path "+strings.TrimRight(part, "/"), "Write only the root of the server")
 			break
 		}
 	}
@@ -135,7 +136,7 @@ func (k checker) keycloak(c *Keycloak) {
 	if strings.HasPrefix(string(c.URL), "http:") {
 		for _, key := range []string{"caFile", "clientCertFile", "clientKeyFile"} {
 			if k.given(p + key) {
-				k.add(p+key, "does nothing, because keycloak.url is http", "Use https, or remove the key")
+				k.add(p+key, "has no effect, because keycloak.url is http", "Use https, or remove the key")
 			}
 		}
 	}
@@ -148,7 +149,7 @@ func (k checker) outbound(o *Outbound) {
 
 func (k checker) realms(realms map[string]Realm) {
 	if len(realms) == 0 {
-		k.none("", "realms", realms == nil, "Add the realm that clients shall write to")
+		k.none("", "realms", realms == nil, "Add the realm that clients write to")
 	}
 	paths := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(realms)) {
@@ -160,7 +161,7 @@ func (k checker) realms(realms map[string]Realm) {
 		k.credentials(path+".credentials", &realm.Credentials)
 		k.organizations(path, &realm)
 		if len(realm.Tenants) == 0 && !k.given(path+".organizations") {
-			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without one no client can call")
+			k.none(path, "tenants", realm.Tenants == nil, "Add a tenant with a token; without a token no client can call")
 		}
 		keys := map[string]string{}
 		for i := range realm.Tenants {
@@ -175,7 +176,7 @@ func (k checker) realms(realms map[string]Realm) {
 	}
 }
 
-// none reports a list that is missing or was given without an entry.
+// none reports a list that is missing or has no entry.
 func (k checker) none(parent, key string, absent bool, hint string) {
 	if absent {
 		k.missing(parent, key, hint)
@@ -209,8 +210,8 @@ func (k checker) tenant(path, realm string, t *Tenant, paths map[string]string, 
 	}
 }
 
-// policies checks what only a tenant of an organization, or only one that shows what it owns,
-// can do.
+// policies checks what only a tenant of an organization can do, or only a tenant that shows what it
+// owns.
 func (k checker) policies(path string, t *Tenant) {
 	k.limits(path, t.Policies)
 	k.rehire(path, t.Policies)
@@ -222,11 +223,11 @@ func (k checker) policies(path string, t *Tenant) {
 		k.add(path+".domains", "is for a tenant of an organization", "Remove it: a realm has no domains")
 	}
 	if t.OnDelete != OnDeleteDelete && t.Scope != ScopeOwned {
-		k.add(path+".onDelete", fmt.Sprintf("cannot be %s with scope: all", t.OnDelete), "Add scope: owned: the account stays in the realm, and the tenant must not show it any more")
+		k.add(path+".onDelete", fmt.Sprintf("cannot be %s with scope: all", t.OnDelete), "Add scope: owned: the account stays in the realm, and the tenant must no longer show it")
 	}
 }
 
-// orDefault gives the policies that are not said their defaults.
+// orDefault fills in the default of each policy that is not given.
 func (p Policies) orDefault() Policies {
 	return p.or(Policies{
 		UnknownMembers: UnknownMembersRefuse, OnDelete: OnDeleteDelete, Adopt: AdoptNever, Domains: DomainsVerified, Access: AccessFull,
@@ -236,7 +237,7 @@ func (p Policies) orDefault() Policies {
 	})
 }
 
-// or gives the policies that are not said those of others.
+// or fills in each policy that is not given from others.
 func (p Policies) or(others Policies) Policies {
 	return Policies{
 		UnknownMembers: cmp.Or(p.UnknownMembers, others.UnknownMembers), OnDelete: cmp.Or(p.OnDelete, others.OnDelete),
@@ -250,7 +251,7 @@ func (p Policies) or(others Policies) Policies {
 	}
 }
 
-// limits checks those that are given.
+// limits checks the limits that are given.
 func (k checker) limits(path string, p Policies) {
 	for key, value := range map[string]int{"limits.requestsPerSecond": p.Limits.RequestsPerSecond, "limits.inFlight": p.Limits.InFlight, "removalBrake.floor": p.RemovalBrake.Floor} {
 		if here := path + "." + key; k.given(here) && !k.failed(here) {
@@ -262,7 +263,7 @@ func (k checker) limits(path string, p Policies) {
 	}
 }
 
-// organization checks what is said of the organization of a tenant.
+// organization checks the keys about the organization of a tenant.
 func (k checker) organization(path string, t *Tenant) {
 	if !k.given(path+".organization") && !k.given(path+".organizationID") {
 		return
@@ -270,35 +271,35 @@ func (k checker) organization(path string, t *Tenant) {
 	k.identity(path, t)
 	for _, key := range []string{"path", "key", "scope"} {
 		if k.given(path + "." + key) {
-			k.add(path+"."+key, "is for a tenant of the realm", "Remove it: the URL, the key and the users of this tenant are those of the organization")
+			k.add(path+"."+key, "is for a tenant of the realm", "Remove it: this tenant has the URL, the key and the users of the organization")
 		}
 	}
 }
 
-// identity checks which organization is meant.
+// identity checks the alias and the id of the organization.
 func (k checker) identity(path string, t *Tenant) {
 	k.missing(path, "organization", "Give the alias of the organization, which is part of the URL")
-	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with it, whoever gets the alias")
+	k.missing(path, "organizationID", "Give the organization's id, which scim-bridge setup --organization writes: the endpoint stays with this organization, whichever organization gets the alias")
 	if t.Organization != "" && (len(t.Organization) > 255 || !only(t.Organization, "._~-") || strings.Trim(t.Organization, ".") == "") {
 		k.add(path+".organization", fmt.Sprintf("%q can't be a segment of a URL", shorten(t.Organization)), "Give the organization's alias, of letters, digits, '-', '.', '_' or '~'")
 	}
 	if t.OrganizationID != "" && (len(t.OrganizationID) > maxTenantKey || !only(t.OrganizationID, "-")) {
-		k.add(path+".organizationID", fmt.Sprintf("%q is no id of an organization", shorten(t.OrganizationID)), "Write the UUID that Keycloak gave it")
+		k.add(path+".organizationID", fmt.Sprintf("%q is not the id of an organization", shorten(t.OrganizationID)), "Write the UUID that Keycloak gave it")
 	}
 }
 
-// maxTenantKey bounds the keys of tenants; an id of Keycloak has as many characters.
+// maxTenantKey bounds the keys of tenants. An id of Keycloak has this length.
 const maxTenantKey = 36
 
-// tenantKey takes the organization's id, or "realm", when no key is given. keys are those of
-// the tenants before, with where they stand.
+// tenantKey fills in the organization's id, or "realm", when no key is given. keys are the keys of
+// the tenants before, with their places in the file.
 func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
 	if t.Organization != "" || t.OrganizationID != "" {
 		t.Key = t.OrganizationID
 	}
 	if t.Key == "" {
 		if k.given(path+".key") || t.Organization != "" {
-			return // said already
+			return // reported already
 		}
 		t.Key = "realm"
 	}
@@ -311,28 +312,28 @@ func (k checker) tenantKey(path string, t *Tenant, keys map[string]string) {
 	first, twice := keys[t.Key]
 	switch {
 	case twice && t.OrganizationID != "":
-		k.add(path+".organizationID", "is also that of "+first, "Give an organization one tenant")
+		k.add(path+".organizationID", "is also that of "+first, "Give each organization only one tenant")
 	case twice:
-		k.add(path, fmt.Sprintf("has the key %q of %s", t.Key, first), "Give each tenant of the realm its own key: two with one would overwrite each other's values")
+		k.add(path, fmt.Sprintf("has the key %q of %s", t.Key, first), "Give each tenant of the realm its own key: two tenants with the same key would overwrite each other's values")
 	default:
 		keys[t.Key] = path
 	}
 }
 
-// tenantPath takes the realm's name when no path is given. paths are those of the
-// tenants before, with where they stand.
+// tenantPath fills in the realm's name when no path is given. paths are the paths of the tenants
+// before, with their places in the file.
 func (k checker) tenantPath(path, realm string, t *Tenant, paths map[string]string) {
 	if t.Organization != "" {
 		t.Path = realm + "/organizations/" + t.Organization
 		if first, twice := paths[t.Path]; twice {
-			k.add(path+".organization", fmt.Sprintf("%q is also the organization of %s", shorten(t.Organization), first), "Give an organization one tenant")
+			k.add(path+".organization", fmt.Sprintf("%q is also the organization of %s", shorten(t.Organization), first), "Give each organization only one tenant")
 		}
 		paths[t.Path] = path
 		return
 	}
 	if t.Path == "" {
 		if k.given(path+".path") || k.failed(join("realms", realm)) {
-			return // said already
+			return // reported already
 		}
 		t.Path = realm
 	}
@@ -348,8 +349,8 @@ func (k checker) tenantPath(path, realm string, t *Tenant, paths map[string]stri
 	paths[t.Path] = path
 }
 
-// within reports a value out of its range. A value that could not be decoded was
-// reported then, and holds its default.
+// within reports a value out of its range. A value that could not be decoded was reported before,
+// and has its default.
 func within[T int | int64 | Duration](k checker, path string, v, least, most T) {
 	if v < least || v > most {
 		k.add(path, fmt.Sprintf("must be from %v to %v", least, most), "")

@@ -2,23 +2,23 @@ package config
 
 import "fmt"
 
-// minKey is the least that a secret for signing must have, in bytes.
+// minKey is the least length of a secret for signing, in bytes.
 const minKey = 32
 
-// organizations checks what holds for the organizations that bring their own credentials.
+// organizations checks the settings for the organizations that have their own credentials.
 func (k checker) organizations(path string, realm *Realm) {
 	const key = ".credentialKeyFile"
 	if !k.given(path + ".organizations") {
 		if k.given(path + key) {
-			k.add(path+key, "does nothing without organizations", `Add organizations: "*", or remove it`)
+			k.add(path+key, "has no effect without organizations", `Add organizations: "*", or remove it`)
 		}
 		return
 	}
-	k.missing(path, "credentialKeyFile", "Name a file with a random text of 32 characters or more, as scim-bridge setup --all-organizations writes it")
+	k.missing(path, "credentialKeyFile", "Name a file with a random text of 32 characters or more; scim-bridge setup --all-organizations writes such a file")
 	if realm.CredentialKeyFile != "" {
 		realm.CredentialKey = k.secretFile(path+key, &realm.CredentialKeyFile)
 		if n := len(realm.CredentialKey.Reveal()); 0 < n && n < minKey {
-			k.add(path+key, fmt.Sprintf("has %d characters, which can be guessed", n), "Make one of 32 or more: openssl rand -hex 32")
+			k.add(path+key, fmt.Sprintf("has only %d characters and can be guessed", n), "Make a secret of 32 characters or more: openssl rand -hex 32")
 		}
 	}
 	o := &realm.Organizations
@@ -35,8 +35,8 @@ func (k checker) organizations(path string, realm *Realm) {
 	}
 }
 
-// override checks the entry for one organization, and fills in what holds for all of them. keys and
-// paths are those of the tenants before, with where they stand.
+// override checks the entry for one organization, and fills in the settings for all organizations.
+// keys and paths are those of the tenants before, with their places in the file.
 func (k checker) override(path, realm string, all *Organizations, i int, keys, paths map[string]string) {
 	o := &all.Overrides[i]
 	o.Where = Problem{File: k.file, Line: k.position(path).line, Path: path}
@@ -68,16 +68,16 @@ func (k checker) override(path, realm string, all *Organizations, i int, keys, p
 	}
 }
 
-// tokenHint is what to do about a tenant without a token. every says that the organizations of its realm
-// bring their own.
+// tokenHint is what to do about a tenant without a token. every says that the organizations of its
+// realm have their own tokens.
 func tokenHint(t *Tenant, every bool) string {
 	if every && t.Organization != "" {
-		return "Move the entry to organizations.overrides, where the organization keeps the tokens that it has; or add a token"
+		return "Move the entry to organizations.overrides, where the organization keeps its tokens; or add a token"
 	}
-	return "Add a token; without one no client can call"
+	return "Add a token; without a token no client can call"
 }
 
-// Of are the policies for the organization with an id.
+// Of returns the policies for the organization with an id.
 func (o Organizations) Of(id string) Policies {
 	for _, one := range o.Overrides {
 		if one.OrganizationID == id {

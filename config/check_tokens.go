@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// serviceAccount begins the user name of the service account of each client of Keycloak. A mapper of the
-// client can put it into the claims by which a client is known.
+// serviceAccount begins the user name of the service account of each client of Keycloak. A mapper
+// of another client can put such a name into the claims that identify a client.
 const serviceAccount = "service-account-"
 
-// names are the names and hashes of a tenant's credentials, with where they stand.
+// names are the names and hashes of a tenant's credentials, with their places in the file.
 type names map[any]string
 
 // tokens checks the static tokens of a tenant, or of a file of them.
@@ -18,7 +18,7 @@ func (k checker) tokens(path string, tokens []Token, named names) {
 	for i := range tokens {
 		here := item(path, i)
 		tokens[i].Where = Problem{File: k.file, Line: k.position(here).line, Path: here}
-		k.missing(here, "name", "The log calls the client by it")
+		k.missing(here, "name", "The log shows this name of the client")
 		k.missing(here, "sha256", "Make it with: printf %s TOKEN | sha256sum")
 		k.own(here, ".name", tokens[i].Name, named)
 		if first, twice := named[tokens[i].SHA256]; twice && tokens[i].SHA256 != (Digest{}) {
@@ -29,10 +29,10 @@ func (k checker) tokens(path string, tokens []Token, named names) {
 	}
 }
 
-// scopes refuses an empty list, which would read as nothing and mean everything.
+// scopes refuses an empty list: readers take it for no scope, and the program for all scopes.
 func (k checker) scopes(path string, scopes []TokenScope) {
 	if scopes != nil && len(scopes) == 0 {
-		k.add(path+".scopes", "has no entry", "Name a scope, or remove the key for all of them")
+		k.add(path+".scopes", "has no entry", "Name a scope, or remove the key to allow all scopes")
 	}
 }
 
@@ -79,28 +79,28 @@ func LoadTokens(path string) (TokenList, []Problem) {
 	return list, r.sorted()
 }
 
-// accessTokens checks that what a tenant takes is bound to one client of one issuer.
+// accessTokens checks that each entry is bound to one client of one issuer.
 func (k checker) accessTokens(path string, list []AccessToken, named names) {
 	if list != nil && len(list) == 0 {
 		k.add(path, "has no entry", "Add one, or remove the key")
 	}
 	for i, a := range list {
 		here := item(path, i)
-		k.missing(here, "name", "The log calls the client by it")
+		k.missing(here, "name", "The log shows this name of the client")
 		k.own(here, ".name", a.Name, named)
-		k.missing(here, "audience", "Write the value of the claim aud that tokens for the bridge have: any other token of the issuer must not do")
+		k.missing(here, "audience", "Write the value of the claim aud in tokens for the bridge, so that no other token of the issuer is accepted")
 		k.scopes(here, a.Scopes)
 		if a.Issuer == "" && !k.given(here+".issuer") {
-			k.missing(here, "clientID", "Write the id of the client whose service account the tokens are of")
+			k.missing(here, "clientID", "Write the id of the client whose service account gets the tokens")
 			if strings.HasPrefix(strings.ToLower(a.ClientID), serviceAccount) {
-				k.add(here+".clientID", fmt.Sprintf("%q begins with %s, so that another client could be made whose tokens look like those of this one", shorten(a.ClientID), serviceAccount), "Name the client, without that: its service account belongs to it. A client that is called so needs another name")
+				k.add(here+".clientID", fmt.Sprintf("%q begins with %s, so that somebody could make another client whose tokens look like this client's tokens", shorten(a.ClientID), serviceAccount), "Write the id of the client, without this prefix. Rename a client whose id has this prefix")
 			}
 			if k.given(here + ".jwksURL") {
-				k.add(here+".jwksURL", "does nothing without issuer", "Remove it: the keys of the realm are read from Keycloak; or name the issuer")
+				k.add(here+".jwksURL", "has no effect without issuer", "Remove it, because the keys of the realm come from Keycloak; or name the issuer")
 			}
 			continue
 		}
-		k.missing(here, "jwksURL", "Write the URL of the issuer's keys, jwks_uri of its /.well-known/openid-configuration")
-		k.missing(here, "subject", "Write the claim sub of the one client that is meant: else everybody whom the issuer knows could call")
+		k.missing(here, "jwksURL", "Write the URL of the issuer's keys: jwks_uri in its /.well-known/openid-configuration")
+		k.missing(here, "subject", "Write the claim sub of the only client that may call: without it, every user of the issuer could call")
 	}
 }

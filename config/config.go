@@ -10,24 +10,24 @@ import (
 // Version is the version of the file format that this package reads.
 const Version = 1
 
-// Config is config.yaml. The names in the json tags are the keys of the file, so
-// that printing a Config as JSON shows the file's names with secrets redacted.
+// Config is config.yaml. The json tags are the keys of the file: a Config printed as JSON shows these names,
+// with secrets redacted.
 //
-// The page docs/reference/configuration.md is made of these types. The comment of a field says what stands
-// there: the meaning behind the key, and on lines of their own its default, where Default does not have it, and
-// what is refused. The tag change says "restart" of a key, and of all below it, whose change takes effect when
-// the bridge is started again (see Restart); a change of any other key is applied at once. The tag type names a
-// type that Go does not tell from text.
+// The page docs/reference/configuration.md is generated from these types. The comment of a field has the
+// meaning of the key and, on lines of their own, its default, if Default does not have it, and what is
+// refused. The tag change is "restart" when a changed value takes effect only after a restart (see Restart).
+// It also holds for all keys below. A change of any other key is applied at once. The tag type names a type
+// that Go does not distinguish from text.
 type Config struct {
 	// Version is `version`: version of the file's format.
 	// Default: required.
 	// Refused: not 1.
 	Version int `json:"version"`
-	// Server is `server`: what clients (identity providers) call.
+	// Server is `server`: the listener for clients (identity providers).
 	Server Server `json:"server" change:"restart"`
-	// Admin is `admin`: health and metrics.
+	// Admin is `admin`: the listener for health and metrics.
 	Admin Admin `json:"admin" change:"restart"`
-	// Metrics is `metrics`: what the [metrics](metrics.md) name.
+	// Metrics is `metrics`: which tenants the [metrics](metrics.md) name.
 	Metrics Metrics `json:"metrics" change:"restart"`
 	// Log is `log`.
 	Log Log `json:"log" change:"restart"`
@@ -36,22 +36,23 @@ type Config struct {
 	// Keycloak is `keycloak`: the server whose Admin API is called.
 	// Default: required.
 	Keycloak Keycloak `json:"keycloak" change:"restart"`
-	// Outbound is `outbound`: the way to others than Keycloak: the keys of other issuers
-	// (`accessTokens[].jwksURL`) and the collector of traces. Each call is bounded in time.
+	// Outbound is `outbound`: how the bridge calls servers other than Keycloak: the keys of other issuers
+	// (`accessTokens[].jwksURL`) and the collector of traces. Each call has a time limit.
 	Outbound Outbound `json:"outbound" change:"restart"`
-	// Bulk is `bulk`: limits of [bulk requests](bulk.md), which `/ServiceProviderConfig` says.
+	// Bulk is `bulk`: limits of [bulk requests](bulk.md). `/ServiceProviderConfig` shows them.
 	Bulk Bulk `json:"bulk" change:"restart"`
-	// Index is `index`: what answers [filters](filters.md) and orders that Keycloak cannot; it is in memory.
+	// Index is `index`: the index in memory that answers [filters](filters.md) and sort orders that Keycloak
+	// cannot answer.
 	Index Index `json:"index" change:"restart"`
-	// Realms is `realms`: the realms that are served, by their names in Keycloak.
+	// Realms is `realms`: the realms that the bridge serves, by their names in Keycloak.
 	// Default: required.
-	// Refused: no entry; `master`; a name that Keycloak does not take.
+	// Refused: no entry; `master`; a name that Keycloak does not allow.
 	Realms map[string]Realm `json:"realms"`
 
-	// File is the name that Load was given.
+	// File is the name that Load got.
 	File string `json:"-"`
-	// Files are the digests of all files that were read, this one among them, by name; the
-	// zero digest is that of one that could not be. Watch takes them.
+	// Files are the digests of all files that Load read, this file too, by name. A file that Load could not read
+	// has the zero digest. Watch takes Files.
 	Files map[string]Digest `json:"-"`
 }
 
@@ -60,17 +61,17 @@ type Server struct {
 	// Listen is `listen`: where the SCIM endpoints listen. An empty host means all interfaces.
 	// Refused: not host:port.
 	Listen Address `json:"listen"`
-	// PublicURL is `publicURL`: what clients call, without the path that the bridge adds. It stands in
+	// PublicURL is `publicURL`: the URL that clients call, without the path that the bridge adds. It is in
 	// `meta.location`.
 	// Default: `http://<server.listen>`.
-	// Refused: missing although `server.listen` names no host or no port; holds `/realms/`.
+	// Refused: missing although `server.listen` names no host or no port; has `/realms/` in it.
 	PublicURL URL `json:"publicURL"`
-	// ErrorDocs is `errorDocs`: the page that explains errors to those who set up identity providers: [the one
-	// of this version](errors.md), or a copy of yours with the same anchors. The detail of each error ends in a
-	// link to it then, `<errorDocs>#<code>`.
+	// ErrorDocs is `errorDocs`: the page that explains errors to people who set up identity providers: [the page
+	// of this version](errors.md), or your copy with the same anchors. The detail of each error then ends with a
+	// link, `<errorDocs>#<code>`.
 	// Refused: not http or https; has a query or a fragment.
 	ErrorDocs URL `json:"errorDocs,omitempty"`
-	// MaxBodyBytes is `maxBodyBytes`: largest request body in bytes; more is 413.
+	// MaxBodyBytes is `maxBodyBytes`: largest request body in bytes; a larger one is 413.
 	// Refused: not from 4096 to 67108864.
 	MaxBodyBytes int64 `json:"maxBodyBytes"`
 	// RequestTimeout is `requestTimeout`: time for one request. Okta gives up after 60 s.
@@ -79,46 +80,47 @@ type Server struct {
 	// DrainTimeout is `drainTimeout`: time for requests in flight to end after SIGTERM.
 	// Refused: not from 0s to 10m.
 	DrainTimeout Duration `json:"drainTimeout"`
-	// TrustedProxies is `trustedProxies`: addresses (`10.0.0.0/8`, `10.1.2.3`) of the proxies in front. From one
-	// of them alone `X-Forwarded-For` says whose request it is.
-	// Refused: no address or range.
+	// TrustedProxies is `trustedProxies`: addresses (`10.0.0.0/8`, `10.1.2.3`) of the proxies in front of the
+	// bridge. Only a request from such an address may name its client in `X-Forwarded-For`.
+	// Refused: not an address or a range.
 	TrustedProxies []Network `json:"trustedProxies,omitempty"`
 	// FailuresPerMinute is `failuresPerMinute`: requests without a [good
-	// credential](../guides/credentials.md#limits) that one address may send in a minute; more are 429 in place
-	// of 401.
+	// credential](../guides/credentials.md#limits) that one address may send in a minute; further ones are 429
+	// instead of 401.
 	// Refused: not from 1 to 1000000.
 	FailuresPerMinute int `json:"failuresPerMinute"`
-	// MaxResults is `maxResults`: the most resources on a page of a [list](filters.md#pages); a client that asks
-	// for more gets this many.
+	// MaxResults is `maxResults`: the most resources on a page of a [list](filters.md#pages), also when a client
+	// asks for more.
 	// Refused: not from 1 to 1000.
 	MaxResults int `json:"maxResults"`
-	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is good.
+	// CursorTimeout is `cursorTimeout`: how long a cursor to the next page is valid.
 	// Refused: not from 1m to 24h.
 	CursorTimeout Duration `json:"cursorTimeout"`
 	// HidePagination is `hidePagination`: leaves the attribute `pagination` (RFC 9865) out of
-	// `/ServiceProviderConfig`, for clients that refuse what they do not know. Cursors work all the same.
+	// `/ServiceProviderConfig`, for clients that refuse unknown attributes. Cursors still work.
 	// Refused: another word.
 	HidePagination bool `json:"hidePagination"`
 }
 
 // Bulk bounds a bulk request.
 type Bulk struct {
-	// MaxOperations is `maxOperations`: the most operations of one; more is 413.
+	// MaxOperations is `maxOperations`: the most operations of a bulk request; more is 413.
 	// Refused: not from 1 to 10000.
 	MaxOperations int `json:"maxOperations"`
-	// MaxPayloadBytes is `maxPayloadBytes`: its largest body in bytes; more is 413.
+	// MaxPayloadBytes is `maxPayloadBytes`: largest body of a bulk request in bytes; a larger one is 413.
 	// Refused: not from 4096 to 67108864.
 	MaxPayloadBytes int64 `json:"maxPayloadBytes"`
 }
 
 // Index bounds the indexes of all tenants, which are in memory.
 type Index struct {
-	// MaxMemoryBytes is `maxMemoryBytes`: what the indexes of all tenants may take together: 300 to 500 bytes a
-	// user or group. Beyond it such queries are 400 `tooMany`.
+	// MaxMemoryBytes is `maxMemoryBytes`: memory for the indexes of all tenants together. A user or group takes
+	// 300 to 500 bytes. Without room, a query that needs an index is 400 `tooMany`.
 	// Refused: not from 1048576 to 4294967295.
 	MaxMemoryBytes int64 `json:"maxMemoryBytes"`
-	// Warm is `warm`: makes the indexes of all tenants at the start and keeps them, so that no query waits for
-	// one. Else one is made when it is needed, and dropped after an hour without a query.
+	// Warm is `warm`: builds the indexes of all tenants at the start and keeps them, so that no query waits for
+	// an index. Otherwise the first query that needs an index builds it, and the bridge drops it after an hour
+	// without a query.
 	// Refused: another word.
 	Warm bool `json:"warm"`
 }
@@ -128,13 +130,14 @@ type Admin struct {
 	// Listen is `listen`: where `/livez`, `/readyz`, `/statusz` and `/metrics` listen.
 	// Refused: not host:port; the same as `server.listen`.
 	Listen Address `json:"listen"`
-	// Hosts is `hosts`: names by which `/metrics` and `/statusz` are called, beside any address, `localhost` and
-	// the name in `listen`; another is 421, as a page of that name could read them in an operator's browser.
-	// Refused: no name of a machine.
+	// Hosts is `hosts`: names by which programs call `/metrics` and `/statusz`. Addresses, `localhost` and the
+	// name in `listen` always work. Any other name is 421, because a web page under that name could read the
+	// metrics in an operator's browser.
+	// Refused: not the name of a machine.
 	Hosts []HostName `json:"hosts,omitempty"`
-	// Socket is `socket`: where a Unix socket for [commands of the operator](operations.md#tenants) is made, for
-	// the user alone that the bridge runs as, in a directory into which not everybody may write; one that is not
-	// there is made. A second bridge on it does not start.
+	// Socket is `socket`: path of a Unix socket for [commands of the operator](operations.md#tenants). Only the
+	// user that runs the bridge can open it. The bridge creates a missing directory, and refuses a directory
+	// that everybody may write into. A second bridge on the same socket does not start.
 	// Refused: longer than 90 bytes with the directory.
 	Socket string `json:"socket,omitempty" type:"file"`
 }
@@ -148,34 +151,33 @@ type Log struct {
 
 // Tracing says where the traces of requests go (OpenTelemetry).
 type Tracing struct {
-	// Endpoint is `endpoint`: a collector that takes OpenTelemetry's OTLP over HTTP, like
-	// `http://collector:4318`. Without it no trace is made; headers of W3C Trace Context are passed on all the
-	// same.
+	// Endpoint is `endpoint`: a collector of OpenTelemetry's OTLP over HTTP, like `http://collector:4318`.
+	// Without it the bridge makes no traces, and still passes on headers of W3C Trace Context.
 	// Refused: ends in `/v1/traces`, which the bridge adds.
 	Endpoint URL `json:"endpoint,omitempty"`
-	// Sample is `sample`: the share of the traces that begin at the bridge which are sent. Those that a client
-	// with a good credential began are sent as it says.
+	// Sample is `sample`: of the traces that begin at the bridge, this share is sent. For a trace that a client
+	// with a good credential began, the client decides.
 	// Refused: not from 1% to 100%; without `endpoint`.
 	Sample Percent `json:"sample"`
 }
 
 // Keycloak is the server behind the bridge and how to reach it.
 type Keycloak struct {
-	// URL is `url`: root of the server, with its relative path (`/auth`) if it has one.
+	// URL is `url`: root of the server, with its relative path (`/auth`) if the server has one.
 	// Default: required.
-	// Refused: holds `/realms` or `/admin`, a user, a query.
+	// Refused: has `/realms`, `/admin`, a user or a query in it.
 	URL URL `json:"url"`
-	// CAFile is `caFile`: PEM certificates to trust, in place of the system's.
+	// CAFile is `caFile`: PEM certificates to trust, instead of the system's certificates.
 	// Default: the system's.
 	// Refused: no certificate in it; `keycloak.url` is http.
 	CAFile File `json:"caFile,omitempty"`
 	// ClientCertFile is `clientCertFile`: PEM certificate chain for mutual TLS.
-	// Refused: without `clientKeyFile`; the two are no pair.
+	// Refused: without `clientKeyFile`; certificate and key do not belong together.
 	ClientCertFile File `json:"clientCertFile,omitempty"`
 	// ClientKeyFile is `clientKeyFile`: PEM private key of that certificate, not encrypted.
 	// Refused: without `clientCertFile`; open to every user.
 	ClientKeyFile File `json:"clientKeyFile,omitempty"`
-	// Proxy is `proxy`: proxy on the way to Keycloak: `http://`, `https://` or `socks5://`. Without it the
+	// Proxy is `proxy`: proxy for calls to Keycloak: `http://`, `https://` or `socks5://`. Without it the
 	// connection is direct.
 	// Refused: has a path, a user or a password.
 	Proxy ProxyURL `json:"proxy,omitempty"`
@@ -185,11 +187,11 @@ type Keycloak struct {
 	// ResponseTimeout is `responseTimeout`: time for one call to Keycloak.
 	// Refused: not from 100ms to 5m; not shorter than `server.requestTimeout`.
 	ResponseTimeout Duration `json:"responseTimeout"`
-	// MaxInFlight is `maxInFlight`: calls to Keycloak at one time.
+	// MaxInFlight is `maxInFlight`: calls to Keycloak at the same time.
 	// Refused: not from 1 to 1000.
 	MaxInFlight int `json:"maxInFlight"`
-	// BreakerDelay is `breakerDelay`: when 20 of the last 25 calls of a realm were not answered, no call is made
-	// for so long and requests are 503 at once; then one call finds out.
+	// BreakerDelay is `breakerDelay`: when Keycloak did not answer 20 of the last 25 calls for a realm, the
+	// bridge makes no call for this time, and requests are 503 at once. Then it tries one call.
 	// Refused: not from 100ms to 5m.
 	BreakerDelay Duration `json:"breakerDelay"`
 
@@ -199,13 +201,14 @@ type Keycloak struct {
 	ClientCertificate *tls.Certificate `json:"-"`
 }
 
-// Outbound is how others than Keycloak are called: the keys of other issuers, and the collector of traces.
+// Outbound says how the bridge calls servers other than Keycloak: the keys of other issuers, and the
+// collector of traces.
 type Outbound struct {
-	// CAFile is `caFile`: PEM certificates to trust for them, beside the system's.
+	// CAFile is `caFile`: PEM certificates to trust for these servers, besides the system's certificates.
 	// Refused: no certificate in it.
 	CAFile File `json:"caFile,omitempty"`
-	// Proxy is `proxy`: proxy on the way to them: `http://`, `https://` or `socks5://`. Without it the variables
-	// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+	// Proxy is `proxy`: proxy for these calls: `http://`, `https://` or `socks5://`. Without it the variables
+	// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide.
 	// Default: the environment's.
 	// Refused: has a path, a user or a password.
 	Proxy ProxyURL `json:"proxy,omitempty"`
@@ -223,25 +226,25 @@ type Realm struct {
 	// Tenants is `tenants`: the SCIM endpoints of the realm and of its
 	// [organizations](../guides/organizations.md).
 	// Default: required without `organizations`.
-	// Refused: no entry; two with one path, key or organization; two of the realm whose groups or externalIds
-	// have the same place.
+	// Refused: no entry; two with the same path, key or organization; two of the realm that keep groups or
+	// externalIds in the same place.
 	Tenants []Tenant `json:"tenants"`
 	// Organizations is `organizations`: serve every
 	// [organization](../guides/organizations.md#every-organization-with-a-credential) of the realm that has a
-	// credential and stands not in `tenants`. `limits` and `removalBrake` count for each of them by itself.
+	// credential and no entry in `tenants`. `limits` and `removalBrake` count for each organization by itself.
 	// Refused: another word.
 	Organizations Organizations `json:"organizations,omitzero"`
-	// Protected is `protected`: what SCIM shows by its name alone and never changes, beside [administrators and
-	// service accounts](../guides/accounts.md#protected-accounts).
+	// Protected is `protected`: users and groups that SCIM shows only by name and never changes, besides
+	// [administrators and service accounts](../guides/accounts.md#protected-accounts).
 	Protected Protected `json:"protected,omitzero"`
 	// Issuer is `issuer`: the claim `iss` of the realm's tokens, for
-	// [`accessTokens`](../guides/credentials.md#access-tokens): another one than the default when clients reach
-	// Keycloak under another address than the bridge.
+	// [`accessTokens`](../guides/credentials.md#access-tokens). Set it when clients reach Keycloak under another
+	// address than the bridge does.
 	// Default: `<keycloak.url>/realms/<realm>`.
-	// Refused: no URL.
+	// Refused: not a URL.
 	Issuer Issuer `json:"issuer,omitempty"`
-	// CredentialKeyFile is `credentialKeyFile`: file with a secret of 32 characters or more: what the bridge
-	// signs the credentials of organizations with. Under another one all of them are void. Required with
+	// CredentialKeyFile is `credentialKeyFile`: file with a secret of 32 characters or more. The bridge signs
+	// the credentials of organizations with it; another secret makes all of them invalid. Required with
 	// `organizations`.
 	// Refused: absent, short, open to every user; without `organizations`.
 	CredentialKeyFile File `json:"credentialKeyFile,omitempty"`
@@ -250,31 +253,31 @@ type Realm struct {
 	CredentialKey Secret `json:"-"`
 }
 
-// Protected names users and groups that SCIM shows by their names alone and never changes, and says
-// how others who administer the realm are treated.
+// Protected names users and groups that SCIM shows only by name and never changes. It also says how the
+// bridge treats others who administer the realm.
 type Protected struct {
-	// Users is `users`: user names, like that of a break-glass account, or ids behind `id:`.
+	// Users is `users`: user names, like the name of a break-glass account, or ids after `id:`.
 	// Refused: an empty name.
 	Users []string `json:"users,omitempty"`
-	// Groups is `groups`: paths of groups, like `/admins`, or ids behind `id:`. Their members, and all groups
-	// below them with theirs, are protected too. A name [stays with what it meant
+	// Groups is `groups`: paths of groups, like `/admins`, or ids after `id:`. Their members, all groups below
+	// them and the members of these are protected too. A name [stays with what it meant
 	// first](../guides/accounts.md#names-that-change).
-	// Refused: does not begin with a slash; an empty name; no id behind `id:`; longer than 1,024 bytes.
+	// Refused: does not begin with a slash; an empty name; no id after `id:`; longer than 1,024 bytes.
 	Groups []GroupPath `json:"groups,omitempty"`
-	// Delegated is `delegated`: what SCIM may do to those who [administer by a
+	// Delegated is `delegated`: what SCIM may do to people who [administer by a
 	// permission](../guides/accounts.md#administrators-by-a-permission): deactivate them, or nothing.
 	// Default: `deactivate`.
 	// Refused: another word.
 	Delegated Delegated `json:"delegated,omitempty"`
-	// Policies is `policies`: how it is known who they are: by policies that name people, where others stop
-	// every write; or `users` and `groups` list the people of those others.
+	// Policies is `policies`: how the bridge knows these people. `read`: from policies that name people; any
+	// other policy stops every write. `listed`: you list the people of the other policies in `users` and
+	// `groups`.
 	// Default: `read`.
 	// Refused: another word.
 	Policies PermissionPolicies `json:"policies,omitempty"`
 }
 
-// Organizations says what holds for the organizations of a realm that bring their own
-// credentials.
+// Organizations are the settings for the organizations of a realm that have their own credentials.
 type Organizations struct {
 	// These are as in Tenant.
 	BareToken  bool       `json:"bareToken"`
@@ -285,32 +288,32 @@ type Organizations struct {
 
 	Policies
 
-	// Overrides is `overrides`: what holds for [some of
-	// them](../guides/organizations.md#settings-for-one-organization) instead. A key that an entry does not give is
-	// as above; a list is taken as a whole, so that `tolerances: { off: [] }` switches nothing off. Each keeps its
-	// URL and the tokens that it has.
-	// Refused: two with one organization; one that stands in `tenants`.
+	// Overrides is `overrides`: other settings for [some
+	// organizations](../guides/organizations.md#settings-for-one-organization). A key that an entry leaves out
+	// is as above. A list replaces the whole list above, so that `tolerances: { off: [] }` switches nothing off.
+	// Each organization keeps its URL and its tokens.
+	// Refused: two for the same organization; an organization that is in `tenants`.
 	Overrides []Override `json:"overrides,omitempty"`
 
-	// All says that they are served.
+	// All says that the organizations are served.
 	All bool `json:"-"`
 	// Where is as in Tenant.
 	Where Problem `json:"-"`
 }
 
-// Override says what holds for one organization in the place of what Organizations says. Its tokens are
-// those in its attributes, and its URL and key those that it has without.
+// Override has the settings for one organization that replace those in Organizations. The organization keeps
+// the tokens in its attributes, its URL and its key.
 type Override struct {
 	// Organization is `organization`: the alias of the organization.
 	// Default: required.
-	// Refused: as of a tenant.
+	// Refused: as for a tenant.
 	Organization string `json:"organization"`
 	// OrganizationID is `organizationID`: the id of the organization, which `scim-bridge tenants show` prints.
-	// The entry is for that organization, whoever has the alias.
+	// The entry stays with this organization, whichever organization has the alias.
 	// Default: required.
 	// Refused: longer than 36.
 	OrganizationID string `json:"organizationID" type:"id"`
-	// These are as in Organizations, and one that is not given is what that says.
+	// These are as in Organizations. A key that is not given has the value there.
 	BareToken  bool       `json:"bareToken"`
 	BasicAuth  bool       `json:"basicAuth"`
 	Profile    Profile    `json:"profile"`
@@ -319,18 +322,18 @@ type Override struct {
 
 	Policies
 
-	// AccessTokens is `accessTokens`: whose [JWT access tokens](../guides/credentials.md#access-tokens) are
-	// accepted, beside the tokens of the organization.
+	// AccessTokens is `accessTokens`: the issuers and clients whose [JWT access
+	// tokens](../guides/credentials.md#access-tokens) are accepted, besides the tokens of the organization.
 	// Refused: no entry.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
 
-	// SharesMapping says that Mapping is that of Organizations.
+	// SharesMapping says that Mapping comes from Organizations.
 	SharesMapping bool `json:"-"`
 	// Where is as in Tenant.
 	Where Problem `json:"-"`
 }
 
-// decodeNode takes "*" for no key.
+// decodeNode accepts "*" for a section without keys.
 func (o *Organizations) decodeNode(d decoder, path string, n node) {
 	type keys Organizations
 	switch {
@@ -344,14 +347,14 @@ func (o *Organizations) decodeNode(d decoder, path string, n node) {
 	o.All = true
 }
 
-// Credentials are those of a confidential client with a service account. Exactly
-// one of the three sources is set.
+// Credentials are the credentials of a confidential client with a service account. Exactly one of the three
+// sources is set.
 type Credentials struct {
 	// ClientID is `clientID`: id of the client.
 	// Default: required.
 	// Refused: a slash, a control character, `..`.
 	ClientID string `json:"clientID"`
-	// ClientSecretFile is `clientSecretFile`: file with the client secret in one line.
+	// ClientSecretFile is `clientSecretFile`: file with the client secret on one line.
 	// Refused: absent, empty, several lines, open to every user.
 	ClientSecretFile File `json:"clientSecretFile,omitempty"`
 	// ClientSecretEnv is `clientSecretEnv`: environment variable with the client secret.
@@ -361,7 +364,7 @@ type Credentials struct {
 	// P-256, P-384 or P-521; PKCS #8, PKCS #1 or SEC 1.
 	// Refused: absent, encrypted, another kind, open to every user.
 	PrivateKeyFile File `json:"privateKeyFile,omitempty"`
-	// KeyID is `keyID`: the `kid` of that key, as Keycloak knows it.
+	// KeyID is `keyID`: the `kid` under which Keycloak knows this key.
 	// Refused: without `privateKeyFile`.
 	KeyID string `json:"keyID,omitempty"`
 
@@ -379,11 +382,11 @@ type Tenant struct {
 	// Refused: without `organizationID`; characters other than letters, digits, `-`, `.`, `_`, `~`; with `path`,
 	// `key` or `scope`.
 	Organization string `json:"organization,omitempty"`
-	// OrganizationID is `organizationID`: the id of that organization. The tenant stays with it: another
-	// organization under the alias makes the tenant answer 503. `setup --organization` writes it.
+	// OrganizationID is `organizationID`: the id of that organization. The tenant stays with this organization:
+	// when another organization gets the alias, the tenant answers 503. `setup --organization` writes the id.
 	// Refused: without `organization`; longer than 36.
 	OrganizationID string `json:"organizationID,omitempty" type:"id"`
-	// Scope is `scope`: whose users a tenant of the realm has: all, or those that it created.
+	// Scope is `scope`: which users a tenant of the realm has: all users, or those that it created.
 	// Refused: another word.
 	Scope Scope `json:"scope"`
 	// Path is `path`: segment of the endpoint's URL: `/realms/<path>/scim/v2`. Okta refuses `_` in a base URL;
@@ -391,126 +394,128 @@ type Tenant struct {
 	// Default: the realm's name.
 	// Refused: used twice; characters other than letters, digits, `-`, `.`, `_`, `~`.
 	Path string `json:"path"`
-	// Key is `key`: marks the values of the tenant in Keycloak. Never change it: what was stored under the old
-	// key would be out of sight.
-	// Default: `realm`, of an organization its id.
+	// Key is `key`: marks the values of the tenant in Keycloak. Never change it: the tenant would no longer see
+	// what it stored under the old key.
+	// Default: `realm`; for an organization its id.
 	// Refused: used twice in the realm; longer than 36; characters other than letters, digits, `-`.
 	Key string `json:"key"`
-	// Tokens is `tokens`: the bearer tokens that are accepted. Have two alive while you
+	// Tokens is `tokens`: the bearer tokens that are accepted. Keep two of them while you
 	// [rotate](../guides/credentials.md#rotation).
-	// Default: required without the next two.
+	// Default: required without the next two keys.
 	// Refused: no entry.
 	Tokens []Token `json:"tokens"`
-	// TokensFile is `tokensFile`: a file with `version: 1` and further `tokens`, which [`scim-bridge
-	// tokens`](../guides/credentials.md) changes.
-	// Refused: as of `tokens`; absent.
+	// TokensFile is `tokensFile`: a file with `version: 1` and further `tokens`. [`scim-bridge
+	// tokens`](../guides/credentials.md) changes it.
+	// Refused: as for `tokens`; absent.
 	TokensFile File `json:"tokensFile,omitempty"`
-	// AccessTokens is `accessTokens`: whose [JWT access tokens](../guides/credentials.md#access-tokens) are
-	// accepted.
+	// AccessTokens is `accessTokens`: the issuers and clients whose [JWT access
+	// tokens](../guides/credentials.md#access-tokens) are accepted.
 	// Refused: no entry.
 	AccessTokens []AccessToken `json:"accessTokens,omitempty"`
-	// BareToken is `bareToken`: accept an `Authorization` header that holds the token without the word `Bearer`
+	// BareToken is `bareToken`: accept an `Authorization` header with the token and without the word `Bearer`
 	// (Okta's header mode).
 	BareToken bool `json:"bareToken"`
-	// BasicAuth is `basicAuth`: accept a token as the password of HTTP Basic, for clients that can do nothing
-	// else: [Basic](../guides/credentials.md#basic).
+	// BasicAuth is `basicAuth`: accept a token as the password of HTTP Basic, for clients that can only send
+	// [Basic](../guides/credentials.md#basic).
 	BasicAuth bool `json:"basicAuth"`
-	// Profile is `profile`: how closely clients must keep to the RFCs. `tolerant` takes what identity providers
-	// send beside them, see [tolerances.md](tolerances.md); `strict` refuses it and enforces the SCIM
+	// Profile is `profile`: how closely clients must follow the RFCs. `tolerant` accepts known deviations of
+	// identity providers, see [tolerances.md](tolerances.md). `strict` refuses them and enforces the SCIM
 	// interoperability profile.
 	// Refused: another word.
 	Profile Profile `json:"profile"`
-	// Tolerances is `tolerances`: which of what `profile: tolerant` takes this tenant does not take.
+	// Tolerances is `tolerances`: deviations that this tenant refuses in `profile: tolerant`.
 	// Refused: with `profile: strict`.
 	Tolerances Tolerances `json:"tolerances,omitzero"`
-	// Mapping is `mapping`: the [mapping file](mapping.md): where attributes are stored. A change of it is
-	// applied while the bridge runs.
+	// Mapping is `mapping`: the [mapping file](mapping.md), which says where attributes are stored. A changed
+	// file is applied while the bridge runs.
 	// Default: built in.
 	// Refused: absent, not readable; every [problem of the mapping](mapping.md#problems).
 	Mapping string `json:"mapping,omitempty" type:"file"`
 
 	Policies
 
-	// OfOrganization says that the tenant is made of an Override: its tokens are those in the attributes of
-	// its organization. SharesMapping is as there.
+	// OfOrganization says that the tenant is made from an Override: its tokens are in the attributes of its
+	// organization. SharesMapping is as in Override.
 	OfOrganization bool `json:"-"`
 	SharesMapping  bool `json:"-"`
-	// Where is where the tenant stands in the file: a Problem without a text, for those that
-	// are found later.
+	// Where is the place of the tenant in the file: a Problem without a text, for problems that are found later.
 	Where Problem `json:"-"`
 }
 
-// Policies are what the operator decides for a tenant.
+// Policies are the operator's decisions for a tenant.
 type Policies struct {
-	// UnknownMembers is `unknownMembers`: group members that do not exist, that are groups, or that are
-	// [protected](../guides/accounts.md#protected-accounts): `refuse` answers 400 or 403 and changes nothing,
-	// and Entra tries again; `ignore` leaves them as they are, counted and logged, for Okta, which never repeats
-	// a 400.
+	// UnknownMembers is `unknownMembers`: what happens to group members that do not exist, that are groups, or
+	// that are [protected](../guides/accounts.md#protected-accounts). `refuse` answers 400 or 403 and changes
+	// nothing; Entra then tries again. `ignore` leaves these members as they are, counts them and logs them; use
+	// it for Okta, which never repeats a 400.
 	// Refused: another word.
 	UnknownMembers UnknownMembers `json:"unknownMembers"`
-	// OnDelete is `onDelete`: what becomes of an account that the tenant [owns](../guides/accounts.md#owners)
-	// when its user is deleted: it goes too; it stays, disabled; it stays as it is. A group that it owns goes,
-	// stays without members, or stays as it is. User and group are gone for the tenant each time.
-	// Refused: another word; `disable` or `leave` at a tenant of the realm with `scope: all`.
+	// OnDelete is `onDelete`: what happens to an account that the tenant [owns](../guides/accounts.md#owners)
+	// when a client deletes its user. `delete` deletes the account, `disable` disables it, and `leave` leaves it
+	// as it is. A group of the tenant is deleted, emptied, or left as it is. In each case the tenant no longer
+	// has the user or group.
+	// Refused: another word; `disable` or `leave` in a tenant of the realm with `scope: all`.
 	OnDelete OnDelete `json:"onDelete"`
 	// Adopt is `adopt`: whether the tenant may [take over](../guides/accounts.md#adoption) accounts and groups
 	// that no tenant owns.
 	// Refused: another word.
 	Adopt Adopt `json:"adopt"`
-	// ExternalID is `externalId`: whether two users of the tenant may have one `externalId`. With `unique`, a
-	// POST, PUT or PATCH that gives a user the `externalId` of another one is 409
-	// [`external-id-taken`](errors.md). The guide of each identity provider says which fits.
+	// ExternalID is `externalId`: whether two users of the tenant may have the same `externalId`. With `unique`,
+	// a POST, PUT or PATCH that gives a user the `externalId` of another user is 409
+	// [`external-id-taken`](errors.md). The guide of each identity provider says which value to use.
 	// Refused: another word.
 	ExternalID ExternalID `json:"externalId"`
-	// PatchResponse is `patchResponse`: what a PATCH is [answered with](endpoints.md#answers-to-writes): 200
-	// with the resource, 200 with what tells which resource it is, or 204. `auto` is `full` for users and `none`
-	// for groups. Write `full` for a client that takes a 204 for a failure, as scim-sdk-client does.
+	// PatchResponse is `patchResponse`: the [answer to a PATCH](endpoints.md#answers-to-writes): 200 with the
+	// resource (`full`), 200 with the identity of the resource (`minimal`), or 204 (`none`). `auto` is `full`
+	// for users and `none` for groups. Write `full` for a client that takes a 204 for a failure, as
+	// scim-sdk-client does.
 	// Refused: another word.
 	PatchResponse PatchResponse `json:"patchResponse"`
-	// Rehire is `rehire`: what a POST with the `externalId` of a user who was deactivated, or who left the
-	// tenant, does: it is refused, or [takes that account up again](../guides/accounts.md#people-who-come-back).
+	// Rehire is `rehire`: what a POST does with the `externalId` of a user that was deactivated, or that left the
+	// tenant. `refuse` refuses it, and `revive` [uses that account
+	// again](../guides/accounts.md#people-who-come-back).
 	// Refused: another word; `revive` without `externalId: unique`.
 	Rehire Rehire `json:"rehire"`
 	// Domains is `domains`: which [addresses](../guides/accounts.md#domains) a tenant of an organization may
-	// give its users: those in verified domains of the organization, or all.
-	// Refused: another word; at a tenant of the realm.
+	// give its users: addresses in verified domains of the organization, or all addresses.
+	// Refused: another word; in a tenant of the realm.
 	Domains Domains `json:"domains"`
-	// Access is `access`: whether the tenant answers: `read-only` refuses writes with 403, `paused` every
-	// request with 503, which clients repeat later.
+	// Access is `access`: whether the tenant answers. `read-only` refuses writes with 403. `paused` refuses
+	// every request with 503, which clients repeat later.
 	// Refused: another word.
 	Access Access `json:"access"`
-	// Limits is `limits`: what the tenant may ask for; more is 429 with `Retry-After`.
+	// Limits is `limits`: how many requests the tenant may send; more is 429 with `Retry-After`.
 	Limits Limits `json:"limits"`
-	// RemovalBrake is `removalBrake`: holds a [mass deprovisioning](../guides/accounts.md#the-removal-brake).
+	// RemovalBrake is `removalBrake`: stops a [mass deprovisioning](../guides/accounts.md#the-removal-brake).
 	RemovalBrake RemovalBrake `json:"removalBrake"`
 }
 
 // RemovalBrake bounds how many users one tenant may remove or deactivate within a time.
 type RemovalBrake struct {
-	// Max is `max`: how many of its users the tenant may remove or deactivate within the window; 100% is no
-	// brake.
+	// Max is `max`: the share of its users that the tenant may remove or deactivate within the window; 100%
+	// switches the brake off.
 	// Refused: not from 1% to 100%.
 	Max Percent `json:"max"`
-	// Window is `window`: that time.
+	// Window is `window`: the time in which removals count.
 	// Refused: not from 1m to 168h.
 	Window Duration `json:"window"`
-	// Floor is `floor`: as many may go whatever `max` says, for tenants with few users.
+	// Floor is `floor`: a number of removals that is always allowed, for tenants with few users.
 	// Refused: not from 1 to 100000.
 	Floor int `json:"floor"`
 }
 
-// Off reports whether there is no brake, as in the zero value.
+// Off reports whether the brake is off, as in the zero value.
 func (r RemovalBrake) Off() bool { return r.Max == 0 || r.Max == All }
 
-// Most is how many of so many users may go within the window.
+// Most is how many of the given number of users may be removed within the window.
 func (r RemovalBrake) Most(users int) int { return max(r.Floor, (users*int(r.Max)+99)/100) }
 
-// Limits bound what one tenant may ask for; more is 429.
+// Limits bound the requests of one tenant; more is 429.
 type Limits struct {
-	// RequestsPerSecond is `requestsPerSecond`: requests a second, sustained; twice as many may come at once.
+	// RequestsPerSecond is `requestsPerSecond`: requests in a second, sustained; twice as many may come at once.
 	// Refused: not from 1 to 100000.
 	RequestsPerSecond int `json:"requestsPerSecond"`
-	// InFlight is `inFlight`: requests answered at one time.
+	// InFlight is `inFlight`: requests that the bridge answers at the same time.
 	// Refused: not from 1 to 100000.
 	InFlight int `json:"inFlight"`
 }
@@ -519,36 +524,36 @@ type Limits struct {
 type TokenList struct {
 	// Version is `version`, 1.
 	Version int `json:"version"`
-	// Tokens is `tokens`; none is no problem, as the last one may have been revoked.
+	// Tokens is `tokens`. An empty list is allowed, because the last token may have been revoked.
 	Tokens []Token `json:"tokens"`
 }
 
-// AccessToken says which JWT access tokens a tenant takes: signed by the issuer's keys, for
-// the audience, of the one client or subject.
+// AccessToken says which JWT access tokens a tenant accepts: those that the issuer signed, for the audience,
+// of one client or one subject.
 type AccessToken struct {
-	// Name is `name`: what the log calls the client.
+	// Name is `name`: the client's name in the log.
 	// Default: required.
 	// Refused: used twice in the tenant.
 	Name string `json:"name"`
-	// Issuer is `issuer`: the claim `iss`, character by character. Without it tokens of service accounts of the
-	// realm are meant.
+	// Issuer is `issuer`: the claim `iss`, character by character. Without it the entry is for tokens of a
+	// service account of the realm.
 	// Default: the realm.
-	// Refused: no URL.
+	// Refused: not a URL.
 	Issuer Issuer `json:"issuer,omitempty"`
-	// JWKSURL is `jwksURL`: where the issuer has its keys. Required with `issuer`. `HTTPS_PROXY` is honoured,
-	// redirects are not followed.
+	// JWKSURL is `jwksURL`: the URL of the issuer's keys. Required with `issuer`. The bridge uses `HTTPS_PROXY`
+	// and does not follow redirects.
 	// Refused: `http`, except to a loopback address; without `issuer`.
 	JWKSURL KeysURL `json:"jwksURL,omitempty"`
-	// Audience is `audience`: a value that the claim `aud` must hold.
+	// Audience is `audience`: a value that the claim `aud` must have.
 	// Default: required.
 	Audience string `json:"audience"`
 	// ClientID is `clientID`: the claim `azp`, `appid` or `client_id`. Required without `issuer`.
 	ClientID string `json:"clientID,omitempty"`
 	// Subject is `subject`: the claim `sub`. Required with `issuer`.
 	Subject string `json:"subject,omitempty"`
-	// RequiredScope is `requiredScope`: a value that the claim `scope` or `scp` must hold.
+	// RequiredScope is `requiredScope`: a value that the claim `scope` or `scp` must have.
 	RequiredScope string `json:"requiredScope,omitempty"`
-	// Scopes is `scopes`: as of a token.
+	// Scopes is `scopes`: as for a token.
 	// Default: all.
 	// Refused: another word; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
@@ -556,7 +561,7 @@ type AccessToken struct {
 
 // Token is a static bearer token, known by its hash.
 type Token struct {
-	// Name is `name`: what the log calls the client.
+	// Name is `name`: the client's name in the log.
 	// Default: required.
 	// Refused: used twice in the tenant.
 	Name string `json:"name"`
@@ -568,7 +573,7 @@ type Token struct {
 	// Default: required.
 	// Refused: not 64 digits; the hash of nothing; used twice in the tenant.
 	SHA256 Digest `json:"sha256"`
-	// Expires is `expires`: from then on the token is refused. A date means its first moment in UTC.
+	// Expires is `expires`: the bridge refuses the token from then on. A date means its first moment in UTC.
 	// Default: never.
 	// Refused: not a date or time.
 	Expires Expiry `json:"expires,omitzero"`
@@ -578,12 +583,12 @@ type Token struct {
 	// Refused: another word; no entry.
 	Scopes []TokenScope `json:"scopes,omitempty"`
 
-	// Where is where the token stands, as of Tenant.
+	// Where is the place of the token in the file, as in Tenant.
 	Where Problem `json:"-"`
 }
 
-// Default returns what holds for the keys that a file leaves out. It has no
-// Keycloak and no realms, and its PublicURL is derived while loading.
+// Default returns the values of the keys that a file leaves out. It has no Keycloak and no realms; Load
+// derives PublicURL.
 func Default() Config {
 	return Config{
 		Server: Server{

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// decoder writes nodes into values and reports what does not fit. What fits is
-// written even when its neighbours do not, so that everything is checked at once.
+// decoder writes nodes into values and reports what does not fit. It writes every value that fits,
+// so that everything is checked at once.
 type decoder struct{ r *report }
 
 // value writes n into v, whose type is one of Config's.
@@ -46,7 +46,7 @@ func (d decoder) value(path string, n node, v reflect.Value) {
 
 // record writes a mapping into a struct, whose json tags are the valid keys.
 func (d decoder) record(path string, n node, v reflect.Value) {
-	if n.kind == kindNull { // a section whose keys are all commented out
+	if n.kind == kindNull { // all keys of the section are comments
 		return
 	}
 	if n.kind != kindMapping {
@@ -75,8 +75,8 @@ func (d decoder) record(path string, n node, v reflect.Value) {
 	}
 }
 
-// unknown reports a key that means nothing. The key that was probably meant counts
-// as given, so that it is not reported as missing too.
+// unknown reports an unknown key. The key that was probably meant counts as given, so that the
+// report does not call it missing too.
 func (d decoder) unknown(path string, p pair, names []string, given map[string]bool) {
 	meant := nearest(p.key, names)
 	if meant == "" || given[meant] {
@@ -159,7 +159,7 @@ func (d decoder) unmarshal(path string, n node, u encoding.TextUnmarshaler) {
 	}
 }
 
-// plain reports what no text of the file may be or hold.
+// plain reports what no text of the file may be or contain.
 func (d decoder) plain(path string, n node) bool {
 	f := textFault(n.text)
 	if f != nil {
@@ -173,14 +173,14 @@ func textFault(text string) *fault {
 	case text == "":
 		return &fault{"is empty", "Give it a value or remove the key"}
 	case strings.Contains(text, "${"):
-		return &fault{"holds ${...}, and nothing is expanded in this file", "Write the value itself; a client secret comes from clientSecretFile or clientSecretEnv"}
+		return &fault{"has ${...} in it, and nothing is expanded in this file", "Write the value itself; a client secret comes from clientSecretFile or clientSecretEnv"}
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return &fault{"holds a control character or a line break", "Write it as one line of text"}
+		return &fault{"has a control character or a line break in it", "Write it as one line of text"}
 	}
 	return nil
 }
 
-// CheckText says why a text cannot be a value of the file, nil when it can.
+// CheckText returns why a text cannot be a value of the file, and nil when it can.
 func CheckText(text string) error {
 	if f := textFault(text); f != nil {
 		return errors.New(f.text)
@@ -204,7 +204,7 @@ func (d decoder) wrongType(path string, n node, want string) {
 	d.r.add(path, "must be "+want+butIs(n.kind, want), hint)
 }
 
-// butIs names what was found, where that helps: 1.5 is a number, but not a whole one.
+// butIs names what the file has, when that helps: 1.5 is a number, but not a whole number.
 func butIs(k kind, want string) string {
 	switch {
 	case k == kindMapping:
@@ -227,8 +227,8 @@ type field struct {
 	index []int // for FieldByIndex
 }
 
-// keysOf returns the keys of a struct in the order of its fields, those of embedded structs
-// among them.
+// keysOf returns the keys of a struct in the order of its fields, including the keys of embedded
+// structs.
 func keysOf(t reflect.Type) []field {
 	var out []field
 	for _, f := range reflect.VisibleFields(t) {

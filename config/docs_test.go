@@ -19,8 +19,8 @@ import (
 
 const page = "../docs/reference/configuration.md"
 
-// TestConfigurationPageIsGenerated: its keys are those of the types, with what the comments and tags of their fields
-// say.
+// TestConfigurationPageIsGenerated: the page has the keys of the types, with the comments and tags
+// of their fields.
 func TestConfigurationPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	g := newPageOfKeys(t)
@@ -47,10 +47,10 @@ type pageOfKeys struct {
 	t        *testing.T
 	b        strings.Builder
 	comments map[string]string // of fields, by the names of the type and the field
-	tenant   reflect.Value     // with what holds when nothing is said
+	tenant   reflect.Value     // the configuration with all defaults
 }
 
-// row is what the page says of a key beside its type.
+// row has the cells of a key, without its type.
 type row struct{ standard, change, meaning, refused string }
 
 func newPageOfKeys(t *testing.T) *pageOfKeys {
@@ -64,7 +64,7 @@ func newPageOfKeys(t *testing.T) *pageOfKeys {
 	return g
 }
 
-// commentsOfFields are those of all structs of this package.
+// commentsOfFields returns the comments of the fields of all structs in this package.
 func commentsOfFields(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -97,8 +97,8 @@ func commentsOfFields(t *testing.T) map[string]string {
 	return out
 }
 
-// keys writes the rows of a struct, and of all below it. standards are the values that hold when the file says nothing,
-// the zero one where it is not known; above is what the key of the struct has.
+// keys writes the rows of a struct, and of everything below it. standards has the default values,
+// and is the zero Value when the defaults are unknown. above is the row of the struct's key.
 func (g *pageOfKeys) keys(path string, t reflect.Type, standards reflect.Value, above row) {
 	for _, f := range keysOf(t) {
 		field := t.FieldByIndex(f.index)
@@ -129,14 +129,14 @@ func (g *pageOfKeys) keys(path string, t reflect.Type, standards reflect.Value, 
 	}
 }
 
-// What the page says of the keys of organizations that tenants have too.
+// The texts of the page for keys of organizations that tenants have too.
 const (
-	asOfATenant   = "As of a tenant."
-	asOfTheTenant = "as of a tenant"
-	asAbove       = "as above" // in the place of a default of an override
+	asOfATenant   = "As for a tenant."
+	asOfTheTenant = "as for a tenant"
+	asAbove       = "as above" // instead of a default, for an override
 )
 
-// row is what the comment of a field says.
+// row returns the row that the comment of a field describes.
 func (g *pageOfKeys) row(t reflect.Type, f field, standard reflect.Value) row {
 	g.t.Helper()
 	record, name := t, t.FieldByIndex(f.index).Name
@@ -167,7 +167,7 @@ func (g *pageOfKeys) row(t reflect.Type, f field, standard reflect.Value) row {
 	return r
 }
 
-// cutLine cuts a text at a line that begins so.
+// cutLine cuts a text at a line that begins with the given words.
 func cutLine(text, begin string) (before, after string, ok bool) {
 	if rest, first := strings.CutPrefix(text, begin); first {
 		return "", rest, true
@@ -184,7 +184,7 @@ func upper(text string) string {
 	return ""
 }
 
-// standardOf is a value as the page shows a default, "" for none that it could show.
+// standardOf returns a default as the page shows it, or "".
 func standardOf(v reflect.Value) string {
 	switch {
 	case !v.IsValid():
@@ -199,7 +199,7 @@ func standardOf(v reflect.Value) string {
 		return ""
 	}
 	text := fmt.Sprintf("`%v`", v.Interface())
-	if v.Type() == reflect.TypeFor[Duration]() { // 1h0m0s is 1h
+	if v.Type() == reflect.TypeFor[Duration]() { // 1h0m0s becomes 1h
 		text = strings.Replace(strings.Replace(text, "m0s", "m", 1), "h0m", "h", 1)
 	}
 	return text
@@ -235,7 +235,7 @@ func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// kindOf is what the page calls the type of a field, "" when it has no word for it.
+// kindOf returns the page's word for the type of a field, or "".
 func kindOf(field reflect.StructField) string {
 	if name := field.Tag.Get("type"); name != "" {
 		return name
@@ -270,8 +270,8 @@ func kindOf(field reflect.StructField) string {
 	return ""
 }
 
-// TestThePageSaysOfEveryKeyWhenAChangeTakesEffect as the program has it: of each key that is kept until a start the row
-// says so, and of no other.
+// TestThePageSaysOfEveryKeyWhenAChangeTakesEffect: the row says so for each key whose change needs
+// a restart, and for no other key.
 func TestThePageSaysOfEveryKeyWhenAChangeTakesEffect(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(page)

@@ -7,23 +7,24 @@ import (
 	"strings"
 )
 
-// ErrByHand says that a file is written in a way that is not changed from here.
+// ErrByHand is the error for a file that a person must change, because this package does not know
+// how it is written.
 var ErrByHand = errors.New("the file is written in a way that this command does not change")
 
 // TenantEntry is the place of a tenant in a file: Realms[Realm].Tenants[Index], or with Override
-// Realms[Realm].Organizations.Overrides[Index]. An Index of -1 with Override is that of an organization without
-// an entry, which is made.
+// Realms[Realm].Organizations.Overrides[Index]. With Override and Index -1 the organization has no
+// entry yet, and the entry is created.
 type TenantEntry struct {
 	Realm    string
 	Index    int
 	Override bool
-	// Organization and OrganizationID are for an entry that is made.
+	// Organization and OrganizationID are for a new entry.
 	Organization, OrganizationID string
 }
 
-// WithAccessToken is the text of a configuration file with one more entry in accessTokens of a tenant. All
-// other lines stay as they are, with their comments. What it returns has to be loaded and compared:
-// YAML can be written in ways that it does not know.
+// WithAccessToken returns the text of a configuration file with one more entry in accessTokens of a
+// tenant. All other lines and their comments stay as they are. The caller must load the result and
+// compare it, because YAML can be written in ways that this function does not know.
 func WithAccessToken(data []byte, e TenantEntry, a AccessToken) ([]byte, error) {
 	f, at, err := openText(data, e)
 	if err != nil {
@@ -39,8 +40,9 @@ func WithAccessToken(data []byte, e TenantEntry, a AccessToken) ([]byte, error) 
 	return f.bytes(), err
 }
 
-// WithoutAccessToken is the text without the entry of a name, as WithAccessToken. The key goes with its last entry, and
-// with it an override that says nothing more and has no comment.
+// WithoutAccessToken returns the text without the entry of this name; see WithAccessToken. It
+// removes the key with its last entry, and an override that then has no other setting and no
+// comment.
 func WithoutAccessToken(data []byte, e TenantEntry, name string) ([]byte, error) {
 	f, at, err := openText(data, e)
 	if err != nil {
@@ -67,7 +69,7 @@ func WithoutAccessToken(data []byte, e TenantEntry, name string) ([]byte, error)
 	return f.bytes(), nil
 }
 
-// Render is the entry on one line.
+// Render returns the entry on one line.
 func (a AccessToken) Render() string {
 	var out []string
 	for _, one := range [][2]string{
@@ -87,10 +89,11 @@ func (a AccessToken) Render() string {
 	return "{ " + strings.Join(out, ", ") + " }"
 }
 
-// text is a file by its lines, of which the first has the number 1.
+// text is a file as lines. The first line has the number 1.
 type text struct{ lines []string }
 
-// openText parses a file, and finds the node of an entry: of one that is to be made, the realm's.
+// openText parses a file and finds the node of an entry. For a new entry it returns the node of the
+// realm.
 func openText(data []byte, e TenantEntry) (*text, node, error) {
 	r := newReport("")
 	root, ok := parse(data, r)
@@ -117,7 +120,7 @@ func openText(data []byte, e TenantEntry) (*text, node, error) {
 	return f, list.items[e.Index], nil
 }
 
-// pair is the value of a key, and where the key stands.
+// pair returns the place of a key and its value.
 func (n node) pair(key string) (position, node, bool) {
 	for _, p := range n.pairs {
 		if p.key == key {
@@ -127,7 +130,7 @@ func (n node) pair(key string) (position, node, bool) {
 	return position{}, node{}, false
 }
 
-// addOverride adds an entry for an organization, of the node of a realm.
+// addOverride adds an entry for an organization to the node of a realm.
 func (f *text) addOverride(realm node, e TenantEntry, item string) error {
 	key, of, ok := realm.pair("organizations")
 	if !ok {
@@ -147,8 +150,8 @@ func (f *text) addOverride(realm node, e TenantEntry, item string) error {
 	return f.addTo(of, "overrides", entry)
 }
 
-// addTo adds an entry to the list of a key of a mapping, and the key where it is missing. An entry of several
-// lines is keys and values.
+// addTo adds an entry to the list of a key of a mapping, and adds the key when it is missing. An
+// entry of several lines is keys and values.
 func (f *text) addTo(of node, key string, entry []string) error {
 	if of.kind != kindMapping || len(of.pairs) == 0 {
 		return ErrByHand
@@ -171,7 +174,7 @@ func (f *text) addTo(of node, key string, entry []string) error {
 	return nil
 }
 
-// dash is the indentation of the dash in front of an entry of a list.
+// dash is the indentation of the dash before an entry of a list.
 func (f *text) dash(item node) int {
 	at := item.at
 	if len(item.pairs) > 0 && !f.flow(at) {
@@ -181,7 +184,7 @@ func (f *text) dash(item node) int {
 	return max(strings.LastIndexByte(line[:min(at.column-1, len(line))], '-'), 0)
 }
 
-// inFlow is an entry between braces.
+// inFlow returns an entry between braces.
 func inFlow(entry []string) string {
 	if len(entry) == 1 {
 		return entry[0]
@@ -200,19 +203,20 @@ func inFlow(entry []string) string {
 	return "{ " + out.String() + " }"
 }
 
-// flow reports whether a bracket stands at a place.
+// flow reports whether there is a bracket at a place.
 func (f *text) flow(at position) bool {
 	line := []rune(f.lines[at.line-1])
 	return at.column <= len(line) && (line[at.column-1] == '{' || line[at.column-1] == '[')
 }
 
-// inside puts a text behind the bracket at a place.
+// inside inserts a text after the bracket at a place.
 func (f *text) inside(at position, what string) {
 	line := []rune(f.lines[at.line-1])
 	f.lines[at.line-1] = string(line[:at.column]) + what + string(line[at.column:])
 }
 
-// insert puts lines behind a line: some at an indentation, and an entry of a list more to the right.
+// insert inserts lines after a line: lines at an indentation, then an entry of a list further to
+// the right.
 func (f *text) insert(after, indent int, lines []string, more int, entry []string) {
 	blank := strings.Repeat(" ", indent)
 	var out []string
@@ -232,15 +236,16 @@ func (f *text) insert(after, indent int, lines []string, more int, entry []strin
 	f.lines = slices.Insert(f.lines, after, out...)
 }
 
-// indent is the number of blanks in front of a line.
+// indent is the number of blanks at the beginning of a line.
 func (f *text) indent(line int) int {
 	text := f.lines[line-1]
 	return len(text) - len(strings.TrimLeft(text, " "))
 }
 
-// end is the last line of what begins at a line with an indentation: lines with less end it, and in a list also
-// those with as much and no dash. Comments and empty lines behind it are not its own, but for comments
-// right below with as much indentation.
+// end returns the last line of a block that begins at a line with an indentation. A line with less
+// indentation ends the block; in a list, so does a line with the same indentation and no dash.
+// Comments and empty lines after the block do not belong to it, except comments directly below with
+// the same indentation.
 func (f *text) end(begin, indent int, list bool) int {
 	last, comments := begin, true
 	for n := begin + 1; n <= len(f.lines); n++ {
@@ -262,7 +267,7 @@ func (f *text) end(begin, indent int, list bool) int {
 	return last
 }
 
-// endOfItem is the last line of an entry of a list, of which a line is the first.
+// endOfItem returns the last line of an entry of a list. begin is its first line.
 func (f *text) endOfItem(begin int) int {
 	last, indent := begin, f.indent(begin)
 	for n := begin + 1; n <= len(f.lines); n++ {
@@ -278,7 +283,8 @@ func (f *text) endOfItem(begin int) int {
 	return last
 }
 
-// cutKey removes a key with its list. Where the dash of an entry stands in front of it, the next key gets that.
+// cutKey removes a key with its list. When the dash of an entry is before the key, the next key
+// gets the dash.
 func (f *text) cutKey(of node, key position) {
 	if of.pairs[0].at == key && len(of.pairs) > 1 && of.pairs[1].at.line > key.line {
 		next := of.pairs[1].at
@@ -289,9 +295,10 @@ func (f *text) cutKey(of node, key position) {
 	f.cut(key.line, f.endOfKey(key))
 }
 
-// cutOverride removes an override that says of which organization it is and whose tokens are taken, and nothing more.
-// With the last one the list goes, and organizations is "*" again where it held nothing else. False says that the
-// override says more, has a comment, or is written in a way that is not changed from here; nothing is removed then.
+// cutOverride removes an override that has only the organization and accessTokens. With the last
+// override it removes the list, and organizations becomes "*" again when it had nothing else. It
+// returns false and removes nothing when the override has other settings or a comment, or is
+// written in a way that this package does not know.
 func (f *text) cutOverride(data []byte, e TenantEntry) bool {
 	_, realm, err := openText(data, TenantEntry{Realm: e.Realm, Override: true, Index: -1})
 	if err != nil {
@@ -327,7 +334,8 @@ func (f *text) cutOverride(data []byte, e TenantEntry) bool {
 	return true
 }
 
-// endOfKey is the last line of the list of a key, whose dashes may stand as far to the left as the key.
+// endOfKey returns the last line of the list of a key. The dashes of the list may be as far to the
+// left as the key.
 func (f *text) endOfKey(key position) int {
 	last := key.line
 	for n := key.line + 1; n <= len(f.lines); n++ {
@@ -344,7 +352,7 @@ func (f *text) endOfKey(key position) int {
 	return last
 }
 
-// cut removes lines, from the first to the last.
+// cut removes the lines from first to last.
 func (f *text) cut(first, last int) { f.lines = slices.Delete(f.lines, first-1, last) }
 
 func (f *text) bytes() []byte {

@@ -14,8 +14,8 @@ const someHash = `"3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da415
 // head is a configuration up to its realm, which has a key of its own.
 const head = "version: 1 # of the format\n\nkeycloak: { url: \"http://127.0.0.1:8080\" }\nrealms:\n  acme:\n    credentials: { clientID: scim-bridge, clientSecretFile: secret } # kept\n    credentialKeyFile: credential.key\n"
 
-// TestAnAccessTokenIsWrittenIntoTheFile as people write it: only lines are added, the file loads, and what it
-// says is what it said with one entry more; without it again it is what it was.
+// TestAnAccessTokenIsWrittenIntoTheFile in the ways in which people write it. Only lines are added,
+// the file loads, and it has one entry more than before. Without the entry it is as before.
 func TestAnAccessTokenIsWrittenIntoTheFile(t *testing.T) {
 	t.Parallel()
 	const org = `organizations: "*"` + "\n"
@@ -26,7 +26,7 @@ func TestAnAccessTokenIsWrittenIntoTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		at   TenantEntry
-		hand bool // it cannot be taken out again from here
+		hand bool // this package cannot remove it again
 	}{
 		"as setup writes it":        {"    " + org + "    tenants:\n      - tokensFile: \"tokens.yaml\" # by scim-bridge\n        # For Okta:\n        # bareToken: true\n", tenant, false},
 		"in the middle":             {"    " + org + "    tenants:\n      - tokensFile: tokens.yaml\n\n      # the second\n      - path: b\n        key: b\n        tokens:\n          - name: a\n            sha256: " + someHash + "\n    issuer: https://x.test/realms/acme # last\n", tenant, false},
@@ -138,7 +138,7 @@ func loadText(t *testing.T, dir, text string) (Config, string) {
 	return c, dir
 }
 
-// TestWhatIsNotChangedFromHere is left to the operator.
+// TestWhatIsNotChangedFromHere stays for the operator to change.
 func TestWhatIsNotChangedFromHere(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -154,8 +154,8 @@ func TestWhatIsNotChangedFromHere(t *testing.T) {
 	}
 }
 
-// TestAnOverrideGoesWithItsLastWord: one that says nothing more than which organization it is of goes with the entry,
-// and stays where it says more or has a comment.
+// TestAnOverrideGoesWithItsLastWord: an override with no other setting is removed with the entry.
+// It stays when it has another setting or a comment.
 func TestAnOverrideGoesWithItsLastWord(t *testing.T) {
 	t.Parallel()
 	const entry = "          accessTokens:\n            - { name: entra, clientID: entra, audience: x }\n"
@@ -185,7 +185,8 @@ func TestAnOverrideGoesWithItsLastWord(t *testing.T) {
 	}
 }
 
-// TestAnAccessTokenIsTakenOut of where people put it: also of the first key of an entry, whose dash stays.
+// TestAnAccessTokenIsTakenOut wherever people put it, also when accessTokens is the first key of an
+// entry, whose dash stays.
 func TestAnAccessTokenIsTakenOut(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string][2]string{

@@ -25,7 +25,7 @@ const maxSecretBytes = 1 << 20
 
 // credentials checks one service account and reads its secret or key.
 func (k checker) credentials(path string, c *Credentials) {
-	k.missing(path, "clientID", "Write the id of the bridge's client, as scim-bridge setup made it")
+	k.missing(path, "clientID", "Write the id of the bridge's client, which scim-bridge setup created")
 	if c.ClientID != "" {
 		if f := identifier(c.ClientID); f != nil {
 			k.add(path+".clientID", f.text, f.hint)
@@ -33,7 +33,7 @@ func (k checker) credentials(path string, c *Credentials) {
 	}
 	k.oneSource(path)
 	if k.given(path+".keyID") && !k.given(path+".privateKeyFile") {
-		k.add(path+".keyID", "does nothing without privateKeyFile", "Remove it, or name the key")
+		k.add(path+".keyID", "has no effect without privateKeyFile", "Remove it, or name the key")
 	}
 	if c.ClientSecretFile != "" {
 		c.Secret = k.secretFile(path+".clientSecretFile", &c.ClientSecretFile)
@@ -46,7 +46,7 @@ func (k checker) credentials(path string, c *Credentials) {
 	}
 }
 
-// oneSource reports credentials with no or several sources of the secret.
+// oneSource reports credentials that do not have exactly one source of the secret.
 func (k checker) oneSource(path string) {
 	const hint = "Give exactly one of clientSecretFile, clientSecretEnv and privateKeyFile"
 	var given []string
@@ -74,7 +74,7 @@ func (k checker) secretFile(path string, name *File) Secret {
 	case strings.TrimSpace(text) == "":
 		k.add(path, quoted(*name)+" is empty", "Write the client secret into it")
 	case !oneLine(text):
-		k.add(path, quoted(*name)+" holds more than one line of text, or blanks around it", "Write the client secret and nothing else into it")
+		k.add(path, quoted(*name)+" has more than one line of text, or blanks around the text", "Write the client secret and nothing else into it")
 	default:
 		return NewSecret(text)
 	}
@@ -94,7 +94,7 @@ func (k checker) secretEnv(path, name string) Secret {
 	case strings.TrimSpace(value) == "":
 		k.add(path, "names an environment variable that is empty", "Set it to the client secret")
 	case !oneLine(value):
-		k.add(path, "names an environment variable with more than one line of text, or blanks around it", "Set it to the client secret and nothing else")
+		k.add(path, "names an environment variable with more than one line of text, or blanks around the text", "Set it to the client secret and nothing else")
 	default:
 		return NewSecret(value)
 	}
@@ -105,7 +105,7 @@ func oneLine(s string) bool {
 	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// privateKey reads a signing key of a kind that Keycloak takes for private_key_jwt.
+// privateKey reads a signing key of a kind that Keycloak accepts for private_key_jwt.
 func (k checker) privateKey(path string, name *File) PrivateKey {
 	data, ok := k.read(path, name, true)
 	if !ok {
@@ -133,15 +133,15 @@ func parseKey(data []byte) (crypto.Signer, *fault) {
 			key, err = x509.ParseECPrivateKey(block.Bytes)
 		case "RSA PRIVATE KEY":
 			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		default: // parameters or certificates in front of the key
+		default: // parameters or certificates before the key
 			continue
 		}
 		if err != nil {
-			return nil, &fault{"holds a private key that can't be read", "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"}
+			return nil, &fault{"has a private key that cannot be read", "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"}
 		}
 		return usable(key)
 	}
-	return nil, &fault{"holds no private key in PEM form", `It begins with "-----BEGIN PRIVATE KEY-----"`}
+	return nil, &fault{"has no private key in PEM form", `It begins with "-----BEGIN PRIVATE KEY-----"`}
 }
 
 func usable(key any) (crypto.Signer, *fault) {
@@ -150,13 +150,13 @@ func usable(key any) (crypto.Signer, *fault) {
 		if key.N.BitLen() >= 2048 {
 			return key, nil
 		}
-		return nil, &fault{fmt.Sprintf("holds an RSA key of %d bits", key.N.BitLen()), "Make one of 2048 bits or more"}
+		return nil, &fault{fmt.Sprintf("has an RSA key of %d bits", key.N.BitLen()), "Make one of 2048 bits or more"}
 	case *ecdsa.PrivateKey:
 		if key.Curve.Params().BitSize >= 256 {
 			return key, nil
 		}
 	}
-	return nil, &fault{"holds a key of a kind that is not supported", "Use RSA, or EC on P-256, P-384 or P-521"}
+	return nil, &fault{"has a key of a kind that is not supported", "Use RSA, or EC on P-256, P-384 or P-521"}
 }
 
 // certificates reads what TLS to Keycloak needs.
@@ -169,7 +169,8 @@ func (k checker) certificates(c *Keycloak) {
 	k.clientCertificate(c)
 }
 
-// authorities are the certificates of a file beside those of a pool, nil for no file.
+// authorities returns the certificates of a file together with those of a pool, and nil without a
+// file.
 func (k checker) authorities(key string, file *File, beside func() *x509.CertPool) *x509.CertPool {
 	if *file == "" {
 		return nil
@@ -180,17 +181,17 @@ func (k checker) authorities(key string, file *File, beside func() *x509.CertPoo
 	}
 	pool := beside()
 	if !pool.AppendCertsFromPEM(data) {
-		k.add(key, quoted(*file)+" holds no certificate in PEM form", `It begins with "-----BEGIN CERTIFICATE-----"`)
+		k.add(key, quoted(*file)+" has no certificate in PEM form", `It begins with "-----BEGIN CERTIFICATE-----"`)
 	}
 	return pool
 }
 
-// systemAuthorities are those that the system trusts.
+// systemAuthorities returns the certificates that the system trusts.
 func systemAuthorities() *x509.CertPool {
 	if pool, err := x509.SystemCertPool(); err == nil {
 		return pool
 	}
-	return x509.NewCertPool() // there are none
+	return x509.NewCertPool() // the system has no certificates
 }
 
 func (k checker) clientCertificate(c *Keycloak) {
@@ -207,15 +208,15 @@ func (k checker) clientCertificate(c *Keycloak) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		k.add("keycloak.clientCertFile", "the certificate and the key of clientKeyFile are no pair in PEM form", "Name the certificate chain here and its unencrypted key there")
+		k.add("keycloak.clientCertFile", "the certificate and the key of clientKeyFile do not belong together, or are not in PEM form", "Name the certificate chain here and its unencrypted key there")
 		return
 	}
 	c.ClientCertificate = &pair
 }
 
-// read returns a file that the configuration names. A relative name is changed to
-// that of the file beside the configuration file. A private file must be closed to
-// users other than its owner and group.
+// read reads a file that the configuration names. It changes a relative name to the name of the
+// file beside the configuration file. Only the owner and the group may have access to a private
+// file.
 func (k checker) read(path string, name *File, private bool) ([]byte, bool) {
 	file := string(*name)
 	if !filepath.IsAbs(file) {
@@ -233,7 +234,7 @@ func (k checker) read(path string, name *File, private bool) ([]byte, bool) {
 		k.unreadable(path, file, err)
 		return nil, false
 	}
-	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+	if !info.Mode().IsRegular() { // to open a pipe would wait for its writer
 		k.add(path, quoted(file)+" is not a regular file", "Name the file itself")
 		return nil, false
 	}
@@ -250,7 +251,7 @@ func (k checker) content(path, name string) ([]byte, bool) {
 		k.unreadable(path, name, err)
 		return nil, false
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close() //nolint:errcheck // the file was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
 	if err != nil {
 		k.unreadable(path, name, err)

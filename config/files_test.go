@@ -33,7 +33,7 @@ func TestSecretFilesAreClosedToOtherUsers(t *testing.T) {
 	}
 }
 
-// The mode that counts is that of the file behind a link, as Kubernetes mounts it.
+// The mode of the file behind a link counts, as Kubernetes mounts it.
 func TestSecretFileMayBeALink(t *testing.T) {
 	t.Parallel()
 	path := newDir(t, readGood(t, "minimal.yaml"))
@@ -80,7 +80,7 @@ func TestUnusedTLSFilesAreProblems(t *testing.T) {
 		t.Fatalf("load = %q, want a problem for each of the three files", texts(problems))
 	}
 	for _, p := range problems {
-		if p.Text != "does nothing, because keycloak.url is http" {
+		if p.Text != "has no effect, because keycloak.url is http" {
 			t.Errorf("problem = %q", p)
 		}
 	}
@@ -106,13 +106,13 @@ func TestParseKeyTakesWhatKeycloakTakes(t *testing.T) {
 		"EC, SEC 1":        {encode("EC PARAMETERS", []byte{6, 1, 1}) + encode("EC PRIVATE KEY", sec1), ""},
 		"RSA, PKCS #8":     {pkcs8(t, big), ""},
 		"RSA, PKCS #1":     {encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(big)), ""},
-		"P-224":            {pkcs8(t, newECKey(t, elliptic.P224())), "holds a key of a kind that is not supported"},
-		"Ed25519":          {pkcs8(t, ed), "holds a key of a kind that is not supported"},
+		"P-224":            {pkcs8(t, newECKey(t, elliptic.P224())), "has a key of a kind that is not supported"},
+		"Ed25519":          {pkcs8(t, ed), "has a key of a kind that is not supported"},
 		"passphrase":       {encode("ENCRYPTED PRIVATE KEY", []byte("x")), "is encrypted with a passphrase"},
 		"old passphrase":   {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", "is encrypted with a passphrase"},
-		"torn":             {encode("PRIVATE KEY", []byte("x")), "holds a private key that can't be read"},
-		"certificate only": {encode("CERTIFICATE", []byte("x")), "holds no private key in PEM form"},
-		"nothing":          {"", "holds no private key in PEM form"},
+		"torn":             {encode("PRIVATE KEY", []byte("x")), "has a private key that cannot be read"},
+		"certificate only": {encode("CERTIFICATE", []byte("x")), "has no private key in PEM form"},
+		"nothing":          {"", "has no private key in PEM form"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +136,7 @@ func TestUsableRefusesShortRSAKeys(t *testing.T) {
 	if err != nil {
 		t.Skip("this Go makes no RSA keys so short:", err)
 	}
-	if _, f := usable(key); f == nil || f.text != "holds an RSA key of 1024 bits" {
+	if _, f := usable(key); f == nil || f.text != "has an RSA key of 1024 bits" {
 		t.Errorf("usable(RSA 1024) = %v, want it refused", f)
 	}
 }

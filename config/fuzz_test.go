@@ -10,9 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// FuzzLoad proves that no text panics, that the same text gives the same answer,
-// that every problem says something, and that what was read without a problem can
-// be rendered and read again.
+// FuzzLoad proves that no text panics, that the same text gives the same result, and that every
+// problem has a text. A configuration without a problem can be rendered and read again.
 func FuzzLoad(f *testing.F) {
 	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/bad/*.yaml"} {
 		files, err := filepath.Glob(pattern)
@@ -67,7 +66,7 @@ func rerender(t *testing.T, c Config) {
 	}
 }
 
-// FuzzLoadTokens: a file of tokens that has no problem is the same once it is written again.
+// FuzzLoadTokens: a file of tokens without a problem is the same after it is written again.
 func FuzzLoadTokens(f *testing.F) {
 	f.Add("version: 1\ntokens: []\n")
 	f.Add("version: 1\ntokens:\n  - { name: a, keyID: 01234567, sha256: \"" + sum + "\", expires: 2030-01-01, scopes: [\"users:read\", bulk] }\n")

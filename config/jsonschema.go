@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// MappingJSONSchema is a JSON Schema (2020-12) of the mapping file, for editors: made of
-// the types. It knows the keys, their types and words; what they mean together is checked
-// by scim-bridge validate.
+// MappingJSONSchema returns a JSON Schema (2020-12) of the mapping file for editors, made from the
+// types. It has the keys, their types and words. Only scim-bridge validate checks what they mean
+// together.
 func MappingJSONSchema() ([]byte, error) {
 	schema := schemaOf(reflect.TypeFor[Mapping]())
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -23,8 +23,8 @@ func MappingJSONSchema() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// JSONSchema is a JSON Schema of the configuration, made of the types as MappingJSONSchema is. The
-// Helm chart takes it for what stands in its values.
+// JSONSchema returns a JSON Schema of the configuration, made from the types. The Helm chart checks
+// its values with it.
 func JSONSchema() map[string]any { return schemaOf(reflect.TypeFor[Config]()) }
 
 func schemaOf(t reflect.Type) map[string]any {
@@ -95,7 +95,7 @@ func transformSchema() map[string]any {
 	}}
 }
 
-// words is a type that takes certain words alone.
+// enum is a type that accepts only certain words.
 type enum interface{ words() []string }
 
 func valuesOf(t reflect.Type) []string {

@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// TestEveryKeyThatATextNamesIsOne: a text of the program that tells an operator to change a key of
-// config.yaml names one that there is.
+// TestEveryKeyThatATextNamesIsOne: when a text of the program tells an operator to change a key of
+// config.yaml, the key exists.
 func TestEveryKeyThatATextNamesIsOne(t *testing.T) {
 	t.Parallel()
 	keys := keyPaths("", reflect.TypeFor[Config]())
 	var sections []string
 	for _, f := range keysOf(reflect.TypeFor[Config]()) {
-		if f.key != "realms" { // whose keys stand behind a name
+		if f.key != "realms" { // their keys are below a name
 			sections = append(sections, f.key)
 		}
 	}
@@ -42,7 +42,7 @@ func TestEveryKeyThatATextNamesIsOne(t *testing.T) {
 	}
 }
 
-// literals are the texts of the program by where they stand.
+// literals returns the texts of the program with their places.
 func literals(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}

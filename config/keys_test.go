@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// writeKeys puts ca.pem, client.pem, client.key and signing.key into dir.
+// writeKeys writes ca.pem, client.pem, client.key and signing.key into dir.
 func writeKeys(t *testing.T, dir string) {
 	t.Helper()
 	key := newECKey(t, elliptic.P256())

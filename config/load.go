@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// Load reads the file at path and the secrets, keys and certificates that it names,
-// relative to its own directory, and returns all problems in the order of their
-// lines. A Config without problems is complete; one with problems holds what could
-// be read and must not be used. Load never panics, whatever the file holds.
+// Load reads the file at path, and the secrets, keys and certificates that it names, relative to
+// its directory. It returns all problems in the order of their lines. A Config without problems is
+// complete. A Config with problems has what could be read, and must not be used. Load never panics,
+// whatever the file has in it.
 func Load(path string) (Config, []Problem) {
 	return load(path, os.LookupEnv)
 }
@@ -35,7 +35,7 @@ func load(path string, env func(string) (string, bool)) (Config, []Problem) {
 	return c, r.sorted()
 }
 
-// decodeFile decodes what a whole file says, and reports whether it has keys and values.
+// decodeFile decodes a whole file, and reports whether it has keys and values.
 func decodeFile(data []byte, r *report, to any) bool {
 	root, ok := parse(data, r)
 	if ok && root.kind != kindMapping && root.kind != kindNull {
@@ -48,7 +48,7 @@ func decodeFile(data []byte, r *report, to any) bool {
 	return ok
 }
 
-// read is readConfig of a file that is watched then.
+// read calls readConfig and notes the file for Watch.
 func (r *report) read(path string) ([]byte, error) {
 	data, err := readConfig(path)
 	if r.files[path] = (Digest{}); err == nil {
@@ -57,13 +57,13 @@ func (r *report) read(path string) ([]byte, error) {
 	return data, err
 }
 
-// readConfig reads one byte more than a file may hold, so that an endless one ends.
+// readConfig reads one byte more than a file may have, so that an endless file ends.
 func readConfig(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close() //nolint:errcheck // the file was only read
 	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 }
 

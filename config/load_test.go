@@ -16,7 +16,7 @@ import (
 // sum is the SHA-256 of "token".
 const sum = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0"
 
-// newDir returns a directory with config.yaml holding text and a secret beside it.
+// newDir returns a directory with text as config.yaml, and a secret beside it.
 func newDir(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, mode); err != nil { // past the umask
+	if err := os.Chmod(path, mode); err != nil { // independent of the umask
 		t.Fatal(err)
 	}
 }
@@ -55,8 +55,8 @@ func texts(problems []Problem) []string {
 	return out
 }
 
-// Every file of testdata/bad has one mistake. Its first line is a comment with the
-// problem, without the name of the file; "# and" lines after it are further ones.
+// Every file of testdata/bad has one mistake. Its first line is a comment with the problem, without
+// the name of the file. Lines with "# and" after it are further problems.
 func TestLoadReportsTheMistake(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/bad/*.yaml")
@@ -101,8 +101,8 @@ func wanted(t *testing.T, file string) []string {
 	return want
 }
 
-// badDir copies a fixture beside the files that the fixtures name. Git keeps no
-// file modes but the executable bit, so the modes are set here.
+// badDir copies a fixture beside the files that the fixtures name. Git keeps no file modes except
+// the executable bit, so badDir sets the modes.
 func badDir(t *testing.T, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -189,7 +189,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 }
 
-// TestAnOverrideHasWhatItDoesNotSay from what holds for all organizations.
+// TestAnOverrideHasWhatItDoesNotSay from the settings for all organizations.
 func TestAnOverrideHasWhatItDoesNotSay(t *testing.T) {
 	t.Parallel()
 	c, problems := load(newDir(t, `version: 1
@@ -226,8 +226,8 @@ realms:
 	}
 }
 
-// TestAnOverrideHasTheTolerancesOfAllOrItsOwn: a list is taken as a whole, also an empty one, and a strict override
-// has nothing to switch off.
+// TestAnOverrideHasTheTolerancesOfAllOrItsOwn: a list replaces the whole list, also an empty list.
+// A strict override has nothing to switch off.
 func TestAnOverrideHasTheTolerancesOfAllOrItsOwn(t *testing.T) {
 	t.Parallel()
 	c, problems := load(newDir(t, `version: 1
@@ -255,8 +255,8 @@ realms:
 	}
 }
 
-// keysWithZero lists the keys of the structs that no realm, tenant or token of the
-// file sets, so that a new key can't be left out of full.yaml.
+// keysWithZero lists the keys of the structs that no realm, tenant or token of the file sets, so
+// that full.yaml must have every new key.
 func keysWithZero(path string, v reflect.Value) []string {
 	set := map[string]bool{}
 	collect(path, v, set)
@@ -362,7 +362,7 @@ func TestLoadTakesByteOrderMarkAndCRLF(t *testing.T) {
 	}
 }
 
-// A realm may be called what YAML reads as a number or a truth value.
+// The name of a realm may be a number or a truth value for YAML.
 func TestLoadTakesRealmNamesAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"2024", "1.50", "true", "null", "NO"} {
@@ -391,8 +391,8 @@ func digest(t *testing.T, text string) Digest {
 	return d
 }
 
-// TestASocketWhereEverybodyMayWrite is named with its line before the bridge is started, also as a
-// relative path; in a directory that the bridge makes it is none.
+// TestASocketWhereEverybodyMayWrite is a problem with its line before the bridge starts, also for a
+// relative path. A socket in a directory that the bridge creates is no problem.
 func TestASocketWhereEverybodyMayWrite(t *testing.T) {
 	t.Parallel()
 	for _, relative := range []bool{true, false} {
@@ -406,7 +406,7 @@ func TestASocketWhereEverybodyMayWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		for path, want := range map[string]string{
-			"s":     "config.yaml:2: admin.socket: is in " + public + ", into which everybody may write, and so put another socket there. Name one in a directory of its own, which the bridge makes, as " + filepath.Join(public, "own", "s"),
+			"s":     "config.yaml:2: admin.socket: is in " + public + ", into which everybody may write, so that another user could put a socket there. Name a socket in its own directory, which the bridge creates, such as " + filepath.Join(public, "own", "s"),
 			"own/s": "",
 		} {
 			at := filepath.Join(public, path)

@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// Source is a mapping file that was read: it turns what is found wrong with its
-// meaning into problems that say where. The zero Source is that of no file: it takes
-// no problem and has none.
+// Source is a mapping file that was read. It turns mistakes in the meaning of the file into
+// problems with a place. The zero Source has no file: it accepts no problem and has no problem.
 type Source struct {
 	r      *report
 	digest Digest
@@ -27,7 +26,7 @@ func (s Source) Add(where Where, text, hint string) {
 	}
 }
 
-// Problems are all problems in the order of their lines.
+// Problems returns all problems in the order of their lines.
 func (s Source) Problems() []Problem {
 	if s.r == nil {
 		return nil
@@ -40,10 +39,9 @@ func (s Source) Failed(where Where) bool {
 	return s.r != nil && (s.r.failed(string(where)) || s.r.meant[string(where)])
 }
 
-// LoadMapping reads a mapping file. Its problems are in the Source, which takes
-// those of its meaning as well (bridge/mapping). A Mapping whose Source has problems
-// holds what could be read and must not be used. LoadMapping never panics, whatever
-// the file holds.
+// LoadMapping reads a mapping file. The Source has the problems of the file, and bridge/mapping
+// adds problems of its meaning. A Mapping whose Source has problems has what could be read, and
+// must not be used. LoadMapping never panics, whatever the file has in it.
 func LoadMapping(path string) (Mapping, Source) {
 	r := newReport(path)
 	data, err := readConfig(path)
@@ -54,7 +52,8 @@ func LoadMapping(path string) (Mapping, Source) {
 	return parseMapping(data, r), Source{r: r, digest: sha256.Sum256(data)}
 }
 
-// ParseMapping is LoadMapping of a text; name is what its problems call it.
+// ParseMapping reads a text as LoadMapping reads a file. name is the name of the file in its
+// problems.
 func ParseMapping(name string, data []byte) (Mapping, Source) {
 	r := newReport(name)
 	return parseMapping(data, r), Source{r: r, digest: sha256.Sum256(data)}
@@ -93,13 +92,13 @@ func (k checker) mapping(m Mapping) {
 	}
 }
 
-// special is a type that reads its node by itself.
+// special is a type that decodes its node itself.
 type special interface {
 	decodeNode(d decoder, path string, n node)
 }
 
 func (t *Table[T]) decodeNode(d decoder, path string, n node) {
-	if n.kind == kindNull { // a section whose keys are all commented out
+	if n.kind == kindNull { // all keys of the section are comments
 		return
 	}
 	if n.kind != kindMapping {
@@ -133,7 +132,7 @@ func (t *Transform) decodeNode(d decoder, path string, n node) {
 			t.argument(d, doc, here, n.pairs[0].value)
 		}
 	default:
-		d.r.add(path, "is no transform", "Write its name, like trim, or its name and its argument, like { prefix: acme- }")
+		d.r.add(path, "is not a transform", "Write its name, like trim, or its name and its argument, like { prefix: acme- }")
 	}
 }
 
@@ -144,7 +143,7 @@ func example(doc TransformDoc) string {
 	return `","`
 }
 
-// doc finds the transform, and reports one that there is none of.
+// doc returns the description of the transform, and reports an unknown transform.
 func (t *Transform) doc(d decoder) (TransformDoc, bool) {
 	var names []string
 	for _, doc := range TransformDocs() {
@@ -153,18 +152,18 @@ func (t *Transform) doc(d decoder) (TransformDoc, bool) {
 		}
 		names = append(names, doc.Name)
 	}
-	hint := "There are " + strings.Join(names, ", ")
+	hint := "The transforms are " + strings.Join(names, ", ")
 	if meant := nearest(t.Name, names); meant != "" {
 		hint = "Did you mean " + strconv.Quote(meant) + "?"
 	}
-	d.r.add(string(t.Where), strconv.Quote(shorten(t.Name))+" is no transform", hint)
+	d.r.add(string(t.Where), strconv.Quote(shorten(t.Name))+" is not a transform", hint)
 	return TransformDoc{}, false
 }
 
 func (t *Transform) argument(d decoder, doc TransformDoc, path string, n node) {
 	switch doc.Argument {
 	case "":
-		d.r.add(path, strconv.Quote(t.Name)+" takes no argument", "Write its name alone")
+		d.r.add(path, strconv.Quote(t.Name)+" takes no argument", "Write only its name")
 	case "text":
 		d.textOf(path, n, &t.Text)
 	default:
@@ -183,13 +182,13 @@ func (t *Transform) table(d decoder, path string, n node) {
 		d.r.positions[here] = p.at
 		d.textOf(here, p.value, &pair.To)
 		if before := slices.IndexFunc(t.Pairs, func(b Pair) bool { return b.To == pair.To }); before >= 0 && pair.To != "" {
-			d.r.add(here, "gives the same value as "+strconv.Quote(shorten(t.Pairs[before].From)), "Give each its own: a value read from Keycloak could not be told apart")
+			d.r.add(here, "gives the same value as "+strconv.Quote(shorten(t.Pairs[before].From)), "Give each entry its own value: the bridge could not tell apart the values that it reads from Keycloak")
 		}
 		t.Pairs = append(t.Pairs, pair)
 	}
 }
 
-// textOf reads a scalar as it is written: a number and a boolean are texts here.
+// textOf reads a scalar as it is written: numbers and booleans are texts here.
 func (d decoder) textOf(path string, n node, to *string) {
 	switch {
 	case n.kind != kindText && n.kind != kindNumber && n.kind != kindBool:

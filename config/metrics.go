@@ -7,15 +7,15 @@ import (
 
 // Metrics bounds the metrics.
 type Metrics struct {
-	// Tenants is `tenants`: how many tenants have [values of their own](metrics.md#tenants) in the metrics with
-	// a label `tenant`: all, none, or those with most requests. All others share the label `other tenants`.
+	// Tenants is `tenants`: how many tenants have [their own values](metrics.md#tenants) in the metrics with a
+	// label `tenant`: all, none, or those with the most requests. All others share the label `other tenants`.
 	// Default: `top: 1000`.
 	// Refused: another word.
 	Tenants NamedTenants `json:"tenants"`
 }
 
-// NamedTenants says how many tenants have their own values of the metrics with a tenant label. The other tenants share
-// one value of that label. The zero value is none.
+// NamedTenants says how many tenants have their own values of the metrics with a tenant label. The
+// other tenants share one value of this label. The zero value names no tenant.
 type NamedTenants struct {
 	// Top is `top`: the number of these tenants.
 	// Default: `1000`.
@@ -26,13 +26,13 @@ type NamedTenants struct {
 	All bool `json:"-"`
 }
 
-// The words in the place of a number of tenants.
+// The words that may replace a number of tenants.
 const (
 	tenantsAll  = "all"
 	tenantsNone = "none"
 )
 
-// decodeNode takes a word for no key.
+// decodeNode accepts a word instead of keys.
 func (n *NamedTenants) decodeNode(d decoder, path string, v node) {
 	type keys NamedTenants
 	switch {
@@ -47,7 +47,7 @@ func (n *NamedTenants) decodeNode(d decoder, path string, v node) {
 	}
 }
 
-// MarshalJSON returns what the file says.
+// MarshalJSON returns the value as in the file.
 func (n NamedTenants) MarshalJSON() ([]byte, error) {
 	type keys NamedTenants
 	switch {
@@ -59,7 +59,7 @@ func (n NamedTenants) MarshalJSON() ([]byte, error) {
 	return json.Marshal(keys(n))
 }
 
-// metrics refuses numbers of tenants that bound nothing.
+// metrics refuses a number of tenants that does not bound the metrics.
 func (k checker) metrics(m Metrics) {
 	const top, most = "metrics.tenants.top", 10_000
 	if k.given(top) && !k.failed(top) {

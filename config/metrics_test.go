@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTenantsOfTheMetrics are all, none, or a number of them, and are written as they are read.
+// TestTenantsOfTheMetrics are all, none, or a number of tenants, and are written as they are read.
 func TestTenantsOfTheMetrics(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]struct {

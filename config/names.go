@@ -6,34 +6,34 @@ import (
 	"unicode/utf8"
 )
 
-// realmReserved are the characters that Keycloak takes in no realm name
+// realmReserved are the characters that Keycloak allows in no realm name
 // (org.keycloak.utils.ReservedCharValidator, 26.x).
 const realmReserved = `:/?#@!$&()*+,;=[]\`
 
-// realmName says why a name can't be that of a realm, or returns nil. The name
-// stands in the path of every call to the Admin API.
+// realmName returns why a name cannot be the name of a realm, or nil. The name is part of the path
+// of every call to the Admin API.
 func realmName(name string) *fault {
 	switch {
 	case name == "master":
 		return &fault{"the realm master can't be served", "Its clients can reach every realm; make a realm for your users"}
 	case strings.Contains(name, "${"):
-		return &fault{"holds ${...}, and nothing is expanded in this file", "Write the name itself"}
+		return &fault{"has ${...} in it, and nothing is expanded in this file", "Write the name itself"}
 	case strings.ContainsAny(name, realmReserved):
-		return &fault{"a realm's name has none of " + realmReserved, "Write the name as the Keycloak console shows it"}
+		return &fault{"a realm's name must not have any of " + realmReserved, "Write the name as the Keycloak console shows it"}
 	}
 	return identifier(name)
 }
 
-// identifier says why a name of something in Keycloak can't be right.
+// identifier returns why a name cannot be the name of something in Keycloak, or nil.
 func identifier(name string) *fault {
 	const hint = "Write it as the Keycloak console shows it"
 	switch {
 	case name == "" || name == "." || name == "..":
 		return &fault{"is not a name", hint}
 	case strings.ContainsAny(name, `/\`):
-		return &fault{"a name holds no slash", hint}
+		return &fault{"a name must not have a slash", hint}
 	case strings.ContainsFunc(name, unicode.IsControl) || strings.TrimSpace(name) != name:
-		return &fault{"a name holds no control character and neither begins nor ends with a blank", hint}
+		return &fault{"a name must not have a control character, or a blank at its beginning or end", hint}
 	case utf8.RuneCountInString(name) > 255:
 		return &fault{"is longer than 255 characters", hint}
 	}

@@ -5,9 +5,9 @@ import "strings"
 // Nearest returns the valid name that was probably meant, or "".
 func Nearest(name string, valid []string) string { return nearest(name, valid) }
 
-// nearest returns the valid name that was probably meant, or "": a slip of the
-// finger first, then a name that holds the given one ("secret") or is held by it
-// ("warning"), then a likeness.
+// nearest returns the valid name that was probably meant, or "". It tries a typing mistake first,
+// then a name that contains the given name ("secret") or is part of it ("warning"), then a similar
+// name.
 func nearest(name string, valid []string) string {
 	const longest = 64
 	if len(name) > longest {
@@ -25,7 +25,7 @@ func nearest(name string, valid []string) string {
 	return atMost(name, valid, len(name)/3)
 }
 
-// atMost returns the first of the nearest names that are at most that many edits away.
+// atMost returns the first of the nearest names within this number of edits.
 func atMost(name string, valid []string, edits int) string {
 	best, least := "", edits+1
 	for _, v := range valid {
@@ -36,8 +36,8 @@ func atMost(name string, valid []string, edits int) string {
 	return best
 }
 
-// distance counts the edits between two texts; swapped neighbours are one edit
-// (optimal string alignment).
+// distance counts the edits between two texts. Two swapped neighbours are one edit (optimal string
+// alignment).
 func distance(a, b string) int {
 	var before, previous []int
 	current := make([]int, len(b)+1)

@@ -12,8 +12,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Bounds that hold before the parser runs: its memory grows with depth times
-// length, and its time with the square of the length (go-yaml 1.19.2).
+// Bounds that are checked before the parser runs: its memory grows with depth times length, and its
+// time with the square of the length (go-yaml 1.19.2).
 const (
 	maxFileBytes = 1 << 20
 	maxLineBytes = 4096
@@ -32,10 +32,10 @@ const (
 	kindRefused // reported already
 )
 
-// position is where something stands in a file, both from 1; a zero line is nowhere.
+// position is a place in a file, both numbers from 1. Line 0 means no place.
 type position struct{ line, column int }
 
-// node is a YAML value with where it stands.
+// node is a YAML value with its place.
 type node struct {
 	kind  kind
 	at    position
@@ -50,8 +50,8 @@ type pair struct {
 	value node
 }
 
-// parse returns the document as nodes. What YAML itself refuses is reported, and
-// ok is false when nothing can be said about the rest.
+// parse returns the document as nodes. It reports what YAML itself refuses. ok is false when it
+// could read nothing.
 func parse(data []byte, r *report) (root node, ok bool) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if line, f := bounds(data); f != nil {
@@ -70,7 +70,7 @@ func parse(data []byte, r *report) (root node, ok bool) {
 			continue
 		}
 		if body != nil {
-			r.at(positionOf(doc.Body), "", "holds more than one YAML document", "Keep one and remove the line ---")
+			r.at(positionOf(doc.Body), "", "has more than one YAML document", "Keep one and remove the line ---")
 			break
 		}
 		body = doc.Body
@@ -78,7 +78,7 @@ func parse(data []byte, r *report) (root node, ok bool) {
 	return c.node("", body), true
 }
 
-// bounds finds what is not given to the parser, with its line.
+// bounds finds what the parser must not get, with its line.
 func bounds(data []byte) (int, *fault) {
 	if len(data) > maxFileBytes {
 		return 0, &fault{"is larger than 1 MiB", "Check that it is the configuration file"}
@@ -117,8 +117,8 @@ func parseYAML(data []byte) (file *ast.File, err error) {
 	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 }
 
-// reportSyntax reports the parser's own message without its excerpt of the file,
-// which could show a value that is meant to be secret.
+// reportSyntax reports the parser's own message without its excerpt of the file, which could show a
+// secret.
 func reportSyntax(err error, r *report) {
 	at, text := position{}, "is not valid YAML"
 	if e, ok := errors.AsType[yaml.Error](err); ok {
@@ -127,7 +127,7 @@ func reportSyntax(err error, r *report) {
 			at = position{t.Position.Line, t.Position.Column}
 		}
 	}
-	hint := "Look at the indentation, colons and quotes at this line and above it"
+	hint := "Check the indentation, colons and quotes on this line and above it"
 	if strings.Contains(text, `\t`) {
 		hint = "Indent with spaces; YAML allows no tabs there"
 	}
@@ -163,8 +163,8 @@ func (c converter) node(path string, n ast.Node) node {
 	}
 }
 
-// refuse reports what a configuration has no use for: anchors, aliases, tags.
-// Aliases would let a small file stand for a huge one.
+// refuse reports what a configuration does not need: anchors, aliases and tags. With aliases a
+// small file could become a huge value.
 func (c converter) refuse(path string, n ast.Node) node {
 	c.r.at(positionOf(n), path, "uses a YAML anchor, alias, merge key, tag or complex key", "Write the value out")
 	return node{kind: kindRefused, at: positionOf(n)}
@@ -182,7 +182,7 @@ func (c converter) mapping(path string, at position, values []*ast.MappingValueN
 		at := positionOf(v.Key)
 		here := join(path, key)
 		if before, twice := first[key]; twice {
-			c.r.at(at, here, fmt.Sprintf("is given twice, first in line %d", before.line), "Remove one of the two")
+			c.r.at(at, here, fmt.Sprintf("is given twice, first on line %d", before.line), "Remove one of the two")
 			continue
 		}
 		first[key] = at
@@ -191,7 +191,7 @@ func (c converter) mapping(path string, at position, values []*ast.MappingValueN
 	return out
 }
 
-// keyText returns a key as it is written: a realm may be called 2024.
+// keyText returns a key as it is written, because the name of a realm may be 2024.
 func keyText(key ast.MapKeyNode) (string, bool) {
 	switch key := key.(type) {
 	case *ast.StringNode:

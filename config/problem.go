@@ -16,14 +16,14 @@ type Problem struct {
 	Text string `json:"text"`           // what is wrong
 	Hint string `json:"hint,omitempty"` // how to fix it; "" when the text says so
 
-	// Column and Excerpt, the text of the line, are given for mapping files alone: a
-	// line of config.yaml may hold a secret in the wrong place.
+	// Column and Excerpt (the text of the line) are only given for mapping files: a line of
+	// config.yaml may have a secret in the wrong place.
 	Column  int    `json:"column,omitempty"` // from 1, in characters
 	Excerpt string `json:"excerpt,omitempty"`
 }
 
-// String returns "file:line:column: path: text. hint" without the parts that are
-// empty. The excerpt is not part of it.
+// String returns "file:line:column: path: text. hint" without the parts that are empty. The excerpt
+// is not part of it.
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -44,16 +44,16 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// report collects problems and knows where the keys stand that were given.
+// report collects problems, and knows the places of the keys in the file.
 type report struct {
 	file      string
 	positions map[string]position // of the keys that were given
-	meant     map[string]bool     // keys that an unknown one was probably meant to be
+	meant     map[string]bool     // keys that were probably meant by unknown keys
 	broken    map[string]bool     // sections whose keys could not be read
 	problems  []Problem
 	others    []Problem         // of further files
 	files     map[string]Digest // that were read
-	excerpts  []string          // the lines of the file, where a problem may show them
+	excerpts  []string          // the lines of the file, when a problem may show them
 }
 
 func newReport(file string) *report {
@@ -74,9 +74,8 @@ func (r *report) add(path, text, hint string) {
 	r.at(r.position(path), path, text, hint)
 }
 
-// missing reports a key that was not given. One that was given and could not be
-// used was reported then, and so was one that was misspelled or whose section is
-// no section.
+// missing reports a key that is not given. It does not report a key that has a problem already,
+// that was misspelled, or whose section is not a section.
 func (r *report) missing(parent, key, hint string) {
 	path := join(parent, key)
 	if !r.given(path) && !r.meant[path] && !r.inBroken(parent) {
@@ -95,7 +94,8 @@ func (r *report) failed(path string) bool {
 	return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Path == path })
 }
 
-// position returns where a key stands, or the nearest key around it, or the begin.
+// position returns the place of a key, or of the nearest key around it, or the beginning of the
+// file.
 func (r *report) position(path string) position {
 	for path != "" {
 		if at, ok := r.positions[path]; ok {
@@ -116,12 +116,12 @@ func (r *report) inBroken(path string) bool {
 	return false
 }
 
-// around returns the path of what a key stands in, "" at the top.
+// around returns the path of the section that has a key, "" at the top.
 func around(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
-// sorted returns the problems in the order of their lines, then those of further files.
+// sorted returns the problems in the order of their lines, then the problems of other files.
 func (r *report) sorted() []Problem {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
@@ -129,8 +129,8 @@ func (r *report) sorted() []Problem {
 	return append(r.problems, r.others...)
 }
 
-// join returns the path of a key. A key that is no plain word is quoted, so that a
-// hostile one cannot pass for another path or break the line.
+// join returns the path of a key. It quotes a key that is not a plain word, so that a hostile key
+// cannot look like another path or break the line.
 func join(parent, key string) string {
 	if len(key) > 64 || !only(key, "_-") {
 		key = strconv.Quote(cut(key, maxKey))
@@ -141,8 +141,8 @@ func join(parent, key string) string {
 	return parent + "." + key
 }
 
-// only reports whether s is ASCII letters, digits and the given further characters,
-// and not empty.
+// only reports whether s has only ASCII letters, digits and the given further characters, and is
+// not empty.
 func only(s, further string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
 		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
@@ -154,10 +154,10 @@ func item(parent string, index int) string {
 	return parent + "[" + strconv.Itoa(index) + "]"
 }
 
-// maxKey is how much of a key a path shows: a URN with an attribute in full.
+// maxKey bounds the length of a key in a path: a URN with an attribute fits.
 const maxKey = 255
 
-// shorten cuts what a message quotes.
+// shorten cuts a text that a message quotes.
 func shorten(s string) string { return cut(s, 64) }
 
 func cut(s string, most int) string {
@@ -167,12 +167,12 @@ func cut(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// fault is the error of a value that a type refuses: the text and hint of a Problem.
+// fault is the error for a value that a type refuses: the text and hint of a Problem.
 type fault struct{ text, hint string }
 
 func (f fault) Error() string { return f.text }
 
-// Hint is how to fix a value that a type of this package refuses, "" of other errors.
+// Hint returns how to fix a value that a type of this package refuses, and "" for other errors.
 func Hint(err error) string {
 	var f fault
 	errors.As(err, &f)

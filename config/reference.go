@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// MappingReference is what the reference page says of the keys of a mapping file and of
-// its transforms, as Markdown: made of the types, so that it cannot say anything else.
+// MappingReference returns the reference of a mapping file's keys and transforms as Markdown. It is
+// made from the types, so that the page and the program agree.
 func MappingReference() string {
 	var b strings.Builder
 	section := func(title string, t reflect.Type) {
@@ -33,7 +33,7 @@ func MappingReference() string {
 	return b.String()
 }
 
-// typeName is what the page calls a type.
+// typeName returns the page's name for a type.
 func typeName(t reflect.Type) string {
 	switch {
 	case strings.HasPrefix(t.Name(), "Table["):

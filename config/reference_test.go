@@ -16,8 +16,8 @@ var update = flag.Bool("update", false, "write what is generated of the mapping'
 
 const updateCommand = "go test ./config -update"
 
-// TestMappingReferencePageIsGenerated: what stands between the marks of the page is what
-// the types say.
+// TestMappingReferencePageIsGenerated: the part between the marks of the page is generated from the
+// types.
 func TestMappingReferencePageIsGenerated(t *testing.T) {
 	t.Parallel()
 	if err := docs.GeneratedPart("../docs/reference/mapping.md", MappingReference()+"\n", *update, updateCommand); err != nil {
@@ -27,7 +27,7 @@ func TestMappingReferencePageIsGenerated(t *testing.T) {
 
 const schemaFile = "../docs/reference/mapping.schema.json"
 
-// TestMappingJSONSchemaIsGenerated: the file for editors is what the types say.
+// TestMappingJSONSchemaIsGenerated: the file for editors is generated from the types.
 func TestMappingJSONSchemaIsGenerated(t *testing.T) {
 	t.Parallel()
 	want, err := MappingJSONSchema()
@@ -39,7 +39,7 @@ func TestMappingJSONSchemaIsGenerated(t *testing.T) {
 	}
 }
 
-// TestMappingJSONSchemaJudgesAsTheReaderDoes, as far as keys, types and words go.
+// TestMappingJSONSchemaJudgesAsTheReaderDoes about keys, types and words.
 func TestMappingJSONSchemaJudgesAsTheReaderDoes(t *testing.T) {
 	t.Parallel()
 	schema, err := jsonschema.NewCompiler().Compile(schemaFile)

@@ -6,7 +6,7 @@ type ExternalID string
 // The values of ExternalID.
 const (
 	ExternalIDShared ExternalID = "shared" // as RFC 7643 section 3.1 leaves it to the client
-	ExternalIDUnique ExternalID = "unique" // a second one is 409
+	ExternalIDUnique ExternalID = "unique" // a second user with the same value is 409
 )
 
 // UnmarshalText refuses other values.
@@ -16,14 +16,14 @@ func (e *ExternalID) words() []string {
 	return wordList(ExternalIDShared, ExternalIDUnique)
 }
 
-// Rehire says what becomes of a creation with the externalId of an account that the tenant
-// deactivated, or that left it.
+// Rehire says what happens to a creation with the externalId of an account that the tenant
+// deactivated, or that left the tenant.
 type Rehire string
 
 // The values of Rehire.
 const (
 	RehireRefuse Rehire = "refuse"
-	RehireRevive Rehire = "revive" // the account is taken up again, whatever its user name was
+	RehireRevive Rehire = "revive" // the account is used again, whatever its user name was
 )
 
 // UnmarshalText refuses other values.
@@ -33,9 +33,9 @@ func (r *Rehire) words() []string {
 	return wordList(RehireRefuse, RehireRevive)
 }
 
-// rehire checks that it is known whose account a creation means.
+// rehire checks that the externalId identifies one account.
 func (k checker) rehire(path string, p Policies) {
 	if p.Rehire == RehireRevive && p.ExternalID != ExternalIDUnique {
-		k.add(path+".rehire", "cannot be revive while two users may have one externalId", "Add externalId: unique, which says whose account is meant")
+		k.add(path+".rehire", "cannot be revive while two users may have the same externalId", "Add externalId: unique, so that an externalId identifies one account")
 	}
 }

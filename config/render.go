@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Draft is what a new config.yaml says: one realm with one tenant, whose tokens are in a file
+// Draft is the content of a new config.yaml: one realm with one tenant, whose tokens are in a file
 // of their own.
 type Draft struct {
 	KeycloakURL    string // root of the server
@@ -15,29 +15,29 @@ type Draft struct {
 	ClientID       string // of the service account
 	SecretFile     string // name of the file with the client secret, relative to config.yaml
 	Path           string // of the tenant; "" for the realm's name
-	Organization   string // alias of the tenant's; "" for a tenant of the realm
+	Organization   string // alias of the tenant's organization; "" for a tenant of the realm
 	OrganizationID string
-	// CredentialKeyFile names the key of organizations that bring their own credentials, which
-	// are served then in place of a tenant; "" for none.
+	// CredentialKeyFile names the key of organizations that have their own credentials. The file then
+	// serves these organizations and no tenant; "" for a tenant.
 	CredentialKeyFile string
 	TokensFile        string  // name of the tenant's file of tokens, relative to config.yaml
 	Scope             Scope   // "" for the default
 	Adopt             Adopt   // "" for the default
 	Mapping           string  // the mapping file, "" for the built-in mapping
 	Listen            Address // "" for the default
-	PublicURL         string  // "" for the one that Listen gives
+	PublicURL         string  // "" for the URL of Listen
 	AdminListen       Address // "" for the default
-	Socket            string  // for operators' commands; "" for none
-	// ProtectedUsers and ProtectedGroups are what SCIM shall never change.
+	Socket            string  // for operators' commands; "" for no socket
+	// ProtectedUsers and ProtectedGroups are users and groups that SCIM must never change.
 	ProtectedUsers, ProtectedGroups []Identified
 }
 
 // Identified is a user or a group by its id, with the name that an operator knows.
 type Identified struct{ ID, Name string }
 
-// Render returns the text of a config.yaml with a comment for each section. Values
-// are quoted and not checked: Load does that, and finds no problem in the text when
-// the values are right and SecretFile is in place.
+// Render returns the text of a config.yaml with a comment for each section. It quotes values and
+// does not check them. Load does that, and finds no problem when the values are right and
+// SecretFile exists.
 func Render(d Draft) string {
 	defaults := Default()
 	if d.Listen == "" {
@@ -48,7 +48,7 @@ func Render(d Draft) string {
 	}
 	var w writer
 	w.line("# Configuration of scim-bridge. Every key: docs/reference/configuration.md")
-	w.line("# Look for problems with: scim-bridge check --config FILE")
+	w.line("# Find problems with: scim-bridge check --config FILE")
 	w.line("version: %d", Version)
 	w.line("")
 	w.line("server: # what identity providers call")
@@ -61,8 +61,8 @@ func Render(d Draft) string {
 	return w.String()
 }
 
-// RenderValues returns the text of a values file for the Helm chart: what Render says, but for
-// the addresses, which are the chart's.
+// RenderValues returns the text of a values file for the Helm chart. It is as from Render, without
+// the addresses, which the chart sets.
 func RenderValues(d Draft) string {
 	var w writer
 	w.main(d)
@@ -94,7 +94,7 @@ func (w *writer) main(d Draft) {
 	w.key(6, "clientID", d.ClientID)
 	w.key(6, "clientSecretFile", d.SecretFile)
 	if len(d.ProtectedUsers)+len(d.ProtectedGroups) > 0 {
-		w.line("    protected: # what clients shall never change, whatever it is called")
+		w.line("    protected: # clients must never change these, whatever their names are")
 		w.identified("users", d.ProtectedUsers)
 		w.identified("groups", d.ProtectedGroups)
 	}
@@ -108,7 +108,7 @@ func (w *writer) main(d Draft) {
 // Render returns the text of the file, which LoadTokens reads.
 func (l TokenList) Render() string {
 	var w writer
-	w.line("# Tokens by their hashes alone. Change them with scim-bridge tokens new and tokens revoke.")
+	w.line("# Only the hashes of tokens. Change them with scim-bridge tokens new and tokens revoke.")
 	w.line("version: %d", Version)
 	if len(l.Tokens) == 0 {
 		w.line("tokens: []")
@@ -157,9 +157,9 @@ func (w *writer) identified(key string, list []Identified) {
 	}
 }
 
-// organizations writes that every organization is served.
+// organizations writes the key that serves every organization.
 func (w *writer) organizations(d Draft) {
-	w.line("    # Every organization that scim-bridge tokens new made a credential for.")
+	w.line("    # Every organization for which scim-bridge tokens new made a token.")
 	if d.Mapping == "" && d.Adopt == "" {
 		w.line("    organizations: \"*\"")
 	} else {
@@ -170,7 +170,7 @@ func (w *writer) organizations(d Draft) {
 	w.key(4, "credentialKeyFile", d.CredentialKeyFile)
 }
 
-// tenant writes the one tenant.
+// tenant writes the only tenant.
 func (w *writer) tenant(d Draft) {
 	w.line("    tenants:")
 	w.line("      - tokensFile: %s # by scim-bridge tokens new and tokens revoke", strconv.Quote(d.TokensFile))
@@ -179,21 +179,20 @@ func (w *writer) tenant(d Draft) {
 	w.key(8, "path", d.Path)
 	w.key(8, "mapping", d.Mapping)
 	if d.Scope != "" {
-		w.line("        scope: %s # the client does not see users that no endpoint made", d.Scope)
+		w.line("        scope: %s # the client does not see users that no endpoint created", d.Scope)
 	}
 	if d.Adopt != "" {
-		w.line("        adopt: %s # the client takes over users and groups that no endpoint made", d.Adopt)
+		w.line("        adopt: %s # the client takes over users and groups that no endpoint created", d.Adopt)
 	}
-	w.line("        # For Okta: its header sends the token alone, and it never repeats a 400.")
+	w.line("        # For Okta, which sends the token without \"Bearer\", and never repeats a 400:")
 	w.line("        # bareToken: true")
 	w.line("        # unknownMembers: ignore")
-	w.line("        # For Okta, JumpCloud and Google, whose ids are of one person each:")
+	w.line("        # For Okta, JumpCloud and Google, whose ids each identify one person:")
 	w.line("        # externalId: unique")
 }
 
-// key writes a key with a quoted value, and nothing when there is no value.
-// strconv.Quote writes the escapes of YAML's double-quoted style (YAML 1.2.2
-// section 5.7) for every valid UTF-8 text.
+// key writes a key with a quoted value, and nothing for an empty value. strconv.Quote writes the
+// escapes of YAML's double-quoted style (YAML 1.2.2 section 5.7) for every valid UTF-8 text.
 func (w *writer) key(indent int, key, value string) {
 	if value != "" {
 		w.line("%s%s: %s", strings.Repeat(" ", indent), key, strconv.Quote(value))

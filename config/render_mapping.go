@@ -2,15 +2,15 @@ package config
 
 import "strconv"
 
-// RenderMapping returns the text of a mapping file with notes as comments: its schemas,
-// with the types, values and Keycloak attributes of their attributes, and the rules of
-// users, without transforms.
+// RenderMapping returns the text of a mapping file, with notes as comments. It writes the schemas
+// with the types, values and Keycloak attributes of their attributes, and the rules of users
+// without transforms.
 func RenderMapping(m Mapping, notes []string) string {
 	var w writer
 	w.line("# Mapping file of scim-bridge. Every key: docs/reference/mapping.md")
-	w.line("# Look for problems with: scim-bridge validate -f FILE")
+	w.line("# Find problems with: scim-bridge validate -f FILE")
 	for _, note := range notes {
-		w.line("# Not taken over: %s", oneLineOf(note))
+		w.line("# Not converted: %s", oneLineOf(note))
 	}
 	w.line("version: %d", MappingVersion)
 	if len(m.Schemas) > 0 {
@@ -39,7 +39,7 @@ func RenderMapping(m Mapping, notes []string) string {
 	return w.String()
 }
 
-// oneLineOf is a text without line breaks, which would end a comment.
+// oneLineOf returns a text without line breaks, which would end a comment.
 func oneLineOf(text string) string {
 	quoted := strconv.Quote(text)
 	return quoted[1 : len(quoted)-1]

@@ -94,7 +94,7 @@ func goodTokens(t *testing.T) TokenList {
 	}}
 }
 
-// TestRenderedTokensAreReadAgain as they were, and none of them too.
+// TestRenderedTokensAreReadAgain without a change, also an empty list.
 func TestRenderedTokensAreReadAgain(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]TokenList{"some": goodTokens(t), "none": {Version: 1}} {

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// atStart is the value of the tag change of a key whose change takes effect when the bridge is started again.
+// atStart is the value of the tag change on a key whose change takes effect only after a restart.
 const atStart = "restart"
 
-// Restart are the keys of a configuration whose values are other ones than those with which the bridge was started,
-// and take effect when it is started again. The content of a file is no value: it is read again.
+// Restart returns the keys whose values differ from those at the start of the bridge, and take
+// effect only after a restart. The content of a file does not count: the bridge reads it again.
 func Restart(started, now Config) []string {
 	var out []string
 	eachAtStart("", reflect.ValueOf(&started).Elem(), reflect.ValueOf(&now).Elem(), func(key string, was, is reflect.Value) {
@@ -24,12 +24,13 @@ func Restart(started, now Config) []string {
 	return out
 }
 
-// Keep takes the values of such keys from the configuration that is in force.
+// Keep sets these keys to their values in the configuration that is in force.
 func (c *Config) Keep(inForce Config) {
 	eachAtStart("", reflect.ValueOf(&inForce).Elem(), reflect.ValueOf(c).Elem(), func(_ string, was, is reflect.Value) { is.Set(was) })
 }
 
-// eachAtStart visits the keys of two structs of one type that take effect at a start. A key stands for all below it.
+// eachAtStart visits the keys of two structs of the same type whose changes take effect only after
+// a restart. A key includes all keys below it.
 func eachAtStart(path string, was, is reflect.Value, visit func(key string, was, is reflect.Value)) {
 	for _, f := range keysOf(was.Type()) {
 		field := was.Type().FieldByIndex(f.index)

@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// redacted stands for a secret wherever one would be printed.
+// redacted replaces a secret wherever a secret would be printed.
 const redacted = "[redacted]"
 
-// Secret is a text that cannot print itself: every verb of fmt, JSON and text
-// marshalling give "[redacted]". The zero Secret is no secret.
+// Secret is a text that cannot print itself: every verb of fmt, JSON and text marshalling give
+// "[redacted]". The zero Secret is no secret.
 type Secret struct {
-	// A pointer, because fmt follows none below the top: a Secret in an unexported
-	// field of another package's struct, where fmt calls no method, stays hidden.
+	// A pointer, because fmt follows no pointer below the top: a Secret in an unexported field of
+	// another package's struct, where fmt calls no method, stays hidden.
 	value *string
 }
 

@@ -27,13 +27,13 @@ func TestSecretsCannotPrintThemselves(t *testing.T) {
 	}
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			noLeak(t, verb, fmt.Sprintf(verb, v), key.D.String()) //nolint:staticcheck // D is what must not show
+			noLeak(t, verb, fmt.Sprintf(verb, v), key.D.String()) //nolint:staticcheck // D is a part that must not be shown
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		noLeak(t, "JSON", string(text), key.D.String()) //nolint:staticcheck // D is what must not show
+		noLeak(t, "JSON", string(text), key.D.String()) //nolint:staticcheck // D is a part that must not be shown
 	}
 	if got := fmt.Sprintf("%#v", NewSecret("hunter2")); got != redacted {
 		t.Errorf("Sprintf(%%#v) = %q, want %q", got, redacted)

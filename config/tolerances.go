@@ -5,18 +5,19 @@ import (
 	"slices"
 )
 
-// Tolerances says which of the ways in which clients stray from the RFCs a tenant does not take.
+// Tolerances names the deviations from the RFCs that a tenant refuses in the tolerant profile.
 type Tolerances struct {
-	// Off is `off`: the names of [those rules](tolerances.md), like `[any-op-case, role-text]`. Each is answered
-	// as `profile: strict` answers it, and all others as before.
-	// Refused: no name of a rule; a name given twice.
+	// Off is `off`: the names of [tolerances](tolerances.md), like `[any-op-case, role-text]`. The tenant treats
+	// these deviations as in `profile: strict`, and accepts all others.
+	// Refused: not the name of a tolerance; a name given twice.
 	Off []Tolerance `json:"off,omitempty"`
 }
 
-// Tolerance is the name of such a way, of the table in docs/reference/tolerances.md.
+// Tolerance is the name of a deviation in the table of docs/reference/tolerances.md.
 type Tolerance string
 
-// words are the names, in the order of the table. They are those of scim.Tolerances, as a test of bridge/app says.
+// words returns the names in the order of the table. A test of bridge/app compares them with
+// scim.Tolerances.
 func (Tolerance) words() []string {
 	return []string{
 		"no-content-type", "filter-on-write", "any-schemas", "number-text", "attributes-text", "unknown-attributes", "boolean-text", "number-for-text",
@@ -26,28 +27,28 @@ func (Tolerance) words() []string {
 	}
 }
 
-// ToleranceNames are all names of tolerances, in the order of the table.
+// ToleranceNames returns the names of all tolerances, in the order of the table.
 func ToleranceNames() []string { return Tolerance("").words() }
 
-// UnmarshalText refuses what is no name of a tolerance.
+// UnmarshalText refuses what is not the name of a tolerance.
 func (t *Tolerance) UnmarshalText(text []byte) error {
 	names := ToleranceNames()
 	if slices.Contains(names, string(text)) {
 		*t = Tolerance(text)
 		return nil
 	}
-	hint := "The names are those of docs/reference/tolerances.md"
+	hint := "docs/reference/tolerances.md lists the names"
 	if meant := nearest(string(text), names); meant != "" {
 		hint = "Did you mean " + meant + "?"
 	}
-	return fault{fmt.Sprintf("%q is no tolerance", shorten(string(text))), hint}
+	return fault{fmt.Sprintf("%q is not a tolerance", shorten(string(text))), hint}
 }
 
-// tolerances checks those of a tenant at a path, whose profile is known.
+// tolerances checks the tolerances of a tenant at a path. p is the profile of the tenant.
 func (k checker) tolerances(path string, t Tolerances, p Profile) {
 	path += ".tolerances"
 	if p == ProfileStrict && k.given(path) {
-		k.add(path, "does nothing with profile: strict, which takes no tolerance", "Remove it, or take profile: tolerant")
+		k.add(path, "has no effect with profile: strict, which has no tolerances", "Remove it, or use profile: tolerant")
 		return
 	}
 	seen := map[Tolerance]bool{}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Address is host:port to listen at. The host may be empty or 0.0.0.0 (all
-// interfaces); port 0 takes a free one.
+// Address is host:port to listen at. The host may be empty or 0.0.0.0 (all interfaces). Port 0
+// means any free port.
 type Address string
 
 // UnmarshalText refuses what is not host:port.
@@ -31,8 +31,8 @@ func (a *Address) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// base returns the URL of a listener at a, false when a names no host or no port
-// that a client could call.
+// base returns the URL of a listener at a. It returns false when a names no host or no port that a
+// client could call.
 func (a Address) base() (URL, bool) {
 	host, port, err := net.SplitHostPort(string(a))
 	if ip, e := netip.ParseAddr(host); e == nil && ip.IsUnspecified() {
@@ -49,18 +49,18 @@ func (a Address) same(b Address) bool {
 	return a == b && !strings.HasSuffix(string(a), ":0")
 }
 
-// File is the name of a file that holds a secret, a key, tokens or certificates. The content of such a file can
-// change while the bridge runs: it is read again, without a restart.
+// File is the name of a file that has a secret, a key, tokens or certificates. The content of such
+// a file can change while the bridge runs: the bridge reads it again without a restart.
 type File string
 
 // HostName is the name of a machine, in lower case and without a port.
 type HostName string
 
-// UnmarshalText refuses what is no name.
+// UnmarshalText refuses what is not the name of a machine.
 func (h *HostName) UnmarshalText(text []byte) error {
 	name := strings.TrimSuffix(strings.ToLower(string(text)), ".")
 	if !hostName.MatchString(name) {
-		return fault{"is no name of a machine", "Write the name alone, without scheme, port and wildcard, as scim-bridge.monitoring.svc"}
+		return fault{"is not the name of a machine", "Write only the name, without scheme, port and wildcard, such as scim-bridge.monitoring.svc"}
 	}
 	*h = HostName(name)
 	return nil
@@ -68,17 +68,16 @@ func (h *HostName) UnmarshalText(text []byte) error {
 
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9._-]{0,252})$`)
 
-// Host is the host of an address, "" for none.
+// Host returns the host of an address, "" when it has no host.
 func (a Address) Host() string {
 	host, _, _ := net.SplitHostPort(string(a))
 	return strings.ToLower(host)
 }
 
-// URL is an absolute http or https URL without user, query, fragment and trailing
-// slash.
+// URL is an absolute http or https URL without user, query, fragment and trailing slash.
 type URL string
 
-// UnmarshalText refuses what is not such a URL and cuts trailing slashes.
+// UnmarshalText refuses what is not such a URL, and cuts trailing slashes.
 func (u *URL) UnmarshalText(text []byte) error {
 	parsed, err := parseURL(string(text), "http", "https")
 	if err != nil {
@@ -102,14 +101,14 @@ func (u *ProxyURL) UnmarshalText(text []byte) error {
 		return err
 	}
 	if strings.Trim(parsed.Path, "/") != "" {
-		return fault{text: "is a proxy's URL and has a path", hint: "Remove what follows the host and port"}
+		return fault{text: "is the URL of a proxy and has a path", hint: "Remove everything after the host and port"}
 	}
 	*u = ProxyURL(strings.TrimRight(parsed.String(), "/"))
 	return nil
 }
 
-// parseURL says what is wrong in its own words, because those of net/url repeat the
-// text, which may hold a password.
+// parseURL reports errors in its own words, because those of net/url repeat the text, which may
+// have a password in it.
 func parseURL(text string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	example := fmt.Sprintf("Write it like %q", schemes[0]+"://host.example.com:8080")
@@ -121,9 +120,9 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 	case u.Hostname() == "" || u.Opaque != "" || !validPort(u):
 		return nil, fault{"has no valid host and port", example}
 	case u.User != nil:
-		return nil, fault{"holds a user name or password", "Remove them; no URL of this file may hold a secret"}
+		return nil, fault{"has a user name or password in it", "Remove them; no URL in this file may have a secret"}
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, fault{"has a query or fragment", "Remove what follows ? or #"}
+		return nil, fault{"has a query or fragment", "Remove everything from ? or #"}
 	}
 	return u, nil
 }
@@ -155,10 +154,10 @@ func (d Duration) String() string { return time.Duration(d).String() }
 // MarshalText returns what String returns.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// Percent is a whole number of hundredths, written like 20%.
+// Percent is a whole number of percent, written like 20%.
 type Percent int
 
-// All is all of them.
+// All is 100%.
 const All Percent = 100
 
 // UnmarshalText refuses what is not 1% to 100%.
@@ -221,7 +220,7 @@ func (e *Expiry) UnmarshalText(text []byte) error {
 // KeyID is the public part of a token: 8 letters or digits.
 type KeyID string
 
-// UnmarshalText refuses what is no such part. Its errors do not repeat the text, which may be
+// UnmarshalText refuses what is not such a part. Its errors do not repeat the text, which may be
 // the token itself.
 func (k *KeyID) UnmarshalText(text []byte) error {
 	const length = 8
@@ -268,11 +267,11 @@ func (a *Access) words() []string {
 	return wordList(AccessFull, AccessReadOnly, AccessPaused)
 }
 
-// Issuer is the issuer of tokens: an https or http URL, kept as it is written, because tokens
-// repeat it character by character (OpenID Connect Core section 2).
+// Issuer is the issuer of tokens: an https or http URL, kept exactly as it is written, because
+// tokens repeat it character by character (OpenID Connect Core section 2).
 type Issuer string
 
-// UnmarshalText refuses what is no such URL.
+// UnmarshalText refuses what is not such a URL.
 func (i *Issuer) UnmarshalText(text []byte) error {
 	if _, err := parseURL(string(text), "https", "http"); err != nil {
 		return err
@@ -281,11 +280,11 @@ func (i *Issuer) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// KeysURL is where an issuer has its keys (RFC 7517). Who could answer in its place could make
-// tokens, so it is https, or http to an address of this machine.
+// KeysURL is the URL of an issuer's keys (RFC 7517). A server that answers in the issuer's place
+// could make tokens. So the URL is https, or http to an address of this machine.
 type KeysURL string
 
-// UnmarshalText refuses what is no such URL.
+// UnmarshalText refuses what is not such a URL.
 func (u *KeysURL) UnmarshalText(text []byte) error {
 	parsed, err := parseURL(string(text), "https", "http")
 	if err != nil {
@@ -293,7 +292,7 @@ func (u *KeysURL) UnmarshalText(text []byte) error {
 	}
 	if parsed.Scheme == "http" {
 		if ip, err := netip.ParseAddr(parsed.Hostname()); err != nil || !ip.IsLoopback() {
-			return fault{"is http", "Use https: who answers in the issuer's place makes tokens"}
+			return fault{"is http", "Use https: a server that answers in the issuer's place could make tokens"}
 		}
 	}
 	*u = KeysURL(text)
@@ -310,7 +309,7 @@ func (n *Network) UnmarshalText(text []byte) error {
 		prefix, err = ip.Unmap().Prefix(ip.Unmap().BitLen())
 	}
 	if err != nil {
-		return fault{"is no address or range of addresses", "Write it like 10.0.0.0/8 or 10.1.2.3"}
+		return fault{"is not an address or a range of addresses", "Write it like 10.0.0.0/8 or 10.1.2.3"}
 	}
 	*n = Network(prefix.Masked())
 	return nil
@@ -330,7 +329,7 @@ const (
 	LevelError Level = "error"
 )
 
-// UnmarshalText refuses what is not one of the levels.
+// UnmarshalText refuses other values.
 func (l *Level) UnmarshalText(text []byte) error { return oneWord(l, text, l.words()) }
 
 func (l *Level) words() []string {
@@ -353,7 +352,7 @@ func (p *Profile) words() []string {
 	return wordList(ProfileTolerant, ProfileStrict)
 }
 
-// Scope says whose users a tenant of a realm has.
+// Scope says which users a tenant of a realm has.
 type Scope string
 
 // The values of Scope.
@@ -372,31 +371,31 @@ func (s *Scope) words() []string {
 // UnknownMembers says what happens to group members that do not exist.
 type UnknownMembers string
 
-// What happens to them.
+// The values of UnknownMembers.
 const (
-	// UnknownMembersRefuse answers 400 with the ids named; Entra tries again.
+	// UnknownMembersRefuse answers 400 and names the ids; Entra tries again.
 	UnknownMembersRefuse UnknownMembers = "refuse"
-	// UnknownMembersIgnore leaves them out, counted and logged; for Okta, which
-	// never repeats a request that got a 400.
+	// UnknownMembersIgnore leaves them as they are, counts them and logs them. It is for Okta, which never
+	// repeats a request that got a 400.
 	UnknownMembersIgnore UnknownMembers = "ignore"
 )
 
-// UnmarshalText refuses what is not one of the two.
+// UnmarshalText refuses other values.
 func (m *UnknownMembers) UnmarshalText(text []byte) error { return oneWord(m, text, m.words()) }
 
 func (m *UnknownMembers) words() []string {
 	return wordList(UnknownMembersRefuse, UnknownMembersIgnore)
 }
 
-// OnDelete says what becomes of an account or a group when its owner deletes it.
+// OnDelete says what happens to an account or a group when its owner deletes it.
 type OnDelete string
 
-// What becomes of it. After each of them the user is gone for the tenant, and a later creation
-// of the same userName takes an account up again that is still there.
+// The values of OnDelete. In each case the tenant no longer has the user. A later creation of the
+// same userName uses an account again that still exists.
 const (
 	OnDeleteDelete  OnDelete = "delete"
-	OnDeleteDisable OnDelete = "disable" // it stays, disabled, and leaves the tenant
-	OnDeleteLeave   OnDelete = "leave"   // it stays as it is, and leaves the tenant
+	OnDeleteDisable OnDelete = "disable" // the account stays, disabled, and leaves the tenant
+	OnDeleteLeave   OnDelete = "leave"   // the account stays as it is, and leaves the tenant
 )
 
 // UnmarshalText refuses other values.
@@ -406,13 +405,13 @@ func (o *OnDelete) words() []string {
 	return wordList(OnDeleteDelete, OnDeleteDisable, OnDeleteLeave)
 }
 
-// Adopt says which accounts and groups that exist a tenant may take over.
+// Adopt says which existing accounts and groups a tenant may take over.
 type Adopt string
 
 // The values of Adopt.
 const (
 	AdoptNever   Adopt = "never"
-	AdoptUnowned Adopt = "unowned" // those that no tenant owns
+	AdoptUnowned Adopt = "unowned" // accounts and groups that no tenant owns
 )
 
 // UnmarshalText refuses other values.
@@ -427,7 +426,7 @@ type Domains string
 
 // The values of Domains.
 const (
-	DomainsVerified Domains = "verified" // those in a verified domain of the organization
+	DomainsVerified Domains = "verified" // addresses in a verified domain of the organization
 	DomainsAny      Domains = "any"
 )
 
@@ -438,7 +437,7 @@ func (d *Domains) words() []string {
 	return wordList(DomainsVerified, DomainsAny)
 }
 
-// Delegated says what SCIM may do to those who administer a realm by a fine-grained permission and
+// Delegated says what SCIM may do to people who administer a realm by a fine-grained permission and
 // by no role of realm-management.
 type Delegated string
 
@@ -455,13 +454,13 @@ func (d *Delegated) words() []string {
 	return wordList(DelegatedDeactivate, DelegatedRefuse)
 }
 
-// PermissionPolicies says how it is known whom fine-grained permissions are given to.
+// PermissionPolicies says how the bridge knows who has fine-grained permissions.
 type PermissionPolicies string
 
 // The values of PermissionPolicies.
 const (
-	PoliciesRead   PermissionPolicies = "read"   // by policies that name people; others stop writes
-	PoliciesListed PermissionPolicies = "listed" // others stop nothing: the operator listed the people
+	PoliciesRead   PermissionPolicies = "read"   // from policies that name people; any other policy stops writes
+	PoliciesListed PermissionPolicies = "listed" // other policies stop nothing: the operator listed the people
 )
 
 // UnmarshalText refuses other values.
@@ -471,7 +470,7 @@ func (p *PermissionPolicies) words() []string {
 	return wordList(PoliciesRead, PoliciesListed)
 }
 
-// oneWord sets a value that takes certain words alone.
+// oneWord sets a value that accepts only certain words.
 func oneWord[T ~string](to *T, text []byte, valid []string) error {
 	if slices.Contains(valid, string(text)) {
 		*to = T(text)

@@ -12,21 +12,19 @@ import (
 )
 
 const (
-	// settle is how long the files are left alone after a change: editors and kubelets
-	// write in several steps.
+	// settle is how long Watch waits after a change: editors and kubelets write in several steps.
 	settle = 100 * time.Millisecond
-	// anyway is how often the files are read though nothing was heard of them: not every
-	// file system tells of changes.
+	// anyway is how often Watch reads the files without an event: some file systems report no changes.
 	anyway = 30 * time.Second
 )
 
-// Watch tells whenever a file has another content than when it was loaded, or than it was told
-// of last, until the context ends. files is Config.Files, so that no change is missed before
-// the watch begins; changed loads again and returns the files to watch from then on, which
-// those of a load that failed are added to.
+// Watch calls changed whenever the content of a file differs from the last known content, until ctx
+// ends. files is Config.Files, so that Watch misses no change before it begins. changed loads
+// again, and returns the files to watch from then on; after a failed load it adds the files of that
+// load.
 //
-// It watches the files' directories, so that a file that is replaced or reached by a symbolic
-// link that is swapped, as Kubernetes does, is seen too.
+// Watch watches the directories of the files. So it also sees a file that is replaced, or a
+// symbolic link that is swapped, as in Kubernetes.
 func Watch(ctx context.Context, files map[string]Digest, changed func() map[string]Digest) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -34,9 +32,9 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 	}
 	defer watcher.Close() //nolint:errcheck // it only reads
 	follow(watcher, files)
-	timer := time.NewTimer(0) // for what changed since the files were loaded
+	timer := time.NewTimer(0) // for changes since the files were loaded
 	defer timer.Stop()
-	settling := true // a directory that never rests does not put the look off for ever
+	settling := true // a directory that changes all the time must not delay the check for ever
 	for {
 		select {
 		case <-ctx.Done():
@@ -47,7 +45,7 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 				settling = true
 			}
 			continue
-		case <-watcher.Errors: //nolint:errcheck // events were lost: look
+		case <-watcher.Errors: //nolint:errcheck // events were lost, so check the files
 		case <-timer.C:
 		}
 		if differ(files) {
@@ -59,7 +57,8 @@ func Watch(ctx context.Context, files map[string]Digest, changed func() map[stri
 	}
 }
 
-// follow watches the directories of files. One that cannot be watched is read anyway.
+// follow watches the directories of files. A directory that cannot be watched is still read from
+// time to time.
 func follow(watcher *fsnotify.Watcher, files map[string]Digest) {
 	for file := range files {
 		_ = watcher.Add(filepath.Dir(file))
@@ -75,7 +74,7 @@ func differ(files map[string]Digest) bool {
 	return false
 }
 
-// sumOf is the digest of a file, the zero digest of one that cannot be read.
+// sumOf returns the digest of a file, or the zero digest when the file cannot be read.
 func sumOf(file string) Digest {
 	data, err := os.ReadFile(file) //nolint:gosec // the operator named the file
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestWatchTells of a file whose content changed since it was loaded, and of one behind a
+// TestWatchTells about a file whose content changed since it was loaded, and about a file behind a
 // symbolic link that is swapped, as Kubernetes mounts a ConfigMap.
 func TestWatchTells(t *testing.T) {
 	t.Parallel()

@@ -312,7 +312,7 @@ func clientCertificate(last string) func(t *testing.T) (apptest.Bridge, string) 
 				b.ApplyFile(t, name, func(string) string { return text })
 			}
 		}
-		if said := b.Statusz(t); !strings.Contains(said, "are no pair") {
+		if said := b.Statusz(t); !strings.Contains(said, "do not belong together") {
 			t.Errorf("with one of two new files /statusz says %q", said)
 		}
 		sent("with one of two new files", first)

@@ -16,7 +16,7 @@ import (
 // audience is the mapper that docs/guides/credentials.md asks for.
 const audience = `"protocolMappers":[{"name":"scim-bridge","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"scim-bridge","access.token.claim":"true"}}]`
 
-// newTokenBridge is a bridge whose tenant takes the tokens of a client of its realm.
+// newTokenBridge returns a bridge whose tenant accepts the tokens of a client of its realm.
 func newTokenBridge(t *testing.T, server keycloaktest.Server) apptest.Bridge {
 	t.Helper()
 	return apptest.NewBridgeOn(t, server, func(c *config.Config) {
@@ -27,8 +27,8 @@ func newTokenBridge(t *testing.T, server keycloaktest.Server) apptest.Bridge {
 	})
 }
 
-// TestEntraClientCredentials: what Entra gets from Keycloak's token endpoint with the secret in
-// the body is taken.
+// TestEntraClientCredentials: the bridge accepts the token that Entra gets from Keycloak's token
+// endpoint with the secret in the body.
 func TestEntraClientCredentials(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -44,8 +44,8 @@ func TestEntraClientCredentials(t *testing.T) {
 	b.With(answer["access_token"].(string)).Create(t, "/Users", `{"userName":"jane"}`)
 }
 
-// TestEntraWorkloadIdentityFederation: Keycloak checks Entra's assertion, and what it gives for
-// it is taken. Nothing of it is a secret that somebody keeps.
+// TestEntraWorkloadIdentityFederation: Keycloak checks Entra's assertion, and the bridge accepts
+// the token that Keycloak returns. Nobody keeps a secret.
 func TestEntraWorkloadIdentityFederation(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -68,7 +68,7 @@ func TestEntraWorkloadIdentityFederation(t *testing.T) {
 			"client_assertion": {entra.Sign(t, authtest.FirstKey, claims)},
 		})
 	}
-	if keycloaktest.OlderThan("26.6") { // a preview there, which takes no audience but the realm's issuer
+	if keycloaktest.OlderThan("26.6") { // a preview there, which accepts only the realm's issuer as audience
 		if status, answer := ask(nil); status != http.StatusUnauthorized {
 			t.Errorf("the token endpoint answers %d %v: the guide says that this needs 26.6", status, answer)
 		}

@@ -10,25 +10,27 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// Why a credential is refused. The client is told which, as none of it tells
-// whether a token exists to who has not got it.
+// The reasons for refusing a credential. The client gets the reason: no reason tells a client
+// without a token whether a token exists.
 var (
 	ErrMissing = errors.New("no bearer token was sent; enter the token of this endpoint in the client")
-	ErrInvalid = errors.New("the bearer token is not valid for this endpoint; compare the token and the URL with those that its operator gave")
-	// ErrBare is an ErrInvalid whose header held the token alone. It says nothing of the tenant's policy.
-	ErrBare = fmt.Errorf("%w; it came without the word Bearer: send \"Bearer \" and the token, or ask the operator of this endpoint to take it as it is", ErrInvalid)
-	// ErrBasic is an ErrInvalid that came by Basic. It says nothing of the tenant's policy either.
-	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: send it as Authorization: Bearer, or ask the operator of this endpoint to take Basic, which takes no access tokens", ErrInvalid)
-	// ErrBrowser says that a page of a browser sent Basic, whoever's it is. A browser adds by itself what it
-	// remembers of Basic, also to a request that a page of somebody else makes.
-	ErrBrowser = errors.New("a browser sent this (it has the header Origin or Sec-Fetch-Site), and from a browser Basic is not taken; call from a program, or send the token as Authorization: Bearer")
+	ErrInvalid = errors.New("the bearer token is not valid for this endpoint; check the token and the URL that you got from its operator")
+	// ErrBare is an ErrInvalid whose header had only the token. It says nothing about the tenant's
+	// policy.
+	ErrBare = fmt.Errorf("%w; it came without the word Bearer: send \"Bearer \" and the token, or ask the operator of this endpoint to accept the token without this word", ErrInvalid)
+	// ErrBasic is an ErrInvalid for a token that came by Basic. It says nothing about the tenant's
+	// policy either.
+	ErrBasic = fmt.Errorf("%w; it came as the password of Basic: send it as Authorization: Bearer, or ask the operator of this endpoint to accept Basic; Basic never accepts access tokens", ErrInvalid)
+	// ErrBrowser says that a web page in a browser sent Basic, whatever the token is. A browser sends
+	// remembered Basic credentials by itself, also with requests of other web pages.
+	ErrBrowser = errors.New("a browser sent this (it has the header Origin or Sec-Fetch-Site), and Basic is not accepted from a browser; call from a program, or send the token as Authorization: Bearer")
 	ErrExpired = errors.New("the bearer token has expired; ask the operator of this endpoint for a new one")
 	ErrDoubled = errors.New("the token is preceded by \"Bearer\" twice; leave the word out in the client's token field")
-	// ErrUnavailable says that it cannot be known now whether a credential is good.
-	ErrUnavailable = errors.New("what the bearer token is checked with cannot be read now; try again")
+	// ErrUnavailable says that the bridge cannot check the credential now.
+	ErrUnavailable = errors.New("the bearer token cannot be checked now; try again")
 )
 
-// Authenticator finds whose credentials are. It is safe for concurrent use.
+// Authenticator finds the principal of a credential. It is safe for concurrent use.
 type Authenticator struct {
 	tokens Tokens
 	keys   *keys
@@ -36,7 +38,7 @@ type Authenticator struct {
 	now    func() time.Time
 }
 
-// New makes an Authenticator.
+// New returns an Authenticator.
 func New(o Options) *Authenticator {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -47,13 +49,13 @@ func New(o Options) *Authenticator {
 	return &Authenticator{tokens: o.Tokens, keys: newKeys(o), now: o.Now}
 }
 
-// onStack is the length up to which hashing a token allocates nothing, in bytes.
+// onStack is the length in bytes up to which hashing a token allocates nothing.
 const onStack = 2 << 10
 
-// Authenticate finds whose an Authorization header is. With cheap it does no more than to
-// compare hashes: an access token that was not seen before is refused then.
+// Authenticate returns the principal of an Authorization header. With cheap it only compares
+// hashes: it then refuses an access token that it has not checked before.
 //
-// The errors are those above, and wrap the cause for the log, which holds no secret.
+// The errors are those above. They wrap the cause for the log, which has no secret.
 func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, header string, cheap bool) (tenant.Principal, error) {
 	token, form, err := read(t, header)
 	if err != nil {
@@ -77,7 +79,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, t *tenant.Tenant, head
 	return tenant.Principal{}, form.refusal(unknown(token))
 }
 
-// untaken is unknown for a token that came by Basic to a tenant that does not take it.
+// refusal returns the error for a token that came by Basic to a tenant without basicAuth.
 func refusal(token string) error {
 	if _, err := KeyID(token); err != nil {
 		return err
@@ -85,7 +87,7 @@ func refusal(token string) error {
 	return refuse("Basic came, and the tenant has no basicAuth")
 }
 
-// unknown says what can be said of a token that is nobody's.
+// unknown returns the error for a token that the tenant does not have.
 func unknown(token string) error {
 	switch id, err := KeyID(token); {
 	case err != nil:
@@ -107,7 +109,8 @@ type refused struct {
 
 func (r refused) Unwrap() error { return r.error }
 
-// Cause is what the log may know of a refusal beyond what the client is told, nil for nothing.
+// Cause returns what the log may show about a refusal and the client does not get. It returns nil
+// when there is nothing.
 func Cause(err error) error {
 	if r, ok := errors.AsType[refused](err); ok {
 		return errors.New(r.cause)

@@ -75,8 +75,8 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// TestTokensOfTheBridge have the form that scanners look for, a key id, and a checksum that
-// finds every single wrong character, and none is like another.
+// TestTokensOfTheBridge have the form that scanners look for, a key id, and a checksum that finds
+// every single wrong character. No two tokens are the same.
 func TestTokensOfTheBridge(t *testing.T) {
 	t.Parallel()
 	pattern, seen, letters := regexp.MustCompile("^"+auth.TokenPattern+"$"), map[string]bool{}, map[rune]bool{}
@@ -112,8 +112,8 @@ func TestTokensOfTheBridge(t *testing.T) {
 	}
 }
 
-// TestExpiryWarnsOnceEach 30, 7 and 1 days ahead, and at the end; a token that is replaced is
-// spoken of anew.
+// TestExpiryWarnsOnceEach 30, 7 and 1 days before the end, and at the end. A token that replaces
+// another is a new token for the warnings.
 func TestExpiryWarnsOnceEach(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
@@ -142,7 +142,7 @@ func TestExpiryWarnsOnceEach(t *testing.T) {
 }
 
 // TestCheckingAKnownTokenAllocatesNothing, static or JWT.
-func TestCheckingAKnownTokenAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
+func TestCheckingAKnownTokenAllocatesNothing(t *testing.T) { //nolint:paralleltest // the test counts allocations
 	i := newIssuer(t)
 	text, _, sum := auth.NewToken()
 	a, acme := i.authenticator(), i.tenant(true)

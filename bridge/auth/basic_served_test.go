@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// basicOf is the header of Basic with a token as the password.
+// basicOf returns the header of Basic with a token as the password.
 func basicOf(user, token string) []string {
 	return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+token))}
 }
@@ -32,7 +32,7 @@ func askAs(t *testing.T, b apptest.Bridge, method, path string, credential []str
 	return apptest.Exchange(t, req)
 }
 
-// withBasic takes Basic at the tenant of acme, which has a token for reading users too.
+// withBasic accepts Basic at the tenant of acme, which also has a token for reading users.
 func withBasic(c *config.Config) {
 	for _, r := range c.Realms {
 		r.Tenants[0].BasicAuth = true
@@ -40,8 +40,9 @@ func withBasic(c *config.Config) {
 	}
 }
 
-// TestBasicIsForTheTenantsThatHaveIt: the token as the password opens what it opens as Bearer, at the
-// tenant that says so and at no other, and the tenant's clients alone are told of it.
+// TestBasicIsForTheTenantsThatHaveIt: the token as the password opens what it opens as Bearer, at
+// tenants with basicAuth and at no other. Only the clients of such a tenant see that it accepts
+// Basic.
 func TestBasicIsForTheTenantsThatHaveIt(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), withBasic)
@@ -80,8 +81,8 @@ func TestBasicIsForTheTenantsThatHaveIt(t *testing.T) {
 	}
 }
 
-// TestSecurity_59_BasicIsNotTakenFromABrowser: whose page it is, on every route and at every tenant, whatever
-// the credential is; a program's request stays what it is.
+// TestSecurity_59_BasicIsNotTakenFromABrowser: whichever web page sends it, on every route and at
+// every tenant, and whatever the credential is. A program's request still works.
 func TestSecurity_59_BasicIsNotTakenFromABrowser(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -115,8 +116,8 @@ func TestSecurity_59_BasicIsNotTakenFromABrowser(t *testing.T) {
 	}
 }
 
-// TestBasicCountsAsAFailure: who guesses passwords, or sends them from pages, is slowed down as who guesses bearer
-// tokens is, and a good one is taken all the same.
+// TestBasicCountsAsAFailure: a client that guesses passwords, or sends them from web pages, is
+// slowed down like a client that guesses bearer tokens. A good password is still accepted.
 func TestBasicCountsAsAFailure(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]map[string]string{"a guess": nil, "a page": {"Origin": "https://evil.test"}} {
@@ -136,7 +137,8 @@ func TestBasicCountsAsAFailure(t *testing.T) {
 	}
 }
 
-// TestBasicOfOrganizationsThatBringTheirTokens: the setting of all of them, and of one.
+// TestBasicOfOrganizationsThatBringTheirTokens: the setting for all organizations, and for one
+// organization.
 func TestBasicOfOrganizationsThatBringTheirTokens(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())

@@ -14,12 +14,12 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// basic is what a client sends as an Authorization header (RFC 7617).
+// basic returns what a client sends as an Authorization header (RFC 7617).
 func basic(userAndPassword string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(userAndPassword))
 }
 
-// TestBasic takes a token as the password where the tenant says so, whatever the user name is.
+// TestBasic accepts a token as the password when the tenant allows it, whatever the user name is.
 func TestBasic(t *testing.T) {
 	t.Parallel()
 	broken, _, _ := auth.NewToken()
@@ -74,8 +74,8 @@ func TestBasic(t *testing.T) {
 	}
 }
 
-// TestBasicTellsNothingOfATenant: a tenant that takes Basic, one that does not and one that does not exist
-// answer alike to who has no token of it.
+// TestBasicTellsNothingOfATenant: a tenant that accepts Basic, a tenant that does not and a tenant
+// that does not exist give the same answer to a client without a token.
 func TestBasicTellsNothingOfATenant(t *testing.T) {
 	t.Parallel()
 	a, broken := auth.New(auth.Options{}), "ksb_0123abCD_0123456789abcdefghijABCDEFGHIJxy_000000"
@@ -94,7 +94,7 @@ func TestBasicTellsNothingOfATenant(t *testing.T) {
 	}
 }
 
-// TestBasicTakesNoAccessToken: who can get an access token can send it as Bearer.
+// TestBasicTakesNoAccessToken: a client that can get an access token can send it as Bearer.
 func TestBasicTakesNoAccessToken(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -109,7 +109,7 @@ func TestBasicTakesNoAccessToken(t *testing.T) {
 	}
 }
 
-// TestFromBrowser finds pages of browsers, by what every browser of today says of them.
+// TestFromBrowser finds web pages in browsers, by the headers that today's browsers send.
 func TestFromBrowser(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

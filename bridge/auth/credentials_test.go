@@ -21,14 +21,14 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// credential is a way to ask, and the routes that it is good for.
+// credential is a way to call, and the routes that it opens.
 type credential struct {
 	headers []string
-	good    tenant.Scopes // what it is good for; none: it is 401 everywhere
+	good    tenant.Scopes // the routes that the credential opens; nil: 401 everywhere
 	valid   bool
 }
 
-// revoke takes a token from a tenant, as a change of the configuration does.
+// revoke removes a token from a tenant, as a change of the configuration does.
 func revoke(t *testing.T, b apptest.Bridge, path, name string) {
 	t.Helper()
 	old := b.App.Watcher.Tenants.ByPath(path)
@@ -44,9 +44,8 @@ func revoke(t *testing.T, b apptest.Bridge, path, name string) {
 	}
 }
 
-// TestSecurity_1_CredentialsOfEveryKindOnEveryRoute: the whole matrix of credentials and routes,
-// generated from the router. What is refused is a SCIM error with a challenge, and Keycloak
-// hears nothing of it.
+// TestSecurity_1_CredentialsOfEveryKindOnEveryRoute: all combinations of credentials and routes,
+// generated from the router. A refusal is a SCIM error with a challenge, and Keycloak gets no call.
 func TestSecurity_1_CredentialsOfEveryKindOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	fake, issuer, mallory := keycloaktest.NewFake(t), authtest.NewIssuer(t), authtest.NewIssuer(t)
@@ -140,9 +139,9 @@ func TestSecurity_1_CredentialsOfEveryKindOnEveryRoute(t *testing.T) {
 	}
 }
 
-// TestSecurity_27_AccessTokensOfTheRealm on the real Keycloak: those of the service account that
-// is meant, for the bridge, and no other: not a person's own login by the same client, not
-// another client's, not another realm's, not one for another audience.
+// TestSecurity_27_AccessTokensOfTheRealm on the real Keycloak: only tokens of the configured
+// service account for the bridge are accepted. The bridge refuses a person's login by the same
+// client, and tokens of another client, of another realm or for another audience.
 func TestSecurity_27_AccessTokensOfTheRealm(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)

@@ -13,26 +13,26 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// AttrCredentials is the attribute of an organization that holds the credentials of its
-// tenant, one entry a value:
+// AttrCredentials is the attribute of an organization with the credentials of its tenant. Each
+// value is an entry:
 //
 //	<name>|<key id, or nothing>|<SHA-256 of the token>|<seconds since 1970 of its end, or nothing>|<scopes as a number>|<HMAC-SHA-256>
 //
-// The HMAC is over the organization's id and the entry, by a key that the bridge alone has:
-// who may edit an organization must not thereby become able to write users.
+// The HMAC covers the organization's id and the entry. Only the bridge has its key, so that a
+// person who may edit an organization cannot give themselves the right to write users.
 const AttrCredentials = tenant.AttrCredentials
 
-// entryName is what the name of a credential may be: an entry has to fit into 255 characters.
+// entryName matches the name of a credential. An entry must fit into 255 characters.
 var entryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
 
-// ErrEntry says that a value of AttrCredentials is no entry of the bridge's own for that
+// ErrEntry is the error for a value of AttrCredentials that the bridge did not make for this
 // organization.
 var ErrEntry = errors.New("not an entry that this bridge made for the organization")
 
-// Entry is the value of AttrCredentials for a token. organization is the id.
+// Entry returns the value of AttrCredentials for a token. organization is the id.
 func Entry(key []byte, organization string, t tenant.Token) (string, error) {
 	if !entryName.MatchString(t.Name) {
-		return "", errors.New("the name of a credential has 1 to 40 letters, digits, '.', '_' or '-'")
+		return "", errors.New("the name of a credential must have 1 to 40 letters, digits, '.', '_' or '-'")
 	}
 	end := ""
 	if !t.Expires.IsZero() {
@@ -42,7 +42,7 @@ func Entry(key []byte, organization string, t tenant.Token) (string, error) {
 	return body + "|" + hex.EncodeToString(seal(key, organization, body)), nil
 }
 
-// ReadEntry is the token of an entry, or ErrEntry.
+// ReadEntry returns the token of an entry, or ErrEntry.
 func ReadEntry(key []byte, organization, text string) (tenant.Token, error) {
 	i := strings.LastIndexByte(text, '|')
 	if i < 0 {
@@ -55,9 +55,10 @@ func ReadEntry(key []byte, organization, text string) (tenant.Token, error) {
 	return parseEntry(strings.Split(text[:i], "|"))
 }
 
-// parseEntry reads the parts of an entry that the bridge made, maybe another version of it.
+// parseEntry reads the parts of an entry of the bridge. Another version of the bridge may have made
+// the entry.
 func parseEntry(parts []string) (tenant.Token, error) {
-	if len(parts) != 5 { //nolint:mnd // as AttrCredentials says
+	if len(parts) != 5 { //nolint:mnd // see AttrCredentials
 		return tenant.Token{}, ErrEntry
 	}
 	out := tenant.Token{Name: parts[0], KeyID: parts[1]}

@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// TestAnEntryIsGoodForItsOrganizationAndKeyAlone: nobody who edits an organization makes one,
-// moves one, or changes one.
+// TestAnEntryIsGoodForItsOrganizationAndKeyAlone: a person who edits an organization cannot make,
+// move or change an entry.
 func TestAnEntryIsGoodForItsOrganizationAndKeyAlone(t *testing.T) {
 	t.Parallel()
 	key := []byte("a key of the bridge of 32 bytes!")

@@ -10,11 +10,11 @@ import (
 
 const day = 24 * time.Hour
 
-// warnings are the times before the end of a token at which it is spoken of.
+// warnings are the times before the end of a token at which the log has a warning.
 func warnings() []time.Duration { return []time.Duration{tenant.SoonExpires, 7 * day, day, 0} }
 
-// Expiry warns in the log of tokens that end, once 30, 7 and 1 days ahead and once when they
-// have.
+// Expiry warns in the log about tokens that expire: 30, 7 and 1 days before, and when they have
+// expired.
 type Expiry struct {
 	Log    *zap.Logger
 	warned map[expiring]time.Duration
@@ -26,7 +26,8 @@ type expiring struct {
 	end  int64
 }
 
-// Check warns of each token that came nearer to its end since the check before: within 30, 7 or 1 days, or over.
+// Check warns about each token that came nearer to its end since the last check: within 30, 7 or 1
+// days, or expired.
 func (e *Expiry) Check(tenants []*tenant.Tenant, now time.Time) {
 	known := map[expiring]time.Duration{}
 	for _, t := range tenants {

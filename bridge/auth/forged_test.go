@@ -11,14 +11,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// claimOfUser is a mapper that every client of the client registration may have: a claim of a field of the user.
+// claimOfUser is a mapper that every client of the client registration may have: it puts a field of
+// the user into a claim.
 func claimOfUser(claim, field string) string {
 	return `{"name":"` + claim + `","protocol":"openid-connect","protocolMapper":"oidc-usermodel-property-mapper","config":{"claim.name":"` + claim + `","user.attribute":"` + field + `","jsonType.label":"String","access.token.claim":"true"}}`
 }
 
-// TestSecurity_60_WhoMakesClientsMintsNoTokensForATenant on the real Keycloak: somebody whose one right is
-// create-client registers a client whose tokens say of themselves, by the fields of a user, that they are
-// those of the tenant's client. What no mapper can say is by which grant a token was given.
+// TestSecurity_60_WhoMakesClientsMintsNoTokensForATenant on the real Keycloak: a person whose only
+// right is create-client registers a client. By the fields of a user, its tokens claim to be tokens
+// of the tenant's client. No mapper can change the claim that names the grant of a token.
 func TestSecurity_60_WhoMakesClientsMintsNoTokensForATenant(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -54,7 +55,7 @@ func TestSecurity_60_WhoMakesClientsMintsNoTokensForATenant(t *testing.T) {
 	b.With(good["access_token"].(string)).Must(t, http.MethodGet, "/Users", "")
 }
 
-// register makes a client by the client registration, with somebody's access token.
+// register creates a client by the client registration, with somebody's access token.
 func register(t *testing.T, kc keycloaktest.Server, realm, bearer, body string) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, kc.URL+"/realms/"+realm+"/clients-registrations/default", strings.NewReader(body))

@@ -9,26 +9,26 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// Authentication schemes, which are compared without case (RFC 9110 section 11.1).
+// Authentication schemes. They are compared without case (RFC 9110 section 11.1).
 const (
 	schemeBearer = "Bearer" // RFC 6750
 	schemeBasic  = "Basic"  // RFC 7617
 )
 
-// form is how a token came.
+// form is the way in which a token came.
 type form int
 
 const (
 	formBearer form = iota
-	formBare        // alone, without the word Bearer
+	formBare        // without the word Bearer
 	formBasic       // as the password of Basic
 )
 
-// refusal is the error for a token that is nobody's. It is the same whether the tenant takes the form
-// or not, so that nobody learns what a tenant's policy is.
+// refusal returns the error for a token that the tenant does not have. The error is the same
+// whether the tenant accepts the form or not, so that clients cannot find out the tenant's policy.
 func (f form) refusal(err error) error {
 	r, ok := errors.AsType[refused](err)
-	if !ok || r.error != ErrInvalid { //nolint:errorlint // this one alone
+	if !ok || r.error != ErrInvalid { //nolint:errorlint // only ErrInvalid itself
 		return err
 	}
 	switch f {
@@ -41,8 +41,8 @@ func (f form) refusal(err error) error {
 	return err
 }
 
-// read takes the token out of an Authorization header. A header that holds the token alone is taken where
-// the tenant's policy says so (Okta's header mode); elsewhere it is refused like a wrong one.
+// read returns the token of an Authorization header. A header with only the token is accepted when
+// the tenant's policy allows it (Okta's header mode). Otherwise it is refused like a wrong token.
 func read(t *tenant.Tenant, header string) (string, form, error) {
 	header = strings.TrimSpace(header)
 	if credentials, ok := cutScheme(header, schemeBasic); ok {
@@ -54,10 +54,10 @@ func read(t *tenant.Tenant, header string) (string, form, error) {
 		token, of = rest, formBearer
 	}
 	switch {
-	case token == "" || of == formBare && strings.Contains(token, " "): // none, or one of another scheme
+	case token == "" || of == formBare && strings.Contains(token, " "): // no token, or a token of another scheme
 		return "", of, ErrMissing
 	case of == formBare && !t.Policy.BareToken:
-		return "", of, refused{ErrBare, "the header holds no word Bearer, and the tenant has no bareToken"}
+		return "", of, refused{ErrBare, "the header does not have the word Bearer, and the tenant has no bareToken"}
 	}
 	if _, again := cutScheme(token, schemeBearer); again {
 		return "", of, ErrDoubled
@@ -65,7 +65,8 @@ func read(t *tenant.Tenant, header string) (string, form, error) {
 	return token, of, nil
 }
 
-// cutScheme is what follows an authentication scheme; ok is false for a header of another one.
+// cutScheme returns what follows an authentication scheme. ok is false for a header of another
+// scheme.
 func cutScheme(header, scheme string) (rest string, ok bool) {
 	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
 		return "", false
@@ -77,24 +78,25 @@ func cutScheme(header, scheme string) (rest string, ok bool) {
 	return strings.TrimSpace(rest), true
 }
 
-// password is that of Basic, which is a token (RFC 7617). The user name is not looked at: the URL says which
-// tenant is meant. It ends at the first colon, so that a password may hold some. The password is
-// compared byte for byte, so that one beyond ASCII has to come as UTF-8.
+// password returns the password of Basic, which is a token (RFC 7617). It ignores the user name,
+// because the URL names the tenant. The user name ends at the first colon, so a password may have
+// colons. The password is compared byte for byte, so characters beyond ASCII must come as UTF-8.
 func password(credentials string) (string, error) {
 	pair, err := base64.StdEncoding.DecodeString(credentials)
 	if err != nil {
-		return "", formBasic.refusal(refuse("what follows Basic is no Base64"))
+		return "", formBasic.refusal(refuse("the text after Basic is not Base64"))
 	}
 	_, password, ok := strings.Cut(string(pair), ":")
 	if !ok || password == "" {
-		return "", formBasic.refusal(refuse("Basic came without a colon, or without a password"))
+		return "", formBasic.refusal(refuse("the text of Basic has no colon or no password"))
 	}
 	return password, nil
 }
 
-// FromBrowser is ErrBrowser for a request by which a page of a browser sends Basic. Nobody's policy or token
-// is looked at. Each browser of today says on whose behalf it asks (Origin of the Fetch Standard,
-// Sec-Fetch-Site of Fetch Metadata); none is the person who typed the URL.
+// FromBrowser returns ErrBrowser for a request of a web page that sends Basic. It does not depend
+// on the tenant's policy or the token. Today's browsers all say for which page they send a request
+// (Origin of the Fetch Standard, Sec-Fetch-Site of Fetch Metadata). The value none means that a
+// person typed the URL.
 func FromBrowser(h http.Header) error {
 	basic := false
 	for _, header := range h.Values("Authorization") {

@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// leeway is how much the clocks of an issuer and of the bridge may differ.
+	// leeway is the allowed difference between the clocks of an issuer and of the bridge.
 	leeway = 30 * time.Second
-	// maxToken bounds what is parsed of an access token, in bytes.
+	// maxToken is the largest access token that is parsed, in bytes.
 	maxToken = 16 << 10
 )
 
-// algorithms are those whose keys can be public. None, and HMAC with what is public as its
-// key, are no signatures.
+// algorithms are the algorithms with public keys. The algorithm none, and HMAC with a public text
+// as its key, prove nothing.
 func algorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
@@ -34,23 +34,23 @@ func isJWT(token string) bool {
 	return strings.HasPrefix(token, "ey") && strings.Count(token, ".") == 2
 }
 
-// Claims are what is looked at in an access token.
+// Claims are the claims of an access token that the bridge reads.
 type Claims struct {
 	jwt.Claims
 
 	Type            string         `json:"typ"`       // of Keycloak's tokens: Bearer, ID, Refresh
 	AuthorizedParty string         `json:"azp"`       // OpenID Connect; Entra v2
 	AppID           string         `json:"appid"`     // Entra v1
-	ClientID        string         `json:"client_id"` // RFC 9068; Keycloak: of service accounts alone
-	Scope           string         `json:"scope"`     // with blanks between
+	ClientID        string         `json:"client_id"` // RFC 9068; Keycloak: only in tokens of service accounts
+	Scope           string         `json:"scope"`     // separated by blanks
 	SCP             scopeClaim     `json:"scp"`       // Entra, Okta
 	Confirmation    map[string]any `json:"cnf"`       // the token is bound to a key (RFC 7800)
 }
 
-// scopeClaim takes a text with blanks and a list.
+// scopeClaim is a text with blanks, or a list.
 type scopeClaim []string
 
-// UnmarshalJSON takes both.
+// UnmarshalJSON reads both forms.
 func (s *scopeClaim) UnmarshalJSON(data []byte) error {
 	var list jwt.Audience // a text or a list of texts
 	err := list.UnmarshalJSON(data)
@@ -60,16 +60,16 @@ func (s *scopeClaim) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// accessToken finds whose an access token is. All that needs no key is looked at first, so
-// that nobody makes the bridge fetch keys or check signatures for what it would refuse
-// anyhow.
+// accessToken returns the principal of an access token. It first checks everything that needs no
+// key, so that nobody can make the bridge fetch keys or check signatures for a token that it
+// refuses anyway.
 func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token string, sum [sha256.Size]byte, now time.Time, cheap bool) (tenant.Principal, error) {
 	if rule := a.cache.get(t, sum, now); rule != nil {
 		return principal(t, rule), nil
 	}
 	switch {
 	case cheap:
-		return tenant.Principal{}, refuse("an access token was not looked at, as too many were refused before")
+		return tenant.Principal{}, refuse("an access token was not checked, because too many were refused before")
 	case len(token) > maxToken:
 		return tenant.Principal{}, refuse("an access token is longer than %d bytes", maxToken)
 	}
@@ -87,7 +87,7 @@ func (a *Authenticator) accessToken(ctx context.Context, t *tenant.Tenant, token
 		return tenant.Principal{}, err
 	}
 	if key.Algorithm != "" && key.Algorithm != header.Algorithm {
-		return tenant.Principal{}, refuse("an access token for %s is signed in another way than its key is for", rule.Name)
+		return tenant.Principal{}, refuse("an access token for %s is signed with an algorithm that its key is not for", rule.Name)
 	}
 	if err := parsed.Claims(key.Key, new(Claims)); err != nil {
 		return tenant.Principal{}, refuse("an access token for %s is not signed by its issuer", rule.Name)
@@ -100,7 +100,7 @@ func principal(t *tenant.Tenant, rule *tenant.AccessToken) tenant.Principal {
 	return tenant.Principal{Tenant: t, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: rule.Name}, Scopes: rule.Scopes}
 }
 
-// ParseClaims reads an access token without looking whether it is signed.
+// ParseClaims reads an access token and does not check its signature.
 func ParseClaims(token string) (*jwt.JSONWebToken, Claims, error) {
 	var claims Claims
 	parsed, err := jwt.ParseSigned(token, algorithms())
@@ -113,9 +113,9 @@ func ParseClaims(token string) (*jwt.JSONWebToken, Claims, error) {
 	return parsed, claims, nil
 }
 
-// match finds which of the rules a token is for.
+// match returns the rule that a token fits.
 func match(rules []tenant.AccessToken, claims Claims, now time.Time) (*tenant.AccessToken, error) {
-	err := refuse("the issuer of an access token is none of the tenant's")
+	err := refuse("the issuer of an access token is not an issuer of the tenant")
 	for i := range rules {
 		if rules[i].Issuer != claims.Issuer {
 			continue
@@ -127,17 +127,17 @@ func match(rules []tenant.AccessToken, claims Claims, now time.Time) (*tenant.Ac
 	return nil, err
 }
 
-// Fits looks whether the claims of an access token are those of the client that a rule means, and
-// says in its Cause what is not.
+// Fits checks that the claims of an access token fit the client of a rule. The Cause of its error
+// names the claim that does not fit.
 func Fits(rule *tenant.AccessToken, c Claims, now time.Time) error {
 	wrong := func(what string) error { return refuse("an access token for %s has %s", rule.Name, what) }
 	switch {
 	case c.Expiry == nil:
-		return wrong("no end")
+		return wrong("no expiry")
 	case !now.Before(c.Expiry.Time().Add(leeway)):
 		return refused{ErrExpired, "an access token for " + rule.Name + " expired"}
 	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time()), c.IssuedAt != nil && now.Add(leeway).Before(c.IssuedAt.Time()):
-		return wrong("a begin that is yet to come: compare the clocks")
+		return wrong("a time in the future: compare the clocks")
 	case !c.Audience.Contains(rule.Audience):
 		return wrong("another audience")
 	case rule.Subject != "" && c.Subject != rule.Subject:
@@ -145,23 +145,26 @@ func Fits(rule *tenant.AccessToken, c Claims, now time.Time) error {
 	case rule.ClientID != "" && !slices.Contains([]string{c.AuthorizedParty, c.AppID, c.ClientID}, rule.ClientID):
 		return wrong("another client")
 	case rule.OfRealm && (c.Type != "Bearer" || c.AuthorizedParty != rule.ClientID || c.ClientID != rule.ClientID):
-		return wrong("another client, or is that of a person and not of a service account")
+		return wrong("another client, or belongs to a person and not to a service account")
 	case rule.OfRealm && !ofClientCredentials(c.ID):
-		return wrong("a jti by which it was not given for the credentials of a client")
+		return wrong("a jti of another grant than client credentials")
 	case rule.RequiredScope != "" && !slices.Contains(append(strings.Fields(c.Scope), c.SCP...), rule.RequiredScope):
 		return wrong("not the required scope")
 	case len(c.Confirmation) > 0:
-		return wrong("a binding to a key of the client, and the bridge would take it from anybody")
+		return wrong("a binding to a key of the client, which the bridge cannot check")
 	}
 	return nil
 }
 
-// ofClientCredentials reports whether the id of a token of Keycloak, as "trrtcc:…", says that it was given by the
-// client credentials grant: two characters each of the session, the kind of token and the grant stand in front
-// (DefaultTokenContextEncoderProvider, Keycloak 26.2 and newer). Who may do no more than register a client can
-// have it put the user's names into azp, client_id, aud and sub, and so make a person's login look like the
-// service account of another client; no mapper changes jti (measured on 26.4, 26.6 and 26.7). With its own
-// service account the name begins with service-account-, which config refuses for the client that is meant.
+// ofClientCredentials reports whether the id of a token of Keycloak, such as "trrtcc:…", says that
+// the client credentials grant gave the token. The id begins with two characters each for the
+// session, the kind of token and the grant (DefaultTokenContextEncoderProvider, Keycloak 26.2 and
+// newer).
+//
+// A person who may only register a client can let it put the user's names into azp, client_id, aud
+// and sub. A person's login then looks like the service account of another client. No mapper
+// changes jti (measured on 26.4, 26.6 and 26.7). In a token of the registered client's own service
+// account, the name begins with service-account-; config refuses such a name for a client.
 func ofClientCredentials(id string) bool {
 	const length, grant = 6, "cc"
 	context, _, ok := strings.Cut(id, ":")
@@ -169,13 +172,13 @@ func ofClientCredentials(id string) bool {
 }
 
 const (
-	// remembered is how long a token that was checked is not checked again.
+	// remembered is how long the bridge does not check a good token again.
 	remembered = 5 * time.Minute
-	// maxRemembered bounds the tokens of all tenants that are remembered.
+	// maxRemembered bounds the remembered tokens of all tenants.
 	maxRemembered = 10_000
 )
 
-// verified remembers access tokens that were good, by tenant and hash.
+// verified remembers good access tokens, by tenant and hash.
 type verified struct {
 	mu     sync.RWMutex
 	tokens map[verifiedKey]verifiedToken
@@ -191,8 +194,8 @@ type verifiedToken struct {
 	until time.Time
 }
 
-// get is the rule that a token was good for, nil when it has to be checked: also when the
-// rules of the tenant were loaded again.
+// get returns the rule that a token fits. It returns nil when the token must be checked, also after
+// the rules of the tenant were loaded again.
 func (v *verified) get(t *tenant.Tenant, sum [sha256.Size]byte, now time.Time) *tenant.AccessToken {
 	v.mu.RLock()
 	token, ok := v.tokens[verifiedKey{t.Path, sum}]

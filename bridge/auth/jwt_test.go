@@ -28,7 +28,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// issuer is one with a clock that the test sets.
+// issuer is an issuer with a clock that the test sets.
 type issuer struct {
 	*authtest.Issuer
 
@@ -67,7 +67,7 @@ func (i *issuer) tenant(ofRealm bool) *tenant.Tenant {
 	return &tenant.Tenant{Path: "acme", AccessTokens: []tenant.AccessToken{rule}}
 }
 
-// claims are those of a good token for both kinds of rules.
+// claims returns the claims of a good token for both kinds of rules.
 func (i *issuer) claims(change map[string]any) map[string]any {
 	out := map[string]any{
 		"iss": "https://issuer.test/", "aud": []string{"account", "bridge"}, "sub": "sub-1", "scope": "profile scim", "typ": "Bearer",
@@ -82,8 +82,8 @@ func (i *issuer) claims(change map[string]any) map[string]any {
 	return out
 }
 
-// TestAccessTokens: what is bound to the issuer, the audience and the client is taken, and
-// nothing else is (security plan 27).
+// TestAccessTokens: only a token that is bound to the issuer, the audience and the client is
+// accepted (security plan 27).
 func TestAccessTokens(t *testing.T) {
 	t.Parallel()
 	const hour = 3600
@@ -91,8 +91,8 @@ func TestAccessTokens(t *testing.T) {
 	now := i.clock().Unix()
 	for name, c := range map[string]struct {
 		change map[string]any
-		realm  error // at a tenant that takes tokens of its realm
-		other  error // at one that takes those of another issuer
+		realm  error // at a tenant that accepts tokens of its realm
+		other  error // at a tenant that accepts tokens of another issuer
 	}{
 		"a good token":                       {nil, nil, nil},
 		"one audience as a text":             {map[string]any{"aud": "bridge"}, nil, nil},
@@ -141,8 +141,8 @@ func TestAccessTokens(t *testing.T) {
 	}
 }
 
-// TestForgedAccessTokens: no signature, one by what is public, one by a key of another's, one
-// that is not of the text.
+// TestForgedAccessTokens: tokens without a signature, signed with a public text, signed with
+// another issuer's key, and with a signature of another text.
 func TestForgedAccessTokens(t *testing.T) {
 	t.Parallel()
 	i, mallory := newIssuer(t), newIssuer(t)
@@ -176,7 +176,8 @@ func TestForgedAccessTokens(t *testing.T) {
 	}
 }
 
-// signed is a token with a header and claims as they stand there, signed with an RSA key by RS256.
+// signed returns a token with exactly this header and these claims, signed with an RSA key by
+// RS256.
 func signed(tb testing.TB, key crypto.Signer, header, claims string) string {
 	tb.Helper()
 	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
@@ -188,9 +189,10 @@ func signed(tb testing.TB, key crypto.Signer, header, claims string) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// TestSignedTokensThatSayTwoThings: the issuer signed them, and who reads them in another way than the issuer is had.
-// Names of claims differ by case, as a mapper may make JTI and none may make jti; a name stands there twice; the header
-// asks for what is not understood (RFC 7515 section 4.1.11).
+// TestSignedTokensThatSayTwoThings: the issuer signed them, and a reader that reads them otherwise
+// than the issuer is deceived. Names of claims differ by case: a mapper may make JTI, and no mapper
+// may make jti. A name occurs twice. The header requires an extension that the bridge does not know
+// (RFC 7515 section 4.1.11).
 func TestSignedTokensThatSayTwoThings(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -241,7 +243,8 @@ func TestSignedTokensThatSayTwoThings(t *testing.T) {
 	}
 }
 
-// TestAKeySignsInTheWayThatItIsFor: by the kind of the key, its curve, and what its issuer says of it.
+// TestAKeySignsInTheWayThatItIsFor: the kind of the key, its curve and its issuer's statement
+// decide.
 func TestAKeySignsInTheWayThatItIsFor(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -249,7 +252,7 @@ func TestAKeySignsInTheWayThatItIsFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.SetKey("wide", wide) // for which the issuer says ES256, as authtest knows no other curve
+	i.SetKey("wide", wide) // for which the issuer says ES256, because authtest knows no other curve
 	for name, token := range map[string]string{
 		"PSS with a key for PKCS #1":     authtest.Sign(t, jose.SigningKey{Algorithm: jose.PS256, Key: i.Key(authtest.FirstKey)}, authtest.FirstKey, i.claims(nil)),
 		"SHA-512 with a key for SHA-256": authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS512, Key: i.Key(authtest.FirstKey)}, authtest.FirstKey, i.claims(nil)),
@@ -279,8 +282,8 @@ func TestAccessTokensByEveryKindOfKey(t *testing.T) {
 	}
 }
 
-// TestKeysOfAnIssuer are read once, once more for an unknown id and no more than every ten
-// seconds, and never for what would be refused anyhow.
+// TestKeysOfAnIssuer are read once, once more for an unknown id but at most every ten seconds, and
+// never for a token that is refused anyway.
 func TestKeysOfAnIssuer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -318,7 +321,7 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	if err := try("one", map[string]any{"jti": "2"}); err != nil {
 		t.Errorf("a known key while the issuer is out of order: %v, %v", err, auth.Cause(err))
 	}
-	<-i.Read // beside the request
+	<-i.Read // in the background
 	i.pass(10 * time.Second)
 	if err := try("three", nil); !errors.Is(err, auth.ErrUnavailable) {
 		t.Errorf("an unknown id while the issuer is out of order: %v, want ErrUnavailable", err)
@@ -328,7 +331,7 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	}
 }
 
-// TestAnIssuerOutOfOrder is no refusal, and where it leads elsewhere it is not followed.
+// TestAnIssuerOutOfOrder gives no refusal, and its redirects are not followed.
 func TestAnIssuerOutOfOrder(t *testing.T) {
 	t.Parallel()
 	secret := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
@@ -368,8 +371,9 @@ func TestAnIssuerOutOfOrder(t *testing.T) {
 	}
 }
 
-// TestAnAccessTokenThatWasChecked is known again without its issuer, for its own tenant, while
-// it lasts and the rules of the tenant do, and without any work when all else is refused.
+// TestAnAccessTokenThatWasChecked is accepted again without its issuer, for its own tenant, until
+// the token or the rules of the tenant end. It needs no check, also when all other tokens are
+// refused without a check.
 func TestAnAccessTokenThatWasChecked(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -471,7 +475,7 @@ func BenchmarkNewAccessToken(b *testing.B) {
 	a := i.authenticator()
 	b.ReportAllocs()
 	for b.Loop() {
-		acme.AccessTokens = append([]tenant.AccessToken(nil), acme.AccessTokens...) // other rules
+		acme.AccessTokens = append([]tenant.AccessToken(nil), acme.AccessTokens...) // new rules
 		if _, err := a.Authenticate(b.Context(), acme, header, false); err != nil {
 			b.Fatal(err)
 		}

@@ -16,33 +16,33 @@ import (
 )
 
 const (
-	// fresh is how long the keys of an issuer are taken as they were read: so long does a key
-	// live on that the issuer withdraws.
+	// fresh is how long the bridge uses the keys of an issuer without a new read. A key that the
+	// issuer withdraws stays valid this long.
 	fresh = 10 * time.Minute
-	// floor is the least time between two reads of an issuer's keys, whatever is asked for.
+	// floor is the least time between two reads of an issuer's keys, whatever requests need.
 	floor = 10 * time.Second
-	// fetchTime bounds one read.
+	// fetchTime is the longest time for a read.
 	fetchTime = 5 * time.Second
-	// maxKeySet bounds the answer with the keys, in bytes.
+	// maxKeySet is the largest answer with keys, in bytes.
 	maxKeySet = 1 << 20
 )
 
-// Options say where tokens are looked up, and how keys of issuers are read.
+// Options say where tokens are looked up, and how the keys of issuers are read.
 type Options struct {
 	Tokens Tokens // nil for TenantTokens
 
-	Realm http.RoundTripper // for keys of Keycloak
-	Other http.RoundTripper // for those of other issuers
+	Realm http.RoundTripper // for the keys of Keycloak
+	Other http.RoundTripper // for the keys of other issuers
 	Now   func() time.Time  // nil for time.Now
 }
 
-// source is where an issuer has its keys (RFC 7517).
+// source is the place of an issuer's keys (RFC 7517).
 type source struct {
 	url   string
-	realm bool // it is Keycloak
+	realm bool // the issuer is Keycloak
 }
 
-// keys are the keys of issuers.
+// keys has the keys of all issuers.
 type keys struct {
 	options Options
 
@@ -54,20 +54,20 @@ func newKeys(o Options) *keys {
 	return &keys{options: o, sets: map[source]*keySet{}}
 }
 
-// keySet are the keys of one issuer as they were read last. Those that were read once stay
-// while the issuer cannot be reached.
+// keySet has the keys of one issuer from the last successful read. They stay while the issuer
+// cannot be reached.
 type keySet struct {
 	flight singleflight.Group
 
 	mu    sync.Mutex
 	known map[string]*jose.JSONWebKey // public keys by kid
-	read  time.Time                   // when they were read
-	tried time.Time                   // when that was tried last
-	err   error                       // of that
+	read  time.Time                   // time of the last successful read
+	tried time.Time                   // time of the last try
+	err   error                       // error of the last try
 }
 
-// find is the public key of an issuer with an id. The keys are read again when the id is
-// unknown, at most once in floor, and beside the requests when they are older than fresh.
+// find returns an issuer's public key with an id. It reads the keys again when the id is unknown,
+// at most once in floor. When the keys are older than fresh, it reads them in the background.
 func (k *keys) find(ctx context.Context, from source, kid string) (*jose.JSONWebKey, error) {
 	if kid == "" {
 		return nil, refuse("an access token does not say which key signed it")
@@ -102,7 +102,7 @@ func (k *keys) set(from source) *keySet {
 	return k.sets[from]
 }
 
-// look is the key, nil for an unknown one, and whether the keys shall be read again.
+// find returns the key, nil for an unknown key, and whether the keys must be read again.
 func (s *keySet) find(kid string, now time.Time) (key *jose.JSONWebKey, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,14 +110,15 @@ func (s *keySet) find(kid string, now time.Time) (key *jose.JSONWebKey, again bo
 	return key, now.Sub(s.tried) >= floor && (key == nil || now.Sub(s.read) >= fresh)
 }
 
-// late reports whether the keys were read too shortly before.
+// late reports whether the keys were read within the last floor.
 func (s *keySet) late(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return now.Sub(s.tried) < floor
 }
 
-// refresh reads the keys, once for all who ask at a time. Who asks may go away meanwhile.
+// refresh reads the keys once for all requests that wait for them. The read continues when a
+// request ends.
 func (k *keys) refresh(ctx context.Context, from source, set *keySet) {
 	done := set.flight.DoChan("", func() (any, error) {
 		now := k.options.Now()
@@ -141,7 +142,7 @@ func (k *keys) refresh(ctx context.Context, from source, set *keySet) {
 	}
 }
 
-// fetch reads the keys. A redirect is an error: who can redirect could name any address.
+// fetch reads the keys. A redirect is an error: a server that can redirect could name any address.
 func (k *keys) fetch(ctx context.Context, from source) (map[string]*jose.JSONWebKey, error) {
 	client := &http.Client{
 		Transport:     k.options.Other,
@@ -158,7 +159,7 @@ func (k *keys) fetch(ctx context.Context, from source) (map[string]*jose.JSONWeb
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer res.Body.Close() //nolint:errcheck // the body was read completely
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 	switch {
 	case err != nil:
@@ -171,16 +172,16 @@ func (k *keys) fetch(ctx context.Context, from source) (map[string]*jose.JSONWeb
 	return parseKeys(data)
 }
 
-var errNoKeys = errors.New("there is no public key with an id for signatures")
+var errNoKeys = errors.New("the set has no public key for signatures with an id")
 
-// parseKeys reads a JWK set. Keys of other kinds and for other uses are left out, and those that anybody could find
-// out.
+// parseKeys reads a JWK set. It leaves out keys of other kinds and for other uses, and keys that
+// are too short to be safe.
 func parseKeys(data []byte) (map[string]*jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil {
-		return nil, fmt.Errorf("the answer is no JWK set: %w", err)
+		return nil, fmt.Errorf("the answer is not a JWK set: %w", err)
 	}
 	out := map[string]*jose.JSONWebKey{}
 	for _, text := range set.Keys {
@@ -195,7 +196,7 @@ func parseKeys(data []byte) (map[string]*jose.JSONWebKey, error) {
 	return out, nil
 }
 
-// longEnough refuses RSA keys that are shorter than signatures by them may be (RFC 7518 section 3.3).
+// longEnough refuses RSA keys that are shorter than RFC 7518 section 3.3 allows for signatures.
 func longEnough(key any) bool {
 	const bits = 2048
 	public, isRSA := key.(*rsa.PublicKey)

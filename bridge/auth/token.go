@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// A token of the bridge is ksb_<key id>_<secret>_<checksum>, of letters and digits. Its prefix
-// lets scanners find a leaked one, its key id says which it is without saying what it is, and
-// its checksum, the CRC-32 of all before it, tells one that was copied badly. The secret has
-// about 190 random bits, so that a fast hash keeps it.
+// A token of the bridge is ksb_<key id>_<secret>_<checksum>, of letters and digits. Scanners find a
+// leaked token by its prefix. The key id names the token without revealing it. The checksum is the
+// CRC-32 of everything before it, and shows that a token was copied badly. The secret has about 190
+// random bits, so that a fast hash is safe.
 const (
 	prefix         = "ksb_"
 	keyIDLength    = 8
@@ -20,12 +20,12 @@ const (
 	checksumLength = 6
 	base62         = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-	// TokenPattern is a regular expression of such tokens, for scanners.
+	// TokenPattern is a regular expression for these tokens, for scanners.
 	TokenPattern = `ksb_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}` //nolint:gosec // it is that of all tokens
 )
 
-// NewToken makes a token of the bridge: its text, to be shown once, its key id and the hash
-// that is kept.
+// NewToken makes a token of the bridge. It returns the text, which is shown once, the key id, and
+// the hash to keep.
 func NewToken() (text, keyID string, sum [sha256.Size]byte) {
 	keyID = random(keyIDLength)
 	text = prefix + keyID + "_" + random(secretLength)
@@ -33,7 +33,7 @@ func NewToken() (text, keyID string, sum [sha256.Size]byte) {
 	return text, keyID, sha256.Sum256([]byte(text))
 }
 
-// random is a text of characters of base62, each as likely as the others.
+// random returns a text of characters of base62, each with the same probability.
 func random(length int) string {
 	out := make([]byte, length)
 	for i := range out {
@@ -53,11 +53,11 @@ func checksum(text string) string {
 	return string(out)
 }
 
-// ErrTypo says that a token of the bridge's form cannot be one.
-var ErrTypo = errors.New("the token was not copied in full or was changed: its last part does not fit the others; copy it again, whole")
+// ErrTypo is the error for a text that looks like a token of the bridge and cannot be one.
+var ErrTypo = errors.New("the token was not copied in full, or was changed: its last part does not fit the rest; copy the whole token again")
 
-// KeyID is the public part of a token of the bridge, "" for a token of another form, and
-// ErrTypo for one that only looks like it. The token need not be known to anybody.
+// KeyID returns the public part of a token of the bridge, "" for a token of another form, and
+// ErrTypo for a text that only looks like such a token. It does not check that the token exists.
 func KeyID(token string) (string, error) {
 	rest, ours := strings.CutPrefix(token, prefix)
 	if !ours {

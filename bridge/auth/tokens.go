@@ -8,20 +8,23 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// Tokens are where the static tokens of tenants are looked up. All bridges that serve a tenant need the same Tokens,
-// so that a token that was taken back is refused everywhere. They are asked by many requests at a time.
+// Tokens is the store in which static tokens of tenants are looked up. All bridges that serve a
+// tenant need the same Tokens, so that every bridge refuses a revoked token. Many requests call it
+// at the same time.
 type Tokens interface {
-	// Token finds the token of a tenant by its hash, also one that has expired, which its client is told; nil when the
-	// tenant has none of that hash. It is asked for whatever a client sends, also for a JWT. An error says that the answer
-	// cannot be known now: the client may try again, and is not told that its token is wrong.
+	// Token finds the token of a tenant by its hash. It also returns an expired token, so that the
+	// client learns of the expiry. It returns nil when the tenant has no token with this hash. It is
+	// called for everything that a client sends, also for a JWT. An error says that the answer cannot
+	// be known now: the client may try again.
 	Token(ctx context.Context, t *tenant.Tenant, sum [sha256.Size]byte) (*tenant.Token, error)
 }
 
-// TenantTokens are the tokens that each tenant was configured with, and those in the attributes of its organization
-// as of the last look at the realm.
+// TenantTokens are the tokens in each tenant's configuration, and the tokens in the attributes of
+// its organization at the last read of the realm.
 type TenantTokens struct{}
 
-// Token implements Tokens. It compares every token, so that the time tells nothing about which one came close.
+// Token implements Tokens. It compares every token, so that the time does not show which token was
+// similar.
 func (TenantTokens) Token(_ context.Context, t *tenant.Tenant, sum [sha256.Size]byte) (*tenant.Token, error) {
 	var found *tenant.Token
 	for i := range t.Tokens {
@@ -29,5 +32,5 @@ func (TenantTokens) Token(_ context.Context, t *tenant.Tenant, sum [sha256.Size]
 			found = &t.Tokens[i]
 		}
 	}
-	return found, nil //nolint:nilnil // as Tokens says
+	return found, nil //nolint:nilnil // see Tokens
 }

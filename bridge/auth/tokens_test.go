@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/tenant"
 )
 
-// kept are tokens that are kept elsewhere than in the tenant.
+// kept are tokens that are stored elsewhere than in the tenant.
 type kept struct {
 	tokens map[[sha256.Size]byte]tenant.Token
 	err    error
@@ -23,8 +23,8 @@ func (k kept) Token(_ context.Context, _ *tenant.Tenant, sum [sha256.Size]byte) 
 	return nil, k.err
 }
 
-// TestATokenIsLookedUpWhereTokensAreKept: what the tenant was configured with is not asked beside that. Where it
-// cannot be looked up, nobody is told that the token is wrong.
+// TestATokenIsLookedUpWhereTokensAreKept, and not in the tenant's configuration as well. When the
+// store cannot answer, no client learns that its token is wrong.
 func TestATokenIsLookedUpWhereTokensAreKept(t *testing.T) {
 	t.Parallel()
 	of := &tenant.Tenant{Path: "acme", Tokens: []tenant.Token{{Name: "configured", SHA256: sha256.Sum256([]byte("old"))}}}
@@ -37,7 +37,7 @@ func TestATokenIsLookedUpWhereTokensAreKept(t *testing.T) {
 		err    error
 	}{
 		"the tenant's own":          {nil, "old", "configured", nil},
-		"none of the tenant's":      {nil, "new", "", auth.ErrInvalid},
+		"unknown to the tenant":     {nil, "new", "", auth.ErrInvalid},
 		"a token that is kept":      {store, "new", "stored", nil},
 		"a token that is not kept":  {store, "old", "", auth.ErrInvalid},
 		"nobody can say":            {broken, "new", "", auth.ErrUnavailable},

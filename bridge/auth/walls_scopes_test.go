@@ -12,9 +12,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// TestSecurity_53_AScopeShowsWhatItSays: who may only write is shown which resource it wrote, by
-// every way in; who may not read users is shown their ids as members, and who may not read groups
-// the ids of a user's.
+// TestSecurity_53_AScopeShowsWhatItSays: a client that may only write sees which resource it wrote,
+// on every route. A client that may not read users sees their ids as members. A client that may not
+// read groups sees the ids of a user's groups.
 func TestSecurity_53_AScopeShowsWhatItSays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -126,7 +126,7 @@ func TestSecurity_53_AScopeShowsWhatItSays(t *testing.T) {
 	}
 }
 
-// tokenFor is the token of the test that has the scopes.
+// tokenFor returns the token of the test that has the scopes.
 func tokenFor(scopes string) string {
 	return "the-token-for-" + strings.NewReplacer(":", "-", " ", "-").Replace(scopes)
 }

@@ -59,7 +59,7 @@ func (t *Tenant) RefusesAdoption(f Fitness, u keycloak.User) AdoptionRefusal {
 // Unproven returns why it is not proved whose an account is, or "" when the account has a verified
 // address and its user name is not another address. A tenant of the realm takes over such accounts
 // too: whoever registered an account chose its user name and knows its password. The texts continue
-// the sentence "look whose it is: it has ".
+// the sentence "check whose account this is: it has ".
 func Unproven(u keycloak.User) string {
 	switch {
 	case u.Email == "" || !u.EmailVerified:

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// report is what was measured in a realm.
+// report has the measurements in a realm.
 type report struct {
 	options
 
@@ -26,17 +26,17 @@ type report struct {
 	asked   int
 }
 
-// row are the medians of one question, 0 where a side has no answer.
+// row has the medians of one question. A side that cannot answer has 0.
 type row struct {
 	name       string
 	warm, cold [sides]time.Duration
-	rate       [sides]float64 // answers a second, asked by eight at once
+	rate       [sides]float64 // answers a second to eight clients at once
 
 	unsupported bool // by Keycloak's own SCIM
 }
 
-// measure asks every question: by eight at once first, which also has the server compile what
-// it needs, then by one client, then cold. The walk is asked of Keycloak's own SCIM where it
+// measure asks every question: first by eight clients at once, which also lets the server compile
+// its code, then by one client, then cold. It asks Keycloak's own SCIM for the walk only when that
 // ends in reasonable time.
 func (p *report) measure(ctx context.Context) error {
 	questions := slices.DeleteFunc(slices.Concat(userQuestions(), pageQuestions(), groupQuestions()), p.leftOut)
@@ -78,7 +78,7 @@ func (p *report) measure(ctx context.Context) error {
 			}
 		}
 		for s := range sides {
-			if _, err := p.ask(ctx, q, s, 1); err != nil { // warm again
+			if _, err := p.ask(ctx, q, s, 1); err != nil { // warm up again
 				return err
 			}
 		}
@@ -91,7 +91,7 @@ func (p *report) measure(ctx context.Context) error {
 
 func (p *report) leftOut(q question) bool { return !strings.Contains(q.name, p.only) }
 
-// walk reads everything once by each side, and not at all where the native one would take
+// walk reads everything once by each side. It leaves out Keycloak's own SCIM when that would take
 // longer than a quarter of an hour.
 func (p *report) walk(ctx context.Context) error {
 	const most = 20_000
@@ -114,7 +114,7 @@ func (p *report) walk(ctx context.Context) error {
 	return nil
 }
 
-// ask asks a side some times.
+// ask asks a side several times.
 func (p *report) ask(ctx context.Context, q question, s side, times int) ([]time.Duration, error) {
 	if q.of[s] == nil {
 		return nil, nil
@@ -141,7 +141,7 @@ func (p *report) ask(ctx context.Context, q question, s side, times int) ([]time
 	return out, nil
 }
 
-// stir makes the changes in whose midst a question is asked.
+// stir makes the changes during which a question is asked.
 func (p *report) stir(ctx context.Context, q question, n int) error {
 	if q.stir == nil {
 		return nil
@@ -149,8 +149,8 @@ func (p *report) stir(ctx context.Context, q question, n int) error {
 	return q.stir(ctx, p.realm, n)
 }
 
-// rates are how many answers a second the sides give to eight that ask at once: medians of
-// slices of time, in turn, of which the first are not counted.
+// rates returns the answers a second of each side to eight clients at once. They are medians of
+// slices of time. The sides take turns, and the first slices do not count.
 func (p *report) rates(ctx context.Context, q question) (rates [sides]float64, err error) {
 	const warmUp, slice = 2 * time.Second, 500 * time.Millisecond
 	var list [sides][]float64
@@ -181,7 +181,7 @@ func (p *report) rates(ctx context.Context, q question) (rates [sides]float64, e
 	return rates, nil
 }
 
-// rate is how many answers a second a side gives to eight that ask at once for some time.
+// rate returns the answers a second of a side to eight clients at once, for some time.
 func (p *report) rate(ctx context.Context, q question, s side, length time.Duration) (float64, error) {
 	var n atomic.Int64
 	began := time.Now()
@@ -217,7 +217,7 @@ func (p *report) print(out io.Writer) {
 	}
 }
 
-// table prints rows. A cell is empty where there is nothing to compare.
+// table prints rows. A cell is empty when there is nothing to compare.
 func (p *report) table(out io.Writer, name string, rows []row) {
 	if len(rows) == 0 {
 		return

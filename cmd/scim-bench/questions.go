@@ -9,38 +9,38 @@ import (
 	"strings"
 )
 
-// side is one of those that are compared.
+// side is one of the sides that are compared.
 type side int
 
 const (
 	bridge side = iota
 	native
 	admin
-	// proxy is a reverse proxy that does nothing else in front of the Admin API: what a second
-	// hop costs at the least.
+	// proxy is a reverse proxy before the Admin API that does nothing else. It shows the least cost of
+	// a second hop.
 	proxy
 	sides
 )
 
-// asker asks a side once and counts what it was answered: users, members of groups. i differs
-// from one time to the next.
+// asker asks a side once and counts what the answer has: users, or members of groups. i is
+// different each time.
 type asker func(ctx context.Context, r *realm, s side, i int) (int, error)
 
 // question is asked of all sides that can answer it.
 type question struct {
 	name string
 	each int // how often it is asked in a round
-	want int // what is counted; -1 for no matter
+	want int // the expected count; -1 when the count does not matter
 	of   [sides]asker
-	// stir makes so many changes: burstSize before the question is asked some times, and one before
-	// each time. Nil for a realm where nothing happens.
+	// stir makes this many changes: burstSize before the first time that the question is asked, and
+	// one before each time. It is nil for a realm without changes.
 	stir func(ctx context.Context, r *realm, n int) error
 }
 
-// burstSize is how many changes of memberships a burst has.
+// burstSize is the number of changes of memberships in a burst.
 const burstSize = 200
 
-// paths asks for one path below the root of the side after the other.
+// paths asks for one path after the other, each below the root of the side.
 func paths(of func(r *realm, i int) []string) asker {
 	return func(ctx context.Context, r *realm, s side, i int) (int, error) {
 		n := 0
@@ -55,12 +55,12 @@ func paths(of func(r *realm, i int) []string) asker {
 	}
 }
 
-// path is paths for one.
+// path asks for one path.
 func path(of func(r *realm, i int) string) asker {
 	return paths(func(r *realm, i int) []string { return []string{of(r, i)} })
 }
 
-// answer is what is counted of an answer.
+// answer has the parts of an answer that are counted.
 type answer struct {
 	list       []json.RawMessage // of the Admin API
 	ID         string            `json:"id"`
@@ -95,12 +95,12 @@ func (r *realm) get(ctx context.Context, s side, path string) (answer, error) {
 	return out, err
 }
 
-// some is a user of a round.
+// some returns a user for a round.
 func some(r *realm, i int) int { return i * 7919 % r.users }
 
 func filtered(text string) string { return "/Users?filter=" + url.QueryEscape(text) }
 
-// numbered puts the number of a user in the place of #.
+// numbered replaces # with the number of a user.
 func numbered(text string, r *realm, i int) string {
 	return strings.ReplaceAll(text, "#", fmt.Sprintf("%06d", some(r, i)))
 }
@@ -164,8 +164,8 @@ func groupQuestions() []question {
 	}
 }
 
-// stir has a user join the crowd and leave it by turns: as many changes of memberships, of which
-// the feed of admin events tells. The members of the group of ten stay.
+// stir lets a user join the crowd and leave it again, so that this many memberships change. The
+// feed of admin events reports each change. The members of the group of ten stay.
 func stir(ctx context.Context, r *realm, n int) error {
 	user := "/users/" + r.ids[r.users-1] + "/groups/" + r.crowd
 	for range n {
@@ -181,7 +181,7 @@ func stir(ctx context.Context, r *realm, n int) error {
 	return nil
 }
 
-// walk reads all users, and is asked once.
+// walk reads all users. It is asked once.
 func walk() question {
 	byIndex := func(page func(first int) string) asker {
 		return func(ctx context.Context, r *realm, s side, _ int) (int, error) {

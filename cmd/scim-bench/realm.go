@@ -28,10 +28,10 @@ import (
 
 const (
 	minUsers = 1000
-	// inGroup and inOrganization are how many users are members of the large group and of the
+	// inGroup and inOrganization are the numbers of members of the large group and of the
 	// organization.
 	inGroup, inOrganization = 1000, 1000
-	// inSmall is how many are members of the small group.
+	// inSmall is the number of members of the small group.
 	inSmall       = 10
 	organizations = 10
 	fillers       = 8
@@ -54,8 +54,8 @@ type realm struct {
 	team, small, crowd     string   // ids of groups
 	management             string   // id of the client realm-management
 	sample                 string   // see takeSample
-	next                   int      // differs for every target of a write
-	stirred                int      // changes of stir
+	next                   int      // differs for each target of a write
+	stirred                int      // number of changes by stir
 
 	mu     sync.Mutex
 	tokens map[string]token // by client
@@ -66,7 +66,7 @@ type token struct {
 	until time.Time
 }
 
-// mapping keeps eight attributes where Keycloak's own SCIM would.
+// mapping stores eight attributes where Keycloak's own SCIM stores them.
 const mapping = `version: 1
 users:
   attributes:
@@ -109,7 +109,7 @@ func newRealm(ctx context.Context, program string, users int) (*realm, error) {
 	return r, r.annotate(ctx)
 }
 
-// annotate shows Keycloak's own SCIM the attributes that the bridge stores.
+// annotate tells Keycloak's own SCIM which attributes the bridge stores.
 func (r *realm) annotate(ctx context.Context) error {
 	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 	paths := map[string]string{
@@ -130,7 +130,7 @@ func (r *realm) annotate(ctx context.Context) error {
 	return r.admin(ctx, http.MethodPut, "/users/profile", profile, nil)
 }
 
-// nativeClient makes the client whose tokens Keycloak's own SCIM takes.
+// nativeClient makes the client whose tokens Keycloak's own SCIM accepts.
 func (r *realm) nativeClient(ctx context.Context) error {
 	err := r.admin(ctx, http.MethodPost, "/clients", map[string]any{
 		"clientId": "native", "secret": "native", "serviceAccountsEnabled": true, "attributes": map[string]string{"access.token.lifespan": "7200"},
@@ -172,7 +172,7 @@ func (r *realm) nativeClient(ctx context.Context) error {
 
 func (r *realm) nativeURL() string { return r.keycloak + "/realms/" + r.name + "/scim/v2" }
 
-// serve sets the realm up as an operator does and starts the bridge, with a warm index.
+// serve sets the realm up as an operator does, and starts the bridge with a warm index.
 func (r *realm) serve(ctx context.Context, program string) error {
 	file := filepath.Join(r.dir, "mapping.yaml")
 	if err := os.WriteFile(file, []byte(mapping), 0o600); err != nil {
@@ -232,7 +232,7 @@ func (r *realm) forward() error {
 	return nil
 }
 
-// unlimited lets one client ask as much as it can.
+// unlimited lets one client send as many requests as it can.
 func unlimited(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -254,7 +254,8 @@ func (r *realm) remove(ctx context.Context) error {
 	return errors.Join(r.proxy.Close(), r.admin(ctx, http.MethodDelete, "", nil, nil), os.RemoveAll(r.dir))
 }
 
-// fill makes the users as a client of the bridge does, so that they have what it stores.
+// fill creates the users as a client of the bridge does, so that they have everything that the
+// bridge stores.
 func (r *realm) fill(ctx context.Context) error {
 	ids := make([]string, r.users)
 	started := time.Now()
@@ -306,7 +307,7 @@ func newUser(i int) map[string]any {
 	}
 }
 
-// organize makes organizations, of which the first has members.
+// organize creates organizations. The first one has members.
 func (r *realm) organize(ctx context.Context) error {
 	for i := range organizations {
 		name := fmt.Sprintf("organization%d", i)
@@ -328,8 +329,8 @@ func (r *realm) organize(ctx context.Context) error {
 	return g.Wait()
 }
 
-// group makes a group of the bridge's, and adds members by parts: all at once would take longer than a
-// request may.
+// group creates a group of the bridge and adds the members in parts, because one request for all of
+// them would take too long.
 func (r *realm) group(ctx context.Context, name string, members []string) (string, error) {
 	var made struct{ ID string }
 	data, err := r.ask(ctx, http.MethodPost, r.bridgeURL+"/Groups", r.bridgeToken, map[string]any{"displayName": name})
@@ -345,7 +346,7 @@ func (r *realm) group(ctx context.Context, name string, members []string) (strin
 	return made.ID, err
 }
 
-// warm has the bridge make its index.
+// warm lets the bridge build its index.
 func (r *realm) warm(ctx context.Context) error {
 	started := time.Now()
 	for {
@@ -359,7 +360,7 @@ func (r *realm) warm(ctx context.Context) error {
 	}
 }
 
-// statusError is an answer that is none.
+// statusError is an answer that is not a success.
 type statusError struct {
 	method, url string
 	status      int
@@ -392,7 +393,7 @@ func (r *realm) ask(ctx context.Context, method, target, bearer string, body any
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close() //nolint:errcheck // the body was read completely
 	data, err := io.ReadAll(res.Body)
 	if err == nil && res.StatusCode >= http.StatusMultipleChoices {
 		err = &statusError{method, target, res.StatusCode, string(data)}
@@ -419,7 +420,7 @@ func (r *realm) admin(ctx context.Context, method, path string, body, out any) e
 	return json.Unmarshal(data, out)
 }
 
-// token is an access token, kept as long as it lasts.
+// token returns an access token and keeps it until it expires.
 func (r *realm) token(ctx context.Context, realm, client string, form url.Values) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -436,7 +437,7 @@ func (r *realm) token(ctx context.Context, realm, client string, form url.Values
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close() //nolint:errcheck // the body was read completely
 	var answer struct {
 		Token   string `json:"access_token"`
 		Expires int    `json:"expires_in"`
@@ -449,19 +450,19 @@ func (r *realm) token(ctx context.Context, realm, client string, form url.Values
 	return answer.Token, nil
 }
 
-// native is the token of Keycloak's own SCIM, and of the Admin API where it is measured: the
-// same rights.
+// native returns the token for Keycloak's own SCIM, and for the Admin API when it is measured. Both
+// get the same rights.
 func (r *realm) native(ctx context.Context) (string, error) {
 	return r.token(ctx, r.name, "native", url.Values{"grant_type": {"client_credentials"}, "client_secret": {"native"}})
 }
 
-// memory is what the bridge's process has in memory, in MB.
+// memory returns the memory of the bridge's process in MB.
 func (r *realm) memory() (int, error) {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", r.bridge.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close() //nolint:errcheck // it was read
+	defer file.Close() //nolint:errcheck // the file was only read
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		var kb int
 		if n, _ := fmt.Sscanf(lines.Text(), "VmRSS: %d kB", &kb); n == 1 {

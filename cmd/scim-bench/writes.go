@@ -14,29 +14,30 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// target is what a write is about.
+// target is the subject of a write.
 type target struct {
-	id string // of a user or a group; "" for a user that is to be made
-	n  int    // number of a user that exists or is to be made; for others it differs each time
+	id string // of a user or a group; "" for a new user
+	n  int    // number of an existing or a new user; for other targets it is different each time
 }
 
-// write is asked of all sides that can do it, of one target each time.
+// write is asked of all sides that can do it, with a new target each time.
 type write struct {
 	name string
-	// each and eight are how often it is done in a round by one client, and by eight at once; 0 for not at all.
+	// each and eight are how often a round has the write: by one client, and by eight at once; 0 for
+	// never.
 	each, eight int
-	// prepare makes so many targets, in the state that the write changes.
+	// prepare makes this many targets, in the state that the write changes.
 	prepare func(ctx context.Context, r *realm, n int) ([]target, error)
 	of      [sides]func(ctx context.Context, r *realm, s side, t target) error
 }
 
-// atOnce is how many creations and memberships one request has.
+// atOnce is the number of creations and memberships in one request.
 const atOnce = 1000
 
-// aFew is how many creations a client makes that sends them one by one.
+// aFew is the number of creations of a client that sends them one by one.
 const aFew = 100
 
-// fresh are users that do not exist yet.
+// fresh returns users that do not exist yet.
 func fresh(_ context.Context, r *realm, n int) ([]target, error) {
 	out := make([]target, n)
 	for i := range out {
@@ -46,12 +47,12 @@ func fresh(_ context.Context, r *realm, n int) ([]target, error) {
 	return out, nil
 }
 
-// present are users that exist, others each time.
+// present returns users that exist, different ones each time.
 func present(_ context.Context, r *realm, n int) ([]target, error) {
 	out := make([]target, n)
 	for i := range out {
 		r.next++
-		at := r.users - 1 - r.next%(r.users/2) // not those of the groups
+		at := r.users - 1 - r.next%(r.users/2) // not the members of the groups
 		out[i] = target{r.ids[at], at}
 	}
 	return out, nil
@@ -67,7 +68,7 @@ func (r *realm) each(ctx context.Context, list []target, do func(ctx context.Con
 	return g.Wait()
 }
 
-// made are users that were just made for the purpose.
+// made returns users that it has just created.
 func made(ctx context.Context, r *realm, n int) ([]target, error) {
 	list, err := fresh(ctx, r, n)
 	if err != nil {
@@ -96,7 +97,7 @@ func made(ctx context.Context, r *realm, n int) ([]target, error) {
 	return list, g.Wait()
 }
 
-// enabled are present users who can be deactivated.
+// enabled returns existing users that can be deactivated.
 func enabled(ctx context.Context, r *realm, n int) ([]target, error) {
 	list, err := present(ctx, r, n)
 	if err != nil {
@@ -108,7 +109,7 @@ func enabled(ctx context.Context, r *realm, n int) ([]target, error) {
 	})
 }
 
-// strangers are present users who are no members of a group.
+// strangers returns existing users that are not members of a group.
 func strangers(group func(*realm) string) func(context.Context, *realm, int) ([]target, error) {
 	return func(ctx context.Context, r *realm, n int) ([]target, error) {
 		list, err := present(ctx, r, n)
@@ -122,7 +123,7 @@ func strangers(group func(*realm) string) func(context.Context, *realm, int) ([]
 	}
 }
 
-// empty are new groups without members.
+// empty returns new groups without members.
 func empty(ctx context.Context, r *realm, n int) ([]target, error) {
 	out := make([]target, n)
 	for i := range out {
@@ -149,17 +150,17 @@ func (r *realm) send(ctx context.Context, s side, method, path string, body any)
 	return r.ask(ctx, method, root+path, bearer, body)
 }
 
-// createBeneath is the call that the bridge makes of the same user.
+// createBeneath makes the call that the bridge makes for the same user.
 func createBeneath(ctx context.Context, r *realm, s side, t target) error {
 	text := strings.ReplaceAll(r.sample, fmt.Sprintf("%06d", sampleUser), fmt.Sprintf("%06d", t.n))
 	_, err := r.send(ctx, s, http.MethodPost, "/users", json.RawMessage(text))
 	return err
 }
 
-// sampleUser is the number of the user whose representation is that of others too.
+// sampleUser is the number of the user whose representation is a template for other users.
 const sampleUser = 777
 
-// takeSample reads what the bridge stores of a user.
+// takeSample reads what the bridge stores for a user.
 func (r *realm) takeSample(ctx context.Context) error {
 	data, err := r.send(ctx, admin, http.MethodGet, "/users/"+r.ids[sampleUser], nil)
 	if err != nil {
@@ -179,7 +180,7 @@ func (r *realm) takeSample(ctx context.Context) error {
 	return err
 }
 
-// changed is a user with another title.
+// changed returns a user with another title.
 func changed(t target) map[string]any {
 	user := newUser(t.n)
 	user["title"] = "Title " + strconv.FormatInt(time.Now().UnixNano(), 36)
@@ -208,7 +209,7 @@ func patchOf(op, path string, value any) map[string]any {
 	}
 }
 
-// calls makes calls of the Admin API for a target, whose id is in the place of %s.
+// calls makes calls of the Admin API for a target. The target's id replaces %s.
 func calls(list ...string) func(context.Context, *realm, side, target) error {
 	return func(ctx context.Context, r *realm, s side, t target) error {
 		for _, call := range list {
@@ -239,7 +240,7 @@ func (r *realm) writes() []write {
 		return func(ctx context.Context, r *realm, s side, t target) error {
 			object := body(t)
 			if user, ok := object.(map[string]any); ok && s == native && method == http.MethodPut {
-				user["id"] = t.id // which Keycloak's own SCIM asks for
+				user["id"] = t.id // Keycloak's own SCIM requires the id
 			}
 			_, err := r.send(ctx, s, method, strings.ReplaceAll(path, "%s", t.id), object)
 			return err
@@ -277,15 +278,15 @@ func (r *realm) writes() []write {
 	}
 }
 
-// crowded is how many members the large group has.
-func (r *realm) crowded() int { return min(r.users/2, 10_000) } //nolint:mnd // the others can join
+// crowded returns the number of members of the large group.
+func (r *realm) crowded() int { return min(r.users/2, 10_000) } //nolint:mnd // the other users can join
 
 func addAll(ctx context.Context, r *realm, s side, t target) error {
 	_, err := r.send(ctx, s, http.MethodPatch, "/Groups/"+t.id, patchOf("add", "members", memberValues(r.ids[:atOnce])))
 	return err
 }
 
-// addAllBeneath makes the same checks and additions, as many at a time as the bridge.
+// addAllBeneath makes the same checks and additions as the bridge, and as many at a time.
 func addAllBeneath(ctx context.Context, r *realm, s side, t target) error {
 	const batch, checks = 50, 4
 	g, gctx := errgroup.WithContext(ctx)
@@ -309,7 +310,7 @@ func addAllBeneath(ctx context.Context, r *realm, s side, t target) error {
 	})
 }
 
-// thousand are new users.
+// thousand returns new users.
 func thousand(r *realm) []target {
 	list, _ := fresh(context.Background(), r, atOnce) // never fails
 	return list
@@ -331,7 +332,7 @@ func createAllBeneath(ctx context.Context, r *realm, s side, _ target) error {
 	return r.each(ctx, thousand(r), func(ctx context.Context, t target) error { return createBeneath(ctx, r, s, t) })
 }
 
-// oneByOne creates so many users after one another.
+// oneByOne creates this many users, one after the other.
 func oneByOne(n int, create func(context.Context, *realm, side, target) error) func(context.Context, *realm, side, target) error {
 	return func(ctx context.Context, r *realm, s side, _ target) error {
 		list, _ := fresh(ctx, r, n) // never fails
@@ -344,7 +345,8 @@ func oneByOne(n int, create func(context.Context, *realm, side, target) error) f
 	}
 }
 
-// measureWrites does every write by each side in turn, round by round. The first round warms up.
+// measureWrites does every write on each side in turn, round by round. The first round is only to
+// warm up.
 func (p *report) measureWrites(ctx context.Context) error {
 	if err := p.realm.takeSample(ctx); err != nil {
 		return err
@@ -379,7 +381,8 @@ func (p *report) measureWrites(ctx context.Context) error {
 	return nil
 }
 
-// do does a write by one client and by eight at once: how long each took, and how many a second.
+// do does a write by one client and by eight at once. It returns the time for each, and the writes
+// a second.
 func (r *realm) do(ctx context.Context, w write, s side) (took []time.Duration, rate float64, err error) {
 	list, err := w.prepare(ctx, r, w.each)
 	if err != nil {

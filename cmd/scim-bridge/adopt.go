@@ -25,24 +25,26 @@ type adoptFlags struct {
 func newAdopt() *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
-		Use: "adopt", Short: "Take over the accounts and groups that were there before a tenant, or give them back", Args: cobra.NoArgs,
-		Long: `Have a running bridge take over, for a tenant, what no tenant owns: the accounts of all users
-of the realm or, for a tenant of an organization, of its members, and the groups of the tenant;
-also accounts whose owner is no tenant any more, or does not have the user any more.
-Names, addresses, passwords, roles and members stay as they are. Says first what the identity
-provider may do with them from then on, and asks. Prints what becomes of each account and group,
-what else changes, and why; with --dry-run what would, and nothing is written then.
+		Use: "adopt", Short: "Take over the accounts and groups that existed before a tenant, or give them back", Args: cobra.NoArgs,
+		Long: `Have a running bridge take over, for a tenant, the accounts and groups that no tenant owns.
+These are the accounts of all users of the realm (for a tenant of an organization: of its
+members), and the groups of the tenant. The bridge also takes over accounts whose owner is no
+longer a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
 
-It can be repeated: what is adopted stays so. With --undo what the tenant took over is nobody's
-again, and stays as it is.`,
+The command first says what the identity provider may do from then on, and asks. It prints what
+becomes of each account and group, what else changes, and why. With --dry-run it prints what
+would happen, and writes nothing.
+
+You can repeat the command: adopted accounts and groups stay adopted. With --undo, the accounts
+and groups that the tenant took over have no owner again, and stay as they are.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return adopt(cmd, f) },
 	}
 	configFlag(cmd, &f.file)
 	tenantFlag(cmd, &f.path)
 	outputFlag(cmd, &f.output, asCSV)
-	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and say what would be done")
+	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and print what would be done")
 	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "do it without asking")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "take over (or give back) without asking")
 	return cmd
 }
 
@@ -55,7 +57,7 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 		in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
 		fmt.Fprintln(in.out, opens(t, f.mode))
 		if !in.yes("Do this?") {
-			return errors.New("nothing was changed; --dry-run says what would be done to each")
+			return errors.New("nothing was changed; --dry-run prints what would happen to each account and group")
 		}
 	}
 	var sum adoptions
@@ -70,7 +72,7 @@ func adopt(cmd *cobra.Command, f adoptFlags) error {
 	return err
 }
 
-// opens says what the tenant's client may do from an adoption on, or may not any more.
+// opens says what the tenant's client may do after an adoption, or may no longer do after an undo.
 func opens(t admin.Tenant, mode admin.AdoptOptions) string {
 	ends := map[string]string{
 		string(config.OnDeleteDelete):  "delete the accounts and the groups",
@@ -96,7 +98,7 @@ func adoptionColumns() []column[admin.Adoption] {
 	}
 }
 
-// adoptionText is an adoption for people, "" for one that is of no interest.
+// adoptionText returns the sentence about an adoption, and "" when the adoption changes nothing.
 func adoptionText(a admin.Adoption) string {
 	if a.Outcome == admin.Own && a.Reason == "" {
 		return ""
@@ -112,12 +114,12 @@ func adoptionText(a admin.Adoption) string {
 		text += "; changes: " + strings.Join(a.Changes, ", ")
 	}
 	if a.Unproven != "" {
-		text += "; look whose it is: it has " + a.Unproven
+		text += "; check whose account this is: it has " + a.Unproven
 	}
 	return text
 }
 
-// adoptions counts what became of accounts and groups.
+// adoptions counts the outcomes of accounts and groups.
 type adoptions struct{ adopted, linked, refused, own, released, unproven int }
 
 func (s *adoptions) add(a admin.Adoption) {
@@ -148,8 +150,8 @@ func printAdoptions(out io.Writer, s adoptions, mode admin.AdoptOptions) {
 		fmt.Fprintf(out, "%d given back, %d refused%s\n", s.released, s.refused, note)
 		return
 	}
-	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d the tenant's already%s\n", s.adopted, s.linked, s.refused, s.own, note)
+	fmt.Fprintf(out, "%d adopted (%d linked), %d refused, %d already the tenant's%s\n", s.adopted, s.linked, s.refused, s.own, note)
 	if s.unproven > 0 {
-		fmt.Fprintf(out, "Look whose %d of them are: whoever registered an account keeps its password, and can log in as the person whom the identity provider means. In Keycloak, switch Email verified on for an account that is that person's; reset the password of any other one, or delete it\n", s.unproven)
+		fmt.Fprintf(out, "Check whose %d of these accounts are: the person who registered an account keeps its password, and can log in as the user that the identity provider means. In Keycloak, switch on Email verified for each account that belongs to the right person. Reset the password of every other account, or delete the account\n", s.unproven)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// runAdopt runs the command and returns what it says of each account, by its user name.
+// runAdopt runs the command and returns what it prints about each account, by user name.
 func runAdopt(t *testing.T, file, path string, flags ...string) map[string]bridge.Adoption {
 	t.Helper()
 	out, told, code := command(t, "", append([]string{"adopt", "--yes", "--config", file, "--tenant", path, "--output", "json"}, flags...)...)
@@ -35,8 +35,9 @@ func runAdopt(t *testing.T, file, path string, flags ...string) map[string]bridg
 	return all
 }
 
-// TestAdoptCommand: for a realm that has users already it tells what would be adopted, linked
-// and refused, and why; without --dry-run it does that, and once more changes nothing.
+// TestAdoptCommand: for a realm that has users already, --dry-run prints which accounts would be
+// adopted, linked and refused, and why. Without --dry-run the command adopts them. A second run
+// changes nothing.
 func TestAdoptCommand(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -64,7 +65,7 @@ func TestAdoptCommand(t *testing.T) {
 			}
 			b.Grant(t, ids["admin"], b.KnownRole(t, apptest.ManagementRole("view-users")))
 			b.Check(t)
-			b.Grant(t, ids["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the look
+			b.Grant(t, ids["fresh"], b.KnownRole(t, apptest.ManagementRole("view-users"))) // since the last read of the realm
 			file := b.Controlled(t)
 			want := map[string]string{
 				"own": "own false ", "admin": "refused false it is protected", "fresh": "refused false it is protected: it has rights of realm-management since the last read of the realm: query-groups, query-users, view-users",
@@ -106,10 +107,10 @@ func TestAdoptCommand(t *testing.T) {
 					t.Errorf("the links are %v, %v, want %q", links, err, link)
 				}
 			}
-			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant's own now
+			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // now the tenant's own
 			b.Must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
-			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 the tenant's already; nothing was changed\n") {
+			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 already the tenant's; nothing was changed\n") {
 				t.Errorf("adopt --dry-run ended with %d:\n%s", code, out)
 			}
 			out, _, code = command(t, "", "adopt", "--config", file, "--dry-run", "--output", "csv")
@@ -120,7 +121,7 @@ func TestAdoptCommand(t *testing.T) {
 	}
 }
 
-// TestAdoptCommandOfAnOrganization looks at its members alone.
+// TestAdoptCommandOfAnOrganization: the command reads only the members of the organization.
 func TestAdoptCommandOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -152,7 +153,7 @@ func TestAdoptCommandOfAnOrganization(t *testing.T) {
 	}
 }
 
-// TestAdoptCommandOfNothing: no such tenant, no bridge.
+// TestAdoptCommandOfNothing: the command refuses an unknown tenant, and a bridge that does not run.
 func TestAdoptCommandOfNothing(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -169,7 +170,8 @@ func TestAdoptCommandOfNothing(t *testing.T) {
 	}
 }
 
-// TestAdoptAsksFirst and says what it opens; nothing is done without an answer.
+// TestAdoptAsksFirst: the command prints what the client may do afterwards, and does nothing
+// without a yes.
 func TestAdoptAsksFirst(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []config.OnDelete{config.OnDeleteDelete, config.OnDeleteLeave} {
@@ -186,7 +188,7 @@ func TestAdoptAsksFirst(t *testing.T) {
 			}
 		}
 		out, _, code := command(t, "y\n", "adopt", "--config", file)
-		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 the tenant's already\n", id); code != 0 || out != want {
+		if want := fmt.Sprintf("%s  user jane: adopted\n1 adopted (0 linked), 0 refused, 0 already the tenant's\n", id); code != 0 || out != want {
 			t.Errorf("adopt ended with %d:\n%s, want\n%s", code, out, want)
 		}
 		out, told, code := command(t, "y\n", "adopt", "--config", file, "--undo")
@@ -196,8 +198,9 @@ func TestAdoptAsksFirst(t *testing.T) {
 	}
 }
 
-// TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre: whoever registered an account keeps its password. The command
-// says of which accounts a realm's tenant takes over that may be so, in each mode, and what to do.
+// TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre: a person who registered an account keeps
+// its password. The command marks these accounts for a tenant of a realm, in each mode, and says
+// what to do.
 func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -225,7 +228,7 @@ func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
 					}
 				}
 				out, told, code := command(t, "", "adopt", "--config", file, mode)
-				if code != 0 || !strings.Contains(out, "user jane: adopted; look whose it is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of them") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
+				if code != 0 || !strings.Contains(out, "user jane: adopted; check whose account this is: it has no verified address\n") || strings.Contains(out, "user joe: adopted;") || !strings.Contains(out, "3 of these accounts") || !strings.Contains(out, "keeps its password") || !strings.Contains(out, "Email verified") {
 					t.Errorf("adopt %s ends with %d:\n%s%s", mode, code, out, told)
 				}
 			}
@@ -233,7 +236,8 @@ func TestAdoptMarksAccountsOfWhichNobodyKnowsWhoseTheyAre(t *testing.T) {
 	}
 }
 
-// TestNoCommandIsAboutAllOrganizations at once: what holds for all of them is no endpoint, and has no accounts.
+// TestNoCommandIsAboutAllOrganizations: the settings for all organizations are not an endpoint, and
+// have no accounts.
 func TestNoCommandIsAboutAllOrganizations(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())

@@ -18,8 +18,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// nobodyKnown is an account as OpenShift gives a pod: a user that nothing knows by name, the group root, and the group of the
-// files of Secrets. The zero account is that of the test, for one that may not become another user.
+// nobodyKnown is an account like those that OpenShift gives to pods: an unknown user, the group
+// root, and the group of the files of Secrets. The zero account is the account of the test, for a
+// test that may not run programs as another user.
 type nobodyKnown struct{ user, files int }
 
 func newNobodyKnown() nobodyKnown {
@@ -30,7 +31,8 @@ func newNobodyKnown() nobodyKnown {
 	return nobodyKnown{user: first + rand.IntN(count), files: first + rand.IntN(count)}
 }
 
-// start has a program run as the account, without environment variables and in a directory that it cannot write to.
+// start runs a program as the account, without environment variables and in a directory that the
+// account cannot write to.
 func (n nobodyKnown) start(cmd *exec.Cmd) {
 	cmd.Env, cmd.Dir = []string{}, "/"
 	if n.user != 0 {
@@ -52,12 +54,13 @@ func (n nobodyKnown) mount(t *testing.T, mode os.FileMode, files ...string) {
 	}
 }
 
-// TestTheProgramRunsAsAnyUser: as one that the machine does not know, without a home, with files that a group alone
-// may read. It serves, takes a changed file, and answers the commands of the same user.
+// TestTheProgramRunsAsAnyUser: the user is unknown to the machine and has no home, and only a group
+// may read the files. The program serves, applies a changed file, and answers the commands of the
+// same user.
 func TestTheProgramRunsAsAnyUser(t *testing.T) {
 	t.Parallel()
 	account := newNobodyKnown()
-	root, err := os.MkdirTemp("", "scim") //nolint:usetesting // every user has to reach it, and the path of a socket must be short
+	root, err := os.MkdirTemp("", "scim") //nolint:usetesting // every user must reach the directory, and the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +84,7 @@ func TestTheProgramRunsAsAnyUser(t *testing.T) {
 	}
 	account.mount(t, 0o440, entries...)
 	account.mount(t, 0o755, files)
-	account.mount(t, 0o777|os.ModeSetgid, run) // an emptyDir
+	account.mount(t, 0o777|os.ModeSetgid, run) // like an emptyDir
 
 	s.Start(t)
 	s.Create(t, "/Users", `{"userName":"jane@acme.test"}`)

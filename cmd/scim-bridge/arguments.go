@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// exactly is for a command that takes one argument.
+// exactly checks that a command gets exactly one argument. what names the argument in the error.
 func exactly(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -22,8 +22,8 @@ func exactly(what string) cobra.PositionalArgs {
 	}
 }
 
-// wrongFlag makes a wrong flag a wrong use. When a group of commands does not know it, a misspelled
-// command before it is what is wrong.
+// wrongFlag turns a wrong flag into a usage error. When a group of commands does not know the flag,
+// the error names a misspelled command before the flag.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	if before := cmd.Flags().Args(); cmd.HasSubCommands() && len(before) > 0 {
 		err = unknownCommand(cmd, before[0])
@@ -33,8 +33,8 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return codedError{exitUsage, err}
 }
 
-// nearestFlag is the flag that was probably meant, "" for none. With one dash, as in -config, a word is taken for
-// flags of one letter.
+// nearestFlag returns the flag that was probably meant, or "". After one dash, as in -config, pflag
+// reads a word as flags of one letter.
 func nearestFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		word, _, _ := strings.Cut(letters, "=")
@@ -48,7 +48,7 @@ func nearestFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 	return config.Nearest(unknown.GetSpecifiedName(), known)
 }
 
-// unknownCommand says that a group of commands does not have one of a name.
+// unknownCommand returns the error that a group of commands does not have a command of this name.
 func unknownCommand(group *cobra.Command, name string) error {
 	var known []string
 	for _, cmd := range group.Commands() {
@@ -59,7 +59,7 @@ func unknownCommand(group *cobra.Command, name string) error {
 	return maybe(cobra.NoArgs(group, []string{name}), "", config.Nearest(name, known))
 }
 
-// maybe adds to an error what was probably meant, if that is known.
+// maybe adds to an error the word that was probably meant. meant is "" when nothing is similar.
 func maybe(err error, before, meant string) error {
 	if meant == "" {
 		return err
@@ -67,16 +67,17 @@ func maybe(err error, before, meant string) error {
 	return fmt.Errorf("%w; did you mean %s%s?", err, before, meant)
 }
 
-// noArguments says of a command that it takes none, and by which flag it takes what was given.
+// noArguments returns the error that a command takes no arguments. The error names the flag for the
+// given text.
 func noArguments(cmd *cobra.Command, given string) error {
 	err := fmt.Errorf("%s takes no arguments", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "))
 	if flag := flagFor(cmd, given); flag != "" {
 		return fmt.Errorf("%w; use --%s for %q", err, flag, given)
 	}
-	return fmt.Errorf("%w, and %q is one", err, given)
+	return fmt.Errorf("%w, and %q is an argument", err, given)
 }
 
-// flagFor is the flag of a command that takes such a text, "" for none.
+// flagFor returns the flag of a command that takes such a text, or "".
 func flagFor(cmd *cobra.Command, text string) (name string) {
 	ext := filepath.Ext(text)
 	wanted := []string{"tenant", "realm"}
@@ -99,8 +100,9 @@ func flagFor(cmd *cobra.Command, text string) (name string) {
 	return ""
 }
 
-// strict makes wrong arguments of a command, and of all below it, a wrong use. Without it a script
-// that misspells one of "tenants" gets help and a success from Cobra.
+// strict turns wrong arguments of a command, and of all commands below it, into a usage error.
+// Without strict, Cobra answers a misspelled command of "tenants" with help and exit code 0, and a
+// script takes that for a success.
 func strict(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		strict(sub)
@@ -124,7 +126,8 @@ func strict(cmd *cobra.Command) {
 	}
 }
 
-// strictHelp makes help for a command that is not there a wrong use: Cobra shows the help of the nearest group.
+// strictHelp turns help for an unknown command into a usage error. Cobra would show the help of the
+// nearest group.
 func strictHelp(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestWrongArgumentsAreAWrongUse: every command, and every group of commands, ends with 2 and says
-// what is wrong, as the page of commands has it.
+// TestWrongArgumentsAreAWrongUse: every command and every group of commands exits with 2 and prints
+// what is wrong, as docs/reference/cli.md says.
 func TestWrongArgumentsAreAWrongUse(t *testing.T) {
 	t.Parallel()
 	var walk func(cmd *cobra.Command)
@@ -40,7 +40,7 @@ func TestWrongArgumentsAreAWrongUse(t *testing.T) {
 		{"tenants show acme", `use --tenant for "acme"`},
 		{"setup acme", `use --realm for "acme"`},
 		{"conformance https://scim.example/scim/v2", `use --url for "https://scim.example/scim/v2"`},
-		{"version acme", `scim-bridge: version takes no arguments, and "acme" is one`},
+		{"version acme", `scim-bridge: version takes no arguments, and "acme" is an argument`},
 		{"tenants list -config config.yaml", `unknown shorthand flag: 'c' in -config; did you mean --config?`},
 		{"tenants list -x", `unknown shorthand flag: 'x' in -x` + "\n"},
 		{"tenants list --nothing-like-it", "unknown flag: --nothing-like-it\n"},

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/term"
 )
 
-// asker asks the operator.
+// asker asks the operator questions.
 type asker struct {
 	in  *bufio.Reader
 	out io.Writer
 }
 
-// first is the first text that is not empty, else what the operator types.
+// first returns the first given text that is not empty, else what the operator types.
 func (a *asker) first(prompt string, secret bool, given ...string) (string, error) {
 	for _, text := range given {
 		if text != "" {
@@ -38,7 +38,7 @@ func (a *asker) first(prompt string, secret bool, given ...string) (string, erro
 	return text, nil
 }
 
-// yes asks a question; nothing but y or yes agrees.
+// yes asks a question. Only y and yes agree.
 func (a *asker) yes(question string) bool {
 	fmt.Fprint(a.out, question+" [y/N] ")
 	text, err := a.in.ReadString('\n')
@@ -50,7 +50,7 @@ func (a *asker) yes(question string) bool {
 	return text == "y" || text == "yes"
 }
 
-// confirm shows what is to change, and asks; with yes it does not ask.
+// confirm prints the planned changes and asks for consent. With yes it does not ask.
 func (a *asker) confirm(yes bool, what string, changes []string) error {
 	fmt.Fprintf(a.out, "%s, to change:\n", what)
 	for _, text := range changes {
@@ -62,7 +62,7 @@ func (a *asker) confirm(yes bool, what string, changes []string) error {
 	return nil
 }
 
-// choose has one of some names chosen; nothing typed is the default.
+// choose lets the operator choose a name. An empty line chooses the default.
 func (a *asker) choose(question string, names []string, standard string) (string, error) {
 	for {
 		fmt.Fprintf(a.out, "%s %s [%s] ", question, strings.Join(names, ", "), standard)
@@ -76,7 +76,7 @@ func (a *asker) choose(question string, names []string, standard string) (string
 		case text == "":
 			return standard, nil
 		case err != nil:
-			return "", codedError{exitUsage, fmt.Errorf("%q is none of the choices; nothing was changed", text)}
+			return "", codedError{exitUsage, fmt.Errorf("%q is not among the choices; nothing was changed", text)}
 		}
 	}
 }

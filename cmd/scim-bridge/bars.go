@@ -11,10 +11,10 @@ import (
 	"golang.org/x/term"
 )
 
-// bars shows progress: bars on a terminal, elsewhere a line now and then.
+// bars shows progress: as bars on a terminal, else as a line of text from time to time.
 type bars struct {
 	out    io.Writer
-	writer progress.Writer // nil where there is no terminal
+	writer progress.Writer // nil without a terminal
 }
 
 func newBars(out io.Writer) *bars {
@@ -30,10 +30,10 @@ func newBars(out io.Writer) *bars {
 	return b
 }
 
-// often is after how many steps there is a line where there is no terminal.
+// often is the number of steps between two lines when there is no terminal.
 const often = 1000
 
-// add makes the progress function of one task.
+// add returns the function that reports the progress of a task.
 func (b *bars) add(name string) func(done, all int) {
 	tracker := &progress.Tracker{Message: name}
 	var shown atomic.Bool
@@ -52,7 +52,7 @@ func (b *bars) add(name string) func(done, all int) {
 	}
 }
 
-// stop ends the bars.
+// stop ends the bars and waits until they are drawn.
 func (b *bars) stop() {
 	if b.writer == nil {
 		return

@@ -25,18 +25,18 @@ func newConformance() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conformance",
 		Short: "Check a SCIM endpoint against the RFCs",
-		Long: `Check a SCIM endpoint against RFC 7643 and RFC 7644. It creates users and groups whose
-names begin with "scimtest-" and deletes them again, so give it an endpoint that no
-identity provider watches.
+		Long: `Check a SCIM endpoint against RFC 7643 and RFC 7644. The command creates users and groups
+whose names begin with "scimtest-", and deletes them again. Give it an endpoint that no
+identity provider uses.
 
-The token comes from --token-file, else from --token, else from SCIM_TOKEN. Ends with 1
+The token comes from --token-file, else from --token, else from SCIM_TOKEN. The exit code is 1
 when a check fails.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return conformance(cmd, f) },
 	}
 	flags := cmd.Flags()
 	f.add(flags)
-	choiceFlag(cmd, &f.profile, "profile", scim.Tolerant.String(), "what to hold the endpoint to", scim.Tolerant.String(), scim.Strict.String())
+	choiceFlag(cmd, &f.profile, "profile", scim.Tolerant.String(), "the rules that the endpoint must keep", scim.Tolerant.String(), scim.Strict.String())
 	outputFlag(cmd, &f.output, asCSV)
 	return cmd
 }
@@ -51,7 +51,7 @@ func conformance(cmd *cobra.Command, f conformanceFlags) error {
 		Base: base, Token: token, Profile: f.profile, HTTP: &http.Client{Timeout: time.Minute},
 	}, func(r scimtest.Result) {
 		counts[r.Outcome]++
-		_ = results.print(checked{r.Check.Section, r.Check.Name, r.Check.Items, r.Outcome, r.Details}) // the count on standard error is what matters
+		_ = results.print(checked{r.Check.Section, r.Check.Name, r.Check.Items, r.Outcome, r.Details}) // the exit code and the count on standard error report failures
 	})
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func conformance(cmd *cobra.Command, f conformanceFlags) error {
 	return nil
 }
 
-// checked is the result of a check, for people and programs.
+// checked is the result of a check, as it is printed.
 type checked struct {
 	Section string           `json:"section"`
 	Check   string           `json:"check"`

@@ -22,8 +22,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
-// demo is a run of the main job: two simulated identity providers, a bridge, a real
-// Keycloak.
+// demo shows the main job of the bridge: two simulated identity providers write through the bridge
+// into a real Keycloak.
 type demo struct {
 	url, user, password string // of Keycloak's administrator
 	realm               string
@@ -43,32 +43,32 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Provision a new realm from a simulated Entra and Okta, and compare what arrived",
-		Long: `Make a new realm, set it up, start a bridge, and let a simulated Entra and Okta
-provision 200 users and 20 groups, change, disable and delete some. Then read the
-realm back from Keycloak's own Admin API, print what was sent beside what arrived, and
-leave everything running until Ctrl-C.
+		Long: `Create a new realm, set it up and start a bridge. A simulated Entra and a simulated Okta
+then provision 200 users and 20 groups, and change, disable and delete some of them. The
+command reads the realm back from Keycloak's own Admin API, prints what was sent beside what
+arrived, and keeps everything running until Ctrl-C.
 
-Keycloak and its administrator come from KEYCLOAK_URL, KEYCLOAK_ADMIN and
-KEYCLOAK_ADMIN_PASSWORD; "make demo" starts one.`,
+The command takes Keycloak and its administrator from KEYCLOAK_URL, KEYCLOAK_ADMIN and
+KEYCLOAK_ADMIN_PASSWORD. "make demo" starts a Keycloak.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.out = cmd.OutOrStdout()
 			return d.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&d.realm, "realm", "demo", "the `realm` to make")
+	cmd.Flags().StringVar(&d.realm, "realm", "demo", "the `realm` to create")
 	cmd.Flags().BoolVar(&d.once, "once", false, "end after the table")
 	return cmd
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
 	if d.url == "" || d.user == "" || d.password == "" {
-		return codedError{exitUsage, errors.New("KEYCLOAK_URL, KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD are needed; make demo starts a Keycloak and sets them")}
+		return codedError{exitUsage, errors.New("KEYCLOAK_URL, KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD are needed; \"make demo\" starts a Keycloak and sets these variables")}
 	}
 	if d.dir, err = os.MkdirTemp("", "scim-bridge-demo-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(d.dir) //nolint:errcheck // a left-over costs space and nothing else
+	defer os.RemoveAll(d.dir) //nolint:errcheck // a directory that is left over only costs space
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return g.Wait()
 }
 
-// prepare makes the realm and the configuration.
+// prepare creates the realm and the configuration.
 func (d *demo) prepare(ctx context.Context) (err error) {
 	account := app.Administrator{Realm: "master", Name: d.user, Password: d.password}
 	if d.admin, err = account.Client(d.url, d.realm); err != nil {
@@ -119,8 +119,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// supervise runs the bridge as a process of its own and starts it again when it
-// ends: kill it, and nothing is lost.
+// supervise runs the bridge in a process of its own, and starts the bridge again when the process
+// ends: you can kill it, and nothing is lost.
 func (d *demo) supervise(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -130,7 +130,7 @@ func (d *demo) supervise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // a log line lost at the very end is no loss
+	defer log.Close() //nolint:errcheck // the last line of the log is not needed
 	for ctx.Err() == nil {
 		cmd := exec.CommandContext(ctx, self, "serve", "--config", d.made.Config) //nolint:gosec // our own program
 		cmd.Stdout, cmd.Stderr = log, log
@@ -154,7 +154,7 @@ func exitCode(err error) int {
 	return 0
 }
 
-// The two directories: together 200 users and 20 groups.
+// Together the two directories have 200 users and 20 groups.
 func entraSize() simulate.Size {
 	return simulate.Size{Users: 120, Groups: 12, Change: 30, Disable: 12, Delete: 8, Parallel: 4}
 }
@@ -163,7 +163,7 @@ func oktaSize() simulate.Size {
 	return simulate.Size{Users: 80, Groups: 8, Change: 20, Disable: 10, Parallel: 4}
 }
 
-// show provisions both directories at once and compares.
+// show provisions both directories at once and compares them with the realm.
 func (d *demo) show(ctx context.Context) error {
 	start := time.Now()
 	directories := make([]simulate.Directory, 2)
@@ -190,7 +190,7 @@ func (d *demo) show(ctx context.Context) error {
 	return report(d.out, held.Compare(map[string]simulate.Directory{"Entra": directories[0], "Okta": directories[1]}))
 }
 
-// invite says what to look at.
+// invite prints where the operator can look around.
 func (d *demo) invite() {
 	fmt.Fprintf(d.out, `
 Everything is running. Look around:
@@ -201,6 +201,6 @@ Everything is running. Look around:
             token %s
   Try       curl -H 'Authorization: Bearer %s' '%s/Users?count=2'
 
-Ctrl-C stops it all.
+Ctrl-C stops everything.
 `, d.url, d.realm, d.user, d.password, d.made.BaseURL, d.made.Token, d.made.Token, d.made.BaseURL)
 }

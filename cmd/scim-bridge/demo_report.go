@@ -8,7 +8,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 )
 
-// report prints the table and fails when a figure does not match.
+// report prints the table of figures. It returns an error when a figure does not match.
 func report(out io.Writer, figures []app.Figure) error {
 	verdicts := map[bool]string{true: "yes", false: "NO"}
 	err := printTable(out, asText, []column[app.Figure]{

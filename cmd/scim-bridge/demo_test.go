@@ -16,8 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// demoRun is the command demo as a process of its own, so that its bridge can be
-// killed.
+// demoRun is the command demo in a process of its own, so that the test can kill its bridge.
 type demoRun struct {
 	cmd    *exec.Cmd
 	lines  *bufio.Scanner
@@ -51,7 +50,7 @@ func newDemoRun(t *testing.T, server keycloaktest.Server, realm string) *demoRun
 
 var startedAs = regexp.MustCompile(`Bridge started as process (\d+)`)
 
-// bridge reads until the demo tells the process of its bridge.
+// bridge reads until the demo prints the process id of its bridge.
 func (d *demoRun) bridge(t *testing.T) int {
 	t.Helper()
 	for d.lines.Scan() {
@@ -88,8 +87,8 @@ func TestDemoEndsWithATableInWhichEveryFigureMatches(t *testing.T) {
 	d.finish(t)
 }
 
-// TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser kills the bridge with SIGKILL in
-// the middle of the demo's sync; the demo starts another, and the providers go on.
+// TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser kills the bridge with SIGKILL in the middle
+// of the sync. The demo starts another bridge, and the providers continue.
 func TestAKilledBridgeLeavesNoDuplicateAndNoHalfMadeUser(t *testing.T) {
 	t.Parallel()
 	server, realm := keycloaktest.Real(t), keycloaktest.RandomRealm()

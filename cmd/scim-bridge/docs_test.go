@@ -21,7 +21,7 @@ var (
 	makeText    = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
 )
 
-// TestEveryCommandOfTheDocsExists: its name, its flags, its targets.
+// TestEveryCommandOfTheDocsExists: the pages use only commands, flags and make targets that exist.
 func TestEveryCommandOfTheDocsExists(t *testing.T) {
 	t.Parallel()
 	makefile := apptest.ReadPage(t, "../../Makefile")
@@ -59,7 +59,7 @@ func TestEveryCommandOfTheDocsExists(t *testing.T) {
 	}
 }
 
-// flagsOnly leaves out words of prose behind a command.
+// flagsOnly drops the words of prose after a command.
 func flagsOnly(args []string) []string {
 	for i, arg := range args {
 		if !strings.HasPrefix(arg, "-") && (i == 0 || !strings.HasPrefix(args[i-1], "-")) {
@@ -69,7 +69,7 @@ func flagsOnly(args []string) []string {
 	return args
 }
 
-// TestEveryTestOfTheSecurityPageExists: what it says is tested, is.
+// TestEveryTestOfTheSecurityPageExists: each test that the page names exists.
 func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
@@ -89,13 +89,14 @@ func TestEveryTestOfTheSecurityPageExists(t *testing.T) {
 	}
 }
 
-// TestTheCommandPageIsGenerated: every command and flag stands on it as the program has it.
+// TestTheCommandPageIsGenerated: the page has every command and flag of the program, with the
+// program's texts.
 func TestTheCommandPageIsGenerated(t *testing.T) {
 	t.Parallel()
 	apptest.CompareGenerated(t, "../../docs/reference/cli.md", pageOfCommands(newRoot()))
 }
 
-// pageOfCommands is the reference of a command and those below it.
+// pageOfCommands is the reference of a command and of the commands below it.
 func pageOfCommands(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("# Commands\n\nGenerated from the program; `--help` of each command says the same, and `scim-bridge man` writes manual pages. The exit code is 0 when all went well, 1 for a failure,\n" +

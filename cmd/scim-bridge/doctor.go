@@ -16,11 +16,11 @@ func newDoctor() *cobra.Command {
 	var file, path string
 	var o output
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look for what is wrong with the realm of a tenant, and say what to do", Args: cobra.NoArgs,
-		Long: `Look at Keycloak and the realm of a tenant with the bridge's own account, and print what
-is right (PASS), what you may want to change (INFO), what will refuse requests or is
-dangerous (WARN) and what keeps the tenant from answering (FAIL), each with what to do. It changes nothing. Ends with 1 when
-something failed, with 3 when the configuration has a problem.`,
+		Use: "doctor", Short: "Find what is wrong with the realm of a tenant, and say what to do", Args: cobra.NoArgs,
+		Long: `Check Keycloak and the realm of a tenant with the bridge's own account. Print what is right
+(PASS), what you may want to change (INFO), what refuses requests or is dangerous (WARN), and
+what keeps the tenant from answering (FAIL), each with a remedy. The command changes nothing. The exit code is 1 when a
+check failed, and 3 when the configuration has a problem.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd, file, path, o) },
 	}
 	configFlag(cmd, &file)
@@ -52,7 +52,7 @@ func doctor(cmd *cobra.Command, file, path string, o output) error {
 	return err
 }
 
-// printFindings prints a row for each thing that was looked at.
+// printFindings prints each finding as a row of CSV.
 func printFindings(out io.Writer, all []app.Diagnosis) error {
 	type row struct{ tenant, realm, severity, check, text, fix string }
 	var rows []row

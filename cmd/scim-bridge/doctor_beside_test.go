@@ -7,8 +7,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// TestDoctorLeavesTheRightsOfOtherTenants: a right that another tenant of the configuration needs is none that the
-// account has too much, at whichever tenant doctor looks.
+// TestDoctorLeavesTheRightsOfOtherTenants: doctor does not report a right that another tenant of
+// the configuration needs, whichever tenant it checks.
 func TestDoctorLeavesTheRightsOfOtherTenants(t *testing.T) {
 	t.Parallel()
 	for name, server := range apptest.BothServers() {

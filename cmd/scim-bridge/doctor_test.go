@@ -43,8 +43,8 @@ func TestDoctorPrints(t *testing.T) {
 	}
 }
 
-// TestProtectedNamesThatAreWrong are told by doctor, with the ids of those that are right, which
-// an operator may write in their place.
+// TestProtectedNamesThatAreWrong: doctor names them, and the ids of the correct names. An operator
+// may write the ids in place of the names.
 func TestProtectedNamesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

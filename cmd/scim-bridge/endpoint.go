@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// endpointFlags name an endpoint and its token, for commands that are a client of it.
+// endpointFlags name a SCIM endpoint and its token, for commands that are clients of an endpoint.
 type endpointFlags struct {
 	url, token, tokenFile string
 }
 
 func (f *endpointFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, as https://scim.example/realms/acme/scim/v2 (required)")
-	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment hides it better")
+	flags.StringVar(&f.url, "url", "", "the `URL` of the service root, such as https://scim.example/realms/acme/scim/v2 (required)")
+	flags.StringVar(&f.token, "token", "", "the bearer `token`; a file or the environment variable hides it better")
 	flags.StringVar(&f.tokenFile, "token-file", "", "a `file` that holds the token")
 }
 
@@ -24,7 +24,7 @@ func (f *endpointFlags) read() (base, token string, err error) {
 	base = strings.TrimRight(f.url, "/")
 	switch {
 	case base == "":
-		return "", "", errors.New("--url names the endpoint")
+		return "", "", errors.New("--url is required: it names the endpoint")
 	case f.tokenFile != "":
 		data, err := os.ReadFile(f.tokenFile)
 		return base, strings.TrimSpace(string(data)), err

@@ -25,22 +25,23 @@ type explainFlags struct {
 func newExplain() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use: "explain", Short: "Show what becomes of a payload: where each attribute goes, and the calls of Keycloak", Args: cobra.NoArgs,
-		Long: `Show what the bridge would do with a payload that a client sends: attribute by attribute
-where it goes and why, then the calls of Keycloak's Admin API and the answer. Nothing is
-written. Secrets are not shown.
+		Use: "explain", Short: "Show what the bridge would do with a payload: the target of each attribute, and the calls to Keycloak", Args: cobra.NoArgs,
+		Long: `Show what the bridge would do with a payload from a client: the target of each attribute
+and the reason, then the calls to Keycloak's Admin API and the answer. The command writes
+nothing and shows no secrets.
 
-Without --against-live it needs no Keycloak: the payload is created in an empty realm.
-With it, the payload replaces (or, when it has Operations, patches) the resource with
-that id, which is read from the realm of --config and --tenant.
+Without --against-live the command needs no Keycloak: it creates the payload in an empty
+realm. With --against-live ID, the payload replaces the resource with this id, or patches the
+resource when the payload has Operations. The command reads the resource from the realm of
+--config and --tenant.
 
-Ends with 1 when the request would be refused, and with 3 when a file has a problem.`,
+The exit code is 1 when the request would be refused, and 3 when a file has a problem.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return explain(cmd, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.mapping, "file", "f", "", "the mapping `file`; default: with --against-live the tenant's, else the built-in mapping")
-	flags.StringVar(&f.payload, "payload", "", "the `file` with what a client sends, - for standard input (required)")
-	flags.StringVar(&f.resource, "resource", "", "what the payload is, `user|group`; default: what its schemas say, else user")
+	flags.StringVarP(&f.mapping, "file", "f", "", "the mapping `file`; default: with --against-live the tenant's mapping, else the built-in mapping")
+	flags.StringVar(&f.payload, "payload", "", "the `file` with the payload that a client sends, or - for standard input (required)")
+	flags.StringVar(&f.resource, "resource", "", "the kind of the payload, `user|group`; default: the kind that its schemas name, else user")
 	flags.StringVar(&f.live, "against-live", "", "the `id` of the resource that the payload changes")
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
@@ -81,11 +82,11 @@ func explain(cmd *cobra.Command, f explainFlags) error {
 	return err
 }
 
-// check refuses flags that would do nothing.
+// check refuses flags that would have no effect.
 func (f explainFlags) check(cmd *cobra.Command) error {
 	for _, name := range []string{"config", "tenant"} {
 		if f.live == "" && cmd.Flags().Changed(name) {
-			return codedError{exitUsage, fmt.Errorf("--%s is for --against-live; --file names a mapping file without it", name)}
+			return codedError{exitUsage, fmt.Errorf("--%s needs --against-live; without --against-live, use --file to name a mapping file", name)}
 		}
 	}
 	return nil
@@ -97,7 +98,7 @@ func (f explainFlags) read(in io.Reader) (map[string]any, error) {
 	var err error
 	switch f.payload {
 	case "":
-		return nil, codedError{exitUsage, errors.New("--payload names the file with what a client sends")}
+		return nil, codedError{exitUsage, errors.New("--payload is required: it names the file with the payload that a client sends")}
 	case "-":
 		data, err = io.ReadAll(in)
 	default:
@@ -130,7 +131,7 @@ func printExplanation(out io.Writer, e app.Explanation) {
 		}
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintf(out, "Calls of Keycloak: %d\n", len(e.Calls))
+	fmt.Fprintf(out, "Calls to Keycloak: %d\n", len(e.Calls))
 	for _, c := range e.Calls {
 		fmt.Fprintf(out, "  %s %s\n", c.Method, c.Path)
 		if c.Body != nil {
@@ -144,7 +145,7 @@ func printExplanation(out io.Writer, e app.Explanation) {
 	fmt.Fprintln(out, "Answer:", e.Status)
 }
 
-// compact is a value as JSON in one line.
+// compact returns a value as JSON on one line.
 func compact(value any) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)

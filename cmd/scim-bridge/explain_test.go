@@ -27,8 +27,7 @@ func timeless(text string) string {
 	return text
 }
 
-// TestExplain shows where each attribute goes, by which rule, and the calls, without a
-// secret.
+// TestExplain shows the target and the rule of each attribute, and the calls, and shows no secret.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	out, told, code := command(t, "", "explain", "-f", "../../bridge/mapping/testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
@@ -58,7 +57,7 @@ func explained(t *testing.T, input string, args ...string) (app.Explanation, int
 	return e, code
 }
 
-// TestExplainSaysWhatIsSent: what it says of an attribute is what the call holds.
+// TestExplainSaysWhatIsSent: the printed value of each attribute is the value in the call.
 func TestExplainSaysWhatIsSent(t *testing.T) {
 	t.Parallel()
 	e, _ := explained(t, "", "-f", "../../bridge/mapping/testdata/mapping.yaml", "--payload", "testdata/explain-user.json")
@@ -88,7 +87,7 @@ func TestExplainSaysWhatIsSent(t *testing.T) {
 	}
 }
 
-// TestExplainOfAGroup, with members and a role.
+// TestExplainOfAGroup has members and a role.
 func TestExplainOfAGroup(t *testing.T) {
 	t.Parallel()
 	e, code := explained(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","externalId":"g1","members":[{"value":"u1"}],"`+apptest.GroupURN+`":{"costCenter":"1","purpose":"p"}}`,
@@ -118,7 +117,7 @@ func TestExplainOfAGroup(t *testing.T) {
 	}
 }
 
-// TestExplainOfWhatIsLeftOut: what is dropped is said, and so is a refusal.
+// TestExplainOfWhatIsLeftOut: explain prints what is dropped, and prints a refusal.
 func TestExplainOfWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	drop := apptest.MappingFile(t, "version: 1\nusers: { unmapped: drop }\n")
@@ -141,7 +140,7 @@ func TestExplainOfWhatIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestExplainIsUsedWrongly ends with 2, or with 3 when a file has a problem.
+// TestExplainIsUsedWrongly: the exit code is 2, or 3 when a file has a problem.
 func TestExplainIsUsedWrongly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -149,12 +148,12 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 		want int
 		says string
 	}{
-		{nil, exitUsage, "--payload names the file"},
+		{nil, exitUsage, "--payload is required"},
 		{[]string{"--payload", "testdata/explain-user.json", "--resource", "device"}, exitUsage, "--resource must be user or group"},
 		{[]string{"--payload", "testdata/explain-user.json", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 		{[]string{"--payload", "-"}, exitUsage, "the payload is a PATCH"},
-		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant is for --against-live; --file names a mapping file without it"},
-		{[]string{"--payload", "testdata/explain-user.json", "--config", "config.yaml"}, exitUsage, "--config is for --against-live; --file names a mapping file"},
+		{[]string{"--payload", "testdata/explain-user.json", "--tenant", "acme"}, exitUsage, "--tenant needs --against-live; without --against-live, use --file to name a mapping file"},
+		{[]string{"--payload", "testdata/explain-user.json", "--config", "config.yaml"}, exitUsage, "--config needs --against-live; without --against-live, use --file to name a mapping file"},
 		{[]string{"--payload", "testdata/none.json"}, exitFailure, "read the payload: open testdata/none.json"},
 		{[]string{"--payload", "../../bridge/mapping/testdata/mapping.yaml"}, exitFailure, "../../bridge/mapping/testdata/mapping.yaml: 400 invalidSyntax"},
 		{[]string{"-f", "testdata/explain-user.json", "--payload", "testdata/explain-user.json"}, exitProblems, "testdata/explain-user.json:2:3: schemas"},
@@ -166,8 +165,8 @@ func TestExplainIsUsedWrongly(t *testing.T) {
 	}
 }
 
-// TestExplainAgainstALiveResource reads it, writes nothing, and makes the calls that the
-// request then makes.
+// TestExplainAgainstALiveResource reads the resource, writes nothing, and prints the calls that the
+// same request then makes.
 func TestExplainAgainstALiveResource(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -213,7 +212,7 @@ func TestExplainAgainstALiveResource(t *testing.T) {
 	}
 }
 
-// TestExplainWithoutKeycloak says that it does not answer.
+// TestExplainWithoutKeycloak: explain says that Keycloak does not answer.
 func TestExplainWithoutKeycloak(t *testing.T) {
 	t.Parallel()
 	p := apptest.Patient{Bridge: apptest.NewMappedBridge(t, keycloaktest.NewFake(t).Server())}
@@ -226,7 +225,7 @@ func TestExplainWithoutKeycloak(t *testing.T) {
 	}
 }
 
-// TestExplainAgainstAnUnfitRealm says why nothing would be answered.
+// TestExplainAgainstAnUnfitRealm: explain says why the tenant is not ready.
 func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -238,8 +237,8 @@ func TestExplainAgainstAnUnfitRealm(t *testing.T) {
 	}
 }
 
-// TestTheExampleOfExplainHolds: the reference page shows what explain prints, without the
-// bodies.
+// TestTheExampleOfExplainHolds: the example in docs/reference/mapping.md is what explain prints,
+// without the bodies.
 func TestTheExampleOfExplainHolds(t *testing.T) {
 	t.Parallel()
 	page := apptest.ReadPage(t, "../../docs/reference/mapping.md")

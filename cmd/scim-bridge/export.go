@@ -15,13 +15,13 @@ func newExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write the users and groups of a tenant of a running bridge as JSON lines", Args: cobra.NoArgs,
 		Long: `Write the users and groups of a tenant as JSON lines, users first, as a running bridge shows
-them over admin.socket: what scim-bridge import reads. Passwords are not part of it, as
-nobody can read them.`,
+them over admin.socket. The command scim-bridge import reads this file. The file has no
+passwords, because nobody can read them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return export(cmd, config, tenant, file) },
 	}
 	configFlag(cmd, &config)
 	tenantFlag(cmd, &tenant)
-	cmd.Flags().StringVar(&file, "file", "", "the `file` to write, which must not be there yet; the default is standard output")
+	cmd.Flags().StringVar(&file, "file", "", "the `file` to write, which must not exist yet; default: standard output")
 	return cmd
 }
 
@@ -32,13 +32,13 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 	}
 	out := cmd.OutOrStdout()
 	if name != "" {
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 		if err != nil {
 			return err
 		}
 		defer func() {
 			if err = errors.Join(err, file.Close()); err != nil {
-				err = errors.Join(err, os.Remove(name)) // half of a tenant looks like all of it
+				err = errors.Join(err, os.Remove(name)) // an incomplete file looks like a complete one
 			}
 		}()
 		out = file
@@ -49,7 +49,7 @@ func export(cmd *cobra.Command, config, path, name string) (err error) {
 	for _, of := range []struct {
 		name, endpoint string
 		page           int
-	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // a group is as large as it has members
+	}{{"users", "/Users", 100}, {"groups", "/Groups", 20}} { // groups can have many members, so the pages are smaller
 		e := transfer.Exporter{Client: clientOf(running, t), Out: buffer, Advance: bars.add(of.name)}
 		if err := e.Export(cmd.Context(), of.endpoint, of.page); err != nil {
 			return err

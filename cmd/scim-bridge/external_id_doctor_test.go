@@ -11,8 +11,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestDoctorTellsOfExternalIDs that look-ups find late, or twice; what its remedies name shows and mends them. An
-// administrator's, which nobody is shown, counts for nothing.
+// TestDoctorTellsOfExternalIDs: doctor reports an externalId that look-ups find late, or find
+// twice. The commands in its remedies show and mend them. Doctor does not count an administrator's
+// externalId, because nobody may see it.
 func TestDoctorTellsOfExternalIDs(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -48,7 +49,8 @@ func TestDoctorTellsOfExternalIDs(t *testing.T) {
 	}
 }
 
-// finds1 runs doctor, which finds one thing beside what passes, or with "" nothing, and returns its remedy.
+// finds1 runs doctor and returns the remedy of the only finding that did not pass. With text "",
+// everything must pass.
 func finds1(t *testing.T, p apptest.Patient, text, fix string) string {
 	t.Helper()
 	_, code := p.Diagnose(t)

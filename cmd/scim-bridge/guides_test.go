@@ -11,7 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// running is a realm that is set up and a bridge that runs, which writes its log into bridge.log; scim sends a request.
+// running is a realm that is set up and a bridge that runs. The bridge writes its log into
+// bridge.log; scim sends a request.
 const running = `scim-bridge setup --url "$KEYCLOAK_URL" --realm "$REALM" --out "$REALM" --change-feed --yes >/dev/null
 export SCIM_TOKEN
 scim-bridge serve --config "$REALM/config.yaml" 2>bridge.log &
@@ -23,7 +24,7 @@ scim() {
 patch() { scim PATCH "$1" "{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:PatchOp\"],\"Operations\":[$2]}"; }
 `
 
-// changed are changes of the users jane and joe, of whom joe is deleted in the end.
+// changed makes changes of the users jane and joe, and deletes joe at the end.
 const changed = `jane=$(scim POST /Users '{"userName":"jane@acme.example","active":true}' | jq -r .id)
 joe=$(scim POST /Users '{"userName":"joe@acme.example"}' | jq -r .id)
 scim POST /Groups "{\"displayName\":\"Sales\",\"members\":[{\"value\":\"$jane\"}]}" >/dev/null
@@ -36,7 +37,7 @@ scim DELETE "/Users/$joe"
 echo "jane is $jane, joe is $joe"
 `
 
-// bothGuides runs a guide over both servers, and looks at what its commands say.
+// bothGuides runs a guide on both servers, and checks what its commands print.
 func bothGuides(t *testing.T, page string, before []string, want func(t *testing.T, r *follower, out string)) {
 	t.Helper()
 	for name, start := range apptest.BothServers() {
@@ -48,7 +49,8 @@ func bothGuides(t *testing.T, page string, before []string, want func(t *testing
 	}
 }
 
-// TestTheGuideToWhatHappened finds the changes of a user, those that were refused, and the deletion of another one.
+// TestTheGuideToWhatHappened finds the changes of a user, the refused changes, and the deletion of
+// another user.
 func TestTheGuideToWhatHappened(t *testing.T) {
 	t.Parallel()
 	bothGuides(t, "guides/what-happened.md", []string{running, changed}, func(t *testing.T, _ *follower, out string) {
@@ -64,7 +66,8 @@ func TestTheGuideToWhatHappened(t *testing.T) {
 	})
 }
 
-// TestTheGuideToReactions: the hints are those of users who are gone or deactivated, and the endpoint says which.
+// TestTheGuideToReactions: there is a hint for each user who is deleted or deactivated, and the
+// endpoint says which it is.
 func TestTheGuideToReactions(t *testing.T) {
 	t.Parallel()
 	bothGuides(t, "guides/react.md", []string{running, changed}, func(t *testing.T, _ *follower, out string) {
@@ -73,7 +76,8 @@ func TestTheGuideToReactions(t *testing.T) {
 	})
 }
 
-// TestTheGuideToOnboarding: from nothing to an endpoint of a customer that doctor finds well, and away again.
+// TestTheGuideToOnboarding: from nothing to a customer's endpoint that passes doctor, and back to
+// nothing.
 func TestTheGuideToOnboarding(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -87,7 +91,7 @@ func TestTheGuideToOnboarding(t *testing.T) {
 	}
 }
 
-// TestTheGuideToUndoing: what the commands take back is gone in Keycloak, and the users are there.
+// TestTheGuideToUndoing: what the commands undo is gone in Keycloak, and the users still exist.
 func TestTheGuideToUndoing(t *testing.T) {
 	t.Parallel()
 	r := newFollower(t, keycloaktest.Real(t))
@@ -120,7 +124,7 @@ func TestTheGuideToSetup(t *testing.T) {
 	wantSaid(t, r.follows(t, "scim-bridge check --config acme/config.yaml\n"), "no problem")
 }
 
-// TestTheGuideToARealmWithUsers takes the people who are there over, and gives them back.
+// TestTheGuideToARealmWithUsers adopts the existing users, and gives them back.
 func TestTheGuideToARealmWithUsers(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "acme")
@@ -131,13 +135,13 @@ func TestTheGuideToARealmWithUsers(t *testing.T) {
 	wantSaid(t, r.reads(t, "guides/existing-users.md"), "There are 1 user and 1 group already", " 0 failed", "user jane: adopted", "group Engineering: adopted", "user jane: released")
 }
 
-// here is a bridge whose files are where its operator works.
+// here is a bridge whose files are in the directory where its operator works.
 const here = `scim-bridge setup --url "$KEYCLOAK_URL" --realm "$REALM" --out . --yes >/dev/null
 scim-bridge serve --config config.yaml 2>bridge.log &
 scim-bridge probe "http://$ADMIN_LISTEN/readyz" >/dev/null
 `
 
-// TestTheGuideToAccounts takes them over and gives them back.
+// TestTheGuideToAccounts adopts accounts and gives them back.
 func TestTheGuideToAccounts(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "acme")
@@ -145,7 +149,7 @@ func TestTheGuideToAccounts(t *testing.T) {
 	wantSaid(t, r.follows(t, append([]string{here}, blocksOf(t, "guides/accounts.md")...)...), "user jane: adopted", "user jane: released")
 }
 
-// TestTheGuidesToIdentityProviders: what their operators run.
+// TestTheGuidesToIdentityProviders runs the commands that the guides give to operators.
 func TestTheGuidesToIdentityProviders(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "acme")
@@ -160,7 +164,7 @@ func TestTheGuidesToIdentityProviders(t *testing.T) {
 	wantSaid(t, r.follows(t, commands...), "are as entra sent them", "ACTIVE")
 }
 
-// TestTheTemplateOfOneLogin gives the user that it says.
+// TestTheTemplateOfOneLogin: the template makes the user that the guide shows.
 func TestTheTemplateOfOneLogin(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(apptest.ReadPage(t, "../../docs/guides/identity-providers/onelogin.md"), "```json\n")
@@ -180,7 +184,7 @@ func TestTheTemplateOfOneLogin(t *testing.T) {
 	}
 }
 
-// TestTheGuideToImports loads the file that the page shows, and writes it again.
+// TestTheGuideToImports imports the file that the page shows, and exports it again.
 func TestTheGuideToImports(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "acme")
@@ -191,7 +195,7 @@ func TestTheGuideToImports(t *testing.T) {
 	wantSaid(t, out, `"userName":"jane@acme.test"`, `"displayName":"Team"`)
 }
 
-// TestTheGuideToOrganizations makes an endpoint of one, and of all of them.
+// TestTheGuideToOrganizations makes an endpoint of one organization, and of all organizations.
 func TestTheGuideToOrganizations(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "saas")
@@ -199,7 +203,7 @@ func TestTheGuideToOrganizations(t *testing.T) {
 	wantSaid(t, r.reads(t, "guides/organizations.md"), "/realms/saas/organizations/acme/scim/v2", "/realms/saas/organizations/ALIAS/scim/v2")
 }
 
-// organize gives a follower's realm the organizations acme and globex.
+// organize creates the organizations acme and globex in a follower's realm.
 func organize(t *testing.T, r *follower) {
 	t.Helper()
 	apptest.AdminSend(t, r.server, "PUT", "/admin/realms/"+r.realm, `{"organizationsEnabled":true}`)
@@ -209,7 +213,8 @@ func organize(t *testing.T, r *follower) {
 	}
 }
 
-// TestTheGuideToCredentials makes, shows and takes back tokens, and a client of OAuth whose access tokens are taken.
+// TestTheGuideToCredentials makes, shows and revokes tokens, and an OAuth client whose access
+// tokens the bridge accepts.
 func TestTheGuideToCredentials(t *testing.T) {
 	t.Parallel()
 	r := newFollower(t, keycloaktest.Real(t))
@@ -226,7 +231,7 @@ scim-bridge probe "http://$ADMIN_LISTEN/readyz" >/dev/null
 	wantSaid(t, out, "organizations/acme", "users:read", `"token_type":"Bearer"`, `"totalResults":0`)
 }
 
-// TestTheReferenceOfOperations: its command prints a table of users.
+// TestTheReferenceOfOperations: the command of the page prints a table of users.
 func TestTheReferenceOfOperations(t *testing.T) {
 	t.Parallel()
 	r := newFollowerIn(t, "acme")

@@ -15,8 +15,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestWhereTheGuidesSayValuesAre: the table of the guides is what a user looks like in Keycloak who came over SCIM, for a
-// tenant of the realm and for one of an organization.
+// TestWhereTheGuidesSayValuesAre: a user that came over SCIM has its values in Keycloak where the
+// table of the guides says. This holds for a tenant of the realm and for a tenant of an
+// organization.
 func TestWhereTheGuidesSayValuesAre(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
@@ -37,7 +38,7 @@ func TestWhereTheGuidesSayValuesAre(t *testing.T) {
 	}
 }
 
-// sentValue is a part of a user as identity providers send it, with a value that nothing else has.
+// sentValue is a part of a user as identity providers send it. No other part has the same value.
 type sentValue struct{ name, body, value string }
 
 func sentValues() []sentValue {
@@ -54,7 +55,8 @@ func sentValues() []sentValue {
 	}
 }
 
-// valuesInKeycloak sends a user, and says for each value which fields and attributes of Keycloak have it.
+// valuesInKeycloak sends a user, and returns for each value the fields and attributes of Keycloak
+// that have it.
 func valuesInKeycloak(t *testing.T, b apptest.Bridge) map[string][]string {
 	t.Helper()
 	var parts []string
@@ -82,7 +84,7 @@ func valuesInKeycloak(t *testing.T, b apptest.Bridge) map[string][]string {
 	return out
 }
 
-// holds says whether an attribute has a value, alone or as a part.
+// holds reports whether an attribute is the value or contains it.
 func holds(user keycloak.User, attribute, value string) bool {
 	text := strings.ToLower(strings.Join(user.Attributes[attribute], "\n"))
 	if value == "true" {

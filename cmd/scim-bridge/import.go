@@ -26,25 +26,26 @@ func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Have a running bridge create the users and groups of a file", Args: exactly("the file"),
 		Long: `Have a running bridge create the users and groups of a file, by bulk requests over
-admin.socket. A file of JSON lines holds a SCIM resource a line, as scim-bridge export
-writes it. A CSV file names attributes in its first line, as userName, name.givenName or
-emails[type eq "work"].value, and has a resource a line below it.
+admin.socket. A file of JSON lines has a SCIM resource on each line, as scim-bridge export
+writes it. The first line of a CSV file names attributes, such as userName, name.givenName or
+emails[type eq "work"].value. Each line below it has a resource.
 
-The id of a row is by what other rows refer to it, as members and as managers. The
-resource gets an id of its own.
+Other rows refer to a row by the id in the file, for example as a member or a manager. The
+resource gets a new id.
 
-Every row that is not imported is printed with the reason, and the command ends with 1. It
-can be repeated: it goes on where it was, after a mistake in the file was corrected too.
-What is done is noted in a file beside FILE, which goes when nothing is left to do.`,
+The command prints each row that is not imported, with the reason, and the exit code is 1. You
+can repeat the command, also after you corrected the file: it continues where it stopped. A
+journal beside FILE has the rows that are done. The command deletes the journal when no row is
+left.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return importFile(cmd, f, args[0]) },
 	}
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
 	flags := cmd.Flags()
-	choiceFlag(cmd, &f.format, "format", "", "what the file is; the default is by its name", transfer.FormatJSONLines, transfer.FormatCSV)
-	flags.StringVar(&f.journal, "journal", "", "the `file` that notes what is done; the default is FILE.TENANT.journal")
-	flags.BoolVar(&f.update, "update", false, "replace users and groups that are there already, in place of reporting them")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "read the file and report rows that are none, and change nothing")
+	choiceFlag(cmd, &f.format, "format", "", "the format of the file; default: the extension of its name", transfer.FormatJSONLines, transfer.FormatCSV)
+	flags.StringVar(&f.journal, "journal", "", "the `file` that has the rows that are done; default: FILE.TENANT.journal")
+	flags.BoolVar(&f.update, "update", false, "replace users and groups that exist already, instead of reporting them")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "read the file, report the rows that cannot be sent, and change nothing")
 	outputFlag(cmd, &f.output, asCSV)
 	return cmd
 }
@@ -54,20 +55,20 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 		f.format = strings.TrimPrefix(filepath.Ext(name), ".")
 	}
 	if f.format != transfer.FormatJSONLines && f.format != transfer.FormatCSV {
-		return codedError{exitUsage, errors.New("--format says what the file is: jsonl or csv")}
+		return codedError{exitUsage, errors.New("--format is required for a file of this name: jsonl or csv")}
 	}
-	file, err := os.Open(name) //nolint:gosec // the operator names it
+	file, err := os.Open(name) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it was read
+	defer file.Close() //nolint:errcheck // the file is only read
 	running, t, err := runningTenant(cmd, f.config, f.tenant)
 	if err != nil {
 		return err
 	}
 	report := newReport(cmd.OutOrStdout(), f.output, unimportedText, unimportedColumns())
 	i := &transfer.Importer{Client: clientOf(running, t), Update: f.update, Report: func(u transfer.Unimported) {
-		_ = report.print(u) // the count on standard error is what matters
+		_ = report.print(u) // the exit code and the count on standard error report failures
 	}}
 	rows := transfer.File{In: file, Format: f.format}
 	if f.dryRun {
@@ -89,13 +90,13 @@ func importFile(cmd *cobra.Command, f importFlags, name string) error {
 	case errors.Is(err, transfer.ErrJournal):
 		return codedError{exitUsage, fmt.Errorf("--journal: %w", err)}
 	case err != nil:
-		return fmt.Errorf("%d rows are imported: %w; the same command goes on from here", done, err)
+		return fmt.Errorf("%d rows are imported: %w; the same command continues from here", done, err)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d rows are imported, %d not\n", done, failed)
 	return leftRows(failed)
 }
 
-// leftRows is the end of an import that left rows.
+// leftRows returns the error of an import with n rows that are not imported.
 func leftRows(n int) error {
 	if n == 0 {
 		return nil
@@ -109,7 +110,7 @@ func unimportedColumns() []column[transfer.Unimported] {
 		{"name", func(u transfer.Unimported) string { return u.Name }},
 		{"status", func(u transfer.Unimported) string {
 			if u.Status == 0 {
-				return "" // it was not sent
+				return "" // the row was not sent
 			}
 			return strconv.Itoa(u.Status)
 		}},
@@ -117,7 +118,7 @@ func unimportedColumns() []column[transfer.Unimported] {
 	}
 }
 
-// unimportedText says of a row why it is not imported.
+// unimportedText returns the sentence that says why a row is not imported.
 func unimportedText(u transfer.Unimported) string {
 	text := fmt.Sprintf("line %d", u.Line)
 	if u.Name != "" {

@@ -18,7 +18,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// fileOf writes a file of a test.
+// fileOf writes a file for a test.
 func fileOf(t *testing.T, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -28,14 +28,14 @@ func fileOf(t *testing.T, name, text string) string {
 	return file
 }
 
-// imported runs import and returns the lines of its report, and what it told.
+// imported runs import and returns the lines of its report, and the text on standard error.
 func imported(t *testing.T, config, path, file string, more ...string) (lines []string, told string, code int) {
 	t.Helper()
 	out, told, code := command(t, "", append([]string{"import", "--config", config, "--tenant", path, file}, more...)...)
 	return strings.Split(strings.TrimSuffix(out, "\n"), "\n"), told, code
 }
 
-// exported runs export and returns the resources by their names, with names in the place of ids.
+// exported runs export and returns the resources by name, with names in place of ids.
 func exported(t *testing.T, config, path string) map[string]string {
 	t.Helper()
 	out, told, code := command(t, "", "export", "--config", config, "--tenant", path)
@@ -81,7 +81,7 @@ func exported(t *testing.T, config, path string) map[string]string {
 	return all
 }
 
-// people of a file: managers who come later, and two who manage each other.
+// people is a file in which managers come after their people, and two people manage each other.
 const importedPeople = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"1","userName":"jane@acme.test","externalId":"x1","name":{"givenName":"Jane","familyName":"Doe"},"active":false,"emails":[{"value":"jane@acme.test","type":"work","primary":true},{"value":"j@acme.test","type":"home"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D","manager":{"value":"3"}}}
 
 {"id":"2","userName":"joe@acme.test","title":"Zoë \"quoted\" <b>","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"1"}},"meta":{"resourceType":"User"},"groups":[{"value":"g"}]}
@@ -90,8 +90,8 @@ const importedPeople = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"
 {"displayName":"Empty"}
 `
 
-// TestAnImportIsWhatAnExportShows, in tenants of a realm and of an organization, and what was
-// exported can be imported elsewhere.
+// TestAnImportIsWhatAnExportShows, for tenants of a realm and of an organization. The exported file
+// can be imported into another tenant.
 func TestAnImportIsWhatAnExportShows(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -130,8 +130,8 @@ func TestAnImportIsWhatAnExportShows(t *testing.T) {
 	}
 }
 
-// TestAnImportReportsEachBrokenRow and imports the others. A repetition after the file was mended
-// goes on where it was.
+// TestAnImportReportsEachBrokenRow and imports the other rows. After the file is corrected, a
+// second run continues where the first stopped.
 func TestAnImportReportsEachBrokenRow(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -184,7 +184,7 @@ func TestAnImportReportsEachBrokenRow(t *testing.T) {
 			posts++
 		}
 	}
-	if code != 0 || posts != 2 { // other, and subordinate, who is found to be there
+	if code != 0 || posts != 2 { // other, and subordinate, which exists already
 		t.Errorf("the second import ended with %d and made %d calls to create users: %s %s", code, posts, lines, told)
 	}
 	if files, err := filepath.Glob(file + ".*"); err != nil || len(files) > 0 {
@@ -247,7 +247,7 @@ func TestAnImportOfCSV(t *testing.T) {
 	apptest.WantNames(t, "the users", b.Names(t, "/Users"), "jane@acme.test", "joe@acme.test")
 }
 
-// TestAnImportUpdates what is there if it shall, and a dry run changes nothing.
+// TestAnImportUpdates: --update replaces existing resources, and a dry run changes nothing.
 func TestAnImportUpdates(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -276,7 +276,8 @@ func TestAnImportUpdates(t *testing.T) {
 	}
 }
 
-// TestAnImportThatIsKilled goes on where it was, also when the bridge is killed meanwhile.
+// TestAnImportThatIsKilled: the next run continues where the killed run stopped, also when the
+// bridge was killed meanwhile.
 func TestAnImportThatIsKilled(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
@@ -305,9 +306,9 @@ func TestAnImportThatIsKilled(t *testing.T) {
 		var err error
 		select {
 		case <-at:
-			_ = cmd.Process.Kill() // it may have ended
+			_ = cmd.Process.Kill() // it may have ended already
 			if kill%3 == 2 {
-				_ = victim.Cmd.Process.Kill() // it runs
+				_ = victim.Cmd.Process.Kill() // the process runs
 				victim.Rest()
 				_ = victim.Cmd.Wait()
 			}

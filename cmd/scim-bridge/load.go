@@ -17,7 +17,8 @@ func configFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "config", "config.yaml", "the configuration `file`")
 }
 
-// printProblems prints each problem, with the line of the file where it may be shown.
+// printProblems prints each problem and, for a mapping file, the line that has the problem.
+// left out.
 func printProblems(out io.Writer, problems []config.Problem) {
 	for _, p := range problems {
 		fmt.Fprintln(out, p)
@@ -41,12 +42,12 @@ func load(cmd *cobra.Command, file string) (config.Config, error) {
 	return c, nil
 }
 
-// tenantFlag says which tenant of the configuration a command is about.
+// tenantFlag adds the flag that names a tenant of the configuration.
 func tenantFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "tenant", "", "the `path` of the tenant: of one in the configuration or, as REALM/organizations/ALIAS, of an organization that is served with its own tokens; default: all, or the only one")
+	cmd.Flags().StringVar(path, "tenant", "", "the `path` of a tenant in the configuration, or REALM/organizations/ALIAS for an organization that is served with its own tokens; default: all tenants, or the only tenant for a command about one tenant")
 }
 
-// problemsOf prints the problems of a file that an error is about.
+// problemsOf prints the problems of a file when an error has them.
 func problemsOf(cmd *cobra.Command, err error) error {
 	if of, is := errors.AsType[app.ProblemsError](err); is {
 		printProblems(cmd.ErrOrStderr(), of.Problems)

@@ -23,7 +23,7 @@ func run(args []string) int {
 	return ended(os.Stderr, cmd, err)
 }
 
-// ended says how a command ended, and returns the exit code.
+// ended prints how a command ended, and returns the exit code.
 func ended(out io.Writer, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return 0
@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(newServe(), newCheck(), newValidate(), newMapping(), newSetup(), newDoctor(), newTenantsCommand(), newTokens(), newAdopt(), newUsers(), newGroups(), newImport(), newExport(), newExplain(), newDemo(), newConformance(), newSimulate(), newProbe(), newMan(root), newVersion())
-	root.InitDefaultCompletionCmd() // now, as its commands are looked for before the program runs
+	root.InitDefaultCompletionCmd() // now, because newMan and strict need the completion commands
 	strictHelp(root)
 	strict(root)
 	return root

@@ -10,7 +10,7 @@ import (
 func newMan(root *cobra.Command) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "man", Short: "Write the manual pages, one of each command", Args: cobra.NoArgs,
+		Use: "man", Short: "Write a manual page for each command", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			date := time.Unix(0, 0).UTC()
 			if built, err := time.Parse(time.RFC3339, thisBuild().Time); err == nil {
@@ -20,6 +20,6 @@ func newMan(root *cobra.Command) *cobra.Command {
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "scim-bridge " + buildVersion(), Manual: "scim-bridge"}, dir)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "out", ".", "the `directory` to write them to")
+	cmd.Flags().StringVar(&dir, "out", ".", "the `directory` for the pages")
 	return cmd
 }

@@ -20,11 +20,11 @@ func newMappingImport() *cobra.Command {
 	var f adminFlags
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Print the mapping file that does what the annotations of a realm's user profile do",
-		Long: `Print a mapping file that stores attributes where Keycloak's own SCIM API stores them,
-by the annotations kc.scim.schema.attribute of the realm's user profile, so that a realm
-can move to the bridge or back. What it could not take over stands in it as a comment.
-It changes nothing.`,
+		Short: "Print the mapping file that replaces the annotations of a realm's user profile",
+		Long: `Print a mapping file that stores attributes where Keycloak's own SCIM API stores them. The
+command reads the annotations kc.scim.schema.attribute of the realm's user profile. With this
+file a realm can move to the bridge, or back. What the command could not convert is a comment in
+the file. The command changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return importMapping(cmd, f) },
 	}
@@ -34,7 +34,7 @@ It changes nothing.`,
 
 func importMapping(cmd *cobra.Command, f adminFlags) error {
 	if f.realm == "" {
-		return codedError{exitUsage, errors.New("--realm names the realm to read")}
+		return codedError{exitUsage, errors.New("--realm is required: it names the realm to read")}
 	}
 	admin, err := f.admin(&asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()})
 	if err != nil {

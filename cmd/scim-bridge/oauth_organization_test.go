@@ -14,8 +14,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// named writes the tenants of an edited configuration that the file lacks into it, each by its name, and applies the
-// file. The first is the one that setup wrote.
+// named adds the missing tenants of an edited configuration to the file, each by its name, and
+// applies the file. Setup wrote the first tenant.
 func named(t *testing.T, c apptest.Customers) {
 	t.Helper()
 	var text strings.Builder
@@ -37,10 +37,10 @@ func named(t *testing.T, c apptest.Customers) {
 	}
 }
 
-// TestOAuthOfANamedOrganization on the real Keycloak, beside another organization and the realm in one configuration:
-// the client of the organization provisions there, with the secret in the body and by Basic, and its tokens open
-// neither the other organization nor the realm. What other clients have goes on, and the end of the client is the end
-// of its tokens.
+// TestOAuthOfANamedOrganization on the real Keycloak: one configuration has this organization,
+// another organization and the realm. The organization's client provisions there, with the secret
+// in the body and by Basic. Its tokens open neither the other organization nor the realm. The
+// tokens of other clients stay valid, and the client's own tokens end with the client.
 func TestOAuthOfANamedOrganization(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -68,7 +68,7 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 		if got := apptest.AdminGet(t, kc, member); !enabled(t, got) {
 			t.Errorf("%s: the member in Keycloak is %s", name, got)
 		}
-		// Neither endpoint tells whose token it is, nor who is there.
+		// Neither endpoint says whose token it is, nor which users exist.
 		for path, other := range map[string]apptest.Bridge{"the realm": c.Realm, "the other organization": globex} {
 			for _, request := range [][3]string{
 				{http.MethodGet, "/Users", ""},
@@ -93,7 +93,7 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 		}
 	}
 	for _, b := range []apptest.Bridge{acme, globex, c.Realm} {
-		b.Must(t, http.MethodGet, "/Users", "") // with their tokens of before
+		b.Must(t, http.MethodGet, "/Users", "") // with the older tokens
 	}
 	bearer := made.token(t)
 	if out, told, code := tokensCommand(t, kc, "revoke", c.Realm.File, "--organization", "acme", "entra"); code != 0 {
@@ -103,7 +103,7 @@ func TestOAuthOfANamedOrganization(t *testing.T) {
 	acme.With(bearer).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 }
 
-// enabled is the state of an account as Keycloak shows it.
+// enabled returns the state of an account in Keycloak.
 func enabled(t *testing.T, account string) bool {
 	t.Helper()
 	var user struct{ Enabled bool }
@@ -113,8 +113,8 @@ func enabled(t *testing.T, account string) bool {
 	return user.Enabled
 }
 
-// TestOAuthRevokedOfAnOrganization that brings its own tokens: the file is what it was before, and doctor finds no
-// tenant that nobody can call.
+// TestOAuthRevokedOfAnOrganization has its own tokens. After the revocation the file is as before,
+// and doctor finds no tenant without a token.
 func TestOAuthRevokedOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)

@@ -19,7 +19,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// tokensCommand runs tokens new or revoke with --oauth, as an administrator of the server, who agrees.
+// tokensCommand runs tokens new or revoke with --oauth and --yes, as an administrator of the
+// server.
 func tokensCommand(t *testing.T, kc keycloaktest.Server, verb, file string, more ...string) (out, told string, code int) {
 	t.Helper()
 	return command(t, "y\n", append([]string{"tokens", verb, "--oauth", "--config", file, "--admin-user", kc.Admin, "--admin-password", kc.Password}, more...)...)
@@ -28,7 +29,7 @@ func tokensCommand(t *testing.T, kc keycloaktest.Server, verb, file string, more
 // grant is what tokens new --oauth printed.
 type grant struct{ app.Grant }
 
-// newOAuth is tokensCommand for a client that has to be made.
+// newOAuth runs tokensCommand for a client that does not exist yet.
 func newOAuth(t *testing.T, kc keycloaktest.Server, file string, more ...string) (made grant, told string) {
 	t.Helper()
 	out, told, code := tokensCommand(t, kc, "new", file, append(more, "--output", "json")...)
@@ -42,7 +43,7 @@ func newOAuth(t *testing.T, kc keycloaktest.Server, file string, more ...string)
 	return made, told
 }
 
-// ask gets an access token as an identity provider does, at the endpoint that the command printed. Basic says that
+// ask gets an access token as an identity provider does, at the printed token endpoint. With basic,
 // the secret comes by HTTP Basic and not in the body.
 func (g grant) ask(t *testing.T, basic bool, more url.Values) (int, map[string]any) {
 	t.Helper()
@@ -71,7 +72,7 @@ func (g grant) ask(t *testing.T, basic bool, more url.Values) (int, map[string]a
 	return status, answer
 }
 
-// token is ask of a client that gets one.
+// token returns the access token of a client, and fails the test when Keycloak refuses.
 func (g grant) token(t *testing.T) string {
 	t.Helper()
 	status, answer := g.ask(t, false, nil)
@@ -90,8 +91,9 @@ func fileText(t *testing.T, name string) string {
 	return string(data)
 }
 
-// TestOAuthInOneCommand on the real Keycloak: one command makes all that Entra's gallery and IPSIE clients need, and
-// a running bridge takes what they get, with the secret in the body and by Basic, with scope=scim and without.
+// TestOAuthInOneCommand on the real Keycloak: one command creates everything that Entra's gallery
+// and IPSIE clients need. A running bridge accepts their tokens, with the secret in the body and by
+// Basic, with and without scope=scim.
 func TestOAuthInOneCommand(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -133,7 +135,7 @@ func TestOAuthInOneCommand(t *testing.T) {
 		entra := b.With(answer["access_token"].(string))
 		id := entra.Create(t, "/Users", `{"userName":"`+strings.ReplaceAll(name, " ", "-")+`"}`)
 		entra.Must(t, http.MethodPatch, "/Users/"+id, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
-		entra.Refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"staff"}`) // its scopes
+		entra.Refused(t, http.StatusForbidden, http.MethodPost, "/Groups", `{"displayName":"staff"}`) // the scopes of the client do not allow this
 	}
 	if status, answer := made.ask(t, false, url.Values{"scope": {"scim roles"}}); status == http.StatusOK {
 		t.Errorf("more than scim is given: %v", answer)
@@ -144,13 +146,13 @@ func TestOAuthInOneCommand(t *testing.T) {
 	}
 }
 
-// TestAClientOfOAuthMayNothingElse: its token opens neither the Admin API nor anything of a person's account, and no
-// grant but its own gives one.
+// TestAClientOfOAuthMayNothingElse: the client's token opens neither the Admin API nor a person's
+// account. Only the client-credentials grant gives the client a token.
 func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
-	// What a new user gets by default may be a lot.
+	// The default roles of a new user may contain many rights.
 	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/roles", `{"name":"helpers"}`)
 	role, err := b.Admin.FindRole(t.Context(), keycloak.RoleName{Client: keycloak.RealmManagement, Name: "manage-users"})
 	if err != nil {
@@ -189,8 +191,9 @@ func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 	}
 }
 
-// TestAClientOfOAuthIsOfItsTenantAlone, of two organizations that bring their own tokens, and of the realm of another
-// bridge: its token opens no other endpoint, whatever audience another client of the realm gives itself.
+// TestAClientOfOAuthIsOfItsTenantAlone: two organizations have their own tokens, and another bridge
+// serves the realm. The client's token opens no other endpoint, whatever audience another client of
+// the realm gives itself.
 func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -214,7 +217,8 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 		}
 	}
 	tenants["acme"].With(made["acme"].token(t)).Create(t, "/Users", `{"userName":"jane@acme.test"}`)
-	// Somebody who may change one other client has it call itself acme's, as far as can be known from outside.
+	// Somebody may change one other client, and makes it look like acme's client in every claim that
+	// can be known from outside.
 	forged := `"protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"scim-bridge","access.token.claim":"true"}}`
 	for _, claim := range []string{"azp", "client_id"} {
 		forged += `,{"name":"` + claim + `","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"` + claim + `","claim.value":"` + made["acme"].ClientID + `","jsonType.label":"String","access.token.claim":"true"}}`
@@ -225,14 +229,14 @@ func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
 		t.Fatalf("the token endpoint answers %d %v", status, answer)
 	}
 	tenants["acme"].With(answer["access_token"].(string)).Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
-	// A token of the organization goes on beside it.
+	// A token of the organization stays valid beside the client.
 	c.NewToken(t, "acme")
 	c.Check(t)
 	tenants["acme"].With(made["acme"].token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
-// TestOAuthAgain: the command changes nothing that is right, gives the client back what somebody took from it, and
-// another secret when it is asked for one.
+// TestOAuthAgain: the second run changes nothing that is right, restores what somebody removed from
+// the client, and makes a new secret with --rotate.
 func TestOAuthAgain(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -290,7 +294,7 @@ func TestOAuthAgain(t *testing.T) {
 	b.With(rotated.token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
-// mappersOf are the ids of the mappers of a client.
+// mappersOf returns the ids of a client's mappers.
 func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []string) {
 	t.Helper()
 	var list []struct{ ID string }
@@ -303,8 +307,8 @@ func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []strin
 	return out
 }
 
-// TestOAuthTakesNobodysClient: a client that is there is not taken for the one that the command would make, as whoever
-// made it may know its secret.
+// TestOAuthTakesNobodysClient: the command does not use an existing client that it did not make,
+// because the person who made it may know its secret.
 func TestOAuthTakesNobodysClient(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -314,7 +318,7 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	if out, told, code := tokensCommand(t, kc, "new", b.File); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.Realm+`-oauth" is there`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.File) != before {
 		t.Errorf("a client that somebody made ends with %d %q %s", code, out, told)
 	}
-	// Neither when an operator took its tokens by hand.
+	// The same holds for a client that an operator added to accessTokens by hand.
 	b.EditFile(t, "config.yaml", apptest.Replaced(t, "- tokensFile", "- accessTokens:\n          - { name: byhand, clientID: byhand, audience: scim-bridge }\n        tokensFile"))
 	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/clients", `{"clientId":"byhand","secret":"known-to-mallory","serviceAccountsEnabled":true}`)
 	if _, told, code := tokensCommand(t, kc, "new", b.File, "--name", "byhand", "--rotate"); code == 0 || !strings.Contains(told, "did not make it for this tenant") {
@@ -325,8 +329,9 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	}
 }
 
-// TestOAuthTakesNobodysClientInThePlaceOfItsOwn: who may make clients makes one of the same name when the one that the
-// command made is gone, and knows its secret. It gets no token that the tenant takes, also when the command runs again.
+// TestOAuthTakesNobodysClientInThePlaceOfItsOwn: after the command's client is deleted, a person
+// who may create clients creates a client of the same name, and knows its secret. It gets no token
+// that the tenant accepts, also after the command runs again.
 func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -354,8 +359,8 @@ func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestOAuthThatBreaksOff leaves no client whose secret nobody was told, with roles that new users get: the command does all
-// of it when it runs again.
+// TestOAuthThatBreaksOff: no client is left that has a secret nobody knows and the default roles of
+// new users. The next run of the command does everything.
 func TestOAuthThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
@@ -380,7 +385,8 @@ func TestOAuthThatBreaksOff(t *testing.T) {
 	b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
 }
 
-// TestOAuthRevoked: the tokens that the client has are refused as soon as the file is read, and the client is gone.
+// TestOAuthRevoked: the bridge refuses the client's tokens as soon as it reads the file, and the
+// client is deleted.
 func TestOAuthRevoked(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -407,8 +413,9 @@ func TestOAuthRevoked(t *testing.T) {
 	}
 }
 
-// TestOAuthByAssertions on the real Keycloak: an issuer's assertion in place of a secret, as Entra's workload identity
-// federation sends it. A Keycloak that takes none is left as it is.
+// TestOAuthByAssertions on the real Keycloak: an issuer's assertion replaces the secret, as in
+// Entra's workload identity federation. The command does not change a Keycloak that does not
+// support this.
 func TestOAuthByAssertions(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -450,7 +457,8 @@ func TestOAuthByAssertions(t *testing.T) {
 	if _, told, code := tokensCommand(t, kc, "new", b.File, "--name", "entra"); code == 0 || !strings.Contains(told, "in another way") {
 		t.Errorf("a secret for it ends with %d %s", code, told)
 	}
-	// A second client of the issuer is by the identity provider that is there, which stays when one of them goes.
+	// A second client of the issuer uses the same identity provider, which stays when one of the
+	// clients is deleted.
 	second := slices.Clone(federated)
 	second[1], second[len(second)-1] = "second", "another-subject"
 	if _, told := newOAuth(t, kc, b.File, second...); strings.Contains(told, "identity provider") {
@@ -462,8 +470,8 @@ func TestOAuthByAssertions(t *testing.T) {
 	}
 }
 
-// TestOAuthByTheClientsOwnKeys on the real Keycloak: what IPSIE asks for, a JWT that the client signs in place of a
-// secret.
+// TestOAuthByTheClientsOwnKeys on the real Keycloak: a JWT that the client signs replaces the
+// secret, as IPSIE requires.
 func TestOAuthByTheClientsOwnKeys(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -502,7 +510,8 @@ func TestOAuthByTheClientsOwnKeys(t *testing.T) {
 	}
 }
 
-// TestOAuthWithAMountedFile: what cannot be written from here is printed, and the client is made.
+// TestOAuthWithAMountedFile: the command prints the entry that it cannot write, and creates the
+// client.
 func TestOAuthWithAMountedFile(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
@@ -525,19 +534,19 @@ func TestOAuthWithAMountedFile(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongWithOAuth is said before anything is changed.
+// TestWhatIsWrongWithOAuth: the command says what is wrong before it changes anything.
 func TestWhatIsWrongWithOAuth(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
 	for _, one := range []struct{ args, want string }{
-		{"new --yes", "--yes is for --oauth"},
-		{"revoke --keep-client idp", "--keep-client is for --oauth"},
+		{"new --yes", "--yes needs --oauth"},
+		{"revoke --keep-client idp", "--keep-client needs --oauth"},
 		{"new --oauth --months 3", "--months is for a token"},
 		{"new --oauth --sha256 00", "--sha256 is for a token"},
 		{"new --oauth --federated-issuer https://x.test", "together"},
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
-		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate is for a secret"},
+		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate does not go with assertions"},
 		{"new --oauth --client-keys https://x.test/k --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "not both"},
 		{"new --oauth --client-keys http://x.test/k", "--client-keys: \"http://x.test/k\" is http. Use https"},
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},

@@ -14,9 +14,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestAnOverrideKeepsTheTokenAndTheEndpoint: an organization gets a mapping of its own while the bridge runs,
-// with the token that its client has, and no request in between is refused for want of one. So it is when
-// the mapping goes again.
+// TestAnOverrideKeepsTheTokenAndTheEndpoint: an organization gets its own mapping while the bridge
+// runs. Its client keeps the token, and no request is refused meanwhile. The same holds when the
+// mapping is removed again.
 func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -63,8 +63,8 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 	}
 }
 
-// TestAnOverrideAfterAStart answers 503 until its tokens are read, and its tokens can be revoked whatever
-// holds for the others.
+// TestAnOverrideAfterAStart answers 503 until its tokens are read. Its tokens can be revoked even
+// when the settings for all organizations are not fit.
 func TestAnOverrideAfterAStart(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -73,7 +73,7 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 			c := apptest.NewEvery(t, start(t))
 			acme := c.NewToken(t, "acme")
 			second := c.NewToken(t, "acme")
-			gone := apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/gone] }\n") // of all others, who are not fit
+			gone := apptest.MappingFile(t, "version: 1\nusers: { defaultGroups: [/gone] }\n") // for all other organizations, which become unfit
 			c.Realm.EditFile(t, "config.yaml", apptest.Replaced(t, `organizations: "*"`, strings.Replace(c.Override("acme", ", mapping: "+apptest.MappingFile(t, "version: 1\n")), "{ overrides", "{ mapping: "+gone+", overrides", 1)))
 			both, problems := config.Load(c.Realm.File)
 			if len(problems) > 0 {
@@ -103,7 +103,7 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.Watcher.Check(t.Context())
-			second.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // as of every named organization that is gone
+			second.Refused(t, http.StatusServiceUnavailable, http.MethodGet, "/Users", "") // as for every named organization that is deleted
 			out, _, _ := command(t, "", "doctor", "--config", c.Realm.File)
 			if !strings.Contains(out, "remove the entry from organizations.overrides") || strings.Contains(out, "remove the tenant") {
 				t.Errorf("doctor says of the entry:\n%s", out)
@@ -112,7 +112,8 @@ func TestAnOverrideAfterAStart(t *testing.T) {
 	}
 }
 
-// TestAnEntryInTenantsPassesTheOrganizationsTokensBy, which doctor tells.
+// TestAnEntryInTenantsPassesTheOrganizationsTokensBy: such an endpoint does not accept the tokens
+// in the organization's attributes, and doctor says so.
 func TestAnEntryInTenantsPassesTheOrganizationsTokensBy(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
@@ -133,7 +134,7 @@ func TestAnEntryInTenantsPassesTheOrganizationsTokensBy(t *testing.T) {
 	}
 }
 
-// TestCommandsKnowOrganizationsWithTokensOfTheirOwn by the path that their URL has.
+// TestCommandsKnowOrganizationsWithTokensOfTheirOwn by the path in their URL.
 func TestCommandsKnowOrganizationsWithTokensOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -185,7 +186,8 @@ func TestCommandsKnowOrganizationsWithTokensOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationWithoutAVerifiedDomain is told of wherever an operator looks, with a command that mends it.
+// TestAnOrganizationWithoutAVerifiedDomain: each place where an operator looks says so, and names a
+// command that mends it.
 func TestAnOrganizationWithoutAVerifiedDomain(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

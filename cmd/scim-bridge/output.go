@@ -8,28 +8,28 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// output is how a command prints its result.
+// output is the format in which a command prints its result.
 type output string
 
 const (
 	asText output = "text"
 	asJSON output = "json"
-	asCSV  output = "csv" // of commands that print a table
+	asCSV  output = "csv" // only for commands that print a table
 )
 
-// outputFlag says how a command prints its result: a command that prints a table can print it as CSV too.
+// outputFlag adds --output. Commands that print a table pass asCSV as well.
 func outputFlag(cmd *cobra.Command, o *output, more ...output) {
 	choiceFlag(cmd, o, "output", asText, "how to print the result", append([]output{asText, asJSON}, more...)...)
 }
 
-// choice is the value of a flag that takes one of some words, and refuses every other one.
+// choice is the value of a flag that accepts only some words.
 type choice[T ~string] struct {
 	value *T
 	words []string
 }
 
-// choiceFlag adds a flag that takes one of some words. Help shows the words as its placeholder, and a shell completes
-// them.
+// choiceFlag adds a flag that accepts only some words. Help shows the words, and the shell
+// completes them.
 func choiceFlag[T ~string](cmd *cobra.Command, value *T, name string, standard T, usage string, of ...T) {
 	words := make([]string, len(of))
 	for i, word := range of {
@@ -37,11 +37,11 @@ func choiceFlag[T ~string](cmd *cobra.Command, value *T, name string, standard T
 	}
 	*value = standard
 	cmd.Flags().Var(choice[T]{value, words}, name, usage)
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for an unknown flag
 }
 
 func (c choice[T]) String() string {
-	if c.value == nil { // pflag asks an empty one
+	if c.value == nil { // pflag calls String on an empty value
 		return ""
 	}
 	return string(*c.value)
@@ -57,9 +57,9 @@ func (c choice[T]) Set(text string) error {
 	return nil
 }
 
-// listOr lists words, as "a, b or c".
+// listOr lists words as "a, b or c".
 func listOr(words []string) string {
-	if len(words) < 2 { //nolint:mnd // "or" stands between two
+	if len(words) < 2 { //nolint:mnd // "or" needs two words
 		return strings.Join(words, "")
 	}
 	last := len(words) - 1

@@ -11,7 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/docs"
 )
 
-// followed says which test runs the blocks of commands of a page; charts has those that need a cluster.
+// followed names the test that runs the commands of each page. charts has the pages that need a
+// cluster.
 func followed() map[string]string {
 	return map[string]string{
 		"docs/tutorials/quickstart.md": "TestTheTutorials", "docs/tutorials/first-mapping.md": "TestTheTutorials",
@@ -25,7 +26,8 @@ func followed() map[string]string {
 	}
 }
 
-// unfollowed says why a block of commands does not run here, by its page and how it begins.
+// unfollowed says why a block of commands does not run here. The key is the page and the beginning
+// of the block.
 func unfollowed() map[string]string {
 	return map[string]string{
 		"README.md: make demo":  "TestDemo runs what the target runs",
@@ -40,15 +42,16 @@ func unfollowed() map[string]string {
 	}
 }
 
-// fenced is a block of a page with its language, and a line of variables is one that the reader fills in.
+// fenced matches a block of a page with its language. variables matches a line that the reader
+// fills in.
 var (
 	fenced    = regexp.MustCompile("(?ms)^(?:\\d+\\.)? *```([a-z]*)\n(.*?)^ *```")
 	commands  = regexp.MustCompile(`(?m)^(bin/)?(scim-bridge|curl|kubectl|helm|kcadm\.sh|make|jq|docker|openssl|sed|cat) `)
 	variables = regexp.MustCompile(`^(export [^\n]*\n)+$`)
 )
 
-// TestEveryCommandOfAPageIsRun by a test, or the list says why it cannot be: a block for a shell is one that a test
-// runs, and another block has no commands.
+// TestEveryCommandOfAPageIsRun: a test runs each block for a shell, or unfollowed says why no test
+// can. Other blocks have no commands.
 func TestEveryCommandOfAPageIsRun(t *testing.T) {
 	t.Parallel()
 	pages, err := docs.Pages(os.DirFS("../.."))
@@ -58,11 +61,11 @@ func TestEveryCommandOfAPageIsRun(t *testing.T) {
 	tests, reasons, run := apptest.RemedyTests(t), unfollowed(), followed()
 	ran := map[string]bool{}
 	for page, text := range pages {
-		if page == "docs/reference/cli.md" { // how commands are called, without values
+		if page == "docs/reference/cli.md" { // this page has command lines without values
 			continue
 		}
 		by, known := run[page]
-		if filepath.Dir(page) == "docs/guides/identity-providers" { // all of them at once
+		if filepath.Dir(page) == "docs/guides/identity-providers" { // this test runs all these pages
 			by, known = "TestTheGuidesToIdentityProviders", true
 		}
 		for _, block := range fenced.FindAllStringSubmatch(text, -1) {
@@ -94,7 +97,7 @@ func TestEveryCommandOfAPageIsRun(t *testing.T) {
 
 const used = ""
 
-// excused says whether the list has a reason for a block, and strikes it off.
+// excused reports whether the list has a reason for a block, and removes the reason from the list.
 func excused(reasons map[string]string, page, body string) bool {
 	for block := range reasons {
 		if at, begins, _ := strings.Cut(block, ": "); at == page && strings.HasPrefix(body, begins) {

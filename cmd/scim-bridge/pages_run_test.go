@@ -16,10 +16,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// shellBlock is a block of commands that a page has for its reader's shell.
+// shellBlock matches a block of commands for the reader's shell.
 var shellBlock = regexp.MustCompile("(?sm)^```sh\n(.*?)^```")
 
-// blocksOf are the blocks of commands of a page of docs.
+// blocksOf returns the blocks of commands of a page.
 func blocksOf(t *testing.T, page string) []string {
 	t.Helper()
 	var out []string
@@ -29,31 +29,32 @@ func blocksOf(t *testing.T, page string) []string {
 	return out
 }
 
-// follower has a shell, the program, an empty directory and a Keycloak with a realm, and does what pages say.
+// follower runs the commands of pages. It has a shell, the program, an empty directory, and a
+// Keycloak with a realm.
 type follower struct {
 	server keycloaktest.Server
 	realm  string
 	admin  *keycloak.Client
-	// answers are the lines that the reader types where a command asks.
+	// answers are the lines that the reader types when a command asks.
 	answers string
-	// existing is what the reader answers first when setup asks what holds for users that are there already; "" where it
-	// does not ask.
+	// existing is the reader's first answer when setup asks about users that exist already; "" when
+	// setup does not ask.
 	existing string
-	// means says what the reader has in place of an example of a page, such as https://keycloak.example.
+	// means maps an example of a page, such as https://keycloak.example, to the reader's own value.
 	means map[string]string
 
 	dir                 string
 	listen, adminListen string
 }
 
-// newFollower is one with an empty realm of a random name.
+// newFollower returns a follower with an empty realm of a random name.
 func newFollower(t *testing.T, server keycloaktest.Server) *follower {
 	t.Helper()
 	realm, admin := apptest.NewEmptyRealm(t, server)
 	return followerOf(t, server, realm, admin)
 }
 
-// newFollowerIn is one with a Keycloak of their own, whose only realm has this name.
+// newFollowerIn returns a follower with its own Keycloak, whose only realm has this name.
 func newFollowerIn(t *testing.T, realm string) *follower {
 	t.Helper()
 	server := keycloaktest.NewFake(t).Server()
@@ -70,12 +71,12 @@ func newFollowerIn(t *testing.T, realm string) *follower {
 
 func followerOf(t *testing.T, server keycloaktest.Server, realm string, admin *keycloak.Client) *follower {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "reader") //nolint:usetesting // the path of a test's own is too long for a socket
+	dir, err := os.MkdirTemp("", "reader") //nolint:usetesting // the path of the test's own directory is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	r := &follower{server: server, realm: realm, admin: admin, dir: dir, answers: strings.Repeat("y\n", 10)} //nolint:mnd // more than one command asks
+	r := &follower{server: server, realm: realm, admin: admin, dir: dir, answers: strings.Repeat("y\n", 10)} //nolint:mnd // several commands ask
 	r.listen, r.adminListen = apptest.FreeAddresses(t)
 	r.means = map[string]string{
 		"https://keycloak.example": server.URL, "https://bridge.example": "http://" + r.listen, "https://scim.example": "http://" + r.listen,
@@ -84,8 +85,8 @@ func followerOf(t *testing.T, server keycloaktest.Server, realm string, admin *k
 	return r
 }
 
-// byHand is what the reader's hands do: they answer what a command asks, give the bridge addresses that are free, and copy
-// the token that a command prints once.
+// byHand does what the reader does by hand: answer the questions of a command, choose free
+// addresses for the bridge, and copy the token that a command prints once.
 const byHand = `set -m
 trap 'for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done' EXIT
 scim-bridge() {
@@ -136,7 +137,7 @@ func (r *follower) follows(t *testing.T, commands ...string) string {
 	return said.String()
 }
 
-// reads runs the commands of pages of docs, one page after the other.
+// reads runs the commands of several pages, one page after the other.
 func (r *follower) reads(t *testing.T, pages ...string) string {
 	t.Helper()
 	var commands []string
@@ -150,7 +151,7 @@ func (r *follower) reads(t *testing.T, pages ...string) string {
 	return r.follows(t, commands...)
 }
 
-// wantSaid looks for what commands should print.
+// wantSaid checks what commands should print.
 func wantSaid(t *testing.T, out string, want ...string) {
 	t.Helper()
 	for _, text := range want {

@@ -10,7 +10,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/auth"
 )
 
-// shown is what tenants show prints of a tenant of a bridge in this process.
+// shown is what tenants show prints about a tenant of a bridge in this process.
 func shown(t *testing.T, a *app.App, path string) string {
 	t.Helper()
 	one, err := a.Admin.Tenant(t.Context(), path)
@@ -24,7 +24,7 @@ func shown(t *testing.T, a *app.App, path string) string {
 	return out.String()
 }
 
-// quotedCredentials are the entries of an organization as values of a JSON array.
+// quotedCredentials returns the entries of an organization as values of a JSON array.
 func quotedCredentials(t *testing.T, c apptest.Customers, alias string) string {
 	t.Helper()
 	o, err := c.Realm.Admin.Organization(t.Context(), c.IDs[alias])

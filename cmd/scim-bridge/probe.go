@@ -17,15 +17,16 @@ func newProbe() *cobra.Command {
 	var limit time.Duration
 	cmd := &cobra.Command{
 		Use:   "probe URL...",
-		Short: "Wait until URLs answer with a success",
-		Long: `Wait until each URL answers a GET with a success, and end with 1 when one does not in time. For
-where there is no shell, as in the image: the health check of a container runtime, which asks
-http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
+		Short: "Wait until URLs answer with success",
+		Long: `Wait until each URL answers a GET request with success. The exit code is 1 when a URL does
+not do so in time. Use the command where there is no shell, as in the image: in the health check
+of a container runtime, with http://127.0.0.1:9091/readyz. The test of the Helm chart uses it
+too.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, urls []string) error {
 			for _, text := range urls {
 				if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-					return codedError{exitUsage, fmt.Errorf("%q is no URL of http or https", text)}
+					return codedError{exitUsage, fmt.Errorf("%q is not a URL of http or https", text)}
 				}
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
@@ -39,11 +40,11 @@ http://127.0.0.1:9091/readyz, and the test of the Helm chart.`,
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&limit, "timeout", 30*time.Second, "how long to wait for all")
+	cmd.Flags().DurationVar(&limit, "timeout", 30*time.Second, "how long to wait for all URLs together")
 	return cmd
 }
 
-// waitForURL asks until there is a success or no time left.
+// waitForURL repeats the request until it succeeds or ctx ends.
 func waitForURL(ctx context.Context, to string) error {
 	const pause, limit = 500 * time.Millisecond, 5 * time.Second
 	asked := &http.Client{Timeout: limit}

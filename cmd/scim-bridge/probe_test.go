@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestProbeWaitsUntilAllAnswer with a success, and not for what is no URL.
+// TestProbeWaitsUntilAllAnswer with success, and refuses what is not a URL.
 func TestProbeWaitsUntilAllAnswer(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
@@ -26,8 +26,8 @@ func TestProbeWaitsUntilAllAnswer(t *testing.T) {
 	}{
 		{"one that answers the second time", []string{starting.URL + "/readyz"}, 0, starting.URL + "/readyz answers"},
 		{"one that never does", []string{"--timeout", "10ms", starting.URL + "/never"}, exitFailure, starting.URL + "/never: "},
-		{"an address", []string{"127.0.0.1:9091/readyz"}, exitUsage, `"127.0.0.1:9091/readyz" is no URL of http or https`},
-		{"a path", []string{"/readyz"}, exitUsage, `"/readyz" is no URL of http or https`},
+		{"an address", []string{"127.0.0.1:9091/readyz"}, exitUsage, `"127.0.0.1:9091/readyz" is not a URL of http or https`},
+		{"a path", []string{"/readyz"}, exitUsage, `"/readyz" is not a URL of http or https`},
 	} {
 		out, told, code := command(t, "", append([]string{"probe"}, c.args...)...)
 		if code != c.code || !strings.Contains(out+told, c.says) {

@@ -15,8 +15,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTheRemediesOfErrors that docs/reference/errors.md names for an operator: each error is provoked, its remedy
-// is done, and the request is answered.
+// TestTheRemediesOfErrors: for each error with a remedy for operators in docs/reference/errors.md,
+// the test provokes the error, does what the remedy says, and the request succeeds.
 func TestTheRemediesOfErrors(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -63,7 +63,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 			b.App.Watcher.Check(t.Context())
 		}, status: 503, method: http.MethodGet, path: "/Users", remedy: func(t *testing.T) {
 			t.Helper()
-			doctor := "" // as the log has it
+			doctor := "" // in the words of the log
 			for _, e := range b.Lines.FilterMessage("the realm is not fit, so the tenant answers 503").All() {
 				doctor = fmt.Sprint(e.ContextMap()["fix"])
 			}
@@ -108,7 +108,7 @@ func TestTheRemediesOfErrors(t *testing.T) {
 	}
 }
 
-// another is a new token for the tenant.
+// another returns a new token for the tenant.
 func another(t *testing.T, b apptest.Bridge, flags ...string) string {
 	t.Helper()
 	out, told, code := command(t, "", append([]string{"tokens", "new", "--config", b.File, "--output", "json"}, flags...)...)
@@ -120,7 +120,7 @@ func another(t *testing.T, b apptest.Bridge, flags ...string) string {
 	return made.Token
 }
 
-// TestTheBrakeIsLiftedByTheCommandThatItNames in the cause of the refusal, which the log has.
+// TestTheBrakeIsLiftedByTheCommandThatItNames in the cause of the refusal, which is in the log.
 func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -151,7 +151,7 @@ func TestTheBrakeIsLiftedByTheCommandThatItNames(t *testing.T) {
 	b.Must(t, http.MethodDelete, "/Users/"+ids[1], "")
 }
 
-// TestTheErrorsOfCredentialsAreAsThePageSays: docs/reference/errors.md and what is answered.
+// TestTheErrorsOfCredentialsAreAsThePageSays: docs/reference/errors.md describes the answers.
 func TestTheErrorsOfCredentialsAreAsThePageSays(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)

@@ -15,7 +15,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// strikes has calls be answered otherwise than by Keycloak, and misses ends that.
+// strikes makes calls fail with the given faults, and misses removes the faults.
 func strikes(faults *keycloaktest.Faults, all ...keycloaktest.Fault) func(*testing.T, apptest.Patient) {
 	return func(*testing.T, apptest.Patient) {
 		for _, fault := range all {
@@ -28,7 +28,7 @@ func misses(faults *keycloaktest.Faults) func(*testing.T, apptest.Patient) {
 	return func(*testing.T, apptest.Patient) { faults.ClearFaults() }
 }
 
-// TestTheRemediesOfTheServer: of its clock, of what fails once, and of what hides the users.
+// TestTheRemediesOfTheServer: its clock, calls that fail once, and what hides the users.
 func TestTheRemediesOfTheServer(t *testing.T) {
 	t.Parallel()
 	const again = "run doctor again"
@@ -56,14 +56,14 @@ type strickenServer struct {
 	more   []remedy
 }
 
-// proxied is the real Keycloak behind what can answer in its place.
+// proxied is the real Keycloak behind a proxy that can answer in its place.
 func proxied(t *testing.T) strickenServer {
 	t.Helper()
 	proxy := keycloaktest.NewProxy(t, keycloaktest.Real(t))
 	return strickenServer{server: proxy.Server(), faults: &proxy.Faults}
 }
 
-// skewed is a fake, whose clock can differ.
+// skewed is a fake Keycloak, whose clock can differ.
 func skewed(t *testing.T) strickenServer {
 	t.Helper()
 	fake := keycloaktest.NewFake(t)
@@ -76,8 +76,8 @@ func skewed(t *testing.T) strickenServer {
 	return strickenServer{fake.Server(), &fake.Faults, []remedy{clock("a clock ahead", "the clock differs from Keycloak's by", time.Minute), clock("a clock behind", "tokens may be refused", -20*time.Second)}}
 }
 
-// TestTheRemediesOfKeycloaksOwnSCIM beside the bridge. A server without that feature takes the setting and drops it; what a
-// server with it would say of the realm comes from a proxy then.
+// TestTheRemediesOfKeycloaksOwnSCIM beside the bridge. A server without this feature accepts the
+// setting and drops it. For such a server, a proxy answers as a server with the feature would.
 func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
 	t.Parallel()
 	c := proxied(t)
@@ -88,7 +88,7 @@ func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
 		provoke: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			shown := func() string { return apptest.AdminCall(t, c.server, http.MethodGet, "/admin/realms/"+p.Realm, "") }
-			if !keycloaktest.OlderThan("26.6") { // which know no such setting
+			if !keycloaktest.OlderThan("26.6") { // versions that do not know the setting
 				p.Set(t, "{"+on+"}")
 			}
 			if text := shown(); !strings.Contains(text, on) {
@@ -105,8 +105,8 @@ func TestTheRemediesOfKeycloaksOwnSCIM(t *testing.T) {
 	}})
 }
 
-// TestTheRemedyOfATenantWithoutAParentBesideOthers, as it may be for a time while a changed configuration is applied: the
-// running bridge says it.
+// TestTheRemedyOfATenantWithoutAParentBesideOthers: this may last for a while when a changed
+// configuration is applied. The running bridge reports it.
 func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 	t.Parallel()
 	n := apptest.NewNeighbours(t, keycloaktest.NewFake(t).Server(), nil)
@@ -120,7 +120,7 @@ func TestTheRemedyOfATenantWithoutAParentBesideOthers(t *testing.T) {
 	}
 }
 
-// TestTheRemediesOfRolesThatAreTaken from persons whom nobody granted them by the mapping.
+// TestTheRemediesOfRolesThatAreTaken from users to which the mapping did not grant them.
 func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -140,13 +140,13 @@ func TestTheRemediesOfRolesThatAreTaken(t *testing.T) {
 	}
 }
 
-// TestTheRemedyOfTheRightToChangeTheRealm, where a smaller one is enough.
+// TestTheRemedyOfTheRightToChangeTheRealm, where a smaller right is enough.
 func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.Real(t), nil)
 	p := apptest.Patient{Bridge: c.Realm, Server: c.Server}
 	if least, err := p.Admin.HasManagementRole(t.Context(), "manage-organizations"); err != nil || !least {
-		return // before 26.7 there is no smaller one
+		return // before 26.7 there is no smaller right
 	}
 	p.Right(t, "manage-organizations", false)
 	p.Right(t, "manage-realm", true)
@@ -165,7 +165,8 @@ func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
 	}
 }
 
-// TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations, as before 26.6: of an organization with an entry, and of all.
+// TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations, as before 26.6: for an organization with
+// an entry, and for all organizations.
 func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	t.Parallel()
 	none := keycloaktest.Fault{Op: "GET /organizations/{id}/groups", Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"HTTP 404 Not Found"}`}
@@ -224,7 +225,8 @@ func TestTheRemediesOfAKeycloakWithoutGroupsOfOrganizations(t *testing.T) {
 	}
 }
 
-// TestTheRemedyOfNamesThatKeycloakDoesNotKeep: the running bridge says it, which writes what the names mean.
+// TestTheRemedyOfNamesThatKeycloakDoesNotKeep: the running bridge reports this, because it writes
+// down what the names mean.
 func TestTheRemedyOfNamesThatKeycloakDoesNotKeep(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)

@@ -36,8 +36,8 @@ func adminDoes(method, path, body string) func(*testing.T, apptest.Patient) {
 	}
 }
 
-// TestTheRemediesOfNames of groups and users that the configuration and the mapping have, which mean something else
-// than they did, or nothing.
+// TestTheRemediesOfNames: a group or user name in the configuration or the mapping now means
+// another group or user, or means nothing.
 func TestTheRemediesOfNames(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -96,7 +96,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 	})
 }
 
-// TestTheRemediesOfPermissions that give the realm to people whom the bridge cannot tell.
+// TestTheRemediesOfPermissions that give the realm to people that the bridge cannot identify.
 func TestTheRemediesOfPermissions(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -144,7 +144,7 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 	})
 }
 
-// TestTheRemediesOfTooManyPolicies on a fake: a real Keycloak takes a minute to make them.
+// TestTheRemediesOfTooManyPolicies runs on a fake: a real Keycloak takes a minute to create them.
 func TestTheRemediesOfTooManyPolicies(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -165,7 +165,8 @@ func TestTheRemediesOfTooManyPolicies(t *testing.T) {
 	}}})
 }
 
-// TestTheRemediesOfNeighbours whose groups meet in Keycloak, where the files do not show it.
+// TestTheRemediesOfNeighbours: the groups of two tenants overlap in Keycloak, and the files do not
+// show it.
 func TestTheRemediesOfNeighbours(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)

@@ -98,7 +98,8 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 	tryRemedies(t, p, "", list)
 }
 
-// TestTheRemediesOfEveryOrganization: of what holds for all of them, and of those that were found.
+// TestTheRemediesOfEveryOrganization: for the settings of all organizations, and for the
+// organizations that the bridge found.
 func TestTheRemediesOfEveryOrganization(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)

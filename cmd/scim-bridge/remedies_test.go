@@ -18,26 +18,26 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// remedy is something broken on purpose whose remedy is the one that doctor prints, and nothing else.
+// remedy is a fault that the test makes. Doctor's remedy for it must end it and break nothing else.
 type remedy struct {
 	name    string
 	provoke func(*testing.T, apptest.Patient)
 	check   string
 	text    string // part of the finding
-	// says are parts of the fix that name what byHand does: where an operator has to click or to write
-	// something. The commands of the fix are run after it, as they are printed.
+	// says are parts of the fix that name what byHand does, where an operator must click or write. The
+	// test runs the commands of the fix after byHand, exactly as doctor prints them.
 	says   []string
 	byHand func(*testing.T, apptest.Patient)
-	// after is what the fix says of what a command made, in a directory.
+	// after does what the fix says about the files that a command made in a directory.
 	after func(t *testing.T, p apptest.Patient, dir string)
 }
 
-// theRealm are settings of the realm, for what a fix says to set in Keycloak's console.
+// theRealm changes settings of the realm, where a fix says to set them in Keycloak's console.
 func theRealm(settings string) func(*testing.T, apptest.Patient) {
 	return func(t *testing.T, p apptest.Patient) { t.Helper(); p.Set(t, settings) }
 }
 
-// theRight gives a right of realm-management to the bridge's account or takes it.
+// theRight gives the bridge's account a right of realm-management, or removes the right.
 func theRight(name string, given bool) func(*testing.T, apptest.Patient) {
 	return func(t *testing.T, p apptest.Patient) { t.Helper(); p.Right(t, name, given) }
 }
@@ -50,7 +50,7 @@ func declared(name string, change func(*keycloak.ProfileAttribute)) func(*testin
 	}
 }
 
-// inFile changes a file beside the configuration, and is an error when nothing changes.
+// inFile changes a file beside the configuration. It returns an error when nothing changes.
 func inFile(name, pattern, with string) func(*testing.T, apptest.Patient) {
 	return func(t *testing.T, p apptest.Patient) {
 		t.Helper()
@@ -74,8 +74,8 @@ func both(all ...func(*testing.T, apptest.Patient)) func(*testing.T, apptest.Pat
 	}
 }
 
-// obey runs a command as it was printed. Setup asks, and takes the administrator's name and password from the
-// environment; an operator who runs it says yes.
+// obey runs a command as doctor printed it. It answers yes to setup's questions; the
+// administrator's name and password are in the environment.
 func obey(t *testing.T, p apptest.Patient, line string) (dir string) {
 	t.Helper()
 	if strings.HasPrefix(line, "kcadm.sh remove-roles ") {
@@ -109,15 +109,16 @@ func obey(t *testing.T, p apptest.Patient, line string) (dir string) {
 // noOwnGroups is what doctor says before Keycloak 26.6.
 const noOwnGroups = "this Keycloak has no groups of organizations, so the tenant has no groups"
 
-// illness is what did not pass, but for what an older Keycloak cannot do without, and for what
-// TestDoctorTellsOfWhoIsThere and TestDoctorTellsOfExternalIDs try.
+// illness returns the findings that did not pass. It leaves out what an older Keycloak cannot
+// avoid, and the findings that TestDoctorTellsOfWhoIsThere and TestDoctorTellsOfExternalIDs cover.
 func illness(all []realm.Finding) []realm.Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f realm.Finding) bool {
 		return f.OK() || apptest.AboutAccounts(f) || f.Check == "privileges" && strings.Contains(f.Text, "need manage-realm on this Keycloak") || strings.Contains(f.Text, noOwnGroups)
 	})
 }
 
-// tryRemedies provokes each finding, does what its fix says, and sees it gone and nothing else broken.
+// tryRemedies provokes each finding, does what its fix says, and checks that the finding is gone
+// and nothing else is broken.
 func tryRemedies(t *testing.T, p apptest.Patient, path string, list []remedy) {
 	t.Helper()
 	if ill := illness(p.FindingsAt(t, path)); len(ill) > 0 {
@@ -155,7 +156,7 @@ func tryRemedies(t *testing.T, p apptest.Patient, path string, list []remedy) {
 	}
 }
 
-// TestTheRemediesOfDoctor: of the account, the user profile, the realm and the tokens.
+// TestTheRemediesOfDoctor: the account, the user profile, the realm and the tokens.
 func TestTheRemediesOfDoctor(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
@@ -272,13 +273,13 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 	})
 }
 
-// decompose takes a role out of another one.
+// decompose removes a role from a composite role.
 func decompose(t *testing.T, p apptest.Patient, from, what keycloak.Role) {
 	t.Helper()
 	apptest.AdminSend(t, p.Server.WithAllRealms(), "DELETE", "/admin/realms/"+p.Realm+"/roles-by-id/"+from.ID+"/composites", fmt.Sprintf(`[{"id":%q,"name":%q}]`, what.ID, what.Name))
 }
 
-// defaultRole is what each user of the realm has.
+// defaultRole is the role that each user of the realm has.
 func defaultRole(t *testing.T, p apptest.Patient) keycloak.Role {
 	t.Helper()
 	s, err := p.Admin.RealmSettings(t.Context())
@@ -288,7 +289,7 @@ func defaultRole(t *testing.T, p apptest.Patient) keycloak.Role {
 	return s.DefaultRole
 }
 
-// renameRole gives a role of the realm another name, by its id.
+// renameRole gives a role of the realm another name. It finds the role by its id.
 func renameRole(t *testing.T, p apptest.Patient, from, to string) {
 	t.Helper()
 	roles, err := p.Admin.Roles(t.Context(), keycloak.ClientInfo{})
@@ -324,7 +325,8 @@ func TestTheCommandsOfWhatPassed(t *testing.T) {
 	}
 }
 
-// TestACommandThatTextsNameIsTakenApartAsItWasPutTogether by a shell, whatever files and realms are called.
+// TestACommandThatTextsNameIsTakenApartAsItWasPutTogether: a shell reads it correctly, whatever the
+// names of files and realms are.
 func TestACommandThatTextsNameIsTakenApartAsItWasPutTogether(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "it's here")

@@ -12,11 +12,11 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/filter"
 )
 
-// resourceKind is what a command reads.
+// resourceKind is the kind of resource that a command reads.
 type resourceKind struct {
 	app.ResourceKind
 
-	columns []string // that list shows
+	columns []string // that the command list shows
 	sortBy  string
 }
 
@@ -48,22 +48,22 @@ func newResourcesList(k resourceKind) *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the " + k.Name + " of a tenant", Args: cobra.NoArgs,
-		Long: `List the ` + k.Name + ` of a tenant as its clients see them, from Keycloak and with the
-configuration alone: neither a running bridge nor a token is needed. Long ones say on
-standard error how far they are.
+		Long: `List the ` + k.Name + ` of a tenant as its clients see them. The command reads Keycloak with the
+configuration: it needs no running bridge and no token. A long list reports its progress on
+standard error.
 
-Text aligns the columns; csv and json are for programs: json is an array of whole resources,
-or with --columns of those attributes. A cell of csv that a spreadsheet would run, as =1+1, has
-a ' before it; json has every value as it is.`,
+The format text aligns the columns. The formats csv and json are for programs. json is an array
+of whole resources or, with --columns, of these attributes. In csv, a ' is before each cell that
+a spreadsheet would run, such as =1+1. json has every value unchanged.`,
 		Example: `  scim-bridge ` + k.Name + ` list --filter '` + k.Named + ` co "smith"' --sort-by meta.lastModified --descending`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listResources(cmd, k, f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.filter, "filter", "", "a SCIM `filter` that they match")
+	flags.StringVar(&f.filter, "filter", "", "a SCIM `filter` that the "+k.Name+" must match")
 	flags.StringVar(&f.sortBy, "sort-by", k.sortBy, "the `attribute` to sort by")
-	flags.BoolVar(&f.descending, "descending", false, "begin with the greatest")
+	flags.BoolVar(&f.descending, "descending", false, "list the greatest value first")
 	flags.StringSliceVar(&f.columns, "columns", k.columns, "the `attributes` to show")
-	flags.IntVar(&f.limit, "limit", 0, "show this `number` at most; 0 for all")
+	flags.IntVar(&f.limit, "limit", 0, "show at most this `number`; 0 for all")
 	outputFlag(cmd, &f.output, asCSV)
 	configFlag(cmd, &f.config)
 	tenantFlag(cmd, &f.tenant)
@@ -93,7 +93,7 @@ func newResourcesGet(k resourceKind) *cobra.Command {
 	return cmd
 }
 
-// newReader reads from the tenant that is meant.
+// newReader returns a reader of the tenant that the flags name.
 func newReader(cmd *cobra.Command, k resourceKind, file, path string) (*app.Reader, error) {
 	c, err := load(cmd, file)
 	if err != nil {
@@ -123,7 +123,7 @@ func listResources(cmd *cobra.Command, k resourceKind, f listFlags) error {
 	return p.end()
 }
 
-// attributeColumns shows attributes of resources, under the names by which they were asked for.
+// attributeColumns makes a column for each attribute, under the name in --columns.
 func attributeColumns(names []string, paths []scim.AttrPath) []column[map[string]any] {
 	out := make([]column[map[string]any], len(names))
 	for i, name := range names {
@@ -132,7 +132,7 @@ func attributeColumns(names []string, paths []scim.AttrPath) []column[map[string
 	return out
 }
 
-// textOf is what a resource has at a path, with a comma between several values.
+// textOf returns the values that a resource has at a path, separated by commas.
 func textOf(object map[string]any, path scim.AttrPath) string {
 	var parts []string
 	for _, value := range filter.Values(path, object) {

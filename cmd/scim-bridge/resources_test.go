@@ -13,7 +13,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
 )
 
-// TestUsersListAndGet read a tenant with the configuration alone, as an operator does.
+// TestUsersListAndGet read a tenant with only the configuration, as an operator does.
 func TestUsersListAndGet(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -10,16 +10,16 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// newRunning is the bridge that runs with a configuration. It calls nobody.
+// newRunning returns a client of the bridge that runs with a configuration. It makes no call.
 func newRunning(cmd *cobra.Command, file string) (control.Client, error) {
 	c, err := load(cmd, file)
 	if err == nil && c.Admin.Socket == "" {
-		err = codedError{exitUsage, errors.New("the configuration has no admin.socket, over which a running bridge answers")}
+		err = codedError{exitUsage, errors.New("the configuration has no admin.socket; a running bridge needs it to answer this command")}
 	}
 	return control.Client{Socket: c.Admin.Socket}, err
 }
 
-// runningTenant is the tenant with users and groups of that bridge that is meant.
+// runningTenant returns a client of the running bridge, and the tenant at the path.
 func runningTenant(cmd *cobra.Command, file, path string) (control.Client, admin.Tenant, error) {
 	running, err := newRunning(cmd, file)
 	if err != nil {
@@ -29,7 +29,7 @@ func runningTenant(cmd *cobra.Command, file, path string) (control.Client, admin
 	return running, t, err
 }
 
-// clientOf speaks SCIM to a tenant of a running bridge, as its operator.
+// clientOf returns a SCIM client of a tenant of the running bridge. It acts as the operator.
 func clientOf(running control.Client, t admin.Tenant) *client.Client {
 	return &client.Client{Base: control.Root(t.Path), Agent: "scim-bridge", HTTP: running.HTTP()}
 }

@@ -24,8 +24,8 @@ func look(t *testing.T, s *apptest.Served, path string) (int, string) {
 	return status, body
 }
 
-// TestServeDrainsOnSIGTERM: the request in flight is answered, /readyz turns to 503
-// meanwhile, and the process ends with 0.
+// TestServeDrainsOnSIGTERM: the bridge answers the request in flight, /readyz answers 503
+// meanwhile, and the process exits with 0.
 func TestServeDrainsOnSIGTERM(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -61,13 +61,13 @@ func TestServeDrainsOnSIGTERM(t *testing.T) {
 	}
 }
 
-// TestTheLogHoldsNoPersonalDataAndNoSecret, one line a request.
+// TestTheLogHoldsNoPersonalDataAndNoSecret, and has one line for each request.
 func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	s := apptest.NewServed(t, fake.Server())
 	body := `{"userName":"secretjane","externalId":"secretext","name":{"givenName":"Secretname"},"emails":[{"value":"secret@mail.test","primary":true}],"password":"secretpassword"}`
-	for range 2 { // the second is a conflict
+	for range 2 { // the second request is a conflict
 		_, _ = s.Do(t.Context(), http.MethodPost, "/Users", json.RawMessage(body))
 	}
 	if _, err := s.Find(t.Context(), "/Users", `userName eq "secretjane"`, ""); err != nil {
@@ -114,7 +114,7 @@ func TestTheLogHoldsNoPersonalDataAndNoSecret(t *testing.T) {
 	}
 }
 
-// TestEveryMetricIsDocumented compares the page with what is registered.
+// TestEveryMetricIsDocumented compares the page with the registered metrics.
 func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())

@@ -29,37 +29,37 @@ func newSetup() *cobra.Command {
 	var f setupFlags
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Make a realm fit for the bridge; shows its plan and asks first",
-		Long: `Make a realm fit for the bridge: a service account with the rights it needs and the
-user attributes it writes. Shows what it would change, asks, and changes nothing that
-is right already. With --out it also writes a configuration that "serve" takes as it
-is, and prints the SCIM URL and a new token once.
+		Short: "Prepare a realm for the bridge; shows its plan and asks first",
+		Long: `Prepare a realm for the bridge: create a service account with the rights that it needs, and
+declare the user attributes that the bridge writes. The command shows its plan, asks, and
+changes nothing that is right already. With --out it also writes a configuration that is
+ready for "serve", and prints the SCIM URL and a new token once.
 
-The administrator's name and password come from the flags, else from KEYCLOAK_ADMIN
-and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
+The administrator's name and password come from the flags, else from KEYCLOAK_ADMIN and
+KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return setup(cmd, f) },
 	}
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.ClientID, "client-id", app.DefaultClientID, "the client `id` of the service account")
-	flags.StringVar(&f.Mapping, "mapping", "", "the mapping `file` whose attributes the realm shall declare; default: the built-in mapping")
+	flags.StringVar(&f.Mapping, "mapping", "", "the mapping `file` whose attributes the realm must declare; default: the built-in mapping")
 	flags.StringVar(&f.Organization, "organization", "", "the `alias` of the organization whose members the endpoint is for; default: the whole realm")
-	flags.BoolVar(&f.Every, "all-organizations", false, "serve every organization of the realm that \"tokens new\" makes a credential for")
-	flags.BoolVar(&f.ManageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, as nothing less opens Organizations")
-	flags.BoolVar(&f.Relax, "relax-validators", false, "also remove the stock validators that refuse o'neil@… and Entra's guests")
-	flags.BoolVar(&f.Scripts, "allow-all-scripts", false, "also remove the stock validator that lets user names have Latin letters alone, which keeps names out that look like another one")
+	flags.BoolVar(&f.Every, "all-organizations", false, "serve every organization of the realm for which \"tokens new\" makes a token")
+	flags.BoolVar(&f.ManageRealm, "allow-manage-realm", false, "with --organization before Keycloak 26.7: grant manage-realm, because these versions need it for Organizations")
+	flags.BoolVar(&f.Relax, "relax-validators", false, "also remove the default validators that refuse user names such as o'neil@… and those of Entra's guests")
+	flags.BoolVar(&f.Scripts, "allow-all-scripts", false, "also remove the default validator that allows only Latin letters in user names, which keeps out names that look like another name")
 	flags.BoolVar(&f.Restrict, "restrict-attributes", false, "also remove the users' right to edit the attributes of the mapping, where the realm gives it")
-	flags.BoolVar(&f.Usernames, "allow-username-changes", false, "also let user names be changed")
-	flags.BoolVar(&f.Feed, "change-feed", false, "also have the realm store admin events, from which the bridge sees what others change")
-	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients shall never change; may be repeated")
-	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients shall never change, with its members; may be repeated")
-	flags.StringVar(&f.Existing, "existing", "", "with --out: `manage|leave|adopt`, what the client may do with users that are there already; default: asks, with --yes manage")
-	flags.BoolVar(&f.yes, "yes", false, "change without asking")
+	flags.BoolVar(&f.Usernames, "allow-username-changes", false, "also allow changes of user names")
+	flags.BoolVar(&f.Feed, "change-feed", false, "also let the realm store admin events, so that the bridge sees the changes of others at once")
+	flags.StringArrayVar(&f.ProtectUsers, "protect-user", nil, "with --out: the user `name` of an account that clients must never change; may be repeated")
+	flags.StringArrayVar(&f.ProtectGroups, "protect-group", nil, "with --out: the `path` of a group that clients must never change, nor its members; may be repeated")
+	flags.StringVar(&f.Existing, "existing", "", "with --out: `manage|leave|adopt`, what the client may do with users that exist already; default: the command asks, and takes manage with --yes")
+	flags.BoolVar(&f.yes, "yes", false, "accept the plan without asking; optional changes need their own flags")
 	flags.StringVar(&f.Dir, "out", "", "write config.yaml, the secret and tokens.yaml into this `directory`")
 	outputFlag(cmd, &f.output)
 	flags.BoolVar(&f.Helm, "helm", false, "with --out: also write values.yaml for the Helm chart")
-	flags.StringVar(&f.PublicURL, "public-url", "", "the `URL` under which clients reach the bridge, for config.yaml; default: that of --listen")
+	flags.StringVar(&f.PublicURL, "public-url", "", "the `URL` under which clients reach the bridge, for config.yaml; default: the URL of --listen")
 	flags.StringVar(&f.Listen, "listen", "", "the SCIM `address` for config.yaml")
 	flags.StringVar(&f.AdminListen, "admin-listen", "", "the health and metrics `address` for config.yaml")
 	return cmd
@@ -111,7 +111,7 @@ func setup(cmd *cobra.Command, f setupFlags) error {
 	return f.print(cmd.OutOrStdout(), made)
 }
 
-// offer asks for what the flags do not have.
+// offer asks about each optional change that the flags do not choose.
 func (f *setupFlags) offer(ctx context.Context, in *asker) error {
 	if f.yes {
 		return nil
@@ -125,11 +125,11 @@ func (f *setupFlags) offer(ctx context.Context, in *asker) error {
 		option   *bool
 		question string
 	}{
-		{offers.Relax, &f.Relax, "The realm refuses user names such as o'neil@example.com and Entra's guests. Allow them?"},
-		{offers.Scripts, &f.Scripts, "The realm takes Latin letters alone in user names, so that nobody's looks like another one in another script, as an а of Cyrillic does. Take the letters of all scripts?"},
+		{offers.Relax, &f.Relax, "The realm refuses user names such as o'neil@example.com and those of Entra's guests. Allow them?"},
+		{offers.Scripts, &f.Scripts, "The realm allows only Latin letters in user names, so that no name looks like another name in another script, as a Cyrillic а looks like a Latin a. Allow the letters of all scripts?"},
 		{offers.Usernames, &f.Usernames, "The realm refuses changes of user names. Allow them?"},
-		{offers.Feed, &f.Feed, "The realm stores no admin events, from which the bridge sees at once what others change. Store them, for a day?"},
-		{len(offers.Editable) > 0, &f.Restrict, "Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so what SCIM writes there. Take that right from them?"},
+		{offers.Feed, &f.Feed, "The realm stores no admin events. With them, the bridge sees the changes of others at once. Store them for a day?"},
+		{len(offers.Editable) > 0, &f.Restrict, "Users can change their " + strings.Join(offers.Editable, ", ") + " themselves, and so overwrite what SCIM writes there. Remove this right?"},
 	} {
 		if one.open && !*one.option {
 			*one.option = in.yes(one.question)
@@ -138,8 +138,8 @@ func (f *setupFlags) offer(ctx context.Context, in *asker) error {
 	return nil
 }
 
-// chooseExisting asks what shall hold for the users and groups that are there, if there are some and
-// the flags do not say. Nobody who agreed to everything is asked: they are told.
+// chooseExisting asks what the client may do with the users and groups that exist already, unless a
+// flag says so. It asks nothing in an empty realm. With --yes it only prints the default.
 func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 	found, err := f.FindExisting(ctx)
 	if err != nil || found == "" {
@@ -153,14 +153,14 @@ func (f *setupFlags) chooseExisting(ctx context.Context, in *asker) error {
 		fmt.Fprintf(in.out, "  - %s (%s)\n", choices[name], name)
 	}
 	if f.yes {
-		fmt.Fprintf(in.out, "Written is %s; --existing chooses another one.\n", f.Existing)
+		fmt.Fprintf(in.out, "The command writes %s; --existing chooses differently.\n", f.Existing)
 		return nil
 	}
-	f.Existing, err = in.choose("What shall hold?", names, f.Existing)
+	f.Existing, err = in.choose("Which of these?", names, f.Existing)
 	return err
 }
 
-// missingText lists lines by what they belong to.
+// missingText lists lines below the keys that they belong to.
 func missingText(lines []app.MissingLine) string {
 	const indent = "\n          "
 	var b strings.Builder
@@ -182,9 +182,9 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 	if r.Kept != "" {
 		todo := app.CommandLine("scim-bridge", "serve", "--config", r.Config)
 		if len(r.Missing) > 0 {
-			todo = fmt.Sprintf("write into %s what it shall have of these lines, which stand in %s; a running bridge applies them%s", r.Config, r.Kept, missingText(r.Missing))
+			todo = fmt.Sprintf("copy the lines that you want from %s into %s; a running bridge applies them. The lines are:%s", r.Kept, r.Config, missingText(r.Missing))
 		}
-		_, err := fmt.Fprintf(out, "Kept      %s is there already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
+		_, err := fmt.Fprintf(out, "Kept      %s exists already; what setup would write is in %s\nNext      %s\n", r.Config, r.Kept, todo)
 		return err
 	}
 	if r.Token == "" {
@@ -198,7 +198,7 @@ func (f setupFlags) print(out io.Writer, r app.Installed) error {
 			filepath.Join(f.Dir, app.SecretName), filepath.Join(f.Dir, app.TokensName), filepath.Join(f.Dir, app.ValuesName))
 	}
 	_, err := fmt.Fprintf(out, `SCIM URL  %s
-Token     %s   (shown once; good for %d months)
+Token     %s   (shown once; valid for %d months)
 Next      %s
 `, r.BaseURL, r.Token, app.TokenMonths, next)
 	return err

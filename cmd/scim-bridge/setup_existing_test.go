@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSetupAsksWhatShallHoldForWhoIsThere, in words that say what the client may do, and writes the
-// answer. Nobody who agreed to everything is asked, and nobody in an empty realm.
+// TestSetupAsksWhatShallHoldForWhoIsThere: setup says what the client may do with existing users,
+// asks, and writes the answer. It does not ask with --yes, and not in an empty realm.
 func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -48,12 +48,12 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 		}
 	}
 	list := args("--yes")
-	if _, told, code := command(t, "", list...); code != 0 || !strings.Contains(told, "Written is manage; --existing chooses another one.") {
+	if _, told, code := command(t, "", list...); code != 0 || !strings.Contains(told, "The command writes manage; --existing chooses differently.") {
 		t.Errorf("setup --yes = %d, %s", code, told)
 	}
 	wantPolicy(t, list, [2]string{"all", "never"})
 	list = args("--yes", "--existing", "leave")
-	if _, told, code := command(t, "", list...); code != 0 || strings.Contains(told, "Written is") {
+	if _, told, code := command(t, "", list...); code != 0 || strings.Contains(told, "The command writes") {
 		t.Errorf("setup --existing leave = %d, %s", code, told)
 	}
 	wantPolicy(t, list, [2]string{"owned", "never"})
@@ -64,7 +64,7 @@ func TestSetupAsksWhatShallHoldForWhoIsThere(t *testing.T) {
 	}
 }
 
-// TestSetupOfAllOrganizationsAsksToo: of the members and groups of all of them.
+// TestSetupOfAllOrganizationsAsksToo, about the members and groups of all organizations.
 func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())
@@ -94,7 +94,7 @@ func TestSetupOfAllOrganizationsAsksToo(t *testing.T) {
 	}
 }
 
-// wantPolicy compares what setup wrote.
+// wantPolicy compares the configuration that setup wrote.
 func wantPolicy(t *testing.T, args []string, want [2]string) {
 	t.Helper()
 	c, problems := config.Load(filepath.Join(args[slices.Index(args, "--out")+1], app.ConfigName))

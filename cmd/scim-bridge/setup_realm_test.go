@@ -14,15 +14,15 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers: run again, it does not give back what was
-// taken, nor what else is there, and doctor finds it when somebody gave it back. What doctor says of
-// an account that has no permissions yet helps.
+// TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers: another run of setup does not restore the
+// removed right, and keeps the other rights. Doctor reports when somebody gave the right back. Its
+// remedy also helps an account that has no permissions yet.
 func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := start(t).WithAllRealms() // who grants roles where fine-grained permissions are on
+			server := start(t).WithAllRealms() // an administrator who grants roles when fine-grained permissions are on
 			b := apptest.NewBridgeOn(t, server, nil)
 			p := apptest.Patient{Bridge: b, Server: server}
 			boss := b.MakeAccount(t, "boss", true)
@@ -101,7 +101,7 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 				t.Errorf("with manage-users alone doctor ends with %d: %+v", code, ill)
 			}
 			p.Right(t, "manage-users", false)
-			p.Right(t, "view-users", true) // which contains both, and asks no permission
+			p.Right(t, "view-users", true) // contains query-users and query-groups, and needs no permissions
 			if setup(); !has("manage-users") {
 				t.Error("setup takes view-users for permissions")
 			}
@@ -109,8 +109,8 @@ func TestSecurity_38_SetupKeepsTheBridgeWithoutManageUsers(t *testing.T) {
 	}
 }
 
-// TestSetupForAnOrganization binds the tenant to the organization's id and grants the least
-// right that the server has; the one that opens the whole realm only when it is asked for.
+// TestSetupForAnOrganization binds the tenant to the organization's id and grants the smallest
+// right that the server has. Setup grants the right to the whole realm only with its flag.
 func TestSetupForAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

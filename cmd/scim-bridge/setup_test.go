@@ -19,7 +19,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// command runs the command line in this process with answers to its questions.
+// command runs the command line in this process, with answers to its questions.
 func command(t *testing.T, answers string, args ...string) (out, told string, code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -34,7 +34,7 @@ func command(t *testing.T, answers string, args ...string) (out, told string, co
 	return stdout.String(), stderr.String(), code
 }
 
-// setupCommand runs the command as an operator would.
+// setupCommand runs setup as an operator would.
 func setupCommand(t *testing.T, server keycloaktest.Server, realm string, more ...string) app.Installed {
 	t.Helper()
 	out, told, code := command(t, "", append([]string{
@@ -51,8 +51,7 @@ func setupCommand(t *testing.T, server keycloaktest.Server, realm string, more .
 	return made
 }
 
-// TestSetupAsksAndIsIdempotent: it changes nothing without a yes, and nothing the
-// second time.
+// TestSetupAsksAndIsIdempotent: setup changes nothing without a yes, and nothing in a second run.
 func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -77,8 +76,8 @@ func TestSetupAsksAndIsIdempotent(t *testing.T) {
 	}
 }
 
-// TestSetupTakesTheAdministratorFromAPrompt is not parallel: the environment, which
-// comes before the prompt, is the process's.
+// TestSetupTakesTheAdministratorFromAPrompt is not parallel: it changes the environment of the
+// process, which setup reads before it asks.
 func TestSetupTakesTheAdministratorFromAPrompt(t *testing.T) {
 	t.Setenv(keycloaktest.EnvAdmin, "")
 	t.Setenv(keycloaktest.EnvPassword, "")
@@ -118,8 +117,8 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 	}
 }
 
-// TestSetupWritesForTheOwnerAlone: the secret and the configuration are 0600, the
-// token stands in neither.
+// TestSetupWritesForTheOwnerAlone: the secret and the configuration have the mode 0600, and neither
+// has the token.
 func TestSetupWritesForTheOwnerAlone(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -156,7 +155,8 @@ func TestCheckPrintsEveryProblemAndExitsWith3(t *testing.T) {
 	}
 }
 
-// TestSetupByAnAdministratorOfTheRealm: on a managed Keycloak nobody has an account of master.
+// TestSetupByAnAdministratorOfTheRealm: on a managed Keycloak, nobody has an account of the realm
+// master.
 func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -197,7 +197,7 @@ func TestSetupByAnAdministratorOfTheRealm(t *testing.T) {
 	}
 }
 
-// TestSetupAgainKeepsWhatIsThere: a bridge may run on it.
+// TestSetupAgainKeepsWhatIsThere, because a bridge may use the files.
 func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
@@ -210,7 +210,7 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	}
 	before := there()
 	out, told, code := command(t, "", "setup", "--url", fake.Server().URL, "--realm", b.Realm, "--admin-user", fake.Server().Admin, "--admin-password", fake.Server().Password, "--yes", "--out", dir)
-	if code != 0 || !strings.Contains(out, "Kept      "+b.File+" is there already") || strings.Contains(out, "ksb_") {
+	if code != 0 || !strings.Contains(out, "Kept      "+b.File+" exists already") || strings.Contains(out, "ksb_") {
 		t.Errorf("setup again ended with %d: %s%s", code, out, told)
 	}
 	if after := there(); !slices.Equal(after, before) {
@@ -221,8 +221,8 @@ func TestSetupAgainKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestSetupAgainSaysWhatItWouldWrite into a configuration that is there: another mapping file is in use once it stands in
-// that file.
+// TestSetupAgainSaysWhatItWouldWrite into an existing configuration. A bridge uses another mapping
+// file only when the configuration names it.
 func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
@@ -234,7 +234,7 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 		next  string
 	}{
 		{nil, ""},
-		{[]string{"--mapping", mapping}, "a running bridge applies them\n          below realms." + name + ".tenants[0]:\n          mapping: "},
+		{[]string{"--mapping", mapping}, "a running bridge applies them. The lines are:\n          below realms." + name + ".tenants[0]:\n          mapping: "},
 		{nil, "Next      scim-bridge serve --config "},
 	} {
 		out, told, code := command(t, "", append(slices.Clone(args), c.flags...)...)
@@ -247,8 +247,8 @@ func TestSetupAgainSaysWhatItWouldWrite(t *testing.T) {
 	}
 }
 
-// TestSetupProtectsByIds: what an operator names is in the configuration by its id, with the name
-// beside it.
+// TestSetupProtectsByIds: the configuration has the id of each user and group that the operator
+// named, with the name beside it.
 func TestSetupProtectsByIds(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

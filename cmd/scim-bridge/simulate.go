@@ -14,7 +14,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
-// simulation is the command simulate.
+// simulation has the flags of the command simulate.
 type simulation struct {
 	endpointFlags
 	simulate.Run
@@ -29,15 +29,16 @@ func newSimulate() *cobra.Command {
 		Use:   "simulate " + strings.Join(names, "|"),
 		Short: "Provision invented people at a SCIM endpoint as Entra or Okta would, and check what arrived",
 		Long: `Send an endpoint, of this bridge or any other, what Entra or Okta really sends: the test of
-the connection, look-ups, users, groups, members, then changes of a quarter of the users,
-deactivations of a tenth and, as Entra, deletions of a twentieth. What an outage refuses
-is repeated for a minute. Then read everything back and say what is not as it was sent.
+the connection, look-ups, users, groups and members. Changes of a quarter of the users follow,
+then deactivations of a tenth and, as Entra, deletions of a twentieth. The command repeats for a
+minute what an outage refuses. Then it reads everything back, and prints what differs from what
+it sent.
 
-The people are invented; their user names begin with --prefix, by default one that no run
-had before. They stay at the endpoint unless --delete is given.
+The people are invented. Their user names begin with --prefix; by default this is a new prefix
+for each run. The users and groups stay at the endpoint unless you give --delete.
 
-The token comes from --token-file, else from --token, else from SCIM_TOKEN. Ends with 1
-when something is not as it was sent.`,
+The token comes from --token-file, else from --token, else from SCIM_TOKEN. The exit code is 1
+when something differs.`,
 		Args: cobra.MatchAll(exactly(strings.Join(names, " or ")), cobra.OnlyValidArgs), ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.Provider = args[0]
@@ -46,11 +47,11 @@ when something is not as it was sent.`,
 	}
 	flags := cmd.Flags()
 	s.add(flags)
-	flags.StringVar(&s.Prefix, "prefix", "", "the `text` that the user names begin with; a run is taken up again under the same one")
+	flags.StringVar(&s.Prefix, "prefix", "", "the `text` with which the user names begin; the same text continues an earlier run")
 	flags.IntVar(&s.Users, "users", 50, "the `number` of users")
 	flags.IntVar(&s.Groups, "groups", 5, "the `number` of groups")
 	flags.IntVar(&s.Parallel, "parallel", 4, "the `number` of requests at once")
-	flags.BoolVar(&s.Remove, "delete", false, "delete the users and groups in the end; the endpoint may hold so many removals")
+	flags.BoolVar(&s.Remove, "delete", false, "delete the users and groups at the end; a removal brake of the endpoint may stop this")
 	outputFlag(cmd, &s.output, asCSV)
 	return cmd
 }
@@ -60,13 +61,13 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 	switch {
 	case err != nil:
 	case s.Users < 1 || s.Groups < 0 || s.Parallel < 1:
-		err = errors.New("--users and --parallel are at least 1, --groups is not negative")
+		err = errors.New("--users and --parallel must be at least 1, and --groups at least 0")
 	}
 	if err != nil {
 		return codedError{exitUsage, err}
 	}
 	if _, err := url.Parse(s.Base); err != nil {
-		return codedError{exitUsage, errors.New("--url is no URL")}
+		return codedError{exitUsage, errors.New("--url is not a URL")}
 	}
 	bars := newBars(cmd.ErrOrStderr())
 	s.Progress = bars.add
@@ -76,13 +77,13 @@ func (s *simulation) run(cmd *cobra.Command) (err error) {
 		return fmt.Errorf("%w; nothing was made", err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; what was made stays, --prefix %s goes on with it", err, report.Prefix)
+		return fmt.Errorf("%w; what was made stays; --prefix %s continues the run", err, report.Prefix)
 	}
 	if err := printReport(cmd, report, s.output); err != nil {
 		return err
 	}
 	if len(report.Wrong) > 0 {
-		return codedError{code: exitFailure, err: fmt.Errorf("%d things are not as they were sent", len(report.Wrong))}
+		return codedError{code: exitFailure, err: fmt.Errorf("%d values differ from what was sent", len(report.Wrong))}
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func printReport(cmd *cobra.Command, r simulate.Report, o output) error {
 		return err
 	}
 	if o == asCSV {
-		out = cmd.ErrOrStderr() // what follows is no row
+		out = cmd.ErrOrStderr() // the text that follows is not a row
 	}
 	for _, line := range r.Wrong {
 		fmt.Fprintln(out, "WRONG", line)

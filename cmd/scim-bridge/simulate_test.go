@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/simulate"
 )
 
-// TestSimulate: what each provider sends arrives as it was sent, twice under one prefix too, and
-// can be deleted again.
+// TestSimulate: what each provider sends arrives unchanged, also in a second run with the same
+// prefix, and can be deleted again.
 func TestSimulate(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -49,8 +49,8 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// TestSimulateTellsOfAnEndpointThatLies: it answers 204 to a change and does nothing, or forgets
-// an attribute, as servers do that people complain about.
+// TestSimulateTellsOfAnEndpointThatLies: the endpoint answers 204 to a change and does nothing, or
+// drops an attribute. Users complain about such servers.
 func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -73,12 +73,12 @@ func TestSimulateTellsOfAnEndpointThatLies(t *testing.T) {
 			t.Errorf("the report lacks %q", want)
 		}
 	}
-	if code != exitFailure || !strings.Contains(told, "things are not as they were sent") {
+	if code != exitFailure || !strings.Contains(told, "differ from what was sent") {
 		t.Errorf("simulate ended with %d:\n%s%s", code, out, told)
 	}
 }
 
-// TestSimulateWithAWrongToken made nothing, and says so.
+// TestSimulateWithAWrongToken makes nothing, and says so.
 func TestSimulateWithAWrongToken(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -89,14 +89,14 @@ func TestSimulateWithAWrongToken(t *testing.T) {
 	}
 }
 
-// TestSimulateRefusesWhatItCannotDo with the exit code of a wrong usage.
+// TestSimulateRefusesWhatItCannotDo with the exit code of a usage error.
 func TestSimulateRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--url names the endpoint":              {"simulate", "okta"},
-		"give the endpoint's token":             {"simulate", "okta", "--url", "http://127.0.0.1:1"},
-		"invalid argument":                      {"simulate", "google", "--url", "http://127.0.0.1:1", "--token", "x"},
-		"--users and --parallel are at least 1": {"simulate", "okta", "--url", "http://127.0.0.1:1", "--token", "x", "--users", "0"},
+		"--url is required":                         {"simulate", "okta"},
+		"give the endpoint's token":                 {"simulate", "okta", "--url", "http://127.0.0.1:1"},
+		"invalid argument":                          {"simulate", "google", "--url", "http://127.0.0.1:1", "--token", "x"},
+		"--users and --parallel must be at least 1": {"simulate", "okta", "--url", "http://127.0.0.1:1", "--token", "x", "--users", "0"},
 	} {
 		if _, told, code := command(t, "", args...); code == 0 || !strings.Contains(told, want) {
 			t.Errorf("%v ended with %d: %s", args, code, told)

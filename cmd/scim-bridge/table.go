@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
 )
 
-// column is a column of a table: its name, and what it says of a value.
+// column is a column of a table: its name, and the text of its cell for a value.
 type column[T any] struct {
 	name string
 	cell func(T) string
@@ -24,8 +24,8 @@ type printer[T any] interface {
 	end() error
 }
 
-// newTable prints values as a table: with aligned columns below their names, as CSV, or as a JSON array of the values
-// with all their fields.
+// newTable prints values as a table: as aligned columns below their names, as CSV, or as a JSON
+// array of the values with all their fields.
 func newTable[T any](out io.Writer, o output, columns []column[T]) printer[T] {
 	switch o {
 	case asJSON:
@@ -36,12 +36,12 @@ func newTable[T any](out io.Writer, o output, columns []column[T]) printer[T] {
 	}
 	const gap = 2
 	t := textTable[T]{tabwriter.NewWriter(out, 0, 0, gap, ' ', 0), columns}
-	_ = t.line(names(columns), strings.ToUpper) // end says so
+	_ = t.line(names(columns), strings.ToUpper) // end returns the error
 	return t
 }
 
-// newReport prints values that come one by one, while a command works: for people as a sentence each, where there is
-// one, for programs as CSV or a JSON object a line.
+// newReport prints values that come one by one while a command works. As text it prints a sentence
+// for each value that has one. For programs it prints CSV, or a JSON object on each line.
 func newReport[T any](out io.Writer, o output, sentence func(T) string, columns []column[T]) printer[T] {
 	switch o {
 	case asJSON:
@@ -64,7 +64,8 @@ func printTable[T any](out io.Writer, o output, columns []column[T], values []T)
 	return p.end()
 }
 
-// printRecord prints all about one thing: a line for each of its properties or, as JSON, the thing itself.
+// printRecord prints all properties of one thing: a line for each property or, as JSON, the thing
+// itself.
 func printRecord(out io.Writer, o output, thing any, lines []app.Line) error {
 	columns := []column[app.Line]{
 		{"name", func(l app.Line) string { return l.Name }},
@@ -106,7 +107,7 @@ func cells[T any](columns []column[T], value T) []string {
 	return out
 }
 
-// textTable aligns columns. It holds all rows until the end, as the widest cell comes last.
+// textTable aligns columns. It holds all rows until the end, because the widest cell may come last.
 type textTable[T any] struct {
 	w       *tabwriter.Writer
 	columns []column[T]
@@ -124,7 +125,7 @@ func (t textTable[T]) line(texts []string, as func(string) string) error {
 
 func (t textTable[T]) end() error { return t.w.Flush() }
 
-// printable keeps what could command a terminal, or begin another row, out of a cell.
+// printable replaces characters that could command a terminal or begin another row.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -134,7 +135,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// csvTable prints rows as RFC 4180 has them.
+// csvTable prints rows in the format of RFC 4180.
 type csvTable[T any] struct {
 	w       *csv.Writer
 	columns []column[T]
@@ -142,17 +143,17 @@ type csvTable[T any] struct {
 
 func newCSV[T any](out io.Writer, columns []column[T]) csvTable[T] {
 	w := csv.NewWriter(out)
-	_ = w.Write(names(columns)) // Error says so at the end
+	_ = w.Write(names(columns)) // the caller of Error gets the error at the end
 	return csvTable[T]{w, columns}
 }
 
-// print writes a row at once, for a reader that waits.
+// print writes each row at once, because a reader may wait for it.
 func (t csvTable[T]) print(value T) error {
 	row := cells(t.columns, value)
 	for i, text := range row {
 		row[i] = noFormula(text)
 	}
-	_ = t.w.Write(row) // Error says so
+	_ = t.w.Write(row) // Error returns the error
 	t.w.Flush()
 	return t.w.Error()
 }
@@ -162,8 +163,9 @@ func (t csvTable[T]) end() error {
 	return t.w.Error()
 }
 
-// noFormula keeps a spreadsheet from running a cell: what a person put into a directory would be run by the operator
-// who opens the file. A phone number, as +49 30 1234, stays as it is: without a letter nothing can be run.
+// noFormula keeps a spreadsheet from running a cell: an operator who opens the file would run what
+// a person wrote into a directory. A phone number such as +49 30 1234 stays as it is, because a
+// text without a letter cannot run anything.
 func noFormula(text string) string {
 	const begin, number = "=+-@\t\r\n＝＋－＠", "+-0123456789 ().,/"
 	if !strings.ContainsRune(begin, firstRune(text)) {
@@ -175,7 +177,7 @@ func noFormula(text string) string {
 	return "'" + text
 }
 
-// firstRune is the first character of a text, and of none an invalid one.
+// firstRune returns the first character of a text, and -1 for an empty text.
 func firstRune(text string) rune {
 	for _, r := range text {
 		return r
@@ -183,7 +185,7 @@ func firstRune(text string) rune {
 	return -1
 }
 
-// jsonArray prints an array with a value a line.
+// jsonArray prints an array with a value on each line.
 type jsonArray[T any] struct {
 	out   io.Writer
 	begun bool
@@ -218,7 +220,7 @@ func (l jsonLines[T]) print(value T) error { return l.w.Encode(value) }
 
 func (jsonLines[T]) end() error { return nil }
 
-// sentences prints a sentence a value, and nothing where there is none.
+// sentences prints a sentence for each value, and nothing for a value without a sentence.
 type sentences[T any] struct {
 	out      io.Writer
 	sentence func(T) string

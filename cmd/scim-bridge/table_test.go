@@ -16,7 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 )
 
-// person is a value of a table, as a directory may have it.
+// person is a value of a table, as in a directory.
 type person struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
@@ -29,7 +29,7 @@ func personColumns() []column[person] {
 	}
 }
 
-// TestATableInEachFormat: aligned, with the same rows as CSV, and as JSON with all fields.
+// TestATableInEachFormat: as aligned text, with the same rows as CSV, and as JSON with all fields.
 func TestATableInEachFormat(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestATableInEachFormat(t *testing.T) {
 	}
 }
 
-// TestAReportInEachFormat: a sentence, an object or a row as it comes.
+// TestAReportInEachFormat: a sentence, an object or a row for each value, at once.
 func TestAReportInEachFormat(t *testing.T) {
 	t.Parallel()
 	u := transfer.Unimported{Line: 3, Name: "=jane", Status: 409, Reason: "taken, twice"}
@@ -67,7 +67,8 @@ func TestAReportInEachFormat(t *testing.T) {
 	}
 }
 
-// TestARecordInEachFormat: only the text of several lines has more than a row, and only for people.
+// TestARecordInEachFormat: only a text of several lines has several rows, and only in the format
+// text.
 func TestARecordInEachFormat(t *testing.T) {
 	t.Parallel()
 	lines := []app.Line{{Name: "tenant", Text: "acme"}, {Name: "fix", Text: "run\nit"}}
@@ -93,7 +94,7 @@ func TestNoCellOfATableCommandsATerminalOrBeginsARow(t *testing.T) {
 	}
 }
 
-// TestNoCellOfACSVFileIsAFormula, while a program reads all others as they are.
+// TestNoCellOfACSVFileIsAFormula. A program reads all other cells unchanged.
 func TestNoCellOfACSVFileIsAFormula(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -128,8 +129,8 @@ func TestNoCellOfACSVFileIsAFormula(t *testing.T) {
 	}
 }
 
-// TestEveryOutputFlagIsTheSame: its words, its text, its default; and no flag shows the type of a variable in place of
-// what is to be given.
+// TestEveryOutputFlagIsTheSame: the words, the help text and the default are the same. No flag
+// shows the type of a Go variable in place of its value.
 func TestEveryOutputFlagIsTheSame(t *testing.T) {
 	t.Parallel()
 	tables, of := 0, map[string]bool{"text|json": true, "text|json|csv": true}
@@ -158,7 +159,7 @@ func TestEveryOutputFlagIsTheSame(t *testing.T) {
 	}
 }
 
-// TestEveryCommandRefusesAnotherOutput as a wrong use, before it does anything.
+// TestEveryCommandRefusesAnotherOutput as a usage error, before it does anything.
 func TestEveryCommandRefusesAnotherOutput(t *testing.T) {
 	t.Parallel()
 	var walk func(cmd *cobra.Command)

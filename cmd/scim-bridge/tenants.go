@@ -14,7 +14,7 @@ import (
 )
 
 func newTenantsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tenants", Short: "Ask a running bridge for its tenants, over admin.socket", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "tenants", Short: "Ask a running bridge about its tenants, over admin.socket", Args: cobra.NoArgs}
 	cmd.AddCommand(newTenantsList(), newTenantsShow(), newTenantsLift())
 	return cmd
 }
@@ -23,7 +23,7 @@ func newTenantsList() *cobra.Command {
 	var file string
 	var o output
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the tenants of a running bridge and whether they answer", Args: cobra.NoArgs,
+		Use: "list", Short: "List the tenants of a running bridge, and whether they are ready", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := newRunning(cmd, file)
 			if err != nil {
@@ -45,7 +45,7 @@ func newTenantsShow() *cobra.Command {
 	var file, path string
 	var o output
 	cmd := &cobra.Command{
-		Use: "show", Short: "Show all about one tenant of a running bridge", Args: cobra.NoArgs,
+		Use: "show", Short: "Show everything about a tenant of a running bridge", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := newRunning(cmd, file)
 			if err != nil {
@@ -94,7 +94,7 @@ func tenantColumns() []column[admin.Tenant] {
 	}
 }
 
-// linesOf is what there is to say of a tenant.
+// linesOf returns the properties of a tenant, without those that are empty.
 func linesOf(t admin.Tenant) []app.Line {
 	credentials := make([]string, len(t.Credentials))
 	for i, c := range t.Credentials {
@@ -105,7 +105,7 @@ func linesOf(t admin.Tenant) []app.Line {
 	}
 	basic := ""
 	if t.BasicAuth {
-		basic = "on: a token may come as the password of HTTP Basic"
+		basic = "on: clients may send a token as the password of HTTP Basic"
 	}
 	lines := []app.Line{
 		{Name: "tenant", Text: t.Path},

@@ -12,7 +12,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestTenantsOfARunningBridge: the commands ask the process, and say so when there is none.
+// TestTenantsOfARunningBridge: the commands ask the running bridge, and say so when no bridge runs.
 func TestTenantsOfARunningBridge(t *testing.T) {
 	t.Parallel()
 	s := apptest.NewServed(t, keycloaktest.NewFake(t).Server())

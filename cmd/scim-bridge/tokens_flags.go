@@ -10,17 +10,17 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/config"
 )
 
-// tokensFlags say whose tokens a command is about.
+// tokensFlags name the tenant or organization whose tokens a command works with.
 type tokensFlags struct {
 	file, realm, organization, tenant string
-	output                            output // of commands that have outputFlag
+	output                            output // only of commands with outputFlag
 }
 
 func (f *tokensFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.file)
 	tenantFlag(cmd, &f.tenant)
-	cmd.Flags().StringVar(&f.organization, "organization", "", "the `alias` of the organization, in place of --tenant")
-	cmd.Flags().StringVar(&f.realm, "realm", "", "the `realm` of that organization; default: the only one that serves it")
+	cmd.Flags().StringVar(&f.organization, "organization", "", "the `alias` of the organization, instead of --tenant")
+	cmd.Flags().StringVar(&f.realm, "realm", "", "the `realm` of this organization; default: the only realm that serves it")
 }
 
 // load reads the configuration.
@@ -31,12 +31,12 @@ func (f tokensFlags) load(cmd *cobra.Command) (config.Config, error) {
 	return load(cmd, f.file)
 }
 
-// choice says whose tokens the flags mean.
+// choice returns the tenant or organization that the flags name.
 func (f tokensFlags) choice() app.TokenChoice {
 	return app.TokenChoice{Tenant: f.tenant, Organization: f.organization, Realm: f.realm}
 }
 
-// scopesOf are what --scope says that a credential shall be good for, none for all.
+// scopesOf returns the scopes that --scope gives a credential. No scope means all scopes.
 func scopesOf(names []string) (out []config.TokenScope, err error) {
 	for _, name := range names {
 		var scope config.TokenScope

@@ -17,15 +17,16 @@ func newTokensInspect() *cobra.Command {
 	var file string
 	var o output
 	cmd := &cobra.Command{
-		Use: "inspect", Short: "Say what a token is and which tenants of the configuration take it, without any call", Args: cobra.NoArgs,
-		Long: `Read a token from standard input, so that no history of a shell keeps it, and say what it
-is. Of a token of scim-bridge: whether it was copied in full, and its key id. Of an access
-token: its claims, without looking at its signature. Of any: its hash, by which tokens new
---sha256 takes a token of another server over. With --config also which tenants take it.
-It calls nobody.`,
+		Use: "inspect", Short: "Say what a token is and which tenants of the configuration accept it, without any call", Args: cobra.NoArgs,
+		Long: `Read a token from standard input, so that no shell history keeps it, and say what the token
+is. For a token of scim-bridge, the command says whether the token was copied in full, and its
+key id. For an access token, the command prints the claims and does not check the signature. For
+every token, it prints the hash: "tokens new --sha256" takes over a token of another server by
+this hash. With --config it also says which tenants accept the token. The command calls no
+server.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return inspectToken(cmd, file, o) },
 	}
-	cmd.Flags().StringVar(&file, "config", "", "the configuration `file`; default: none")
+	cmd.Flags().StringVar(&file, "config", "", "the configuration `file`; default: no file")
 	outputFlag(cmd, &o, asCSV)
 	return cmd
 }

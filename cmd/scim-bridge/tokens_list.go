@@ -14,7 +14,7 @@ import (
 func newTokensList() *cobra.Command {
 	var f tokensFlags
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the tokens of a tenant, or of all, without their secrets", Args: cobra.NoArgs,
+		Use: "list", Short: "List the tokens of one tenant or of all tenants, without their secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listTokens(cmd, f) },
 	}
 	f.add(cmd)
@@ -45,7 +45,8 @@ func tokenColumns() []column[admin.Credential] {
 	}
 }
 
-// ofOAuth says whether a credential is not a token of scim-bridge: Keycloak, or another issuer, gives the tokens.
+// ofOAuth reports whether a credential is for tokens of Keycloak or of another issuer, and not a
+// token of scim-bridge.
 func ofOAuth(t admin.Credential) bool { return t.ClientID+t.Issuer != "" }
 
 func expiryOf(t admin.Credential) string {

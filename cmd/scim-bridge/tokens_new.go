@@ -28,18 +28,20 @@ func newTokensNew() *cobra.Command {
 	var f newTokenFlags
 	cmd := &cobra.Command{
 		Use: "new", Short: "Make a token for a tenant, keep its hash, and print it once", Args: cobra.NoArgs,
-		Long: `Make a token and print it once. Its hash is kept in the tenant's tokensFile, of an
-organization that is served by organizations: "*" in the organization's attribute
-scim.credentials, signed so that nobody else can make one. Where the hash cannot be
-written, it is printed for you to add. Tokens made before stay good.
+		Long: `Make a token and print it once. The bridge keeps only the hash of the token: in the tenant's
+tokensFile or, for an organization that is served by organizations: "*", in the organization's
+attribute scim.credentials. The attribute is signed, so that nobody else can make a token. When
+the command cannot write the hash, it prints the hash for you to add. Older tokens stay valid.
 
-With --oauth it makes no token. It makes a client of the realm, by which an identity provider
-gets its tokens from Keycloak's token endpoint (client credentials, with scope=scim or without),
-and has this tenant take them, and no other tenant: it writes accessTokens into the configuration.
-It shows its plan, asks, and prints the token endpoint, the client id and the secret once. The
-client can do nothing else in Keycloak. Run it again to give the client back what somebody took
-from it, with --rotate for another secret; "tokens revoke --oauth" takes it back. The
-administrator's name and password are asked for as by setup.`,
+With --oauth the command makes no token. It creates a client of the realm: with this client, an
+identity provider gets tokens from Keycloak's token endpoint (client credentials, with or without
+scope=scim). It also writes accessTokens into the configuration, so that this tenant accepts the
+tokens, and no other tenant does. The command shows its plan, asks, and prints the token endpoint,
+the client id and the secret once. The client can do nothing else in Keycloak.
+
+Run the command again to restore what somebody removed from the client, and with --rotate for a
+new secret. "tokens revoke --oauth" revokes the client. The administrator's name and password come
+from the flags, else from KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD, else from a prompt.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := f.oauth.check(cmd)
 			if err == nil {
@@ -58,14 +60,15 @@ administrator's name and password are asked for as by setup.`,
 	outputFlag(cmd, &f.output)
 	f.oauth.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.name, "name", "", "the `name` of the client in the log; default: idp and the month, with --oauth oauth")
-	flags.IntVar(&f.months, "months", app.TokenMonths, "the `number` of months that it is good; 0 for ever")
-	flags.StringSliceVar(&f.scopes, "scope", nil, "the `scopes` that it is good for: users:read, users:write, groups:read, groups:write, bulk; default: all")
-	flags.StringVar(&f.sha256, "sha256", "", "keep this `hash` of a token of another server, of 128 random bits or more, in place of making one")
+	flags.StringVar(&f.name, "name", "", "the `name` of the client in the log; default: idp and the month, or oauth with --oauth")
+	flags.IntVar(&f.months, "months", app.TokenMonths, "the `number` of months that the token is valid; 0 for ever")
+	flags.StringSliceVar(&f.scopes, "scope", nil, "the `scopes` of the token: users:read, users:write, groups:read, groups:write, bulk; default: all")
+	flags.StringVar(&f.sha256, "sha256", "", "take over a token of another server by its `hash`, instead of making a token; the token must have at least 128 random bits")
 	return cmd
 }
 
-// checkNames refuses a name that the file which it is written into cannot have, before anything is made.
+// checkNames refuses a name that cannot be written into the file of tokens, before anything is
+// made.
 func (f newTokenFlags) checkNames() error {
 	for flag, text := range map[string]string{"name": f.name, "client-id": f.oauth.clientID} {
 		err := config.CheckText(text)
@@ -84,7 +87,7 @@ func (f newTokenFlags) checkNames() error {
 	return nil
 }
 
-// maxName leaves room in the 255 characters of a client id for what stands before the name.
+// maxName leaves room for a prefix in the 255 characters of a client id.
 const maxName = 100
 
 func makeToken(cmd *cobra.Command, f newTokenFlags) error {
@@ -120,18 +123,18 @@ func makeToken(cmd *cobra.Command, f newTokenFlags) error {
 	return err
 }
 
-// validity says how long a token is good.
+// validity says how long a token is valid.
 func validity(expires *time.Time) string {
 	if expires == nil {
-		return "it does not expire"
+		return "does not expire"
 	}
-	return "good until " + expires.Format(time.DateOnly)
+	return "valid until " + expires.Format(time.DateOnly)
 }
 
-// token is what the flags ask for.
+// token returns the token that the flags ask for.
 func (f newTokenFlags) token() (out app.NewToken, err error) {
 	if f.months < 0 {
-		return out, errors.New("--months is 0 or more")
+		return out, errors.New("--months must be 0 or more")
 	}
 	out.Name, out.Months = f.name, f.months
 	if out.Scopes, err = scopesOf(f.scopes); err != nil || f.sha256 == "" {

@@ -23,23 +23,23 @@ type oauthFlags struct {
 	admin           adminFlags
 
 	clientKeys                      string // the URL of the client's own keys
-	issuer, keys, audience, subject string // of the assertions of another issuer
+	issuer, keys, audience, subject string // for assertions of another issuer
 }
 
 func (f *oauthFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.on, "oauth", false, "make a client of the realm instead, by whose id and secret the identity provider gets its tokens from Keycloak")
+	flags.BoolVar(&f.on, "oauth", false, "create a client of the realm instead of a token: with the client's id and secret, the identity provider gets its tokens from Keycloak")
 	flags.StringVar(&f.clientID, "client-id", "", "with --oauth: the client `id`; default: scim, the organization and --name")
-	flags.BoolVar(&f.rotate, "rotate", false, "with --oauth: give a client that is there another secret, which ends the one before")
-	flags.StringVar(&f.clientKeys, "client-keys", "", "with --oauth: the `URL` of the keys with which the client signs who it is, in place of a secret (private_key_jwt; IPSIE)")
-	flags.StringVar(&f.issuer, "federated-issuer", "", "with --oauth: take assertions of this `issuer` in place of a secret (workload identity federation; Keycloak 26.6 and newer)")
-	flags.StringVar(&f.keys, "federated-keys", "", "with --federated-issuer: the `URL` of its keys")
-	flags.StringVar(&f.audience, "federated-audience", "", "with --federated-issuer: the claim `aud` of the assertions; of Entra api:// and the application's id")
-	flags.StringVar(&f.subject, "federated-subject", "", "with --federated-issuer: the claim `sub` of the assertions; of Entra the object id of the service principal")
+	flags.BoolVar(&f.rotate, "rotate", false, "with --oauth: give an existing client a new secret; the old secret then ends")
+	flags.StringVar(&f.clientKeys, "client-keys", "", "with --oauth: the `URL` of the keys with which the client signs its assertions, instead of a secret (private_key_jwt; IPSIE)")
+	flags.StringVar(&f.issuer, "federated-issuer", "", "with --oauth: accept assertions of this `issuer` instead of a secret (workload identity federation; Keycloak 26.6 and newer)")
+	flags.StringVar(&f.keys, "federated-keys", "", "with --federated-issuer: the `URL` of the issuer's keys")
+	flags.StringVar(&f.audience, "federated-audience", "", "with --federated-issuer: the claim `aud` of the assertions; for Entra api:// and the application's id")
+	flags.StringVar(&f.subject, "federated-subject", "", "with --federated-issuer: the claim `sub` of the assertions; for Entra the object id of the service principal")
 	addAccount(cmd, &f.admin, &f.yes)
 }
 
-// oauthOnly are the flags that mean something with --oauth alone.
+// oauthOnly lists the flags that need --oauth.
 func oauthOnly() []string {
 	return []string{"client-id", "rotate", "client-keys", "federated-issuer", "federated-keys", "federated-audience", "federated-subject", "admin-realm", "admin-user", "admin-password", "yes"}
 }
@@ -50,17 +50,17 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	if !f.on {
 		if i := slices.IndexFunc(oauthOnly(), given); i >= 0 {
-			return wrong("--%s is for --oauth", oauthOnly()[i])
+			return wrong("--%s needs --oauth", oauthOnly()[i])
 		}
 		return nil
 	}
 	for _, name := range []string{"sha256", "months"} {
 		if given(name) {
-			return wrong("--%s is for a token, and Keycloak makes those of --oauth", name)
+			return wrong("--%s does not go with --oauth: Keycloak makes these tokens", name)
 		}
 	}
 	if strings.HasPrefix(strings.ToLower(f.clientID), keycloak.ServiceAccountPrefix) {
-		return wrong("--client-id must not begin with %s, as tokens of another client could be made to look like its own", keycloak.ServiceAccountPrefix)
+		return wrong("--client-id must not begin with %s, because tokens of another client could be made to look like tokens of this client", keycloak.ServiceAccountPrefix)
 	}
 	federated := []string{f.issuer, f.keys, f.audience, f.subject}
 	if some := slices.ContainsFunc(federated, func(s string) bool { return s != "" }); some && slices.Contains(federated, "") {
@@ -70,7 +70,7 @@ func (f oauthFlags) check(cmd *cobra.Command) error {
 		return wrong("give --client-keys or --federated-issuer, not both")
 	}
 	if f.issuer+f.clientKeys != "" && f.rotate {
-		return wrong("--rotate is for a secret, and a client of assertions has none")
+		return wrong("--rotate does not go with assertions: a client that sends assertions has no secret")
 	}
 	for flag, text := range map[string]string{"client-keys": f.clientKeys, "federated-issuer": f.issuer, "federated-keys": f.keys} {
 		var u config.KeysURL
@@ -124,7 +124,7 @@ func makeOAuth(cmd *cobra.Command, f tokensFlags, o oauthFlags, name string, sco
 
 func printGrant(out io.Writer, g app.Grant, o output, f oauthFlags) error {
 	if o == asJSON {
-		return json.NewEncoder(out).Encode(g) //nolint:gosec // the secret is shown once, as is a token
+		return json.NewEncoder(out).Encode(g) //nolint:gosec // the secret is shown once, like a token
 	}
 	fmt.Fprintf(out, "SCIM URL        %s\nToken endpoint  %s\nClient id       %s\n", g.BaseURL, g.TokenEndpoint, g.ClientID)
 	switch {
@@ -135,7 +135,7 @@ func printGrant(out io.Writer, g app.Grant, o output, f oauthFlags) error {
 	case f.clientKeys != "":
 		fmt.Fprintf(out, "Assertions      of the client, with the keys at %s\n", f.clientKeys)
 	default:
-		fmt.Fprintln(out, "Client secret   as before, and not shown again: --rotate makes another one")
+		fmt.Fprintln(out, "Client secret   unchanged, and not shown again: --rotate makes a new secret")
 	}
 	fmt.Fprintf(out, "Scope           %s, or none\nClient          %s\n", g.Scope, g.Name)
 	todo := cmp.Or(g.Todo, app.WithinASecond)

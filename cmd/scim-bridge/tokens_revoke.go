@@ -12,16 +12,16 @@ func newTokensRevoke() *cobra.Command {
 	var f tokensFlags
 	var oauth revokeFlags
 	cmd := &cobra.Command{
-		Use: "revoke CLIENT|KEYID", Short: "Take a token back, by the name of its client or its key id", Args: exactly("the name or the key id of the token"),
-		Long: `Take a token back. Of a tenant of the configuration it is removed from its tokensFile. Of an
-organization that is served by organizations: "*" it is also remembered, by its hash, in
-scim.revoked of the bridge's own service account until the token would have ended: who may
-edit organizations cannot bring it back.
+		Use: "revoke CLIENT|KEYID", Short: "Revoke a token, by the name of its client or by its key id", Args: exactly("the name or the key id of the token"),
+		Long: `Revoke a token. For a tenant of the configuration, the command removes the token from the
+tenant's tokensFile. For an organization that is served by organizations: "*", the bridge's own
+service account also keeps the hash in its attribute scim.revoked, until the token would have
+expired. So a person who may edit organizations cannot bring the token back.
 
-With --oauth take back the client that "tokens new --oauth" made: its entry goes from accessTokens
-of the configuration, so that the tokens that it has are refused, and then Keycloak deletes it. It
-shows its plan and asks. --keep-client leaves the client; one that the command did not make stays
-in any case.`,
+With --oauth the command revokes the client that "tokens new --oauth" made. First the entry is
+removed from accessTokens of the configuration, so that the bridge refuses the client's tokens.
+Then Keycloak deletes the client. The command shows its plan and asks. With --keep-client the
+client stays. A client that the command did not make always stays.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := oauth.check(cmd)
 			if err == nil && oauth.on {

@@ -17,8 +17,8 @@ type revokeFlags struct {
 }
 
 func (f *revokeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.on, "oauth", false, "take a client of OAuth back, by the name of its entry in accessTokens or its client id")
-	cmd.Flags().BoolVar(&f.keep, "keep-client", false, "with --oauth: leave the client in Keycloak")
+	cmd.Flags().BoolVar(&f.on, "oauth", false, "revoke an OAuth client, by the name of its entry in accessTokens or by its client id")
+	cmd.Flags().BoolVar(&f.keep, "keep-client", false, "with --oauth: keep the client in Keycloak")
 	addAccount(cmd, &f.admin, &f.yes)
 }
 
@@ -26,7 +26,7 @@ func (f *revokeFlags) add(cmd *cobra.Command) {
 func (f revokeFlags) check(cmd *cobra.Command) error {
 	for _, name := range []string{"keep-client", "admin-realm", "admin-user", "admin-password", "yes"} {
 		if !f.on && cmd.Flags().Changed(name) {
-			return codedError{exitUsage, fmt.Errorf("--%s is for --oauth", name)}
+			return codedError{exitUsage, fmt.Errorf("--%s needs --oauth", name)}
 		}
 	}
 	return nil
@@ -43,7 +43,7 @@ func revokeOAuth(cmd *cobra.Command, f tokensFlags, o revokeFlags, which string)
 		return err
 	}
 	in := &asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.ErrOrStderr()}
-	var admin *keycloak.Client // none leaves the client
+	var admin *keycloak.Client // nil keeps the client
 	if !o.keep && !grant.Elsewhere() {
 		if admin, err = o.admin.configured(in, c, grant.Realm); err != nil {
 			return err

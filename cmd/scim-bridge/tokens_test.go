@@ -22,8 +22,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSecurity_25_NoTokenIsKept: neither the files that setup and the commands write nor the
-// attributes of an organization hold a token, its secret or what could be one.
+// TestSecurity_25_NoTokenIsKept: no file of setup or the commands, and no attribute of an
+// organization, has a token, its secret or something that could be a token.
 func TestSecurity_25_NoTokenIsKept(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -77,7 +77,7 @@ func TestTokensNewRefuses(t *testing.T) {
 		{[]string{"--organization", "nope"}, exitFailure, `no organization has the alias "nope"`},
 		{[]string{"--organization", "acme", "--name", "a|b"}, exitUsage, "1 to 40 letters"},
 		{[]string{"--organization", "acme", "--realm", "other"}, exitUsage, "no such realm serves every organization"},
-		{[]string{"--organization", "acme", "--months", "-1"}, exitUsage, "--months is 0 or more"},
+		{[]string{"--organization", "acme", "--months", "-1"}, exitUsage, "--months must be 0 or more"},
 		{[]string{"--organization", "acme", "--output", "xml"}, exitUsage, `"--output" flag: give text or json`},
 	} {
 		if out, told, code := command(t, "", append(slices.Clone(args), bad.more...)...); code != bad.code || !strings.Contains(told, bad.text) || out != "" {
@@ -107,7 +107,7 @@ func TestTokensNewRefuses(t *testing.T) {
 	}
 }
 
-// busyClients is clients that ask without a pause, each with a token that may change.
+// busyClients are clients that send requests without a pause, each with a token that may change.
 type busyClients struct {
 	t      *testing.T
 	base   string
@@ -154,7 +154,7 @@ func (l *busyClients) next() bool {
 	return !l.ended && l.sent < most
 }
 
-// await waits until every client has sent some more.
+// await waits until every client has sent some more requests.
 func (l *busyClients) await() {
 	const each = 25
 	l.mu.Lock()
@@ -171,10 +171,10 @@ func (l *busyClients) stop() {
 	l.group.Wait()
 }
 
-// TestSecurity_26_ATokenIsRotatedUnderLoad: while clients ask without a pause a token is made,
-// the clients take it one after the other, and the old one is revoked. No request is refused,
-// and from its end on the old one is. The program runs as its own process, and the commands
-// beside it.
+// TestSecurity_26_ATokenIsRotatedUnderLoad: clients send requests without a pause. A new token is
+// made, the clients change to it one after the other, and the old token is revoked. No request is
+// refused before the revocation, and the old token is refused after it. The program runs in its own
+// process, and the commands run beside it.
 func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const applied = "the configuration was changed and is applied"
@@ -193,7 +193,7 @@ func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 		l.await()
 		l.tokens[i].Store(&made.Token)
 	}
-	l.await() // what was sent with the old one is answered
+	l.await() // the requests with the old token are answered
 	if out, told, code := command(t, "", "tokens", "revoke", "idp", "--config", s.File); code != 0 {
 		t.Fatalf("tokens revoke ended with %d: %s%s", code, out, told)
 	}
@@ -214,8 +214,8 @@ func TestSecurity_26_ATokenIsRotatedUnderLoad(t *testing.T) {
 	}
 }
 
-// TestTokensOfATenant: made, listed, inspected and revoked in its file; where it has none, or one
-// that something else makes, the operator is told what to do.
+// TestTokensOfATenant: tokens are made, listed, inspected and revoked in the tenant's file. When
+// the tenant has no file, or another program writes the file, the operator learns what to do.
 func TestTokensOfATenant(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -295,7 +295,7 @@ func TestTokensOfATenant(t *testing.T) {
 	}
 }
 
-// TestTokensInspectOfAnAccessToken says what stands in it, and why a tenant does not take it.
+// TestTokensInspectOfAnAccessToken prints the claims, and why a tenant does not accept the token.
 func TestTokensInspectOfAnAccessToken(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -311,8 +311,8 @@ func TestTokensInspectOfAnAccessToken(t *testing.T) {
 	}
 }
 
-// TestTokensOfAnOrganization are made, listed and revoked in its attributes, and the bridge that
-// runs here is told.
+// TestTokensOfAnOrganization are made, listed and revoked in the organization's attributes, and the
+// running bridge learns of it.
 func TestTokensOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

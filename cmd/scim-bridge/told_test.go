@@ -12,8 +12,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt: the two validators of Keycloak that refuse characters
-// answer with one code, and have a remedy each.
+// TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt: two validators of Keycloak refuse
+// characters with the same error code, and each has its own remedy.
 func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -62,15 +62,15 @@ func TestARefusedUserNameNamesTheCharacterAndWhatAllowsIt(t *testing.T) {
 	}
 }
 
-// remedyInLog is what the last request's line in the log says that the operator can do.
+// remedyInLog returns the remedy for the operator in the log line of the last request.
 func remedyInLog(b apptest.Bridge) string {
 	all := b.Lines.FilterMessage("request").All()
 	remedy, _ := all[len(all)-1].ContextMap()["remedy"].(string)
 	return remedy
 }
 
-// TestSetupKeepsWhatTheRealmDeclared of attributes that a mapping names: who views them, and who edits them unless
-// the operator agrees.
+// TestSetupKeepsWhatTheRealmDeclared: for attributes that a mapping names, setup keeps who may view
+// them. It keeps who may edit them unless the operator agrees to a change.
 func TestSetupKeepsWhatTheRealmDeclared(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -145,7 +145,7 @@ users:
 	}
 }
 
-// TestAWrongAddressOfKeycloakIsToldAsThat and not as a wrong password.
+// TestAWrongAddressOfKeycloakIsToldAsThat, and not as a wrong password.
 func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -160,11 +160,11 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 			}{
 				{[]string{"--url", server.URL + "/auth", "--admin-password", server.Password}, "there is no Keycloak at this address"},
 				{[]string{"--url", server.URL, "--admin-password", server.Password, "--admin-realm", "nobody"}, "--admin-realm"},
-				{[]string{"--url", server.URL, "--admin-password", "wrong"}, "the administrator's name and password, --admin-realm when the account is not of the realm master"},
+				{[]string{"--url", server.URL, "--admin-password", "wrong"}, "the administrator's name and password, check --admin-realm when the account is not in the realm master"},
 			} {
 				_, told, code := command(t, "", append(slices.Clone(base), c.args...)...)
 				hint := hintOf(t, append(slices.Clone(base), c.args...))
-				if code != exitFailure || !strings.Contains(told+hint, c.want) || c.want != "the administrator's name and password, --admin-realm when the account is not of the realm master" && strings.Contains(told+hint, "password") {
+				if code != exitFailure || !strings.Contains(told+hint, c.want) || c.want != "the administrator's name and password, check --admin-realm when the account is not in the realm master" && strings.Contains(told+hint, "password") {
 					t.Errorf("%v = %d, %s\n%s\nwant %q", c.args, code, told, hint, c.want)
 				}
 			}
@@ -178,8 +178,8 @@ func TestAWrongAddressOfKeycloakIsToldAsThat(t *testing.T) {
 	}
 }
 
-// TestTheHintOfACommandNamesTheAccountThatIsMeant: those that read with the bridge's own account ask nobody for an
-// administrator's password.
+// TestTheHintOfACommandNamesTheAccountThatIsMeant: commands that use the bridge's own account do
+// not ask for an administrator's password.
 func TestTheHintOfACommandNamesTheAccountThatIsMeant(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
@@ -190,7 +190,7 @@ func TestTheHintOfACommandNamesTheAccountThatIsMeant(t *testing.T) {
 	}
 }
 
-// hintOf is what the program says below the error of a command.
+// hintOf returns the hint below the error of a command.
 func hintOf(t *testing.T, args []string) string {
 	t.Helper()
 	_, told, _ := command(t, "", args...)

@@ -8,8 +8,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestTheTutorials: one after the other, as the first one sends its reader to the second, each command works, and what
-// they promise is in Keycloak in the end.
+// TestTheTutorials: the test follows one tutorial after the other, as the first sends its reader to
+// the second. Each command works, and Keycloak has at the end what the tutorials promise.
 func TestTheTutorials(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -10,7 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhatTheGuideToUndoingSays of changes that a client made, and of a mapping: guides/undo.md.
+// TestWhatTheGuideToUndoingSays about changes that a client made, and about a mapping:
+// docs/guides/undo.md.
 func TestWhatTheGuideToUndoingSays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -17,8 +17,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestCheckReportsTheMappingOfATenant: what is wrong with a mapping file is a problem of
-// the configuration.
+// TestCheckReportsTheMappingOfATenant: a problem of a mapping file is a problem of the
+// configuration.
 func TestCheckReportsTheMappingOfATenant(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -40,8 +40,7 @@ func TestCheckReportsTheMappingOfATenant(t *testing.T) {
 	}
 }
 
-// TestValidate prints problems with line, column, excerpt and the nearest name, and ends
-// with 3.
+// TestValidate prints problems with line, column, excerpt and the nearest name, and exits with 3.
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	file := apptest.MappingFile(t, "version: 1\nusers:\n  attributes:\n    titel: { keycloak: t }\n")
@@ -66,7 +65,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestMappingImport: the annotations of Keycloak's own SCIM API become a mapping file.
+// TestMappingImport turns the annotations of Keycloak's own SCIM API into a mapping file.
 func TestMappingImport(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -152,7 +151,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 		for _, args := range [][]string{{"check", "--config", c.file}, {"doctor", "--config", c.file}} {
 			_, told, code := command(t, "", args...)
 			if args[0] == "doctor" && c.want == nil {
-				continue // it would ask Keycloak
+				continue // the command would ask Keycloak
 			}
 			if (code == exitProblems) != (c.want != nil) {
 				t.Errorf("%s: %s ends with %d:\n%s", what, args[0], code, told)
@@ -166,7 +165,7 @@ func TestSecurity_43_CheckRefusesTenantsThatReachEachOther(t *testing.T) {
 	}
 }
 
-// TestWhatAMappingWouldTakeIsSaid by validate, by doctor, and in the log of the start.
+// TestWhatAMappingWouldTakeIsSaid by validate, by doctor, and in the log at the start.
 func TestWhatAMappingWouldTakeIsSaid(t *testing.T) {
 	t.Parallel()
 	const file = `version: 1

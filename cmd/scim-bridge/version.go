@@ -12,20 +12,20 @@ import (
 // version is set by the linker; see buildVersion.
 var version string
 
-// build is what the program was built from.
+// build says from what source the program was built.
 type build struct {
 	Version  string `json:"version"`
-	Commit   string `json:"commit,omitempty"` // absent when it was not built from a checkout
+	Commit   string `json:"commit,omitempty"` // absent when the program was not built from a checkout
 	Time     string `json:"time,omitempty"`   // of the commit, RFC 3339
-	Modified bool   `json:"modified"`         // whether the checkout had changes that were not committed
+	Modified bool   `json:"modified"`         // whether the checkout had uncommitted changes
 	Go       string `json:"go"`
-	Platform string `json:"platform"` // as linux/amd64
+	Platform string `json:"platform"` // such as linux/amd64
 }
 
 func newVersion() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version and what it was built from", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version, the commit and the platform of this program", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := thisBuild()
 			if o == asJSON {
@@ -39,7 +39,7 @@ func newVersion() *cobra.Command {
 	return cmd
 }
 
-// buildVersion is what the linker said, else what the module system knows.
+// buildVersion returns the version from the linker, else the version that Go's module system has.
 func buildVersion() string { return thisBuild().Version }
 
 func thisBuild() build {

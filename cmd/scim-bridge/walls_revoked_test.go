@@ -17,9 +17,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// TestSecurity_44_ARevokedTokenStaysRevoked when somebody who may edit organizations writes its
-// signed entry again, at once, after a restart, with other scopes, at another organization, and
-// at one that has the alias now.
+// TestSecurity_44_ARevokedTokenStaysRevoked: somebody who may edit organizations writes the token's
+// signed entry again. They write it at once, after a restart, with other scopes, at another
+// organization, and at an organization that has the alias now.
 func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -48,7 +48,7 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			write(t, c, "acme", old...)
 			acme.Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			kept.Must(t, http.MethodGet, "/Users", "")
-			token.Scopes, token.Expires = tenant.UsersRead, time.Now().AddDate(9, 0, 0) // another entry of the token
+			token.Scopes, token.Expires = tenant.UsersRead, time.Now().AddDate(9, 0, 0) // another entry of the same token
 			other, err := auth.Entry(key, c.IDs["acme"].String(), token)
 			if err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 			write(t, c, "globex", old...)
 			acme.At(c.Realm.Realm+"/organizations/globex").Refused(t, http.StatusUnauthorized, http.MethodGet, "/Users", "")
 			write(t, c, "acme", old...)
-			again := apptest.NewTestApp(t, c.Realm.Config) // a restart
+			again := apptest.NewTestApp(t, c.Realm.Config) // after a restart
 			again.Watcher.Check(t.Context())
 			if got := again.Watcher.Tenants.ByPath(tenant.OrganizationPath(c.Realm.Realm, "acme")); got == nil || len(got.Tokens) != 1 || got.Tokens[0].SHA256 != sha256.Sum256([]byte(kept.Token)) {
 				t.Errorf("after a restart the tenant is %+v, want one with the other token", got)
@@ -83,8 +83,8 @@ func TestSecurity_44_ARevokedTokenStaysRevoked(t *testing.T) {
 	}
 }
 
-// TestSecurity_44_ARevocationIsBounded: those of tokens that ended go, the others stay, and what
-// has no room is refused with a remedy, and leaves the token as it is.
+// TestSecurity_44_ARevocationIsBounded: the bridge forgets revocations of expired tokens and keeps
+// the others. A revocation without room is refused with a remedy, and the token stays valid.
 func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -116,7 +116,7 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 			c.Check(t)
 			acme.Must(t, http.MethodGet, "/Users", "")
 			ended := realm.Revocation(c.IDs["acme"], tenant.Token{KeyID: "ended", Expires: time.Now().AddDate(0, 0, -2)})
-			endless := realm.Revocation(c.IDs["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // of another server
+			endless := realm.Revocation(c.IDs["acme"], tenant.Token{SHA256: [32]byte{1}, Expires: time.Now().AddDate(0, 0, -2)}) // a token of another server
 			remember(append([]string{ended, endless, "not ours"}, others[:4997]...)...)
 			if out, told, code := command(t, "", args...); code != 0 {
 				t.Errorf("a revocation in the place of one that ended = %d, %s%s", code, out, told)
@@ -131,7 +131,8 @@ func TestSecurity_44_ARevocationIsBounded(t *testing.T) {
 	}
 }
 
-// TestSecurity_44_ARunningBridgeRevokes, so that changes of what it remembers do not mix.
+// TestSecurity_44_ARunningBridgeRevokes itself, so that no two changes of the remembered
+// revocations mix.
 func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -160,7 +161,7 @@ func TestSecurity_44_ARunningBridgeRevokes(t *testing.T) {
 	}
 }
 
-// entries are the credentials in the attributes of an organization.
+// entries returns the credentials in the attributes of an organization.
 func entries(t *testing.T, c apptest.Customers, alias string) []string {
 	t.Helper()
 	o, err := c.Realm.Admin.Organization(t.Context(), c.IDs[alias])
@@ -170,7 +171,8 @@ func entries(t *testing.T, c apptest.Customers, alias string) []string {
 	return o.Attributes[auth.AttrCredentials]
 }
 
-// write is what somebody does who may edit organizations, until the bridge looked.
+// write changes the attributes as somebody who may edit organizations does, and waits until the
+// bridge has read them.
 func write(t *testing.T, c apptest.Customers, alias string, entries ...string) {
 	t.Helper()
 	if err := c.Realm.Admin.SetOrganizationAttribute(t.Context(), c.IDs[alias], auth.AttrCredentials, entries); err != nil {
@@ -180,7 +182,7 @@ func write(t *testing.T, c apptest.Customers, alias string, entries ...string) {
 }
 
 // TestSecurity_44_ARevocationLastsAsLongAsEveryEntry: a token may have several signed entries with
-// other ends, and each could be written again.
+// different ends, and somebody could write each of them again.
 func TestSecurity_44_ARevocationLastsAsLongAsEveryEntry(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewEvery(t, keycloaktest.NewFake(t).Server())

@@ -1,5 +1,5 @@
-// Package authtest is an issuer of access tokens for tests: keys that it serves, and tokens that
-// it signs with them. It stands for Entra and other identity providers.
+// Package authtest is an issuer of access tokens for tests. It serves keys and signs tokens with
+// them, in place of Entra and other identity providers.
 package authtest
 
 import (
@@ -25,15 +25,15 @@ import (
 type Issuer struct {
 	*httptest.Server
 
-	Reads atomic.Int64  // of the keys
-	Read  chan struct{} // told of each
+	Reads atomic.Int64  // number of reads of the keys
+	Read  chan struct{} // gets a value for each read
 
 	mu     sync.Mutex
 	keys   map[string]crypto.Signer
 	answer func(w http.ResponseWriter, r *http.Request)
 }
 
-// FirstKey is the id of the key that an Issuer begins with, an RSA one.
+// FirstKey is the id of the first key of an Issuer, an RSA key.
 const FirstKey = "one"
 
 // NewIssuer starts an issuer.
@@ -68,18 +68,19 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	_, _ = w.Write([]byte(strings.Replace(string(data), "]", beside(), 1))) // who went away is told nothing
+	_, _ = w.Write([]byte(strings.Replace(string(data), "]", beside(), 1))) // a client that is gone needs no answer
 }
 
-// SharedSecret is a secret that the set holds beside the public keys, as no issuer should.
+// SharedSecret is a secret that the set has besides the public keys, as no issuer should.
 const SharedSecret = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
 
-// beside is what may stand in a set, and nobody may sign with.
+// beside returns keys that may be in a set, and that must verify nothing.
 func beside() string {
 	return `,{"kty":"future","kid":"x"},{"kty":"oct","kid":"shared","k":"` + base64.RawURLEncoding.EncodeToString([]byte(SharedSecret)) + `"}]`
 }
 
-// Answers has the issuer answer so in place of its keys, with nil again with its keys.
+// Answers lets the issuer answer with f instead of its keys. With nil the issuer answers with its
+// keys again.
 func (i *Issuer) Answers(f func(http.ResponseWriter, *http.Request)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -93,14 +94,14 @@ func (i *Issuer) SetKey(kid string, key crypto.Signer) {
 	i.keys[kid] = key
 }
 
-// Key is a key of the issuer.
+// Key returns a key of the issuer.
 func (i *Issuer) Key(kid string) crypto.Signer {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.keys[kid]
 }
 
-// Sign is a token with the claims, signed by a key of the issuer.
+// Sign returns a token with the claims, signed by a key of the issuer.
 func (i *Issuer) Sign(tb testing.TB, kid string, claims map[string]any) string {
 	tb.Helper()
 	key := i.Key(kid)
@@ -117,7 +118,7 @@ func algorithm(key crypto.Signer) jose.SignatureAlgorithm {
 	return jose.RS256
 }
 
-// Sign is a token with the claims, signed by any key.
+// Sign returns a token with the claims, signed by any key.
 func Sign(tb testing.TB, key jose.SigningKey, kid string, claims map[string]any) string {
 	tb.Helper()
 	signer, err := jose.NewSigner(key, new(jose.SignerOptions).WithType("JWT").WithHeader("kid", kid))
@@ -131,7 +132,7 @@ func Sign(tb testing.TB, key jose.SigningKey, kid string, claims map[string]any)
 	return token
 }
 
-// Unsigned is a token with a header of the caller's and no signature.
+// Unsigned returns a token with the caller's header and no signature.
 func Unsigned(tb testing.TB, header string, claims map[string]any) string {
 	tb.Helper()
 	data, err := json.Marshal(claims)
