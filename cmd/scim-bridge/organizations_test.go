@@ -64,7 +64,7 @@ func TestAnOverrideKeepsTheTokenAndTheEndpoint(t *testing.T) {
 }
 
 // TestAnOverrideAfterAStart answers 503 until its tokens are read. Its tokens can be revoked even
-// when the settings for all organizations are not fit.
+// when the other organizations are not fit.
 func TestAnOverrideAfterAStart(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
