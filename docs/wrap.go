@@ -16,7 +16,7 @@ var (
 	apart = regexp.MustCompile(`^\s*(?:[|#<]|$)`)
 )
 
-// Wrap breaks the lines of a page that are too long, but for code, tables and headings.
+// Wrap breaks the lines of a page that are too long, except code, tables and headings.
 func Wrap(page string) string {
 	lines := strings.Split(page, "\n")
 	var out []string

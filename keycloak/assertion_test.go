@@ -21,8 +21,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestTheClientAssertion as RFC 7523 has it, for every kind of key: header, claims, and a signature that the standard
-// library verifies.
+// TestTheClientAssertion of RFC 7523, for every kind of key: header, claims, and a signature that the standard library
+// verifies.
 func TestTheClientAssertion(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -106,7 +106,7 @@ func cloned(c config.Config) config.Config {
 	return c
 }
 
-// written is a configuration as its file would have it.
+// written is a configuration as JSON.
 func written(t *testing.T, c config.Config) string {
 	t.Helper()
 	data, err := json.Marshal(c)
@@ -116,8 +116,8 @@ func written(t *testing.T, c config.Config) string {
 	return string(data)
 }
 
-// leaf is a value: where it stands, by the fields, keys and numbers that lead to it, and the key with the tag of a
-// restart that it is or stands below, "" for none.
+// leaf is a value: its path of fields, keys and numbers, and the key with the tag of a restart that it is or belongs
+// to, or "".
 type leaf struct {
 	name    string
 	path    []any

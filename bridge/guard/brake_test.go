@@ -39,9 +39,8 @@ type removing struct {
 	counted int // how often they were counted
 }
 
-// stands is how a brake stands. It fails the test unless the brake says by both of its results
-// whether it holds.
-func stands(ctx context.Context, t *testing.T, b *guard.Brake, of *tenant.Tenant) string {
+// stateOf is the state of a brake. It fails the test unless both results of the brake say whether it holds removals.
+func stateOf(ctx context.Context, t *testing.T, b *guard.Brake, of *tenant.Tenant) string {
 	t.Helper()
 	text, holding := b.State(ctx, of)
 	if holding != strings.HasPrefix(text, "holding") {
@@ -100,7 +99,7 @@ func TestTheBrakeHoldsForItsWindow(t *testing.T) {
 	r := &removing{Brake: guard.NewBrake(at.Now, &guard.MemoryLedger{}), t: t, of: braked("acme"), users: 10}
 	state := func(want string) {
 		t.Helper()
-		if got := stands(t.Context(), t, r.Brake, r.of); !strings.HasPrefix(got, want) {
+		if got := stateOf(t.Context(), t, r.Brake, r.of); !strings.HasPrefix(got, want) {
 			t.Errorf("the brake is %q, want %q", got, want)
 		}
 	}
@@ -250,7 +249,7 @@ func TestALedgerMayBeginWithNothing(t *testing.T) {
 	if err == nil {
 		err = brake.Lift(t.Context(), of)
 	}
-	if state := stands(t.Context(), t, brake, of); err != nil || state != "clear" {
+	if state := stateOf(t.Context(), t, brake, of); err != nil || state != "clear" {
 		t.Errorf("the first removal is %v, and the brake is then %q", err, state)
 	}
 }
@@ -274,12 +273,12 @@ func TestABrakeWithoutItsLedgerLetsNobodyGo(t *testing.T) {
 	if err := r.Lift(t.Context(), r.of); !errors.Is(err, errLedger) {
 		t.Errorf("to lift it is %v", err)
 	}
-	if got := stands(t.Context(), t, r.Brake, r.of); got != "not known: no connection to the store" {
+	if got := stateOf(t.Context(), t, r.Brake, r.of); got != "not known: no connection to the store" {
 		t.Errorf("the brake is %q", got)
 	}
 	r.of.Policy.RemovalBrake.Max = 0
-	if err := r.one("a"); err != nil || stands(t.Context(), t, r.Brake, r.of) != "off" {
-		t.Errorf("a brake that is off is %q and holds: %v", stands(t.Context(), t, r.Brake, r.of), err)
+	if err := r.one("a"); err != nil || stateOf(t.Context(), t, r.Brake, r.of) != "off" {
+		t.Errorf("a brake that is off is %q and holds: %v", stateOf(t.Context(), t, r.Brake, r.of), err)
 	}
 }
 
@@ -303,10 +302,10 @@ func TestWhoWaitsForALedgerGivesUpWithItsContext(t *testing.T) {
 	if err := brake.Remove(ctx, of, keycloak.User{ID: "b"}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a removal that was given up = %v", err)
 	}
-	if state := stands(ctx, t, brake, of); !strings.HasPrefix(state, "not known") {
+	if state := stateOf(ctx, t, brake, of); !strings.HasPrefix(state, "not known") {
 		t.Errorf("the brake is %q for who gave up", state)
 	}
-	if state := stands(t.Context(), t, brake, braked("other")); state != "clear" {
+	if state := stateOf(t.Context(), t, brake, braked("other")); state != "clear" {
 		t.Errorf("the brake of another tenant is %q", state)
 	}
 	close(release)

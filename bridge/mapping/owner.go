@@ -24,15 +24,15 @@ type Owner struct {
 type Ownership int
 
 const (
-	// Foreign: the tenant does not own the account. It keeps its own record beside the account.
+	// Foreign says that the tenant does not own the account. It keeps its own record beside the account.
 	Foreign Ownership = iota
-	// Managed: no tenant owns the account, and in Keycloak it belongs to the tenant's organization.
+	// Managed says that no tenant owns the account, and that it belongs to the tenant's organization in Keycloak.
 	// The user is a member of the type MANAGED, by a first login through the organization's
 	// identity provider or by an invitation. The tenant may change the account, but not its user
 	// name, its address or its password, because Keycloak also marks older accounts that a first
 	// login linked.
 	Managed
-	// Owned: the tenant created the account or took it over.
+	// Owned says that the tenant created the account or took it over.
 	Owned
 )
 

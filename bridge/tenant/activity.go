@@ -43,7 +43,7 @@ func (a *Activity) Answered(path string, r Request) {
 }
 
 // Last are the last request of the tenant at a path and the last one that failed, each nil when
-// there was none since the start.
+// the tenant had no such request since the start.
 func (a *Activity) Last(path string) (request, failed *Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -138,7 +138,7 @@ func paragraphs(name string, line int, lines []string) []Text {
 
 var yamlComment = regexp.MustCompile(`^\s*#+ ?(?:-- )?(.*)$`)
 
-// ofYAML are the comments of a YAML file that stand in lines of their own.
+// ofYAML are the comments of a YAML file that have lines of their own.
 func ofYAML(name, data string) ([]Text, error) {
 	var lines []string
 	for l := range strings.SplitSeq(data, "\n") {
@@ -151,7 +151,7 @@ func ofYAML(name, data string) ([]Text, error) {
 	return paragraphs(name, 1, lines), nil
 }
 
-// yamlCode is what stands in a comment as an example: a key or an item.
+// yamlCode is an example in a comment: a key or an item.
 var yamlCode = regexp.MustCompile(`^\s*(?:- )?[\w.-]+:(?: |$)|^\s*- \S+$|^\s`)
 
 var (

@@ -38,7 +38,7 @@ func (r Repeat) Do(ctx context.Context, try func(ctx context.Context, last bool)
 	if !tried {
 		return err
 	}
-	return failure // which tells more than that the time was over meanwhile
+	return failure // it says more than that the time ended
 }
 
 func (r Repeat) attempts() int {

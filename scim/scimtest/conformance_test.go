@@ -65,9 +65,9 @@ func TestTheConformancePageIsGenerated(t *testing.T) {
 	t.Parallel()
 	covered := coverage(t)
 	var page strings.Builder
-	page.WriteString("# Conformance\n\nWhat RFC 7643 and RFC 7644 ask of a service provider (M: must, S: should, O: optional, P: a choice that they\n" +
-		"leave), and what checks it: a check of `scim-bridge conformance`, run in both profiles against a real Keycloak by every\n" +
-		"`make test`, or a test of this repository. All pass.\n\n| | | source | duty or choice | checked by | result |\n| --- | --- | --- | --- | --- | --- |\n")
+	page.WriteString("# Conformance\n\nThe duties of a service provider in RFC 7643 and RFC 7644 (M: must, S: should, O: optional, P: a choice that the RFCs\n" +
+		"leave open), and the check of each. A check is one of `scim-bridge conformance`, or a test of this repository. Every\n" +
+		"`make test` runs the checks in both profiles against a real Keycloak. All pass.\n\n| | | source | duty or choice | checked by | result |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, item := range scimtest.Items() {
 		by := covered[item.Number]
 		if len(by) == 0 {

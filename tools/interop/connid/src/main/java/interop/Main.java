@@ -71,7 +71,7 @@ public final class Main {
   }
 
   private void create() {
-    suite.operation("create", "an account with a name alone", () -> {
+    suite.operation("create", "an account with only a name", () -> {
       String name = suite.name("alone");
       String id = account(name);
       equal("userName in Keycloak", suite.user(id).path("userName"), name);
@@ -199,7 +199,7 @@ public final class Main {
       replace(put, id, name, of("groups", team));
       members(team, id);
     });
-    suite.fault("update by PUT", "out of a group", "it finds the groups to leave in the user's groups and does not ask for these, which a user shows on request (returned in /Schemas, RFC 7643 section 7); UPDATE_DELTA, or an update of the group, takes the member out", () -> {
+    suite.fault("update by PUT", "out of a group", "it looks for the groups to leave in the user's groups, but does not ask for them. A user shows its groups on request (returned in /Schemas, RFC 7643 section 7). UPDATE_DELTA, or an update of the group, removes the member", () -> {
       String name = suite.name("put");
       String id = account(name);
       String team = group(suite.name("team"), id);
@@ -273,7 +273,7 @@ public final class Main {
       members(before);
       members(after, id);
     });
-    suite.fault("UPDATE_DELTA", "into a group, and nothing else", "before it patches the group it sends the user a PATCH without Operations, of which RFC 7644 section 3.5.2 wants one or more, and gives up; the member can be added at the group", () -> {
+    suite.fault("UPDATE_DELTA", "into a group, and nothing else", "before it patches the group it sends a PATCH of the user without Operations, and gives up. RFC 7644 section 3.5.2 wants one or more. The member can be added at the group", () -> {
       String id = account(suite.name("delta"));
       String team = group(suite.name("team"));
       change(id, AttributeDeltaBuilder.build("groups", List.of(team), List.of()));

@@ -86,7 +86,7 @@ public final class Operations {
   }
 
   private void create() {
-    operation("create", "a user with a user name alone", () -> {
+    operation("create", "a user with only a user name", () -> {
       String name = suite.name("alone");
       JsonNode made = sdk.create("Users", user(name));
       equal("userName", made.path("userName"), name);
@@ -201,7 +201,7 @@ public final class Operations {
     });
     operation("search", "nobody: an empty list", () ->
         equal("total", sdk.search("Users", Query.of("userName eq \"nobody@" + suite.domain + "\"")).total(), 0));
-    operation("search", "a filter that is none: 400 invalidFilter", () ->
+    operation("search", "an invalid filter: 400 invalidFilter", () ->
         refused(400, "invalidFilter", () -> sdk.search("Users", Query.of("userName eq"))));
   }
 
