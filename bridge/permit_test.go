@@ -136,7 +136,7 @@ func TestEveryWayInMeetsTheSameVerdict(t *testing.T) {
 // TestAWriteSaysWhoMakesItAndByWhatWay: without this the write is refused.
 func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	for what, forget := range map[string]func(*bridge.Call){
 		"the actor": func(c *bridge.Call) { c.By.Actor = tenant.Actor{Kind: tenant.ActorClient} },
 		"the way":   func(c *bridge.Call) { c.Origin = "" },
@@ -158,7 +158,7 @@ func TestAWriteSaysWhoMakesItAndByWhatWay(t *testing.T) {
 // organization.
 func TestTheTenantOfAllOrganizationsHasNoResources(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	every := &tenant.Tenant{Path: o.tenant.Path, Realm: o.tenant.Realm, Owner: o.tenant.Owner, BaseURL: o.tenant.BaseURL, Mapping: o.tenant.Mapping}
 	every.Owner.Organization = true
 	every.SetFitness(o.tenant.Fitness())

@@ -25,10 +25,10 @@ import (
 // when it is one for clients.
 func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
 	t.Parallel()
-	for name := range newOffice(t).changing() {
+	for name := range newRecordedService(t).changing() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			for code, refuses := range map[scim.Code]error{
 				"store-away":      &scim.Error{Code: "store-away", Status: http.StatusServiceUnavailable, Detail: "repeat the request later"},
 				scim.CodeInternal: errors.New("the disk is full"),
@@ -50,10 +50,10 @@ func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
 // TestEveryChangeIsRecordedBeforeItsFirstCall and settled after its last call, each change by itself.
 func TestEveryChangeIsRecordedBeforeItsFirstCall(t *testing.T) {
 	t.Parallel()
-	for name := range newOffice(t).changing() {
+	for name := range newRecordedService(t).changing() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			o.writes = func() {
 				if o.open() != 1 {
 					t.Errorf("a call while %d changes are open", o.open())
@@ -82,7 +82,7 @@ func TestEveryChangeIsSettledHoweverItEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		verb   string
 		fault  keycloaktest.Fault
-		before func(o *office, cancel func())
+		before func(o *recordedService, cancel func())
 		fails  bool
 		want   []string // outcome, steps done, reason
 	}{
@@ -95,16 +95,16 @@ func TestEveryChangeIsSettledHoweverItEnds(t *testing.T) {
 		"a creation is undone":          {verb: "create a group", fault: keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", Status: 500}, fails: true, want: []string{"failed 0 add_member: unknown"}},
 		"a creation is in vain":         {verb: "take over", want: []string{"failed 0 create_user: conflict", "done 1"}},
 		"the rights cannot be read":     {verb: "delete", fault: keycloaktest.Fault{Op: "GET /users/{id}/role-mappings/clients/{client}/composite", Status: 500}, fails: true, want: []string{"refused 0 list effective roles: unknown (status 500)"}},
-		"the client gives up":           {verb: "patch", before: func(o *office, cancel func()) { o.writes = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
-		"the client gave up before":     {verb: "patch", before: func(o *office, cancel func()) { o.intends = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
-		"a call panics":                 {verb: "patch", before: func(o *office, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 update_user: it broke off"}},
-		"parallel calls panic":          {verb: "replace members", before: func(o *office, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 remove_member: it broke off"}},
-		"the request panics":            {verb: "patch", before: func(o *office, _ func()) { o.steps = breaks }, fails: true, want: []string{"unknown 0 it broke off"}},
-		"the Recorder fails at the end": {verb: "patch", before: func(o *office, _ func()) { o.forgets = errors.New("the disk is full") }, want: []string{"done 1"}},
+		"the client gives up":           {verb: "patch", before: func(o *recordedService, cancel func()) { o.writes = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
+		"the client gave up before":     {verb: "patch", before: func(o *recordedService, cancel func()) { o.intends = cancel }, fails: true, want: []string{"failed 0 update_user: unavailable"}},
+		"a call panics":                 {verb: "patch", before: func(o *recordedService, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 update_user: it broke off"}},
+		"parallel calls panic":          {verb: "replace members", before: func(o *recordedService, _ func()) { o.writes = breaks }, fails: true, want: []string{"failed 0 remove_member: it broke off"}},
+		"the request panics":            {verb: "patch", before: func(o *recordedService, _ func()) { o.steps = breaks }, fails: true, want: []string{"unknown 0 it broke off"}},
+		"the Recorder fails at the end": {verb: "patch", before: func(o *recordedService, _ func()) { o.forgets = errors.New("the disk is full") }, want: []string{"done 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			if c.fault.Op != "" {
 				o.fake.Inject(c.fault)
 			}
@@ -169,7 +169,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			if err := o.changing()[name](t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +212,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 // TestAUserWhoComesBackIsReactivated by the same attribute that ended the access.
 func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	for _, verb := range []string{"deactivate", "deactivate", "reactivate"} {
 		if err := o.changing()[verb](t.Context()); err != nil {
 			t.Fatal(err)
@@ -230,7 +230,7 @@ func TestAUserWhoComesBackIsReactivated(t *testing.T) {
 // TestAChangeSaysByWhatWayItCame: an operation of a bulk request says bulk, unless an import sends it.
 func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	for _, origin := range []change.Origin{change.Request, change.Import} {
 		call := o.call("", "")
 		call.Origin = origin
@@ -258,7 +258,7 @@ func TestAChangeSaysByWhatWayItCame(t *testing.T) {
 // done.
 func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	o.tenant.Owner.Shared = true                               // so that not all accounts belong to the tenant
 	if err := o.changing()["adopt"](t.Context()); err != nil { // adopts all that can be adopted
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestWhatIsNotAdoptedIsNoChange(t *testing.T) {
 
 func TestACreationThatCannotBeUndoneSaysWhatStays(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	o.fake.Inject(keycloaktest.Fault{Op: "PUT /users/{id}/groups/{group}", Status: http.StatusInternalServerError})
 	o.fake.Inject(keycloaktest.Fault{Op: "DELETE /groups/{id}", Status: http.StatusForbidden})
 	if err := o.changing()["create a group"](t.Context()); err == nil {
@@ -296,7 +296,7 @@ func TestACreationThatCannotBeUndoneSaysWhatStays(t *testing.T) {
 // TestWhoComesBackIsRecordedWithWhatWasThere before.
 func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	o.tenant.Policy.Rehire, o.tenant.Policy.ExternalID = config.RehireRevive, config.ExternalIDUnique
 	joe := o.create("/Users", map[string]any{"userName": "joe", "externalId": "7", "title": "Boss"})
 	patch := map[string]any{"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}}}
@@ -323,7 +323,7 @@ func TestWhoComesBackIsRecordedWithWhatWasThere(t *testing.T) {
 // TestWhatLeavesATenantAndComesBackIsRecordedAsThat, for users and groups.
 func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
 	t.Parallel()
-	ops := func(o *office) []change.Op {
+	ops := func(o *recordedService) []change.Op {
 		var out []change.Op
 		for _, one := range o.settled {
 			if one.Outcome == change.Done {
@@ -335,31 +335,31 @@ func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy func(*tenant.Policy)
 		verbs  []string
-		last   func(o *office)
+		last   func(o *recordedService)
 		want   []change.Op
 	}{
 		"a user by name": {
 			func(p *tenant.Policy) { p.OnDelete, p.OwnedOnly = config.OnDeleteLeave, true },
 			[]string{"delete"},
-			func(o *office) { o.create("/Users", map[string]any{"userName": "jane"}) },
+			func(o *recordedService) { o.create("/Users", map[string]any{"userName": "jane"}) },
 			[]change.Op{change.Left, change.Joined},
 		},
 		"a user by externalId": {func(p *tenant.Policy) {
 			p.OnDelete, p.OwnedOnly, p.Rehire, p.ExternalID = config.OnDeleteDisable, true, config.RehireRevive, config.ExternalIDUnique
-		}, []string{"identify", "delete"}, func(o *office) { o.create("/Users", map[string]any{"userName": "jane", "externalId": "7"}) }, []change.Op{change.Updated, change.Left, change.Joined}},
+		}, []string{"identify", "delete"}, func(o *recordedService) { o.create("/Users", map[string]any{"userName": "jane", "externalId": "7"}) }, []change.Op{change.Updated, change.Left, change.Joined}},
 		"a group": {
 			func(p *tenant.Policy) { p.OnDelete = config.OnDeleteLeave },
 			[]string{"delete a group"},
-			func(o *office) { o.create("/Groups", map[string]any{"displayName": "team"}) },
+			func(o *recordedService) { o.create("/Groups", map[string]any{"displayName": "team"}) },
 			[]change.Op{change.Left, change.Joined},
 		},
-		"a group that nobody owns": {func(*tenant.Policy) {}, nil, func(o *office) {
+		"a group that nobody owns": {func(*tenant.Policy) {}, nil, func(o *recordedService) {
 			if _, err := o.admin.CreateGroup(o.t.Context(), keycloak.NewGroup{Name: "old"}); err != nil {
 				o.t.Fatal(err)
 			}
 			o.create("/Groups", map[string]any{"displayName": "old"})
 		}, []change.Op{change.Adopted}},
-		"what was taken over": {func(*tenant.Policy) {}, []string{"adopt"}, func(o *office) {
+		"what was taken over": {func(*tenant.Policy) {}, []string{"adopt"}, func(o *recordedService) {
 			if err := o.service.Adopt(o.t.Context(), o.tenant.Operator(), bridge.AdoptOptions{Undo: true}, func(bridge.Adoption) error { return nil }); err != nil {
 				o.t.Fatal(err)
 			}
@@ -367,7 +367,7 @@ func TestWhatLeavesATenantAndComesBackIsRecordedAsThat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			c.policy(&o.tenant.Policy)
 			changing := o.changing()
 			changing["identify"] = func(ctx context.Context) error {

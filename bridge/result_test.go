@@ -26,10 +26,10 @@ func kinds(p plan.Plan) []plan.Kind {
 // TestADryRunComesToWhatTheRequestDoes: it has the same op, plan and change, and it writes and records nothing.
 func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
 	t.Parallel()
-	for name := range newOffice(t).changing() {
+	for name := range newRecordedService(t).changing() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newRecordedService(t)
 			o.dry = true
 			if err := o.changing()[name](t.Context()); err != nil {
 				t.Fatal(err)
@@ -61,7 +61,7 @@ func TestADryRunComesToWhatTheRequestDoes(t *testing.T) {
 // TestAResultSaysWhatBecameOfTheResource, what was done for it and what was recorded.
 func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	read, err := o.service.Get(t.Context(), o.call("/Users", o.jane))
 	if err != nil || read.Op != "" || read.Plan != nil || read.Change.Op != "" || read.Shown["title"] != "Boss" || read.Resource.ID != o.jane || read.Version == "" || read.Location == "" {
 		t.Errorf("a read is %+v, %v", read, err)
@@ -100,7 +100,7 @@ func TestAResultSaysWhatBecameOfTheResource(t *testing.T) {
 // the dry run does not create is refused.
 func TestABulkDryRunWritesNothing(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newRecordedService(t)
 	o.dry = true
 	manager := func(id string) map[string]any { return map[string]any{"manager": map[string]any{"value": id}} }
 	operation := func(method, path, bulkID string, data map[string]any) any {
@@ -144,7 +144,7 @@ func TestABulkDryRunWritesNothing(t *testing.T) {
 func TestADryRunRemovesNobody(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"delete", "deactivate"} {
-		o := newOffice(t)
+		o := newRecordedService(t)
 		o.tenant.Policy.RemovalBrake = config.RemovalBrake{Max: 1, Window: config.Duration(time.Hour), Floor: 1}
 		o.later = time.Hour // the brake does not count users that the tenant has just created
 		another := o.create("/Users", map[string]any{"userName": "joe"})
@@ -184,7 +184,7 @@ func TestWhatIsWrittenIsInTheNextList(t *testing.T) {
 		"/Users":  {"title", []string{"create", "patch", "delete"}, [][]any{{"Boss", nil}, {"Boss", nil, nil}, {"Clerk", nil, nil}, {nil, nil}}},
 		"/Groups": {"displayName", []string{"create a group", "rename a group", "delete a group"}, [][]any{{"team"}, {"other", "team"}, {"other", "squad"}, {"other"}}},
 	} {
-		o := newOffice(t)
+		o := newRecordedService(t)
 		titles := func() []any {
 			list, err := o.service.List(t.Context(), o.call(endpoint, ""), bridge.Query{SortBy: c.sort})
 			if err != nil {

@@ -40,7 +40,7 @@ func (v *versioned) state(members bool) string {
 }
 
 // look reads the group: each state has one version, and each version belongs to one state.
-func (v *versioned) look() {
+func (v *versioned) read() {
 	v.t.Helper()
 	for _, kind := range []struct {
 		query   string
@@ -160,7 +160,7 @@ func TestVersionsOfAGroupFollowItsState(t *testing.T) {
 					steps = 40
 				}
 				for range steps {
-					v.look()
+					v.read()
 					v.change()
 				}
 			}

@@ -226,7 +226,7 @@ func (w *wallWorld) serve() {
 	w.account = account.String()
 	w.state()
 	w.start()
-	w.look()
+	w.check()
 	for _, of := range w.tenants { // each gets a group of its own with a member of another tenant
 		own := of.bridge.Create(t, "/Users", `{"userName":"of-`+of.key+`"}`)
 		team := of.bridge.Create(t, "/Groups", `{"displayName":"team","members":`+wallMembers(own)+`}`)
@@ -241,7 +241,7 @@ func (w *wallWorld) serve() {
 		}
 	}
 	w.state()
-	w.look()
+	w.check()
 }
 
 // start restarts the bridge, as after a crash, and gives bare tenants their mapping.
@@ -379,8 +379,8 @@ func (s wallState) above(id string) []string {
 	return out
 }
 
-// look lets the bridge read the realm, and computes by the model what is protected now.
-func (w *wallWorld) look() {
+// check lets the bridge read the realm, and computes by the model what is protected now.
+func (w *wallWorld) check() {
 	s := w.now
 	w.lastUsers, w.lastGroups, w.lastKept = map[string]bool{w.account: true, w.listed["user"]: true}, map[string]bool{}, map[string]bool{}
 	for id, g := range s.groups {
@@ -413,7 +413,7 @@ func (w *wallWorld) look() {
 			w.lastUsers[member] = true
 		}
 	}
-	w.lookAtPermits(s)
+	w.checkPermits(s)
 	for _, id := range slices.Concat(slices.Collect(maps.Keys(w.lastGroups)), w.named) {
 		if slices.Contains(w.named, id) {
 			w.lastKept[id] = true
@@ -459,8 +459,8 @@ func (w *wallWorld) permit() {
 	w.beside("permit "+p.id, nil)
 }
 
-// lookAtPermits finds out which users administer by a permission, and by which groups.
-func (w *wallWorld) lookAtPermits(s wallState) {
+// checkPermits finds out which users administer by a permission, and by which groups.
+func (w *wallWorld) checkPermits(s wallState) {
 	w.lastAble = map[string]bool{}
 	for _, p := range w.permits {
 		if !p.group {
@@ -508,8 +508,8 @@ func (w *wallWorld) sees(of *wallTenant, s wallState, id string) bool {
 	return true
 }
 
-// partyKey is the value that marks a tenant's accounts.
-func (of *wallTenant) partyKey() string {
+// ownerKey is the value that marks a tenant's accounts.
+func (of *wallTenant) ownerKey() string {
 	if of.organization.IsZero() {
 		return of.key
 	}
@@ -582,13 +582,13 @@ func (w *wallWorld) compare(of *wallTenant, before, after wallState) (wrong []st
 	for id, was := range before.users {
 		is, stays := after.users[id]
 		owner := was.Attributes[mapping.AttrOwner]
-		owns := slices.Contains(owner, of.partyKey()) || len(owner) == 0
+		owns := slices.Contains(owner, of.ownerKey()) || len(owner) == 0
 		seen, protected := w.sees(of, before, id) || w.sees(of, after, id), w.lastUsers[id] || w.lastAble[id]
 		identity := func(u keycloak.User) string {
 			return fmt.Sprint(u.Username, u.Email, u.FirstName, u.LastName, u.Enabled)
 		}
 		switch {
-		case !stays && (!slices.Contains(owner, of.partyKey()) || protected):
+		case !stays && (!slices.Contains(owner, of.ownerKey()) || protected):
 			say("deleted the user %s (owner %v, protected: %t)", id, owner, protected)
 		case stays && w.lastAble[id] && seen && owns && fmt.Sprint(was.Attributes) == fmt.Sprint(is.Attributes) && !is.Enabled && identity(disabled(was)) == identity(is): // a leaver
 		case stays && identity(was) != identity(is) && (!seen || !owns || protected):
@@ -697,7 +697,7 @@ func (w *wallWorld) beside(what string, err error) {
 	w.rt.Logf("beside: %s = %v", w.readable(w.now, what), err)
 	w.state()
 	if rapid.Bool().Draw(w.rt, "look") {
-		w.look()
+		w.check()
 		w.rt.Logf("look: %s", w.fitness())
 	}
 }
@@ -820,8 +820,8 @@ func (w *wallWorld) actions() map[string]func(*rapid.T) {
 				w.beside("admit "+user+" to "+alias, admin.AddOrganizationMember(ctx, w.organization[alias], apptest.UserID(w.t, user)))
 			}
 		},
-		"look":  func() { w.look(); w.rt.Logf("look: %s", w.fitness()) },
-		"start": func() { w.start(); w.look(); w.rt.Logf("start: %s", w.fitness()) },
+		"look":  func() { w.check(); w.rt.Logf("look: %s", w.fitness()) },
+		"start": func() { w.start(); w.check(); w.rt.Logf("start: %s", w.fitness()) },
 
 		"scim: new group": func() {
 			members := []string{}
@@ -917,7 +917,7 @@ func (w *wallWorld) mend() {
 		}
 	}
 	w.state()
-	w.look()
+	w.check()
 	w.rt.Logf("look: %s", w.fitness())
 }
 

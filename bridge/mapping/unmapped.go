@@ -40,7 +40,7 @@ func (k kind) keeps() bool { return k.unmapped == "" || k.unmapped == config.Unm
 func (k kind) strip(rest scim.Document) []string {
 	var dropped []string
 	for _, name := range scim.SortedNames(rest) {
-		if k.keepsBooks(name) {
+		if k.belongsToField(name) {
 			continue
 		}
 		object, ok := rest[name].(map[string]any)
@@ -58,9 +58,9 @@ func (k kind) strip(rest scim.Document) []string {
 	return dropped
 }
 
-// keepsBooks reports whether a member of the rest belongs to a field: the spelling of the userName,
+// belongsToField reports whether a member of the rest belongs to a field: the spelling of the userName,
 // the types of e-mail addresses, the externalId at an organization.
-func (k kind) keepsBooks(name string) bool {
+func (k kind) belongsToField(name string) bool {
 	return name == scim.AttrUserName || name == scim.AttrEmails || name == scim.AttrExternalID
 }
 

@@ -17,9 +17,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 )
 
-// letGo creates members of acme whose accounts another tenant owned, one for each way in which the
+// released creates members of acme whose accounts another tenant owned, one for each way in which the
 // owner can be lost.
-func letGo(t *testing.T, c apptest.Customers) map[string]string {
+func released(t *testing.T, c apptest.Customers) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	of := func(owner apptest.Bridge, name string) string {
@@ -79,7 +79,7 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 					apptest.EachTenant(func(t *config.Tenant) { t.Adopt = adopt })(all)
 				})
 				b := c.Of["acme"]
-				ids := letGo(t, c)
+				ids := released(t, c)
 				for who, id := range ids {
 					before := b.InKeycloak(t, id)
 					if got := b.Must(t, http.MethodGet, "/Users/"+id, ""); got["active"] != true {

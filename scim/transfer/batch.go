@@ -59,7 +59,7 @@ func (b *batch) send(ctx context.Context) error {
 	b.list, b.size = nil, 0
 	unsure := b.journal.resumed // whether it may be done already
 	var broken error            // what no repetition mends
-	err := again().Do(ctx, func(ctx context.Context, last bool) error {
+	err := retry().Do(ctx, func(ctx context.Context, last bool) error {
 		for len(list) > 0 {
 			results, failed := b.request(ctx, list)
 			if failed == nil {

@@ -55,7 +55,7 @@ func (e Exporter) Export(ctx context.Context, endpoint string, page int) error {
 
 // page reads a page. It repeats a request that failed for a reason that may pass.
 func (e Exporter) page(ctx context.Context, path string) (answer map[string]any, err error) {
-	err = again().Do(ctx, func(ctx context.Context, _ bool) (err error) {
+	err = retry().Do(ctx, func(ctx context.Context, _ bool) (err error) {
 		answer, err = e.Client.Do(ctx, http.MethodGet, path, nil)
 		return err
 	})

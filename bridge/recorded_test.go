@@ -56,9 +56,9 @@ func (j *journal) open() int {
 	return len(j.intended) - len(j.settled)
 }
 
-// office is a bridge in a realm of a Keycloak in memory, whose changes a journal keeps. ann is an account that the
+// recordedService is a bridge in a realm of a Keycloak in memory, whose changes a journal keeps. ann is an account that the
 // tenant does not own, jane is its user, and team is its group with the member jane.
-type office struct {
+type recordedService struct {
 	*journal
 	bridge.Unobserved
 
@@ -75,9 +75,9 @@ type office struct {
 	later           time.Duration // how far the bridge's clock is ahead
 }
 
-func newOffice(t *testing.T) *office {
+func newRecordedService(t *testing.T) *recordedService {
 	t.Helper()
-	o := &office{journal: &journal{}, t: t, fake: keycloaktest.NewFake(t)}
+	o := &recordedService{journal: &journal{}, t: t, fake: keycloaktest.NewFake(t)}
 	r := keycloaktest.NewRealm(t, o.fake.Server(), keycloaktest.RealmOptions{
 		UnmanagedPolicy: "ADMIN_EDIT", Roles: []string{"manage-users", "view-realm", "view-clients"},
 	})
@@ -120,7 +120,7 @@ func newOffice(t *testing.T) *office {
 }
 
 // makeAccount creates an account without the bridge.
-func (o *office) makeAccount(name string, attributes map[string][]string) keycloak.UserID {
+func (o *recordedService) makeAccount(name string, attributes map[string][]string) keycloak.UserID {
 	o.t.Helper()
 	id, err := o.admin.CreateUser(o.t.Context(), keycloak.NewUser{Username: name, Email: name + "@acme.test", FirstName: "Old", LastName: "Name", Enabled: true, Attributes: attributes})
 	if err != nil {
@@ -131,7 +131,7 @@ func (o *office) makeAccount(name string, attributes map[string][]string) keyclo
 
 // wire shows the office calls before they reach Keycloak.
 type wire struct {
-	*office
+	*recordedService
 
 	next http.RoundTripper
 }
@@ -144,24 +144,24 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Step implements bridge.Observer.
-func (o *office) Step(string, error) {
+func (o *recordedService) Step(string, error) {
 	if o.steps != nil {
 		o.steps()
 	}
 }
 
 // forget empties the journal.
-func (o *office) forget() {
+func (o *recordedService) forget() {
 	o.intended, o.settled, o.errs, o.ended = nil, nil, nil, nil
 	o.fake.ResetCalls()
 }
 
-func (o *office) call(endpoint, id string) bridge.Call {
+func (o *recordedService) call(endpoint, id string) bridge.Call {
 	by := tenant.Principal{Tenant: o.tenant, Actor: tenant.Actor{Kind: tenant.ActorClient, Name: "entra", KeyID: "k1"}, Scopes: tenant.AllScopes}
 	return bridge.Call{By: by, Endpoint: endpoint, ID: id, Origin: change.Request, DryRun: o.dry}
 }
 
-func (o *office) create(endpoint string, body map[string]any) string {
+func (o *recordedService) create(endpoint string, body map[string]any) string {
 	o.t.Helper()
 	answer, err := o.service.Create(o.t.Context(), o.call(endpoint, ""), body)
 	if err != nil {
@@ -172,12 +172,12 @@ func (o *office) create(endpoint string, body map[string]any) string {
 }
 
 // written are the calls of the Admin API that changed something.
-func (o *office) written() []string {
+func (o *recordedService) written() []string {
 	return slices.DeleteFunc(o.fake.Calls(), func(op string) bool { return strings.HasPrefix(op, "GET ") || op == "POST /token" })
 }
 
 // changing are the ways to change something.
-func (o *office) changing() map[string]func(ctx context.Context) error {
+func (o *recordedService) changing() map[string]func(ctx context.Context) error {
 	answered := func(came bridge.Result, err error) error {
 		o.came = came
 		return err

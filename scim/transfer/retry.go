@@ -6,9 +6,9 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// again repeats a failed request for more than a minute, and longer if the bridge asks for it. Nobody wants to start an
+// retry repeats a failed request for more than a minute, and longer if the bridge asks for it. Nobody wants to start an
 // import of a hundred thousand users again because Keycloak was restarted.
-func again() client.Repeat {
+func retry() client.Repeat {
 	const (
 		tries   = 8
 		longest = 16 * time.Second
