@@ -282,7 +282,8 @@ func changedBeside(p plan.Plan) []string {
 			for _, role := range s.Roles {
 				out = append(out, "loses the role "+role.String())
 			}
-		default:
+		case plan.CreateGroup, plan.CreateUser, plan.DeleteGroup, plan.DeleteUser, plan.EndSessions,
+			plan.ExpelUser, plan.LinkUser, plan.RemoveMember, plan.UpdateGroup, plan.UpdateUser:
 		}
 	}
 	return out

@@ -72,7 +72,8 @@ func touched(p plan.Plan, out apply.Outcome) (users, groups []string) {
 		case plan.AddMember, plan.RemoveMember: // documents do not contain them
 		case plan.UpdateGroup, plan.DeleteGroup:
 			groups = appendID(groups, group)
-		default:
+		case plan.AdmitUser, plan.CreateGroup, plan.CreateUser, plan.DeleteUser, plan.EndSessions,
+			plan.ExpelUser, plan.GrantRoles, plan.LinkUser, plan.RevokeRoles, plan.UpdateUser:
 			users = appendID(users, user.String())
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // fail turns any error into the *scim.Error for the client. It names the resource when the error is about it.
 func (s *Service) fail(r *request, err error) error { return r.about(s.scimError(r, err)) }
 
-// scimError translates all errors of Keycloak and of the packages below. No other code does that.
+// scimError translates the errors of Keycloak and of the packages below into errors for clients.
 func (s *Service) scimError(r *request, err error) *scim.Error {
 	if scimErr, ok := errors.AsType[*scim.Error](err); ok {
 		return scimErr
@@ -112,7 +112,8 @@ func (r *request) missing(e *keycloak.Error, err error) *scim.Error {
 		case e.Missing == keycloak.MissingUser:
 			return unknownMembers([]string{s.User.String()})
 		}
-	default:
+	case plan.CreateUser, plan.DeleteGroup, plan.DeleteUser, plan.EndSessions, plan.ExpelUser, plan.LinkUser,
+		plan.RemoveMember, plan.UpdateGroup, plan.UpdateUser:
 	}
 	notFound := scim.NotFound(r.rt.Name)
 	notFound.Cause = err

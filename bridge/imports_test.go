@@ -58,7 +58,7 @@ func rooms() map[string][]string {
 		"bridge/directory/index": {"scim/..."},
 		"bridge":                 everybodysRooms("bridge/guard", "bridge/directory", "bridge/plan", "bridge/apply", "bridge/change"),
 
-		// The ways in, which name themselves in a change (bridge/change is a leaf), and the composition.
+		// The operator's views and verbs, and their transports.
 		"bridge/admin":   {"bridge", "bridge/tenant", "bridge/realm"},
 		"bridge/console": {"bridge/admin", "bridge/tenant"},
 		"bridge/control": {"bridge/admin"},

@@ -37,7 +37,9 @@ func factOf(r *request, ch planned) change.Change {
 			out.MembersAdded = append(out.MembersAdded, s.User.String())
 		case plan.RemoveMember:
 			out.MembersRemoved = append(out.MembersRemoved, s.User.String())
-		default:
+		case plan.AdmitUser, plan.CreateGroup, plan.CreateUser, plan.DeleteGroup, plan.DeleteUser,
+			plan.EndSessions, plan.ExpelUser, plan.GrantRoles, plan.LinkUser, plan.RevokeRoles,
+			plan.UpdateGroup, plan.UpdateUser:
 		}
 	}
 	return out

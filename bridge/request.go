@@ -88,7 +88,7 @@ type planned struct {
 	ends bool
 }
 
-// kind is a type of resource in the pipeline.
+// desired is what a creation asks for: a document and its mapped state. A request maps the document once.
 type desired struct {
 	doc   scim.Document
 	user  mapping.UserState  // of /Users

@@ -258,7 +258,7 @@ func (c *Client) get(ctx context.Context, op, path string, query url.Values, out
 	return named(op, err)
 }
 
-// torn reports whether Keycloak could not finish an answer. It then says that it cannot parse JSON, although a GET has
+// torn makes an error of an unfinished answer Unavailable, so that a read is repeated. Keycloak then says that it cannot parse JSON, although a GET has
 // no body. This happens when a user is deleted while Keycloak lists the members of an organization (measured on
 // 26.7.4).
 func torn(err error) error {

@@ -245,9 +245,10 @@ func undoing(first plan.Step, out Outcome) (undo plan.Step, made bool) {
 		return plan.DeleteUser{User: out.User}, !out.User.IsZero()
 	case plan.CreateGroup:
 		return plan.DeleteGroup{Group: out.Group}, !out.Group.IsZero()
-	default:
-		return nil, false
+	case plan.AddMember, plan.AdmitUser, plan.DeleteGroup, plan.DeleteUser, plan.EndSessions, plan.ExpelUser,
+		plan.GrantRoles, plan.LinkUser, plan.RemoveMember, plan.RevokeRoles, plan.UpdateGroup, plan.UpdateUser:
 	}
+	return nil, false
 }
 
 // outlives reports whether a step of a plan that creates something changes another resource, such

@@ -201,7 +201,8 @@ func pathAfter(f tenant.Fitness, step plan.Step) string {
 		if s.Update.Name != nil && s.Group.Organization.IsZero() {
 			return strings.TrimSuffix(s.Group.Path, s.Group.Name) + *s.Update.Name
 		}
-	default:
+	case plan.AddMember, plan.AdmitUser, plan.CreateUser, plan.DeleteGroup, plan.DeleteUser, plan.EndSessions,
+		plan.ExpelUser, plan.GrantRoles, plan.LinkUser, plan.RemoveMember, plan.RevokeRoles, plan.UpdateUser:
 	}
 	return ""
 }
@@ -221,9 +222,10 @@ func takesAway(step plan.Step) bool {
 		return true
 	case plan.UpdateGroup:
 		return s.Update.Name != nil
-	default:
-		return false
+	case plan.AddMember, plan.AdmitUser, plan.CreateGroup, plan.CreateUser, plan.DeleteUser, plan.EndSessions,
+		plan.ExpelUser, plan.GrantRoles, plan.LinkUser, plan.RemoveMember, plan.RevokeRoles, plan.UpdateUser:
 	}
+	return false
 }
 
 // live reports whether a step could take the account of a user over, give or end its access, or
@@ -234,9 +236,10 @@ func live(step plan.Step) bool {
 		return s.Live
 	case plan.DeleteUser, plan.ExpelUser, plan.LinkUser:
 		return true
-	default:
-		return false
+	case plan.AddMember, plan.AdmitUser, plan.CreateGroup, plan.CreateUser, plan.DeleteGroup, plan.EndSessions,
+		plan.GrantRoles, plan.RemoveMember, plan.RevokeRoles, plan.UpdateGroup:
 	}
+	return false
 }
 
 // Allow checks a plan; every plan passes it before it is applied. It refuses a plan that writes to

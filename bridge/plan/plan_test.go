@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +236,28 @@ func TestForUserRoles(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.after, after.Attributes[mapping.AttrRoles], cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: recorded is another (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestTheGuideExplainsEveryKindOfStep that an audit record can have. The linter keeps KindOf complete.
+func TestTheGuideExplainsEveryKindOfStep(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/guides/what-happened.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("step.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`(?m)^\t\treturn "([a-z]+_[a-z]+)"$`).FindAllStringSubmatch(string(source), -1)
+	if len(kinds) < 14 {
+		t.Fatalf("step.go names %d kinds", len(kinds))
+	}
+	for _, kind := range kinds {
+		if !strings.Contains(string(page), "`"+kind[1]+" ") {
+			t.Errorf("the guide does not explain %s", kind[1])
 		}
 	}
 }

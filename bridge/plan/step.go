@@ -261,9 +261,10 @@ func Deactivates(s Step) bool {
 		return true
 	case UpdateUser:
 		return slices.Equal(written(*s.Update), []string{"enabled"}) && !*s.Update.Enabled
-	default:
-		return false
+	case AddMember, AdmitUser, CreateGroup, CreateUser, DeleteGroup, DeleteUser, ExpelUser, GrantRoles,
+		LinkUser, RemoveMember, RevokeRoles, UpdateGroup:
 	}
+	return false
 }
 
 // Value returns what a step writes into a field of the user, by Keycloak's name (username, email,
@@ -277,7 +278,8 @@ func Value(s Step, field string) string {
 	case UpdateUser:
 		u := s.Update
 		values = map[string]*string{"username": u.Username, "email": u.Email, "firstName": u.FirstName, "lastName": u.LastName}
-	default:
+	case AddMember, AdmitUser, CreateGroup, DeleteGroup, DeleteUser, EndSessions, ExpelUser, GrantRoles,
+		LinkUser, RemoveMember, RevokeRoles, UpdateGroup:
 	}
 	if value := values[field]; value != nil {
 		return *value
