@@ -89,7 +89,7 @@ test-node: ## Run the Helm guide on a real node, with the image, before a releas
 .PHONY: lint
 lint: ## Check formatting, the linters' rules, the language, and that links, commands, flags, settings, metrics and errors of the docs are there
 	$(LINT) run ./...
-	$(GO) test ./docs ./config ./charts -run 'Link|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
+	$(GO) test ./docs ./config ./charts -run 'Link|GoFile|Index|Headings|Documented|Generated|Reference|Page|Alerts|Dashboard|Sidecar'
 	$(GO) test ./docs/prose
 	$(GO) test ./bridge ./bridge/console ./bridge/plan ./bridge/server ./cmd/scim-bridge ./scim/scimtest -short -run 'Documented|Generated|OfTheDocs'
 

@@ -128,3 +128,31 @@ func TestEveryGuideToAProviderHasTheSameHeadings(t *testing.T) {
 		t.Errorf("only %d guides were found", seen)
 	}
 }
+
+// TestEveryGoFileOfAPageExists: a page that names a file by its name, or the end of its path.
+func TestEveryGoFileOfAPageExists(t *testing.T) {
+	t.Parallel()
+	files := []string{}
+	err := filepath.WalkDir("..", func(name string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(name) == ".go" {
+			files = append(files, "/"+filepath.ToSlash(name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([\\w/]+\\.go)(?::\\d+)?`")
+	seen := 0
+	for page, text := range pages(t) {
+		for _, match := range named.FindAllStringSubmatch(text, -1) {
+			seen++
+			if !slices.ContainsFunc(files, func(file string) bool { return strings.HasSuffix(file, "/"+match[1]) }) {
+				t.Errorf("%s names %s, which does not exist", page, match[1])
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("the pages name %d files: are these all?", seen)
+	}
+}
