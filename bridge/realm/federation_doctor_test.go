@@ -25,7 +25,7 @@ func TestDoctorTellsOfAUserFederation(t *testing.T) {
 		{set("enabled", "true"), "does not import its users", "switch Import users on"},
 		{set("importEnabled", "true"), "is READ_ONLY", "set the edit mode of the provider to WRITABLE"},
 		{set("editMode", keycloak.EditUnsynced), "is UNSYNCED", "set the edit mode of the provider to WRITABLE"},
-		{set("editMode", keycloak.EditWritable), "its mappers of email, firstName, lastName, username are read-only", "switch Read Only off"},
+		{set("editMode", keycloak.EditWritable), "its mappers of email, firstName, lastName, username are read-only", "switch off Read Only"},
 		{f.Provider.WriteFields, "", ""},
 		{func() { f.Provider.Set("syncRegistrations", "true"); f.Provider.Set("importEnabled", "false") }, "SCIM cannot create users", "Sync Registrations off"},
 	} {
