@@ -14,28 +14,47 @@ var (
 	begins = regexp.MustCompile(`^(\s*(?:> )?(?:[-*] |\d+\. )?)(.*)$`)
 	// apart is a line that is no part of a paragraph: a heading, a row of a table, HTML.
 	apart = regexp.MustCompile(`^\s*(?:[|#<]|$)`)
+	// opens is a word that would make something else of the line that it begins: an item, a heading, a quotation, a
+	// row of a table, code, HTML.
+	opens = regexp.MustCompile("^(?:[-+*]|-+|=+|#+|\\d{1,9}[.)])$|^(?:[>|]|```|~~~|<[A-Za-z/!])")
+	// fence is what begins and ends a block of code.
+	fence = regexp.MustCompile("^\\s*(```+)")
 )
 
 // Wrap breaks the lines of a page that are too long, except code, tables and headings.
 func Wrap(page string) string {
 	lines := strings.Split(page, "\n")
 	var out []string
-	inCode := false
+	open := "" // the fence of the block of code that is not yet closed
 	for i := 0; i < len(lines); {
-		if fence := strings.HasPrefix(strings.TrimSpace(lines[i]), "```"); fence || inCode || apart.MatchString(lines[i]) {
-			inCode = inCode != fence
+		mark := fenceOf(lines[i])
+		if mark != "" || open != "" || apart.MatchString(lines[i]) {
+			switch {
+			case open == "":
+				open = mark
+			case strings.HasPrefix(mark, open):
+				open = ""
+			}
 			out = append(out, lines[i])
 			i++
 			continue
 		}
 		end := i + 1
-		for end < len(lines) && !apart.MatchString(lines[end]) && begins.FindStringSubmatch(lines[end])[1] == strings.Repeat(" ", indentation(lines[end])) && !strings.HasPrefix(strings.TrimSpace(lines[end]), "```") {
+		for end < len(lines) && !apart.MatchString(lines[end]) && begins.FindStringSubmatch(lines[end])[1] == strings.Repeat(" ", indentation(lines[end])) && fenceOf(lines[end]) == "" {
 			end++
 		}
 		out = append(out, wrap(lines[i:end])...)
 		i = end
 	}
 	return strings.Join(out, "\n")
+}
+
+// fenceOf is the mark at the beginning of a line that begins or ends a block of code, or "".
+func fenceOf(line string) string {
+	if match := fence.FindStringSubmatch(line); match != nil {
+		return match[1]
+	}
+	return ""
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
@@ -57,7 +76,7 @@ func wrap(lines []string) []string {
 	}
 	out, line := []string{}, first+words[0]
 	for _, word := range words[1:] {
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns && !opens.MatchString(word) {
 			out, line = append(out, line), next+word
 			continue
 		}

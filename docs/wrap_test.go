@@ -28,3 +28,21 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+// TestWrapBeginsNoBlock: a word that begins a list, a heading, a quotation or a table stays in its paragraph, and a
+// fence of four ends with four.
+func TestWrapBeginsNoBlock(t *testing.T) {
+	t.Parallel()
+	text := strings.TrimSpace(strings.Repeat("word ", 20)) // 99 characters
+	for _, word := range []string{"-", "+", "*", "#", "##", ">", ">=", "1.", "26.", "2)", "|", "```", "<b>", "---", "==="} {
+		for line := range strings.Lines(Wrap(text + " " + word + " end " + text)) {
+			if strings.HasPrefix(line, word) {
+				t.Errorf("a line begins with %q: %q", word, line)
+			}
+		}
+	}
+	code := "````\n```\n" + text + " " + text + "\n```\n````\n"
+	if got := Wrap(code); got != code {
+		t.Errorf("Wrap(%q) =\n%s", code, got)
+	}
+}

@@ -55,7 +55,8 @@ func (o operated) Refresh() { o.a.Watcher.Wake() }
 // metricState is the operator's view of the bridge in the form that the metrics need.
 func (a *App) metricState() observe.State {
 	return observe.State{
-		Feeds: a.Service.Directory().Feeds,
+		Exists: func(path string) bool { return a.Watcher.Tenants.ByPath(path) != nil },
+		Feeds:  a.Service.Directory().Feeds,
 		Indexes: func() (out []observe.Index) {
 			for _, i := range (operated{a}).Indexes() {
 				out = append(out, observe.Index(i))

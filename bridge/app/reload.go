@@ -83,16 +83,18 @@ func (a *App) apply(c config.Config) (problem string) {
 		t.Mapping = old.Mapping
 		return false
 	})
-	for _, t := range list {
-		if old := a.Watcher.Tenants.ByPath(t.Path); old == nil || old.Found {
-			a.metrics.Tenant(t.Path)
-		}
-	}
+	added := slices.DeleteFunc(slices.Clone(list), func(t *tenant.Tenant) bool {
+		old := a.Watcher.Tenants.ByPath(t.Path)
+		return old != nil && !old.Found
+	})
 	both := a.Watcher.Realms.All() // running requests may still use realms that are removed
 	maps.Copy(both, clients)
 	a.Watcher.Realms.Replace(both)
 	a.Watcher.Replace(list, organizationsOf(c, a.log))
 	a.Watcher.Realms.Replace(clients)
+	for _, t := range added { // now that they exist
+		a.metrics.Tenant(t.Path)
+	}
 	for _, t := range list {
 		if why := wrong[t.Path]; why != "" {
 			a.Watcher.Refuse(t.Path, why)

@@ -171,6 +171,7 @@ func (a *Applier) guarded(ctx context.Context, c *keycloak.Client, s plan.Step, 
 }
 
 func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
+	err = fmt.Errorf("unknown step %T", s) // a step that no case carries out has failed
 	switch s := s.(type) {
 	case nil:
 		err = errors.New("there is no step")

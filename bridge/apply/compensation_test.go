@@ -136,3 +136,13 @@ func TestACompensationGoesOnWhenItsRequestIsGivenUp(t *testing.T) {
 		t.Errorf("Apply = %#v, and the user is there: %t", err, w.exists("new"))
 	}
 }
+
+// TestAStepOfNoKnownKindIsRefused: a step that nothing carries out is not a success.
+func TestAStepOfNoKnownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	type unknown struct{ plan.Step }
+	var a apply.Applier
+	if _, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{unknown{}}); err == nil {
+		t.Error("the step counts as carried out")
+	}
+}

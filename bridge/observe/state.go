@@ -25,6 +25,8 @@ type Token struct {
 // State are values that are read when the metrics are read. It has its own types because this package imports no
 // other package of the bridge. bridge/app fills them from the views of bridge/admin.
 type State struct {
+	// Exists reports whether there is a tenant at a path.
+	Exists  func(path string) bool
 	Indexes func() []Index
 	// Feeds returns, by realm, how long ago its admin events were read.
 	Feeds func() map[string]time.Duration
@@ -33,7 +35,10 @@ type State struct {
 }
 
 // Show adds the values of a state to the metrics.
-func (m *Metrics) Show(s State) { m.set.registry.MustRegister(collector{m, s}) }
+func (m *Metrics) Show(s State) {
+	m.tenants.exists = s.Exists
+	m.set.registry.MustRegister(collector{m, s})
+}
 
 // usersType is the Type of an index of users.
 const usersType = "User"

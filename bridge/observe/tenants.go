@@ -22,6 +22,7 @@ const (
 // places. The first tenants get a place. Later, a busier tenant can take the place of the tenant with the fewest
 // requests; see challenge.
 type tenants struct {
+	exists func(path string) bool // nil before Show
 	mu     sync.Mutex
 	places int // EveryTenant for no limit
 	taken  int
@@ -46,11 +47,16 @@ func (s *tenantState) label() string {
 	return OtherTenants
 }
 
-// use calls f with the state of a tenant under the lock. A label that f reads is valid until f ends.
+// use calls f with the state of a tenant under the lock. A label that f reads is valid until f ends. A request or a
+// scan of a tenant that was removed meanwhile takes no place, because nothing would free the place again.
 func (t *tenants) use(path string, f func(*tenantState)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.known[path]
+	if s == nil && t.exists != nil && !t.exists(path) {
+		f(&tenantState{path: path, named: t.places == EveryTenant})
+		return
+	}
 	if s == nil {
 		s = &tenantState{path: path}
 		t.known[path] = s

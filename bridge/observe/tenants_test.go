@@ -28,6 +28,9 @@ func newBounded(t *testing.T, tenants int, s State) (*Metrics, func() string) {
 	if s.Tokens == nil {
 		s.Tokens = func() []Token { return nil }
 	}
+	if s.Exists == nil {
+		s.Exists = func(string) bool { return true }
+	}
 	s.Feeds = func() map[string]time.Duration { return nil }
 	m.Show(s)
 	return m, func() string {
@@ -218,4 +221,20 @@ func TestTheBusiestTenantsAreNamed(t *testing.T) {
 	m.Forget("first")
 	m.Answered("second", http.StatusOK, time.Unix(1, 0))
 	wantNamed("when the first is gone", OtherTenants, "second", "third")
+}
+
+// TestATenantThatIsGoneTakesNoPlace: a request and a scan may end after their tenant was removed.
+func TestATenantThatIsGoneTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	exists := map[string]bool{"gone": true, "acme": true}
+	m, read := newBounded(t, 1, State{Exists: func(path string) bool { return exists[path] }})
+	everyEvent(m, "gone", time.Unix(1, 0))
+	delete(exists, "gone")
+	m.Forget("gone")
+	m.Answered("gone", http.StatusOK, time.Unix(2, 0))
+	m.Scan("gone", "User", time.Second, errors.New("the tenant is gone"))
+	everyEvent(m, "acme", time.Unix(3, 0))
+	if got := named(read()); !slices.Contains(got, "acme") || slices.Contains(got, "gone") {
+		t.Errorf("the metrics name %v", got)
+	}
 }

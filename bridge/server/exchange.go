@@ -138,5 +138,5 @@ func (x *exchange) bodyError(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &scim.Error{Code: code.TooLarge, Status: http.StatusRequestEntityTooLarge, Detail: "the body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes" + x.limit + ", so nothing was done; send fewer values in one request"}
 	}
-	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body ended before its announced length; send the request again", Cause: err}
+	return &scim.Error{Code: scim.CodeBody, Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body could not be read to its end; send the request again", Cause: err}
 }

@@ -1,12 +1,17 @@
 package server
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
 // TestHEADAnswersAsGETWithoutABody goes through every route with a GET. A HEAD has the same status and headers as the
@@ -42,5 +47,16 @@ func TestHEADAnswersAsGETWithoutABody(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodHead, "/realms/acme/scim/v2/Bulk", nil))
 	if allow := w.Header().Get("Allow"); w.Code != http.StatusMethodNotAllowed || strings.Contains(allow, http.MethodHead) || w.Body.Len() != 0 {
 		t.Errorf("HEAD of a path without GET = %d, Allow %q, %d bytes, want 405 without a body", w.Code, allow, w.Body.Len())
+	}
+}
+
+// TestABodyThatCannotBeReadNamesNoOtherCause: the time to read it can end, and a chunk can be damaged.
+func TestABodyThatCannotBeReadNamesNoOtherCause(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, errors.New("invalid byte in chunk length")} {
+		told, ok := errors.AsType[*scim.Error]((&exchange{}).bodyError(cause))
+		if !ok || told.Status != http.StatusBadRequest || strings.Contains(told.Detail, "length") || !errors.Is(told, cause) {
+			t.Errorf("%v is told as %v", cause, told)
+		}
 	}
 }

@@ -98,10 +98,10 @@ func adoptionColumns() []column[admin.Adoption] {
 	}
 }
 
-// adoptionText returns the sentence about an adoption, and "" when the adoption changes nothing.
-func adoptionText(a admin.Adoption) string {
+// adoptionText returns the sentence about an adoption, and nil when the adoption changes nothing.
+func adoptionText(a admin.Adoption) []string {
 	if a.Outcome == admin.Own && a.Reason == "" {
-		return ""
+		return nil
 	}
 	text := fmt.Sprintf("%s  %s %s: %s", a.ID, strings.ToLower(a.Type), a.Name, a.Outcome)
 	if a.Linked {
@@ -116,7 +116,7 @@ func adoptionText(a admin.Adoption) string {
 	if a.Unproven != "" {
 		text += "; check whose account this is: it has " + a.Unproven
 	}
-	return text
+	return []string{text}
 }
 
 // adoptions counts the outcomes of accounts and groups.

@@ -73,8 +73,12 @@ type checked struct {
 	Details []string         `json:"details"`
 }
 
-func resultText(r checked) string {
-	return strings.Join(append([]string{fmt.Sprintf("%s  %s: %s", r.Outcome, r.Section, r.Check)}, r.Details...), "\n      ")
+func resultText(r checked) []string {
+	out := []string{fmt.Sprintf("%s  %s: %s", r.Outcome, r.Section, r.Check)}
+	for _, detail := range r.Details {
+		out = append(out, "      "+detail)
+	}
+	return out
 }
 
 func resultColumns() []column[checked] {

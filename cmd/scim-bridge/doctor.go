@@ -75,9 +75,13 @@ func printDiagnoses(out io.Writer, all []app.Diagnosis) {
 	for _, d := range all {
 		fmt.Fprintf(out, "tenant %s, realm %s\n", d.Tenant, d.Realm)
 		for _, f := range d.Findings {
-			fmt.Fprintf(out, "%s  %-17s %s\n", f.Severity, f.Check, f.Text)
+			fmt.Fprintf(out, "%s  %-17s %s\n", f.Severity, f.Check, printable(f.Text))
 			if f.Fix != "" {
-				fmt.Fprintf(out, "      fix: %s\n", strings.ReplaceAll(f.Fix, "\n", "\n           "))
+				fix := strings.Split(f.Fix, "\n")
+				for i, line := range fix {
+					fix[i] = printable(line)
+				}
+				fmt.Fprintf(out, "      fix: %s\n", strings.Join(fix, "\n           "))
 			}
 		}
 		warnings := "warnings"

@@ -119,7 +119,7 @@ func unimportedColumns() []column[transfer.Unimported] {
 }
 
 // unimportedText returns the sentence that says why a row is not imported.
-func unimportedText(u transfer.Unimported) string {
+func unimportedText(u transfer.Unimported) []string {
 	text := fmt.Sprintf("line %d", u.Line)
 	if u.Name != "" {
 		text += fmt.Sprintf(" (%q)", u.Name)
@@ -127,5 +127,5 @@ func unimportedText(u transfer.Unimported) string {
 	if u.Status != 0 {
 		text += fmt.Sprintf(": %d", u.Status)
 	}
-	return text + ": " + u.Reason
+	return []string{text + ": " + u.Reason}
 }

@@ -40,9 +40,9 @@ func newTable[T any](out io.Writer, o output, columns []column[T]) printer[T] {
 	return t
 }
 
-// newReport prints values that come one by one while a command works. As text it prints a sentence
-// for each value that has one. For programs it prints CSV, or a JSON object on each line.
-func newReport[T any](out io.Writer, o output, sentence func(T) string, columns []column[T]) printer[T] {
+// newReport prints values that come one by one while a command works. As text it prints the lines
+// for each value that has some. For programs it prints CSV, or a JSON object on each line.
+func newReport[T any](out io.Writer, o output, lines func(T) []string, columns []column[T]) printer[T] {
 	switch o {
 	case asJSON:
 		return jsonLines[T]{json.NewEncoder(out)}
@@ -50,7 +50,7 @@ func newReport[T any](out io.Writer, o output, sentence func(T) string, columns 
 		return newCSV(out, columns)
 	case asText:
 	}
-	return sentences[T]{out, sentence}
+	return sentences[T]{out, lines}
 }
 
 // printTable prints all values as newTable does.
@@ -128,7 +128,7 @@ func (t textTable[T]) end() error { return t.w.Flush() }
 // printable replaces characters that could command a terminal or begin another row.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) {
 			return r
 		}
 		return unicode.ReplacementChar
@@ -141,9 +141,11 @@ type csvTable[T any] struct {
 	columns []column[T]
 }
 
+// newCSV prints the names of the columns at once: a report without a value is a table too.
 func newCSV[T any](out io.Writer, columns []column[T]) csvTable[T] {
 	w := csv.NewWriter(out)
-	_ = w.Write(names(columns)) // the caller of Error gets the error at the end
+	_ = w.Write(names(columns)) // print and end return the error
+	w.Flush()
 	return csvTable[T]{w, columns}
 }
 
@@ -164,17 +166,36 @@ func (t csvTable[T]) end() error {
 }
 
 // noFormula keeps a spreadsheet from running a cell: an operator who opens the file would run what
-// a person wrote into a directory. A phone number such as +49 30 1234 stays as it is, because a
-// text without a letter cannot run anything.
+// a person wrote into a directory. A spreadsheet of another language divides cells at a semicolon,
+// also within quotes, and some divide them at a tab or a line break. So each part of the text is
+// treated like a cell.
 func noFormula(text string) string {
-	const begin, number = "=+-@\t\r\n＝＋－＠", "+-0123456789 ().,/"
+	var out strings.Builder
+	for text != "" {
+		end := strings.IndexAny(text, separators) + 1
+		if end == 0 {
+			end = len(text)
+		}
+		if isFormula(text[:end]) {
+			out.WriteByte('\'')
+		}
+		out.WriteString(text[:end])
+		text = text[end:]
+	}
+	return out.String()
+}
+
+// separators are the characters at which a spreadsheet may divide a cell.
+const separators = ";\t\r\n"
+
+// isFormula reports whether a spreadsheet may run a text. A phone number such as +49 30 1234 is not
+// a formula, because a text without a letter cannot run anything.
+func isFormula(text string) bool {
+	const begin, number = "=+-@＝＋－＠", "+-0123456789 ().,/" + separators
 	if !strings.ContainsRune(begin, firstRune(text)) {
-		return text
+		return false
 	}
-	if (text[0] == '+' || text[0] == '-') && strings.Trim(text, number) == "" {
-		return text
-	}
-	return "'" + text
+	return text[0] != '+' && text[0] != '-' || strings.Trim(text, number) != ""
 }
 
 // firstRune returns the first character of a text, and -1 for an empty text.
@@ -220,19 +241,19 @@ func (l jsonLines[T]) print(value T) error { return l.w.Encode(value) }
 
 func (jsonLines[T]) end() error { return nil }
 
-// sentences prints a sentence for each value, and nothing for a value without a sentence.
+// sentences prints the lines for each value, and nothing for a value without a line.
 type sentences[T any] struct {
-	out      io.Writer
-	sentence func(T) string
+	out   io.Writer
+	lines func(T) []string
 }
 
 func (s sentences[T]) print(value T) error {
-	text := s.sentence(value)
-	if text == "" {
-		return nil
+	for _, line := range s.lines(value) {
+		if _, err := fmt.Fprintln(s.out, printable(line)); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintln(s.out, text)
-	return err
+	return nil
 }
 
 func (sentences[T]) end() error { return nil }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/admin"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/app/apptest"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/bridge/realm"
+	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak/keycloaktest"
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/transfer"
 )
 
@@ -94,6 +99,49 @@ func TestNoCellOfATableCommandsATerminalOrBeginsARow(t *testing.T) {
 	}
 }
 
+// TestNoSentenceCommandsATerminalOrBeginsALine: the names are from a directory, and the details from
+// another server.
+func TestNoSentenceCommandsATerminalOrBeginsALine(t *testing.T) {
+	t.Parallel()
+	const hostile, shown = "a\x1b[2J\nb\u202e", "a\uFFFD[2J\uFFFDb\uFFFD"
+	var out bytes.Buffer
+	err := errors.Join(
+		newReport(&out, asText, adoptionText, adoptionColumns()).print(admin.Adoption{Type: "Group", ID: "1", Name: hostile, Outcome: admin.Adopted}),
+		newReport(&out, asText, unimportedText, unimportedColumns()).print(transfer.Unimported{Line: 3, Reason: hostile}),
+		newReport(&out, asText, resultText, resultColumns()).print(checked{Section: "1", Check: "c", Outcome: "fail", Details: []string{hostile, "d"}}),
+	)
+	printDiagnoses(&out, []app.Diagnosis{{Tenant: "t", Realm: "r", Findings: []realm.Finding{{Severity: realm.Warn, Check: "c", Text: hostile, Fix: "run\nit\x1b"}}}})
+	want := "1  group " + shown + ": adopted\nline 3: " + shown + "\nfail  1: c\n      " + shown + "\n      d\n" +
+		"tenant t, realm r\nWARN  c                 " + shown + "\n      fix: run\n           it\uFFFD\n0 passed, 1 warning, 0 failed\n"
+	if err != nil || out.String() != want {
+		t.Errorf("%q, %v, want %q", out.String(), err, want)
+	}
+}
+
+// TestATableShowsEveryBlank: names of Japanese people often have a wide one.
+func TestATableShowsEveryBlank(t *testing.T) {
+	t.Parallel()
+	const name = "山田\u3000太郎\u00a0x"
+	if got := printable(name); got != name {
+		t.Errorf("%q is shown as %q", name, got)
+	}
+}
+
+// TestAReportWithoutAValueIsATable with the names of its columns, as every other table in CSV.
+func TestAReportWithoutAValueIsATable(t *testing.T) {
+	t.Parallel()
+	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), nil)
+	config := b.Controlled(t)
+	for want, args := range map[string][]string{
+		"line,name,status,reason\n":                             {"import", fileOf(t, "people.jsonl", `{"userName":"jane"}`)},
+		"type,id,name,outcome,linked,changes,reason,unproven\n": {"adopt", "--yes", "--undo"},
+	} {
+		if out, told, code := command(t, "", append(args, "--config", config, "--output", "csv")...); code != 0 || out != want {
+			t.Errorf("%v ended with %d: %q, want %q\n%s", args, code, out, want, told)
+		}
+	}
+}
+
 // TestNoCellOfACSVFileIsAFormula. A program reads all other cells unchanged.
 func TestNoCellOfACSVFileIsAFormula(t *testing.T) {
 	t.Parallel()
@@ -103,8 +151,10 @@ func TestNoCellOfACSVFileIsAFormula(t *testing.T) {
 		"+cmd|' /C calc'!A0":          "'+cmd|' /C calc'!A0",
 		"-2+3+cmd|' /C calc'!A0":      "'-2+3+cmd|' /C calc'!A0",
 		"@SUM(A1:A9)":                 "'@SUM(A1:A9)",
-		"\t=1+1":                      "'\t=1+1",
-		"\r=1+1":                      "'\r=1+1",
+		"\t=1+1":                      "\t'=1+1",
+		"\r=1+1":                      "\r'=1+1",
+		"Müller;=1+1":                 "Müller;'=1+1",
+		"a;+49 30 12;-b":              "a;+49 30 12;'-b",
 		"＝1+1":                        "'＝1+1",
 		"+A1":                         "'+A1",
 		"+49 (30) 1234-5/6":           "+49 (30) 1234-5/6",
@@ -115,7 +165,7 @@ func TestNoCellOfACSVFileIsAFormula(t *testing.T) {
 		"'=1":                         "'=1",
 		"\xff=1":                      "\xff=1",
 		"jane@acme.test":              "jane@acme.test",
-		"say \"=1\", and\n=1 to them": "say \"=1\", and\n=1 to them",
+		"say \"=1\", and\n=1 to them": "say \"=1\", and\n'=1 to them",
 	} {
 		var out bytes.Buffer
 		if err := printTable(&out, asCSV, personColumns(), []person{{text, text}}); err != nil {
