@@ -42,8 +42,9 @@ func Check(root fs.FS) ([]Problem, error) {
 
 func problems(text Text) []Problem {
 	var out []Problem
+	lower := strings.ToLower(text.Text)
 	for _, idiom := range idioms {
-		if found := idiom.pattern.FindString(text.Text); found != "" {
+		if found := idiom.find(text.Text, lower); found != "" {
 			out = append(out, Problem{text, found, idiom.remedy})
 		}
 	}

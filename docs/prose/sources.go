@@ -162,7 +162,6 @@ var (
 	linked   = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
 	bracket  = regexp.MustCompile(`\[([^\]]*)\]`)
 	verbs    = regexp.MustCompile(`%[-+#]?[\d.*]*[a-zA-Z]`)
-	spaces   = regexp.MustCompile(`\s+`)
 	emphases = strings.NewReplacer("**", "", "*", "")
 )
 
@@ -200,10 +199,14 @@ var numbered = regexp.MustCompile(`^\d+\. `)
 
 // plain is a line of prose without what is written for a machine.
 func plain(line string) string {
-	line = inline.ReplaceAllString(line, "CODE")
-	line = linked.ReplaceAllString(line, "$1")
-	line = html.ReplaceAllString(line, " ")
-	line = bracket.ReplaceAllString(line, "$1")
-	line = verbs.ReplaceAllString(line, "X")
-	return strings.TrimSpace(spaces.ReplaceAllString(emphases.Replace(line), " "))
+	for _, r := range []struct {
+		mark string // of a line in which the pattern can match
+		of   *regexp.Regexp
+		by   string
+	}{{"`", inline, "CODE"}, {"](", linked, "$1"}, {"<", html, " "}, {"[", bracket, "$1"}, {"%", verbs, "X"}} {
+		if strings.Contains(line, r.mark) {
+			line = r.of.ReplaceAllString(line, r.by)
+		}
+	}
+	return strings.Join(strings.Fields(emphases.Replace(line)), " ")
 }
