@@ -261,7 +261,7 @@ func TestOAuthAgain(t *testing.T) {
 	apptest.AdminSend(t, kc, http.MethodDelete, path+"/default-client-scopes/"+scope, "")
 	for _, mapper := range mappersOf(t, kc, path) {
 		apptest.AdminSend(t, kc, http.MethodPut, path+"/protocol-mappers/models/"+mapper, `{"id":"`+mapper+`","name":"scim-bridge","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"other","access.token.claim":"true"}}`)
-		if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "have its tokens hold the audience") {
+		if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "add to its tokens the audience") {
 			t.Errorf("another audience is planned with %s", told)
 		}
 		b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
@@ -275,7 +275,7 @@ func TestOAuthAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	apptest.GrantManagement(t, b.Admin, account.String(), "manage-users")
-	if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "take all roles") {
+	if _, told = newOAuth(t, kc, b.File); !strings.Contains(told, "remove all roles") {
 		t.Errorf("the plan is %s", told)
 	}
 	b.With(made.token(t)).Must(t, http.MethodGet, "/Users", "")
@@ -285,7 +285,7 @@ func TestOAuthAgain(t *testing.T) {
 		t.Errorf("the client is %+v, %v, with the roles %v, %v", restored, err, roles, rolesErr)
 	}
 	rotated, told := newOAuth(t, kc, b.File, "--rotate")
-	if rotated.ClientSecret == "" || rotated.ClientSecret == made.ClientSecret || !strings.Contains(told, "another secret") {
+	if rotated.ClientSecret == "" || rotated.ClientSecret == made.ClientSecret || !strings.Contains(told, "a new secret") {
 		t.Errorf("--rotate prints %+v and says %s", rotated, told)
 	}
 	if status, _ := made.ask(t, false, nil); status == http.StatusOK {
@@ -315,7 +315,7 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	b := apptest.NewBridgeOn(t, kc, nil)
 	apptest.AdminSend(t, kc, http.MethodPost, "/admin/realms/"+b.Realm+"/clients", `{"clientId":"scim-`+b.Realm+`-oauth","secret":"known-to-mallory","serviceAccountsEnabled":true,"attributes":{"scim.tenant":"realm"}}`)
 	before := fileText(t, b.File)
-	if out, told, code := tokensCommand(t, kc, "new", b.File); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.Realm+`-oauth" is there`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.File) != before {
+	if out, told, code := tokensCommand(t, kc, "new", b.File); code == 0 || out != "" || !strings.Contains(told, `the client "scim-`+b.Realm+`-oauth" exists`) || !strings.Contains(told, "did not make it for this tenant") || !strings.Contains(told, "another --name or --client-id") || fileText(t, b.File) != before {
 		t.Errorf("a client that somebody made ends with %d %q %s", code, out, told)
 	}
 	// The same holds for a client that an operator added to accessTokens by hand.
@@ -542,8 +542,8 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 	for _, one := range []struct{ args, want string }{
 		{"new --yes", "--yes needs --oauth"},
 		{"revoke --keep-client idp", "--keep-client needs --oauth"},
-		{"new --oauth --months 3", "--months is for a token"},
-		{"new --oauth --sha256 00", "--sha256 is for a token"},
+		{"new --oauth --months 3", "--months does not go with --oauth"},
+		{"new --oauth --sha256 00", "--sha256 does not go with --oauth"},
 		{"new --oauth --federated-issuer https://x.test", "together"},
 		{"new --oauth --federated-issuer http://x.test --federated-keys https://x.test --federated-audience a --federated-subject s", "--federated-issuer"},
 		{"new --oauth --rotate --federated-issuer https://x.test --federated-keys https://x.test/k --federated-audience a --federated-subject s", "--rotate does not go with assertions"},
@@ -552,12 +552,12 @@ func TestWhatIsWrongWithOAuth(t *testing.T) {
 		{"new --oauth --client-id Service-account-x", "--client-id must not begin"},
 		{"new --oauth --name idp", "a token with the name idp exists already"},
 		{"new --oauth --scope nothing", "--scope"},
-		{"new --oauth --name a\x01b", "--name holds a control character"},
-		{"new --name a\x01b", "--name holds a control character"},
-		{"new --name ${HOME}", "--name holds ${...}"},
-		{"new --oauth --client-id a\x7f", "--client-id holds a control character"},
+		{"new --oauth --name a\x01b", "--name has a control character"},
+		{"new --name a\x01b", "--name has a control character"},
+		{"new --name ${HOME}", "--name has ${...}"},
+		{"new --oauth --client-id a\x7f", "--client-id has a control character"},
 		{"new --oauth --name " + strings.Repeat("n", 101), "--name is longer than"},
-		{"new --oauth --tenant nobody", "--tenant says which"},
+		{"new --oauth --tenant nobody", "choose a tenant with --tenant"},
 		{"revoke --oauth nobody", `has no entry "nobody"`},
 	} {
 		if _, told, code := command(t, "", append([]string{"tokens"}, append(strings.Fields(one.args), "--config", b.File)...)...); code != exitUsage || !strings.Contains(told, one.want) {

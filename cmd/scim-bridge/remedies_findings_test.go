@@ -153,7 +153,7 @@ func TestTheRemedyOfTheRightToChangeTheRealm(t *testing.T) {
 	isIt := func(f realm.Finding) bool { return f.Check == "privileges" && f.Severity == realm.Warn }
 	found := p.FindingsAt(t, "")
 	i := slices.IndexFunc(found, isIt)
-	if i < 0 || !strings.Contains(found[i].Text, "members of organizations need manage-realm on this Keycloak") || !strings.Contains(found[i].Fix, "take manage-realm from the service account") {
+	if i < 0 || !strings.Contains(found[i].Text, "members of organizations need manage-realm on this Keycloak") || !strings.Contains(found[i].Fix, "remove manage-realm from the service account") {
 		t.Fatalf("doctor says %+v", found)
 	}
 	p.Right(t, "manage-realm", false)

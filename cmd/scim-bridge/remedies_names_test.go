@@ -86,7 +86,7 @@ func TestTheRemediesOfNames(t *testing.T) {
 			if err := p.Admin.DeleteUser(t.Context(), boss); err != nil {
 				t.Fatal(err)
 			}
-		}, check: "protected", text: "does not exist any more", says: []string{"remove the name", "write the id of its replacement, as \"id:ID\""}, byHand: func(t *testing.T, p apptest.Patient) {
+		}, check: "protected", text: "no longer exists", says: []string{"remove the name", "write the id of its replacement as \"id:ID\""}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			again := p.MakeAccount(t, "boss", true)
 			inFile("config.yaml", "users: \\[boss\\]", `users: ["id:`+again.String()+`"]`)(t, p)
@@ -121,8 +121,8 @@ func TestTheRemediesOfPermissions(t *testing.T) {
 		}
 	}
 	tryRemedies(t, p, "", []remedy{
-		{name: "a policy that names nobody", provoke: gives("time", `"name":"until 2099","notOnOrAfter":"2099-01-01 00:00:00"`), check: "permissions", text: "the bridge cannot tell to whom it is given", says: []string{"use policies of the types user, group and role, with the logic Positive, to say who gets the permission"}, byHand: mended(named)},
-		{name: "a policy for everybody else", provoke: gives("user", `"name":"not helper","logic":"NEGATIVE","users":["`+helper+`"]`), check: "permissions", text: "is for every user of the realm but", says: []string{"remove the policy from the permission", "a role policy of a realm role that nobody has", "then delete the policy"}, byHand: func(t *testing.T, p apptest.Patient) {
+		{name: "a policy that names nobody", provoke: gives("time", `"name":"until 2099","notOnOrAfter":"2099-01-01 00:00:00"`), check: "permissions", text: "the bridge cannot tell who has it", says: []string{"use policies of the types user, group and role, with the logic Positive, to say who gets the permission"}, byHand: mended(named)},
+		{name: "a policy for everybody else", provoke: gives("user", `"name":"not helper","logic":"NEGATIVE","users":["`+helper+`"]`), check: "permissions", text: "is for every user of the realm except", says: []string{"remove the policy from the permission", "a role policy of a realm role that nobody has", "then delete the policy"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			isNobody := p.RolePolicy(t, server, "nobody", nobody.ID)
 			mended(isNobody)(t, p)

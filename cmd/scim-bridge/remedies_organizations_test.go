@@ -42,7 +42,7 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 		{name: "the organization off", provoke: adminDoes(http.MethodPut, at, about(false, true, "")), check: "organization", text: "is disabled", says: []string{"enable the organization in Keycloak"}, byHand: adminDoes(http.MethodPut, at, about(true, true, ""))},
 		{name: "no verified domain", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain"},
 		{
-			name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or write domains: any for it into the configuration"},
+			name: "no verified domain, any taken", provoke: adminDoes(http.MethodPut, at, about(true, false, "")), check: "organization", text: "no verified domain", says: []string{"or set domains: any for it in the configuration"},
 			byHand: func(t *testing.T, p apptest.Patient) {
 				t.Helper()
 				inFile("config.yaml", "      - tokensFile:", "      - domains: any\n        tokensFile:")(t, p)
@@ -52,7 +52,7 @@ func TestTheRemediesOfAnOrganization(t *testing.T) {
 			},
 		},
 		{name: "a provider of nobody", provoke: adminDoes(http.MethodDelete, at+"/identity-providers/corp", ""), check: "identity provider", text: "does not belong to the organization", says: []string{"add it to the organization in Keycloak"}, byHand: adminDoes(http.MethodPost, at+"/identity-providers", `"corp"`)},
-		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the alias or the id that you mean"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
+		{name: "another alias", provoke: inFile("config.yaml", `organization: "acme"`, `organization: "typo"`), check: "organization", text: `has the alias "acme" and not "typo"`, says: []string{"write the right alias or the right id into the configuration"}, byHand: inFile("config.yaml", `organization: "typo"`, `organization: "acme"`)},
 	}
 	if least, err := admin.HasManagementRole(t.Context(), "manage-organizations"); err == nil && least {
 		list = append(list, remedy{name: "a missing right", provoke: theRight("manage-organizations", false), check: "rights", text: "manage-organizations"})
@@ -135,7 +135,7 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 	}
 	tryRemedies(t, p, acme, []remedy{
 		{name: "no verified domain", provoke: unverified, check: "organization", text: "no verified domain"},
-		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has none"},
+		{name: "a token that was taken back", provoke: adminDoes(http.MethodPut, at, `{"name":"acme","alias":"acme","enabled":true,"domains":[{"name":"acme.test","verified":true}],"attributes":{}}`), check: "token", text: "the tenant has no token"},
 	})
 	tryRemedies(t, p, p.Realm+"/organizations/*", []remedy{
 		{
@@ -148,7 +148,7 @@ func TestTheRemediesOfEveryOrganization(t *testing.T) {
 				}
 			},
 		},
-		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor of each says what to do"}, byHand: func(t *testing.T, p apptest.Patient) {
+		{name: "organizations without a domain", provoke: both(all(`"*"`), unverified), check: "organization", text: "without a verified domain refuse every user with an address: 1", says: []string{"doctor shows the remedy for each organization"}, byHand: func(t *testing.T, p apptest.Patient) {
 			t.Helper()
 			for _, f := range illness(p.FindingsAt(t, acme)) {
 				for _, line := range apptest.CommandsOf(f.Fix) {

@@ -181,12 +181,12 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 		{name: "a missing right of links", provoke: theRight("view-identity-providers", false), check: "rights", text: "view-identity-providers"},
 		{
 			name: "no way to manage users", provoke: both(theRight("manage-users", false), theRight("query-users", true), theRight("query-groups", true)), check: "rights", text: "no fine-grained permission",
-			says: []string{"take query-users and query-groups from it"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
+			says: []string{"remove query-users and query-groups from it"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
 		},
 		{name: "too many rights", provoke: theRight("manage-realm", true), check: "privileges", text: "manage-realm"},
 		{
-			name: "a role beside permissions", provoke: both(theRealm(`{"adminPermissionsEnabled":true}`), theRight("query-users", true), theRight("query-groups", true)), check: "privileges", text: "beside query-users",
-			says: []string{"take query-users and query-groups"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
+			name: "a role beside permissions", provoke: both(theRealm(`{"adminPermissionsEnabled":true}`), theRight("query-users", true), theRight("query-groups", true)), check: "privileges", text: "besides query-users",
+			says: []string{"remove query-users and query-groups"}, byHand: both(theRight("query-users", false), theRight("query-groups", false)),
 		},
 		{name: "an attribute that is not declared", provoke: apptest.Undeclared("cost_center"), check: "user profile", text: "cost_center"},
 		{name: "an attribute of the bridge that is not declared", provoke: apptest.Undeclared("scim.owner"), check: "user profile", text: "scim.owner"},
@@ -208,7 +208,7 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 		{name: "adoption and registration", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(inFile("config.yaml", "      - tokensFile:", "      - adopt: unowned\n        tokensFile:"))), check: "adoption", text: "anybody can register", says: []string{"switch off User registration"}, byHand: both(theRealm(`{"registrationAllowed":false}`), restored)},
 		{name: "all accounts and registration", provoke: theRealm(`{"registrationAllowed":true}`), check: "registration", text: "anybody can register", says: []string{"switch off User registration"}, byHand: theRealm(`{"registrationAllowed":false}`)},
 		{
-			name: "all accounts and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(func(*testing.T, apptest.Patient) {})), check: "registration", text: "with a password of their own choice", says: []string{"write scope: owned"},
+			name: "all accounts and registration, the other way", provoke: both(theRealm(`{"registrationAllowed":true}`), kept(func(*testing.T, apptest.Patient) {})), check: "registration", text: "with a password of their own choice", says: []string{"set scope: owned"},
 			byHand: both(inFile("config.yaml", "      - tokensFile:", "      - scope: owned\n        tokensFile:"), func(t *testing.T, p apptest.Patient) {
 				t.Helper()
 				if ill := illness(p.FindingsAt(t, "")); len(ill) > 0 {
@@ -265,11 +265,11 @@ func TestTheRemediesOfDoctor(t *testing.T) {
 		}},
 		{name: "a wrong path", provoke: kept(inFile("config.yaml", regexp.QuoteMeta(server.URL), server.URL+"/auth")), check: "keycloak", text: "there is no Keycloak at", says: []string{"correct keycloak.url"}, byHand: restored},
 		{name: "a wrong server", provoke: kept(inFile("config.yaml", regexp.QuoteMeta(server.URL), "http://127.0.0.1:1")), check: "keycloak", text: "does not answer", says: []string{"check keycloak.url"}, byHand: restored},
-		{name: "a wrong realm", provoke: kept(inFile("config.yaml", `(?m)^  "?`+p.Realm+`"?:`, "  nobody:")), check: "keycloak", text: "knows no realm", says: []string{"correct the name of the realm"}, byHand: restored},
-		{name: "a token that ended", provoke: inTokens("expires: .*", "expires: 2026-01-31"), check: "token", text: "has no other that is good"},
+		{name: "a wrong realm", provoke: kept(inFile("config.yaml", `(?m)^  "?`+p.Realm+`"?:`, "  nobody:")), check: "keycloak", text: "has no realm", says: []string{"correct the name of the realm"}, byHand: restored},
+		{name: "a token that ended", provoke: inTokens("expires: .*", "expires: 2026-01-31"), check: "token", text: "has no other valid token"},
 		{name: "a token that ends soon", provoke: inTokens("expires: .*", "expires: "+time.Now().AddDate(0, 0, 10).Format(time.DateOnly)), check: "token", text: "expires in"},
 		{name: "a token that ended beside a good one", provoke: inTokens(`tokens:\n`, "tokens:\n  - name: \"old one\"\n    sha256: "+strings.Repeat("ab", 32)+"\n    expires: 2026-01-31\n"), check: "token", text: `"old one" expired`},
-		{name: "no token", provoke: inTokens(`(?s)tokens:\n.*`, "tokens: []\n"), check: "token", text: "the tenant has none"},
+		{name: "no token", provoke: inTokens(`(?s)tokens:\n.*`, "tokens: []\n"), check: "token", text: "the tenant has no token"},
 	})
 }
 
