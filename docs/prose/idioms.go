@@ -39,7 +39,7 @@ var idioms = []idiom{
 // is is an idiom of whole words. The keys have blanks between them, and a | for a blank within one.
 func is(keys, words, remedy string) idiom {
 	out := idiom{pattern: regexp.MustCompile(`(?i)(?:^|[^\w'-])(?:` + words + `)(?:$|[^\w'-])`), remedy: remedy}
-	for _, key := range strings.Fields(keys) {
+	for key := range strings.FieldsSeq(keys) {
 		out.keys = append(out.keys, strings.ReplaceAll(key, "|", " "))
 	}
 	return out
