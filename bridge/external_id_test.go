@@ -41,7 +41,7 @@ func TestAnExternalIDIsOneUsersAlone(t *testing.T) {
 				b.Must(t, http.MethodPatch, "/Users/"+two, apptest.PatchBody(`{"op":"replace","path":"externalId","value":"X"}`))
 				b.WantFound(t, `externalId eq "X"`, two)
 				b.Must(t, http.MethodPatch, "/Users/"+two, apptest.PatchBody(`{"op":"replace","path":"active","value":false}`))
-				if detail := b.WantTaken(t, http.MethodPost, "/Users", body("four", "X")); !strings.Contains(detail, "reactivate") || !strings.Contains(detail, "take up such users again") {
+				if detail := b.WantTaken(t, http.MethodPost, "/Users", body("four", "X")); !strings.Contains(detail, "reactivate") || !strings.Contains(detail, "let a POST use the accounts of deactivated users again") {
 					t.Errorf("a creation with the externalId of a deactivated user is told %q", detail)
 				}
 			}

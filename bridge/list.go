@@ -80,7 +80,7 @@ func (s *Service) List(ctx context.Context, c Call, q Query) (Result, error) {
 			part.Start = max(1, page.Start-list.Total)
 		case from:
 			part.After, at.Endpoint = at.After, ""
-		case at.Endpoint != "" || next != nil: // the whole type is before or after the page
+		case at.Endpoint != "" || next != nil: // no resource of this type is on the page: it is only counted
 			part.Cursor, part.Count = false, 0
 		}
 		found, err := r.kind.find(ctx, r.request, part)

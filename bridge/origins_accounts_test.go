@@ -62,7 +62,7 @@ func (w *walk) account(t *testing.T, origin string) foundAccount {
 	case byDirectory:
 		return w.member(t, w.inDirectory(t, true))
 	case byDirectoryRaw:
-		if w.column.of == "organization" { // Keycloak does not accept such a member
+		if w.column.of == "organization" { // an organization accepts no user that Keycloak only reads from the directory
 			return foundAccount{}
 		}
 		return w.inDirectory(t, false)

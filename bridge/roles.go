@@ -13,8 +13,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim"
 )
 
-// rolesOf are the roles of the user of a document, together with the roles that the rules give. The user has these
-// attributes, its own groups and the groups of more.
+// rolesOf returns the roles of a user: those that the user has, and those that the rules give for a document. attributes
+// are the user's, and more are names of groups that the user joins.
 func (k userKind) rolesOf(ctx context.Context, r *request, id keycloak.UserID, attributes map[string][]string, doc scim.Document, more []string) (plan.Roles, error) {
 	var groups []keycloak.Group
 	if r.Tenant.Mapping.RolesFollowGroups() {

@@ -62,7 +62,7 @@ func (r *request) uniqueOfUsers() []mapping.Unique {
 func (r *request) externalIDTaken(other scim.Resource) error {
 	detail := "another user has this externalId, and no two users may share it; send another externalId, or change the externalId of the other user first"
 	if r.ID == "" && other.Document[scim.AttrActive] == false && !r.Tenant.Policy.Revives() {
-		detail = "a deactivated user has this externalId, and no two users may share it; reactivate that user, change that user's externalId first, or ask the operator to let this endpoint take up such users again"
+		detail = "a deactivated user has this externalId, and no two users may share it; reactivate that user, give it another externalId, or ask the operator to let a POST use the accounts of deactivated users again"
 	}
 	return takenError{id: other.ID, externalID: true, refusal: &scim.Error{Code: code.ExternalIDTaken, Status: http.StatusConflict, Type: scim.UniqueValue, Detail: detail}}
 }

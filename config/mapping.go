@@ -91,7 +91,7 @@ type UserMapping struct {
 	Password      Password    `json:"password" doc:"What happens to a password that the client sends: ignore (default; counted), accept (set, whenever it is sent), or initial (set only when the user is created). With initial the user must change the password at the first login, and later passwords are ignored and counted. Accepted passwords must meet the realm's password policy."`
 	DefaultGroups []GroupPath `json:"defaultGroups" doc:"Groups that every new user joins, by their paths in Keycloak, such as /everyone, or their ids, such as id:0d9f…. They must exist."`
 	EmailVerified bool        `json:"emailVerified" doc:"Whether an e-mail address that the client sets counts as verified in Keycloak; default false."`
-	Roles         []RoleRule  `json:"roles" doc:"Roles that users get; see Roles."`
+	Roles         []RoleRule  `json:"roles" doc:"Roles that users get, and the rules for them."`
 	Link          Link        `json:"link" doc:"The identity provider to which a new user is linked; see Linking."`
 }
 

@@ -49,7 +49,7 @@ func (e FederatedError) Keeps(parts ...Refusal) bool {
 
 // Federated refuses a plan about a user that the user's federation would not carry out in full,
 // with a FederatedError. docs/guides/user-federation.md has the measurements of what an LDAP
-// federation accepts. About any other provider, only the write itself can tell.
+// federation accepts. For any other provider, the bridge learns only from the write whether it works.
 //
 // The check is needed because Keycloak answers 204 to some of these writes and changes nothing for
 // good.

@@ -163,7 +163,7 @@ func (s *UserState) extractExternalID(o Owner, attribute string, rest scim.Docum
 	return nil
 }
 
-// extractText moves a simple attribute out of the rest when Keycloak can hold it.
+// extractText removes a simple attribute from rest and returns its value, if Keycloak can store it.
 func extractText(rest scim.Document, name string) []string {
 	text := rest.String(name)
 	if !storable(text) {

@@ -11,8 +11,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// Known holds the groups and users that the names of a realm's configuration meant at their first
-// look-up. The bridge keeps to these ids, whatever has the names later. It forgets names that the
+// Known holds, for each group and user that a realm's configuration names, the id that the first
+// look-up found. The bridge keeps these ids, whatever has the names later. It forgets names that the
 // configuration no longer contains. The attributes of the bridge's own service account keep the ids
 // over a restart.
 type Known struct {

@@ -57,7 +57,7 @@ func Revoke(ctx context.Context, c *keycloak.Client, text string, now time.Time)
 	return Remember(ctx, c, mapping.AttrRevoked, func(values []string) ([]string, error) {
 		values = slices.DeleteFunc(values, func(value string) bool { return ended(value, now) })
 		if len(values) >= maxRemembered && !slices.Contains(values, text) {
-			return nil, fmt.Errorf("%d revoked tokens that have not expired are stored already: there is no room for another, so this token is not revoked. Put another text into the realm's credentialKeyFile, which invalidates all tokens of its organizations, remove the attribute's values in Keycloak, and make new tokens", maxRemembered)
+			return nil, fmt.Errorf("this token is not revoked: %d revoked tokens that have not expired are stored already, and there is no room for another. Put another text into the realm's credentialKeyFile, which invalidates all tokens of its organizations, remove the attribute's values in Keycloak, and make new tokens", maxRemembered)
 		}
 		return append(values, text), nil
 	})

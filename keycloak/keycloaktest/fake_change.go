@@ -167,7 +167,7 @@ func sameValues(a, b []string) bool {
 // duplicates are reported before all complaints, the e-mail before the name.
 func (d *draft) duplicates(out change) error {
 	other := func(u *user) bool { return u != nil && u != d.old }
-	login := d.realm.flag("loginWithEmailAllowed") // in that case names and e-mails share one space
+	login := d.realm.flag("loginWithEmailAllowed") // then a user name must differ from every address, and an address from every user name
 	if !d.realm.flag("duplicateEmailsAllowed") && (other(d.realm.userWithEmail(out.email)) || login && other(d.realm.userNamed(out.email))) {
 		return message(http.StatusConflict, "User exists with same email")
 	}
