@@ -262,7 +262,7 @@ func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 	t.Parallel()
 	f := &fake{config: "config.yaml:3: no such key", outages: []string{"zone"}, feeds: map[string]time.Duration{"saas": 1500 * time.Millisecond}, holding: []string{"d"}}
 	w := newWorld(
-		t, f, of("a"), of("b", func(t *tenant.Tenant) { t.Policy.Access = config.AccessPaused }), of("c", func(t *tenant.Tenant) { t.SetUnapplied("x") }), of("d"), of("e", unfit("x")), of("zone"),
+		t, f, of("a"), of("b", func(t *tenant.Tenant) { t.Policy.Access = config.AccessPaused }), of("c", func(t *tenant.Tenant) { t.SetUnapplied("x") }), of("d"), of("e", unfit("x")), of("zone"), everyOf("zone"),
 		everyOf("saas", func(t *tenant.Tenant) { t.SetUnapplied("mapping.yaml:2") }), of("saas/organizations/acme", ofOrganization("saas", "acme", "5f6f")),
 		of("saas/organizations/off", ofOrganization("saas", "off", "6a"), func(t *tenant.Tenant) {
 			t.SetFitness(tenant.Fitness{Disabled: true, Domains: []string{"off.test"}})
@@ -278,7 +278,7 @@ func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 	for _, one := range got.Realms {
 		realms = append(realms, one.Realm)
 	}
-	if want := []string{"e", "f", "d", "g", "c", "saas/organizations/off", "a", "b", "saas/organizations/acme", "zone"}; !slices.Equal(tenants, want) {
+	if want := []string{"e", "zone", "f", "d", "g", "c", "saas/organizations/off", "a", "b", "saas/organizations/acme"}; !slices.Equal(tenants, want) {
 		t.Errorf("the tenants are %v, want %v", tenants, want)
 	}
 	if want := []string{"zone", "saas", "a", "b", "c", "d", "e", "f", "g"}; !slices.Equal(realms, want) {
@@ -291,8 +291,11 @@ func TestTheStatusBeginsWithWhatFails(t *testing.T) {
 	if diff := cmp.Diff(want, got.Realms[:2]); diff != "" || got.Version != "1.2.3" || got.Config != f.config || !got.Now.Equal(now()) || !got.Started.Equal(now().Add(-time.Hour)) {
 		t.Errorf("the status is %+v; the realms (-want +got):\n%s", got, diff)
 	}
+	if zone, err := w.Tenant(t.Context(), "zone"); err != nil || zone.State != admin.Unfit || len(zone.Problems) != 1 {
+		t.Errorf("a tenant whose Keycloak is away is %+v, %v", zone, err)
+	}
 	list := w.Tenants(t.Context())
-	if i := slices.IndexFunc(list, func(t admin.Tenant) bool { return t.URL == "" }); len(list) != 11 || i < 0 || list[i].Path != "saas/organizations/*" || list[0].Path != "a" {
+	if i := slices.IndexFunc(list, func(t admin.Tenant) bool { return t.URL == "" }); len(list) != 12 || i < 0 || list[i].Path != "saas/organizations/*" || list[0].Path != "a" {
 		t.Errorf("the list has %d tenants, the tenant of all organizations at %d", len(list), i)
 	}
 }

@@ -46,9 +46,17 @@ func trouble(problems []Problem) int {
 	return problems[0].Effect.rank()
 }
 
+// away is the problem of a realm, and of its tenants, during an outage of Keycloak.
+//
+//nolint:gochecknoglobals // a constant
+var away = Problem{Unready, "Keycloak does not answer most calls", "check Keycloak and the network to it; the bridge tries again by itself"}
+
 // problems returns the problems of a tenant, the worst first.
 func (a *Admin) problems(t *tenant.Tenant, brake string, holding bool) []Problem {
 	var out []Problem
+	if !t.Every() && a.o.Bridge.Outage(t.Realm) { // the row of the realm has the problem already
+		out = append(out, away)
+	}
 	add := func(effect Effect, text, fix string) { out = append(out, Problem{effect, text, fix}) }
 	f, doctor := t.Fitness(), t.Command("doctor")
 	switch {
@@ -118,7 +126,7 @@ func (a *Admin) realm(name string, feeds map[string]time.Duration) Realm {
 		out.FeedAge = new(age.Seconds())
 	}
 	if out.Outage {
-		out.Problems = []Problem{{Unready, "Keycloak does not answer most calls", "check Keycloak and the network to it; the bridge tries again by itself"}}
+		out.Problems = []Problem{away}
 	}
 	return out
 }

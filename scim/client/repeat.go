@@ -10,19 +10,19 @@ import (
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
-// Repeat says how something is tried again that failed for a reason that may pass: no answer, 429 or 5xx.
+// Repeat says how often and how soon a request is sent again. It repeats only a request that got no answer, 429 or 5xx.
 type Repeat struct {
 	Tries   int           // at most; 0 for as long as the context lasts
 	Pause   time.Duration // before the second try; twice as long before each further one
-	Longest time.Duration // of the pauses that grow, Pause when it is less
-	// Asked is how long the service provider asks to wait; nil for what RetryAfter says. A pause is as long as that,
-	// but not longer than MostAsked.
+	Longest time.Duration // the longest pause that Repeat chooses by itself; at least Pause
+	// Asked reads from a failure how long the service provider asks to wait; nil means RetryAfter. A pause is at least
+	// that long, up to MostAsked.
 	Asked     func(error) time.Duration
 	MostAsked time.Duration
 }
 
-// Do tries until there is a success, a failure that would stay, or no try left, and returns the last failure. last
-// says that nothing is tried after a failure.
+// Do calls try until it succeeds, fails for another reason, or was called Tries times. It returns the last failure.
+// last tells try that no further call follows.
 func (r Repeat) Do(ctx context.Context, try func(ctx context.Context, last bool) error) error {
 	policy := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return err != nil && Passes(StatusOf(err)) }).
@@ -50,7 +50,7 @@ func (r Repeat) attempts() int {
 
 // pause is how long to wait after a failure.
 func (r Repeat) pause(exec failsafe.ExecutionAttempt[any]) time.Duration {
-	const doubled = 30 // is longer than any pause
+	const doubled = 20 // times: longer than any pause, and no overflow below a Pause of two hours
 	asked := RetryAfter
 	if r.Asked != nil {
 		asked = r.Asked
@@ -59,12 +59,12 @@ func (r Repeat) pause(exec failsafe.ExecutionAttempt[any]) time.Duration {
 	return max(growing, min(asked(exec.LastError()), r.MostAsked))
 }
 
-// Passes reports whether a status may be another one the next time; 0 is no answer.
+// Passes reports whether a request may succeed when it is sent again after this status; 0 means no answer.
 func Passes(status int) bool {
 	return status == 0 || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
-// RetryAfter is how long the service provider that refused a request asks to wait, 0 when it does not say.
+// RetryAfter is how long the service provider asks to wait after a refusal; 0 when it does not say.
 func RetryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
