@@ -170,11 +170,11 @@ func (a *Applier) guarded(ctx context.Context, c *keycloak.Client, s plan.Step, 
 	return a.call(ctx, c, s, out)
 }
 
+var errNoStep = errors.New("there is no such step")
+
 func (a *Applier) call(ctx context.Context, c *keycloak.Client, s plan.Step, out *Outcome) (err error) {
-	err = fmt.Errorf("unknown step %T", s) // a step that no case carries out has failed
+	err = errNoStep // a step that no case carries out has failed
 	switch s := s.(type) {
-	case nil:
-		err = errors.New("there is no step")
 	case plan.CreateUser:
 		out.User, err = c.CreateUser(ctx, *s.User)
 	case plan.UpdateUser:

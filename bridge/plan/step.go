@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
@@ -206,7 +207,7 @@ func Describe(s Step) string {
 func details(s Step) string {
 	switch s := s.(type) {
 	case CreateUser:
-		text := fmt.Sprintf("enabled=%t attributes=%v", s.User.Enabled, scim.SortedNames(s.User.Attributes))
+		text := "enabled=" + strconv.FormatBool(s.User.Enabled) + " " + attributes(s.User.Attributes)
 		if s.User.Link != nil {
 			text += " link=" + s.User.Link.IdentityProvider
 		}
@@ -218,7 +219,7 @@ func details(s Step) string {
 	case EndSessions:
 		return s.User.String()
 	case CreateGroup:
-		return fmt.Sprintf("attributes=%v", scim.SortedNames(s.Group.Attributes))
+		return attributes(s.Group.Attributes)
 	case UpdateGroup:
 		_, id := Target(s)
 		return fmt.Sprintf("%s name=%t attributes=%t", id, s.Update.Name != nil, s.Update.Attributes != nil)
@@ -240,6 +241,11 @@ func details(s Step) string {
 		return fmt.Sprintf("%s%s %v", s.User, s.Group, s.Roles)
 	}
 	return ""
+}
+
+// attributes are the names of attributes.
+func attributes[V any](values map[string]V) string {
+	return "attributes=[" + strings.Join(scim.SortedNames(values), " ") + "]"
 }
 
 // Enables reports whether a step enables an account.
