@@ -64,7 +64,8 @@ func formerly(key string) []string {
 }
 
 // restored plans that a user who leaves the tenant loses the roles that the tenant's rules gave. It returns the account
-// in its state after the plan. From an account of the tenant's own it also removes what the mapping owns.
+// in its state after the plan. When the tenant owns the account (owns), the user also loses the other roles that the
+// mapping owns.
 func (userKind) restored(ctx context.Context, r *request, cur current, owns bool) (plan.Plan, keycloak.User, error) {
 	rules, ok := r.Tenant.Mapping.TakenBack(r.Tenant.Owner, cur.user.Attributes, owns)
 	if !ok {

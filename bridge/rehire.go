@@ -117,7 +117,7 @@ func shownOf(r *request, user keycloak.User) (scim.Document, error) {
 	return resource.Document, err
 }
 
-// isAway reports whether an account of the tenant's own is currently not its user.
+// isAway reports whether an account that the tenant owns is currently not a user of the tenant.
 func (r *request) isAway(ctx context.Context, id keycloak.UserID, u keycloak.User) (bool, error) {
 	if r.organization().IsZero() {
 		return r.Tenant.Owner.Departed(u.Attributes), nil

@@ -254,7 +254,7 @@ const maxAge = 15 * time.Minute
 func (r *request) writes() error {
 	switch p := r.fitness.Protected; {
 	case p == nil || time.Since(p.At) > maxAge:
-		return Unfit("nobody could look for " + maxAge.String() + " who is protected, so nothing is written")
+		return Unfit("the bridge could not read the list of protected users for " + maxAge.String() + ", so nothing is written")
 	case p.Unknown != "":
 		return Unfit(p.Unknown + ", so nothing is written")
 	case r.fitness.Disabled:

@@ -72,7 +72,7 @@ func (k checker) tokenList(list TokenList, named names) {
 func LoadTokens(path string) (TokenList, []Problem) {
 	data, err := readConfig(path)
 	if err != nil {
-		return TokenList{}, []Problem{{File: path, Text: "can't be read: " + cause(err), Hint: "Check the name of the file, who owns it and its mode"}}
+		return TokenList{}, []Problem{{File: path, Text: "cannot be read: " + cause(err), Hint: "Check the name of the file, who owns it and its mode"}}
 	}
 	list, r := parseTokens(path, data)
 	checker{report: r}.tokenList(list, names{})

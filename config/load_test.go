@@ -325,9 +325,9 @@ func TestLoadOfNoReadableFileIsOneProblem(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, want := range map[string]string{
-		filepath.Join(dir, "absent.yaml"): "can't be read: no such file or directory",
-		dir:                               "can't be read: is a directory",
-		dir + "/\x00":                     "can't be read: invalid argument",
+		filepath.Join(dir, "absent.yaml"): "cannot be read: no such file or directory",
+		dir:                               "cannot be read: is a directory",
+		dir + "/\x00":                     "cannot be read: invalid argument",
 	} {
 		_, problems := Load(name)
 		if len(problems) != 1 || problems[0].Text != want || problems[0].Line != 0 {

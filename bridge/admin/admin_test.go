@@ -241,7 +241,7 @@ func TestTheViewOfATenantHasNoSecret(t *testing.T) {
 	}
 }
 
-// TestTheStatesOfCredentials: a token is good or expires soon, and has expired from the moment of its end.
+// TestTheStatesOfCredentials: a token is valid or expires soon, and has expired from the moment of its end.
 func TestTheStatesOfCredentials(t *testing.T) {
 	t.Parallel()
 	for left, want := range map[time.Duration]string{

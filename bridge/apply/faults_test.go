@@ -195,7 +195,7 @@ func TestWhatIsNoStepIsRefused(t *testing.T) {
 	t.Parallel()
 	var a apply.Applier
 	_, err := a.Apply(t.Context(), nil, &apply.Held{}, plan.Plan{nil})
-	if err == nil || err.Error() != ", 0 of 1 steps done: there is no step" {
+	if err == nil || err.Error() != `the step "" failed after 0 of 1 steps: there is no step` {
 		t.Errorf("Apply = %v", err)
 	}
 }

@@ -172,13 +172,13 @@ func ofClientCredentials(id string) bool {
 }
 
 const (
-	// remembered is how long the bridge does not check a good token again.
+	// remembered is how long the bridge does not check a valid token again.
 	remembered = 5 * time.Minute
 	// maxRemembered bounds the remembered tokens of all tenants.
 	maxRemembered = 10_000
 )
 
-// verified remembers good access tokens, by tenant and hash.
+// verified remembers valid access tokens, by tenant and hash.
 type verified struct {
 	mu     sync.RWMutex
 	tokens map[verifiedKey]verifiedToken

@@ -67,7 +67,7 @@ func (i *issuer) tenant(ofRealm bool) *tenant.Tenant {
 	return &tenant.Tenant{Path: "acme", AccessTokens: []tenant.AccessToken{rule}}
 }
 
-// claims returns the claims of a good token for both kinds of rules.
+// claims returns the claims of a valid token for both kinds of rules.
 func (i *issuer) claims(change map[string]any) map[string]any {
 	out := map[string]any{
 		"iss": "https://issuer.test/", "aud": []string{"account", "bridge"}, "sub": "sub-1", "scope": "profile scim", "typ": "Bearer",

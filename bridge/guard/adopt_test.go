@@ -39,8 +39,8 @@ func TestSecurity_7_Adoptable(t *testing.T) {
 	}
 }
 
-// TestTheOperatorAdoptsWhatAnOwnerLetGo, and nothing that is refused for another reason.
-func TestTheOperatorAdoptsWhatAnOwnerLetGo(t *testing.T) {
+// TestTheOperatorAdoptsAnAccountThatItsOwnerDeleted, and no account that is refused for another reason.
+func TestTheOperatorAdoptsAnAccountThatItsOwnerDeleted(t *testing.T) {
 	t.Parallel()
 	fitness := tenant.Fitness{Protected: &tenant.Protected{Users: map[string]bool{"admin": true}}}
 	left := map[string][]string{mapping.AttrOwner: {"left|other"}}

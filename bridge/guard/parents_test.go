@@ -271,7 +271,7 @@ func TestSecurity_43_OneParentForTwo(t *testing.T) {
 			ids := foreignGroups(t, n)
 			n.Remap(t, "parent: id:"+n.Parents["two"].String())
 			for path, other := range map[string]string{"one": "two", "two": "one"} {
-				if got := n.App.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and of "+other+" live below the same group") {
+				if got := n.App.Watcher.Tenants.ByPath(path).Fitness().Problem; !strings.Contains(got, "the groups of the tenant and the groups of "+other+" are below the same group") {
 					t.Errorf("%s: the look finds %q", path, got)
 				}
 			}

@@ -71,7 +71,7 @@ type groups interface {
 }
 
 // ErrNoGroups reports that a tenant cannot have groups.
-var ErrNoGroups = errors.New("the tenant has no place for groups")
+var ErrNoGroups = errors.New("the tenant cannot have groups")
 
 // Wall is all that one tenant can read of its realm. Code that reads through a Wall cannot forget
 // to check whose a resource is; only GroupMembers does not check. A Wall shows only the name of a

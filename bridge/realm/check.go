@@ -426,7 +426,7 @@ func (r *Report) neighbours(t *tenant.Tenant, m *mapping.Mapping) {
 		case m.GroupParent == "":
 			r.warn(checkGroups, "name a group in groups.parent of the mapping", "the realm has other tenants, %s, and the mapping has no groups.parent: the tenant has only the top-level groups of the realm", others)
 		case id == own:
-			r.fail(checkGroups, fix, "the groups of the tenant and of %s live below the same group, %q", others, m.GroupParent)
+			r.fail(checkGroups, fix, "the groups of the tenant and the groups of %s are below the same group, %q", others, m.GroupParent)
 		case slices.Contains(r.Protected.Above[id], own) || slices.Contains(r.Protected.Above[own], id):
 			r.warn(checkGroups, fix, "one of the parent groups of the tenant and of %s is below the other", others)
 		}

@@ -158,7 +158,7 @@ func TestEachFindingAboutNeighbours(t *testing.T) {
 	}
 	for name, a := range map[string]ailment{
 		"apart":                      {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /three\n")},
-		"one parent":                 {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "live below the same group", "name another group in groups.parent"}}},
+		"one parent":                 {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "are below the same group", "name another group in groups.parent"}}},
 		"one above another":          {do: beside("groups:\n  parent: /one\n", "groups:\n  parent: /one/two\n"), want: []wanted{{warn, check, "is below the other", "move the groups apart"}}},
 		"no parent beside":           {do: beside("", "groups:\n  parent: /one\n"), want: []wanted{{warn, check, "the realm has other tenants, beta, and the mapping has no groups.parent", "name a group in groups.parent"}}},
 		"a default group of another": {do: beside("groups:\n  parent: /three\nusers:\n  defaultGroups: [/one/two]\n", "groups:\n  parent: /one\n"), want: []wanted{{fail, check, "which every new user joins, is among the groups of beta", "users.defaultGroups"}}},

@@ -237,7 +237,7 @@ func (b Bridge) PassFrom(later, step time.Duration) {
 	c.time, c.step = time.Now().Add(later), step
 }
 
-// unlimited gives tenants limits that no test reaches, when they have the defaults or no limits.
+// unlimited raises the limits of tenants so far that no test reaches them. A tenant with limits of its own keeps them.
 func unlimited(c *config.Config) {
 	c.Keycloak.BreakerDelay = config.Duration(time.Millisecond) // after the end of an outage, a test continues at once
 	if c.Server.FailuresPerMinute == config.Default().Server.FailuresPerMinute {
