@@ -86,7 +86,7 @@ func TestRFC_144_ABulkRequestBeyondALimitDoesNothing(t *testing.T) {
 			}
 		})
 		if len(calls) > 0 {
-			t.Errorf("%s: calls of Keycloak: %v", limit, calls)
+			t.Errorf("%s: calls to Keycloak: %v", limit, calls)
 		}
 	}
 	got := b.Calls(func() { b.Bulk(t, "", create(1), create(2), create(3)) })

@@ -253,8 +253,8 @@ func (k groupKind) resource(ctx context.Context, r *request, cur current) (scim.
 	return resource, nil
 }
 
-// adopt plans that a group becomes the tenant's own. It gets what the document says, keeps everything else, and loses
-// no member.
+// adopt plans that the tenant adopts a group. The group gets the values of the document, keeps all other values, and
+// loses no member.
 func (k groupKind) adopt(ctx context.Context, r *request, cur current, result patch.Result) (planned, error) {
 	doc := result.Document.Clone()
 	mapping.Merge(doc, cur.resource.Document)

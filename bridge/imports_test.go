@@ -89,7 +89,7 @@ func libraries() map[string][]string {
 		"github.com/labstack/echo":            {"bridge/server"},
 		"github.com/Nerzal/gocloak":           {"keycloak"},
 		"github.com/go-resty/resty":           {"keycloak"},
-		"github.com/failsafe-go/failsafe-go":  {"keycloak", "scim/client"},                                                  // calls of Keycloak, and those of commands
+		"github.com/failsafe-go/failsafe-go":  {"keycloak", "scim/client"},                                                  // calls to Keycloak, and those of commands
 		"github.com/go-jose/go-jose":          {"bridge/auth", "bridge/auth/authtest", "keycloak", "keycloak/keycloaktest"}, // docs/adr/0005
 		"golang.org/x/time":                   {"bridge/server"},
 		"github.com/scim2/filter-parser":      {},

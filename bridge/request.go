@@ -110,7 +110,7 @@ type kind interface {
 	// linked is the part of a resource's version for its members or groups, see scim.LinkedVersion. It keeps in cur
 	// what it reads. No other request to the bridge can change this until the request ends.
 	linked(ctx context.Context, r *request, cur *current) (string, error)
-	// obstacles are the resources that may have made a creation fail with failure, and that could be taken up instead.
+	// obstacles are the resources that may have made a creation fail with failure, and that the creation could use.
 	obstacles(d desired, failure error) []obstacle
 	// stored is the resource that shows what Keycloak has, without the parts that are read separately for an answer.
 	stored(r *request, cur current) (scim.Resource, error)

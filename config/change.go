@@ -29,7 +29,7 @@ func replaceFile(file string, write func(out *os.File) error) error {
 	next := file + ".new"
 	out, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: another command "scim-bridge tokens" is changing the file; remove %[1]s if no such command runs", next)
+		return fmt.Errorf("%s exists: another command \"scim-bridge tokens\" is changing the file; remove %[1]s if no such command runs", next)
 	}
 	if err != nil {
 		return err

@@ -244,7 +244,7 @@ func (p Profile) canonicalValues(a *Attribute, path string, value any) (any, err
 	case p.Takes(UnwrappedMulti):
 		elements = []any{value}
 	default:
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes an array", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be an array", path)
 	}
 	if err := a.CheckSize(path, len(elements)); err != nil {
 		return nil, err
@@ -323,7 +323,7 @@ func (p Profile) CanonicalElement(a *Attribute, path string, element any) (any, 
 func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, error) {
 	if array, ok := value.([]any); ok {
 		if len(array) != 1 || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes one value, not an array of %d", path, len(array))
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be one value, not an array of %d", path, len(array))
 		}
 		return p.CanonicalValue(a, path, array[0])
 	}
@@ -333,7 +333,7 @@ func (p Profile) canonicalSingle(a *Attribute, path string, value any) (any, err
 	if object, ok := value.(map[string]any); ok {
 		inner, has := Member(object, AttrValue)
 		if !has || !p.Takes(WrappedSingle) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes a %s, not an object", path, a.Type)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be a %s, not an object", path, a.Type)
 		}
 		return p.CanonicalValue(a, path, inner)
 	}
@@ -359,7 +359,7 @@ func (p Profile) canonicalComplex(a *Attribute, path string, value any) (any, er
 	object, ok := value.(map[string]any)
 	if !ok {
 		if a.Sub(AttrValue) == nil || !p.Takes(BareComplex) {
-			return nil, BadRequest(CodeValue, InvalidValue, "%s takes an object", path)
+			return nil, BadRequest(CodeValue, InvalidValue, "%s must be an object", path)
 		}
 		object = map[string]any{AttrValue: value}
 	}
@@ -442,10 +442,10 @@ func (p Profile) Boolean(value any) any {
 func canonicalNumber(a *Attribute, path string, value any) (any, error) {
 	number, ok := value.(json.Number)
 	if !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a number", path)
 	}
 	if a.Type == TypeInteger && strings.ContainsAny(number.String(), ".eE") {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a whole number", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a whole number", path)
 	}
 	return number, nil
 }
@@ -471,15 +471,15 @@ func (p Profile) canonicalText(a *Attribute, path string, value any) (any, error
 	}
 	text, ok := value.(string)
 	if !ok {
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a string", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a string", path)
 	}
 	switch {
 	case a.Type == TypeBinary && !isBase64(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes base64", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be base64", path)
 	case a.Type == TypeDateTime && !isDateTime(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes a date and time such as 2030-01-31T08:30:00Z", path)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be a date and time such as 2030-01-31T08:30:00Z", path)
 	case a.form != nil && !p.Takes(a.form.unless) && !a.form.ok(text):
-		return nil, BadRequest(CodeValue, InvalidValue, "%s takes %s", path, a.form.text)
+		return nil, BadRequest(CodeValue, InvalidValue, "%s must be %s", path, a.form.text)
 	}
 	return text, nil
 }

@@ -126,7 +126,7 @@ func (o ExplainOptions) stage(ctx context.Context, c config.Config) (stage, erro
 	} else if err := s.identify(ctx, t); err != nil {
 		return stage{}, err
 	}
-	rehearsal.Calls() // drops the calls that identify made
+	rehearsal.Calls() // so that the result does not contain the calls of identify
 	owners, err := tenant.NewRegistry(s.All...)
 	if err != nil {
 		return stage{}, err

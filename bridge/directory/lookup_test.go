@@ -240,8 +240,8 @@ func TestAGuestsAttributesAreInTheRecordOfItsTenant(t *testing.T) {
 	}
 }
 
-// TestAPlainListIsKeycloaks: its order, its pages and its count come from Keycloak, in parallel
-// calls.
+// TestAPlainListIsKeycloaks: the order, the pages and the count of a list without a filter come from
+// Keycloak, in parallel calls.
 func TestAPlainListIsKeycloaks(t *testing.T) {
 	t.Parallel()
 	n, of := newNaive(), newTenant("one")

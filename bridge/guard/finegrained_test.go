@@ -124,7 +124,7 @@ func TestSecurity_38_NobodyGetsInByThePermissionThatLocksTheBridgeOut(t *testing
 }
 
 // TestSecurity_38_DoctorFindsNegativePolicies: a permission that has only such a policy applies to
-// every user of the realm. A permission that has another policy too comes close to that.
+// every user of the realm. A permission that has another policy too may apply to too many users.
 func TestSecurity_38_DoctorFindsNegativePolicies(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -177,7 +177,7 @@ func TestSecurity_43_TheParentIsKeptByItsId(t *testing.T) {
 			}
 			impostor := n.MakeGroup(t, "one", n.Parents["scim"])
 			n.App.Watcher.Check(t.Context())
-			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former one, %s, is called "/scim/was-one" now`, impostor, parent)
+			want := fmt.Sprintf(`the group "/scim/one" of the mapping is now another group, %s: the former group, %s, is called "/scim/was-one" now`, impostor, parent)
 			if got := n.App.Watcher.Tenants.ByPath("one").Fitness().Problem; got != want {
 				t.Errorf("with another group in its place the look finds %q, want %q", got, want)
 			}

@@ -102,14 +102,13 @@ func Release(attributes map[string][]string) map[string][]string {
 	return out
 }
 
-// owners returns the owner values of a resource that becomes the tenant's own, by adoption or
-// otherwise.
+// owners returns the owner values of a resource that the tenant owns from this write on; adopted says
+// that the tenant adopts it.
 func (o Owner) owners(current map[string][]string, adopted bool) []string {
 	return o.marked(current, o.Key, adopted)
 }
 
-// marked returns an owner value, and with it the mark that the tenant took the resource over, if it
-// did.
+// marked returns an owner value, and the mark of an adoption if the tenant adopted the resource.
 func (o Owner) marked(current map[string][]string, owner string, adopted bool) []string {
 	if adopted || o.Adopted(current) {
 		return []string{owner, o.AdoptedMark()}
@@ -117,11 +116,12 @@ func (o Owner) marked(current map[string][]string, owner string, adopted bool) [
 	return []string{owner}
 }
 
-// departedMark begins the owner value of a resource that left the tenant whose key follows. No
-// other tenant owns it, and the tenant takes it up again when it creates a resource of that name.
+// departedMark begins the owner value of a resource that left the tenant whose key follows. No other
+// tenant owns the resource. When the tenant creates a resource of the same name, it uses this one again.
 const departedMark = "left|"
 
-// DepartedMark returns the owner value by which Keycloak finds what left the tenant.
+// DepartedMark returns the owner value by which Keycloak finds the users and groups that left the
+// tenant.
 func (o Owner) DepartedMark() string { return departedMark + o.Key }
 
 // Departed reports whether a user or group with some attributes left the tenant.
@@ -129,9 +129,8 @@ func (o Owner) Departed(attributes map[string][]string) bool {
 	return slices.Contains(attributes[AttrOwner], o.DepartedMark())
 }
 
-// unfinishedMark begins a second owner value of a user or group whose creation has not finished.
-// The tenant's next creation with the same name takes the resource up, and its next change
-// completes it.
+// unfinishedMark begins a second owner value of a user or group whose creation has not finished. The
+// tenant's next creation with the same name, or its next change, resumes the creation.
 const unfinishedMark = "making|"
 
 // Unfinished reports whether the tenant's creation of a user or group with some attributes was
@@ -168,7 +167,7 @@ func (o Owner) MarkDeactivated(attributes map[string][]string, deactivated bool)
 	return out
 }
 
-// Depart returns the attributes of the tenant's own user or group once it has left.
+// Depart returns the attributes of a user or group of the tenant after it left the tenant.
 func (o Owner) Depart(attributes map[string][]string, stamp time.Time) map[string][]string {
 	out := maps.Clone(attributes)
 	delete(out, attrDisabledReason)

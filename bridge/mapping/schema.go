@@ -81,7 +81,7 @@ func (c compiler) urn(before config.Table[config.Schema], e config.Entry[config.
 	}
 	for _, other := range others {
 		if within(e.Name, other) || within(other, e.Name) {
-			c.Add(e.Where, "is also a schema, or begins like one: "+other, "Give the schema a URN of its own; rules for the built-in schemas are written under users.attributes and groups.attributes")
+			c.Add(e.Where, "is another schema, or begins like another schema: "+other, "Give the schema a URN of its own; rules for the built-in schemas are written under users.attributes and groups.attributes")
 			return
 		}
 	}

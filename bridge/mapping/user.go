@@ -34,7 +34,8 @@ type UserState struct {
 
 	// foreign says that the tenant does not own the account.
 	foreign bool
-	// owned says that the account becomes the tenant's own; adopted, that it had no owner before.
+	// owned says that the tenant owns the account from this write on, adopted that the account had no
+	// owner before.
 	owned, adopted bool
 	// making says that the account's creation or adoption has not finished.
 	making bool
@@ -291,13 +292,13 @@ func (s UserState) UserAttributes(o Owner, current map[string][]string, stamp ti
 	return out
 }
 
-// Owned returns the state of an account that becomes the tenant's own with this write.
+// Owned returns the state of an account whose owner is the tenant from this write on.
 func (s UserState) Owned() UserState {
 	s.owned = true
 	return s
 }
 
-// Adopted returns the state of an account that the tenant takes over with this write.
+// Adopted returns the state of an account that the tenant adopts with this write.
 func (s UserState) Adopted() UserState {
 	s.owned, s.adopted = true, true
 	return s
@@ -306,14 +307,14 @@ func (s UserState) Adopted() UserState {
 // IsAdopted reports whether Adopted made the state.
 func (s UserState) IsAdopted() bool { return s.adopted }
 
-// Unfinished returns the state of an account that becomes the tenant's own in several steps, before
+// Unfinished returns the state of an account whose creation or adoption takes several steps, before
 // the last step.
 func (s UserState) Unfinished() UserState {
 	s.owned, s.making = true, true
 	return s
 }
 
-// Marking returns the state of the tenant's own account that must show whether the tenant
+// Marking returns the state of an account that the tenant owns and that must show whether the tenant
 // deactivated it.
 func (s UserState) Marking() UserState {
 	s.marking = true

@@ -300,11 +300,11 @@ func (r *Report) changeFeed(stored, readable bool) {
 	r.Feed = stored && readable
 	switch {
 	case r.Feed:
-		r.pass(check, "on: sorted and searched lists show the changes of others at once")
+		r.pass(check, "on: sorted and searched lists show changes by other programs and people at once")
 	case stored:
-		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show the changes of others when the index is read again", viewEvents)
+		r.info(check, fixFeed, "off: the account lacks %s, so it cannot read the admin events that the realm stores. Sorted and searched lists show changes by other programs and people only after the index was read again", viewEvents)
 	default:
-		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show the changes of others when the index is read again")
+		r.info(check, fixFeed, "off: the realm stores no admin events. Sorted and searched lists show changes by other programs and people only after the index was read again")
 	}
 }
 

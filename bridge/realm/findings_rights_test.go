@@ -38,7 +38,7 @@ func TestEachFindingAboutWhoIsProtected(t *testing.T) {
 		"a user who is gone": {do: func(w *world) {
 			listed([]string{"boss"}, nil)(w)
 			known("user|boss|00000000-0000-0000-0000-000000000000")(w)
-		}, want: []wanted{{fail, check, "no longer exists: it was 00000000", "write the id of its replacement"}}},
+		}, want: []wanted{{fail, check, "no longer exists: its id was 00000000", "write the id of its replacement"}}},
 		"a user in whose place is another": {do: func(w *world) {
 			w.user(keycloak.NewUser{Username: "boss"})
 			listed([]string{"boss"}, nil)(w)
@@ -48,7 +48,7 @@ func TestEachFindingAboutWhoIsProtected(t *testing.T) {
 			id := w.group("board", top)
 			listed(nil, []string{"/old"})(w)
 			known("group|/old|" + id.String())(w)
-		}, want: []wanted{{warn, check, `is called "/board" now: the bridge keeps to it`, "write its id in place of its name"}}},
+		}, want: []wanted{{warn, check, `is called "/board" now: the bridge still means the same group`, "write its id in place of its name"}}},
 		"a group in whose place is another": {do: func(w *world) {
 			id := w.group("board", top)
 			w.group("old", top)

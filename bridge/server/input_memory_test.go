@@ -108,7 +108,7 @@ func shapes(size int) map[string]shape {
 		"values":                  post(all, `{"userName":"many","phoneNumbers":[`, `{"value":"#"}`, end),
 		"members":                 {"POST", "/Groups", 49_000, `{"displayName":"many","members":[`, member, end},
 		"members put":             {"PUT", "/Groups/GROUP", 49_000, `{"displayName":"put","members":[`, member, end},
-		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each needs a call of Keycloak
+		"members removed":         {"PATCH", "/Groups/GROUP", 4_900, `{"Operations":[{"op":"remove","path":"members","value":[`, strings.Replace(member, "{", `{"display":"`+strings.Repeat("x", size/5000-60)+`",`, 1), `]}]}`}, // each needs a call to Keycloak
 		"members patched":         {"PATCH", "/Groups/GROUP", 49_000, `{"Operations":[{"op":"add","path":"members","value":[`, member, `]}]}`},
 		"an array of operations":  bulk(all, ``, `{"a":1}`, ``),
 		"a bulk of one":           bulk(49_000, `{"method":"POST","path":"/Users","bulkId":"b","data":`+user, `{"a":1}`, `]}}`),

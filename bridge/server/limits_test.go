@@ -57,7 +57,7 @@ func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
 	}
 }
 
-// TestSecurity_36_AFloodWithoutACredential makes no call of Keycloak or of an issuer. A client with a valid token is
+// TestSecurity_36_AFloodWithoutACredential makes no call to Keycloak or of an issuer. A client with a valid token is
 // still served.
 func TestSecurity_36_AFloodWithoutACredential(t *testing.T) {
 	t.Parallel()

@@ -173,8 +173,8 @@ func TestWithoutThePolicyNothingIsAdopted(t *testing.T) {
 }
 
 // TestAMemberIsAdoptedByAChange: an identity provider that finds a member without an owner does not
-// create the member. The first change makes the account the tenant's own, but does not change its
-// identity.
+// create the member. The tenant adopts the account with the first change, and the account's identity
+// does not change.
 func TestAMemberIsAdoptedByAChange(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

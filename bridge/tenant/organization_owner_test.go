@@ -99,7 +99,7 @@ func TestALeaverWhoseOwnerLetTheAccountGo(t *testing.T) {
 				dry := b.Adoptions(t, file, b.Path(t), "--dry-run")
 				got := b.Adoptions(t, file, b.Path(t))
 				for who, id := range ids {
-					if got[who].Outcome != bridge.Adopted || !slices.ContainsFunc(got[who].Changes, func(s string) bool { return strings.HasPrefix(s, "was of the tenant with the key ") }) {
+					if got[who].Outcome != bridge.Adopted || !slices.ContainsFunc(got[who].Changes, func(s string) bool { return strings.HasPrefix(s, "belonged to the tenant with the key ") }) {
 						t.Errorf("%s: the adoption = %+v", who, got[who])
 					}
 					if diff := cmp.Diff(dry[who], got[who]); diff != "" {

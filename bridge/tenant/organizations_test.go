@@ -173,7 +173,7 @@ func TestASharedUser(t *testing.T) {
 }
 
 // TestTheOwnerLeavesASharedUser: an account that another organization still has is not deleted, and
-// the owner's next creation takes it up again.
+// the owner's next creation uses the account again.
 func TestTheOwnerLeavesASharedUser(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

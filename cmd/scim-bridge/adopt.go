@@ -25,14 +25,14 @@ type adoptFlags struct {
 func newAdopt() *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
-		Use: "adopt", Short: "Take over the accounts and groups that existed before a tenant, or give them back", Args: cobra.NoArgs,
-		Long: `Have a running bridge take over, for a tenant, the accounts and groups that no tenant owns.
-These are the accounts of all users of the realm (for a tenant of an organization: of its
-members), and the groups of the tenant. The bridge also takes over accounts whose owner is no
-longer a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
+		Use: "adopt", Short: "Adopt the accounts and groups that existed before a tenant, or undo this", Args: cobra.NoArgs,
+		Long: `Make a tenant the owner of the accounts and groups that no tenant owns. A running bridge does the
+work. These are the accounts of all users of the realm (for a tenant of an organization: of its
+members), and the groups of the tenant. The tenant also adopts an account whose owner is no longer
+a tenant, or no longer has the user. Names, addresses, passwords, roles and members stay as they are.
 
-The command first says what the identity provider may do from then on, and asks. It prints what
-becomes of each account and group, what else changes, and why. With --dry-run it prints what
+The command first says what the identity provider may do after the adoption, and asks. It prints
+the result for each account and group, what else changes, and why. With --dry-run it prints what
 would happen, and writes nothing.
 
 You can repeat the command: adopted accounts and groups stay adopted. With --undo, the accounts
@@ -43,8 +43,8 @@ and groups that the tenant took over have no owner again, and stay as they are.`
 	tenantFlag(cmd, &f.path)
 	outputFlag(cmd, &f.output, asCSV)
 	cmd.Flags().BoolVar(&f.mode.DryRun, "dry-run", false, "write nothing, and print what would be done")
-	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "give back what the tenant took over; accounts and groups stay as they are")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "take over (or give back) without asking")
+	cmd.Flags().BoolVar(&f.mode.Undo, "undo", false, "undo an adoption: what the tenant took over has no owner again; accounts and groups stay as they are")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask before the change")
 	return cmd
 }
 

@@ -107,7 +107,7 @@ func TestAdoptCommand(t *testing.T) {
 					t.Errorf("the links are %v, %v, want %q", links, err, link)
 				}
 			}
-			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // now the tenant's own
+			b.Must(t, http.MethodDelete, "/Users/"+ids["jane"].String(), "") // the tenant owns the account now
 			b.Must(t, http.MethodGet, "/Users/"+own, "")
 			out, _, code := command(t, "", "adopt", "--config", file, "--dry-run")
 			if code != 0 || !strings.Contains(out, "user admin: refused: it is protected\n") || !strings.Contains(out, "0 adopted (0 linked), 2 refused, 6 already the tenant's; nothing was changed\n") {

@@ -131,7 +131,7 @@ func TestExplainOfWhatIsLeftOut(t *testing.T) {
 		t.Errorf("explain ended with %d (-want +got):\n%s", code, diff)
 	}
 	for input, want := range map[string]string{
-		`{"userName":"jane","title":["a","b"]}`: "400 invalidValue: title takes one value",
+		`{"userName":"jane","title":["a","b"]}`: "400 invalidValue: title must be one value",
 		`{"title":"x"}`:                         "400 invalidValue: userName is required",
 	} {
 		if e, code := explained(t, input, "--payload", "-"); code != exitFailure || !strings.HasPrefix(e.Error, want) || len(e.Calls) > 0 {

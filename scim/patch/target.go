@@ -46,7 +46,7 @@ func (t target) apply(op Operation) error {
 		return t.applyMulti(op)
 	}
 	if t.path.Filter != nil {
-		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has a single value, so its path takes no filter", t.attr.Name)
+		return scim.BadRequest(scim.CodePath, scim.InvalidPath, "%s has a single value, so its path cannot have a filter", t.attr.Name)
 	}
 	if t.sub() != "" {
 		return t.applySub(op)

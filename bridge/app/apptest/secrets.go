@@ -151,7 +151,7 @@ func recordingLog() *zap.Logger {
 }
 
 // NewTestApp makes a bridge with limits that no test reaches. Main checks what it writes. Its indexes are always too
-// old, so every query sees the changes of others and makes the same calls.
+// old, so every query sees changes by other programs and people and makes the same calls.
 func NewTestApp(t *testing.T, c config.Config, logs ...zapcore.Core) *app.App {
 	t.Helper()
 	return newTestAppOf(t, c, nil, logs...)
