@@ -203,7 +203,7 @@ func (k userKind) adoptAsItIs(ctx context.Context, r *request, out *Adoption) (p
 	if err != nil {
 		return planned{}, err
 	}
-	var shown scim.Document // a duplicate that the tenant shows already is no reason, but a new duplicate is
+	var shown scim.Document // a duplicate that the tenant already shows does not prevent the adoption, but a new duplicate does
 	if !r.Tenant.Policy.OwnedOnly {
 		before, err := r.Tenant.Mapping.UserResource(r.Tenant.Owner, user)
 		if err != nil {

@@ -103,9 +103,9 @@ func TestRFC_144_ABulkRequestBeyondALimitDoesNothing(t *testing.T) {
 	}
 }
 
-// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone: the scope bulk allows bulk requests, and the other
+// TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedByItself: the scope bulk allows bulk requests, and the other
 // scopes say which operations. A foreign resource is answered like an absent one.
-func TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedAlone(t *testing.T) {
+func TestSecurity_22_EveryOperationOfABulkRequestIsAuthorisedByItself(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), func(c *config.Config) {
 		for _, r := range c.Realms {

@@ -31,7 +31,7 @@ func (s *Service) keyOwn(ctx context.Context, c Call, u keycloak.User) (string, 
 	return "its externalId gets a look-up key", err
 }
 
-// writeKey writes the request's account with the values that it shows.
+// writeKey writes the request's account again with its present values. This adds the missing look-up key.
 func (s *Service) writeKey(ctx context.Context, r *request) error {
 	cur, err := userKind{s}.read(ctx, r)
 	if err != nil {

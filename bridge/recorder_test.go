@@ -145,7 +145,7 @@ func survived(request func() error) (err error) {
 	return request()
 }
 
-// TestAChangeSaysWhatItIs before and after it is made: who made it, by which way in, and what happens to which
+// TestAChangeSaysWhatItIs before and after it is made: who made it, by which entry point, and what happens to which
 // resource.
 func TestAChangeSaysWhatItIs(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/patch"
 )
 
-// Call is a request, the same for every way in. Each way in makes one for each request.
+// Call is a request, the same for every entry point. Each entry point makes one for each request.
 type Call struct {
 	// By is required, with its tenant. Every verb that takes a Call asks Permit what By may do.
 	By         tenant.Principal
@@ -26,7 +26,7 @@ type Call struct {
 	Excluded   []string
 	Return     Return // the client's preference for the answer to a write, or ""
 	Conditions
-	Origin change.Origin // the way in; required for writes, because the recorded Change has it
+	Origin change.Origin // the entry point; required for writes, because the recorded Change has it
 	// DryRun says that nothing is written: the request is only planned and checked by the guard.
 	DryRun bool
 

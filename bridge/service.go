@@ -103,7 +103,7 @@ func (s *Service) kindOf(endpoint string) kind {
 	return nil
 }
 
-// begin makes the checks that every request must pass, by every way in.
+// begin makes the checks that every request must pass, by every entry point.
 func (s *Service) begin(c Call, does access) (*request, error) {
 	if err := Permit(c.By, c.needs(does)); err != nil {
 		return nil, err

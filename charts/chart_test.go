@@ -173,8 +173,8 @@ func TestOnlyWhatNeedsAStartRestartsTheBridge(t *testing.T) {
 	}
 }
 
-// TestTheMemoryLimitIsThatOfThePod, unless the values set another limit or no limit.
-func TestTheMemoryLimitIsThatOfThePod(t *testing.T) {
+// TestTheMemoryLimitOfGoFollowsThePod, unless the values set another limit or no limit.
+func TestTheMemoryLimitOfGoFollowsThePod(t *testing.T) {
 	t.Parallel()
 	ofThePod := map[string]any{"name": "GOMEMLIMIT", "valueFrom": map[string]any{"resourceFieldRef": map[string]any{"resource": "limits.memory"}}}
 	tags := map[string]any{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"}

@@ -467,7 +467,7 @@ type Policies struct {
 	ExternalID ExternalID `json:"externalId"`
 	// PatchResponse is `patchResponse`: the [answer to a PATCH](endpoints.md#answers-to-writes): 200 with the
 	// resource (`full`), 200 with the identity of the resource (`minimal`), or 204 (`none`). `auto` is `full`
-	// for users and `none` for groups. Write `full` for a client that takes a 204 for a failure, as
+	// for users and `none` for groups. Write `full` for a client that treats a 204 as a failure, as
 	// scim-sdk-client does.
 	// Refused: any other value.
 	PatchResponse PatchResponse `json:"patchResponse"`

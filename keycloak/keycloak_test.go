@@ -132,9 +132,9 @@ func TestAnIDNeverChangesThePath(t *testing.T) {
 	}
 }
 
-// TestAnAnswerWithAnotherIDIsNone: a database that compares loosely finds a resource by its id in other letters. No
+// TestAnAnswerWithAnotherIDIsAnError: a database that compares loosely finds a resource by its id in other letters. No
 // other part knows the resource by that text.
-func TestAnAnswerWithAnotherIDIsNone(t *testing.T) {
+func TestAnAnswerWithAnotherIDIsAnError(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, `{"id":"5f3c0d0e-4f2b-4c5e-9d3a-000000000001"}`)
@@ -205,8 +205,8 @@ func TestTheFourShapesOfErrors(t *testing.T) {
 	}
 }
 
-// TestASuccessThatIsNoneIsAnError: gocloak accepts each of these answers as a success.
-func TestASuccessThatIsNoneIsAnError(t *testing.T) {
+// TestASuccessWithAWrongBodyIsAnError: gocloak accepts each of these answers as a success.
+func TestASuccessWithAWrongBodyIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]http.HandlerFunc{
 		"HTML": func(w http.ResponseWriter, _ *http.Request) {

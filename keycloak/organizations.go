@@ -27,7 +27,7 @@ type Domain struct {
 
 // The calls about organizations need these rights (measured). Since 26.7: view-organizations to read organizations;
 // manage-organizations and manage-users for members. Before 26.7: manage-realm and manage-users. In a realm with
-// Organizations switched off each call is NoOrganization, as for an organization that does not exist.
+// Organizations switched off each call fails with NoOrganization, as for an organization that does not exist.
 
 // Organization reads an organization with its attributes.
 func (c *Client) Organization(ctx context.Context, id OrganizationID) (Organization, error) {

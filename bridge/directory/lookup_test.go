@@ -315,9 +315,9 @@ func TestAListOfAFederationIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// TestADamagedUserIsAnErrorThatNamesIt, by a look-up, on a list and by an index. Other users are
+// TestADamagedUserIsAnErrorWithItsId, by a look-up, on a list and by an index. Other users are
 // found.
-func TestADamagedUserIsAnErrorThatNamesIt(t *testing.T) {
+func TestADamagedUserIsAnErrorWithItsId(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, of := newNaive(), newTenant("one")

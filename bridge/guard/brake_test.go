@@ -153,10 +153,10 @@ func TestTheBrakeCountsTheUsersAnewOnceAWindow(t *testing.T) {
 	}
 }
 
-// TestWhomTheBrakeDoesNotCount: a user who was created within the window does not count, because a
+// TestUsersThatTheBrakeDoesNotCount: a user who was created within the window does not count, because a
 // client that creates a user and deletes the user again removes nobody. A user who was adopted
 // counts.
-func TestWhomTheBrakeDoesNotCount(t *testing.T) {
+func TestUsersThatTheBrakeDoesNotCount(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1_800_000_000, 0)}
 	of := braked("acme")

@@ -183,9 +183,9 @@ func secretClient(t *testing.T, b apptest.Bridge) *keycloak.Client {
 	return clients[b.Realm]
 }
 
-// TestSecurity_38_WhomAPermissionKeepsFromTheBridge: the user answers like any other protected
+// TestSecurity_38_AUserThatAPermissionHidesFromTheBridge: the user answers like any other protected
 // user, whatever Keycloak says about the user.
-func TestSecurity_38_WhomAPermissionKeepsFromTheBridge(t *testing.T) {
+func TestSecurity_38_AUserThatAPermissionHidesFromTheBridge(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.Real(t)
 	if keycloaktest.OlderThan("26.6") {

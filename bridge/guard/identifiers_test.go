@@ -68,8 +68,8 @@ func TestIdentifiersThatATenantMayGive(t *testing.T) {
 	}
 }
 
-// TestWhomAnOrganizationMayTakeOver: who asks × owner of the account in Keycloak.
-func TestWhomAnOrganizationMayTakeOver(t *testing.T) {
+// TestAccountsThatAnOrganizationMayAdopt: each kind of tenant × each owner of the account in Keycloak.
+func TestAccountsThatAnOrganizationMayAdopt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := w.fitness()

@@ -112,7 +112,8 @@ func TestSecurity_42_ProtectionStaysWithTheId(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_ProtectedUsersStayWithTheId in the same way, whoever gets the name.
+// TestSecurity_42_ProtectedUsersStayWithTheId: a protected user is known by the id in the same way,
+// also when another user gets the name.
 func TestSecurity_42_ProtectedUsersStayWithTheId(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
@@ -266,9 +267,9 @@ func TestSecurity_42_GroupsThatMustStay(t *testing.T) {
 	}
 }
 
-// TestSecurity_42_WhatAMappingNamesStays for every tenant: no tenant renames or deletes the parent
-// of another tenant or a group above that parent, although a tenant without a parent has the whole
-// top level.
+// TestSecurity_42_WhatAMappingNamesStays: no tenant renames or deletes the parent of another tenant's
+// groups, or a group above that parent. This holds also for a tenant without a parent, which has all
+// groups of the top level.
 func TestSecurity_42_WhatAMappingNamesStays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {

@@ -8,7 +8,7 @@ import (
 )
 
 // organizationUsers are the members of an organization without service accounts. Keycloak answers
-// for a user who is no member as for an absent user, so each read proves the membership.
+// for a user who is not a member as for an absent user, so each read proves the membership.
 type organizationUsers struct {
 	people
 

@@ -19,10 +19,10 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/scim/client"
 )
 
-// TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone. The attacks are generated from the
+// TestSecurity_1_EveryRouteAcceptsOnlyTheCredentialsOfItsTenant. The attacks are generated from the
 // router, so that a new route is attacked as soon as it exists. A tenant that does not exist gives
 // the same answer.
-func TestSecurity_1_EveryRouteTakesTheCredentialsOfItsTenantAlone(t *testing.T) {
+func TestSecurity_1_EveryRouteAcceptsOnlyTheCredentialsOfItsTenant(t *testing.T) {
 	t.Parallel()
 	c := apptest.NewCustomers(t, keycloaktest.NewFake(t).Server(), nil)
 	realm := c.Realm.Realm

@@ -169,7 +169,7 @@ func (r *rule) extractElements(elements []any) ([]string, error) {
 			continue
 		}
 		if r.filter != nil && len(values) > 0 {
-			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values where one fits; send one", r)
+			return nil, scim.BadRequest(code.SeveralValues, scim.InvalidValue, "%s has several values, but only one is allowed; send one value", r)
 		}
 		stored, err := r.extractValue(object[r.leaf.Name])
 		if err != nil {

@@ -283,8 +283,8 @@ func (r *Report) fineGrained(ctx context.Context, c *keycloak.Client, n need, s 
 	return nil
 }
 
-// errNotPermitted reports that an account without manage-users has no permissions in place of that
-// role.
+// errNotPermitted reports that the service account has neither manage-users nor fine-grained
+// permissions that replace this role.
 var errNotPermitted = errors.New("neither " + manageUsers + " nor a permission")
 
 // notPermitted reports errNotPermitted with its remedy. Setup would leave the account as it is.

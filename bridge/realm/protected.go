@@ -107,9 +107,9 @@ func protect(ctx context.Context, c *keycloak.Client, s subject) (Protection, er
 	return Protection{p.protected, p.Findings, p.names}, nil
 }
 
-// people returns the number of protected users. Service accounts are no users.
+// people returns the number of protected users without service accounts.
 func (p *protector) people() int {
-	n := len(p.protected.Delegates) // these are no service accounts
+	n := len(p.protected.Delegates) // these are not service accounts
 	for id := range p.protected.Users {
 		if !p.protected.ServiceAccounts[id] {
 			n++

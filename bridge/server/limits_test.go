@@ -16,9 +16,9 @@ func retryAfter(header http.Header) int {
 	return n
 }
 
-// TestSecurity_36_ANoisyTenantIsAlone: a tenant beyond its limits gets 429 with Retry-After. Another tenant of the
+// TestSecurity_36_ANoisyTenantSlowsOnlyItself: a tenant beyond its limits gets 429 with Retry-After. Another tenant of the
 // realm is served as before.
-func TestSecurity_36_ANoisyTenantIsAlone(t *testing.T) {
+func TestSecurity_36_ANoisyTenantSlowsOnlyItself(t *testing.T) {
 	t.Parallel()
 	fake := keycloaktest.NewFake(t)
 	c := apptest.NewCustomers(t, fake.Server(), func(c *config.Config) {

@@ -66,9 +66,9 @@ func (r rehiring) hire(t *testing.T, b apptest.Bridge, name, externalID string) 
 	return id, url.Values{"grant_type": {"refresh_token"}, "client_id": {"admin-cli"}, "refresh_token": {refresh}}
 }
 
-// TestWhoComesBackHasTheAccountOfBefore: the user has the old id, the new name, and the groups and
+// TestAUserWhoComesBackHasTheOldAccount: the user has the old id, the new name, and the groups and
 // roles of a new user. The old sessions have ended. A second creation does not get the account.
-func TestWhoComesBackHasTheAccountOfBefore(t *testing.T) {
+func TestAUserWhoComesBackHasTheOldAccount(t *testing.T) {
 	t.Parallel()
 	leaving := map[string]struct {
 		edit       func(*config.Tenant)
@@ -189,9 +189,9 @@ func TestNobodyElseComesBack(t *testing.T) {
 	}
 }
 
-// TestTwoWhoLeftWithOneExternalID: the bridge cannot know which account is meant, so the creation
+// TestTwoLeaversWithOneExternalID: the bridge cannot know which account is meant, so the creation
 // uses neither account.
-func TestTwoWhoLeftWithOneExternalID(t *testing.T) {
+func TestTwoLeaversWithOneExternalID(t *testing.T) {
 	t.Parallel()
 	b := apptest.NewBridgeOn(t, keycloaktest.NewFake(t).Server(), apptest.EachTenant(func(t *config.Tenant) { t.Scope, t.OnDelete = config.ScopeOwned, config.OnDeleteDisable }))
 	var ids []string

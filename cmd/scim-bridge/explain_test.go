@@ -87,7 +87,7 @@ func TestExplainSaysWhatIsSent(t *testing.T) {
 	}
 }
 
-// TestExplainOfAGroup has members and a role.
+// TestExplainOfAGroup explains a group with members and a role.
 func TestExplainOfAGroup(t *testing.T) {
 	t.Parallel()
 	e, code := explained(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","externalId":"g1","members":[{"value":"u1"}],"`+apptest.GroupURN+`":{"costCenter":"1","purpose":"p"}}`,

@@ -191,10 +191,10 @@ func TestAClientOfOAuthMayNothingElse(t *testing.T) {
 	}
 }
 
-// TestAClientOfOAuthIsOfItsTenantAlone: two organizations have their own tokens, and another bridge
+// TestAnOAuthClientWorksOnlyAtItsTenant: two organizations have their own tokens, and another bridge
 // serves the realm. The client's token opens no other endpoint, whatever audience another client of
 // the realm gives itself.
-func TestAClientOfOAuthIsOfItsTenantAlone(t *testing.T) {
+func TestAnOAuthClientWorksOnlyAtItsTenant(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	c := apptest.NewEvery(t, kc)
@@ -307,9 +307,9 @@ func mappersOf(t *testing.T, kc keycloaktest.Server, client string) (out []strin
 	return out
 }
 
-// TestOAuthTakesNobodysClient: the command does not use an existing client that it did not make,
+// TestOAuthUsesNoForeignClient: the command does not use an existing client that it did not make,
 // because the person who made it may know its secret.
-func TestOAuthTakesNobodysClient(t *testing.T) {
+func TestOAuthUsesNoForeignClient(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)
@@ -329,10 +329,10 @@ func TestOAuthTakesNobodysClient(t *testing.T) {
 	}
 }
 
-// TestOAuthTakesNobodysClientInThePlaceOfItsOwn: after the command's client is deleted, a person
+// TestOAuthUsesNoForeignClientInPlaceOfItsOwn: after the command's client is deleted, a person
 // who may create clients creates a client of the same name, and knows its secret. It gets no token
 // that the tenant accepts, also after the command runs again.
-func TestOAuthTakesNobodysClientInThePlaceOfItsOwn(t *testing.T) {
+func TestOAuthUsesNoForeignClientInPlaceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kc := keycloaktest.Real(t)
 	b := apptest.NewBridgeOn(t, kc, nil)

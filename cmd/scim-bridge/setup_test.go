@@ -117,9 +117,9 @@ func TestSetupRefusesWithAReason(t *testing.T) {
 	}
 }
 
-// TestSetupWritesForTheOwnerAlone: the secret and the configuration have the mode 0600, and neither
+// TestSetupWritesFilesThatOnlyTheOwnerReads: the secret and the configuration have the mode 0600, and neither
 // has the token.
-func TestSetupWritesForTheOwnerAlone(t *testing.T) {
+func TestSetupWritesFilesThatOnlyTheOwnerReads(t *testing.T) {
 	t.Parallel()
 	server := keycloaktest.NewFake(t).Server()
 	realm, _ := apptest.NewEmptyRealm(t, server)

@@ -16,8 +16,8 @@ type Members struct {
 	Add     []string
 	Remove  []string
 
-	// Matching are filters in […] on what a group shows of its members. Present members that match a filter are removed
-	// too, unless Add has them. With Replace the list is empty.
+	// Matching are the filters of paths such as members[display eq "Jane"]. A present member that matches a filter is
+	// removed too, unless Add has the member. With Replace the list is empty.
 	Matching []filter.Expr
 }
 
