@@ -30,8 +30,8 @@ const (
 	byInvitation   = "an invitation of the organization made"
 	byOtherLogin   = "a first login through another identity provider made"
 	byOtherSCIM    = "another SCIM server made, without a verified address"
-	byDirectory    = "a directory (LDAP) keeps, imported and read-only"
-	byDirectoryRaw = "a directory (LDAP) keeps, not imported"
+	byDirectory    = "comes from a directory (LDAP), imported and read-only"
+	byDirectoryRaw = "comes from a directory (LDAP), not imported"
 	byOther        = "another endpoint made"
 	byThis         = "this endpoint made"
 

@@ -535,7 +535,7 @@ type AccessToken struct {
 	// Default: required.
 	// Refused: used twice in the tenant.
 	Name string `json:"name"`
-	// Issuer is `issuer`: the claim `iss`, character by character. Without it the entry is for tokens of a
+	// Issuer is `issuer`: the value of the claim `iss`, which is compared character by character. Without it the entry is for tokens of a
 	// service account of the realm.
 	// Default: the realm.
 	// Refused: not a URL.

@@ -254,7 +254,7 @@ func TestWhatTheLogIsToldOfARefusal(t *testing.T) {
 		"a write to a protected group: 3 administers the realm or is protected by the configuration":                                                                 guard.ProtectedGroup("3"),
 		"a write to a protected user: 4 administers the realm by a fine-grained permission, so that SCIM may only deactivate it":                                     guard.Delegate("4"),
 		"a rename or deletion of the group 5, which must keep its place: the configuration names it, or a group below it is named there, is protected or has rights": guard.KeptError{ID: "5"},
-		`the user federation "ldap" (READ_ONLY) does not take a change of [email]`:                                                                                   guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
+		`the user federation "ldap" (READ_ONLY) does not accept a change of [email]`:                                                                                   guard.FederatedError{ID: "6", Federation: keycloak.Federation{Name: "ldap", EditMode: keycloak.EditReadOnly}, Refused: []guard.Refusal{guard.KeepsEmail}},
 		"the removal brake holds: more than 3 of 10 users would be removed within its window; lift it with: scim-bridge tenants lift":                                guard.HeldError{Tenant: "acme", Lift: "scim-bridge tenants lift", Most: 3, Users: 10},
 	} {
 		if err.Error() != want {

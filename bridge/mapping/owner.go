@@ -316,7 +316,7 @@ func notOwner(u keycloak.User, names []string) *scim.Error {
 	}
 	switch {
 	case u.FederationLink != "" && Unowned(u.Attributes):
-		return scim.Forbidden(code.NotOwned, "nothing was changed: a user federation of the realm keeps the user's account, and this endpoint cannot change its %s. Send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
+		return scim.Forbidden(code.NotOwned, "nothing was changed: the user's account comes from a user federation of the realm, and this endpoint cannot change its %s. Send them as they are, or have them changed where the account comes from; DELETE ends the membership", list)
 	case !Unowned(u.Attributes):
 		return scim.Forbidden(code.NotOwned, "nothing was changed: this endpoint did not create the user's account and cannot change its %s. Send them as they are, or have them changed where the account comes from", list)
 	case u.Managed:

@@ -221,8 +221,8 @@ const attrDisabledReason = "disabledReason"
 
 // Enabled returns whether a user is enabled. Keycloak shows a locked-out user as disabled, whatever
 // the stored flag is. Here such a user counts as enabled. A client that sends the document back
-// unchanged therefore does not disable the user for good, and a request to deactivate the user
-// still works.
+// unchanged therefore does not disable the user after the lock ends, and a request to deactivate the
+// user still works.
 func Enabled(u keycloak.User) bool {
 	return u.Enabled || Locked(u)
 }

@@ -17,7 +17,7 @@ const (
 	IsServiceAccount AdoptionRefusal = "it is a service account"
 	IsProtected      AdoptionRefusal = "it is protected"
 	IsOwned          AdoptionRefusal = "a tenant owns it"
-	IsFederated      AdoptionRefusal = "a user federation keeps it"
+	IsFederated      AdoptionRefusal = "it comes from a user federation"
 	OfNoDomain       AdoptionRefusal = "its address is in no verified domain of the organization"
 	IsUnverified     AdoptionRefusal = "its address is not verified"
 )

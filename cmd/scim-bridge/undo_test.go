@@ -10,8 +10,8 @@ import (
 	"github.com/keycloak-scim-bridge/keycloak-scim-bridge/keycloak"
 )
 
-// TestWhatTheGuideToUndoingSays about changes that a client made, and about a mapping:
-// docs/guides/undo.md.
+// TestWhatTheGuideToUndoingSays: what docs/guides/undo.md says about changes that a client made, and
+// about a mapping, is true.
 func TestWhatTheGuideToUndoingSays(t *testing.T) {
 	t.Parallel()
 	for name, start := range apptest.BothServers() {
